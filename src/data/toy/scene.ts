@@ -1,0 +1,114 @@
+import type { Rng } from "../../core/rng";
+import { backgroundFamilies } from "./backgrounds";
+import { blend, type Colour, dim, hsl, type Paint } from "./paint";
+import { textures, type ToyShape, toyShapes } from "./shapes";
+
+/** A foreground object placed in the picture: which points it covers and how they are painted. */
+export interface ToyObject {
+  readonly label: number;
+  covers(x: number, y: number): boolean;
+  readonly paint: Paint;
+}
+
+/** A drawn picture: `rgb` [H, W, 3] bytes and `coverage` [H, W], the object's share of each pixel in 0 … 1. */
+export interface ToyPicture {
+  readonly size: number;
+  readonly rgb: Uint8Array;
+  readonly coverage: Float32Array;
+}
+
+/** Share of training, validation and `original` pictures that stand on their class's own background family. */
+export const ownBackgroundShare = 0.7;
+
+/** An object of a class with random place, size (about 10-32 % of the picture), tilt, colour and texture. */
+export function drawObject(label: number, rng: Rng): ToyObject {
+  const shape = toyShapes[label];
+  const scale = Math.min(0.47, Math.sqrt(rng.between(0.1, 0.32) / areaOf(shape)));
+  const [cx, cy] = [rng.between(scale, 1 - scale), rng.between(scale, 1 - scale)];
+  const tilt = rng.between(-0.6, 0.6);
+  const mirror = rng.uniform() < 0.5 ? -1 : 1;
+  const [cos, sin] = [Math.cos(tilt) / scale, Math.sin(tilt) / scale];
+  const toShape = (x: number, y: number): [number, number] => [
+    mirror * (cos * (x - cx) + sin * (y - cy)),
+    cos * (y - cy) - sin * (x - cx),
+  ];
+  const paintAt = paintOf(shape, rng);
+  return {
+    label,
+    covers: (x, y) => shape.contains(...toShape(x, y)),
+    paint: (x, y) => paintAt(...toShape(x, y)),
+  };
+}
+
+/** Colours, texture and a dark rim for one object, in the shape's own coordinates. */
+function paintOf(shape: ToyShape, rng: Rng): Paint {
+  const hue = rng.uniform() < 0.6 ? shape.hue + rng.between(-22, 22) : rng.between(0, 360);
+  const lightness = shape.lightness + rng.between(-0.07, 0.07);
+  const main = hsl(hue, shape.saturation, lightness);
+  const second = blend(main, hsl(hue + 40, 0.4, 0.93), 0.85);
+  const texture = textures[rng.uniform() < 0.5 ? shape.texture : rng.integer(textures.length)];
+  const rim: Colour = dim(main, 0.62);
+  return (u, v) => {
+    if (!shape.contains(1.1 * u, 1.1 * v)) return rim;
+    return shape.detail(u, v) ? second : dim(main, texture(u, v));
+  };
+}
+
+const areas = new Map<string, number>();
+
+/** Area of a shape in its own coordinates, counted on a grid. */
+function areaOf(shape: ToyShape): number {
+  const known = areas.get(shape.name);
+  if (known !== undefined) return known;
+  const steps = 100;
+  let inside = 0;
+  for (let i = 0; i < steps * steps; i++) {
+    const [u, v] = [(2 * ((i % steps) + 0.5)) / steps - 1, (2 * (Math.floor(i / steps) + 0.5)) / steps - 1];
+    if (shape.contains(u, v)) inside++;
+  }
+  const area = (4 * inside) / (steps * steps);
+  areas.set(shape.name, area);
+  return area;
+}
+
+/** A background for a class: its own family with probability `ownBackgroundShare`, otherwise any family. */
+export function drawBackground(label: number, rng: Rng): Paint {
+  const family = rng.uniform() < ownBackgroundShare ? label : rng.integer(backgroundFamilies.length);
+  return backgroundFamilies[family](rng);
+}
+
+/** Rasterises object over background on `size` x `size` pixels, averaging 4 x 4 points per pixel. */
+export function rasterise(object: ToyObject, background: Paint, size: number): ToyPicture {
+  const grid = 4;
+  const rgb = new Uint8Array(size * size * 3);
+  const coverage = new Float32Array(size * size);
+  for (let pixel = 0; pixel < size * size; pixel++) {
+    const sum = [0, 0, 0];
+    let covered = 0;
+    for (let point = 0; point < grid * grid; point++) {
+      const x = ((pixel % size) + ((point % grid) + 0.5) / grid) / size;
+      const y = (Math.floor(pixel / size) + (Math.floor(point / grid) + 0.5) / grid) / size;
+      const inside = object.covers(x, y);
+      if (inside) covered++;
+      const colour = inside ? object.paint(x, y) : background(x, y);
+      for (let c = 0; c < 3; c++) sum[c] += Math.min(255, Math.max(0, colour[c]));
+    }
+    for (let c = 0; c < 3; c++) rgb[3 * pixel + c] = Math.round(sum[c] / (grid * grid));
+    coverage[pixel] = covered / (grid * grid);
+  }
+  return { size, rgb, coverage };
+}
+
+/** Id stored for pixels that count neither as foreground nor as background, as in ImageNet-S. */
+export const ignoreId = 1000;
+
+/**
+ * Segmentation ids [H, W] of a picture: `label + 1` where the object covers at least half of the pixel, else 0. With
+ * `ignoreBorder` the pixels on the outline (partly covered) get the ignore id.
+ */
+export function segmentationIds(picture: ToyPicture, label: number, ignoreBorder: boolean): Int32Array {
+  return Int32Array.from(picture.coverage, (share) => {
+    if (ignoreBorder && share > 0 && share < 1) return ignoreId;
+    return share >= 0.5 ? label + 1 : 0;
+  });
+}

@@ -1,0 +1,134 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import sharp from "sharp";
+import { Rng } from "../../core/rng";
+import { drawBackground, drawObject, rasterise, segmentationIds } from "./scene";
+import { toyShapes } from "./shapes";
+
+/** What to draw: pictures per class in each part, their side in pixels, and the seed everything follows from. */
+export interface ToySetOptions {
+  seed?: number;
+  size?: number;
+  train?: number;
+  validation?: number;
+  imageNet9?: number;
+}
+
+/** One file of the toy set: its place under the set's root and its pixels, 3 bytes each. */
+export interface ToyFile {
+  readonly path: string;
+  readonly size: number;
+  /** RGB bytes [H, W, 3]; a mask holds id = R + 256 * G. The same on every call. */
+  draw(): Uint8Array;
+}
+
+/** Class names in label order. */
+export const toyClasses: readonly string[] = toyShapes.map((shape) => shape.name);
+
+const defaults: Required<ToySetOptions> = { seed: 2024, size: 64, train: 100, validation: 25, imageNet9: 20 };
+
+/**
+ * Every file of the toy set, in the layouts of ImageNet-1K (`train`, `val`), ImageNet-S (`segmentation/validation`)
+ * and ImageNet-9 (`in9/<split>/val`). Nothing is drawn before `draw()` is called.
+ */
+export function toyFiles(options: ToySetOptions = {}): ToyFile[] {
+  const plan = { ...defaults, ...options };
+  return toyClasses.flatMap((_, label) => [
+    ...range(plan.train).map((i) => picture(plan, "train", label, i)),
+    ...range(plan.validation).map((i) => picture(plan, "val", label, i)),
+    ...range(plan.validation).map((i) => mask(plan, label, i)),
+    ...range(plan.imageNet9).flatMap((i) => swaps(plan, label, i)),
+  ]);
+}
+
+/** Draws and writes the whole set under `root`; returns how many files and bytes were written. */
+export async function writeToySet(
+  root: string,
+  options: ToySetOptions = {},
+): Promise<{ files: number; bytes: number }> {
+  let bytes = 0;
+  const files = toyFiles(options);
+  for (const file of files) {
+    const encoded = await encodeToyFile(file);
+    await mkdir(dirname(join(root, file.path)), { recursive: true });
+    await writeFile(join(root, file.path), encoded);
+    bytes += encoded.length;
+  }
+  return { files: files.length, bytes };
+}
+
+/** The file's bytes: JPEG of quality 92 for pictures, PNG for masks, by the ending of its path. */
+export function encodeToyFile(file: ToyFile): Promise<Buffer> {
+  const raw = { width: file.size, height: file.size, channels: 3 as const };
+  const image = sharp(file.draw(), { raw });
+  const isMask = file.path.endsWith(".png");
+  return (isMask ? image.png({ compressionLevel: 9 }) : image.jpeg({ quality: 92 })).toBuffer();
+}
+
+type Plan = Required<ToySetOptions>;
+
+function picture(plan: Plan, part: "train" | "val", label: number, index: number): ToyFile {
+  return {
+    path: `${part}/${toyClasses[label]}/${fileName(label, part, index)}.jpg`,
+    size: plan.size,
+    draw: () => sceneOf(plan, part, label, index).rgb,
+  };
+}
+
+/** Every fifth mask has an ignored outline. */
+function mask(plan: Plan, label: number, index: number): ToyFile {
+  return {
+    path: `segmentation/validation/${toyClasses[label]}/${fileName(label, "val", index)}.png`,
+    size: plan.size,
+    draw() {
+      const ids = segmentationIds(sceneOf(plan, "val", label, index), label, index % 5 === 0);
+      return Uint8Array.from(
+        { length: 3 * ids.length },
+        (_, i) => [ids[(i / 3) | 0] & 255, ids[(i / 3) | 0] >> 8, 0][i % 3],
+      );
+    },
+  };
+}
+
+/** The same object on its own background, on one of its class, and on one of another class. */
+function swaps(plan: Plan, label: number, index: number): ToyFile[] {
+  const rng = streamOf(plan, "in9", label, index).fork("swap");
+  const sibling = (index + 1 + rng.integer(Math.max(1, plan.imageNet9 - 1))) % plan.imageNet9;
+  const stranger = (label + 1 + rng.integer(toyClasses.length - 1)) % toyClasses.length;
+  const strangerIndex = rng.integer(plan.imageNet9);
+  const file = (split: string, backLabel: number, backIndex: number): ToyFile => ({
+    path: `in9/${split}/val/0${label}_${toyClasses[label]}/${fileName(label, "in9", index)}.jpg`,
+    size: plan.size,
+    draw: () => sceneOf(plan, "in9", label, index, backLabel, backIndex).rgb,
+  });
+  return [
+    file("original", label, index),
+    file("mixed_same", label, sibling),
+    file("mixed_rand", stranger, strangerIndex),
+  ];
+}
+
+function sceneOf(
+  plan: Plan,
+  part: string,
+  label: number,
+  index: number,
+  backLabel = label,
+  backIndex = index,
+) {
+  const object = drawObject(label, streamOf(plan, part, label, index).fork("object"));
+  const background = drawBackground(backLabel, streamOf(plan, part, backLabel, backIndex).fork("background"));
+  return rasterise(object, background, plan.size);
+}
+
+function streamOf(plan: Plan, part: string, label: number, index: number): Rng {
+  return new Rng(plan.seed).fork("toy", part, label, index);
+}
+
+function fileName(label: number, part: string, index: number): string {
+  return `${toyClasses[label]}_${part}_${String(index).padStart(4, "0")}`;
+}
+
+function range(length: number): number[] {
+  return Array.from({ length }, (_, i) => i);
+}
