@@ -137,7 +137,7 @@ function toFixedPoint(weight: number): number {
 
 function toByte(sum: number): number {
   const value = sum >> precisionBits;
-  return value < 0 ? 0 : value > 255 ? 255 : value;
+  return Math.min(255, Math.max(0, value));
 }
 
 function horizontalPass(

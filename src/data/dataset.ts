@@ -1,0 +1,99 @@
+import { inspect } from "node:util";
+import { LuvitError, listOffenders } from "../core/errors";
+import type { Rng } from "../core/rng";
+
+/** One training or evaluation example. */
+export interface Sample {
+  /** Normalised float32 [3, size, size]. */
+  readonly image: Float32Array;
+  readonly label: number;
+  readonly path: string;
+  /** Position in the data set of the picture that was read. */
+  readonly index: number;
+}
+
+/** A labelled set of pictures that are read one at a time. */
+export interface ImageDataset {
+  /** Class names in label order. */
+  readonly classes: string[];
+  readonly length: number;
+  /** Side of the samples in pixels. */
+  readonly size: number;
+  /** Pictures that could not be read so far. */
+  readonly report: SkipReport;
+  /** Reads and transforms one picture; an unreadable one is replaced by the next readable one. */
+  load(index: number, rng: Rng): Promise<Sample>;
+  path(index: number): string;
+  label(index: number): number;
+}
+
+/** A picture that was left out, and why. */
+export interface SkippedImage {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** Pictures that could not be read, each named once however often it was asked for. */
+export class SkipReport {
+  private readonly reasons = new Map<string, string>();
+
+  /** Notes a picture. */
+  add(path: string, reason: string): void {
+    if (!this.reasons.has(path)) this.reasons.set(path, reason);
+  }
+
+  has(path: string): boolean {
+    return this.reasons.has(path);
+  }
+
+  get count(): number {
+    return this.reasons.size;
+  }
+
+  get skipped(): SkippedImage[] {
+    return [...this.reasons].map(([path, reason]) => ({ path, reason }));
+  }
+
+  toString(): string {
+    if (this.count === 0) return "no picture skipped";
+    const lines = this.skipped.map(({ reason }) => reason);
+    return `${this.count} unreadable picture${this.count === 1 ? "" : "s"} replaced by the next:\n${listOffenders(lines)}`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+/**
+ * Reads position `index`, or the next readable one (cyclically), noting what had to be skipped. Throws "bad-dataset"
+ * when nothing in the set can be read; every error that is not about the picture file is passed on.
+ */
+export async function readOrNext<T>(
+  index: number,
+  length: number,
+  report: SkipReport,
+  path: (index: number) => string,
+  read: (index: number) => Promise<T>,
+): Promise<T> {
+  expectIndex(index, length);
+  for (let offset = 0; offset < length; offset++) {
+    const candidate = (index + offset) % length;
+    if (report.has(path(candidate))) continue;
+    try {
+      return await read(candidate);
+    } catch (error) {
+      if (!(error instanceof LuvitError && error.code === "bad-image")) throw error;
+      report.add(path(candidate), error.message);
+    }
+  }
+  throw new LuvitError("bad-dataset", `none of the ${length} pictures can be read; ${report}`);
+}
+
+function expectIndex(index: number, length: number): void {
+  if (Number.isInteger(index) && index >= 0 && index < length) return;
+  throw new LuvitError(
+    "bad-argument",
+    `picture ${index} does not exist; the data set holds 0 … ${length - 1}`,
+  );
+}

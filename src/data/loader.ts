@@ -1,0 +1,130 @@
+import { LuvitError } from "../core/errors";
+import { Rng } from "../core/rng";
+import type { ImageDataset, Sample } from "./dataset";
+
+/** Stacked samples. */
+export interface Batch {
+  /** Normalised float32 [B, 3, size, size]. */
+  readonly images: Float32Array;
+  /** [B]. */
+  readonly labels: Int32Array;
+  /** Positions in the data set, [B]. */
+  readonly indices: Int32Array;
+  readonly paths: string[];
+  readonly epoch: number;
+  /** Number of the batch inside its epoch, from 0. */
+  readonly batch: number;
+}
+
+/** Which batches to read. */
+export interface BatchOptions {
+  batchSize: number;
+  /** Decides the order and every augmentation; default 0. */
+  seed?: number;
+  /** Default 0. */
+  epoch?: number;
+  /** Batch inside the epoch to begin with, e.g. after a stop; default 0. */
+  start?: number;
+  /** Default true. */
+  shuffle?: boolean;
+  /** Leave out the last batch when it is not full; default true. */
+  dropLast?: boolean;
+  /** Batches read ahead while the consumer works; default 2. */
+  prefetch?: number;
+}
+
+/** Batches in one epoch. */
+export function batchesPerEpoch(length: number, batchSize: number, dropLast = true): number {
+  return dropLast ? Math.floor(length / batchSize) : Math.ceil(length / batchSize);
+}
+
+/** The order of an epoch, a pure function of (seed, epoch). */
+export function epochOrder(length: number, seed: number, epoch: number, shuffle = true): Int32Array {
+  if (!shuffle) return Int32Array.from({ length }, (_, i) => i);
+  return new Rng(seed).fork("order", epoch).permutation(length);
+}
+
+/**
+ * The batches of one epoch. Order and augmentation follow from (seed, epoch, position) alone, so an epoch begun at
+ * batch k gives exactly the batches that a full one gives from k on. Reading runs ahead of the consumer; breaking out of
+ * the loop stops it.
+ */
+export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIterableIterator<Batch> {
+  const plan = {
+    seed: 0,
+    epoch: 0,
+    start: 0,
+    shuffle: true,
+    dropLast: true,
+    prefetch: 2,
+    ...withoutUndefined(options),
+  };
+  const total = batchesPerEpoch(dataset.length, plan.batchSize, plan.dropLast);
+  expectPlan(dataset, plan, total);
+  const order = epochOrder(dataset.length, plan.seed, plan.epoch, plan.shuffle);
+  const streams = new Rng(plan.seed);
+  const read = async (batch: number): Promise<Batch> => {
+    const indices = order.subarray(batch * plan.batchSize, (batch + 1) * plan.batchSize);
+    const loads = Array.from(indices, (index) =>
+      dataset.load(index, streams.fork("sample", plan.epoch, index)),
+    );
+    return { ...collate(await Promise.all(loads)), epoch: plan.epoch, batch };
+  };
+  return ahead(plan.start, total, plan.prefetch, read);
+}
+
+/** Stacks samples of equal size: images [B, 3, size, size]. */
+export function collate(samples: readonly Sample[]): Omit<Batch, "epoch" | "batch"> {
+  const length = samples[0].image.length;
+  const images = new Float32Array(samples.length * length);
+  samples.forEach((sample, i) => images.set(sample.image, i * length));
+  return {
+    images,
+    labels: Int32Array.from(samples, (sample) => sample.label),
+    indices: Int32Array.from(samples, (sample) => sample.index),
+    paths: samples.map((sample) => sample.path),
+  };
+}
+
+async function* ahead(
+  start: number,
+  total: number,
+  prefetch: number,
+  read: (batch: number) => Promise<Batch>,
+): AsyncIterableIterator<Batch> {
+  const pending: Promise<Batch>[] = [];
+  let next = start;
+  while (next < total || pending.length > 0) {
+    while (next < total && pending.length <= prefetch) {
+      const batch = read(next++);
+      batch.catch(() => {}); // reported when its turn comes; nobody waits for it after an early end
+      pending.push(batch);
+    }
+    yield await pending.shift()!;
+  }
+}
+
+function expectPlan(dataset: ImageDataset, plan: Required<BatchOptions>, total: number): void {
+  const { batchSize, start, prefetch } = plan;
+  const isCount = (value: number, least: number) => Number.isInteger(value) && value >= least;
+  if (!isCount(batchSize, 1) || !isCount(start, 0) || !isCount(prefetch, 0)) {
+    const given = `batchSize ${batchSize}, start ${start}, prefetch ${prefetch}`;
+    throw new LuvitError(
+      "bad-argument",
+      `batches: expected whole numbers, batchSize of at least 1; got ${given}`,
+    );
+  }
+  if (total === 0) {
+    throw new LuvitError(
+      "bad-argument",
+      `batches: ${dataset.length} pictures do not fill a batch of ${batchSize}; use a smaller one or dropLast: false`,
+    );
+  }
+  if (start > total) {
+    throw new LuvitError("bad-argument", `batches: start ${start} is behind the last of ${total} batches`);
+  }
+}
+
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}

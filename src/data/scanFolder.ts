@@ -1,0 +1,96 @@
+import type { Dirent } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { extname, join } from "node:path";
+import { LuvitError, listOffenders } from "../core/errors";
+
+/** A picture file and its label. */
+export interface LabelledFile {
+  readonly path: string;
+  readonly label: number;
+}
+
+/** What a folder of class folders holds; both lists are sorted by name. */
+export interface ScannedFolder {
+  readonly classes: string[];
+  readonly files: LabelledFile[];
+}
+
+/** Endings that count as pictures, as in torchvision's ImageFolder. */
+export const imageExtensions: readonly string[] = [
+  ".jpg",
+  ".jpeg",
+  ".png",
+  ".ppm",
+  ".bmp",
+  ".pgm",
+  ".tif",
+  ".tiff",
+  ".webp",
+];
+
+/**
+ * Lists `<root>/<class>/**` pictures; classes sorted by name get the labels 0, 1, …. Throws "missing-file" when the
+ * folder does not exist and "bad-dataset" when it has no class folders or a class folder has no picture.
+ */
+export async function scanClassFolders(root: string): Promise<ScannedFolder> {
+  const entries = await readFolder(root);
+  const classes = sorted(entries.filter((entry) => !entry.isFile()).map((entry) => entry.name));
+  const wanted = `looked for <class>/*{${imageExtensions.join(",")}} in ${root}`;
+  if (classes.length === 0) {
+    const found = describe(entries);
+    throw new LuvitError("bad-dataset", `${wanted}, found no class folders, only ${found}`);
+  }
+  const perClass = await Promise.all(classes.map((name) => listImages(join(root, name))));
+  const empty = classes.filter((_, label) => perClass[label].length === 0);
+  if (empty.length > 0) {
+    const found = `${classes.length - empty.length} of ${classes.length} class folders hold pictures`;
+    const hint = "copy the missing pictures, or remove the empty folders to train without these classes";
+    throw new LuvitError(
+      "bad-dataset",
+      `${wanted}: ${found}; these do not:\n${listOffenders(empty)}\n${hint}`,
+    );
+  }
+  const files = perClass.flatMap((paths, label) => paths.map((path) => ({ path, label })));
+  return { classes, files };
+}
+
+/** All pictures under a folder, at any depth, sorted folder by folder. */
+export async function listImages(folder: string): Promise<string[]> {
+  const entries = await readFolder(folder);
+  const names = (keep: (entry: Dirent) => boolean) => sorted(entries.filter(keep).map((entry) => entry.name));
+  const isImage = (entry: Dirent) => imageExtensions.includes(extname(entry.name).toLowerCase());
+  const here = names((entry) => !entry.isDirectory() && isImage(entry)).map((name) => join(folder, name));
+  const below = await Promise.all(
+    names((entry) => entry.isDirectory()).map((name) => listImages(join(folder, name))),
+  );
+  return [...here, ...below.flat()];
+}
+
+async function readFolder(folder: string): Promise<Dirent[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries.filter((entry) => !entry.name.startsWith("."));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const what =
+      code === "ENOENT"
+        ? "does not exist"
+        : code === "ENOTDIR"
+          ? "is not a folder"
+          : `cannot be read (${code})`;
+    throw new LuvitError("missing-file", `looked for a folder of pictures at ${folder}, which ${what}`, {
+      cause: error,
+    });
+  }
+}
+
+/** By UTF-16 code unit, which for the usual names is the order of Python's `sorted`. */
+function sorted(names: string[]): string[] {
+  return names.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+function describe(entries: Dirent[]): string {
+  if (entries.length === 0) return "an empty folder";
+  const names = entries.slice(0, 5).map((entry) => entry.name);
+  return `${entries.length} files (${names.join(", ")}${entries.length > 5 ? ", …" : ""})`;
+}
