@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { Rng } from "../core/rng";
+import type { ImageTransform } from "./transforms";
 
 /** One training or evaluation example. */
 export interface Sample {
@@ -25,6 +26,12 @@ export interface ImageDataset {
   load(index: number, rng: Rng): Promise<Sample>;
   path(index: number): string;
   label(index: number): number;
+  /** `count` pictures spread evenly over the set. */
+  take(count: number): ImageDataset;
+  /** The pictures at these positions, in this order. */
+  subset(indices: ArrayLike<number>): ImageDataset;
+  /** The same pictures under another transform. */
+  withTransform(transform: ImageTransform): ImageDataset;
 }
 
 /** A picture that was left out, and why. */
@@ -90,7 +97,24 @@ export async function readOrNext<T>(
   throw new LuvitError("bad-dataset", `none of the ${length} pictures can be read; ${report}`);
 }
 
-function expectIndex(index: number, length: number): void {
+/** `count` of `length` positions spread evenly, each once. */
+export function spreadIndices(length: number, count: number): number[] {
+  const kept = Math.min(count, length);
+  return Array.from({ length: kept }, (_, i) => Math.floor((i * length) / kept));
+}
+
+/** Runs a step on the picture of a file and puts the file's name in front of what it complains about. */
+export function withPath<T>(path: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof LuvitError)) throw error;
+    throw new LuvitError(error.code, `${path}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Throws "bad-argument" unless `index` is one of 0 … length - 1. */
+export function expectIndex(index: number, length: number): void {
   if (Number.isInteger(index) && index >= 0 && index < length) return;
   throw new LuvitError(
     "bad-argument",

@@ -1,7 +1,15 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { Rng } from "../core/rng";
-import { type ImageDataset, readOrNext, type Sample, SkipReport } from "./dataset";
+import {
+  expectIndex,
+  type ImageDataset,
+  readOrNext,
+  type Sample,
+  SkipReport,
+  spreadIndices,
+  withPath,
+} from "./dataset";
 import type { DecodeOptions } from "./decode";
 import { PixelCache } from "./pixelCache";
 import { type LabelledFile, scanClassFolders } from "./scanFolder";
@@ -52,19 +60,14 @@ export class FolderDataset implements ImageDataset {
     const path = (at: number) => this.files[at].path;
     return readOrNext(index, this.length, this.report, path, async (at) => {
       const pixels = await this.cache.get(path(at));
-      return {
-        image: this.transform.apply(pixels, rng),
-        label: this.files[at].label,
-        path: path(at),
-        index: at,
-      };
+      const image = withPath(path(at), () => this.transform.apply(pixels, rng));
+      return { image, label: this.files[at].label, path: path(at), index: at };
     });
   }
 
   /** `count` pictures spread evenly over the set, so that every class comes up. */
   take(count: number): FolderDataset {
-    const kept = Math.min(count, this.length);
-    return this.subset(Array.from({ length: kept }, (_, i) => Math.floor((i * this.length) / kept)));
+    return this.subset(spreadIndices(this.length, count));
   }
 
   /** The pictures at these positions, in this order. */
@@ -89,12 +92,8 @@ export class FolderDataset implements ImageDataset {
   }
 
   private fileAt(index: number): LabelledFile {
-    const file = this.files[index];
-    if (file) return file;
-    throw new LuvitError(
-      "bad-argument",
-      `picture ${index} does not exist; the data set holds 0 … ${this.length - 1}`,
-    );
+    expectIndex(index, this.length);
+    return this.files[index];
   }
 }
 

@@ -77,7 +77,7 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
 export function collate(samples: readonly Sample[]): Omit<Batch, "epoch" | "batch"> {
   const length = samples[0].image.length;
   const images = new Float32Array(samples.length * length);
-  samples.forEach((sample, i) => images.set(sample.image, i * length));
+  for (const [i, sample] of samples.entries()) images.set(sample.image, i * length);
   return {
     images,
     labels: Int32Array.from(samples, (sample) => sample.label),

@@ -40,6 +40,7 @@ export async function scanClassFolders(root: string): Promise<ScannedFolder> {
     const found = describe(entries);
     throw new LuvitError("bad-dataset", `${wanted}, found no class folders, only ${found}`);
   }
+  await expectNoParts(root, classes);
   const perClass = await Promise.all(classes.map((name) => listImages(join(root, name))));
   const empty = classes.filter((_, label) => perClass[label].length === 0);
   if (empty.length > 0) {
@@ -64,6 +65,19 @@ export async function listImages(folder: string): Promise<string[]> {
     names((entry) => entry.isDirectory()).map((name) => listImages(join(folder, name))),
   );
   return [...here, ...below.flat()];
+}
+
+/** A folder with `train` or `val` inside is one level too high; reading it would make classes of its parts. */
+async function expectNoParts(root: string, classes: readonly string[]): Promise<void> {
+  for (const part of classes.filter((name) => name === "train" || name === "val")) {
+    const inside = await readFolder(join(root, part));
+    if (inside.some((entry) => entry.isFile())) continue;
+    const found = `its parts ${classes.join(", ")}`;
+    throw new LuvitError(
+      "bad-dataset",
+      `${root} holds no classes but ${found}; did you mean ${join(root, part)}?`,
+    );
+  }
 }
 
 async function readFolder(folder: string): Promise<Dirent[]> {

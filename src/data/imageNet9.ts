@@ -1,0 +1,49 @@
+import { join } from "node:path";
+import { LuvitError } from "../core/errors";
+import { cacheOf, FolderDataset } from "./imageFolder";
+import { scanClassFolders } from "./scanFolder";
+import { asIs, evalTransform, type ImageTransform } from "./transforms";
+
+/** The parts of the backgrounds challenge: own background, one of the same class, of a random and of the next class. */
+export type ImageNet9Split = "original" | "mixed_same" | "mixed_rand" | "mixed_next";
+
+/** How ImageNet-9 pictures are read. */
+export interface ImageNet9Options {
+  /** Side of the model's pictures in pixels; default 224, the size of the published files. */
+  size?: number;
+  /** Resize and crop pictures of another size instead of refusing them; default false. */
+  resize?: boolean;
+  /** Replaces both of the above. */
+  transform?: ImageTransform;
+  /** Class names in label order; default the folder names without their leading number. */
+  classes?: readonly string[];
+  /** Bytes of decoded pixels kept in memory, or false for none; default 512 MB. */
+  cache?: number | false;
+}
+
+/**
+ * One part of an ImageNet-9 like set: `<root>/<split>/val/<NN_class>/*`, labels by sorted folder name. Pictures are used
+ * as they are and only normalised, as in the reference.
+ *
+ * Reference: MadryLab/backgrounds_challenge in9_eval.py, tools/datasets.py.
+ */
+export async function imageNet9(
+  root: string,
+  split: ImageNet9Split,
+  options: ImageNet9Options = {},
+): Promise<FolderDataset> {
+  const {
+    size = 224,
+    resize = false,
+    transform = resize ? evalTransform(size) : asIs(size),
+    cache,
+  } = options;
+  const folder = join(root, split, "val");
+  const { classes: folders, files } = await scanClassFolders(folder);
+  const classes = [...(options.classes ?? folders.map((name) => name.replace(/^\d+_/, "")))];
+  if (classes.length !== folders.length) {
+    const found = `${folders.length} class folders (${folders.join(", ")})`;
+    throw new LuvitError("bad-dataset", `${folder}: expected ${classes.length} classes, found ${found}`);
+  }
+  return new FolderDataset(folder, classes, files, transform, cacheOf({ cache, exif: "ignore" }));
+}

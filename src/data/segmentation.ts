@@ -1,0 +1,233 @@
+import { basename, dirname, extname, sep } from "node:path";
+import { inspect } from "node:util";
+import { LuvitError, listOffenders } from "../core/errors";
+import type { Rng } from "../core/rng";
+import {
+  type ImageDataset,
+  readOrNext,
+  type Sample,
+  type SkipReport,
+  spreadIndices,
+  withPath,
+} from "./dataset";
+import { decodeImage, type RgbImage } from "./decode";
+import type { IdMap } from "./geometry";
+import { cacheOf, FolderDataset } from "./imageFolder";
+import { listImages, scanClassFolders } from "./scanFolder";
+import { type EvalTransform, evalTransform, type ImageTransform } from "./transforms";
+
+/** Id of pixels that count neither as foreground nor as background. */
+const ignoreId = 1000;
+
+/** A mask on the patch grid, rows first, [grid * grid] each. */
+export interface CellMask {
+  /** Cells per side. */
+  readonly grid: number;
+  /** 1 where any pixel of the cell has a class id. */
+  readonly foreground: Uint8Array;
+  /** 0 where every pixel of the cell is to be ignored: such cells are neither foreground nor background. */
+  readonly valid: Uint8Array;
+}
+
+/** A sample and its mask; `ids` [size, size] went through the same geometry as the picture. */
+export interface MaskedSample extends Sample, CellMask {
+  readonly ids: Int32Array;
+}
+
+/** Where an ImageNet-S like set lies and how it is cut up. */
+export interface ImageNetSOptions {
+  /** Folder of class folders with pictures, e.g. ILSVRC `val`. Pictures without a mask are left out. */
+  images: string;
+  /** Folder of class folders with masks, e.g. `segmentation/validation`. */
+  masks: string;
+  /** Side of the samples in pixels; default 224. */
+  size?: number;
+  /** Side of a cell in pixels; default 16. */
+  patch?: number;
+  /** Default `evalTransform(size)`. */
+  transform?: EvalTransform;
+  /** Default "ignore": masks are drawn on the stored pixels. */
+  exif?: "honour" | "ignore";
+  /** Bytes of decoded pixels kept in memory, or false for none; default 512 MB. */
+  cache?: number | false;
+}
+
+/** Ids of an ImageNet-S mask, R + 256 * G: 0 other, 1 … N classes, 1000 ignore; the blue channel does not matter. */
+export function maskIds(image: RgbImage): IdMap {
+  const { data, width, height } = image;
+  const ids = Int32Array.from({ length: width * height }, (_, i) => data[3 * i] + 256 * data[3 * i + 1]);
+  return { ids, width, height };
+}
+
+/** Decodes a mask file. Throws LuvitError "bad-image". */
+export async function decodeMaskIds(source: string | Uint8Array): Promise<IdMap> {
+  return maskIds(await decodeImage(source, { exif: "ignore" }));
+}
+
+/**
+ * Cells of `patch` x `patch` pixels of an id map [H, W]: foreground when any pixel has an id in 1 … N. Pixels beyond
+ * the last full cell are left out.
+ */
+export function maskCells(ids: Int32Array, width: number, patch: number): CellMask {
+  const grid = Math.floor(width / patch);
+  if (grid < 1 || Math.floor(ids.length / width / patch) !== grid) {
+    throw new LuvitError(
+      "shape-mismatch",
+      `maskCells: ${ids.length} ids of width ${width} give no square of ${patch} px cells`,
+    );
+  }
+  const foreground = new Uint8Array(grid * grid);
+  const valid = new Uint8Array(grid * grid);
+  for (let y = 0; y < grid * patch; y++) {
+    for (let x = 0; x < grid * patch; x++) {
+      const id = ids[y * width + x];
+      const cell = Math.floor(y / patch) * grid + Math.floor(x / patch);
+      if (id !== ignoreId) valid[cell] = 1;
+      if (id !== ignoreId && id > 0) foreground[cell] = 1;
+    }
+  }
+  return { grid, foreground, valid };
+}
+
+/** Pictures with segmentation masks. */
+export class MaskedDataset implements ImageDataset {
+  constructor(
+    readonly pictures: FolderDataset,
+    readonly masks: readonly string[],
+    readonly transform: EvalTransform,
+    readonly patch: number,
+  ) {}
+
+  get classes(): string[] {
+    return this.pictures.classes;
+  }
+
+  get length(): number {
+    return this.pictures.length;
+  }
+
+  get size(): number {
+    return this.transform.size;
+  }
+
+  get report(): SkipReport {
+    return this.pictures.report;
+  }
+
+  path(index: number): string {
+    return this.pictures.path(index);
+  }
+
+  label(index: number): number {
+    return this.pictures.label(index);
+  }
+
+  /** Reads a picture with its mask; when either is unreadable, or their sizes differ, the next pair is taken. */
+  load(index: number, rng: Rng): Promise<MaskedSample> {
+    return readOrNext(
+      index,
+      this.length,
+      this.report,
+      (at) => this.path(at),
+      (at) => this.readPair(at, rng),
+    );
+  }
+
+  take(count: number): MaskedDataset {
+    return this.subset(spreadIndices(this.length, count));
+  }
+
+  subset(indices: ArrayLike<number>): MaskedDataset {
+    const masks = Array.from(indices, (index) => this.masks[index]);
+    return new MaskedDataset(this.pictures.subset(indices), masks, this.transform, this.patch);
+  }
+
+  /** Needs a transform that can carry masks along, such as `evalTransform` or `asIs`. */
+  withTransform(transform: ImageTransform): MaskedDataset {
+    return new MaskedDataset(
+      this.pictures.withTransform(transform),
+      this.masks,
+      expectEval(transform),
+      this.patch,
+    );
+  }
+
+  [inspect.custom](): string {
+    return `MaskedDataset ${this.length} pictures with masks, ${this.size} px, cells of ${this.patch} px`;
+  }
+
+  private async readPair(at: number, rng: Rng): Promise<MaskedSample> {
+    const path = this.path(at);
+    const pixels = await this.pictures.cache.get(path);
+    const mask = await decodeMaskIds(this.masks[at]);
+    expectSameSize(path, pixels, this.masks[at], mask);
+    const { ids } = withPath(this.masks[at], () => this.transform.ids(mask));
+    const image = withPath(path, () => this.transform.apply(pixels, rng));
+    return { image, label: this.label(at), path, index: at, ids, ...maskCells(ids, this.size, this.patch) };
+  }
+}
+
+/**
+ * Pairs pictures and masks by class folder and file name (or, where classes were merged, by file name alone). Labels are
+ * positions in the sorted class folders of `images`.
+ *
+ * Throws "bad-dataset" when a mask has no picture. Reference: LUSSeg/ImageNet-S README, data/data.py.
+ */
+export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDataset> {
+  const {
+    images,
+    masks,
+    size = 224,
+    patch = 16,
+    transform = evalTransform(size),
+    exif = "ignore",
+    cache,
+  } = options;
+  if (transform.size % patch !== 0) {
+    throw new LuvitError(
+      "bad-argument",
+      `imageNetS: ${transform.size} px cannot be cut into cells of ${patch} px`,
+    );
+  }
+  const { classes, files } = await scanClassFolders(images);
+  const maskPaths = await listImages(masks);
+  if (maskPaths.length === 0)
+    throw new LuvitError("bad-dataset", `imageNetS: no masks (*.png) under ${masks}`);
+  const byName = new Map(
+    files.flatMap((file) => [[stem(file.path), file] as const, [pairName(file.path), file] as const]),
+  );
+  const paired = maskPaths.map((mask) => ({
+    mask,
+    file: byName.get(pairName(mask)) ?? byName.get(stem(mask)),
+  }));
+  const lonely = paired.filter(({ file }) => !file).map(({ mask }) => mask);
+  if (lonely.length > 0) {
+    const summary = `imageNetS: ${lonely.length} of ${maskPaths.length} masks have no picture of their name under ${images}`;
+    throw new LuvitError("bad-dataset", `${summary}:\n${listOffenders(lonely)}`);
+  }
+  const kept = paired.map(({ file }) => file!);
+  const pictures = new FolderDataset(images, classes, kept, transform, cacheOf({ exif, cache }));
+  return new MaskedDataset(pictures, maskPaths, transform, patch);
+}
+
+function stem(path: string): string {
+  return basename(path, extname(path));
+}
+
+function pairName(path: string): string {
+  return basename(dirname(path)) + sep + stem(path);
+}
+
+function expectEval(transform: ImageTransform): EvalTransform {
+  if ("ids" in transform) return transform as EvalTransform;
+  throw new LuvitError(
+    "bad-argument",
+    `${transform.name} cannot carry a mask along; use evalTransform or asIs`,
+  );
+}
+
+function expectSameSize(path: string, image: RgbImage, maskPath: string, mask: IdMap): void {
+  if (image.width === mask.width && image.height === mask.height) return;
+  const sizes = `${image.width} x ${image.height} pixels, its mask ${maskPath} ${mask.width} x ${mask.height}`;
+  throw new LuvitError("bad-image", `${path}: the picture has ${sizes}`);
+}

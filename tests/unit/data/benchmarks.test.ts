@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { basename, join } from "node:path";
+import { describe, it } from "node:test";
+import sharp from "sharp";
+import { Rng } from "../../../src/core/rng";
+import { imageNet9 } from "../../../src/data/imageNet9";
+import { batches } from "../../../src/data/loader";
+import { decodeMaskIds, imageNetS, maskCells } from "../../../src/data/segmentation";
+import { evalTransform, maeAugment } from "../../../src/data/transforms";
+import { flatPng, put, shapesFolder, temporaryFolder } from "./support";
+
+const toy = {
+  images: join(shapesFolder, "val"),
+  masks: join(shapesFolder, "segmentation", "validation"),
+  size: 64,
+  patch: 8,
+};
+
+describe("ImageNet-S masks", () => {
+  it("hold R + 256 * G in 16 bits, whatever blue says", async () => {
+    const pixels = Buffer.from([1, 0, 0, 255, 0, 9, 0, 1, 200, 232, 3, 0, 151, 3, 1, 0, 0, 255]);
+    const png = await sharp(pixels, { raw: { width: 3, height: 2, channels: 3 } })
+      .png()
+      .toBuffer();
+    const { ids, width, height } = await decodeMaskIds(png);
+    assert.deepEqual([...ids], [1, 255, 256, 1000, 919, 0]);
+    assert.deepEqual([width, height], [3, 2]);
+  });
+
+  it("make a cell foreground by one pixel, and neither when all of it is ignored", () => {
+    const ids = Int32Array.from([0, 0, 1000, 1000, 0, 5, 1000, 1000, 1000, 0, 1000, 3, 0, 0, 1000, 1000]);
+    const cells = maskCells(ids, 4, 2);
+    assert.equal(cells.grid, 2);
+    assert.deepEqual([...cells.foreground], [1, 0, 0, 1]);
+    assert.deepEqual([...cells.valid], [1, 0, 1, 1]);
+  });
+
+  it("refuse a grid of no cells", () => {
+    assert.throws(() => maskCells(new Int32Array(16), 4, 8), /no square of 8 px cells/);
+  });
+});
+
+describe("imageNetS", () => {
+  it("pairs every toy mask with its picture", async () => {
+    const set = await imageNetS(toy);
+    assert.equal(set.length, 150);
+    for (let i = 0; i < set.length; i++)
+      assert.equal(basename(set.path(i), ".jpg"), basename(set.masks[i], ".png"));
+    const sample = await set.load(140, new Rng(0));
+    assert.deepEqual([sample.foreground.length, sample.valid.length, sample.ids.length], [64, 64, 4096]);
+    assert.deepEqual(
+      [...new Set(sample.ids)].sort((a, b) => a - b).filter((id) => id !== 1000),
+      [0, 6],
+    );
+    assert.equal(sample.label, 5);
+  });
+
+  it("gives mask and picture the same crop", async () => {
+    const set = (await imageNetS(toy)).withTransform(evalTransform(32, { cropRatio: 1 }));
+    const { ids, grid } = await set.load(0, new Rng(0));
+    assert.deepEqual([ids.length, grid], [32 * 32, 4]);
+    assert.throws(() => set.withTransform(maeAugment(32)), /maeAugment cannot carry a mask/);
+  });
+
+  it("can be batched like any other set", async () => {
+    for await (const batch of batches((await imageNetS(toy)).take(6), { batchSize: 6, shuffle: false })) {
+      assert.deepEqual([...batch.labels], [0, 1, 2, 3, 4, 5]);
+    }
+  });
+
+  it("finds the picture of a merged class by its name, and leaves out pictures without masks", async () => {
+    const root = temporaryFolder();
+    const picture = await flatPng(8, 8, [5, 5, 5]);
+    for (const path of ["val/n1/x.png", "val/n2/y.png", "val/n3/z.png", "masks/n1/x.png", "masks/n1/y.png"]) {
+      await put(root, path, picture);
+    }
+    const set = await imageNetS({ images: join(root, "val"), masks: join(root, "masks"), size: 8, patch: 4 });
+    assert.deepEqual([set.length, set.label(0), set.label(1)], [2, 0, 1]);
+  });
+
+  it("skips a pair of unequal sizes, and names masks that have no picture", async () => {
+    const root = temporaryFolder();
+    const options = { images: join(root, "val"), masks: join(root, "masks"), size: 8, patch: 4 };
+    for (const name of ["a", "b"]) await put(root, `val/n1/${name}.png`, await flatPng(8, 8, [1, 2, 3]));
+    await put(root, "masks/n1/a.png", await flatPng(9, 8, [1, 0, 0]));
+    await put(root, "masks/n1/b.png", await flatPng(8, 8, [1, 0, 0]));
+    const set = await imageNetS(options);
+    assert.equal((await set.load(0, new Rng(0))).index, 1);
+    assert.match(set.report.skipped[0].reason, /a\.png: the picture has 8 x 8 pixels, its mask .* 9 x 8/);
+    await put(root, "masks/n1/c.png", await flatPng(8, 8, [1, 0, 0]));
+    await assert.rejects(imageNetS(options), /1 of 3 masks have no picture[\s\S]*c\.png/);
+  });
+});
+
+describe("imageNet9", () => {
+  it("reads the three parts of the toy set with the same objects", async () => {
+    const parts = await Promise.all(
+      (["original", "mixed_same", "mixed_rand"] as const).map((split) =>
+        imageNet9(join(shapesFolder, "in9"), split, { size: 64 }),
+      ),
+    );
+    for (const part of parts) {
+      assert.deepEqual(part.classes, ["fish", "flower", "heart", "moon", "mushroom", "star"]);
+      assert.equal(part.length, 120);
+      assert.equal(basename(part.path(77)), basename(parts[0].path(77)));
+    }
+  });
+
+  it("takes pictures as they are unless a resize is asked for", async () => {
+    const root = join(shapesFolder, "in9");
+    const set = await imageNet9(root, "original");
+    await assert.rejects(set.load(0, new Rng(0)), /picture of 64 x 64 pixels where 224 x 224 is expected/);
+    const resized = await imageNet9(root, "original", { size: 32, resize: true });
+    assert.equal((await resized.load(0, new Rng(0))).image.length, 3 * 32 * 32);
+  });
+
+  it("says which part is missing and which class names do not fit", async () => {
+    const root = join(shapesFolder, "in9");
+    await assert.rejects(imageNet9(root, "mixed_next"), /mixed_next.*does not exist/);
+    await assert.rejects(imageNet9(root, "original", { classes: ["dog"] }), /expected 1 classes, found 6/);
+  });
+});

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import sharp from "sharp";
+import { LuvitError } from "../../../src/core/errors";
+import { decodeImage } from "../../../src/data/decode";
+import { flatPng, put, temporaryFolder } from "./support";
+
+const raw = (width: number, height: number, channels: 1 | 2 | 3 | 4) => ({
+  raw: { width, height, channels },
+});
+
+describe("decodeImage", () => {
+  it("repeats gray in all three channels", async () => {
+    const png = await sharp(Buffer.from([0, 100, 200, 255]), raw(2, 2, 1))
+      .toColourspace("b-w")
+      .png()
+      .toBuffer();
+    assert.equal((await sharp(png).metadata()).channels, 1);
+    const image = await decodeImage(png);
+    assert.deepEqual([...image.data], [0, 0, 0, 100, 100, 100, 200, 200, 200, 255, 255, 255]);
+  });
+
+  it("drops alpha without blending", async () => {
+    const png = await sharp(Buffer.from([10, 20, 30, 0, 40, 50, 60, 128]), raw(2, 1, 4))
+      .png()
+      .toBuffer();
+    assert.deepEqual([...(await decodeImage(png)).data], [10, 20, 30, 40, 50, 60]);
+  });
+
+  it("drops the alpha of gray pictures", async () => {
+    const png = await sharp(Buffer.from([9, 0, 90, 255]), raw(2, 1, 2))
+      .toColourspace("b-w")
+      .png()
+      .toBuffer();
+    assert.deepEqual([...(await decodeImage(png)).data], [9, 9, 9, 90, 90, 90]);
+  });
+
+  it("expands palettes", async () => {
+    const png = await sharp(Buffer.from([255, 0, 0, 0, 0, 255]), raw(2, 1, 3))
+      .png({ palette: true })
+      .toBuffer();
+    assert.equal((await sharp(png).metadata()).isPalette, true);
+    assert.deepEqual([...(await decodeImage(png)).data], [255, 0, 0, 0, 0, 255]);
+  });
+
+  it("keeps the high byte of 16-bit channels, gray ones too", async () => {
+    const values = Uint16Array.from([0x12ff, 0x8000, 0xff01, 0x0080, 0x7fff, 0xffff]);
+    const rgb = await sharp(values, raw(2, 1, 3))
+      .toColourspace("rgb16")
+      .png()
+      .toBuffer();
+    assert.equal((await sharp(rgb).metadata()).depth, "ushort");
+    assert.deepEqual([...(await decodeImage(rgb)).data], [0x12, 0x80, 0xff, 0x00, 0x7f, 0xff]);
+    const gray = await sharp(values, raw(6, 1, 1))
+      .toColourspace("grey16")
+      .png()
+      .toBuffer();
+    assert.equal((await sharp(gray).metadata()).depth, "ushort");
+    const reds = [...(await decodeImage(gray)).data].filter((_, i) => i % 3 === 0);
+    assert.deepEqual(reds, [0x12, 0x80, 0xff, 0x00, 0x7f, 0xff]);
+  });
+
+  it("turns CMYK into RGB", async () => {
+    const white = await flatPng(8, 8, [255, 255, 255]);
+    const jpeg = await sharp(white).toColourspace("cmyk").jpeg().toBuffer();
+    assert.equal((await sharp(jpeg).metadata()).space, "cmyk");
+    const image = await decodeImage(jpeg);
+    assert.equal(image.data.length, 8 * 8 * 3);
+    assert.ok(image.data.every((value) => value > 240));
+  });
+
+  it("turns pictures by their EXIF orientation unless told not to", async () => {
+    const wide = sharp(await flatPng(6, 4, [1, 2, 3]));
+    const jpeg = await wide.withMetadata({ orientation: 6 }).jpeg().toBuffer();
+    const upright = await decodeImage(jpeg);
+    assert.deepEqual([upright.width, upright.height], [4, 6]);
+    const stored = await decodeImage(jpeg, { exif: "ignore" });
+    assert.deepEqual([stored.width, stored.height], [6, 4]);
+  });
+
+  it("names the file and the reason when a picture is cut off, empty or something else", async () => {
+    const folder = temporaryFolder();
+    const noise = Buffer.from(Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) % 251));
+    const jpeg = await sharp(noise, raw(64, 64, 3))
+      .jpeg()
+      .toBuffer();
+    const png = await sharp(noise, raw(64, 64, 3))
+      .png()
+      .toBuffer();
+    const bad: [string, string | Uint8Array][] = [
+      ["half.jpg", jpeg.subarray(0, jpeg.length >> 1)],
+      ["half.png", png.subarray(0, png.length >> 1)],
+      ["empty.png", ""],
+      ["text.jpg", "not a picture"],
+    ];
+    for (const [name, content] of bad) {
+      const path = await put(folder, name, content);
+      await assert.rejects(decodeImage(path), (error: unknown) => {
+        assert.ok(error instanceof LuvitError && error.code === "bad-image");
+        assert.ok(error.message.startsWith(`${path}: cannot be decoded (`), error.message);
+        return true;
+      });
+    }
+    await assert.rejects(decodeImage(`${folder}/none.png`), /none\.png: cannot be decoded \(.*missing/);
+  });
+});

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { LuvitError } from "../../../src/core/errors";
+import { Rng } from "../../../src/core/rng";
+import { imageFolder } from "../../../src/data/imageFolder";
+import { batches } from "../../../src/data/loader";
+import { asIs, evalTransform, maeAugment } from "../../../src/data/transforms";
+import { flatPng, put, shapesFolder, temporaryFolder } from "./support";
+
+const small = { transform: asIs(4) };
+
+async function threePictures(): Promise<string> {
+  const root = temporaryFolder();
+  await put(root, "cat/a.png", await flatPng(4, 4, [10, 0, 0]));
+  await put(root, "cat/b.PNG", "not a picture");
+  await put(root, "dog/deep/c.png", await flatPng(4, 4, [30, 0, 0]));
+  await put(root, "dog/notes.txt", "no picture either");
+  await put(root, "readme.md", "a file beside the classes");
+  return root;
+}
+
+async function rejection(promise: Promise<unknown>, code: string): Promise<string> {
+  const error = await promise.then(
+    () => assert.fail("expected an error"),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof LuvitError && error.code === code, String(error));
+  return error.message;
+}
+
+describe("imageFolder", () => {
+  it("labels classes by sorted name and finds pictures at any depth", async () => {
+    const set = await imageFolder(await threePictures(), small);
+    assert.deepEqual(set.classes, ["cat", "dog"]);
+    assert.deepEqual(
+      [0, 1, 2].map((i) => set.label(i)),
+      [0, 0, 1],
+    );
+    assert.ok(set.path(2).endsWith(join("dog", "deep", "c.png")));
+    assert.deepEqual([set.length, set.size], [3, 4]);
+  });
+
+  it("replaces an unreadable picture by the next one and names it once", async () => {
+    const set = await imageFolder(await threePictures(), small);
+    for (let i = 0; i < 3; i++) {
+      const sample = await set.load(1, new Rng(0));
+      assert.deepEqual([sample.index, sample.label, sample.path], [2, 1, set.path(2)]);
+    }
+    assert.equal(set.report.count, 1);
+    assert.equal(set.report.skipped[0].path, set.path(1));
+    assert.match(String(set.report), /1 unreadable picture replaced.*\n.*b\.PNG: cannot be decoded/);
+  });
+
+  it("goes on through a whole epoch with unreadable pictures", async () => {
+    const set = await imageFolder(await threePictures(), small);
+    for await (const batch of batches(set, { batchSize: 3, shuffle: false })) {
+      assert.deepEqual([...batch.indices], [0, 2, 2]);
+      assert.deepEqual([...batch.labels], [0, 1, 1]);
+    }
+    assert.equal(set.report.count, 1);
+  });
+
+  it("fails when no picture can be read, and names them", async () => {
+    const root = temporaryFolder();
+    await put(root, "a/1.png", "x");
+    await put(root, "b/2.png", "y");
+    const set = await imageFolder(root, small);
+    const message = await rejection(set.load(0, new Rng(0)), "bad-dataset");
+    assert.match(message, /none of the 2 pictures can be read[\s\S]*1\.png[\s\S]*2\.png/);
+  });
+
+  it("says what it looked for, where, and what it found", async () => {
+    const root = temporaryFolder();
+    assert.match(
+      await rejection(imageFolder(join(root, "none")), "missing-file"),
+      /none, which does not exist/,
+    );
+    assert.match(
+      await rejection(imageFolder(root), "bad-dataset"),
+      /looked for <class>.*only an empty folder/,
+    );
+    await put(root, "cat/a.png", await flatPng(4, 4, [0, 0, 0]));
+    await mkdir(join(root, "dog"));
+    const half = await rejection(imageFolder(root), "bad-dataset");
+    assert.match(half, /1 of 2 class folders hold pictures; these do not:\n {2}dog/);
+    const flat = await rejection(imageFolder(join(root, "cat")), "bad-dataset");
+    assert.match(flat, /found no class folders, only 1 files \(a\.png\)/);
+    assert.match(await rejection(imageFolder(shapesFolder), "bad-dataset"), /did you mean .*train\?/);
+  });
+
+  it("names the picture whose size does not fit", async () => {
+    const set = await imageFolder(await threePictures(), { transform: asIs(8) });
+    assert.match(await rejection(set.load(0, new Rng(0)), "bad-argument"), /a\.png: picture of 4 x 4 pixels/);
+  });
+
+  it("gives views that share pixels and report", async () => {
+    const set = await imageFolder(join(shapesFolder, "train"), { size: 32, augment: maeAugment });
+    const some = set.take(12);
+    assert.deepEqual(
+      [...Array(12).keys()].map((i) => some.label(i)),
+      [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5],
+    );
+    const view = set.subset([599, 0]).withTransform(evalTransform(16));
+    assert.deepEqual([view.size, view.length, view.label(0)], [16, 2, 5]);
+    await view.load(0, new Rng(0));
+    assert.equal(set.cache.bytes, 64 * 64 * 3);
+    assert.equal(view.report, set.report);
+    assert.throws(() => view.path(2), /picture 2 does not exist/);
+  });
+
+  it("decodes again when the memory budget is used up, with the same result", async () => {
+    const root = join(shapesFolder, "val");
+    const [kept, decoded] = [
+      await imageFolder(root, small),
+      await imageFolder(root, { ...small, cache: false }),
+    ];
+    const transform = evalTransform(32);
+    const [a, b] = await Promise.all(
+      [kept, decoded].map((set) => set.withTransform(transform).load(5, new Rng(0))),
+    );
+    assert.deepEqual(a.image, b.image);
+    assert.equal(decoded.cache.bytes, 0);
+  });
+
+  it("reads the toy set in the layout of ImageNet-1K", async () => {
+    for (const [part, count] of [
+      ["train", 600],
+      ["val", 150],
+    ] as const) {
+      const set = await imageFolder(join(shapesFolder, part), { size: 64 });
+      assert.equal(set.length, count);
+      assert.deepEqual(set.classes, ["fish", "flower", "heart", "moon", "mushroom", "star"]);
+    }
+  });
+});

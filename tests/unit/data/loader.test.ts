@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { LuvitError } from "../../../src/core/errors";
+import type { ImageDataset } from "../../../src/data/dataset";
+import { imageFolder } from "../../../src/data/imageFolder";
+import {
+  type Batch,
+  type BatchOptions,
+  batches,
+  batchesPerEpoch,
+  epochOrder,
+} from "../../../src/data/loader";
+import { maeAugment } from "../../../src/data/transforms";
+import { shapesFolder } from "./support";
+
+async function shapes(): Promise<ImageDataset> {
+  const set = await imageFolder(join(shapesFolder, "val"), { size: 16, augment: maeAugment });
+  return set.take(40);
+}
+
+async function collect(dataset: ImageDataset, options: BatchOptions): Promise<Batch[]> {
+  const all: Batch[] = [];
+  for await (const batch of batches(dataset, options)) all.push(batch);
+  return all;
+}
+
+describe("batches", () => {
+  it("stacks images [B, 3, S, S] with labels, positions and paths", async () => {
+    const set = await shapes();
+    const [first] = await collect(set, { batchSize: 8 });
+    assert.equal(first.images.length, 8 * 3 * 16 * 16);
+    assert.deepEqual(
+      [...first.labels],
+      [...first.indices].map((i) => set.label(i)),
+    );
+    assert.deepEqual(
+      first.paths,
+      [...first.indices].map((i) => set.path(i)),
+    );
+  });
+
+  it("begun at batch k gives exactly what a full epoch gives from k on", async () => {
+    const set = await shapes();
+    const full = await collect(set, { batchSize: 8, seed: 3, epoch: 2 });
+    const resumed = await collect(set, { batchSize: 8, seed: 3, epoch: 2, start: 3, prefetch: 0 });
+    assert.deepEqual(resumed, full.slice(3));
+    assert.deepEqual(
+      resumed.map(({ epoch, batch }) => [epoch, batch]),
+      [
+        [2, 3],
+        [2, 4],
+      ],
+    );
+    assert.deepEqual(await collect(set, { batchSize: 8, start: 5 }), []);
+  });
+
+  it("depends on seed and epoch, and on nothing else", async () => {
+    const set = await shapes();
+    const options = { batchSize: 8, seed: 3, epoch: 0 };
+    assert.deepEqual(await collect(set, options), await collect(await shapes(), { ...options, prefetch: 5 }));
+    const [first, nextEpoch, otherSeed] = await Promise.all([
+      collect(set, options),
+      collect(set, { ...options, epoch: 1 }),
+      collect(set, { ...options, seed: 4 }),
+    ]);
+    assert.notDeepEqual([...first[0].indices], [...nextEpoch[0].indices]);
+    assert.notDeepEqual([...first[0].indices], [...otherSeed[0].indices]);
+  });
+
+  it("augments a picture differently in every epoch", async () => {
+    const set = await shapes();
+    const options = { batchSize: 40, shuffle: false };
+    const [[a], [b]] = [await collect(set, options), await collect(set, { ...options, epoch: 1 })];
+    assert.deepEqual(a.indices, b.indices);
+    assert.notDeepEqual(a.images, b.images);
+  });
+
+  it("visits every picture once, in order when not shuffled", async () => {
+    assert.deepEqual(
+      [...epochOrder(50, 1, 2)].sort((a, b) => a - b),
+      [...Array(50).keys()],
+    );
+    const ordered = await collect(await shapes(), { batchSize: 16, shuffle: false, dropLast: false });
+    assert.deepEqual(
+      ordered.flatMap((batch) => [...batch.indices]),
+      [...Array(40).keys()],
+    );
+    assert.deepEqual(
+      ordered.map((batch) => batch.labels.length),
+      [16, 16, 8],
+    );
+    assert.deepEqual([batchesPerEpoch(40, 16), batchesPerEpoch(40, 16, false)], [2, 3]);
+  });
+
+  it("reads ahead by the number of batches asked for, and stops when the consumer does", async () => {
+    const set = await shapes();
+    let loads = 0;
+    const counting = {
+      ...viewOf(set),
+      load(...args: Parameters<ImageDataset["load"]>) {
+        loads++;
+        return set.load(...args);
+      },
+    };
+    for await (const _ of batches(counting, { batchSize: 4, prefetch: 2 })) break;
+    assert.equal(loads, 3 * 4);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(loads, 3 * 4);
+  });
+
+  it("raises an error when its batch comes up, and never after an early end", async () => {
+    const set = await shapes();
+    const broken = {
+      ...viewOf(set),
+      load: (...args: Parameters<ImageDataset["load"]>) =>
+        args[0] < 4 ? set.load(...args) : Promise.reject(new LuvitError("engine", "no more")),
+    };
+    const options = { batchSize: 4, shuffle: false };
+    for await (const batch of batches(broken, options)) {
+      assert.equal(batch.batch, 0);
+      break;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await assert.rejects(collect(broken, options), /no more/);
+  });
+
+  it("refuses batches that can never be filled and positions behind the end, before reading", async () => {
+    const set = await shapes();
+    assert.throws(() => batches(set, { batchSize: 41 }), /40 pictures do not fill a batch of 41/);
+    assert.throws(() => batches(set, { batchSize: 8, start: 6 }), /start 6 is behind the last of 5/);
+    assert.throws(() => batches(set, { batchSize: 0 }), /whole numbers/);
+  });
+});
+
+function viewOf(set: ImageDataset): ImageDataset {
+  return {
+    classes: set.classes,
+    length: set.length,
+    size: set.size,
+    report: set.report,
+    load: (index, rng) => set.load(index, rng),
+    path: (index) => set.path(index),
+    label: (index) => set.label(index),
+    take: (count) => set.take(count),
+    subset: (indices) => set.subset(indices),
+    withTransform: (transform) => set.withTransform(transform),
+  };
+}
