@@ -1,0 +1,119 @@
+import { createRequire } from "node:module";
+import { cpus } from "node:os";
+import { inspect } from "node:util";
+import * as tf from "@tensorflow/tfjs-core";
+// The umbrella package is loaded for its side effects: gradients, chained ops and the `cpu` backend.
+import "@tensorflow/tfjs";
+import "@tensorflow/tfjs-backend-wasm";
+import { LuvitError } from "./errors";
+import { packageVersion } from "./packageRoot";
+
+export { tf };
+export type Tensor = tf.Tensor;
+
+/** Backends in the order they are preferred. */
+export type BackendName = "tensorflow" | "wasm" | "cpu";
+
+/** What the library runs on, and why not on something faster. Prints as one line. */
+export class EngineStatus {
+  constructor(
+    readonly backend: BackendName,
+    /** e.g. "GPU", "CPU, 1 thread, SIMD". */
+    readonly device: string,
+    /** Faster backends that were not taken, each with its reason. */
+    readonly passedOver: readonly string[],
+    readonly version: string,
+  ) {}
+
+  toString(): string {
+    const why = this.passedOver.length > 0 ? ` · ${this.passedOver.join(" · ")}` : "";
+    return `engine: tfjs ${this.backend} (${this.device}, float32)${why} · luvit ${this.version}`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+let status: EngineStatus | undefined;
+
+/**
+ * Starts the compute backend and says which one it is: `tensorflow` where `@tensorflow/tfjs-node-gpu` is installed,
+ * else `wasm`, else `cpu`. The environment variable LUVIT_BACKEND, or `options.backend`, forces one.
+ *
+ * @throws LuvitError("engine") when a forced backend cannot start.
+ */
+export async function ready(options: { backend?: BackendName } = {}): Promise<EngineStatus> {
+  const forced = options.backend ?? (process.env.LUVIT_BACKEND as BackendName | undefined);
+  if (status && (!forced || forced === status.backend)) return status;
+  tf.env().set("PROD", true); // keeps tfjs from printing its own advice into the notebook
+  const passedOver: string[] = [];
+  for (const name of forced ? [forced] : (["tensorflow", "wasm", "cpu"] as const)) {
+    const problem = await tryBackend(name);
+    if (problem === undefined) {
+      registerMendedKernels(name);
+      status = new EngineStatus(name, describeDevice(name), passedOver, packageVersion());
+      return status;
+    }
+    passedOver.push(`${name} not used: ${problem}`);
+  }
+  throw new LuvitError(
+    "engine",
+    `ready: no compute backend could start. ${passedOver.join("; ")}. Use one of: tensorflow, wasm, cpu.`,
+  );
+}
+
+/** Kernels and gradients the ops of this library add to a backend once it is known. */
+const kernelPackages: ((backend: BackendName) => void)[] = [];
+
+/** Ops register here; `ready` calls each package for the backend it has chosen. */
+export function onBackend(register: (backend: BackendName) => void): void {
+  kernelPackages.push(register);
+}
+
+const mended = new Set<BackendName>();
+
+function registerMendedKernels(name: BackendName): void {
+  if (mended.has(name)) return;
+  mended.add(name);
+  for (const register of kernelPackages) register(name);
+}
+
+async function tryBackend(name: BackendName): Promise<string | undefined> {
+  try {
+    if (name === "tensorflow") loadTensorflow();
+    if (!(await tf.setBackend(name))) return "it did not start";
+    await tf.ready();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message.split("\n")[0];
+  }
+}
+
+function loadTensorflow(): void {
+  const require = createRequire(__filename);
+  let found: string;
+  try {
+    found = require.resolve("@tensorflow/tfjs-node-gpu");
+  } catch {
+    throw new Error("@tensorflow/tfjs-node-gpu is not installed");
+  }
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= "true";
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= "2";
+  mendNodeUtil(require("node:util"));
+  require(found);
+}
+
+/** tfjs-node 4.22 calls two functions that Node 23 removed from `util`. */
+function mendNodeUtil(util: Record<string, unknown>): void {
+  util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+  util.isArray ??= Array.isArray;
+}
+
+function describeDevice(name: BackendName): string {
+  const cpu = `${cpus()[0]?.model.trim() || "CPU"}`;
+  if (name === "wasm") return `${cpu}, 1 thread, SIMD`;
+  if (name === "cpu") return `${cpu}, 1 thread, plain JavaScript`;
+  const backend = tf.backend() as unknown as { isUsingGpuDevice?: boolean };
+  return backend.isUsingGpuDevice ? "GPU" : `${cpu}, ${cpus().length} threads`;
+}

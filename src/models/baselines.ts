@@ -1,0 +1,40 @@
+import { Rng } from "../core/rng";
+import { type FusionOptions, type FusionPlan, type MlpActivation, mlp, through } from "./fusion";
+import { LlamaBlock, type LlamaConfig } from "./llamaBlock";
+import type { ViTConfig } from "./vit";
+
+/*
+ * What LUViT is compared with (Tables 1, 3 and 4). Each gives the `fusion` option of `mae.create` and
+ * `classifier.create`; the plain ViT is that option left out.
+ */
+
+/** ViT + frozen LLaMA block without LoRA (Pang et al.): the mappers train, the block does not. */
+export function frozenBlock(block: LlamaBlock, options: FusionOptions = {}): FusionPlan {
+  block.freeze();
+  return through(block, options);
+}
+
+/** A LLaMA block of the given shape with random weights (normal 0.02), frozen; LoRA may be attached to it. */
+export function randomBlock(config: LlamaConfig, options: { depth?: number; seed?: number } = {}): LlamaBlock {
+  const { depth = 1, seed = 0 } = options;
+  const block = new LlamaBlock({ ...config }, depth, new Rng(seed).fork("random block"), "random numbers");
+  block.freeze();
+  return block;
+}
+
+/** MLP-P: the two mappers alone, same width as the block's. */
+export function mlpP(block: Pick<LlamaConfig, "dim">, options: FusionOptions & { activation?: MlpActivation } = {}) {
+  return mlp(block.dim, options);
+}
+
+/** MLP-L: mappers widened until they hold as many parameters as LUViT's mappers and LoRA together (4267 for LUViT-B). */
+export function mlpL(
+  vit: Pick<ViTConfig, "dim">,
+  block: Pick<LlamaConfig, "dim">,
+  options: FusionOptions & { activation?: MlpActivation; loraRank?: number; loraTargets?: number } = {},
+) {
+  const { loraRank = 16, loraTargets = 2, ...rest } = options;
+  const mappers = 2 * vit.dim * block.dim;
+  const lora = loraTargets * 2 * loraRank * block.dim;
+  return mlp(Math.round((mappers + lora) / (2 * vit.dim)), rest);
+}

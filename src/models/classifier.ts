@@ -1,0 +1,106 @@
+import { LuvitError } from "../core/errors";
+import { Rng } from "../core/rng";
+import { type Tensor, tf } from "../core/tf";
+import { type Context, inference } from "../nn/context";
+import { normal } from "../nn/init";
+import { LayerNorm, Linear } from "../nn/layers";
+import { Module } from "../nn/module";
+import { Encoder } from "./encoder";
+import type { FusionPlan } from "./fusion";
+import type { LlamaBlock } from "./llamaBlock";
+import { fusionPlan, type MaskedAutoencoder } from "./mae";
+import type { ViTConfig } from "./vit";
+
+/** "mean": patch tokens averaged, then `fc_norm` (MAE's default, LUViT); "cls": final norm, then the class token. */
+export type Pooling = "mean" | "cls";
+
+export interface HeadOptions {
+  classes: number;
+  pooling?: Pooling;
+  seed?: number;
+}
+
+export interface ClassifierOptions extends HeadOptions {
+  encoder: ViTConfig;
+  fusion?: LlamaBlock | FusionPlan;
+}
+
+/**
+ * Encoder, pooling, linear head. Keys of `Encoder`, `fc_norm.*` (mean pooling) or `norm.*` (class token), `head.*`.
+ * Reference: mae/models_vit.py.
+ */
+export class Classifier extends Module {
+  readonly encoder: Encoder;
+  readonly fc_norm?: LayerNorm;
+  readonly head: Linear;
+  readonly pooling: Pooling;
+  readonly classes: number;
+
+  constructor(encoder: Encoder, { classes, pooling = "mean", seed = 0 }: HeadOptions, headStd: number) {
+    super();
+    const rng = new Rng(seed).fork("head");
+    this.encoder = encoder;
+    if (pooling === "mean") this.fc_norm = new LayerNorm(encoder.config.dim);
+    this.head = new Linear(encoder.config.dim, classes, rng, { initialize: normal(headStd) });
+    this.pooling = pooling;
+    this.classes = classes;
+  }
+
+  protected override transparentFields(): readonly string[] {
+    return ["encoder"];
+  }
+
+  /** images [B, 3, S, S] -> tokens [B, 1+L, D] after the whole encoder. */
+  tokens(images: Tensor, context: Context = inference): Tensor {
+    return this.encoder.forward(this.encoder.prependClassToken(this.encoder.embedPatches(images)), context);
+  }
+
+  /** images [B, 3, S, S] -> [B, D]: what the head (after `fc_norm`) sees. Taps `pooled`. */
+  pool(images: Tensor, context: Context = inference): Tensor {
+    const tokens = this.tokens(images, context);
+    const [batch, count, dim] = tokens.shape as [number, number, number];
+    if (this.pooling === "cls") return tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim]);
+    const pooled = tf.mean(tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]), 1);
+    context.tap?.("pooled", pooled);
+    return pooled;
+  }
+
+  /** images [B, 3, S, S] -> logits [B, classes]. */
+  forward(images: Tensor, context: Context = inference): Tensor {
+    const features = this.pool(images, context);
+    return this.head.forward(this.fc_norm ? this.fc_norm.forward(features) : features);
+  }
+}
+
+/** A classifier to be trained from scratch (timm's initialisation, trainable positions). */
+export function create(options: ClassifierOptions): Classifier {
+  const { encoder: vit, pooling = "mean", seed = 0 } = options;
+  const encoder = new Encoder({
+    vit,
+    fusion: fusionPlan(options.fusion),
+    finalNorm: pooling === "cls",
+    positions: "learned",
+    init: "timm",
+    seed,
+  });
+  return new Classifier(encoder, options, 0.02);
+}
+
+/**
+ * A classifier on a copy of a pretrained encoder, as MAE finetunes: positions become trainable, `norm` gives way to
+ * `fc_norm`, the head starts near zero (std 2e-5). The pretrained model stays as it is; frozen weights are shared.
+ */
+export async function fromPretrained(pretrained: MaskedAutoencoder, options: HeadOptions): Promise<Classifier> {
+  const positions = pretrained.encoder.pos_embed;
+  const encoder = await pretrained.encoder.clone((p) => !p.trainable && p !== positions);
+  const plan = encoder.fusion?.plan;
+  if ((options.pooling ?? "mean") === "mean" && !plan?.normFirst) {
+    encoder.norm?.dispose();
+    encoder.norm = undefined;
+  }
+  if (!(options.classes >= 2)) {
+    throw new LuvitError("bad-argument", `classifier: classes is ${options.classes}, expected at least 2`);
+  }
+  encoder.pos_embed.trainable = true;
+  return new Classifier(encoder, options, 2e-5);
+}

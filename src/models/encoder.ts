@@ -1,0 +1,74 @@
+import { Rng } from "../core/rng";
+import { type Tensor, tf } from "../core/tf";
+import type { Context } from "../nn/context";
+import { normal } from "../nn/init";
+import { LayerNorm } from "../nn/layers";
+import { Module } from "../nn/module";
+import { Parameter } from "../nn/parameter";
+import { FusionPath, type FusionPlan } from "./fusion";
+import { Block, type InitScheme, PatchEmbed, patchCount, positionParameter, runBlocks, type ViTConfig } from "./vit";
+
+export interface EncoderOptions {
+  vit: ViTConfig;
+  fusion?: FusionPlan;
+  /** Keep a final LayerNorm `norm` (MAE, class-token classifiers); false where pooling has its own norm. */
+  finalNorm: boolean;
+  positions: "sincos" | "learned";
+  init: InitScheme;
+  seed: number;
+}
+
+/**
+ * A ViT with, or without, the fusion path behind it. Keys `cls_token`, `pos_embed`, `patch_embed.*`, `blocks.*`,
+ * `llama_dim_mapper1.*`, `llama.*`, `llama_dim_mapper2.*`, `norm.*`.
+ */
+export class Encoder extends Module {
+  readonly cls_token: Parameter;
+  readonly pos_embed: Parameter;
+  readonly patch_embed: PatchEmbed;
+  readonly blocks: Block[];
+  readonly fusion?: FusionPath;
+  norm?: LayerNorm;
+  readonly config: Readonly<ViTConfig>;
+
+  constructor({ vit, fusion, finalNorm, positions, init, seed }: EncoderOptions) {
+    super();
+    const rng = new Rng(seed).fork("encoder");
+    const patches = patchCount(vit);
+    this.config = { ...vit };
+    this.cls_token = new Parameter([1, 1, vit.dim], normal(0.02), rng.uint32());
+    this.pos_embed = positionParameter(vit.dim, patches, rng, positions);
+    this.patch_embed = new PatchEmbed(vit.patchSize, vit.dim, rng, init);
+    this.blocks = Array.from({ length: vit.depth }, () => new Block(vit, rng, init));
+    if (fusion) this.fusion = new FusionPath(vit.dim, fusion);
+    if (finalNorm || fusion?.normFirst) this.norm = new LayerNorm(vit.dim);
+  }
+
+  protected override transparentFields(): readonly string[] {
+    return ["fusion"];
+  }
+
+  /** images [B, 3, S, S] -> patch tokens with position [B, L, D], class token not yet there. */
+  embedPatches(images: Tensor): Tensor {
+    const patches = this.patch_embed.forward(images);
+    const tokens = patches.shape[1]!;
+    return tf.add(patches, tf.slice(this.pos_embed.value, [0, 1, 0], [1, tokens, this.config.dim]));
+  }
+
+  /** Puts the class token, with its position, in front: x [B, T, D] -> [B, 1+T, D]. */
+  prependClassToken(x: Tensor): Tensor {
+    const position = tf.slice(this.pos_embed.value, [0, 0, 0], [1, 1, this.config.dim]);
+    const token = tf.add(this.cls_token.value, position);
+    return tf.concat([tf.tile(token, [x.shape[0], 1, 1]), x], 1);
+  }
+
+  /** Tokens with class token [B, T, D] -> [B, T, D] through blocks, fusion path and final norm, as configured. */
+  forward(x: Tensor, context: Context): Tensor {
+    const { after = this.config.depth, normFirst = false } = this.fusion?.plan ?? {};
+    const early = runBlocks(x, this.blocks.slice(0, after), context);
+    const entering = normFirst && this.norm ? this.norm.forward(early) : early;
+    const fused = this.fusion ? this.fusion.forward(entering, context) : early;
+    const late = runBlocks(fused, this.blocks.slice(after), context, "blocks", after);
+    return this.norm && !normFirst ? this.norm.forward(late) : late;
+  }
+}

@@ -1,0 +1,94 @@
+import { Rng } from "../core/rng";
+import { type Tensor, tf } from "../core/tf";
+import type { Context } from "../nn/context";
+import { normal } from "../nn/init";
+import { LayerNorm, Linear, RMSNorm } from "../nn/layers";
+import { Module } from "../nn/module";
+import { gelu } from "../nn/ops";
+import type { LlamaBlock } from "./llamaBlock";
+
+/** Choices the paper leaves open; the defaults follow LM4VisualEncoding, whose code LUViT builds on. */
+export interface FusionOptions {
+  /** How many ViT blocks come before the path; default all of them (tail). 0 is the head, depth/2 the middle. */
+  after?: number;
+  /** The encoder's final LayerNorm before the path instead of after it. */
+  normFirst?: boolean;
+  /** RMSNorm (ones, frozen) between the block and the second mapper. */
+  rmsNorm?: boolean;
+  /** Biases in the two mappers. */
+  mapperBias?: boolean;
+  /** Adds the tokens that entered the path to those that leave it. */
+  residual?: boolean;
+  seed?: number;
+}
+
+/** What stands between the mappers of an MLP baseline; LM4VisualEncoding's own baseline used "gelu-norm". */
+export type MlpActivation = "none" | "gelu" | "gelu-norm";
+
+/** A fusion path to be built into an encoder: through a LLaMA block, or (baselines MLP-P and MLP-L) through nothing. */
+export interface FusionPlan extends FusionOptions {
+  block?: LlamaBlock;
+  /** Width between the mappers. */
+  width: number;
+  activation?: MlpActivation;
+}
+
+/** Tokens -> mapper -> LLaMA block -> mapper -> tokens. The block is used as it is, with or without LoRA. */
+export function through(block: LlamaBlock, options: FusionOptions = {}): FusionPlan {
+  return { ...options, block, width: block.config.dim };
+}
+
+/** The same two mappers without a language model between them. */
+export function mlp(width: number, options: FusionOptions & { activation?: MlpActivation } = {}): FusionPlan {
+  return { ...options, width };
+}
+
+/**
+ * The path of LUViT eq. 1. Keys `llama_dim_mapper1.weight` [W, D], `llama.layers.*`, `llama.norm.weight` [W],
+ * `llama_dim_mapper2.weight` [D, W]. Reference: LM4VisualEncoding image_classification/models/vit_llama.py.
+ */
+export class FusionPath extends Module {
+  readonly llama_dim_mapper1: Linear;
+  readonly llama?: LlamaBlock;
+  readonly mlp_norm?: LayerNorm;
+  readonly llama_dim_mapper2: Linear;
+
+  constructor(
+    dim: number,
+    readonly plan: FusionPlan,
+  ) {
+    super();
+    const rng = new Rng(plan.seed ?? 0).fork("fusion");
+    const options = { bias: plan.mapperBias ?? false, initialize: normal(0.02) };
+    this.llama_dim_mapper1 = new Linear(dim, plan.width, rng, options);
+    if (plan.block) this.llama = preparedBlock(plan.block, plan.rmsNorm ?? true);
+    if (plan.activation === "gelu-norm") this.mlp_norm = new LayerNorm(plan.width);
+    this.llama_dim_mapper2 = new Linear(plan.width, dim, rng, options);
+  }
+
+  /** x [B, T, D] -> [B, T, D], all tokens, the class token among them. Taps `fusion.*`. */
+  forward(x: Tensor, context: Context): Tensor {
+    const wide = this.llama_dim_mapper1.forward(x);
+    context.tap?.("fusion.mapper1", wide);
+    const unlocked = this.llama ? this.llama.forward(wide, context) : this.activate(wide);
+    context.tap?.("fusion.block", unlocked);
+    const narrow = this.llama_dim_mapper2.forward(unlocked);
+    context.tap?.("fusion.mapper2", narrow);
+    return this.plan.residual ? tf.add(x, narrow) : narrow;
+  }
+
+  private activate(x: Tensor): Tensor {
+    const { activation = "none" } = this.plan;
+    const bent = activation === "none" ? x : gelu(x);
+    return this.mlp_norm ? this.mlp_norm.forward(bent) : bent;
+  }
+}
+
+function preparedBlock(block: LlamaBlock, rmsNorm: boolean): LlamaBlock {
+  if (rmsNorm && !block.norm) {
+    block.norm = new RMSNorm(block.config.dim, block.config.normEps);
+    block.norm.freeze();
+  }
+  if (!rmsNorm) block.norm = undefined;
+  return block;
+}

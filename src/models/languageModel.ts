@@ -1,0 +1,62 @@
+import { Rng } from "../core/rng";
+import { type Tensor, tf } from "../core/tf";
+import { type Context, inference } from "../nn/context";
+import { normal } from "../nn/init";
+import { Linear, RMSNorm } from "../nn/layers";
+import { Module } from "../nn/module";
+import { Parameter } from "../nn/parameter";
+import { type LlamaConfig, LlamaLayer } from "./llamaBlock";
+
+export interface LanguageModelConfig extends LlamaConfig {
+  depth: number;
+  vocabulary: number;
+}
+
+/** A token table; key `weight` [V, D]. */
+export class Embedding extends Module {
+  readonly weight: Parameter;
+
+  constructor(vocabulary: number, dim: number, rng: Rng) {
+    super();
+    this.weight = new Parameter([vocabulary, dim], normal(0.02), rng.uint32());
+  }
+
+  /** ids int32 [B, T] -> [B, T, D]. */
+  forward(ids: Tensor): Tensor {
+    const [vocabulary, dim] = this.weight.shape;
+    const flat = tf.reshape(ids, [-1]) as tf.Tensor1D;
+    return tf.reshape(tf.gather(tf.reshape(this.weight.value, [vocabulary, dim]), flat), [...ids.shape, dim]);
+  }
+}
+
+/**
+ * A whole LLaMA language model, small enough to train here: where the toy block that LUViT unlocks comes from.
+ * Keys of the original release: `tok_embeddings.weight`, `layers.*`, `norm.weight`, `output.weight`.
+ */
+export class LlamaLanguageModel extends Module {
+  readonly tok_embeddings: Embedding;
+  readonly layers: LlamaLayer[];
+  readonly norm: RMSNorm;
+  readonly output: Linear;
+
+  constructor(
+    readonly config: LanguageModelConfig,
+    seed = 0,
+  ) {
+    super();
+    const rng = new Rng(seed).fork("language model");
+    this.tok_embeddings = new Embedding(config.vocabulary, config.dim, rng);
+    this.layers = Array.from({ length: config.depth }, () => new LlamaLayer(config, rng));
+    this.norm = new RMSNorm(config.dim, config.normEps);
+    this.output = new Linear(config.dim, config.vocabulary, rng, { bias: false, initialize: normal(0.02) });
+  }
+
+  /** ids int32 [B, T] -> logits [B, T, V]. */
+  forward(ids: Tensor, context: Context = inference): Tensor {
+    const hidden = this.layers.reduce(
+      (h, layer, i) => layer.forward(h, context, `layers.${i}`),
+      this.tok_embeddings.forward(ids),
+    );
+    return this.output.forward(this.norm.forward(hidden));
+  }
+}

@@ -1,0 +1,155 @@
+import { inspect } from "node:util";
+import { LuvitError } from "../core/errors";
+import { Rng } from "../core/rng";
+import { type Tensor, tf } from "../core/tf";
+import { kaimingUniform, zeros } from "../nn/init";
+import { Linear } from "../nn/layers";
+import { Module, millions } from "../nn/module";
+import { linear } from "../nn/ops";
+import { Parameter } from "../nn/parameter";
+
+export interface LoraOptions {
+  /** Rank r. LUViT: 16. */
+  rank?: number;
+  /** Scale numerator; the update is alpha/rank * B A. The paper's equation has no scale, hence alpha = rank. */
+  alpha?: number;
+  /** Last path segments, Hugging Face ("q_proj") or original ("wq") names. LUViT: q and v. */
+  targets?: readonly string[];
+  /** rsLoRA: scale by alpha / sqrt(rank). */
+  rankStabilised?: boolean;
+  /** Freeze everything else in `model` (default); false leaves other parameters as they are. */
+  freeze?: boolean;
+  seed?: number;
+}
+
+/** Hugging Face's names of the LLaMA linears, and those of the original release used here. */
+const originalNames: Readonly<Record<string, string>> = {
+  q_proj: "wq",
+  k_proj: "wk",
+  v_proj: "wv",
+  o_proj: "wo",
+  gate_proj: "w1",
+  down_proj: "w2",
+  up_proj: "w3",
+};
+
+/** A bare weight; key `weight`. */
+export class LoraMatrix extends Module {
+  readonly weight: Parameter;
+
+  constructor(shape: readonly number[], initialize: typeof zeros, seed: number) {
+    super();
+    this.weight = new Parameter(shape, initialize, seed);
+  }
+}
+
+/**
+ * y = W x + b + (alpha/r) B A x. The base weight keeps its key; `lora_A.weight` [r, in] and `lora_B.weight` [out, r]
+ * stand beside it, as in PEFT with `.base_layer` and `.default` taken out. A ~ U(±1/sqrt(in)), B = 0.
+ */
+export class LoraLinear extends Module {
+  readonly weight: Parameter;
+  readonly bias?: Parameter;
+  readonly lora_A: LoraMatrix;
+  readonly lora_B: LoraMatrix;
+  /** True while B A is added into `weight`. */
+  merged = false;
+
+  constructor(
+    base: Linear | LoraLinear,
+    readonly rank: number,
+    readonly scaling: number,
+    rng: Rng,
+  ) {
+    super();
+    this.weight = base.weight;
+    if (base.bias) this.bias = base.bias;
+    const [outputs, inputs] = base.weight.shape;
+    this.lora_A = new LoraMatrix([rank, inputs], kaimingUniform, rng.uint32());
+    this.lora_B = new LoraMatrix([outputs, rank], zeros, rng.uint32());
+  }
+
+  forward(x: Tensor): Tensor {
+    const base = linear(x, this.weight.value, this.bias?.value);
+    if (this.merged) return base;
+    const update = linear(linear(x, this.lora_A.weight.value), this.lora_B.weight.value);
+    return tf.add(base, tf.mul(update, this.scaling));
+  }
+
+  /** Adds (`sign` 1) or takes back (`sign` -1) the update to the base weight. */
+  addUpdate(sign: 1 | -1): void {
+    tf.tidy(() => {
+      const product = tf.matMul(this.lora_B.weight.value as tf.Tensor2D, this.lora_A.weight.value as tf.Tensor2D);
+      this.weight.value.assign(tf.add(this.weight.value, tf.mul(product, sign * this.scaling)));
+    });
+    this.merged = sign === 1;
+  }
+}
+
+/** What `attach` did. Prints as one line. */
+export class LoraReport {
+  constructor(
+    readonly paths: readonly string[],
+    readonly trainable: number,
+    readonly total: number,
+  ) {}
+
+  toString(): string {
+    const share = ((100 * this.trainable) / this.total).toFixed(2);
+    return `LoRA on ${this.paths.join(", ")}: ${millions(this.trainable)} trainable of ${millions(this.total)} (${share} %)`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+/**
+ * Freezes a model and gives every linear named in `targets` a trainable low-rank update. With B = 0 the output is
+ * unchanged until training. Source: LUViT section 3; PEFT lora/layer.py.
+ *
+ * @throws LuvitError("bad-argument") when no linear has a target's name, listing the names there are.
+ */
+export function attach(model: Module, options: LoraOptions = {}): LoraReport {
+  const { rank = 16, alpha = rank, targets = ["q_proj", "v_proj"], rankStabilised = false, freeze = true, seed = 0 } = options;
+  const wanted = targets.map((name) => originalNames[name] ?? name);
+  const linears = [...model.namedModules()].filter(([, m]) => m instanceof Linear);
+  const lastSegment = (path: string) => path.split(".").at(-1)!;
+  const chosen = linears.filter(([path]) =>
+    wanted.some((name) => path === name || path.endsWith(`.${name}`)),
+  );
+  const absent = wanted.filter((name) => !chosen.some(([path]) => path.endsWith(name)));
+  if (absent.length > 0) {
+    const known = [...new Set(linears.map(([path]) => lastSegment(path)))].join(", ");
+    const names = targets.filter((_, i) => absent.includes(wanted[i])).join(", ");
+    throw new LuvitError("bad-argument", `lora.attach: no linear named ${names}; this model has: ${known || "none without LoRA"}`);
+  }
+  if (freeze) model.freeze();
+  for (const [, base] of chosen) base.freeze();
+  const rng = new Rng(seed).fork("lora");
+  const scaling = alpha / (rankStabilised ? Math.sqrt(rank) : rank);
+  for (const [path, base] of chosen) {
+    model.replaceModule(path, new LoraLinear(base as Linear, rank, scaling, rng));
+  }
+  const { trainable, total } = model.counts();
+  return new LoraReport(
+    chosen.map(([path]) => path),
+    trainable,
+    total,
+  );
+}
+
+/** Every LoRA linear of a model with its path. */
+export function adapters(model: Module): [string, LoraLinear][] {
+  return [...model.namedModules()].filter((entry): entry is [string, LoraLinear] => entry[1] instanceof LoraLinear);
+}
+
+/** Adds the updates into the base weights (for inference and export); a second call changes nothing. */
+export function merge(model: Module): void {
+  for (const [, layer] of adapters(model)) if (!layer.merged) layer.addUpdate(1);
+}
+
+/** Takes merged updates back out, up to float32 rounding. */
+export function unmerge(model: Module): void {
+  for (const [, layer] of adapters(model)) if (layer.merged) layer.addUpdate(-1);
+}

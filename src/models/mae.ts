@@ -1,0 +1,155 @@
+import { Rng } from "../core/rng";
+import { type Tensor, tf } from "../core/tf";
+import { type Context, inference } from "../nn/context";
+import { normal } from "../nn/init";
+import { LayerNorm, Linear } from "../nn/layers";
+import { maskedPatchLoss, normalisedPixels } from "../nn/losses";
+import { Module } from "../nn/module";
+import { Parameter } from "../nn/parameter";
+import { patchify } from "../nn/patches";
+import { Encoder } from "./encoder";
+import type { FusionPlan } from "./fusion";
+import { through } from "./fusion";
+import { LlamaBlock } from "./llamaBlock";
+import { maskFromNoise, type PatchMask } from "./masking";
+import { Block, patchCount, positionParameter, runBlocks, type ViTConfig } from "./vit";
+
+/** Shape of MAE's decoder. */
+export interface DecoderConfig {
+  dim: number;
+  depth: number;
+  heads: number;
+  mlpRatio: number;
+}
+
+/** The decoder of every released MAE: 512 wide, 8 blocks, 16 heads. */
+export const decoder512x8: Readonly<DecoderConfig> = { dim: 512, depth: 8, heads: 16, mlpRatio: 4 };
+/** Goes with `vit.toy`. */
+export const decoderToy: Readonly<DecoderConfig> = { dim: 48, depth: 1, heads: 4, mlpRatio: 4 };
+
+export interface MaeOptions {
+  encoder: ViTConfig;
+  /** A LLaMA block (LUViT's default placement) or a plan from `fusion.*`; left out, this is a plain MAE. */
+  fusion?: LlamaBlock | FusionPlan;
+  decoder?: DecoderConfig;
+  /** Share of patches removed. */
+  maskRatio?: number;
+  /** Reconstruct each patch normalised by its own mean and deviation, as all released results do. */
+  normPixLoss?: boolean;
+  seed?: number;
+}
+
+/** The tensors of one pretraining step; everything random is drawn on the host. */
+export interface MaeInputs {
+  /** [B, 3, S, S], normalised. */
+  images: Tensor;
+  /** int32 [B*K]. */
+  keepRows: Tensor;
+  /** int32 [B*L]. */
+  restoreRows: Tensor;
+  /** [B, L], 1 = removed. */
+  mask: Tensor;
+}
+
+/** A plan from either spelling of the `fusion` option. */
+export function fusionPlan(fusion: LlamaBlock | FusionPlan | undefined): FusionPlan | undefined {
+  return fusion instanceof LlamaBlock ? through(fusion) : fusion;
+}
+
+/**
+ * Masked auto-encoder over an encoder that may carry the fusion path. Keys as in mae/models_mae.py, plus those of
+ * `Encoder`. Reference: mae/models_mae.py; LUViT section 3.
+ */
+export class MaskedAutoencoder extends Module {
+  readonly encoder: Encoder;
+  readonly decoder_embed: Linear;
+  readonly mask_token: Parameter;
+  readonly decoder_pos_embed: Parameter;
+  readonly decoder_blocks: Block[];
+  readonly decoder_norm: LayerNorm;
+  readonly decoder_pred: Linear;
+  readonly decoder: Readonly<DecoderConfig>;
+  readonly maskRatio: number;
+  readonly normPixLoss: boolean;
+
+  constructor(options: MaeOptions) {
+    super();
+    const { encoder: vit, decoder = decoder512x8, maskRatio = 0.75, normPixLoss = true, seed = 0 } = options;
+    const rng = new Rng(seed).fork("decoder");
+    const fusion = fusionPlan(options.fusion);
+    this.encoder = new Encoder({ vit, fusion, finalNorm: true, positions: "sincos", init: "mae", seed });
+    this.decoder_embed = new Linear(vit.dim, decoder.dim, rng);
+    this.mask_token = new Parameter([1, 1, decoder.dim], normal(0.02), rng.uint32());
+    this.decoder_pos_embed = positionParameter(decoder.dim, patchCount(vit), rng, "sincos");
+    this.decoder_blocks = Array.from({ length: decoder.depth }, () => new Block(decoder, rng, "mae"));
+    this.decoder_norm = new LayerNorm(decoder.dim);
+    this.decoder_pred = new Linear(decoder.dim, vit.patchSize ** 2 * 3, rng);
+    this.decoder = { ...decoder };
+    this.maskRatio = maskRatio;
+    this.normPixLoss = normPixLoss;
+  }
+
+  protected override transparentFields(): readonly string[] {
+    return ["encoder"];
+  }
+
+  /** Visible patches -> latent [B, 1+K, D], class token first, then kept patches in shuffled order. */
+  encode({ images, keepRows }: MaeInputs, context: Context = inference): Tensor {
+    const patches = this.encoder.embedPatches(images);
+    const [batch, , dim] = patches.shape as [number, number, number];
+    const kept = keepRows.size / batch;
+    const visible = tf.gather(tf.reshape(patches, [-1, dim]), keepRows as tf.Tensor1D);
+    const tokens = this.encoder.prependClassToken(tf.reshape(visible, [batch, kept, dim]));
+    return this.encoder.forward(tokens, context);
+  }
+
+  /** latent [B, 1+K, D] -> predicted patches [B, L, p*p*3] in (row, column, channel) order. */
+  decode(latent: Tensor, restoreRows: Tensor, context: Context = inference): Tensor {
+    const embedded = this.decoder_embed.forward(latent);
+    const [batch, visible, dim] = embedded.shape as [number, number, number];
+    const patches = restoreRows.size / batch;
+    const classToken = tf.slice(embedded, [0, 0, 0], [batch, 1, dim]);
+    const kept = tf.reshape(tf.slice(embedded, [0, 1, 0], [batch, visible - 1, dim]), [-1, dim]);
+    const rows = tf.concat([kept, tf.reshape(this.mask_token.value, [1, dim])], 0);
+    const ordered = tf.reshape(tf.gather(rows, restoreRows as tf.Tensor1D), [batch, patches, dim]);
+    const tokens = tf.add(tf.concat([classToken, ordered], 1), this.decoder_pos_embed.value);
+    const decoded = this.decoder_norm.forward(
+      runBlocks(tokens, this.decoder_blocks, withoutDropPath(context), "decoder_blocks"),
+    );
+    return this.decoder_pred.forward(tf.slice(decoded, [0, 1, 0], [batch, patches, dim]));
+  }
+
+  /** What the decoder should predict: patches [B, L, p*p*3], normalised if `normPixLoss`. */
+  target(images: Tensor): Tensor {
+    const patches = patchify(images, this.encoder.config.patchSize);
+    return this.normPixLoss ? normalisedPixels(patches) : patches;
+  }
+
+  /** Scalar loss of one batch: mean over removed patches of the mean squared error. */
+  loss(inputs: MaeInputs, context: Context = inference): Tensor {
+    const prediction = this.decode(this.encode(inputs, context), inputs.restoreRows, context);
+    return maskedPatchLoss(prediction, this.target(inputs.images), inputs.mask);
+  }
+
+  /** Host mask -> input tensors; the caller disposes them (or tidies). */
+  inputs(images: Tensor, mask: PatchMask): MaeInputs {
+    return {
+      images,
+      keepRows: tf.tensor1d(mask.keepRows, "int32"),
+      restoreRows: tf.tensor1d(mask.restoreRows, "int32"),
+      mask: tf.tensor2d(mask.mask, [mask.batch, mask.patches]),
+    };
+  }
+}
+
+function withoutDropPath(context: Context): Context {
+  return context.tap ? { tap: context.tap } : inference;
+}
+
+/** Builds a (LUViT) masked auto-encoder. */
+export function create(options: MaeOptions): MaskedAutoencoder {
+  return new MaskedAutoencoder(options);
+}
+
+export { drawNoise } from "./masking";
+export { maskFromNoise };

@@ -1,0 +1,37 @@
+import { type Tensor, tf } from "../core/tf";
+
+/**
+ * Rotary position embedding of positions 0 … T-1. x [B, H, T, C] -> the same shape. With rows in Hugging Face order
+ * element i turns with i + C/2, in Meta order 2i turns with 2i+1; the two orders hold the same numbers elsewhere.
+ * Source: transformers modeling_llama.py; facebookresearch/llama model.py.
+ */
+export function rotate(x: Tensor, config: { ropeTheta: number; rowOrder: "hf" | "meta" }): Tensor {
+  const [batch, heads, tokens, channels] = x.shape as [number, number, number, number];
+  const half = channels / 2;
+  const [cos, sin] = angleTables(tokens, half, config.ropeTheta);
+  if (config.rowOrder === "hf") {
+    const [first, second] = tf.split(x, 2, 3);
+    return tf.concat(turnPairs(first, second, cos, sin), 3);
+  }
+  const pairs = tf.reshape(x, [batch * heads, tokens, half, 2]);
+  const [even, odd] = tf.split(pairs, 2, 3).map((part) => tf.reshape(part, [batch, heads, tokens, half]));
+  const turned = turnPairs(even, odd, cos, sin).map((part) => tf.reshape(part, [batch * heads, tokens, half, 1]));
+  return tf.reshape(tf.concat(turned, 3), x.shape);
+}
+
+function turnPairs(first: Tensor, second: Tensor, cos: Tensor, sin: Tensor): Tensor[] {
+  return [
+    tf.sub(tf.mul(first, cos), tf.mul(second, sin)),
+    tf.add(tf.mul(second, cos), tf.mul(first, sin)),
+  ];
+}
+
+/** cos and sin [1, 1, T, C/2] of position * theta^(-2i/C). */
+function angleTables(tokens: number, half: number, theta: number): [Tensor, Tensor] {
+  const angles = new Float32Array(tokens * half);
+  for (let position = 0; position < tokens; position++) {
+    for (let i = 0; i < half; i++) angles[position * half + i] = position * theta ** (-i / half);
+  }
+  const shape = [1, 1, tokens, half];
+  return [tf.tensor(angles.map(Math.cos), shape), tf.tensor(angles.map(Math.sin), shape)];
+}

@@ -1,0 +1,206 @@
+import { LuvitError } from "../core/errors";
+import type { HostTensor } from "../core/hostTensor";
+import type { Rng } from "../core/rng";
+import { type Tensor, tf } from "../core/tf";
+import { multiHeadAttention } from "../nn/attention";
+import { type Context, inference } from "../nn/context";
+import { constant, normal, uniform, xavierUniform } from "../nn/init";
+import { LayerNorm, Linear } from "../nn/layers";
+import { Module } from "../nn/module";
+import { gelu, linear } from "../nn/ops";
+import { type Initializer, Parameter } from "../nn/parameter";
+import { patchesForEmbedding } from "../nn/patches";
+import { resizePositionTable, sinCosPositionTable } from "../nn/positionEmbedding";
+
+/** Shape of a vision transformer; plain JSON, saved with every checkpoint. */
+export interface ViTConfig {
+  /** Pixels, square. */
+  imageSize: number;
+  /** Pixels, square. */
+  patchSize: number;
+  dim: number;
+  depth: number;
+  heads: number;
+  mlpRatio: number;
+}
+
+const at224 = { imageSize: 224, patchSize: 16, mlpRatio: 4 } as const;
+/** ViT-Ti/16: 5.72 M parameters with a 1000-class head (timm v0.4.12). */
+export const tiny16: Readonly<ViTConfig> = { ...at224, dim: 192, depth: 12, heads: 3 };
+/** ViT-S/16: 22.05 M. */
+export const small16: Readonly<ViTConfig> = { ...at224, dim: 384, depth: 12, heads: 6 };
+/** ViT-B/16: 86.57 M; the paper's encoder. */
+export const base16: Readonly<ViTConfig> = { ...at224, dim: 768, depth: 12, heads: 12 };
+/** ViT-L/16: 304.33 M. */
+export const large16: Readonly<ViTConfig> = { ...at224, dim: 1024, depth: 24, heads: 16 };
+/** ViT-H/14: 632.05 M. */
+export const huge14: Readonly<ViTConfig> = { ...at224, patchSize: 14, dim: 1280, depth: 32, heads: 16 };
+/** For teaching and tests: 64-pixel images in 64 patches, trains in a minute on one core. */
+export const toy: Readonly<ViTConfig> = {
+  imageSize: 64,
+  patchSize: 8,
+  dim: 64,
+  depth: 4,
+  heads: 4,
+  mlpRatio: 4,
+};
+
+/** Number of patches of a configuration. @throws LuvitError("bad-argument") when sizes do not divide. */
+export function patchCount(config: ViTConfig): number {
+  const { imageSize, patchSize, dim, heads } = config;
+  const problems = [
+    imageSize % patchSize === 0 ? "" : `imageSize ${imageSize} is not a multiple of patchSize ${patchSize}`,
+    dim % heads === 0 ? "" : `dim ${dim} is not a multiple of heads ${heads}`,
+  ].filter(Boolean);
+  if (problems.length > 0) throw new LuvitError("bad-argument", `ViT: ${problems.join("; ")}`);
+  return (imageSize / patchSize) ** 2;
+}
+
+/** How weights start: "mae" for pretraining (xavier), "timm" for training or finetuning from scratch (normal 0.02). */
+export type InitScheme = "mae" | "timm";
+
+const linearInit: Record<InitScheme, Initializer> = { mae: xavierUniform, timm: normal(0.02) };
+
+/** Self-attention with one fused projection. Keys `qkv` [3D, D] (rows: all q heads, all k, all v), `proj`. */
+export class Attention extends Module {
+  readonly qkv: Linear;
+  readonly proj: Linear;
+
+  constructor(
+    readonly dim: number,
+    readonly heads: number,
+    rng: Rng,
+    initialize: Initializer,
+  ) {
+    super();
+    this.qkv = new Linear(dim, 3 * dim, rng, { initialize });
+    this.proj = new Linear(dim, dim, rng, { initialize });
+  }
+
+  /** x [B, T, D] -> [B, T, D]. Taps `<name>.pattern` [B, H, T, T]. */
+  forward(x: Tensor, context: Context, name: string): Tensor {
+    const [q, k, v] = tf.split(this.qkv.forward(x), 3, 2);
+    const options = { heads: this.heads, tap: context.tap, tapName: `${name}.pattern` };
+    return this.proj.forward(multiHeadAttention(q, k, v, options));
+  }
+}
+
+/** fc2(gelu(fc1 x)), exact GELU. */
+export class Mlp extends Module {
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+
+  constructor(dim: number, hidden: number, rng: Rng, initialize: Initializer) {
+    super();
+    this.fc1 = new Linear(dim, hidden, rng, { initialize });
+    this.fc2 = new Linear(hidden, dim, rng, { initialize });
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.fc2.forward(gelu(this.fc1.forward(x)));
+  }
+}
+
+/** Pre-norm transformer block: x += attn(norm1 x); x += mlp(norm2 x). Reference: timm 0.3.2 vision_transformer.py. */
+export class Block extends Module {
+  readonly norm1: LayerNorm;
+  readonly attn: Attention;
+  readonly norm2: LayerNorm;
+  readonly mlp: Mlp;
+
+  constructor(
+    config: { dim: number; heads: number; mlpRatio: number },
+    rng: Rng,
+    scheme: InitScheme,
+  ) {
+    super();
+    const initialize = linearInit[scheme];
+    this.norm1 = new LayerNorm(config.dim);
+    this.attn = new Attention(config.dim, config.heads, rng, initialize);
+    this.norm2 = new LayerNorm(config.dim);
+    this.mlp = new Mlp(config.dim, Math.round(config.dim * config.mlpRatio), rng, initialize);
+  }
+
+  /** x [B, T, D] -> [B, T, D]; `dropPathRow` is this block's first row of `context.dropPath`. */
+  forward(x: Tensor, context: Context, name: string, dropPathRow: number): Tensor {
+    const attended = this.attn.forward(this.norm1.forward(x), context, `${name}.attn`);
+    const middle = tf.add(x, dropBranch(attended, context, dropPathRow));
+    const expanded = this.mlp.forward(this.norm2.forward(middle));
+    return tf.add(middle, dropBranch(expanded, context, dropPathRow + 1));
+  }
+}
+
+function dropBranch(branch: Tensor, { dropPath }: Context, row: number): Tensor {
+  if (!dropPath) return branch;
+  const batch = branch.shape[0];
+  return tf.mul(branch, tf.reshape(tf.slice(dropPath, [row, 0], [1, batch]), [batch, 1, 1]));
+}
+
+/** The patch-embedding convolution, kernel = stride = patch. Key `proj.weight` [D, 3, p, p]; run as a product. */
+export class PatchEmbed extends Module {
+  readonly proj: PatchProjection;
+
+  constructor(
+    readonly patchSize: number,
+    dim: number,
+    rng: Rng,
+    scheme: InitScheme,
+  ) {
+    super();
+    this.proj = new PatchProjection(patchSize, dim, rng, scheme);
+  }
+
+  /** images [B, 3, S, S] -> [B, L, D]. */
+  forward(images: Tensor): Tensor {
+    return this.proj.forward(patchesForEmbedding(images, this.patchSize));
+  }
+}
+
+/** The convolution's parameters: `weight` [D, 3, p, p], `bias` [D]. */
+export class PatchProjection extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  constructor(patch: number, dim: number, rng: Rng, scheme: InitScheme) {
+    super();
+    this.weight = new Parameter([dim, 3, patch, patch], linearInit[scheme], rng.uint32());
+    // MAE's apply() leaves the convolution's bias at torch's Conv2d default.
+    const bias = uniform(1 / Math.sqrt(3 * patch * patch));
+    this.bias = new Parameter([dim], bias, rng.uint32());
+  }
+
+  forward(cells: Tensor): Tensor {
+    const flat = tf.reshape(this.weight.value, [this.weight.shape[0], -1]);
+    return linear(cells, flat, this.bias.value);
+  }
+}
+
+/** A sin-cos (frozen, MAE pretraining) or trainable (timm) position table [1, 1+L, D]. */
+export function positionParameter(dim: number, patches: number, rng: Rng, kind: "sincos" | "learned"): Parameter {
+  const table = constant(() => sinCosPositionTable(dim, Math.sqrt(patches)));
+  const parameter = new Parameter([1, 1 + patches, dim], kind === "sincos" ? table : normal(0.02), rng.uint32());
+  parameter.trainable = kind === "learned";
+  return parameter;
+}
+
+/** Adapts a position table to a model's grid, bicubic as in MAE; returned unchanged when it fits already. */
+export function fitPositionTable(table: HostTensor, config: ViTConfig): HostTensor {
+  const grid = config.imageSize / config.patchSize;
+  return resizePositionTable(table, { rows: grid, columns: grid });
+}
+
+/** Runs blocks in order. x [B, T, D]. Taps `blocks.k.out`. */
+export function runBlocks(
+  x: Tensor,
+  blocks: readonly Block[],
+  context: Context = inference,
+  name = "blocks",
+  first = 0,
+): Tensor {
+  return blocks.reduce((tokens, block, i) => {
+    const path = `${name}.${first + i}`;
+    const out = block.forward(tokens, context, path, 2 * (first + i));
+    context.tap?.(`${path}.out`, out);
+    return out;
+  }, x);
+}

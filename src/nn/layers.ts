@@ -1,0 +1,68 @@
+import type { Rng } from "../core/rng";
+import type { Tensor } from "../core/tf";
+import { ones, xavierUniform, zeros } from "./init";
+import { Module } from "./module";
+import { layerNorm, linear, rmsNorm } from "./ops";
+import { type Initializer, Parameter } from "./parameter";
+
+export interface LinearOptions {
+  bias?: boolean;
+  initialize?: Initializer;
+}
+
+/** y = x Wᵀ + b: x [..., in] -> [..., out]. Keys `weight` [out, in], `bias` [out]. */
+export class Linear extends Module {
+  readonly weight: Parameter;
+  readonly bias?: Parameter;
+
+  constructor(
+    readonly inputs: number,
+    readonly outputs: number,
+    rng: Rng,
+    { bias = true, initialize = xavierUniform }: LinearOptions = {},
+  ) {
+    super();
+    this.weight = new Parameter([outputs, inputs], initialize, rng.uint32());
+    if (bias) this.bias = new Parameter([outputs], zeros, rng.uint32());
+  }
+
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight.value, this.bias?.value);
+  }
+}
+
+/** LayerNorm over the last axis, biased variance. Keys `weight`, `bias` [dim]. MAE uses eps 1e-6, not torch's 1e-5. */
+export class LayerNorm extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  constructor(
+    readonly dim: number,
+    readonly eps = 1e-6,
+  ) {
+    super();
+    this.weight = new Parameter([dim], ones, 0);
+    this.bias = new Parameter([dim], zeros, 0);
+  }
+
+  forward(x: Tensor): Tensor {
+    return layerNorm(x, this.weight.value, this.bias.value, this.eps);
+  }
+}
+
+/** RMSNorm over the last axis. Key `weight` [dim]. LLaMA-1 uses eps 1e-6, LLaMA-2 1e-5. */
+export class RMSNorm extends Module {
+  readonly weight: Parameter;
+
+  constructor(
+    readonly dim: number,
+    readonly eps = 1e-6,
+  ) {
+    super();
+    this.weight = new Parameter([dim], ones, 0);
+  }
+
+  forward(x: Tensor): Tensor {
+    return rmsNorm(x, this.weight.value, this.eps);
+  }
+}

@@ -1,0 +1,33 @@
+import { type Tensor, tf } from "../core/tf";
+
+/**
+ * Mean over rows of -sum(target * logSoftmax(logits)). logits, targets [B, K] -> scalar. Hard labels, smoothed labels
+ * and mixup targets are all soft targets. Reference: timm 0.3.2 SoftTargetCrossEntropy.
+ */
+export function softTargetCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  return tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), -1)));
+}
+
+/** labels [B] -> targets [B * K], row-major: 1 - eps + eps/K at the label, eps/K elsewhere. */
+export function smoothedTargets(labels: ArrayLike<number>, classes: number, smoothing: number): Float32Array {
+  const targets = new Float32Array(labels.length * classes).fill(smoothing / classes);
+  for (let i = 0; i < labels.length; i++) targets[i * classes + labels[i]] = 1 - smoothing + smoothing / classes;
+  return targets;
+}
+
+/**
+ * MAE's normalised-pixel target: each patch minus its mean over sqrt(unbiased variance + 1e-6). patches [B, L, P].
+ * Reference: mae/models_mae.py forward_loss.
+ */
+export function normalisedPixels(patches: Tensor): Tensor {
+  const size = patches.shape.at(-1)!;
+  const centred = tf.sub(patches, tf.mean(patches, -1, true));
+  const variance = tf.div(tf.sum(tf.square(centred), -1, true), size - 1);
+  return tf.div(centred, tf.sqrt(tf.add(variance, 1e-6)));
+}
+
+/** Mean squared error per patch, averaged over removed patches. prediction, target [B, L, P], mask [B, L] 1 = removed. */
+export function maskedPatchLoss(prediction: Tensor, target: Tensor, mask: Tensor): Tensor {
+  const perPatch = tf.mean(tf.square(tf.sub(prediction, target)), -1);
+  return tf.div(tf.sum(tf.mul(perPatch, mask)), tf.sum(mask));
+}

@@ -1,0 +1,100 @@
+import { LuvitError } from "../core/errors";
+import { formatShape, type HostTensor, sizeOf } from "../core/hostTensor";
+import { Rng } from "../core/rng";
+import { tf } from "../core/tf";
+
+/** Fills a fresh parameter of the given shape. */
+export type Initializer = (values: Float32Array, shape: readonly number[], rng: Rng) => void;
+
+/**
+ * One named tensor of a model. Memory is taken only when `value` is first read, so a paper-size model can be built,
+ * counted and loaded piece by piece; the seed is fixed at construction, so the order of first reads does not matter.
+ */
+export class Parameter {
+  /** Whether optimisers update it; frozen parameters get no gradient. */
+  trainable = true;
+  /** Where the values were read from, e.g. "model-00002-of-00002.safetensors"; undefined if initialised here. */
+  source: string | undefined;
+  private variable: tf.Variable | undefined;
+  private pending: Float32Array | undefined;
+  private owners = 1;
+
+  constructor(
+    readonly shape: readonly number[],
+    private readonly initialize: Initializer,
+    private readonly seed: number,
+  ) {}
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** The live variable, created on first use. */
+  get value(): tf.Variable {
+    if (!this.variable || this.variable.isDisposed) {
+      const values = this.pending ?? this.initialValues();
+      const initial = tf.tensor(values, [...this.shape], "float32");
+      this.variable = tf.variable(initial);
+      initial.dispose();
+      this.pending = undefined;
+    }
+    return this.variable;
+  }
+
+  /** Replaces the values. @throws LuvitError("shape-mismatch") */
+  load(tensor: HostTensor, source?: string): void {
+    if (formatShape(tensor.shape) !== formatShape(this.shape)) {
+      throw new LuvitError(
+        "shape-mismatch",
+        `parameter of shape ${formatShape(this.shape)} given ${formatShape(tensor.shape)}`,
+      );
+    }
+    this.source = source;
+    if (!this.variable) {
+      this.pending = tensor.data;
+      return;
+    }
+    const fresh = tf.tensor(tensor.data, [...this.shape], "float32");
+    this.variable.assign(fresh);
+    fresh.dispose();
+  }
+
+  /** A copy of the values on the host. */
+  async read(): Promise<HostTensor> {
+    const data = this.variable ? await this.variable.data<"float32">() : this.initialOrPending();
+    return { shape: this.shape, data: data.slice() };
+  }
+
+  /** A parameter of its own with the same values. */
+  async clone(): Promise<Parameter> {
+    const copy = new Parameter(this.shape, this.initialize, this.seed);
+    copy.trainable = this.trainable;
+    if (this.variable || this.pending) copy.load(await this.read(), this.source);
+    return copy;
+  }
+
+  /** Shares the storage with another model (frozen blocks of 0.8 GB are not copied). */
+  share(): this {
+    this.owners++;
+    return this;
+  }
+
+  /** Frees the storage once the last owner has let go. */
+  dispose(): void {
+    if (--this.owners > 0) return;
+    this.variable?.dispose();
+    this.variable = undefined;
+    this.pending = undefined;
+  }
+
+  private initialOrPending(): Float32Array {
+    this.pending ??= this.initialValues();
+    return this.pending;
+  }
+
+  private initialValues(): Float32Array {
+    const values = new Float32Array(this.size);
+    this.initialize(values, this.shape, new Rng(this.seed));
+    return values;
+  }
+}

@@ -1,0 +1,35 @@
+import { type Tensor, tf } from "../core/tf";
+
+/**
+ * Cuts images into patches, rows of patches first. images [B, C, S, S] -> [B, L, C*p*p] in the order
+ * (channel, row, column), the order in which a torch patch-embedding convolution flattens its weight.
+ */
+export function patchesForEmbedding(images: Tensor, patch: number): Tensor {
+  const [batch, channels, height, width] = images.shape as [number, number, number, number];
+  const [rows, columns] = [height / patch, width / patch];
+  const strips = tf.reshape(images, [batch * channels * rows, patch, columns, patch]);
+  const cells = tf.reshape(tf.transpose(strips, [0, 2, 1, 3]), [batch, channels, rows * columns, patch * patch]);
+  return tf.reshape(tf.transpose(cells, [0, 2, 1, 3]), [batch, rows * columns, channels * patch * patch]);
+}
+
+/**
+ * MAE's `patchify`: images [B, C, S, S] -> [B, L, p*p*C] in the order (row, column, channel), channel fastest. The
+ * order of the reconstruction target, different from the embedding's. Reference: mae/models_mae.py.
+ */
+export function patchify(images: Tensor, patch: number): Tensor {
+  const channels = images.shape[1]!;
+  const cells = patchesForEmbedding(images, patch);
+  const [batch, tokens, size] = cells.shape as [number, number, number];
+  const split = tf.reshape(cells, [batch * tokens, channels, patch * patch]);
+  return tf.reshape(tf.transpose(split, [0, 2, 1]), [batch, tokens, size]);
+}
+
+/** Inverse of `patchify`: [B, L, p*p*C] -> [B, C, S, S]. */
+export function unpatchify(patches: Tensor, patch: number, channels = 3): Tensor {
+  const [batch, tokens] = patches.shape as [number, number, number];
+  const side = Math.round(Math.sqrt(tokens));
+  const split = tf.transpose(tf.reshape(patches, [batch * tokens, patch * patch, channels]), [0, 2, 1]);
+  const cells = tf.transpose(tf.reshape(split, [batch, tokens, channels, patch * patch]), [0, 2, 1, 3]);
+  const strips = tf.reshape(cells, [batch * channels * side, side, patch, patch]);
+  return tf.reshape(tf.transpose(strips, [0, 2, 1, 3]), [batch, channels, side * patch, side * patch]);
+}

@@ -1,0 +1,108 @@
+import { LuvitError, listOffenders } from "../core/errors";
+import type { StateDict } from "../core/hostTensor";
+import { type Tensor, tf } from "../core/tf";
+import type { Module } from "../nn/module";
+import { adamW } from "../nn/ops";
+import type { Parameter } from "../nn/parameter";
+import type { ParameterRules } from "./groups";
+
+export interface AdamWOptions {
+  betas?: readonly [number, number];
+  eps?: number;
+}
+
+interface Slot {
+  parameter: Parameter;
+  average: tf.Variable;
+  squares: tf.Variable;
+}
+
+/**
+ * AdamW with decoupled weight decay and per-parameter rules, its moments keyed by parameter path (so freezing a
+ * parameter between steps cannot shift another's state). Reference: torch/optim/adamw.py.
+ */
+export class AdamW {
+  /** Updates made so far; the bias correction's t. */
+  step = 0;
+  private readonly slots = new Map<string, Slot>();
+  private readonly betas: readonly [number, number];
+  private readonly eps: number;
+
+  constructor(
+    model: Module,
+    readonly rules: ParameterRules,
+    { betas = [0.9, 0.999], eps = 1e-8 }: AdamWOptions = {},
+  ) {
+    this.betas = betas;
+    this.eps = eps;
+    for (const [path, parameter] of model.namedParameters()) {
+      if (rules.has(path)) this.slots.set(path, { parameter, average: zeros(parameter), squares: zeros(parameter) });
+    }
+  }
+
+  /** The variables it trains, by path; pass these to `tf.variableGrads`. */
+  variables(): Map<string, tf.Variable> {
+    return new Map([...this.slots].map(([path, { parameter }]) => [path, parameter.value]));
+  }
+
+  /** One update. `gradients` by path; `lr` the scheduled rate before each parameter's scale. */
+  update(gradients: ReadonlyMap<string, Tensor>, lr: number): void {
+    this.step++;
+    const [beta1, beta2] = this.betas;
+    tf.tidy(() => {
+      const schedule = tf.tensor1d([lr, 1 - beta1 ** this.step, 1 - beta2 ** this.step]);
+      for (const [path, gradient] of gradients) {
+        const slot = this.slots.get(path);
+        const rule = this.rules.get(path);
+        if (!slot || !rule) continue;
+        const { parameter, average, squares } = slot;
+        const [fresh, newAverage, newSquares] = adamW(
+          { parameter: parameter.value, gradient, average, squares, schedule },
+          { beta1, beta2, eps: this.eps, weightDecay: rule.weightDecay, lrScale: rule.lrScale },
+        );
+        parameter.value.assign(fresh);
+        average.assign(newAverage);
+        squares.assign(newSquares);
+      }
+    });
+  }
+
+  /** Moments by path: `<path>.exp_avg`, `<path>.exp_avg_sq`, torch's names. The step count is kept by the caller. */
+  async state(): Promise<StateDict> {
+    const state: StateDict = new Map();
+    for (const [path, { parameter, average, squares }] of this.slots) {
+      const { shape } = parameter;
+      state.set(`${path}.exp_avg`, { shape, data: (await average.data<"float32">()).slice() });
+      state.set(`${path}.exp_avg_sq`, { shape, data: (await squares.data<"float32">()).slice() });
+    }
+    return state;
+  }
+
+  /** @throws LuvitError("key-mismatch") naming every slot the state lacks. */
+  load(state: StateDict, step: number): void {
+    const names = [...this.slots.keys()].flatMap((path) => [`${path}.exp_avg`, `${path}.exp_avg_sq`]);
+    const missing = names.filter((name) => !state.has(name));
+    if (missing.length > 0) {
+      throw new LuvitError("key-mismatch", `optimiser state lacks ${missing.length} tensors\n${listOffenders(missing)}`);
+    }
+    this.step = step;
+    for (const [path, { parameter, average, squares }] of this.slots) {
+      tf.tidy(() => {
+        average.assign(tf.tensor(state.get(`${path}.exp_avg`)!.data, [...parameter.shape]));
+        squares.assign(tf.tensor(state.get(`${path}.exp_avg_sq`)!.data, [...parameter.shape]));
+      });
+    }
+  }
+
+  dispose(): void {
+    for (const { average, squares } of this.slots.values()) {
+      average.dispose();
+      squares.dispose();
+    }
+    this.slots.clear();
+  }
+}
+
+function zeros(parameter: Parameter): tf.Variable {
+  return tf.tidy(() => tf.variable(tf.zeros([...parameter.shape])));
+}

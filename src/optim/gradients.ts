@@ -1,0 +1,32 @@
+import { type Tensor, tf } from "../core/tf";
+
+/** A loss and its gradients by parameter path; the caller disposes both. */
+export interface LossAndGradients {
+  loss: Tensor;
+  gradients: Map<string, Tensor>;
+}
+
+/** Differentiates a scalar with respect to named variables. Variables the loss does not reach get no entry. */
+export function lossAndGradients(
+  loss: () => Tensor,
+  variables: ReadonlyMap<string, tf.Variable>,
+): LossAndGradients {
+  const byId = new Map([...variables].map(([path, variable]) => [variable.name, path]));
+  const { value, grads } = tf.variableGrads(loss as () => tf.Scalar, [...variables.values()]);
+  const gradients = new Map<string, Tensor>();
+  for (const [name, gradient] of Object.entries(grads)) {
+    if (gradient) gradients.set(byId.get(name)!, gradient);
+  }
+  return { loss: value, gradients };
+}
+
+/** Adds `more` into `total` (both by path), disposing what it replaces. */
+export function accumulate(total: Map<string, Tensor>, more: ReadonlyMap<string, Tensor>): void {
+  for (const [path, gradient] of more) {
+    const sum = total.get(path);
+    total.set(path, sum ? tf.add(sum, gradient) : gradient);
+    if (!sum) continue;
+    sum.dispose();
+    gradient.dispose();
+  }
+}

@@ -1,0 +1,82 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { ready } from "../../src/core/tf";
+import { packageRoot } from "../../src/core/packageRoot";
+import { runAnalysis } from "./analysis";
+import { runCheckpoints } from "./checkpoints";
+import { type CaseRunner, type Check, readCaseFile } from "./harness";
+import { runImages } from "./images";
+import { runBidirectionalBlock, runCausalBlock } from "./llama";
+import { runLoraPeft } from "./lora";
+import { runLuvitFinetune, runLuvitPretrain } from "./luvit";
+import { runMaePretrain } from "./mae";
+import { runAdamW, runSchedules } from "./optim";
+import { runPositions } from "./positions";
+import { runPrimitives } from "./primitives";
+
+const runners: Record<string, CaseRunner> = {
+  primitives: runPrimitives,
+  pos_embed: runPositions,
+  mae_pretrain: runMaePretrain,
+  llama_block_bidirectional: runBidirectionalBlock,
+  llama_block_causal_rope: runCausalBlock,
+  lora_peft: runLoraPeft,
+  luvit_pretrain: runLuvitPretrain,
+  luvit_finetune: runLuvitFinetune,
+  schedules: runSchedules,
+  opt: runAdamW,
+  analysis: runAnalysis,
+  checkpoints: runCheckpoints,
+  images: runImages,
+};
+
+/** GOLDEN_DIR, else a folder of golden cases beside the checkout, else the copy kept with the tests. */
+function goldenFolder(): string {
+  const root = packageRoot();
+  const candidates = [join(root, "..", "shared", "golden"), join(root, "tests", "golden", "cases")];
+  return process.env.GOLDEN_DIR ?? candidates.find((folder) => existsSync(folder))!;
+}
+
+const number = (x: number) => (x === 0 ? "0" : Number.isFinite(x) ? x.toExponential(2) : String(x));
+
+/** The check closest to its bound, and how many missed it. */
+function describe(checks: readonly Check[]): string {
+  const share = ({ error, tolerance }: Check) => (error === 0 ? 0 : error / tolerance);
+  const worst = checks.reduce((a, b) => (share(b) > share(a) ? b : a));
+  return `${checks.length} checks, closest to its bound: ${worst.name} ${number(worst.error)} of ${number(worst.tolerance)}`;
+}
+
+async function main(): Promise<void> {
+  const folder = goldenFolder();
+  console.log(`${await ready()}\ngolden cases from ${folder}`);
+  let passed = 0;
+  let failed = 0;
+  const skipped: string[] = [];
+  for (const entry of readdirSync(folder).sort()) {
+    const path = join(folder, entry);
+    if (!existsSync(join(path, "case.json"))) continue;
+    const meta = readCaseFile(path);
+    const run = runners[meta.case];
+    if (!run) {
+      skipped.push(entry);
+      continue;
+    }
+    const started = performance.now();
+    const checks = await run(path, meta).catch((error: Error): Check[] => {
+      console.log(error.stack);
+      return [{ name: `threw: ${error.message.split("\n")[0]}`, error: Number.POSITIVE_INFINITY, tolerance: 0 }];
+    });
+    const misses = checks.filter((check) => !(check.error <= check.tolerance));
+    const ok = misses.length === 0 && checks.length > 0;
+    if (ok) passed++;
+    else failed++;
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    console.log(`${ok ? "ok  " : "FAIL"} ${entry.padEnd(26)} ${describe(checks)}  (${seconds} s)`);
+    for (const miss of misses) console.log(`       ${miss.name}: ${number(miss.error)} > ${number(miss.tolerance)}`);
+  }
+  if (skipped.length > 0) console.log(`SKIPPED, not covered by this version: ${skipped.join(", ")}`);
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+}
+
+void main();
