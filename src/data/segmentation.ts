@@ -10,24 +10,12 @@ import {
   spreadIndices,
   withPath,
 } from "./dataset";
-import { decodeImage, type RgbImage } from "./decode";
+import type { RgbImage } from "./decode";
 import type { IdMap } from "./geometry";
 import { cacheOf, FolderDataset } from "./imageFolder";
+import { type CellMask, decodeMaskIds, maskCells } from "./masks";
 import { listImages, scanClassFolders } from "./scanFolder";
 import { type EvalTransform, evalTransform, type ImageTransform } from "./transforms";
-
-/** Id of pixels that count neither as foreground nor as background. */
-const ignoreId = 1000;
-
-/** A mask on the patch grid, rows first, [grid * grid] each. */
-export interface CellMask {
-  /** Cells per side. */
-  readonly grid: number;
-  /** 1 where any pixel of the cell has a class id. */
-  readonly foreground: Uint8Array;
-  /** 0 where every pixel of the cell is to be ignored: such cells are neither foreground nor background. */
-  readonly valid: Uint8Array;
-}
 
 /** A sample and its mask; `ids` [size, size] went through the same geometry as the picture. */
 export interface MaskedSample extends Sample, CellMask {
@@ -50,43 +38,6 @@ export interface ImageNetSOptions {
   exif?: "honour" | "ignore";
   /** Bytes of decoded pixels kept in memory, or false for none; default 512 MB. */
   cache?: number | false;
-}
-
-/** Ids of an ImageNet-S mask, R + 256 * G: 0 other, 1 … N classes, 1000 ignore; the blue channel does not matter. */
-export function maskIds(image: RgbImage): IdMap {
-  const { data, width, height } = image;
-  const ids = Int32Array.from({ length: width * height }, (_, i) => data[3 * i] + 256 * data[3 * i + 1]);
-  return { ids, width, height };
-}
-
-/** Decodes a mask file. Throws LuvitError "bad-image". */
-export async function decodeMaskIds(source: string | Uint8Array): Promise<IdMap> {
-  return maskIds(await decodeImage(source, { exif: "ignore" }));
-}
-
-/**
- * Cells of `patch` x `patch` pixels of an id map [H, W]: foreground when any pixel has an id in 1 … N. Pixels beyond
- * the last full cell are left out.
- */
-export function maskCells(ids: Int32Array, width: number, patch: number): CellMask {
-  const grid = Math.floor(width / patch);
-  if (grid < 1 || Math.floor(ids.length / width / patch) !== grid) {
-    throw new LuvitError(
-      "shape-mismatch",
-      `maskCells: ${ids.length} ids of width ${width} give no square of ${patch} px cells`,
-    );
-  }
-  const foreground = new Uint8Array(grid * grid);
-  const valid = new Uint8Array(grid * grid);
-  for (let y = 0; y < grid * patch; y++) {
-    for (let x = 0; x < grid * patch; x++) {
-      const id = ids[y * width + x];
-      const cell = Math.floor(y / patch) * grid + Math.floor(x / patch);
-      if (id !== ignoreId) valid[cell] = 1;
-      if (id !== ignoreId && id > 0) foreground[cell] = 1;
-    }
-  }
-  return { grid, foreground, valid };
 }
 
 /** Pictures with segmentation masks. */

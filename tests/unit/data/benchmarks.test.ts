@@ -5,7 +5,8 @@ import sharp from "sharp";
 import { Rng } from "../../../src/core/rng";
 import { imageNet9 } from "../../../src/data/imageNet9";
 import { batches } from "../../../src/data/loader";
-import { decodeMaskIds, imageNetS, maskCells } from "../../../src/data/segmentation";
+import { decodeMaskIds, maskCells } from "../../../src/data/masks";
+import { imageNetS } from "../../../src/data/segmentation";
 import { evalTransform, maeAugment } from "../../../src/data/transforms";
 import { flatPng, put, shapesFolder, temporaryFolder } from "./support";
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { decodeImage } from "../../../src/data/decode";
-import { decodeMaskIds } from "../../../src/data/segmentation";
+import { decodeMaskIds } from "../../../src/data/masks";
 import { encodeToyFile, toyClasses, toyFiles, writeToySet } from "../../../src/data/toy/toySet";
 import { shapesFolder, temporaryFolder } from "./support";
 
