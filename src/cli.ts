@@ -1,0 +1,86 @@
+#!/usr/bin/env node
+import { parseArgs } from "node:util";
+import { LuvitError } from "./core/errors";
+import { formatDuration } from "./figures/format";
+import { type RunReport, runNotebook } from "./notebook/run";
+
+const help = `luvit: LUViT in TypeScript notebooks
+
+  luvit run <notebook.ipynb> [options]   run every code cell, without Python or Jupyter
+
+      --out <folder>    where the executed notebook and the page go (default out/<name>)
+      --no-html         write only the executed notebook, not the page
+      --html            write the page too (the default)
+      --timeout <s>     seconds one cell may take (default: no limit)
+
+  luvit --help          this text
+  luvit --version       the version
+
+Ctrl-C once lets a training step finish and save, then writes what ran; twice stops at once.
+Exit status: 0 all cells ran, 1 a cell failed, 2 wrong usage, 130 interrupted.
+`;
+
+const options = {
+  out: { type: "string" },
+  html: { type: "boolean" },
+  "no-html": { type: "boolean" },
+  timeout: { type: "string" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean", short: "v" },
+} as const;
+
+/** Runs the command line; returns the exit status. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    if (values.version) return print(String((require("../package.json") as { version: string }).version));
+    const [command, path, ...rest] = positionals;
+    if (values.help || command === "help" || command === undefined) return print(help.trimEnd());
+    if (command !== "run") throw usage(`unknown command ${command}`);
+    if (path === undefined || rest.length > 0) throw usage("run takes one notebook");
+    const report = await runNotebook(path, {
+      out: values.out,
+      html: values["no-html"] !== true,
+      timeout: seconds(values.timeout),
+    });
+    return finish(report);
+  } catch (error) {
+    const wrongUsage =
+      (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") || error instanceof UsageError;
+    if (wrongUsage)
+      process.stderr.write(`luvit: ${(error as Error).message}\nluvit --help lists the options.\n`);
+    else if (error instanceof LuvitError) process.stderr.write(`luvit: ${error.message}\n`);
+    else throw error;
+    return wrongUsage ? 2 : 1;
+  }
+}
+
+class UsageError extends Error {}
+
+function usage(message: string): UsageError {
+  return new UsageError(message);
+}
+
+function seconds(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!(value > 0)) throw usage(`--timeout takes a number of seconds above 0, got ${text}`);
+  return value;
+}
+
+function finish(report: RunReport): number {
+  const ran = report.cells.filter((cell) => cell.status !== "not run").length;
+  const word = { ok: "done", failed: "failed", interrupted: "interrupted" }[report.outcome];
+  print(`${word}: ${ran} of ${report.cells.length} cells in ${formatDuration(report.seconds)}`);
+  for (const path of [report.notebookPath, report.pagePath]) if (path) print(`  ${path}`);
+  return { ok: 0, failed: 1, interrupted: 130 }[report.outcome];
+}
+
+function print(text: string): 0 {
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
+if (require.main === module) {
+  void main(process.argv.slice(2)).then((status) => process.stdout.write("", () => process.exit(status)));
+}

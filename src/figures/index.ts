@@ -1,0 +1,12 @@
+export * from "./barComparison";
+export * from "./colormap";
+export * from "./entropyScatter";
+export * from "./entropyStrip";
+export * from "./figure";
+export * from "./heatmapGrid";
+export * from "./imageGrid";
+export { type CurveSeries, type LossCurvesOptions, lossCurves } from "./lossCurves";
+export * from "./maps";
+export { type GridMap, mapImage, Picture, type RgbImage } from "./picture";
+export * from "./saveFigure";
+export { type RenderOptions, renderSvg } from "./svg/render";

@@ -1,0 +1,98 @@
+import { formatNumber } from "./format";
+import { type PlotlyFigure, type PlotlyTrace, figure } from "./figure";
+import { axis, baseLayout, seriesColor } from "./theme";
+
+/** One quantity over training steps. */
+export interface CurveSeries {
+  name: string;
+  steps: readonly number[];
+  values: readonly number[];
+}
+
+/** What `lossCurves` draws. */
+export interface LossCurvesOptions {
+  series: readonly CurveSeries[];
+  title?: string;
+  /** With its unit; default `loss`. */
+  yTitle?: string;
+  xTitle?: string;
+  yScale?: "linear" | "log";
+  /** Points over which the strong line averages; default a 25th of the series, at least 5. */
+  smoothing?: number;
+  /** Most points drawn per line; default 1000. */
+  maxPoints?: number;
+  width?: number;
+  height?: number;
+}
+
+/** Training curves: the raw values faint, their running mean strong. */
+export function lossCurves(options: LossCurvesOptions): PlotlyFigure {
+  const { series, title = "", yTitle = "loss", xTitle = "optimiser step", maxPoints = 1000 } = options;
+  const data = series.flatMap((curve, index) =>
+    curveTraces(curve, seriesColor(index), options.smoothing, maxPoints),
+  );
+  const layout = {
+    ...baseLayout(title, { width: options.width, height: options.height, legend: series.length > 1 }),
+    xaxis: axis(xTitle),
+    yaxis: axis(yTitle, { type: options.yScale ?? "linear" }),
+  };
+  return figure(data, layout, series.map(describeCurve).join("; "));
+}
+
+function curveTraces(
+  curve: CurveSeries,
+  color: string,
+  window: number | undefined,
+  maxPoints: number,
+): PlotlyTrace[] {
+  const smooth = runningMean(curve.values, window ?? Math.max(5, Math.round(curve.values.length / 25)));
+  const keep = thin(curve.values.length, maxPoints);
+  const x = keep.map((index) => curve.steps[index] ?? index);
+  const shared = { type: "scatter" as const, mode: "lines" as const, legendgroup: curve.name, x };
+  const raw = keep.map((index) => curve.values[index]!);
+  const strong = keep.map((index) => smooth[index]!);
+  return [
+    {
+      ...shared,
+      name: `${curve.name}, raw`,
+      y: raw,
+      line: { color, width: 1 },
+      opacity: 0.35,
+      showlegend: false,
+      hoverinfo: "skip",
+    },
+    {
+      ...shared,
+      name: curve.name,
+      y: strong,
+      line: { color, width: 2.2 },
+      hovertemplate: "step %{x}: %{y:.4g}",
+    },
+  ];
+}
+
+/** Exponential running mean over about `window` points, without the pull towards zero at the start. */
+export function runningMean(values: readonly number[], window: number): number[] {
+  const keep = 1 - 1 / Math.max(1, window);
+  let sum = 0;
+  let weight = 0;
+  return values.map((value) => {
+    if (Number.isFinite(value)) {
+      sum = keep * sum + (1 - keep) * value;
+      weight = keep * weight + (1 - keep);
+    }
+    return weight === 0 ? value : sum / weight;
+  });
+}
+
+/** At most `most` indices of 0..length-1, evenly spread, with the first and the last. */
+export function thin(length: number, most: number): number[] {
+  if (length <= most) return Array.from({ length }, (_, index) => index);
+  return Array.from({ length: most }, (_, index) => Math.round((index * (length - 1)) / (most - 1)));
+}
+
+function describeCurve({ name, steps, values }: CurveSeries): string {
+  if (values.length === 0) return `${name}: no values yet`;
+  const last = values.length - 1;
+  return `${name} ${formatNumber(values[0]!)} → ${formatNumber(values[last]!)} over ${formatNumber(steps[last] ?? last)} steps`;
+}

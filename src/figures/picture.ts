@@ -1,0 +1,93 @@
+import { inspect } from "node:util";
+import { LuvitError } from "../core/errors";
+import { colormap, type ColormapName } from "./colormap";
+
+/** An image in memory: red, green, blue bytes, row by row from the top. */
+export interface RgbImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array | Uint8ClampedArray;
+}
+
+/** Numbers over an image's patch grid, row by row from the top. */
+export interface GridMap {
+  readonly width: number;
+  readonly height: number;
+  readonly values: ArrayLike<number>;
+}
+
+/** A finished picture: PNG bytes and what they show. Notebooks show it as it is. */
+export class Picture {
+  constructor(
+    readonly png: Uint8Array,
+    readonly width: number,
+    readonly height: number,
+    /** What the picture shows, for readers who do not see it. */
+    readonly alt: string,
+  ) {}
+
+  [inspect.custom](): string {
+    return `Picture(${this.width} × ${this.height} pixels: ${this.alt})`;
+  }
+}
+
+/** Checks that an image's bytes fit its size. */
+export function expectImage(image: RgbImage, where: string): RgbImage {
+  const expected = image.width * image.height * 3;
+  if (image.data.length === expected) return image;
+  throw new LuvitError(
+    "bad-image",
+    `${where}: ${image.width} × ${image.height} RGB needs ${expected} bytes, got ${image.data.length}`,
+  );
+}
+
+/** Least and greatest finite value; [0, 1] when there is none. */
+export function valueRange(values: ArrayLike<number>): [number, number] {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index]!;
+    if (!Number.isFinite(value)) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return low > high ? [0, 1] : [low, high];
+}
+
+/** A map in colours, one pixel per patch. */
+export function mapImage(
+  map: GridMap,
+  name: ColormapName = "viridis",
+  range?: readonly [number, number],
+): RgbImage {
+  if (map.values.length !== map.width * map.height) {
+    throw new LuvitError(
+      "shape-mismatch",
+      `map: ${map.width} × ${map.height} patches need as many values, got ${map.values.length}`,
+    );
+  }
+  const [low, high] = range ?? valueRange(map.values);
+  const data = new Uint8Array(map.values.length * 3);
+  for (let index = 0; index < map.values.length; index++) {
+    data.set(colormap(name, high === low ? 0.5 : (map.values[index]! - low) / (high - low)), 3 * index);
+  }
+  return { width: map.width, height: map.height, data };
+}
+
+/** The same image in another size: whole pixels when it grows (`nearest`), smooth otherwise. */
+export async function resizeImage(
+  image: RgbImage,
+  width: number,
+  height: number,
+  kernel: "nearest" | "lanczos3",
+): Promise<RgbImage> {
+  if (image.width === width && image.height === height) return image;
+  const { default: sharp } = await import("sharp");
+  const data = await sharp(expectImage(image, "resize").data, {
+    raw: { width: image.width, height: image.height, channels: 3 },
+  })
+    .resize(width, height, { kernel, fit: "fill" })
+    .raw()
+    .toBuffer();
+  return { width, height, data };
+}

@@ -1,0 +1,104 @@
+import type { PlotlyAxis, PlotlyDatum, PlotlyFigure, PlotlyTrace } from "../figure";
+import { type Scale, makeScale } from "./scale";
+
+/** A rectangle in pixels. */
+export interface Box {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+/** One pair of axes with its traces, placed on the picture. */
+export interface Panel {
+  readonly box: Box;
+  readonly xAxis: PlotlyAxis;
+  readonly yAxis: PlotlyAxis;
+  readonly xScale: Scale;
+  readonly yScale: Scale;
+  readonly traces: readonly PlotlyTrace[];
+  /** Horizontal pixel of a data value. */
+  x(value: PlotlyDatum): number;
+  /** Vertical pixel of a data value. */
+  y(value: PlotlyDatum): number;
+}
+
+/** The panels of a figure within the area that the margins leave. */
+export function panelsOf(figure: PlotlyFigure, area: Box): Panel[] {
+  const groups = new Map<string, PlotlyTrace[]>();
+  for (const trace of figure.data) {
+    const key = `${trace.xaxis ?? "x"} ${trace.yaxis ?? "y"}`;
+    groups.set(key, [...(groups.get(key) ?? []), trace]);
+  }
+  return [...groups].map(([key, traces]) => {
+    const [x, y] = key.split(" ") as [string, string];
+    const xAxis = figure.layout[`xaxis${x.slice(1)}`] ?? {};
+    const yAxis = figure.layout[`yaxis${y.slice(1)}`] ?? {};
+    return makePanel(traces, xAxis, yAxis, domainBox(xAxis, yAxis, area));
+  });
+}
+
+function makePanel(traces: readonly PlotlyTrace[], xAxis: PlotlyAxis, yAxis: PlotlyAxis, space: Box): Panel {
+  const flush = traces.every((trace) => trace.type === "heatmap");
+  const xScale = makeScale(
+    xAxis,
+    traces.flatMap((trace) => extent(trace, "x")),
+    space.width,
+    flush,
+  );
+  const yScale = makeScale(
+    yAxis,
+    traces.flatMap((trace) => extent(trace, "y")),
+    space.height,
+    flush,
+  );
+  const box = yAxis.scaleanchor === undefined ? space : equalUnits(space, xScale, yScale);
+  const x = (value: PlotlyDatum) => box.left + fraction(xScale, value) * box.width;
+  const y = (value: PlotlyDatum) => box.top + (1 - fraction(yScale, value)) * box.height;
+  return { box, xAxis, yAxis, xScale, yScale, traces, x, y };
+}
+
+/** Position of a value between the ends of its axis, 0 to 1 inside. */
+export function fraction(scale: Scale, value: PlotlyDatum): number {
+  return (scale.place(value) - scale.low) / (scale.high - scale.low);
+}
+
+function domainBox(xAxis: PlotlyAxis, yAxis: PlotlyAxis, area: Box): Box {
+  const [x0, x1] = xAxis.domain ?? [0, 1];
+  const [y0, y1] = yAxis.domain ?? [0, 1];
+  return {
+    left: area.left + x0 * area.width,
+    top: area.top + (1 - y1) * area.height,
+    width: (x1 - x0) * area.width,
+    height: (y1 - y0) * area.height,
+  };
+}
+
+/** The largest centred box in which one unit is equally long on both axes. */
+function equalUnits(space: Box, xScale: Scale, yScale: Scale): Box {
+  const xUnits = Math.abs(xScale.high - xScale.low);
+  const yUnits = Math.abs(yScale.high - yScale.low);
+  const unit = Math.min(space.width / xUnits, space.height / yUnits);
+  const [width, height] = [unit * xUnits, unit * yUnits];
+  return {
+    left: space.left + (space.width - width) / 2,
+    top: space.top + (space.height - height) / 2,
+    width,
+    height,
+  };
+}
+
+/** Values a trace needs to fit on an axis. */
+function extent(trace: PlotlyTrace, side: "x" | "y"): PlotlyDatum[] {
+  if (trace.type === "heatmap") {
+    const length = side === "y" ? (trace.z?.length ?? 0) : (trace.z?.[0]?.length ?? 0);
+    return [-0.5, length - 0.5];
+  }
+  const values = trace[side] ?? [];
+  if (side === "x") return values;
+  const errors = trace.error_y?.array ?? [];
+  const reach = values.flatMap((value, index) =>
+    typeof value === "number" && errors[index] ? [value + errors[index]!, value - errors[index]!] : [value],
+  );
+  return trace.type === "bar" ? [0, ...reach] : reach;
+}

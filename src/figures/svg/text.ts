@@ -1,0 +1,54 @@
+/** Numbers in path data and attributes: two decimals are a hundredth of a pixel. */
+export function px(value: number): string {
+  return String(Math.round(value * 100) / 100);
+}
+
+/** Text made safe for SVG. */
+export function escapeXml(text: string): string {
+  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
+}
+
+/** Where and how a text stands. */
+export interface TextPlace {
+  x: number;
+  y: number;
+  size: number;
+  className?: string;
+  anchor?: "start" | "middle" | "end";
+  fill?: string | undefined;
+  weight?: number;
+  rotate?: number;
+}
+
+/** About how wide a text is, in pixels; system fonts average a little over half their size. */
+export function textWidth(text: string, size: number): number {
+  return plain(text).length * size * 0.56;
+}
+
+/** Lines of Plotly's small HTML: `<br>` breaks, `<b>` is bold, `<sub>` small and muted. The first baseline is at y. */
+export function textElement(text: string, place: TextPlace): string {
+  const lines = text.split(/<br\s*\/?>/);
+  const spans = lines.map((line, index) => {
+    const small = line.includes("<sub>");
+    const bold = line.includes("<b>") ? ' font-weight="600"' : "";
+    const style = small ? ` class="muted" font-size="${px(place.size * 0.86)}" font-weight="400"` : bold;
+    const dy = index === 0 ? "" : ` dy="${px(place.size * 1.38)}"`;
+    return `<tspan x="${px(place.x)}"${dy}${style}>${escapeXml(decode(plain(line)))}</tspan>`;
+  });
+  const attributes = [
+    `x="${px(place.x)}" y="${px(place.y)}" font-size="${px(place.size)}"`,
+    place.fill === undefined ? `class="${place.className ?? "text"}"` : `fill="${place.fill}"`,
+    place.anchor && place.anchor !== "start" ? `text-anchor="${place.anchor}"` : "",
+    place.weight ? `font-weight="${place.weight}"` : "",
+    place.rotate ? `transform="rotate(${place.rotate} ${px(place.x)} ${px(place.y)})"` : "",
+  ];
+  return `<text ${attributes.filter(Boolean).join(" ")}>${spans.join("")}</text>`;
+}
+
+function plain(text: string): string {
+  return text.replace(/<\/?(b|i|sub|sup|span)[^>]*>/g, "");
+}
+
+function decode(text: string): string {
+  return text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
+}

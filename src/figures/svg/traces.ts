@@ -1,0 +1,122 @@
+import { parseHex } from "../colormap";
+import type { PlotlyColorAxis, PlotlyTrace } from "../figure";
+import { seriesColor } from "../theme";
+import type { Panel } from "./panels";
+import { px, textElement } from "./text";
+
+/** Draws one trace of a panel. */
+export function drawTrace(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorAxis | undefined): string {
+  if (trace.type === "heatmap") return drawHeatmap(trace, panel, colors);
+  if (trace.type === "bar") return drawBars(trace, panel);
+  const mode = trace.mode ?? "lines";
+  const opacity = trace.opacity === undefined ? "" : ` opacity="${trace.opacity}"`;
+  const parts = [
+    mode.includes("lines") ? drawLine(trace, panel) : "",
+    mode.includes("markers") ? drawMarkers(trace, panel) : "",
+  ];
+  return `<g${opacity}>${parts.join("")}</g>`;
+}
+
+/** The colour of a trace's line or marker. */
+export function traceColor(trace: PlotlyTrace): string {
+  return trace.line?.color ?? trace.marker?.color ?? seriesColor(0);
+}
+
+function points(trace: PlotlyTrace, panel: Panel): [number, number][] {
+  return (trace.y ?? []).map((y, index) => [panel.x(trace.x?.[index] ?? index), panel.y(y)]);
+}
+
+function drawLine(trace: PlotlyTrace, panel: Panel): string {
+  let path = "";
+  let pen = "M";
+  for (const [x, y] of points(trace, panel)) {
+    const visible = Number.isFinite(x) && Number.isFinite(y);
+    if (visible) path += `${pen}${px(x)} ${px(y)}`;
+    pen = visible ? "L" : "M";
+  }
+  if (path === "") return "";
+  const width = trace.line?.width ?? 2;
+  const pattern = { dash: `${3 * width + 2} ${2 * width + 2}`, dot: `${width} ${2 * width}`, solid: "" }[
+    trace.line?.dash ?? "solid"
+  ];
+  const dash = pattern === "" ? "" : ` stroke-dasharray="${pattern}"`;
+  return `<path d="${path}" fill="none" stroke="${traceColor(trace)}" stroke-width="${width}" stroke-linejoin="round" stroke-linecap="round"${dash}/>`;
+}
+
+function drawMarkers(trace: PlotlyTrace, panel: Panel): string {
+  const shapes = points(trace, panel)
+    .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
+    .map(([x, y]) => markerShape(trace, x, y));
+  return `<g fill="${trace.marker?.color ?? traceColor(trace)}">${shapes.join("")}</g>`;
+}
+
+/** One marker, also used by the legend. */
+export function markerShape(trace: PlotlyTrace, x: number, y: number): string {
+  const r = (trace.marker?.size ?? 7) / 2;
+  const [cx, cy] = [px(x), px(y)];
+  switch (trace.marker?.symbol ?? "circle") {
+    case "diamond":
+      return `<path d="M${cx} ${px(y - 1.25 * r)}L${px(x + 1.25 * r)} ${cy}L${cx} ${px(y + 1.25 * r)}L${px(x - 1.25 * r)} ${cy}Z"/>`;
+    case "square":
+      return `<rect x="${px(x - 0.9 * r)}" y="${px(y - 0.9 * r)}" width="${px(1.8 * r)}" height="${px(1.8 * r)}"/>`;
+    case "triangle-up":
+      return `<path d="M${cx} ${px(y - 1.2 * r)}L${px(x + 1.1 * r)} ${px(y + 0.8 * r)}L${px(x - 1.1 * r)} ${px(y + 0.8 * r)}Z"/>`;
+    default:
+      return `<circle cx="${cx}" cy="${cy}" r="${px(r)}"/>`;
+  }
+}
+
+function drawBars(trace: PlotlyTrace, panel: Panel): string {
+  const group = panel.traces.filter((other) => other.type === "bar");
+  const width = 0.76 / group.length;
+  const shift = (group.indexOf(trace) - (group.length - 1) / 2) * width;
+  const unit = panel.x(1) - panel.x(0);
+  const bars = (trace.y ?? []).map((value, index) => {
+    if (typeof value !== "number" || !Number.isFinite(value)) return "";
+    const middle = panel.x(trace.x?.[index] ?? index) + shift * unit;
+    const [top, bottom] = [panel.y(Math.max(value, 0)), panel.y(Math.min(value, 0))];
+    const left = middle - (width / 2) * unit + 1;
+    const bar = `<rect x="${px(left)}" y="${px(top)}" width="${px(width * unit - 2)}" height="${px(bottom - top)}" fill="${traceColor(trace)}" rx="1.5"/>`;
+    const error = trace.error_y?.array[index] ?? 0;
+    const label = trace.textposition === "none" ? "" : (trace.text?.[index] ?? "");
+    const end = value >= 0 ? panel.y(value + error) - 5 : panel.y(value - error) + 15;
+    const text = label === "" ? "" : textElement(label, { x: middle, y: end, size: 11.5, anchor: "middle" });
+    return bar + (error > 0 ? errorBar(middle, panel.y(value - error), panel.y(value + error)) : "") + text;
+  });
+  return bars.join("");
+}
+
+function errorBar(x: number, low: number, high: number): string {
+  const cap = (y: number) => `M${px(x - 5)} ${px(y)}H${px(x + 5)}`;
+  return `<path class="error" d="M${px(x)} ${px(low)}V${px(high)}${cap(low)}${cap(high)}" fill="none" stroke-width="1.4"/>`;
+}
+
+function drawHeatmap(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorAxis | undefined): string {
+  if (!colors) return "";
+  const cells = (trace.z ?? []).flatMap((row, y) =>
+    row.map((value, x) => {
+      const [left, right] = [panel.x(x - 0.5), panel.x(x + 0.5)];
+      const [top, bottom] = [panel.y(y - 0.5), panel.y(y + 0.5)].sort((a, b) => a - b) as [number, number];
+      const fill = value === null ? "none" : scaleColor(colors, value);
+      return `<rect x="${px(left)}" y="${px(top)}" width="${px(right - left)}" height="${px(bottom - top)}" fill="${fill}"/>`;
+    }),
+  );
+  return `<g shape-rendering="crispEdges">${cells.join("")}</g>`;
+}
+
+/** The colour of a value on a colour axis. */
+export function scaleColor({ colorscale, cmin, cmax }: PlotlyColorAxis, value: number): string {
+  if (!Number.isFinite(value)) return "#808080";
+  const at = Math.min(1, Math.max(0, (value - cmin) / (cmax - cmin || 1)));
+  const above = Math.max(
+    1,
+    colorscale.findIndex(([stop]) => stop >= at),
+  );
+  const [[low, from], [high, to]] = [colorscale[above - 1]!, colorscale[above]!];
+  const weight = (at - low) / (high - low || 1);
+  const target = parseHex(to);
+  const mixed = parseHex(from).map((channel, index) =>
+    Math.round(channel + (target[index]! - channel) * weight),
+  );
+  return `rgb(${mixed.join(",")})`;
+}

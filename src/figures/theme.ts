@@ -1,0 +1,91 @@
+import type { PlotlyAxis, PlotlyLayout, PlotlySymbol } from "./figure";
+
+/** Series colours that stay apart for colour-blind readers and are legible on white and on near-black. */
+export const palette: readonly string[] = ["#2b7bba", "#e07b00", "#1a9e76", "#c8588f", "#8a6fd1", "#7d828c"];
+
+/** Marker shapes in the order of the palette, so that series differ without colour too. */
+export const symbols: readonly PlotlySymbol[] = ["circle", "diamond", "square", "triangle-up"];
+
+/** Colours of everything that is not data, for one background. */
+export interface FigureTheme {
+  background: string;
+  text: string;
+  muted: string;
+  grid: string;
+  axis: string;
+}
+
+/** Light and dark; static pictures switch between them by the reader's preference. */
+export const themes: { readonly light: FigureTheme; readonly dark: FigureTheme } = {
+  light: { background: "#ffffff", text: "#1d2430", muted: "#667085", grid: "#e8ebf0", axis: "#b4bcc9" },
+  dark: { background: "#14171c", text: "#dfe4ec", muted: "#93a0b4", grid: "#272d37", axis: "#566173" },
+};
+
+/** Font of figures, the page's own. */
+export const figureFont = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
+
+/** Reference lines and other marks that are not a series. */
+export const neutralColor = "#8a919e";
+
+/** The colour of series `index`; the palette repeats after six. */
+export function seriesColor(index: number): string {
+  return palette[index % palette.length]!;
+}
+
+/** Size, margins, title and legend shared by all figures. */
+export function baseLayout(
+  title: string,
+  size: { width?: number; height?: number; legend?: boolean; colorbar?: boolean } = {},
+): PlotlyLayout {
+  const lines = title === "" ? 0 : title.split("<br>").length;
+  const layout: PlotlyLayout = {
+    width: size.width ?? 720,
+    height: size.height ?? 400,
+    margin: { l: 64, r: size.colorbar ? 92 : 24, t: 22 + 22 * lines + (size.legend ? 26 : 0), b: 56 },
+    showlegend: size.legend ?? false,
+    legend: { orientation: "h", x: 0, xanchor: "left", y: 1.01, yanchor: "bottom" },
+  };
+  if (title !== "") layout.title = { text: title };
+  return layout;
+}
+
+/** An axis with a title; units belong into it. */
+export function axis(title: string, more: Partial<PlotlyAxis> = {}): PlotlyAxis {
+  return { title: { text: title }, ...more };
+}
+
+/** What Plotly must be told so that its plots look like the static pictures. */
+export const pagePlotlyTheme = {
+  light: plotlyTheme(themes.light),
+  dark: plotlyTheme(themes.dark),
+};
+
+function plotlyTheme(theme: FigureTheme): { all: object; axis: object } {
+  return {
+    all: {
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: figureFont, size: 12.5, color: theme.text },
+      title: {
+        x: 0,
+        xref: "paper",
+        xanchor: "left",
+        y: 0.98,
+        yref: "container",
+        yanchor: "top",
+        font: { size: 15 },
+      },
+      coloraxis: { colorbar: { thickness: 12, outlinewidth: 0, title: { side: "right" } } },
+      hovermode: "closest",
+    },
+    axis: {
+      gridcolor: theme.grid,
+      linecolor: theme.axis,
+      zeroline: false,
+      showline: true,
+      ticks: "",
+      title: { font: { size: 12.5, color: theme.muted }, standoff: 10 },
+      tickfont: { size: 11.5, color: theme.muted },
+    },
+  };
+}

@@ -1,0 +1,7 @@
+export { type LiveRecord, type LiveRun, live } from "./live";
+export type { MimeBundle } from "./nbformat";
+export { type ProgressOptions, progress } from "./progress";
+export { html, md, RichText, show } from "./show";
+export { jupyterDisplay } from "./symbols";
+export { Table, type TableOptions, type TableRecord, table } from "./table";
+export { inNotebook } from "./tslab";

@@ -1,0 +1,47 @@
+import { LiveRunView } from "./liveView";
+import { openPlace } from "./place";
+
+/** One optimiser step, or the mean of a few; further numbers are metrics. */
+export interface LiveRecord {
+  step: number;
+  epoch: number;
+  loss: number;
+  lr: number;
+  imagesPerSecond: number;
+  [metric: string]: number;
+}
+
+/** A training run as seen from outside. */
+export interface LiveRun {
+  readonly name: string;
+  readonly totalSteps: number;
+  readonly history: readonly LiveRecord[];
+  readonly latest?: LiveRecord;
+  readonly done: Promise<unknown>;
+  readonly state: "running" | "done" | "stopped" | "failed";
+  onRecord(listener: (record: LiveRecord) => void): () => void;
+}
+
+/**
+ * Follows a training run in one display, updated in place at most five times a second: bar, rate, time left, loss
+ * curve, learning rate, memory and a table per epoch. The last state stays. The promise resolves when the run has
+ * ended, however it ended; await `run.done` to see its error.
+ */
+export function live(run: LiveRun): Promise<void> {
+  const view = new LiveRunView(run);
+  const place = openPlace(view);
+  place.update();
+  const off = run.onRecord((record) => {
+    view.add(record);
+    place.update();
+  });
+  const end = (state: LiveRun["state"], error?: unknown) => {
+    off();
+    view.end(state, error);
+    place.finish();
+  };
+  return run.done.then(
+    () => end(run.state === "running" ? "done" : run.state),
+    (error: unknown) => end("failed", error),
+  );
+}

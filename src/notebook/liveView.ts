@@ -1,0 +1,127 @@
+import { formatBytes, formatDuration, formatNumber } from "../figures/format";
+import { escapeHtml } from "./html";
+import type { LiveRecord, LiveRun } from "./live";
+import type { LiveView } from "./place";
+import { sparkline } from "./sparkline";
+import { table } from "./table";
+
+const mostEpochRows = 10;
+const ownColumns = ["step", "epoch", "loss", "lr", "imagesPerSecond"];
+const barColors = { running: "#2b7bba", done: "#1a9e76", stopped: "#d0404f", failed: "#d0404f" };
+
+/** The state of a training run as HTML and as a line of text. */
+export class LiveRunView implements LiveView {
+  private readonly startedAt = Date.now();
+  private readonly records: LiveRecord[];
+  private readonly firstStep: number;
+  private state: LiveRun["state"];
+  private endedAt: number | undefined;
+  private error = "";
+
+  constructor(private readonly run: LiveRun) {
+    this.records = [...run.history];
+    this.firstStep = this.latest?.step ?? 0;
+    this.state = run.state;
+  }
+
+  add(record: LiveRecord): void {
+    if (record !== this.latest) this.records.push(record);
+  }
+
+  end(state: LiveRun["state"], error?: unknown): void {
+    this.state = state;
+    this.endedAt = Date.now();
+    this.error = error === undefined ? "" : error instanceof Error ? error.message : String(error);
+  }
+
+  share(): number {
+    return Math.min(1, (this.latest?.step ?? 0) / Math.max(1, this.run.totalSteps));
+  }
+
+  text(): string {
+    const ending =
+      this.state === "running" ? [] : [this.state + (this.error ? `: ${this.error.split("\n")[0]}` : "")];
+    return [`${this.run.name} ${this.stepText()}`, ...this.facts(), ...ending].join(" · ");
+  }
+
+  html(): string {
+    const losses = this.records.map((record) => record.loss);
+    const steps = this.records.map((record) => record.step);
+    const state =
+      this.state === "running" ? "" : ` <b style="color:${barColors[this.state]}">${this.state}</b>`;
+    const parts = [
+      `<div style="display:flex;justify-content:space-between;gap:12px"><span><b>${escapeHtml(this.run.name)}</b>${state}</span><span>${this.stepText()}</span></div>`,
+      this.bar(),
+      `<div style="opacity:.72">${this.facts().map(escapeHtml).join(" · ")}</div>`,
+      this.error
+        ? `<div style="color:${barColors.failed};white-space:pre-wrap;margin-top:4px">${escapeHtml(this.error)}</div>`
+        : "",
+      losses.length > 1
+        ? sparkline(steps, losses, { yTitle: "loss", xMost: this.run.totalSteps, color: barColors.running })
+        : "",
+      this.epochTable(),
+    ];
+    const style = "max-width:720px;font:13px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums";
+    return `<div class="luvit-live" role="group" aria-label="${escapeHtml(this.text())}" style="${style}">${parts.join("")}</div>`;
+  }
+
+  private get latest(): LiveRecord | undefined {
+    return this.records[this.records.length - 1];
+  }
+
+  private stepText(): string {
+    return `step ${formatNumber(this.latest?.step ?? 0)} of ${formatNumber(this.run.totalSteps)}`;
+  }
+
+  private bar(): string {
+    const width = (100 * this.share()).toFixed(1);
+    return (
+      '<div style="height:6px;border-radius:3px;background:rgba(128,128,128,.25);margin:5px 0 6px;overflow:hidden">' +
+      `<div style="height:100%;width:${width}%;background:${barColors[this.state]}"></div></div>`
+    );
+  }
+
+  private facts(): string[] {
+    const { latest } = this;
+    const elapsed = ((this.endedAt ?? Date.now()) - this.startedAt) / 1000;
+    const memory = `memory ${formatBytes(process.memoryUsage.rss())}`;
+    if (!latest) return ["waiting for the first step", memory];
+    const metrics = Object.keys(latest).filter((name) => !ownColumns.includes(name));
+    const left = this.state === "running" ? this.secondsLeft(elapsed) : undefined;
+    return [
+      `loss ${formatNumber(latest.loss)}`,
+      ...metrics.map((name) => `${name} ${formatNumber(latest[name]!)}`),
+      `lr ${formatNumber(latest.lr)}`,
+      `${formatNumber(Number(latest.imagesPerSecond.toPrecision(3)))} images/s`,
+      `${formatDuration(elapsed)}${left === undefined ? "" : `, ${formatDuration(left)} left`}`,
+      memory,
+    ];
+  }
+
+  private secondsLeft(elapsed: number): number | undefined {
+    const done = (this.latest?.step ?? 0) - this.firstStep;
+    return done > 0 ? (elapsed / done) * Math.max(0, this.run.totalSteps - this.latest!.step) : undefined;
+  }
+
+  private epochTable(): string {
+    const epochs = new Map<number, LiveRecord[]>();
+    for (const record of this.records) {
+      const epoch = Math.floor(record.epoch);
+      epochs.set(epoch, [...(epochs.get(epoch) ?? []), record]);
+    }
+    const rows = [...epochs].map(([epoch, records]) => epochRow(epoch, records));
+    return rows.length > 1 ? table(rows.slice(-mostEpochRows)).toHtml() : "";
+  }
+}
+
+/** Mean loss of an epoch and the last value of every other number. */
+function epochRow(epoch: number, records: readonly LiveRecord[]): Record<string, number> {
+  const row: Record<string, number> = {
+    epoch,
+    "mean loss": records.reduce((sum, record) => sum + record.loss, 0) / records.length,
+  };
+  for (const record of records) {
+    for (const [name, value] of Object.entries(record)) if (!ownColumns.includes(name)) row[name] = value;
+  }
+  return { ...row, lr: records[records.length - 1]!.lr };
+}

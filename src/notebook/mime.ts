@@ -1,0 +1,115 @@
+import { inspect } from "node:util";
+import { isFigure } from "../figures/figure";
+import { figureHtml } from "./figureHtml";
+import { escapeHtml } from "./html";
+import type { MimeBundle } from "./nbformat";
+import { isRecords, table } from "./table";
+import { jupyterDisplay } from "./symbols";
+
+/**
+ * How a value looks in a notebook: its own bundle, a figure, a PNG, a table, HTML, or its text. Always has
+ * `text/plain`. A promise only where the value's own display method returns one.
+ */
+export function mimeBundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
+  const own = ownBundle(value);
+  if (own instanceof Promise) return own.then((bundle) => complete(bundle, value));
+  return complete(own, value);
+}
+
+/** As `mimeBundleOf`, and lists are taken apart: records become a table, figures and pictures stand side by side. */
+export function richBundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
+  if (isRecords(value)) return mimeBundleOf(table(value));
+  if (!Array.isArray(value) || value.length === 0 || !value.every(hasPicture)) return mimeBundleOf(value);
+  const bundles = value.map(mimeBundleOf);
+  if (bundles.some((bundle) => bundle instanceof Promise)) return Promise.all(bundles).then(sideBySide);
+  return sideBySide(bundles as MimeBundle[]);
+}
+
+/** The MIME types a display can be reduced to, richest first, for kernels that send one per call. */
+const preference = [
+  "text/html",
+  "image/svg+xml",
+  "image/png",
+  "image/jpeg",
+  "image/gif",
+  "text/markdown",
+  "text/latex",
+];
+
+/** The richest entry of a bundle. */
+export function richest(bundle: MimeBundle): [mime: string, content: unknown] {
+  const mime =
+    preference.find((name) => name in bundle) ??
+    Object.keys(bundle).find((name) => name !== "text/plain") ??
+    "text/plain";
+  return [mime, bundle[mime]];
+}
+
+function complete(own: MimeBundle | undefined, value: unknown): MimeBundle {
+  if (own) return { "text/plain": inspect(value), ...own };
+  if (isFigure(value)) return { "text/plain": inspect(value), "text/html": figureHtml(value) };
+  const image = imageBundle(value);
+  if (image) return image;
+  if (typeof value !== "string") return { "text/plain": inspect(value) };
+  return looksLikeHtml(value) ? { "text/plain": value, "text/html": value } : { "text/plain": value };
+}
+
+function ownBundle(value: unknown): MimeBundle | undefined | Promise<MimeBundle | undefined> {
+  if (value === null || (typeof value !== "object" && typeof value !== "function")) return undefined;
+  const method: unknown = Reflect.get(value, jupyterDisplay);
+  if (typeof method !== "function") return undefined;
+  const bundle: unknown = method.call(value);
+  return bundle instanceof Promise ? bundle.then(encodeBytes) : encodeBytes(bundle);
+}
+
+function encodeBytes(bundle: unknown): MimeBundle | undefined {
+  if (typeof bundle !== "object" || bundle === null) return undefined;
+  const encode = (content: unknown) =>
+    content instanceof Uint8Array ? Buffer.from(content).toString("base64") : content;
+  return Object.fromEntries(Object.entries(bundle).map(([mime, content]) => [mime, encode(content)]));
+}
+
+/** PNG or JPEG bytes, or an object that carries them as `png`. */
+function imageBundle(value: unknown): MimeBundle | undefined {
+  const bytes = imageBytes(value);
+  const mime = bytes && imageMime(bytes);
+  if (!mime) return undefined;
+  const { alt } = value as { alt?: unknown };
+  const text = typeof alt === "string" ? `Picture: ${alt}` : `${mime}, ${bytes.length} bytes`;
+  return { "text/plain": text, [mime]: Buffer.from(bytes).toString("base64") };
+}
+
+function imageBytes(value: unknown): Uint8Array | undefined {
+  const bytes = value instanceof Uint8Array ? value : (value as { png?: unknown } | null | undefined)?.png;
+  return bytes instanceof Uint8Array ? bytes : undefined;
+}
+
+function imageMime(bytes: Uint8Array): string | undefined {
+  if (bytes[0] === 0x89 && bytes[1] === 0x50 && bytes[2] === 0x4e) return "image/png";
+  return bytes[0] === 0xff && bytes[1] === 0xd8 ? "image/jpeg" : undefined;
+}
+
+function hasPicture(value: unknown): boolean {
+  const bytes = imageBytes(value);
+  const own =
+    typeof value === "object" && value !== null && typeof Reflect.get(value, jupyterDisplay) === "function";
+  return own || isFigure(value) || (bytes !== undefined && imageMime(bytes) !== undefined);
+}
+
+function sideBySide(bundles: readonly MimeBundle[]): MimeBundle {
+  const cells = bundles.map((bundle) => {
+    const [mime, content] = richest(bundle);
+    const alt = escapeHtml(String(bundle["text/plain"]));
+    if (mime === "text/html")
+      return `<div style="flex:0 1 auto;min-width:min(100%,320px)">${String(content)}</div>`;
+    if (mime === "image/svg+xml") return `<div>${String(content)}</div>`;
+    if (mime.startsWith("image/")) return `<img src="data:${mime};base64,${String(content)}" alt="${alt}">`;
+    return `<pre>${alt}</pre>`;
+  });
+  const html = `<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start">${cells.join("")}</div>`;
+  return { "text/plain": bundles.map((bundle) => bundle["text/plain"]).join("\n"), "text/html": html };
+}
+
+function looksLikeHtml(text: string): boolean {
+  return /^\s*<(!doctype|[a-z][\w-]*)[\s>/]/i.test(text) && /(<\/[a-z][\w-]*>|\/>)\s*$/i.test(text);
+}

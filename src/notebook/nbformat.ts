@@ -1,0 +1,124 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { LuvitError } from "../core/errors";
+
+/** MIME type -> content; text and base64 as strings, JSON types as objects. */
+export type MimeBundle = Record<string, unknown>;
+
+/** Text a cell wrote to stdout or stderr. */
+export interface StreamOutput {
+  output_type: "stream";
+  name: "stdout" | "stderr";
+  text: string;
+}
+
+/** Something a cell displayed. */
+export interface DisplayOutput {
+  output_type: "display_data";
+  data: MimeBundle;
+  metadata: Record<string, unknown>;
+}
+
+/** The value of a cell's last expression. */
+export interface ResultOutput {
+  output_type: "execute_result";
+  execution_count: number;
+  data: MimeBundle;
+  metadata: Record<string, unknown>;
+}
+
+/** Why a cell failed. */
+export interface ErrorOutput {
+  output_type: "error";
+  ename: string;
+  evalue: string;
+  traceback: string[];
+}
+
+/** One entry below a code cell. */
+export type CellOutput = StreamOutput | DisplayOutput | ResultOutput | ErrorOutput;
+
+/** A cell in memory: the source is one string. */
+export interface NotebookCell {
+  id: string;
+  cell_type: "code" | "markdown" | "raw";
+  source: string;
+  metadata: { tags?: string[]; [key: string]: unknown };
+  outputs?: CellOutput[];
+  execution_count?: number | null;
+  attachments?: Record<string, MimeBundle>;
+}
+
+/** A notebook in memory. */
+export interface Notebook {
+  cells: NotebookCell[];
+  metadata: { kernelspec?: { name?: string; language?: string }; [key: string]: unknown };
+  nbformat: number;
+  nbformat_minor: number;
+}
+
+/** Reads a notebook of format 4; outputs of earlier runs are dropped. */
+export function readNotebook(path: string): Notebook {
+  let raw: Notebook;
+  try {
+    raw = JSON.parse(readFileSync(path, "utf8")) as Notebook;
+  } catch (cause) {
+    throw new LuvitError("bad-file", `${path}: not a readable notebook (${(cause as Error).message})`, {
+      cause,
+    });
+  }
+  if (raw === null || typeof raw !== "object" || raw.nbformat !== 4 || !Array.isArray(raw.cells)) {
+    throw new LuvitError("bad-file", `${path}: expected a Jupyter notebook of format 4`);
+  }
+  const cells = raw.cells.map((cell, index) => cleanCell(cell, index));
+  return { cells, metadata: raw.metadata ?? {}, nbformat: 4, nbformat_minor: 5 };
+}
+
+function cleanCell(cell: NotebookCell, index: number): NotebookCell {
+  const clean: NotebookCell = {
+    id: cell.id ?? `cell-${index}`,
+    cell_type: cell.cell_type,
+    source: joinLines(cell.source),
+    metadata: cell.metadata ?? {},
+  };
+  if (cell.cell_type === "code") Object.assign(clean, { outputs: [], execution_count: null });
+  if (cell.attachments) clean.attachments = cell.attachments;
+  return clean;
+}
+
+/** Writes a notebook as Jupyter stores it (format 4.5, text as arrays of lines), atomically. */
+export function writeNotebook(path: string, notebook: Notebook): void {
+  const cells = notebook.cells.map((cell) => {
+    const stored: Record<string, unknown> = { ...cell, source: splitLines(cell.source) };
+    if (cell.outputs) stored["outputs"] = cell.outputs.map(storeOutput);
+    return stored;
+  });
+  const stored = { cells, metadata: notebook.metadata, nbformat: 4, nbformat_minor: 5 };
+  writeAtomically(path, `${JSON.stringify(stored, null, 1)}\n`);
+}
+
+/** Writes a file under a temporary name beside its target, then renames it into place. */
+export function writeAtomically(path: string, content: string | Uint8Array): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, content);
+  renameSync(temporary, path);
+}
+
+/** Notebook text may be one string or an array of lines; this is always one string. */
+export function joinLines(text: unknown): string {
+  return Array.isArray(text) ? text.join("") : String(text ?? "");
+}
+
+function splitLines(text: string): string[] {
+  return text.match(/[^\n]*\n|[^\n]+/g) ?? [];
+}
+
+function storeOutput(output: CellOutput): object {
+  if (output.output_type === "stream") return { ...output, text: splitLines(output.text) };
+  if (output.output_type === "error") return output;
+  const data: MimeBundle = {};
+  for (const [mime, content] of Object.entries(output.data)) {
+    const isText = typeof content === "string" && (mime.startsWith("text/") || mime === "image/svg+xml");
+    data[mime] = isText ? splitLines(content) : content;
+  }
+  return { ...output, data };
+}

@@ -1,0 +1,52 @@
+import { inspect } from "node:util";
+import { richBundleOf, richest } from "./mime";
+import type { MimeBundle } from "./nbformat";
+import { jupyterDisplay } from "./symbols";
+import { inNotebook, tslabDisplay } from "./tslab";
+
+/**
+ * Shows a value: figures, pictures, tables, lists of these, HTML, anything with a `Symbol.for("Jupyter.display")`
+ * method, and promises of them (await those). Outside a notebook prints its one line of text.
+ */
+export function show(value: unknown): Promise<void> {
+  if (value instanceof Promise) return value.then(show);
+  const bundle = richBundleOf(value);
+  if (bundle instanceof Promise) return bundle.then(send);
+  send(bundle);
+  return Promise.resolve();
+}
+
+function send(bundle: MimeBundle): void {
+  if (inNotebook()) tslabDisplay().raw(...richest(bundle));
+  else process.stdout.write(`${String(bundle["text/plain"])}\n`);
+}
+
+/** Text with one MIME type, which notebooks render. */
+export class RichText {
+  constructor(
+    readonly mime: "text/markdown" | "text/html",
+    readonly text: string,
+  ) {}
+
+  [inspect.custom](): string {
+    return this.text;
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    return { "text/plain": this.text, [this.mime]: this.text };
+  }
+}
+
+/** Markdown from a template or a string: show(md`**${share} %** of the images`). */
+export function md(parts: TemplateStringsArray | string, ...values: unknown[]): RichText {
+  return new RichText("text/markdown", fill(parts, values));
+}
+
+/** HTML from a template or a string; values are inserted as they are. */
+export function html(parts: TemplateStringsArray | string, ...values: unknown[]): RichText {
+  return new RichText("text/html", fill(parts, values));
+}
+
+function fill(parts: TemplateStringsArray | string, values: readonly unknown[]): string {
+  return typeof parts === "string" ? parts : String.raw({ raw: parts }, ...values);
+}

@@ -1,0 +1,116 @@
+import { inspect } from "node:util";
+import { formatNumber } from "../figures/format";
+import { escapeHtml } from "./html";
+import type { MimeBundle } from "./nbformat";
+import { jupyterDisplay } from "./symbols";
+
+/** One row: column name to value. */
+export type TableRecord = Readonly<Record<string, unknown>>;
+
+/** How a table looks. */
+export interface TableOptions {
+  /** Which columns, in which order; default all, as they first appear. */
+  columns?: readonly string[];
+  /** Most rows shown; default 60. */
+  limit?: number;
+}
+
+/** Rows that print as an aligned table on a terminal and as an HTML table in a notebook. */
+export class Table {
+  readonly columns: readonly string[];
+
+  constructor(
+    readonly records: readonly TableRecord[],
+    readonly options: TableOptions = {},
+  ) {
+    this.columns = options.columns ?? [...new Set(records.flatMap((record) => Object.keys(record)))];
+  }
+
+  /** Aligned text: numbers to the right, a rule under the names. */
+  toString(): string {
+    const { head, rows, more } = this.cells();
+    const widths = head.map((name, column) =>
+      Math.max(name.length, ...rows.map((row) => row[column]!.length)),
+    );
+    const line = (cells: readonly string[]) =>
+      cells
+        .map((cell, column) =>
+          this.isNumeric(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
+        )
+        .join("  ")
+        .trimEnd();
+    return [line(head), widths.map((width) => "─".repeat(width)).join("  "), ...rows.map(line), ...more].join(
+      "\n",
+    );
+  }
+
+  /** The table as HTML, without a style sheet. */
+  toHtml(): string {
+    const { head, rows, more } = this.cells();
+    const align = (column: number) =>
+      this.isNumeric(column) ? ' style="text-align:right"' : ' style="text-align:left"';
+    const row = (cells: readonly string[], tag: string) =>
+      `<tr>${cells.map((cell, column) => `<${tag}${align(column)}>${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
+    const body = rows.map((cells) => row(cells, "td")).join("");
+    const foot = more
+      .map((text) => `<tr><td colspan="${head.length}">${escapeHtml(text)}</td></tr>`)
+      .join("");
+    return `<table><thead>${row(head, "th")}</thead><tbody>${body}${foot}</tbody></table>`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  [jupyterDisplay](): MimeBundle {
+    return { "text/plain": this.toString(), "text/html": this.toHtml() };
+  }
+
+  private cells(): { head: string[]; rows: string[][]; more: string[] } {
+    const limit = this.options.limit ?? 60;
+    const rows = this.records
+      .slice(0, limit)
+      .map((record) => this.columns.map((name) => cellText(record[name])));
+    const left = this.records.length - rows.length;
+    return { head: [...this.columns], rows, more: left > 0 ? [`… and ${left} more rows`] : [] };
+  }
+
+  private isNumeric(column: number): boolean {
+    const name = this.columns[column]!;
+    const values = this.records
+      .map((record) => record[name])
+      .filter((value) => value !== undefined && value !== null);
+    return values.length > 0 && values.every((value) => typeof value === "number");
+  }
+}
+
+/** A table of records; the last expression of a cell, or `show(table(records))`. */
+export function table(records: readonly TableRecord[], options: TableOptions = {}): Table {
+  return new Table(records, options);
+}
+
+/** Whether a value is a list of plain objects, which is best shown as a table. */
+export function isRecords(value: unknown): value is TableRecord[] {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((entry) => isPlainObject(entry) && !("data" in entry && "layout" in entry))
+  );
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== "object" || value === null || jupyterDisplay in value) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (
+    (prototype === Object.prototype || prototype === null) &&
+    !((value as { png?: unknown }).png instanceof Uint8Array)
+  );
+}
+
+function cellText(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  if (typeof value === "number") return formatNumber(value);
+  return typeof value === "string"
+    ? value
+    : inspect(value, { breakLength: Number.POSITIVE_INFINITY, depth: 1 });
+}
