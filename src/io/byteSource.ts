@@ -1,0 +1,137 @@
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { LuvitError } from "../core/errors";
+
+/** Something that can be read at any position: a file, bytes in memory, a counted or remote view of either. */
+export interface ByteSource {
+  /** For messages, e.g. the path. */
+  readonly name: string;
+  /** Length in bytes. */
+  readonly size: number;
+  /** Bytes start (inclusive) to end (exclusive). Throws LuvitError "bad-file" when the range leaves the source. */
+  read(start: number, end: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** One `read` of the operating system transfers at most 2 GiB; stay below. */
+const LARGEST_READ = 1 << 30;
+
+/**
+ * Opens a regular file for positional reads.
+ * Throws LuvitError "missing-file" when there is no such file, "bad-file" when it is a folder, pipe or device.
+ */
+export async function fileSource(path: string): Promise<ByteSource> {
+  const handle = await openRegularFile(path);
+  const { size } = await handle.stat();
+  return {
+    name: path,
+    size,
+    read: (start, end) => {
+      requireRange(path, size, start, end);
+      return readFully(handle, path, start, end);
+    },
+    close: () => handle.close(),
+  };
+}
+
+/** A source over bytes already in memory; reads are copies, as from a file. */
+export function memorySource(name: string, bytes: Uint8Array): ByteSource {
+  return {
+    name,
+    size: bytes.length,
+    read: async (start, end) => {
+      requireRange(name, bytes.length, start, end);
+      return bytes.slice(start, end);
+    },
+    close: async () => {},
+  };
+}
+
+/** Passes reads through and counts them. */
+export class CountingSource implements ByteSource {
+  bytesRead = 0;
+  reads = 0;
+
+  constructor(private readonly inner: ByteSource) {}
+
+  get name(): string {
+    return this.inner.name;
+  }
+
+  get size(): number {
+    return this.inner.size;
+  }
+
+  async read(start: number, end: number): Promise<Uint8Array> {
+    const bytes = await this.inner.read(start, end);
+    this.bytesRead += bytes.length;
+    this.reads++;
+    return bytes;
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+}
+
+async function openRegularFile(path: string): Promise<FileHandle> {
+  try {
+    // Asked before opening, because opening a named pipe waits for a writer.
+    const status = await stat(path);
+    if (!status.isFile()) throw new LuvitError("bad-file", `${path}: not a regular file`);
+    return await open(path, "r");
+  } catch (cause) {
+    if (cause instanceof LuvitError) throw cause;
+    const reason = (cause as NodeJS.ErrnoException).code;
+    if (reason === "ENOENT" || reason === "ENOTDIR") {
+      throw new LuvitError("missing-file", `${path}: no such file`, { cause });
+    }
+    throw new LuvitError("bad-file", `${path}: cannot be opened (${(cause as Error).message})`, { cause });
+  }
+}
+
+function requireRange(name: string, size: number, start: number, end: number): void {
+  const valid = Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end;
+  if (!valid || end > size) {
+    throw new LuvitError(
+      "bad-file",
+      `${name}: bytes ${start} to ${end} are needed, the file has ${size} (cut off or damaged?)`,
+    );
+  }
+}
+
+async function readFully(handle: FileHandle, name: string, start: number, end: number): Promise<Uint8Array> {
+  const bytes = allocate(name, end - start);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const wanted = Math.min(bytes.length - filled, LARGEST_READ);
+    const count = await readOnce(handle, name, bytes, filled, wanted, start + filled);
+    if (count === 0) throw new LuvitError("bad-file", `${name}: the file became shorter while it was read`);
+    filled += count;
+  }
+  return bytes;
+}
+
+async function readOnce(
+  handle: FileHandle,
+  name: string,
+  into: Uint8Array,
+  at: number,
+  length: number,
+  position: number,
+): Promise<number> {
+  try {
+    return (await handle.read(into, at, length, position)).bytesRead;
+  } catch (cause) {
+    throw new LuvitError("bad-file", `${name}: reading failed (${(cause as Error).message})`, { cause });
+  }
+}
+
+function allocate(name: string, length: number): Uint8Array {
+  try {
+    return new Uint8Array(length);
+  } catch (cause) {
+    throw new LuvitError("bad-file", `${name}: ${length} bytes are more than this machine can hold`, {
+      cause,
+    });
+  }
+}

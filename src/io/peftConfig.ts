@@ -1,0 +1,157 @@
+import { LuvitError, listOffenders } from "../core/errors";
+import type { JsonObject } from "./jsonFile";
+
+/**
+ * adapter_config.json of a LoRA adapter, in PEFT's names. Keys this library does not know are kept and written back.
+ * Reference: peft src/peft/tuners/lora/config.py.
+ */
+export interface AdapterConfig {
+  /** Rank. */
+  r: number;
+  lora_alpha: number;
+  lora_dropout: number;
+  /** Names of modules (the last parts of their paths), or one regular expression over whole paths. */
+  target_modules: string[] | string;
+  /** Scale by alpha / sqrt(r) instead of alpha / r. */
+  use_rslora: boolean;
+  /** Module path ending or regular expression -> rank other than `r`. */
+  rank_pattern: Record<string, number>;
+  /** Likewise -> alpha other than `lora_alpha`. */
+  alpha_pattern: Record<string, number>;
+  layers_to_transform: number[] | number | null;
+  [key: string]: unknown;
+}
+
+/** What PEFT writes for a plain LoRA adapter; reading and writing fill gaps from here. */
+export const adapterDefaults: Readonly<AdapterConfig> = {
+  alpha_pattern: {},
+  auto_mapping: null,
+  base_model_name_or_path: null,
+  bias: "none",
+  exclude_modules: null,
+  fan_in_fan_out: false,
+  inference_mode: true,
+  init_lora_weights: true,
+  layers_pattern: null,
+  layers_to_transform: null,
+  lora_alpha: 8,
+  lora_bias: false,
+  lora_dropout: 0,
+  modules_to_save: null,
+  peft_type: "LORA",
+  r: 8,
+  rank_pattern: {},
+  revision: null,
+  target_modules: ["q_proj", "v_proj"],
+  task_type: "CAUSAL_LM",
+  use_dora: false,
+  use_rslora: false,
+};
+
+/** Options that change the formula y = W x + scaling B A x; only these values leave it as it is. */
+const plainLora: readonly (readonly [key: string, allowed: readonly unknown[]])[] = [
+  ["peft_type", ["LORA", undefined]],
+  ["bias", ["none", undefined]],
+  ["use_dora", [false, null, undefined]],
+  ["use_qalora", [false, null, undefined]],
+  ["use_bdlora", [false, null, undefined]],
+  ["lora_bias", [false, null, undefined]],
+  ["fan_in_fan_out", [false, null, undefined]],
+  ["alora_invocation_tokens", [null, undefined]],
+  ["layer_replication", [null, undefined]],
+  ["trainable_token_indices", [null, undefined]],
+  ["modules_to_save", [null, undefined]],
+  ["target_parameters", [null, undefined]],
+  ["megatron_config", [null, undefined]],
+];
+
+/**
+ * Checks an adapter config and fills in defaults.
+ * Throws one LuvitError "bad-file" listing fields of the wrong kind and variants of LoRA that are not supported.
+ */
+export function parseAdapterConfig(source: string, value: JsonObject): AdapterConfig {
+  const faults: string[] = [];
+  for (const [key, allowed] of plainLora) {
+    const field = Array.isArray(value[key]) && (value[key] as unknown[]).length === 0 ? null : value[key];
+    if (!allowed.includes(field)) {
+      faults.push(`${key}: ${brief(field)} is not supported, only ${brief(allowed[0])}`);
+    }
+  }
+  const config: AdapterConfig = { ...adapterDefaults, ...value };
+  if (!isPositive(config.r) || !Number.isInteger(config.r))
+    faults.push(`r: expected a whole number, got ${brief(config.r)}`);
+  if (!isPositive(config.lora_alpha))
+    faults.push(`lora_alpha: expected a number, got ${brief(config.lora_alpha)}`);
+  const { lora_dropout: dropout, target_modules: targets } = config;
+  if (typeof dropout !== "number" || !(dropout >= 0 && dropout < 1)) {
+    faults.push(`lora_dropout: expected 0 to 1, got ${brief(dropout)}`);
+  }
+  if (typeof targets !== "string" && !isTextList(targets)) {
+    faults.push(`target_modules: expected names or one expression, got ${brief(targets)}`);
+  }
+  for (const key of ["rank_pattern", "alpha_pattern"] as const) {
+    if (!isNumberRecord(config[key]))
+      faults.push(`${key}: expected module -> number, got ${brief(config[key])}`);
+  }
+  if (!isLayerChoice(config.layers_to_transform)) {
+    faults.push(`layers_to_transform: expected layer numbers, got ${brief(config.layers_to_transform)}`);
+  }
+  if (faults.length > 0)
+    throw new LuvitError("bad-file", `${source}: adapter config\n${listOffenders(faults)}`);
+  return config;
+}
+
+/** Rank of a module, given its path in the base model (`model.layers.1.self_attn.q_proj`). */
+export function adapterRank(config: AdapterConfig, modulePath: string): number {
+  return matchPattern(config.rank_pattern, modulePath) ?? config.r;
+}
+
+/** What B A is multiplied with: alpha / r, or alpha / sqrt(r) for rank-stabilised LoRA. */
+export function adapterScaling(config: AdapterConfig, modulePath: string): number {
+  const rank = adapterRank(config, modulePath);
+  const alpha = matchPattern(config.alpha_pattern, modulePath) ?? config.lora_alpha;
+  return config.use_rslora ? alpha / Math.sqrt(rank) : alpha / rank;
+}
+
+/** Reference: peft src/peft/utils/other.py `get_pattern_key`: the pattern matches the end of the path, at a dot. */
+function matchPattern(patterns: Readonly<Record<string, number>>, modulePath: string): number | undefined {
+  for (const [pattern, value] of Object.entries(patterns)) {
+    if (patternMatches(pattern, modulePath)) return value;
+  }
+  return undefined;
+}
+
+/** Expressions come from files: those that could take for ever (repeated groups, many repetitions) are refused. */
+function patternMatches(pattern: string, modulePath: string): boolean {
+  if (modulePath === pattern || modulePath.endsWith(`.${pattern}`)) return true;
+  const repetitions = pattern.match(/[*+{]/g)?.length ?? 0;
+  const safe = repetitions <= 4 && pattern.length <= 500 && !/\)[*+{?]/.test(pattern);
+  try {
+    if (safe) return new RegExp(`^(?:.*\\.)?(?:${pattern})$`).test(modulePath);
+  } catch {
+    // Falls through: not an expression either.
+  }
+  throw new LuvitError("bad-file", `adapter config: the expression ${brief(pattern)} cannot be used`);
+}
+
+function brief(value: unknown): string {
+  return String(JSON.stringify(value)).slice(0, 80);
+}
+
+function isPositive(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value > 0;
+}
+
+function isTextList(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((entry) => typeof entry === "string");
+}
+
+function isNumberRecord(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every(isPositive);
+}
+
+function isLayerChoice(value: unknown): boolean {
+  const isLayer = (entry: unknown) => Number.isInteger(entry) && (entry as number) >= 0;
+  return value === null || isLayer(value) || (Array.isArray(value) && value.every(isLayer));
+}

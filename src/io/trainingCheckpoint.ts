@@ -1,0 +1,162 @@
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { LuvitError, listOffenders } from "../core/errors";
+import type { StateDict } from "../core/hostTensor";
+import { syncFolder, writeJsonAtomically } from "./atomicFile";
+import { fileSource } from "./byteSource";
+import { type JsonObject, readJsonObject } from "./jsonFile";
+import { openSafetensors, writeSafetensors } from "./safetensors";
+
+/** Everything needed to go on training at a step. */
+export interface TrainingState {
+  readonly model: StateDict;
+  readonly optimizer: StateDict;
+  /** Config, loop position, random state: anything JSON can hold. */
+  readonly state: JsonObject;
+}
+
+/** A training state read back. */
+export interface TrainingCheckpoint extends TrainingState {
+  readonly folder: string;
+  readonly step: number;
+}
+
+/** The newest checkpoint that can be read, and why newer ones could not. */
+export interface LatestCheckpoint extends TrainingCheckpoint {
+  readonly notes: readonly string[];
+}
+
+/** A checkpoint folder, not yet read. */
+export interface CheckpointFolder {
+  readonly step: number;
+  readonly folder: string;
+}
+
+const MODEL = "model.safetensors";
+const OPTIMIZER = "optimizer.safetensors";
+const STATE = "state.json";
+const FINISHED = /^checkpoint-(\d{6,})$/;
+const TEMPORARY = /^checkpoint-\d{6,}(?:\.old)?\.tmp-(\d+)$/;
+
+/**
+ * Writes `<runFolder>/checkpoint-000100/` with model.safetensors, optimizer.safetensors and state.json. The folder gets
+ * its name only when all three are on disk, so a crash leaves the whole checkpoint or none. An existing checkpoint of
+ * the same step is replaced. Returns the folder. Throws LuvitError "bad-file" when the disk refuses.
+ */
+export async function writeTrainingCheckpoint(
+  runFolder: string,
+  step: number,
+  { model, optimizer, state }: TrainingState,
+): Promise<string> {
+  if (!Number.isSafeInteger(step) || step < 0) {
+    throw new LuvitError("bad-argument", `a checkpoint needs a whole step number, got ${step}`);
+  }
+  const folder = join(runFolder, `checkpoint-${String(step).padStart(6, "0")}`);
+  const temporary = `${folder}.tmp-${process.pid}`;
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary, { recursive: true });
+    await writeSafetensors(join(temporary, MODEL), model);
+    await writeSafetensors(join(temporary, OPTIMIZER), optimizer);
+    await writeJsonAtomically(join(temporary, STATE), state);
+    await moveIntoPlace(temporary, folder);
+    await syncFolder(runFolder);
+  } catch (cause) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => {});
+    if (cause instanceof LuvitError) throw cause;
+    throw new LuvitError("bad-file", `${folder}: cannot be written (${(cause as Error).message})`, { cause });
+  }
+  return folder;
+}
+
+/** Reads one checkpoint folder. Throws LuvitError "missing-file" or "bad-file" naming the file at fault. */
+export async function readTrainingCheckpoint(folder: string): Promise<TrainingCheckpoint> {
+  const { value: state } = await readJsonObject(join(folder, STATE));
+  const model = await readAll(join(folder, MODEL));
+  const optimizer = await readAll(join(folder, OPTIMIZER));
+  const step = Number(/checkpoint-(\d+)$/.exec(resolve(folder))?.[1] ?? Number.NaN);
+  return { folder, step, model, optimizer, state };
+}
+
+/** The finished checkpoints of a run, oldest first; none when the folder does not exist. Reads no tensors. */
+export async function listTrainingCheckpoints(runFolder: string): Promise<CheckpointFolder[]> {
+  const found: CheckpointFolder[] = [];
+  for (const name of await namesIn(runFolder)) {
+    const match = FINISHED.exec(name);
+    if (match) found.push({ step: Number(match[1]), folder: join(runFolder, name) });
+  }
+  return found.sort((a, b) => a.step - b.step);
+}
+
+/**
+ * Reads the newest checkpoint; when it is damaged or incomplete, the one before, and says why in `notes`. Undefined when
+ * the run has none. Throws LuvitError "bad-file" when there are some and none can be read.
+ */
+export async function latestTrainingCheckpoint(runFolder: string): Promise<LatestCheckpoint | undefined> {
+  const notes: string[] = [];
+  const checkpoints = await listTrainingCheckpoints(runFolder);
+  for (const { folder } of checkpoints.reverse()) {
+    try {
+      return { ...(await readTrainingCheckpoint(folder)), notes };
+    } catch (error) {
+      if (!(error instanceof LuvitError)) throw error;
+      notes.push(`skipped ${folder}: ${error.message}`);
+    }
+  }
+  if (notes.length === 0) return undefined;
+  throw new LuvitError("bad-file", `${runFolder}: no checkpoint can be read\n${listOffenders(notes)}`);
+}
+
+/**
+ * Deletes all but the newest `keep` checkpoints, and what crashed writers left behind. Returns the deleted folders.
+ */
+export async function pruneTrainingCheckpoints(runFolder: string, keep: number): Promise<string[]> {
+  if (!Number.isInteger(keep) || keep < 1) {
+    throw new LuvitError("bad-argument", `keep at least one checkpoint, got ${keep}`);
+  }
+  const checkpoints = await listTrainingCheckpoints(runFolder);
+  const doomed = checkpoints.slice(0, Math.max(0, checkpoints.length - keep)).map(({ folder }) => folder);
+  for (const name of await namesIn(runFolder)) {
+    const writer = TEMPORARY.exec(name)?.[1];
+    if (writer && !isRunning(Number(writer))) doomed.push(join(runFolder, name));
+  }
+  for (const folder of doomed) await rm(folder, { recursive: true, force: true });
+  return doomed;
+}
+
+/** A folder cannot be renamed onto another, so an existing checkpoint of the same step steps aside first. */
+async function moveIntoPlace(temporary: string, folder: string): Promise<void> {
+  const replaced = `${folder}.old.tmp-${process.pid}`;
+  await rm(replaced, { recursive: true, force: true });
+  await rename(folder, replaced).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
+  await rename(temporary, folder);
+  await rm(replaced, { recursive: true, force: true });
+}
+
+async function readAll(path: string): Promise<StateDict> {
+  const source = await fileSource(path);
+  try {
+    return await (await openSafetensors(source)).readTensors();
+  } finally {
+    await source.close();
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw new LuvitError("bad-file", `${folder}: cannot be listed (${error.message})`, { cause: error });
+  });
+}
+
+/** Signal 0 only asks whether the process exists; a refusal for lack of rights means that it does. */
+function isRunning(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

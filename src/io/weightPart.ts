@@ -1,0 +1,54 @@
+import { LuvitError } from "../core/errors";
+import type { StateDict } from "../core/hostTensor";
+import type { ByteSource } from "./byteSource";
+import { openSafetensors } from "./safetensors";
+import type { TensorInfo } from "./safetensorsHeader";
+import { openTorchFile } from "./torchFile";
+
+/** One file of a checkpoint, safetensors or torch. */
+export interface WeightPart {
+  readonly names: readonly string[];
+  info(name: string): TensorInfo;
+  readTensors(names: readonly string[]): Promise<StateDict>;
+  close(): Promise<void>;
+}
+
+/** Where to look inside a file. */
+export interface WeightPartOptions {
+  /** For .pth files: dotted path of the dict that holds the tensors, e.g. "model". By default the usual keys are tried. */
+  key?: string;
+}
+
+/** Opens a weight file by the ending of its name or, if that says nothing, by its first bytes. */
+export async function openWeightPart(
+  source: ByteSource,
+  { key }: WeightPartOptions = {},
+): Promise<WeightPart> {
+  if (!(await looksLikeTorch(source))) return openSafetensors(source);
+  const file = await openTorchFile(source);
+  const tensors = file.stateDict(key);
+  return {
+    names: [...tensors.keys()],
+    info: (name) => {
+      const { shape, dtype } = requireTensor(source, tensors, name);
+      return { shape, dtype };
+    },
+    readTensors: (names) =>
+      file.readTensors(new Map(names.map((name) => [name, requireTensor(source, tensors, name)]))),
+    close: () => file.close(),
+  };
+}
+
+async function looksLikeTorch(source: ByteSource): Promise<boolean> {
+  const [first, second] = await source.read(0, Math.min(2, source.size));
+  const torchName = /\.(pth|pt|bin|pkl|ckpt)$/.test(source.name);
+  // A safetensors header may begin with any length; those that look like zip or pickle are told apart by the name.
+  if (torchName) return true;
+  return !source.name.endsWith(".safetensors") && ((first === 0x50 && second === 0x4b) || first === 0x80);
+}
+
+function requireTensor<Value>(source: ByteSource, tensors: ReadonlyMap<string, Value>, name: string): Value {
+  const tensor = tensors.get(name);
+  if (tensor === undefined) throw new LuvitError("key-mismatch", `${source.name}: no tensor ${name}`);
+  return tensor;
+}
