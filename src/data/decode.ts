@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import sharp from "sharp";
 import { LuvitError } from "../core/errors";
@@ -28,7 +29,9 @@ export async function decodeImage(
 ): Promise<RgbImage> {
   const { exif = "honour" } = options;
   try {
-    const input = sharp(source, { failOn: "error", ignoreIcc: true });
+    // Bytes, not a path: libvips remembers files by name and would not notice that one was replaced.
+    const bytes = typeof source === "string" ? await readFile(source) : source;
+    const input = sharp(bytes, { failOn: "error", ignoreIcc: true });
     const upright = exif === "honour" ? input.autoOrient() : input;
     const { data, info } = await upright
       .toColourspace("srgb")

@@ -101,6 +101,14 @@ describe("decodeImage", () => {
         return true;
       });
     }
-    await assert.rejects(decodeImage(`${folder}/none.png`), /none\.png: cannot be decoded \(.*missing/);
+    await assert.rejects(decodeImage(`${folder}/none.png`), /none\.png: cannot be decoded \(.*no such file/);
+  });
+
+  it("notices that a file was replaced", async () => {
+    const folder = temporaryFolder();
+    const path = await put(folder, "a.png", await flatPng(1, 1, [1, 2, 3]));
+    await decodeImage(path);
+    await put(folder, "a.png", await flatPng(1, 1, [4, 5, 6]));
+    assert.deepEqual([...(await decodeImage(path)).data], [4, 5, 6]);
   });
 });
