@@ -82,7 +82,7 @@ function cloud(series: EntropySeries, index: number): PlotlyTrace {
     text: series.points.map((point, image) => point.label ?? `image ${image + 1}`),
     hovertemplate: "%{text}<br>background %{x:.3f} nats<br>foreground %{y:.3f} nats",
     marker: { color: seriesColor(index), size, symbol: symbols[index % symbols.length]! },
-    opacity: series.points.length > 80 ? 0.6 : 0.85,
+    opacity: series.points.length > 80 ? 0.72 : 0.9,
   };
 }
 

@@ -25,7 +25,7 @@ export interface LossCurvesOptions {
   height?: number;
 }
 
-/** Training curves: the raw values faint, their running mean strong. */
+/** Training curves: the raw values faint, their moving mean strong. */
 export function lossCurves(options: LossCurvesOptions): PlotlyFigure {
   const { series, title = "", yTitle = "loss", xTitle = "optimiser step", maxPoints = 1000 } = options;
   const data = series.flatMap((curve, index) =>
@@ -45,12 +45,12 @@ function curveTraces(
   window: number | undefined,
   maxPoints: number,
 ): PlotlyTrace[] {
-  const smooth = runningMean(curve.values, window ?? Math.max(5, Math.round(curve.values.length / 25)));
+  const smooth = movingMean(curve.values, window ?? Math.max(5, Math.round(curve.values.length / 25)));
   const keep = thin(curve.values.length, maxPoints);
   const x = keep.map((index) => curve.steps[index] ?? index);
   const shared = { type: "scatter" as const, mode: "lines" as const, legendgroup: curve.name, x };
-  const raw = keep.map((index) => curve.values[index]!);
-  const strong = keep.map((index) => smooth[index]!);
+  const raw = keep.map((index) => round(curve.values[index]!));
+  const strong = keep.map((index) => round(smooth[index]!));
   return [
     {
       ...shared,
@@ -71,17 +71,19 @@ function curveTraces(
   ];
 }
 
-/** Exponential running mean over about `window` points, without the pull towards zero at the start. */
-export function runningMean(values: readonly number[], window: number): number[] {
-  const keep = 1 - 1 / Math.max(1, window);
-  let sum = 0;
-  let weight = 0;
-  return values.map((value) => {
-    if (Number.isFinite(value)) {
-      sum = keep * sum + (1 - keep) * value;
-      weight = keep * weight + (1 - keep);
-    }
-    return weight === 0 ? value : sum / weight;
+/** Mean over the `window` values around each one, fewer at the ends; gaps and infinities are left out. */
+export function movingMean(values: readonly number[], window: number): number[] {
+  const half = Math.floor(window / 2);
+  const sums = [0];
+  const counts = [0];
+  for (const value of values) {
+    const finite = Number.isFinite(value);
+    sums.push(sums[sums.length - 1]! + (finite ? value : 0));
+    counts.push(counts[counts.length - 1]! + (finite ? 1 : 0));
+  }
+  return values.map((_, index) => {
+    const [from, to] = [Math.max(0, index - half), Math.min(values.length, index + half + 1)];
+    return (sums[to]! - sums[from]!) / (counts[to]! - counts[from]!);
   });
 }
 
@@ -95,4 +97,9 @@ function describeCurve({ name, steps, values }: CurveSeries): string {
   if (values.length === 0) return `${name}: no values yet`;
   const last = values.length - 1;
   return `${name} ${formatNumber(values[0]!)} → ${formatNumber(values[last]!)} over ${formatNumber(steps[last] ?? last)} steps`;
+}
+
+/** Six digits: more than a screen can show, half the size in the file. */
+function round(value: number): number {
+  return Number(value.toPrecision(6));
 }

@@ -70,12 +70,20 @@ function plotlyTheme(theme: FigureTheme): { all: object; axis: object } {
         x: 0,
         xref: "paper",
         xanchor: "left",
-        y: 0.98,
+        y: 1,
         yref: "container",
         yanchor: "top",
-        font: { size: 15 },
+        pad: { t: 22 },
+        font: { size: 15, weight: 600 },
       },
-      coloraxis: { colorbar: { thickness: 12, outlinewidth: 0, title: { side: "right" } } },
+      coloraxis: {
+        colorbar: {
+          thickness: 12,
+          outlinewidth: 0,
+          tickfont: { size: 11, color: theme.muted },
+          title: { side: "right", font: { size: 12, color: theme.muted } },
+        },
+      },
       hovermode: "closest",
     },
     axis: {

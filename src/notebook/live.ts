@@ -24,10 +24,10 @@ export interface LiveRun {
 
 /**
  * Follows a training run in one display, updated in place at most five times a second: bar, rate, time left, loss
- * curve, learning rate, memory and a table per epoch. The last state stays. The promise resolves when the run has
- * ended, however it ended; await `run.done` to see its error.
+ * curve, learning rate, memory and a table per epoch. The last state stays, also of a run that was stopped or
+ * failed. Await `run.done` for its result.
  */
-export function live(run: LiveRun): Promise<void> {
+export function live(run: LiveRun): void {
   const view = new LiveRunView(run);
   const place = openPlace(view);
   place.update();
@@ -40,7 +40,7 @@ export function live(run: LiveRun): Promise<void> {
     view.end(state, error);
     place.finish();
   };
-  return run.done.then(
+  run.done.then(
     () => end(run.state === "running" ? "done" : run.state),
     (error: unknown) => end("failed", error),
   );

@@ -89,7 +89,7 @@ function cleanCell(cell: NotebookCell, index: number): NotebookCell {
 export function writeNotebook(path: string, notebook: Notebook): void {
   const cells = notebook.cells.map((cell) => {
     const stored: Record<string, unknown> = { ...cell, source: splitLines(cell.source) };
-    if (cell.outputs) stored["outputs"] = cell.outputs.map(storeOutput);
+    if (cell.outputs) stored.outputs = cell.outputs.map(storeOutput);
     return stored;
   });
   const stored = { cells, metadata: notebook.metadata, nbformat: 4, nbformat_minor: 5 };

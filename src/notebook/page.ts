@@ -133,8 +133,7 @@ function pageTitle(notebook: Notebook): string | undefined {
 function withoutTitle(cells: readonly NotebookCell[], title: string): NotebookCell[] {
   const [first, ...rest] = cells;
   if (
-    !first ||
-    first.cell_type !== "markdown" ||
+    first?.cell_type !== "markdown" ||
     !/^\s*#\s/.test(first.source) ||
     !first.source.includes(title)
   )

@@ -42,10 +42,10 @@ function upgradeFigures(themes: { light: object; dark: object }): void {
 
   function layoutFor(layout: Record<string, unknown>): object {
     const theme = (dark.matches ? themes.dark : themes.light) as Record<string, unknown>;
-    const themed = merge(theme["all"] as Record<string, unknown>, layout);
+    const themed = merge(theme.all as Record<string, unknown>, layout);
     for (const key of Object.keys(layout)) {
       if (/^[xy]axis\d*$/.test(key))
-        themed[key] = merge(theme["axis"] as Record<string, unknown>, layout[key] as Record<string, unknown>);
+        themed[key] = merge(theme.axis as Record<string, unknown>, layout[key] as Record<string, unknown>);
     }
     return { ...themed, width: undefined, autosize: true };
   }
@@ -55,7 +55,7 @@ function upgradeFigures(themes: { light: object; dark: object }): void {
     const box = source.parentElement as any;
     const { data, layout } = JSON.parse(source.textContent);
     const image = box.querySelector("img");
-    if (image.clientWidth < 480) return;
+    if (page.innerWidth < 640) return;
     const plot = document.createElement("div");
     plot.style.height = `${Math.round((layout.height ?? 420) * Math.min(1, image.clientWidth / (layout.width ?? 720)))}px`;
     plot.style.visibility = "hidden";

@@ -133,7 +133,7 @@ class RunSession {
     const ran = await this.kernel.execute(cell.source);
     clearTimeout(timer);
     report.seconds = (Date.now() - started) / 1000;
-    cell.metadata["execution"] = {
+    cell.metadata.execution = {
       "iopub.execute_input": new Date(started).toISOString(),
       "shell.execute_reply": new Date().toISOString(),
     };
@@ -191,7 +191,7 @@ function isInterrupt(output: CellOutput): boolean {
 }
 
 function languageOf(notebook: Notebook, path: string): "typescript" | "javascript" {
-  const info = notebook.metadata["language_info"] as { name?: string } | undefined;
+  const info = notebook.metadata.language_info as { name?: string } | undefined;
   const language = (notebook.metadata.kernelspec?.language ?? info?.name ?? "typescript").toLowerCase();
   if (language === "typescript" || language === "javascript") return language;
   throw new LuvitError("bad-file", `${path}: written in ${language}; this command runs TypeScript notebooks`);

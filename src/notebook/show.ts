@@ -8,12 +8,11 @@ import { inNotebook, tslabDisplay } from "./tslab";
  * Shows a value: figures, pictures, tables, lists of these, HTML, anything with a `Symbol.for("Jupyter.display")`
  * method, and promises of them (await those). Outside a notebook prints its one line of text.
  */
-export function show(value: unknown): Promise<void> {
+export function show(value: unknown): void | Promise<void> {
   if (value instanceof Promise) return value.then(show);
   const bundle = richBundleOf(value);
   if (bundle instanceof Promise) return bundle.then(send);
   send(bundle);
-  return Promise.resolve();
 }
 
 function send(bundle: MimeBundle): void {

@@ -1,4 +1,4 @@
-import { runningMean, thin } from "../figures/lossCurves";
+import { movingMean, thin } from "../figures/lossCurves";
 import { niceTicks } from "../figures/svg/scale";
 import { escapeHtml } from "./html";
 
@@ -10,7 +10,7 @@ export interface SparklineOptions {
   color: string;
 }
 
-const [width, height, left, bottom, top, right] = [720, 170, 46, 20, 8, 8];
+const [width, height, left, bottom, top, right] = [720, 170, 46, 20, 8, 14];
 const mostPoints = 400;
 
 /** A curve as inline SVG: raw faint, running mean strong, few ticks; text in the surrounding colour. */
@@ -19,7 +19,7 @@ export function sparkline(
   values: readonly number[],
   options: SparklineOptions,
 ): string {
-  const smooth = runningMean(values, Math.max(5, values.length / 25));
+  const smooth = movingMean(values, Math.max(5, values.length / 25));
   const keep = thin(values.length, mostPoints).filter((index) => Number.isFinite(values[index]));
   if (keep.length < 2) return "";
   const drawn = keep.map((index) => values[index]!);

@@ -39,18 +39,19 @@ export function panelsOf(figure: PlotlyFigure, area: Box): Panel[] {
 }
 
 function makePanel(traces: readonly PlotlyTrace[], xAxis: PlotlyAxis, yAxis: PlotlyAxis, space: Box): Panel {
-  const flush = traces.every((trace) => trace.type === "heatmap");
+  const heatmaps = traces.every((trace) => trace.type === "heatmap");
+  const lines = traces.every((trace) => trace.type === "scatter" && trace.mode === "lines");
   const xScale = makeScale(
     xAxis,
     traces.flatMap((trace) => extent(trace, "x")),
-    space.width,
-    flush,
+    space.width / 80,
+    heatmaps || lines,
   );
   const yScale = makeScale(
     yAxis,
     traces.flatMap((trace) => extent(trace, "y")),
-    space.height,
-    flush,
+    space.height / 45,
+    heatmaps,
   );
   const box = yAxis.scaleanchor === undefined ? space : equalUnits(space, xScale, yScale);
   const x = (value: PlotlyDatum) => box.left + fraction(xScale, value) * box.width;

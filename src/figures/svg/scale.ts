@@ -15,11 +15,11 @@ export interface Scale {
   place(value: PlotlyDatum): number;
 }
 
-/** The scale of one axis from its settings and all values drawn on it. */
+/** The scale of one axis from its settings and all values on it, with about `count` ticks; `flush` leaves no air. */
 export function makeScale(
   axis: PlotlyAxis,
   values: readonly PlotlyDatum[],
-  pixels: number,
+  count: number,
   flush: boolean,
 ): Scale {
   const categories = categoriesOf(axis, values);
@@ -35,7 +35,7 @@ export function makeScale(
       }))
     : log
       ? logTicks(low, high)
-      : niceTicks(low, high, Math.max(2, Math.floor(pixels / 70)));
+      : niceTicks(low, high, Math.max(2, count));
   const [start, end] = axis.autorange === "reversed" ? [high, low] : [low, high];
   return { low: start, high: end, ticks, place };
 }
@@ -70,7 +70,7 @@ function autoRange(values: readonly number[], fromZero: boolean, flush: boolean)
 export function niceTicks(low: number, high: number, count: number): Tick[] {
   const rough = Math.abs(high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
+  const step = power * ([1, 2, 5].find((factor) => rough <= factor * power * 1.4) ?? 10);
   const first = Math.ceil(Math.min(low, high) / step);
   const last = Math.floor(Math.max(low, high) / step);
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => {
