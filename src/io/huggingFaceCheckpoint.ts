@@ -4,7 +4,7 @@ import type { StateDict } from "../core/hostTensor";
 import { writeJsonAtomically } from "./atomicFile";
 import { bytesPerElement, type WritableDtype } from "./floats";
 import { llamaBlockModules, metaToHfName } from "./keymap";
-import type { LlamaConfig } from "./llamaConfig";
+import type { LlamaFileConfig } from "./llamaConfig";
 import { writeSafetensors } from "./safetensors";
 
 /** How to write a checkpoint for transformers. */
@@ -31,7 +31,7 @@ const torchDtype: Readonly<Record<WritableDtype, string>> = {
 export async function writeHuggingFaceCheckpoint(
   folder: string,
   tensors: StateDict,
-  config: LlamaConfig,
+  config: LlamaFileConfig,
   { dtype = "F32", maxShardBytes = 5e9 }: HuggingFaceOptions = {},
 ): Promise<string[]> {
   const renamed = renameAndSort(folder, tensors);
@@ -110,8 +110,8 @@ function countParameters(tensors: StateDict): number {
   return total;
 }
 
-/** Keys of LlamaConfig, sorted; rope_theta and torch_dtype are for releases before rope_parameters and dtype. */
-function buildConfig(tensors: StateDict, config: LlamaConfig, dtype: WritableDtype): unknown {
+/** Keys of LlamaFileConfig, sorted; rope_theta and torch_dtype are for releases before rope_parameters and dtype. */
+function buildConfig(tensors: StateDict, config: LlamaFileConfig, dtype: WritableDtype): unknown {
   const layers = [...tensors.keys()].filter((name) => name.endsWith(".attention_norm.weight")).length;
   return {
     architectures: ["LlamaForCausalLM"],

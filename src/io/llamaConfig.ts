@@ -3,7 +3,7 @@ import { LuvitError, listOffenders } from "../core/errors";
 import { type JsonObject, readJsonObject } from "./jsonFile";
 
 /** Sizes and constants of a LLaMA model. */
-export interface LlamaConfig {
+export interface LlamaFileConfig {
   /** Width of the residual stream. */
   dim: number;
   heads: number;
@@ -18,7 +18,7 @@ export interface LlamaConfig {
 }
 
 /** What a config file beside the weights says; absent fields are not mentioned there. */
-export interface LlamaConfigHints extends Partial<LlamaConfig> {
+export interface LlamaFileHints extends Partial<LlamaFileConfig> {
   layers?: number;
   vocabSize?: number;
   tiedEmbeddings?: boolean;
@@ -31,7 +31,7 @@ export const llamaDefaults = { normEps: 1e-6, ropeTheta: 10000, headDim: 128 } a
  * Reads config.json (transformers) or params.json (Meta).
  * Throws LuvitError "bad-file" listing every field that is no positive number, or an architecture that is not LLaMA's.
  */
-export async function readLlamaConfig(path: string): Promise<{ hints: LlamaConfigHints; bytesRead: number }> {
+export async function readLlamaConfig(path: string): Promise<{ hints: LlamaFileHints; bytesRead: number }> {
   const { value, bytesRead } = await readJsonObject(path);
   const fields = new Fields(value);
   const hints = basename(path) === "params.json" ? fromMeta(fields) : fromHuggingFace(fields, value);
@@ -41,7 +41,7 @@ export async function readLlamaConfig(path: string): Promise<{ hints: LlamaConfi
   return { hints, bytesRead };
 }
 
-function fromMeta(fields: Fields): LlamaConfigHints {
+function fromMeta(fields: Fields): LlamaFileHints {
   return {
     dim: fields.count("dim"),
     heads: fields.count("n_heads"),
@@ -52,10 +52,10 @@ function fromMeta(fields: Fields): LlamaConfigHints {
   };
 }
 
-function fromHuggingFace(fields: Fields, value: JsonObject): LlamaConfigHints {
+function fromHuggingFace(fields: Fields, value: JsonObject): LlamaFileHints {
   const rope = value.rope_parameters;
   const ropeFields = typeof rope === "object" && rope !== null ? new Fields(rope as JsonObject) : undefined;
-  const hints: LlamaConfigHints = {
+  const hints: LlamaFileHints = {
     dim: fields.count("hidden_size"),
     heads: fields.count("num_attention_heads"),
     kvHeads: fields.count("num_key_value_heads") ?? fields.count("num_attention_heads"),

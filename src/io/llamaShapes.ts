@@ -1,5 +1,5 @@
 import { formatShape } from "../core/hostTensor";
-import { llamaDefaults, type LlamaConfig, type LlamaConfigHints } from "./llamaConfig";
+import { llamaDefaults, type LlamaFileConfig, type LlamaFileHints } from "./llamaConfig";
 import { llamaBlockModules } from "./keymap";
 import type { TensorInfo } from "./safetensorsHeader";
 
@@ -21,7 +21,7 @@ export type BlockInfos = ReadonlyMap<string, TensorInfo>;
  * What the widths of a block should be: what the config says, else what most of its tensors say. So a single tensor of
  * the wrong shape is recognised as the odd one out even without a config.
  */
-export function inferBlockWidths(block: BlockInfos, hints: LlamaConfigHints): BlockWidths {
+export function inferBlockWidths(block: BlockInfos, hints: LlamaFileHints): BlockWidths {
   const axis = (parameter: string, index: number) => block.get(`${parameter}.weight`)?.shape[index];
   const dim =
     hints.dim ??
@@ -74,8 +74,8 @@ export function describeShapeFault(
  */
 export function completeConfig(
   { dim, hiddenDim, kvDim }: BlockWidths,
-  hints: LlamaConfigHints,
-): { config: LlamaConfig; notes: string[]; problem?: string } {
+  hints: LlamaFileHints,
+): { config: LlamaFileConfig; notes: string[]; problem?: string } {
   const notes: string[] = [];
   const assume = (what: string, value: number) => {
     notes.push(`no config beside the weights says ${what}: assumed ${value}`);

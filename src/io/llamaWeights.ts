@@ -10,7 +10,7 @@ import {
   metaToHfName,
   type RowOrder,
 } from "./keymap";
-import { type LlamaConfig, type LlamaConfigHints, readLlamaConfig } from "./llamaConfig";
+import { type LlamaFileConfig, type LlamaFileHints, readLlamaConfig } from "./llamaConfig";
 import {
   type BlockInfos,
   type BlockWidths,
@@ -46,7 +46,7 @@ export interface LlamaBlockOptions extends LlamaReadOptions {
 export interface LlamaBlocks {
   /** Meta names; `layers.0` is the first block asked for, whatever its number in the file. */
   readonly tensors: StateDict;
-  readonly config: LlamaConfig;
+  readonly config: LlamaFileConfig;
   /** How the q and k rows are ordered; as in the file. */
   readonly rowOrder: RowOrder;
   /** Number of each block in the file, counted from 0. */
@@ -123,12 +123,12 @@ class LlamaReader {
   readonly fileNames = new Map<string, string>();
   readonly layers: readonly number[];
   private readonly naming: LlamaNaming;
-  private readonly hints: LlamaConfigHints;
+  private readonly hints: LlamaFileHints;
   private readonly faults: Fault[] = [];
 
   constructor(
     readonly file: WeightFile,
-    hints: LlamaConfigHints,
+    hints: LlamaFileHints,
     private readonly configBytes: number,
     private readonly options: LlamaReadOptions,
   ) {
