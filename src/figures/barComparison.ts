@@ -1,6 +1,6 @@
 import { formatNumber } from "./format";
-import { type PlotlyFigure, type PlotlyTrace, figure } from "./figure";
-import { axis, baseLayout, seriesColor } from "./theme";
+import { type PlotlyAnnotation, type PlotlyFigure, type PlotlyTrace, figure } from "./figure";
+import { axis, barGroupWidth, baseLayout, seriesColor } from "./theme";
 
 /** One model's bars. */
 export interface BarSeries {
@@ -31,8 +31,7 @@ export function barComparison(options: BarComparisonOptions): PlotlyFigure {
       name,
       x: [...categories],
       y: [...values],
-      text: values.map((value) => formatNumber(value)),
-      textposition: "outside",
+
       hovertemplate: `${name}, %{x}: %{y:.4g}`,
       marker: { color: seriesColor(index) },
       ...(errors ? { error_y: { type: "data", array: [...errors], visible: true } } : {}),
@@ -41,6 +40,8 @@ export function barComparison(options: BarComparisonOptions): PlotlyFigure {
   const layout = {
     ...baseLayout(title, { width: options.width ?? 600, height: options.height, legend: series.length > 1 }),
     barmode: "group" as const,
+    bargap: 1 - barGroupWidth,
+    annotations: series.flatMap((one, index) => barLabels(one, index, series.length)),
     xaxis: { type: "category" as const, showgrid: false },
     yaxis: axis(yTitle, { rangemode: "tozero" }),
   };
@@ -49,4 +50,20 @@ export function barComparison(options: BarComparisonOptions): PlotlyFigure {
       `${name} ${values.map((value, index) => `${categories[index]} ${formatNumber(value)}`).join(", ")}`,
   );
   return figure(data, layout, summary.join("; "));
+}
+
+/** The values, each above its bar and its error bar. */
+function barLabels({ values, errors }: BarSeries, index: number, count: number): PlotlyAnnotation[] {
+  const shift = ((index - (count - 1) / 2) * barGroupWidth) / count;
+  return values.map((value, category) => ({
+    text: formatNumber(value),
+    x: category + shift,
+    y: Math.max(0, value + (errors?.[category] ?? 0)),
+    xref: "x",
+    yref: "y",
+    xanchor: "center",
+    yanchor: "bottom",
+    showarrow: false,
+    font: { size: 11.5 },
+  }));
 }

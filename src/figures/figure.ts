@@ -28,7 +28,7 @@ export interface PlotlyTrace {
   error_y?: { type: "data"; array: number[]; visible?: boolean };
   opacity?: number;
   text?: string[];
-  textposition?: "outside" | "none";
+
   hovertemplate?: string;
   hoverinfo?: "skip" | "all";
   showlegend?: boolean;
@@ -89,6 +89,7 @@ export interface PlotlyLayout {
   showlegend?: boolean;
   legend?: { orientation: "h"; x: number; xanchor: "left"; y: number; yanchor: "bottom" };
   barmode?: "group";
+  bargap?: number;
   annotations?: PlotlyAnnotation[];
   coloraxis?: PlotlyColorAxis;
   /** The figure's numbers in one line, for terminals and screen readers. */

@@ -27,6 +27,9 @@ export const figureFont = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu
 /** Reference lines and other marks that are not a series. */
 export const neutralColor = "#8a919e";
 
+/** Share of a category that its bars take together. */
+export const barGroupWidth = 0.76;
+
 /** The colour of series `index`; the palette repeats after six. */
 export function seriesColor(index: number): string {
   return palette[index % palette.length]!;

@@ -137,11 +137,17 @@ function recordError(recorder: OutputRecorder, error: unknown): void {
   recorder.error(name, message, readableTrace(isError ? inspect(error) : `${name}: ${message}`));
 }
 
-/** The error as text without the frames of tslab and Node, which are the same for every cell. */
+/** The error as text without the frames of tslab, Node and this runner, which are the same for every cell. */
 function readableTrace(text: string): string[] {
-  return text
+  const lines = text
     .split("\n")
-    .filter((line) => !/^\s+at .*(tslab[\\/]dist|node:internal|node:vm|\(native\))/.test(line))
-    .filter((line) => !/^node:internal|^\s*throw err;$|^\s*\^?$/.test(line))
-    .map((line) => line.replace(/evalmachine\.<anonymous>:\d+:\d+/g, "this cell"));
+    .filter(
+      (line) =>
+        !/^\s+at .*(tslab[\\/]dist|node:internal|node:vm|\(native\)|notebook[\\/](kernel|run)\.[jt]s)/.test(
+          line,
+        ),
+    )
+    .filter((line) => !/^(node:internal|evalmachine)|^\s*throw err;$|^\s*\^*$/.test(line))
+    .map((line) => line.replace(/^(\s+at ).*evalmachine\.<anonymous>.*$/, "$1this cell"));
+  return lines.filter((line, index) => line !== lines[index - 1]);
 }

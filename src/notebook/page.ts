@@ -132,11 +132,7 @@ function pageTitle(notebook: Notebook): string | undefined {
 /** The cells without the heading that the page's header already shows. */
 function withoutTitle(cells: readonly NotebookCell[], title: string): NotebookCell[] {
   const [first, ...rest] = cells;
-  if (
-    first?.cell_type !== "markdown" ||
-    !/^\s*#\s/.test(first.source) ||
-    !first.source.includes(title)
-  )
+  if (first?.cell_type !== "markdown" || !/^\s*#\s/.test(first.source) || !first.source.includes(title))
     return [...cells];
   return [{ ...first, source: first.source.replace(/^\s*#\s.*(\n|$)/, "") }, ...rest];
 }

@@ -31,11 +31,12 @@ pre.code { background: var(--code); border: 1px solid var(--line); border-radius
 .cell { margin: 20px 0 26px; }
 .cell pre.code { margin: 0; }
 .label { display: flex; justify-content: space-between; color: var(--muted); font-size: 0.76rem; padding: 0 2px 4px; font-variant-numeric: tabular-nums; }
-.output { margin: 12px 0 0; overflow-x: auto; }
-.output pre { color: var(--text); white-space: pre-wrap; overflow-wrap: anywhere; padding: 0 14px; }
+.output { margin: 12px 0 0; padding: 0 14px; overflow-x: auto; }
+.output pre { color: var(--text); white-space: pre-wrap; overflow-wrap: anywhere; }
 .output.scroll pre { max-height: 30em; overflow-y: auto; }
-.output.stderr pre { border-left: 3px solid var(--number); }
-.output.error pre { background: var(--bad-bg); color: var(--bad); border-left: 3px solid var(--bad); padding: 10px 14px; border-radius: 0 8px 8px 0; }
+.output.stderr { border-left: 3px solid var(--number); padding-left: 11px; }
+.output.error { background: var(--bad-bg); border-left: 3px solid var(--bad); padding: 10px 14px 10px 11px; border-radius: 0 8px 8px 0; }
+.output.error pre { color: var(--bad); }
 .failed pre.code { border-color: var(--bad); }
 .notrun { opacity: 0.55; }
 .badge { color: var(--bad); font-weight: 600; }
@@ -44,6 +45,7 @@ th, td { padding: 5px 12px; border-bottom: 1px solid var(--line); text-align: le
 th { font-weight: 600; border-bottom-color: var(--muted); white-space: nowrap; }
 .output img { border-radius: 4px; }
 .luvit-plot { position: relative; }
+.luvit-plot img { border-radius: 0; min-width: 560px; max-width: none; }
 math { font-size: 1.06em; } math[display="block"] { margin: 1em 0; overflow-x: auto; }
 .t-keyword { color: var(--keyword); } .t-string { color: var(--string); } .t-number, .t-literal { color: var(--number); }
 .t-comment { color: var(--comment); font-style: italic; } .t-call { color: var(--call); } .t-type { color: var(--type); }

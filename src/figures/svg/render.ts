@@ -33,7 +33,7 @@ export function renderSvg(figure: PlotlyFigure, options: RenderOptions = {}): st
     layout.title ? textElement(layout.title.text, { x: area.left, y: 24, size: 15, weight: 600 }) : "",
     layout.showlegend ? drawLegend(figure.data, area.left, 20 + 22 * titleLines) : "",
     ...panels.map((panel, index) => drawPanel(panel, layout.coloraxis, index)),
-    ...(layout.annotations ?? []).map((annotation) => drawAnnotation(annotation, area)),
+    ...(layout.annotations ?? []).map((annotation) => drawAnnotation(annotation, area, panels[0])),
     layout.coloraxis && figure.data.some((trace) => trace.coloraxis)
       ? drawColorbar(layout.coloraxis, area)
       : "",
@@ -137,7 +137,8 @@ function legendMark(trace: PlotlyTrace, x: number, y: number): string {
   return (mode.includes("lines") ? line : "") + (mode.includes("markers") ? marker : "");
 }
 
-function drawAnnotation(note: PlotlyAnnotation, area: Box): string {
+/** Text at a place of the area (`paper`) or at data coordinates of the first panel. */
+function drawAnnotation(note: PlotlyAnnotation, area: Box, panel: Panel | undefined): string {
   const size = note.font?.size ?? 12.5;
   const extraLines = note.text.split("<br>").length - 1;
   const lift = {
@@ -146,8 +147,10 @@ function drawAnnotation(note: PlotlyAnnotation, area: Box): string {
     bottom: -4 - extraLines * size * 1.38,
   }[note.yanchor ?? "middle"];
   const anchor = ({ left: "start", center: "middle", right: "end" } as const)[note.xanchor ?? "center"];
-  const place = { x: area.left + note.x * area.width, y: area.top + (1 - note.y) * area.height + lift };
-  return textElement(note.text, { ...place, size, anchor, fill: note.font?.color });
+  const onPaper = note.xref === "paper" || !panel;
+  const x = onPaper ? area.left + note.x * area.width : panel.x(note.x);
+  const y = onPaper ? area.top + (1 - note.y) * area.height : panel.y(note.y);
+  return textElement(note.text, { x, y: y + lift, size, anchor, fill: note.font?.color });
 }
 
 function drawColorbar(colors: PlotlyColorAxis, area: Box): string {

@@ -1,8 +1,8 @@
 import { parseHex } from "../colormap";
 import type { PlotlyColorAxis, PlotlyTrace } from "../figure";
-import { seriesColor } from "../theme";
+import { barGroupWidth, seriesColor } from "../theme";
 import type { Panel } from "./panels";
-import { px, textElement } from "./text";
+import { px } from "./text";
 
 /** Draws one trace of a panel. */
 export function drawTrace(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorAxis | undefined): string {
@@ -68,7 +68,7 @@ export function markerShape(trace: PlotlyTrace, x: number, y: number): string {
 
 function drawBars(trace: PlotlyTrace, panel: Panel): string {
   const group = panel.traces.filter((other) => other.type === "bar");
-  const width = 0.76 / group.length;
+  const width = barGroupWidth / group.length;
   const shift = (group.indexOf(trace) - (group.length - 1) / 2) * width;
   const unit = panel.x(1) - panel.x(0);
   const bars = (trace.y ?? []).map((value, index) => {
@@ -78,10 +78,7 @@ function drawBars(trace: PlotlyTrace, panel: Panel): string {
     const left = middle - (width / 2) * unit + 1;
     const bar = `<rect x="${px(left)}" y="${px(top)}" width="${px(width * unit - 2)}" height="${px(bottom - top)}" fill="${traceColor(trace)}" rx="1.5"/>`;
     const error = trace.error_y?.array[index] ?? 0;
-    const label = trace.textposition === "none" ? "" : (trace.text?.[index] ?? "");
-    const end = value >= 0 ? panel.y(value + error) - 5 : panel.y(value - error) + 15;
-    const text = label === "" ? "" : textElement(label, { x: middle, y: end, size: 11.5, anchor: "middle" });
-    return bar + (error > 0 ? errorBar(middle, panel.y(value - error), panel.y(value + error)) : "") + text;
+    return bar + (error > 0 ? errorBar(middle, panel.y(value - error), panel.y(value + error)) : "");
   });
   return bars.join("");
 }
