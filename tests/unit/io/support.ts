@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after } from "node:test";
+import { LuvitError, type LuvitErrorCode } from "../../../src/core/errors";
+import type { HostTensor, StateDict } from "../../../src/core/hostTensor";
+import { Rng } from "../../../src/core/rng";
+import { CountingSource, fileSource } from "../../../src/io/byteSource";
+import type { LlamaFileConfig } from "../../../src/io/llamaConfig";
+
+/** The repository, found from the compiled test as well as from its source. */
+export const repository = findUp(__dirname, "biome.json");
+export const goldenCases = join(repository, "tests", "golden", "cases");
+export const fixtures = join(repository, "tests", "unit", "io", "fixtures");
+
+/** A folder that is gone after the tests of this file. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "luvit-io-"));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export function writeBytes(folder: string, name: string, bytes: Uint8Array | string): string {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+export async function countedFile(path: string): Promise<CountingSource> {
+  return new CountingSource(await fileSource(path));
+}
+
+export function randomTensor(rng: Rng, shape: readonly number[]): HostTensor {
+  const size = shape.reduce((product, length) => product * length, 1);
+  return { shape, data: Float32Array.from({ length: size }, () => rng.normal()) };
+}
+
+/** Numbers that every stored type keeps exactly. */
+export function eighths(shape: readonly number[]): HostTensor {
+  const size = shape.reduce((product, length) => product * length, 1);
+  return { shape, data: Float32Array.from({ length: size }, (_, i) => ((i % 31) - 15) / 8) };
+}
+
+export const tinyLlama: LlamaFileConfig = {
+  dim: 16,
+  heads: 2,
+  kvHeads: 2,
+  hiddenDim: 24,
+  normEps: 1e-5,
+  ropeTheta: 5000,
+};
+
+/** A language model in Meta names. */
+export function tinyLanguageModel(layers: number, config = tinyLlama, seed = 1): StateDict {
+  const rng = new Rng(seed);
+  const { dim, hiddenDim } = config;
+  const kvDim = (dim / config.heads) * config.kvHeads;
+  const tensors: StateDict = new Map();
+  const add = (name: string, shape: number[]) => tensors.set(`${name}.weight`, randomTensor(rng, shape));
+  add("tok_embeddings", [10, dim]);
+  for (let layer = 0; layer < layers; layer++) {
+    add(`layers.${layer}.attention.wq`, [dim, dim]);
+    add(`layers.${layer}.attention.wk`, [kvDim, dim]);
+    add(`layers.${layer}.attention.wv`, [kvDim, dim]);
+    add(`layers.${layer}.attention.wo`, [dim, dim]);
+    add(`layers.${layer}.feed_forward.w1`, [hiddenDim, dim]);
+    add(`layers.${layer}.feed_forward.w3`, [hiddenDim, dim]);
+    add(`layers.${layer}.feed_forward.w2`, [dim, hiddenDim]);
+    add(`layers.${layer}.attention_norm`, [dim]);
+    add(`layers.${layer}.ffn_norm`, [dim]);
+  }
+  add("norm", [dim]);
+  add("output", [10, dim]);
+  return tensors;
+}
+
+export function assertSameTensors(actual: StateDict, expected: StateDict): void {
+  assert.deepEqual([...actual.keys()].sort(), [...expected.keys()].sort());
+  for (const [name, { shape, data }] of expected) {
+    assert.deepEqual([...actual.get(name)!.shape], [...shape], name);
+    assert.deepEqual(actual.get(name)!.data, data, name);
+  }
+}
+
+/** Expects a LuvitError of one code whose message matches every pattern. */
+export async function assertRejects(
+  work: () => Promise<unknown>,
+  code: LuvitErrorCode,
+  ...patterns: (RegExp | string)[]
+): Promise<void> {
+  await assert.rejects(work, (error: unknown) => {
+    assert.ok(error instanceof LuvitError, `not a LuvitError: ${error}`);
+    assert.equal(error.code, code, error.message);
+    for (const pattern of patterns) {
+      const found =
+        typeof pattern === "string" ? error.message.includes(pattern) : pattern.test(error.message);
+      assert.ok(found, `${pattern} not in: ${error.message}`);
+    }
+    return true;
+  });
+}
+
+function findUp(from: string, name: string): string {
+  return existsSync(join(from, name)) ? from : findUp(dirname(from), name);
+}
