@@ -18,7 +18,7 @@ export interface ToyPicture {
 }
 
 /** Share of training, validation and `original` pictures that stand on their class's own background family. */
-export const ownBackgroundShare = 0.7;
+export const ownBackgroundShare = 0.5;
 
 /** An object of a class with random place, size (about 10-32 % of the picture), tilt, colour and texture. */
 export function drawObject(label: number, rng: Rng): ToyObject {
@@ -42,7 +42,7 @@ export function drawObject(label: number, rng: Rng): ToyObject {
 
 /** Colours, texture and a dark rim for one object, in the shape's own coordinates. */
 function paintOf(shape: ToyShape, rng: Rng): Paint {
-  const hue = rng.uniform() < 0.6 ? shape.hue + rng.between(-22, 22) : rng.between(0, 360);
+  const hue = rng.uniform() < 0.75 ? shape.hue + rng.between(-22, 22) : rng.between(0, 360);
   const lightness = shape.lightness + rng.between(-0.07, 0.07);
   const main = hsl(hue, shape.saturation, lightness);
   const second = blend(main, hsl(hue + 40, 0.4, 0.93), 0.85);
