@@ -40,7 +40,7 @@ export function memorySource(name: string, bytes: Uint8Array): ByteSource {
     size: bytes.length,
     read: async (start, end) => {
       requireRange(name, bytes.length, start, end);
-      return bytes.slice(start, end);
+      return new Uint8Array(bytes.subarray(start, end)); // not slice(): a Buffer's slice is no copy
     },
     close: async () => {},
   };

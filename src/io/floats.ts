@@ -27,7 +27,7 @@ export function widenToFloat32(bytes: Uint8Array, dtype: StoredDtype): Float32Ar
   if (bytes.length % width !== 0) {
     throw new LuvitError("bad-file", `${bytes.length} bytes are not a whole number of ${dtype} values`);
   }
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
   const { buffer, byteOffset } = aligned;
   const count = aligned.length / width;
   switch (dtype) {

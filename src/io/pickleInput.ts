@@ -72,7 +72,7 @@ export class PickleInput {
 
   bytes(count: number): Uint8Array {
     const start = this.skip(count);
-    return this.data.slice(start, start + count);
+    return new Uint8Array(this.data.subarray(start, start + count));
   }
 
   text(byteCount: number): string {

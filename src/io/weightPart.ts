@@ -40,11 +40,10 @@ export async function openWeightPart(
 }
 
 async function looksLikeTorch(source: ByteSource): Promise<boolean> {
+  if (source.name.endsWith(".safetensors")) return false;
+  if (/\.(pth|pt|bin|pkl|ckpt)$/.test(source.name)) return true;
   const [first, second] = await source.read(0, Math.min(2, source.size));
-  const torchName = /\.(pth|pt|bin|pkl|ckpt)$/.test(source.name);
-  // A safetensors header may begin with any length; those that look like zip or pickle are told apart by the name.
-  if (torchName) return true;
-  return !source.name.endsWith(".safetensors") && ((first === 0x50 && second === 0x4b) || first === 0x80);
+  return (first === 0x50 && second === 0x4b) || first === 0x80;
 }
 
 function requireTensor<Value>(source: ByteSource, tensors: ReadonlyMap<string, Value>, name: string): Value {
