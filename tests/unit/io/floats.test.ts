@@ -47,13 +47,13 @@ test("narrowing picks the nearest number, the even one on ties", () => {
     ["F16", halfBits],
     ["BF16", bfloatBits],
   ] as const) {
-    const valueOf = (pattern: number) => widenToFloat32(bytesOf(Uint16Array.of(pattern)), dtype)[0];
+    const widened = (pattern: number) => widenToFloat32(bytesOf(Uint16Array.of(pattern)), dtype)[0];
     for (let i = 0; i < 3000; i++) {
       const value = Math.fround(rng.normal() * 2 ** (rng.integer(40) - 30));
       const chosen = convert(bitsOf(value));
-      const error = Math.abs(valueOf(chosen) - value);
+      const error = Math.abs(widened(chosen) - value);
       for (const neighbour of [chosen - 1, chosen + 1]) {
-        const other = Math.abs(valueOf(neighbour & 0xffff) - value);
+        const other = Math.abs(widened(neighbour & 0xffff) - value);
         assert.ok(
           Number.isNaN(other) || error < other || (error === other && chosen % 2 === 0),
           `${dtype} ${value}`,
