@@ -63,6 +63,15 @@ export async function ready(options: { backend?: BackendName } = {}): Promise<En
   );
 }
 
+/** Runs `body`, frees every tensor it made, and gives back its (host) result. */
+export function onHost<Result>(body: () => Result): Result {
+  let result!: Result;
+  tf.tidy(() => {
+    result = body();
+  });
+  return result;
+}
+
 /** Kernels and gradients the ops of this library add to a backend once it is known. */
 const kernelPackages: ((backend: BackendName) => void)[] = [];
 

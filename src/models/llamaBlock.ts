@@ -1,5 +1,6 @@
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
+import type { RowOrder } from "../io/keymap";
 import { attend } from "../nn/attention";
 import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
@@ -7,9 +8,6 @@ import { Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { gatedSilu, mergeHeads, splitHeads } from "../nn/ops";
 import { rotate } from "./rotary";
-
-/** Which row order q and k are stored in; matters for RoPE and for moving LoRA between formats. */
-export type RowOrder = "hf" | "meta";
 
 /** Shape and switches of a LLaMA block. */
 export interface LlamaConfig {
@@ -23,6 +21,7 @@ export interface LlamaConfig {
   causal: boolean;
   /** Rotary position embedding. LUViT: false. */
   rope: boolean;
+  /** How q and k rows are ordered; matters for RoPE and for moving LoRA between formats. */
   rowOrder: RowOrder;
 }
 
@@ -130,6 +129,8 @@ export class LlamaBlock extends Module {
     rng: Rng,
     /** For people: where the weights come from. */
     readonly origin: string,
+    /** Number of each block in the language model it came from, counted from 0; names adapters after it. */
+    readonly layerIndices: readonly number[] = Array.from({ length: depth }, (_, i) => i),
   ) {
     super();
     this.layers = Array.from({ length: depth }, () => new LlamaLayer(config, rng));

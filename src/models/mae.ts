@@ -11,7 +11,7 @@ import { Encoder } from "./encoder";
 import type { FusionPlan } from "./fusion";
 import { through } from "./fusion";
 import { LlamaBlock } from "./llamaBlock";
-import { maskFromNoise, type PatchMask } from "./masking";
+import type { PatchMask } from "./masking";
 import { Block, patchCount, positionParameter, runBlocks, type ViTConfig } from "./vit";
 
 /** Shape of MAE's decoder. */
@@ -150,6 +150,3 @@ function withoutDropPath(context: Context): Context {
 export function create(options: MaeOptions): MaskedAutoencoder {
   return new MaskedAutoencoder(options);
 }
-
-export { drawNoise } from "./masking";
-export { maskFromNoise };

@@ -1,7 +1,7 @@
 import { Rng } from "../../src/core/rng";
 import { type Tensor, tf } from "../../src/core/tf";
-import { metaFromHuggingFace } from "../../src/io/keymap";
-import { LlamaLayer, type RowOrder } from "../../src/models/llamaBlock";
+import { hfToMetaName, type RowOrder } from "../../src/io/keymap";
+import { LlamaLayer } from "../../src/models/llamaBlock";
 import { type CaseFile, type CaseRunner, type Check, relativeToRowMax } from "./harness";
 import { absolute, load, stateDict, tensor } from "./support";
 
@@ -34,7 +34,7 @@ function runFormat(folder: string, { config, recommended_tolerance: tolerance }:
     new Rng(0),
   );
   const prefix = `layers.${config.layer}.`;
-  const rename = (name: string) => (rowOrder === "hf" ? metaFromHuggingFace(name)! : name).slice(prefix.length);
+  const rename = (name: string) => (rowOrder === "hf" ? hfToMetaName(name)! : name).slice(prefix.length);
   layer.load(stateDict(load(folder, `weights_${rowOrder}.safetensors`), rename));
   const x = tensor(io.get("input")!);
   const checks = [absolute(`${rowOrder} output`, layer.forward(x), io.get("output")!, tolerance.output_abs)];

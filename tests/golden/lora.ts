@@ -4,7 +4,7 @@ import { tf } from "../../src/core/tf";
 import { applyAdapter } from "../../src/models/adapter";
 import { LlamaLanguageModel } from "../../src/models/languageModel";
 import * as lora from "../../src/models/lora";
-import { metaFromHuggingFace } from "../../src/io/keymap";
+import { hfToMetaName } from "../../src/io/keymap";
 import { readAdapter } from "../../src/io/peft";
 import { Linear } from "../../src/nn/layers";
 import { trainableVariables } from "../../src/nn/variables";
@@ -26,7 +26,7 @@ export const runLoraPeft: CaseRunner = async (folder, { config, recommended_tole
     depth: config.num_hidden_layers,
     vocabulary: config.vocab_size,
   });
-  model.load(stateDict(load(folder, "base_model.safetensors"), (name) => metaFromHuggingFace(name)!));
+  model.load(stateDict(load(folder, "base_model.safetensors"), (name) => hfToMetaName(name)!));
   const ids = tensor(io.get("input_ids")!);
   const checks: Check[] = [];
   const logits = (name: string, bound: number) =>
@@ -59,7 +59,7 @@ export const runLoraPeft: CaseRunner = async (folder, { config, recommended_tole
   logits("merged_logits", tolerance.merged_logits_abs);
   const state = await model.stateDict();
   for (const [name, golden] of load(folder, "merged.safetensors")) {
-    const error = maxAbsError(state.get(metaFromHuggingFace(name)!)!.data, golden.data);
+    const error = maxAbsError(state.get(hfToMetaName(name)!)!.data, golden.data);
     checks.push({ name: `merged ${name}`, error, tolerance: tolerance.merged_weight_abs });
   }
   lora.unmerge(model);

@@ -1,11 +1,12 @@
 import { onBackend, type Tensor, tf } from "../../core/tf";
+import { multiplyBatches } from "./batchedMatMul";
 import { type HostMemory, wasmMemory } from "./defineOp";
 
 /*
  * What stock tfjs 4.22 gets wrong or lacks, mended by registration rather than by a fork:
  * - the gradient of a matMul whose operands have different batch shapes (tfjs issues 8721, 8548);
  * - wasm has no UnsortedSegmentSum, which the gradient of `gather` needs;
- * - wasm multiplies transposed operands about ten times slower than plain ones.
+ * - wasm multiplies transposed operands about ten times slower than plain ones, and batches with a plain loop.
  */
 
 type Kernel = NonNullable<ReturnType<typeof tf.getKernel>>;
@@ -15,8 +16,7 @@ onBackend((backend) => {
   registerBroadcastSafeMatMulGradient();
   if (backend !== "wasm") return;
   registerSegmentSum(wasmMemory);
-  registerUntransposedMatMul("BatchMatMul");
-  registerUntransposedMatMul("_FusedMatMul");
+  registerFastMatMul(wasmMemory);
 });
 
 function registerBroadcastSafeMatMulGradient(): void {
@@ -68,33 +68,60 @@ function registerSegmentSum(memory: HostMemory): void {
   });
 }
 
-/** Transposes operands explicitly, then runs the backend's fast untransposed product. */
-function registerUntransposedMatMul(kernelName: string): void {
-  const stock = tf.getKernel(kernelName, "wasm");
-  const transpose = tf.getKernel("Transpose", "wasm");
-  if (!stock || !transpose) return;
-  const swapLastAxes = (x: tf.TensorInfo, backend: unknown): tf.TensorInfo => {
+interface MatMulCall {
+  a: tf.TensorInfo;
+  b: tf.TensorInfo;
+  transposeA: boolean;
+  transposeB: boolean;
+  backend: { disposeData(id: object): void };
+}
+
+/** One matrix each: transpose explicitly, then the stock kernel. Equal batches: our SIMD kernel. Else: stock. */
+function registerFastMatMul(memory: HostMemory): void {
+  const stock = tf.getKernel("BatchMatMul", "wasm")!;
+  tf.unregisterKernel("BatchMatMul", "wasm");
+  tf.registerKernel({
+    ...stock,
+    kernelFunc: (call: KernelArguments) => {
+      const matMul = { ...call.inputs, ...call.attrs, backend: call.backend } as unknown as MatMulCall;
+      const batchShape = matMul.a.shape.slice(0, -2).join();
+      const batch = matMul.a.shape.slice(0, -2).reduce((product, length) => product * length, 1);
+      if (batchShape !== matMul.b.shape.slice(0, -2).join()) return stock.kernelFunc(call);
+      return batch > 1 ? multiplyOnHost(matMul, batch, memory) : multiplyUntransposed(matMul, stock);
+    },
+  });
+}
+
+function multiplyOnHost({ a, b, transposeA, transposeB, backend }: MatMulCall, batch: number, memory: HostMemory) {
+  const dimensions = ({ shape }: tf.TensorInfo, transposed: boolean) => {
+    const [first, second] = shape.slice(-2);
+    return transposed ? [second, first] : [first, second];
+  };
+  const [m, k] = dimensions(a, transposeA);
+  const [, n] = dimensions(b, transposeB);
+  const output = memory.allocate(backend, { shape: [...a.shape.slice(0, -2), m, n], dtype: "float32" });
+  const values = (info: tf.TensorInfo) => memory.view(backend, info) as Float32Array;
+  multiplyBatches(
+    { values: values(a), rows: m, columns: k, transposed: transposeA },
+    { values: values(b), rows: k, columns: n, transposed: transposeB },
+    values(output),
+    batch,
+  );
+  return output;
+}
+
+function multiplyUntransposed({ a, b, transposeA, transposeB, backend }: MatMulCall, stock: Kernel) {
+  const transpose = tf.getKernel("Transpose", "wasm")!;
+  const swapLastAxes = (x: tf.TensorInfo): tf.TensorInfo => {
     const rank = x.shape.length;
     const perm = [...Array(rank - 2).keys(), rank - 1, rank - 2];
     return transpose.kernelFunc({ inputs: { x }, attrs: { perm }, backend } as never) as tf.TensorInfo;
   };
-  tf.unregisterKernel(kernelName, "wasm");
-  tf.registerKernel({
-    ...stock,
-    kernelFunc: (call: KernelArguments) => {
-      const { a, b } = call.inputs as Record<string, tf.TensorInfo>;
-      const { transposeA, transposeB } = call.attrs as unknown as { transposeA: boolean; transposeB: boolean };
-      const plainA = transposeA ? swapLastAxes(a, call.backend) : a;
-      const plainB = transposeB ? swapLastAxes(b, call.backend) : b;
-      const result = stock.kernelFunc({
-        ...call,
-        inputs: { ...call.inputs, a: plainA, b: plainB },
-        attrs: { ...call.attrs, transposeA: false, transposeB: false },
-      });
-      const backend = call.backend as { disposeData(id: object): void };
-      if (transposeA) backend.disposeData(plainA.dataId);
-      if (transposeB) backend.disposeData(plainB.dataId);
-      return result;
-    },
-  });
+  const plainA = transposeA ? swapLastAxes(a) : a;
+  const plainB = transposeB ? swapLastAxes(b) : b;
+  const attrs = { transposeA: false, transposeB: false };
+  const result = stock.kernelFunc({ inputs: { a: plainA, b: plainB }, attrs, backend } as never);
+  if (transposeA) backend.disposeData(plainA.dataId);
+  if (transposeB) backend.disposeData(plainB.dataId);
+  return result;
 }

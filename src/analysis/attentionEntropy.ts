@@ -1,0 +1,209 @@
+import { Bool, Table, vectorFromArray } from "apache-arrow";
+import { LuvitError } from "../core/errors";
+import { breathe } from "../core/loop";
+import { Rng } from "../core/rng";
+import { type Tensor, tf } from "../core/tf";
+import type { ImageDataset, Sample } from "../data/dataset";
+import type { CellMask } from "../data/masks";
+import { textColumn } from "../io/table";
+import type { Classifier } from "../models/classifier";
+import { expectImageSize } from "../train/imageSize";
+import { backgroundShare, type EntropyShare, patchEntropy, regionMeans } from "./entropy";
+
+/** A row per image, layer, head and patch; see `attentionEntropy`. */
+export type EntropyTable = Table;
+
+export interface EntropyOptions {
+  /** Which layers, e.g. ["blocks.11"]; default every ViT block and every LLaMA block. */
+  layers?: readonly string[];
+  batchSize?: number;
+}
+
+/** The layer Figures 2 and 3 look at: the last ViT block (the paper's 12th), before the fusion path. */
+export function lastViTLayer(model: Classifier): string {
+  return `blocks.${model.encoder.config.depth - 1}`;
+}
+
+/**
+ * Attention entropy of every patch query, per layer and head (LUViT eq. 3), as an Arrow table with the columns
+ * image (path), index, label, layer ("blocks.11", "llama.layers.0"), head, patch (row-major), entropy (nats, over all
+ * keys, the class token among them) and foreground (null where the set has no masks or the cell is ignored).
+ */
+export async function attentionEntropy(
+  model: Classifier,
+  dataset: ImageDataset,
+  { layers, batchSize = 16 }: EntropyOptions = {},
+): Promise<EntropyTable> {
+  const columns = new EntropyColumns();
+  for await (const samples of sampleBatches(model, dataset, batchSize)) {
+    forwardWithTaps(model, samples, (name, value) => {
+      const layer = /^(.*)\.(?:attn|attention)\.pattern$/.exec(name)?.[1];
+      if (!layer || (layers && !layers.includes(layer))) return;
+      const entropy = patchEntropy(value);
+      const [, heads, patches] = entropy.shape as [number, number, number];
+      columns.add(samples, layer, heads, patches, entropy.dataSync<"float32">());
+    });
+  }
+  if (columns.size === 0) {
+    throw new LuvitError("bad-argument", `attentionEntropy: no layer named ${layers?.join(", ")} in this model`);
+  }
+  return columns.table();
+}
+
+/** Maps of one image at one layer, on the patch grid. */
+export interface PatchMaps {
+  sample: Sample & Partial<CellMask>;
+  /** Cells per side. */
+  grid: number;
+  /** Mean over heads of the attention entropy, nats, [grid²]. */
+  entropy: Float32Array;
+  /** L2 norm of each patch token after the layer, [grid²]. */
+  norm: Float32Array;
+}
+
+/** Entropy and patch-norm maps (Figure 3) of every image of a (small) set; default the last ViT block. */
+export async function patchMaps(
+  model: Classifier,
+  dataset: ImageDataset,
+  { layer = lastViTLayer(model), batchSize = 16 }: { layer?: string; batchSize?: number } = {},
+): Promise<PatchMaps[]> {
+  const maps: PatchMaps[] = [];
+  for await (const samples of sampleBatches(model, dataset, batchSize)) {
+    let entropy = new Float32Array();
+    let norm = new Float32Array();
+    forwardWithTaps(model, samples, (name, value) => {
+      if (name === `${layer}.attn.pattern`) entropy = tf.mean(patchEntropy(value), 1).dataSync<"float32">();
+      if (name === `${layer}.out`) norm = tf.norm(withoutClassToken(value), 2, -1).dataSync<"float32">();
+    });
+    const size = norm.length / samples.length;
+    for (const [i, sample] of samples.entries()) {
+      const slice = (values: Float32Array) => values.slice(i * size, (i + 1) * size);
+      maps.push({ sample, grid: Math.round(Math.sqrt(size)), entropy: slice(entropy), norm: slice(norm) });
+    }
+  }
+  return maps;
+}
+
+/** Mean entropies of one image: a point of Figure 2. */
+export interface EntropyPoint {
+  image: string;
+  foreground: number;
+  background: number;
+}
+
+/** One layer of an entropy table, image by image. */
+export interface EntropySummary extends EntropyShare {
+  layer: string;
+  /** Images with both a foreground and a background, in table order. */
+  points: EntropyPoint[];
+}
+
+/** Foreground and background means of a layer (over cells and heads), and how often the background's is greater. */
+export function summariseEntropy(table: EntropyTable, layer: string): EntropySummary {
+  const column = (name: string) => table.getChild(name)!;
+  const [layers, indices, images] = ["layer", "index", "image"].map(column);
+  const [entropies, foregrounds] = ["entropy", "foreground"].map(column);
+  const cells = new Map<number, { image: string; values: number[]; foreground: number[]; counted: number[] }>();
+  for (let row = 0; row < table.numRows; row++) {
+    if (layers.get(row) !== layer) continue;
+    const index = indices.get(row);
+    if (!cells.has(index)) cells.set(index, { image: images.get(row), values: [], foreground: [], counted: [] });
+    const image = cells.get(index)!;
+    const isForeground = foregrounds.get(row);
+    image.values.push(entropies.get(row));
+    image.foreground.push(isForeground ? 1 : 0);
+    image.counted.push(isForeground === null ? 0 : 1);
+  }
+  if (cells.size === 0) throw new LuvitError("bad-argument", `summariseEntropy: the table has no layer "${layer}"`);
+  // Every head and cell weighs the same, so the mean over all equals the mean over cells of the mean over heads.
+  const means = [...cells.values()].map((c) => ({ image: c.image, ...regionMeans(c.values, c.foreground, c.counted) }));
+  const points = means.filter((m): m is EntropyPoint => m.foreground !== null && m.background !== null);
+  return { layer, points, ...backgroundShare(means) };
+}
+
+/** The layers a table holds, in order of appearance. */
+export function layersOf(table: EntropyTable): string[] {
+  return [...new Set(table.getChild("layer")!.toArray() as string[])];
+}
+
+type MaskedOrPlain = Sample & Partial<CellMask>;
+
+async function* sampleBatches(
+  model: Classifier,
+  dataset: ImageDataset,
+  batchSize: number,
+): AsyncGenerator<MaskedOrPlain[]> {
+  expectImageSize(dataset, model.encoder.config.imageSize, "attention entropy");
+  const rng = new Rng(0);
+  for (let start = 0; start < dataset.length; start += batchSize) {
+    const count = Math.min(batchSize, dataset.length - start);
+    yield Promise.all(Array.from({ length: count }, (_, i) => dataset.load(start + i, rng.fork(start + i))));
+    await breathe();
+  }
+}
+
+function forwardWithTaps(model: Classifier, samples: readonly Sample[], tap: (name: string, value: Tensor) => void) {
+  const { imageSize } = model.encoder.config;
+  tf.tidy(() => {
+    const images = samples.map(({ image }) => tf.tensor(image, [1, 3, imageSize, imageSize]));
+    model.tokens(tf.concat(images, 0), { tap });
+  });
+}
+
+function withoutClassToken(tokens: Tensor): Tensor {
+  const [batch, count, dim] = tokens.shape as [number, number, number];
+  return tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]);
+}
+
+/** Columns of the entropy table, filled batch by batch. */
+class EntropyColumns {
+  private readonly image: string[] = [];
+  private readonly layer: string[] = [];
+  private readonly index: number[] = [];
+  private readonly label: number[] = [];
+  private readonly head: number[] = [];
+  private readonly patch: number[] = [];
+  private readonly entropy: number[] = [];
+  private readonly foreground: (boolean | null)[] = [];
+
+  get size(): number {
+    return this.entropy.length;
+  }
+
+  add(samples: readonly MaskedOrPlain[], layer: string, heads: number, patches: number, values: Float32Array): void {
+    let at = 0;
+    for (const sample of samples) {
+      for (let head = 0; head < heads; head++) {
+        for (let patch = 0; patch < patches; patch++) {
+          this.image.push(sample.path);
+          this.layer.push(layer);
+          this.index.push(sample.index);
+          this.label.push(sample.label);
+          this.head.push(head);
+          this.patch.push(patch);
+          this.entropy.push(values[at++]);
+          this.foreground.push(regionOf(sample, patch));
+        }
+      }
+    }
+  }
+
+  table(): EntropyTable {
+    return new Table({
+      image: textColumn(this.image),
+      index: vectorFromArray(Int32Array.from(this.index)),
+      label: vectorFromArray(Int32Array.from(this.label)),
+      layer: textColumn(this.layer),
+      head: vectorFromArray(Uint16Array.from(this.head)),
+      patch: vectorFromArray(Uint16Array.from(this.patch)),
+      entropy: vectorFromArray(Float32Array.from(this.entropy)),
+      foreground: vectorFromArray(this.foreground, new Bool()),
+    });
+  }
+}
+
+/** true foreground, false background, null unknown or ignored. */
+function regionOf({ foreground, valid }: MaskedOrPlain, patch: number): boolean | null {
+  if (!foreground || (valid && !valid[patch])) return null;
+  return foreground[patch] === 1;
+}

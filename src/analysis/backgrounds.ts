@@ -1,0 +1,41 @@
+import { inspect } from "node:util";
+import type { ImageDataset } from "../data/dataset";
+import type { Classifier } from "../models/classifier";
+import { evaluate } from "../train/evaluate";
+
+/** Accuracies on the splits of ImageNet-9, percent, and what swapping the background costs, percentage points. */
+export class BackgroundReliance {
+  /** Official BG-gap: same-class background minus random background; lower is better. */
+  readonly backgroundGap: number;
+
+  constructor(
+    readonly original: number,
+    readonly mixedSame: number,
+    readonly mixedRand: number,
+  ) {
+    this.backgroundGap = mixedSame - mixedRand;
+  }
+
+  toString(): string {
+    const [original, same, rand, gap] = [this.original, this.mixedSame, this.mixedRand, this.backgroundGap].map((x) =>
+      x.toFixed(1),
+    );
+    return `original ${original} % · mixed_same ${same} % · mixed_rand ${rand} % · background gap ${gap} points`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+export interface BackgroundSplits {
+  original: ImageDataset;
+  mixed_same: ImageDataset;
+  mixed_rand: ImageDataset;
+}
+
+/** Accuracy with the original, a same-class and a random-class background (LUViT Table 5; Xiao et al. 2021). */
+export async function backgroundReliance(model: Classifier, splits: BackgroundSplits): Promise<BackgroundReliance> {
+  const top1 = async (split: keyof BackgroundSplits) => (await evaluate(model, splits[split])).top1;
+  return new BackgroundReliance(await top1("original"), await top1("mixed_same"), await top1("mixed_rand"));
+}

@@ -1,0 +1,4 @@
+export * from "./attentionEntropy";
+export * from "./backgrounds";
+export * from "./entropy";
+export * from "./reconstruction";

@@ -1,0 +1,25 @@
+/**
+ * LUViT, piece by piece. Everything a notebook needs hangs off this entry; sub-paths are not part of the API.
+ *
+ * @example
+ * import * as luvit from "luvit";
+ * await luvit.ready();
+ * const block = await luvit.llama.loadBlock("data/llama-toy");
+ * luvit.lora.attach(block, { rank: 4 });
+ * const model = luvit.mae.create({ encoder: luvit.vit.toy, fusion: block, decoder: luvit.mae.decoderToy });
+ */
+export * as analysis from "./analysis";
+export { LuvitError, type LuvitErrorCode } from "./core/errors";
+export type { HostTensor, StateDict, StoredDtype } from "./core/hostTensor";
+export { packageVersion } from "./core/packageRoot";
+export { Rng } from "./core/rng";
+export { type BackendName, EngineStatus, ready, type Tensor, tf } from "./core/tf";
+export * as data from "./data";
+export * as figures from "./figures";
+export * as io from "./io";
+export { baselines, classifier, fusion, llama, lora, mae, vit } from "./models";
+export * as nn from "./nn";
+export * from "./notebook";
+export * as optim from "./optim";
+export * as train from "./train";
+export * as recipes from "./train/recipes";

@@ -1,0 +1,104 @@
+import { LuvitError, listOffenders } from "../core/errors";
+import type { StateDict } from "../core/hostTensor";
+import { Rng } from "../core/rng";
+import { metaToHfName, type RowOrder } from "../io/keymap";
+import { type Adapter, adapterFromMeta, adapterToMeta, readAdapter, writeAdapter } from "../io/peft";
+import { Linear } from "../nn/layers";
+import type { Module } from "../nn/module";
+import { LlamaBlock } from "./llamaBlock";
+import { adapters, LoraLinear, LoraReport } from "./lora";
+
+/** A model that LLaMA adapters fit: a whole language model, or a block of one. */
+type AdaptedModel = Module & { readonly config: { rowOrder: RowOrder; heads: number } };
+
+/**
+ * Attaches a PEFT adapter to a language model, or to the block of one that it was trained for, and freezes the rest.
+ * @throws LuvitError("key-mismatch") listing every adapter module this model lacks.
+ */
+export function applyAdapter(model: AdaptedModel, adapter: Adapter): LoraReport {
+  const { rowOrder, heads } = model.config;
+  const tensors = fromFileLayers(model, adapterToMeta(adapter.tensors, { rowOrder, heads }));
+  const paths = [...tensors.keys()].filter((key) => key.endsWith(".lora_A.weight")).map((key) => key.slice(0, -14));
+  const linears = new Map([...model.namedModules()].filter(([, m]) => m instanceof Linear || m instanceof LoraLinear));
+  const misfits = paths.flatMap((path) => {
+    const weight = (linears.get(path) as Linear | undefined)?.weight;
+    if (!weight) return [`${path}: no such linear in this model`];
+    const [outputs, inputs] = [tensors.get(`${path}.lora_B.weight`)!.shape[0], tensors.get(`${path}.lora_A.weight`)!.shape[1]];
+    const fits = weight.shape[0] === outputs && weight.shape[1] === inputs;
+    return fits ? [] : [`${path}: adapter is for [${outputs}, ${inputs}], the weight is [${weight.shape.join(", ")}]`];
+  });
+  if (paths.length === 0 || misfits.length > 0) {
+    const reasons = paths.length === 0 ? ["it holds no tensor for a block of this model"] : misfits;
+    throw new LuvitError("key-mismatch", `the adapter does not fit:\n${listOffenders(reasons)}`);
+  }
+  model.freeze();
+  for (const path of paths) attachOne(model, path, linears.get(path) as Linear, tensors, adapter);
+  const { trainable, total } = model.counts();
+  return new LoraReport(paths, trainable, total);
+}
+
+/** Reads a PEFT adapter folder and attaches it. See `applyAdapter`. */
+export async function loadAdapter(model: AdaptedModel, folder: string): Promise<LoraReport> {
+  return applyAdapter(model, await readAdapter(folder));
+}
+
+/** Writes a model's LoRA updates as a PEFT adapter folder (adapter_config.json, adapter_model.safetensors). */
+export async function saveAdapter(model: AdaptedModel, folder: string): Promise<void> {
+  const layers = adapters(model);
+  if (layers.length === 0) throw new LuvitError("bad-argument", "saveAdapter: this model has no LoRA; call lora.attach first");
+  const [{ rank, scaling }] = layers.map(([, layer]) => layer);
+  const uneven = layers.filter(([, layer]) => layer.rank !== rank || layer.scaling !== scaling);
+  if (uneven.length > 0) {
+    throw new LuvitError("bad-argument", `saveAdapter: ${uneven[0][0]} has another rank or scale than ${layers[0][0]}`);
+  }
+  const tensors: StateDict = new Map();
+  for (const [path, layer] of layers) {
+    tensors.set(`${path}.lora_A.weight`, await layer.lora_A.weight.read());
+    tensors.set(`${path}.lora_B.weight`, await layer.lora_B.weight.read());
+  }
+  const { rowOrder, heads } = model.config;
+  const named = adapterFromMeta(toFileLayers(model, tensors), { rowOrder, heads });
+  const modules = [...named.keys()].map((key) => key.replace(/\.lora_[AB]\.weight$/, ""));
+  const indices = modules.map((path) => Number(/layers\.(\d+)\./.exec(path)![1]));
+  await writeAdapter(folder, {
+    config: {
+      r: rank,
+      lora_alpha: scaling * rank,
+      target_modules: [...new Set(modules.map((path) => path.split(".").at(-1)!))].sort(),
+      layers_to_transform: [...new Set(indices)].sort((a, b) => a - b),
+    },
+    tensors: named,
+  });
+}
+
+function attachOne(model: Module, path: string, base: Linear, tensors: StateDict, { config }: Adapter): void {
+  const a = tensors.get(`${path}.lora_A.weight`)!;
+  const b = tensors.get(`${path}.lora_B.weight`)!;
+  const rank = a.shape[0];
+  const module = metaToHfName(`${path}.weight`)!.slice(0, -".weight".length);
+  const pattern = Object.entries(config.alpha_pattern).find(([key]) => module === key || module.endsWith(`.${key}`));
+  const alpha = pattern?.[1] ?? config.lora_alpha;
+  const adapted = new LoraLinear(base, rank, alpha / (config.use_rslora ? Math.sqrt(rank) : rank), new Rng(0));
+  adapted.lora_A.weight.load(a);
+  adapted.lora_B.weight.load(b);
+  model.replaceModule(path, adapted);
+}
+
+const layerNumber = /^layers\.(\d+)\./;
+
+/** `layers.31.…` of the file -> `layers.0.…` of a block read as the only one; other layers are left out. */
+function fromFileLayers(model: Module, tensors: StateDict): StateDict {
+  if (!(model instanceof LlamaBlock)) return tensors;
+  const renamed: StateDict = new Map();
+  for (const [key, tensor] of tensors) {
+    const position = model.layerIndices.indexOf(Number(layerNumber.exec(key)?.[1]));
+    if (position >= 0) renamed.set(key.replace(layerNumber, `layers.${position}.`), tensor);
+  }
+  return renamed;
+}
+
+function toFileLayers(model: Module, tensors: StateDict): StateDict {
+  if (!(model instanceof LlamaBlock)) return tensors;
+  const rename = (key: string) => key.replace(layerNumber, (_, i) => `layers.${model.layerIndices[Number(i)]}.`);
+  return new Map([...tensors].map(([key, tensor]) => [rename(key), tensor]));
+}

@@ -1,0 +1,2 @@
+export * from "../classifier";
+export { loadClassifier as loadCheckpoint } from "../pretrained";

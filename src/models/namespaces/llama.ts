@@ -1,0 +1,3 @@
+export * from "../languageModel";
+export * from "../llama";
+export * from "../llamaBlock";

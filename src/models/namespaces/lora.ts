@@ -1,0 +1,2 @@
+export { loadAdapter, saveAdapter } from "../adapter";
+export * from "../lora";

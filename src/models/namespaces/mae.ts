@@ -1,0 +1,3 @@
+export * from "../mae";
+export * from "../masking";
+export { loadMae as loadCheckpoint } from "../pretrained";

@@ -1,0 +1,83 @@
+import { LuvitError } from "../core/errors";
+import { Rng } from "../core/rng";
+import { tf } from "../core/tf";
+import type { ImageDataset } from "../data/dataset";
+import type { Batch } from "../data/loader";
+import { mixBatch } from "../data/mixup";
+import type { Classifier } from "../models/classifier";
+import { smoothedTargets, softTargetCrossEntropy } from "../nn/losses";
+import { finetuneRules } from "../optim/groups";
+import { drawDropPath } from "./dropPath";
+import { evaluate } from "./evaluate";
+import { expectImageSize } from "./imageSize";
+import { startRun } from "./loop";
+import { type RunPlan, settlePlan, type TrainOptions } from "./plan";
+import { imageTensor } from "./pretrain";
+import type { Run } from "./run";
+
+/** What finetuning adds to the common options. */
+export interface FinetuneOptions extends TrainOptions {
+  /** Rate of layer k is layerDecay^(depth + 1 - k); default 0.75, 1 for none. */
+  layerDecay?: number;
+  /** Drop-path rate of the last block; default 0.1. */
+  dropPath?: number;
+  /** Label smoothing; default 0.1. */
+  smoothing?: number;
+  /** Beta parameters of mixup and cutmix, one of which is drawn per batch; null (default) mixes nothing. */
+  mix?: { mixupAlpha: number; cutmixAlpha: number } | null;
+  /** Evaluated after every epoch: `top1` in percent. */
+  validation?: ImageDataset;
+}
+
+/**
+ * Supervised finetuning (mae/engine_finetune.py; LUViT D.3). Returns at once with a handle; the model is trained in place.
+ *
+ * @throws LuvitError("bad-argument") for options that cannot be, or data that do not fit the model.
+ */
+export function finetune(model: Classifier, dataset: ImageDataset, options: FinetuneOptions): Run<Classifier> {
+  const { config } = model.encoder;
+  const { layerDecay = 0.75, validation } = options;
+  for (const set of [dataset, validation]) if (set) expectImageSize(set, config.imageSize, "finetune");
+  if (dataset.classes.length > model.classes) {
+    const counts = `${dataset.classes.length} classes, the model's head has ${model.classes}`;
+    throw new LuvitError("bad-argument", `finetune: the data set has ${counts}`);
+  }
+  const plan = settlePlan(dataset, options, [0.9, 0.999]);
+  const rules = finetuneRules(model, { weightDecay: plan.weightDecay, layerDecay, depth: config.depth });
+  const draws = new Rng(plan.seed).fork("finetune");
+  return startRun(
+    {
+      name: "finetune",
+      model,
+      dataset,
+      plan,
+      rules,
+      loss: (batch, micro) => batchLoss(model, batch, plan, options, draws.fork("batch", micro)),
+      evaluate: validation
+        ? async () => ({ top1: (await evaluate(model, validation, { batchSize: plan.batchSize })).top1 })
+        : undefined,
+    },
+    options,
+  );
+}
+
+function batchLoss(model: Classifier, batch: Batch, plan: RunPlan, options: FinetuneOptions, rng: Rng): tf.Tensor {
+  const { imageSize, depth } = model.encoder.config;
+  const { dropPath = 0.1 } = options;
+  const { images, targets } = mixedBatch(model, batch, options, rng);
+  const logits = model.forward(imageTensor({ images }, imageSize), {
+    dropPath:
+      dropPath > 0
+        ? tf.tensor(drawDropPath(depth, dropPath, plan.batchSize, rng.fork("drop path")), [2 * depth, plan.batchSize])
+        : undefined,
+  });
+  return softTargetCrossEntropy(logits, tf.tensor(targets, [plan.batchSize, model.classes]));
+}
+
+function mixedBatch(model: Classifier, batch: Batch, { mix, smoothing = 0.1 }: FinetuneOptions, rng: Rng) {
+  const { classes } = model;
+  if (!mix) return { images: batch.images, targets: smoothedTargets(batch.labels, classes, smoothing) };
+  const { imageSize: side } = model.encoder.config;
+  const { images, labels } = batch;
+  return mixBatch({ ...mix, images, labels, height: side, width: side, classes, smoothing, rng: rng.fork("mix") });
+}

@@ -1,0 +1,7 @@
+export * from "./dropPath";
+export * from "./evaluate";
+export * from "./finetune";
+export * from "./languageModel";
+export type { RunPlan, TrainOptions } from "./plan";
+export * from "./pretrain";
+export { Run, type RunDriver, type RunResult, type RunState, type StepRecord } from "./run";

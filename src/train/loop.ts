@@ -1,0 +1,136 @@
+import { LuvitError } from "../core/errors";
+import { breathe } from "../core/loop";
+import { type Tensor, tf } from "../core/tf";
+import type { ImageDataset } from "../data/dataset";
+import { type Batch, batches } from "../data/loader";
+import type { Module } from "../nn/module";
+import { AdamW } from "../optim/adamw";
+import { accumulate, lossAndGradients } from "../optim/gradients";
+import type { ParameterRules } from "../optim/groups";
+import { warmupCosine } from "../optim/schedule";
+import { positionOf, type RunPlan, type TrainOptions } from "./plan";
+import { Run, type RunDriver, type StepRecord } from "./run";
+import { chooseRunFolder, RunStore } from "./runFolder";
+
+/** What distinguishes one kind of training from another. */
+export interface TrainingTask<M extends Module> {
+  name: string;
+  model: M;
+  dataset: ImageDataset;
+  plan: RunPlan;
+  rules: ParameterRules;
+  /** Scalar loss of one batch; `micro` counts batches over the whole run and seeds the batch's draws. */
+  loss(batch: Batch, micro: number): Tensor;
+  /** Metrics at the end of an epoch, e.g. accuracy. */
+  evaluate?(): Promise<Record<string, number>>;
+}
+
+/** Starts a run. It goes on in the background; see `Run`. */
+export function startRun<M extends Module>(task: TrainingTask<M>, options: TrainOptions): Run<M> {
+  const name = options.name ?? task.name;
+  const folder = chooseRunFolder(name, options);
+  return new Run(name, task.model, task.plan.totalSteps, folder, (driver) => drive(task, options, folder, driver));
+}
+
+async function drive<M extends Module>(
+  task: TrainingTask<M>,
+  options: TrainOptions,
+  folder: string | undefined,
+  driver: RunDriver<M>,
+): Promise<void> {
+  const { plan, model } = task;
+  const optimizer = new AdamW(model, task.rules, { betas: plan.betas });
+  const store = folder ? new RunStore(folder, model, optimizer, plan, options.keepCheckpoints ?? 2) : undefined;
+  try {
+    let step = await resumeStep(store, options, driver);
+    let saved = step;
+    const save = async () => {
+      if (store && saved !== step) driver.run.checkpoint = await store.save(step);
+      saved = step;
+    };
+    while (step < plan.totalSteps && !driver.shouldStop()) {
+      const { epoch } = positionOf(plan, step);
+      for await (const group of stepBatches(task, step)) {
+        const record = await trainStep(task, optimizer, group, step, driver.run.checkpoint);
+        step++;
+        const epochEnds = step % plan.stepsPerEpoch === 0;
+        if (epochEnds && task.evaluate) Object.assign(record, await task.evaluate());
+        await store?.log(record);
+        driver.record(record);
+        if (driver.shouldStop()) break;
+      }
+      if ((epoch + 1) % (options.checkpointEvery ?? 1) === 0) await save();
+    }
+    await save();
+  } finally {
+    optimizer.dispose();
+  }
+}
+
+async function resumeStep<M extends Module>(
+  store: RunStore<M> | undefined,
+  options: TrainOptions,
+  driver: RunDriver<M>,
+): Promise<number> {
+  const restored = options.resume ? await store?.restore() : undefined;
+  if (!restored) return 0;
+  driver.run.checkpoint = restored.folder;
+  driver.run.history.push(...restored.history);
+  return restored.step;
+}
+
+/** The batches of each step from `step` to the end of its epoch. */
+async function* stepBatches<M extends Module>(task: TrainingTask<M>, step: number): AsyncGenerator<Batch[]> {
+  const { plan, dataset } = task;
+  const { epoch, batch: start } = positionOf(plan, step);
+  const last = plan.stepsPerEpoch * plan.accumulate;
+  let group: Batch[] = [];
+  for await (const batch of batches(dataset, { batchSize: plan.batchSize, seed: plan.seed, epoch, start })) {
+    if (batch.batch >= last) return;
+    group.push(batch);
+    if (group.length < plan.accumulate) continue;
+    yield group;
+    group = [];
+  }
+}
+
+async function trainStep<M extends Module>(
+  task: TrainingTask<M>,
+  optimizer: AdamW,
+  group: readonly Batch[],
+  step: number,
+  checkpoint: string | undefined,
+): Promise<StepRecord> {
+  const started = performance.now();
+  const { plan } = task;
+  const { fraction } = positionOf(plan, step);
+  const lr = warmupCosine(plan.schedule, fraction);
+  const total = new Map<string, Tensor>();
+  let meanLoss = 0;
+  try {
+    for (const [i, batch] of group.entries()) {
+      const scaled = () => tf.div(task.loss(batch, step * plan.accumulate + i), plan.accumulate);
+      const { loss, gradients } = lossAndGradients(scaled, optimizer.variables());
+      accumulate(total, gradients);
+      meanLoss += (await loss.data())[0];
+      loss.dispose();
+      if (!Number.isFinite(meanLoss)) throw nonFiniteLoss(task.name, step, lr, batch, checkpoint);
+      await breathe();
+    }
+    optimizer.update(total, lr);
+  } finally {
+    tf.dispose([...total.values()]);
+  }
+  const images = plan.batchSize * plan.accumulate;
+  const imagesPerSecond = (1000 * images) / (performance.now() - started);
+  return { step: step + 1, epoch: fraction, loss: meanLoss, lr, imagesPerSecond };
+}
+
+function nonFiniteLoss(name: string, step: number, lr: number, batch: Batch, checkpoint?: string): LuvitError {
+  const files = batch.paths.slice(0, 4).join(", ");
+  return new LuvitError(
+    "non-finite",
+    `${name}: the loss is no longer finite at step ${step + 1}, learning rate ${lr.toExponential(3)}, batch ${files}, …\n` +
+      `Last good checkpoint: ${checkpoint ?? "none was written yet"}. Resume from it with a lower rate or longer warm-up.`,
+  );
+}

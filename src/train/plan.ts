@@ -1,0 +1,86 @@
+import { LuvitError } from "../core/errors";
+import type { ImageDataset } from "../data/dataset";
+import { batchesPerEpoch } from "../data/loader";
+import { scaledRate, type WarmupCosine } from "../optim/schedule";
+
+/** Options every training run understands. */
+export interface TrainOptions {
+  epochs: number;
+  /** Images per batch; the effective batch is batchSize * accumulate. */
+  batchSize: number;
+  /** Batches whose gradients are averaged into one step; default 1. */
+  accumulate?: number;
+  /** Peak rate. Give this, or `baseLr` to be scaled by effective batch / 256. */
+  lr?: number;
+  baseLr?: number;
+  minLr?: number;
+  warmupEpochs?: number;
+  weightDecay?: number;
+  betas?: readonly [number, number];
+  /** Decides order, augmentation, masks, drop path and mixing; default 0. */
+  seed?: number;
+  /** Folder for metrics and checkpoints; default `runs/<name>-<time>`; false writes nothing. */
+  out?: string | false;
+  /** Go on from the newest checkpoint in `out`, if there is one. Without it an existing folder is left alone. */
+  resume?: boolean;
+  /** Epochs between checkpoints (the last and every stop are always saved); default 1. */
+  checkpointEvery?: number;
+  /** Checkpoints kept; default 2. */
+  keepCheckpoints?: number;
+  /** For the run's name and folder. */
+  name?: string;
+}
+
+/** A run's numbers, settled: what is saved with a checkpoint and must be the same to resume it. */
+export interface RunPlan {
+  epochs: number;
+  batchSize: number;
+  accumulate: number;
+  /** Batches per epoch; the schedule's unit. */
+  batchesPerEpoch: number;
+  stepsPerEpoch: number;
+  totalSteps: number;
+  schedule: WarmupCosine;
+  weightDecay: number;
+  betas: readonly [number, number];
+  seed: number;
+  images: number;
+}
+
+/** @throws LuvitError("bad-argument") listing every option that cannot be. */
+export function settlePlan(dataset: ImageDataset, options: TrainOptions, betas: readonly [number, number]): RunPlan {
+  const { epochs, batchSize, accumulate = 1, minLr = 0, warmupEpochs = 0, weightDecay = 0.05, seed = 0 } = options;
+  const lr = options.lr ?? (options.baseLr === undefined ? undefined : scaledRate(options.baseLr, batchSize * accumulate));
+  const batches = batchesPerEpoch(dataset.length, batchSize);
+  const stepsPerEpoch = Math.floor(batches / accumulate);
+  const positive = (name: string, value: number) => (value > 0 ? "" : `${name} is ${value}, expected more than 0`);
+  const problems = [
+    positive("epochs", epochs),
+    positive("batchSize", batchSize),
+    positive("accumulate", accumulate),
+    lr === undefined ? "neither lr nor baseLr is given" : positive("lr", lr),
+    warmupEpochs <= epochs ? "" : `warmupEpochs ${warmupEpochs} is more than epochs ${epochs}`,
+    stepsPerEpoch > 0 ? "" : `${dataset.length} images do not fill one step of ${batchSize} x ${accumulate}`,
+  ].filter(Boolean);
+  if (problems.length > 0) throw new LuvitError("bad-argument", `training options: ${problems.join("; ")}`);
+  return {
+    epochs,
+    batchSize,
+    accumulate,
+    batchesPerEpoch: batches,
+    stepsPerEpoch,
+    totalSteps: epochs * stepsPerEpoch,
+    schedule: { lr: lr!, minLr, warmupEpochs, epochs },
+    weightDecay,
+    betas: options.betas ?? betas,
+    seed,
+    images: dataset.length,
+  };
+}
+
+/** Where a step lies: its epoch, its first batch in the epoch, and the fractional epoch of the schedule. */
+export function positionOf(plan: RunPlan, step: number): { epoch: number; batch: number; fraction: number } {
+  const epoch = Math.floor(step / plan.stepsPerEpoch);
+  const batch = (step % plan.stepsPerEpoch) * plan.accumulate;
+  return { epoch, batch, fraction: epoch + batch / plan.batchesPerEpoch };
+}

@@ -1,0 +1,115 @@
+import { inspect } from "node:util";
+import type { Module } from "../nn/module";
+
+/** One optimiser step. `loss` is the mean over the step's batches; `lr` the scheduled rate before layer scales. */
+export interface StepRecord {
+  /** Steps finished, from 1. */
+  step: number;
+  /** Fractional epoch at the step's start. */
+  epoch: number;
+  loss: number;
+  lr: number;
+  imagesPerSecond: number;
+  /** Further metrics, e.g. `top1` (percent) on the last step of an epoch. */
+  [metric: string]: number;
+}
+
+export type RunState = "running" | "done" | "stopped" | "failed";
+
+/** How a run ended. */
+export interface RunResult<M extends Module> {
+  model: M;
+  history: readonly StepRecord[];
+  /** True if `stop()` or an interrupt ended it early; everything is saved and can be resumed. */
+  stopped: boolean;
+  /** Newest checkpoint folder, if the run writes any. */
+  checkpoint?: string;
+  seconds: number;
+}
+
+/** What the loop may do with a run it drives. */
+export interface RunDriver<M extends Module> {
+  readonly shouldStop: () => boolean;
+  readonly record: (record: StepRecord) => void;
+  readonly run: Run<M>;
+}
+
+/** A training run that goes on by itself: watch it, await `done`, or stop it after the current step. */
+export class Run<M extends Module> {
+  /** Steps so far, those before a resume among them. */
+  readonly history: StepRecord[] = [];
+  /** Resolves when the run is done or stopped (all saved); rejects if it fails. */
+  readonly done: Promise<RunResult<M>>;
+  state: RunState = "running";
+  /** Newest checkpoint folder. */
+  checkpoint: string | undefined;
+  private stopping = false;
+  private readonly listeners = new Set<(record: StepRecord) => void>();
+
+  constructor(
+    readonly name: string,
+    readonly model: M,
+    readonly totalSteps: number,
+    /** Folder with metrics.jsonl and checkpoints; undefined if nothing is written. */
+    readonly out: string | undefined,
+    body: (driver: RunDriver<M>) => Promise<void>,
+  ) {
+    this.done = this.drive(body);
+    this.done.catch(() => {}); // whoever awaits `done` gets the error; nobody awaiting must not end the session
+  }
+
+  get latest(): StepRecord | undefined {
+    return this.history.at(-1);
+  }
+
+  /** Finishes the current step, saves, and resolves `done` with `stopped: true`. */
+  stop(): Promise<RunResult<M>> {
+    this.stopping = true;
+    return this.done;
+  }
+
+  /** Calls back after every step; returns the function that ends it. */
+  onRecord(listener: (record: StepRecord) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  toString(): string {
+    const { step = 0, loss } = this.latest ?? {};
+    const at = loss === undefined ? "" : ` · loss ${loss.toFixed(4)}`;
+    return `Run(${this.name}) ${this.state} · step ${step}/${this.totalSteps}${at}${this.out ? ` · ${this.out}` : ""}`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  private async drive(body: (driver: RunDriver<M>) => Promise<void>): Promise<RunResult<M>> {
+    const started = performance.now();
+    const interrupt = () => {
+      this.stopping = true;
+    };
+    process.on("SIGINT", interrupt);
+    try {
+      await body({ shouldStop: () => this.stopping, record: (record) => this.note(record), run: this });
+      this.state = (this.latest?.step ?? 0) < this.totalSteps ? "stopped" : "done";
+    } catch (error) {
+      this.state = "failed";
+      throw error;
+    } finally {
+      process.off("SIGINT", interrupt);
+    }
+    return {
+      model: this.model,
+      history: this.history,
+      stopped: this.state === "stopped",
+      checkpoint: this.checkpoint,
+      seconds: (performance.now() - started) / 1000,
+    };
+  }
+
+  private note(record: StepRecord): void {
+    this.history.push(record);
+    for (const listener of this.listeners) listener(record);
+  }
+}
