@@ -75,12 +75,13 @@ export function onHost<Result>(body: () => Result): Result {
 /** Kernels and gradients the ops of this library add to a backend once it is known. */
 const kernelPackages: ((backend: BackendName) => void)[] = [];
 
-/** Ops register here; `ready` calls each package for the backend it has chosen. */
+const mended = new Set<BackendName>();
+
+/** Ops register here; each package is called once for every backend that starts, now or later. */
 export function onBackend(register: (backend: BackendName) => void): void {
   kernelPackages.push(register);
+  for (const backend of mended) register(backend);
 }
-
-const mended = new Set<BackendName>();
 
 function registerMendedKernels(name: BackendName): void {
   if (mended.has(name)) return;
