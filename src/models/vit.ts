@@ -2,12 +2,12 @@ import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
-import { multiHeadAttention } from "../nn/attention";
+import { attend } from "../nn/attention";
 import { type Context, inference } from "../nn/context";
 import { constant, normal, uniform, xavierUniform } from "../nn/init";
 import { LayerNorm, Linear } from "../nn/layers";
 import { Module } from "../nn/module";
-import { gelu, linear } from "../nn/ops";
+import { gelu, linear, mergeHeads, splitQkv } from "../nn/ops";
 import { type Initializer, Parameter } from "../nn/parameter";
 import { patchesForEmbedding } from "../nn/patches";
 import { resizePositionTable, sinCosPositionTable } from "../nn/positionEmbedding";
@@ -79,9 +79,8 @@ export class Attention extends Module {
 
   /** x [B, T, D] -> [B, T, D]. Taps `<name>.pattern` [B, H, T, T]. */
   forward(x: Tensor, context: Context, name: string): Tensor {
-    const [q, k, v] = tf.split(this.qkv.forward(x), 3, 2);
-    const options = { heads: this.heads, tap: context.tap, tapName: `${name}.pattern` };
-    return this.proj.forward(multiHeadAttention(q, k, v, options));
+    const [q, k, v] = splitQkv(this.qkv.forward(x), this.heads);
+    return this.proj.forward(mergeHeads(attend(q, k, v, { tap: context.tap, tapName: `${name}.pattern` })));
   }
 }
 

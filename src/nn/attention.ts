@@ -1,9 +1,7 @@
 import { type Tensor, tf } from "../core/tf";
 import type { Tap } from "./context";
-import { mergeHeads, splitHeads } from "./ops";
 
 export interface AttentionOptions {
-  heads: number;
   /** Each position sees only itself and earlier ones. */
   causal?: boolean;
   /** Receives the pattern [B, H, T, T] (rows sum to 1) under `tapName`. */
@@ -12,22 +10,11 @@ export interface AttentionOptions {
 }
 
 /**
- * softmax(q kᵀ / sqrt(C)) v per head. q, k, v [B, T, H*C], each head contiguous -> [B, T, H*C].
+ * softmax(q kᵀ / sqrt(C)) v per head: query, key, value [B, H, T, C] -> [B, H, T, C].
  * Source: LUViT eq. 2; timm 0.3.2 Attention.
  */
-export function multiHeadAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
-  const { heads, causal = false, tap, tapName = "pattern" } = options;
-  const [query, key, value] = [q, k, v].map((x) => splitHeads(x, heads));
-  return mergeHeads(attend(query, key, value, { causal, tap, tapName }));
-}
-
-/** The same on tensors already split: query, key, value [B, H, T, C] -> [B, H, T, C]. */
-export function attend(
-  query: Tensor,
-  key: Tensor,
-  value: Tensor,
-  { causal = false, tap, tapName = "pattern" }: Omit<AttentionOptions, "heads">,
-): Tensor {
+export function attend(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
+  const { causal = false, tap, tapName = "pattern" } = options;
   const channels = query.shape[3]!;
   const scores = tf.matMul(tf.mul(query, channels ** -0.5), key, false, true);
   const pattern = tf.softmax(causal ? tf.add(scores, causalMask(query.shape[2]!)) : scores);

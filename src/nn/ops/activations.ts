@@ -4,15 +4,18 @@ import { defineOp } from "./defineOp";
 const INVERSE_SQRT_2 = Math.SQRT1_2;
 const INVERSE_SQRT_2PI = 0.3989422804014327;
 
-/** erf, Abramowitz & Stegun 7.1.26: absolute error at most 1.5e-7. */
-function erf(x: number): number {
-  const z = Math.abs(x);
-  const t = 1 / (1 + 0.3275911 * z);
+/**
+ * The normal distribution function Φ(x), given e^(-x²/2): Abramowitz & Stegun 7.1.26 for erf, absolute error at most
+ * 1e-7. The exponential is shared with the density, so GELU and its derivative each need one.
+ */
+function normalDistribution(x: number, gaussian: number): number {
+  const t = 1 / (1 + 0.3275911 * Math.abs(x) * INVERSE_SQRT_2);
   const tail =
-    ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) *
+    0.5 *
+    gaussian *
     t *
-    Math.exp(-z * z);
-  return x < 0 ? tail - 1 : 1 - tail;
+    ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592);
+  return x < 0 ? tail : 1 - tail;
 }
 
 const sameShape = (x: { shape: number[] }) => [{ shape: x.shape, dtype: "float32" as const }];
@@ -24,8 +27,8 @@ const geluGradient = defineOp<"x" | "dy", object>({
   compute: ({ x, dy }, [dx]) => {
     for (let i = 0; i < x.length; i++) {
       const v = x[i];
-      const density = INVERSE_SQRT_2PI * Math.exp(-0.5 * v * v);
-      dx[i] = dy[i] * (0.5 * (1 + erf(v * INVERSE_SQRT_2)) + v * density);
+      const gaussian = Math.exp(-0.5 * v * v);
+      dx[i] = dy[i] * (normalDistribution(v, gaussian) + v * INVERSE_SQRT_2PI * gaussian);
     }
   },
   composite: ({ x, dy }) => {
@@ -40,7 +43,10 @@ const geluOp = defineOp<"x", object>({
   inputs: ["x"],
   outputs: ({ x }) => sameShape(x),
   compute: ({ x }, [y]) => {
-    for (let i = 0; i < x.length; i++) y[i] = 0.5 * x[i] * (1 + erf(x[i] * INVERSE_SQRT_2));
+    for (let i = 0; i < x.length; i++) {
+      const v = x[i];
+      y[i] = v * normalDistribution(v, Math.exp(-0.5 * v * v));
+    }
   },
   composite: ({ x }) => [tf.mul(tf.mul(0.5, x), tf.add(1, tf.erf(tf.mul(x, INVERSE_SQRT_2))))],
   gradient: {

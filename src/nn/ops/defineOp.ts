@@ -29,11 +29,12 @@ export interface OpDefinition<Inputs extends string, Attributes> {
   /** Gradient towards each differentiable input, lazily; inputs named in `saved` are given back. */
   gradient?: {
     saved: readonly Inputs[];
-    /** Gradients by input name; each is computed only if asked for. */
+    /** Gradients by input name; each is computed only if asked for. `upstreams` has one gradient per result. */
     backward(
       upstream: Tensor,
       saved: Record<Inputs, Tensor>,
       attributes: Attributes,
+      upstreams: Tensor[],
     ): { [Name in Inputs]?: () => Tensor };
   };
 }
@@ -58,9 +59,9 @@ function registerGradient<Inputs extends string, Attributes extends object>(
     kernelName: op.name,
     inputsToSave: [...gradient.saved],
     gradFunc: (upstream, savedList, attributes) => {
-      const first = Array.isArray(upstream) ? upstream[0] : upstream;
+      const all = Array.isArray(upstream) ? upstream : [upstream];
       const saved = Object.fromEntries(gradient.saved.map((name, i) => [name, savedList[i]]));
-      const gradients = gradient.backward(first, saved as Record<Inputs, Tensor>, attributes as Attributes);
+      const gradients = gradient.backward(all[0], saved as Record<Inputs, Tensor>, attributes as Attributes, all);
       return gradients as Record<string, () => Tensor>;
     },
   });

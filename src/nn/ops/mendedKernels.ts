@@ -6,6 +6,7 @@ import { type HostMemory, wasmMemory } from "./defineOp";
  * What stock tfjs 4.22 gets wrong or lacks, mended by registration rather than by a fork:
  * - the gradient of a matMul whose operands have different batch shapes (tfjs issues 8721, 8548);
  * - wasm has no UnsortedSegmentSum, which the gradient of `gather` needs;
+ * - wasm copies a tensor to clone it, which the tape does for everything it saves; here it counts a reference;
  * - wasm multiplies transposed operands about ten times slower than plain ones, and batches with a plain loop.
  */
 
@@ -17,6 +18,7 @@ onBackend((backend) => {
   if (backend !== "wasm") return;
   registerSegmentSum(wasmMemory);
   registerFastMatMul(wasmMemory);
+  registerSharedIdentity();
 });
 
 function registerBroadcastSafeMatMulGradient(): void {
@@ -64,6 +66,19 @@ function registerSegmentSum(memory: HostMemory): void {
         for (let i = 0; i < width; i++) sums[target + i] += values[row * width + i];
       }
       return output;
+    },
+  });
+}
+
+function registerSharedIdentity(): void {
+  tf.unregisterKernel("Identity", "wasm");
+  tf.registerKernel({
+    kernelName: "Identity",
+    backendName: "wasm",
+    kernelFunc: ({ inputs, backend }) => {
+      const { x } = inputs as Record<string, tf.TensorInfo>;
+      (backend as { incRef(id: object): void }).incRef(x.dataId);
+      return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
     },
   });
 }
