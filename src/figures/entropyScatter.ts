@@ -55,7 +55,7 @@ export function entropyScatter(options: EntropyScatterOptions): PlotlyFigure {
     annotations:
       panels.length > 1 ? panels.map((models, index) => panelTitle(models[0]!, index, panels.length)) : [],
   };
-  layout.margin = { ...layout.margin!, t: layout.margin!.t + (panels.length > 1 ? 26 : 0) };
+  layout.margin = { ...layout.margin!, t: layout.margin!.t + (panels.length > 1 ? 36 : 0) };
   return figure(data, layout, series.map(headlineOf).join("; "));
 }
 

@@ -71,7 +71,7 @@ function curveTraces(
   ];
 }
 
-/** Mean over the `window` values around each one, fewer at the ends; gaps and infinities are left out. */
+/** Mean over the `window` values around each one, evenly fewer at the ends; gaps and infinities are left out. */
 export function movingMean(values: readonly number[], window: number): number[] {
   const half = Math.floor(window / 2);
   const sums = [0];
@@ -82,7 +82,8 @@ export function movingMean(values: readonly number[], window: number): number[] 
     counts.push(counts[counts.length - 1]! + (finite ? 1 : 0));
   }
   return values.map((_, index) => {
-    const [from, to] = [Math.max(0, index - half), Math.min(values.length, index + half + 1)];
+    const reach = Math.min(half, Math.max(1, Math.min(index, values.length - 1 - index)));
+    const [from, to] = [Math.max(0, index - reach), Math.min(values.length, index + reach + 1)];
     return (sums[to]! - sums[from]!) / (counts[to]! - counts[from]!);
   });
 }

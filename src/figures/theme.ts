@@ -48,7 +48,7 @@ export function baseLayout(
     showlegend: size.legend ?? false,
     legend: { orientation: "h", x: 0, xanchor: "left", y: 1.01, yanchor: "bottom" },
   };
-  if (title !== "") layout.title = { text: title };
+  if (title !== "") layout.title = { text: title.replace(/^(.*?)(<br>|$)/, "<b>$1</b>$2") };
   return layout;
 }
 
@@ -77,7 +77,7 @@ function plotlyTheme(theme: FigureTheme): { all: object; axis: object } {
         yref: "container",
         yanchor: "top",
         pad: { t: 22 },
-        font: { size: 15, weight: 600 },
+        font: { size: 15 },
       },
       coloraxis: {
         colorbar: {
@@ -88,6 +88,7 @@ function plotlyTheme(theme: FigureTheme): { all: object; axis: object } {
         },
       },
       hovermode: "closest",
+      template: { data: { bar: [{ error_y: { color: theme.text } }] } },
     },
     axis: {
       gridcolor: theme.grid,

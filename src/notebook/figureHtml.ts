@@ -12,7 +12,7 @@ export function figureHtml(figure: PlotlyFigure): string {
   const picture = dataUrl("image/svg+xml", renderSvg(figure));
   return (
     `<div class="luvit-plot" style="max-width:${width}px">` +
-    `<img src="${picture}" alt="${escapeHtml(figureSummary(figure))}" style="width:100%;height:auto">` +
+    `<img src="${picture}" alt="${escapeHtml(figureSummary(figure))}" style="width:100%;height:auto;min-width:${Math.round(0.62 * width)}px">` +
     `<script type="application/json" class="luvit-figure">${scriptJson(figure)}</script></div>`
   );
 }

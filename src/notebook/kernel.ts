@@ -46,7 +46,9 @@ export function createKernel(
         if (running.failedBetween) reject(running.failedBetween.error);
       });
       try {
-        const ok = await Promise.race([executor.execute(source), background]);
+        const executed = executor.execute(source);
+        rearmSigint();
+        const ok = await Promise.race([executed, background]);
         if (running.value !== undefined) recorder.result(await mimeBundleOf(running.value));
         if (running.diagnostics.length > 0) recordDiagnostics(recorder, running.diagnostics);
         return ok;
@@ -65,6 +67,17 @@ export function createKernel(
       executor.close();
     },
   };
+}
+
+/**
+ * Node runs a cell's synchronous part with its own Ctrl-C handler and afterwards puts the default one in place, also
+ * over listeners that the cell has just added: the next Ctrl-C would end the process. Adding all of them again arms
+ * them.
+ */
+function rearmSigint(): void {
+  const listeners = process.rawListeners("SIGINT") as NodeJS.SignalsListener[];
+  process.removeAllListeners("SIGINT");
+  for (const listener of listeners) process.on("SIGINT", listener);
 }
 
 interface RunningCell {

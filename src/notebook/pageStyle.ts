@@ -45,7 +45,7 @@ th, td { padding: 5px 12px; border-bottom: 1px solid var(--line); text-align: le
 th { font-weight: 600; border-bottom-color: var(--muted); white-space: nowrap; }
 .output img { border-radius: 4px; }
 .luvit-plot { position: relative; }
-.luvit-plot img { border-radius: 0; min-width: 560px; max-width: none; }
+.luvit-plot img { border-radius: 0; max-width: none; }
 math { font-size: 1.06em; } math[display="block"] { margin: 1em 0; overflow-x: auto; }
 .t-keyword { color: var(--keyword); } .t-string { color: var(--string); } .t-number, .t-literal { color: var(--number); }
 .t-comment { color: var(--comment); font-style: italic; } .t-call { color: var(--call); } .t-type { color: var(--type); }

@@ -30,7 +30,7 @@ export function renderSvg(figure: PlotlyFigure, options: RenderOptions = {}): st
   const titleLines = layout.title ? layout.title.text.split("<br>").length : 0;
   const body = [
     `<rect class="bg" width="${width}" height="${height}"/>`,
-    layout.title ? textElement(layout.title.text, { x: area.left, y: 24, size: 15, weight: 600 }) : "",
+    layout.title ? textElement(layout.title.text, { x: area.left, y: 24, size: 15 }) : "",
     layout.showlegend ? drawLegend(figure.data, area.left, 20 + 22 * titleLines) : "",
     ...panels.map((panel, index) => drawPanel(panel, layout.coloraxis, index)),
     ...(layout.annotations ?? []).map((annotation) => drawAnnotation(annotation, area, panels[0])),

@@ -16,7 +16,6 @@ export interface TextPlace {
   className?: string;
   anchor?: "start" | "middle" | "end";
   fill?: string | undefined;
-  weight?: number;
   rotate?: number;
 }
 
@@ -39,7 +38,6 @@ export function textElement(text: string, place: TextPlace): string {
     `x="${px(place.x)}" y="${px(place.y)}" font-size="${px(place.size)}"`,
     place.fill === undefined ? `class="${place.className ?? "text"}"` : `fill="${place.fill}"`,
     place.anchor && place.anchor !== "start" ? `text-anchor="${place.anchor}"` : "",
-    place.weight ? `font-weight="${place.weight}"` : "",
     place.rotate ? `transform="rotate(${place.rotate} ${px(place.x)} ${px(place.y)})"` : "",
   ];
   return `<text ${attributes.filter(Boolean).join(" ")}>${spans.join("")}</text>`;

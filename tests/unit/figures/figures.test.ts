@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import {
+  barComparison,
+  entropyScatter,
+  entropyStrip,
+  heatmapGrid,
+  isFigure,
+  lossCurves,
+  renderSvg,
+  saveFigure,
+} from "../../../src/figures";
+import { shareBelowDiagonal } from "../../../src/figures/entropyScatter";
+import { movingMean, thin } from "../../../src/figures/lossCurves";
+import { niceTicks } from "../../../src/figures/svg/scale";
+
+const models = [
+  {
+    name: "ViT",
+    points: [
+      { background: 3, foreground: 3.5 },
+      { background: 4, foreground: 3 },
+    ],
+  },
+  {
+    name: "LUViT",
+    points: [
+      { background: 4, foreground: 3 },
+      { background: 4.5, foreground: 3.2 },
+    ],
+  },
+];
+
+describe("figures are plain Plotly JSON", () => {
+  it("loss curves: raw values faint, their mean strong, in one colour per series", () => {
+    const figure = lossCurves({
+      title: "Loss",
+      yTitle: "MSE",
+      series: [{ name: "ViT", steps: [1, 2, 3], values: [3, 2, 1] }],
+    });
+    assert.ok(isFigure(figure));
+    const [raw, mean] = figure.data;
+    assert.deepEqual([raw!.y, raw!.showlegend, mean!.name], [[3, 2, 1], false, "ViT"]);
+    assert.ok(
+      raw!.opacity! < 0.5 && raw!.line!.color === mean!.line!.color && mean!.line!.width! > raw!.line!.width!,
+    );
+    assert.equal(figure.layout["yaxis"]?.title?.text, "MSE");
+    assert.deepEqual(JSON.parse(JSON.stringify(figure)).layout.meta, { summary: "ViT 3 → 1 over 3 steps" });
+  });
+
+  it("the entropy scatter has equal axes, a diagonal and the share below it", () => {
+    const figure = entropyScatter({ title: "Entropy", points: models[0]!.points });
+    assert.equal(figure.layout["yaxis"]?.scaleanchor, "x");
+    assert.deepEqual(figure.layout["xaxis"]?.range, figure.layout["yaxis"]?.range);
+    assert.equal(figure.data[0]!.line!.dash, "dash");
+    assert.deepEqual(figure.data[0]!.x, figure.data[0]!.y);
+    assert.match(figure.layout.title!.text, /background > foreground in 50 % of 2 images/);
+    assert.match(figure.layout["xaxis"]!.title!.text, /background entropy \(nats\)/);
+    assert.equal(shareBelowDiagonal(models[1]!.points), 1);
+  });
+
+  it("two models stand side by side with shared ranges, or together in two colours and shapes", () => {
+    const beside = entropyScatter({ series: models });
+    assert.deepEqual(beside.layout["xaxis"]?.range, beside.layout["xaxis2"]?.range);
+    assert.deepEqual([...new Set(beside.data.map((trace) => trace.xaxis))], ["x", "x2"]);
+    const together = entropyScatter({ series: models, layout: "together" });
+    const clouds = together.data.filter((trace) => trace.mode === "markers");
+    assert.equal(new Set(clouds.map((trace) => trace.marker!.color)).size, 2);
+    assert.equal(new Set(clouds.map((trace) => trace.marker!.symbol)).size, 2);
+  });
+
+  it("bars carry their values and errors; heat maps share one colour axis", () => {
+    const bars = barComparison({
+      categories: ["top-1"],
+      yTitle: "percent",
+      series: [{ name: "ViT", values: [61.2], errors: [1.5] }],
+    });
+    assert.deepEqual(bars.data[0]!.error_y?.array, [1.5]);
+    assert.equal(bars.layout.annotations![0]!.text, "61.2");
+    const heat = heatmapGrid({
+      zTitle: "entropy (nats)",
+      maps: [
+        {
+          title: "a",
+          values: [
+            [1, 2],
+            [3, 4],
+          ],
+        },
+        { title: "b", values: [[0, 9]] },
+      ],
+    });
+    assert.deepEqual([heat.layout.coloraxis!.cmin, heat.layout.coloraxis!.cmax], [0, 9]);
+    assert.equal(heat.layout["yaxis2"]?.autorange, "reversed");
+  });
+});
+
+describe("static pictures", () => {
+  it("the SVG carries all labels, both themes and no NaN", () => {
+    const figures = [
+      lossCurves({
+        title: "Loss",
+        yTitle: "MSE",
+        series: [
+          { name: "a & b", steps: [1, 2], values: [3, Number.NaN] },
+          { name: "c", steps: [1, 2], values: [1, 2] },
+        ],
+      }),
+      entropyScatter({ series: models }),
+      entropyScatter({ points: [] }),
+      barComparison({ categories: ["top-1"], yTitle: "percent", series: [{ name: "ViT", values: [-3] }] }),
+      entropyStrip({
+        series: [
+          {
+            name: "ViT",
+            blocks: [
+              { block: "1", heads: [3, 4] },
+              { block: "2", heads: [2] },
+            ],
+          },
+        ],
+      }),
+      heatmapGrid({
+        zTitle: "entropy (nats)",
+        maps: [
+          {
+            title: "head 1",
+            values: [
+              [1, 2],
+              [3, 4],
+            ],
+          },
+        ],
+      }),
+    ];
+    const svgs = figures.map((figure) => renderSvg(figure));
+    for (const svg of svgs) {
+      assert.doesNotMatch(svg.replace(/<title>.*?<\/title>/, ""), /NaN|undefined|Infinity/);
+      assert.match(svg, /prefers-color-scheme:dark/);
+      assert.doesNotMatch(svg, /https?:(?!\/\/www\.w3\.org\/2000\/svg)/);
+    }
+    for (const label of [">Loss<", ">MSE<", ">a &amp; b<", ">optimiser step<"])
+      assert.ok(svgs[0]!.includes(label), label);
+    for (const label of [">ViT<", ">LUViT<", "mean background entropy (nats)", "100 % of 2 images"])
+      assert.ok(svgs[1]!.includes(label), label);
+    assert.ok(svgs[5]!.includes(">head 1<") && svgs[5]!.includes(">entropy (nats)<"));
+  });
+
+  it("saves by ending and refuses others", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "luvit-figure-"));
+    const figure = entropyScatter({ series: models });
+    const paths = await Promise.all(
+      ["svg", "png", "html", "json"].map((ending) => saveFigure(figure, join(folder, `f.${ending}`))),
+    );
+    const [svg, png, page, json] = paths.map((path) => readFileSync(path));
+    assert.match(String(svg), /^<svg/);
+    assert.deepEqual([...png!.subarray(0, 4)], [137, 80, 78, 71]);
+    assert.equal(png!.readUInt32BE(16), 2 * figure.layout.width!);
+    assert.match(String(page), /^<!doctype html>/);
+    assert.deepEqual(JSON.parse(String(json)), JSON.parse(JSON.stringify(figure)));
+    await assert.rejects(saveFigure(figure, "f.pdf"), /\.svg, \.png/);
+  });
+});
+
+describe("parts", () => {
+  it("ticks are round numbers inside the range", () => {
+    assert.deepEqual(
+      niceTicks(0, 1, 5).map(({ label }) => label),
+      ["0", "0.2", "0.4", "0.6", "0.8", "1.0"],
+    );
+    assert.deepEqual(
+      niceTicks(-20, 130, 4).map(({ value }) => value),
+      [0, 50, 100],
+    );
+  });
+
+  it("the moving mean keeps constants and lines, and skips gaps", () => {
+    assert.deepEqual(movingMean([2, 2, 2, 2], 3), [2, 2, 2, 2]);
+    assert.deepEqual(movingMean([1, 2, 3, 4, 5], 3).slice(1, 4), [2, 3, 4]);
+    assert.equal(movingMean([1, Number.NaN, 3], 3)[1], 2);
+  });
+
+  it("thinning keeps the first and the last", () => {
+    assert.deepEqual(thin(3, 10), [0, 1, 2]);
+    const kept = thin(1001, 11);
+    assert.deepEqual([kept.length, kept[0], kept[10]], [11, 0, 1000]);
+  });
+});

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import sharp from "sharp";
+import {
+  colormap,
+  colormapTable,
+  imageGrid,
+  mapGrid,
+  overlayMap,
+  type RgbImage,
+  reconstructionGrid,
+} from "../../../src/figures";
+
+/** An image of one colour. */
+function plain(width: number, height: number, color: [number, number, number]): RgbImage {
+  return {
+    width,
+    height,
+    data: Uint8Array.from({ length: width * height * 3 }, (_, index) => color[index % 3]!),
+  };
+}
+
+describe("colour maps", () => {
+  it("rise evenly in lightness from dark to bright", () => {
+    for (const name of ["viridis", "magma"] as const) {
+      const table = colormapTable(name);
+      const lightness = Array.from(
+        { length: 256 },
+        (_, i) => 0.21 * table[3 * i]! + 0.72 * table[3 * i + 1]! + 0.07 * table[3 * i + 2]!,
+      );
+      assert.ok(
+        lightness.every((value, i) => i === 0 || value >= lightness[i - 1]! - 1.5),
+        name,
+      );
+    }
+  });
+
+  it("clamp outside 0..1 and are grey for not-a-number", () => {
+    assert.deepEqual(colormap("viridis", -1), colormap("viridis", 0));
+    assert.deepEqual(colormap("magma", 7), colormap("magma", 1));
+    assert.deepEqual(colormap("magma", Number.NaN), [128, 128, 128]);
+  });
+});
+
+describe("pictures", () => {
+  it("an overlay mixes image and map, patch by patch", async () => {
+    const map = { width: 2, height: 2, values: [0, 1, 1, 0] };
+    const mixed = await overlayMap(plain(8, 8, [100, 100, 100]), map, { alpha: 1 });
+    assert.deepEqual([...mixed.data.subarray(0, 3)], colormap("viridis", 0));
+    assert.deepEqual([...mixed.data.subarray(21, 24)], colormap("viridis", 1));
+    const untouched = await overlayMap(plain(8, 8, [100, 100, 100]), map, { alpha: 0 });
+    assert.ok(untouched.data.every((value) => value === 100));
+  });
+
+  it("a grid places images in equal cells, growing small ones in whole pixels", async () => {
+    const picture = await imageGrid([[plain(4, 4, [255, 0, 0]), plain(4, 4, [0, 0, 255])]], { scale: 10 });
+    assert.deepEqual([picture.width, picture.height], [86, 40]);
+    const { data, info } = await sharp(Buffer.from(picture.png)).raw().toBuffer({ resolveWithObject: true });
+    assert.deepEqual([info.width, info.height, info.channels], [86, 40, 4]);
+    assert.deepEqual([...data.subarray(0, 4)], [255, 0, 0, 255]);
+    assert.deepEqual([...data.subarray(4 * 85, 4 * 86)], [0, 0, 255, 255]);
+    assert.equal(data[4 * 42 + 3], 0, "the gap is transparent");
+  });
+
+  it("map and reconstruction grids name their columns", async () => {
+    const image = plain(16, 16, [9, 99, 199]);
+    const map = { width: 4, height: 4, values: Array.from({ length: 16 }, (_, index) => index) };
+    const maps = await mapGrid({
+      columns: [
+        { title: "image", images: [image] },
+        { title: "entropy", maps: [map], unit: "nats" },
+      ],
+      cell: 64,
+    });
+    assert.match(maps.alt, /image \| entropy/);
+    const rows = await reconstructionGrid(
+      [{ original: image, masked: image, predicted: image, combined: image }],
+      { cell: 32 },
+    );
+    assert.match(rows.alt, /original \| masked \| predicted \| predicted \+ visible/);
+    await assert.rejects(
+      mapGrid({
+        columns: [
+          { title: "a", images: [image] },
+          { title: "b", maps: [] },
+        ],
+      }),
+      /same number/,
+    );
+  });
+
+  it("bytes that do not fit the size are refused", async () => {
+    await assert.rejects(
+      imageGrid([[{ width: 4, height: 4, data: new Uint8Array(3) }]]),
+      /needs 48 bytes, got 3/,
+    );
+  });
+});

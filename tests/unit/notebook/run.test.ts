@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, it } from "node:test";
+import { main } from "../../../src/cli";
+import { type CliRun, joined, runCli, streamText, writeTestNotebook } from "./helpers";
+
+const library = join(__dirname, "../../../src");
+const externalResource = /(src|href)\s*=\s*["']?https?:|@import|url\(\s*["']?https?:/i;
+
+describe("luvit run", () => {
+  it("stores what cells print, return, display and update as Jupyter would", async () => {
+    const path = writeTestNotebook([
+      { markdown: "# A small notebook\n\nEntropy $H = -\\sum_j p_j \\ln p_j$ and `code`." },
+      '// greet\nconsole.log("hello", 1 + 1);\nconsole.error("careful");\n[1, 2].map((x) => 2 * x)',
+      'import * as tslab from "tslab";\nconst box = tslab.newDisplay();\nbox.html("<b>first</b>");\ntslab.display.png(new Uint8Array([137, 80, 78, 71]));',
+      'await new Promise((resolve) => setTimeout(resolve, 20));\nbox.html("<b>second</b>");',
+      'process.stdout.write("10 %\\r");\nprocess.stdout.write("20 %\\r");\nprocess.stdout.write("100 %\\n");',
+      `const { show } = require(${JSON.stringify(join(library, "notebook"))});\nconst { lossCurves } = require(${JSON.stringify(join(library, "figures"))});\nshow(lossCurves({ series: [{ name: "a", steps: [0, 1, 2], values: [3, 2, 1] }] }));`,
+    ]);
+    const run = await runCli(path);
+    assert.equal(run.status, 0, run.stdout + run.stderr);
+    assert.deepEqual(run.counts, [1, 2, 3, 4, 5]);
+    checkStreams(run);
+    checkDisplays(run);
+    checkPage(run);
+    assert.match(run.stdout, /\[1\/5\] greet … {2}[\d.]+ m?s\n/);
+    const files = readdirSync(join(dirname(path), "out")).sort();
+    assert.deepEqual(files, ["test.html", "test.ipynb"], "no temporary files stay behind");
+  });
+
+  it("writes both files, names the failing cell and exits with 1 when a cell throws", async () => {
+    const path = writeTestNotebook([
+      'console.log("before")',
+      '// the bad cell\nthrow new RangeError("too far");',
+      "1 + 1",
+    ]);
+    const run = await runCli(path);
+    assert.equal(run.status, 1);
+    assert.match(run.stdout, /\[2\/3\] the bad cell … .* failed/);
+    assert.match(run.stdout, /RangeError: too far/);
+    assert.deepEqual(run.counts, [1, 2, null]);
+    const error = run.outputs[1]!.find((output) => output.output_type === "error");
+    assert.ok(error?.output_type === "error" && error.ename === "RangeError" && error.evalue === "too far");
+    assert.doesNotMatch(error.traceback.join("\n"), /tslab|node:internal|kernel\.js/);
+    assert.match(run.page, /failed in cell 2/);
+    assert.match(run.page, /not run/);
+  });
+
+  it("reports what TypeScript rejects, and goes on after cells tagged raises-exception", async () => {
+    const path = writeTestNotebook([
+      { code: "const n: number = 'one';", tags: ["raises-exception"] },
+      "console.log('still here')",
+    ]);
+    const run = await runCli(path);
+    assert.equal(run.status, 0);
+    assert.match(JSON.stringify(run.outputs[0]), /Type 'string' is not assignable to type 'number'/);
+    assert.equal(streamText(run.outputs[1]!, "stdout"), "still here\n");
+  });
+
+  it("ends a cell at the time limit and does not wait for what it left open", async () => {
+    const path = writeTestNotebook(["setInterval(() => {}, 1000);\nawait new Promise(() => {});"]);
+    const started = Date.now();
+    const run = await runCli(path, ["--timeout", "1", "--no-html"]);
+    assert.equal(run.status, 1);
+    assert.match(JSON.stringify(run.outputs[0]), /took longer than 1 s/);
+    assert.equal(run.page, "");
+    assert.ok(Date.now() - started < 30_000);
+  });
+
+  it("reports a failure in the background as the running cell's", async () => {
+    const path = writeTestNotebook([
+      'setTimeout(() => { throw new Error("from a timer"); }, 10);\nawait new Promise(() => {});',
+    ]);
+    const run = await runCli(path);
+    assert.equal(run.status, 1);
+    assert.match(JSON.stringify(run.outputs[0]), /from a timer/);
+  });
+
+  it("hands the first Ctrl-C to the library, lets the cell finish, then writes what ran", async () => {
+    const path = writeTestNotebook([
+      'let stop = false;\nprocess.once("SIGINT", () => { stop = true; });',
+      'console.log("training");\nwhile (!stop) await new Promise((resolve) => setTimeout(resolve, 10));\nconsole.log("saved");',
+      'console.log("never")',
+    ]);
+    const run = await runCli(path, [], "[1/3]");
+    assert.equal(run.status, 130, run.stdout);
+    assert.equal(streamText(run.outputs[1]!, "stdout"), "training\nsaved\n");
+    assert.equal(run.counts[2], null);
+    assert.match(run.page, /interrupted/);
+  });
+
+  it("saves what ran when a cell ends the process", async () => {
+    const run = await runCli(writeTestNotebook(['console.log("last words");\nprocess.exit(3);']));
+    assert.equal(run.status, 3);
+    assert.equal(streamText(run.outputs[0]!, "stdout"), "last words\n");
+    assert.match(run.page, /last words/);
+  });
+
+  it("explains itself", async () => {
+    assert.equal(await main(["--help"]), 0);
+    assert.equal(await main(["dance"]), 2);
+  });
+
+  it("refuses unknown options, other languages and missing files", async () => {
+    const path = writeTestNotebook(["1"], "python");
+    const [unknown, python, missing] = await Promise.all([
+      runCli(path, ["--fast"]),
+      runCli(path),
+      runCli(`${path}.gone`),
+    ]);
+    assert.equal(unknown.status, 2);
+    assert.match(unknown.stderr, /--fast/);
+    assert.equal(python.status, 1);
+    assert.match(python.stderr, /written in python/);
+    assert.equal(missing.status, 1);
+    assert.match(missing.stderr, /not a readable notebook/);
+  });
+});
+
+function checkStreams(run: CliRun): void {
+  assert.equal(streamText(run.outputs[0]!, "stdout"), "hello 2\n");
+  assert.equal(streamText(run.outputs[0]!, "stderr"), "careful\n");
+  const result = run.outputs[0]!.find((output) => output.output_type === "execute_result");
+  assert.ok(result?.output_type === "execute_result" && result.execution_count === 1);
+  assert.equal(joined(result.data["text/plain"]), "[ 2, 4 ]");
+  assert.equal(streamText(run.outputs[3]!, "stdout"), "100 %\n");
+}
+
+function checkDisplays(run: CliRun): void {
+  const [box, png] = run.outputs[1]!;
+  assert.ok(box?.output_type === "display_data" && png?.output_type === "display_data");
+  assert.equal(
+    joined(box.data["text/html"]),
+    "<b>second</b>",
+    "the update changed the first display in place",
+  );
+  assert.equal(png.data["image/png"], "iVBORw==");
+  assert.deepEqual(run.outputs[2], [], "the updating cell has no output of its own");
+  const [figure] = run.outputs[4]!;
+  assert.ok(figure?.output_type === "display_data");
+  assert.match(joined(figure.data["text/html"]), /data:image\/svg\+xml;base64,.*class="luvit-figure"/s);
+}
+
+function checkPage({ page }: CliRun): void {
+  const own = page.replace(/<script[\s\S]*?<\/script>/g, "");
+  assert.doesNotMatch(own, externalResource);
+  assert.match(page, /<title>A small notebook<\/title>/);
+  assert.match(page, /<math/);
+  assert.match(page, /prefers-color-scheme: dark/);
+  assert.match(page, new RegExp(`Node ${process.versions.node.replaceAll(".", "\\.")}`));
+  assert.equal(page.match(/id="luvit-plotly"/g)?.length, 1);
+}
