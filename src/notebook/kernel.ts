@@ -46,8 +46,9 @@ export function createKernel(
         if (running.failedBetween) reject(running.failedBetween.error);
       });
       try {
+        const listening = process.listenerCount("SIGINT");
         const executed = executor.execute(source);
-        rearmSigint();
+        if (process.listenerCount("SIGINT") > listening) rearmSigint();
         const ok = await Promise.race([executed, background]);
         if (running.value !== undefined) recorder.result(await mimeBundleOf(running.value));
         if (running.diagnostics.length > 0) recordDiagnostics(recorder, running.diagnostics);

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { setImmediate as deliverSignals } from "node:timers/promises";
 import { LuvitError } from "../core/errors";
 import { cellTitle } from "./cellTitle";
 import { createKernel, type Kernel } from "./kernel";
@@ -93,9 +94,11 @@ class RunSession {
 
   async run(): Promise<void> {
     for (const [index, cell] of this.cells.entries()) {
+      await deliverSignals();
+      if (this.signals > 0) break;
       const status = cell.source.trim() === "" ? "ok" : await this.runCell(cell, this.reports[index]!);
       this.reports[index]!.status = status;
-      if (status !== "ok" || this.signals > 0) break;
+      if (status !== "ok") break;
     }
   }
 

@@ -44,23 +44,20 @@ export function writeTestNotebook(cells: readonly TestCell[], language = "typesc
   return path;
 }
 
-/** Runs a notebook with `luvit run`; `signalOn` sends SIGINT when stdout first contains that text. */
-export async function runCli(path: string, args: readonly string[] = [], signalOn?: string): Promise<CliRun> {
+/** Runs a notebook with `luvit run`. */
+export async function runCli(path: string, args: readonly string[] = []): Promise<CliRun> {
   const out = join(path, "..", "out");
   const child = spawn(process.execPath, [cliPath, "run", path, "--out", out, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
+    timeout: 60_000,
+    killSignal: "SIGKILL",
   });
   const text = { stdout: "", stderr: "" };
-  let signalled = false;
   child.stderr.on("data", (chunk) => {
     text.stderr += String(chunk);
   });
   child.stdout.on("data", (chunk) => {
     text.stdout += String(chunk);
-    if (signalOn !== undefined && !signalled && text.stdout.includes(signalOn)) {
-      signalled = true;
-      child.kill("SIGINT");
-    }
   });
   const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
   const cells = readCells(join(out, "test.ipynb"));
