@@ -7,6 +7,7 @@ export * from "./loader";
 export * from "./masks";
 export * from "./mixup";
 export * from "./pixelCache";
+export * from "./preview";
 export * from "./resample";
 export * from "./scanFolder";
 export * from "./segmentation";

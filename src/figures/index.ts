@@ -1,9 +1,11 @@
 export * from "./barComparison";
 export * from "./colormap";
+export * from "./entropyMaps";
 export * from "./entropyScatter";
 export * from "./entropyStrip";
 export * from "./figure";
 export * from "./heatmapGrid";
+export { type HistoryStep, historyCurves } from "./historyCurves";
 export * from "./imageGrid";
 export { type CurveSeries, type LossCurvesOptions, lossCurves } from "./lossCurves";
 export * from "./maps";

@@ -10,6 +10,14 @@ export interface ParameterCounts {
   trainable: number;
 }
 
+/** One line of `parts()`. */
+export interface PartRow {
+  part: string;
+  tensors: number;
+  parameters: number;
+  trainable: number;
+}
+
 /** One line of `summary()`. */
 export interface SummaryRow {
   path: string;
@@ -90,6 +98,21 @@ export abstract class Module {
     return counts;
   }
 
+  /** Parameters of each top-level part, e.g. `blocks`, `llama`, `head`; short enough to show. */
+  parts(): PartRow[] {
+    const rows = new Map<string, PartRow>();
+    for (const [path, parameter] of this.namedParameters()) {
+      const part = path.split(".")[0];
+      const row = rows.get(part) ?? { part, tensors: 0, parameters: 0, trainable: 0 };
+      row.tensors++;
+      row.parameters += parameter.size;
+      if (parameter.trainable) row.trainable += parameter.size;
+      rows.set(part, row);
+    }
+    return [...rows.values()];
+  }
+
+  /** Every parameter. */
   summary(): SummaryRow[] {
     return [...this.namedParameters()].map(([path, parameter]) => ({
       path,

@@ -1,0 +1,21 @@
+import type { PlotlyFigure } from "./figure";
+import { lossCurves } from "./lossCurves";
+
+/** A step of a run, as `train` records it. */
+export interface HistoryStep {
+  readonly step: number;
+  readonly [metric: string]: number;
+}
+
+/** One curve per run of a metric it recorded, e.g. "loss" of every step or "top1" of every epoch. */
+export function historyCurves(
+  runs: Readonly<Record<string, readonly HistoryStep[]>>,
+  options: { metric?: string; title?: string; yTitle?: string } = {},
+): PlotlyFigure {
+  const { metric = "loss", yTitle = metric, title } = options;
+  const series = Object.entries(runs).map(([name, history]) => {
+    const measured = history.filter((step) => step[metric] !== undefined);
+    return { name, steps: measured.map(({ step }) => step), values: measured.map((step) => step[metric]) };
+  });
+  return lossCurves({ series, title, yTitle, smoothing: metric === "loss" ? undefined : 1 });
+}
