@@ -46,9 +46,9 @@ export function createKernel(
         if (running.failedBetween) reject(running.failedBetween.error);
       });
       try {
-        const listening = process.listenerCount("SIGINT");
+        const listening = signalListeners();
         const executed = executor.execute(source);
-        if (process.listenerCount("SIGINT") > listening) rearmSigint();
+        rearmSigint(listening);
         const ok = await Promise.race([executed, background]);
         if (running.value !== undefined) recorder.result(await mimeBundleOf(running.value));
         if (running.diagnostics.length > 0) recordDiagnostics(recorder, running.diagnostics);
@@ -75,10 +75,15 @@ export function createKernel(
  * over listeners that the cell has just added: the next Ctrl-C would end the process. Adding all of them again arms
  * them.
  */
-function rearmSigint(): void {
-  const listeners = process.rawListeners("SIGINT") as NodeJS.SignalsListener[];
+function rearmSigint(before: readonly NodeJS.SignalsListener[]): void {
+  const added = signalListeners().filter((listener) => !before.includes(listener));
+  if (added.length === 0) return;
   process.removeAllListeners("SIGINT");
-  for (const listener of listeners) process.on("SIGINT", listener);
+  for (const listener of [...before, ...added]) process.on("SIGINT", listener);
+}
+
+function signalListeners(): NodeJS.SignalsListener[] {
+  return process.rawListeners("SIGINT") as NodeJS.SignalsListener[];
 }
 
 interface RunningCell {

@@ -79,7 +79,7 @@ describe("luvit run", () => {
 
   it("hands the first Ctrl-C to the library, lets the cell finish, then writes what ran", async () => {
     const path = writeTestNotebook([
-      'let stop = false;\nprocess.once("SIGINT", () => { stop = true; });',
+      'let stop = false;\nvoid process.once("SIGINT", () => { stop = true; });',
       'console.log("training");\nsetTimeout(() => process.kill(process.pid, "SIGINT"), 100);\nwhile (!stop) await new Promise((resolve) => setTimeout(resolve, 10));\nconsole.log("saved");',
       'console.log("never")',
     ]);
