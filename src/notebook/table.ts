@@ -4,8 +4,8 @@ import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 import { jupyterDisplay } from "./symbols";
 
-/** One row: column name to value. */
-export type TableRecord = Readonly<Record<string, unknown>>;
+/** One row: an object whose fields are the cells, e.g. `{ model: "LUViT", top1: 83.6 }`. */
+export type TableRecord = object;
 
 /** How a table looks. */
 export interface TableOptions {
@@ -70,7 +70,7 @@ export class Table {
     const limit = this.options.limit ?? 60;
     const rows = this.records
       .slice(0, limit)
-      .map((record) => this.columns.map((name) => cellText(record[name])));
+      .map((record) => this.columns.map((name) => cellText((record as Record<string, unknown>)[name])));
     const left = this.records.length - rows.length;
     return { head: [...this.columns], rows, more: left > 0 ? [`… and ${left} more rows`] : [] };
   }
