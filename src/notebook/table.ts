@@ -70,7 +70,7 @@ export class Table {
     const limit = this.options.limit ?? 60;
     const rows = this.records
       .slice(0, limit)
-      .map((record) => this.columns.map((name) => cellText((record as Record<string, unknown>)[name])));
+      .map((record) => this.columns.map((name) => cellText(cellOf(record, name))));
     const left = this.records.length - rows.length;
     return { head: [...this.columns], rows, more: left > 0 ? [`… and ${left} more rows`] : [] };
   }
@@ -78,7 +78,7 @@ export class Table {
   private isNumeric(column: number): boolean {
     const name = this.columns[column]!;
     const values = this.records
-      .map((record) => record[name])
+      .map((record) => cellOf(record, name))
       .filter((value) => value !== undefined && value !== null);
     return values.length > 0 && values.every((value) => typeof value === "number");
   }
@@ -105,6 +105,10 @@ function isPlainObject(value: unknown): value is object {
     (prototype === Object.prototype || prototype === null) &&
     !((value as { png?: unknown }).png instanceof Uint8Array)
   );
+}
+
+function cellOf(record: TableRecord, column: string): unknown {
+  return (record as Record<string, unknown>)[column];
 }
 
 function cellText(value: unknown): string {
