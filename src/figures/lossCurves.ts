@@ -82,7 +82,7 @@ export function movingMean(values: readonly number[], window: number): number[] 
     counts.push(counts[counts.length - 1]! + (finite ? 1 : 0));
   }
   return values.map((_, index) => {
-    const reach = Math.min(half, Math.max(1, Math.min(index, values.length - 1 - index)));
+    const reach = Math.min(half, Math.max(Math.ceil(half / 3), Math.min(index, values.length - 1 - index)));
     const [from, to] = [Math.max(0, index - reach), Math.min(values.length, index + reach + 1)];
     return (sums[to]! - sums[from]!) / (counts[to]! - counts[from]!);
   });

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { mimeBundleOf } from "./mime";
 import type { OutputRecorder } from "./outputs";
+import { displaysFinished, isPendingDisplay } from "./pending";
 import { captureDisplays, createTslabExecutor } from "./tslab";
 
 /** Runs cells through tslab in this process and records what they print, show, return and throw. */
@@ -50,7 +51,9 @@ export function createKernel(
         const executed = executor.execute(source);
         rearmSigint(listening);
         const ok = await Promise.race([executed, background]);
-        if (running.value !== undefined) recorder.result(await mimeBundleOf(running.value));
+        const says = running.value !== undefined && !isPendingDisplay(running.value);
+        await Promise.race([displaysFinished(), background]);
+        if (says) recorder.result(await mimeBundleOf(running.value));
         if (running.diagnostics.length > 0) recordDiagnostics(recorder, running.diagnostics);
         return ok;
       } catch (error) {

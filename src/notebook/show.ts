@@ -1,18 +1,27 @@
 import { inspect } from "node:util";
 import { richBundleOf, richest } from "./mime";
 import type { MimeBundle } from "./nbformat";
+import { trackDisplay } from "./pending";
 import { jupyterDisplay } from "./symbols";
-import { inNotebook, tslabDisplay } from "./tslab";
+import { inNotebook, newTslabDisplay, tslabDisplay } from "./tslab";
 
 /**
  * Shows a value: figures, pictures, tables, lists of these, HTML, anything with a `Symbol.for("Jupyter.display")`
  * method, and promises of them (await those). Outside a notebook prints its one line of text.
  */
 export function show(value: unknown): void | Promise<void> {
-  if (value instanceof Promise) return value.then(show);
+  if (value instanceof Promise) return showLater(value.then(richBundleOf));
   const bundle = richBundleOf(value);
-  if (bundle instanceof Promise) return bundle.then(send);
+  if (bundle instanceof Promise) return showLater(bundle);
   send(bundle);
+}
+
+/** Keeps a place in the notebook for what is still being made, so that the order stays that of the calls. */
+function showLater(bundle: Promise<MimeBundle>): Promise<void> {
+  if (!inNotebook()) return bundle.then(send);
+  const display = newTslabDisplay();
+  display.raw("text/plain", "…");
+  return trackDisplay(bundle.then((ready) => display.raw(...richest(ready))));
 }
 
 function send(bundle: MimeBundle): void {

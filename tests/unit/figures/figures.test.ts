@@ -47,24 +47,24 @@ describe("figures are plain Plotly JSON", () => {
     assert.ok(
       raw!.opacity! < 0.5 && raw!.line!.color === mean!.line!.color && mean!.line!.width! > raw!.line!.width!,
     );
-    assert.equal(figure.layout["yaxis"]?.title?.text, "MSE");
+    assert.equal(figure.layout.yaxis?.title?.text, "MSE");
     assert.deepEqual(JSON.parse(JSON.stringify(figure)).layout.meta, { summary: "ViT 3 → 1 over 3 steps" });
   });
 
   it("the entropy scatter has equal axes, a diagonal and the share below it", () => {
     const figure = entropyScatter({ title: "Entropy", points: models[0]!.points });
-    assert.equal(figure.layout["yaxis"]?.scaleanchor, "x");
-    assert.deepEqual(figure.layout["xaxis"]?.range, figure.layout["yaxis"]?.range);
+    assert.equal(figure.layout.yaxis?.scaleanchor, "x");
+    assert.deepEqual(figure.layout.xaxis?.range, figure.layout.yaxis?.range);
     assert.equal(figure.data[0]!.line!.dash, "dash");
     assert.deepEqual(figure.data[0]!.x, figure.data[0]!.y);
     assert.match(figure.layout.title!.text, /background > foreground in 50 % of 2 images/);
-    assert.match(figure.layout["xaxis"]!.title!.text, /background entropy \(nats\)/);
+    assert.match(figure.layout.xaxis!.title!.text, /background entropy \(nats\)/);
     assert.equal(shareBelowDiagonal(models[1]!.points), 1);
   });
 
   it("two models stand side by side with shared ranges, or together in two colours and shapes", () => {
     const beside = entropyScatter({ series: models });
-    assert.deepEqual(beside.layout["xaxis"]?.range, beside.layout["xaxis2"]?.range);
+    assert.deepEqual(beside.layout.xaxis?.range, beside.layout.xaxis2?.range);
     assert.deepEqual([...new Set(beside.data.map((trace) => trace.xaxis))], ["x", "x2"]);
     const together = entropyScatter({ series: models, layout: "together" });
     const clouds = together.data.filter((trace) => trace.mode === "markers");
@@ -94,7 +94,7 @@ describe("figures are plain Plotly JSON", () => {
       ],
     });
     assert.deepEqual([heat.layout.coloraxis!.cmin, heat.layout.coloraxis!.cmax], [0, 9]);
-    assert.equal(heat.layout["yaxis2"]?.autorange, "reversed");
+    assert.equal(heat.layout.yaxis2?.autorange, "reversed");
   });
 });
 

@@ -17,14 +17,16 @@ describe("luvit run", () => {
       'await new Promise((resolve) => setTimeout(resolve, 20));\nbox.html("<b>second</b>");',
       'process.stdout.write("10 %\\r");\nprocess.stdout.write("20 %\\r");\nprocess.stdout.write("100 %\\n");',
       `const { show } = require(${JSON.stringify(join(library, "notebook"))});\nconst { lossCurves } = require(${JSON.stringify(join(library, "figures"))});\nshow(lossCurves({ series: [{ name: "a", steps: [0, 1, 2], values: [3, 2, 1] }] }));`,
+      'console.log("early");\nshow(new Promise((resolve) => setTimeout(() => resolve("late"), 50)));\nconsole.log("end");\nshow(Promise.resolve("last"))',
     ]);
     const run = await runCli(path);
     assert.equal(run.status, 0, run.stdout + run.stderr);
-    assert.deepEqual(run.counts, [1, 2, 3, 4, 5]);
+    assert.deepEqual(run.counts, [1, 2, 3, 4, 5, 6]);
+    checkLateDisplay(run);
     checkStreams(run);
     checkDisplays(run);
     checkPage(run);
-    assert.match(run.stdout, /\[1\/5\] greet … {2}[\d.]+ m?s\n/);
+    assert.match(run.stdout, /\[1\/6\] greet … {2}[\d.]+ m?s\n/);
     const files = readdirSync(join(dirname(path), "out")).sort();
     assert.deepEqual(files, ["test.html", "test.ipynb"], "no temporary files stay behind");
   });
@@ -150,4 +152,15 @@ function checkPage({ page }: CliRun): void {
   assert.match(page, /prefers-color-scheme: dark/);
   assert.match(page, new RegExp(`Node ${process.versions.node.replaceAll(".", "\\.")}`));
   assert.equal(page.match(/id="luvit-plotly"/g)?.length, 1);
+}
+
+function checkLateDisplay(run: CliRun): void {
+  const said = run.outputs[5]!.map((output) =>
+    output.output_type === "display_data" ? joined(output.data["text/plain"]) : "text",
+  );
+  assert.deepEqual(
+    said,
+    ["text", "late", "text", "last"],
+    "in the order of the calls, and no value for show() itself",
+  );
 }

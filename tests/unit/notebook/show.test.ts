@@ -29,10 +29,8 @@ describe("show in a notebook", () => {
     }
     show(new Model());
     await show({ [symbol]: async () => ({ "image/png": png }) });
-    assert.deepEqual(bundles, [
-      { "text/markdown": "**model**" },
-      { "image/png": Buffer.from(png).toString("base64") },
-    ]);
+    const image = { "image/png": Buffer.from(png).toString("base64") };
+    assert.deepEqual(bundles, [{ "text/markdown": "**model**" }, { "text/plain": "…" }, image]);
   });
 
   it("shows figures, pictures, rows, texts and promises of them", async () => {
@@ -50,6 +48,7 @@ describe("show in a notebook", () => {
       "text/html",
       "text/markdown",
       "text/html",
+      "text/plain",
       "text/plain",
       "text/html",
     ]);

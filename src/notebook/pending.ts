@@ -1,0 +1,20 @@
+/** Displays whose content is still being made, by the promise of their end. */
+const pending = new Set<Promise<void>>();
+
+/** Remembers a display until it is finished. */
+export function trackDisplay(display: Promise<void>): Promise<void> {
+  pending.add(display);
+  const forget = () => pending.delete(display);
+  display.then(forget, forget);
+  return display;
+}
+
+/** Whether a value is the promise of an unfinished display; such a value says nothing itself. */
+export function isPendingDisplay(value: unknown): boolean {
+  return pending.has(value as Promise<void>);
+}
+
+/** Waits until everything shown so far is there; rejects with the first failure. */
+export async function displaysFinished(): Promise<void> {
+  await Promise.all(pending);
+}
