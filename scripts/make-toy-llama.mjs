@@ -1,6 +1,6 @@
 // Trains the small language model whose last block the quickstart unlocks, with the library's own LLaMA block, on
 // data/text/devils-dictionary.txt, and writes it as transformers would: data/llama-toy/{config.json, shards, index}.
-//   npm run build && node scripts/make-toy-llama.mjs [--steps 1500]
+//   npm run build && node scripts/make-toy-llama.mjs [--steps 1200]
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ const { languageModelLoss, trainLanguageModel } = require("../dist/train/languag
 const { writeHuggingFaceCheckpoint } = require("../dist/io/huggingFaceCheckpoint.js");
 
 const given = process.argv.indexOf("--steps");
-const steps = given > 0 ? Number(process.argv[given + 1]) : 1500;
+const steps = given > 0 ? Number(process.argv[given + 1]) : 1200;
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
 console.log(String(await ready()));
