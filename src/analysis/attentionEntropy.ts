@@ -7,7 +7,8 @@ import type { ImageDataset, Sample } from "../data/dataset";
 import type { CellMask } from "../data/masks";
 import { textColumn } from "../io/table";
 import type { Classifier } from "../models/classifier";
-import { expectImageSize } from "../train/imageSize";
+import { patchCount, type ViTConfig } from "../models/vit";
+import { expectImageSize } from "../train/fit";
 import { backgroundShare, type EntropyShare, patchEntropy, regionMeans } from "./entropy";
 
 /** A row per image, layer, head and patch; see `attentionEntropy`. */
@@ -35,17 +36,25 @@ export async function attentionEntropy(
   { layers, batchSize = 16 }: EntropyOptions = {},
 ): Promise<EntropyTable> {
   const columns = new EntropyColumns();
+  const found = new Set<string>();
   for await (const samples of sampleBatches(model, dataset, batchSize)) {
     forwardWithTaps(model, samples, (name, value) => {
       const layer = /^(.*)\.(?:attn|attention)\.pattern$/.exec(name)?.[1];
-      if (!layer || (layers && !layers.includes(layer))) return;
+      if (!layer) return;
+      found.add(layer);
+      if (layers && !layers.includes(layer)) return;
       const entropy = patchEntropy(value);
       const [, heads, patches] = entropy.shape as [number, number, number];
       columns.add(samples, layer, heads, patches, entropy.dataSync<"float32">());
     });
   }
-  if (columns.size === 0) {
-    throw new LuvitError("bad-argument", `attentionEntropy: no layer named ${layers?.join(", ")} in this model`);
+  const unknown = (layers ?? []).filter((layer) => !found.has(layer));
+  if (unknown.length > 0) {
+    const known = [...found].join(", ");
+    throw new LuvitError(
+      "bad-argument",
+      `attentionEntropy: no layer named ${unknown.join(", ")}; this model has: ${known}`,
+    );
   }
   return columns.table();
 }
@@ -75,6 +84,12 @@ export async function patchMaps(
       if (name === `${layer}.attn.pattern`) entropy = tf.mean(patchEntropy(value), 1).dataSync<"float32">();
       if (name === `${layer}.out`) norm = tf.norm(withoutClassToken(value), 2, -1).dataSync<"float32">();
     });
+    if (entropy.length === 0 || norm.length === 0) {
+      throw new LuvitError(
+        "bad-argument",
+        `patchMaps: no ViT block named ${layer}; the last is ${lastViTLayer(model)}`,
+      );
+    }
     const size = norm.length / samples.length;
     for (const [i, sample] of samples.entries()) {
       const slice = (values: Float32Array) => values.slice(i * size, (i + 1) * size);
@@ -103,20 +118,28 @@ export function summariseEntropy(table: EntropyTable, layer: string): EntropySum
   const column = (name: string) => table.getChild(name)!;
   const [layers, indices, images] = ["layer", "index", "image"].map(column);
   const [entropies, foregrounds] = ["entropy", "foreground"].map(column);
-  const cells = new Map<number, { image: string; values: number[]; foreground: number[]; counted: number[] }>();
+  const cells = new Map<
+    number,
+    { image: string; values: number[]; foreground: number[]; counted: number[] }
+  >();
   for (let row = 0; row < table.numRows; row++) {
     if (layers.get(row) !== layer) continue;
     const index = indices.get(row);
-    if (!cells.has(index)) cells.set(index, { image: images.get(row), values: [], foreground: [], counted: [] });
+    if (!cells.has(index))
+      cells.set(index, { image: images.get(row), values: [], foreground: [], counted: [] });
     const image = cells.get(index)!;
     const isForeground = foregrounds.get(row);
     image.values.push(entropies.get(row));
     image.foreground.push(isForeground ? 1 : 0);
     image.counted.push(isForeground === null ? 0 : 1);
   }
-  if (cells.size === 0) throw new LuvitError("bad-argument", `summariseEntropy: the table has no layer "${layer}"`);
+  if (cells.size === 0)
+    throw new LuvitError("bad-argument", `summariseEntropy: the table has no layer "${layer}"`);
   // Every head and cell weighs the same, so the mean over all equals the mean over cells of the mean over heads.
-  const means = [...cells.values()].map((c) => ({ image: c.image, ...regionMeans(c.values, c.foreground, c.counted) }));
+  const means = [...cells.values()].map((c) => ({
+    image: c.image,
+    ...regionMeans(c.values, c.foreground, c.counted),
+  }));
   const points = means.filter((m): m is EntropyPoint => m.foreground !== null && m.background !== null);
   return { layer, points, ...backgroundShare(means) };
 }
@@ -133,16 +156,36 @@ async function* sampleBatches(
   dataset: ImageDataset,
   batchSize: number,
 ): AsyncGenerator<MaskedOrPlain[]> {
-  expectImageSize(dataset, model.encoder.config.imageSize, "attention entropy");
+  const { config } = model.encoder;
+  expectImageSize(dataset, config.imageSize, "attention entropy");
   const rng = new Rng(0);
   for (let start = 0; start < dataset.length; start += batchSize) {
     const count = Math.min(batchSize, dataset.length - start);
-    yield Promise.all(Array.from({ length: count }, (_, i) => dataset.load(start + i, rng.fork(start + i))));
+    const loads = Array.from({ length: count }, (_, i) => dataset.load(start + i, rng.fork(start + i)));
+    // Another index stands in for an unreadable picture; no picture is to count twice.
+    const samples = (await Promise.all(loads)).filter(({ index }, i) => index === start + i);
+    for (const sample of samples) expectCells(sample, config);
+    if (samples.length > 0) yield samples;
     await breathe();
   }
 }
 
-function forwardWithTaps(model: Classifier, samples: readonly Sample[], tap: (name: string, value: Tensor) => void) {
+/** @throws LuvitError("bad-argument") when masks were cut into other cells than the model's patches. */
+function expectCells({ path, foreground }: MaskedOrPlain, config: ViTConfig): void {
+  const patches = patchCount(config);
+  if (!foreground || foreground.length === patches) return;
+  const counts = `${foreground.length} cells, the model sees ${patches} patches`;
+  throw new LuvitError(
+    "bad-argument",
+    `${path}: its mask has ${counts}; open the set with patch: ${config.patchSize}`,
+  );
+}
+
+function forwardWithTaps(
+  model: Classifier,
+  samples: readonly Sample[],
+  tap: (name: string, value: Tensor) => void,
+) {
   const { imageSize } = model.encoder.config;
   tf.tidy(() => {
     const images = samples.map(({ image }) => tf.tensor(image, [1, 3, imageSize, imageSize]));
@@ -166,11 +209,13 @@ class EntropyColumns {
   private readonly entropy: number[] = [];
   private readonly foreground: (boolean | null)[] = [];
 
-  get size(): number {
-    return this.entropy.length;
-  }
-
-  add(samples: readonly MaskedOrPlain[], layer: string, heads: number, patches: number, values: Float32Array): void {
+  add(
+    samples: readonly MaskedOrPlain[],
+    layer: string,
+    heads: number,
+    patches: number,
+    values: Float32Array,
+  ): void {
     let at = 0;
     for (const sample of samples) {
       for (let head = 0; head < heads; head++) {

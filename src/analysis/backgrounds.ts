@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { LuvitError } from "../core/errors";
 import type { ImageDataset } from "../data/dataset";
 import type { Classifier } from "../models/classifier";
 import { evaluate } from "../train/evaluate";
@@ -17,9 +18,12 @@ export class BackgroundReliance {
   }
 
   toString(): string {
-    const [original, same, rand, gap] = [this.original, this.mixedSame, this.mixedRand, this.backgroundGap].map((x) =>
-      x.toFixed(1),
-    );
+    const [original, same, rand, gap] = [
+      this.original,
+      this.mixedSame,
+      this.mixedRand,
+      this.backgroundGap,
+    ].map((x) => x.toFixed(1));
     return `original ${original} % · mixed_same ${same} % · mixed_rand ${rand} % · background gap ${gap} points`;
   }
 
@@ -35,7 +39,19 @@ export interface BackgroundSplits {
 }
 
 /** Accuracy with the original, a same-class and a random-class background (LUViT Table 5; Xiao et al. 2021). */
-export async function backgroundReliance(model: Classifier, splits: BackgroundSplits): Promise<BackgroundReliance> {
+export async function backgroundReliance(
+  model: Classifier,
+  splits: BackgroundSplits,
+): Promise<BackgroundReliance> {
+  for (const name of ["original", "mixed_same", "mixed_rand"] as const) {
+    const counts = `${splits[name].classes.length} classes, the model's head ${model.classes}`;
+    if (splits[name].classes.length !== model.classes) {
+      throw new LuvitError(
+        "bad-argument",
+        `backgroundReliance: ${name} has ${counts}; both need the same classes`,
+      );
+    }
+  }
   const top1 = async (split: keyof BackgroundSplits) => (await evaluate(model, splits[split])).top1;
   return new BackgroundReliance(await top1("original"), await top1("mixed_same"), await top1("mixed_rand"));
 }

@@ -1,3 +1,4 @@
+import { breathe } from "../core/loop";
 import { Rng } from "../core/rng";
 import { onHost, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
@@ -7,6 +8,7 @@ import type { MaskedAutoencoder } from "../models/mae";
 import { drawNoise, maskFromNoise } from "../models/masking";
 import { patchCount } from "../models/vit";
 import { patchify, unpatchify } from "../nn/patches";
+import { expectImageSize } from "../train/fit";
 
 /** One image, what the model saw of it, and what it made of that. */
 export interface Reconstruction {
@@ -28,11 +30,13 @@ export async function reconstruct(
   dataset: ImageDataset,
   { seed = 0 }: { seed?: number } = {},
 ): Promise<Reconstruction[]> {
+  expectImageSize(dataset, model.encoder.config.imageSize, "reconstruct");
   const results: Reconstruction[] = [];
   for (let index = 0; index < dataset.length; index++) {
     const rng = new Rng(seed).fork("reconstruct", index);
     const { image } = await dataset.load(index, rng);
     results.push(reconstructOne(model, image, rng));
+    await breathe();
   }
   return results;
 }
@@ -46,7 +50,8 @@ function reconstructOne(model: MaskedAutoencoder, image: Float32Array, rng: Rng)
     const pixels = patchify(inputs.images, patchSize);
     const predicted = model.normPixLoss ? withStatisticsOf(pixels, prediction) : prediction;
     const removed = tf.reshape(inputs.mask, [1, mask.patches, 1]);
-    const mix = (shown: tf.Tensor, hidden: tf.Tensor) => tf.add(tf.mul(hidden, removed), tf.mul(shown, tf.sub(1, removed)));
+    const mix = (shown: tf.Tensor, hidden: tf.Tensor) =>
+      tf.add(tf.mul(hidden, removed), tf.mul(shown, tf.sub(1, removed)));
     const picture = (patches: tf.Tensor) =>
       unnormalize(unpatchify(patches, patchSize).dataSync<"float32">(), side, side);
     return {

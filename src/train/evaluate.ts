@@ -4,7 +4,7 @@ import { tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import { batches } from "../data/loader";
 import type { Classifier } from "../models/classifier";
-import { expectImageSize } from "./imageSize";
+import { expectClasses, expectImageSize } from "./fit";
 import { imageTensor } from "./pretrain";
 
 /** Accuracy on a data set. Prints as one line. */
@@ -27,7 +27,12 @@ export class Evaluation {
   }
 }
 
-/** Classifies every image of a set, in order, without augmentation of its own. */
+/**
+ * Classifies every image of a set, in order, without augmentation of its own. Unreadable images are left out, not
+ * replaced.
+ *
+ * @throws LuvitError("bad-argument") for a set with more classes than the model, or images of another size.
+ */
 export async function evaluate(
   model: Classifier,
   dataset: ImageDataset,
@@ -35,6 +40,7 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const { imageSize } = model.encoder.config;
   expectImageSize(dataset, imageSize, "evaluate");
+  expectClasses(dataset, model.classes, "evaluate");
   const labels: number[] = [];
   const predictions: number[] = [];
   let loss = 0;
@@ -43,6 +49,7 @@ export async function evaluate(
     const values = await scores.data<"float32">();
     scores.dispose();
     for (const [i, label] of batch.labels.entries()) {
+      if (batch.indices[i] !== batch.batch * batchSize + i) continue; // stands in for an unreadable picture
       const row = values.subarray(i * model.classes, (i + 1) * model.classes);
       labels.push(label);
       predictions.push(row.indexOf(row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)));

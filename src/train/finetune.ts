@@ -9,7 +9,7 @@ import { smoothedTargets, softTargetCrossEntropy } from "../nn/losses";
 import { finetuneRules } from "../optim/groups";
 import { drawDropPath } from "./dropPath";
 import { evaluate } from "./evaluate";
-import { expectImageSize } from "./imageSize";
+import { expectClasses, expectImageSize } from "./fit";
 import { startRun } from "./loop";
 import { type RunPlan, settlePlan, type TrainOptions } from "./plan";
 import { imageTensor } from "./pretrain";
@@ -34,14 +34,19 @@ export interface FinetuneOptions extends TrainOptions {
  *
  * @throws LuvitError("bad-argument") for options that cannot be, or data that do not fit the model.
  */
-export function finetune(model: Classifier, dataset: ImageDataset, options: FinetuneOptions): Run<Classifier> {
+export function finetune(
+  model: Classifier,
+  dataset: ImageDataset,
+  options: FinetuneOptions,
+): Run<Classifier> {
   const { config } = model.encoder;
-  const { layerDecay = 0.75, validation } = options;
-  for (const set of [dataset, validation]) if (set) expectImageSize(set, config.imageSize, "finetune");
-  if (dataset.classes.length > model.classes) {
-    const counts = `${dataset.classes.length} classes, the model's head has ${model.classes}`;
-    throw new LuvitError("bad-argument", `finetune: the data set has ${counts}`);
+  const { layerDecay = 0.75, dropPath = 0.1, smoothing = 0.1, mix = null, validation } = options;
+  for (const set of [dataset, validation]) {
+    if (!set) continue;
+    expectImageSize(set, config.imageSize, "finetune");
+    expectClasses(set, model.classes, "finetune");
   }
+  expectFinetuneOptions({ ...options, dropPath, smoothing });
   const plan = settlePlan(dataset, options, [0.9, 0.999]);
   const rules = finetuneRules(model, { weightDecay: plan.weightDecay, layerDecay, depth: config.depth });
   const draws = new Rng(plan.seed).fork("finetune");
@@ -51,6 +56,7 @@ export function finetune(model: Classifier, dataset: ImageDataset, options: Fine
       model,
       dataset,
       plan,
+      settings: { layerDecay, dropPath, smoothing, mix },
       rules,
       loss: (batch, micro) => batchLoss(model, batch, plan, options, draws.fork("batch", micro)),
       evaluate: validation
@@ -61,14 +67,34 @@ export function finetune(model: Classifier, dataset: ImageDataset, options: Fine
   );
 }
 
-function batchLoss(model: Classifier, batch: Batch, plan: RunPlan, options: FinetuneOptions, rng: Rng): tf.Tensor {
+function expectFinetuneOptions({ dropPath = 0, smoothing = 0, mix, batchSize }: FinetuneOptions): void {
+  const share = (name: string, value: number) =>
+    value >= 0 && value < 1 ? "" : `${name} is ${value}, expected at least 0 and less than 1`;
+  const problems = [
+    share("dropPath", dropPath),
+    share("smoothing", smoothing),
+    mix && batchSize % 2 !== 0 ? `batchSize is ${batchSize}, mixing pairs images and needs an even one` : "",
+  ].filter(Boolean);
+  if (problems.length > 0) throw new LuvitError("bad-argument", `finetune: ${problems.join("; ")}`);
+}
+
+function batchLoss(
+  model: Classifier,
+  batch: Batch,
+  plan: RunPlan,
+  options: FinetuneOptions,
+  rng: Rng,
+): tf.Tensor {
   const { imageSize, depth } = model.encoder.config;
   const { dropPath = 0.1 } = options;
   const { images, targets } = mixedBatch(model, batch, options, rng);
   const logits = model.forward(imageTensor({ images }, imageSize), {
     dropPath:
       dropPath > 0
-        ? tf.tensor(drawDropPath(depth, dropPath, plan.batchSize, rng.fork("drop path")), [2 * depth, plan.batchSize])
+        ? tf.tensor(drawDropPath(depth, dropPath, plan.batchSize, rng.fork("drop path")), [
+            2 * depth,
+            plan.batchSize,
+          ])
         : undefined,
   });
   return softTargetCrossEntropy(logits, tf.tensor(targets, [plan.batchSize, model.classes]));
@@ -79,5 +105,14 @@ function mixedBatch(model: Classifier, batch: Batch, { mix, smoothing = 0.1 }: F
   if (!mix) return { images: batch.images, targets: smoothedTargets(batch.labels, classes, smoothing) };
   const { imageSize: side } = model.encoder.config;
   const { images, labels } = batch;
-  return mixBatch({ ...mix, images, labels, height: side, width: side, classes, smoothing, rng: rng.fork("mix") });
+  return mixBatch({
+    ...mix,
+    images,
+    labels,
+    height: side,
+    width: side,
+    classes,
+    smoothing,
+    rng: rng.fork("mix"),
+  });
 }

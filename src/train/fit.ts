@@ -9,3 +9,10 @@ export function expectImageSize(dataset: ImageDataset, size: number, where: stri
     `${where}: the data set gives ${dataset.size} px pictures, the model takes ${size} px; open it with size: ${size}`,
   );
 }
+
+/** @throws LuvitError("bad-argument") when a data set has more classes than a model tells apart. */
+export function expectClasses(dataset: ImageDataset, classes: number, where: string): void {
+  if (dataset.classes.length <= classes) return;
+  const counts = `${dataset.classes.length} classes, the model's head has ${classes}`;
+  throw new LuvitError("bad-argument", `${where}: the data set has ${counts}`);
+}

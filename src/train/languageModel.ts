@@ -35,7 +35,10 @@ export async function trainLanguageModel(
   for (let step = 0; step < steps; step++) {
     const windows = drawWindows(text, batchSize, length, new Rng(seed).fork("window", step));
     const lr = warmupCosine(schedule, step + 1);
-    const { loss, gradients } = lossAndGradients(() => nextByteLoss(model, windows, length), optimizer.variables());
+    const { loss, gradients } = lossAndGradients(
+      () => nextByteLoss(model, windows, length),
+      optimizer.variables(),
+    );
     optimizer.update(gradients, lr);
     tf.dispose([...gradients.values()]);
     onStep?.(step, (await loss.data())[0], lr);

@@ -8,9 +8,10 @@ import { AdamW } from "../optim/adamw";
 import { accumulate, lossAndGradients } from "../optim/gradients";
 import type { ParameterRules } from "../optim/groups";
 import { warmupCosine } from "../optim/schedule";
+import { lastGoodCheckpoint } from "./nonFinite";
 import { positionOf, type RunPlan, type TrainOptions } from "./plan";
 import { Run, type RunDriver, type StepRecord } from "./run";
-import { chooseRunFolder, RunStore } from "./runFolder";
+import { claimRunFolder, RunStore, releaseRunFolder } from "./runFolder";
 
 /** What distinguishes one kind of training from another. */
 export interface TrainingTask<M extends Module> {
@@ -18,6 +19,8 @@ export interface TrainingTask<M extends Module> {
   model: M;
   dataset: ImageDataset;
   plan: RunPlan;
+  /** Further settings that decide the numbers; saved with the plan, and a resumed run must have the same. */
+  settings: Record<string, unknown>;
   rules: ParameterRules;
   /** Scalar loss of one batch; `micro` counts batches over the whole run and seeds the batch's draws. */
   loss(batch: Batch, micro: number): Tensor;
@@ -28,8 +31,10 @@ export interface TrainingTask<M extends Module> {
 /** Starts a run. It goes on in the background; see `Run`. */
 export function startRun<M extends Module>(task: TrainingTask<M>, options: TrainOptions): Run<M> {
   const name = options.name ?? task.name;
-  const folder = chooseRunFolder(name, options);
-  return new Run(name, task.model, task.plan.totalSteps, folder, (driver) => drive(task, options, folder, driver));
+  const folder = claimRunFolder(name, options);
+  return new Run(name, task.model, task.plan.totalSteps, folder, (driver) =>
+    drive(task, options, folder, driver).finally(() => releaseRunFolder(folder)),
+  );
 }
 
 async function drive<M extends Module>(
@@ -40,12 +45,15 @@ async function drive<M extends Module>(
 ): Promise<void> {
   const { plan, model } = task;
   const optimizer = new AdamW(model, task.rules, { betas: plan.betas });
-  const store = folder ? new RunStore(folder, model, optimizer, plan, options.keepCheckpoints ?? 2) : undefined;
+  const settings = { task: task.name, ...plan, ...task.settings, trainable: model.counts().trainable };
+  const keep = options.keepCheckpoints ?? 2;
+  const store = folder ? new RunStore({ folder, model, optimizer, plan, settings, keep }) : undefined;
   try {
     let step = await resumeStep(store, options, driver);
+    forgetSources(task);
     let saved = step;
     const save = async () => {
-      if (store && saved !== step) driver.run.checkpoint = await store.save(step);
+      if (store && saved !== step) driver.run.checkpoint = await store.save(step, driver.run.checkpoint);
       saved = step;
     };
     while (step < plan.totalSteps && !driver.shouldStop()) {
@@ -65,6 +73,11 @@ async function drive<M extends Module>(
   } finally {
     optimizer.dispose();
   }
+}
+
+/** What is trained is no longer what the file it came from holds. */
+function forgetSources<M extends Module>({ model, rules }: TrainingTask<M>): void {
+  for (const [path, parameter] of model.namedParameters()) if (rules.has(path)) parameter.source = undefined;
 }
 
 async function resumeStep<M extends Module>(
@@ -126,11 +139,17 @@ async function trainStep<M extends Module>(
   return { step: step + 1, epoch: fraction, loss: meanLoss, lr, imagesPerSecond };
 }
 
-function nonFiniteLoss(name: string, step: number, lr: number, batch: Batch, checkpoint?: string): LuvitError {
+function nonFiniteLoss(
+  name: string,
+  step: number,
+  lr: number,
+  batch: Batch,
+  checkpoint?: string,
+): LuvitError {
   const files = batch.paths.slice(0, 4).join(", ");
   return new LuvitError(
     "non-finite",
     `${name}: the loss is no longer finite at step ${step + 1}, learning rate ${lr.toExponential(3)}, batch ${files}, …\n` +
-      `Last good checkpoint: ${checkpoint ?? "none was written yet"}. Resume from it with a lower rate or longer warm-up.`,
+      lastGoodCheckpoint(checkpoint),
   );
 }

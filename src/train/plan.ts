@@ -48,19 +48,41 @@ export interface RunPlan {
 }
 
 /** @throws LuvitError("bad-argument") listing every option that cannot be. */
-export function settlePlan(dataset: ImageDataset, options: TrainOptions, betas: readonly [number, number]): RunPlan {
-  const { epochs, batchSize, accumulate = 1, minLr = 0, warmupEpochs = 0, weightDecay = 0.05, seed = 0 } = options;
-  const lr = options.lr ?? (options.baseLr === undefined ? undefined : scaledRate(options.baseLr, batchSize * accumulate));
+export function settlePlan(
+  dataset: ImageDataset,
+  options: TrainOptions,
+  betas: readonly [number, number],
+): RunPlan {
+  const {
+    epochs,
+    batchSize,
+    accumulate = 1,
+    minLr = 0,
+    warmupEpochs = 0,
+    weightDecay = 0.05,
+    seed = 0,
+  } = options;
+  const lr =
+    options.lr ??
+    (options.baseLr === undefined ? undefined : scaledRate(options.baseLr, batchSize * accumulate));
   const batches = batchesPerEpoch(dataset.length, batchSize);
   const stepsPerEpoch = Math.floor(batches / accumulate);
-  const positive = (name: string, value: number) => (value > 0 ? "" : `${name} is ${value}, expected more than 0`);
+  const { checkpointEvery = 1, keepCheckpoints = 2 } = options;
+  const positive = (name: string, value: number) =>
+    value > 0 ? "" : `${name} is ${value}, expected more than 0`;
+  const count = (name: string, value: number) =>
+    Number.isInteger(value) && value > 0 ? "" : `${name} is ${value}, expected a whole number from 1`;
   const problems = [
-    positive("epochs", epochs),
-    positive("batchSize", batchSize),
-    positive("accumulate", accumulate),
+    count("epochs", epochs),
+    count("batchSize", batchSize),
+    count("accumulate", accumulate),
+    count("checkpointEvery", checkpointEvery),
+    count("keepCheckpoints", keepCheckpoints),
     lr === undefined ? "neither lr nor baseLr is given" : positive("lr", lr),
     warmupEpochs <= epochs ? "" : `warmupEpochs ${warmupEpochs} is more than epochs ${epochs}`,
-    stepsPerEpoch > 0 ? "" : `${dataset.length} images do not fill one step of ${batchSize} x ${accumulate}`,
+    stepsPerEpoch > 0 || !(batchSize > 0 && accumulate > 0)
+      ? ""
+      : `${dataset.length} images do not fill one step of ${batchSize} x ${accumulate}`,
   ].filter(Boolean);
   if (problems.length > 0) throw new LuvitError("bad-argument", `training options: ${problems.join("; ")}`);
   return {

@@ -6,7 +6,7 @@ import type { MaskedAutoencoder } from "../models/mae";
 import { drawNoise, maskFromNoise } from "../models/masking";
 import { patchCount } from "../models/vit";
 import { pretrainRules } from "../optim/groups";
-import { expectImageSize } from "./imageSize";
+import { expectImageSize } from "./fit";
 import { startRun } from "./loop";
 import { settlePlan, type TrainOptions } from "./plan";
 import type { Run } from "./run";
@@ -37,6 +37,7 @@ export function pretrain(
       model,
       dataset,
       plan,
+      settings: { maskRatio: model.maskRatio, normPixLoss: model.normPixLoss },
       rules: pretrainRules(model, plan.weightDecay),
       loss(batch, micro) {
         const noise = drawNoise(plan.batchSize, patchCount(config), draws.fork("mask", micro));

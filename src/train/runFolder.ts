@@ -1,5 +1,5 @@
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import { appendMetrics, readMetrics, truncateMetrics } from "../io/metricsLog";
@@ -10,30 +10,74 @@ import {
 } from "../io/trainingCheckpoint";
 import type { Module } from "../nn/module";
 import type { AdamW } from "../optim/adamw";
+import { warmupCosine } from "../optim/schedule";
+import { expectFrozenWeights, type FrozenWeight, frozenFromFiles, noteFrozenWeights } from "./frozenWeights";
+import { refuseNonFinite } from "./nonFinite";
 import { positionOf, type RunPlan, type TrainOptions } from "./plan";
 import type { StepRecord } from "./run";
 
-/** The folder a run writes to: `out` itself if new or resumed, else `out-2`, `out-3`, …, so that nothing is overwritten. */
-export function chooseRunFolder(name: string, { out, resume }: TrainOptions): string | undefined {
+/** Folders that runs of this process write to now. */
+const inUse = new Set<string>();
+
+/**
+ * The folder a run writes to: `out` itself if new or resumed, else `out-2`, `out-3`, …, so that nothing is overwritten.
+ * It belongs to the run until `releaseRunFolder`.
+ *
+ * @throws LuvitError("bad-argument") when there is nothing to resume from, or a run still writes there.
+ */
+export function claimRunFolder(name: string, { out, resume }: TrainOptions): string | undefined {
+  if (resume && !out) {
+    throw new LuvitError("bad-argument", "resume: true needs `out`, the folder of the run to go on with");
+  }
   if (out === false) return undefined;
-  const wanted = out ?? join("runs", `${name}-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}`);
-  const taken = (folder: string) => existsSync(folder) && readdirSync(folder).length > 0;
-  if (resume || !taken(wanted)) return wanted;
+  const wanted =
+    out ?? join("runs", `${name}-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}`);
+  if (resume && inUse.has(resolve(wanted))) {
+    throw new LuvitError(
+      "bad-argument",
+      `${wanted}: a run still writes there; await its stop() before resuming it`,
+    );
+  }
+  const folder = resume ? wanted : firstFree(wanted);
+  inUse.add(resolve(folder));
+  return folder;
+}
+
+/** Lets other runs have the folder. */
+export function releaseRunFolder(folder: string | undefined): void {
+  if (folder) inUse.delete(resolve(folder));
+}
+
+function firstFree(wanted: string): string {
+  const isEmpty = (path: string) => statSync(path).isDirectory() && readdirSync(path).length === 0;
+  const taken = (path: string) => inUse.has(resolve(path)) || (existsSync(path) && !isEmpty(path));
+  if (!taken(wanted)) return wanted;
   for (let number = 2; ; number++) if (!taken(`${wanted}-${number}`)) return `${wanted}-${number}`;
+}
+
+/** What a store saves and puts back. */
+export interface StoredRun<M extends Module> {
+  folder: string;
+  model: M;
+  optimizer: AdamW;
+  plan: RunPlan;
+  /** Everything a resumed run must have the same, the plan among it. */
+  settings: Record<string, unknown>;
+  /** Checkpoints kept. */
+  keep: number;
 }
 
 /** A run as it stands on disk. */
 export class RunStore<M extends Module> {
-  constructor(
-    readonly folder: string,
-    private readonly model: M,
-    private readonly optimizer: AdamW,
-    private readonly plan: RunPlan,
-    private readonly keep: number,
-  ) {}
+  private readonly settings: Record<string, unknown>;
+  private frozen: Promise<Record<string, FrozenWeight>> | undefined;
+
+  constructor(private readonly run: StoredRun<M>) {
+    this.settings = JSON.parse(JSON.stringify(run.settings));
+  }
 
   get metricsFile(): string {
-    return join(this.folder, "metrics.jsonl");
+    return join(this.run.folder, "metrics.jsonl");
   }
 
   async log(record: StepRecord): Promise<void> {
@@ -41,63 +85,84 @@ export class RunStore<M extends Module> {
   }
 
   /** Saves everything `restore` needs; frozen weights that came from a file are named, not copied. */
-  async save(step: number): Promise<string> {
-    const model = await this.model.stateDict();
-    const external = this.externalWeights();
-    for (const path of Object.keys(external)) model.delete(path);
-    refuseNonFinite(model, step);
-    const { epoch, batch } = positionOf(this.plan, step);
-    const folder = await writeTrainingCheckpoint(this.folder, step, {
+  async save(step: number, previous: string | undefined): Promise<string> {
+    const { plan, folder: out, keep } = this.run;
+    const model = await this.ownWeights();
+    const optimizer = await this.run.optimizer.state();
+    const lr = warmupCosine(plan.schedule, positionOf(plan, step - 1).fraction);
+    refuseNonFinite(new Map([...model, ...optimizer]), step, lr, previous);
+    const { epoch, batch } = positionOf(plan, step);
+    const folder = await writeTrainingCheckpoint(out, step, {
       model,
-      optimizer: await this.optimizer.state(),
+      optimizer,
       state: {
         step,
-        plan: JSON.parse(JSON.stringify(this.plan)),
+        plan: this.settings,
         // Every random draw is a function of the seed and the step, and so is the place in the data.
-        rng: { seed: this.plan.seed, step },
+        rng: { seed: plan.seed, step },
         data: { epoch, batch },
-        external,
+        external: await this.frozenWeights(),
       },
     });
-    await pruneTrainingCheckpoints(this.folder, this.keep);
+    await pruneTrainingCheckpoints(out, keep);
     return folder;
   }
 
   /**
-   * Puts model and optimiser back to the newest checkpoint; undefined if there is none.
+   * Puts model and optimiser back to the newest checkpoint; undefined if there is none (then the log starts afresh).
    * @throws LuvitError("bad-argument") listing every option that differs from the run's.
+   * @throws LuvitError("key-mismatch") for a model with other parameters or other frozen weights.
    */
   async restore(): Promise<{ step: number; folder: string; history: StepRecord[] } | undefined> {
-    const checkpoint = await latestTrainingCheckpoint(this.folder);
-    if (!checkpoint) return undefined;
-    const saved = checkpoint.state as { step: number; plan: Record<string, unknown>; external: Record<string, string> };
-    expectSamePlan(this.folder, saved.plan, JSON.parse(JSON.stringify(this.plan)));
-    this.model.load(checkpoint.model, {
-      allowMissing: Object.keys(saved.external),
-      source: checkpoint.folder,
-    });
-    this.optimizer.load(checkpoint.optimizer, saved.step);
+    const { folder, model, optimizer } = this.run;
+    const checkpoint = await latestTrainingCheckpoint(folder);
+    if (!checkpoint) {
+      await truncateMetrics(this.metricsFile, 0);
+      return undefined;
+    }
+    const saved = checkpoint.state as unknown as SavedState;
+    expectSameSettings(folder, saved.plan, this.settings);
+    await expectFrozenWeights(model, saved.external, folder);
+    model.load(checkpoint.model, { allowMissing: Object.keys(saved.external), source: checkpoint.folder });
+    // They belong to the run and are saved with it, also those that are frozen.
+    for (const [path, parameter] of model.namedParameters()) {
+      if (checkpoint.model.has(path)) parameter.source = undefined;
+    }
+    optimizer.load(checkpoint.optimizer, saved.step);
     await truncateMetrics(this.metricsFile, saved.step);
     const history = (await readMetrics(this.metricsFile)) as StepRecord[];
     return { step: saved.step, folder: checkpoint.folder, history };
   }
 
-  private externalWeights(): Record<string, string> {
-    const frozen = [...this.model.namedParameters()].filter(([, p]) => !p.trainable && p.source !== undefined);
-    return Object.fromEntries(frozen.map(([path, parameter]) => [path, parameter.source!]));
+  /** Frozen weights do not change during a run, so they are read for their digests once. */
+  private frozenWeights(): Promise<Record<string, FrozenWeight>> {
+    this.frozen ??= noteFrozenWeights(frozenFromFiles(this.run.model));
+    return this.frozen;
+  }
+
+  private async ownWeights(): Promise<StateDict> {
+    const external = frozenFromFiles(this.run.model);
+    const state: StateDict = new Map();
+    for (const [path, parameter] of this.run.model.namedParameters()) {
+      if (!external.has(path)) state.set(path, await parameter.read());
+    }
+    return state;
   }
 }
 
-function refuseNonFinite(model: StateDict, step: number): void {
-  const broken = [...model].filter(([, { data }]) => data.some((x) => !Number.isFinite(x))).map(([path]) => path);
-  if (broken.length === 0) return;
-  const list = listOffenders(broken);
-  throw new LuvitError("non-finite", `step ${step}: not saved, these parameters are no longer finite:\n${list}`);
+interface SavedState {
+  step: number;
+  plan: Record<string, unknown>;
+  external: Record<string, FrozenWeight>;
 }
 
-function expectSamePlan(folder: string, saved: Record<string, unknown>, now: Record<string, unknown>): void {
-  const text = (value: unknown) => JSON.stringify(value);
-  const changed = Object.keys(now)
+function expectSameSettings(
+  folder: string,
+  saved: Record<string, unknown>,
+  now: Record<string, unknown>,
+): void {
+  const text = (value: unknown) => JSON.stringify(value) ?? "not given";
+  const changed = [...new Set([...Object.keys(saved), ...Object.keys(now)])]
     .filter((key) => text(saved[key]) !== text(now[key]))
     .map((key) => `${key}: was ${text(saved[key])}, now ${text(now[key])}`);
   if (changed.length === 0) return;

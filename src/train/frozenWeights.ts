@@ -1,0 +1,57 @@
+import { createHash } from "node:crypto";
+import { LuvitError, listOffenders } from "../core/errors";
+import type { Module } from "../nn/module";
+import type { Parameter } from "../nn/parameter";
+
+/** A frozen weight that a checkpoint names instead of holding it. */
+export interface FrozenWeight {
+  /** The file it was read from. */
+  source: string;
+  /** Of its float32 values, so that another file's weight is not taken for it. */
+  sha256: string;
+}
+
+/** Frozen parameters that came from a file and so need not be saved again, by path. */
+export function frozenFromFiles(model: Module): Map<string, Parameter> {
+  return new Map([...model.namedParameters()].filter(([, p]) => !p.trainable && p.source !== undefined));
+}
+
+/** What a checkpoint notes about them. */
+export async function noteFrozenWeights(
+  weights: ReadonlyMap<string, Parameter>,
+): Promise<Record<string, FrozenWeight>> {
+  const notes: Record<string, FrozenWeight> = {};
+  for (const [path, parameter] of weights)
+    notes[path] = { source: parameter.source!, sha256: await digest(parameter) };
+  return notes;
+}
+
+/** @throws LuvitError("key-mismatch") naming every frozen weight whose values are not those the run was made with. */
+export async function expectFrozenWeights(
+  model: Module,
+  noted: Readonly<Record<string, FrozenWeight>>,
+  where: string,
+): Promise<void> {
+  const parameters = new Map(model.namedParameters());
+  const wrong: string[] = [];
+  for (const [path, { source, sha256 }] of Object.entries(noted)) {
+    const parameter = parameters.get(path);
+    if (parameter && (await digest(parameter)) === sha256) continue;
+    wrong.push(
+      `${path}: was read from ${source}${parameter ? `, now ${parameter.source ?? "initialised here"}` : ""}`,
+    );
+  }
+  if (wrong.length === 0) return;
+  throw new LuvitError(
+    "key-mismatch",
+    `${where}: the frozen weights are not those the run was made with\n${listOffenders(wrong)}\n` +
+      "Load the same files before resuming.",
+  );
+}
+
+async function digest(parameter: Parameter): Promise<string> {
+  const { data } = await parameter.read();
+  return createHash("sha256")
+    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    .digest("hex");
+}
