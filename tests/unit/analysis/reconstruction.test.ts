@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { inspect } from "node:util";
+import { backgroundReliance } from "../../../src/analysis/backgrounds";
+import { type Reconstruction, reconstruct } from "../../../src/analysis/reconstruction";
+import { ready, type Tensor, tf } from "../../../src/core/tf";
+import type { RgbImage } from "../../../src/data/decode";
+import { imageFolder } from "../../../src/data/imageFolder";
+import { evalTransform } from "../../../src/data/transforms";
+import { mae } from "../../../src/models";
+import { tinyDecoder, tinyViT } from "../train/support";
+import { assertRejects, temporaryFolder, tinyClassifier, tinyMae, writePictures } from "./support";
+
+before(async () => void (await ready()));
+
+const fourPictures = async () => imageFolder(await writePictures(temporaryFolder(), 2), { size: 16 });
+
+/** The bytes of patch `number` (8 pixels wide, row-major). */
+function patch({ data, width }: RgbImage, number: number): number[] {
+  const [top, left] = [8 * Math.floor(number / 2), 8 * (number % 2)];
+  const rows = Array.from({ length: 8 }, (_, y) =>
+    data.subarray(3 * ((top + y) * width + left)).subarray(0, 24),
+  );
+  return rows.flatMap((row) => [...row]);
+}
+
+const same = (a: RgbImage, b: RgbImage, number: number) =>
+  patch(a, number).join() === patch(b, number).join();
+
+/** Patches that were left visible: `masked` shows them as they are. */
+const visiblePatches = ({ original, masked }: Reconstruction) =>
+  [0, 1, 2, 3].filter((p) => same(original, masked, p));
+
+test("visible patches of `combined` are the picture's, removed ones the prediction's; removed ones are grey", async () => {
+  for (const normPixLoss of [true, false]) {
+    const model = mae.create({ encoder: tinyViT, decoder: tinyDecoder, maskRatio: 0.5, normPixLoss });
+    const results = await reconstruct(model, await fourPictures());
+    assert.equal(results.length, 4);
+    for (const result of results) {
+      const visible = visiblePatches(result);
+      assert.equal(visible.length, 2);
+      for (const p of [0, 1, 2, 3]) {
+        assert.ok(same(result.combined, visible.includes(p) ? result.original : result.predicted, p));
+        if (!visible.includes(p))
+          assert.equal(new Set(patch(result.masked, p)).size, 3, "one colour: the mean");
+      }
+      assert.deepEqual([result.predicted.width, result.predicted.height], [16, 16]);
+    }
+  }
+});
+
+test("`original` is the picture as the model gets it", async () => {
+  const set = await fourPictures();
+  const [{ original }] = await reconstruct(tinyMae(), set);
+  const pixels = await set.cache.get(set.path(0));
+  assert.deepEqual(original, evalTransform(16).pixels(pixels));
+});
+
+test("a model that predicts the target gives the picture back, up to rounding", async () => {
+  for (const normPixLoss of [true, false]) {
+    const model = mae.create({ encoder: tinyViT, decoder: tinyDecoder, normPixLoss });
+    let images: Tensor | undefined;
+    const oracle = Object.assign(model, {
+      inputs(given: Tensor, mask: Parameters<typeof model.inputs>[1]) {
+        images = given;
+        return mae.MaskedAutoencoder.prototype.inputs.call(model, given, mask);
+      },
+      decode: () => model.target(images!),
+    });
+    for (const { original, predicted, combined } of await reconstruct(oracle, await fourPictures())) {
+      for (const picture of [predicted, combined]) {
+        for (const [i, byte] of picture.data.entries()) assert.ok(Math.abs(byte - original.data[i]) <= 1);
+      }
+    }
+  }
+});
+
+test("the seed decides the mask; nothing is left behind; pictures of another size are refused", async () => {
+  const set = await fourPictures();
+  const model = tinyMae();
+  const visible = async (seed?: number) => (await reconstruct(model, set, { seed })).map(visiblePatches);
+  const first = await visible();
+  const { numTensors } = tf.memory();
+  assert.deepEqual(await visible(0), first);
+  const others = [await visible(1), await visible(2), await visible(3)];
+  assert.ok(others.some((other) => JSON.stringify(other) !== JSON.stringify(first)));
+  assert.equal(tf.memory().numTensors, numTensors);
+  const large = await imageFolder(set.root, { size: 32 });
+  await assertRejects(reconstruct(model, large), "bad-argument", "32 px", "16 px");
+});
+
+test("background reliance: accuracy per split, and same minus random as the gap", async () => {
+  const set = await fourPictures();
+  const judge = Object.assign(tinyClassifier(), {
+    forward: (images: Tensor) => {
+      const [red, green] = tf.split(tf.mean(images, [2, 3]), 3, 1);
+      return tf.concat([green, red], 1);
+    },
+  });
+  const mislabelled = { ...set, length: 4, size: 16, classes: set.classes, load: flipped(set, 1) };
+  const splits = { original: set, mixed_same: set, mixed_rand: mislabelled as unknown as typeof set };
+  const result = await backgroundReliance(judge, splits);
+  assert.deepEqual([result.original, result.mixedSame, result.mixedRand], [100, 100, 75]);
+  assert.equal(result.backgroundGap, 25);
+  assert.equal(
+    inspect(result),
+    "original 100.0 % · mixed_same 100.0 % · mixed_rand 75.0 % · background gap 25.0 points",
+  );
+});
+
+test("background reliance refuses a model that tells other classes apart", async () => {
+  const set = await fourPictures();
+  set.classes.push("blue");
+  const splits = { original: set, mixed_same: set, mixed_rand: set };
+  await assertRejects(
+    backgroundReliance(tinyClassifier(), splits),
+    "bad-argument",
+    "original",
+    "3 classes",
+    "head 2",
+  );
+});
+
+/** Loads as `set` does, with the label of one picture turned round. */
+function flipped(set: Awaited<ReturnType<typeof fourPictures>>, index: number): typeof set.load {
+  return async (at, rng) => {
+    const sample = await set.load(at, rng);
+    return at === index ? { ...sample, label: 1 - sample.label } : sample;
+  };
+}

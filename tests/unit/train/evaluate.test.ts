@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { inspect } from "node:util";
+import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { imageFolder } from "../../../src/data/imageFolder";
+import type { Classifier } from "../../../src/models/classifier";
+import { evaluate } from "../../../src/train/evaluate";
+import { assertRejects, temporaryFolder, tinyClassifier, writePictures } from "./support";
+
+before(async () => void (await ready()));
+
+/** Takes a picture for the class whose colour is stronger: green 0, red 1. */
+function colourJudge(): Classifier {
+  const forward = (images: Tensor) => {
+    const [red, green] = tf.split(tf.mean(images, [2, 3]), 3, 1);
+    return tf.concat([green, red], 1);
+  };
+  return Object.assign(tinyClassifier(), { forward });
+}
+
+test("accuracy, loss, labels and predictions of a model that judges by colour", async () => {
+  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const result = await evaluate(colourJudge(), set, { batchSize: 5 });
+  assert.equal(result.top1, 100);
+  assert.deepEqual([...result.labels], [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
+  assert.deepEqual(result.predictions, result.labels);
+  assert.ok(result.loss > 0 && result.loss < Math.log(2));
+  assert.match(inspect(result), /^top-1 100\.0 % of 12 images, loss 0\.\d{3}$/);
+});
+
+test("images come in order whatever the batch size, the last batch is counted, the loss is the mean", async () => {
+  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const mixed = set.subset([11, 0, 7, 1, 2, 3, 4]);
+  const whole = await evaluate(tinyClassifier(), mixed, { batchSize: 7 });
+  assert.deepEqual([...whole.labels], [1, 0, 1, 0, 0, 0, 0]);
+  for (const batchSize of [1, 3, 32]) {
+    const { loss, predictions } = await evaluate(tinyClassifier(), mixed, { batchSize });
+    assert.deepEqual(predictions, whole.predictions);
+    assert.ok(Math.abs(loss - whole.loss) < 1e-6);
+  }
+  const half = Object.assign(tinyClassifier(), {
+    forward: (images: Tensor) => tf.zeros([images.shape[0], 2]),
+  });
+  const { top1, loss } = await evaluate(half, mixed);
+  assert.ok(Math.abs(top1 - (100 * 5) / 7) < 1e-9, "the first of equal logits is taken");
+  assert.ok(Math.abs(loss - Math.log(2)) < 1e-6);
+});
+
+test("an unreadable picture is counted neither itself nor as another one twice", async () => {
+  const data = await writePictures(temporaryFolder());
+  writeFileSync(join(data, "green", "5.png"), "not a picture");
+  const set = await imageFolder(data, { size: 16 });
+  const { labels } = await evaluate(colourJudge(), set, { batchSize: 4 });
+  assert.deepEqual([...labels], [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
+  assert.equal(set.report.count, 1);
+});
+
+test("a model whose logits are not numbers is right nowhere", async () => {
+  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const broken = Object.assign(tinyClassifier(), {
+    forward: (images: Tensor) => tf.fill([images.shape[0], 2], Number.NaN),
+  });
+  const { top1, loss } = await evaluate(broken, set);
+  assert.equal(top1, 0);
+  assert.ok(Number.isNaN(loss));
+});
+
+test("evaluation leaves no tensor behind and refuses sets that do not fit", async () => {
+  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const model = tinyClassifier();
+  await evaluate(model, set);
+  const { numTensors } = tf.memory();
+  await evaluate(model, set, { batchSize: 5 });
+  assert.equal(tf.memory().numTensors, numTensors);
+  const large = await imageFolder(set.root, { size: 32 });
+  await assertRejects(evaluate(model, large), "bad-argument", "32 px", "16 px");
+  set.classes.push("blue");
+  await assertRejects(evaluate(model, set), "bad-argument", "3 classes", "head has 2");
+});
