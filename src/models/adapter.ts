@@ -18,21 +18,31 @@ type AdaptedModel = Module & { readonly config: { rowOrder: RowOrder; heads: num
 export function applyAdapter(model: AdaptedModel, adapter: Adapter): LoraReport {
   const { rowOrder, heads } = model.config;
   const tensors = fromFileLayers(model, adapterToMeta(adapter.tensors, { rowOrder, heads }));
-  const paths = [...tensors.keys()].filter((key) => key.endsWith(".lora_A.weight")).map((key) => key.slice(0, -14));
-  const linears = new Map([...model.namedModules()].filter(([, m]) => m instanceof Linear || m instanceof LoraLinear));
+  const paths = [...tensors.keys()]
+    .filter((key) => key.endsWith(".lora_A.weight"))
+    .map((key) => key.slice(0, -14));
+  const linears = new Map(
+    [...model.namedModules()].filter(([, m]) => m instanceof Linear || m instanceof LoraLinear),
+  );
   const misfits = paths.flatMap((path) => {
     const weight = (linears.get(path) as Linear | undefined)?.weight;
     if (!weight) return [`${path}: no such linear in this model`];
-    const [outputs, inputs] = [tensors.get(`${path}.lora_B.weight`)!.shape[0], tensors.get(`${path}.lora_A.weight`)!.shape[1]];
+    const [outputs, inputs] = [
+      tensors.get(`${path}.lora_B.weight`)!.shape[0],
+      tensors.get(`${path}.lora_A.weight`)!.shape[1],
+    ];
     const fits = weight.shape[0] === outputs && weight.shape[1] === inputs;
-    return fits ? [] : [`${path}: adapter is for [${outputs}, ${inputs}], the weight is [${weight.shape.join(", ")}]`];
+    return fits
+      ? []
+      : [`${path}: adapter is for [${outputs}, ${inputs}], the weight is [${weight.shape.join(", ")}]`];
   });
   if (paths.length === 0 || misfits.length > 0) {
     const reasons = paths.length === 0 ? ["it holds no tensor for a block of this model"] : misfits;
     throw new LuvitError("key-mismatch", `the adapter does not fit:\n${listOffenders(reasons)}`);
   }
   model.freeze();
-  for (const path of paths) attachOne(model, path, linears.get(path) as Linear, tensors, adapter);
+  for (const path of paths)
+    attachOne(model, path, linears.get(path) as Linear | LoraLinear, tensors, adapter);
   const { trainable, total } = model.counts();
   return new LoraReport(paths, trainable, total);
 }
@@ -45,11 +55,15 @@ export async function loadAdapter(model: AdaptedModel, folder: string): Promise<
 /** Writes a model's LoRA updates as a PEFT adapter folder (adapter_config.json, adapter_model.safetensors). */
 export async function saveAdapter(model: AdaptedModel, folder: string): Promise<void> {
   const layers = adapters(model);
-  if (layers.length === 0) throw new LuvitError("bad-argument", "saveAdapter: this model has no LoRA; call lora.attach first");
+  if (layers.length === 0)
+    throw new LuvitError("bad-argument", "saveAdapter: this model has no LoRA; call lora.attach first");
   const [{ rank, scaling }] = layers.map(([, layer]) => layer);
   const uneven = layers.filter(([, layer]) => layer.rank !== rank || layer.scaling !== scaling);
   if (uneven.length > 0) {
-    throw new LuvitError("bad-argument", `saveAdapter: ${uneven[0][0]} has another rank or scale than ${layers[0][0]}`);
+    throw new LuvitError(
+      "bad-argument",
+      `saveAdapter: ${uneven[0][0]} has another rank or scale than ${layers[0][0]}`,
+    );
   }
   const tensors: StateDict = new Map();
   for (const [path, layer] of layers) {
@@ -71,17 +85,38 @@ export async function saveAdapter(model: AdaptedModel, folder: string): Promise<
   });
 }
 
-function attachOne(model: Module, path: string, base: Linear, tensors: StateDict, { config }: Adapter): void {
+function attachOne(
+  model: Module,
+  path: string,
+  base: Linear | LoraLinear,
+  tensors: StateDict,
+  { config }: Adapter,
+): void {
   const a = tensors.get(`${path}.lora_A.weight`)!;
   const b = tensors.get(`${path}.lora_B.weight`)!;
   const rank = a.shape[0];
   const module = metaToHfName(`${path}.weight`)!.slice(0, -".weight".length);
-  const pattern = Object.entries(config.alpha_pattern).find(([key]) => module === key || module.endsWith(`.${key}`));
+  const pattern = Object.entries(config.alpha_pattern).find(
+    ([key]) => module === key || module.endsWith(`.${key}`),
+  );
   const alpha = pattern?.[1] ?? config.lora_alpha;
-  const adapted = new LoraLinear(base, rank, alpha / (config.use_rslora ? Math.sqrt(rank) : rank), new Rng(0));
+  if (base instanceof LoraLinear) removeUpdate(base);
+  const adapted = new LoraLinear(
+    base,
+    rank,
+    alpha / (config.use_rslora ? Math.sqrt(rank) : rank),
+    new Rng(0),
+  );
   adapted.lora_A.weight.load(a);
   adapted.lora_B.weight.load(b);
   model.replaceModule(path, adapted);
+}
+
+/** An adapter takes the place of the one before. */
+function removeUpdate(layer: LoraLinear): void {
+  if (layer.merged) layer.addUpdate(-1);
+  layer.lora_A.dispose();
+  layer.lora_B.dispose();
 }
 
 const layerNumber = /^layers\.(\d+)\./;
@@ -99,6 +134,7 @@ function fromFileLayers(model: Module, tensors: StateDict): StateDict {
 
 function toFileLayers(model: Module, tensors: StateDict): StateDict {
   if (!(model instanceof LlamaBlock)) return tensors;
-  const rename = (key: string) => key.replace(layerNumber, (_, i) => `layers.${model.layerIndices[Number(i)]}.`);
+  const rename = (key: string) =>
+    key.replace(layerNumber, (_, i) => `layers.${model.layerIndices[Number(i)]}.`);
   return new Map([...tensors].map(([key, tensor]) => [rename(key), tensor]));
 }

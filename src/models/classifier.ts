@@ -38,6 +38,7 @@ export class Classifier extends Module {
 
   constructor(encoder: Encoder, { classes, pooling = "mean", seed = 0 }: HeadOptions, headStd: number) {
     super();
+    requireClasses(classes);
     const rng = new Rng(seed).fork("head");
     this.encoder = encoder;
     if (pooling === "mean") this.fc_norm = new LayerNorm(encoder.config.dim);
@@ -59,8 +60,10 @@ export class Classifier extends Module {
   pool(images: Tensor, context: Context = inference): Tensor {
     const tokens = this.tokens(images, context);
     const [batch, count, dim] = tokens.shape as [number, number, number];
-    if (this.pooling === "cls") return tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim]);
-    const pooled = tf.mean(tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]), 1);
+    const pooled =
+      this.pooling === "cls"
+        ? tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim])
+        : tf.mean(tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]), 1);
     context.tap?.("pooled", pooled);
     return pooled;
   }
@@ -90,7 +93,11 @@ export function create(options: ClassifierOptions): Classifier {
  * A classifier on a copy of a pretrained encoder, as MAE finetunes: positions become trainable, `norm` gives way to
  * `fc_norm`, the head starts near zero (std 2e-5). The pretrained model stays as it is; frozen weights are shared.
  */
-export async function fromPretrained(pretrained: MaskedAutoencoder, options: HeadOptions): Promise<Classifier> {
+export async function fromPretrained(
+  pretrained: MaskedAutoencoder,
+  options: HeadOptions,
+): Promise<Classifier> {
+  requireClasses(options.classes);
   const positions = pretrained.encoder.pos_embed;
   const encoder = await pretrained.encoder.clone((p) => !p.trainable && p !== positions);
   const plan = encoder.fusion?.plan;
@@ -98,9 +105,11 @@ export async function fromPretrained(pretrained: MaskedAutoencoder, options: Hea
     encoder.norm?.dispose();
     encoder.norm = undefined;
   }
-  if (!(options.classes >= 2)) {
-    throw new LuvitError("bad-argument", `classifier: classes is ${options.classes}, expected at least 2`);
-  }
   encoder.pos_embed.trainable = true;
   return new Classifier(encoder, options, 2e-5);
+}
+
+function requireClasses(classes: number): void {
+  if (Number.isInteger(classes) && classes >= 2) return;
+  throw new LuvitError("bad-argument", `classifier: classes is ${classes}, expected a whole number from 2`);
 }

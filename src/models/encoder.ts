@@ -1,3 +1,5 @@
+import { LuvitError } from "../core/errors";
+import { formatShape } from "../core/hostTensor";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import type { Context } from "../nn/context";
@@ -6,7 +8,15 @@ import { LayerNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { Parameter } from "../nn/parameter";
 import { FusionPath, type FusionPlan } from "./fusion";
-import { Block, type InitScheme, PatchEmbed, patchCount, positionParameter, runBlocks, type ViTConfig } from "./vit";
+import {
+  Block,
+  type InitScheme,
+  PatchEmbed,
+  patchCount,
+  positionParameter,
+  runBlocks,
+  type ViTConfig,
+} from "./vit";
 
 export interface EncoderOptions {
   vit: ViTConfig;
@@ -35,6 +45,7 @@ export class Encoder extends Module {
     super();
     const rng = new Rng(seed).fork("encoder");
     const patches = patchCount(vit);
+    requirePlace(fusion, vit.depth);
     this.config = { ...vit };
     this.cls_token = new Parameter([1, 1, vit.dim], normal(0.02), rng.uint32());
     this.pos_embed = positionParameter(vit.dim, patches, rng, positions);
@@ -50,6 +61,11 @@ export class Encoder extends Module {
 
   /** images [B, 3, S, S] -> patch tokens with position [B, L, D], class token not yet there. */
   embedPatches(images: Tensor): Tensor {
+    const { imageSize } = this.config;
+    if (images.shape.slice(1).join() !== `3,${imageSize},${imageSize}`) {
+      const shapes = `expected [B, 3, ${imageSize}, ${imageSize}], got ${formatShape(images.shape)}`;
+      throw new LuvitError("shape-mismatch", `images: ${shapes}; the model's imageSize is ${imageSize}`);
+    }
     const patches = this.patch_embed.forward(images);
     const tokens = patches.shape[1]!;
     return tf.add(patches, tf.slice(this.pos_embed.value, [0, 1, 0], [1, tokens, this.config.dim]));
@@ -71,4 +87,13 @@ export class Encoder extends Module {
     const late = runBlocks(fused, this.blocks.slice(after), context, "blocks", after);
     return this.norm && !normFirst ? this.norm.forward(late) : late;
   }
+}
+
+function requirePlace(fusion: FusionPlan | undefined, depth: number): void {
+  const after = fusion?.after ?? depth;
+  if (Number.isInteger(after) && after >= 0 && after <= depth) return;
+  throw new LuvitError(
+    "bad-argument",
+    `fusion: after is ${after}, expected a number of ViT blocks from 0 to ${depth}`,
+  );
 }

@@ -61,7 +61,7 @@ export class FusionPath extends Module {
     const rng = new Rng(plan.seed ?? 0).fork("fusion");
     const options = { bias: plan.mapperBias ?? false, initialize: normal(0.02) };
     this.llama_dim_mapper1 = new Linear(dim, plan.width, rng, options);
-    if (plan.block) this.llama = preparedBlock(plan.block, plan.rmsNorm ?? true);
+    if (plan.block) this.llama = withFrozenNorm(plan.block, plan.rmsNorm ?? true);
     if (plan.activation === "gelu-norm") this.mlp_norm = new LayerNorm(plan.width);
     this.llama_dim_mapper2 = new Linear(plan.width, dim, rng, options);
   }
@@ -84,11 +84,8 @@ export class FusionPath extends Module {
   }
 }
 
-function preparedBlock(block: LlamaBlock, rmsNorm: boolean): LlamaBlock {
-  if (rmsNorm && !block.norm) {
-    block.norm = new RMSNorm(block.config.dim, block.config.normEps);
-    block.norm.freeze();
-  }
-  if (!rmsNorm) block.norm = undefined;
-  return block;
+/** The block's own layers; the norm is the model's, so that one block can serve models with and without it. */
+function withFrozenNorm(block: LlamaBlock, rmsNorm: boolean): LlamaBlock {
+  if (!rmsNorm) return block.withNorm(undefined);
+  return block.withNorm(block.norm ?? new RMSNorm(block.config.dim, block.config.normEps).freeze());
 }

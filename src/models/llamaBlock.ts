@@ -56,7 +56,9 @@ export class LlamaAttention extends Module {
     rng: Rng,
   ) {
     super();
-    [this.wq, this.wk, this.wv, this.wo] = [0, 1, 2, 3].map(() => new Linear(config.dim, config.dim, rng, bare));
+    [this.wq, this.wk, this.wv, this.wo] = [0, 1, 2, 3].map(
+      () => new Linear(config.dim, config.dim, rng, bare),
+    );
   }
 
   /** x [B, T, D] -> [B, T, D]. Taps `<name>.pattern` [B, H, T, T]. */
@@ -134,6 +136,11 @@ export class LlamaBlock extends Module {
   ) {
     super();
     this.layers = Array.from({ length: depth }, () => new LlamaLayer(config, rng));
+  }
+
+  /** The same layers with, or without, a norm behind them: what one model's fusion path holds. */
+  withNorm(norm: RMSNorm | undefined): LlamaBlock {
+    return Object.assign(Object.create(LlamaBlock.prototype) as LlamaBlock, this, { norm });
   }
 
   /** x [B, T, D] -> [B, T, D]. Taps `<name>.layers.k.attention.pattern`. */

@@ -48,7 +48,7 @@ export class LoraMatrix extends Module {
  * stand beside it, as in PEFT with `.base_layer` and `.default` taken out. A ~ U(±1/sqrt(in)), B = 0.
  */
 export class LoraLinear extends Module {
-  readonly weight: Parameter;
+  weight: Parameter;
   readonly bias?: Parameter;
   readonly lora_A: LoraMatrix;
   readonly lora_B: LoraMatrix;
@@ -76,10 +76,17 @@ export class LoraLinear extends Module {
     return tf.add(base, tf.mul(update, this.scaling));
   }
 
-  /** Adds (`sign` 1) or takes back (`sign` -1) the update to the base weight. */
+  /**
+   * Adds (`sign` 1) or takes back (`sign` -1) the update to the base weight. A weight that another model shares stays as
+   * it is there.
+   */
   addUpdate(sign: 1 | -1): void {
+    this.weight = this.weight.detach();
     tf.tidy(() => {
-      const product = tf.matMul(this.lora_B.weight.value as tf.Tensor2D, this.lora_A.weight.value as tf.Tensor2D);
+      const product = tf.matMul(
+        this.lora_B.weight.value as tf.Tensor2D,
+        this.lora_A.weight.value as tf.Tensor2D,
+      );
       this.weight.value.assign(tf.add(this.weight.value, tf.mul(product, sign * this.scaling)));
     });
     this.merged = sign === 1;
@@ -111,18 +118,30 @@ export class LoraReport {
  * @throws LuvitError("bad-argument") when no linear has a target's name, listing the names there are.
  */
 export function attach(model: Module, options: LoraOptions = {}): LoraReport {
-  const { rank = 16, alpha = rank, targets = ["q_proj", "v_proj"], rankStabilised = false, freeze = true, seed = 0 } = options;
+  const {
+    rank = 16,
+    alpha = rank,
+    targets = ["q_proj", "v_proj"],
+    rankStabilised = false,
+    freeze = true,
+    seed = 0,
+  } = options;
+  if (!Number.isInteger(rank) || rank < 1) {
+    throw new LuvitError("bad-argument", `lora.attach: rank is ${rank}, expected a whole number from 1`);
+  }
   const wanted = targets.map((name) => originalNames[name] ?? name);
   const linears = [...model.namedModules()].filter(([, m]) => m instanceof Linear);
   const lastSegment = (path: string) => path.split(".").at(-1)!;
-  const chosen = linears.filter(([path]) =>
-    wanted.some((name) => path === name || path.endsWith(`.${name}`)),
-  );
-  const absent = wanted.filter((name) => !chosen.some(([path]) => path.endsWith(name)));
+  const isNamed = (path: string, name: string) => path === name || path.endsWith(`.${name}`);
+  const chosen = linears.filter(([path]) => wanted.some((name) => isNamed(path, name)));
+  const absent = wanted.filter((name) => !chosen.some(([path]) => isNamed(path, name)));
   if (absent.length > 0) {
     const known = [...new Set(linears.map(([path]) => lastSegment(path)))].join(", ");
     const names = targets.filter((_, i) => absent.includes(wanted[i])).join(", ");
-    throw new LuvitError("bad-argument", `lora.attach: no linear named ${names}; this model has: ${known || "none without LoRA"}`);
+    throw new LuvitError(
+      "bad-argument",
+      `lora.attach: no linear named ${names}; this model has: ${known || "none without LoRA"}`,
+    );
   }
   if (freeze) model.freeze();
   for (const [, base] of chosen) base.freeze();
@@ -141,7 +160,9 @@ export function attach(model: Module, options: LoraOptions = {}): LoraReport {
 
 /** Every LoRA linear of a model with its path. */
 export function adapters(model: Module): [string, LoraLinear][] {
-  return [...model.namedModules()].filter((entry): entry is [string, LoraLinear] => entry[1] instanceof LoraLinear);
+  return [...model.namedModules()].filter(
+    (entry): entry is [string, LoraLinear] => entry[1] instanceof LoraLinear,
+  );
 }
 
 /** Adds the updates into the base weights (for inference and export); a second call changes nothing. */

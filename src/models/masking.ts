@@ -25,9 +25,18 @@ export interface PatchMask {
 export function maskFromNoise(noise: ArrayLike<number>, batch: number, ratio: number): PatchMask {
   const patches = noise.length / batch;
   if (!Number.isInteger(patches)) {
-    throw new LuvitError("shape-mismatch", `mask noise: ${noise.length} numbers do not divide into ${batch} images`);
+    throw new LuvitError(
+      "shape-mismatch",
+      `mask noise: ${noise.length} numbers do not divide into ${batch} images`,
+    );
   }
   const kept = Math.trunc(patches * (1 - ratio));
+  if (!(kept >= 1 && kept <= patches)) {
+    throw new LuvitError(
+      "bad-argument",
+      `mask: a ratio of ${ratio} keeps ${kept} of ${patches} patches, at least 1 must stay`,
+    );
+  }
   const result: PatchMask = {
     batch,
     patches,
@@ -44,7 +53,9 @@ export function maskFromNoise(noise: ArrayLike<number>, batch: number, ratio: nu
 function maskOneImage(noise: ArrayLike<number>, image: number, result: PatchMask): void {
   const { batch, patches, kept } = result;
   const start = image * patches;
-  const shuffle = Array.from({ length: patches }, (_, i) => i).sort((a, b) => noise[start + a] - noise[start + b]);
+  const shuffle = Array.from({ length: patches }, (_, i) => i).sort(
+    (a, b) => noise[start + a] - noise[start + b],
+  );
   for (const [place, patch] of shuffle.entries()) {
     const visible = place < kept;
     result.idsRestore[start + patch] = place;

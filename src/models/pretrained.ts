@@ -1,4 +1,4 @@
-import type { StateDict } from "../core/hostTensor";
+import type { HostTensor, StateDict } from "../core/hostTensor";
 import { readMaeCheckpoint } from "../io/maeCheckpoint";
 import type { LoadReport } from "../nn/loadStateDict";
 import type { Classifier } from "./classifier";
@@ -13,7 +13,9 @@ import { fitPositionTable } from "./vit";
  */
 export async function loadMae(model: MaskedAutoencoder, path: string): Promise<LoadReport> {
   const { tensors } = await readMaeCheckpoint(path);
-  const decoder = [...tensors.keys()].some((key) => key.startsWith("decoder_")) ? [] : ["decoder_", "mask_token"];
+  const decoder = [...tensors.keys()].some((key) => key.startsWith("decoder_"))
+    ? []
+    : ["decoder_", "mask_token"];
   return model.load(fitted(tensors, model), { source: path, allowMissing: [...fusionKeys, ...decoder] });
 }
 
@@ -31,11 +33,15 @@ export async function loadClassifier(model: Classifier, path: string): Promise<L
   });
 }
 
-const fusionKeys = ["llama_dim_mapper1.", "llama.", "llama_dim_mapper2."];
+const fusionKeys = ["llama_dim_mapper1.", "llama.", "mlp_norm.", "llama_dim_mapper2."];
+
+const positionTables = ["pos_embed", "decoder_pos_embed"];
 
 /** Positions of another image size are resized bicubically, as MAE does when it finetunes. */
 function fitted(tensors: StateDict, model: MaskedAutoencoder | Classifier): StateDict {
-  const positions = tensors.get("pos_embed");
-  if (!positions) return tensors;
-  return new Map(tensors).set("pos_embed", fitPositionTable(positions, model.encoder.config));
+  const fit = ([key, tensor]: [string, HostTensor]): [string, HostTensor] => [
+    key,
+    positionTables.includes(key) ? fitPositionTable(tensor, model.encoder.config) : tensor,
+  ];
+  return new Map([...tensors].map(fit));
 }

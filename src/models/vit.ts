@@ -4,7 +4,7 @@ import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { attend } from "../nn/attention";
 import { type Context, inference } from "../nn/context";
-import { constant, normal, uniform, xavierUniform } from "../nn/init";
+import { constant, kaimingUniform, normal, uniform, xavierUniform } from "../nn/init";
 import { LayerNorm, Linear } from "../nn/layers";
 import { Module } from "../nn/module";
 import { gelu, linear, mergeHeads, splitQkv } from "../nn/ops";
@@ -107,11 +107,7 @@ export class Block extends Module {
   readonly norm2: LayerNorm;
   readonly mlp: Mlp;
 
-  constructor(
-    config: { dim: number; heads: number; mlpRatio: number },
-    rng: Rng,
-    scheme: InitScheme,
-  ) {
+  constructor(config: { dim: number; heads: number; mlpRatio: number }, rng: Rng, scheme: InitScheme) {
     super();
     const initialize = linearInit[scheme];
     this.norm1 = new LayerNorm(config.dim);
@@ -162,8 +158,9 @@ export class PatchProjection extends Module {
 
   constructor(patch: number, dim: number, rng: Rng, scheme: InitScheme) {
     super();
-    this.weight = new Parameter([dim, 3, patch, patch], linearInit[scheme], rng.uint32());
-    // MAE's apply() leaves the convolution's bias at torch's Conv2d default.
+    // MAE fills the convolution's weight as a linear's, timm leaves it alone; both leave its bias at torch's default.
+    const initialize = scheme === "mae" ? xavierUniform : kaimingUniform;
+    this.weight = new Parameter([dim, 3, patch, patch], initialize, rng.uint32());
     const bias = uniform(1 / Math.sqrt(3 * patch * patch));
     this.bias = new Parameter([dim], bias, rng.uint32());
   }
@@ -175,9 +172,18 @@ export class PatchProjection extends Module {
 }
 
 /** A sin-cos (frozen, MAE pretraining) or trainable (timm) position table [1, 1+L, D]. */
-export function positionParameter(dim: number, patches: number, rng: Rng, kind: "sincos" | "learned"): Parameter {
+export function positionParameter(
+  dim: number,
+  patches: number,
+  rng: Rng,
+  kind: "sincos" | "learned",
+): Parameter {
   const table = constant(() => sinCosPositionTable(dim, Math.sqrt(patches)));
-  const parameter = new Parameter([1, 1 + patches, dim], kind === "sincos" ? table : normal(0.02), rng.uint32());
+  const parameter = new Parameter(
+    [1, 1 + patches, dim],
+    kind === "sincos" ? table : normal(0.02),
+    rng.uint32(),
+  );
   parameter.trainable = kind === "learned";
   return parameter;
 }

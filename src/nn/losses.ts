@@ -1,3 +1,4 @@
+import { LuvitError } from "../core/errors";
 import { type Tensor, tf } from "../core/tf";
 
 /**
@@ -10,8 +11,17 @@ export function softTargetCrossEntropy(logits: Tensor, targets: Tensor): Tensor 
 
 /** labels [B] -> targets [B * K], row-major: 1 - eps + eps/K at the label, eps/K elsewhere. */
 export function smoothedTargets(labels: ArrayLike<number>, classes: number, smoothing: number): Float32Array {
+  const isForeign = (label: number) => !Number.isInteger(label) || label < 0 || label >= classes;
+  const foreign = Array.prototype.findIndex.call(labels, isForeign);
+  if (foreign >= 0) {
+    throw new LuvitError(
+      "bad-argument",
+      `targets: label ${labels[foreign]} at place ${foreign}, expected 0 to ${classes - 1}`,
+    );
+  }
   const targets = new Float32Array(labels.length * classes).fill(smoothing / classes);
-  for (let i = 0; i < labels.length; i++) targets[i * classes + labels[i]] = 1 - smoothing + smoothing / classes;
+  for (let i = 0; i < labels.length; i++)
+    targets[i * classes + labels[i]] = 1 - smoothing + smoothing / classes;
   return targets;
 }
 

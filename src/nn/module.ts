@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { StateDict } from "../core/hostTensor";
 import { formatShape } from "../core/hostTensor";
-import { type LoadOptions, LoadReport, loadStateDict } from "./loadStateDict";
+import { type LoadOptions, type LoadReport, loadStateDict } from "./loadStateDict";
 import { Parameter } from "./parameter";
 
 /** Parameters of a module: all, and those an optimiser would update. */
@@ -56,7 +56,9 @@ export abstract class Module {
   replaceModule(path: string, replacement: Module): void {
     for (const [parentPath, parent] of this.namedModules()) {
       for (const [childPath, child, put] of parent.children(parentPath)) {
-        if (childPath === path && child instanceof Module) return put(replacement);
+        if (childPath !== path || !(child instanceof Module)) continue;
+        put(replacement);
+        return;
       }
     }
     throw new Error(`no module at "${path}"`);

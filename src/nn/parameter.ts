@@ -18,6 +18,7 @@ export class Parameter {
   private variable: tf.Variable | undefined;
   private pending: Float32Array | undefined;
   private owners = 1;
+  private disposed = false;
 
   constructor(
     readonly shape: readonly number[],
@@ -29,8 +30,9 @@ export class Parameter {
     return sizeOf(this.shape);
   }
 
-  /** The live variable, created on first use. */
+  /** The live variable, created on first use. @throws LuvitError("bad-argument") once its last owner has disposed it. */
   get value(): tf.Variable {
+    this.requireAlive();
     if (!this.variable || this.variable.isDisposed) {
       const values = this.pending ?? this.initialValues();
       const initial = tf.tensor(values, [...this.shape], "float32");
@@ -50,6 +52,7 @@ export class Parameter {
       );
     }
     this.source = source;
+    this.disposed = false;
     if (!this.variable) {
       this.pending = tensor.data;
       return;
@@ -61,6 +64,7 @@ export class Parameter {
 
   /** A copy of the values on the host. */
   async read(): Promise<HostTensor> {
+    this.requireAlive();
     const data = this.variable ? await this.variable.data<"float32">() : this.initialOrPending();
     return { shape: this.shape, data: data.slice() };
   }
@@ -79,12 +83,32 @@ export class Parameter {
     return this;
   }
 
+  /** Leaves storage shared with another model for its own, with the same values; gives back the parameter to use. */
+  detach(): Parameter {
+    if (this.owners === 1) return this;
+    const own = new Parameter(this.shape, this.initialize, this.seed);
+    own.trainable = this.trainable;
+    own.source = this.source;
+    own.variable = tf.tidy(() => tf.variable(tf.clone(this.value)));
+    this.owners--;
+    return own;
+  }
+
   /** Frees the storage once the last owner has let go. */
   dispose(): void {
     if (--this.owners > 0) return;
     this.variable?.dispose();
     this.variable = undefined;
     this.pending = undefined;
+    this.disposed = true;
+  }
+
+  private requireAlive(): void {
+    if (!this.disposed) return;
+    throw new LuvitError(
+      "bad-argument",
+      `a parameter of shape ${formatShape(this.shape)} was disposed with its model; load or create the model again`,
+    );
   }
 
   private initialOrPending(): Float32Array {

@@ -1,5 +1,5 @@
 import { LuvitError, listOffenders } from "../core/errors";
-import type { StateDict } from "../core/hostTensor";
+import { formatShape, type StateDict } from "../core/hostTensor";
 import { type Tensor, tf } from "../core/tf";
 import type { Module } from "../nn/module";
 import { adamW } from "../nn/ops";
@@ -36,7 +36,8 @@ export class AdamW {
     this.betas = betas;
     this.eps = eps;
     for (const [path, parameter] of model.namedParameters()) {
-      if (rules.has(path)) this.slots.set(path, { parameter, average: zeros(parameter), squares: zeros(parameter) });
+      if (rules.has(path))
+        this.slots.set(path, { parameter, average: zeros(parameter), squares: zeros(parameter) });
     }
   }
 
@@ -78,12 +79,20 @@ export class AdamW {
     return state;
   }
 
-  /** @throws LuvitError("key-mismatch") naming every slot the state lacks. */
+  /** @throws LuvitError("key-mismatch") naming every slot the state lacks or misshapes; nothing has changed then. */
   load(state: StateDict, step: number): void {
-    const names = [...this.slots.keys()].flatMap((path) => [`${path}.exp_avg`, `${path}.exp_avg_sq`]);
-    const missing = names.filter((name) => !state.has(name));
-    if (missing.length > 0) {
-      throw new LuvitError("key-mismatch", `optimiser state lacks ${missing.length} tensors\n${listOffenders(missing)}`);
+    const problems = [...this.slots].flatMap(([path, { parameter }]) =>
+      [`${path}.exp_avg`, `${path}.exp_avg_sq`].flatMap((name) => {
+        const [found, expected] = [state.get(name)?.shape, formatShape(parameter.shape)];
+        if (!found) return [`missing: ${name}`];
+        return formatShape(found) === expected
+          ? []
+          : [`${name}: state has ${formatShape(found)}, expected ${expected}`];
+      }),
+    );
+    if (problems.length > 0) {
+      const message = `optimiser state does not fit: ${problems.length} tensors\n${listOffenders(problems)}`;
+      throw new LuvitError("key-mismatch", message);
     }
     this.step = step;
     for (const [path, { parameter, average, squares }] of this.slots) {

@@ -39,10 +39,14 @@ export interface OpDefinition<Inputs extends string, Attributes> {
   };
 }
 
+/** Every op defined so far, by name. */
+export const definedOps = new Map<string, OpDefinition<string, object>>();
+
 /** Registers an op with tfjs (kernels for the chosen backend, gradient for all) and returns the function that runs it. */
 export function defineOp<Inputs extends string, Attributes extends object>(
   op: OpDefinition<Inputs, Attributes>,
 ): (operands: Record<Inputs, Tensor>, attributes: Attributes) => Tensor[] {
+  definedOps.set(op.name, op as unknown as OpDefinition<string, object>);
   onBackend((backendName) => registerKernel(op, backendName));
   if (op.gradient) registerGradient(op, op.gradient);
   return (operands, attributes) => {
@@ -61,7 +65,12 @@ function registerGradient<Inputs extends string, Attributes extends object>(
     gradFunc: (upstream, savedList, attributes) => {
       const all = Array.isArray(upstream) ? upstream : [upstream];
       const saved = Object.fromEntries(gradient.saved.map((name, i) => [name, savedList[i]]));
-      const gradients = gradient.backward(all[0], saved as Record<Inputs, Tensor>, attributes as Attributes, all);
+      const gradients = gradient.backward(
+        all[0],
+        saved as Record<Inputs, Tensor>,
+        attributes as Attributes,
+        all,
+      );
       return gradients as Record<string, () => Tensor>;
     },
   });

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { test } from "node:test";
+import { inspect } from "node:util";
+import { LuvitError, listOffenders } from "../../../src/core/errors";
+import { formatShape, sizeOf } from "../../../src/core/hostTensor";
+import { packageRoot, packageVersion } from "../../../src/core/packageRoot";
+import { onHost, ready, tf } from "../../../src/core/tf";
+import { isLuvitError, repository } from "../nn/support";
+
+test("the engine says in one line what it runs on and why not on something faster", async () => {
+  const status = await ready({ backend: "wasm" });
+  assert.match(
+    inspect(status),
+    /^engine: tfjs wasm \(.+, 1 thread, SIMD, float32\).* · luvit \d+\.\d+\.\d+$/,
+  );
+  assert.equal(await ready({ backend: "wasm" }), status);
+  assert.equal((await ready({ backend: "cpu" })).backend, "cpu");
+  assert.equal(tf.getBackend(), "cpu");
+});
+
+test("a forced backend that cannot start is an error that names the ones there are", async () => {
+  const forced = { backend: "abacus" as "cpu" };
+  await assert.rejects(ready(forced), isLuvitError("engine", "abacus", "tensorflow, wasm, cpu"));
+});
+
+test("LUVIT_BACKEND chooses the backend", () => {
+  const script = `require(${JSON.stringify(join(__dirname, "../../../src/core/tf"))}).ready().then((s) => console.log(s.backend))`;
+  const env = { ...process.env, LUVIT_BACKEND: "cpu" };
+  assert.equal(execFileSync(process.execPath, ["-e", script], { env, encoding: "utf8" }).trim(), "cpu");
+});
+
+test("tensors survive a change of backend", async () => {
+  await ready({ backend: "cpu" });
+  const x = tf.tensor([1, 2, 3]);
+  await ready({ backend: "wasm" });
+  assert.deepEqual([...tf.add(x, 1).dataSync()], [2, 3, 4]);
+});
+
+test("onHost frees what its body made and gives back its result, also undefined", async () => {
+  await ready();
+  const before = tf.memory().numTensors;
+  assert.equal(
+    onHost(() => tf.sum(tf.ones([3])).dataSync()[0]),
+    3,
+  );
+  assert.equal(
+    onHost(() => void tf.ones([3])),
+    undefined,
+  );
+  assert.equal(tf.memory().numTensors, before);
+});
+
+test("an error prints as one line with its code, without a stack", () => {
+  assert.equal(
+    inspect(new LuvitError("bad-file", "x.pth: cut off")),
+    "LuvitError [bad-file]: x.pth: cut off",
+  );
+});
+
+test("a long list of offenders is cut with a count", () => {
+  assert.equal(listOffenders(["a", "b", "c"], 2), "  a\n  b\n  … and 1 more");
+  assert.equal(listOffenders(["a"]), "  a");
+});
+
+test("shapes print and multiply", () => {
+  assert.equal(formatShape([2, 3]), "[2, 3]");
+  assert.deepEqual([sizeOf([2, 3]), sizeOf([]), sizeOf([4, 0])], [6, 1, 0]);
+});
+
+test("the package is found above its own files", () => {
+  assert.equal(packageRoot(), repository);
+  assert.match(packageVersion(), /^\d+\.\d+\.\d+$/);
+});

@@ -1,0 +1,59 @@
+import { Rng } from "../../../src/core/rng";
+import { type Tensor, tf } from "../../../src/core/tf";
+import { randomBlock } from "../../../src/models/baselines";
+import type { LlamaBlock, LlamaConfig } from "../../../src/models/llamaBlock";
+import type { DecoderConfig, MaskedAutoencoder } from "../../../src/models/mae";
+import { drawNoise, maskFromNoise } from "../../../src/models/masking";
+import type { ViTConfig } from "../../../src/models/vit";
+import type { Module } from "../../../src/nn/module";
+import { lossAndGradients } from "../../../src/optim/gradients";
+import { randomTensor } from "../nn/support";
+
+/** Small enough for a forward and backward pass in milliseconds; 9 patches, an odd number. */
+export const tinyViT: ViTConfig = { imageSize: 12, patchSize: 4, dim: 16, depth: 2, heads: 2, mlpRatio: 2 };
+export const tinyDecoder: DecoderConfig = { dim: 8, depth: 1, heads: 2, mlpRatio: 2 };
+export const tinyLlama: LlamaConfig = {
+  dim: 24,
+  heads: 2,
+  hiddenDim: 40,
+  normEps: 1e-6,
+  ropeTheta: 10000,
+  causal: false,
+  rope: false,
+  rowOrder: "hf",
+};
+
+export const tinyBlock = (options: { depth?: number; seed?: number } = {}): LlamaBlock =>
+  randomBlock(tinyLlama, options);
+
+export const tinyImages = (batch = 2, seed = 11): Tensor =>
+  randomTensor([batch, 3, tinyViT.imageSize, tinyViT.imageSize], seed);
+
+export function tinyInputs(model: MaskedAutoencoder, batch = 2, seed = 11) {
+  const patches = (tinyViT.imageSize / tinyViT.patchSize) ** 2;
+  const mask = maskFromNoise(drawNoise(batch, patches, new Rng(seed)), batch, model.maskRatio);
+  return model.inputs(tinyImages(batch, seed), mask);
+}
+
+/** Moves every parameter whose path passes by small random numbers, so that none is at a special value. */
+export function perturb(model: Module, passes: (path: string) => boolean = () => true): void {
+  let seed = 1000;
+  for (const [path, parameter] of model.namedParameters()) {
+    seed++;
+    if (!passes(path)) continue;
+    tf.tidy(() => parameter.value.assign(tf.add(parameter.value, randomTensor(parameter.shape, seed, 0.1))));
+  }
+}
+
+/** The gradients of a loss towards all the parameters given, on the host; parameters it does not reach are absent. */
+export function hostGradients(
+  loss: () => Tensor,
+  variables: Map<string, tf.Variable>,
+): Map<string, Float32Array> {
+  const { loss: value, gradients } = lossAndGradients(loss, variables);
+  const host = new Map(
+    [...gradients].map(([path, gradient]) => [path, gradient.dataSync<"float32">().slice()]),
+  );
+  tf.dispose([value, ...gradients.values()]);
+  return host;
+}
