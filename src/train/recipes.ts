@@ -40,25 +40,25 @@ export const finetune: Readonly<FinetuneOptions> = {
 /** MAE's own finetuning recipe for ViT-B: base rate 5e-4, layer decay 0.65; 83.6 % top-1. Reference: mae/FINETUNE.md. */
 export const finetuneMae: Readonly<FinetuneOptions> = { ...finetune, baseLr: 5e-4, layerDecay: 0.65 };
 
-/** Pretraining `vit.toy` on the bundled shapes; under a minute on one core. */
+/** Pretraining `vit.toy` on the bundled shapes: about half a minute on one core. */
 export const toyPretrain: Readonly<TrainOptions> = {
-  epochs: 6,
+  epochs: 5,
   batchSize: 32,
-  lr: 2e-3,
+  lr: 3e-3,
   minLr: 0,
   warmupEpochs: 1,
   weightDecay: 0.05,
 };
 
-/** Finetuning `vit.toy` on the bundled shapes; about a minute on one core. */
+/** Finetuning `vit.toy` on the bundled shapes: about a minute on one core, and well above chance (16.7 %) after it. */
 export const toyFinetune: Readonly<FinetuneOptions> = {
-  epochs: 6,
+  epochs: 7,
   batchSize: 32,
-  lr: 2e-3,
+  lr: 3e-3,
   minLr: 1e-5,
   warmupEpochs: 1,
   weightDecay: 0.05,
-  layerDecay: 0.9,
+  layerDecay: 0.95,
   dropPath: 0,
   smoothing: 0.1,
 };

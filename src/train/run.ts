@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { breathe } from "../core/loop";
 import type { Module } from "../nn/module";
 
 /** One optimiser step. `loss` is the mean over the step's batches; `lr` the scheduled rate before layer scales. */
@@ -85,10 +86,12 @@ export class Run<M extends Module> {
   }
 
   private async drive(body: (driver: RunDriver<M>) => Promise<void>): Promise<RunResult<M>> {
-    const started = performance.now();
     const interrupt = () => {
       this.stopping = true;
     };
+    // tslab runs the synchronous part of a cell with Node's `breakOnSigint`; a listener added there would be lost.
+    await breathe();
+    const started = performance.now();
     process.on("SIGINT", interrupt);
     try {
       await body({ shouldStop: () => this.stopping, record: (record) => this.note(record), run: this });
