@@ -1,0 +1,289 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { Rng } from "../../../src/core/rng";
+import { ready, type Tensor, tf } from "../../../src/core/tf";
+import * as classifier from "../../../src/models/classifier";
+import { through } from "../../../src/models/fusion";
+import * as lora from "../../../src/models/lora";
+import * as mae from "../../../src/models/mae";
+import { softTargetCrossEntropy } from "../../../src/nn/losses";
+import { Linear } from "../../../src/nn/layers";
+import { trainableVariables } from "../../../src/nn/variables";
+import {
+  accumulate,
+  AdamW,
+  finetuneRules,
+  lossAndGradients,
+  pretrainRules,
+  scaledRate,
+  warmupCosine,
+} from "../../../src/optim";
+import { tinyBlock, tinyDecoder, tinyImages, tinyViT } from "../models/support";
+import {
+  assertClose,
+  assertNoLeak,
+  assertSameState,
+  isLuvitError,
+  randomArray,
+  randomTensor,
+} from "../nn/support";
+
+before(() => ready());
+
+const schedule = { lr: 2.4e-3, minLr: 1e-6, warmupEpochs: 40, epochs: 800 };
+const close = (actual: number, expected: number) =>
+  assert.ok(Math.abs(actual - expected) < 1e-15, `${actual} ${expected}`);
+
+test("the rate rises from exactly zero in a line, then falls by half a cosine to its least", () => {
+  assert.equal(warmupCosine(schedule, 0), 0);
+  close(warmupCosine(schedule, 10), 0.6e-3);
+  close(warmupCosine(schedule, 40), 2.4e-3);
+  close(warmupCosine(schedule, 420), (2.4e-3 + 1e-6) / 2);
+  close(warmupCosine(schedule, 800), 1e-6);
+  const rates = Array.from({ length: 761 }, (_, i) => warmupCosine(schedule, 40 + i));
+  assert.ok(rates.every((rate, i) => i === 0 || rate < rates[i - 1]));
+});
+
+test("without warm-up the first step has the full rate", () => {
+  assert.equal(warmupCosine({ ...schedule, warmupEpochs: 0 }, 0), 2.4e-3);
+});
+
+test("the base rate is for a batch of 256", () => {
+  assert.ok(Math.abs(scaledRate(1.5e-4, 4096) - 2.4e-3) < 1e-18);
+});
+
+function luvit() {
+  const block = tinyBlock();
+  lora.attach(block, { rank: 2 });
+  return through(block);
+}
+
+test("when pretraining, weights and tokens decay, biases, norms and frozen parameters do not", () => {
+  const model = mae.create({ encoder: tinyViT, decoder: tinyDecoder, fusion: luvit() });
+  const rules = pretrainRules(model, 0.05);
+  const decays = (path: string) => rules.get(path)?.weightDecay;
+  for (const path of ["cls_token", "mask_token", "patch_embed.proj.weight", "blocks.0.attn.qkv.weight"]) {
+    assert.equal(decays(path), 0.05, path);
+  }
+  for (const path of ["llama_dim_mapper1.weight", "llama.layers.0.attention.wq.lora_A.weight"]) {
+    assert.equal(decays(path), 0.05, path);
+  }
+  for (const path of ["norm.weight", "blocks.0.norm1.bias", "patch_embed.proj.bias"])
+    assert.equal(decays(path), 0, path);
+  for (const path of [
+    "pos_embed",
+    "decoder_pos_embed",
+    "llama.norm.weight",
+    "llama.layers.0.attention.wq.weight",
+  ]) {
+    assert.ok(!rules.has(path), path);
+  }
+  assert.ok([...rules.values()].every(({ lrScale }) => lrScale === 1));
+  assert.deepEqual([...rules.keys()].sort(), [...trainableVariables(model).keys()].sort());
+});
+
+test("when finetuning, the rate falls by layer from the head to the embeddings; mappers and LoRA have the head's", () => {
+  const model = classifier.create({ encoder: tinyViT, classes: 3, fusion: luvit() });
+  const rules = finetuneRules(model, { weightDecay: 0.05, layerDecay: 0.75, depth: 2 });
+  const expected: Record<string, [layer: number, scale: number, decay: number]> = {
+    cls_token: [0, 0.75 ** 3, 0],
+    pos_embed: [0, 0.75 ** 3, 0],
+    "patch_embed.proj.weight": [0, 0.75 ** 3, 0.05],
+    "patch_embed.proj.bias": [0, 0.75 ** 3, 0],
+    "blocks.0.mlp.fc1.weight": [1, 0.75 ** 2, 0.05],
+    "blocks.1.norm2.weight": [2, 0.75, 0],
+    "fc_norm.weight": [3, 1, 0],
+    "head.weight": [3, 1, 0.05],
+    "head.bias": [3, 1, 0],
+    "llama_dim_mapper2.weight": [3, 1, 0.05],
+    "llama.layers.0.attention.wv.lora_B.weight": [3, 1, 0.05],
+  };
+  for (const [path, [layer, lrScale, weightDecay]] of Object.entries(expected)) {
+    assert.deepEqual(rules.get(path), { layer, lrScale, weightDecay }, path);
+  }
+  assert.deepEqual([...rules.keys()].sort(), [...trainableVariables(model).keys()].sort());
+  const flat = finetuneRules(model, { weightDecay: 0, layerDecay: 1, depth: 2 });
+  assert.ok([...flat.values()].every(({ lrScale }) => lrScale === 1));
+});
+
+test("gradients accumulated over small batches are those of one large batch", () => {
+  const model = classifier.create({ encoder: tinyViT, classes: 3, fusion: luvit() });
+  const images = tinyImages(4);
+  const targets = tf.softmax(randomTensor([4, 3], 5));
+  const variables = trainableVariables(model);
+  const part = (tensor: Tensor, first: number, count: number) =>
+    tf.slice(tensor, [first, ...Array(tensor.rank - 1).fill(0)], [count, ...tensor.shape.slice(1)]);
+  const gradientsOf = (first: number, count: number, share: number) =>
+    lossAndGradients(
+      () =>
+        tf.mul(
+          softTargetCrossEntropy(model.forward(part(images, first, count)), part(targets, first, count)),
+          share,
+        ),
+      variables,
+    ).gradients;
+  const whole = gradientsOf(0, 4, 1);
+  const total = new Map<string, Tensor>();
+  for (const first of [0, 2]) accumulate(total, gradientsOf(first, 2, 0.5));
+  assert.deepEqual([...total.keys()].sort(), [...whole.keys()].sort());
+  for (const [path, gradient] of whole)
+    assertClose(total.get(path)!.dataSync(), gradient.dataSync(), 1e-6, path);
+});
+
+test("accumulating disposes what it replaces", () => {
+  const total = new Map<string, Tensor>();
+  assertNoLeak(() => {
+    for (let i = 0; i < 3; i++) accumulate(total, new Map([["a", tf.ones([2])]]));
+    assert.deepEqual([...total.get("a")!.dataSync()], [3, 3]);
+    total.get("a")!.dispose();
+  });
+});
+
+test("a parameter the loss does not reach has no gradient and is not updated", async () => {
+  const linear = new Linear(2, 2, new Rng(1));
+  const { gradients } = lossAndGradients(() => tf.sum(linear.weight.value), trainableVariables(linear));
+  assert.deepEqual([...gradients.keys()], ["weight"]);
+  const optimizer = new AdamW(linear, pretrainRules(linear, 0.1));
+  optimizer.update(gradients, 0.1);
+  assert.deepEqual([...(await linear.bias!.read()).data], [0, 0]);
+});
+
+/** AdamW of one number in double precision, written from its definition. */
+function reference(
+  start: number,
+  gradients: number[],
+  lr: number,
+  weightDecay: number,
+  betas: [number, number],
+): number {
+  let [p, m, v] = [start, 0, 0];
+  for (const [i, g] of gradients.entries()) {
+    p -= lr * weightDecay * p;
+    m = betas[0] * m + (1 - betas[0]) * g;
+    v = betas[1] * v + (1 - betas[1]) * g * g;
+    p -= (lr * (m / (1 - betas[0] ** (i + 1)))) / (Math.sqrt(v / (1 - betas[1] ** (i + 1))) + 1e-8);
+  }
+  return p;
+}
+
+test("AdamW follows its definition, with each parameter's own decay and rate", async () => {
+  const linear = new Linear(2, 1, new Rng(1));
+  linear.load(
+    new Map([
+      ["weight", { shape: [1, 2], data: Float32Array.of(0.5, -2) }],
+      ["bias", { shape: [1], data: Float32Array.of(1) }],
+    ]),
+  );
+  const rules = new Map([
+    ["weight", { weightDecay: 0.1, lrScale: 0.5 }],
+    ["bias", { weightDecay: 0, lrScale: 1 }],
+  ]);
+  const optimizer = new AdamW(linear, rules, { betas: [0.9, 0.95] });
+  optimizer.variables();
+  const steps = [
+    [1, -3, 0.2],
+    [0.5, 2, -1e-4],
+    [-2, 0, 5],
+  ];
+  for (const [a, b, c] of steps) {
+    const gradients = new Map<string, Tensor>([
+      ["weight", tf.tensor([[a, b]])],
+      ["bias", tf.tensor([c])],
+    ]);
+    assertNoLeak(() => optimizer.update(gradients, 0.1));
+  }
+  const state = await linear.stateDict();
+  const column = (i: number) => steps.map((step) => step[i]);
+  const expected = [
+    reference(0.5, column(0), 0.05, 0.1, [0.9, 0.95]),
+    reference(-2, column(1), 0.05, 0.1, [0.9, 0.95]),
+  ];
+  assertClose(state.get("weight")!.data, expected, 1e-6);
+  assertClose(state.get("bias")!.data, [reference(1, column(2), 0.1, 0, [0.9, 0.95])], 1e-6);
+});
+
+const trained = (seed: number) => {
+  const linear = new Linear(3, 2, new Rng(seed));
+  return { linear, optimizer: new AdamW(linear, pretrainRules(linear, 0.05)) };
+};
+
+function step({ linear, optimizer }: ReturnType<typeof trained>, seed: number): void {
+  const x = randomTensor([4, 3], seed);
+  const { loss, gradients } = lossAndGradients(
+    () => tf.mean(tf.square(linear.forward(x))),
+    optimizer.variables(),
+  );
+  optimizer.update(gradients, 0.05);
+  tf.dispose([x, loss, ...gradients.values()]);
+}
+
+test("training goes on from saved moments exactly as without saving", async () => {
+  const straight = trained(1);
+  for (let i = 0; i < 4; i++) step(straight, i);
+  const first = trained(1);
+  for (let i = 0; i < 2; i++) step(first, i);
+  const resumed = trained(2);
+  resumed.linear.load(await first.linear.stateDict());
+  const moments = await first.optimizer.state();
+  assert.deepEqual(
+    [...moments.keys()].sort(),
+    ["bias", "weight"].flatMap((p) => [`${p}.exp_avg`, `${p}.exp_avg_sq`]),
+  );
+  resumed.optimizer.load(moments, first.optimizer.step);
+  for (let i = 2; i < 4; i++) step(resumed, i);
+  assert.equal(resumed.optimizer.step, 4);
+  assertSameState(await resumed.linear.stateDict(), await straight.linear.stateDict());
+  assertSameState(await resumed.optimizer.state(), await straight.optimizer.state());
+});
+
+test("moments that do not fit are one error with all names, and the optimiser is unchanged", async () => {
+  const { optimizer } = trained(1);
+  const before = await optimizer.state();
+  const state = await optimizer.state();
+  state.delete("bias.exp_avg");
+  state.set("weight.exp_avg_sq", { shape: [3, 2], data: randomArray(6) });
+  const texts = ["2 tensors", "missing: bias.exp_avg", "weight.exp_avg_sq", "[3, 2]", "[2, 3]"];
+  assert.throws(() => optimizer.load(state, 7), isLuvitError("key-mismatch", ...texts));
+  assert.equal(optimizer.step, 0);
+  assertSameState(await optimizer.state(), before);
+});
+
+test("freezing a parameter between steps leaves the others' moments theirs", async () => {
+  const [plain, frozen] = [trained(1), trained(1)];
+  step(plain, 1);
+  step(frozen, 1);
+  frozen.linear.freeze("bias");
+  const x = randomTensor([4, 3], 2);
+  for (const { linear, optimizer } of [plain, frozen]) {
+    const variables = linear === frozen.linear ? trainableVariables(linear) : optimizer.variables();
+    optimizer.update(
+      lossAndGradients(() => tf.mean(tf.square(linear.forward(x))), variables).gradients,
+      0.05,
+    );
+  }
+  assert.deepEqual((await frozen.linear.weight.read()).data, (await plain.linear.weight.read()).data);
+  assert.notDeepEqual((await frozen.linear.bias!.read()).data, (await plain.linear.bias!.read()).data);
+});
+
+test("an optimiser gives its memory back", () => {
+  const { linear } = trained(1);
+  trainableVariables(linear);
+  assertNoLeak(() => new AdamW(linear, pretrainRules(linear, 0)).dispose());
+});
+
+test("AdamW finds the least squares solution", async () => {
+  const linear = new Linear(3, 1, new Rng(3));
+  const optimizer = new AdamW(linear, pretrainRules(linear, 0));
+  const x = randomTensor([32, 3], 1);
+  const y = tf.add(tf.matMul(x as tf.Tensor2D, tf.tensor2d([[1], [-2], [0.5]])), 0.25);
+  for (let i = 0; i < 300; i++) {
+    const { loss, gradients } = lossAndGradients(
+      () => tf.mean(tf.square(tf.sub(linear.forward(x), y))),
+      optimizer.variables(),
+    );
+    optimizer.update(gradients, 0.1 * (1 - i / 300));
+    tf.dispose([loss, ...gradients.values()]);
+  }
+  assertClose((await linear.weight.read()).data, [1, -2, 0.5], 1e-3);
+  assertClose((await linear.bias!.read()).data, [0.25], 1e-3);
+});
