@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { relative } from "node:path";
 import { parseArgs } from "node:util";
 import { LuvitError } from "./core/errors";
 import { formatDuration } from "./figures/format";
@@ -19,6 +20,9 @@ const help = `luvit: LUViT in TypeScript notebooks
 Ctrl-C once lets a training step finish and save, then writes what ran; twice stops at once.
 Exit status: 0 all cells ran, 1 a cell failed, 2 wrong usage, 130 interrupted.
 `;
+
+/** Running a notebook changes the current folder to the notebook's. */
+const startedIn = process.cwd();
 
 const options = {
   out: { type: "string" },
@@ -72,7 +76,8 @@ function finish(report: RunReport): number {
   const ran = report.cells.filter((cell) => cell.status !== "not run").length;
   const word = { ok: "done", failed: "failed", interrupted: "interrupted" }[report.outcome];
   print(`${word}: ${ran} of ${report.cells.length} cells in ${formatDuration(report.seconds)}`);
-  for (const path of [report.notebookPath, report.pagePath]) if (path) print(`  ${path}`);
+  for (const path of [report.notebookPath, report.pagePath]) if (path) print(`  ${relative(startedIn, path)}`);
+  if (report.outcome === "ok" && report.closingText) print(report.closingText);
   return { ok: 0, failed: 1, interrupted: 130 }[report.outcome];
 }
 

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { setImmediate as deliverSignals } from "node:timers/promises";
 import { LuvitError } from "../core/errors";
 import { cellTitle } from "./cellTitle";
+import { stripAnsi } from "./html";
 import { createKernel, type Kernel } from "./kernel";
 import {
   type CellOutput,
@@ -35,6 +36,8 @@ export interface RunReport {
   readonly seconds: number;
   readonly notebookPath: string;
   readonly pagePath: string | undefined;
+  /** What the last cell printed; a notebook's last word. */
+  readonly closingText: string;
 }
 
 /** Runs the code cells of a TypeScript notebook in order and writes the executed notebook and a page of it. */
@@ -122,7 +125,8 @@ class RunSession {
     const interrupted = this.signals > 0 || this.reports.some((cell) => cell.status === "interrupted");
     const outcome = interrupted ? "interrupted" : failed ? "failed" : "ok";
     const { cells, seconds } = this.facts();
-    return { cells, outcome, seconds, notebookPath: this.notebookPath, pagePath: this.pagePath };
+    const { notebookPath, pagePath } = this;
+    return { cells, outcome, seconds, notebookPath, pagePath, closingText: printedBy(this.cells.at(-1)) };
   }
 
   private async runCell(cell: NotebookCell, report: CellReport): Promise<CellReport["status"]> {
@@ -187,6 +191,11 @@ class RunSession {
   private get pagePath(): string | undefined {
     return this.options.html === false ? undefined : join(this.folder, `${this.name}.html`);
   }
+}
+
+function printedBy(cell: NotebookCell | undefined): string {
+  const texts = (cell?.outputs ?? []).map((output) => (output.output_type === "stream" ? output.text : ""));
+  return stripAnsi(texts.join("")).trim();
 }
 
 function isInterrupt(output: CellOutput): boolean {
