@@ -125,5 +125,5 @@ function describeDevice(name: BackendName): string {
   if (name === "wasm") return `${cpu}, 1 thread, SIMD`;
   if (name === "cpu") return `${cpu}, 1 thread, plain JavaScript`;
   const backend = tf.backend() as unknown as { isUsingGpuDevice?: boolean };
-  return backend.isUsingGpuDevice ? "GPU" : `${cpu}, ${cpus().length} threads`;
+  return backend.isUsingGpuDevice ? "GPU" : `${cpu}, ${cpus().length} threads, no GPU found`;
 }
