@@ -6,14 +6,19 @@ import { writeFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
-const slurs = /negro|nigger|\bjews?\b|jewish|hebrew|redskin|chinaman|chinese|mongol|\bsavages?\b|mulatto|darky|white man|squaw|hottentot/i;
+const slurs =
+  /negro|nigger|\bjews?\b|jewish|hebrew|redskin|chinaman|chinese|mongol|\bsavages?\b|mulatto|darky|white man|squaw|hottentot/i;
 
-const source = (await text(process.stdin)).replace(/\r/g, "").replace(/\n abcdefghijklmnopqrstuvwxyz\s*$/, "\n");
+const source = (await text(process.stdin))
+  .replace(/\r/g, "")
+  .replace(/\n abcdefghijklmnopqrstuvwxyz\s*$/, "\n");
 const entries = source
   .slice(source.indexOf("\nABDICATION,"))
   .split(/\n(?=[A-Z][A-Z' -]+(?:,|\.|\n))/)
   .map((entry) => entry.replace(/[ \t]+$/gm, "").trim());
-const kept = entries.filter((entry) => entry && !slurs.test(entry) && !entry.startsWith("00-") && /[a-z]{3}/.test(entry));
+const kept = entries.filter(
+  (entry) => entry && !slurs.test(entry) && !entry.startsWith("00-") && /[a-z]{3}/.test(entry),
+);
 const target = fileURLToPath(new URL("../data/text/devils-dictionary.txt", import.meta.url));
 writeFileSync(target, `${kept.join("\n\n")}\n`);
 console.log(`${kept.length} of ${entries.length} entries, ${kept.join("\n\n").length} bytes`);

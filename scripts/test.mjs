@@ -55,7 +55,9 @@ function testFiles(folder) {
 }
 
 function run(command, args) {
-  console.log(`\n> ${command} ${args.length > 6 ? `${args.slice(0, 4).join(" ")} … ${args.length - 4} files` : args.join(" ")}`);
+  console.log(
+    `\n> ${command} ${args.length > 6 ? `${args.slice(0, 4).join(" ")} … ${args.length - 4} files` : args.join(" ")}`,
+  );
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
     let output = "";

@@ -76,7 +76,8 @@ function finish(report: RunReport): number {
   const ran = report.cells.filter((cell) => cell.status !== "not run").length;
   const word = { ok: "done", failed: "failed", interrupted: "interrupted" }[report.outcome];
   print(`${word}: ${ran} of ${report.cells.length} cells in ${formatDuration(report.seconds)}`);
-  for (const path of [report.notebookPath, report.pagePath]) if (path) print(`  ${relative(startedIn, path)}`);
+  for (const path of [report.notebookPath, report.pagePath])
+    if (path) print(`  ${relative(startedIn, path)}`);
   if (report.outcome === "ok" && report.closingText) print(report.closingText);
   return { ok: 0, failed: 1, interrupted: 130 }[report.outcome];
 }

@@ -15,7 +15,10 @@ export function frozenBlock(block: LlamaBlock, options: FusionOptions = {}): Fus
 }
 
 /** A LLaMA block of the given shape with random weights (normal 0.02), frozen; LoRA may be attached to it. */
-export function randomBlock(config: LlamaConfig, options: { depth?: number; seed?: number } = {}): LlamaBlock {
+export function randomBlock(
+  config: LlamaConfig,
+  options: { depth?: number; seed?: number } = {},
+): LlamaBlock {
   const { depth = 1, seed = 0 } = options;
   const block = new LlamaBlock({ ...config }, depth, new Rng(seed).fork("random block"), "random numbers");
   block.freeze();
@@ -23,7 +26,10 @@ export function randomBlock(config: LlamaConfig, options: { depth?: number; seed
 }
 
 /** MLP-P: the two mappers alone, same width as the block's. */
-export function mlpP(block: Pick<LlamaConfig, "dim">, options: FusionOptions & { activation?: MlpActivation } = {}) {
+export function mlpP(
+  block: Pick<LlamaConfig, "dim">,
+  options: FusionOptions & { activation?: MlpActivation } = {},
+) {
   return mlp(block.dim, options);
 }
 

@@ -33,4 +33,3 @@ export async function loadBlock(path: string, options: LoadBlockOptions = {}): P
   block.freeze();
   return block;
 }
-

@@ -82,6 +82,7 @@ export class LoraLinear extends Module {
    */
   addUpdate(sign: 1 | -1): void {
     this.weight = this.weight.detach();
+    this.weight.source = undefined; // no longer what the file holds, so checkpoints must keep it
     tf.tidy(() => {
       const product = tf.matMul(
         this.lora_B.weight.value as tf.Tensor2D,

@@ -15,15 +15,14 @@ export function rotate(x: Tensor, config: { ropeTheta: number; rowOrder: "hf" | 
   }
   const pairs = tf.reshape(x, [batch * heads, tokens, half, 2]);
   const [even, odd] = tf.split(pairs, 2, 3).map((part) => tf.reshape(part, [batch, heads, tokens, half]));
-  const turned = turnPairs(even, odd, cos, sin).map((part) => tf.reshape(part, [batch * heads, tokens, half, 1]));
+  const turned = turnPairs(even, odd, cos, sin).map((part) =>
+    tf.reshape(part, [batch * heads, tokens, half, 1]),
+  );
   return tf.reshape(tf.concat(turned, 3), x.shape);
 }
 
 function turnPairs(first: Tensor, second: Tensor, cos: Tensor, sin: Tensor): Tensor[] {
-  return [
-    tf.sub(tf.mul(first, cos), tf.mul(second, sin)),
-    tf.add(tf.mul(second, cos), tf.mul(first, sin)),
-  ];
+  return [tf.sub(tf.mul(first, cos), tf.mul(second, sin)), tf.add(tf.mul(second, cos), tf.mul(first, sin))];
 }
 
 /** cos and sin [1, 1, T, C/2] of position * theta^(-2i/C). */

@@ -48,7 +48,9 @@ export function loadStateDict(model: Module, state: StateDict, options: LoadOpti
   const misshapen = [...offered].flatMap(([key, tensor]) => {
     const expected = parameters.get(key)?.shape;
     const same = !expected || formatShape(expected) === formatShape(tensor.shape);
-    return same ? [] : [`${key}: file has ${formatShape(tensor.shape)}, model expects ${formatShape(expected)}`];
+    return same
+      ? []
+      : [`${key}: file has ${formatShape(tensor.shape)}, model expects ${formatShape(expected)}`];
   });
   const problems = [
     ...missing.filter((key) => !startsWithAny(key, allowMissing)).map((key) => `missing: ${key}`),

@@ -83,10 +83,11 @@ export abstract class Module {
     return loadStateDict(this, state, options);
   }
 
-  /** Stops (or with `trainable` true resumes) training of every parameter whose path starts with `prefix`. */
-  freeze(prefix = "", trainable = false): this {
+  /** Stops (or with `trainable` true resumes) training of everything at or below a path, e.g. "blocks.1"; default all. */
+  freeze(at = "", trainable = false): this {
+    const branch = at.replace(/\.$/, "");
     for (const [path, parameter] of this.namedParameters()) {
-      if (path.startsWith(prefix)) parameter.trainable = trainable;
+      if (branch === "" || path === branch || path.startsWith(`${branch}.`)) parameter.trainable = trainable;
     }
     return this;
   }

@@ -8,7 +8,12 @@ export function patchesForEmbedding(images: Tensor, patch: number): Tensor {
   const [batch, channels, height, width] = images.shape as [number, number, number, number];
   const [rows, columns] = [height / patch, width / patch];
   const strips = tf.reshape(images, [batch * channels * rows, patch, columns, patch]);
-  const cells = tf.reshape(tf.transpose(strips, [0, 2, 1, 3]), [batch, channels, rows * columns, patch * patch]);
+  const cells = tf.reshape(tf.transpose(strips, [0, 2, 1, 3]), [
+    batch,
+    channels,
+    rows * columns,
+    patch * patch,
+  ]);
   return tf.reshape(tf.transpose(cells, [0, 2, 1, 3]), [batch, rows * columns, channels * patch * patch]);
 }
 

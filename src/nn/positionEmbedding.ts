@@ -7,7 +7,8 @@ import { LuvitError } from "../core/errors";
  * Reference: mae/util/pos_embed.py.
  */
 export function sinCosPositionTable(dim: number, grid: number): Float32Array {
-  if (dim % 4 !== 0) throw new LuvitError("bad-argument", `position table: dim ${dim} is not a multiple of 4`);
+  if (dim % 4 !== 0)
+    throw new LuvitError("bad-argument", `position table: dim ${dim} is not a multiple of 4`);
   const table = new Float32Array((1 + grid * grid) * dim);
   const quarter = dim / 4;
   for (let row = 0; row < grid; row++) {
@@ -38,7 +39,10 @@ export function resizePositionTable(
   const [, tokens, dim] = table.shape;
   const side = Math.round(Math.sqrt(tokens - extra));
   if (side * side !== tokens - extra) {
-    throw new LuvitError("shape-mismatch", `position table holds ${tokens - extra} cells, which is no square grid`);
+    throw new LuvitError(
+      "shape-mismatch",
+      `position table holds ${tokens - extra} cells, which is no square grid`,
+    );
   }
   const { rows, columns } = size;
   const data = new Float32Array((extra + rows * columns) * dim);

@@ -89,6 +89,7 @@ async function resumeStep<M extends Module>(
   if (!restored) return 0;
   driver.run.checkpoint = restored.folder;
   driver.run.history.push(...restored.history);
+  driver.run.notes.push(...restored.notes);
   return restored.step;
 }
 

@@ -44,6 +44,8 @@ export class Run<M extends Module> {
   state: RunState = "running";
   /** Newest checkpoint folder. */
   checkpoint: string | undefined;
+  /** What its owner should know, e.g. damaged checkpoints that a resume had to pass over. */
+  readonly notes: string[] = [];
   private stopping = false;
   private readonly listeners = new Set<(record: StepRecord) => void>();
 
@@ -78,7 +80,12 @@ export class Run<M extends Module> {
   toString(): string {
     const { step = 0, loss } = this.latest ?? {};
     const at = loss === undefined ? "" : ` · loss ${loss.toFixed(4)}`;
-    return `Run(${this.name}) ${this.state} · step ${step}/${this.totalSteps}${at}${this.out ? ` · ${this.out}` : ""}`;
+    const parts = [
+      `Run(${this.name}) ${this.state} · step ${step}/${this.totalSteps}${at}`,
+      this.out,
+      ...this.notes,
+    ];
+    return parts.filter(Boolean).join(" · ");
   }
 
   [inspect.custom](): string {

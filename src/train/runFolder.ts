@@ -113,7 +113,7 @@ export class RunStore<M extends Module> {
    * @throws LuvitError("bad-argument") listing every option that differs from the run's.
    * @throws LuvitError("key-mismatch") for a model with other parameters or other frozen weights.
    */
-  async restore(): Promise<{ step: number; folder: string; history: StepRecord[] } | undefined> {
+  async restore(): Promise<RestoredRun | undefined> {
     const { folder, model, optimizer } = this.run;
     const checkpoint = await latestTrainingCheckpoint(folder);
     if (!checkpoint) {
@@ -131,7 +131,7 @@ export class RunStore<M extends Module> {
     optimizer.load(checkpoint.optimizer, saved.step);
     await truncateMetrics(this.metricsFile, saved.step);
     const history = (await readMetrics(this.metricsFile)) as StepRecord[];
-    return { step: saved.step, folder: checkpoint.folder, history };
+    return { step: saved.step, folder: checkpoint.folder, history, notes: checkpoint.notes };
   }
 
   /** Frozen weights do not change during a run, so they are read for their digests once. */
@@ -148,6 +148,17 @@ export class RunStore<M extends Module> {
     }
     return state;
   }
+}
+
+/** Where a run goes on. */
+export interface RestoredRun {
+  step: number;
+  /** The checkpoint it goes on from. */
+  folder: string;
+  /** Steps up to there. */
+  history: StepRecord[];
+  /** Newer checkpoints that could not be read, and why. */
+  notes: readonly string[];
 }
 
 interface SavedState {

@@ -2,7 +2,10 @@ import { backgroundShare, meanOverHeads, patchEntropy, regionMeans } from "../..
 import { type CaseRunner, type Check, maxAbsError } from "./harness";
 import { absolute, atStep, load, tensor } from "./support";
 
-export const runAnalysis: CaseRunner = async (folder, { config, recommended_tolerance: tolerance, results }) => {
+export const runAnalysis: CaseRunner = async (
+  folder,
+  { config, recommended_tolerance: tolerance, results },
+) => {
   const golden = load(folder, "tensors.safetensors");
   const perHead = patchEntropy(tensor(golden.get("attention")!));
   const bound = tolerance.entropy_abs;
@@ -18,13 +21,24 @@ export const runAnalysis: CaseRunner = async (folder, { config, recommended_tole
 
   const regions = means.map((m, i) => regionMeans(m, atStep(golden.get("masks")!, i).data));
   const compare = (name: string, actual: (number | null)[], wanted: (number | null)[]) => {
-    const error = (i: number) => (actual[i] === null || wanted[i] === null
-      ? actual[i] === wanted[i] ? 0 : Number.POSITIVE_INFINITY
-      : Math.abs(actual[i]! - wanted[i]!));
+    const error = (i: number) =>
+      actual[i] === null || wanted[i] === null
+        ? actual[i] === wanted[i]
+          ? 0
+          : Number.POSITIVE_INFINITY
+        : Math.abs(actual[i]! - wanted[i]!);
     checks.push({ name, error: Math.max(...wanted.map((_, i) => error(i))), tolerance: bound });
   };
-  compare("foreground mean", regions.map((r) => r.foreground), results.entropy.foreground_mean);
-  compare("background mean", regions.map((r) => r.background), results.entropy.background_mean);
+  compare(
+    "foreground mean",
+    regions.map((r) => r.foreground),
+    results.entropy.foreground_mean,
+  );
+  compare(
+    "background mean",
+    regions.map((r) => r.background),
+    results.entropy.background_mean,
+  );
   const share = backgroundShare(regions);
   compare("background share", [share.percentBackgroundGreater], [results.entropy.percent_background_greater]);
   compare("images skipped", [share.skipped], [results.entropy.skipped]);

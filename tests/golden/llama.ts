@@ -18,7 +18,12 @@ export const runBidirectionalBlock = runLlamaBlock(false);
 /** Causal with rotation: the block as its language model uses it. */
 export const runCausalBlock = runLlamaBlock(true);
 
-function runFormat(folder: string, { config, recommended_tolerance: tolerance }: CaseFile, rowOrder: RowOrder, causal: boolean) {
+function runFormat(
+  folder: string,
+  { config, recommended_tolerance: tolerance }: CaseFile,
+  rowOrder: RowOrder,
+  causal: boolean,
+) {
   const io = load(folder, "io.safetensors");
   const layer = new LlamaLayer(
     {
@@ -40,13 +45,19 @@ function runFormat(folder: string, { config, recommended_tolerance: tolerance }:
   const checks = [absolute(`${rowOrder} output`, layer.forward(x), io.get("output")!, tolerance.output_abs)];
   if (!causal) {
     const normal = layer.attention_norm.forward(x);
-    checks.push(absolute(`${rowOrder} first norm`, normal, io.get("attention_norm_out")!, tolerance.output_abs));
+    checks.push(
+      absolute(`${rowOrder} first norm`, normal, io.get("attention_norm_out")!, tolerance.output_abs),
+    );
     const attended = layer.attention.forward(normal, {}, "");
     checks.push(absolute(`${rowOrder} attention`, attended, io.get("attention_out")!, tolerance.output_abs));
   }
   const upstream = tensor(io.get("grad_output")!);
   const gradient = tf.grad((input: Tensor) => tf.sum(tf.mul(layer.forward(input), upstream)))(x);
   const error = relativeToRowMax(gradient.dataSync(), io.get("grad_input")!.data, config.dim);
-  checks.push({ name: `${rowOrder} grad_input by row`, error, tolerance: tolerance.grad_input_rel_to_row_max });
+  checks.push({
+    name: `${rowOrder} grad_input by row`,
+    error,
+    tolerance: tolerance.grad_input_rel_to_row_max,
+  });
   return checks;
 }

@@ -51,7 +51,11 @@ export const runLoraPeft: CaseRunner = async (folder, { config, recommended_tole
     const error = maxAbsError(host.get(path) ?? [], golden.data);
     checks.push({ name: `gradient of ${name}`, error, tolerance: tolerance.grads_abs });
   }
-  checks.push({ name: "only the adapter is trainable", error: Math.abs(variables.size - host.size), tolerance: 0 });
+  checks.push({
+    name: "only the adapter is trainable",
+    error: Math.abs(variables.size - host.size),
+    tolerance: 0,
+  });
 
   checks.push(...checkLinear(folder, config, tolerance.linear_abs));
 
@@ -91,10 +95,16 @@ function checkLinear(folder: string, config: Record<string, number>, bound: numb
   const b = adapted.lora_B.weight.value;
   const { gradients } = lossAndGradients(
     () => tf.sum(tf.mul(adapted.forward(input), upstream)),
-    new Map([["input", input], ["A", a], ["B", b]]),
+    new Map([
+      ["input", input],
+      ["A", a],
+      ["B", b],
+    ]),
   );
   for (const name of ["input", "A", "B"]) {
-    checks.push(absolute(`linear gradient of ${name}`, gradients.get(name)!, io.get(`linear_grad_${name}`)!, bound));
+    checks.push(
+      absolute(`linear gradient of ${name}`, gradients.get(name)!, io.get(`linear_grad_${name}`)!, bound),
+    );
   }
   return checks;
 }

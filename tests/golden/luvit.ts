@@ -50,7 +50,12 @@ export const runLuvitPretrain: CaseRunner = async (folder, meta) => {
   const latent = model.encode(first, { tap: (name, value) => taps.set(name, value) });
   const bound = tolerance.loss_abs * 10;
   const checks: Check[] = [
-    absolute("step 1 blocks", taps.get(`blocks.${config.depth - 1}.out`)!, io.get("step1_blocks_out")!, bound),
+    absolute(
+      "step 1 blocks",
+      taps.get(`blocks.${config.depth - 1}.out`)!,
+      io.get("step1_blocks_out")!,
+      bound,
+    ),
     absolute("step 1 mapper 1", taps.get("fusion.mapper1")!, io.get("step1_mapper1_out")!, bound),
     absolute("step 1 mapper 2", taps.get("fusion.mapper2")!, io.get("step1_mapper2_out")!, bound),
     absolute("step 1 mask", first.mask, io.get("step1_mask")!, 0),
@@ -86,7 +91,9 @@ export const runLuvitFinetune: CaseRunner = async (folder, meta) => {
   const mixedAt = (step: number) => tensor(atStep(io.get("mixed_images")!, step));
   const pooled = model.pool(mixedAt(0));
   checks.push(absolute("step 1 pooled", pooled, io.get("step1_pooled")!, tolerance.loss_abs * 10));
-  checks.push(absolute("step 1 logits", model.forward(mixedAt(0)), io.get("step1_logits")!, tolerance.loss_abs * 10));
+  checks.push(
+    absolute("step 1 logits", model.forward(mixedAt(0)), io.get("step1_logits")!, tolerance.loss_abs * 10),
+  );
 
   const rules = finetuneRules(model, {
     weightDecay: config.weight_decay,
@@ -120,7 +127,11 @@ async function trainAndCompare(
   };
   for (let step = 0; step < config.steps; step++) {
     const rate = warmupCosine(schedule, step / config.iterations_per_epoch);
-    checks.push({ name: `rate ${step + 1}`, error: Math.abs(rate - io.get("lrs")!.data[step]), tolerance: 1e-15 });
+    checks.push({
+      name: `rate ${step + 1}`,
+      error: Math.abs(rate - io.get("lrs")!.data[step]),
+      tolerance: 1e-15,
+    });
     const { loss, gradients } = lossAndGradients(() => lossAt(step), optimizer.variables());
     const error = maxAbsError(loss.dataSync(), [io.get("losses")!.data[step]]);
     checks.push({ name: `loss ${step + 1}`, error, tolerance: tolerance.loss_abs });
@@ -148,7 +159,8 @@ async function compareParameters(folder: string, model: Module, tolerance: Toler
     }
     const third = golden.data.length / 3;
     for (const [i, bound] of [0, 1, 2].entries()) {
-      const slice = (x: ArrayLike<number>) => Array.prototype.slice.call(x, bound * third, (bound + 1) * third);
+      const slice = (x: ArrayLike<number>) =>
+        Array.prototype.slice.call(x, bound * third, (bound + 1) * third);
       const error = maxAbsError(slice(values), slice(golden.data));
       if (i === 1) keyBias = Math.max(keyBias, error);
       else others = Math.max(others, error);
@@ -195,11 +207,16 @@ function checkFrozen(model: Module, meta: CaseFile): Check[] {
 function checkGroups(rules: ParameterRules, meta: CaseFile): Check[] {
   let wrong = 0;
   let seen = 0;
-  for (const group of meta.optimizer_groups as { weight_decay: number; lr_scale?: number; params: string[] }[]) {
+  for (const group of meta.optimizer_groups as {
+    weight_decay: number;
+    lr_scale?: number;
+    params: string[];
+  }[]) {
     for (const path of group.params) {
       const rule = rules.get(path);
       seen++;
-      if (!rule || rule.weightDecay !== group.weight_decay || !close(rule.lrScale, group.lr_scale ?? 1)) wrong++;
+      if (!rule || rule.weightDecay !== group.weight_decay || !close(rule.lrScale, group.lr_scale ?? 1))
+        wrong++;
     }
   }
   return [{ name: "optimiser groups", error: wrong + Math.abs(seen - rules.size), tolerance: 0 }];
@@ -255,11 +272,18 @@ async function checkFullSizeGroups(folder: string, config: Record<string, number
       error: Math.abs(mae.counts().trainable - golden.pretrain_trainable_elements),
       tolerance: 0,
     },
-    compareGroups("LUViT-B pretraining groups", mae, pretrainRules(mae, config.weight_decay), golden.pretrain),
+    compareGroups(
+      "LUViT-B pretraining groups",
+      mae,
+      pretrainRules(mae, config.weight_decay),
+      golden.pretrain,
+    ),
   ];
   for (const [decay, groups] of Object.entries(golden.finetune as Record<string, GoldenGroup[]>)) {
     const options = { weightDecay: config.weight_decay, layerDecay: Number(decay), depth: base16.depth };
-    checks.push(compareGroups(`LUViT-B layer decay ${decay}`, classifier, finetuneRules(classifier, options), groups));
+    checks.push(
+      compareGroups(`LUViT-B layer decay ${decay}`, classifier, finetuneRules(classifier, options), groups),
+    );
   }
   return checks;
 }

@@ -41,7 +41,9 @@ export const runMaePretrain: CaseRunner = async (folder, { config, recommended_t
     checks.push(absolute(`block ${k}`, taps.get(`blocks.${k}.out`)!, expected, tolerance.latent_abs));
   }
   checks.push(absolute("latent", latent, io.get("latent")!, tolerance.latent_abs));
-  checks.push(absolute("pred", model.decode(latent, inputs.restoreRows), io.get("pred")!, tolerance.pred_abs));
+  checks.push(
+    absolute("pred", model.decode(latent, inputs.restoreRows), io.get("pred")!, tolerance.pred_abs),
+  );
   checks.push(absolute("patchified", patchify(images, config.patch_size), io.get("patchified")!, 0));
   checks.push(absolute("target", model.target(images), io.get("target_norm_pix")!, tolerance.latent_abs));
 

@@ -12,16 +12,25 @@ import { atStep, load, stateDict, tensor } from "./support";
 class NamedTensors extends Module {
   constructor(shapes: Record<string, number[]>) {
     super();
-    for (const [name, shape] of Object.entries(shapes)) Object.assign(this, { [name]: new Parameter(shape, zeros, 0) });
+    for (const [name, shape] of Object.entries(shapes))
+      Object.assign(this, { [name]: new Parameter(shape, zeros, 0) });
   }
 }
 
-export const runAdamW: CaseRunner = async (folder, { config, recommended_tolerance: tolerance, lr_per_step: rates }) => {
+export const runAdamW: CaseRunner = async (
+  folder,
+  { config, recommended_tolerance: tolerance, lr_per_step: rates },
+) => {
   const golden = load(folder, "tensors.safetensors");
-  const names = [...golden.keys()].filter((name) => name.endsWith(".initial")).map((name) => name.split(".")[0]).sort();
+  const names = [...golden.keys()]
+    .filter((name) => name.endsWith(".initial"))
+    .map((name) => name.split(".")[0])
+    .sort();
   const model = new NamedTensors(Object.fromEntries(names.map((name, i) => [name, config.shapes[i]])));
   model.load(stateDict(new Map(names.map((name) => [name, golden.get(`${name}.initial`)!]))));
-  const rules = new Map(names.map((name, i) => [name, { weightDecay: config.wd[i], lrScale: config.lr_scale[i] }]));
+  const rules = new Map(
+    names.map((name, i) => [name, { weightDecay: config.wd[i], lrScale: config.lr_scale[i] }]),
+  );
   const optimizer = new AdamW(model, rules, { betas: config.betas, eps: config.eps });
   const checks: Check[] = [];
   for (let step = 0; step < config.steps; step++) {
@@ -29,12 +38,18 @@ export const runAdamW: CaseRunner = async (folder, { config, recommended_toleran
     for (const name of names) gradients.set(name, tensor(atStep(golden.get(`${name}.grads`)!, step)));
     optimizer.update(gradients, rates[step]);
     const state = await model.stateDict();
-    const errors = names.map((name) => maxAbsError(state.get(name)!.data, atStep(golden.get(`${name}.values`)!, step).data));
+    const errors = names.map((name) =>
+      maxAbsError(state.get(name)!.data, atStep(golden.get(`${name}.values`)!, step).data),
+    );
     checks.push({ name: `step ${step + 1}`, error: Math.max(...errors), tolerance: tolerance.values_abs });
   }
   const moments = await optimizer.state();
   for (const [name, { data }] of moments) {
-    checks.push({ name, error: relativeToTensorMax(data, golden.get(name)!.data), tolerance: tolerance.values_abs });
+    checks.push({
+      name,
+      error: relativeToTensorMax(data, golden.get(name)!.data),
+      tolerance: tolerance.values_abs,
+    });
   }
   return checks;
 };

@@ -1,5 +1,10 @@
 import { type Tensor, tf } from "../../src/core/tf";
-import { normalisedPixels, maskedPatchLoss, smoothedTargets, softTargetCrossEntropy } from "../../src/nn/losses";
+import {
+  normalisedPixels,
+  maskedPatchLoss,
+  smoothedTargets,
+  softTargetCrossEntropy,
+} from "../../src/nn/losses";
 import { gelu, layerNorm, rmsNorm, silu } from "../../src/nn/ops";
 import { patchesForEmbedding, patchify } from "../../src/nn/patches";
 import { dropPathFactors, dropPathRates } from "../../src/train/dropPath";
@@ -19,9 +24,18 @@ export const runPrimitives: CaseRunner = async (folder, { config, recommended_to
     checks.push({ name, error: maxAbsError(actual, expected), tolerance: bound === "exact" ? 0 : bound.abs });
     const byRow = bound.rel_to_row_max_without_row_4;
     if (byRow === undefined) return;
-    checks.push({ name: `${name} by row`, error: relativeToRowMax(actual, expected, width, [4]), tolerance: byRow });
+    checks.push({
+      name: `${name} by row`,
+      error: relativeToRowMax(actual, expected, width, [4]),
+      tolerance: byRow,
+    });
   };
-  const checkGradients = (names: string[], f: (...x: Tensor[]) => Tensor, inputs: Tensor[], upstream: Tensor) => {
+  const checkGradients = (
+    names: string[],
+    f: (...x: Tensor[]) => Tensor,
+    inputs: Tensor[],
+    upstream: Tensor,
+  ) => {
     const gradients = tf.grads((...x: Tensor[]) => tf.sum(tf.mul(f(...x), upstream))) as unknown as Gradients;
     for (const [i, gradient] of gradients(inputs).entries()) check(names[i], gradient.dataSync());
   };
@@ -32,7 +46,12 @@ export const runPrimitives: CaseRunner = async (folder, { config, recommended_to
   const layerNormNames = ["layer_norm_grad_input", "layer_norm_grad_weight", "layer_norm_grad_bias"];
   checkGradients(layerNormNames, (a, w, b) => layerNorm(a, w, b, eps), [x, weight, bias], upstream);
   check("rms_norm", rmsNorm(x, weight, eps).dataSync());
-  checkGradients(["rms_norm_grad_input", "rms_norm_grad_weight"], (a, w) => rmsNorm(a, w, eps), [x, weight], upstream);
+  checkGradients(
+    ["rms_norm_grad_input", "rms_norm_grad_weight"],
+    (a, w) => rmsNorm(a, w, eps),
+    [x, weight],
+    upstream,
+  );
 
   const act = get("act_input");
   const ones = get("act_grad_output");
@@ -44,7 +63,8 @@ export const runPrimitives: CaseRunner = async (folder, { config, recommended_to
   const logits = get("logits");
   const labels = golden.get("labels")!.data;
   const classes = logits.shape[1]!;
-  const hard = (smoothing: number) => tf.tensor(smoothedTargets(labels, classes, smoothing), [labels.length, classes]);
+  const hard = (smoothing: number) =>
+    tf.tensor(smoothedTargets(labels, classes, smoothing), [labels.length, classes]);
   check("softmax", tf.softmax(logits).dataSync());
   check("soft_cross_entropy", softTargetCrossEntropy(logits, get("soft_targets")).dataSync());
   check("cross_entropy", softTargetCrossEntropy(logits, hard(0)).dataSync());
@@ -56,7 +76,10 @@ export const runPrimitives: CaseRunner = async (folder, { config, recommended_to
   const target = normalisedPixels(patches);
   check("norm_pix_target", target.dataSync());
   const everything = tf.ones(target.shape.slice(0, 2));
-  check("norm_pix_loss_of_zero_prediction", maskedPatchLoss(tf.zerosLike(target), target, everything).dataSync());
+  check(
+    "norm_pix_loss_of_zero_prediction",
+    maskedPatchLoss(tf.zerosLike(target), target, everything).dataSync(),
+  );
   check("patchify_order", patchify(get("order_image"), config.patch).dataSync());
   check("patch_conv_order", patchesForEmbedding(get("order_image"), config.patch).dataSync());
 

@@ -64,7 +64,9 @@ async function main(): Promise<void> {
     const started = performance.now();
     const checks = await run(path, meta).catch((error: Error): Check[] => {
       console.log(error.stack);
-      return [{ name: `threw: ${error.message.split("\n")[0]}`, error: Number.POSITIVE_INFINITY, tolerance: 0 }];
+      return [
+        { name: `threw: ${error.message.split("\n")[0]}`, error: Number.POSITIVE_INFINITY, tolerance: 0 },
+      ];
     });
     const misses = checks.filter((check) => !(check.error <= check.tolerance));
     const ok = misses.length === 0 && checks.length > 0;
@@ -72,7 +74,8 @@ async function main(): Promise<void> {
     else failed++;
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(`${ok ? "ok  " : "FAIL"} ${entry.padEnd(26)} ${describe(checks)}  (${seconds} s)`);
-    for (const miss of misses) console.log(`       ${miss.name}: ${number(miss.error)} > ${number(miss.tolerance)}`);
+    for (const miss of misses)
+      console.log(`       ${miss.name}: ${number(miss.error)} > ${number(miss.tolerance)}`);
   }
   if (skipped.length > 0) console.log(`SKIPPED, not covered by this version: ${skipped.join(", ")}`);
   console.log(`${passed} passed, ${failed} failed`);

@@ -22,8 +22,13 @@ export function atStep(golden: GoldenTensor, step: number): GoldenTensor {
   return { ...golden, shape, data: golden.data.slice(step * size, (step + 1) * size) };
 }
 
-export function stateDict(golden: GoldenTensors, rename: (name: string) => string = (name) => name): StateDict {
-  return new Map([...golden].map(([name, t]) => [rename(name), { shape: t.shape, data: t.data as Float32Array }]));
+export function stateDict(
+  golden: GoldenTensors,
+  rename: (name: string) => string = (name) => name,
+): StateDict {
+  return new Map(
+    [...golden].map(([name, t]) => [rename(name), { shape: t.shape, data: t.data as Float32Array }]),
+  );
 }
 
 export function absolute(name: string, actual: Tensor, expected: GoldenTensor, tolerance: number): Check {
@@ -47,7 +52,11 @@ export function compareAll(
   }
   const checks = [{ name: `${name} (worst tensor)`, error: worstAbs, tolerance: tolerance.abs }];
   if (tolerance.relative !== undefined) {
-    checks.push({ name: `${name} relative to tensor max`, error: worstRelative, tolerance: tolerance.relative });
+    checks.push({
+      name: `${name} relative to tensor max`,
+      error: worstRelative,
+      tolerance: tolerance.relative,
+    });
   }
   return checks;
 }

@@ -14,7 +14,8 @@ import * as lora from "../../src/models/lora";
 
 const python = process.env.LUVIT_PYTHON ?? "python3";
 const missing = spawnSync(python, ["-c", "import torch, transformers, peft"]).status !== 0;
-const skip = missing && `${python} cannot import torch, transformers and peft (set LUVIT_PYTHON to one that can)`;
+const skip =
+  missing && `${python} cannot import torch, transformers and peft (set LUVIT_PYTHON to one that can)`;
 if (skip) console.log(`SKIPPED: interoperability with transformers and PEFT, because ${skip}`);
 
 test("transformers and PEFT compute the same logits from the files written here", { skip }, async () => {
@@ -30,7 +31,12 @@ test("transformers and PEFT compute the same logits from the files written here"
   });
   const folder = mkdtempSync(join(tmpdir(), "luvit-interop-"));
   const options = { maxShardBytes: 30_000 };
-  await writeHuggingFaceCheckpoint(join(folder, "model"), await model.stateDict(), { ...config, kvHeads: 4 }, options);
+  await writeHuggingFaceCheckpoint(
+    join(folder, "model"),
+    await model.stateDict(),
+    { ...config, kvHeads: 4 },
+    options,
+  );
 
   const rng = new Rng(1);
   const ids = Int32Array.from({ length: 11 }, () => rng.integer(48));
@@ -39,7 +45,10 @@ test("transformers and PEFT compute the same logits from the files written here"
   lora.attach(model, { rank: 3, alpha: 5, targets: ["q_proj", "k_proj", "down_proj"] });
   for (const [, layer] of lora.adapters(model)) {
     const { shape, size } = layer.lora_B.weight;
-    layer.lora_B.weight.load({ shape, data: Float32Array.from({ length: size }, () => rng.between(-0.2, 0.2)) });
+    layer.lora_B.weight.load({
+      shape,
+      data: Float32Array.from({ length: size }, () => rng.between(-0.2, 0.2)),
+    });
   }
   await saveAdapter(model, join(folder, "adapter"));
   const adapted = logits();
@@ -47,7 +56,10 @@ test("transformers and PEFT compute the same logits from the files written here"
 
   writeFileSync(join(folder, "given.json"), JSON.stringify({ ids: [...ids], base, lora: adapted }));
   const script = join(packageRoot(), "tests", "interop", "compare.py");
-  const output = execFileSync(python, [script, folder], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  const output = execFileSync(python, [script, folder], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const differences = JSON.parse(output.trim().split("\n").at(-1)!) as { base: number; lora: number };
   assert.ok(differences.base < 1e-5, `transformers differs by ${differences.base}`);
   assert.ok(differences.lora < 1e-5, `PEFT differs by ${differences.lora}`);

@@ -77,7 +77,10 @@ const gatedSiluGateGradient = defineOp<"gate" | "up" | "dy", object>({
   },
 });
 
-const gatedSiluOp: (operands: Record<"gate" | "up", Tensor>, attributes: object) => Tensor[] = defineOp<"gate" | "up", object>({
+const gatedSiluOp: (operands: Record<"gate" | "up", Tensor>, attributes: object) => Tensor[] = defineOp<
+  "gate" | "up",
+  object
+>({
   name: "LuvitGatedSilu",
   inputs: ["gate", "up"],
   outputs: ({ gate }) => sameShape(gate),

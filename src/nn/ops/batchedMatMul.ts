@@ -11,7 +11,12 @@ export interface MatrixBatch {
 let kernel: SimdMatMul | undefined;
 
 /** product [batch, M, N] = left [batch, M, K] times right [batch, K, N], either operand stored transposed if it says so. */
-export function multiplyBatches(left: MatrixBatch, right: MatrixBatch, product: Float32Array, batch: number): void {
+export function multiplyBatches(
+  left: MatrixBatch,
+  right: MatrixBatch,
+  product: Float32Array,
+  batch: number,
+): void {
   kernel ??= createSimdMatMul();
   const [m, k, n] = [left.rows, left.columns, right.columns];
   const paddedM = Math.ceil(m / ROWS) * ROWS;
@@ -31,7 +36,13 @@ export function multiplyBatches(left: MatrixBatch, right: MatrixBatch, product: 
 }
 
 /** Writes one matrix row-major, with `stride` floats from row to row. */
-function copyIn(matrix: MatrixBatch, index: number, heap: Float32Array, offset: number, stride: number): void {
+function copyIn(
+  matrix: MatrixBatch,
+  index: number,
+  heap: Float32Array,
+  offset: number,
+  stride: number,
+): void {
   const { values, rows, columns, transposed } = matrix;
   const start = index * rows * columns;
   if (!transposed && stride === columns) {

@@ -28,12 +28,21 @@ function registerBroadcastSafeMatMulGradient(): void {
     gradFunc: (upstream, saved, attributes) => {
       const dy = upstream as Tensor;
       const [a, b] = saved;
-      const { transposeA, transposeB } = attributes as unknown as { transposeA: boolean; transposeB: boolean };
+      const { transposeA, transposeB } = attributes as unknown as {
+        transposeA: boolean;
+        transposeB: boolean;
+      };
       return {
         a: () =>
-          sumToShape(transposeA ? tf.matMul(b, dy, transposeB, true) : tf.matMul(dy, b, false, !transposeB), a),
+          sumToShape(
+            transposeA ? tf.matMul(b, dy, transposeB, true) : tf.matMul(dy, b, false, !transposeB),
+            a,
+          ),
         b: () =>
-          sumToShape(transposeB ? tf.matMul(dy, a, true, transposeA) : tf.matMul(a, dy, !transposeA, false), b),
+          sumToShape(
+            transposeB ? tf.matMul(dy, a, true, transposeA) : tf.matMul(a, dy, !transposeA, false),
+            b,
+          ),
       };
     },
   });
@@ -107,7 +116,11 @@ function registerFastMatMul(memory: HostMemory): void {
   });
 }
 
-function multiplyOnHost({ a, b, transposeA, transposeB, backend }: MatMulCall, batch: number, memory: HostMemory) {
+function multiplyOnHost(
+  { a, b, transposeA, transposeB, backend }: MatMulCall,
+  batch: number,
+  memory: HostMemory,
+) {
   const dimensions = ({ shape }: tf.TensorInfo, transposed: boolean) => {
     const [first, second] = shape.slice(-2);
     return transposed ? [second, first] : [first, second];

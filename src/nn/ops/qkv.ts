@@ -43,7 +43,12 @@ const joinQkvOp = defineOp<"q" | "k" | "v", object>({
   },
   composite: ({ q, k, v }) => {
     const [b, h, t, c] = q.shape;
-    return [tf.concat([q, k, v].map((x) => tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [b, t, h * c])), 2)];
+    return [
+      tf.concat(
+        [q, k, v].map((x) => tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [b, t, h * c])),
+        2,
+      ),
+    ];
   },
 });
 

@@ -90,7 +90,11 @@ function accumulateRow(row: number): number[] {
 
 function storeRow(row: number): number[] {
   const step = row === 0 ? [...get(C), ...get(COLUMN)] : [...get(ADDRESS), ...get(B_STRIDE)];
-  const stores = halves.flatMap((half) => [...get(ADDRESS), ...get(accumulator(row, half)), ...store(16 * half)]);
+  const stores = halves.flatMap((half) => [
+    ...get(ADDRESS),
+    ...get(accumulator(row, half)),
+    ...store(16 * half),
+  ]);
   return [...step, ...I32_ADD, ...set(ADDRESS), ...stores];
 }
 
