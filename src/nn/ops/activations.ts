@@ -1,22 +1,9 @@
 import { type Tensor, tf } from "../../core/tf";
+import { geluSlope, lookUp, normal, sigmoid } from "./curves";
 import { defineOp } from "./defineOp";
 
 const INVERSE_SQRT_2 = Math.SQRT1_2;
 const INVERSE_SQRT_2PI = 0.3989422804014327;
-
-/**
- * The normal distribution function Φ(x), given e^(-x²/2): Abramowitz & Stegun 7.1.26 for erf, absolute error at most
- * 1e-7. The exponential is shared with the density, so GELU and its derivative each need one.
- */
-function normalDistribution(x: number, gaussian: number): number {
-  const t = 1 / (1 + 0.3275911 * Math.abs(x) * INVERSE_SQRT_2);
-  const tail =
-    0.5 *
-    gaussian *
-    t *
-    ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592);
-  return x < 0 ? tail : 1 - tail;
-}
 
 const sameShape = (x: { shape: number[] }) => [{ shape: x.shape, dtype: "float32" as const }];
 
@@ -25,11 +12,7 @@ const geluGradient = defineOp<"x" | "dy", object>({
   inputs: ["x", "dy"],
   outputs: ({ x }) => sameShape(x),
   compute: ({ x, dy }, [dx]) => {
-    for (let i = 0; i < x.length; i++) {
-      const v = x[i];
-      const gaussian = Math.exp(-0.5 * v * v);
-      dx[i] = dy[i] * (normalDistribution(v, gaussian) + v * INVERSE_SQRT_2PI * gaussian);
-    }
+    for (let i = 0; i < x.length; i++) dx[i] = dy[i] * lookUp(geluSlope, x[i]);
   },
   composite: ({ x, dy }) => {
     const distribution = tf.mul(0.5, tf.add(1, tf.erf(tf.mul(x, INVERSE_SQRT_2))));
@@ -43,10 +26,7 @@ const geluOp = defineOp<"x", object>({
   inputs: ["x"],
   outputs: ({ x }) => sameShape(x),
   compute: ({ x }, [y]) => {
-    for (let i = 0; i < x.length; i++) {
-      const v = x[i];
-      y[i] = v * normalDistribution(v, Math.exp(-0.5 * v * v));
-    }
+    for (let i = 0; i < x.length; i++) y[i] = x[i] * lookUp(normal, x[i]);
   },
   composite: ({ x }) => [tf.mul(tf.mul(0.5, x), tf.add(1, tf.erf(tf.mul(x, INVERSE_SQRT_2))))],
   gradient: {
@@ -66,8 +46,8 @@ const gatedSiluGateGradient = defineOp<"gate" | "up" | "dy", object>({
   outputs: ({ gate }) => sameShape(gate),
   compute: ({ gate, up, dy }, [dGate]) => {
     for (let i = 0; i < gate.length; i++) {
-      const sigmoid = 1 / (1 + Math.exp(-gate[i]));
-      dGate[i] = dy[i] * up[i] * sigmoid * (1 + gate[i] * (1 - sigmoid));
+      const open = lookUp(sigmoid, gate[i]);
+      dGate[i] = dy[i] * up[i] * open * (1 + gate[i] * (1 - open));
     }
   },
   composite: ({ gate, up, dy }) => {
@@ -85,7 +65,7 @@ const gatedSiluOp: (operands: Record<"gate" | "up", Tensor>, attributes: object)
   inputs: ["gate", "up"],
   outputs: ({ gate }) => sameShape(gate),
   compute: ({ gate, up }, [y]) => {
-    for (let i = 0; i < gate.length; i++) y[i] = (gate[i] / (1 + Math.exp(-gate[i]))) * up[i];
+    for (let i = 0; i < gate.length; i++) y[i] = gate[i] * lookUp(sigmoid, gate[i]) * up[i];
   },
   composite: ({ gate, up }) => [tf.mul(tf.mul(gate, tf.sigmoid(gate)), up)],
   gradient: {

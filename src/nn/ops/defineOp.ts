@@ -1,3 +1,4 @@
+import { ownOpRules } from "../../core/opRegistry";
 import { type BackendName, onBackend, type Tensor, tf } from "../../core/tf";
 
 /** Shape and element type of an operand or result. */
@@ -47,6 +48,7 @@ export function defineOp<Inputs extends string, Attributes extends object>(
   op: OpDefinition<Inputs, Attributes>,
 ): (operands: Record<Inputs, Tensor>, attributes: Attributes) => Tensor[] {
   definedOps.set(op.name, op as unknown as OpDefinition<string, object>);
+  ownOpRules.set(op.name, op as unknown as OpDefinition<string, object>);
   onBackend((backendName) => registerKernel(op, backendName));
   if (op.gradient) registerGradient(op, op.gradient);
   return (operands, attributes) => {
