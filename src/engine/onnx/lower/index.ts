@@ -1,0 +1,116 @@
+import { LuvitError } from "../../../core/errors";
+import type { Graph, GraphConstant } from "../../../graph/ir";
+import type { OnnxModel, OnnxNode, OnnxValueInfo } from "../model";
+import type { OnnxValue } from "./builder";
+import { Call } from "./call";
+import { OnnxOps } from "./ops";
+import { rules } from "./rules";
+import { Scope } from "./scope";
+import { withoutCopies } from "./withoutCopies";
+
+/** A graph as an ONNX model. Its inputs are the graph's inputs and state, its outputs the graph's, by name. */
+export interface LoweredGraph {
+  readonly model: OnnxModel;
+  /** The model's name of each result, by the graph's name of it: a state entry's new value needs a name of its own. */
+  readonly outputNames: ReadonlyMap<string, string>;
+}
+
+/**
+ * Writes a traced graph as an ONNX model.
+ *
+ * @throws LuvitError("engine") naming the ops that have no rule.
+ */
+export function lowerGraph(traced: Graph): LoweredGraph {
+  const graph = withoutCopies(traced);
+  refuseUnknownOps(graph);
+  const ops = new OnnxOps();
+  const scope = new Scope(ops, graph);
+  const inputs = [...graph.inputs, ...graph.state].map(({ name, value }) => ({
+    name,
+    shape: value.shape,
+    dtype: value.dtype,
+    id: value.id,
+  }));
+  for (const input of inputs) scope.define(input.id, input);
+  for (const constant of graph.constants) scope.define(constant.value.id, lowerConstant(ops, constant));
+  for (const node of graph.nodes) {
+    const results = [rules[node.op](new Call(scope, node))].flat() as OnnxValue[];
+    for (const [i, { id }] of node.outputs.entries()) scope.define(id, results[i]);
+  }
+  const results = graph.outputs.map(({ name, id }) => ({ name, value: scope.whole(id) }));
+  const names = new ResultNames(ops, inputs);
+  const outputs = results.map(({ name, value }) => names.give(value, name));
+  const outputNames = new Map(results.map(({ name }, i) => [name, outputs[i].name]));
+  return { model: assemble(graph, ops, inputs, outputs, names.renamed), outputNames };
+}
+
+function refuseUnknownOps(graph: Graph): void {
+  const unknown = [...new Set(graph.nodes.map(({ op }) => op).filter((op) => !Object.hasOwn(rules, op)))];
+  if (unknown.length === 0) return;
+  throw new LuvitError(
+    "engine",
+    `graph ${graph.name}: the onnxruntime engine has no rule for ${unknown.sort().join(", ")}; run it eagerly or write the rule (src/engine/onnx/lower)`,
+  );
+}
+
+/** A uniform constant becomes one number that broadcasts. */
+function lowerConstant(ops: OnnxOps, { value, data }: GraphConstant): OnnxValue {
+  const uniform = data.every((number) => Object.is(number, data[0]));
+  return uniform ? ops.scalar(data[0], value.dtype) : ops.store(value.shape, value.dtype, data);
+}
+
+/** The model's names of results: `<name>'`, free of the names of state entries. A value made for it is renamed. */
+class ResultNames {
+  /** New names of values, by the names the rules gave them. */
+  readonly renamed = new Map<string, string>();
+
+  constructor(
+    private readonly ops: OnnxOps,
+    inputs: readonly OnnxValueInfo[],
+  ) {
+    for (const { name } of inputs) this.renamed.set(name, name);
+    for (const name of ops.initializers.keys()) this.renamed.set(name, name);
+  }
+
+  give({ name: value, shape, dtype }: OnnxValue, name: string): OnnxValueInfo {
+    const info = { name: `${name}'`, shape, dtype };
+    if (this.renamed.has(value)) {
+      const [inputs, outputs] = [[value], [info.name]];
+      this.ops.nodes.push({ op: "Identity", domain: "", inputs, outputs, attributes: {} });
+      this.renamed.set(info.name, info.name);
+    } else {
+      this.renamed.set(value, info.name);
+    }
+    return info;
+  }
+}
+
+/** Drops what no output needs, and inputs with it. */
+function assemble(
+  { name }: Graph,
+  ops: OnnxOps,
+  inputs: readonly OnnxValueInfo[],
+  outputs: readonly OnnxValueInfo[],
+  renamed: ReadonlyMap<string, string>,
+): OnnxModel {
+  const needed = new Set(outputs.map((output) => output.name));
+  const rename = (value: string) => renamed.get(value) ?? value;
+  const nodes: OnnxNode[] = [];
+  for (const node of [...ops.nodes].reverse()) {
+    const [operands, results] = [node.inputs.map(rename), node.outputs.map(rename)];
+    if (!results.some((value) => needed.has(value))) continue;
+    for (const value of operands) needed.add(value);
+    nodes.push({
+      ...node,
+      inputs: operands,
+      outputs: results.map((value) => (needed.has(value) ? value : "")),
+    });
+  }
+  return {
+    name,
+    nodes: nodes.reverse(),
+    inputs: inputs.filter((input) => needed.has(input.name)),
+    outputs,
+    initializers: [...ops.initializers.values()].filter((constant) => needed.has(constant.name)),
+  };
+}

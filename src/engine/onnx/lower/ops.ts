@@ -1,0 +1,147 @@
+import { sizeOf } from "../../../core/hostTensor";
+import type { OnnxAttributes, OnnxDtype } from "../model";
+import { OnnxBuilder, type OnnxValue, sameShape } from "./builder";
+
+/** What a binary op of one known operand leaves unchanged: x + 0, x - 0, x * 1, x / 1. */
+const neutralRight: Record<string, number> = { Add: 0, Sub: 0, Mul: 1, Div: 1 };
+const neutralLeft: Record<string, number> = { Add: 0, Mul: 1 };
+
+/** The ONNX operators the rules are written in, with their shape rules. */
+export class OnnxOps extends OnnxBuilder {
+  private readonly reshapeSource = new Map<string, OnnxValue>();
+  private readonly rowsOfOnes = new Map<number, OnnxValue>();
+
+  unary(op: string, x: OnnxValue, attributes: OnnxAttributes = {}): OnnxValue {
+    return this.make(op, [x], { shape: x.shape, dtype: x.dtype }, attributes);
+  }
+
+  /** Broadcasts as NumPy does. */
+  binary(op: string, a: OnnxValue, b: OnnxValue, dtype: OnnxDtype = a.dtype): OnnxValue {
+    const shape = broadcastShapes(a.shape, b.shape);
+    if (b.number !== undefined && b.number === neutralRight[op] && sameShape(shape, a.shape)) return a;
+    if (a.number !== undefined && a.number === neutralLeft[op] && sameShape(shape, b.shape)) return b;
+    return this.make(op, [a, b], { shape, dtype });
+  }
+
+  add(a: OnnxValue, b: OnnxValue | number): OnnxValue {
+    return this.binary("Add", a, this.operand(b));
+  }
+
+  sub(a: OnnxValue, b: OnnxValue | number): OnnxValue {
+    return this.binary("Sub", a, this.operand(b));
+  }
+
+  mul(a: OnnxValue, b: OnnxValue | number): OnnxValue {
+    return this.binary("Mul", a, this.operand(b));
+  }
+
+  div(a: OnnxValue, b: OnnxValue | number): OnnxValue {
+    return this.binary("Div", a, this.operand(b));
+  }
+
+  /** 1 / sqrt(x). */
+  rsqrt(x: OnnxValue): OnnxValue {
+    return this.unary("Reciprocal", this.unary("Sqrt", x));
+  }
+
+  cast(x: OnnxValue, dtype: OnnxDtype): OnnxValue {
+    if (x.dtype === dtype) return x;
+    if (x.number !== undefined && dtype === "float32") return this.scalar(x.number);
+    const codes = { float32: 1, int32: 6, int64: 7, bool: 9 };
+    return this.make("Cast", [x], { shape: x.shape, dtype }, { to: codes[dtype] });
+  }
+
+  /** A reshape of a reshape is one reshape. */
+  reshape(x: OnnxValue, shape: readonly number[]): OnnxValue {
+    const source = this.reshapeSource.get(x.name) ?? x;
+    if (sameShape(source.shape, shape)) return source;
+    const result = this.make("Reshape", [source, this.integers(shape)], { shape, dtype: x.dtype });
+    this.reshapeSource.set(result.name, source);
+    return result;
+  }
+
+  transpose(x: OnnxValue, perm: readonly number[]): OnnxValue {
+    if (perm.every((axis, i) => axis === i)) return x;
+    return this.make(
+      "Transpose",
+      [x],
+      { shape: perm.map((axis) => x.shape[axis]), dtype: x.dtype },
+      { perm },
+    );
+  }
+
+  /** `x` written out to its full shape. */
+  expand(x: OnnxValue, shape: readonly number[]): OnnxValue {
+    if (sizeOf(x.shape) === sizeOf(shape)) return this.reshape(x, shape);
+    return this.make("Expand", [x, this.integers(shape)], { shape, dtype: x.dtype });
+  }
+
+  /** ReduceSum, ReduceMean, ReduceMax, …; axes may count from the end. */
+  reduce(op: string, x: OnnxValue, axes: readonly number[], keepDims: boolean): OnnxValue {
+    const reduced = axes.map((axis) => (axis < 0 ? axis + x.shape.length : axis));
+    const kept = x.shape.map((length, axis) => (reduced.includes(axis) ? 1 : length));
+    const shape = keepDims ? kept : x.shape.filter((_, axis) => !reduced.includes(axis));
+    if (sameShape(kept, x.shape)) return this.reshape(x, shape);
+    const operands = [x, this.integers(reduced)];
+    return this.make(op, operands, { shape, dtype: x.dtype }, { keepdims: keepDims ? 1 : 0 });
+  }
+
+  /** Mean over the last axis, which stays with length 1. */
+  rowMean(x: OnnxValue): OnnxValue {
+    return this.reduce("ReduceMean", x, [-1], true);
+  }
+
+  /** `x` [..., D] as a matrix [rows, D]. */
+  rows(x: OnnxValue): OnnxValue {
+    const width = x.shape.at(-1)!;
+    return this.reshape(x, [sizeOf(x.shape) / width, width]);
+  }
+
+  /** Sum of the rows of `x` [..., D] -> [D]. A row of ones times the matrix: twice as fast as ReduceSum here. */
+  sumRows(x: OnnxValue): OnnxValue {
+    const matrix = this.rows(x);
+    const [count, width] = matrix.shape;
+    const sum = this.make("MatMul", [this.ones(count), matrix], { shape: [1, width], dtype: x.dtype });
+    return this.reshape(sum, [width]);
+  }
+
+  private ones(count: number): OnnxValue {
+    const known = this.rowsOfOnes.get(count);
+    if (known) return known;
+    const row = this.store([1, count], "float32", new Float32Array(count).fill(1));
+    this.rowsOfOnes.set(count, row);
+    return row;
+  }
+
+  concat(parts: readonly OnnxValue[], axis: number): OnnxValue {
+    if (parts.length === 1) return parts[0];
+    const [first] = parts;
+    const joined = axis < 0 ? axis + first.shape.length : axis;
+    const shape = [...first.shape];
+    shape[joined] = parts.reduce((sum, part) => sum + part.shape[joined], 0);
+    return this.make("Concat", parts, { shape, dtype: first.dtype }, { axis: joined });
+  }
+
+  /** Consecutive pieces of the given lengths along one axis. */
+  split(x: OnnxValue, lengths: readonly number[], axis: number): OnnxValue[] {
+    if (lengths.length === 1) return [x];
+    const results = lengths.map((length) => ({
+      shape: x.shape.map((whole, i) => (i === axis ? length : whole)),
+      dtype: x.dtype,
+    }));
+    return this.call("Split", [x, this.integers(lengths)], results, { axis });
+  }
+
+  private operand(x: OnnxValue | number): OnnxValue {
+    return typeof x === "number" ? this.scalar(x) : x;
+  }
+}
+
+/** The common shape of two operands aligned at their last axes. */
+export function broadcastShapes(a: readonly number[], b: readonly number[]): number[] {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, axis) => {
+    const [x, y] = [a[axis - rank + a.length] ?? 1, b[axis - rank + b.length] ?? 1];
+    return x === 1 ? y : x;
+  });
+}

@@ -1,0 +1,23 @@
+import { activations } from "./activations";
+import { optimizer } from "./adamw";
+import type { Rules } from "./call";
+import { elementwise } from "./elementwise";
+import { heads } from "./heads";
+import { indexing } from "./indexing";
+import { matmul } from "./matmul";
+import { norms } from "./norms";
+import { reductions } from "./reductions";
+import { shapes } from "./shapes";
+
+/** How every op of a trace is written in ONNX, by the op's name. */
+export const rules: Rules = {
+  ...activations,
+  ...elementwise,
+  ...heads,
+  ...indexing,
+  ...matmul,
+  ...norms,
+  ...optimizer,
+  ...reductions,
+  ...shapes,
+};

@@ -1,0 +1,38 @@
+/** Element types used here, by ONNX's number (`TensorProto.DataType`). */
+export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+
+export type OnnxDtype = keyof typeof elementTypes;
+
+/** An attribute: an integer, integers or a text as they are; a float says so, since `1` alone would be an integer. */
+export type OnnxAttribute = number | readonly number[] | string | { readonly float: number };
+
+export type OnnxAttributes = Readonly<Record<string, OnnxAttribute>>;
+
+/** One operator call. An optional input that is left out, or an output nobody asks for, has the name "". */
+export interface OnnxNode {
+  readonly op: string;
+  /** "" is ONNX itself, "com.microsoft" what onnxruntime adds. */
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: OnnxAttributes;
+}
+
+export interface OnnxValueInfo {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: OnnxDtype;
+}
+
+/** Numbers written into the model. */
+export interface OnnxInitializer extends OnnxValueInfo {
+  readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
+}
+
+export interface OnnxModel {
+  readonly name: string;
+  readonly nodes: readonly OnnxNode[];
+  readonly inputs: readonly OnnxValueInfo[];
+  readonly outputs: readonly OnnxValueInfo[];
+  readonly initializers: readonly OnnxInitializer[];
+}

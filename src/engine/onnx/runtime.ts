@@ -1,0 +1,54 @@
+import { createRequire } from "node:module";
+import { LuvitError } from "../../core/errors";
+import type { TypedArray } from "../executor";
+
+/*
+ * The part of onnxruntime-node used here. The package is loaded when it is first needed and its types are not, so that
+ * this library compiles and runs without it.
+ */
+
+export interface OnnxTensor {
+  readonly data: TypedArray | BigInt64Array;
+  readonly dims: readonly number[];
+}
+
+export interface OnnxSession {
+  /** A result named with a tensor is written into that tensor's array, with null into a new one. */
+  run(
+    feeds: Record<string, OnnxTensor>,
+    fetches: Record<string, OnnxTensor | null>,
+  ): Promise<Record<string, OnnxTensor>>;
+  release(): Promise<void>;
+}
+
+export interface OnnxRuntime {
+  readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<OnnxSession> };
+  readonly Tensor: new (type: string, data: TypedArray, dims: readonly number[]) => OnnxTensor;
+}
+
+const PACKAGE = "onnxruntime-node";
+
+/** Why onnxruntime cannot be used here, or undefined where it can. */
+export function onnxRuntimeProblem(): string | undefined {
+  try {
+    loadOnnxRuntime();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** @throws LuvitError("engine") saying what to install. */
+export function loadOnnxRuntime(): OnnxRuntime {
+  const require = createRequire(__filename);
+  try {
+    return require(PACKAGE) as OnnxRuntime;
+  } catch (cause) {
+    const [reason] = (cause as Error).message.split("\n");
+    const missing = (cause as { code?: string }).code === "MODULE_NOT_FOUND";
+    const message = missing
+      ? `${PACKAGE} is not installed; npm install ${PACKAGE} (the CPU needs no install script: --ignore-scripts)`
+      : `${PACKAGE} does not load: ${reason}`;
+    throw new LuvitError("engine", message, { cause });
+  }
+}

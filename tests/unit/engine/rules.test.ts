@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { type ArraysByName, createOnnxExecutor, type TypedArray } from "../../../src/engine";
+import { rules } from "../../../src/engine/onnx/lower/rules";
+import type { GraphDtype, GraphValue } from "../../../src/graph/ir";
+import { definedOps } from "../../../src/nn/ops/defineOp";
+import "../../../src/nn";
+import { assertClose } from "../nn/support";
+import { type KernelSample, kernelSamples } from "./kernelSamples";
+import { GraphWriter, withOnnxRuntime } from "./support";
+
+interface HostResult {
+  shape: number[];
+  dtype: GraphDtype;
+  data: Float32Array;
+}
+
+const toHost = (tensor: Tensor): HostResult => ({
+  shape: tensor.shape,
+  dtype: tensor.dtype as GraphDtype,
+  data: Float32Array.from(tensor.dataSync()),
+});
+
+/** What tfjs's own kernels in plain JavaScript make of a sample. */
+function runEagerly(
+  op: string,
+  inputs: ReturnType<KernelSample["inputs"]>,
+  attributes: object,
+): HostResult[] {
+  const result = tf.engine().runKernel(op, inputs as never, attributes as never) as unknown;
+  return ([] as Tensor[]).concat(result as Tensor).map(toHost);
+}
+
+async function runLowered(op: string, { inputs, attributes = {} }: KernelSample, asConstants: boolean) {
+  const writer = new GraphWriter();
+  const given = inputs();
+  const feeds: Record<string, TypedArray> = {};
+  const declare = (name: string, tensor: Tensor): GraphValue => {
+    const data = tensor.dataSync().slice() as TypedArray;
+    if (asConstants) return writer.constant(data, tensor.shape, tensor.dtype as GraphDtype);
+    feeds[name] = data;
+    return writer.input(name, tensor.shape, tensor.dtype as GraphDtype);
+  };
+  const values = Array.isArray(given)
+    ? given.map((tensor, i) => declare(`x${i}`, tensor))
+    : Object.fromEntries(Object.entries(given).map(([name, tensor]) => [name, declare(name, tensor)]));
+  const expected = runEagerly(op, given, attributes);
+  const names = expected.map((_, i) => `result ${i}`);
+  for (const [i, value] of writer.node(op, values, expected, attributes).entries())
+    writer.output(names[i], value);
+  return { expected, actual: await runOnce(writer, feeds, names) };
+}
+
+async function runOnce(writer: GraphWriter, feeds: ArraysByName, names: string[]): Promise<Float32Array[]> {
+  const executor = await createOnnxExecutor(writer.finish(), {}, { threads: 1 });
+  try {
+    const results = await executor.run(feeds);
+    return names.map((name) => results[name]);
+  } finally {
+    await executor.dispose();
+  }
+}
+
+/** The same call with every float operand one number: what a uniform constant becomes. */
+const uniform = ({ inputs, ...rest }: KernelSample): KernelSample => ({
+  ...rest,
+  inputs: () => {
+    const flat = (tensor: Tensor, i: number) =>
+      tensor.dtype === "float32" ? tf.fill(tensor.shape, 0.75 - 0.25 * i) : tensor;
+    const given = inputs();
+    if (Array.isArray(given)) return given.map(flat);
+    return Object.fromEntries(Object.entries(given).map(([name, tensor], i) => [name, flat(tensor, i)]));
+  },
+});
+
+test("every rule and every op of this library has a sample here", () => {
+  assert.deepEqual(
+    Object.keys(rules).filter((op) => !kernelSamples.has(op)),
+    [],
+  );
+  assert.deepEqual(
+    [...definedOps.keys()].filter((op) => !Object.hasOwn(rules, op)),
+    [],
+  );
+});
+
+for (const [op, samples] of kernelSamples) {
+  test(`${op} does what tfjs does`, withOnnxRuntime, async () => {
+    await ready({ backend: "cpu" });
+    for (const [i, sample] of samples.entries()) {
+      for (const [how, variant, asConstants] of [
+        ["", sample, false],
+        [" of constants", sample, true],
+        [" of uniform constants", uniform(sample), true],
+      ] as const) {
+        const { actual, expected } = await runLowered(op, variant, asConstants);
+        for (const [j, { data }] of expected.entries()) {
+          const finite = data.map((x) => (Number.isFinite(x) ? x : 0));
+          const found = actual[j].map((x, k) => (Object.is(x, data[k]) && !Number.isFinite(x) ? 0 : x));
+          assertClose(found, finite, sample.tolerance ?? 2e-6, `sample ${i}${how}, result ${j}`);
+        }
+      }
+    }
+  });
+}

@@ -1,0 +1,65 @@
+import type { TypedArray } from "../../../src/engine";
+import { onnxRuntimeProblem } from "../../../src/engine";
+import type { Graph, GraphAttributes, GraphDtype, GraphNode, GraphValue } from "../../../src/graph/ir";
+
+const problem = onnxRuntimeProblem();
+if (problem) console.log(`SKIPPED: everything that runs onnxruntime: ${problem}`);
+
+/** Options of a test that runs onnxruntime. */
+export const withOnnxRuntime = { skip: problem ?? false };
+
+/** Writes a graph by hand. */
+export class GraphWriter {
+  private ids = 0;
+  private readonly parts = {
+    inputs: [] as Graph["inputs"][number][],
+    state: [] as Graph["state"][number][],
+    constants: [] as Graph["constants"][number][],
+    nodes: [] as GraphNode[],
+    outputs: [] as Graph["outputs"][number][],
+  };
+
+  private value(shape: readonly number[], dtype: GraphDtype = "float32"): GraphValue {
+    return { id: this.ids++, shape, dtype };
+  }
+
+  input(name: string, shape: readonly number[], dtype?: GraphDtype): GraphValue {
+    const value = this.value(shape, dtype);
+    this.parts.inputs.push({ name, value });
+    return value;
+  }
+
+  state(name: string, shape: readonly number[], dtype?: GraphDtype): GraphValue {
+    const value = this.value(shape, dtype);
+    this.parts.state.push({ name, value });
+    return value;
+  }
+
+  constant(data: TypedArray, shape: readonly number[], dtype?: GraphDtype): GraphValue {
+    const value = this.value(shape, dtype);
+    this.parts.constants.push({ value, data });
+    return value;
+  }
+
+  /** `operands` by the kernel's names; a list is a list input. */
+  node(
+    op: string,
+    operands: Record<string, GraphValue> | GraphValue[],
+    results: { shape: readonly number[]; dtype?: GraphDtype }[],
+    attributes: GraphAttributes = {},
+  ): GraphValue[] {
+    const entries = Object.entries(operands);
+    const outputs = results.map(({ shape, dtype }) => this.value(shape, dtype));
+    const inputNames = entries.map(([name]) => (Array.isArray(operands) ? "tensors" : name));
+    this.parts.nodes.push({ op, inputs: entries.map(([, { id }]) => id), inputNames, outputs, attributes });
+    return outputs;
+  }
+
+  output(name: string, { id }: GraphValue): void {
+    this.parts.outputs.push({ name, id });
+  }
+
+  finish(name = "test"): Graph {
+    return { name, ...this.parts };
+  }
+}

@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createOnnxExecutor } from "../../../src/engine";
+import { splitUpdates } from "../../../src/engine/adamw/splitUpdates";
+import { assertClose, isLuvitError, randomArray } from "../nn/support";
+import { GraphWriter, withOnnxRuntime } from "./support";
+
+const ROWS = 7;
+const IN = 3;
+const OUT = 5;
+const rules = { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.1, lrScale: 0.5 };
+const RATE = 0.02;
+
+/**
+ * mean((x wᵀ + b - target)²) with its gradients and AdamW, as a trace would write it. `seen` is asked for by name, so
+ * that its update has to stay in the graph.
+ */
+function linearRegression({ seen = false } = {}) {
+  const g = new GraphWriter();
+  const [x, target] = [g.input("x", [ROWS, IN]), g.input("target", [ROWS, OUT])];
+  const schedule = g.input("schedule", [3]);
+  const [w, b] = [g.state("w", [OUT, IN]), g.state("b", [OUT])];
+  const unused = g.state("frozen", [2]);
+  const steps = g.state("steps", [], "int32");
+  const one = (op: string, operands: Parameters<GraphWriter["node"]>[1], shape: number[], attributes = {}) =>
+    g.node(op, operands, [{ shape }], attributes)[0];
+
+  const product = one("BatchMatMul", { a: x, b: w }, [ROWS, OUT], { transposeA: false, transposeB: true });
+  const y = one("LuvitAddRow", { x: product, row: b }, [ROWS, OUT]);
+  const copy = one("Identity", { x: y }, [ROWS, OUT]);
+  const error = one("Sub", { a: copy, b: target }, [ROWS, OUT]);
+  const squares = one("Square", { x: error }, [ROWS, OUT]);
+  const loss = one("Mean", { x: squares }, [], { axis: [0, 1], keepDims: false });
+  const share = g.constant(Float32Array.of(2 / (ROWS * OUT)), [ROWS, OUT]);
+  const dy = one("Multiply", { a: error, b: share }, [ROWS, OUT]);
+  const dw = one("BatchMatMul", { a: dy, b: x }, [OUT, IN], { transposeA: true, transposeB: false });
+  const db = one("LuvitSumRows", { x: dy }, [OUT]);
+  g.output("loss", loss);
+  for (const [name, parameter, gradient] of [
+    ["w", w, dw],
+    ["b", b, db],
+  ] as const) {
+    const { shape } = parameter;
+    const [average, squared] = [g.state(`${name}.exp_avg`, shape), g.state(`${name}.exp_avg_sq`, shape)];
+    const operands = { parameter, gradient, average, squares: squared, schedule };
+    const results = g.node("LuvitAdamW", operands, [{ shape }, { shape }, { shape }], rules);
+    g.output(name, results[0]);
+    g.output(`${name}.exp_avg`, results[1]);
+    g.output(`${name}.exp_avg_sq`, results[2]);
+    if (seen)
+      g.output(
+        `${name} norm`,
+        one("Sum", { x: results[0] }, [], { axis: [...shape.keys()], keepDims: false }),
+      );
+  }
+  const more = g.constant(Int32Array.of(1), [], "int32");
+  g.output("steps", g.node("Add", { a: steps, b: more }, [{ shape: [], dtype: "int32" }])[0]);
+  g.output("frozen sum", one("Sum", { x: unused }, [], { axis: null, keepDims: false }));
+  return g.finish("regression");
+}
+
+const data = {
+  x: randomArray(ROWS * IN, 1),
+  target: randomArray(ROWS * OUT, 2),
+  w: randomArray(OUT * IN, 3),
+  b: randomArray(OUT, 4),
+};
+
+const scheduleAt = (step: number) => Float32Array.of(RATE, 1 - rules.beta1 ** step, 1 - rules.beta2 ** step);
+
+/** The same in double precision: losses and parameters after each step. */
+function reference(steps: number) {
+  const parameters = { w: Float64Array.from(data.w), b: Float64Array.from(data.b) };
+  const moments = {
+    w: [new Float64Array(OUT * IN), new Float64Array(OUT * IN)],
+    b: [new Float64Array(OUT), new Float64Array(OUT)],
+  };
+  const losses: number[] = [];
+  for (let step = 1; step <= steps; step++) {
+    const gradients = { w: new Float64Array(OUT * IN), b: new Float64Array(OUT) };
+    let loss = 0;
+    for (let row = 0; row < ROWS; row++) {
+      for (let out = 0; out < OUT; out++) {
+        let y = parameters.b[out] - data.target[row * OUT + out];
+        for (let i = 0; i < IN; i++) y += data.x[row * IN + i] * parameters.w[out * IN + i];
+        loss += y ** 2 / (ROWS * OUT);
+        const dy = (2 * y) / (ROWS * OUT);
+        gradients.b[out] += dy;
+        for (let i = 0; i < IN; i++) gradients.w[out * IN + i] += dy * data.x[row * IN + i];
+      }
+    }
+    losses.push(loss);
+    for (const name of ["w", "b"] as const) adamW(parameters[name], gradients[name], moments[name], step);
+  }
+  return { losses, ...parameters };
+}
+
+/** torch/optim/adamw.py, number by number. */
+function adamW(p: Float64Array, g: Float64Array, [m, v]: Float64Array[], step: number): void {
+  const lr = RATE * rules.lrScale;
+  for (let i = 0; i < p.length; i++) {
+    m[i] = rules.beta1 * m[i] + (1 - rules.beta1) * g[i];
+    v[i] = rules.beta2 * v[i] + (1 - rules.beta2) * g[i] ** 2;
+    const [mean, square] = [m[i] / (1 - rules.beta1 ** step), v[i] / (1 - rules.beta2 ** step)];
+    p[i] = p[i] * (1 - lr * rules.weightDecay) - (lr * mean) / (Math.sqrt(square) + rules.eps);
+  }
+}
+
+const initial = () => ({
+  w: data.w.slice(),
+  b: data.b.slice(),
+  frozen: Float32Array.of(2, 3),
+  steps: Int32Array.of(10),
+});
+const zeroMoments = Object.fromEntries(
+  ["w", "b"].flatMap((name) => {
+    const length = data[name as "w" | "b"].length;
+    return [`${name}.exp_avg`, `${name}.exp_avg_sq`].map((key) => [key, new Float32Array(length)]);
+  }),
+);
+
+test("AdamW is taken out of a graph where its results are only the new state", () => {
+  const apart = splitUpdates(linearRegression());
+  assert.deepEqual(
+    apart.updates.map(({ parameter, average, squares, gradient, schedule, lrScale }) => ({
+      parameter,
+      average,
+      squares,
+      gradient,
+      schedule,
+      lrScale,
+    })),
+    ["w", "b"].map((name) => ({
+      parameter: name,
+      average: `${name}.exp_avg`,
+      squares: `${name}.exp_avg_sq`,
+      gradient: `gradient of ${name}`,
+      schedule: "schedule",
+      lrScale: 0.5,
+    })),
+  );
+  assert.ok(!apart.graph.nodes.some(({ op }) => op === "LuvitAdamW"));
+  assert.deepEqual(splitUpdates(linearRegression({ seen: true })).updates, []);
+});
+
+for (const seen of [false, true]) {
+  test(
+    `three steps with AdamW ${seen ? "in the graph" : "behind the graph"} go where doubles go`,
+    withOnnxRuntime,
+    async () => {
+      const expected = reference(3);
+      const state = { ...initial(), ...(seen ? zeroMoments : {}) };
+      const executor = await createOnnxExecutor(linearRegression({ seen }), state, { threads: 1 });
+      const { x, target } = data;
+      for (let step = 1; step <= 3; step++) {
+        const result = await executor.run({ x, target, schedule: scheduleAt(step) });
+        assertClose(result.loss, [expected.losses[step - 1]], 2e-6, `loss ${step}`);
+        assert.deepEqual(result["frozen sum"], Float32Array.of(5));
+      }
+      const after = await executor.readState();
+      assertClose(after.w, expected.w, 2e-6, "w");
+      assertClose(after.b, expected.b, 2e-6, "b");
+      assert.deepEqual(after.steps, Float32Array.of(13));
+      assert.deepEqual(Object.keys(after).includes("frozen"), false);
+      assert.deepEqual(state.w, data.w, "the caller's array is not written to");
+      await executor.dispose();
+    },
+  );
+}
+
+test("state read and written back goes on as if nothing had happened", withOnnxRuntime, async () => {
+  const expected = reference(3);
+  const first = await createOnnxExecutor(linearRegression(), initial(), { threads: 1 });
+  const { x, target } = data;
+  for (const step of [1, 2]) await first.run({ x, target, schedule: scheduleAt(step) });
+  const saved = await first.readState();
+  const second = await createOnnxExecutor(linearRegression(), initial(), { threads: 1 });
+  await second.writeState(saved);
+  const { loss, w } = await second.run({ x, target, schedule: scheduleAt(3) }, ["loss", "w"]);
+  assertClose(loss, [expected.losses[2]], 2e-6, "loss");
+  assertClose(w, expected.w, 2e-6, "w");
+  assert.deepEqual(await second.readState(["steps"]), { steps: Float32Array.of(13) });
+  await second.writeState({ frozen: Float32Array.of(1, 1) });
+  const { "frozen sum": sum } = await second.run({ x, target, schedule: scheduleAt(4) }, ["frozen sum"]);
+  assert.deepEqual(sum, Float32Array.of(2));
+  await Promise.all([first.dispose(), second.dispose()]);
+});
+
+test("what does not fit is named", withOnnxRuntime, async () => {
+  const graph = linearRegression();
+  await assert.rejects(
+    createOnnxExecutor(graph, { w: data.w, b: new Float32Array(4) }),
+    isLuvitError("bad-argument", "b: 4 numbers, expected 5", "missing: frozen", "missing: steps"),
+  );
+  const executor = await createOnnxExecutor(graph, initial(), { threads: 1 });
+  const { x, target } = data;
+  await assert.rejects(executor.run({ x, target }), isLuvitError("bad-argument", "missing: schedule"));
+  const feeds = { x, target, schedule: scheduleAt(1) };
+  await assert.rejects(executor.run(feeds, ["accuracy"]), isLuvitError("bad-argument", "no output accuracy"));
+  await assert.rejects(executor.readState(["v"]), isLuvitError("bad-argument", "v"));
+  await assert.rejects(
+    executor.writeState({ w: data.b }),
+    isLuvitError("bad-argument", "w: 5 numbers, expected 15"),
+  );
+  assert.match(executor.name, /^onnxruntime cpu \(1 thread, float32\)$/);
+  await executor.dispose();
+  await executor.dispose();
+  await assert.rejects(executor.run(feeds), isLuvitError("engine", "disposed"));
+});
+
+test("ops without a rule are named, all of them", withOnnxRuntime, async () => {
+  const g = new GraphWriter();
+  const x = g.input("x", [2]);
+  const [y] = g.node("NoSuchOp", { x }, [{ shape: [2] }]);
+  g.output("y", g.node("NorThisOne", { x: y }, [{ shape: [2] }])[0]);
+  await assert.rejects(createOnnxExecutor(g.finish(), {}), isLuvitError("engine", "NoSuchOp, NorThisOne"));
+});
