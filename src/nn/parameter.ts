@@ -19,6 +19,7 @@ export class Parameter {
   private pending: Float32Array | undefined;
   private owners = 1;
   private disposed = false;
+  private substitute: tf.Variable | undefined;
 
   constructor(
     readonly shape: readonly number[],
@@ -30,9 +31,27 @@ export class Parameter {
     return sizeOf(this.shape);
   }
 
+  /**
+   * Runs `body` with `value` of each parameter given here being its substitute. A tracer uses this: the parameters' own
+   * memory is neither needed nor touched.
+   */
+  static withSubstitutes<Result>(
+    substitutes: Iterable<readonly [Parameter, tf.Variable]>,
+    body: () => Result,
+  ): Result {
+    const pairs = [...substitutes];
+    for (const [parameter, substitute] of pairs) parameter.substitute = substitute;
+    try {
+      return body();
+    } finally {
+      for (const [parameter] of pairs) parameter.substitute = undefined;
+    }
+  }
+
   /** The live variable, created on first use. @throws LuvitError("bad-argument") once its last owner has disposed it. */
   get value(): tf.Variable {
     this.requireAlive();
+    if (this.substitute) return this.substitute;
     if (!this.variable || this.variable.isDisposed) {
       const values = this.pending ?? this.initialValues();
       const initial = tf.tensor(values, [...this.shape], "float32");

@@ -1,0 +1,7 @@
+export { interpret, type TensorsByName } from "./interpret";
+export type * from "./ir";
+export { foldConstants, optimise, removeDeadCode, shareCommonSubexpressions, simplify } from "./passes";
+export { LIST_INPUT } from "./recorder";
+export { type GraphSummary, summarise, summaryText } from "./summary";
+export { graphText } from "./text";
+export { type InputSpec, type StateSpec, type TraceSpec, trace } from "./trace";

@@ -1,0 +1,25 @@
+import type { Graph } from "../ir";
+import { shareCommonSubexpressions } from "./commonSubexpressions";
+import { foldConstants } from "./constants";
+import { removeDeadCode } from "./deadCode";
+import { simplify } from "./simplify";
+
+export { foldConstants, removeDeadCode, shareCommonSubexpressions, simplify };
+
+/** The passes in the order in which they help each other. */
+const passes = [removeDeadCode, simplify, foldConstants, simplify, shareCommonSubexpressions, removeDeadCode];
+
+/** Rounds after which even a graph that could still shrink is left alone. */
+const MAX_ROUNDS = 5;
+
+/** Every pass, until the graph no longer shrinks. The result computes the same outputs from the same feeds. */
+export function optimise(graph: Graph): Graph {
+  let best = graph;
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const next = passes.reduce((current, pass) => pass(current), best);
+    if (next.nodes.length === best.nodes.length && next.constants.length === best.constants.length)
+      return next;
+    best = next;
+  }
+  return best;
+}
