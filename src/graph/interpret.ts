@@ -1,6 +1,6 @@
 import { LuvitError } from "../core/errors";
 import { type Tensor, tf } from "../core/tf";
-import type { Graph, GraphConstant, GraphInput, GraphNode } from "./ir";
+import type { Graph, GraphConstant, GraphInput, GraphNode, GraphValue } from "./ir";
 import { LIST_INPUT } from "./recorder";
 import { formatValue, sameShape, uniformValue } from "./values";
 
@@ -51,7 +51,17 @@ export function runNode(
   const isList = inputNames[0] === LIST_INPUT;
   const named = isList ? operands : Object.fromEntries(inputNames.map((name, i) => [name, operands[i]]));
   const result = tf.engine().runKernel(op, named as never, attributes as never) as Tensor | Tensor[];
-  for (const [i, tensor] of [result].flat().entries()) values.set(outputs[i].id, tensor);
+  for (const [i, tensor] of [result].flat().entries()) {
+    requireShape(op, outputs[i], tensor);
+    values.set(outputs[i].id, tensor);
+  }
+}
+
+/** Holds the shape rules against what the kernels really give. */
+function requireShape(op: string, value: GraphValue, { dtype, shape }: Tensor): void {
+  if (dtype === value.dtype && sameShape(shape, value.shape)) return;
+  const message = `interpret: ${op} gave ${dtype}[${shape.join(", ")}], the graph says ${formatValue(value)}`;
+  throw new LuvitError("shape-mismatch", message);
 }
 
 /** A constant as a tensor on the current backend. */

@@ -1,7 +1,7 @@
 import { sizeOf } from "../../core/hostTensor";
 import { onHost, type Tensor } from "../../core/tf";
 import { constantTensor, runNode } from "../interpret";
-import type { Graph, GraphConstant, GraphNode } from "../ir";
+import type { Graph, GraphConstant, GraphNode, GraphValue } from "../ir";
 import { elementwiseRules } from "../shapes";
 import { compactData, type GraphData, sameShape, typedArray, uniformValue } from "../values";
 import { Rewriter } from "./rewriter";
@@ -83,15 +83,13 @@ function foldedData(
 ): GraphData[] | undefined {
   if (node.op === "Reshape") return [operands[0].data];
   const isUniform = elementwiseRules[node.op] && numbers.every((number) => number !== undefined);
-  if (isUniform) return evaluate(node, operands.map(asScalar));
+  if (isUniform) return evaluate({ ...node, outputs: node.outputs.map(scalar) }, operands.map(asScalar));
   const size = node.outputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   return size <= LARGEST_FOLDED ? evaluate(node, operands) : undefined;
 }
 
-const asScalar = (constant: GraphConstant): GraphConstant => ({
-  ...constant,
-  value: { ...constant.value, shape: [] },
-});
+const scalar = (value: GraphValue): GraphValue => ({ ...value, shape: [] });
+const asScalar = (constant: GraphConstant): GraphConstant => ({ ...constant, value: scalar(constant.value) });
 
 function evaluate(node: GraphNode, operands: readonly GraphConstant[]): GraphData[] {
   return onHost(() => {
