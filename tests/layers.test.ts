@@ -7,6 +7,8 @@ import * as ts from "typescript";
 /** Folders of src, lowest first. A folder imports from rows above its own, not from its own row or below. */
 const rows = [
   ["core"],
+  ["graph"],
+  ["engine"],
   ["io", "nn"],
   ["models", "data", "optim"],
   ["train"],
