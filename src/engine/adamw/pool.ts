@@ -11,6 +11,7 @@ interface Slot {
   readonly parameter: Float32Array;
   readonly average: Float32Array;
   readonly squares: Float32Array;
+  /** Where the gradient is to be written before a step. */
   readonly gradient: Float32Array;
 }
 
@@ -34,11 +35,6 @@ export class AdamWPool {
         [update.squares, squares],
       ]),
     );
-  }
-
-  /** Where gradients are to be written, by the name of the result. */
-  gradients(): Map<string, Float32Array> {
-    return new Map(this.slots.map(({ update, gradient }) => [update.gradient, gradient]));
   }
 
   /** One step. `schedules` by name: (rate, 1 - beta1^t, 1 - beta2^t). */

@@ -15,6 +15,8 @@ export interface OnnxExecutorOptions {
   threads?: number;
   /** What computes; default "cpu". Ops that another provider lacks run on the CPU. */
   provider?: "cpu" | "cuda" | "webgpu";
+  /** A result, "loss" say: a run in which it is not finite gives its results but leaves the state as it was. */
+  guard?: string;
 }
 
 /** What a run of one graph needs to know of its model. */
@@ -25,6 +27,7 @@ interface Program {
   readonly outputNames: ReadonlyMap<string, string>;
   /** Results that are neither state nor for AdamW. */
   readonly results: readonly string[];
+  readonly guard?: string;
 }
 
 class OnnxExecutor implements Executor {
@@ -79,14 +82,17 @@ class OnnxExecutor implements Executor {
     this.refuseUnknown(fromRun);
     const written = [...state.next(), ...this.gradients];
     const schedules = this.pool.slots.map(({ update }) => update.schedule);
-    const wanted = [...fromRun, ...schedules.filter((name) => program.outputNames.has(name))];
+    const guards = program.guard === undefined ? [] : [program.guard];
+    const wanted = [...fromRun, ...guards, ...schedules.filter((name) => program.outputNames.has(name))];
     const outputs = await session.run(this.operands(feeds), {
       ...Object.fromEntries(wanted.map((name) => [program.outputNames.get(name)!, null])),
       ...Object.fromEntries(written.map(([name, tensor]) => [program.outputNames.get(name)!, tensor])),
     });
     const result = (name: string) => outputs[program.outputNames.get(name)!].data as ArrayLike<number>;
-    this.pool.step((name) => (program.outputNames.has(name) ? result(name) : feeds[name]));
-    state.advance();
+    if (guards.every((name) => Array.from(result(name)).every(Number.isFinite))) {
+      this.pool.step((name) => (program.outputNames.has(name) ? result(name) : feeds[name]));
+      state.advance();
+    }
     const values = fromRun.map((name) => [name, Float32Array.from(result(name))]);
     return { ...Object.fromEntries(values), ...state.read(fromState) };
   }
@@ -120,28 +126,31 @@ export async function createOnnxExecutor(
   initialState: ArraysByName,
   options: OnnxExecutorOptions = {},
 ): Promise<Executor> {
-  const { threads = availableParallelism(), provider = "cpu" } = options;
+  const { threads = availableParallelism(), provider = "cpu", guard } = options;
   const runtime = loadOnnxRuntime();
   const { graph, updates } = splitUpdates(withoutCopies(traced));
   const { model, outputNames } = lowerGraph(graph);
+  const modelInputs = model.inputs.map(({ name }) => name);
+  const results = resultsOf(traced, guard);
   const pool = new AdamWPool(updates);
   const written = new Set(graph.outputs.map(({ name }) => name));
   const state = new GraphState(runtime, graph.state, written, initialState, pool);
-  const session = await createSession(runtime, encodeModel(model), threads, provider);
-  const gradients = [...pool.gradients()].map(([name, array]): [string, OnnxTensor] => {
-    const { shape } = updates.find((update) => update.gradient === name)!;
-    return [name, new runtime.Tensor("float32", array, shape)];
+  const gradients = pool.slots.map(({ update, gradient }): [string, OnnxTensor] => {
+    return [update.gradient, new runtime.Tensor("float32", gradient, update.shape)];
   });
-  const stateNames = new Set(graph.state.map(({ name }) => name));
-  const program = {
-    inputs: graph.inputs,
-    modelInputs: model.inputs.map(({ name }) => name),
-    outputNames,
-    results: traced.outputs.map(({ name }) => name).filter((name) => !stateNames.has(name)),
-  };
+  const session = await createSession(runtime, encodeModel(model), threads, provider);
   const detail = provider === "cpu" ? `${threads} ${threads === 1 ? "thread" : "threads"}, ` : "";
   const name = `onnxruntime ${provider} (${detail}float32)`;
+  const program = { inputs: graph.inputs, modelInputs, outputNames, results, guard };
   return new OnnxExecutor(name, runtime, session, program, state, pool, new Map(gradients));
+}
+
+/** Outputs that are not new state. @throws LuvitError("bad-argument") when the guard is none of them. */
+function resultsOf(graph: Graph, guard: string | undefined): string[] {
+  const state = new Set(graph.state.map(({ name }) => name));
+  const results = graph.outputs.map(({ name }) => name).filter((name) => !state.has(name));
+  if (guard === undefined || results.includes(guard)) return results;
+  throw new LuvitError("bad-argument", `guard: graph ${graph.name} has no result "${guard}"`);
 }
 
 /** Sequential execution, no memory pattern: the fastest and the leanest of what was measured for training steps. */

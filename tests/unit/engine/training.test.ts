@@ -186,6 +186,22 @@ test("state read and written back goes on as if nothing had happened", withOnnxR
   await Promise.all([first.dispose(), second.dispose()]);
 });
 
+test("a run whose guarded loss is not finite leaves the state as it was", withOnnxRuntime, async () => {
+  const executor = await createOnnxExecutor(linearRegression(), initial(), { threads: 1, guard: "loss" });
+  const { target } = data;
+  const before = await executor.readState();
+  const x = data.x.map((value, i) => (i === 4 ? Number.NaN : value));
+  const { loss } = await executor.run({ x, target, schedule: scheduleAt(1) });
+  assert.ok(Number.isNaN(loss[0]));
+  assert.deepEqual(await executor.readState(), before);
+  const finite = await executor.run({ x: data.x, target, schedule: scheduleAt(1) });
+  assertClose(finite.loss, [reference(1).losses[0]], 2e-6, "loss");
+  assertClose((await executor.readState()).w, reference(1).w, 2e-6, "w");
+  await executor.dispose();
+  const unknown = createOnnxExecutor(linearRegression(), initial(), { guard: "los" });
+  await assert.rejects(unknown, isLuvitError("bad-argument", "los"));
+});
+
 test("what does not fit is named", withOnnxRuntime, async () => {
   const graph = linearRegression();
   await assert.rejects(

@@ -1,6 +1,6 @@
 import { sizeOf } from "../../../core/hostTensor";
 import type { GraphNode } from "../../../graph/ir";
-import type { OnnxValue } from "./builder";
+import { type OnnxValue, sameShape } from "./builder";
 import { Call, type Rules } from "./call";
 import type { OnnxOps } from "./ops";
 import { broadcastShapes } from "./ops";
@@ -90,7 +90,7 @@ function uniformFactor(scope: Scope, node: GraphNode): { id: number; factor: num
     [b, a],
   ]) {
     const factor = scope.small(other).number;
-    const isWhole = sizeOf(scope.typeOf(id).shape) === sizeOf(node.outputs[0].shape);
+    const isWhole = sameShape(scope.typeOf(id).shape, node.outputs[0].shape);
     if (factor !== undefined && isWhole) return { id, factor };
   }
   return undefined;

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { lowerGraph } from "../../../src/engine/onnx/lower";
+import type { OnnxNode } from "../../../src/engine/onnx/model";
+import { GraphWriter } from "./support";
+
+const plain = { transposeA: false, transposeB: false };
+
+function nodesOf(g: GraphWriter): readonly OnnxNode[] {
+  return lowerGraph(g.finish()).model.nodes;
+}
+
+const opsOf = (g: GraphWriter) => nodesOf(g).map(({ op }) => op);
+
+/** (a scaled) times w, as one node each; the caller says what becomes of it. */
+function product(g: GraphWriter, shape: number[], attributes = plain) {
+  const [a, b] = [g.input("a", shape), g.input("b", shape)];
+  const rows = shape.slice(0, -1);
+  const [y] = g.node("BatchMatMul", { a, b }, [{ shape: [...rows, rows.at(-1)!] }], attributes);
+  return { a, b, y };
+}
+
+test("a linear layer is one Gemm that takes weight and bias as they lie", () => {
+  const g = new GraphWriter();
+  const [x, weight, bias] = [g.input("x", [4, 3]), g.state("weight", [5, 3]), g.state("bias", [5])];
+  const [flat] = g.node("BatchMatMul", { a: x, b: weight }, [{ shape: [4, 5] }], {
+    transposeA: false,
+    transposeB: true,
+  });
+  const [sum] = g.node("LuvitAddRow", { x: flat, row: bias }, [{ shape: [4, 5] }]);
+  g.output("y", sum);
+  const [gemm, ...more] = nodesOf(g);
+  assert.deepEqual(more, []);
+  assert.deepEqual([gemm.op, gemm.inputs, gemm.outputs], ["Gemm", ["x", "weight", "bias"], ["y'"]]);
+  assert.deepEqual([gemm.attributes.transA, gemm.attributes.transB], [0, 1]);
+});
+
+test("a product that something else needs as well is not swallowed by the row added to it", () => {
+  const g = new GraphWriter();
+  const { y } = product(g, [4, 4]);
+  g.output("sum", g.node("LuvitAddRow", { x: y, row: g.input("row", [4]) }, [{ shape: [4, 4] }])[0]);
+  g.output("product", y);
+  assert.deepEqual(opsOf(g), ["Gemm", "Add"]);
+});
+
+test("numbers multiplied to a product or to its operands become its alpha", () => {
+  const g = new GraphWriter();
+  const shape = [2, 4, 4];
+  const [q, k] = [g.input("q", shape), g.input("k", shape)];
+  const half = g.constant(Float32Array.of(0.5), []);
+  const quarter = g.constant(Float32Array.of(0.25), shape);
+  const [scaled] = g.node("Multiply", { a: q, b: half }, [{ shape }]);
+  const [scores] = g.node("BatchMatMul", { a: scaled, b: k }, [{ shape }], {
+    transposeA: false,
+    transposeB: true,
+  });
+  g.output("scores", g.node("Multiply", { a: quarter, b: scores }, [{ shape }])[0]);
+  const [fused, ...more] = nodesOf(g);
+  assert.deepEqual(more, []);
+  assert.deepEqual([fused.op, fused.domain, fused.inputs], ["FusedMatMul", "com.microsoft", ["q", "k"]]);
+  assert.deepEqual(fused.attributes.alpha, { float: 0.125 });
+});
+
+test("uniform constants are single numbers, and neutral ones are not there", () => {
+  const g = new GraphWriter();
+  const x = g.input("x", [64, 64]);
+  const full = (number: number) => g.constant(new Float32Array(64 * 64).fill(number), [64, 64]);
+  const [same] = g.node("Multiply", { a: x, b: full(1) }, [{ shape: [64, 64] }]);
+  const [still] = g.node("Add", { a: full(0), b: same }, [{ shape: [64, 64] }]);
+  g.output("y", g.node("Add", { a: still, b: full(3) }, [{ shape: [64, 64] }])[0]);
+  const { model } = lowerGraph(g.finish());
+  assert.deepEqual(
+    model.nodes.map(({ op, inputs }) => [op, inputs[0]]),
+    [["Add", "x"]],
+  );
+  assert.deepEqual(
+    model.initializers.map(({ shape, data }) => [shape, [...data]]),
+    [[[], [3]]],
+  );
+});
+
+test("the gradients of a LayerNorm take the statistics its forward operator made", () => {
+  const g = new GraphWriter();
+  const [x, dy] = [g.input("x", [4, 6]), g.input("dy", [4, 6])];
+  const [weight, bias] = [g.state("weight", [6]), g.state("bias", [6])];
+  const eps = { eps: 1e-6 };
+  g.output("y", g.node("LuvitLayerNorm", { x, weight, bias }, [{ shape: [4, 6] }], eps)[0]);
+  g.output("dw", g.node("LuvitLayerNormWeightGradient", { x, dy }, [{ shape: [6] }], eps)[0]);
+  assert.deepEqual(opsOf(g), ["LayerNormalization", "Sub", "Mul", "Mul", "MatMul", "Reshape"]);
+});
+
+test("copies and what nothing needs are left out, with the inputs only they need", () => {
+  const g = new GraphWriter();
+  const [x, unused] = [g.input("x", [2, 3]), g.state("unused", [3])];
+  g.node("Exp", { x: unused }, [{ shape: [3] }]);
+  const [copy] = g.node("Identity", { x }, [{ shape: [2, 3] }]);
+  const [same] = g.node("Reshape", { x: copy }, [{ shape: [2, 3] }], { shape: [2, 3] });
+  g.output("y", g.node("Neg", { x: same }, [{ shape: [2, 3] }])[0]);
+  const { model } = lowerGraph(g.finish());
+  assert.deepEqual(
+    model.nodes.map(({ op, inputs, outputs }) => [op, inputs, outputs]),
+    [["Neg", ["x"], ["y'"]]],
+  );
+  assert.deepEqual(
+    model.inputs.map(({ name }) => name),
+    ["x"],
+  );
+});
+
+test("an input, a constant and one value under two names can be results", () => {
+  const g = new GraphWriter();
+  const x = g.state("x", [3]);
+  const [y] = g.node("Neg", { x }, [{ shape: [3] }]);
+  g.output("x", x);
+  g.output("first", y);
+  g.output("second", y);
+  g.output("two", g.constant(Float32Array.of(2), [3]));
+  const { model, outputNames } = lowerGraph(g.finish());
+  assert.deepEqual(
+    model.outputs.map(({ name, shape }) => [name, ...shape]),
+    ["x'", "first'", "second'", "two'"].map((name) => [name, 3]),
+  );
+  assert.equal(outputNames.get("second"), "second'");
+  const made = model.nodes.flatMap(({ outputs }) => outputs);
+  assert.equal(new Set(made).size, made.length);
+});
