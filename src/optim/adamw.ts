@@ -25,8 +25,8 @@ export class AdamW {
   /** Updates made so far; the bias correction's t. */
   step = 0;
   private readonly slots = new Map<string, Slot>();
-  private readonly betas: readonly [number, number];
-  private readonly eps: number;
+  readonly betas: readonly [number, number];
+  readonly eps: number;
 
   constructor(
     model: Module,

@@ -1,6 +1,5 @@
 import { LuvitError } from "../core/errors";
 import { Rng } from "../core/rng";
-import { tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { Batch } from "../data/loader";
 import { mixBatch } from "../data/mixup";
@@ -12,8 +11,9 @@ import { evaluate } from "./evaluate";
 import { expectClasses, expectImageSize } from "./fit";
 import { startRun } from "./loop";
 import { type RunPlan, settlePlan, type TrainOptions } from "./plan";
-import { imageTensor } from "./pretrain";
+import { imageFeed } from "./pretrain";
 import type { Run } from "./run";
+import type { Feeds } from "./stepper";
 
 /** What finetuning adds to the common options. */
 export interface FinetuneOptions extends TrainOptions {
@@ -58,7 +58,9 @@ export function finetune(
       plan,
       settings: { layerDecay, dropPath, smoothing, mix },
       rules,
-      loss: (batch, micro) => batchLoss(model, batch, plan, options, draws.fork("batch", micro)),
+      feeds: (batch, micro) => batchFeeds(model, batch, plan, options, draws.fork("batch", micro)),
+      loss: ({ images, targets, dropPath: factors }) =>
+        softTargetCrossEntropy(model.forward(images, { dropPath: factors }), targets),
       evaluate: validation
         ? async () => ({ top1: (await evaluate(model, validation, { batchSize: plan.batchSize })).top1 })
         : undefined,
@@ -78,26 +80,23 @@ function expectFinetuneOptions({ dropPath = 0, smoothing = 0, mix, batchSize }: 
   if (problems.length > 0) throw new LuvitError("bad-argument", `finetune: ${problems.join("; ")}`);
 }
 
-function batchLoss(
+function batchFeeds(
   model: Classifier,
   batch: Batch,
   plan: RunPlan,
   options: FinetuneOptions,
   rng: Rng,
-): tf.Tensor {
+): Feeds {
   const { imageSize, depth } = model.encoder.config;
   const { dropPath = 0.1 } = options;
   const { images, targets } = mixedBatch(model, batch, options, rng);
-  const logits = model.forward(imageTensor({ images }, imageSize), {
-    dropPath:
-      dropPath > 0
-        ? tf.tensor(drawDropPath(depth, dropPath, plan.batchSize, rng.fork("drop path")), [
-            2 * depth,
-            plan.batchSize,
-          ])
-        : undefined,
-  });
-  return softTargetCrossEntropy(logits, tf.tensor(targets, [plan.batchSize, model.classes]));
+  const feeds = {
+    images: imageFeed(images, imageSize),
+    targets: { data: targets, shape: [plan.batchSize, model.classes] },
+  };
+  if (dropPath === 0) return feeds;
+  const factors = drawDropPath(depth, dropPath, plan.batchSize, rng.fork("drop path"));
+  return { ...feeds, dropPath: { data: factors, shape: [2 * depth, plan.batchSize] } };
 }
 
 function mixedBatch(model: Classifier, batch: Batch, { mix, smoothing = 0.1 }: FinetuneOptions, rng: Rng) {

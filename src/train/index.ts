@@ -1,3 +1,4 @@
+export type { TrainEngine } from "./chooseStepper";
 export * from "./dropPath";
 export * from "./evaluate";
 export * from "./finetune";

@@ -1,29 +1,24 @@
 import { LuvitError } from "../core/errors";
-import { breathe } from "../core/loop";
-import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import { type Batch, batches } from "../data/loader";
 import type { Module } from "../nn/module";
 import { AdamW } from "../optim/adamw";
-import { accumulate, lossAndGradients } from "../optim/gradients";
-import type { ParameterRules } from "../optim/groups";
 import { warmupCosine } from "../optim/schedule";
+import { chooseStepper } from "./chooseStepper";
 import { lastGoodCheckpoint } from "./nonFinite";
 import { positionOf, type RunPlan, type TrainOptions } from "./plan";
 import { Run, type RunDriver, type StepRecord } from "./run";
 import { claimRunFolder, RunStore, releaseRunFolder } from "./runFolder";
+import type { Feeds, Stepper, StepTask } from "./stepper";
 
 /** What distinguishes one kind of training from another. */
-export interface TrainingTask<M extends Module> {
-  name: string;
-  model: M;
+export interface TrainingTask<M extends Module> extends StepTask<M> {
   dataset: ImageDataset;
   plan: RunPlan;
   /** Further settings that decide the numbers; saved with the plan, and a resumed run must have the same. */
   settings: Record<string, unknown>;
-  rules: ParameterRules;
-  /** Scalar loss of one batch; `micro` counts batches over the whole run and seeds the batch's draws. */
-  loss(batch: Batch, micro: number): Tensor;
+  /** What a step is fed for a batch; `micro` counts batches over the whole run and seeds the batch's draws. */
+  feeds(batch: Batch, micro: number): Feeds;
   /** Metrics at the end of an epoch, e.g. accuracy. */
   evaluate?(): Promise<Record<string, number>>;
 }
@@ -48,21 +43,27 @@ async function drive<M extends Module>(
   const settings = { task: task.name, ...plan, ...task.settings, trainable: model.counts().trainable };
   const keep = options.keepCheckpoints ?? 2;
   const store = folder ? new RunStore({ folder, model, optimizer, plan, settings, keep }) : undefined;
+  const stepper = chooseStepper(task, optimizer, plan.accumulate, options.engine);
   try {
     let step = await resumeStep(store, options, driver);
     forgetSources(task);
     let saved = step;
     const save = async () => {
+      await stepper.sync();
       if (store && saved !== step) driver.run.checkpoint = await store.save(step, driver.run.checkpoint);
       saved = step;
     };
     while (step < plan.totalSteps && !driver.shouldStop()) {
       const { epoch } = positionOf(plan, step);
       for await (const group of stepBatches(task, step)) {
-        const record = await trainStep(task, optimizer, group, step, driver.run.checkpoint);
+        const record = await trainStep(task, stepper, group, step, driver.run.checkpoint);
+        driver.run.engine = stepper.engine;
         step++;
         const epochEnds = step % plan.stepsPerEpoch === 0;
-        if (epochEnds && task.evaluate) Object.assign(record, await task.evaluate());
+        if (epochEnds && task.evaluate) {
+          await stepper.sync();
+          Object.assign(record, await task.evaluate());
+        }
         await store?.log(record);
         driver.record(record);
         if (driver.shouldStop()) break;
@@ -71,6 +72,7 @@ async function drive<M extends Module>(
     }
     await save();
   } finally {
+    await stepper.dispose();
     optimizer.dispose();
   }
 }
@@ -110,7 +112,7 @@ async function* stepBatches<M extends Module>(task: TrainingTask<M>, step: numbe
 
 async function trainStep<M extends Module>(
   task: TrainingTask<M>,
-  optimizer: AdamW,
+  stepper: Stepper,
   group: readonly Batch[],
   step: number,
   checkpoint: string | undefined,
@@ -119,35 +121,25 @@ async function trainStep<M extends Module>(
   const { plan } = task;
   const { fraction } = positionOf(plan, step);
   const lr = warmupCosine(plan.schedule, fraction);
-  const total = new Map<string, Tensor>();
-  let meanLoss = 0;
-  try {
-    for (const [i, batch] of group.entries()) {
-      const scaled = () => tf.div(task.loss(batch, step * plan.accumulate + i), plan.accumulate);
-      const { loss, gradients } = lossAndGradients(scaled, optimizer.variables());
-      accumulate(total, gradients);
-      meanLoss += (await loss.data())[0];
-      loss.dispose();
-      if (!Number.isFinite(meanLoss)) throw nonFiniteLoss(task.name, step, lr, batch, checkpoint);
-      await breathe();
-    }
-    optimizer.update(total, lr);
-  } finally {
-    tf.dispose([...total.values()]);
-  }
+  const feeds = group.map((batch, i) => task.feeds(batch, step * plan.accumulate + i));
+  const loss = await stepper.step(feeds, lr);
+  if (!Number.isFinite(loss)) throw nonFiniteLoss(task.name, step, lr, group, checkpoint);
   const images = plan.batchSize * plan.accumulate;
   const imagesPerSecond = (1000 * images) / (performance.now() - started);
-  return { step: step + 1, epoch: fraction, loss: meanLoss, lr, imagesPerSecond };
+  return { step: step + 1, epoch: fraction, loss, lr, imagesPerSecond };
 }
 
 function nonFiniteLoss(
   name: string,
   step: number,
   lr: number,
-  batch: Batch,
+  group: readonly Batch[],
   checkpoint?: string,
 ): LuvitError {
-  const files = batch.paths.slice(0, 4).join(", ");
+  const files = group
+    .flatMap(({ paths }) => paths)
+    .slice(0, 4)
+    .join(", ");
   return new LuvitError(
     "non-finite",
     `${name}: the loss is no longer finite at step ${step + 1}, learning rate ${lr.toExponential(3)}, batch ${files}, …\n` +

@@ -2,6 +2,7 @@ import { LuvitError } from "../core/errors";
 import type { ImageDataset } from "../data/dataset";
 import { batchesPerEpoch } from "../data/loader";
 import { scaledRate, type WarmupCosine } from "../optim/schedule";
+import type { TrainEngine } from "./chooseStepper";
 
 /** Options every training run understands. */
 export interface TrainOptions {
@@ -27,6 +28,8 @@ export interface TrainOptions {
   checkpointEvery?: number;
   /** Checkpoints kept; default 2. */
   keepCheckpoints?: number;
+  /** What the steps run on; default "auto". A run may be resumed on another engine, up to float32 rounding. */
+  engine?: TrainEngine;
   /** For the run's name and folder. */
   name?: string;
 }

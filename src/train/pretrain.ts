@@ -2,7 +2,7 @@ import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { Batch } from "../data/loader";
-import type { MaskedAutoencoder } from "../models/mae";
+import type { MaeInputs, MaskedAutoencoder } from "../models/mae";
 import { drawNoise, maskFromNoise } from "../models/masking";
 import { patchCount } from "../models/vit";
 import { pretrainRules } from "../optim/groups";
@@ -10,10 +10,17 @@ import { expectImageSize } from "./fit";
 import { startRun } from "./loop";
 import { settlePlan, type TrainOptions } from "./plan";
 import type { Run } from "./run";
+import type { HostFeed } from "./stepper";
+
+/** Pictures [B, 3, S, S] as an operand of a step. */
+export function imageFeed(images: Float32Array, size: number): HostFeed {
+  return { data: images, shape: [images.length / (3 * size * size), 3, size, size] };
+}
 
 /** A batch's pictures as a tensor [B, 3, S, S]. */
 export function imageTensor(batch: Pick<Batch, "images">, size: number): Tensor {
-  return tf.tensor(batch.images, [batch.images.length / (3 * size * size), 3, size, size]);
+  const { data, shape } = imageFeed(batch.images, size);
+  return tf.tensor(data, [...shape]);
 }
 
 /**
@@ -31,6 +38,7 @@ export function pretrain(
   expectImageSize(dataset, config.imageSize, "pretrain");
   const plan = settlePlan(dataset, options, [0.9, 0.95]);
   const draws = new Rng(plan.seed).fork("pretrain");
+  const patches = patchCount(config);
   return startRun(
     {
       name: "pretrain",
@@ -39,11 +47,17 @@ export function pretrain(
       plan,
       settings: { maskRatio: model.maskRatio, normPixLoss: model.normPixLoss },
       rules: pretrainRules(model, plan.weightDecay),
-      loss(batch, micro) {
-        const noise = drawNoise(plan.batchSize, patchCount(config), draws.fork("mask", micro));
-        const mask = maskFromNoise(noise, plan.batchSize, model.maskRatio);
-        return model.loss(model.inputs(imageTensor(batch, config.imageSize), mask));
+      feeds(batch, micro) {
+        const noise = drawNoise(plan.batchSize, patches, draws.fork("mask", micro));
+        const { keepRows, restoreRows, mask } = maskFromNoise(noise, plan.batchSize, model.maskRatio);
+        return {
+          images: imageFeed(batch.images, config.imageSize),
+          keepRows: { data: keepRows, shape: [keepRows.length], dtype: "int32" },
+          restoreRows: { data: restoreRows, shape: [restoreRows.length], dtype: "int32" },
+          mask: { data: mask, shape: [plan.batchSize, patches] },
+        };
       },
+      loss: (inputs) => model.loss(inputs as unknown as MaeInputs),
     },
     options,
   );

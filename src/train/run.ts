@@ -44,6 +44,8 @@ export class Run<M extends Module> {
   state: RunState = "running";
   /** Newest checkpoint folder. */
   checkpoint: string | undefined;
+  /** What the steps run on, known after the first. */
+  engine: string | undefined;
   /** What its owner should know, e.g. damaged checkpoints that a resume had to pass over. */
   readonly notes: string[] = [];
   private stopping = false;
@@ -80,12 +82,8 @@ export class Run<M extends Module> {
   toString(): string {
     const { step = 0, loss } = this.latest ?? {};
     const at = loss === undefined ? "" : ` · loss ${loss.toFixed(4)}`;
-    const parts = [
-      `Run(${this.name}) ${this.state} · step ${step}/${this.totalSteps}${at}`,
-      this.out,
-      ...this.notes,
-    ];
-    return parts.filter(Boolean).join(" · ");
+    const head = `Run(${this.name}) ${this.state} · step ${step}/${this.totalSteps}${at}`;
+    return [head, this.engine, this.out, ...this.notes].filter(Boolean).join(" · ");
   }
 
   [inspect.custom](): string {

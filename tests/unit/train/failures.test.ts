@@ -86,7 +86,7 @@ test("nothing was saved yet: the error says so", async () => {
 test("parameters that overflow in the step before a checkpoint are not saved", async () => {
   const out = join(temporaryFolder(), "run");
   const model = tinyMae();
-  const run = pretrain(model, await pictures(), { ...pretraining, out });
+  const run = pretrain(model, await pictures(), { ...pretraining, out, engine: "eager" });
   run.onRecord(({ step }) => {
     if (step === 6) overflow(model);
   });

@@ -1,0 +1,71 @@
+import { breathe } from "../core/loop";
+import type { StateDict } from "../core/hostTensor";
+import { createOnnxExecutor, type Executor } from "../engine";
+import { optimise } from "../graph";
+import type { Module } from "../nn/module";
+import type { AdamW } from "../optim/adamw";
+import type { Feeds, Stepper, StepTask } from "./stepper";
+import { momentNames, traceStep } from "./traceStep";
+
+/**
+ * Traces the step once and runs it as one onnxruntime graph that keeps parameters and moments. The model on the tfjs
+ * side is behind until `sync`. One batch per step.
+ */
+export class CompiledStepper<M extends Module> implements Stepper {
+  engine = "onnxruntime";
+  private executor: Executor | undefined;
+  private unsynced = false;
+
+  constructor(
+    private readonly task: StepTask<M>,
+    private readonly optimizer: AdamW,
+  ) {}
+
+  async step([feeds]: readonly Feeds[], lr: number): Promise<number> {
+    this.executor ??= await this.compile(feeds);
+    const [beta1, beta2] = this.optimizer.betas;
+    const t = this.optimizer.step + 1;
+    const arrays = Object.fromEntries(Object.entries(feeds).map(([name, { data }]) => [name, data]));
+    const schedule = Float32Array.of(lr, 1 - beta1 ** t, 1 - beta2 ** t);
+    const { loss } = await this.executor.run({ ...arrays, schedule });
+    await breathe();
+    if (!Number.isFinite(loss[0])) return loss[0];
+    this.optimizer.step = t;
+    this.unsynced = true;
+    return loss[0];
+  }
+
+  async sync(): Promise<void> {
+    if (!this.executor || !this.unsynced) return;
+    this.unsynced = false;
+    const state = await this.executor.readState();
+    const moments: StateDict = await this.optimizer.state();
+    for (const [path, parameter] of this.task.model.namedParameters()) {
+      const { shape } = parameter;
+      if (state[path]) parameter.load({ shape, data: state[path] });
+      for (const name of momentNames(path)) if (state[name]) moments.set(name, { shape, data: state[name] });
+    }
+    this.optimizer.load(moments, this.optimizer.step);
+  }
+
+  async dispose(): Promise<void> {
+    await this.executor?.dispose();
+    this.executor = undefined;
+  }
+
+  private async compile(feeds: Feeds): Promise<Executor> {
+    const { name, model, rules } = this.task;
+    const { betas, eps } = this.optimizer;
+    const inputs = Object.fromEntries(
+      Object.entries(feeds).map(([key, { shape, dtype }]) => [key, { shape, dtype }]),
+    );
+    const loss: StepTask<M>["loss"] = (fed) => this.task.loss(fed);
+    const graph = optimise(traceStep(name, { model, rules, betas, eps, inputs, loss }));
+    const values: Record<string, Float32Array> = {};
+    for (const [path, tensor] of await model.stateDict()) values[path] = tensor.data;
+    for (const [path, tensor] of await this.optimizer.state()) values[path] = tensor.data;
+    const executor = await createOnnxExecutor(graph, values, { guard: "loss" });
+    this.engine = `${executor.name}, one graph`;
+    return executor;
+  }
+}

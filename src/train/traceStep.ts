@@ -1,0 +1,76 @@
+import type { Tensor } from "../core/tf";
+import { type Graph, type InputSpec, trace } from "../graph";
+import type { Module } from "../nn/module";
+import { adamW } from "../nn/ops";
+import { Parameter } from "../nn/parameter";
+import { lossAndGradients } from "../optim/gradients";
+import type { ParameterRules } from "../optim/groups";
+
+/** What a training step consists of. */
+export interface StepSpec {
+  model: Module;
+  rules: ParameterRules;
+  betas: readonly [number, number];
+  eps?: number;
+  /** Shapes of what a batch feeds. */
+  inputs: Record<string, InputSpec>;
+  /** Scalar loss of the fed batch. */
+  loss(inputs: Readonly<Record<string, Tensor>>): Tensor;
+}
+
+/**
+ * A whole training step as one graph: loss, gradients, AdamW. Its state is every parameter by path and the two moments
+ * of each trained one (`<path>.exp_avg`, `<path>.exp_avg_sq`); beside the batch it is fed `schedule` [3] = (rate,
+ * 1 - beta1^t, 1 - beta2^t). No weight takes memory for this.
+ */
+export function traceStep(name: string, spec: StepSpec): Graph {
+  const { model, rules, inputs } = spec;
+  const parameters = [...model.namedParameters()];
+  const shapes: [string, { shape: readonly number[] }][] = parameters.map(([path, { shape }]) => [
+    path,
+    { shape },
+  ]);
+  const moments = shapes.flatMap(([path, shape]): typeof shapes =>
+    rules.has(path) ? momentNames(path).map((moment) => [moment, shape]) : [],
+  );
+  return trace(name, {
+    inputs: { ...inputs, schedule: { shape: [3] } },
+    state: Object.fromEntries([...shapes, ...moments]),
+    body: ({ schedule, ...fed }, state) => {
+      const substitutes = parameters.map(([path, parameter]) => [parameter, state[path]] as const);
+      const trained = new Map([...rules.keys()].map((path) => [path, state[path]]));
+      return Parameter.withSubstitutes(substitutes, () => {
+        const { loss, gradients } = lossAndGradients(() => spec.loss(fed), trained);
+        return { loss, ...updates(spec, gradients, state, schedule) };
+      });
+    },
+  });
+}
+
+/** Names of a parameter's two moments, torch's. */
+export function momentNames(path: string): [average: string, squares: string] {
+  return [`${path}.exp_avg`, `${path}.exp_avg_sq`];
+}
+
+function updates(
+  { rules, betas: [beta1, beta2], eps = 1e-8 }: StepSpec,
+  gradients: ReadonlyMap<string, Tensor>,
+  state: Readonly<Record<string, Tensor>>,
+  schedule: Tensor,
+): Record<string, Tensor> {
+  const results: Record<string, Tensor> = {};
+  for (const [path, gradient] of gradients) {
+    const { weightDecay, lrScale } = rules.get(path)!;
+    const [average, squares] = momentNames(path);
+    const operands = {
+      parameter: state[path],
+      gradient,
+      average: state[average],
+      squares: state[squares],
+      schedule,
+    };
+    const attributes = { beta1, beta2, eps, weightDecay, lrScale };
+    [results[path], results[average], results[squares]] = adamW(operands, attributes);
+  }
+  return results;
+}

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { ready, tf } from "../../../src/core/tf";
+import type { HostTensor } from "../../../src/core/hostTensor";
+import { onnxRuntimeProblem } from "../../../src/engine";
+import type { Module } from "../../../src/nn/module";
+import { type FinetuneOptions, finetune } from "../../../src/train/finetune";
+import type { TrainOptions } from "../../../src/train/plan";
+import { pretrain } from "../../../src/train/pretrain";
+import type { Run } from "../../../src/train/run";
+import {
+  assertRejects,
+  assertSameCheckpoint,
+  finetuneAugment,
+  finetuning,
+  losses,
+  pictures,
+  pretraining,
+  stopAfter,
+  temporaryFolder,
+  tinyClassifier,
+  tinyMae,
+} from "./support";
+
+const problem = onnxRuntimeProblem();
+if (problem) console.log(`SKIPPED: training as one compiled graph: ${problem}`);
+const compiled = { skip: problem ?? false };
+
+before(async () => void (await ready({ backend: "wasm" })));
+
+/** float32 rounding, grown over twenty AdamW steps. */
+const LOSS_TOLERANCE = 2e-4;
+const PARAMETER_TOLERANCE = 5e-3;
+
+async function assertSameTrajectory(start: (engine: "eager" | "onnxruntime") => Run<Module>): Promise<void> {
+  const [eager, graph] = [start("eager"), start("onnxruntime")];
+  const [a, b] = [(await eager.done).history, (await graph.done).history];
+  assert.ok(a.length >= 20);
+  const worstLoss = Math.max(...losses(a).map((loss, i) => Math.abs(loss - losses(b)[i])));
+  assert.ok(worstLoss < LOSS_TOLERANCE, `losses differ by ${worstLoss}`);
+  assert.ok(losses(a).at(-1)! < losses(a)[0], "the loss falls");
+  const [left, right] = [await eager.model.stateDict(), await graph.model.stateDict()];
+  for (const [path, tensor] of left) {
+    const worst = largestDifference(path, tensor, right.get(path)!);
+    assert.ok(worst < PARAMETER_TOLERANCE, `${path} differs by ${worst}`);
+  }
+}
+
+/** The key third of a qkv bias has no true gradient: Adam turns its rounding into steps. */
+function largestDifference(path: string, a: HostTensor, b: HostTensor): number {
+  const third = a.data.length / 3;
+  const isKeyBias = (i: number) => path.endsWith("qkv.bias") && i >= third && i < 2 * third;
+  return a.data.reduce((worst, x, i) => (isKeyBias(i) ? worst : Math.max(worst, Math.abs(x - b.data[i]))), 0);
+}
+
+test("twenty steps of pretraining are the same op by op and as one graph", compiled, async () => {
+  const set = await pictures();
+  const options: TrainOptions = { ...pretraining, batchSize: 3, epochs: 5, lr: 1e-3, out: false };
+  await assertSameTrajectory((engine) => pretrain(tinyMae(), set, { ...options, engine }) as Run<Module>);
+});
+
+test("so are twenty steps of finetuning with drop path, mixing and smoothing", compiled, async () => {
+  const set = await pictures(finetuneAugment);
+  const options: FinetuneOptions = {
+    ...finetuning,
+    batchSize: 2,
+    epochs: 4,
+    accumulate: 1,
+    lr: 1e-3,
+    dropPath: 0.2,
+    out: false,
+  };
+  await assertSameTrajectory(
+    (engine) => finetune(tinyClassifier(), set, { ...options, engine }) as Run<Module>,
+  );
+});
+
+test("each engine goes on after a stop bit for bit", async () => {
+  const set = await pictures();
+  for (const engine of problem ? (["eager"] as const) : (["eager", "onnxruntime"] as const)) {
+    const folder = temporaryFolder();
+    const start = (out: string, resume = false) =>
+      pretrain(tinyMae(), set, { ...pretraining, engine, resume, out: join(folder, out) });
+    const whole = await start("whole").done;
+    await stopAfter(start("stopped"), 2);
+    const rest = await start("stopped", true).done;
+    assert.deepEqual(losses(rest.history), losses(whole.history));
+    await assertSameCheckpoint(rest.checkpoint, whole.checkpoint);
+  }
+});
+
+test("a run says what it runs on, and why not on something faster", async () => {
+  const set = await pictures();
+  const options = { ...pretraining, epochs: 1, warmupEpochs: 0, batchSize: 3, out: false as const };
+  const eager = pretrain(tinyMae(), set, { ...options, engine: "eager" });
+  await eager.done;
+  assert.equal(eager.engine, "tfjs wasm, op by op (asked for)");
+  const accumulating = pretrain(tinyMae(), set, { ...options, accumulate: 2, engine: "auto" });
+  await accumulating.done;
+  assert.match(String(accumulating), /op by op \(gradient accumulation is not compiled yet\)/);
+  const demanded = pretrain(tinyMae(), set, { ...options, accumulate: 2, engine: "onnxruntime" });
+  await assertRejects(demanded.done, "engine", "cannot be used", "accumulation");
+});
+
+test(
+  "one graph: the model is up to date when the run is done, and nothing is left behind",
+  compiled,
+  async () => {
+    const set = await pictures();
+    const model = tinyMae();
+    const before = await model.stateDict();
+    const tensors = () => tf.memory().numTensors;
+    await pretrain(model, set, { ...pretraining, out: false, engine: "onnxruntime" }).done;
+    const settled = tensors();
+    await pretrain(model, set, { ...pretraining, out: false, engine: "onnxruntime" }).done;
+    assert.equal(tensors(), settled);
+    const after = await model.stateDict();
+    const changed = [...after].filter(([path, { data }]) =>
+      data.some((x, i) => x !== before.get(path)!.data[i]),
+    );
+    assert.ok(changed.length > 20, `${changed.length} tensors changed`);
+  },
+);
+
+test(
+  "one graph: a loss that is not finite leaves the model as it was last brought up to date",
+  compiled,
+  async () => {
+    const set = await pictures();
+    const model = tinyMae();
+    const run = pretrain(model, set, { ...pretraining, lr: 1e30, out: false, engine: "onnxruntime" });
+    await assertRejects(run.done, "non-finite", "learning rate");
+    for (const [path, { data }] of await model.stateDict()) assert.ok(data.every(Number.isFinite), path);
+  },
+);
