@@ -57,7 +57,7 @@ function upgradeFigures(themes: { light: object; dark: object }): void {
     const image = box.querySelector("img");
     if (page.innerWidth < 640) return;
     const plot = document.createElement("div");
-    plot.style.height = `${Math.round((layout.height ?? 420) * Math.min(1, image.clientWidth / (layout.width ?? 720)))}px`;
+    plot.style.height = `${layout.height ?? 420}px`;
     plot.style.visibility = "hidden";
     plot.style.position = "absolute";
     plot.style.width = `${image.clientWidth}px`;

@@ -21,13 +21,19 @@ export class CompiledStepper<M extends Module> implements Stepper {
     private readonly optimizer: AdamW,
   ) {}
 
-  async step([feeds]: readonly Feeds[], lr: number): Promise<number> {
+  /** Traces and compiles for feeds of these shapes; the first step does it where nobody has. */
+  async prepare(feeds: Feeds): Promise<Executor> {
     this.executor ??= await this.compile(feeds);
+    return this.executor;
+  }
+
+  async step([feeds]: readonly Feeds[], lr: number): Promise<number> {
+    const executor = await this.prepare(feeds);
     const [beta1, beta2] = this.optimizer.betas;
     const t = this.optimizer.step + 1;
     const arrays = Object.fromEntries(Object.entries(feeds).map(([name, { data }]) => [name, data]));
     const schedule = Float32Array.of(lr, 1 - beta1 ** t, 1 - beta2 ** t);
-    const { loss } = await this.executor.run({ ...arrays, schedule });
+    const { loss } = await executor.run({ ...arrays, schedule });
     await breathe();
     if (!Number.isFinite(loss[0])) return loss[0];
     this.optimizer.step = t;

@@ -19,7 +19,7 @@ export const maePretrain: Readonly<TrainOptions> = {
 
 /**
  * Finetuning ViT-B as in LUViT D.3: 100 epochs, effective batch 1024, rate 1e-3 (read as the base rate: 4e-3 after
- * scaling), layer decay 0.75, drop path 0.1, mixup 0.8, cutmix 1.0. The paper's ViT-B reaches 83.2 % top-1, LUViT 83.6 %
+ * scaling), layer decay 0.75, drop path 0.1, mixup 0.8, cutmix 1.0. The paper's own ViT-B baseline reaches 83.2 % top-1,
  * with RandAugment, which this version does not have yet.
  */
 export const finetune: Readonly<FinetuneOptions> = {

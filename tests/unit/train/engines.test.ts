@@ -4,6 +4,9 @@ import { before, test } from "node:test";
 import { ready, tf } from "../../../src/core/tf";
 import type { HostTensor } from "../../../src/core/hostTensor";
 import { onnxRuntimeProblem } from "../../../src/engine";
+import { baselines, classifier, fusion, lora } from "../../../src/models";
+import type { ClassifierOptions } from "../../../src/models/classifier";
+import type { LlamaBlock, LlamaConfig } from "../../../src/models/llamaBlock";
 import type { Module } from "../../../src/nn/module";
 import { type FinetuneOptions, finetune } from "../../../src/train/finetune";
 import type { TrainOptions } from "../../../src/train/plan";
@@ -21,6 +24,7 @@ import {
   temporaryFolder,
   tinyClassifier,
   tinyMae,
+  tinyViT,
 } from "./support";
 
 const problem = onnxRuntimeProblem();
@@ -134,3 +138,55 @@ test(
     for (const [path, { data }] of await model.stateDict()) assert.ok(data.every(Number.isFinite), path);
   },
 );
+
+const llama = { dim: 16, heads: 2, hiddenDim: 24, normEps: 1e-6, ropeTheta: 1e4, rowOrder: "meta" as const };
+const plainLlama = { ...llama, causal: false, rope: false };
+
+function adapted(config: LlamaConfig, depth = 1): LlamaBlock {
+  const block = baselines.randomBlock(config, { depth });
+  lora.attach(block, { rank: 2 });
+  return block;
+}
+
+const variants: Record<string, () => Partial<ClassifierOptions>> = {
+  "class-token pooling": () => ({ pooling: "cls" }),
+  LUViT: () => ({ fusion: adapted(plainLlama) }),
+  "two LLaMA blocks, causal, rotary": () => ({ fusion: adapted({ ...llama, causal: true, rope: true }, 2) }),
+  "rotary in Hugging Face order": () => ({
+    fusion: adapted({ ...llama, rowOrder: "hf", causal: false, rope: true }),
+  }),
+  "fusion in the middle, norm first, no RMSNorm, biases, residual": () => ({
+    fusion: fusion.through(adapted(plainLlama), {
+      after: 1,
+      normFirst: true,
+      rmsNorm: false,
+      mapperBias: true,
+      residual: true,
+    }),
+  }),
+  "frozen block": () => ({ fusion: baselines.frozenBlock(baselines.randomBlock(plainLlama)) }),
+  "MLP-P with GELU and norm": () => ({ fusion: baselines.mlpP(plainLlama, { activation: "gelu-norm" }) }),
+  "MLP-L": () => ({ fusion: baselines.mlpL(tinyViT, plainLlama) }),
+};
+
+for (const [name, options] of Object.entries(variants)) {
+  test(`one graph gives the eager losses: ${name}`, compiled, async () => {
+    const set = await pictures();
+    const build = () => classifier.create({ encoder: tinyViT, classes: 2, ...options() });
+    const train = {
+      ...finetuning,
+      accumulate: 1,
+      batchSize: 6,
+      epochs: 3,
+      warmupEpochs: 0,
+      lr: 1e-3,
+      out: false as const,
+    };
+    const eager = await finetune(build(), set, { ...train, engine: "eager" }).done;
+    const graph = finetune(build(), set, { ...train, engine: "auto" });
+    await graph.done;
+    assert.match(graph.engine!, /^onnxruntime/);
+    const worst = Math.max(...losses(eager.history).map((loss, i) => Math.abs(loss - graph.history[i].loss)));
+    assert.ok(worst < LOSS_TOLERANCE, `losses differ by ${worst}`);
+  });
+}
