@@ -1,3 +1,3 @@
-export type { ArraysByName, Executor, TypedArray } from "./executor";
+export type { ArraysByName, Executor, RunOptions, TypedArray } from "./executor";
 export { createOnnxExecutor, type OnnxExecutorOptions } from "./onnx/executor";
 export { onnxRuntimeProblem } from "./onnx/runtime";

@@ -19,10 +19,10 @@ export function chooseStepper<M extends Module>(
   accumulate: number,
   wanted: TrainEngine = (process.env.LUVIT_ENGINE as TrainEngine | undefined) ?? "auto",
 ): Stepper {
-  const problem = wanted === "eager" ? "asked for" : whyNotCompiled(accumulate);
+  const problem = wanted === "eager" ? "asked for" : whyNotCompiled();
   const eager = (reason: string) => new EagerStepper(task, optimizer, reason);
   if (wanted !== "onnxruntime" && problem !== undefined) return eager(problem);
-  const compiled = new CompiledStepper(task, optimizer);
+  const compiled = new CompiledStepper(task, optimizer, accumulate);
   if (problem === undefined) return wanted === "onnxruntime" ? compiled : new AutoStepper(compiled, eager);
   throw new LuvitError("engine", `${task.name}: engine "onnxruntime" cannot be used: ${problem}`);
 }
@@ -64,8 +64,7 @@ class AutoStepper<M extends Module> implements Stepper {
   }
 }
 
-function whyNotCompiled(accumulate: number): string | undefined {
-  if (accumulate > 1) return "gradient accumulation is not compiled yet";
+function whyNotCompiled(): string | undefined {
   if (tf.getBackend() === "tensorflow") return "the tensorflow backend is preferred";
   return onnxRuntimeProblem();
 }

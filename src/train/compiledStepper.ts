@@ -1,4 +1,5 @@
 import { breathe } from "../core/loop";
+import { tf } from "../core/tf";
 import type { StateDict } from "../core/hostTensor";
 import { createOnnxExecutor, type Executor } from "../engine";
 import { optimise } from "../graph";
@@ -9,7 +10,7 @@ import { momentNames, traceStep } from "./traceStep";
 
 /**
  * Traces the step once and runs it as one onnxruntime graph that keeps parameters and moments. The model on the tfjs
- * side is behind until `sync`. One batch per step.
+ * side is behind until `sync`.
  */
 export class CompiledStepper<M extends Module> implements Stepper {
   engine = "onnxruntime";
@@ -19,6 +20,8 @@ export class CompiledStepper<M extends Module> implements Stepper {
   constructor(
     private readonly task: StepTask<M>,
     private readonly optimizer: AdamW,
+    /** Batches per step, whose gradients are averaged. */
+    private readonly batches: number,
   ) {}
 
   /** Traces and compiles for feeds of these shapes; the first step does it where nobody has. */
@@ -27,18 +30,22 @@ export class CompiledStepper<M extends Module> implements Stepper {
     return this.executor;
   }
 
-  async step([feeds]: readonly Feeds[], lr: number): Promise<number> {
-    const executor = await this.prepare(feeds);
+  async step(group: readonly Feeds[], lr: number): Promise<number> {
+    const executor = await this.prepare(group[0]);
     const [beta1, beta2] = this.optimizer.betas;
     const t = this.optimizer.step + 1;
-    const arrays = Object.fromEntries(Object.entries(feeds).map(([name, { data }]) => [name, data]));
     const schedule = Float32Array.of(lr, 1 - beta1 ** t, 1 - beta2 ** t);
-    const { loss } = await executor.run({ ...arrays, schedule });
-    await breathe();
-    if (!Number.isFinite(loss[0])) return loss[0];
+    let meanLoss = 0;
+    for (const [i, feeds] of group.entries()) {
+      const arrays = Object.fromEntries(Object.entries(feeds).map(([name, { data }]) => [name, data]));
+      const { loss } = await executor.run({ ...arrays, schedule }, undefined, { hold: i < group.length - 1 });
+      meanLoss += loss[0];
+      await breathe();
+      if (!Number.isFinite(meanLoss)) return meanLoss;
+    }
     this.optimizer.step = t;
     this.unsynced = true;
-    return loss[0];
+    return meanLoss;
   }
 
   async sync(): Promise<void> {
@@ -65,7 +72,7 @@ export class CompiledStepper<M extends Module> implements Stepper {
     const inputs = Object.fromEntries(
       Object.entries(feeds).map(([key, { shape, dtype }]) => [key, { shape, dtype }]),
     );
-    const loss: StepTask<M>["loss"] = (fed) => this.task.loss(fed);
+    const loss: StepTask<M>["loss"] = (fed) => tf.div(this.task.loss(fed), this.batches);
     const graph = optimise(traceStep(name, { model, rules, betas, eps, inputs, loss }));
     const values: Record<string, Float32Array> = {};
     for (const [path, tensor] of await model.stateDict()) values[path] = tensor.data;

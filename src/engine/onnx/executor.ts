@@ -1,9 +1,10 @@
+import { HeldGradients } from "./heldGradients";
 import { availableParallelism } from "node:os";
 import { LuvitError } from "../../core/errors";
 import type { Graph, GraphInput } from "../../graph/ir";
 import { AdamWPool } from "../adamw/pool";
 import { splitUpdates } from "../adamw/splitUpdates";
-import type { ArraysByName, Executor } from "../executor";
+import type { ArraysByName, Executor, RunOptions } from "../executor";
 import { lowerGraph } from "./lower";
 import { withoutCopies } from "./lower/withoutCopies";
 import { encodeModel } from "./proto";
@@ -32,6 +33,7 @@ interface Program {
 
 class OnnxExecutor implements Executor {
   private last: Promise<unknown> = Promise.resolve();
+  private readonly held = new HeldGradients();
 
   constructor(
     readonly name: string,
@@ -44,8 +46,8 @@ class OnnxExecutor implements Executor {
     private readonly gradients: ReadonlyMap<string, OnnxTensor>,
   ) {}
 
-  run(feeds: ArraysByName, fetch?: readonly string[]): Promise<Record<string, Float32Array>> {
-    return this.inTurn((session) => this.runNow(session, feeds, fetch ?? this.program.results));
+  run(feeds: ArraysByName, fetch?: readonly string[], { hold = false }: RunOptions = {}) {
+    return this.inTurn((session) => this.runNow(session, feeds, fetch ?? this.program.results, hold));
   }
 
   readState(names?: readonly string[]): Promise<Record<string, Float32Array>> {
@@ -74,9 +76,10 @@ class OnnxExecutor implements Executor {
     return turn;
   }
 
-  private async runNow(session: OnnxSession, feeds: ArraysByName, fetch: readonly string[]) {
+  private async runNow(session: OnnxSession, feeds: ArraysByName, fetch: readonly string[], hold: boolean) {
     const { program, state } = this;
     checkArrays("feeds", program.inputs, feeds);
+    if (hold) this.expectOnlySplitUpdates();
     const fromState = fetch.filter((name) => state.current(name) !== undefined);
     const fromRun = fetch.filter((name) => !fromState.includes(name));
     this.refuseUnknown(fromRun);
@@ -89,7 +92,9 @@ class OnnxExecutor implements Executor {
       ...Object.fromEntries(written.map(([name, tensor]) => [program.outputNames.get(name)!, tensor])),
     });
     const result = (name: string) => outputs[program.outputNames.get(name)!].data as ArrayLike<number>;
-    if (guards.every((name) => Array.from(result(name)).every(Number.isFinite))) {
+    const finite = guards.every((name) => Array.from(result(name)).every(Number.isFinite));
+    if (hold) this.held.add(this.gradients, finite);
+    else if (this.held.release(this.gradients) && finite) {
       this.pool.step((name) => (program.outputNames.has(name) ? result(name) : feeds[name]));
       state.advance();
     }
@@ -104,6 +109,16 @@ class OnnxExecutor implements Executor {
       return input ? tensorOf(this.runtime, input, feeds[name]) : this.state.current(name)!;
     };
     return Object.fromEntries(this.program.modelInputs.map((name) => [name, operand(name)]));
+  }
+
+  /** Gradients can wait only where AdamW runs behind the graph and nothing else of the state changes in it. */
+  private expectOnlySplitUpdates(): void {
+    const others = [...this.state.next()].map(([name]) => name);
+    if (others.length === 0) return;
+    throw new LuvitError(
+      "engine",
+      `${this.name}: holding gradients back, but the graph itself changes ${others.join(", ")}`,
+    );
   }
 
   private refuseUnknown(names: readonly string[]): void {

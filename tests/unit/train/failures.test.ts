@@ -130,6 +130,7 @@ test("steps, epochs, failures and whole runs leave no tensor behind", async () =
   const model = tinyClassifier();
   const run = finetune(model, set, {
     ...finetuning,
+    engine: "eager",
     epochs: 3,
     validation: set,
     out: join(temporaryFolder(), "run"),
