@@ -73,8 +73,9 @@ export class AdamW {
     const state: StateDict = new Map();
     for (const [path, { parameter, average, squares }] of this.slots) {
       const { shape } = parameter;
-      state.set(`${path}.exp_avg`, { shape, data: (await average.data<"float32">()).slice() });
-      state.set(`${path}.exp_avg_sq`, { shape, data: (await squares.data<"float32">()).slice() });
+      const [averageName, squaresName] = momentNames(path);
+      state.set(averageName, { shape, data: (await average.data<"float32">()).slice() });
+      state.set(squaresName, { shape, data: (await squares.data<"float32">()).slice() });
     }
     return state;
   }
@@ -82,7 +83,7 @@ export class AdamW {
   /** @throws LuvitError("key-mismatch") naming every slot the state lacks or misshapes; nothing has changed then. */
   load(state: StateDict, step: number): void {
     const problems = [...this.slots].flatMap(([path, { parameter }]) =>
-      [`${path}.exp_avg`, `${path}.exp_avg_sq`].flatMap((name) => {
+      momentNames(path).flatMap((name) => {
         const [found, expected] = [state.get(name)?.shape, formatShape(parameter.shape)];
         if (!found) return [`missing: ${name}`];
         return formatShape(found) === expected
@@ -97,8 +98,9 @@ export class AdamW {
     this.step = step;
     for (const [path, { parameter, average, squares }] of this.slots) {
       tf.tidy(() => {
-        average.assign(tf.tensor(state.get(`${path}.exp_avg`)!.data, [...parameter.shape]));
-        squares.assign(tf.tensor(state.get(`${path}.exp_avg_sq`)!.data, [...parameter.shape]));
+        const [averageName, squaresName] = momentNames(path);
+        average.assign(tf.tensor(state.get(averageName)!.data, [...parameter.shape]));
+        squares.assign(tf.tensor(state.get(squaresName)!.data, [...parameter.shape]));
       });
     }
   }
@@ -114,4 +116,9 @@ export class AdamW {
 
 function zeros(parameter: Parameter): tf.Variable {
   return tf.tidy(() => tf.variable(tf.zeros([...parameter.shape])));
+}
+
+/** Names of a parameter's two moments, torch's. */
+export function momentNames(path: string): [average: string, squares: string] {
+  return [`${path}.exp_avg`, `${path}.exp_avg_sq`];
 }

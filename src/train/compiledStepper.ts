@@ -4,9 +4,9 @@ import type { StateDict } from "../core/hostTensor";
 import { createOnnxExecutor, type Executor } from "../engine";
 import { optimise } from "../graph";
 import type { Module } from "../nn/module";
-import type { AdamW } from "../optim/adamw";
+import { type AdamW, momentNames } from "../optim/adamw";
 import type { Feeds, Stepper, StepTask } from "./stepper";
-import { momentNames, traceStep } from "./traceStep";
+import { traceStep } from "./traceStep";
 
 /**
  * Traces the step once and runs it as one onnxruntime graph that keeps parameters and moments. The model on the tfjs

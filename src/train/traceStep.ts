@@ -3,6 +3,7 @@ import { type Graph, type InputSpec, trace } from "../graph";
 import type { Module } from "../nn/module";
 import { adamW } from "../nn/ops";
 import { Parameter } from "../nn/parameter";
+import { momentNames } from "../optim/adamw";
 import { lossAndGradients } from "../optim/gradients";
 import type { ParameterRules } from "../optim/groups";
 
@@ -45,11 +46,6 @@ export function traceStep(name: string, spec: StepSpec): Graph {
       });
     },
   });
-}
-
-/** Names of a parameter's two moments, torch's. */
-export function momentNames(path: string): [average: string, squares: string] {
-  return [`${path}.exp_avg`, `${path}.exp_avg_sq`];
 }
 
 function updates(

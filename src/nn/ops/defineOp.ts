@@ -41,14 +41,13 @@ export interface OpDefinition<Inputs extends string, Attributes> {
 }
 
 /** Every op defined so far, by name. */
-export const definedOps = new Map<string, OpDefinition<string, object>>();
+export const definedOps = ownOpRules as unknown as Map<string, OpDefinition<string, object>>;
 
 /** Registers an op with tfjs (kernels for the chosen backend, gradient for all) and returns the function that runs it. */
 export function defineOp<Inputs extends string, Attributes extends object>(
   op: OpDefinition<Inputs, Attributes>,
 ): (operands: Record<Inputs, Tensor>, attributes: Attributes) => Tensor[] {
   definedOps.set(op.name, op as unknown as OpDefinition<string, object>);
-  ownOpRules.set(op.name, op as unknown as OpDefinition<string, object>);
   onBackend((backendName) => registerKernel(op, backendName));
   if (op.gradient) registerGradient(op, op.gradient);
   return (operands, attributes) => {

@@ -1,57 +1,21 @@
 import { type Tensor, tf } from "../../../src/core/tf";
-import { type Graph, type InputSpec, interpret, trace } from "../../../src/graph";
+import { type Graph, interpret, trace } from "../../../src/graph";
 import type { Module } from "../../../src/nn/module";
-import { adamW } from "../../../src/nn/ops";
-import { Parameter } from "../../../src/nn/parameter";
 import { AdamW } from "../../../src/optim/adamw";
 import { lossAndGradients } from "../../../src/optim/gradients";
-import type { ParameterRules } from "../../../src/optim/groups";
+import {
+  type StepSpec as ProductStepSpec,
+  traceStep as traceProductStep,
+} from "../../../src/train/traceStep";
 
-export interface StepSpec {
-  model: Module;
-  rules: ParameterRules;
-  betas?: readonly [number, number];
-  inputs: Record<string, InputSpec>;
-  loss(inputs: Readonly<Record<string, Tensor>>): Tensor;
-}
+/** A training step; betas are those of pretraining unless given. */
+export type StepSpec = Omit<ProductStepSpec, "betas"> & Partial<Pick<ProductStepSpec, "betas">>;
 
 const pretrainBetas = [0.9, 0.95] as const;
 
-/** A whole training step as one graph: loss, gradients, AdamW. State is every parameter and two moments per trained one. */
-export function traceStep(
-  name: string,
-  { model, rules, inputs, loss, betas = pretrainBetas }: StepSpec,
-): Graph {
-  const [beta1, beta2] = betas;
-  const parameters = [...model.namedParameters()];
-  const moments = parameters
-    .filter(([path]) => rules.has(path))
-    .flatMap(([path, { shape }]) => {
-      return [`${path}.exp_avg`, `${path}.exp_avg_sq`].map((slot) => [slot, { shape }] as const);
-    });
-  return trace(name, {
-    inputs: { ...inputs, schedule: { shape: [3] } },
-    state: Object.fromEntries([
-      ...parameters.map(([path, { shape }]) => [path, { shape }] as const),
-      ...moments,
-    ]),
-    body: ({ schedule, ...fed }, state) => {
-      const substitutes = parameters.map(([path, parameter]) => [parameter, state[path]] as const);
-      const trained = new Map([...rules.keys()].map((path) => [path, state[path]]));
-      return Parameter.withSubstitutes(substitutes, () => {
-        const { loss: value, gradients } = lossAndGradients(() => loss(fed), trained);
-        const results: Record<string, Tensor> = { loss: value };
-        for (const [path, gradient] of gradients) {
-          const { weightDecay, lrScale } = rules.get(path)!;
-          const [average, squares] = [state[`${path}.exp_avg`], state[`${path}.exp_avg_sq`]];
-          const operands = { parameter: state[path], gradient, average, squares, schedule };
-          const updated = adamW(operands, { beta1, beta2, eps: 1e-8, weightDecay, lrScale });
-          [results[path], results[`${path}.exp_avg`], results[`${path}.exp_avg_sq`]] = updated;
-        }
-        return results;
-      });
-    },
-  });
+/** The library's own tracing of a whole step. */
+export function traceStep(name: string, spec: StepSpec): Graph {
+  return traceProductStep(name, { betas: pretrainBetas, ...spec });
 }
 
 /** The state a graph starts from: the model's values, moments zero. The caller disposes it. */
