@@ -1,5 +1,6 @@
 import { LuvitError } from "../core/errors";
 import { type Tensor, tf } from "../core/tf";
+import { layerNorm } from "./ops";
 
 /**
  * Mean over rows of -sum(target * logSoftmax(logits)). logits, targets [B, K] -> scalar. Hard labels, smoothed labels
@@ -27,13 +28,14 @@ export function smoothedTargets(labels: ArrayLike<number>, classes: number, smoo
 
 /**
  * MAE's normalised-pixel target: each patch minus its mean over sqrt(unbiased variance + 1e-6). patches [B, L, P].
+ * Run as a LayerNorm, whose biased variance is (P-1)/P of the unbiased one; its op sums flat patches in double precision.
  * Reference: mae/models_mae.py forward_loss.
  */
 export function normalisedPixels(patches: Tensor): Tensor {
   const size = patches.shape.at(-1)!;
-  const centred = tf.sub(patches, tf.mean(patches, -1, true));
-  const variance = tf.div(tf.sum(tf.square(centred), -1, true), size - 1);
-  return tf.div(centred, tf.sqrt(tf.add(variance, 1e-6)));
+  const biasedShare = (size - 1) / size;
+  const normal = layerNorm(patches, tf.ones([size]), tf.zeros([size]), 1e-6 * biasedShare);
+  return tf.mul(normal, Math.sqrt(biasedShare));
 }
 
 /** Mean squared error per patch, averaged over removed patches. prediction, target [B, L, P], mask [B, L] 1 = removed. */
