@@ -3,6 +3,7 @@ import type { StateDict } from "../core/hostTensor";
 import { Rng } from "../core/rng";
 import { metaToHfName, type RowOrder } from "../io/keymap";
 import { type Adapter, adapterFromMeta, adapterToMeta, readAdapter, writeAdapter } from "../io/peft";
+import { adapterScaling } from "../io/peftConfig";
 import { Linear } from "../nn/layers";
 import type { Module } from "../nn/module";
 import { LlamaBlock } from "./llamaBlock";
@@ -94,19 +95,12 @@ function attachOne(
 ): void {
   const a = tensors.get(`${path}.lora_A.weight`)!;
   const b = tensors.get(`${path}.lora_B.weight`)!;
-  const rank = a.shape[0];
-  const module = metaToHfName(`${path}.weight`)!.slice(0, -".weight".length);
-  const pattern = Object.entries(config.alpha_pattern).find(
-    ([key]) => module === key || module.endsWith(`.${key}`),
+  const scaling = adapterScaling(
+    config,
+    metaToHfName(`${fileName(model, path)}.weight`)!.slice(0, -".weight".length),
   );
-  const alpha = pattern?.[1] ?? config.lora_alpha;
   if (base instanceof LoraLinear) removeUpdate(base);
-  const adapted = new LoraLinear(
-    base,
-    rank,
-    alpha / (config.use_rslora ? Math.sqrt(rank) : rank),
-    new Rng(0),
-  );
+  const adapted = new LoraLinear(base, a.shape[0], scaling, new Rng(0));
   adapted.lora_A.weight.load(a);
   adapted.lora_B.weight.load(b);
   model.replaceModule(path, adapted);
@@ -133,8 +127,11 @@ function fromFileLayers(model: Module, tensors: StateDict): StateDict {
 }
 
 function toFileLayers(model: Module, tensors: StateDict): StateDict {
-  if (!(model instanceof LlamaBlock)) return tensors;
-  const rename = (key: string) =>
-    key.replace(layerNumber, (_, i) => `layers.${model.layerIndices[Number(i)]}.`);
-  return new Map([...tensors].map(([key, tensor]) => [rename(key), tensor]));
+  return new Map([...tensors].map(([key, tensor]) => [fileName(model, key), tensor]));
+}
+
+/** A block's `layers.0.…` as the language model it came from numbers it: `layers.31.…`. */
+function fileName(model: Module, path: string): string {
+  if (!(model instanceof LlamaBlock)) return path;
+  return path.replace(layerNumber, (_, i) => `layers.${model.layerIndices[Number(i)]}.`);
 }
