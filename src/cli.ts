@@ -2,6 +2,7 @@
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
 import { LuvitError } from "./core/errors";
+import { packageVersion } from "./core/packageRoot";
 import { formatDuration } from "./figures/format";
 import { type RunReport, runNotebook } from "./notebook/run";
 
@@ -37,7 +38,7 @@ const options = {
 export async function main(args: readonly string[]): Promise<number> {
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
-    if (values.version) return print(String((require("../package.json") as { version: string }).version));
+    if (values.version) return print(packageVersion());
     const [command, path, ...rest] = positionals;
     if (values.help || command === "help" || command === undefined) return print(help.trimEnd());
     if (command !== "run") throw usage(`unknown command ${command}`);

@@ -1,5 +1,5 @@
-import { renameSync, writeFileSync } from "node:fs";
 import { LuvitError } from "../core/errors";
+import { writeAtomically } from "../core/writeAtomically";
 import { type PlotlyFigure, figureSummary } from "./figure";
 import { renderSvg } from "./svg/render";
 
@@ -23,10 +23,10 @@ export async function figurePng(figure: PlotlyFigure, options: PngOptions = {}):
 /** Writes a figure by the file's ending: `.svg`, `.png`, `.html` (a picture on a page) or `.json` (Plotly). */
 export async function saveFigure(figure: PlotlyFigure, path: string): Promise<string> {
   const ending = /\.([a-z]+)$/i.exec(path)?.[1]?.toLowerCase();
-  if (ending === "svg") writeFile(path, renderSvg(figure));
-  else if (ending === "png") writeFile(path, await figurePng(figure));
-  else if (ending === "html") writeFile(path, figurePage(figure));
-  else if (ending === "json") writeFile(path, `${JSON.stringify(figure)}\n`);
+  if (ending === "svg") writeAtomically(path, renderSvg(figure));
+  else if (ending === "png") writeAtomically(path, await figurePng(figure));
+  else if (ending === "html") writeAtomically(path, figurePage(figure));
+  else if (ending === "json") writeAtomically(path, `${JSON.stringify(figure)}\n`);
   else throw new LuvitError("bad-argument", `saveFigure: ${path} ends in none of .svg, .png, .html, .json`);
   return path;
 }
@@ -36,10 +36,4 @@ function figurePage(figure: PlotlyFigure): string {
   const style =
     ":root{color-scheme:light dark}body{margin:0;display:grid;place-items:center;min-height:100vh}svg{max-width:100%;height:auto}";
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title><style>${style}</style>${renderSvg(figure)}</html>\n`;
-}
-
-function writeFile(path: string, content: string | Uint8Array): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, content);
-  renameSync(temporary, path);
 }

@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
+import { llamaBlockModules } from "../io/keymap";
 import { kaimingUniform, zeros } from "../nn/init";
 import { Linear } from "../nn/layers";
 import { Module, millions } from "../nn/module";
@@ -22,16 +23,12 @@ export interface LoraOptions {
   seed?: number;
 }
 
-/** Hugging Face's names of the LLaMA linears, and those of the original release used here. */
-const originalNames: Readonly<Record<string, string>> = {
-  q_proj: "wq",
-  k_proj: "wk",
-  v_proj: "wv",
-  o_proj: "wo",
-  gate_proj: "w1",
-  down_proj: "w2",
-  up_proj: "w3",
-};
+/** Hugging Face's names of the LLaMA modules' last segments -> those of the original release used here. */
+const originalNames = new Map(llamaBlockModules.map(({ hf, meta }) => [lastSegment(hf), lastSegment(meta)]));
+
+function lastSegment(path: string): string {
+  return path.split(".").at(-1)!;
+}
 
 /** A bare weight; key `weight`. */
 export class LoraMatrix extends Module {
@@ -130,9 +127,8 @@ export function attach(model: Module, options: LoraOptions = {}): LoraReport {
   if (!Number.isInteger(rank) || rank < 1) {
     throw new LuvitError("bad-argument", `lora.attach: rank is ${rank}, expected a whole number from 1`);
   }
-  const wanted = targets.map((name) => originalNames[name] ?? name);
+  const wanted = targets.map((name) => originalNames.get(name) ?? name);
   const linears = [...model.namedModules()].filter(([, m]) => m instanceof Linear);
-  const lastSegment = (path: string) => path.split(".").at(-1)!;
   const isNamed = (path: string, name: string) => path === name || path.endsWith(`.${name}`);
   const chosen = linears.filter(([path]) => wanted.some((name) => isNamed(path, name)));
   const absent = wanted.filter((name) => !chosen.some(([path]) => isNamed(path, name)));

@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { LuvitError } from "../core/errors";
+import { writeAtomically } from "../core/writeAtomically";
 
 /** MIME type -> content; text and base64 as strings, JSON types as objects. */
 export type MimeBundle = Record<string, unknown>;
@@ -94,13 +95,6 @@ export function writeNotebook(path: string, notebook: Notebook): void {
   });
   const stored = { cells, metadata: notebook.metadata, nbformat: 4, nbformat_minor: 5 };
   writeAtomically(path, `${JSON.stringify(stored, null, 1)}\n`);
-}
-
-/** Writes a file under a temporary name beside its target, then renames it into place. */
-export function writeAtomically(path: string, content: string | Uint8Array): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, content);
-  renameSync(temporary, path);
 }
 
 /** Notebook text may be one string or an array of lines; this is always one string. */

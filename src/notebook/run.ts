@@ -2,17 +2,11 @@ import { mkdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { setImmediate as deliverSignals } from "node:timers/promises";
 import { LuvitError } from "../core/errors";
+import { writeAtomically } from "../core/writeAtomically";
 import { cellTitle } from "./cellTitle";
 import { stripAnsi } from "./html";
 import { createKernel, type Kernel } from "./kernel";
-import {
-  type CellOutput,
-  type Notebook,
-  type NotebookCell,
-  readNotebook,
-  writeAtomically,
-  writeNotebook,
-} from "./nbformat";
+import { type CellOutput, type Notebook, type NotebookCell, readNotebook, writeNotebook } from "./nbformat";
 import { OutputRecorder } from "./outputs";
 import { type CellReport, renderPage } from "./page";
 import { RunTerminal, type TerminalStream } from "./terminal";

@@ -49,7 +49,7 @@ export class EagerStepper<M extends Module> implements Stepper {
     /** Why not something faster. */
     reason: string,
   ) {
-    this.engine = `tfjs ${tf.getBackend()}, op by op${reason ? ` (${reason})` : ""}`;
+    this.engine = `tfjs ${tf.getBackend()}, op by op (${reason})`;
   }
 
   async step(group: readonly Feeds[], lr: number): Promise<number> {

@@ -1,3 +1,4 @@
+import { sizeOf } from "../../core/hostTensor";
 import { ownOpRules } from "../../core/opRegistry";
 import { type BackendName, onBackend, type Tensor, tf } from "../../core/tf";
 
@@ -129,7 +130,7 @@ export const wasmMemory: HostMemory = {
 
 export const cpuMemory: HostMemory = {
   allocate: (backend, info) => {
-    const size = info.shape.reduce((product, length) => product * length, 1);
+    const size = sizeOf(info.shape);
     const values = info.dtype === "int32" ? new Int32Array(size) : new Float32Array(size);
     return (backend as CpuBackend).makeTensorInfo(info.shape, info.dtype, values);
   },

@@ -1,3 +1,4 @@
+import { sizeOf } from "../../core/hostTensor";
 import { onBackend, type Tensor, tf } from "../../core/tf";
 import { multiplyBatches } from "./batchedMatMul";
 import { type HostMemory, wasmMemory } from "./defineOp";
@@ -67,7 +68,7 @@ function registerSegmentSum(memory: HostMemory): void {
       const rowShape = x.shape.slice(segmentIds.shape.length);
       const output = memory.allocate(backend, { shape: [numSegments, ...rowShape], dtype: "float32" });
       const [values, ids, sums] = [x, segmentIds, output].map((info) => memory.view(backend, info));
-      const width = rowShape.reduce((product, length) => product * length, 1);
+      const width = sizeOf(rowShape);
       sums.fill(0);
       for (let row = 0; row < ids.length; row++) {
         const target = ids[row] * width;
@@ -109,7 +110,7 @@ function registerFastMatMul(memory: HostMemory): void {
     kernelFunc: (call: KernelArguments) => {
       const matMul = { ...call.inputs, ...call.attrs, backend: call.backend } as unknown as MatMulCall;
       const batchShape = matMul.a.shape.slice(0, -2).join();
-      const batch = matMul.a.shape.slice(0, -2).reduce((product, length) => product * length, 1);
+      const batch = sizeOf(matMul.a.shape.slice(0, -2));
       if (batchShape !== matMul.b.shape.slice(0, -2).join()) return stock.kernelFunc(call);
       return batch > 1 ? multiplyOnHost(matMul, batch, memory) : multiplyUntransposed(matMul, stock);
     },
