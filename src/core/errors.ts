@@ -11,7 +11,8 @@ export type LuvitErrorCode =
   | "non-finite"
   | "bad-image"
   | "bad-dataset"
-  | "engine";
+  | "engine"
+  | "engine-died";
 
 /**
  * The error of this library: says where, what was expected, what came and what to do. In a notebook it prints as

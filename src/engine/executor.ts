@@ -1,32 +1,84 @@
+import type { Graph } from "../graph/ir";
+
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
 
 /** Arrays by name: a parameter path, a moment's path, or the name of a graph's input. */
 export type ArraysByName = Readonly<Record<string, TypedArray>>;
 
+export type EngineName = "onnxruntime" | "tensorflow" | "eager";
+
+/** Element type of matrix products; everything else is float32. */
+export type Precision = "float32" | "bfloat16";
+
+/** A graph to run. Programs that are opened together share the state entries that have the same name. */
+export interface Program {
+  readonly graph: Graph;
+  /** A result, "loss" say: a run in which it is not finite gives its results but leaves the state as it was. */
+  readonly guard?: string;
+}
+
+export type Programs = Readonly<Record<string, Program>>;
+
+/** How programs are to be run. What an engine cannot do it refuses, saying so. */
+export interface OpenOptions {
+  /** Default: as many as the machine has cores for this process. */
+  threads?: number;
+  /** What computes; default "cpu", with the tensorflow engine a GPU where there is one. */
+  provider?: "cpu" | "cuda" | "webgpu";
+  /** Default float32. */
+  precision?: Precision;
+  /** "int8": weights of matrix products that no program changes are kept in eight bits. */
+  frozen?: "int8";
+}
+
+/** What programs run on. */
+export interface EngineDescription {
+  readonly engine: EngineName;
+  /** "cpu", "cuda", "webgpu", "GPU". */
+  readonly device: string;
+  readonly threads?: number;
+  readonly precision: Precision;
+  readonly frozen?: "int8";
+}
+
+/** "onnxruntime cpu (2 threads, float32)". */
+export function describeEngine({ engine, device, threads, precision, frozen }: EngineDescription): string {
+  const parts = [
+    threads === undefined ? "" : `${threads} ${threads === 1 ? "thread" : "threads"}`,
+    precision,
+    frozen ? `frozen weights ${frozen}` : "",
+  ];
+  return `${engine} ${device} (${parts.filter(Boolean).join(", ")})`;
+}
+
 /** How one run differs from a plain one. */
 export interface RunOptions {
+  /** Outputs to give back; default every output that is not state (the loss). */
+  fetch?: readonly string[];
   /** Change no state, but keep this run's gradients and add them to those of the next run without this. */
   hold?: boolean;
 }
 
-/** Something that holds a traced graph and its state, and runs it. */
+/** Something that holds programs and their common state, and runs them. */
 export interface Executor {
-  /** For people, e.g. "onnxruntime cpu (2 threads, float32)". */
-  readonly name: string;
+  readonly description: EngineDescription;
   /**
-   * One run of the graph. `feeds` has every input of the graph by name, row-major. State entries with an output of
-   * their own name take their new values. Gives back the outputs named in `fetch`; without it, every output that is
-   * not state (the loss).
+   * One run of a program. `feeds` has every input of the graph by name, row-major. State entries with an output of
+   * their own name take their new values.
+   *
+   * @throws LuvitError("bad-argument") for feeds that do not fit, or state entries nobody has written yet.
    */
-  run(
-    feeds: ArraysByName,
-    fetch?: readonly string[],
-    options?: RunOptions,
-  ): Promise<Record<string, Float32Array>>;
-  /** Copies of state entries; without `names`, of all that the graph changes (frozen weights never do). */
+  run(program: string, feeds: ArraysByName, options?: RunOptions): Promise<Record<string, Float32Array>>;
+  /** Copies of state entries; without `names`, of all that a program changes (frozen weights never do). */
   readState(names?: readonly string[]): Promise<Record<string, Float32Array>>;
-  /** Replaces state entries. */
+  /**
+   * Sets state entries; all must be set before a run, but moments of AdamW, which begin at zero. Arrays of entries that
+   * no program changes become the executor's own and are not copied; hand large weights over one by one.
+   */
   writeState(values: ArraysByName): Promise<void>;
   /** Gives memory and threads back; the executor is of no use afterwards. */
   dispose(): Promise<void>;
 }
+
+/** Compiles programs; their state is written afterwards. */
+export type OpenExecutor = (programs: Programs, options?: OpenOptions) => Promise<Executor>;

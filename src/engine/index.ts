@@ -1,3 +1,16 @@
-export type { ArraysByName, Executor, RunOptions, TypedArray } from "./executor";
-export { createOnnxExecutor, type OnnxExecutorOptions } from "./onnx/executor";
+export {
+  type ArraysByName,
+  describeEngine,
+  type EngineDescription,
+  type EngineName,
+  type Executor,
+  type OpenExecutor,
+  type OpenOptions,
+  type Precision,
+  type Program,
+  type Programs,
+  type RunOptions,
+  type TypedArray,
+} from "./executor";
+export { openOnnxExecutor } from "./onnx/executor";
 export { onnxRuntimeProblem } from "./onnx/runtime";

@@ -1,7 +1,7 @@
 import { breathe } from "../core/loop";
 import { tf } from "../core/tf";
 import type { StateDict } from "../core/hostTensor";
-import { createOnnxExecutor, type Executor } from "../engine";
+import { describeEngine, type Executor, openOnnxExecutor } from "../engine";
 import { optimise } from "../graph";
 import type { Module } from "../nn/module";
 import { type AdamW, momentNames } from "../optim/adamw";
@@ -38,7 +38,7 @@ export class CompiledStepper<M extends Module> implements Stepper {
     let meanLoss = 0;
     for (const [i, feeds] of group.entries()) {
       const arrays = Object.fromEntries(Object.entries(feeds).map(([name, { data }]) => [name, data]));
-      const { loss } = await executor.run({ ...arrays, schedule }, undefined, { hold: i < group.length - 1 });
+      const { loss } = await executor.run("train", { ...arrays, schedule }, { hold: i < group.length - 1 });
       meanLoss += loss[0];
       await breathe();
       if (!Number.isFinite(meanLoss)) return meanLoss;
@@ -77,8 +77,9 @@ export class CompiledStepper<M extends Module> implements Stepper {
     const values: Record<string, Float32Array> = {};
     for (const [path, tensor] of await model.stateDict()) values[path] = tensor.data;
     for (const [path, tensor] of await this.optimizer.state()) values[path] = tensor.data;
-    const executor = await createOnnxExecutor(graph, values, { guard: "loss" });
-    this.engine = `${executor.name}, one graph`;
+    const executor = await openOnnxExecutor({ train: { graph, guard: "loss" } });
+    await executor.writeState(values);
+    this.engine = `${describeEngine(executor.description)}, one graph`;
     return executor;
   }
 }

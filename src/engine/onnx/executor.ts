@@ -1,193 +1,114 @@
-import { HeldGradients } from "./heldGradients";
-import { availableParallelism } from "node:os";
 import { LuvitError } from "../../core/errors";
-import type { Graph, GraphInput } from "../../graph/ir";
 import { AdamWPool } from "../adamw/pool";
 import { splitUpdates } from "../adamw/splitUpdates";
-import type { ArraysByName, Executor, RunOptions } from "../executor";
-import { lowerGraph } from "./lower";
+import {
+  type ArraysByName,
+  describeEngine,
+  type EngineDescription,
+  type Executor,
+  type OpenOptions,
+  type Programs,
+  type RunOptions,
+} from "../executor";
+import { InTurn } from "../inTurn";
+import { changedState, commonState, programNamed } from "../programs";
+import { HeldGradients } from "./heldGradients";
 import { withoutCopies } from "./lower/withoutCopies";
-import { encodeModel } from "./proto";
-import { loadOnnxRuntime, type OnnxRuntime, type OnnxSession, type OnnxTensor } from "./runtime";
-import { checkArrays, GraphState, tensorOf } from "./state";
-
-export interface OnnxExecutorOptions {
-  /** Threads of the CPU provider; default: as many as the machine has cores for this process. */
-  threads?: number;
-  /** What computes; default "cpu". Ops that another provider lacks run on the CPU. */
-  provider?: "cpu" | "cuda" | "webgpu";
-  /** A result, "loss" say: a run in which it is not finite gives its results but leaves the state as it was. */
-  guard?: string;
-}
-
-/** What a run of one graph needs to know of its model. */
-interface Program {
-  readonly inputs: readonly GraphInput[];
-  /** The model's inputs by name; those that nothing needs are not among them. */
-  readonly modelInputs: readonly string[];
-  readonly outputNames: ReadonlyMap<string, string>;
-  /** Results that are neither state nor for AdamW. */
-  readonly results: readonly string[];
-  readonly guard?: string;
-}
+import { OnnxProgram } from "./program";
+import { loadOnnxRuntime, type OnnxRuntime, type OnnxTensor } from "./runtime";
+import { createSession, settleOptions } from "./session";
+import { GraphState } from "./state";
 
 class OnnxExecutor implements Executor {
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns: InTurn;
   private readonly held = new HeldGradients();
 
   constructor(
-    readonly name: string,
+    readonly description: EngineDescription,
     private readonly runtime: OnnxRuntime,
-    private session: OnnxSession | undefined,
-    private readonly program: Program,
+    private readonly programs: ReadonlyMap<string, OnnxProgram>,
     private readonly state: GraphState,
     private readonly pool: AdamWPool,
-    /** Arrays that results are written into, by the graph's name of the result. */
+    /** Arrays that gradients are written into, by the graph's name of the result. */
     private readonly gradients: ReadonlyMap<string, OnnxTensor>,
-  ) {}
+  ) {
+    this.turns = new InTurn(describeEngine(description));
+  }
 
-  run(feeds: ArraysByName, fetch?: readonly string[], { hold = false }: RunOptions = {}) {
-    return this.inTurn((session) => this.runNow(session, feeds, fetch ?? this.program.results, hold));
+  run(name: string, feeds: ArraysByName, { fetch, hold = false }: RunOptions = {}) {
+    return this.turns.do(() => {
+      const program = programNamed(this.programs, name);
+      return this.runNow(program, feeds, fetch ?? program.results, hold);
+    });
   }
 
   readState(names?: readonly string[]): Promise<Record<string, Float32Array>> {
-    return this.inTurn(async () => this.state.read(names));
+    return this.turns.do(() => this.state.read(names));
   }
 
   writeState(values: ArraysByName): Promise<void> {
-    return this.inTurn(async () => this.state.write(values));
+    return this.turns.do(() => this.state.write(values));
   }
 
   dispose(): Promise<void> {
-    if (!this.session) return Promise.resolve();
-    return this.inTurn(async (session) => {
-      this.session = undefined;
-      await session.release();
+    return this.turns.close(async () => {
+      for (const program of this.programs.values()) await program.release();
     });
   }
 
-  /** One after the other: a run that has begun ends before state is read. */
-  private inTurn<Result>(body: (session: OnnxSession) => Promise<Result>): Promise<Result> {
-    const turn = this.last.then(() => {
-      if (!this.session) throw new LuvitError("engine", `${this.name}: it was disposed`);
-      return body(this.session);
-    });
-    this.last = turn.catch(() => undefined);
-    return turn;
-  }
-
-  private async runNow(session: OnnxSession, feeds: ArraysByName, fetch: readonly string[], hold: boolean) {
-    const { program, state } = this;
-    checkArrays("feeds", program.inputs, feeds);
-    if (hold) this.expectOnlySplitUpdates();
+  private async runNow(program: OnnxProgram, feeds: ArraysByName, fetch: readonly string[], hold: boolean) {
+    if (hold) program.expectOnlyUpdates();
+    const { state, runtime, gradients, held } = this;
     const fromState = fetch.filter((name) => state.current(name) !== undefined);
     const fromRun = fetch.filter((name) => !fromState.includes(name));
-    this.refuseUnknown(fromRun);
-    const written = [...state.next(), ...this.gradients];
-    const schedules = this.pool.slots.map(({ update }) => update.schedule);
-    const guards = program.guard === undefined ? [] : [program.guard];
-    const wanted = [...fromRun, ...guards, ...schedules.filter((name) => program.outputNames.has(name))];
-    const outputs = await session.run(this.operands(feeds), {
-      ...Object.fromEntries(wanted.map((name) => [program.outputNames.get(name)!, null])),
-      ...Object.fromEntries(written.map(([name, tensor]) => [program.outputNames.get(name)!, tensor])),
-    });
-    const result = (name: string) => outputs[program.outputNames.get(name)!].data as ArrayLike<number>;
-    const finite = guards.every((name) => Array.from(result(name)).every(Number.isFinite));
-    if (hold) this.held.add(this.gradients, finite);
-    else if (this.held.release(this.gradients) && finite) {
-      this.pool.step((name) => (program.outputNames.has(name) ? result(name) : feeds[name]));
-      state.advance();
+    const results = await program.run(runtime, feeds, fromRun, state, gradients);
+    const good = program.isGood(results);
+    if (hold) held.add(gradients, good);
+    else {
+      const heldWereGood = program.updates.length === 0 || held.release(gradients);
+      if (heldWereGood && good) program.commit(results, feeds, state, this.pool);
     }
-    const values = fromRun.map((name) => [name, Float32Array.from(result(name))]);
+    const values = fromRun.map((name) => [name, Float32Array.from(results.get(name)!)]);
     return { ...Object.fromEntries(values), ...state.read(fromState) };
-  }
-
-  private operands(feeds: ArraysByName): Record<string, OnnxTensor> {
-    const fed = new Map(this.program.inputs.map((input) => [input.name, input]));
-    const operand = (name: string) => {
-      const input = fed.get(name);
-      return input ? tensorOf(this.runtime, input, feeds[name]) : this.state.current(name)!;
-    };
-    return Object.fromEntries(this.program.modelInputs.map((name) => [name, operand(name)]));
-  }
-
-  /** Gradients can wait only where AdamW runs behind the graph and nothing else of the state changes in it. */
-  private expectOnlySplitUpdates(): void {
-    const others = [...this.state.next()].map(([name]) => name);
-    if (others.length === 0) return;
-    throw new LuvitError(
-      "engine",
-      `${this.name}: holding gradients back, but the graph itself changes ${others.join(", ")}`,
-    );
-  }
-
-  private refuseUnknown(names: readonly string[]): void {
-    const unknown = names.filter((name) => !this.program.outputNames.has(name));
-    if (unknown.length === 0) return;
-    throw new LuvitError("bad-argument", `fetch: the graph has no output ${unknown.join(", ")}`);
   }
 }
 
 /**
- * Compiles a traced graph with onnxruntime. The AdamW updates at its end run outside it, in WebAssembly over the memory
- * that onnxruntime reads weights from and writes gradients to.
+ * Compiles traced graphs with onnxruntime. The AdamW updates at the end of one run outside it, in WebAssembly over the
+ * memory that onnxruntime reads weights from and writes gradients to.
  *
- * @param initialState every state entry; AdamW's moments may be left out and begin at zero. Arrays of entries the
- *   graph never changes (frozen weights) are used as they are, not copied.
- * @throws LuvitError("engine") when onnxruntime-node is missing, or when the graph has ops without a rule.
+ * @throws LuvitError("engine") when onnxruntime-node is missing, or when a graph has ops without a rule.
  */
-export async function createOnnxExecutor(
-  traced: Graph,
-  initialState: ArraysByName,
-  options: OnnxExecutorOptions = {},
-): Promise<Executor> {
-  const { threads = availableParallelism(), provider = "cpu", guard } = options;
+export async function openOnnxExecutor(programs: Programs, options: OpenOptions = {}): Promise<Executor> {
+  const { threads, provider } = settleOptions(options);
   const runtime = loadOnnxRuntime();
-  const { graph, updates } = splitUpdates(withoutCopies(traced));
-  const { model, outputNames } = lowerGraph(graph);
-  const modelInputs = model.inputs.map(({ name }) => name);
-  const results = resultsOf(traced, guard);
+  const opened = Object.entries(programs).map(([name, program]) => {
+    return new OnnxProgram(name, program, splitUpdates(withoutCopies(program.graph)));
+  });
+  const updates = opened.flatMap((program) => program.updates);
+  refuseTwoTrainers(opened);
   const pool = new AdamWPool(updates);
-  const written = new Set(graph.outputs.map(({ name }) => name));
-  const state = new GraphState(runtime, graph.state, written, initialState, pool);
+  const written = new Set(Object.values(programs).flatMap(({ graph }) => changedState(graph)));
+  const state = new GraphState(runtime, commonState(programs), written, pool);
   const gradients = pool.slots.map(({ update, gradient }): [string, OnnxTensor] => {
     return [update.gradient, new runtime.Tensor("float32", gradient, update.shape)];
   });
-  const session = await createSession(runtime, encodeModel(model), threads, provider);
-  const detail = provider === "cpu" ? `${threads} ${threads === 1 ? "thread" : "threads"}, ` : "";
-  const name = `onnxruntime ${provider} (${detail}float32)`;
-  const program = { inputs: graph.inputs, modelInputs, outputNames, results, guard };
-  return new OnnxExecutor(name, runtime, session, program, state, pool, new Map(gradients));
+  for (const program of opened)
+    program.attach(await createSession(runtime, program.model, { threads, provider }));
+  const description: EngineDescription = {
+    engine: "onnxruntime",
+    device: provider,
+    threads: provider === "cpu" ? threads : undefined,
+    precision: "float32",
+  };
+  const byName = new Map(opened.map((program) => [program.name, program]));
+  return new OnnxExecutor(description, runtime, byName, state, pool, new Map(gradients));
 }
 
-/** Outputs that are not new state. @throws LuvitError("bad-argument") when the guard is none of them. */
-function resultsOf(graph: Graph, guard: string | undefined): string[] {
-  const state = new Set(graph.state.map(({ name }) => name));
-  const results = graph.outputs.map(({ name }) => name).filter((name) => !state.has(name));
-  if (guard === undefined || results.includes(guard)) return results;
-  throw new LuvitError("bad-argument", `guard: graph ${graph.name} has no result "${guard}"`);
-}
-
-/** Sequential execution, no memory pattern: the fastest and the leanest of what was measured for training steps. */
-async function createSession(
-  runtime: OnnxRuntime,
-  model: Uint8Array,
-  threads: number,
-  provider: string,
-): Promise<OnnxSession> {
-  try {
-    return await runtime.InferenceSession.create(model, {
-      executionProviders: [provider],
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      executionMode: "sequential",
-      enableMemPattern: false,
-      graphOptimizationLevel: "all",
-      logSeverityLevel: 3,
-      extra: { session: { intra_op: { allow_spinning: "1" } } },
-    });
-  } catch (cause) {
-    const message = `onnxruntime ${provider} did not accept the graph: ${(cause as Error).message}`;
-    throw new LuvitError("engine", message, { cause });
-  }
+/** Moments and gradients have one place each. */
+function refuseTwoTrainers(programs: readonly OnnxProgram[]): void {
+  const trainers = programs.filter(({ updates }) => updates.length > 0).map(({ name }) => name);
+  if (trainers.length < 2) return;
+  const message = `programs ${trainers.join(" and ")} both end with AdamW; open them apart`;
+  throw new LuvitError("bad-argument", message);
 }

@@ -7,10 +7,11 @@ import type { OnnxRuntime, OnnxTensor } from "./runtime";
 
 const arrayTypes = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
-/** Where a state entry lives: its numbers, and for an entry the graph writes, where the next ones go. */
+/** Where a state entry lives: its numbers, and for an entry that a program writes, where the next ones go. */
 interface Entry {
   readonly input: GraphInput;
-  current: OnnxTensor;
+  /** Undefined until somebody writes it. */
+  current?: OnnxTensor;
   next?: OnnxTensor;
 }
 
@@ -34,8 +35,8 @@ export function checkArrays(what: string, entries: readonly GraphInput[], arrays
 }
 
 /**
- * The state of a graph in host memory. Entries of AdamW lie in its memory; other entries that the graph writes have two
- * arrays that change places; the rest never changes and stays the caller's array.
+ * The state of the programs in host memory. Entries of AdamW lie in its memory; other entries that a program writes have
+ * two arrays that change places; the rest never changes and stays the caller's array.
  */
 export class GraphState {
   private readonly entries = new Map<string, Entry>();
@@ -45,56 +46,49 @@ export class GraphState {
     private readonly runtime: OnnxRuntime,
     inputs: readonly GraphInput[],
     written: ReadonlySet<string>,
-    initial: ArraysByName,
     pool: AdamWPool,
   ) {
     this.pooled = pool.state();
     const startsAtZero = new Set(pool.slots.flatMap(({ update }) => [update.average, update.squares]));
-    const given = inputs.filter(({ name }) => name in initial || !startsAtZero.has(name));
-    checkArrays("initial state", given, initial);
     for (const input of inputs) {
-      this.entries.set(input.name, this.makeEntry(input, initial[input.name], written.has(input.name)));
+      const own = this.pooled.get(input.name);
+      const next = !own && written.has(input.name) ? tensorOf(runtime, input, newArray(input)) : undefined;
+      const current = own && startsAtZero.has(input.name) ? tensorOf(runtime, input, own) : undefined;
+      this.entries.set(input.name, { input, current, next });
     }
   }
 
-  private makeEntry(input: GraphInput, initial: TypedArray | undefined, isWritten: boolean): Entry {
-    const pooled = this.pooled.get(input.name);
-    if (pooled) {
-      if (initial) pooled.set(initial);
-      return { input, current: tensorOf(this.runtime, input, pooled) };
-    }
-    if (!isWritten) return { input, current: tensorOf(this.runtime, input, initial!) };
-    const [current, next] = [arrayFor(input, initial), arrayFor(input)];
-    return {
-      input,
-      current: tensorOf(this.runtime, input, current),
-      next: tensorOf(this.runtime, input, next),
-    };
-  }
-
-  /** What the graph reads. */
+  /** What a program reads; undefined if there is no such entry or nobody has written it. */
   current(name: string): OnnxTensor | undefined {
     return this.entries.get(name)?.current;
   }
 
-  /** Entries the graph writes, and where. */
-  next(): Map<string, OnnxTensor> {
-    const written = [...this.entries].filter(([, { next }]) => next);
-    return new Map(written.map(([name, { next }]) => [name, next!]));
+  /** Where a program writes an entry's new numbers, if it may. */
+  next(name: string): OnnxTensor | undefined {
+    return this.entries.get(name)?.next;
   }
 
   /** What was written becomes what is read. */
-  advance(): void {
-    for (const entry of this.entries.values()) {
-      if (entry.next) [entry.current, entry.next] = [entry.next, entry.current];
+  advance(names: readonly string[]): void {
+    for (const name of names) {
+      const entry = this.entries.get(name)!;
+      [entry.current, entry.next] = [entry.next, entry.current];
     }
+  }
+
+  /** @throws LuvitError("bad-argument") naming every entry that nobody has written. */
+  requireWritten(names: readonly string[]): void {
+    const empty = names.filter((name) => !this.entries.get(name)?.current);
+    if (empty.length === 0) return;
+    throw new LuvitError("bad-argument", `state: not written yet\n${listOffenders(empty)}`);
   }
 
   /** @throws LuvitError("bad-argument") naming entries that are none. */
   read(names: readonly string[] = this.changing()): Record<string, Float32Array> {
     this.refuseUnknown(names);
+    this.requireWritten(names);
     return Object.fromEntries(
-      names.map((name) => [name, Float32Array.from(this.entries.get(name)!.current.data as TypedArray)]),
+      names.map((name) => [name, Float32Array.from(this.current(name)!.data as TypedArray)]),
     );
   }
 
@@ -103,23 +97,24 @@ export class GraphState {
     const names = Object.keys(values);
     this.refuseUnknown(names);
     const entries = names.map((name) => this.entries.get(name)!);
-    checkArrays(
-      "state",
-      entries.map(({ input }) => input),
-      values,
-    );
-    for (const entry of entries) {
-      const array = values[entry.input.name];
-      const isOurs = entry.next !== undefined || this.pooled.has(entry.input.name);
-      if (isOurs) (entry.current.data as TypedArray).set(array);
-      else entry.current = tensorOf(this.runtime, entry.input, array);
-    }
+    const inputs = entries.map(({ input }) => input);
+    checkArrays("state", inputs, values);
+    for (const entry of entries) this.writeEntry(entry, values[entry.input.name]);
+  }
+
+  private writeEntry(entry: Entry, array: TypedArray): void {
+    const { input } = entry;
+    const pooled = this.pooled.get(input.name);
+    if (pooled) entry.current ??= tensorOf(this.runtime, input, pooled);
+    else if (entry.next) entry.current ??= tensorOf(this.runtime, input, newArray(input));
+    else entry.current = tensorOf(this.runtime, input, array);
+    const own = entry.current.data as TypedArray;
+    if (pooled || entry.next) own.set(array);
   }
 
   private changing(): string[] {
-    return [...this.entries.keys()].filter(
-      (name) => this.pooled.has(name) || this.entries.get(name)!.next !== undefined,
-    );
+    const changes = ({ input, next }: Entry) => this.pooled.has(input.name) || next !== undefined;
+    return [...this.entries.values()].filter(changes).map(({ input }) => input.name);
   }
 
   private refuseUnknown(names: readonly string[]): void {
@@ -129,8 +124,6 @@ export class GraphState {
   }
 }
 
-function arrayFor({ value }: GraphInput, initial?: TypedArray): TypedArray {
-  const array = new arrayTypes[value.dtype satisfies GraphDtype](sizeOf(value.shape));
-  if (initial) array.set(initial);
-  return array;
+function newArray({ value }: GraphInput): TypedArray {
+  return new arrayTypes[value.dtype satisfies GraphDtype](sizeOf(value.shape));
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { ready, type Tensor, tf } from "../../../src/core/tf";
-import { type ArraysByName, createOnnxExecutor, type TypedArray } from "../../../src/engine";
+import type { ArraysByName, TypedArray } from "../../../src/engine";
 import { type Graph, optimise } from "../../../src/graph";
 import { randomBlock } from "../../../src/models/baselines";
 import { create as createClassifier } from "../../../src/models/classifier";
@@ -24,7 +24,7 @@ import {
 } from "../../golden/support";
 import { type StepSpec, traceStep } from "../graph/support";
 import { repository } from "../nn/support";
-import { withOnnxRuntime } from "./support";
+import { openGraph, withOnnxRuntime } from "./support";
 
 /** A golden training run: its step and what every step is fed. */
 interface Scenario {
@@ -98,13 +98,13 @@ const hostFeeds = (make: () => Record<string, Tensor>): ArraysByName => {
 
 async function trainOnOnnx(graph: Graph, { step, feedsAt }: Scenario, { meta: { config }, io }: Opened) {
   const parameters = Object.fromEntries(await hostParameters(step.model)) as Record<string, Float32Array>;
-  const executor = await createOnnxExecutor(graph, parameters, { threads: 1 });
+  const executor = await openGraph(graph, parameters, { threads: 1 });
   const [beta1, beta2] = config.betas;
   const losses: number[] = [];
   for (let t = 1; t <= config.steps; t++) {
     const schedule = Float32Array.of(io.get("lrs")!.data[t - 1], 1 - beta1 ** t, 1 - beta2 ** t);
     const feeds = hostFeeds(() => feedsAt(t - 1));
-    losses.push((await executor.run({ ...feeds, schedule })).loss[0]);
+    losses.push((await executor.run("step", { ...feeds, schedule })).loss[0]);
   }
   const state = await executor.readState();
   await executor.dispose();

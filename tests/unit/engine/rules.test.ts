@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ready, type Tensor, tf } from "../../../src/core/tf";
-import { type ArraysByName, createOnnxExecutor, type TypedArray } from "../../../src/engine";
+import type { ArraysByName, TypedArray } from "../../../src/engine";
 import { rules } from "../../../src/engine/onnx/lower/rules";
 import type { GraphDtype, GraphValue } from "../../../src/graph/ir";
 import { definedOps } from "../../../src/nn/ops/defineOp";
 import "../../../src/nn";
 import { assertClose } from "../nn/support";
 import { type KernelSample, kernelSamples } from "./kernelSamples";
-import { GraphWriter, withOnnxRuntime } from "./support";
+import { GraphWriter, openGraph, withOnnxRuntime } from "./support";
 
 interface HostResult {
   shape: number[];
@@ -53,9 +53,9 @@ async function runLowered(op: string, { inputs, attributes = {} }: KernelSample,
 }
 
 async function runOnce(writer: GraphWriter, feeds: ArraysByName, names: string[]): Promise<Float32Array[]> {
-  const executor = await createOnnxExecutor(writer.finish(), {}, { threads: 1 });
+  const executor = await openGraph(writer.finish(), {}, { threads: 1 });
   try {
-    const results = await executor.run(feeds);
+    const results = await executor.run("step", feeds);
     return names.map((name) => results[name]);
   } finally {
     await executor.dispose();

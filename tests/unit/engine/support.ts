@@ -1,5 +1,12 @@
-import type { TypedArray } from "../../../src/engine";
-import { onnxRuntimeProblem } from "../../../src/engine";
+import {
+  type ArraysByName,
+  type Executor,
+  type OpenExecutor,
+  type OpenOptions,
+  onnxRuntimeProblem,
+  openOnnxExecutor,
+  type TypedArray,
+} from "../../../src/engine";
 import type { Graph, GraphAttributes, GraphDtype, GraphNode, GraphValue } from "../../../src/graph/ir";
 
 const problem = onnxRuntimeProblem();
@@ -7,6 +14,17 @@ if (problem) console.log(`SKIPPED: everything that runs onnxruntime: ${problem}`
 
 /** Options of a test that runs onnxruntime. */
 export const withOnnxRuntime = { skip: problem ?? false };
+
+/** One graph, opened as the program "step", with its state written. */
+export async function openGraph(
+  graph: Graph,
+  state: ArraysByName,
+  { guard, open = openOnnxExecutor, ...options }: OpenOptions & { guard?: string; open?: OpenExecutor } = {},
+): Promise<Executor> {
+  const executor = await open({ step: { graph, guard } }, options);
+  await executor.writeState(state);
+  return executor;
+}
 
 /** Writes a graph by hand. */
 export class GraphWriter {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createOnnxExecutor } from "../../../src/engine";
+import { describeEngine } from "../../../src/engine";
 import { splitUpdates } from "../../../src/engine/adamw/splitUpdates";
 import { assertClose, isLuvitError, randomArray } from "../nn/support";
-import { GraphWriter, withOnnxRuntime } from "./support";
+import { GraphWriter, openGraph, withOnnxRuntime } from "./support";
 
 const ROWS = 7;
 const IN = 3;
@@ -150,10 +150,10 @@ for (const seen of [false, true]) {
     async () => {
       const expected = reference(3);
       const state = { ...initial(), ...(seen ? zeroMoments : {}) };
-      const executor = await createOnnxExecutor(linearRegression({ seen }), state, { threads: 1 });
+      const executor = await openGraph(linearRegression({ seen }), state, { threads: 1 });
       const { x, target } = data;
       for (let step = 1; step <= 3; step++) {
-        const result = await executor.run({ x, target, schedule: scheduleAt(step) });
+        const result = await executor.run("step", { x, target, schedule: scheduleAt(step) });
         assertClose(result.loss, [expected.losses[step - 1]], 2e-6, `loss ${step}`);
         assert.deepEqual(result["frozen sum"], Float32Array.of(5));
       }
@@ -170,58 +170,79 @@ for (const seen of [false, true]) {
 
 test("state read and written back goes on as if nothing had happened", withOnnxRuntime, async () => {
   const expected = reference(3);
-  const first = await createOnnxExecutor(linearRegression(), initial(), { threads: 1 });
+  const first = await openGraph(linearRegression(), initial(), { threads: 1 });
   const { x, target } = data;
-  for (const step of [1, 2]) await first.run({ x, target, schedule: scheduleAt(step) });
+  for (const step of [1, 2]) await first.run("step", { x, target, schedule: scheduleAt(step) });
   const saved = await first.readState();
-  const second = await createOnnxExecutor(linearRegression(), initial(), { threads: 1 });
+  const second = await openGraph(linearRegression(), initial(), { threads: 1 });
   await second.writeState(saved);
-  const { loss, w } = await second.run({ x, target, schedule: scheduleAt(3) }, ["loss", "w"]);
+  const { loss, w } = await second.run(
+    "step",
+    { x, target, schedule: scheduleAt(3) },
+    { fetch: ["loss", "w"] },
+  );
   assertClose(loss, [expected.losses[2]], 2e-6, "loss");
   assertClose(w, expected.w, 2e-6, "w");
   assert.deepEqual(await second.readState(["steps"]), { steps: Float32Array.of(13) });
   await second.writeState({ frozen: Float32Array.of(1, 1) });
-  const { "frozen sum": sum } = await second.run({ x, target, schedule: scheduleAt(4) }, ["frozen sum"]);
+  const { "frozen sum": sum } = await second.run(
+    "step",
+    { x, target, schedule: scheduleAt(4) },
+    { fetch: ["frozen sum"] },
+  );
   assert.deepEqual(sum, Float32Array.of(2));
   await Promise.all([first.dispose(), second.dispose()]);
 });
 
 test("a run whose guarded loss is not finite leaves the state as it was", withOnnxRuntime, async () => {
-  const executor = await createOnnxExecutor(linearRegression(), initial(), { threads: 1, guard: "loss" });
+  const executor = await openGraph(linearRegression(), initial(), { threads: 1, guard: "loss" });
   const { target } = data;
   const before = await executor.readState();
   const x = data.x.map((value, i) => (i === 4 ? Number.NaN : value));
-  const { loss } = await executor.run({ x, target, schedule: scheduleAt(1) });
+  const { loss } = await executor.run("step", { x, target, schedule: scheduleAt(1) });
   assert.ok(Number.isNaN(loss[0]));
   assert.deepEqual(await executor.readState(), before);
-  const finite = await executor.run({ x: data.x, target, schedule: scheduleAt(1) });
+  const finite = await executor.run("step", { x: data.x, target, schedule: scheduleAt(1) });
   assertClose(finite.loss, [reference(1).losses[0]], 2e-6, "loss");
   assertClose((await executor.readState()).w, reference(1).w, 2e-6, "w");
   await executor.dispose();
-  const unknown = createOnnxExecutor(linearRegression(), initial(), { guard: "los" });
+  const unknown = openGraph(linearRegression(), initial(), { guard: "los" });
   await assert.rejects(unknown, isLuvitError("bad-argument", "los"));
 });
 
 test("what does not fit is named", withOnnxRuntime, async () => {
   const graph = linearRegression();
   await assert.rejects(
-    createOnnxExecutor(graph, { w: data.w, b: new Float32Array(4) }),
-    isLuvitError("bad-argument", "b: 4 numbers, expected 5", "missing: frozen", "missing: steps"),
+    openGraph(graph, { w: data.w.subarray(1), b: new Float32Array(4) }),
+    isLuvitError("bad-argument", "b: 4 numbers, expected 5", "w: 14 numbers, expected 15"),
   );
-  const executor = await createOnnxExecutor(graph, initial(), { threads: 1 });
+  const half = await openGraph(graph, { w: data.w, b: data.b }, { threads: 1 });
+  await assert.rejects(
+    half.run("step", { x: data.x, target: data.target, schedule: scheduleAt(1) }),
+    isLuvitError("bad-argument", "not written yet", "frozen", "steps"),
+  );
+  await half.dispose();
+  const executor = await openGraph(graph, initial(), { threads: 1 });
   const { x, target } = data;
-  await assert.rejects(executor.run({ x, target }), isLuvitError("bad-argument", "missing: schedule"));
+  await assert.rejects(
+    executor.run("step", { x, target }),
+    isLuvitError("bad-argument", "missing: schedule"),
+  );
   const feeds = { x, target, schedule: scheduleAt(1) };
-  await assert.rejects(executor.run(feeds, ["accuracy"]), isLuvitError("bad-argument", "no output accuracy"));
+  await assert.rejects(
+    executor.run("step", feeds, { fetch: ["accuracy"] }),
+    isLuvitError("bad-argument", "no output accuracy"),
+  );
+  await assert.rejects(executor.run("stop", feeds), isLuvitError("bad-argument", '"stop"', "step"));
   await assert.rejects(executor.readState(["v"]), isLuvitError("bad-argument", "v"));
   await assert.rejects(
     executor.writeState({ w: data.b }),
     isLuvitError("bad-argument", "w: 5 numbers, expected 15"),
   );
-  assert.match(executor.name, /^onnxruntime cpu \(1 thread, float32\)$/);
+  assert.match(describeEngine(executor.description), /^onnxruntime cpu \(1 thread, float32\)$/);
   await executor.dispose();
   await executor.dispose();
-  await assert.rejects(executor.run(feeds), isLuvitError("engine", "disposed"));
+  await assert.rejects(executor.run("step", feeds), isLuvitError("engine", "disposed"));
 });
 
 test("ops without a rule are named, all of them", withOnnxRuntime, async () => {
@@ -229,5 +250,5 @@ test("ops without a rule are named, all of them", withOnnxRuntime, async () => {
   const x = g.input("x", [2]);
   const [y] = g.node("NoSuchOp", { x }, [{ shape: [2] }]);
   g.output("y", g.node("NorThisOne", { x: y }, [{ shape: [2] }])[0]);
-  await assert.rejects(createOnnxExecutor(g.finish(), {}), isLuvitError("engine", "NoSuchOp, NorThisOne"));
+  await assert.rejects(openGraph(g.finish(), {}), isLuvitError("engine", "NoSuchOp, NorThisOne"));
 });

@@ -1,0 +1,124 @@
+import { LuvitError } from "../../core/errors";
+import type { GraphInput } from "../../graph/ir";
+import type { AdamWPool } from "../adamw/pool";
+import type { AdamWUpdate, SplitGraph } from "../adamw/splitUpdates";
+import type { ArraysByName, Program } from "../executor";
+import { changedState, resultsOf } from "../programs";
+import { lowerGraph } from "./lower";
+import type { OnnxModel } from "./model";
+import type { OnnxRuntime, OnnxSession, OnnxTensor } from "./runtime";
+import { checkArrays, type GraphState, tensorOf } from "./state";
+
+type Results = ReadonlyMap<string, ArrayLike<number>>;
+
+/** One program as an ONNX model: what it is fed, what it gives, and which updates come after it. */
+export class OnnxProgram {
+  readonly model: OnnxModel;
+  readonly updates: readonly AdamWUpdate[];
+  private readonly inputs: readonly GraphInput[];
+  /** The model's inputs by name; those that nothing needs are not among them. */
+  private readonly modelInputs: readonly string[];
+  private readonly outputNames: ReadonlyMap<string, string>;
+  /** State that the graph itself replaces. */
+  private readonly changed: readonly string[];
+  /** Given back unless others are asked for. */
+  readonly results: readonly string[];
+  private readonly guard: string | undefined;
+  private session: OnnxSession | undefined;
+
+  /** @throws LuvitError("engine") when the graph has ops without a rule. */
+  constructor(
+    readonly name: string,
+    traced: Program,
+    { graph, updates }: SplitGraph,
+  ) {
+    const { model, outputNames } = lowerGraph(graph);
+    this.model = model;
+    this.updates = updates;
+    this.inputs = graph.inputs;
+    this.modelInputs = model.inputs.map((input) => input.name);
+    this.outputNames = outputNames;
+    this.changed = changedState(graph);
+    this.results = resultsOf(traced);
+    this.guard = traced.guard;
+  }
+
+  attach(session: OnnxSession): void {
+    this.session = session;
+  }
+
+  async release(): Promise<void> {
+    await this.session?.release();
+    this.session = undefined;
+  }
+
+  /** Gradients can wait only where AdamW runs behind the graph and nothing else of the state changes in it. */
+  expectOnlyUpdates(): void {
+    if (this.changed.length === 0) return;
+    throw new LuvitError(
+      "engine",
+      `holding gradients back, but the graph "${this.name}" itself changes ${this.changed.join(", ")}`,
+    );
+  }
+
+  /** Runs the graph. Gradients are written where the pool has them, new state beside the old. */
+  async run(
+    runtime: OnnxRuntime,
+    feeds: ArraysByName,
+    fetch: readonly string[],
+    state: GraphState,
+    gradients: ReadonlyMap<string, OnnxTensor>,
+  ): Promise<Results> {
+    checkArrays(`feeds of "${this.name}"`, this.inputs, feeds);
+    this.refuseUnknown(fetch);
+    const fed = new Map(this.inputs.map((input) => [input.name, input]));
+    state.requireWritten(this.modelInputs.filter((name) => !fed.has(name)));
+    const operand = (name: string) => {
+      const input = fed.get(name);
+      return input ? tensorOf(runtime, input, feeds[name]) : state.current(name)!;
+    };
+    const into: [string, OnnxTensor][] = [
+      ...this.changed.map((name): [string, OnnxTensor] => [name, state.next(name)!]),
+      ...this.updates.map(({ gradient }): [string, OnnxTensor] => [gradient, gradients.get(gradient)!]),
+    ];
+    const wanted = [...fetch, ...this.guards(), ...this.schedules()];
+    const outputs = await this.session!.run(
+      Object.fromEntries(this.modelInputs.map((name) => [name, operand(name)])),
+      Object.fromEntries([
+        ...wanted.map((name) => [this.outputNames.get(name)!, null]),
+        ...into.map(([name, tensor]) => [this.outputNames.get(name)!, tensor]),
+      ]),
+    );
+    return new Map(
+      wanted.map((name) => [name, outputs[this.outputNames.get(name)!].data as ArrayLike<number>]),
+    );
+  }
+
+  /** Whether the results of a run may become state. */
+  isGood(results: Results): boolean {
+    return this.guards().every((name) => Array.from(results.get(name)!).every(Number.isFinite));
+  }
+
+  /** Makes the results of a run the new state. */
+  commit(results: Results, feeds: ArraysByName, state: GraphState, pool: AdamWPool): void {
+    if (this.updates.length > 0) pool.step((name) => results.get(name) ?? feeds[name]);
+    state.advance(this.changed);
+  }
+
+  private guards(): string[] {
+    return this.guard === undefined ? [] : [this.guard];
+  }
+
+  /** Rates that the graph computes itself. */
+  private schedules(): string[] {
+    return [...new Set(this.updates.map(({ schedule }) => schedule))].filter((name) =>
+      this.outputNames.has(name),
+    );
+  }
+
+  private refuseUnknown(names: readonly string[]): void {
+    const unknown = names.filter((name) => !this.outputNames.has(name));
+    if (unknown.length === 0) return;
+    throw new LuvitError("bad-argument", `fetch: the graph has no output ${unknown.join(", ")}`);
+  }
+}

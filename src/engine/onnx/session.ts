@@ -1,0 +1,42 @@
+import { availableParallelism } from "node:os";
+import { LuvitError } from "../../core/errors";
+import type { OpenOptions } from "../executor";
+import type { OnnxModel } from "./model";
+import { encodeModel } from "./proto";
+import type { OnnxRuntime, OnnxSession } from "./runtime";
+
+/** Threads and provider as they will be. */
+export function settleOptions({
+  threads = availableParallelism(),
+  provider = "cpu",
+  precision,
+}: OpenOptions) {
+  if (precision === "bfloat16") {
+    const message = "the onnxruntime engine computes in float32 only; use the tensorflow engine for bfloat16";
+    throw new LuvitError("engine", message);
+  }
+  return { threads, provider };
+}
+
+/** Sequential execution, no memory pattern: the fastest and the leanest of what was measured for training steps. */
+export async function createSession(
+  runtime: OnnxRuntime,
+  model: OnnxModel,
+  { threads, provider }: { threads: number; provider: string },
+): Promise<OnnxSession> {
+  try {
+    return await runtime.InferenceSession.create(encodeModel(model), {
+      executionProviders: [provider],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      executionMode: "sequential",
+      enableMemPattern: false,
+      graphOptimizationLevel: "all",
+      logSeverityLevel: 3,
+      extra: { session: { intra_op: { allow_spinning: "1" } } },
+    });
+  } catch (cause) {
+    const message = `onnxruntime ${provider} did not accept the graph: ${(cause as Error).message}`;
+    throw new LuvitError("engine", message, { cause });
+  }
+}

@@ -1,0 +1,46 @@
+import { LuvitError, listOffenders } from "../core/errors";
+import type { Graph, GraphInput } from "../graph/ir";
+import type { Program, Programs } from "./executor";
+
+/** State entries of all programs, each once. @throws LuvitError("bad-argument") where two disagree on a shape. */
+export function commonState(programs: Programs): GraphInput[] {
+  const entries = new Map<string, GraphInput>();
+  const problems: string[] = [];
+  for (const [name, { graph }] of Object.entries(programs)) {
+    for (const entry of graph.state) {
+      const known = entries.get(entry.name) ?? entry;
+      entries.set(entry.name, known);
+      const [found, expected] = [entry, known].map(
+        ({ value }) => `${value.dtype}[${value.shape.join(", ")}]`,
+      );
+      if (found !== expected) problems.push(`${entry.name}: ${found} in ${name}, ${expected} elsewhere`);
+    }
+  }
+  if (problems.length === 0) return [...entries.values()];
+  throw new LuvitError(
+    "bad-argument",
+    `programs share state that does not agree\n${listOffenders(problems)}`,
+  );
+}
+
+/** Outputs that are not new state. @throws LuvitError("bad-argument") when the guard is none of them. */
+export function resultsOf({ graph, guard }: Program): string[] {
+  const state = new Set(graph.state.map(({ name }) => name));
+  const results = graph.outputs.map(({ name }) => name).filter((name) => !state.has(name));
+  if (guard === undefined || results.includes(guard)) return results;
+  throw new LuvitError("bad-argument", `guard: graph ${graph.name} has no result "${guard}"`);
+}
+
+/** State entries whose values a graph replaces. */
+export function changedState(graph: Graph): string[] {
+  const state = new Set(graph.state.map(({ name }) => name));
+  return graph.outputs.map(({ name }) => name).filter((name) => state.has(name));
+}
+
+/** @throws LuvitError("bad-argument") for a program nobody opened. */
+export function programNamed<T>(programs: ReadonlyMap<string, T>, name: string): T {
+  const program = programs.get(name);
+  if (program !== undefined) return program;
+  const known = [...programs.keys()].join(", ");
+  throw new LuvitError("bad-argument", `run: no program "${name}" is open; there are: ${known}`);
+}
