@@ -1,0 +1,55 @@
+import { Rng } from "../../src/core/rng";
+import { tf } from "../../src/core/tf";
+import { trace } from "../../src/graph";
+import { openPrograms } from "./engines";
+import type { BenchOptions } from "./options";
+
+/** Rows, inner length and columns of the product that stands for what the machine can do. */
+export const MATMUL = [788, 4096, 4096] as const;
+const [ROWS, INNER, COLUMNS] = MATMUL;
+export const MATMUL_FLOPS = 2 * ROWS * INNER * COLUMNS;
+
+/** A single matrix product on the engine and in the precision that is measured. */
+export interface Matmul {
+  /** Gives back the mean of the product. */
+  run(): Promise<number>;
+  dispose(): Promise<void>;
+}
+
+/** Eight-bit weights are left out of it: the measure is the precision's own rate. */
+export async function openMatmul(options: BenchOptions): Promise<Matmul> {
+  const rng = new Rng(0);
+  const uniform = (length: number) => Float32Array.from({ length }, () => rng.between(-1, 1));
+  const [rows, weight] = [uniform(ROWS * INNER), uniform(INNER * COLUMNS)];
+  return options.engine === "eager" ? eager(rows, weight) : compiled(rows, weight, options);
+}
+
+async function compiled(rows: Float32Array, weight: Float32Array, options: BenchOptions): Promise<Matmul> {
+  const graph = trace("matmul", {
+    inputs: {},
+    state: { rows: { shape: [ROWS, INNER] }, weight: { shape: [INNER, COLUMNS] } },
+    body: (_, state) => ({ mean: tf.mean(tf.matMul(state.rows, state.weight)) }),
+  });
+  const executor = await openPrograms({ matmul: { graph } }, { ...options, frozen: undefined });
+  await executor.writeState({ rows });
+  await executor.writeState({ weight });
+  return {
+    run: async () => (await executor.run("matmul", {})).mean[0],
+    dispose: () => executor.dispose(),
+  };
+}
+
+async function eager(rows: Float32Array, weight: Float32Array): Promise<Matmul> {
+  const [a, b] = [tf.tensor2d(rows, [ROWS, INNER]), tf.tensor2d(weight, [INNER, COLUMNS])];
+  return {
+    async run() {
+      const mean = tf.tidy(() => tf.mean(tf.matMul(a, b)));
+      const [value] = await mean.data();
+      mean.dispose();
+      return value;
+    },
+    async dispose() {
+      tf.dispose([a, b]);
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { type ArraysByName, describeEngine } from "../../src/engine";
+import { type Graph, optimise, summarise } from "../../src/graph";
+import type { Module } from "../../src/nn/module";
+import { AdamW } from "../../src/optim/adamw";
+import { EagerStepper, type Feeds, type StepTask } from "../../src/train/stepper";
+import { traceStep } from "../../src/train/traceStep";
+import { handOver, openPrograms } from "./engines";
+import type { BenchOptions } from "./options";
+
+/** What is measured, ready to be run. */
+export interface Work {
+  /** For people: engine, device, threads, precision. */
+  readonly engine: string;
+  /** Floating-point operations of the matrix products of one run. */
+  readonly flops: number;
+  readonly parameters: { total: number; trainable: number };
+  /** Shapes of what a run is fed. */
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+  /** One run; gives back one number that tells whether it computes the right thing (loss, mean entropy). */
+  run(): Promise<number>;
+  dispose(): Promise<void>;
+}
+
+/** A training step with batches to feed it. */
+export interface Training<M extends Module> {
+  task: StepTask<M>;
+  betas: readonly [number, number];
+  lr: number;
+  /** Fed one after the other, again and again. */
+  batches: readonly Feeds[];
+}
+
+/** A training step on the engine asked for, as `train` runs it. */
+export async function openTraining<M extends Module>(
+  training: Training<M>,
+  options: BenchOptions,
+): Promise<Work> {
+  const { task, betas, batches } = training;
+  const { name, model, rules } = task;
+  const graph = optimise(traceStep(name, { model, rules, betas, inputs: batches[0], loss: task.loss }));
+  const common = { ...aboutGraph(graph), parameters: model.counts() };
+  return options.engine === "eager" ? eager(training, common) : compiled(training, graph, common, options);
+}
+
+/** What a work is known by before it is opened. */
+export function aboutGraph(graph: Graph): Pick<Work, "flops" | "shapes"> {
+  const shapes = Object.fromEntries(graph.inputs.map(({ name, value }) => [name, value.shape]));
+  return { flops: summarise(graph).matMulFlops, shapes };
+}
+
+export function arraysOf(feeds: Feeds): ArraysByName {
+  return Object.fromEntries(Object.entries(feeds).map(([name, { data }]) => [name, data]));
+}
+
+type Common = Pick<Work, "flops" | "shapes" | "parameters">;
+
+async function compiled<M extends Module>(
+  { task, betas: [beta1, beta2], lr, batches }: Training<M>,
+  graph: Graph,
+  common: Common,
+  options: BenchOptions,
+): Promise<Work> {
+  const executor = await openPrograms({ train: { graph, guard: "loss" } }, options);
+  await handOver(task.model, executor);
+  let t = 0;
+  return {
+    ...common,
+    engine: describeEngine(executor.description),
+    async run() {
+      const feeds = arraysOf(batches[t % batches.length]);
+      t++;
+      const schedule = Float32Array.of(lr, 1 - beta1 ** t, 1 - beta2 ** t);
+      return (await executor.run("train", { ...feeds, schedule })).loss[0];
+    },
+    dispose: () => executor.dispose(),
+  };
+}
+
+async function eager<M extends Module>(
+  { task, betas, lr, batches }: Training<M>,
+  common: Common,
+): Promise<Work> {
+  const optimizer = new AdamW(task.model, task.rules, { betas });
+  const stepper = new EagerStepper(task, optimizer, "asked for");
+  return {
+    ...common,
+    engine: stepper.engine,
+    run: () => stepper.step([batches[optimizer.step % batches.length]], lr),
+    async dispose() {
+      await stepper.dispose();
+      optimizer.dispose();
+      task.model.dispose();
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import { Rng } from "../src/core/rng";
+import { create, type MaeInputs, type MaskedAutoencoder } from "../src/models/mae";
+import { drawNoise, maskFromNoise } from "../src/models/masking";
+import { patchCount } from "../src/models/vit";
+import { pretrainRules } from "../src/optim/groups";
+import type { Feeds } from "../src/train/stepper";
+import type { BenchOptions } from "./core/options";
+import { fusionOf, presetOf } from "./core/presets";
+import type { StepBench } from "./core/stepBench";
+import { openTraining, type Work } from "./core/work";
+
+const betas = [0.9, 0.95] as const;
+const lr = 1.5e-4;
+
+/** One MAE pretraining step: forward, gradients, AdamW; three quarters of the patches removed. */
+export const pretrainStep: StepBench = {
+  batch: 8,
+  job: { betas, lr },
+  open(options: BenchOptions, batch: number): Promise<Work> {
+    const preset = presetOf(options.preset);
+    const model = create({ encoder: preset.vit, decoder: preset.decoder, fusion: fusionOf(preset) });
+    const task = {
+      name: "pretrain",
+      model,
+      rules: pretrainRules(model, 0.05),
+      loss: (inputs: unknown) => model.loss(inputs as MaeInputs),
+    };
+    const batches = [0, 1].map((seed) => feedsOf(model, batch, new Rng(seed)));
+    return openTraining({ task, betas, lr, batches }, options);
+  },
+};
+
+function feedsOf(model: MaskedAutoencoder, batch: number, rng: Rng): Feeds {
+  const { config } = model.encoder;
+  const patches = patchCount(config);
+  const shape = [batch, 3, config.imageSize, config.imageSize];
+  const length = shape.reduce((a, b) => a * b);
+  const images = Float32Array.from({ length }, () => rng.normal());
+  const { keepRows, restoreRows, mask } = maskFromNoise(
+    drawNoise(batch, patches, rng),
+    batch,
+    model.maskRatio,
+  );
+  return {
+    images: { data: images, shape },
+    keepRows: { data: keepRows, shape: [keepRows.length], dtype: "int32" },
+    restoreRows: { data: restoreRows, shape: [restoreRows.length], dtype: "int32" },
+    mask: { data: mask, shape: [batch, patches] },
+  };
+}
