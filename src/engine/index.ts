@@ -14,3 +14,4 @@ export {
 } from "./executor";
 export { openOnnxExecutor } from "./onnx/executor";
 export { onnxRuntimeProblem } from "./onnx/runtime";
+export { engineProcesses, openInEngineProcess, stopEngineProcesses } from "./process";

@@ -1,0 +1,66 @@
+import type { OomKills, ProcessMemory } from "./memory";
+
+/** What is known of a process that ended unasked. */
+export interface Death {
+  /** "onnxruntime engine process 4711". */
+  what: string;
+  exitCode: number | null;
+  signal: string | null;
+  /** What went wrong between the two processes, or in starting the second one. */
+  fault?: string;
+  oomBefore: OomKills;
+  oomAfter: OomKills;
+  /** The last reading. */
+  memory?: ProcessMemory;
+  /** What it was asked to do and had not finished. */
+  unfinished: readonly string[];
+  /** The end of what it wrote to stdout and stderr. */
+  output: string;
+}
+
+/** The reason in one sentence, what is known beside it, and what it wrote last. */
+export function describeDeath(death: Death): string {
+  const { what, memory, unfinished, output } = death;
+  const facts = [
+    unfinished.length > 0 ? `It was to ${listed(unfinished)}.` : "It had nothing to do.",
+    memory ? `Its memory was last ${gigabytes(memory.resident)}, at most ${gigabytes(memory.peak)}.` : "",
+    "What its executors held is lost; executors opened from now on get a new process.",
+  ];
+  const wrote = output.trim();
+  return [
+    `${what} died: ${reason(death)}. ${facts.filter(Boolean).join(" ")}`,
+    ...(wrote ? [`Last lines it wrote:\n${wrote.split("\n").slice(-SHOWN_LINES).join("\n")}`] : []),
+  ].join("\n");
+}
+
+const SHOWN_LINES = 12;
+const SHOWN_REQUESTS = 3;
+const ABORTS = ["SIGABRT", "SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP"];
+const OUT_OF_MEMORY = /out of memory|bad_alloc|cannot allocate memory|allocation failed|failed to allocate/i;
+
+function reason(death: Death): string {
+  const { exitCode, signal, fault, output } = death;
+  if (fault !== undefined) return fault;
+  const memory = OUT_OF_MEMORY.test(output) ? ", out of memory by what it wrote last" : "";
+  if (signal === "SIGKILL") return `killed by SIGKILL, ${whoKilled(death)}`;
+  if (signal !== null) return `${ABORTS.includes(signal) ? "crashed with" : "ended by"} ${signal}${memory}`;
+  return `exited with code ${exitCode}${memory}`;
+}
+
+function whoKilled({ oomBefore, oomAfter }: Death): string {
+  const rose = (where: keyof OomKills) => (oomAfter[where] ?? 0) > (oomBefore[where] ?? 0);
+  if (rose("group"))
+    return "by the kernel's out-of-memory killer: it reached the memory limit of its control group or the machine's";
+  if (rose("machine"))
+    return "most likely by the kernel's out-of-memory killer, which ended a process on this machine meanwhile";
+  const known = oomAfter.group ?? oomAfter.machine;
+  if (known === undefined) return "from outside or by the out-of-memory killer";
+  return "from outside: the kernel's out-of-memory killer has ended nothing here meanwhile";
+}
+
+function listed(items: readonly string[]): string {
+  const shown = items.slice(0, SHOWN_REQUESTS).join(", then ");
+  return items.length > SHOWN_REQUESTS ? `${shown} and ${items.length - SHOWN_REQUESTS} more` : shown;
+}
+
+const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;

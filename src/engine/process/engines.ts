@@ -1,0 +1,43 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { LuvitError } from "../../core/errors";
+import type { OpenExecutor, OpenOptions } from "../executor";
+
+/** An engine that runs in a process of its own. */
+export type ProcessEngine = "onnxruntime" | "tensorflow";
+
+interface EngineEntry {
+  /** Module beside this folder, loaded in the engine's process only. */
+  module: string;
+  /** Its export. */
+  open: string;
+  /** Environment that the engine reads when it is loaded; runs that need another one get another process. */
+  environment(options: OpenOptions): Record<string, string>;
+}
+
+const engines: Record<ProcessEngine, EngineEntry> = {
+  onnxruntime: { module: "onnx/executor", open: "openOnnxExecutor", environment: () => ({}) },
+  tensorflow: {
+    module: "tensorflow/executor",
+    open: "openTensorflowExecutor",
+    environment: ({ precision, threads }) => ({
+      ONEDNN_DEFAULT_FPMATH_MODE: precision === "bfloat16" ? "BF16" : "STRICT",
+      TF_FORCE_GPU_ALLOW_GROWTH: "true",
+      ...(threads === undefined
+        ? {}
+        : { TF_NUM_INTRAOP_THREADS: `${threads}`, OMP_NUM_THREADS: `${threads}` }),
+    }),
+  },
+};
+
+export const environmentFor = (engine: ProcessEngine, options: OpenOptions) =>
+  engines[engine].environment(options);
+
+/** @throws LuvitError("engine") for an engine that this version does not have. */
+export function loadEngine(engine: ProcessEngine): OpenExecutor {
+  const { module, open } = engines[engine];
+  const path = join(__dirname, "..", `${module}.js`);
+  if (existsSync(path)) return createRequire(__filename)(path)[open];
+  throw new LuvitError("engine", `the ${engine} engine is not part of this version of luvit`);
+}

@@ -1,0 +1,121 @@
+import { sizeOf } from "../../core/hostTensor";
+import {
+  type ArraysByName,
+  describeEngine,
+  type EngineDescription,
+  type Executor,
+  type OpenOptions,
+  type Programs,
+  type RunOptions,
+} from "../executor";
+import { InTurn } from "../inTurn";
+import { changedState, commonState } from "../programs";
+import type { EngineProcess } from "./engineProcess";
+import { packPrograms } from "./messages";
+
+/** State crosses in groups of about so many bytes, so that neither side needs room for all of it twice. */
+const GROUP_BYTES = 2 ** 26;
+
+/** Executors that nobody refers to any more give their memory back. */
+const forgotten = new FinalizationRegistry<() => void>((release) => release());
+
+/** The near end of an executor that lives in an engine process. */
+class ProcessExecutor implements Executor {
+  private readonly turns: InTurn;
+
+  constructor(
+    readonly description: EngineDescription,
+    private readonly process: EngineProcess,
+    private readonly id: number,
+    /** Numbers in each state entry. */
+    private readonly sizes: ReadonlyMap<string, number>,
+    /** State entries that a program changes. */
+    private readonly changing: readonly string[],
+  ) {
+    this.turns = new InTurn(describeEngine(description));
+  }
+
+  run(program: string, feeds: ArraysByName, options: RunOptions = {}) {
+    return this.turns.do(async () => {
+      const request = { act: "run", executor: this.id, program, options } as const;
+      const { arrays } = await this.process.ask(`run "${program}"`, request, feeds);
+      return arrays as Record<string, Float32Array>;
+    });
+  }
+
+  readState(names: readonly string[] = this.changing) {
+    return this.turns.do(async () => {
+      const values: Record<string, Float32Array> = {};
+      for (const group of this.groups(names)) {
+        const request = { act: "read", executor: this.id, names: group } as const;
+        Object.assign(values, (await this.process.ask("read state", request)).arrays);
+      }
+      return values;
+    });
+  }
+
+  writeState(values: ArraysByName): Promise<void> {
+    return this.turns.do(async () => {
+      const names = Object.keys(values);
+      // What does not fit goes over whole: the engine refuses it in its own words before it has changed anything.
+      const fits = names.every((name) => this.sizes.get(name) === values[name].length);
+      for (const group of fits ? this.groups(names) : [names]) {
+        const arrays = Object.fromEntries(group.map((name) => [name, values[name]]));
+        await this.process.ask("write state", { act: "write", executor: this.id }, arrays);
+      }
+    });
+  }
+
+  dispose(): Promise<void> {
+    return this.turns.close(() => releaseExecutor(this.process, this.id));
+  }
+
+  private groups(names: readonly string[]): string[][] {
+    const groups: string[][] = [];
+    let room = 0;
+    for (const name of names) {
+      const bytes = 4 * (this.sizes.get(name) ?? 0);
+      if (groups.length === 0 || bytes > room) {
+        groups.push([]);
+        room = GROUP_BYTES;
+      }
+      groups.at(-1)!.push(name);
+      room -= bytes;
+    }
+    return groups;
+  }
+}
+
+/** A process that has died holds nothing any more. */
+async function releaseExecutor(process: EngineProcess, executor: number): Promise<void> {
+  if (!process.executors.delete(executor)) return;
+  try {
+    await process.ask("dispose of an executor", { act: "dispose", executor });
+  } catch (error) {
+    if (process.alive) throw error;
+  }
+}
+
+let opened = 0;
+
+/** Opens an executor in a process that runs. */
+export async function openIn(
+  process: EngineProcess,
+  programs: Programs,
+  options: OpenOptions,
+): Promise<Executor> {
+  const state = commonState(programs);
+  const changed = new Set(Object.values(programs).flatMap(({ graph }) => changedState(graph)));
+  const executor = opened++;
+  const packed = packPrograms(programs);
+  const request = { act: "open", executor, programs: packed.programs, options } as const;
+  const task = `open ${Object.keys(programs).join(", ")}`;
+  const { description } = await process.ask(task, request, packed.arrays);
+  process.executors.add(executor);
+  const names = state.map(({ name }) => name);
+  const sizes = new Map(state.map(({ name, value }) => [name, sizeOf(value.shape)]));
+  const changing = names.filter((name) => changed.has(name));
+  const opening = new ProcessExecutor(description!, process, executor, sizes, changing);
+  forgotten.register(opening, () => void releaseExecutor(process, executor).catch(() => undefined));
+  return opening;
+}

@@ -1,0 +1,51 @@
+import { LuvitError } from "../../core/errors";
+import type { ArraysByName, Executor } from "../executor";
+import { loadEngine, type ProcessEngine } from "./engines";
+import type { Frame } from "./frames";
+import { packError, type Reply, type Request, unpackPrograms } from "./messages";
+
+type Answer = Omit<Reply, "id" | "error"> & { arrays?: ArraysByName };
+
+/** The executors of an engine process, and what is asked of them. */
+export class EngineHost {
+  private readonly executors = new Map<number, Executor>();
+
+  constructor(private readonly engine: ProcessEngine) {}
+
+  /** Never throws: errors are answers. */
+  async answer({ message, arrays }: Frame): Promise<Frame> {
+    const { id, ...request } = message as Request & { id: number };
+    try {
+      const { arrays: results = {}, ...answer } = await this.perform(request, arrays);
+      return { message: { id, ...answer } satisfies Reply, arrays: results };
+    } catch (error) {
+      return { message: { id, error: packError(error) } satisfies Reply, arrays: {} };
+    }
+  }
+
+  private async perform(request: Request, arrays: ArraysByName): Promise<Answer> {
+    if (request.act === "open") return this.open(request, arrays);
+    const executor = this.executors.get(request.executor);
+    if (!executor) throw new LuvitError("engine", `there is no executor ${request.executor}`);
+    switch (request.act) {
+      case "run":
+        return { arrays: await executor.run(request.program, arrays, request.options) };
+      case "read":
+        return { arrays: await executor.readState(request.names) };
+      case "write":
+        await executor.writeState(arrays);
+        return {};
+      case "dispose":
+        this.executors.delete(request.executor);
+        await executor.dispose();
+        return {};
+    }
+  }
+
+  private async open(request: Extract<Request, { act: "open" }>, arrays: ArraysByName): Promise<Answer> {
+    const open = loadEngine(this.engine);
+    const executor = await open(unpackPrograms(request.programs, arrays), request.options);
+    this.executors.set(request.executor, executor);
+    return { description: executor.description };
+  }
+}
