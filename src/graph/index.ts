@@ -1,7 +1,17 @@
 export { interpret, type TensorsByName } from "./interpret";
 export type * from "./ir";
-export { foldConstants, optimise, removeDeadCode, shareCommonSubexpressions, simplify } from "./passes";
+export {
+  AFTER,
+  foldConstants,
+  type OptimiseOptions,
+  optimise,
+  recomputeBlocks,
+  removeDeadCode,
+  shareCommonSubexpressions,
+  simplify,
+} from "./passes";
 export { LIST_INPUT } from "./recorder";
+export { inBlock } from "./scopes";
 export { type GraphSummary, summarise, summaryText } from "./summary";
 export { graphText } from "./text";
 export { type InputSpec, type StateSpec, type TraceSpec, trace } from "./trace";

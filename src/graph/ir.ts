@@ -20,6 +20,8 @@ export interface GraphNode {
   readonly inputNames: readonly string[];
   readonly outputs: readonly GraphValue[];
   readonly attributes: GraphAttributes;
+  /** The block whose forward pass it belongs to, e.g. "blocks.3" (see `inBlock`). */
+  readonly block?: string;
 }
 
 /** Numbers known when the graph was traced. A uniform constant holds a single number whatever its shape. */

@@ -2,6 +2,7 @@ import { LuvitError } from "../core/errors";
 import type { tf } from "../core/tf";
 import { atCallSite } from "./callSite";
 import type { GraphAttributes, GraphConstant, GraphDtype, GraphNode, GraphValue } from "./ir";
+import { currentBlock } from "./scopes";
 import { shapeRule, type ValueInfo } from "./shapes";
 import { compactData, formatValue, typedArray } from "./values";
 
@@ -54,12 +55,14 @@ export class Recorder {
     };
     const result = this.applyRule(op, call, operands);
     const outputs = result.outputs.map((info) => this.makeValue(info, op));
+    const block = currentBlock();
     this.nodes.push({
       op,
       inputs: values.map(({ id }) => id),
       inputNames: operands.map(([name]) => name),
       outputs,
       attributes: plainAttributes(result.attributes ?? call.attributes),
+      ...(block !== undefined && { block }),
     });
     return outputs.map((value) => this.tensorInfo(value));
   }

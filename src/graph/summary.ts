@@ -13,8 +13,10 @@ export interface GraphSummary {
   /** Bytes of state it only reads (frozen weights). */
   readonly frozenBytes: number;
   readonly constantBytes: number;
-  /** Bytes of every intermediate result together; an upper bound, since most are freed on the way. */
+  /** Bytes of every intermediate result together. */
   readonly resultBytes: number;
+  /** Bytes of results there at once when nodes run in order and what nobody needs any more is freed. */
+  readonly peakBytes: number;
 }
 
 export function summarise(graph: Graph): GraphSummary {
@@ -29,6 +31,7 @@ export function summarise(graph: Graph): GraphSummary {
     frozenBytes: total(entries(false).map(({ value }) => bytesOf(value))),
     constantBytes: total(graph.constants.map(({ data }) => data.byteLength)),
     resultBytes: total(graph.nodes.flatMap(({ outputs }) => outputs.map(bytesOf))),
+    peakBytes: peakBytes(graph),
   };
 }
 
@@ -40,7 +43,8 @@ export function summaryText(graph: Graph): string {
   return [
     `graph "${graph.name}": ${summary.nodes} nodes, matrix products ${(summary.matMulFlops / 1e9).toFixed(2)} GFLOP`,
     `state ${megabytes(summary.trainedBytes)} trained, ${megabytes(summary.frozenBytes)} frozen; ` +
-      `constants ${megabytes(summary.constantBytes)}; results ${megabytes(summary.resultBytes)}`,
+      `constants ${megabytes(summary.constantBytes)}; results ${megabytes(summary.resultBytes)}, ` +
+      `${megabytes(summary.peakBytes)} of them at once`,
     ops.join(", "),
   ].join("\n");
 }
@@ -64,6 +68,24 @@ function matMulFlops(
   if (op !== "BatchMatMul") return 0;
   const inner = shapes.get(inputs[0])!.at(attributes.transposeA ? -2 : -1)!;
   return 2 * inner * sizeOf(outputs[0].shape);
+}
+
+function peakBytes({ nodes, outputs }: Graph): number {
+  const lastUse = new Map(nodes.flatMap(({ inputs }, i) => inputs.map((id) => [id, i] as const)));
+  for (const { id } of outputs) lastUse.set(id, nodes.length);
+  const freed = nodes.map(() => 0);
+  let held = 0;
+  let peak = 0;
+  for (const [i, node] of nodes.entries()) {
+    for (const value of node.outputs) {
+      held += bytesOf(value);
+      const last = lastUse.get(value.id) ?? i;
+      if (last < nodes.length) freed[last] += bytesOf(value);
+    }
+    peak = Math.max(peak, held);
+    held -= freed[i];
+  }
+  return peak;
 }
 
 function bytesOf({ shape, dtype }: GraphValue): number {

@@ -7,8 +7,9 @@ const SHOWN_NUMBERS = 8;
 /**
  * A graph as text, one node a line:
  * `%12 float32[8,197,768] = LuvitLayerNorm(x=%11, weight=@blocks.0.norm1.weight, bias=@…) {eps=0.000001}`.
- * Values are numbered in order of definition, so that equal graphs print alike whatever their ids. Inputs and state go
- * by name (@), uniform constants by value, other constants by number (#).
+ * A node of a block's forward pass ends with ` in blocks.0`. Values are numbered in order of definition, so that equal
+ * graphs print alike whatever their ids. Inputs and state go by name (@), uniform constants by value, other constants
+ * by number (#).
  */
 export function graphText(graph: Graph): string {
   const names = nameValues(graph);
@@ -60,12 +61,13 @@ function dataText({ data }: GraphConstant): string {
 }
 
 function nodeText(
-  { op, inputs, inputNames, outputs, attributes }: GraphNode,
+  { op, inputs, inputNames, outputs, attributes, block }: GraphNode,
   names: Map<number, string>,
 ): string {
   const results = outputs.map((value) => `${names.get(value.id)} ${typeText(value)}`).join(", ");
   const operands = inputs.map((id, i) => `${inputNames[i]}=${names.get(id)}`).join(", ");
-  return `${results} = ${op}(${operands})${attributesText(attributes)}`;
+  const place = block === undefined ? "" : ` in ${block}`;
+  return `${results} = ${op}(${operands})${attributesText(attributes)}${place}`;
 }
 
 function attributesText(attributes: GraphAttributes): string {

@@ -4,6 +4,7 @@ import { atCallSite, TRACE_STACK_DEPTH } from "./callSite";
 import type { Graph, GraphDtype, GraphInput, GraphOutput, GraphValue } from "./ir";
 import { withLeanGradients } from "./leanGradients";
 import { Recorder } from "./recorder";
+import { withBlockMarks } from "./scopes";
 import { missingKernel, recordWith, symbolicTensor } from "./traceBackend";
 import { formatValue, sameShape } from "./values";
 import { recordAssignments } from "./variables";
@@ -45,7 +46,7 @@ export function trace(name: string, spec: TraceSpec): Graph {
   const depth = Error.stackTraceLimit;
   Error.stackTraceLimit = TRACE_STACK_DEPTH;
   try {
-    return recordWith(recorder, () => withLeanGradients(() => record(recorder, spec)));
+    return recordWith(recorder, () => withBlockMarks(() => withLeanGradients(() => record(recorder, spec))));
   } catch (error) {
     discardTape();
     throw withPlace(name, error);

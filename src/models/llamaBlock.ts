@@ -1,5 +1,6 @@
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
+import { inBlock } from "../graph";
 import type { RowOrder } from "../io/keymap";
 import { attend } from "../nn/attention";
 import { type Context, inference } from "../nn/context";
@@ -145,7 +146,10 @@ export class LlamaBlock extends Module {
 
   /** x [B, T, D] -> [B, T, D]. Taps `<name>.layers.k.attention.pattern`. */
   forward(x: Tensor, context: Context = inference, name = "llama"): Tensor {
-    const out = this.layers.reduce((h, layer, i) => layer.forward(h, context, `${name}.layers.${i}`), x);
+    const out = this.layers.reduce((h, layer, i) => {
+      const path = `${name}.layers.${i}`;
+      return inBlock(path, () => layer.forward(h, context, path));
+    }, x);
     return this.norm ? this.norm.forward(out) : out;
   }
 

@@ -2,6 +2,7 @@ import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
+import { inBlock } from "../graph";
 import { attend } from "../nn/attention";
 import { type Context, inference } from "../nn/context";
 import { constant, kaimingUniform, normal, uniform, xavierUniform } from "../nn/init";
@@ -204,7 +205,7 @@ export function runBlocks(
 ): Tensor {
   return blocks.reduce((tokens, block, i) => {
     const path = `${name}.${first + i}`;
-    const out = block.forward(tokens, context, path, 2 * (first + i));
+    const out = inBlock(path, () => block.forward(tokens, context, path, 2 * (first + i)));
     context.tap?.(`${path}.out`, out);
     return out;
   }, x);

@@ -2,9 +2,10 @@ import type { Graph } from "../ir";
 import { shareCommonSubexpressions } from "./commonSubexpressions";
 import { foldConstants } from "./constants";
 import { removeDeadCode } from "./deadCode";
+import { AFTER, recomputeBlocks } from "./recompute";
 import { simplify } from "./simplify";
 
-export { foldConstants, removeDeadCode, shareCommonSubexpressions, simplify };
+export { AFTER, foldConstants, recomputeBlocks, removeDeadCode, shareCommonSubexpressions, simplify };
 
 /** The passes in the order in which they help each other. */
 const passes = [removeDeadCode, simplify, foldConstants, simplify, shareCommonSubexpressions, removeDeadCode];
@@ -12,8 +13,19 @@ const passes = [removeDeadCode, simplify, foldConstants, simplify, shareCommonSu
 /** Rounds after which even a graph that could still shrink is left alone. */
 const MAX_ROUNDS = 5;
 
+/** What to trade in a graph. */
+export interface OptimiseOptions {
+  /** "keep" (default) keeps what the gradients need; "recompute" keeps block inputs only (`recomputeBlocks`). */
+  memory?: "keep" | "recompute";
+}
+
 /** Every pass, until the graph no longer shrinks. The result computes the same outputs from the same feeds. */
-export function optimise(graph: Graph): Graph {
+export function optimise(graph: Graph, { memory = "keep" }: OptimiseOptions = {}): Graph {
+  const smallest = shrink(graph);
+  return memory === "recompute" ? recomputeBlocks(smallest) : smallest;
+}
+
+function shrink(graph: Graph): Graph {
   let best = graph;
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const next = passes.reduce((current, pass) => pass(current), best);

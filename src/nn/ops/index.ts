@@ -1,8 +1,9 @@
+import "./after";
 import "./mendedKernels";
 
 export { gatedSilu, gelu, silu } from "./activations";
 export { type AdamWAttributes, adamW } from "./adamw";
 export { mergeHeads, splitHeads } from "./heads";
 export { addRow, linear, sumRows } from "./linear";
-export { splitQkv } from "./qkv";
 export { layerNorm, rmsNorm } from "./norms";
+export { splitQkv } from "./qkv";

@@ -132,20 +132,25 @@ before(async () => {
   await ready();
 });
 
+const versions: [string, (graph: Graph) => Graph][] = [
+  ["as traced", (graph) => graph],
+  ["after the passes", (graph) => optimise(graph)],
+  ["with recomputed blocks", (graph) => optimise(graph, { memory: "recompute" })],
+];
+
 describe("the golden training runs through onnxruntime", () => {
   for (const [name, make] of [
     ["luvit_pretrain", pretraining],
     ["luvit_finetune", finetuning],
   ] as const) {
-    for (const passes of ["as traced", "after the passes"]) {
+    for (const [passes, pass] of versions) {
       test(`${name}, ${passes}: losses and final parameters`, withOnnxRuntime, async () => {
         const opened = openCase(name);
         const { folder, io, meta } = opened;
         const tolerance = meta.recommended_tolerance;
         const scenario = make(opened);
         scenario.step.model.load(stateDict(load(folder, "state.safetensors")));
-        const traced = traceStep(name, scenario.step);
-        const graph = passes === "as traced" ? traced : optimise(traced);
+        const graph = pass(traceStep(name, scenario.step));
         const { losses, state } = await trainOnOnnx(graph, scenario, opened);
         const loss = maxAbsError(losses, io.get("losses")!.data);
         assert.ok(loss <= tolerance.loss_abs, `losses: ${loss}, tolerance ${tolerance.loss_abs}`);

@@ -67,6 +67,14 @@ const likeX =
 /** Samples of this library's own ops. */
 const own: [string, KernelSample[]][] = [
   ["LuvitAddRow", [{ inputs: () => ({ x: float([2, 3, 5]), row: float([5], 2) }) }]],
+  [
+    "LuvitAfter",
+    [
+      { inputs: () => ({ x: float([2, 3], 1), signal: float([2, 3, 4], 2) }) },
+      { inputs: () => ({ x: tf.tensor([1, -0, 3e38, 1e-40]), signal: tf.tensor([Number.NaN, 1]) }) },
+      { inputs: () => ({ ...nonFinite(), signal: tf.scalar(Number.POSITIVE_INFINITY) }) },
+    ],
+  ],
   ["LuvitAdamW", [{ inputs: adamInputs, attributes: adam }]],
   ["LuvitGatedSilu", [{ inputs: likeX("gate", "up") }]],
   ["LuvitGatedSiluGateGradient", [{ inputs: likeX("gate", "up", "dy"), tolerance: 5e-6 }]],

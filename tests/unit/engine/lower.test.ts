@@ -124,3 +124,13 @@ test("an input, a constant and one value under two names can be results", () => 
   const made = model.nodes.flatMap(({ outputs }) => outputs);
   assert.equal(new Set(made).size, made.length);
 });
+
+test("results that nothing else takes are at the end, the first of them last: onnxruntime begins there", () => {
+  const g = new GraphWriter();
+  const x = g.input("x", [3]);
+  const once = (op: string, operand: typeof x) => g.node(op, { x: operand }, [{ shape: [3] }])[0];
+  const inner = once("Exp", x);
+  g.output("first", once("Neg", inner));
+  g.output("second", once("Sin", inner));
+  assert.deepEqual(opsOf(g), ["Exp", "Sin", "Neg"]);
+});

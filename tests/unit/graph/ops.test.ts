@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { ownOpRules } from "../../../src/core/opRegistry";
 import { ready, type Tensor, tf } from "../../../src/core/tf";
-import type { Graph } from "../../../src/graph";
+import { AFTER, type Graph } from "../../../src/graph";
 import { attend } from "../../../src/nn/attention";
 import { maskedPatchLoss, normalisedPixels, softTargetCrossEntropy } from "../../../src/nn/losses";
 import * as ops from "../../../src/nn/ops";
@@ -169,6 +169,7 @@ const withoutGradient: Record<string, Sample> = {
         adam,
       ),
   ],
+  after: [[[2, 3], [4]], (x, signal) => tf.engine().runKernel(AFTER, { x, signal }) as Tensor],
   comparisons: [
     [
       [2, 3],

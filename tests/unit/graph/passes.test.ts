@@ -173,7 +173,7 @@ output y0 = %2
     assert.equal(
       summaryText(optimise(graph)),
       `graph "sample": 3 nodes, matrix products 0.00 GFLOP
-state 0.0 MB trained, 0.0 MB frozen; constants 0.0 MB; results 0.0 MB
+state 0.0 MB trained, 0.0 MB frozen; constants 0.0 MB; results 0.0 MB, 0.0 MB of them at once
 2 BatchMatMul, 1 Multiply`,
     );
   });

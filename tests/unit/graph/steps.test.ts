@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { ready, tf } from "../../../src/core/tf";
+import { splitUpdates } from "../../../src/engine/adamw/splitUpdates";
 import { type Graph, optimise, summarise } from "../../../src/graph";
 import { randomBlock } from "../../../src/models/baselines";
 import { create as createClassifier } from "../../../src/models/classifier";
@@ -132,7 +133,7 @@ function determined(path: string, values: Float32Array): number[] {
 function checkScenario({ meta, make, run, goldenLosses }: Scenario, golden: boolean): void {
   const raw = traceStep("step", make());
   const eager = eagerSteps(make(), run);
-  for (const graph of [raw, optimise(raw)]) {
+  for (const graph of [raw, optimise(raw), optimise(raw, { memory: "recompute" })]) {
     const traced = interpretSteps(graph, make(), run);
     assertClose(traced.losses, eager.losses, 1e-6, "losses against eager");
     if (golden) assert.ok(maxDifference(traced.losses, goldenLosses) <= meta.recommended_tolerance.loss_abs);
@@ -141,6 +142,9 @@ function checkScenario({ meta, make, run, goldenLosses }: Scenario, golden: bool
     }
   }
 }
+
+/** Bytes of results at once up to the gradients. */
+const peakBeforeUpdates = (graph: Graph) => summarise(splitUpdates(graph).graph).peakBytes;
 
 describe("a training step as one graph", () => {
   test("pretraining: five steps equal eager and the reference", () => checkScenario(pretraining(), true));
@@ -156,6 +160,14 @@ describe("a training step as one graph", () => {
     const updated = new Set(graph!.outputs.map(({ name }) => name));
     for (const [path, { trainable }] of step.model.namedParameters())
       assert.equal(updated.has(path), trainable, path);
+  });
+
+  test("recomputing blocks changes no number and holds less at once", () => {
+    const { make, run } = pretraining();
+    const raw = traceStep("step", make());
+    const [kept, recomputed] = [optimise(raw), optimise(raw, { memory: "recompute" })];
+    assert.deepEqual(interpretSteps(recomputed, make(), run), interpretSteps(kept, make(), run));
+    assert.ok(peakBeforeUpdates(recomputed) < peakBeforeUpdates(kept));
   });
 
   test("the graph does not grow with the batch", () => {
@@ -194,5 +206,21 @@ describe("LUViT-B at full size", () => {
     assert.ok(summary.constantBytes < 1000, `${summary.constantBytes} bytes of constants`);
     assert.equal(summary.trainedBytes, 3 * 4 * step.model.counts().trainable);
     assert.equal(summary.frozenBytes, 4 * (step.model.counts().total - step.model.counts().trainable));
+  });
+
+  test("recomputing blocks takes a step of finetuning to less than half the memory at 1.4 times the nodes", () => {
+    const fusion = randomBlock(llama7b);
+    lora.attach(fusion, { rank: 16 });
+    const model = createClassifier({ encoder: base16, fusion: through(fusion), classes: 1000 });
+    const raw = traceStep("finetune", {
+      model,
+      rules: finetuneRules(model, { weightDecay: 0.05, layerDecay: 0.65, depth: 12 }),
+      inputs: { images: { shape: [8, 3, 224, 224] }, dropPath: { shape: [24, 8] } },
+      loss: ({ images, dropPath }) => tf.mean(tf.square(model.forward(images, { dropPath }))),
+    });
+    const [kept, recomputed] = [optimise(raw), optimise(raw, { memory: "recompute" })];
+    const share = peakBeforeUpdates(recomputed) / peakBeforeUpdates(kept);
+    assert.ok(share < 0.5, `${share} of the memory`);
+    assert.ok(recomputed.nodes.length < 1.4 * kept.nodes.length, `${recomputed.nodes.length} nodes`);
   });
 });

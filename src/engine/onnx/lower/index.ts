@@ -5,6 +5,7 @@ import type { OnnxValue } from "./builder";
 import { Call } from "./call";
 import { OnnxOps } from "./ops";
 import { rules } from "./rules";
+import { inRunOrder } from "./runOrder";
 import { Scope } from "./scope";
 import { withoutCopies } from "./withoutCopies";
 
@@ -108,7 +109,7 @@ function assemble(
   }
   return {
     name,
-    nodes: nodes.reverse(),
+    nodes: inRunOrder(nodes.reverse()),
     inputs: inputs.filter((input) => needed.has(input.name)),
     outputs,
     initializers: [...ops.initializers.values()].filter((constant) => needed.has(constant.name)),

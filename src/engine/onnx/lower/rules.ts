@@ -1,5 +1,6 @@
 import { activations } from "./activations";
 import { optimizer } from "./adamw";
+import { waiting } from "./after";
 import type { Rules } from "./call";
 import { elementwise } from "./elementwise";
 import { heads } from "./heads";
@@ -20,4 +21,5 @@ export const rules: Rules = {
   ...optimizer,
   ...reductions,
   ...shapes,
+  ...waiting,
 };
