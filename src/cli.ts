@@ -3,6 +3,7 @@ import { relative } from "node:path";
 import { parseArgs } from "node:util";
 import { LuvitError } from "./core/errors";
 import { packageVersion } from "./core/packageRoot";
+import { engineCommand, engineHelp } from "./engineCommand";
 import { formatDuration } from "./figures/format";
 import { type RunReport, runNotebook } from "./notebook/run";
 
@@ -15,11 +16,12 @@ const help = `luvit: LUViT in TypeScript notebooks
       --html            write the page too (the default)
       --timeout <s>     seconds one cell may take (default: no limit)
 
+${engineHelp}
   luvit --help          this text
   luvit --version       the version
 
 Ctrl-C once lets a training step finish and save, then writes what ran; twice stops at once.
-Exit status: 0 all cells ran, 1 a cell failed, 2 wrong usage, 130 interrupted.
+Exit status: 0 done or all cells ran, 1 something failed, 2 wrong usage, 130 interrupted.
 `;
 
 /** Running a notebook changes the current folder to the notebook's. */
@@ -30,6 +32,9 @@ const options = {
   html: { type: "boolean" },
   "no-html": { type: "boolean" },
   timeout: { type: "string" },
+  cuda: { type: "boolean" },
+  stock: { type: "boolean" },
+  tensorflow: { type: "string" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
 } as const;
@@ -39,8 +44,13 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
     if (values.version) return print(packageVersion());
-    const [command, path, ...rest] = positionals;
+    const [command, ...words] = positionals;
+    const [path, ...rest] = words;
     if (values.help || command === "help" || command === undefined) return print(help.trimEnd());
+    if (command === "engine") {
+      if (await engineCommand(words, values, print)) return 0;
+      throw usage(`engine takes install, list or remove, not ${words.join(" ") || "nothing"}`);
+    }
     if (command !== "run") throw usage(`unknown command ${command}`);
     if (path === undefined || rest.length > 0) throw usage("run takes one notebook");
     const report = await runNotebook(path, {

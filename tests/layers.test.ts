@@ -15,6 +15,7 @@ const rows = [
   ["analysis"],
   ["figures"],
   ["notebook"],
+  ["engineCommand"],
   ["index", "cli"],
 ];
 

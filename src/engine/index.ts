@@ -15,3 +15,4 @@ export {
 export { openOnnxExecutor } from "./onnx/executor";
 export { onnxRuntimeProblem } from "./onnx/runtime";
 export { engineProcesses, openInEngineProcess, stopEngineProcesses } from "./process";
+export { tensorflowProblem } from "./tensorflow/binding";

@@ -1,0 +1,76 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+/** Which TensorFlow: without CUDA, with it, or the one the package itself downloads. */
+export type Variant = "cpu" | "cuda" | "stock";
+
+/** What was installed, written beside it. */
+export interface Manifest {
+  readonly variant: Variant;
+  /** Version of TensorFlow. */
+  readonly tensorflow: string;
+  /** Version of tfjs-node-gpu, whose addon it is. */
+  readonly tfjs: string;
+  readonly platform: string;
+  readonly arch: string;
+  /** Path of the addon inside the folder. */
+  readonly addon: string;
+  /** ISO 8601. */
+  readonly installed: string;
+  /** Of the whole folder. */
+  readonly bytes: number;
+}
+
+/** An engine in the cache. */
+export interface InstalledEngine extends Manifest {
+  readonly name: string;
+  readonly folder: string;
+}
+
+export const MANIFEST = "manifest.json";
+
+/**
+ * Where engines are kept, apart from `node_modules`, so that `npm ci` does not lose them: LUVIT_ENGINE_CACHE, else the
+ * user's cache folder as the platform has it.
+ */
+export function engineCache(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  platform: string = process.platform,
+  home = homedir(),
+): string {
+  const { LUVIT_ENGINE_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = environment;
+  if (LUVIT_ENGINE_CACHE) return LUVIT_ENGINE_CACHE;
+  if (XDG_CACHE_HOME) return join(XDG_CACHE_HOME, "luvit", "engines");
+  if (platform === "darwin") return join(home, "Library", "Caches", "luvit", "engines");
+  if (platform === "win32")
+    return join(LOCALAPPDATA || join(home, "AppData", "Local"), "luvit", "Cache", "engines");
+  return join(home, ".cache", "luvit", "engines");
+}
+
+/** Complete engines in the cache, newest first; `here` leaves out those of other machines that share the folder. */
+export function installedEngines({ here = true } = {}): InstalledEngine[] {
+  const cache = engineCache();
+  if (!existsSync(cache)) return [];
+  const engines = readdirSync(cache).flatMap((name) => {
+    const folder = join(cache, name);
+    const manifest = readManifest(join(folder, MANIFEST));
+    return manifest && existsSync(join(folder, manifest.addon)) ? [{ ...manifest, name, folder }] : [];
+  });
+  return engines
+    .filter(({ platform, arch }) => !here || (platform === process.platform && arch === process.arch))
+    .sort((a, b) => b.installed.localeCompare(a.installed));
+}
+
+function readManifest(path: string): Manifest | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Manifest;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What names an engine's folder. The addon speaks Node-API, so one serves every version of Node. */
+export function engineName({ variant, tensorflow, platform, arch }: Omit<Manifest, "addon">): string {
+  return `tensorflow-${variant}-${tensorflow}-${platform}-${arch}`;
+}

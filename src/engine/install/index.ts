@@ -1,0 +1,2 @@
+export { engineCache, type InstalledEngine, installedEngines, type Manifest, type Variant } from "./cache";
+export { type InstallOptions, installEngine, megabytes, removeEngines } from "./install";

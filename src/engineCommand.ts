@@ -1,0 +1,54 @@
+import {
+  engineCache,
+  type InstalledEngine,
+  installEngine,
+  installedEngines,
+  megabytes,
+  removeEngines,
+  type Variant,
+} from "./engine/install";
+
+export const engineHelp = `  luvit engine install [options]         build the tensorflow engine and keep it in the cache
+      --cuda                             against TensorFlow with CUDA
+      --stock                            take what tfjs-node-gpu itself downloads (TensorFlow 2.9, CUDA 11.2)
+      --tensorflow <version>             a version pip offers (default: the newest)
+  luvit engine list                      engines in the cache
+  luvit engine remove [name ...]         remove engines, by default all
+`;
+
+export interface EngineFlags {
+  cuda?: boolean;
+  stock?: boolean;
+  tensorflow?: string;
+}
+
+/** The subcommands of `luvit engine`; false for words that are none. */
+export async function engineCommand(
+  [action, ...names]: readonly string[],
+  { cuda, stock, tensorflow }: EngineFlags,
+  print: (line: string) => void,
+): Promise<boolean> {
+  if (action === "install" && names.length === 0 && !(cuda && stock) && !(stock && tensorflow)) {
+    const variant: Variant = cuda ? "cuda" : stock ? "stock" : "cpu";
+    const started = Date.now();
+    const engine = await installEngine({ variant, tensorflow, report: (line) => print(`  ${line}`) });
+    print(`installed in ${Math.round((Date.now() - started) / 1000)} s: ${describe(engine)}`);
+    return true;
+  }
+  if (action === "list" && names.length === 0) {
+    const engines = installedEngines({ here: false });
+    for (const engine of engines) print(describe(engine));
+    if (engines.length === 0) print(`no engines in ${engineCache()}; luvit engine install makes one`);
+    return true;
+  }
+  if (action === "remove") {
+    const removed = removeEngines(names.length > 0 ? names : undefined);
+    print(removed.length > 0 ? `removed ${removed.join(", ")}` : `no engines in ${engineCache()}`);
+    return true;
+  }
+  return false;
+}
+
+function describe({ name, tfjs, bytes, installed, folder }: InstalledEngine): string {
+  return `${name} (tfjs-node-gpu ${tfjs}, ${megabytes(bytes)}, ${installed.slice(0, 10)}) in ${folder}`;
+}

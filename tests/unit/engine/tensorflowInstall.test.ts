@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { explainBuild } from "../../../src/engine/install/addon";
+import { engineCache, installedEngines, MANIFEST } from "../../../src/engine/install/cache";
+import { explainPip } from "../../../src/engine/install/wheel";
+import { repository } from "../nn/support";
+
+const folder = mkdtempSync(join(tmpdir(), "luvit-engines-"));
+after(() => rmSync(folder, { recursive: true }));
+
+/** The command line with a cache of its own. */
+function luvit(args: string[], environment: Record<string, string> = {}) {
+  const env = { ...process.env, LUVIT_ENGINE_CACHE: folder, ...environment };
+  return spawnSync(process.execPath, [join(repository, "dist", "cli.js"), ...args], {
+    env,
+    encoding: "utf8",
+  });
+}
+
+/** A program of the given name that prints `output` and fails. */
+function failing(name: string, output: string): string {
+  const programs = mkdtempSync(join(folder, "programs-"));
+  writeFileSync(join(programs, name), `#!/bin/sh\necho '${output}'\nexit 1\n`);
+  chmodSync(join(programs, name), 0o755);
+  return join(programs, name);
+}
+
+test("engines are kept where the platform keeps caches, or where the user says", () => {
+  const at = (environment: Record<string, string>, platform: string) =>
+    engineCache(environment, platform, "/home/u");
+  assert.equal(at({}, "linux"), join("/home/u", ".cache", "luvit", "engines"));
+  assert.equal(at({}, "darwin"), join("/home/u", "Library", "Caches", "luvit", "engines"));
+  assert.equal(at({ LOCALAPPDATA: "/l" }, "win32"), join("/l", "luvit", "Cache", "engines"));
+  assert.equal(at({ XDG_CACHE_HOME: "/x" }, "linux"), join("/x", "luvit", "engines"));
+  assert.equal(at({ XDG_CACHE_HOME: "/x", LUVIT_ENGINE_CACHE: "/own" }, "linux"), "/own");
+});
+
+describe("an installation that cannot be says why and what to do", () => {
+  test("without Python", () => {
+    const { status, stderr } = luvit(["engine", "install"], { PYTHON: join(folder, "none") });
+    assert.equal(status, 1);
+    assert.match(stderr, /no Python with pip .*not found.*apt install python3-pip.*--stock/s);
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.startsWith(".installing")),
+      [],
+      "nothing is left behind",
+    );
+  });
+
+  test("with a Python that does not work", () => {
+    const { stderr } = luvit(["engine", "install"], { PYTHON: failing("python", "broken") });
+    assert.match(stderr, /not found or not working/);
+  });
+
+  test("where the cache cannot be written", () => {
+    const file = join(folder, "file");
+    writeFileSync(file, "");
+    const { stderr } = luvit(["engine", "install"], { LUVIT_ENGINE_CACHE: join(file, "cache") });
+    assert.match(stderr, /cannot write to .*set LUVIT_ENGINE_CACHE/);
+  });
+
+  test("whatever pip, npm or the compiler met", () => {
+    const python = { version: "3.12" };
+    const pip = (output: string) => explainPip("tensorflow-cpu", output, python).message;
+    assert.match(
+      pip("ERROR: No matching distribution found for tensorflow-cpu"),
+      /no wheel .*Python 3\.12.*--stock/,
+    );
+    assert.match(pip("ProxyError('Cannot connect to proxy')"), /could not be reached/);
+    assert.match(pip("OSError: [Errno 28] No space left on device"), /disk is full/);
+    const build = (output: string) => explainBuild({ status: 1, output }).message;
+    assert.match(build("gyp ERR! stack Error: not found: make"), /no make .*build-essential/);
+    assert.match(build("make: g++: No such file or directory"), /no C\+\+ compiler/);
+    assert.match(build("gyp ERR! find Python"), /Python/);
+    assert.match(
+      build("FetchError: request to https://nodejs.org failed: getaddrinfo ENOTFOUND"),
+      /headers could not/,
+    );
+    assert.match(build("fatal error: tensorflow/c/x.h: No such file or directory"), /laid out/);
+    assert.match(build("error: expected ';'"), /the compiler failed\n.*expected/s);
+  });
+});
+
+describe("the cache", () => {
+  const engine = (name: string, manifest: object, complete = true) => {
+    const place = join(folder, name);
+    mkdirSync(place);
+    writeFileSync(join(place, MANIFEST), JSON.stringify({ addon: "addon.node", bytes: 8e8, ...manifest }));
+    if (complete) writeFileSync(join(place, "addon.node"), "");
+  };
+
+  test("is listed, newest first, without what is incomplete or of another machine, and emptied", () => {
+    const { platform, arch } = process;
+    engine("old", { platform, arch, tfjs: "4.22.0", installed: "2025-01-01" });
+    engine("new", { platform, arch, tfjs: "4.22.0", installed: "2026-01-01" });
+    engine("half", { platform, arch, tfjs: "4.22.0", installed: "2026-02-01" }, false);
+    engine("elsewhere", { platform: "plan9", arch, tfjs: "4.22.0", installed: "2026-03-01" });
+    process.env.LUVIT_ENGINE_CACHE = folder;
+    const names = installedEngines().map(({ name }) => name);
+    delete process.env.LUVIT_ENGINE_CACHE;
+    assert.deepEqual(names, ["new", "old"]);
+    assert.match(
+      luvit(["engine", "list"]).stdout,
+      /^elsewhere .*\nnew \(tfjs-node-gpu 4\.22\.0, 800 MB, 2026-01-01\)/,
+    );
+    assert.match(luvit(["engine", "remove", "newest"]).stderr, /no newest in .*there: .*new/);
+    assert.match(luvit(["engine", "remove", "old"]).stdout, /^removed old$/m);
+    assert.match(luvit(["engine", "remove"]).stdout, /^removed elsewhere, new$/m);
+    assert.match(luvit(["engine", "list"]).stdout, /no engines .*luvit engine install/);
+  });
+
+  test("wrong words are usage errors", () => {
+    for (const words of [["install", "--cuda", "--stock"], ["instal"], [], ["list", "all"]])
+      assert.equal(luvit(["engine", ...words]).status, 2, words.join(" "));
+  });
+});
