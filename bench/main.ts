@@ -4,10 +4,14 @@ import { ready } from "../src/core/tf";
 import { type BenchOptions, parseOptions, usage } from "./core/options";
 import { stepText } from "./core/print";
 import { runStepBench, type StepBench } from "./core/stepBench";
+import { entropy } from "./entropy";
+import { finetuneStep } from "./finetuneStep";
 import { pretrainStep } from "./pretrainStep";
 
 const stepBenches: Partial<Record<BenchOptions["name"], StepBench>> = {
   "pretrain-step": pretrainStep,
+  "finetune-step": finetuneStep,
+  entropy,
 };
 
 async function main(args: readonly string[]): Promise<void> {

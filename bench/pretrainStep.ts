@@ -6,6 +6,7 @@ import { pretrainRules } from "../src/optim/groups";
 import type { Feeds } from "../src/train/stepper";
 import type { BenchOptions } from "./core/options";
 import { fusionOf, presetOf } from "./core/presets";
+import { randomImages } from "./core/randomImages";
 import type { StepBench } from "./core/stepBench";
 import { openTraining, type Work } from "./core/work";
 
@@ -33,16 +34,13 @@ export const pretrainStep: StepBench = {
 function feedsOf(model: MaskedAutoencoder, batch: number, rng: Rng): Feeds {
   const { config } = model.encoder;
   const patches = patchCount(config);
-  const shape = [batch, 3, config.imageSize, config.imageSize];
-  const length = shape.reduce((a, b) => a * b);
-  const images = Float32Array.from({ length }, () => rng.normal());
   const { keepRows, restoreRows, mask } = maskFromNoise(
     drawNoise(batch, patches, rng),
     batch,
     model.maskRatio,
   );
   return {
-    images: { data: images, shape },
+    images: randomImages(batch, config.imageSize, rng),
     keepRows: { data: keepRows, shape: [keepRows.length], dtype: "int32" },
     restoreRows: { data: restoreRows, shape: [restoreRows.length], dtype: "int32" },
     mask: { data: mask, shape: [batch, patches] },

@@ -11,14 +11,16 @@ export interface Preset {
   /** Frozen block behind the ViT, with LoRA on q and v; left out, this is the plain ViT. */
   llama?: LlamaConfig;
   rank: number;
+  /** Of the classifier. */
+  classes: number;
 }
 
 const toyLlama: LlamaConfig = { ...llama7b, dim: 96, heads: 4, hiddenDim: 256 };
 
 const presets = {
-  "luvit-b": { vit: base16, decoder: decoder512x8, llama: llama7b, rank: 16 },
-  "vit-b": { vit: base16, decoder: decoder512x8, rank: 16 },
-  toy: { vit: toy, decoder: decoderToy, llama: toyLlama, rank: 4 },
+  "luvit-b": { vit: base16, decoder: decoder512x8, llama: llama7b, rank: 16, classes: 1000 },
+  "vit-b": { vit: base16, decoder: decoder512x8, rank: 16, classes: 1000 },
+  toy: { vit: toy, decoder: decoderToy, llama: toyLlama, rank: 4, classes: 10 },
 } satisfies Record<string, Preset>;
 
 export type PresetName = keyof typeof presets;

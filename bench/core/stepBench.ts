@@ -83,8 +83,7 @@ async function startPeers(
   notes: string[],
 ): Promise<StartedPeer[]> {
   if (options.peer === undefined) return [];
-  const problem =
-    options.peer === "torch" ? peerProblem(["torch", "numpy"]) : `${options.name} has no such peer`;
+  const problem = options.peer === "torch" ? peerProblem(["torch"]) : `${options.name} has no such peer`;
   if (problem !== undefined) {
     notes.push(`NO PEER: ${problem}`);
     return [];
@@ -94,7 +93,6 @@ async function startPeers(
     ...job,
     name: options.name,
     preset,
-    rank: preset.rank,
     matmul: MATMUL,
     device: options.peerDevice,
   };

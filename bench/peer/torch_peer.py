@@ -14,7 +14,7 @@ from model import Classifier, MaskedAutoencoder
 
 def pretrain_step(job, device):
     preset = job["preset"]
-    model = MaskedAutoencoder(preset["vit"], preset.get("llama"), job["rank"], preset["decoder"])
+    model = MaskedAutoencoder(preset["vit"], preset.get("llama"), preset["rank"], preset["decoder"])
     model = settle(model, job, device)
     decayed = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
     plain = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
@@ -25,8 +25,9 @@ def pretrain_step(job, device):
 
 
 def finetune_step(job, device):
-    preset, classes = job["preset"], job["classes"]
-    model = settle(Classifier(preset["vit"], preset.get("llama"), job["rank"], classes), job, device)
+    preset = job["preset"]
+    classes = preset["classes"]
+    model = settle(Classifier(preset["vit"], preset.get("llama"), preset["rank"], classes), job, device)
     optimizer = torch.optim.AdamW(layer_groups(model, job), lr=job["lr"], betas=tuple(job["betas"]), fused=True)
     images = random_images(job, device)
     labels = torch.randint(classes, (job["batch"],), device=device)
@@ -41,7 +42,8 @@ def finetune_step(job, device):
 
 def entropy(job, device):
     preset = job["preset"]
-    model = settle(Classifier(preset["vit"], preset.get("llama"), job["rank"], job["classes"]), job, device)
+    model = Classifier(preset["vit"], preset.get("llama"), preset["rank"], preset["classes"])
+    model = settle(model.requires_grad_(False), job, device)
     images = random_images(job, device)
 
     def run():
