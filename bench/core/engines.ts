@@ -1,18 +1,19 @@
 import { LuvitError } from "../../src/core/errors";
-import { type Executor, type OpenExecutor, openOnnxExecutor, type Programs } from "../../src/engine";
+import { describeEngine, type Executor, openInEngineProcess, type Programs } from "../../src/engine";
 import type { Module } from "../../src/nn/module";
 import { collectGarbage } from "./memory";
 import type { BenchOptions } from "./options";
 
-/** Opens programs on the engine asked for, as training does. */
-export function openPrograms(programs: Programs, options: BenchOptions): Promise<Executor> {
-  const { precision, frozen, provider } = options;
-  return openerOf(options)(programs, { precision, frozen, provider });
-}
-
-function openerOf({ engine }: BenchOptions): OpenExecutor {
-  if (engine === "onnxruntime") return openOnnxExecutor;
-  throw new LuvitError("bad-argument", `bench: this bench does not run on the engine "${engine}"`);
+/** Opens programs in the process of the engine asked for, as training does. */
+export async function openPrograms(programs: Programs, options: BenchOptions): Promise<Executor> {
+  const { engine, precision, frozen, provider } = options;
+  if (engine === "eager")
+    throw new LuvitError("bad-argument", `${options.name}: eager tfjs runs no programs`);
+  const executor = await openInEngineProcess(engine, programs, { precision, frozen, provider });
+  const { description } = executor;
+  if (description.precision === precision && description.frozen === frozen) return executor;
+  const wanted = [precision, frozen].filter(Boolean).join(", ");
+  throw new LuvitError("engine", `${options.name}: asked for ${wanted}, got ${describeEngine(description)}`);
 }
 
 /** Bytes of a parameter from which on it is worth a garbage collection. */

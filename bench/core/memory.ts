@@ -1,33 +1,34 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { memoryOf } from "../../src/engine/process/memory";
 
-/** Megabytes (1e6 bytes) of a process and everything it started, but the processes of `except`. */
-export interface ProcessMemory {
+/** Megabytes (1e6 bytes) of a process and everything it started. */
+export interface TreeMemory {
   /** Sum of the peaks each process reached; they need not have come at the same time. */
   peak: number;
   now: number;
 }
 
-/** Linux only; elsewhere what this process knows of itself. */
-export function memoryOf(root: number, except: readonly number[] = []): ProcessMemory {
+/** Processes at and below `except` are left out. Where there is no /proc: what this process knows of itself. */
+export function memoryOfTree(root: number, except: readonly number[] = []): TreeMemory {
   if (process.platform !== "linux") {
     return { peak: process.resourceUsage().maxRSS / 1e3, now: process.memoryUsage.rss() / 1e6 };
   }
   const sum = { peak: 0, now: 0 };
   for (const pid of withDescendants(root, new Set(except))) {
-    const status = readStatus(pid);
-    sum.peak += megabytes(status, "VmHWM");
-    sum.now += megabytes(status, "VmRSS");
+    const { peak = 0, resident = 0 } = memoryOf(pid) ?? {};
+    sum.peak += peak / 1e6;
+    sum.now += resident / 1e6;
   }
   return sum;
 }
 
 function withDescendants(root: number, except: ReadonlySet<number>): number[] {
   const children = new Map<number, number[]>();
-  for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
-    const parent = Number(/^PPid:\s+(\d+)$/m.exec(readStatus(Number(name)))?.[1]);
-    children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+  for (const pid of readdirSync("/proc").map(Number).filter(Number.isInteger)) {
+    const parent = parentOf(pid);
+    children.set(parent, [...(children.get(parent) ?? []), pid]);
   }
   const found: number[] = [];
   const visit = (pid: number) => {
@@ -39,18 +40,14 @@ function withDescendants(root: number, except: ReadonlySet<number>): number[] {
   return found;
 }
 
-/** Empty for a process that has ended. */
-function readStatus(pid: number): string {
+/** NaN for a process that has ended. */
+function parentOf(pid: number): number {
   try {
-    return readFileSync(`/proc/${pid}/status`, "utf8");
+    // The second field is the program's name in brackets, which may hold anything.
+    return Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")[1]);
   } catch {
-    return "";
+    return Number.NaN;
   }
-}
-
-function megabytes(status: string, field: string): number {
-  const kibibytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1];
-  return (Number(kibibytes ?? 0) * 1024) / 1e6;
 }
 
 let collect: (() => void) | undefined;

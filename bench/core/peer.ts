@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { LuvitError } from "../../src/core/errors";
 import { packageRoot } from "../../src/core/packageRoot";
-import { memoryOf } from "./memory";
+import { memoryOfTree } from "./memory";
 
 const python = process.env.LUVIT_PYTHON ?? "python3";
 
@@ -58,7 +58,7 @@ export class Peer {
   }
 
   peakMegabytes(): number {
-    return memoryOf(this.pid).peak;
+    return memoryOfTree(this.pid).peak;
   }
 
   close(): Promise<void> {

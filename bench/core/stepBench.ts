@@ -1,7 +1,7 @@
 import { alternate, type Run, type Side, timed } from "./alternate";
 import { describeMachine } from "./machine";
 import { MATMUL, MATMUL_FLOPS, openMatmul } from "./matmul";
-import { memoryOf } from "./memory";
+import { memoryOfTree } from "./memory";
 import type { BenchOptions } from "./options";
 import { Peer, peerProblem } from "./peer";
 import { presetOf } from "./presets";
@@ -37,9 +37,9 @@ export async function runStepBench(options: BenchOptions, bench: StepBench): Pro
   const pids = peers.map(({ peer }) => peer.pid);
   const sides: Side[] = [timed(() => work.run()), ...peers.map(({ peer }) => peer)];
   const resident: number[] = [];
-  const after = () => resident.push(memoryOf(process.pid, pids).now);
+  const after = () => resident.push(memoryOfTree(process.pid, pids).now);
   const runs = await alternate(sides, { ...options, after });
-  const peaks = [memoryOf(process.pid, pids).peak, ...peers.map(({ peer }) => peer.peakMegabytes())];
+  const peaks = [memoryOfTree(process.pid, pids).peak, ...peers.map(({ peer }) => peer.peakMegabytes())];
   for (const started of peers) started.flops = (await started.peer.ask<{ flops: number }>("count")).flops;
   await work.dispose();
   const matmuls = await measureMatmuls(options, peers);
