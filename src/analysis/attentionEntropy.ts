@@ -1,22 +1,22 @@
 import { Bool, Table, vectorFromArray } from "apache-arrow";
 import { LuvitError } from "../core/errors";
-import { breathe } from "../core/loop";
-import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset, Sample } from "../data/dataset";
 import type { CellMask } from "../data/masks";
+import type { EngineOptions } from "../engine";
 import { textColumn } from "../io/table";
 import type { Classifier } from "../models/classifier";
-import { patchCount, type ViTConfig } from "../models/vit";
-import { expectImageSize } from "../train/fit";
+import { patchCount } from "../models/vit";
 import { backgroundShare, type EntropyShare, patchEntropy, regionMeans } from "./entropy";
+import { forwardBatches, type MaskedOrPlain } from "./forwardBatches";
 
 /** A row per image, layer, head and patch; see `attentionEntropy`. */
 export type EntropyTable = Table;
 
-export interface EntropyOptions {
+export interface EntropyOptions extends EngineOptions {
   /** Which layers, e.g. ["blocks.11"]; default every ViT block and every LLaMA block. */
   layers?: readonly string[];
+  /** Default 16. */
   batchSize?: number;
 }
 
@@ -33,30 +33,42 @@ export function lastViTLayer(model: Classifier): string {
 export async function attentionEntropy(
   model: Classifier,
   dataset: ImageDataset,
-  { layers, batchSize = 16 }: EntropyOptions = {},
+  { layers, batchSize = 16, ...engine }: EntropyOptions = {},
 ): Promise<EntropyTable> {
   const columns = new EntropyColumns();
-  const found = new Set<string>();
-  for await (const samples of sampleBatches(model, dataset, batchSize)) {
-    forwardWithTaps(model, samples, (name, value) => {
-      const layer = /^(.*)\.(?:attn|attention)\.pattern$/.exec(name)?.[1];
-      if (!layer) return;
-      found.add(layer);
-      if (layers && !layers.includes(layer)) return;
-      const entropy = patchEntropy(value);
-      const [, heads, patches] = entropy.shape as [number, number, number];
-      columns.add(samples, layer, heads, patches, entropy.dataSync<"float32">());
-    });
-  }
-  const unknown = (layers ?? []).filter((layer) => !found.has(layer));
-  if (unknown.length > 0) {
-    const known = [...found].join(", ");
-    throw new LuvitError(
-      "bad-argument",
-      `attentionEntropy: no layer named ${unknown.join(", ")}; this model has: ${known}`,
-    );
+  const body = (images: Tensor) => {
+    const entropies = layerEntropies(model, images);
+    expectLayers(layers, Object.keys(entropies));
+    return layers ? Object.fromEntries(layers.map((layer) => [layer, entropies[layer]])) : entropies;
+  };
+  const patches = patchCount(model.encoder.config);
+  const options = { batchSize, ...engine };
+  for await (const { samples, size, results } of forwardBatches(model, dataset, body, options)) {
+    for (const [layer, entropy] of Object.entries(results)) {
+      columns.add(samples, layer, patches, entropy, entropy.length / (size * patches));
+    }
   }
   return columns.table();
+}
+
+/** Entropies [B, H, P] of the patch queries of every layer with attention, by the layer's name. */
+function layerEntropies(model: Classifier, images: Tensor): Record<string, Tensor> {
+  const entropies: Record<string, Tensor> = {};
+  const tap = (name: string, value: Tensor) => {
+    const layer = /^(.*)\.(?:attn|attention)\.pattern$/.exec(name)?.[1];
+    if (layer) entropies[layer] = patchEntropy(value);
+  };
+  model.tokens(images, { tap });
+  return entropies;
+}
+
+function expectLayers(wanted: readonly string[] | undefined, found: readonly string[]): void {
+  const unknown = (wanted ?? []).filter((layer) => !found.includes(layer));
+  if (unknown.length === 0) return;
+  throw new LuvitError(
+    "bad-argument",
+    `attentionEntropy: no layer named ${unknown.join(", ")}; this model has: ${found.join(", ")}`,
+  );
 }
 
 /** Maps of one image at one layer, on the patch grid. */
@@ -74,26 +86,30 @@ export interface PatchMaps {
 export async function patchMaps(
   model: Classifier,
   dataset: ImageDataset,
-  { layer = lastViTLayer(model), batchSize = 16 }: { layer?: string; batchSize?: number } = {},
+  {
+    layer = lastViTLayer(model),
+    batchSize = 16,
+    ...engine
+  }: { layer?: string; batchSize?: number } & EngineOptions = {},
 ): Promise<PatchMaps[]> {
+  const body = (images: Tensor) => {
+    const maps: Record<string, Tensor> = {};
+    const tap = (name: string, value: Tensor) => {
+      if (name === `${layer}.attn.pattern`) maps.entropy = tf.mean(patchEntropy(value), 1);
+      if (name === `${layer}.out`) maps.norm = tf.sqrt(tf.sum(tf.square(withoutClassToken(value)), -1));
+    };
+    model.tokens(images, { tap });
+    if (maps.entropy && maps.norm) return maps;
+    const message = `patchMaps: no ViT block named ${layer}; the last is ${lastViTLayer(model)}`;
+    throw new LuvitError("bad-argument", message);
+  };
   const maps: PatchMaps[] = [];
-  for await (const samples of sampleBatches(model, dataset, batchSize)) {
-    let entropy = new Float32Array();
-    let norm = new Float32Array();
-    forwardWithTaps(model, samples, (name, value) => {
-      if (name === `${layer}.attn.pattern`) entropy = tf.mean(patchEntropy(value), 1).dataSync<"float32">();
-      if (name === `${layer}.out`) norm = tf.norm(withoutClassToken(value), 2, -1).dataSync<"float32">();
-    });
-    if (entropy.length === 0 || norm.length === 0) {
-      throw new LuvitError(
-        "bad-argument",
-        `patchMaps: no ViT block named ${layer}; the last is ${lastViTLayer(model)}`,
-      );
-    }
-    const size = norm.length / samples.length;
+  const size = patchCount(model.encoder.config);
+  for await (const { samples, results } of forwardBatches(model, dataset, body, { batchSize, ...engine })) {
     for (const [i, sample] of samples.entries()) {
       const slice = (values: Float32Array) => values.slice(i * size, (i + 1) * size);
-      maps.push({ sample, grid: Math.round(Math.sqrt(size)), entropy: slice(entropy), norm: slice(norm) });
+      const [entropy, norm] = [slice(results.entropy), slice(results.norm)];
+      maps.push({ sample, grid: Math.round(Math.sqrt(size)), entropy, norm });
     }
   }
   return maps;
@@ -149,50 +165,6 @@ export function layersOf(table: EntropyTable): string[] {
   return [...new Set(table.getChild("layer")!.toArray() as string[])];
 }
 
-type MaskedOrPlain = Sample & Partial<CellMask>;
-
-async function* sampleBatches(
-  model: Classifier,
-  dataset: ImageDataset,
-  batchSize: number,
-): AsyncGenerator<MaskedOrPlain[]> {
-  const { config } = model.encoder;
-  expectImageSize(dataset, config.imageSize, "attention entropy");
-  const rng = new Rng(0);
-  for (let start = 0; start < dataset.length; start += batchSize) {
-    const count = Math.min(batchSize, dataset.length - start);
-    const loads = Array.from({ length: count }, (_, i) => dataset.load(start + i, rng.fork(start + i)));
-    // Another index stands in for an unreadable picture; no picture is to count twice.
-    const samples = (await Promise.all(loads)).filter(({ index }, i) => index === start + i);
-    for (const sample of samples) expectCells(sample, config);
-    if (samples.length > 0) yield samples;
-    await breathe();
-  }
-}
-
-/** @throws LuvitError("bad-argument") when masks were cut into other cells than the model's patches. */
-function expectCells({ path, foreground }: MaskedOrPlain, config: ViTConfig): void {
-  const patches = patchCount(config);
-  if (!foreground || foreground.length === patches) return;
-  const counts = `${foreground.length} cells, the model sees ${patches} patches`;
-  throw new LuvitError(
-    "bad-argument",
-    `${path}: its mask has ${counts}; open the set with patch: ${config.patchSize}`,
-  );
-}
-
-function forwardWithTaps(
-  model: Classifier,
-  samples: readonly Sample[],
-  tap: (name: string, value: Tensor) => void,
-) {
-  const { imageSize } = model.encoder.config;
-  tf.tidy(() => {
-    const images = samples.map(({ image }) => tf.tensor(image, [1, 3, imageSize, imageSize]));
-    model.tokens(tf.concat(images, 0), { tap });
-  });
-}
-
 function withoutClassToken(tokens: Tensor): Tensor {
   const [batch, count, dim] = tokens.shape as [number, number, number];
   return tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]);
@@ -212,9 +184,10 @@ class EntropyColumns {
   add(
     samples: readonly MaskedOrPlain[],
     layer: string,
-    heads: number,
     patches: number,
+    /** [B, H, P]; images beyond the samples are none. */
     values: Float32Array,
+    heads: number,
   ): void {
     let at = 0;
     for (const sample of samples) {

@@ -1,12 +1,10 @@
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
-import { inspect } from "node:util";
 import * as tf from "@tensorflow/tfjs-core";
 // The umbrella package is loaded for its side effects: gradients, chained ops and the `cpu` backend.
 import "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
 import { LuvitError } from "./errors";
-import { packageVersion } from "./packageRoot";
 
 export { tf };
 export type Tensor = tf.Tensor;
@@ -14,36 +12,30 @@ export type Tensor = tf.Tensor;
 /** Backends in the order they are preferred. */
 export type BackendName = "tensorflow" | "wasm" | "cpu";
 
-/** What the library runs on, and why not on something faster. Prints as one line. */
-export class EngineStatus {
+/** What single tfjs ops run on. */
+export class TfjsStatus {
   constructor(
     readonly backend: BackendName,
     /** e.g. "GPU", "CPU, 1 thread, SIMD". */
     readonly device: string,
     /** Faster backends that were not taken, each with its reason. */
     readonly passedOver: readonly string[],
-    readonly version: string,
   ) {}
 
   toString(): string {
-    const why = this.passedOver.length > 0 ? ` · ${this.passedOver.join(" · ")}` : "";
-    return `engine: tfjs ${this.backend} (${this.device}, float32)${why} · luvit ${this.version}`;
-  }
-
-  [inspect.custom](): string {
-    return this.toString();
+    return `tfjs ${this.backend} (${this.device}, float32)`;
   }
 }
 
-let status: EngineStatus | undefined;
+let status: TfjsStatus | undefined;
 
 /**
- * Starts the compute backend and says which one it is: `tensorflow` where `@tensorflow/tfjs-node-gpu` is installed,
- * else `wasm`, else `cpu`. The environment variable LUVIT_BACKEND, or `options.backend`, forces one.
+ * Starts tfjs: `tensorflow` where `@tensorflow/tfjs-node-gpu` is installed, else `wasm`, else `cpu`. The environment
+ * variable LUVIT_BACKEND, or `options.backend`, forces one.
  *
  * @throws LuvitError("engine") when a forced backend cannot start.
  */
-export async function ready(options: { backend?: BackendName } = {}): Promise<EngineStatus> {
+export async function startBackend(options: { backend?: BackendName } = {}): Promise<TfjsStatus> {
   const forced = options.backend ?? (process.env.LUVIT_BACKEND as BackendName | undefined);
   if (status && (!forced || forced === status.backend)) return status;
   tf.env().set("PROD", true); // keeps tfjs from printing its own advice into the notebook
@@ -52,14 +44,14 @@ export async function ready(options: { backend?: BackendName } = {}): Promise<En
     const problem = await tryBackend(name);
     if (problem === undefined) {
       registerMendedKernels(name);
-      status = new EngineStatus(name, describeDevice(name), passedOver, packageVersion());
+      status = new TfjsStatus(name, describeDevice(name), passedOver);
       return status;
     }
-    passedOver.push(`${name} not used: ${problem}`);
+    passedOver.push(`tfjs ${name} not used: ${problem}`);
   }
   throw new LuvitError(
     "engine",
-    `ready: no compute backend could start. ${passedOver.join("; ")}. Use one of: tensorflow, wasm, cpu.`,
+    `ready: no tfjs backend could start. ${passedOver.join("; ")}. Use one of: tensorflow, wasm, cpu.`,
   );
 }
 

@@ -1,3 +1,5 @@
+export { chooseEngine, type EngineChoice, type EngineOptions, setEngineDefaults } from "./choose";
+export { openEagerExecutor } from "./eager";
 export {
   type ArraysByName,
   describeEngine,
@@ -14,5 +16,7 @@ export {
 } from "./executor";
 export { openOnnxExecutor } from "./onnx/executor";
 export { onnxRuntimeProblem } from "./onnx/runtime";
+export { openExecutor } from "./open";
 export { engineProcesses, openInEngineProcess, stopEngineProcesses } from "./process";
+export { EngineStatus, type ReadyOptions, ready } from "./ready";
 export { tensorflowProblem } from "./tensorflow/binding";

@@ -62,7 +62,7 @@ export class Parameter {
     return this.variable;
   }
 
-  /** Replaces the values. @throws LuvitError("shape-mismatch") */
+  /** Replaces the values; where they were never used the array is kept, not copied. @throws LuvitError("shape-mismatch") */
   load(tensor: HostTensor, source?: string): void {
     if (formatShape(tensor.shape) !== formatShape(this.shape)) {
       throw new LuvitError(
@@ -83,9 +83,14 @@ export class Parameter {
 
   /** A copy of the values on the host. */
   async read(): Promise<HostTensor> {
+    return { shape: this.shape, data: (await this.peek()).slice() };
+  }
+
+  /** The values, to be read only: nothing is copied, and nothing kept where they were never used. */
+  async peek(): Promise<Float32Array> {
     this.requireAlive();
-    const data = this.variable ? await this.variable.data<"float32">() : this.initialOrPending();
-    return { shape: this.shape, data: data.slice() };
+    if (this.variable) return this.variable.data<"float32">();
+    return this.pending ?? this.initialValues();
   }
 
   /** A parameter of its own with the same values. */
@@ -128,11 +133,6 @@ export class Parameter {
       "bad-argument",
       `a parameter of shape ${formatShape(this.shape)} was disposed with its model; load or create the model again`,
     );
-  }
-
-  private initialOrPending(): Float32Array {
-    this.pending ??= this.initialValues();
-    return this.pending;
   }
 
   private initialValues(): Float32Array {

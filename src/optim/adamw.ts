@@ -3,7 +3,7 @@ import { formatShape, type StateDict } from "../core/hostTensor";
 import { type Tensor, tf } from "../core/tf";
 import type { Module } from "../nn/module";
 import { adamW } from "../nn/ops";
-import type { Parameter } from "../nn/parameter";
+import { Parameter } from "../nn/parameter";
 import type { ParameterRules } from "./groups";
 
 export interface AdamWOptions {
@@ -11,10 +11,11 @@ export interface AdamWOptions {
   eps?: number;
 }
 
+/** Moments begin at zero and take memory when they are first used. */
 interface Slot {
   parameter: Parameter;
-  average: tf.Variable;
-  squares: tf.Variable;
+  average: Parameter;
+  squares: Parameter;
 }
 
 /**
@@ -58,24 +59,30 @@ export class AdamW {
         if (!slot || !rule) continue;
         const { parameter, average, squares } = slot;
         const [fresh, newAverage, newSquares] = adamW(
-          { parameter: parameter.value, gradient, average, squares, schedule },
+          {
+            parameter: parameter.value,
+            gradient,
+            average: average.value,
+            squares: squares.value,
+            schedule,
+          },
           { beta1, beta2, eps: this.eps, weightDecay: rule.weightDecay, lrScale: rule.lrScale },
         );
         parameter.value.assign(fresh);
-        average.assign(newAverage);
-        squares.assign(newSquares);
+        average.value.assign(newAverage);
+        squares.value.assign(newSquares);
       }
     });
   }
 
-  /** Moments by path: `<path>.exp_avg`, `<path>.exp_avg_sq`, torch's names. The step count is kept by the caller. */
+  /**
+   * Moments by path, to be read only: `<path>.exp_avg`, `<path>.exp_avg_sq`, torch's names. The step count is kept by the
+   * caller.
+   */
   async state(): Promise<StateDict> {
     const state: StateDict = new Map();
-    for (const [path, { parameter, average, squares }] of this.slots) {
-      const { shape } = parameter;
-      const [averageName, squaresName] = momentNames(path);
-      state.set(averageName, { shape, data: (await average.data<"float32">()).slice() });
-      state.set(squaresName, { shape, data: (await squares.data<"float32">()).slice() });
+    for (const [name, moment] of this.moments()) {
+      state.set(name, { shape: moment.shape, data: await moment.peek() });
     }
     return state;
   }
@@ -96,12 +103,15 @@ export class AdamW {
       throw new LuvitError("key-mismatch", message);
     }
     this.step = step;
-    for (const [path, { parameter, average, squares }] of this.slots) {
-      tf.tidy(() => {
-        const [averageName, squaresName] = momentNames(path);
-        average.assign(tf.tensor(state.get(averageName)!.data, [...parameter.shape]));
-        squares.assign(tf.tensor(state.get(squaresName)!.data, [...parameter.shape]));
-      });
+    for (const [name, moment] of this.moments()) moment.load(state.get(name)!);
+  }
+
+  /** Every moment by its name. */
+  *moments(): IterableIterator<[string, Parameter]> {
+    for (const [path, { average, squares }] of this.slots) {
+      const [averageName, squaresName] = momentNames(path);
+      yield [averageName, average];
+      yield [squaresName, squares];
     }
   }
 
@@ -114,8 +124,8 @@ export class AdamW {
   }
 }
 
-function zeros(parameter: Parameter): tf.Variable {
-  return tf.tidy(() => tf.variable(tf.zeros([...parameter.shape])));
+function zeros({ shape }: Parameter): Parameter {
+  return new Parameter(shape, () => {}, 0);
 }
 
 /** Names of a parameter's two moments, torch's. */

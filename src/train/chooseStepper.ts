@@ -1,30 +1,27 @@
-import { LuvitError } from "../core/errors";
-import { tf } from "../core/tf";
-import { onnxRuntimeProblem } from "../engine";
+import { chooseEngine } from "../engine";
 import type { Module } from "../nn/module";
 import type { AdamW } from "../optim/adamw";
-import { CompiledStepper } from "./compiledStepper";
-import { EagerStepper, type Feeds, type Stepper, type StepTask } from "./stepper";
-
-/** What training steps run on: one compiled graph on onnxruntime, tfjs op by op, or the former where it can be. */
-export type TrainEngine = "auto" | "onnxruntime" | "eager";
+import { type CompiledStepOptions, CompiledStepper } from "./compiledStepper";
+import { reasonToGoEager } from "./forward";
+import type { Feeds } from "./feeds";
+import { EagerStepper, type Stepper, type StepTask } from "./stepper";
 
 /**
- * "auto" takes onnxruntime where it is installed and the run needs nothing it lacks; LUVIT_ENGINE sets another default.
- * @throws LuvitError("engine") when a demanded engine cannot be used.
+ * Steps as one compiled graph on the engine that is asked for, else on the best there is, else op by op.
+ * @throws LuvitError("engine") when what is demanded cannot be had.
  */
 export function chooseStepper<M extends Module>(
   task: StepTask<M>,
   optimizer: AdamW,
   accumulate: number,
-  wanted: TrainEngine = (process.env.LUVIT_ENGINE as TrainEngine | undefined) ?? "auto",
+  options: CompiledStepOptions = {},
 ): Stepper {
-  const problem = wanted === "eager" ? "asked for" : whyNotCompiled();
+  const { engine, demanded, passedOver } = chooseEngine(options);
   const eager = (reason: string) => new EagerStepper(task, optimizer, reason);
-  if (wanted !== "onnxruntime" && problem !== undefined) return eager(problem);
-  const compiled = new CompiledStepper(task, optimizer, accumulate);
-  if (problem === undefined) return wanted === "onnxruntime" ? compiled : new AutoStepper(compiled, eager);
-  throw new LuvitError("engine", `${task.name}: engine "onnxruntime" cannot be used: ${problem}`);
+  if (engine === "eager") return eager(demanded ? "asked for" : passedOver.join("; "));
+  const compiled = new CompiledStepper(task, optimizer, accumulate, options);
+  if (demanded) return compiled;
+  return new AutoStepper(compiled, (error) => eager(reasonToGoEager(error, demanded, options)));
 }
 
 /** One compiled graph, or op by op where the step turns out not to compile; the run then says why. */
@@ -33,7 +30,8 @@ class AutoStepper<M extends Module> implements Stepper {
 
   constructor(
     private readonly compiled: CompiledStepper<M>,
-    private readonly eager: (reason: string) => Stepper,
+    /** What to do instead; throws where nothing can be. */
+    private readonly instead: (error: unknown) => Stepper,
   ) {}
 
   get engine(): string {
@@ -43,6 +41,10 @@ class AutoStepper<M extends Module> implements Stepper {
   async step(group: readonly Feeds[], lr: number): Promise<number> {
     this.chosen ??= await this.choose(group[0]);
     return this.chosen.step(group, lr);
+  }
+
+  call(name: string, feeds: Feeds): Promise<Record<string, Float32Array>> {
+    return this.chosen!.call(name, feeds);
   }
 
   async sync(): Promise<void> {
@@ -58,13 +60,7 @@ class AutoStepper<M extends Module> implements Stepper {
       await this.compiled.prepare(feeds);
       return this.compiled;
     } catch (error) {
-      const [reason] = (error as Error).message.split("\n");
-      return this.eager(`this step does not compile: ${reason}`);
+      return this.instead(error);
     }
   }
-}
-
-function whyNotCompiled(): string | undefined {
-  if (tf.getBackend() === "tensorflow") return "the tensorflow backend is preferred";
-  return onnxRuntimeProblem();
 }

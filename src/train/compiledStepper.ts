@@ -1,19 +1,28 @@
 import { breathe } from "../core/loop";
 import { tf } from "../core/tf";
-import type { StateDict } from "../core/hostTensor";
-import { describeEngine, type Executor, openOnnxExecutor } from "../engine";
+import { describeEngine, type EngineOptions, type Executor, openExecutor, type Programs } from "../engine";
 import { optimise } from "../graph";
+import { fetchState, parameterShapes, sendParameters, withTracedParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
-import { type AdamW, momentNames } from "../optim/adamw";
-import type { Feeds, Stepper, StepTask } from "./stepper";
+import type { Parameter } from "../nn/parameter";
+import type { AdamW } from "../optim/adamw";
+import { trace } from "../graph";
+import { arraysOf, type Feeds, specsOf } from "./feeds";
+import type { Stepper, StepTask } from "./stepper";
 import { traceStep } from "./traceStep";
 
+export interface CompiledStepOptions extends EngineOptions {
+  /** "recompute": forward values inside transformer blocks are computed again for the gradients instead of kept. */
+  memory?: "keep" | "recompute";
+}
+
+const STEP = "step";
+
 /**
- * Traces the step once and runs it as one onnxruntime graph that keeps parameters and moments. The model on the tfjs
- * side is behind until `sync`.
+ * Traces the step, and the task's functions, once and runs them as graphs on an engine that keeps parameters and
+ * moments. The model on the tfjs side is behind until `sync`.
  */
 export class CompiledStepper<M extends Module> implements Stepper {
-  engine = "onnxruntime";
   private executor: Executor | undefined;
   private unsynced = false;
 
@@ -22,11 +31,16 @@ export class CompiledStepper<M extends Module> implements Stepper {
     private readonly optimizer: AdamW,
     /** Batches per step, whose gradients are averaged. */
     private readonly batches: number,
+    private readonly options: CompiledStepOptions = {},
   ) {}
+
+  get engine(): string {
+    return this.executor ? `${describeEngine(this.executor.description)}, one graph` : "not compiled yet";
+  }
 
   /** Traces and compiles for feeds of these shapes; the first step does it where nobody has. */
   async prepare(feeds: Feeds): Promise<Executor> {
-    this.executor ??= await this.compile(feeds);
+    this.executor ??= await this.open(feeds);
     return this.executor;
   }
 
@@ -37,8 +51,8 @@ export class CompiledStepper<M extends Module> implements Stepper {
     const schedule = Float32Array.of(lr, 1 - beta1 ** t, 1 - beta2 ** t);
     let meanLoss = 0;
     for (const [i, feeds] of group.entries()) {
-      const arrays = Object.fromEntries(Object.entries(feeds).map(([name, { data }]) => [name, data]));
-      const { loss } = await executor.run("train", { ...arrays, schedule }, { hold: i < group.length - 1 });
+      const hold = i < group.length - 1;
+      const { loss } = await executor.run(STEP, { ...arraysOf(feeds), schedule }, { hold });
       meanLoss += loss[0];
       await breathe();
       if (!Number.isFinite(meanLoss)) return meanLoss;
@@ -48,17 +62,14 @@ export class CompiledStepper<M extends Module> implements Stepper {
     return meanLoss;
   }
 
+  async call(name: string, feeds: Feeds): Promise<Record<string, Float32Array>> {
+    return this.executor!.run(name, arraysOf(feeds));
+  }
+
   async sync(): Promise<void> {
     if (!this.executor || !this.unsynced) return;
+    await fetchState(this.executor, this.changing());
     this.unsynced = false;
-    const state = await this.executor.readState();
-    const moments: StateDict = await this.optimizer.state();
-    for (const [path, parameter] of this.task.model.namedParameters()) {
-      const { shape } = parameter;
-      if (state[path]) parameter.load({ shape, data: state[path] });
-      for (const name of momentNames(path)) if (state[name]) moments.set(name, { shape, data: state[name] });
-    }
-    this.optimizer.load(moments, this.optimizer.step);
   }
 
   async dispose(): Promise<void> {
@@ -66,20 +77,41 @@ export class CompiledStepper<M extends Module> implements Stepper {
     this.executor = undefined;
   }
 
-  private async compile(feeds: Feeds): Promise<Executor> {
-    const { name, model, rules } = this.task;
-    const { betas, eps } = this.optimizer;
-    const inputs = Object.fromEntries(
-      Object.entries(feeds).map(([key, { shape, dtype }]) => [key, { shape, dtype }]),
-    );
-    const loss: StepTask<M>["loss"] = (fed) => tf.div(this.task.loss(fed), this.batches);
-    const graph = optimise(traceStep(name, { model, rules, betas, eps, inputs, loss }));
-    const values: Record<string, Float32Array> = {};
-    for (const [path, tensor] of await model.stateDict()) values[path] = tensor.data;
-    for (const [path, tensor] of await this.optimizer.state()) values[path] = tensor.data;
-    const executor = await openOnnxExecutor({ train: { graph, guard: "loss" } });
-    await executor.writeState(values);
-    this.engine = `${describeEngine(executor.description)}, one graph`;
+  /** Trained parameters and their moments. */
+  private *changing(): IterableIterator<readonly [string, Parameter]> {
+    for (const [path, parameter] of this.task.model.namedParameters()) {
+      if (this.task.rules.has(path)) yield [path, parameter];
+    }
+    yield* this.optimizer.moments();
+  }
+
+  private async open(feeds: Feeds): Promise<Executor> {
+    const { memory, ...engine } = this.options;
+    const executor = await openExecutor(this.trace(feeds), engine);
+    try {
+      await sendParameters(executor, this.task.model.namedParameters());
+      // Moments of a run that has not begun are zero on both sides.
+      if (this.optimizer.step > 0) await sendParameters(executor, this.optimizer.moments());
+    } catch (error) {
+      await executor.dispose();
+      throw error;
+    }
     return executor;
+  }
+
+  private trace(feeds: Feeds): Programs {
+    const { name, model, rules, functions = {} } = this.task;
+    const { betas, eps } = this.optimizer;
+    const loss: StepTask<M>["loss"] = (fed) => tf.div(this.task.loss(fed), this.batches);
+    const step = traceStep(name, { model, rules, betas, eps, inputs: specsOf(feeds), loss });
+    const others = Object.entries(functions).map(([key, { inputs, body }]) => {
+      const graph = trace(key, {
+        inputs,
+        state: parameterShapes(model),
+        body: (fed, state) => withTracedParameters(model, state, () => body(fed)),
+      });
+      return [key, { graph: optimise(graph) }] as const;
+    });
+    return { [STEP]: { graph: optimise(step), guard: "loss" }, ...Object.fromEntries(others) };
   }
 }

@@ -7,13 +7,13 @@ import type { Classifier } from "../models/classifier";
 import { smoothedTargets, softTargetCrossEntropy } from "../nn/losses";
 import { finetuneRules } from "../optim/groups";
 import { drawDropPath } from "./dropPath";
-import { evaluate } from "./evaluate";
+import { evaluateWith, scoresOf } from "./evaluate";
 import { expectClasses, expectImageSize } from "./fit";
 import { startRun } from "./loop";
 import { type RunPlan, settlePlan, type TrainOptions } from "./plan";
 import { imageFeed } from "./pretrain";
 import type { Run } from "./run";
-import type { Feeds } from "./stepper";
+import type { Feeds } from "./feeds";
 
 /** What finetuning adds to the common options. */
 export interface FinetuneOptions extends TrainOptions {
@@ -61,8 +61,12 @@ export function finetune(
       feeds: (batch, micro) => batchFeeds(model, batch, plan, options, draws.fork("batch", micro)),
       loss: ({ images, targets, dropPath: factors }) =>
         softTargetCrossEntropy(model.forward(images, { dropPath: factors }), targets),
+      functions: validation ? { scores: scoresOf(model, plan.batchSize) } : {},
       evaluate: validation
-        ? async () => ({ top1: (await evaluate(model, validation, { batchSize: plan.batchSize })).top1 })
+        ? async (stepper) => {
+            const scores = (feeds: Feeds) => stepper.call("scores", feeds);
+            return { top1: (await evaluateWith(scores, model, validation, plan.batchSize)).top1 };
+          }
         : undefined,
     },
     options,

@@ -50,7 +50,7 @@ export async function expectFrozenWeights(
 }
 
 async function digest(parameter: Parameter): Promise<string> {
-  const { data } = await parameter.read();
+  const data = await parameter.peek();
   return createHash("sha256")
     .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     .digest("hex");

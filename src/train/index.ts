@@ -1,4 +1,4 @@
-export type { TrainEngine } from "./chooseStepper";
+export type { CompiledStepOptions } from "./compiledStepper";
 export * from "./dropPath";
 export * from "./evaluate";
 export * from "./finetune";

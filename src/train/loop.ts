@@ -8,8 +8,10 @@ import { chooseStepper } from "./chooseStepper";
 import { lastGoodCheckpoint } from "./nonFinite";
 import { positionOf, type RunPlan, type TrainOptions } from "./plan";
 import { Run, type RunDriver, type StepRecord } from "./run";
+import { withRestarts } from "./restarts";
 import { claimRunFolder, RunStore, releaseRunFolder } from "./runFolder";
-import type { Feeds, Stepper, StepTask } from "./stepper";
+import type { Feeds } from "./feeds";
+import type { Stepper, StepTask } from "./stepper";
 
 /** What distinguishes one kind of training from another. */
 export interface TrainingTask<M extends Module> extends StepTask<M> {
@@ -20,7 +22,7 @@ export interface TrainingTask<M extends Module> extends StepTask<M> {
   /** What a step is fed for a batch; `micro` counts batches over the whole run and seeds the batch's draws. */
   feeds(batch: Batch, micro: number): Feeds;
   /** Metrics at the end of an epoch, e.g. accuracy. */
-  evaluate?(): Promise<Record<string, number>>;
+  evaluate?(stepper: Pick<Stepper, "call">): Promise<Record<string, number>>;
 }
 
 /** Starts a run. It goes on in the background; see `Run`. */
@@ -43,27 +45,50 @@ async function drive<M extends Module>(
   const settings = { task: task.name, ...plan, ...task.settings, trainable: model.counts().trainable };
   const keep = options.keepCheckpoints ?? 2;
   const store = folder ? new RunStore({ folder, model, optimizer, plan, settings, keep }) : undefined;
-  const stepper = chooseStepper(task, optimizer, plan.accumulate, options.engine);
   try {
-    let step = await resumeStep(store, options, driver);
+    const step = await resumeStep(store, options, driver);
     forgetSources(task);
-    let saved = step;
-    const save = async () => {
-      await stepper.sync();
-      if (store && saved !== step) driver.run.checkpoint = await store.save(step, driver.run.checkpoint);
-      saved = step;
-    };
+    await withRestarts(step, { driver, store, optimizer }, (from, synced) =>
+      trainFrom(from, { task, options, driver, store, optimizer }, synced),
+    );
+  } finally {
+    optimizer.dispose();
+  }
+}
+
+/** Everything a run of the loop works with. */
+interface Session<M extends Module> {
+  task: TrainingTask<M>;
+  options: TrainOptions;
+  driver: RunDriver<M>;
+  store: RunStore<M> | undefined;
+  optimizer: AdamW;
+}
+
+/** Trains from `step` to the end or a stop. `synced` hears of every step whose state model and optimiser have. */
+async function trainFrom<M extends Module>(
+  step: number,
+  { task, options, driver, store, optimizer }: Session<M>,
+  synced: (step: number) => void,
+): Promise<void> {
+  const { plan } = task;
+  const { run } = driver;
+  const stepper = chooseStepper(task, optimizer, plan.accumulate, options);
+  let saved = step;
+  const save = async () => {
+    await stepper.sync();
+    synced(step);
+    if (store && saved !== step) run.checkpoint = await store.save(step, run.checkpoint);
+    saved = step;
+  };
+  try {
     while (step < plan.totalSteps && !driver.shouldStop()) {
       const { epoch } = positionOf(plan, step);
       for await (const group of stepBatches(task, step)) {
-        const record = await trainStep(task, stepper, group, step, driver.run.checkpoint);
-        driver.run.engine = stepper.engine;
+        const record = await trainStep(task, stepper, group, step, run.checkpoint);
+        run.engine = stepper.engine;
         step++;
-        const epochEnds = step % plan.stepsPerEpoch === 0;
-        if (epochEnds && task.evaluate) {
-          await stepper.sync();
-          Object.assign(record, await task.evaluate());
-        }
+        if (step % plan.stepsPerEpoch === 0) Object.assign(record, await task.evaluate?.(stepper));
         await store?.log(record);
         driver.record(record);
         if (driver.shouldStop()) break;
@@ -73,7 +98,6 @@ async function drive<M extends Module>(
     await save();
   } finally {
     await stepper.dispose();
-    optimizer.dispose();
   }
 }
 

@@ -2,10 +2,13 @@ import { LuvitError } from "../core/errors";
 import type { ImageDataset } from "../data/dataset";
 import { batchesPerEpoch } from "../data/loader";
 import { scaledRate, type WarmupCosine } from "../optim/schedule";
-import type { TrainEngine } from "./chooseStepper";
+import type { CompiledStepOptions } from "./compiledStepper";
 
-/** Options every training run understands. */
-export interface TrainOptions {
+/**
+ * Options every training run understands. Those of the engine (`engine`, `precision`, `frozen`, `threads`, `memory`) may
+ * differ when a run is resumed; the numbers then agree up to their rounding.
+ */
+export interface TrainOptions extends CompiledStepOptions {
   epochs: number;
   /** Images per batch; the effective batch is batchSize * accumulate. */
   batchSize: number;
@@ -28,8 +31,6 @@ export interface TrainOptions {
   checkpointEvery?: number;
   /** Checkpoints kept; default 2. */
   keepCheckpoints?: number;
-  /** What the steps run on; default "auto". A run may be resumed on another engine, up to float32 rounding. */
-  engine?: TrainEngine;
   /** For the run's name and folder. */
   name?: string;
 }

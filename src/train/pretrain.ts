@@ -1,7 +1,5 @@
 import { Rng } from "../core/rng";
-import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
-import type { Batch } from "../data/loader";
 import type { MaeInputs, MaskedAutoencoder } from "../models/mae";
 import { drawNoise, maskFromNoise } from "../models/masking";
 import { patchCount } from "../models/vit";
@@ -10,17 +8,11 @@ import { expectImageSize } from "./fit";
 import { startRun } from "./loop";
 import { settlePlan, type TrainOptions } from "./plan";
 import type { Run } from "./run";
-import type { HostFeed } from "./stepper";
+import type { HostFeed } from "./feeds";
 
 /** Pictures [B, 3, S, S] as an operand of a step. */
 export function imageFeed(images: Float32Array, size: number): HostFeed {
   return { data: images, shape: [images.length / (3 * size * size), 3, size, size] };
-}
-
-/** A batch's pictures as a tensor [B, 3, S, S]. */
-export function imageTensor(batch: Pick<Batch, "images">, size: number): Tensor {
-  const { data, shape } = imageFeed(batch.images, size);
-  return tf.tensor(data, [...shape]);
 }
 
 /**

@@ -32,6 +32,8 @@ export interface RunResult<M extends Module> {
 export interface RunDriver<M extends Module> {
   readonly shouldStop: () => boolean;
   readonly record: (record: StepRecord) => void;
+  /** Takes records after a step back; they are made again. */
+  readonly rewind: (step: number) => void;
   readonly run: Run<M>;
 }
 
@@ -99,7 +101,12 @@ export class Run<M extends Module> {
     const started = performance.now();
     process.on("SIGINT", interrupt);
     try {
-      await body({ shouldStop: () => this.stopping, record: (record) => this.note(record), run: this });
+      await body({
+        shouldStop: () => this.stopping,
+        record: (record) => this.note(record),
+        rewind: (step) => this.takeBack(step),
+        run: this,
+      });
       this.state = (this.latest?.step ?? 0) < this.totalSteps ? "stopped" : "done";
     } catch (error) {
       this.state = "failed";
@@ -114,6 +121,11 @@ export class Run<M extends Module> {
       checkpoint: this.checkpoint,
       seconds: (performance.now() - started) / 1000,
     };
+  }
+
+  private takeBack(step: number): void {
+    const kept = this.history.findIndex((record) => record.step > step);
+    if (kept >= 0) this.history.length = kept;
   }
 
   private note(record: StepRecord): void {

@@ -84,6 +84,11 @@ export class RunStore<M extends Module> {
     await appendMetrics(this.metricsFile, record);
   }
 
+  /** Forgets the records after a step. */
+  async rewind(step: number): Promise<void> {
+    await truncateMetrics(this.metricsFile, step);
+  }
+
   /** Saves everything `restore` needs; frozen weights that came from a file are named, not copied. */
   async save(step: number, previous: string | undefined): Promise<string> {
     const { plan, folder: out, keep } = this.run;
@@ -144,7 +149,7 @@ export class RunStore<M extends Module> {
     const external = frozenFromFiles(this.run.model);
     const state: StateDict = new Map();
     for (const [path, parameter] of this.run.model.namedParameters()) {
-      if (!external.has(path)) state.set(path, await parameter.read());
+      if (!external.has(path)) state.set(path, { shape: parameter.shape, data: await parameter.peek() });
     }
     return state;
   }

@@ -4,17 +4,8 @@ import type { Module } from "../nn/module";
 import type { AdamW } from "../optim/adamw";
 import { accumulate, lossAndGradients } from "../optim/gradients";
 import type { ParameterRules } from "../optim/groups";
-
-/** One operand of a training step, drawn or read on the host. */
-export interface HostFeed {
-  readonly data: Float32Array | Int32Array;
-  readonly shape: readonly number[];
-  /** Default float32. */
-  readonly dtype?: "float32" | "int32";
-}
-
-/** Everything a step is fed for one batch, by name; always the same names and shapes in a run. */
-export type Feeds = Readonly<Record<string, HostFeed>>;
+import { type Feeds, tensorsOf } from "./feeds";
+import { type ForwardFunction, forwardNow } from "./forward";
 
 /** What a stepper needs to know of a task. */
 export interface StepTask<M extends Module> {
@@ -23,6 +14,8 @@ export interface StepTask<M extends Module> {
   rules: ParameterRules;
   /** Scalar loss of one batch, from the feeds as tensors. */
   loss(inputs: Readonly<Record<string, Tensor>>): Tensor;
+  /** What else is computed with the model while it trains, e.g. the scores of a validation batch. */
+  functions?: Readonly<Record<string, ForwardFunction>>;
 }
 
 /** Makes optimiser steps; hides whether they run op by op or as one compiled graph. */
@@ -34,7 +27,9 @@ export interface Stepper {
    * finite changes neither model nor optimiser.
    */
   step(group: readonly Feeds[], lr: number): Promise<number>;
-  /** Brings model and optimiser up to date with the steps made. */
+  /** Results of one of the task's functions, with the model as the steps have left it. */
+  call(name: string, feeds: Feeds): Promise<Record<string, Float32Array>>;
+  /** Brings model and optimiser up to date with the steps made; either wholly or, when it fails, not at all. */
   sync(): Promise<void>;
   dispose(): Promise<void>;
 }
@@ -72,15 +67,11 @@ export class EagerStepper<M extends Module> implements Stepper {
     }
   }
 
+  call(name: string, feeds: Feeds): Promise<Record<string, Float32Array>> {
+    return forwardNow(this.task.functions![name], feeds);
+  }
+
   async sync(): Promise<void> {}
 
   async dispose(): Promise<void> {}
-}
-
-function tensorsOf(feeds: Feeds): Record<string, Tensor> {
-  const entries = Object.entries(feeds).map(([name, { data, shape, dtype }]) => [
-    name,
-    tf.tensor(data, [...shape], dtype ?? "float32"),
-  ]);
-  return Object.fromEntries(entries);
 }

@@ -1,8 +1,8 @@
 import type { Tensor } from "../core/tf";
 import { type Graph, type InputSpec, trace } from "../graph";
+import { parameterShapes, withTracedParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import { adamW } from "../nn/ops";
-import { Parameter } from "../nn/parameter";
 import { momentNames } from "../optim/adamw";
 import { lossAndGradients } from "../optim/gradients";
 import type { ParameterRules } from "../optim/groups";
@@ -26,21 +26,16 @@ export interface StepSpec {
  */
 export function traceStep(name: string, spec: StepSpec): Graph {
   const { model, rules, inputs } = spec;
-  const parameters = [...model.namedParameters()];
-  const shapes: [string, { shape: readonly number[] }][] = parameters.map(([path, { shape }]) => [
-    path,
-    { shape },
-  ]);
-  const moments = shapes.flatMap(([path, shape]): typeof shapes =>
-    rules.has(path) ? momentNames(path).map((moment) => [moment, shape]) : [],
+  const parameters = parameterShapes(model);
+  const moments = Object.entries(parameters).flatMap(([path, shape]): (typeof parameters)[] =>
+    rules.has(path) ? [Object.fromEntries(momentNames(path).map((moment) => [moment, shape]))] : [],
   );
   return trace(name, {
     inputs: { ...inputs, schedule: { shape: [3] } },
-    state: Object.fromEntries([...shapes, ...moments]),
+    state: Object.assign({}, parameters, ...moments),
     body: ({ schedule, ...fed }, state) => {
-      const substitutes = parameters.map(([path, parameter]) => [parameter, state[path]] as const);
       const trained = new Map([...rules.keys()].map((path) => [path, state[path]]));
-      return Parameter.withSubstitutes(substitutes, () => {
+      return withTracedParameters(model, state, () => {
         const { loss, gradients } = lossAndGradients(() => spec.loss(fed), trained);
         return { loss, ...updates(spec, gradients, state, schedule) };
       });

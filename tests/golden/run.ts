@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ready } from "../../src/core/tf";
+import { startBackend } from "../../src/core/tf";
 import { packageRoot } from "../../src/core/packageRoot";
 import { runAnalysis } from "./analysis";
 import { runCheckpoints } from "./checkpoints";
@@ -48,7 +48,7 @@ function describe(checks: readonly Check[]): string {
 
 async function main(): Promise<void> {
   const folder = goldenFolder();
-  console.log(`${await ready()}\ngolden cases from ${folder}`);
+  console.log(`${await startBackend()}\ngolden cases from ${folder}`);
   let passed = 0;
   let failed = 0;
   const skipped: string[] = [];

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { packageRoot } from "../../src/core/packageRoot";
 import { Rng } from "../../src/core/rng";
-import { ready, tf } from "../../src/core/tf";
+import { startBackend, tf } from "../../src/core/tf";
 import { writeHuggingFaceCheckpoint } from "../../src/io/huggingFaceCheckpoint";
 import { saveAdapter } from "../../src/models/adapter";
 import { LlamaLanguageModel } from "../../src/models/languageModel";
@@ -19,7 +19,7 @@ const skip =
 if (skip) console.log(`SKIPPED: interoperability with transformers and PEFT, because ${skip}`);
 
 test("transformers and PEFT compute the same logits from the files written here", { skip }, async () => {
-  await ready();
+  await startBackend();
   const config = { dim: 32, heads: 4, hiddenDim: 96, normEps: 1e-6, ropeTheta: 10000 };
   const model = new LlamaLanguageModel({
     ...config,

@@ -2,12 +2,13 @@ import { LuvitError } from "../../core/errors";
 import type { GraphInput } from "../../graph/ir";
 import type { AdamWPool } from "../adamw/pool";
 import type { AdamWUpdate, SplitGraph } from "../adamw/splitUpdates";
+import { checkArrays } from "../arrays";
 import type { ArraysByName, Program } from "../executor";
 import { changedState, resultsOf } from "../programs";
 import { lowerGraph } from "./lower";
 import type { OnnxModel } from "./model";
 import type { OnnxRuntime, OnnxSession, OnnxTensor } from "./runtime";
-import { checkArrays, type GraphState, tensorOf } from "./state";
+import { type GraphState, tensorOf } from "./state";
 
 type Results = ReadonlyMap<string, ArrayLike<number>>;
 

@@ -2,6 +2,7 @@ import { LuvitError, listOffenders } from "../../core/errors";
 import { sizeOf } from "../../core/hostTensor";
 import type { GraphDtype, GraphInput } from "../../graph/ir";
 import type { AdamWPool } from "../adamw/pool";
+import { checkArrays } from "../arrays";
 import type { ArraysByName, TypedArray } from "../executor";
 import type { OnnxRuntime, OnnxTensor } from "./runtime";
 
@@ -19,19 +20,6 @@ interface Entry {
 export function tensorOf(runtime: OnnxRuntime, { value }: GraphInput, array: TypedArray): OnnxTensor {
   const typed = arrayTypes[value.dtype];
   return new runtime.Tensor(value.dtype, array instanceof typed ? array : typed.from(array), value.shape);
-}
-
-/** Every array whose length is not that of the entry, and every entry without an array, in one error. */
-export function checkArrays(what: string, entries: readonly GraphInput[], arrays: ArraysByName): void {
-  const problems = entries.flatMap(({ name, value }) => {
-    const [found, expected] = [arrays[name]?.length, sizeOf(value.shape)];
-    if (found === undefined) return [`missing: ${name} [${value.shape.join(", ")}]`];
-    return found === expected
-      ? []
-      : [`${name}: ${found} numbers, expected ${expected} = [${value.shape.join(", ")}]`];
-  });
-  if (problems.length === 0) return;
-  throw new LuvitError("bad-argument", `${what}: ${problems.length} entries\n${listOffenders(problems)}`);
 }
 
 /**

@@ -12,7 +12,7 @@ import {
   summariseEntropy,
 } from "../../../src/analysis/attentionEntropy";
 import { Rng } from "../../../src/core/rng";
-import { ready, tf } from "../../../src/core/tf";
+import { startBackend, tf } from "../../../src/core/tf";
 import type { ImageDataset } from "../../../src/data/dataset";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { imageNetS } from "../../../src/data/segmentation";
@@ -27,7 +27,7 @@ import {
   writePictures,
 } from "./support";
 
-before(async () => void (await ready()));
+before(async () => void (await startBackend()));
 
 const [object, ground, ignored]: Region[] = ["object", "ground", "ignored"];
 const layout: Region[][] = [

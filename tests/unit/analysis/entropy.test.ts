@@ -7,9 +7,9 @@ import {
   regionMeans,
   rowEntropy,
 } from "../../../src/analysis/entropy";
-import { ready, tf } from "../../../src/core/tf";
+import { startBackend, tf } from "../../../src/core/tf";
 
-before(async () => void (await ready()));
+before(async () => void (await startBackend()));
 
 test("uniform attention over T keys has entropy ln T", () => {
   for (const keys of [2, 5, 197]) {

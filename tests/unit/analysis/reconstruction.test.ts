@@ -3,7 +3,7 @@ import { before, test } from "node:test";
 import { inspect } from "node:util";
 import { backgroundReliance } from "../../../src/analysis/backgrounds";
 import { type Reconstruction, reconstruct } from "../../../src/analysis/reconstruction";
-import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import type { RgbImage } from "../../../src/data/decode";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { evalTransform } from "../../../src/data/transforms";
@@ -11,7 +11,7 @@ import { mae } from "../../../src/models";
 import { tinyDecoder, tinyViT } from "../train/support";
 import { assertRejects, temporaryFolder, tinyClassifier, tinyMae, writePictures } from "./support";
 
-before(async () => void (await ready()));
+before(async () => void (await startBackend()));
 
 const fourPictures = async () => imageFolder(await writePictures(temporaryFolder(), 2), { size: 16 });
 

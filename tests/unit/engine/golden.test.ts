@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
-import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import type { ArraysByName, TypedArray } from "../../../src/engine";
 import { type Graph, optimise } from "../../../src/graph";
 import { randomBlock } from "../../../src/models/baselines";
@@ -129,7 +129,7 @@ function parameterErrors(
 }
 
 before(async () => {
-  await ready();
+  await startBackend();
 });
 
 const versions: [string, (graph: Graph) => Graph][] = [

@@ -107,6 +107,23 @@ test("copies and what nothing needs are left out, with the inputs only they need
   );
 });
 
+test("all parts of a Split are named, also one that nothing needs: onnxruntime has no optional parts", () => {
+  const g = new GraphWriter();
+  const parts = g.node(
+    "SplitV",
+    { x: g.input("x", [2, 3]) },
+    [1, 1, 1].map(() => ({ shape: [2, 1] })),
+    {
+      numOrSizeSplits: [1, 1, 1],
+      axis: 1,
+    },
+  );
+  g.output("y", parts[1]);
+  const [split] = lowerGraph(g.finish()).model.nodes;
+  assert.equal(split.op, "Split");
+  assert.ok(split.outputs.every((name) => name !== ""));
+});
+
 test("an input, a constant and one value under two names can be results", () => {
   const g = new GraphWriter();
   const x = g.state("x", [3]);

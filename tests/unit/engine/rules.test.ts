@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import type { ArraysByName, TypedArray } from "../../../src/engine";
 import { rules } from "../../../src/engine/onnx/lower/rules";
 import type { GraphDtype, GraphValue } from "../../../src/graph/ir";
@@ -87,7 +87,7 @@ test("every rule and every op of this library has a sample here", () => {
 
 for (const [op, samples] of kernelSamples) {
   test(`${op} does what tfjs does`, withOnnxRuntime, async () => {
-    await ready({ backend: "cpu" });
+    await startBackend({ backend: "cpu" });
     for (const [i, sample] of samples.entries()) {
       for (const [how, variant, asConstants] of [
         ["", sample, false],

@@ -1,6 +1,7 @@
 import {
   type ArraysByName,
   type Executor,
+  openEagerExecutor,
   type OpenExecutor,
   type OpenOptions,
   onnxRuntimeProblem,
@@ -14,6 +15,13 @@ if (problem) console.log(`SKIPPED: everything that runs onnxruntime: ${problem}`
 
 /** Options of a test that runs onnxruntime. */
 export const withOnnxRuntime = { skip: problem ?? false };
+
+/** Every engine that runs in this process; what it cannot run here it skips, with the reason. */
+export const engines: readonly { engine: string; open: OpenExecutor; options: { skip: string | boolean } }[] =
+  [
+    { engine: "onnxruntime", open: openOnnxExecutor, options: withOnnxRuntime },
+    { engine: "eager", open: openEagerExecutor, options: { skip: false } },
+  ];
 
 /** One graph, opened as the program "step", with its state written. */
 export async function openGraph(

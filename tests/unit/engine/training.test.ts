@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { before, test } from "node:test";
+import { startBackend } from "../../../src/core/tf";
 import { describeEngine } from "../../../src/engine";
+import "../../../src/nn/ops";
 import { splitUpdates } from "../../../src/engine/adamw/splitUpdates";
 import { assertClose, isLuvitError, randomArray } from "../nn/support";
-import { GraphWriter, openGraph, withOnnxRuntime } from "./support";
+import { engines, GraphWriter, openGraph, withOnnxRuntime } from "./support";
+
+before(() => startBackend());
 
 const ROWS = 7;
 const IN = 3;
@@ -143,107 +147,109 @@ test("AdamW is taken out of a graph where its results are only the new state", (
   assert.deepEqual(splitUpdates(linearRegression({ seen: true })).updates, []);
 });
 
-for (const seen of [false, true]) {
-  test(
-    `three steps with AdamW ${seen ? "in the graph" : "behind the graph"} go where doubles go`,
-    withOnnxRuntime,
-    async () => {
-      const expected = reference(3);
-      const state = { ...initial(), ...(seen ? zeroMoments : {}) };
-      const executor = await openGraph(linearRegression({ seen }), state, { threads: 1 });
-      const { x, target } = data;
-      for (let step = 1; step <= 3; step++) {
-        const result = await executor.run("step", { x, target, schedule: scheduleAt(step) });
-        assertClose(result.loss, [expected.losses[step - 1]], 2e-6, `loss ${step}`);
-        assert.deepEqual(result["frozen sum"], Float32Array.of(5));
-      }
-      const after = await executor.readState();
-      assertClose(after.w, expected.w, 2e-6, "w");
-      assertClose(after.b, expected.b, 2e-6, "b");
-      assert.deepEqual(after.steps, Float32Array.of(13));
-      assert.deepEqual(Object.keys(after).includes("frozen"), false);
-      assert.deepEqual(state.w, data.w, "the caller's array is not written to");
-      await executor.dispose();
-    },
-  );
+for (const { engine, open, options } of engines) {
+  for (const seen of [false, true]) {
+    test(
+      `${engine}: three steps with AdamW ${seen ? "in the graph" : "behind the graph"} go where doubles go`,
+      options,
+      async () => {
+        const expected = reference(3);
+        const state = { ...initial(), ...(seen ? zeroMoments : {}) };
+        const executor = await openGraph(linearRegression({ seen }), state, { open, threads: 1 });
+        const { x, target } = data;
+        for (let step = 1; step <= 3; step++) {
+          const result = await executor.run("step", { x, target, schedule: scheduleAt(step) });
+          assertClose(result.loss, [expected.losses[step - 1]], 2e-6, `loss ${step}`);
+          assert.deepEqual(result["frozen sum"], Float32Array.of(5));
+        }
+        const after = await executor.readState();
+        assertClose(after.w, expected.w, 2e-6, "w");
+        assertClose(after.b, expected.b, 2e-6, "b");
+        assert.deepEqual(after.steps, Float32Array.of(13));
+        assert.deepEqual(Object.keys(after).includes("frozen"), false);
+        assert.deepEqual(state.w, data.w, "the caller's array is not written to");
+        await executor.dispose();
+      },
+    );
+  }
+
+  test(`${engine}: state read and written back goes on as if nothing had happened`, options, async () => {
+    const expected = reference(3);
+    const first = await openGraph(linearRegression(), initial(), { open, threads: 1 });
+    const { x, target } = data;
+    for (const step of [1, 2]) await first.run("step", { x, target, schedule: scheduleAt(step) });
+    const saved = await first.readState();
+    const second = await openGraph(linearRegression(), initial(), { open, threads: 1 });
+    await second.writeState(saved);
+    const { loss, w } = await second.run(
+      "step",
+      { x, target, schedule: scheduleAt(3) },
+      { fetch: ["loss", "w"] },
+    );
+    assertClose(loss, [expected.losses[2]], 2e-6, "loss");
+    assertClose(w, expected.w, 2e-6, "w");
+    assert.deepEqual(await second.readState(["steps"]), { steps: Float32Array.of(13) });
+    await second.writeState({ frozen: Float32Array.of(1, 1) });
+    const { "frozen sum": sum } = await second.run(
+      "step",
+      { x, target, schedule: scheduleAt(4) },
+      { fetch: ["frozen sum"] },
+    );
+    assert.deepEqual(sum, Float32Array.of(2));
+    await Promise.all([first.dispose(), second.dispose()]);
+  });
+
+  test(`${engine}: a run whose guarded loss is not finite leaves the state as it was`, options, async () => {
+    const executor = await openGraph(linearRegression(), initial(), { open, threads: 1, guard: "loss" });
+    const { target } = data;
+    const before = await executor.readState();
+    const x = data.x.map((value, i) => (i === 4 ? Number.NaN : value));
+    const { loss } = await executor.run("step", { x, target, schedule: scheduleAt(1) });
+    assert.ok(Number.isNaN(loss[0]));
+    assert.deepEqual(await executor.readState(), before);
+    const finite = await executor.run("step", { x: data.x, target, schedule: scheduleAt(1) });
+    assertClose(finite.loss, [reference(1).losses[0]], 2e-6, "loss");
+    assertClose((await executor.readState()).w, reference(1).w, 2e-6, "w");
+    await executor.dispose();
+    const unknown = openGraph(linearRegression(), initial(), { open, guard: "los" });
+    await assert.rejects(unknown, isLuvitError("bad-argument", "los"));
+  });
+
+  test(`${engine}: what does not fit is named`, options, async () => {
+    const graph = linearRegression();
+    await assert.rejects(
+      openGraph(graph, { w: data.w.subarray(1), b: new Float32Array(4) }, { open }),
+      isLuvitError("bad-argument", "b: 4 numbers, expected 5", "w: 14 numbers, expected 15"),
+    );
+    const half = await openGraph(graph, { w: data.w, b: data.b }, { open, threads: 1 });
+    await assert.rejects(
+      half.run("step", { x: data.x, target: data.target, schedule: scheduleAt(1) }),
+      isLuvitError("bad-argument", "not written yet"),
+    );
+    await half.dispose();
+    const executor = await openGraph(graph, initial(), { open, threads: 1 });
+    const { x, target } = data;
+    await assert.rejects(
+      executor.run("step", { x, target }),
+      isLuvitError("bad-argument", "missing: schedule"),
+    );
+    const feeds = { x, target, schedule: scheduleAt(1) };
+    await assert.rejects(
+      executor.run("step", feeds, { fetch: ["accuracy"] }),
+      isLuvitError("bad-argument", "no output accuracy"),
+    );
+    await assert.rejects(executor.run("stop", feeds), isLuvitError("bad-argument", '"stop"', "step"));
+    await assert.rejects(executor.readState(["v"]), isLuvitError("bad-argument", "v"));
+    await assert.rejects(
+      executor.writeState({ w: data.b }),
+      isLuvitError("bad-argument", "w: 5 numbers, expected 15"),
+    );
+    assert.match(describeEngine(executor.description), new RegExp(`^${engine} .+\\((.+, )?float32\\)$`));
+    await executor.dispose();
+    await executor.dispose();
+    await assert.rejects(executor.run("step", feeds), isLuvitError("engine", "disposed"));
+  });
 }
-
-test("state read and written back goes on as if nothing had happened", withOnnxRuntime, async () => {
-  const expected = reference(3);
-  const first = await openGraph(linearRegression(), initial(), { threads: 1 });
-  const { x, target } = data;
-  for (const step of [1, 2]) await first.run("step", { x, target, schedule: scheduleAt(step) });
-  const saved = await first.readState();
-  const second = await openGraph(linearRegression(), initial(), { threads: 1 });
-  await second.writeState(saved);
-  const { loss, w } = await second.run(
-    "step",
-    { x, target, schedule: scheduleAt(3) },
-    { fetch: ["loss", "w"] },
-  );
-  assertClose(loss, [expected.losses[2]], 2e-6, "loss");
-  assertClose(w, expected.w, 2e-6, "w");
-  assert.deepEqual(await second.readState(["steps"]), { steps: Float32Array.of(13) });
-  await second.writeState({ frozen: Float32Array.of(1, 1) });
-  const { "frozen sum": sum } = await second.run(
-    "step",
-    { x, target, schedule: scheduleAt(4) },
-    { fetch: ["frozen sum"] },
-  );
-  assert.deepEqual(sum, Float32Array.of(2));
-  await Promise.all([first.dispose(), second.dispose()]);
-});
-
-test("a run whose guarded loss is not finite leaves the state as it was", withOnnxRuntime, async () => {
-  const executor = await openGraph(linearRegression(), initial(), { threads: 1, guard: "loss" });
-  const { target } = data;
-  const before = await executor.readState();
-  const x = data.x.map((value, i) => (i === 4 ? Number.NaN : value));
-  const { loss } = await executor.run("step", { x, target, schedule: scheduleAt(1) });
-  assert.ok(Number.isNaN(loss[0]));
-  assert.deepEqual(await executor.readState(), before);
-  const finite = await executor.run("step", { x: data.x, target, schedule: scheduleAt(1) });
-  assertClose(finite.loss, [reference(1).losses[0]], 2e-6, "loss");
-  assertClose((await executor.readState()).w, reference(1).w, 2e-6, "w");
-  await executor.dispose();
-  const unknown = openGraph(linearRegression(), initial(), { guard: "los" });
-  await assert.rejects(unknown, isLuvitError("bad-argument", "los"));
-});
-
-test("what does not fit is named", withOnnxRuntime, async () => {
-  const graph = linearRegression();
-  await assert.rejects(
-    openGraph(graph, { w: data.w.subarray(1), b: new Float32Array(4) }),
-    isLuvitError("bad-argument", "b: 4 numbers, expected 5", "w: 14 numbers, expected 15"),
-  );
-  const half = await openGraph(graph, { w: data.w, b: data.b }, { threads: 1 });
-  await assert.rejects(
-    half.run("step", { x: data.x, target: data.target, schedule: scheduleAt(1) }),
-    isLuvitError("bad-argument", "not written yet", "frozen", "steps"),
-  );
-  await half.dispose();
-  const executor = await openGraph(graph, initial(), { threads: 1 });
-  const { x, target } = data;
-  await assert.rejects(
-    executor.run("step", { x, target }),
-    isLuvitError("bad-argument", "missing: schedule"),
-  );
-  const feeds = { x, target, schedule: scheduleAt(1) };
-  await assert.rejects(
-    executor.run("step", feeds, { fetch: ["accuracy"] }),
-    isLuvitError("bad-argument", "no output accuracy"),
-  );
-  await assert.rejects(executor.run("stop", feeds), isLuvitError("bad-argument", '"stop"', "step"));
-  await assert.rejects(executor.readState(["v"]), isLuvitError("bad-argument", "v"));
-  await assert.rejects(
-    executor.writeState({ w: data.b }),
-    isLuvitError("bad-argument", "w: 5 numbers, expected 15"),
-  );
-  assert.match(describeEngine(executor.description), /^onnxruntime cpu \(1 thread, float32\)$/);
-  await executor.dispose();
-  await executor.dispose();
-  await assert.rejects(executor.run("step", feeds), isLuvitError("engine", "disposed"));
-});
 
 test("ops without a rule are named, all of them", withOnnxRuntime, async () => {
   const g = new GraphWriter();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { ownOpRules } from "../../../src/core/opRegistry";
-import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { AFTER, type Graph } from "../../../src/graph";
 import { attend } from "../../../src/nn/attention";
 import { maskedPatchLoss, normalisedPixels, softTargetCrossEntropy } from "../../../src/nn/losses";
@@ -12,7 +12,7 @@ import { assertClose, randomTensor } from "../nn/support";
 import { traceOf, valuesOfGraph } from "./support";
 
 before(async () => {
-  await ready();
+  await startBackend();
 });
 
 /** Shapes of the operands and the function of them. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import {
   foldConstants,
   type Graph,
@@ -16,7 +16,7 @@ import { assertNoLeak, randomTensor } from "../nn/support";
 import { traceOf, valuesOfGraph } from "./support";
 
 before(async () => {
-  await ready();
+  await startBackend();
 });
 
 /** Applies passes to the trace of a function of x [2, 3]; checks that results and feeds stay; gives the node lines. */

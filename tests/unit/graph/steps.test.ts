@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
-import { ready, tf } from "../../../src/core/tf";
+import { startBackend, tf } from "../../../src/core/tf";
 import { splitUpdates } from "../../../src/engine/adamw/splitUpdates";
 import { type Graph, optimise, summarise } from "../../../src/graph";
 import { randomBlock } from "../../../src/models/baselines";
@@ -21,7 +21,7 @@ import { eagerSteps, interpretSteps, type RunSpec, type StepSpec, traceStep } fr
 import { tinyBlock, tinyDecoder, tinyViT } from "../models/support";
 
 before(async () => {
-  await ready();
+  await startBackend();
 });
 
 interface Scenario {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { graphText, interpret, trace } from "../../../src/graph";
 import { Linear } from "../../../src/nn";
 import { Rng } from "../../../src/core/rng";
@@ -9,7 +9,7 @@ import { assertNoLeak, isLuvitError, randomTensor } from "../nn/support";
 import { traceOf } from "./support";
 
 before(async () => {
-  await ready();
+  await startBackend();
 });
 
 const scalarState = { w: { shape: [] } };

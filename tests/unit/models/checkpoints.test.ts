@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { ready } from "../../../src/core/tf";
+import { startBackend } from "../../../src/core/tf";
 import { readMaeCheckpoint } from "../../../src/io/maeCheckpoint";
 import { writeSafetensors } from "../../../src/io/safetensors";
 import { mlpL } from "../../../src/models/baselines";
@@ -16,7 +16,7 @@ import { resizePositionTable } from "../../../src/nn/positionEmbedding";
 import { assertSameState, isLuvitError, repository, valuesOf } from "../nn/support";
 import { tinyBlock, tinyImages, tinyLlama } from "./support";
 
-before(() => ready());
+before(() => startBackend());
 
 const folder = mkdtempSync(join(tmpdir(), "luvit-checkpoints-"));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { ready, tf } from "../../../src/core/tf";
+import { startBackend, tf } from "../../../src/core/tf";
 import * as baselines from "../../../src/models/baselines";
 import * as classifier from "../../../src/models/classifier";
 import { type FusionPlan, FusionPath, mlp, through } from "../../../src/models/fusion";
@@ -31,7 +31,7 @@ import {
   tinyViT,
 } from "./support";
 
-before(() => ready());
+before(() => startBackend());
 
 const build = (fusion?: FusionPlan) => mae.create({ encoder: tinyViT, fusion, decoder: tinyDecoder });
 

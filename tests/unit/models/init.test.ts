@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { ready } from "../../../src/core/tf";
+import { startBackend } from "../../../src/core/tf";
 import * as classifier from "../../../src/models/classifier";
 import * as lora from "../../../src/models/lora";
 import * as mae from "../../../src/models/mae";
@@ -10,7 +10,7 @@ import { sinCosPositionTable } from "../../../src/nn/positionEmbedding";
 import { assertSameState } from "../nn/support";
 import { tinyBlock, tinyDecoder, tinyViT } from "./support";
 
-before(() => ready());
+before(() => startBackend());
 
 const extent = (values: Float32Array) => values.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 const deviation = (values: Float32Array) =>

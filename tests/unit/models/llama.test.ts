@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { Rng } from "../../../src/core/rng";
-import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { permuteRowsHfToMeta } from "../../../src/io/keymap";
 import { LlamaLanguageModel } from "../../../src/models/languageModel";
 import { LlamaBlock, type LlamaConfig, swigluWidth } from "../../../src/models/llamaBlock";
@@ -10,7 +10,7 @@ import { linear, rmsNorm } from "../../../src/nn/ops";
 import { assertClose, maxDifference, randomTensor, valuesOf } from "../nn/support";
 import { perturb, tinyLlama } from "./support";
 
-before(() => ready());
+before(() => startBackend());
 
 const tokens = 5;
 const x = () => randomTensor([2, tokens, tinyLlama.dim], 3);

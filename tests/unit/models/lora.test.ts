@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { inspect } from "node:util";
 import { Rng } from "../../../src/core/rng";
-import { ready, tf } from "../../../src/core/tf";
+import { startBackend, tf } from "../../../src/core/tf";
 import { permuteRowsMetaToHf } from "../../../src/io/keymap";
 import { readAdapter } from "../../../src/io/peft";
 import { loadAdapter, saveAdapter } from "../../../src/models/adapter";
@@ -36,7 +36,7 @@ import {
   tinyViT,
 } from "./support";
 
-before(() => ready());
+before(() => startBackend());
 
 const temporary: string[] = [];
 after(() => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { ready, tf } from "../../../src/core/tf";
+import { startBackend, tf } from "../../../src/core/tf";
 import * as classifier from "../../../src/models/classifier";
 import { through } from "../../../src/models/fusion";
 import * as lora from "../../../src/models/lora";
@@ -24,7 +24,7 @@ import {
 } from "../nn/support";
 import { hostGradients, perturb, tinyBlock, tinyDecoder, tinyImages, tinyInputs, tinyViT } from "./support";
 
-before(() => ready());
+before(() => startBackend());
 
 const build = (options: Partial<mae.MaeOptions> = {}) =>
   mae.create({ encoder: tinyViT, decoder: tinyDecoder, ...options });

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { ready, tf } from "../../../src/core/tf";
+import { startBackend, tf } from "../../../src/core/tf";
 import { baselines, classifier, fusion, llama, lora, mae, vit } from "../../../src/models";
 import type { ViTConfig } from "../../../src/models/vit";
 import type { Module } from "../../../src/nn/module";
 
 /* Nothing here reads a weight: full-size models are built and counted without taking memory for them. */
 
-before(() => ready());
+before(() => startBackend());
 
 const presets: [string, ViTConfig, total: number, headless: number][] = [
   ["ViT-Ti/16", vit.tiny16, 5_717_416, 5_524_416],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import {
   attend,
   maskedPatchLoss,
@@ -15,7 +15,7 @@ import {
 } from "../../../src/nn";
 import { assertClose, isLuvitError, randomArray, randomTensor, valuesOf } from "./support";
 
-before(() => ready());
+before(() => startBackend());
 
 test("patchify cuts row by row, pixels before channels; the embedding's cut puts channels first", () => {
   const image = tf.tensor(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { Rng } from "../../../src/core/rng";
-import { ready } from "../../../src/core/tf";
+import { startBackend } from "../../../src/core/tf";
 import {
   kaimingUniform,
   Linear,
@@ -11,7 +11,7 @@ import {
   xavierUniform,
 } from "../../../src/nn";
 
-before(() => ready());
+before(() => startBackend());
 
 const extent = (values: Float32Array) => values.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 const deviation = (values: Float32Array) =>

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import "../../../src/nn";
 import { assertClose, assertNoLeak, randomTensor } from "./support";
 
-before(() => ready({ backend: "wasm" }));
+before(() => startBackend({ backend: "wasm" }));
 
 /** The product of two stacks of matrices in double precision; batch sizes are equal or one of them is 1. */
 function multiply(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): number[] {
@@ -108,7 +108,7 @@ test("one matrix broadcast over a batch is multiplied with each", () => {
 
 test("the gradient of a broadcast product has its operand's shape and sums over the batch", async () => {
   for (const backend of ["wasm", "cpu"] as const) {
-    await ready({ backend });
+    await startBackend({ backend });
     for (const transposeA of flags) {
       for (const transposeB of flags) {
         const a = randomTensor([3, ...stored(4, 5, transposeA)], 1);
@@ -127,13 +127,13 @@ test("the gradient of a broadcast product has its operand's shape and sums over 
       }
     }
   }
-  await ready({ backend: "wasm" });
+  await startBackend({ backend: "wasm" });
 });
 
 test("the gradient of gather adds up rows taken more than once and is zero for rows not taken", async () => {
   const slopes = [];
   for (const backend of ["cpu", "wasm"] as const) {
-    await ready({ backend });
+    await startBackend({ backend });
     const rows = tf.tensor1d([2, 0, 2, 2, 4], "int32");
     const weights = randomTensor([5, 3], 7);
     const slope = tf.grad((x) => tf.sum(tf.mul(tf.gather(x, rows), weights)))(randomTensor([6, 3]));

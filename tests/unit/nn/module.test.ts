@@ -3,11 +3,11 @@ import { before, test } from "node:test";
 import { inspect } from "node:util";
 import type { StateDict } from "../../../src/core/hostTensor";
 import { Rng } from "../../../src/core/rng";
-import { ready, tf } from "../../../src/core/tf";
+import { startBackend, tf } from "../../../src/core/tf";
 import { LayerNorm, Linear, Module, Parameter, trainableVariables, zeros } from "../../../src/nn";
 import { assertNoLeak, assertSameState, isLuvitError, randomArray } from "./support";
 
-before(() => ready());
+before(() => startBackend());
 
 class Leaf extends Module {
   readonly norm = new LayerNorm(3);

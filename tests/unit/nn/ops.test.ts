@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type BackendName, ready, type Tensor, tf } from "../../../src/core/tf";
+import { type BackendName, startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { definedOps } from "../../../src/nn/ops/defineOp";
 import "../../../src/nn";
 import { assertClose, assertNoLeak, randomTensor } from "./support";
@@ -126,23 +126,23 @@ for (const backend of ["cpu", "wasm"] as BackendName[]) {
       const { name, sample, i } = entry;
       const tolerance = sample.tolerance ?? 2e-6;
       test(`${name} ${i} equals itself in stock ops`, async () => {
-        await ready({ backend: "cpu" });
+        await startBackend({ backend: "cpu" });
         const expected = results(runComposite, entry);
-        await ready({ backend });
+        await startBackend({ backend });
         assertSame(results(runOp, entry), expected, tolerance);
       });
 
       if (definedOps.get(name)?.gradient) {
         test(`the gradient of ${name} ${i} equals that of stock ops`, async () => {
-          await ready({ backend: "cpu" });
+          await startBackend({ backend: "cpu" });
           const expected = gradients(runComposite, entry);
-          await ready({ backend });
+          await startBackend({ backend });
           assertSame(gradients(runOp, entry), expected, 5 * tolerance);
         });
       }
 
       test(`${name} ${i} leaves nothing behind but its results`, async () => {
-        await ready({ backend });
+        await startBackend({ backend });
         const inputs = makeInputs(sample);
         const outputs = definedOps.get(name)!.outputs(inputs as never, sample.attributes ?? {});
         assertNoLeak(() => void runOp(name, inputs, sample.attributes), outputs.length);
@@ -152,7 +152,7 @@ for (const backend of ["cpu", "wasm"] as BackendName[]) {
 }
 
 test("the shape rule of every op is what it returns", async () => {
-  await ready({ backend: "cpu" });
+  await startBackend({ backend: "cpu" });
   for (const { name, sample } of cases) {
     const inputs = makeInputs(sample);
     const expected = definedOps.get(name)!.outputs(inputs as never, sample.attributes ?? {});
@@ -164,7 +164,7 @@ test("the shape rule of every op is what it returns", async () => {
 test("GELU and SwiGLU are finite far from zero", async () => {
   const { gelu, gatedSilu } = await import("../../../src/nn");
   for (const backend of ["cpu", "wasm"] as BackendName[]) {
-    await ready({ backend });
+    await startBackend({ backend });
     const far = [-1e4, -200, -88, -20, 0, 20, 88, 200, 1e4];
     const positive = far.map((x) => Math.max(0, x));
     const x = tf.tensor(far);
@@ -180,7 +180,7 @@ test("GELU and SwiGLU are finite far from zero", async () => {
 test("a gradient towards only one part of a fused projection leaves the others at zero", async () => {
   const { splitQkv } = await import("../../../src/nn");
   for (const backend of ["cpu", "wasm"] as BackendName[]) {
-    await ready({ backend });
+    await startBackend({ backend });
     const slope = tf.grad((x) => tf.sum(splitQkv(x, 2)[1]))(randomTensor([1, 3, 12]));
     const row = [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0];
     assert.deepEqual([...slope.dataSync()], [...row, ...row, ...row]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { Rng } from "../../../src/core/rng";
-import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import * as classifier from "../../../src/models/classifier";
 import { through } from "../../../src/models/fusion";
 import * as lora from "../../../src/models/lora";
@@ -28,7 +28,7 @@ import {
   randomTensor,
 } from "../nn/support";
 
-before(() => ready());
+before(() => startBackend());
 
 const schedule = { lr: 2.4e-3, minLr: 1e-6, warmupEpochs: 40, epochs: 800 };
 const close = (actual: number, expected: number) =>
@@ -180,6 +180,7 @@ test("AdamW follows its definition, with each parameter's own decay and rate", a
   ]);
   const optimizer = new AdamW(linear, rules, { betas: [0.9, 0.95] });
   optimizer.variables();
+  for (const [, moment] of optimizer.moments()) assert.ok(moment.value);
   const steps = [
     [1, -3, 0.2],
     [0.5, 2, -1e-4],

@@ -3,14 +3,14 @@
  * a line of JSON at the end. Modes: "interrupt" sends itself SIGINT after step 2; "forever" has a thousand epochs, its
  * tenth the first one to be saved; "unwatched" fails while nobody awaits the run.
  */
-import { ready } from "../../../src/core/tf";
+import { startBackend } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { maeAugment } from "../../../src/data/transforms";
 import { pretrain } from "../../../src/train/pretrain";
 import { pretraining, tinyMae } from "./support";
 
 async function main([mode, pictures, out]: readonly string[]): Promise<void> {
-  await ready();
+  await startBackend();
   const set = await imageFolder(pictures, { size: 16, augment: maeAugment });
   const lr = mode === "unwatched" ? 1e30 : 1e-3;
   const options = { ...pretraining, epochs: mode === "unwatched" ? 20 : 1000, lr, warmupEpochs: 0, out };

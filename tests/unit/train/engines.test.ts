@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { ready, tf } from "../../../src/core/tf";
+import { startBackend, tf } from "../../../src/core/tf";
 import type { HostTensor } from "../../../src/core/hostTensor";
 import { onnxRuntimeProblem } from "../../../src/engine";
 import { baselines, classifier, fusion, lora } from "../../../src/models";
@@ -31,7 +31,7 @@ const problem = onnxRuntimeProblem();
 if (problem) console.log(`SKIPPED: training as one compiled graph: ${problem}`);
 const compiled = { skip: problem ?? false };
 
-before(async () => void (await ready({ backend: "wasm" })));
+before(async () => void (await startBackend({ backend: "wasm" })));
 
 /** float32 rounding, grown over twenty AdamW steps. */
 const LOSS_TOLERANCE = 2e-4;

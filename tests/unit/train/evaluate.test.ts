@@ -3,13 +3,13 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { inspect } from "node:util";
-import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import type { Classifier } from "../../../src/models/classifier";
 import { evaluate } from "../../../src/train/evaluate";
 import { assertRejects, temporaryFolder, tinyClassifier, writePictures } from "./support";
 
-before(async () => void (await ready()));
+before(async () => void (await startBackend()));
 
 /** Takes a picture for the class whose colour is stronger: green 0, red 1. */
 function colourJudge(): Classifier {

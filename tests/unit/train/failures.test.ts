@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { ready, tf } from "../../../src/core/tf";
+import { startBackend, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { evalTransform, type ImageTransform } from "../../../src/data/transforms";
 import { listTrainingCheckpoints, readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
@@ -21,7 +21,7 @@ import {
   writePictures,
 } from "./support";
 
-before(async () => void (await ready()));
+before(async () => void (await startBackend()));
 
 async function assertSavedAreFinite(out: string): Promise<void> {
   for (const { folder } of await listTrainingCheckpoints(out)) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { ready } from "../../../src/core/tf";
+import { startBackend } from "../../../src/core/tf";
 import type { ImageDataset } from "../../../src/data/dataset";
 import { warmupCosine } from "../../../src/optim/schedule";
 import { dropPathRates, drawDropPath } from "../../../src/train/dropPath";
@@ -9,7 +9,7 @@ import * as recipes from "../../../src/train/recipes";
 import { Rng } from "../../../src/core/rng";
 import { assertThrows } from "./support";
 
-before(async () => void (await ready()));
+before(async () => void (await startBackend()));
 
 const ofLength = (length: number) => ({ length }) as ImageDataset;
 const imageNet = ofLength(1_281_167);

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { inspect } from "node:util";
-import { ready } from "../../../src/core/tf";
+import { startBackend } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { maeAugment } from "../../../src/data/transforms";
 import { listTrainingCheckpoints } from "../../../src/io/trainingCheckpoint";
@@ -25,7 +25,7 @@ import {
   writePictures,
 } from "./support";
 
-before(async () => void (await ready()));
+before(async () => void (await startBackend()));
 
 test("a pretraining run returns at once, and `done` has its history, its model and its last checkpoint", async () => {
   const out = join(temporaryFolder(), "run");

@@ -86,7 +86,7 @@ class ResultNames {
   }
 }
 
-/** Drops what no output needs, and inputs with it. */
+/** Drops what no output needs, and inputs with it. The parts of a Split must all be named: none is optional. */
 function assemble(
   { name }: Graph,
   ops: OnnxOps,
@@ -104,7 +104,7 @@ function assemble(
     nodes.push({
       ...node,
       inputs: operands,
-      outputs: results.map((value) => (needed.has(value) ? value : "")),
+      outputs: results.map((value) => (needed.has(value) || node.op === "Split" ? value : "")),
     });
   }
   return {

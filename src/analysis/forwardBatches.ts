@@ -1,0 +1,89 @@
+import { LuvitError } from "../core/errors";
+import { breathe } from "../core/loop";
+import { Rng } from "../core/rng";
+import type { Tensor } from "../core/tf";
+import type { ImageDataset, Sample } from "../data/dataset";
+import type { CellMask } from "../data/masks";
+import type { EngineOptions } from "../engine";
+import type { Classifier } from "../models/classifier";
+import { patchCount, type ViTConfig } from "../models/vit";
+import { expectImageSize } from "../train/fit";
+import { openForward } from "../train/forward";
+import { imageFeed } from "../train/pretrain";
+
+/** A sample, with the mask on the patch grid where the set has masks. */
+export type MaskedOrPlain = Sample & Partial<CellMask>;
+
+/** What a forward function made of some samples. */
+export interface ForwardBatch {
+  samples: MaskedOrPlain[];
+  /** Images the function was given, black ones behind the samples among them: the results' first axis. */
+  size: number;
+  results: Record<string, Float32Array>;
+}
+
+export interface ForwardBatchOptions extends EngineOptions {
+  batchSize: number;
+}
+
+/**
+ * Runs `body` (images [B, 3, S, S] -> results by name) on every image of a set, in order, on the engine. Unreadable
+ * pictures are left out.
+ *
+ * @throws LuvitError("bad-argument") for images or masks of another size than the model's.
+ */
+export async function* forwardBatches(
+  model: Classifier,
+  dataset: ImageDataset,
+  body: (images: Tensor) => Record<string, Tensor>,
+  { batchSize, ...engine }: ForwardBatchOptions,
+): AsyncGenerator<ForwardBatch> {
+  const { config } = model.encoder;
+  expectImageSize(dataset, config.imageSize, "attention entropy");
+  const size = Math.min(batchSize, dataset.length);
+  const shape = [size, 3, config.imageSize, config.imageSize];
+  const forward = await openForward(
+    "analysis",
+    model,
+    { inputs: { images: { shape } }, body: ({ images }) => body(images) },
+    engine,
+  );
+  try {
+    for await (const samples of sampleBatches(dataset, config, size)) {
+      const images = new Float32Array(size * 3 * config.imageSize ** 2);
+      for (const [i, { image }] of samples.entries()) images.set(image, i * image.length);
+      const results = await forward.run({ images: imageFeed(images, config.imageSize) });
+      yield { samples, size, results };
+      await breathe();
+    }
+  } finally {
+    await forward.dispose();
+  }
+}
+
+async function* sampleBatches(
+  dataset: ImageDataset,
+  config: ViTConfig,
+  size: number,
+): AsyncGenerator<MaskedOrPlain[]> {
+  const rng = new Rng(0);
+  for (let start = 0; start < dataset.length; start += size) {
+    const count = Math.min(size, dataset.length - start);
+    const loads = Array.from({ length: count }, (_, i) => dataset.load(start + i, rng.fork(start + i)));
+    // Another index stands in for an unreadable picture; no picture is to count twice.
+    const samples = (await Promise.all(loads)).filter(({ index }, i) => index === start + i);
+    for (const sample of samples) expectCells(sample, config);
+    if (samples.length > 0) yield samples;
+  }
+}
+
+/** @throws LuvitError("bad-argument") when masks were cut into other cells than the model's patches. */
+function expectCells({ path, foreground }: MaskedOrPlain, config: ViTConfig): void {
+  const patches = patchCount(config);
+  if (!foreground || foreground.length === patches) return;
+  const counts = `${foreground.length} cells, the model sees ${patches} patches`;
+  throw new LuvitError(
+    "bad-argument",
+    `${path}: its mask has ${counts}; open the set with patch: ${config.patchSize}`,
+  );
+}

@@ -1,0 +1,17 @@
+import { LuvitError, listOffenders } from "../core/errors";
+import { sizeOf } from "../core/hostTensor";
+import type { GraphInput } from "../graph/ir";
+import type { ArraysByName } from "./executor";
+
+/** Every array whose length is not that of the entry, and every entry without an array, in one error. */
+export function checkArrays(what: string, entries: readonly GraphInput[], arrays: ArraysByName): void {
+  const problems = entries.flatMap(({ name, value }) => {
+    const [found, expected] = [arrays[name]?.length, sizeOf(value.shape)];
+    if (found === undefined) return [`missing: ${name} [${value.shape.join(", ")}]`];
+    return found === expected
+      ? []
+      : [`${name}: ${found} numbers, expected ${expected} = [${value.shape.join(", ")}]`];
+  });
+  if (problems.length === 0) return;
+  throw new LuvitError("bad-argument", `${what}: ${problems.length} entries\n${listOffenders(problems)}`);
+}

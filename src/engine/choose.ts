@@ -1,0 +1,94 @@
+import { LuvitError } from "../core/errors";
+import type { EngineName, OpenOptions, Precision } from "./executor";
+import { onnxRuntimeProblem } from "./onnx/runtime";
+
+/** What compiled graphs are to run on. What is left out is chosen. */
+export interface EngineOptions extends OpenOptions {
+  /** Default "auto": onnxruntime, for bfloat16 or on a GPU tensorflow, op by op where neither can be used. */
+  engine?: EngineName | "auto";
+}
+
+/** What graphs will run on, and why not on something else. */
+export interface EngineChoice {
+  readonly engine: EngineName;
+  readonly options: OpenOptions;
+  /** Whether somebody asked for this engine; then nothing else will do. */
+  readonly demanded: boolean;
+  /** Engines that were not taken, each with its reason. */
+  readonly passedOver: readonly string[];
+}
+
+const engineNames: readonly EngineName[] = ["onnxruntime", "tensorflow", "eager"];
+const precisions: readonly Precision[] = ["float32", "bfloat16"];
+
+let defaults: EngineOptions = {};
+
+/** What `ready` was given holds for everything that does not ask for something else. */
+export function setEngineDefaults(options: EngineOptions): void {
+  defaults = withoutUndefined(options);
+}
+
+/**
+ * The engine for a wish: the options given, else those of `ready`, else the environment variables LUVIT_ENGINE and
+ * LUVIT_PRECISION, else what is best here.
+ *
+ * @throws LuvitError("bad-argument") for an engine or precision there is not.
+ * @throws LuvitError("engine") when what is demanded cannot be had here, saying why and what to do.
+ */
+export function chooseEngine(wish: EngineOptions = {}): EngineChoice {
+  const { engine = "auto", ...options } = { ...fromEnvironment(), ...defaults, ...withoutUndefined(wish) };
+  expectKnown(engine, options);
+  if (engine === "auto") return chooseBest(options);
+  const problem = problemOf(engine, options);
+  if (problem === undefined) return { engine, options, demanded: true, passedOver: [] };
+  throw new LuvitError("engine", `engine "${engine}" cannot be used: ${problem}`);
+}
+
+function chooseBest(options: OpenOptions): EngineChoice {
+  const passedOver: string[] = [];
+  for (const engine of engineNames) {
+    const problem = problemOf(engine, options);
+    if (problem === undefined) return { engine, options, demanded: false, passedOver };
+    passedOver.push(`${engine} not used: ${problem}`);
+  }
+  const wish = Object.entries(options).map(([name, value]) => `${name} ${value}`);
+  throw new LuvitError("engine", `no engine can do ${wish.join(", ")}\n${passedOver.join("\n")}`);
+}
+
+/** Why an engine cannot be used for this, or undefined where it can. */
+function problemOf(engine: EngineName, { precision, frozen, provider }: OpenOptions): string | undefined {
+  if (precision === "bfloat16" && engine !== "tensorflow") return "it computes in float32 only";
+  if (frozen && engine !== "onnxruntime") return `it has no ${frozen} weights`;
+  if (provider && provider !== "cpu" && engine !== "onnxruntime") return `it has no provider "${provider}"`;
+  return engineProblems[engine]();
+}
+
+const engineProblems: Readonly<Record<EngineName, () => string | undefined>> = {
+  onnxruntime: onnxRuntimeProblem,
+  tensorflow: () => "it is not installed",
+  eager: () => undefined,
+};
+
+function fromEnvironment(): EngineOptions {
+  const { LUVIT_ENGINE: engine, LUVIT_PRECISION: precision } = process.env;
+  return withoutUndefined({
+    engine: (engine || undefined) as EngineName,
+    precision: (precision || undefined) as Precision,
+  });
+}
+
+function expectKnown(engine: string, { precision }: OpenOptions): void {
+  const problems = [
+    [...engineNames, "auto"].includes(engine)
+      ? ""
+      : `engine "${engine}", expected auto, ${engineNames.join(", ")}`,
+    !precision || precisions.includes(precision)
+      ? ""
+      : `precision "${precision}", expected ${precisions.join(" or ")}`,
+  ].filter(Boolean);
+  if (problems.length > 0) throw new LuvitError("bad-argument", `engine options: ${problems.join("; ")}`);
+}
+
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}

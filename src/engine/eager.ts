@@ -1,0 +1,180 @@
+import { LuvitError } from "../core/errors";
+import { type Tensor, tf } from "../core/tf";
+import { interpret, type TensorsByName } from "../graph/interpret";
+import type { Graph, GraphInput } from "../graph/ir";
+import { type AdamWUpdate, splitUpdates } from "./adamw/splitUpdates";
+import { checkArrays } from "./arrays";
+import type {
+  ArraysByName,
+  EngineDescription,
+  Executor,
+  OpenOptions,
+  Program,
+  Programs,
+  RunOptions,
+} from "./executor";
+import { InTurn } from "./inTurn";
+import { commonState, programNamed, resultsOf } from "./programs";
+
+/** A program that ends at the gradients; AdamW comes after it. */
+interface EagerProgram {
+  readonly graph: Graph;
+  readonly updates: readonly AdamWUpdate[];
+  readonly results: readonly string[];
+  readonly guard?: string;
+}
+
+class EagerExecutor implements Executor {
+  private readonly turns = new InTurn("eager executor");
+  private readonly programs: ReadonlyMap<string, EagerProgram>;
+  private readonly entries: ReadonlyMap<string, GraphInput>;
+  private readonly state = new Map<string, Tensor>();
+  /** Sums of gradients that were held back. */
+  private readonly held = new Map<string, Tensor>();
+  private heldWereGood = true;
+
+  constructor(
+    readonly description: EngineDescription,
+    programs: Programs,
+  ) {
+    this.programs = new Map(Object.entries(programs).map(([name, program]) => [name, prepare(program)]));
+    this.entries = new Map(commonState(programs).map((entry) => [entry.name, entry]));
+    for (const { updates } of this.programs.values()) {
+      for (const { average, squares, shape } of updates) {
+        for (const name of [average, squares]) this.put(name, tf.zeros([...shape]));
+      }
+    }
+  }
+
+  run(name: string, feeds: ArraysByName, options: RunOptions = {}): Promise<Record<string, Float32Array>> {
+    return this.turns.do(() => this.runNow(programNamed(this.programs, name), feeds, options));
+  }
+
+  readState(names: readonly string[] = this.changing()): Promise<Record<string, Float32Array>> {
+    return this.turns.do(async () => {
+      this.requireEntries(names);
+      return hostArrays(names.map((name) => [name, this.state.get(name)!]));
+    });
+  }
+
+  writeState(values: ArraysByName): Promise<void> {
+    return this.turns.do(() => {
+      const names = Object.keys(values);
+      const unknown = names.filter((name) => !this.entries.has(name));
+      if (unknown.length > 0)
+        throw new LuvitError("bad-argument", `state: no such entries: ${unknown.join(", ")}`);
+      const entries = names.map((name) => this.entries.get(name)!);
+      checkArrays("state", entries, values);
+      for (const entry of entries) this.put(entry.name, tensorFor(entry, values[entry.name]));
+    });
+  }
+
+  dispose(): Promise<void> {
+    return this.turns.close(() => tf.dispose([...this.state.values(), ...this.held.values()]));
+  }
+
+  private async runNow(program: EagerProgram, feeds: ArraysByName, { fetch, hold }: RunOptions) {
+    const { graph, updates, results, guard } = program;
+    checkArrays(`feeds of "${graph.name}"`, graph.inputs, feeds);
+    this.requireEntries(graph.state.map(({ name }) => name));
+    const inputs: TensorsByName = Object.fromEntries(
+      graph.inputs.map((input) => [input.name, tensorFor(input, feeds[input.name])]),
+    );
+    const outputs = interpret(graph, { inputs, state: Object.fromEntries(this.state) });
+    try {
+      const good = guard === undefined || (await outputs[guard].data()).every(Number.isFinite);
+      if (hold) this.hold(updates, outputs, good);
+      else {
+        const goodAltogether = good && this.heldWereGood;
+        if (goodAltogether) this.commit(program, { ...inputs, ...outputs }, outputs);
+        if (updates.length > 0) this.forgetHeld();
+      }
+      const wanted = (fetch ?? results).map((name): [string, Tensor] => {
+        const tensor = this.state.get(name) ?? outputs[name];
+        if (!tensor) throw new LuvitError("bad-argument", `fetch: the graph has no output ${name}`);
+        return [name, tensor];
+      });
+      return await hostArrays(wanted);
+    } finally {
+      tf.dispose([...Object.values(inputs), ...Object.values(outputs)]);
+    }
+  }
+
+  private hold(updates: readonly AdamWUpdate[], outputs: TensorsByName, good: boolean): void {
+    this.heldWereGood &&= good;
+    for (const { gradient } of updates) {
+      const sum = this.withHeld(gradient, outputs);
+      this.held.get(gradient)?.dispose();
+      this.held.set(gradient, sum);
+    }
+  }
+
+  private forgetHeld(): void {
+    tf.dispose([...this.held.values()]);
+    this.held.clear();
+    this.heldWereGood = true;
+  }
+
+  /** This run's gradient with what was held of it; the caller's to dispose. */
+  private withHeld(gradient: string, outputs: TensorsByName): Tensor {
+    const held = this.held.get(gradient);
+    return held ? tf.add(held, outputs[gradient]) : tf.clone(outputs[gradient]);
+  }
+
+  private commit({ graph, updates }: EagerProgram, operands: TensorsByName, outputs: TensorsByName): void {
+    for (const update of updates) {
+      const { parameter, average, squares, schedule } = update;
+      const gradient = this.withHeld(update.gradient, outputs);
+      const state = { parameter, average, squares };
+      const named = Object.entries(state).map(([key, name]) => [key, this.state.get(name)!]);
+      const inputs = { ...Object.fromEntries(named), gradient, schedule: operands[schedule] };
+      const fresh = tf.engine().runKernel("LuvitAdamW", inputs, update as never) as unknown as Tensor[];
+      for (const [i, name] of [parameter, average, squares].entries()) this.put(name, fresh[i]);
+      gradient.dispose();
+    }
+    for (const { name } of graph.state) if (outputs[name]) this.put(name, tf.clone(outputs[name]));
+  }
+
+  private put(name: string, tensor: Tensor): void {
+    this.state.get(name)?.dispose();
+    this.state.set(name, tf.keep(tensor));
+  }
+
+  private changing(): string[] {
+    const graphs = [...this.programs.values()];
+    const updated = graphs.flatMap(({ updates }) =>
+      updates.flatMap(({ parameter, average, squares }) => [parameter, average, squares]),
+    );
+    const outputs = graphs.flatMap(({ graph }) => graph.outputs.map(({ name }) => name));
+    return [...new Set([...updated, ...outputs.filter((name) => this.entries.has(name))])];
+  }
+
+  private requireEntries(names: readonly string[]): void {
+    const empty = names.filter((name) => !this.state.has(name));
+    if (empty.length === 0) return;
+    throw new LuvitError("bad-argument", `state: not written yet: ${empty.join(", ")}`);
+  }
+}
+
+function prepare(program: Program): EagerProgram {
+  return { ...splitUpdates(program.graph), results: resultsOf(program), guard: program.guard };
+}
+
+function tensorFor({ value: { shape, dtype } }: GraphInput, array: ArraysByName[string]): Tensor {
+  return tf.tensor(array, [...shape], dtype);
+}
+
+async function hostArrays(entries: readonly (readonly [string, Tensor])[]) {
+  const read = entries.map(async ([name, tensor]) => [name, Float32Array.from(await tensor.data())]);
+  return Object.fromEntries(await Promise.all(read)) as Record<string, Float32Array>;
+}
+
+/** Programs kernel by kernel on tfjs's current backend: what the other engines are compared with. */
+export async function openEagerExecutor(programs: Programs, options: OpenOptions = {}): Promise<Executor> {
+  if (options.precision === "bfloat16" || options.frozen) {
+    const message = "the eager engine computes in float32 with float32 weights only";
+    throw new LuvitError("engine", `${message}; use tensorflow for bfloat16, onnxruntime for frozen int8`);
+  }
+  const description = { engine: "eager", device: `tfjs ${tf.getBackend()}`, precision: "float32" } as const;
+  return new EagerExecutor(description, programs);
+}

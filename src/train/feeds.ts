@@ -1,0 +1,34 @@
+import { type Tensor, tf } from "../core/tf";
+import type { InputSpec } from "../graph";
+
+/** One operand of a training step, drawn or read on the host. */
+export interface HostFeed {
+  readonly data: Float32Array | Int32Array;
+  readonly shape: readonly number[];
+  /** Default float32. */
+  readonly dtype?: "float32" | "int32";
+}
+
+/** Everything a step is fed for one batch, by name; always the same names and shapes in a run. */
+export type Feeds = Readonly<Record<string, HostFeed>>;
+
+/** Shapes of feeds, as a tracer wants them. */
+export function specsOf(feeds: Feeds): Record<string, InputSpec> {
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, { shape, dtype }]) => [name, { shape, dtype }]),
+  );
+}
+
+/** The numbers of feeds, as an executor wants them. */
+export function arraysOf(feeds: Feeds): Record<string, HostFeed["data"]> {
+  return Object.fromEntries(Object.entries(feeds).map(([name, { data }]) => [name, data]));
+}
+
+/** Feeds as tensors on the current backend, for the caller's tidy to free. */
+export function tensorsOf(feeds: Feeds): Record<string, Tensor> {
+  const entries = Object.entries(feeds).map(([name, { data, shape, dtype }]) => [
+    name,
+    tf.tensor(data, [...shape], dtype ?? "float32"),
+  ]);
+  return Object.fromEntries(entries);
+}

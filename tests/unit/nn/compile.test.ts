@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { Rng } from "../../../src/core/rng";
+import { startBackend, tf } from "../../../src/core/tf";
+import { compile } from "../../../src/nn/compile";
+import { Linear } from "../../../src/nn/layers";
+import { assertClose, isLuvitError, randomArray } from "./support";
+
+before(() => startBackend());
+
+test("a function in tfjs becomes one graph that an engine runs", async () => {
+  const double = await compile("double", {
+    inputs: { x: { shape: [3] } },
+    body: ({ x }) => ({ y: tf.mul(x, 2), total: tf.sum(x) }),
+  });
+  const { y, total } = await double.run({ x: [1, 2, 3] });
+  assert.deepEqual(y, { shape: [3], data: Float32Array.of(2, 4, 6) });
+  assert.deepEqual(total, { shape: [], data: Float32Array.of(6) });
+  assert.deepEqual((await double.run({ x: tf.tensor([1, 1, 1]) })).total.data, Float32Array.of(3));
+  assert.match(`${double}`, /^double: .+ \(.+float32\), one graph\ngraph "double": 2 nodes/);
+  assert.match(double.text(), /Multiply/);
+  await double.dispose();
+});
+
+test("a model's parameters are state: sent once, sent again by refresh", async () => {
+  const linear = new Linear(3, 2, new Rng(1));
+  const x = randomArray(6, 5);
+  const forward = await compile("forward", {
+    model: linear,
+    inputs: { x: { shape: [2, 3] } },
+    body: ({ x: rows }) => ({ y: linear.forward(rows) }),
+  });
+  const expected = () =>
+    tf.tidy(() =>
+      linear
+        .forward(tf.tensor(x, [2, 3]))
+        .dataSync()
+        .slice(),
+    );
+  assertClose((await forward.run({ x })).y.data, expected(), 1e-6, "y");
+  linear.weight.load({ shape: [2, 3], data: randomArray(6, 9) });
+  await forward.refresh();
+  assertClose((await forward.run({ x })).y.data, expected(), 1e-6, "y after refresh");
+  await forward.dispose();
+});
+
+test("gradients and the update of a step are part of the graph; sync brings the model up to date", async () => {
+  const linear = new Linear(3, 1, new Rng(1), { bias: false });
+  const w = linear.weight;
+  const start = (await w.read()).data;
+  const step = await compile("descend", {
+    model: linear,
+    inputs: { x: { shape: [4, 3] } },
+    body: ({ x }) => {
+      const { value, grads } = tf.variableGrads(() => tf.mean(tf.square(linear.forward(x))), [w.value]);
+      return { loss: value, weight: tf.sub(w.value, tf.mul(0.1, grads[w.value.name])) };
+    },
+  });
+  const x = randomArray(12, 3);
+  const losses: number[] = [];
+  for (let i = 0; i < 3; i++) losses.push((await step.run({ x })).loss.data[0]);
+  assert.ok(losses[0] > losses[1] && losses[1] > losses[2]);
+  assert.deepEqual((await w.read()).data, start, "not before sync");
+  await step.sync();
+  assert.notDeepEqual((await w.read()).data, start);
+  await step.dispose();
+});
+
+test("variables named as state may be assigned to", async () => {
+  const count = tf.variable(tf.zeros([]));
+  const spec = {
+    inputs: {},
+    state: { count },
+    body: () => ({ before: tf.clone(count), count: tf.add(count, 1) }),
+  };
+  const counter = await compile("counter", spec);
+  for (let i = 0; i < 3; i++) assert.deepEqual((await counter.run()).before.data, Float32Array.of(i));
+  await counter.sync();
+  assert.equal(count.dataSync()[0], 3);
+  await counter.dispose();
+});
+
+test("what the graph does not read is not sent, and what it has no input for is refused", async () => {
+  const linear = new Linear(2, 2, new Rng(1));
+  const half = await compile("half", {
+    model: linear,
+    inputs: { x: { shape: [1] } },
+    body: ({ x }) => ({ y: tf.mul(x, tf.sum(linear.bias!.value)) }),
+  });
+  assert.deepEqual(
+    half.graph.state.map(({ name }) => name),
+    ["bias"],
+  );
+  await assert.rejects(half.run({ x: [1], z: [2] }), isLuvitError("bad-argument", "no input z", "it has x"));
+  await assert.rejects(half.run({}), isLuvitError("bad-argument", "missing: x"));
+  await half.dispose();
+  const state = { weight: tf.variable(tf.zeros([1])) };
+  await assert.rejects(
+    compile("twice", { model: linear, state, inputs: {}, body: () => ({}) }),
+    isLuvitError("bad-argument", "both state and parameter", "weight"),
+  );
+});
