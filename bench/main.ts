@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { LuvitError } from "../src/core/errors";
-import { ready } from "../src/core/tf";
+import { startBackend } from "../src/core/tf";
 import { type BenchOptions, parseOptions, usage } from "./core/options";
 import { stepText } from "./core/print";
 import { runStepBench, type StepBench } from "./core/stepBench";
@@ -16,7 +16,7 @@ const stepBenches: Partial<Record<BenchOptions["name"], StepBench>> = {
 
 async function main(args: readonly string[]): Promise<void> {
   const options = parseOptions(args);
-  await ready();
+  await startBackend();
   const bench = stepBenches[options.name]!;
   const result = await runStepBench(options, bench);
   console.log(stepText(result));

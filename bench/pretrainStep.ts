@@ -3,7 +3,7 @@ import { create, type MaeInputs, type MaskedAutoencoder } from "../src/models/ma
 import { drawNoise, maskFromNoise } from "../src/models/masking";
 import { patchCount } from "../src/models/vit";
 import { pretrainRules } from "../src/optim/groups";
-import type { Feeds } from "../src/train/stepper";
+import type { Feeds } from "../src/train/feeds";
 import type { BenchOptions } from "./core/options";
 import { fusionOf, presetOf } from "./core/presets";
 import { randomImages } from "./core/randomImages";

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { ready } from "../../../src/core/tf";
+import { startBackend } from "../../../src/core/tf";
 import { engineProcesses, openInEngineProcess, openOnnxExecutor, type TypedArray } from "../../../src/engine";
 import { type Graph, optimise } from "../../../src/graph";
 import type { MaeInputs } from "../../../src/models/mae";
@@ -22,7 +22,7 @@ import {
 } from "./processSupport";
 import { GraphWriter, openGraph, withOnnxRuntime } from "./support";
 
-before(async () => void (await ready({ backend: "wasm" })));
+before(async () => void (await startBackend({ backend: "wasm" })));
 stopProcessesAfterwards();
 
 /** A training step of a small masked auto-encoder, after the passes, with its weights and one batch. */
