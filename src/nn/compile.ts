@@ -8,6 +8,7 @@ import {
   type GraphSummary,
   graphText,
   type InputSpec,
+  type OptimiseOptions,
   optimise,
   type StateSpec,
   summarise,
@@ -32,11 +33,9 @@ export interface CompileSpec {
   body(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor>;
 }
 
-export interface CompileOptions extends EngineOptions {
+export interface CompileOptions extends EngineOptions, OptimiseOptions {
   /** A result, "loss" say: a run in which it is not finite leaves the state as it was. */
   guard?: string;
-  /** "recompute": forward values inside transformer blocks are computed again for the gradients instead of kept. */
-  memory?: "keep" | "recompute";
 }
 
 /** What a run is fed: flat row-major numbers, or tensors. */
@@ -138,7 +137,7 @@ export async function compile(
   spec: CompileSpec,
   { guard, memory, ...engine }: CompileOptions = {},
 ): Promise<Compiled> {
-  const graph = withoutUnusedState(optimise(traceSpec(name, spec)));
+  const graph = withoutUnusedState(optimise(traceSpec(name, spec), { memory }));
   const executor = await openExecutor({ [PROGRAM]: { graph, guard } }, engine);
   const compiled = new Compiled(graph, executor, spec);
   try {

@@ -1,20 +1,16 @@
 import { breathe } from "../core/loop";
 import { tf } from "../core/tf";
 import { describeEngine, type EngineOptions, type Executor, openExecutor, type Programs } from "../engine";
-import { optimise } from "../graph";
+import { type OptimiseOptions, optimise, trace } from "../graph";
 import { fetchState, parameterShapes, sendParameters, withTracedParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
 import type { AdamW } from "../optim/adamw";
-import { trace } from "../graph";
 import { arraysOf, type Feeds, specsOf } from "./feeds";
 import type { Stepper, StepTask } from "./stepper";
 import { traceStep } from "./traceStep";
 
-export interface CompiledStepOptions extends EngineOptions {
-  /** "recompute": forward values inside transformer blocks are computed again for the gradients instead of kept. */
-  memory?: "keep" | "recompute";
-}
+export interface CompiledStepOptions extends EngineOptions, OptimiseOptions {}
 
 const STEP = "step";
 
@@ -87,7 +83,7 @@ export class CompiledStepper<M extends Module> implements Stepper {
 
   private async open(feeds: Feeds): Promise<Executor> {
     const { memory, ...engine } = this.options;
-    const executor = await openExecutor(this.trace(feeds), engine);
+    const executor = await openExecutor(this.trace(feeds, memory), engine);
     try {
       await sendParameters(executor, this.task.model.namedParameters());
       // Moments of a run that has not begun are zero on both sides.
@@ -99,7 +95,7 @@ export class CompiledStepper<M extends Module> implements Stepper {
     return executor;
   }
 
-  private trace(feeds: Feeds): Programs {
+  private trace(feeds: Feeds, memory: OptimiseOptions["memory"]): Programs {
     const { name, model, rules, functions = {} } = this.task;
     const { betas, eps } = this.optimizer;
     const loss: StepTask<M>["loss"] = (fed) => tf.div(this.task.loss(fed), this.batches);
@@ -112,6 +108,6 @@ export class CompiledStepper<M extends Module> implements Stepper {
       });
       return [key, { graph: optimise(graph) }] as const;
     });
-    return { [STEP]: { graph: optimise(step), guard: "loss" }, ...Object.fromEntries(others) };
+    return { [STEP]: { graph: optimise(step, { memory }), guard: "loss" }, ...Object.fromEntries(others) };
   }
 }

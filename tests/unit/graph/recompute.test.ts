@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { type Graph, graphText, inBlock, optimise, recomputeBlocks } from "../../../src/graph";
 import "../../../src/nn";
 import { randomTensor } from "../nn/support";
 import { traceOf, valuesOfGraph } from "./support";
 
 before(async () => {
-  await ready();
+  await startBackend();
 });
 
 const layer = (name: string) => (x: Tensor, w: Tensor) =>

@@ -64,6 +64,15 @@ test("twenty steps of pretraining are the same op by op and as one graph", compi
   await assertSameTrajectory((engine) => pretrain(tinyMae(), set, { ...options, engine }) as Run<Module>);
 });
 
+test("computing blocks again instead of keeping them changes no loss", compiled, async () => {
+  const set = await pictures();
+  const options = { ...pretraining, engine: "onnxruntime", out: false } as const;
+  const [kept, again] = [{}, { memory: "recompute" } as const].map((memory) =>
+    pretrain(tinyMae(), set, { ...options, ...memory }),
+  );
+  assert.deepEqual(losses((await again.done).history), losses((await kept.done).history));
+});
+
 test("so are twenty steps of finetuning with drop path, mixing and smoothing", compiled, async () => {
   const set = await pictures(finetuneAugment);
   const options: FinetuneOptions = {
