@@ -5,7 +5,7 @@ import { describeEngine } from "../src/engine";
 import { type Graph, optimise, trace } from "../src/graph";
 import { type Classifier, create } from "../src/models/classifier";
 import { Parameter } from "../src/nn/parameter";
-import type { HostFeed } from "../src/train/stepper";
+import type { HostFeed } from "../src/train/feeds";
 import { handOver, openPrograms } from "./core/engines";
 import { fusionOf, presetOf } from "./core/presets";
 import { randomImages } from "./core/randomImages";

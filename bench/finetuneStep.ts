@@ -4,7 +4,7 @@ import { create } from "../src/models/classifier";
 import { smoothedTargets, softTargetCrossEntropy } from "../src/nn/losses";
 import { finetuneRules } from "../src/optim/groups";
 import { drawDropPath } from "../src/train/dropPath";
-import type { Feeds } from "../src/train/stepper";
+import type { Feeds } from "../src/train/feeds";
 import { fusionOf, type Preset, presetOf } from "./core/presets";
 import { randomImages } from "./core/randomImages";
 import type { StepBench } from "./core/stepBench";

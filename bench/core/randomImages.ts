@@ -1,5 +1,5 @@
 import type { Rng } from "../../src/core/rng";
-import type { HostFeed } from "../../src/train/stepper";
+import type { HostFeed } from "../../src/train/feeds";
 
 /** Pictures [B, 3, S, S] of normal noise, which is what normalised pictures look like to a matrix product. */
 export function randomImages(batch: number, size: number, rng: Rng): HostFeed {

@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs";
 import { LuvitError } from "../core/errors";
 import type { EngineName, OpenOptions, Precision } from "./executor";
+import { cudaFolder } from "./install/loader";
 import { onnxRuntimeProblem } from "./onnx/runtime";
+import { findTensorflow, tensorflowProblem } from "./tensorflow/binding";
 
 /** What compiled graphs are to run on. What is left out is chosen. */
 export interface EngineOptions extends OpenOptions {
@@ -20,6 +23,9 @@ export interface EngineChoice {
 
 const engineNames: readonly EngineName[] = ["onnxruntime", "tensorflow", "eager"];
 const precisions: readonly Precision[] = ["float32", "bfloat16"];
+
+/** Linux has this where the driver is loaded. */
+const NVIDIA_DRIVER = "/proc/driver/nvidia/version";
 
 let defaults: EngineOptions = {};
 
@@ -46,13 +52,20 @@ export function chooseEngine(wish: EngineOptions = {}): EngineChoice {
 
 function chooseBest(options: OpenOptions): EngineChoice {
   const passedOver: string[] = [];
-  for (const engine of engineNames) {
+  const [first, second, ...rest] = engineNames;
+  for (const engine of hasGpu() ? [second, first, ...rest] : engineNames) {
     const problem = problemOf(engine, options);
     if (problem === undefined) return { engine, options, demanded: false, passedOver };
     passedOver.push(`${engine} not used: ${problem}`);
   }
   const wish = Object.entries(options).map(([name, value]) => `${name} ${value}`);
   throw new LuvitError("engine", `no engine can do ${wish.join(", ")}\n${passedOver.join("\n")}`);
+}
+
+/** Whether an engine built for CUDA is installed and the machine has NVIDIA's driver. */
+function hasGpu(): boolean {
+  const tensorflow = findTensorflow();
+  return Boolean(tensorflow && existsSync(cudaFolder(tensorflow.folder)) && existsSync(NVIDIA_DRIVER));
 }
 
 /** Why an engine cannot be used for this, or undefined where it can. */
@@ -65,7 +78,7 @@ function problemOf(engine: EngineName, { precision, frozen, provider }: OpenOpti
 
 const engineProblems: Readonly<Record<EngineName, () => string | undefined>> = {
   onnxruntime: onnxRuntimeProblem,
-  tensorflow: () => "it is not installed",
+  tensorflow: tensorflowProblem,
   eager: () => undefined,
 };
 
