@@ -5,8 +5,9 @@ import type { Tensor } from "../core/tf";
 import type { ImageDataset, Sample } from "../data/dataset";
 import type { CellMask } from "../data/masks";
 import type { EngineOptions } from "../engine";
-import type { Classifier } from "../models/classifier";
+import type { Encoder } from "../models/encoder";
 import { patchCount, type ViTConfig } from "../models/vit";
+import type { Module } from "../nn/module";
 import { expectImageSize } from "../train/fit";
 import { openForward } from "../train/forward";
 import { imageFeed } from "../train/pretrain";
@@ -33,13 +34,13 @@ export interface ForwardBatchOptions extends EngineOptions {
  * @throws LuvitError("bad-argument") for images or masks of another size than the model's.
  */
 export async function* forwardBatches(
-  model: Classifier,
+  model: Module & { readonly encoder: Encoder },
   dataset: ImageDataset,
   body: (images: Tensor) => Record<string, Tensor>,
   { batchSize, ...engine }: ForwardBatchOptions,
 ): AsyncGenerator<ForwardBatch> {
   const { config } = model.encoder;
-  expectImageSize(dataset, config.imageSize, "attention entropy");
+  expectImageSize(dataset, config.imageSize, "analysis");
   const size = Math.min(batchSize, dataset.length);
   const shape = [size, 3, config.imageSize, config.imageSize];
   const forward = await openForward(

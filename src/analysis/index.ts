@@ -1,4 +1,5 @@
 export * from "./attentionEntropy";
 export * from "./backgrounds";
 export * from "./entropy";
+export * from "./features";
 export * from "./reconstruction";

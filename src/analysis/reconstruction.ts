@@ -1,14 +1,18 @@
 import { breathe } from "../core/loop";
 import { Rng } from "../core/rng";
-import { onHost, tf } from "../core/tf";
+import { tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { RgbImage } from "../data/decode";
 import { unnormalize } from "../data/transforms";
-import type { MaskedAutoencoder } from "../models/mae";
+import type { EngineOptions } from "../engine";
+import type { MaeInputs, MaskedAutoencoder } from "../models/mae";
 import { drawNoise, maskFromNoise } from "../models/masking";
 import { patchCount } from "../models/vit";
 import { patchify, unpatchify } from "../nn/patches";
+import { type Feeds, specsOf } from "../train/feeds";
 import { expectImageSize } from "../train/fit";
+import { openForward } from "../train/forward";
+import { imageFeed } from "../train/pretrain";
 
 /** One image, what the model saw of it, and what it made of that. */
 export interface Reconstruction {
@@ -28,39 +32,71 @@ export interface Reconstruction {
 export async function reconstruct(
   model: MaskedAutoencoder,
   dataset: ImageDataset,
-  { seed = 0 }: { seed?: number } = {},
+  { seed = 0, ...engine }: { seed?: number } & EngineOptions = {},
 ): Promise<Reconstruction[]> {
-  expectImageSize(dataset, model.encoder.config.imageSize, "reconstruct");
-  const results: Reconstruction[] = [];
-  for (let index = 0; index < dataset.length; index++) {
-    const rng = new Rng(seed).fork("reconstruct", index);
+  const { imageSize: side } = model.encoder.config;
+  expectImageSize(dataset, side, "reconstruct");
+  const draws = new Rng(seed);
+  const feedsAt = async (index: number) => {
+    const rng = draws.fork("reconstruct", index);
     const { image } = await dataset.load(index, rng);
-    results.push(reconstructOne(model, image, rng));
-    await breathe();
+    return maskedFeeds(model, image, rng);
+  };
+  const inputs = specsOf(await feedsAt(0));
+  const forward = await openForward(
+    "reconstruct",
+    model,
+    { inputs, body: (fed) => picturesOf(model, fed) },
+    engine,
+  );
+  const results: Reconstruction[] = [];
+  try {
+    for (let index = 0; index < dataset.length; index++) {
+      const feeds = await feedsAt(index);
+      const { masked, predicted, combined } = await forward.run(feeds);
+      const picture = (pixels: Float32Array) => unnormalize(pixels, side, side);
+      results.push({
+        original: picture(feeds.images.data as Float32Array),
+        masked: picture(masked),
+        predicted: picture(predicted),
+        combined: picture(combined),
+      });
+      await breathe();
+    }
+  } finally {
+    await forward.dispose();
   }
   return results;
 }
 
-function reconstructOne(model: MaskedAutoencoder, image: Float32Array, rng: Rng): Reconstruction {
-  const { imageSize: side, patchSize } = model.encoder.config;
-  const mask = maskFromNoise(drawNoise(1, patchCount(model.encoder.config), rng), 1, model.maskRatio);
-  return onHost(() => {
-    const inputs = model.inputs(tf.tensor(image, [1, 3, side, side]), mask);
-    const prediction = model.decode(model.encode(inputs), inputs.restoreRows);
-    const pixels = patchify(inputs.images, patchSize);
-    const predicted = model.normPixLoss ? withStatisticsOf(pixels, prediction) : prediction;
-    const removed = tf.reshape(inputs.mask, [1, mask.patches, 1]);
-    const mix = (shown: tf.Tensor, hidden: tf.Tensor) =>
-      tf.add(tf.mul(hidden, removed), tf.mul(shown, tf.sub(1, removed)));
-    const picture = (patches: tf.Tensor) =>
-      unnormalize(unpatchify(patches, patchSize).dataSync<"float32">(), side, side);
-    return {
-      original: unnormalize(image, side, side),
-      masked: picture(mix(pixels, tf.zerosLike(pixels))),
-      predicted: picture(predicted),
-      combined: picture(mix(pixels, predicted)),
-    };
-  });
+/** One image with a mask drawn for it. */
+function maskedFeeds(model: MaskedAutoencoder, image: Float32Array, rng: Rng): Feeds {
+  const { config } = model.encoder;
+  const patches = patchCount(config);
+  const { keepRows, restoreRows, mask } = maskFromNoise(drawNoise(1, patches, rng), 1, model.maskRatio);
+  return {
+    images: imageFeed(image, config.imageSize),
+    keepRows: { data: keepRows, shape: [keepRows.length], dtype: "int32" },
+    restoreRows: { data: restoreRows, shape: [restoreRows.length], dtype: "int32" },
+    mask: { data: mask, shape: [1, patches] },
+  };
+}
+
+/** What is shown of one image, each [1, 3, S, S], normalised as the model's input is. */
+function picturesOf(model: MaskedAutoencoder, fed: Readonly<Record<string, tf.Tensor>>) {
+  const { patchSize } = model.encoder.config;
+  const inputs = fed as unknown as MaeInputs;
+  const prediction = model.decode(model.encode(inputs), inputs.restoreRows);
+  const pixels = patchify(inputs.images, patchSize);
+  const predicted = model.normPixLoss ? withStatisticsOf(pixels, prediction) : prediction;
+  const removed = tf.expandDims(inputs.mask, -1);
+  const mix = (shown: tf.Tensor, hidden: tf.Tensor) =>
+    tf.add(tf.mul(hidden, removed), tf.mul(shown, tf.sub(1, removed)));
+  return {
+    masked: unpatchify(mix(pixels, tf.zerosLike(pixels)), patchSize),
+    predicted: unpatchify(predicted, patchSize),
+    combined: unpatchify(mix(pixels, predicted), patchSize),
+  };
 }
 
 /** Puts a normalised prediction back into pixels: times the patch's deviation, plus its mean. patches [1, L, P]. */

@@ -53,7 +53,7 @@ export class Classifier extends Module {
 
   /** images [B, 3, S, S] -> tokens [B, 1+L, D] after the whole encoder. */
   tokens(images: Tensor, context: Context = inference): Tensor {
-    return this.encoder.forward(this.encoder.prependClassToken(this.encoder.embedPatches(images)), context);
+    return this.encoder.tokens(images, context);
   }
 
   /** images [B, 3, S, S] -> [B, D]: what the head (after `fc_norm`) sees. Taps `pooled`. */

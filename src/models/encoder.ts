@@ -2,7 +2,7 @@ import { LuvitError } from "../core/errors";
 import { formatShape } from "../core/hostTensor";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
-import type { Context } from "../nn/context";
+import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm } from "../nn/layers";
 import { Module } from "../nn/module";
@@ -76,6 +76,11 @@ export class Encoder extends Module {
     const position = tf.slice(this.pos_embed.value, [0, 0, 0], [1, 1, this.config.dim]);
     const token = tf.add(this.cls_token.value, position);
     return tf.concat([tf.tile(token, [x.shape[0], 1, 1]), x], 1);
+  }
+
+  /** images [B, 3, S, S] -> tokens [B, 1+L, D] after everything, nothing masked. */
+  tokens(images: Tensor, context: Context = inference): Tensor {
+    return this.forward(this.prependClassToken(this.embedPatches(images)), context);
   }
 
   /** Tokens with class token [B, T, D] -> [B, T, D] through blocks, fusion path and final norm, as configured. */

@@ -1,0 +1,87 @@
+import { LuvitError } from "../core/errors";
+import { type Tensor, tf } from "../core/tf";
+import type { ImageDataset } from "../data/dataset";
+import type { EngineOptions } from "../engine";
+import { Classifier } from "../models/classifier";
+import type { MaskedAutoencoder } from "../models/mae";
+import { forwardBatches } from "./forwardBatches";
+
+/** Features of every image of a set, row by row; for nearest neighbours, linear probes, projections. */
+export interface Features {
+  /** [N, D], row-major. */
+  values: Float32Array;
+  /** D. */
+  dim: number;
+  /** [N]. */
+  labels: Int32Array;
+  /** Positions in the set, [N]; an unreadable picture has no row. */
+  indices: Int32Array;
+  paths: string[];
+}
+
+export interface FeatureOptions extends EngineOptions {
+  /** Mean over the patch tokens after this block, e.g. "blocks.5"; default what the classifier's head sees. */
+  layer?: string;
+  /** Default 16. */
+  batchSize?: number;
+}
+
+/**
+ * Features of a classifier (default: what its head sees, after `fc_norm`) or of a pretrained encoder (mean over the
+ * patch tokens at its end), of the whole pictures, nothing masked.
+ *
+ * @throws LuvitError("bad-argument") for a layer the model does not have, naming those it has.
+ */
+export async function extractFeatures(
+  model: Classifier | MaskedAutoencoder,
+  dataset: ImageDataset,
+  { layer, batchSize = 16, ...engine }: FeatureOptions = {},
+): Promise<Features> {
+  const body = (images: Tensor) => ({
+    features: layer ? afterLayer(model, images, layer) : atTheEnd(model, images),
+  });
+  const rows: Float32Array[] = [];
+  const [labels, indices, paths]: [number[], number[], string[]] = [[], [], []];
+  for await (const { samples, size, results } of forwardBatches(model, dataset, body, {
+    batchSize,
+    ...engine,
+  })) {
+    const width = results.features.length / size;
+    for (const [i, { label, index, path }] of samples.entries()) {
+      rows.push(results.features.slice(i * width, (i + 1) * width));
+      labels.push(label);
+      indices.push(index);
+      paths.push(path);
+    }
+  }
+  const dim = rows[0]?.length ?? 0;
+  const values = new Float32Array(rows.length * dim);
+  for (const [i, row] of rows.entries()) values.set(row, i * dim);
+  return { values, dim, labels: Int32Array.from(labels), indices: Int32Array.from(indices), paths };
+}
+
+function atTheEnd(model: Classifier | MaskedAutoencoder, images: Tensor): Tensor {
+  if (!(model instanceof Classifier)) return meanOfPatches(model.encoder.tokens(images));
+  const pooled = model.pool(images);
+  return model.fc_norm ? model.fc_norm.forward(pooled) : pooled;
+}
+
+function afterLayer({ encoder }: Classifier | MaskedAutoencoder, images: Tensor, layer: string): Tensor {
+  const found: string[] = [];
+  let tokens: Tensor | undefined;
+  const tap = (name: string, value: Tensor) => {
+    if (!name.endsWith(".out")) return;
+    found.push(name.slice(0, -".out".length));
+    if (name === `${layer}.out`) tokens = value;
+  };
+  encoder.tokens(images, { tap });
+  if (tokens) return meanOfPatches(tokens);
+  const message = `extractFeatures: no layer named ${layer}; this model has: ${found.join(", ")}`;
+  throw new LuvitError("bad-argument", message);
+}
+
+/** tokens [B, 1+L, D], class token first -> [B, D]. */
+function meanOfPatches(tokens: Tensor): Tensor {
+  const [batch, count, dim] = tokens.shape as [number, number, number];
+  return tf.mean(tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]), 1);
+}
