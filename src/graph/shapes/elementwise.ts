@@ -4,9 +4,16 @@ import { broadcastShapes, type ShapeRule, type ShapeRules, type ValueInfo } from
 const unaryNames = [
   ...[
     "Abs",
+    "Acos",
+    "Acosh",
+    "Asin",
+    "Asinh",
+    "Atan",
+    "Atanh",
     "Ceil",
     "ClipByValue",
     "Cos",
+    "Cosh",
     "Elu",
     "Erf",
     "Exp",
@@ -29,7 +36,7 @@ const unaryNames = [
     "Sigmoid",
     "Sign",
   ],
-  ...["Sin", "Softplus", "Sqrt", "Square", "Step", "Tan", "Tanh", "ZerosLike"],
+  ...["Selu", "Sin", "Sinh", "Softplus", "Sqrt", "Square", "Step", "Tan", "Tanh", "ZerosLike"],
 ];
 const testNames = ["IsFinite", "IsInf", "IsNan"];
 const binaryNames = [
@@ -48,17 +55,7 @@ const binaryNames = [
   "Sub",
 ];
 const comparisonNames = [
-  ...[
-    "Equal",
-    "Greater",
-    "GreaterEqual",
-    "Less",
-    "LessEqual",
-    "LogicalAnd",
-    "LogicalOr",
-    "LogicalXor",
-    "NotEqual",
-  ],
+  ...["Equal", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalOr", "NotEqual"],
 ];
 
 const rank: Record<GraphDtype, number> = { bool: 0, int32: 1, float32: 2 };
@@ -78,6 +75,23 @@ const broadcast = (a: ValueInfo, b: ValueInfo, dtype: GraphDtype) => ({
 const binary: ShapeRule = ({ inputs: { a, b } }) => broadcast(a, b, wider(a.dtype, b.dtype));
 const comparison: ShapeRule = ({ inputs: { a, b } }) => broadcast(a, b, "bool");
 
+const addN: ShapeRule = ({ list: [x, ...more] }) => {
+  if (more.some(({ shape }) => shape.join() !== x.shape.join())) throw new Error("operands differ in shape");
+  return { outputs: [{ shape: x.shape, dtype: x.dtype }] };
+};
+
+/** Every other operand is broadcast to the first one named. */
+const likeOperand =
+  (name: string): ShapeRule =>
+  ({ inputs }) => {
+    const { shape, dtype } = inputs[name];
+    for (const other of Object.values(inputs)) {
+      const both = broadcastShapes(shape, other.shape);
+      if (both.join() !== shape.join()) throw new Error(`[${other.shape}] does not broadcast to [${shape}]`);
+    }
+    return { outputs: [{ shape, dtype }] };
+  };
+
 const cast: ShapeRule = ({ inputs: { x }, attributes: { dtype } }) => {
   if (!((dtype as string) in rank)) throw new Error(`element type ${dtype}`);
   return { outputs: [{ shape: x.shape, dtype: dtype as GraphDtype }] };
@@ -96,6 +110,10 @@ export const elementwiseRules: ShapeRules = Object.fromEntries([
   ...named(testNames, unaryTest),
   ...named(binaryNames, binary),
   ...named(comparisonNames, comparison),
+  ["AddN", addN],
   ["Cast", cast],
+  ["EluGrad", likeOperand("dy")],
+  ["FusedBatchNorm", likeOperand("x")],
+  ["Prelu", likeOperand("x")],
   ["Select", select],
 ]);

@@ -1,5 +1,6 @@
 import { type OpRule, type OpValue, ownOpRules } from "../../core/opRegistry";
 import { elementwiseRules } from "./elementwise";
+import { imageRules } from "./images";
 import { productRules } from "./products";
 import { reduceRules } from "./reduce";
 import type { ShapeRule, ShapeRules } from "./rule";
@@ -8,7 +9,13 @@ import { structureRules } from "./structure";
 export { elementwiseRules } from "./elementwise";
 export type { KernelCall, KernelResult, ShapeRule, ValueInfo } from "./rule";
 
-const stockRules: ShapeRules = { ...elementwiseRules, ...structureRules, ...reduceRules, ...productRules };
+const stockRules: ShapeRules = {
+  ...elementwiseRules,
+  ...structureRules,
+  ...reduceRules,
+  ...productRules,
+  ...imageRules,
+};
 
 /** Names of every kernel whose shapes are known, this library's own ops among them. */
 export function knownKernels(): string[] {

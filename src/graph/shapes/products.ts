@@ -23,6 +23,35 @@ const gather: ShapeRule = ({ inputs: { x, indices }, attributes }) => {
   return { outputs: [{ shape, dtype: x.dtype }], attributes: { axis, batchDims } };
 };
 
+/** "abc,cd->abd": every letter one length. */
+const einsum: ShapeRule = ({ list, attributes }) => {
+  const [operands, result] = (attributes.equation as string).replace(/\s/g, "").split("->");
+  const terms = operands.split(",");
+  const lengths = new Map<string, number>();
+  for (const [i, term] of terms.entries()) {
+    if (term.length !== list[i]?.shape.length)
+      throw new Error(`"${term}" does not name the axes of [${list[i]?.shape}]`);
+    for (const [axis, letter] of [...term].entries()) {
+      const length = list[i].shape[axis];
+      if ((lengths.get(letter) ?? length) !== length) throw new Error(`axis "${letter}" has several lengths`);
+      lengths.set(letter, length);
+    }
+  }
+  const shape = [...(result ?? "")].map((letter) => lengths.get(letter));
+  if (result === undefined || shape.includes(undefined)) throw new Error(`equation "${attributes.equation}"`);
+  return { outputs: [{ shape: shape as number[], dtype: list[0].dtype }] };
+};
+
+const gatherNd: ShapeRule = ({ inputs: { params, indices } }) => {
+  const taken = indices.shape[indices.shape.length - 1];
+  const shape = [...indices.shape.slice(0, -1), ...params.shape.slice(taken)];
+  return { outputs: [{ shape, dtype: params.dtype }] };
+};
+
+const scatterNd: ShapeRule = ({ inputs: { updates }, attributes: { shape } }) => ({
+  outputs: [{ shape: shape as number[], dtype: updates.dtype }],
+});
+
 const unsortedSegmentSum: ShapeRule = ({ inputs: { x, segmentIds }, attributes: { numSegments } }) => ({
   outputs: [{ shape: [numSegments as number, ...x.shape.slice(segmentIds.shape.length)], dtype: x.dtype }],
 });
@@ -48,12 +77,20 @@ const range: ShapeRule = ({ attributes }) => {
   return { outputs: [{ shape: [Math.max(0, Math.ceil((stop - start) / step))], dtype }] };
 };
 
+const linSpace: ShapeRule = ({ attributes: { num } }) => ({
+  outputs: [{ shape: [num as number], dtype: "float32" }],
+});
+
 /** Products, look-ups, and kernels that make numbers from attributes alone. */
 export const productRules: ShapeRules = {
   BatchMatMul: batchMatMul,
+  Einsum: einsum,
   Fill: fill,
+  GatherNd: gatherNd,
   GatherV2: gather,
+  LinSpace: linSpace,
   OneHot: oneHot,
   Range: range,
+  ScatterNd: scatterNd,
   UnsortedSegmentSum: unsortedSegmentSum,
 };

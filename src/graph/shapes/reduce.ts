@@ -34,6 +34,17 @@ const cumulative: ShapeRule = ({ inputs: { x }, attributes }) => ({
   },
 });
 
+const topK: ShapeRule = ({ inputs: { x }, attributes: { k, sorted } }) => {
+  const last = x.shape[x.shape.length - 1];
+  if ((k as number) > last) throw new Error(`k is ${k}, the last axis of [${x.shape}] has ${last}`);
+  const shape = [...x.shape.slice(0, -1), k as number];
+  const outputs = [
+    { shape, dtype: x.dtype },
+    { shape, dtype: "int32" as const },
+  ];
+  return { outputs, attributes: { k, sorted } };
+};
+
 /** Kernels that combine the numbers along an axis. */
 export const reduceRules: ShapeRules = {
   All: reduction("axis", "bool"),
@@ -47,4 +58,5 @@ export const reduceRules: ShapeRules = {
   Prod: reduction("axis"),
   Softmax: softmax,
   Sum: reduction("axis"),
+  TopK: topK,
 };

@@ -1,5 +1,6 @@
 import { sizeOf } from "../../core/hostTensor";
 import { positiveAxes, positiveAxis, type ShapeRule, type ShapeRules, type ValueInfo } from "./rule";
+import { stridedSlice } from "./strided";
 
 const reshaped = (x: ValueInfo, shape: readonly number[]) => {
   const known = shape.reduce((product, length) => (length === -1 ? product : product * length), 1);
@@ -40,6 +41,20 @@ const pad: ShapeRule = ({ inputs: { x }, attributes }) => {
   const shape = x.shape.map((length, i) => paddings[i][0] + length + paddings[i][1]);
   return { outputs: [{ shape, dtype: x.dtype }] };
 };
+
+const mirrorPad: ShapeRule = (call) => {
+  const { paddings, mode } = call.attributes as { paddings: [number, number][]; mode: string };
+  const { shape } = call.inputs.x;
+  const room = (length: number) => (mode === "reflect" ? length - 1 : length);
+  if (paddings.some((pair, i) => Math.max(...pair) > room(shape[i]))) {
+    throw new Error(`[${shape}] is too small to mirror [${paddings.join("; ")}]`);
+  }
+  return pad(call);
+};
+
+const strided: ShapeRule = ({ inputs: { x }, attributes }) => ({
+  outputs: [{ shape: stridedSlice(x.shape, attributes).shape, dtype: x.dtype }],
+});
 
 const concat: ShapeRule = ({ list, attributes }) => {
   const [first] = list;
@@ -99,12 +114,14 @@ const reverse: ShapeRule = ({ inputs: { x }, attributes: { dims } }) => ({
 export const structureRules: ShapeRules = {
   Concat: concat,
   ExpandDims: expandDims,
+  MirrorPad: mirrorPad,
   Pack: pack,
   PadV2: pad,
   Reshape: reshape,
   Reverse: reverse,
   Slice: slice,
   SplitV: split,
+  StridedSlice: strided,
   Tile: tile,
   Transpose: transpose,
   Unpack: unpack,

@@ -1,5 +1,6 @@
 import { type Tensor, tf } from "../../../src/core/tf";
 import { randomTensor } from "../nn/support";
+import { imageSamples } from "./imageSamples";
 
 /** One call of a tfjs kernel: its inputs by name, or its list input. */
 export interface KernelSample {
@@ -276,8 +277,112 @@ function nonFinite(): Record<string, Tensor> {
   return { x: tf.tensor([1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) };
 }
 
+/** From -1 to 1 and above 1, where the inverse functions have values. */
+const inside = () => ({ x: tf.tensor([-0.9, -0.3, 0, 0.2, 0.95]) });
+const everyStep = { beginMask: 0, endMask: 0, ellipsisMask: 0, newAxisMask: 0, shrinkAxisMask: 0 };
+
+const more: [string, KernelSample[]][] = [
+  ["Acos", [{ inputs: inside }]],
+  ["Acosh", [{ inputs: () => ({ x: tf.tensor([1, 1.5, 4]) }) }]],
+  ["Asin", [{ inputs: inside }]],
+  [
+    "Atan2",
+    [
+      { inputs: () => ({ a: tf.tensor([1, 1, -1, -1, 2, -2, 0]), b: tf.tensor([2, -2, 2, -2, 0, 0, -1]) }) },
+      { inputs: () => pairs()[1] },
+    ],
+  ],
+  ["Atanh", [{ inputs: inside }]],
+  ["EluGrad", [{ inputs: () => ({ dy: float([3, 5], 1), y: tf.elu(float([3, 5], 2)) }) }]],
+  [
+    "FusedBatchNorm",
+    [
+      { inputs: () => ({ x: float([2, 3, 4]), mean: float([4], 2), variance: positive([4], 3) }) },
+      {
+        inputs: () => ({
+          x: float([2, 3, 4]),
+          mean: float([4], 2),
+          variance: positive([4], 3),
+          offset: float([4], 4),
+          scale: float([4], 5),
+        }),
+        attributes: { varianceEpsilon: 0.01 },
+      },
+    ],
+  ],
+  ["LinSpace", [{ inputs: () => ({}), attributes: { start: -1, stop: 2, num: 7 } }]],
+  [
+    "MirrorPad",
+    ["reflect", "symmetric"].map((mode) => ({
+      inputs: () => ({ x: float([3, 4]) }),
+      attributes: {
+        paddings: [
+          [1, 2],
+          [0, 3],
+        ],
+        mode,
+      },
+    })),
+  ],
+  ["Prelu", [{ inputs: () => ({ x: float([3, 5]), alpha: float([5], 2) }) }]],
+  [
+    "Range",
+    [
+      { inputs: () => ({}), attributes: { start: 3, stop: -2, step: -2, dtype: "int32" } },
+      { inputs: () => ({}), attributes: { start: 0, stop: 1, step: 0.25, dtype: "float32" } },
+    ],
+  ],
+  [
+    "StridedSlice",
+    [
+      {
+        inputs: () => ({ x: float([5, 6]) }),
+        attributes: { begin: [0, 4], end: [5, -7], strides: [2, -2], ...everyStep },
+      },
+      {
+        inputs: () => ({ x: float([3, 4, 2]) }),
+        attributes: {
+          ...everyStep,
+          begin: [1, 0, 0],
+          end: [2, 3, 2],
+          strides: [1, 1, 1],
+          shrinkAxisMask: 1,
+          endMask: 4,
+        },
+      },
+    ],
+  ],
+  [
+    "TopK",
+    [
+      {
+        inputs: () => ({ x: tf.tensor2d([3, 1, 4, 1, 5, 9, 2, 6], [2, 4]) }),
+        attributes: { k: 3, sorted: true },
+      },
+    ],
+  ],
+];
+
 export const kernelSamples = new Map<string, KernelSample[]>([
-  ...unary("Abs", "Ceil", "Cos", "Elu", "Erf", "Exp", "Floor", "Neg", "Reciprocal", "Relu", "Relu6", "Round"),
+  ...unary(
+    "Abs",
+    "Asinh",
+    "Atan",
+    "Cosh",
+    "Selu",
+    "Sinh",
+    "Ceil",
+    "Cos",
+    "Elu",
+    "Erf",
+    "Exp",
+    "Floor",
+    "Neg",
+    "Reciprocal",
+    "Relu",
+    "Relu6",
+    "Round",
+  ),
   ...unary("Sigmoid", "Sign", "Sin", "Softplus", "Square", "Tan", "Tanh", "OnesLike", "ZerosLike"),
   ...binary("Add", "Equal", "Greater", "GreaterEqual", "Less", "LessEqual", "Maximum", "Minimum", "Multiply"),
   ...binary("NotEqual", "SquaredDifference", "Sub"),
@@ -286,4 +391,6 @@ export const kernelSamples = new Map<string, KernelSample[]>([
   ...structure,
   ...special,
   ...own,
+  ...more,
+  ...imageSamples,
 ]);

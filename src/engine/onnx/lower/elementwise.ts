@@ -75,6 +75,43 @@ function floorDivision(call: Call): OnnxValue {
   return ops.unary("Floor", ops.div(a, b));
 }
 
+/** The angle of (b, a): atan(a / b) where b is positive, else turned by half a turn or on the axis. */
+function angle(call: Call): OnnxValue {
+  const { ops } = call;
+  const [a, b] = [call.small("a"), call.small("b")];
+  const slope = ops.unary("Atan", ops.div(a, b));
+  const type = { shape: slope.shape, dtype: slope.dtype };
+  const choose = (condition: OnnxValue, yes: OnnxValue, no: OnnxValue) =>
+    ops.make("Where", [condition, yes, no], type);
+  const zero = ops.scalar(0);
+  const half = choose(ops.binary("Less", a, zero, "bool"), ops.scalar(-Math.PI), ops.scalar(Math.PI));
+  const onAxis = ops.mul(ops.unary("Sign", a), Math.PI / 2);
+  const behind = choose(ops.binary("Less", b, zero, "bool"), ops.add(slope, half), onAxis);
+  return choose(ops.binary("Greater", b, zero, "bool"), slope, behind);
+}
+
+/** dy where y is not negative, else dy (y + 1). */
+function eluGradient(call: Call): OnnxValue {
+  const { ops } = call;
+  const [dy, y] = [call.input("dy"), call.input("y")];
+  const slope = ops.make("Min", [ops.add(y, 1), ops.scalar(1)], y);
+  return ops.mul(dy, slope);
+}
+
+/** (x - mean) scale / sqrt(variance + eps) + offset; scale and offset may be absent. */
+function batchNorm(call: Call): OnnxValue {
+  const { ops } = call;
+  const optional = (name: string) => (call.node.inputNames.includes(name) ? call.small(name) : undefined);
+  const eps = call.attribute<number | undefined>("varianceEpsilon") ?? 0.001;
+  const [scale, offset] = [optional("scale"), optional("offset")];
+  const inverse = ops.rsqrt(ops.add(call.small("variance"), eps));
+  const normal = ops.mul(
+    ops.sub(call.small("x"), call.small("mean")),
+    scale ? ops.mul(inverse, scale) : inverse,
+  );
+  return offset ? ops.add(normal, offset) : normal;
+}
+
 function select(call: Call): OnnxValue {
   const [condition, yes, no] = ["condition", "t", "e"].map((name) => call.input(name));
   if (condition.shape.length < yes.shape.length) call.refuse("a condition of lower rank");
@@ -84,18 +121,28 @@ function select(call: Call): OnnxValue {
 /** Ops that work number by number. */
 export const elementwise: Rules = {
   Abs: unary("Abs"),
+  Acos: unary("Acos"),
+  Acosh: unary("Acosh"),
   Add: binary("Add"),
   AddN: (call) => call.node.inputs.map((id) => call.scope.small(id)).reduce((sum, x) => call.ops.add(sum, x)),
+  Asin: unary("Asin"),
+  Asinh: unary("Asinh"),
+  Atan: unary("Atan"),
+  Atan2: angle,
+  Atanh: unary("Atanh"),
   Ceil: unary("Ceil"),
   ClipByValue: clip,
   Cos: unary("Cos"),
+  Cosh: unary("Cosh"),
   Elu: unary("Elu"),
+  EluGrad: eluGradient,
   Equal: comparison("Equal"),
   Erf: unary("Erf"),
   Exp: unary("Exp"),
   Expm1: expMinusOne,
   Floor: unary("Floor"),
   FloorDiv: floorDivision,
+  FusedBatchNorm: batchNorm,
   Greater: comparison("Greater"),
   GreaterEqual: comparison("GreaterOrEqual"),
   IsFinite: (call) =>
@@ -119,6 +166,7 @@ export const elementwise: Rules = {
   NotEqual: (call) =>
     call.ops.unary("Not", call.ops.binary("Equal", call.small("a"), call.small("b"), "bool")),
   Pow: binary("Pow"),
+  Prelu: (call) => call.ops.make("PRelu", [call.input("x"), call.input("alpha")], call.input("x")),
   RealDiv: binary("Div"),
   Reciprocal: unary("Reciprocal"),
   Relu: unary("Relu"),
@@ -129,9 +177,11 @@ export const elementwise: Rules = {
   Round: unary("Round"),
   Rsqrt: (call) => call.ops.rsqrt(call.small("x")),
   Select: select,
+  Selu: unary("Selu"),
   Sigmoid: unary("Sigmoid"),
   Sign: unary("Sign"),
   Sin: unary("Sin"),
+  Sinh: unary("Sinh"),
   Softplus: unary("Softplus"),
   Sqrt: unary("Sqrt"),
   Square: (call) => call.ops.mul(call.small("x"), call.small("x")),

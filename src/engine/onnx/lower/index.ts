@@ -104,7 +104,8 @@ function assemble(
     nodes.push({
       ...node,
       inputs: operands,
-      outputs: results.map((value) => (needed.has(value) || node.op === "Split" ? value : "")),
+      // Split has no optional result, and of the others none the first.
+      outputs: results.map((value, i) => (i === 0 || needed.has(value) || node.op === "Split" ? value : "")),
     });
   }
   return {

@@ -70,6 +70,19 @@ export class OnnxOps extends OnnxBuilder {
     );
   }
 
+  /** From `begin` on, as many as `size` says along each axis. */
+  slice(x: OnnxValue, begin: readonly number[], size: readonly number[]): OnnxValue {
+    const axes = size.map((_, axis) => axis).filter((axis) => size[axis] !== x.shape[axis]);
+    if (axes.length === 0) return x;
+    const ends = axes.map((axis) => begin[axis] + size[axis]);
+    const operands = [
+      this.integers(axes.map((axis) => begin[axis])),
+      this.integers(ends),
+      this.integers(axes),
+    ];
+    return this.make("Slice", [x, ...operands], { shape: size, dtype: x.dtype });
+  }
+
   /** `x` written out to its full shape. */
   expand(x: OnnxValue, shape: readonly number[]): OnnxValue {
     if (sizeOf(x.shape) === sizeOf(shape)) return this.reshape(x, shape);

@@ -47,6 +47,16 @@ function cumulativeSum(call: Call): OnnxValue {
   return call.ops.make("CumSum", [x, axis], x, { exclusive: flag("exclusive"), reverse: flag("reverse") });
 }
 
+/** The k largest of the last axis, largest first, and their places. */
+function topK(call: Call): OnnxValue[] {
+  const x = call.input("x");
+  const results = [
+    { shape: call.shape(), dtype: x.dtype },
+    { shape: call.shape(), dtype: "int64" as const },
+  ];
+  return call.ops.call("TopK", [x, call.ops.integers([call.attribute("k")])], results, { axis: -1 });
+}
+
 /** Ops that make fewer numbers of many, and the normalisations built on them. */
 export const reductions: Rules = {
   All: logical("ReduceMin"),
@@ -64,4 +74,5 @@ export const reductions: Rules = {
       axis: call.attribute<number | undefined>("dim") ?? -1,
     }),
   Sum: sum,
+  TopK: topK,
 };
