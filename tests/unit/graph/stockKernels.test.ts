@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { LuvitError } from "../../../src/core/errors";
-import { ready, type Tensor, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { kernelSamples } from "../engine/kernelSamples";
 import "../../../src/nn";
 import { assertClose, randomTensor } from "../nn/support";
@@ -9,7 +9,7 @@ import { knownKernels } from "../../../src/graph/shapes";
 import { traceOf, valuesOfGraph } from "./support";
 
 before(async () => {
-  await ready({ backend: "cpu" });
+  await startBackend({ backend: "cpu" });
 });
 
 const picture = [2, 6, 5, 3];
