@@ -12,10 +12,11 @@ import {
 } from "../executor";
 import { InTurn } from "../inTurn";
 import { changedState, commonState, programNamed } from "../programs";
+import { freeArrays } from "./freeArrays";
 import { HeldGradients } from "./heldGradients";
 import { withoutCopies } from "./lower/withoutCopies";
 import { OnnxProgram } from "./program";
-import { loadOnnxRuntime, type OnnxRuntime, type OnnxTensor } from "./runtime";
+import { loadOnnxRuntime, type OnnxRuntime } from "./runtime";
 import { createSession, settleOptions } from "./session";
 import { GraphState } from "./state";
 
@@ -29,8 +30,6 @@ class OnnxExecutor implements Executor {
     private readonly programs: ReadonlyMap<string, OnnxProgram>,
     private readonly state: GraphState,
     private readonly pool: AdamWPool,
-    /** Arrays that gradients are written into, by the graph's name of the result. */
-    private readonly gradients: ReadonlyMap<string, OnnxTensor>,
   ) {
     this.turns = new InTurn(describeEngine(description));
   }
@@ -58,24 +57,26 @@ class OnnxExecutor implements Executor {
 
   private async runNow(program: OnnxProgram, feeds: ArraysByName, fetch: readonly string[], hold: boolean) {
     if (hold) program.expectOnlyUpdates();
-    const { state, runtime, gradients, held } = this;
+    const { state, runtime, pool, held } = this;
     const fromState = fetch.filter((name) => state.current(name) !== undefined);
     const fromRun = fetch.filter((name) => !fromState.includes(name));
-    const results = await program.run(runtime, feeds, fromRun, state, gradients);
+    const results = await program.run(runtime, feeds, fromRun, state);
+    const values = fromRun.map((name) => [name, Float32Array.from(results.get(name)!)]);
     const good = program.isGood(results);
+    const gradients = program.gradients(results);
     if (hold) held.add(gradients, good);
     else {
       const heldWereGood = program.updates.length === 0 || held.release(gradients);
-      if (heldWereGood && good) program.commit(results, feeds, state, this.pool);
+      if (heldWereGood && good) program.commit(results, feeds, state, pool);
+      freeArrays(gradients.values());
     }
-    const values = fromRun.map((name) => [name, Float32Array.from(results.get(name)!)]);
     return { ...Object.fromEntries(values), ...state.read(fromState) };
   }
 }
 
 /**
  * Compiles traced graphs with onnxruntime. The AdamW updates at the end of one run outside it, in WebAssembly over the
- * memory that onnxruntime reads weights from and writes gradients to.
+ * memory that onnxruntime reads weights from.
  *
  * @throws LuvitError("engine") when onnxruntime-node is missing, or when a graph has ops without a rule.
  */
@@ -90,9 +91,6 @@ export async function openOnnxExecutor(programs: Programs, options: OpenOptions 
   const pool = new AdamWPool(updates);
   const written = new Set(Object.values(programs).flatMap(({ graph }) => changedState(graph)));
   const state = new GraphState(runtime, commonState(programs), written, pool);
-  const gradients = pool.slots.map(({ update, gradient }): [string, OnnxTensor] => {
-    return [update.gradient, new runtime.Tensor("float32", gradient, update.shape)];
-  });
   for (const program of opened)
     program.attach(await createSession(runtime, program.model, { threads, provider }));
   const description: EngineDescription = {
@@ -102,7 +100,7 @@ export async function openOnnxExecutor(programs: Programs, options: OpenOptions 
     precision: "float32",
   };
   const byName = new Map(opened.map((program) => [program.name, program]));
-  return new OnnxExecutor(description, runtime, byName, state, pool, new Map(gradients));
+  return new OnnxExecutor(description, runtime, byName, state, pool);
 }
 
 /** Moments and gradients have one place each. */

@@ -5,6 +5,7 @@ import type { AdamWUpdate, SplitGraph } from "../adamw/splitUpdates";
 import { checkArrays } from "../arrays";
 import type { ArraysByName, Program } from "../executor";
 import { changedState, resultsOf } from "../programs";
+import type { Gradients } from "./heldGradients";
 import { lowerGraph } from "./lower";
 import type { OnnxModel } from "./model";
 import type { OnnxRuntime, OnnxSession, OnnxTensor } from "./runtime";
@@ -62,13 +63,12 @@ export class OnnxProgram {
     );
   }
 
-  /** Runs the graph. Gradients are written where the pool has them, new state beside the old. */
+  /** Runs the graph. New state is written beside the old. */
   async run(
     runtime: OnnxRuntime,
     feeds: ArraysByName,
     fetch: readonly string[],
     state: GraphState,
-    gradients: ReadonlyMap<string, OnnxTensor>,
   ): Promise<Results> {
     checkArrays(`feeds of "${this.name}"`, this.inputs, feeds);
     this.refuseUnknown(fetch);
@@ -78,11 +78,9 @@ export class OnnxProgram {
       const input = fed.get(name);
       return input ? tensorOf(runtime, input, feeds[name]) : state.current(name)!;
     };
-    const into: [string, OnnxTensor][] = [
-      ...this.changed.map((name): [string, OnnxTensor] => [name, state.next(name)!]),
-      ...this.updates.map(({ gradient }): [string, OnnxTensor] => [gradient, gradients.get(gradient)!]),
-    ];
-    const wanted = [...fetch, ...this.guards(), ...this.schedules()];
+    const into = this.changed.map((name): [string, OnnxTensor] => [name, state.next(name)!]);
+    const gradients = this.updates.map(({ gradient }) => gradient);
+    const wanted = [...fetch, ...this.guards(), ...this.schedules(), ...gradients];
     const outputs = await this.session!.run(
       Object.fromEntries(this.modelInputs.map((name) => [name, operand(name)])),
       Object.fromEntries([
@@ -100,9 +98,15 @@ export class OnnxProgram {
     return this.guards().every((name) => Array.from(results.get(name)!).every(Number.isFinite));
   }
 
+  /** The gradients among the results of a run. */
+  gradients(results: Results): Gradients {
+    return new Map(this.updates.map(({ gradient }) => [gradient, results.get(gradient) as Float32Array]));
+  }
+
   /** Makes the results of a run the new state. */
   commit(results: Results, feeds: ArraysByName, state: GraphState, pool: AdamWPool): void {
-    if (this.updates.length > 0) pool.step((name) => results.get(name) ?? feeds[name]);
+    const gradient = (name: string) => results.get(name) as Float32Array;
+    if (this.updates.length > 0) pool.step((name) => results.get(name) ?? feeds[name], gradient);
     state.advance(this.changed);
   }
 

@@ -18,7 +18,10 @@ export function settleOptions({
   return { threads, provider };
 }
 
-/** Sequential execution, no memory pattern: the fastest and the leanest of what was measured for training steps. */
+/**
+ * Sequential execution, no memory pattern, no arena (see the engine process's environment): the fastest and the leanest
+ * of what was measured for training steps.
+ */
 export async function createSession(
   runtime: OnnxRuntime,
   model: OnnxModel,
@@ -30,6 +33,7 @@ export async function createSession(
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: "sequential",
+      enableCpuMemArena: false,
       enableMemPattern: false,
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,

@@ -1,10 +1,10 @@
 import {
   type ArraysByName,
   type Executor,
-  openEagerExecutor,
   type OpenExecutor,
   type OpenOptions,
   onnxRuntimeProblem,
+  openEagerExecutor,
   openOnnxExecutor,
   type TypedArray,
 } from "../../../src/engine";
