@@ -1,26 +1,37 @@
 import { writeFileSync } from "node:fs";
 import { LuvitError } from "../src/core/errors";
 import { startBackend } from "../src/core/tf";
-import { type BenchOptions, parseOptions, usage } from "./core/options";
+import { compile } from "./compile";
+import { type BenchName, type BenchOptions, parseOptions, usage } from "./core/options";
 import { stepText } from "./core/print";
+import type { Report } from "./core/report";
 import { runStepBench, type StepBench } from "./core/stepBench";
 import { entropy } from "./entropy";
 import { finetuneStep } from "./finetuneStep";
+import { loadBlock } from "./loadBlock";
+import { loader } from "./loader";
 import { pretrainStep } from "./pretrainStep";
 
-const stepBenches: Partial<Record<BenchOptions["name"], StepBench>> = {
-  "pretrain-step": pretrainStep,
-  "finetune-step": finetuneStep,
-  entropy,
+const ofSteps = (bench: StepBench) => async (options: BenchOptions) => {
+  const json = await runStepBench(options, bench);
+  return { json, text: stepText(json) };
+};
+
+const benches: Record<BenchName, (options: BenchOptions) => Promise<Report>> = {
+  "pretrain-step": ofSteps(pretrainStep),
+  "finetune-step": ofSteps(finetuneStep),
+  entropy: ofSteps(entropy),
+  compile,
+  "load-block": loadBlock,
+  loader,
 };
 
 async function main(args: readonly string[]): Promise<void> {
   const options = parseOptions(args);
   await startBackend();
-  const bench = stepBenches[options.name]!;
-  const result = await runStepBench(options, bench);
-  console.log(stepText(result));
-  if (options.json) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
+  const { json, text } = await benches[options.name](options);
+  console.log(text);
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(json, null, 2)}\n`);
 }
 
 const args = process.argv.slice(2);

@@ -4,11 +4,10 @@ import { drawNoise, maskFromNoise } from "../src/models/masking";
 import { patchCount } from "../src/models/vit";
 import { pretrainRules } from "../src/optim/groups";
 import type { Feeds } from "../src/train/feeds";
-import type { BenchOptions } from "./core/options";
-import { fusionOf, presetOf } from "./core/presets";
+import { fusionOf, type PresetName, presetOf } from "./core/presets";
 import { randomImages } from "./core/randomImages";
 import type { StepBench } from "./core/stepBench";
-import { openTraining, type Work } from "./core/work";
+import { openTraining, type Training } from "./core/work";
 
 const betas = [0.9, 0.95] as const;
 const lr = 1.5e-4;
@@ -17,19 +16,22 @@ const lr = 1.5e-4;
 export const pretrainStep: StepBench = {
   batch: 8,
   job: { betas, lr },
-  open(options: BenchOptions, batch: number): Promise<Work> {
-    const preset = presetOf(options.preset);
-    const model = create({ encoder: preset.vit, decoder: preset.decoder, fusion: fusionOf(preset) });
-    const task = {
-      name: "pretrain",
-      model,
-      rules: pretrainRules(model, 0.05),
-      loss: (inputs: unknown) => model.loss(inputs as MaeInputs),
-    };
-    const batches = [0, 1].map((seed) => feedsOf(model, batch, new Rng(seed)));
-    return openTraining({ task, betas, lr, batches }, options);
-  },
+  open: (options, batch) => openTraining(pretraining(options.preset, batch), options),
 };
+
+/** The step of a preset, its model without memory for weights so far. */
+export function pretraining(name: PresetName, batch: number): Training<MaskedAutoencoder> {
+  const preset = presetOf(name);
+  const model = create({ encoder: preset.vit, decoder: preset.decoder, fusion: fusionOf(preset) });
+  const task = {
+    name: "pretrain",
+    model,
+    rules: pretrainRules(model, 0.05),
+    loss: (inputs: unknown) => model.loss(inputs as MaeInputs),
+  };
+  const batches = [0, 1].map((seed) => feedsOf(model, batch, new Rng(seed)));
+  return { task, betas, lr, batches };
+}
 
 function feedsOf(model: MaskedAutoencoder, batch: number, rng: Rng): Feeds {
   const { config } = model.encoder;

@@ -1,13 +1,13 @@
+import { headingText } from "./heading";
 import type { Figures, PeerFigures, StepResult } from "./result";
 
 /** A result for people. */
 export function stepText(result: StepResult): string {
-  const { machine, peers, notes } = result;
+  const { peers, notes } = result;
   const shapes = Object.entries(result.shapes).map(([name, shape]) => `${name} [${shape.join(", ")}]`);
   const millions = (count: number) => `${(count / 1e6).toFixed(2)} M`;
   return [
-    `${result.name} · ${result.preset}, batch ${result.batch} · ${result.steps} runs after ${result.warmup}`,
-    `machine   ${machine.cpu}, ${machine.cores} cores, ${machine.memory_gb} GB, ${machine.platform}, Node ${machine.node}`,
+    ...headingText(result),
     `shapes    ${shapes.join(", ")}`,
     `model     ${millions(result.parameters)} parameters, ${millions(result.trained_parameters)} trained, ` +
       `matrix products ${result.gflop_per_image.toFixed(1)} GFLOP/image`,

@@ -1,4 +1,4 @@
-import type { Machine } from "./machine";
+import type { Heading } from "./heading";
 import type { Spread } from "./statistics";
 
 /** What one side needed for the work. */
@@ -25,17 +25,7 @@ export interface PeerFigures extends Figures {
 }
 
 /** The result of a bench on steps of a model, as `--json` writes it. */
-export interface StepResult extends Figures {
-  name: string;
-  engine: string;
-  engine_description: string;
-  precision: string;
-  frozen: string | null;
-  preset: string;
-  batch: number;
-  steps: number;
-  warmup: number;
-  machine: Machine;
+export interface StepResult extends Heading, Figures {
   shapes: Readonly<Record<string, readonly number[]>>;
   parameters: number;
   trained_parameters: number;

@@ -36,11 +36,15 @@ export async function openTraining<M extends Module>(
   training: Training<M>,
   options: BenchOptions,
 ): Promise<Work> {
-  const { task, betas, batches } = training;
-  const { name, model, rules } = task;
-  const graph = optimise(traceStep(name, { model, rules, betas, inputs: batches[0], loss: task.loss }));
-  const common = { ...aboutGraph(graph), parameters: model.counts() };
+  const graph = optimise(traceTraining(training));
+  const common = { ...aboutGraph(graph), parameters: training.task.model.counts() };
   return options.engine === "eager" ? eager(training, common) : compiled(training, graph, common, options);
+}
+
+/** The step as a graph, not yet optimised. */
+export function traceTraining<M extends Module>({ task, betas, batches }: Training<M>): Graph {
+  const { name, model, rules, loss } = task;
+  return traceStep(name, { model, rules, betas, inputs: batches[0], loss });
 }
 
 /** What a work is known by before it is opened. */
