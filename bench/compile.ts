@@ -1,10 +1,10 @@
-import { LuvitError } from "../src/core/errors";
-import { describeEngine, openInEngineProcess, stopEngineProcesses } from "../src/engine";
+import { describeEngine, stopEngineProcesses } from "../src/engine";
 import { splitUpdates } from "../src/engine/adamw/splitUpdates";
 import { lowerGraph } from "../src/engine/onnx/lower";
 import { withoutCopies } from "../src/engine/onnx/lower/withoutCopies";
 import { encodeModel } from "../src/engine/onnx/proto";
 import { type Graph, optimise, summarise } from "../src/graph";
+import { openPrograms } from "./core/engines";
 import { type Heading, headingOf, headingText, noFigures } from "./core/heading";
 import { memoryOfTree } from "./core/memory";
 import type { BenchOptions } from "./core/options";
@@ -44,8 +44,6 @@ export interface CompileResult extends Heading {
 
 /** Traces, optimises and opens the pretraining step again and again; no weight is made. */
 export async function compile(options: BenchOptions): Promise<Report> {
-  const { engine, precision, frozen, provider } = options;
-  if (engine === "eager") throw new LuvitError("bad-argument", "compile: eager tfjs compiles nothing");
   const batch = options.batch ?? 8;
   const training = pretraining(options.preset, batch);
   const before = memoryOfTree(process.pid).now;
@@ -54,15 +52,15 @@ export async function compile(options: BenchOptions): Promise<Report> {
     const lap = () => laps.push(performance.now());
     const traced = traceTraining(training);
     lap();
-    const graph = optimise(traced);
+    const graph = optimise(traced, options);
     lap();
     const programs = { train: { graph, guard: "loss" } };
-    const executor = await openInEngineProcess(engine, programs, { precision, frozen, provider });
+    const executor = await openPrograms(programs, options);
     lap();
     const resident = memoryOfTree(process.pid).now;
     await executor.dispose();
     const [trace, optimised, open] = laps.slice(1).map((time, i) => time - laps[i]);
-    const { lower, bytes } = engine === "onnxruntime" ? lowerAlone(graph) : { lower: 0, bytes: 0 };
+    const { lower, bytes } = options.engine === "onnxruntime" ? lowerAlone(graph) : { lower: 0, bytes: 0 };
     const times: Phases = { trace, optimise: optimised, open, total: laps[3] - laps[0], lower };
     return { traced, graph, times, bytes, resident, description: describeEngine(executor.description) };
   };

@@ -1,16 +1,15 @@
 import { patchEntropy } from "../src/analysis/entropy";
 import { Rng } from "../src/core/rng";
-import { type Tensor, tf } from "../src/core/tf";
+import type { Tensor } from "../src/core/tf";
 import { describeEngine } from "../src/engine";
 import { type Graph, optimise, trace } from "../src/graph";
 import { type Classifier, create } from "../src/models/classifier";
-import { Parameter } from "../src/nn/parameter";
-import type { HostFeed } from "../src/train/feeds";
-import { handOver, openPrograms } from "./core/engines";
+import { parameterShapes, sendParameters, withTracedParameters } from "../src/nn/modelState";
+import { openPrograms } from "./core/engines";
 import { fusionOf, presetOf } from "./core/presets";
 import { randomImages } from "./core/randomImages";
 import type { StepBench } from "./core/stepBench";
-import { aboutGraph, type Work } from "./core/work";
+import { aboutGraph } from "./core/work";
 
 /** A forward pass with the attention entropy of every patch, head and layer; only entropies and logits come back. */
 export const entropy: StepBench = {
@@ -21,12 +20,11 @@ export const entropy: StepBench = {
     const model = create({ encoder: preset.vit, fusion: fusionOf(preset), classes: preset.classes });
     const images = randomImages(batch, preset.vit.imageSize, new Rng(0));
     const graph = optimise(traceEntropy(model, images.shape));
-    const common = { ...aboutGraph(graph), parameters: { total: model.counts().total, trainable: 0 } };
-    if (options.engine === "eager") return { ...common, ...eager(model, images) };
     const executor = await openPrograms({ entropy: { graph } }, options);
-    await handOver(model, executor);
+    await sendParameters(executor, model.namedParameters());
     return {
-      ...common,
+      ...aboutGraph(graph),
+      parameters: { total: model.counts().total, trainable: 0 },
       engine: describeEngine(executor.description),
       run: async () => meanEntropy(await executor.run("entropy", { images: images.data })),
       dispose: () => executor.dispose(),
@@ -35,14 +33,10 @@ export const entropy: StepBench = {
 };
 
 function traceEntropy(model: Classifier, shape: readonly number[]): Graph {
-  const parameters = [...model.namedParameters()];
   return trace("entropy", {
     inputs: { images: { shape } },
-    state: Object.fromEntries(parameters.map(([path, parameter]) => [path, { shape: parameter.shape }])),
-    body: ({ images }, state) => {
-      const substitutes = parameters.map(([path, parameter]) => [parameter, state[path]] as const);
-      return Parameter.withSubstitutes(substitutes, () => forward(model, images));
-    },
+    state: parameterShapes(model),
+    body: ({ images }, state) => withTracedParameters(model, state, () => forward(model, images)),
   });
 }
 
@@ -53,20 +47,6 @@ function forward(model: Classifier, images: Tensor): Record<string, Tensor> {
     if (name.endsWith(".pattern")) entropies[name] = patchEntropy(value);
   };
   return { logits: model.forward(images, { tap }), ...entropies };
-}
-
-function eager(model: Classifier, { data, shape }: HostFeed): Pick<Work, "engine" | "run" | "dispose"> {
-  return {
-    engine: `tfjs ${tf.getBackend()}, op by op`,
-    async run() {
-      const results = tf.tidy(() => forward(model, tf.tensor(data, [...shape])));
-      const arrays = Object.entries(results).map(async ([name, value]) => [name, await value.data()]);
-      const values = Object.fromEntries(await Promise.all(arrays));
-      tf.dispose(results);
-      return meanEntropy(values);
-    },
-    dispose: async () => model.dispose(),
-  };
 }
 
 /** Nats, over everything. */

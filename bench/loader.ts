@@ -15,8 +15,9 @@ import { presetOf } from "./core/presets";
 import type { Report } from "./core/report";
 import { median, type Spread, scaleSpread, spreadOf } from "./core/statistics";
 
-/** Pictures of a pass, in this many class folders; sides as the mean of ImageNet's. */
-const [PICTURES, CLASSES, WIDTH, HEIGHT] = [96, 4, 500, 375];
+/** Class folders, and sides as the mean of ImageNet's. */
+const [CLASSES, WIDTH, HEIGHT] = [4, 500, 375];
+const picturesFor = ({ preset }: BenchOptions) => (preset === "toy" ? 24 : 96);
 const transforms = { pretrain: maeAugment, finetune: finetuneAugment };
 type Pipeline = keyof typeof transforms;
 
@@ -34,6 +35,7 @@ export interface LoaderResult extends Heading {
   ms_per_image: Spread;
   images_per_s: number;
   peak_rss_mb: number;
+  pictures: number;
   size: number;
   mean_file_kb: number;
   peer_description: string | null;
@@ -47,8 +49,8 @@ export interface LoaderResult extends Heading {
 export async function loader(options: BenchOptions): Promise<Report> {
   const folder = await mkdtemp(join(tmpdir(), "luvit-bench-"));
   try {
-    const bytes = await writePictures(folder);
-    const json = await measure(options, folder, bytes / PICTURES / 1e3);
+    const bytes = await writePictures(folder, picturesFor(options));
+    const json = await measure(options, folder, bytes / picturesFor(options) / 1e3);
     return { json: { ...noFigures, ...json }, text: loaderText(json) };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -56,6 +58,7 @@ export async function loader(options: BenchOptions): Promise<Report> {
 }
 
 async function measure(options: BenchOptions, folder: string, fileKilobytes: number): Promise<LoaderResult> {
+  const pictures = picturesFor(options);
   const size = presetOf(options.preset).vit.imageSize;
   const batch = options.batch ?? 16;
   const notes: string[] = [];
@@ -64,7 +67,7 @@ async function measure(options: BenchOptions, folder: string, fileKilobytes: num
     const ours = await passes(folder, pipeline, size, batch);
     const runs = await alternate([ours, ...peers.map((peer) => peerPass(peer, pipeline))], options);
     const [own, theirs] = runs.map((side) => ({
-      spread: scaleSpread(spreadOf(side.map(({ ms }) => ms)), 1 / PICTURES),
+      spread: scaleSpread(spreadOf(side.map(({ ms }) => ms)), 1 / pictures),
       mean: side.at(-1)!.result,
     }));
     const ratio = theirs && median(runs[1].map(({ ms }, i) => ms / runs[0][i].ms));
@@ -94,6 +97,7 @@ async function measure(options: BenchOptions, folder: string, fileKilobytes: num
       process.pid,
       peers.map(({ pid }) => pid),
     ).peak,
+    pictures,
     size,
     mean_file_kb: fileKilobytes,
     peer_description: peer ? `PIL in ${availableParallelism()} processes (${options.peer})` : null,
@@ -114,7 +118,7 @@ async function passes(folder: string, pipeline: Pipeline, size: number, batchSiz
     let sum = 0;
     for await (const { images } of batches(dataset, { batchSize, epoch: epoch++, dropLast: false }))
       sum += mean(images.subarray(0, 3 * size ** 2));
-    return sum / Math.ceil(PICTURES / batchSize);
+    return sum / Math.ceil(dataset.length / batchSize);
   });
 }
 
@@ -135,11 +139,11 @@ async function startPeers(
 }
 
 /** Soft shapes under fine grain, which compress like photographs. Gives back the bytes of all files. */
-async function writePictures(folder: string): Promise<number> {
+async function writePictures(folder: string, count: number): Promise<number> {
   const rng = new Rng(0);
   const noise = (length: number) => Uint8Array.from({ length }, () => rng.integer(256));
   let bytes = 0;
-  for (let i = 0; i < PICTURES; i++) {
+  for (let i = 0; i < count; i++) {
     const directory = join(folder, `class${i % CLASSES}`);
     await mkdir(directory, { recursive: true });
     const coarse = { width: 50, height: 38, channels: 3 } as const;
@@ -168,7 +172,7 @@ function loaderText(result: LoaderResult): string {
   const memory = result.peer_peak_rss_mb === null ? "" : `, peer's ${result.peer_peak_rss_mb.toFixed(0)} MB`;
   return [
     ...headingText(result),
-    `pictures  ${PICTURES} JPEG files ${WIDTH} x ${HEIGHT}, ${result.mean_file_kb.toFixed(0)} kB each, to ${result.size} px`,
+    `pictures  ${result.pictures} JPEG files ${WIDTH} x ${HEIGHT}, ${result.mean_file_kb.toFixed(0)} kB each, to ${result.size} px`,
     ...lines,
     `  peak memory ${result.peak_rss_mb.toFixed(0)} MB${memory}`,
     ...result.notes.map((note) => `!! ${note}`),

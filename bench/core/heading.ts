@@ -9,6 +9,7 @@ export interface Heading {
   engine_description: string;
   precision: string;
   frozen: string | null;
+  memory: string;
   preset: string;
   batch: number | null;
   steps: number;
@@ -25,21 +26,21 @@ export const noFigures = {
 } as const;
 
 export function headingOf(options: BenchOptions, batch: number | null, description?: string): Heading {
-  const { name, engine, precision, frozen = null, preset, steps, warmup } = options;
+  const { name, engine, precision, frozen = null, memory, preset, steps, warmup } = options;
   const machine = describeMachine();
   const engines =
     description === undefined
       ? { engine: "none", engine_description: `Node ${machine.node}` }
       : { engine, engine_description: description };
-  return { name, ...engines, precision, frozen, preset, batch, steps, warmup, machine };
+  return { name, ...engines, precision, frozen, memory, preset, batch, steps, warmup, machine };
 }
 
 /** The first lines for people. */
-export function headingText({ name, preset, batch, steps, warmup, machine }: Heading): string[] {
+export function headingText({ name, preset, batch, memory, steps, warmup, machine }: Heading): string[] {
   const { cpu, cores, memory_gb, platform, node } = machine;
-  const what = batch === null ? preset : `${preset}, batch ${batch}`;
+  const what = [preset, batch === null ? "" : `batch ${batch}`, memory === "keep" ? "" : memory];
   return [
-    `${name} · ${what} · ${steps} runs after ${warmup}`,
+    `${name} · ${what.filter(Boolean).join(", ")} · ${steps} runs after ${warmup}`,
     `machine   ${cpu}, ${cores} cores, ${memory_gb} GB, ${platform}, Node ${node}`,
   ];
 }

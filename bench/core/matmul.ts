@@ -20,36 +20,16 @@ export interface Matmul {
 export async function openMatmul(options: BenchOptions): Promise<Matmul> {
   const rng = new Rng(0);
   const uniform = (length: number) => Float32Array.from({ length }, () => rng.between(-1, 1));
-  const [rows, weight] = [uniform(ROWS * INNER), uniform(INNER * COLUMNS)];
-  return options.engine === "eager" ? eager(rows, weight) : compiled(rows, weight, options);
-}
-
-async function compiled(rows: Float32Array, weight: Float32Array, options: BenchOptions): Promise<Matmul> {
   const graph = trace("matmul", {
     inputs: {},
     state: { rows: { shape: [ROWS, INNER] }, weight: { shape: [INNER, COLUMNS] } },
     body: (_, state) => ({ mean: tf.mean(tf.matMul(state.rows, state.weight)) }),
   });
   const executor = await openPrograms({ matmul: { graph } }, { ...options, frozen: undefined });
-  await executor.writeState({ rows });
-  await executor.writeState({ weight });
+  await executor.writeState({ rows: uniform(ROWS * INNER) });
+  await executor.writeState({ weight: uniform(INNER * COLUMNS) });
   return {
     run: async () => (await executor.run("matmul", {})).mean[0],
     dispose: () => executor.dispose(),
-  };
-}
-
-async function eager(rows: Float32Array, weight: Float32Array): Promise<Matmul> {
-  const [a, b] = [tf.tensor2d(rows, [ROWS, INNER]), tf.tensor2d(weight, [INNER, COLUMNS])];
-  return {
-    async run() {
-      const mean = tf.tidy(() => tf.mean(tf.matMul(a, b)));
-      const [value] = await mean.data();
-      mean.dispose();
-      return value;
-    },
-    async dispose() {
-      tf.dispose([a, b]);
-    },
   };
 }

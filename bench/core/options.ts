@@ -13,6 +13,8 @@ export interface BenchOptions {
   precision: Precision;
   frozen?: "int8";
   provider?: OpenOptions["provider"];
+  /** "recompute": blocks are computed again for their gradients instead of kept. */
+  memory: "keep" | "recompute";
   preset: PresetName;
   /** Default is the bench's own. */
   batch?: number;
@@ -34,6 +36,7 @@ export const usage = `npm run bench -- <name> [options]
   --precision P            float32 (default) or bfloat16
   --frozen int8            frozen weights in eight bits
   --provider P             cpu (default), cuda or webgpu
+  --memory M               keep (default) or recompute
   --preset P               ${presetNames.join(", ")}
   --batch N                images per run; default 8, finetune-step 4
   --steps N --warmup N     runs that count (default 5), and runs before them (default 2)
@@ -49,6 +52,7 @@ const flags = {
   precision: { type: "string", default: "float32" },
   frozen: { type: "string" },
   provider: { type: "string" },
+  memory: { type: "string", default: "keep" },
   preset: { type: "string", default: "luvit-b" },
   batch: { type: "string" },
   steps: { type: "string", default: "5" },
@@ -83,6 +87,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     precision,
     frozen: optional("--frozen", values.frozen, ["int8"]),
     provider: optional("--provider", values.provider, ["cpu", "cuda", "webgpu"]),
+    memory: oneOf("--memory", values.memory, ["keep", "recompute"]),
     preset: oneOf("--preset", values.preset, presetNames),
     batch: values.batch === undefined ? undefined : count("--batch", values.batch, 1),
     steps: count("--steps", values.steps, 1),

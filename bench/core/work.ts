@@ -1,11 +1,11 @@
-import { type ArraysByName, describeEngine } from "../../src/engine";
+import { describeEngine } from "../../src/engine";
 import { type Graph, optimise, summarise } from "../../src/graph";
+import { sendParameters } from "../../src/nn/modelState";
 import type { Module } from "../../src/nn/module";
-import { AdamW } from "../../src/optim/adamw";
-import type { Feeds } from "../../src/train/feeds";
-import { EagerStepper, type StepTask } from "../../src/train/stepper";
+import { arraysOf, type Feeds, specsOf } from "../../src/train/feeds";
+import type { StepTask } from "../../src/train/stepper";
 import { traceStep } from "../../src/train/traceStep";
-import { handOver, openPrograms } from "./engines";
+import { openPrograms } from "./engines";
 import type { BenchOptions } from "./options";
 
 /** What is measured, ready to be run. */
@@ -36,40 +36,15 @@ export async function openTraining<M extends Module>(
   training: Training<M>,
   options: BenchOptions,
 ): Promise<Work> {
-  const graph = optimise(traceTraining(training));
-  const common = { ...aboutGraph(graph), parameters: training.task.model.counts() };
-  return options.engine === "eager" ? eager(training, common) : compiled(training, graph, common, options);
-}
-
-/** The step as a graph, not yet optimised. */
-export function traceTraining<M extends Module>({ task, betas, batches }: Training<M>): Graph {
-  const { name, model, rules, loss } = task;
-  return traceStep(name, { model, rules, betas, inputs: batches[0], loss });
-}
-
-/** What a work is known by before it is opened. */
-export function aboutGraph(graph: Graph): Pick<Work, "flops" | "shapes"> {
-  const shapes = Object.fromEntries(graph.inputs.map(({ name, value }) => [name, value.shape]));
-  return { flops: summarise(graph).matMulFlops, shapes };
-}
-
-export function arraysOf(feeds: Feeds): ArraysByName {
-  return Object.fromEntries(Object.entries(feeds).map(([name, { data }]) => [name, data]));
-}
-
-type Common = Pick<Work, "flops" | "shapes" | "parameters">;
-
-async function compiled<M extends Module>(
-  { task, betas: [beta1, beta2], lr, batches }: Training<M>,
-  graph: Graph,
-  common: Common,
-  options: BenchOptions,
-): Promise<Work> {
+  const { task, lr, batches } = training;
+  const [beta1, beta2] = training.betas;
+  const graph = optimise(traceTraining(training), options);
   const executor = await openPrograms({ train: { graph, guard: "loss" } }, options);
-  await handOver(task.model, executor);
+  await sendParameters(executor, task.model.namedParameters());
   let t = 0;
   return {
-    ...common,
+    ...aboutGraph(graph),
+    parameters: task.model.counts(),
     engine: describeEngine(executor.description),
     async run() {
       const feeds = arraysOf(batches[t % batches.length]);
@@ -81,20 +56,14 @@ async function compiled<M extends Module>(
   };
 }
 
-async function eager<M extends Module>(
-  { task, betas, lr, batches }: Training<M>,
-  common: Common,
-): Promise<Work> {
-  const optimizer = new AdamW(task.model, task.rules, { betas });
-  const stepper = new EagerStepper(task, optimizer, "asked for");
-  return {
-    ...common,
-    engine: stepper.engine,
-    run: () => stepper.step([batches[optimizer.step % batches.length]], lr),
-    async dispose() {
-      await stepper.dispose();
-      optimizer.dispose();
-      task.model.dispose();
-    },
-  };
+/** The step as a graph, not yet optimised. */
+export function traceTraining<M extends Module>({ task, betas, batches }: Training<M>): Graph {
+  const { name, model, rules, loss } = task;
+  return traceStep(name, { model, rules, betas, inputs: specsOf(batches[0]), loss });
+}
+
+/** What a work is known by before it is opened. */
+export function aboutGraph(graph: Graph): Pick<Work, "flops" | "shapes"> {
+  const shapes = Object.fromEntries(graph.inputs.map(({ name, value }) => [name, value.shape]));
+  return { flops: summarise(graph).matMulFlops, shapes };
 }

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { CompileResult } from "../../../bench/compile";
+import type { noFigures } from "../../../bench/core/heading";
+import type { StepResult } from "../../../bench/core/result";
+import type { LoadBlockResult } from "../../../bench/loadBlock";
+import type { LoaderResult } from "../../../bench/loader";
+
+/** Runs a bench at toy size and gives back what `--json` wrote. */
+function bench<Result>(...args: string[]): Result {
+  const folder = mkdtempSync(join(tmpdir(), "luvit-bench-test-"));
+  try {
+    const json = join(folder, "result.json");
+    const main = join(__dirname, "..", "..", "..", "bench", "main.js");
+    const all = [main, ...args, "--preset", "toy", "--steps", "3", "--warmup", "1", "--json", json];
+    const { status, stdout, stderr } = spawnSync(process.execPath, all, { encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^machine {3}.+, \d+ cores/m);
+    return JSON.parse(readFileSync(json, "utf8"));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function expectFigures(result: StepResult): void {
+  const { median, min, max } = result.ms_per_image;
+  assert.ok(0 < min && min <= median && median <= max);
+  assert.ok(Math.abs(result.images_per_s - 1000 / median) < 1e-6 * result.images_per_s);
+  assert.ok(result.gflops > 0 && result.matmul_gflops > 0);
+  const gflops = result.gflop_per_image * result.images_per_s;
+  assert.ok(Math.abs(result.gflops - gflops) < 1e-6 * gflops);
+  assert.ok(result.peak_rss_mb > 50 && result.peak_rss_mb < 4000, `${result.peak_rss_mb} MB`);
+}
+
+test("pretrain-step: the loss of normalised pixels begins above 1 and falls", () => {
+  const result = bench<StepResult>("pretrain-step", "--batch", "2");
+  const { name, engine, precision, preset, batch, steps } = result;
+  assert.deepEqual(
+    { name, engine, precision, preset, batch, steps },
+    { name: "pretrain-step", engine: "onnxruntime", precision: "float32", preset: "toy", batch: 2, steps: 3 },
+  );
+  expectFigures(result);
+  assert.deepEqual(result.shapes.images, [2, 3, 64, 64]);
+  assert.ok(result.first_result > 0.9 && result.first_result < 2);
+  assert.ok(result.last_result < result.first_result);
+  assert.deepEqual([result.peers, result.ratio, result.rss_growth_mb], [[], null, null]);
+});
+
+test("pretrain-step runs op by op as well, to the same loss", () => {
+  const [compiled, eager] = ["onnxruntime", "eager"].map((engine) =>
+    bench<StepResult>("pretrain-step", "--batch", "1", "--engine", engine),
+  );
+  assert.equal(eager.engine, "eager");
+  assert.ok(Math.abs(compiled.last_result - eager.last_result) < 1e-4);
+});
+
+test("entropy: below ln T nats, and the same at every run", () => {
+  const result = bench<StepResult>("entropy", "--batch", "2");
+  expectFigures(result);
+  assert.ok(result.first_result > 0.8 * Math.log(65) && result.first_result <= Math.log(65));
+  assert.equal(result.last_result, result.first_result);
+});
+
+test("compile: the passes leave fewer nodes than were traced", () => {
+  const result = bench<CompileResult & typeof noFigures>("compile");
+  assert.ok(result.nodes > 100 && result.nodes < result.nodes_traced);
+  for (const phase of ["trace", "optimise", "open", "total"] as const)
+    assert.ok(result.first_ms[phase] > 0, phase);
+  assert.ok(result.lowered_mb > 0 && result.peak_rss_mb > 50);
+  assert.equal(result.ms_per_image, null);
+});
+
+test("load-block: the block of a sharded checkpoint, against its bytes alone", () => {
+  const result = bench<LoadBlockResult>("load-block");
+  const { dim, hidden } = { dim: 96, hidden: 256 };
+  assert.equal(result.file_mb, (2 * (4 * dim * dim + 3 * dim * hidden + 2 * dim)) / 1e6);
+  assert.ok(result.ms.median > 0 && result.plain_read_ms.median > 0);
+});
+
+test("loader: normalised pictures of both pipelines", () => {
+  const result = bench<LoaderResult>("loader");
+  for (const pipeline of [result.pretrain, result.finetune]) {
+    assert.ok(pipeline.images_per_s > 0);
+    assert.ok(Math.abs(pipeline.mean_pixel) < 1.5);
+  }
+});
+
+test("what cannot be is named, all at once", () => {
+  const main = join(__dirname, "..", "..", "..", "bench", "main.js");
+  const { status, stderr } = spawnSync(process.execPath, [main, "pretrain", "--engine", "abacus"], {
+    encoding: "utf8",
+  });
+  assert.equal(status, 1);
+  assert.match(stderr, /name is "pretrain".+--engine is "abacus"/);
+});
