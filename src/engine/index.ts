@@ -17,6 +17,6 @@ export {
 export { openOnnxExecutor } from "./onnx/executor";
 export { onnxRuntimeProblem } from "./onnx/runtime";
 export { openExecutor } from "./open";
-export { engineProcesses, openInEngineProcess, stopEngineProcesses } from "./process";
+export { engineMemory, engineProcesses, openInEngineProcess, stopEngineProcesses } from "./process";
 export { EngineStatus, type ReadyOptions, ready } from "./ready";
 export { tensorflowProblem } from "./tensorflow/binding";

@@ -1,7 +1,6 @@
 export { interpret, type TensorsByName } from "./interpret";
 export type * from "./ir";
 export {
-  AFTER,
   foldConstants,
   type OptimiseOptions,
   optimise,
@@ -10,7 +9,6 @@ export {
   shareCommonSubexpressions,
   simplify,
 } from "./passes";
-export { LIST_INPUT } from "./recorder";
 export { inBlock } from "./scopes";
 export { type GraphSummary, summarise, summaryText } from "./summary";
 export { graphText } from "./text";

@@ -18,6 +18,10 @@ export interface LiveRun {
   readonly history: readonly LiveRecord[];
   readonly latest?: LiveRecord;
   readonly done: Promise<unknown>;
+  /** What it runs on. */
+  readonly engine?: string;
+  /** What its owner should know. */
+  readonly notes?: readonly string[];
   readonly state: "running" | "done" | "stopped" | "failed";
   onRecord(listener: (record: LiveRecord) => void): () => void;
 }

@@ -1,3 +1,4 @@
+import { engineMemory } from "../engine";
 import { formatBytes, formatDuration, formatNumber } from "../figures/format";
 import { escapeHtml } from "./html";
 import type { LiveRecord, LiveRun } from "./live";
@@ -25,7 +26,10 @@ export class LiveRunView implements LiveView {
   }
 
   add(record: LiveRecord): void {
-    if (record !== this.latest) this.records.push(record);
+    if (record === this.latest) return;
+    // Steps that a run had to make again replace the first ones.
+    while (this.records.length > 0 && this.latest!.step >= record.step) this.records.pop();
+    this.records.push(record);
   }
 
   end(state: LiveRun["state"], error?: unknown): void {
@@ -53,6 +57,9 @@ export class LiveRunView implements LiveView {
       `<div style="display:flex;justify-content:space-between;gap:12px"><span><b>${escapeHtml(this.run.name)}</b>${state}</span><span>${this.stepText()}</span></div>`,
       this.bar(),
       `<div style="opacity:.72">${this.facts().map(escapeHtml).join(" · ")}</div>`,
+      ...[this.run.engine, ...(this.run.notes ?? [])]
+        .filter((line) => line !== undefined)
+        .map((line) => `<div style="opacity:.72">${escapeHtml(line)}</div>`),
       this.error
         ? `<div style="color:${barColors.failed};white-space:pre-wrap;margin-top:4px">${escapeHtml(this.error)}</div>`
         : "",
@@ -84,7 +91,7 @@ export class LiveRunView implements LiveView {
   private facts(): string[] {
     const { latest } = this;
     const elapsed = ((this.endedAt ?? Date.now()) - this.startedAt) / 1000;
-    const memory = `memory ${formatBytes(process.memoryUsage.rss())}`;
+    const memory = `memory ${formatBytes(process.memoryUsage.rss() + engineMemory())}`;
     if (!latest) return ["waiting for the first step", memory];
     const metrics = Object.keys(latest).filter((name) => !ownColumns.includes(name));
     const left = this.state === "running" ? this.secondsLeft(elapsed) : undefined;

@@ -2,6 +2,7 @@ import type { Executor, OpenOptions, Programs } from "../executor";
 import { EngineProcess } from "./engineProcess";
 import { environmentFor, type ProcessEngine } from "./engines";
 import { openIn } from "./executor";
+import { memoryOf } from "./memory";
 
 /** Processes by engine and environment, as long as they live. */
 const processes = new Map<string, EngineProcess>();
@@ -36,6 +37,11 @@ export function engineProcesses(): { engine: ProcessEngine; pid: number; executo
   return [...processes.values()].flatMap(({ alive, engine, pid, executors }) =>
     alive && pid !== undefined ? [{ engine, pid, executors: executors.size }] : [],
   );
+}
+
+/** Bytes that the engine processes have resident; 0 where the system does not tell. */
+export function engineMemory(): number {
+  return engineProcesses().reduce((sum, { pid }) => sum + (memoryOf(pid)?.resident ?? 0), 0);
 }
 
 /** Ends all engine processes; what they have not finished is rejected with LuvitError("engine"). */

@@ -1,5 +1,5 @@
 import { tf } from "../../core/tf";
-import { AFTER } from "../../graph";
+import { AFTER } from "../../graph/passes";
 import { defineOp } from "./defineOp";
 
 /**
