@@ -3,6 +3,9 @@ import { sizeOf } from "../core/hostTensor";
 import type { GraphInput } from "../graph/ir";
 import type { ArraysByName } from "./executor";
 
+/** The array that holds numbers of an element type. */
+export const arrayTypes = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
 /** Every array whose length is not that of the entry, and every entry without an array, in one error. */
 export function checkArrays(what: string, entries: readonly GraphInput[], arrays: ArraysByName): void {
   const problems = entries.flatMap(({ name, value }) => {

@@ -20,7 +20,7 @@ const TENSOR_CORE_TOLERANCE = INNER * 2 ** -10;
 
 interface Binding {
   readonly TF_Version: string;
-  readonly isUsingGpuDevice: boolean;
+  isUsingGpuDevice(): boolean;
   readonly TF_ATTR_BOOL: number;
   readonly TF_ATTR_TYPE: number;
   readonly TF_FLOAT: number;
@@ -92,7 +92,7 @@ function multiply(binding: Binding): Verified {
       error = Math.max(error, Math.abs(sum - product[row * COLUMNS + column]));
     }
   }
-  return { tensorflow: binding.TF_Version, gpu: binding.isUsingGpuDevice, error };
+  return { tensorflow: binding.TF_Version, gpu: binding.isUsingGpuDevice(), error };
 }
 
 if (require.main === module) {

@@ -2,11 +2,9 @@ import { LuvitError, listOffenders } from "../../core/errors";
 import { sizeOf } from "../../core/hostTensor";
 import type { GraphDtype, GraphInput } from "../../graph/ir";
 import type { AdamWPool } from "../adamw/pool";
-import { checkArrays } from "../arrays";
+import { arrayTypes, checkArrays } from "../arrays";
 import type { ArraysByName, TypedArray } from "../executor";
 import type { OnnxRuntime, OnnxTensor } from "./runtime";
-
-const arrayTypes = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
 /** Where a state entry lives: its numbers, and for an entry that a program writes, where the next ones go. */
 interface Entry {

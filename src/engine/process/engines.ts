@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
 import type { OpenExecutor, OpenOptions } from "../executor";
+import { tensorflowEnvironment } from "../tensorflow/environment";
 
 /** An engine that runs in a process of its own. */
 export type ProcessEngine = "onnxruntime" | "tensorflow";
@@ -33,13 +34,7 @@ const engines: Record<ProcessEngine, EngineEntry> = {
   tensorflow: {
     module: "tensorflow/executor",
     open: "openTensorflowExecutor",
-    environment: ({ precision, threads }) => ({
-      ONEDNN_DEFAULT_FPMATH_MODE: precision === "bfloat16" ? "BF16" : "STRICT",
-      TF_FORCE_GPU_ALLOW_GROWTH: "true",
-      ...(threads === undefined
-        ? {}
-        : { TF_NUM_INTRAOP_THREADS: `${threads}`, OMP_NUM_THREADS: `${threads}` }),
-    }),
+    environment: tensorflowEnvironment,
   },
 };
 

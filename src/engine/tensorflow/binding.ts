@@ -8,7 +8,7 @@ import { installedEngines } from "../install/cache";
 /** The part of tfjs-node's addon used here: TensorFlow's C interface, tensors by number. */
 export interface TensorflowBinding {
   readonly TF_Version: string;
-  readonly isUsingGpuDevice: boolean;
+  isUsingGpuDevice(): boolean;
   createTensor(shape: readonly number[], dtype: number, values: TypedArray): number;
   deleteTensor(id: number): void;
   tensorDataSync(id: number): TypedArray;

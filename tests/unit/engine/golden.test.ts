@@ -24,7 +24,7 @@ import {
 } from "../../golden/support";
 import { type StepSpec, traceStep } from "../graph/support";
 import { repository } from "../nn/support";
-import { openGraph, withOnnxRuntime } from "./support";
+import { compilingEngines, openGraph, type TestedEngine } from "./support";
 
 /** A golden training run: its step and what every step is fed. */
 interface Scenario {
@@ -96,9 +96,14 @@ const hostFeeds = (make: () => Record<string, Tensor>): ArraysByName => {
   return Object.fromEntries(host);
 };
 
-async function trainOnOnnx(graph: Graph, { step, feedsAt }: Scenario, { meta: { config }, io }: Opened) {
+async function train(
+  { open }: TestedEngine,
+  graph: Graph,
+  { step, feedsAt }: Scenario,
+  { meta: { config }, io }: Opened,
+) {
   const parameters = Object.fromEntries(await hostParameters(step.model)) as Record<string, Float32Array>;
-  const executor = await openGraph(graph, parameters, { threads: 1 });
+  const executor = await openGraph(graph, parameters, { threads: 1, open });
   const [beta1, beta2] = config.betas;
   const losses: number[] = [];
   for (let t = 1; t <= config.steps; t++) {
@@ -138,26 +143,37 @@ const versions: [string, (graph: Graph) => Graph][] = [
   ["with recomputed blocks", (graph) => optimise(graph, { memory: "recompute" })],
 ];
 
-describe("the golden training runs through onnxruntime", () => {
-  for (const [name, make] of [
-    ["luvit_pretrain", pretraining],
-    ["luvit_finetune", finetuning],
-  ] as const) {
-    for (const [passes, pass] of versions) {
-      test(`${name}, ${passes}: losses and final parameters`, withOnnxRuntime, async () => {
-        const opened = openCase(name);
-        const { folder, io, meta } = opened;
-        const tolerance = meta.recommended_tolerance;
-        const scenario = make(opened);
-        scenario.step.model.load(stateDict(load(folder, "state.safetensors")));
-        const graph = pass(traceStep(name, scenario.step));
-        const { losses, state } = await trainOnOnnx(graph, scenario, opened);
-        const loss = maxAbsError(losses, io.get("losses")!.data);
-        assert.ok(loss <= tolerance.loss_abs, `losses: ${loss}, tolerance ${tolerance.loss_abs}`);
-        const { keys, others } = parameterErrors(state, load(folder, "params_after.safetensors"));
-        assert.ok(others <= tolerance.params_abs, `parameters: ${others}, tolerance ${tolerance.params_abs}`);
-        assert.ok(keys <= tolerance.params_key_bias_abs, `key biases: ${keys}`);
-      });
+async function compareWithGolden(
+  engine: TestedEngine,
+  name: string,
+  make: (opened: Opened) => Scenario,
+  pass: (graph: Graph) => Graph,
+) {
+  const opened = openCase(name);
+  const { folder, io, meta } = opened;
+  const tolerance = meta.recommended_tolerance;
+  const scenario = make(opened);
+  scenario.step.model.load(stateDict(load(folder, "state.safetensors")));
+  const graph = pass(traceStep(name, scenario.step));
+  const { losses, state } = await train(engine, graph, scenario, opened);
+  const loss = maxAbsError(losses, io.get("losses")!.data);
+  assert.ok(loss <= tolerance.loss_abs, `losses: ${loss}, tolerance ${tolerance.loss_abs}`);
+  const { keys, others } = parameterErrors(state, load(folder, "params_after.safetensors"));
+  assert.ok(others <= tolerance.params_abs, `parameters: ${others}, tolerance ${tolerance.params_abs}`);
+  assert.ok(keys <= tolerance.params_key_bias_abs, `key biases: ${keys}`);
+}
+
+for (const engine of compilingEngines) {
+  describe(`the golden training runs through ${engine.engine}`, () => {
+    for (const [name, make] of [
+      ["luvit_pretrain", pretraining],
+      ["luvit_finetune", finetuning],
+    ] as const) {
+      for (const [passes, pass] of versions) {
+        test(`${name}, ${passes}: losses and final parameters`, engine.options, () =>
+          compareWithGolden(engine, name, make, pass),
+        );
+      }
     }
-  }
-});
+  });
+}

@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import type { ArraysByName, TypedArray } from "../../../src/engine";
-import { rules } from "../../../src/engine/onnx/lower/rules";
+import { rules as onnxRules } from "../../../src/engine/onnx/lower/rules";
+import { rules as tensorflowRules } from "../../../src/engine/tensorflow/lower/rules";
 import type { GraphDtype, GraphValue } from "../../../src/graph/ir";
 import { definedOps } from "../../../src/nn/ops/defineOp";
 import "../../../src/nn";
 import { assertClose } from "../nn/support";
 import { type KernelSample, kernelSamples } from "./kernelSamples";
-import { GraphWriter, openGraph, withOnnxRuntime } from "./support";
+import { compilingEngines, GraphWriter, openGraph, type TestedEngine } from "./support";
 
 interface HostResult {
   shape: number[];
@@ -32,7 +33,12 @@ function runEagerly(
   return ([] as Tensor[]).concat(result as Tensor).map(toHost);
 }
 
-async function runLowered(op: string, { inputs, attributes = {} }: KernelSample, asConstants: boolean) {
+async function runLowered(
+  engine: TestedEngine,
+  op: string,
+  { inputs, attributes = {} }: KernelSample,
+  asConstants: boolean,
+) {
   const writer = new GraphWriter();
   const given = inputs();
   const feeds: Record<string, TypedArray> = {};
@@ -49,11 +55,16 @@ async function runLowered(op: string, { inputs, attributes = {} }: KernelSample,
   const names = expected.map((_, i) => `result ${i}`);
   for (const [i, value] of writer.node(op, values, expected, attributes).entries())
     writer.output(names[i], value);
-  return { expected, actual: await runOnce(writer, feeds, names) };
+  return { expected, actual: await runOnce(engine, writer, feeds, names) };
 }
 
-async function runOnce(writer: GraphWriter, feeds: ArraysByName, names: string[]): Promise<Float32Array[]> {
-  const executor = await openGraph(writer.finish(), {}, { threads: 1 });
+async function runOnce(
+  { open }: TestedEngine,
+  writer: GraphWriter,
+  feeds: ArraysByName,
+  names: string[],
+): Promise<Float32Array[]> {
+  const executor = await openGraph(writer.finish(), {}, { threads: 1, open });
   try {
     const results = await executor.run("step", feeds);
     return names.map((name) => results[name]);
@@ -74,33 +85,43 @@ const uniform = ({ inputs, ...rest }: KernelSample): KernelSample => ({
   },
 });
 
-test("every rule and every op of this library has a sample here", () => {
-  assert.deepEqual(
-    Object.keys(rules).filter((op) => !kernelSamples.has(op)),
-    [],
-  );
-  assert.deepEqual(
-    [...definedOps.keys()].filter((op) => !Object.hasOwn(rules, op)),
-    [],
-  );
-});
+for (const [engine, rules] of [
+  ["onnxruntime", onnxRules],
+  ["tensorflow", tensorflowRules],
+] as const) {
+  test(`${engine}: every op sampled here and every op of this library has a rule, every rule a sample`, () => {
+    const missing = (from: Iterable<string>, has: (op: string) => boolean) =>
+      [...from].filter((op) => !has(op));
+    assert.deepEqual(
+      missing(Object.keys(rules), (op) => kernelSamples.has(op)),
+      [],
+    );
+    const written = (op: string) => Object.hasOwn(rules, op);
+    assert.deepEqual(missing([...definedOps.keys(), ...kernelSamples.keys()], written), []);
+  });
+}
 
-for (const [op, samples] of kernelSamples) {
-  test(`${op} does what tfjs does`, withOnnxRuntime, async () => {
-    await startBackend({ backend: "cpu" });
-    for (const [i, sample] of samples.entries()) {
-      for (const [how, variant, asConstants] of [
-        ["", sample, false],
-        [" of constants", sample, true],
-        [" of uniform constants", uniform(sample), true],
-      ] as const) {
-        const { actual, expected } = await runLowered(op, variant, asConstants);
-        for (const [j, { data }] of expected.entries()) {
-          const finite = data.map((x) => (Number.isFinite(x) ? x : 0));
-          const found = actual[j].map((x, k) => (Object.is(x, data[k]) && !Number.isFinite(x) ? 0 : x));
-          assertClose(found, finite, sample.tolerance ?? 2e-6, `sample ${i}${how}, result ${j}`);
-        }
+async function compareWithTfjs(engine: TestedEngine, op: string, samples: readonly KernelSample[]) {
+  await startBackend({ backend: "cpu" });
+  for (const [i, sample] of samples.entries()) {
+    for (const [how, variant, asConstants] of [
+      ["", sample, false],
+      [" of constants", sample, true],
+      [" of uniform constants", uniform(sample), true],
+    ] as const) {
+      const { actual, expected } = await runLowered(engine, op, variant, asConstants);
+      for (const [j, { data }] of expected.entries()) {
+        const finite = data.map((x) => (Number.isFinite(x) ? x : 0));
+        const found = actual[j].map((x, k) => (Object.is(x, data[k]) && !Number.isFinite(x) ? 0 : x));
+        assertClose(found, finite, sample.tolerance ?? 2e-6, `sample ${i}${how}, result ${j}`);
       }
     }
-  });
+  }
+}
+
+for (const engine of compilingEngines) {
+  for (const [op, samples] of kernelSamples)
+    test(`${op} in ${engine.engine} does what tfjs does`, engine.options, () =>
+      compareWithTfjs(engine, op, samples),
+    );
 }

@@ -1,5 +1,6 @@
 import {
   type ArraysByName,
+  type EngineName,
   type Executor,
   type OpenExecutor,
   type OpenOptions,
@@ -7,21 +8,37 @@ import {
   openEagerExecutor,
   openOnnxExecutor,
   type TypedArray,
+  tensorflowProblem,
 } from "../../../src/engine";
+import { openTensorflowExecutor } from "../../../src/engine/tensorflow/executor";
 import type { Graph, GraphAttributes, GraphDtype, GraphNode, GraphValue } from "../../../src/graph/ir";
 
-const problem = onnxRuntimeProblem();
-if (problem) console.log(`SKIPPED: everything that runs onnxruntime: ${problem}`);
+/** An engine that the tests of executors run on. */
+export interface TestedEngine {
+  readonly engine: EngineName;
+  readonly open: OpenExecutor;
+  /** Options of a test that runs it: what cannot be run here is skipped, with the reason. */
+  readonly options: { readonly skip: string | false };
+}
+
+function tested(engine: EngineName, open: OpenExecutor, problem?: string): TestedEngine {
+  if (problem) console.log(`SKIPPED: everything that runs ${engine}: ${problem}`);
+  return { engine, open, options: { skip: problem ?? false } };
+}
+
+const onnxruntime = tested("onnxruntime", openOnnxExecutor, onnxRuntimeProblem());
 
 /** Options of a test that runs onnxruntime. */
-export const withOnnxRuntime = { skip: problem ?? false };
+export const withOnnxRuntime = onnxruntime.options;
 
-/** Every engine that runs in this process; what it cannot run here it skips, with the reason. */
-export const engines: readonly { engine: string; open: OpenExecutor; options: { skip: string | boolean } }[] =
-  [
-    { engine: "onnxruntime", open: openOnnxExecutor, options: withOnnxRuntime },
-    { engine: "eager", open: openEagerExecutor, options: { skip: false } },
-  ];
+/** Engines that compile what they run. */
+export const compilingEngines: readonly TestedEngine[] = [
+  onnxruntime,
+  tested("tensorflow", openTensorflowExecutor, tensorflowProblem()),
+];
+
+/** Every engine that runs in this process. */
+export const engines: readonly TestedEngine[] = [...compilingEngines, tested("eager", openEagerExecutor)];
 
 /** One graph, opened as the program "step", with its state written. */
 export async function openGraph(

@@ -4,8 +4,9 @@ import { startBackend } from "../../../src/core/tf";
 import { describeEngine } from "../../../src/engine";
 import "../../../src/nn/ops";
 import { splitUpdates } from "../../../src/engine/adamw/splitUpdates";
+import type { Graph } from "../../../src/graph";
 import { assertClose, isLuvitError, randomArray } from "../nn/support";
-import { engines, GraphWriter, openGraph, withOnnxRuntime } from "./support";
+import { compilingEngines, engines, GraphWriter, openGraph } from "./support";
 
 before(() => startBackend());
 
@@ -61,6 +62,12 @@ function linearRegression({ seen = false } = {}) {
   g.output("steps", g.node("Add", { a: steps, b: more }, [{ shape: [], dtype: "int32" }])[0]);
   g.output("frozen sum", one("Sum", { x: unused }, [], { axis: null, keepDims: false }));
   return g.finish("regression");
+}
+
+/** The same without the counter, so that AdamW alone changes the state. */
+function updatesOnly(): Graph {
+  const graph = linearRegression();
+  return { ...graph, outputs: graph.outputs.filter(({ name }) => name !== "steps") };
 }
 
 const data = {
@@ -215,6 +222,36 @@ for (const { engine, open, options } of engines) {
     await assert.rejects(unknown, isLuvitError("bad-argument", "los"));
   });
 
+  test(`${engine}: held gradients are added to those of the step that ends the wait`, options, async () => {
+    const { x, target } = data;
+    const feeds = { x, target, schedule: scheduleAt(1) };
+    const [once, held] = [
+      await openGraph(linearRegression(), initial(), { open, threads: 1 }),
+      await openGraph(updatesOnly(), initial(), { open, threads: 1, guard: "loss" }),
+    ];
+    await once.run("step", feeds);
+    const before = await held.readState();
+    for (const _ of [1, 2]) await held.run("step", feeds, { hold: true });
+    assert.deepEqual(await held.readState(), before);
+    await held.run("step", feeds);
+    const [single, triple] = [await once.readState(), await held.readState()];
+    for (const name of ["w", "b"]) {
+      const times = (factor: number, values: Float32Array) => values.map((value) => factor * value);
+      assertClose(triple[`${name}.exp_avg`], times(3, single[`${name}.exp_avg`]), 2e-6, name);
+      assertClose(triple[`${name}.exp_avg_sq`], times(9, single[`${name}.exp_avg_sq`]), 2e-6, name);
+    }
+    await held.run("step", { ...feeds, x: x.map(() => Number.NaN) }, { hold: true });
+    await held.run("step", feeds);
+    assert.deepEqual(
+      await held.readState(),
+      triple,
+      "nothing is learnt from a group with a loss that is not finite",
+    );
+    await held.run("step", feeds);
+    assert.notDeepEqual(await held.readState(), triple);
+    await Promise.all([once.dispose(), held.dispose()]);
+  });
+
   test(`${engine}: what does not fit is named`, options, async () => {
     const graph = linearRegression();
     await assert.rejects(
@@ -251,10 +288,20 @@ for (const { engine, open, options } of engines) {
   });
 }
 
-test("ops without a rule are named, all of them", withOnnxRuntime, async () => {
-  const g = new GraphWriter();
-  const x = g.input("x", [2]);
-  const [y] = g.node("NoSuchOp", { x }, [{ shape: [2] }]);
-  g.output("y", g.node("NorThisOne", { x: y }, [{ shape: [2] }])[0]);
-  await assert.rejects(openGraph(g.finish(), {}), isLuvitError("engine", "NoSuchOp, NorThisOne"));
-});
+for (const { engine, open, options } of compilingEngines) {
+  test(`${engine}: gradients are not held where the graph itself changes state`, options, async () => {
+    const executor = await openGraph(linearRegression(), initial(), { open, threads: 1 });
+    const { x, target } = data;
+    const run = executor.run("step", { x, target, schedule: scheduleAt(1) }, { hold: true });
+    await assert.rejects(run, isLuvitError("engine", "holding gradients back", "steps"));
+    await executor.dispose();
+  });
+
+  test(`${engine}: ops without a rule are named, all of them`, options, async () => {
+    const g = new GraphWriter();
+    const x = g.input("x", [2]);
+    const [y] = g.node("NoSuchOp", { x }, [{ shape: [2] }]);
+    g.output("y", g.node("NorThisOne", { x: y }, [{ shape: [2] }])[0]);
+    await assert.rejects(openGraph(g.finish(), {}, { open }), isLuvitError("engine", "NoSuchOp, NorThisOne"));
+  });
+}

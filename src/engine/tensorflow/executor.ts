@@ -1,0 +1,190 @@
+import { availableParallelism } from "node:os";
+import { LuvitError } from "../../core/errors";
+import type { GraphInput } from "../../graph/ir";
+import { splitUpdates } from "../adamw/splitUpdates";
+import { checkArrays } from "../arrays";
+import {
+  type ArraysByName,
+  describeEngine,
+  type EngineDescription,
+  type Executor,
+  type OpenOptions,
+  type Programs,
+  type RunOptions,
+} from "../executor";
+import { InTurn } from "../inTurn";
+import { changedState, commonState, programNamed } from "../programs";
+import { loadTensorflow, type TensorflowBinding } from "./binding";
+import { applyEnvironment, multipliesBfloat16 } from "./environment";
+import { TfOps } from "./lower/ops";
+import type { Products } from "./lower/scope";
+import { TfProgram } from "./program";
+import { type Feed, TfSession } from "./session";
+import { TfState } from "./state";
+import { addVariable, type Variable } from "./variables";
+
+/** What a program's held runs have come to. */
+type Held = "nothing" | "finite" | "not finite";
+
+class TensorflowExecutor implements Executor {
+  private readonly turns: InTurn;
+  private readonly held = new Map<TfProgram, Held>();
+
+  constructor(
+    readonly description: EngineDescription,
+    private readonly session: TfSession,
+    private readonly programs: ReadonlyMap<string, TfProgram>,
+    private readonly state: TfState,
+  ) {
+    this.turns = new InTurn(describeEngine(description));
+  }
+
+  run(name: string, feeds: ArraysByName, { fetch, hold = false }: RunOptions = {}) {
+    return this.turns.do(() => {
+      const program = programNamed(this.programs, name);
+      return this.runNow(program, feeds, fetch ?? program.results, hold);
+    });
+  }
+
+  readState(names?: readonly string[]): Promise<Record<string, Float32Array>> {
+    return this.turns.do(() => this.state.read(names));
+  }
+
+  writeState(values: ArraysByName): Promise<void> {
+    return this.turns.do(() => this.state.write(values));
+  }
+
+  dispose(): Promise<void> {
+    return this.turns.close(() => this.session.dispose());
+  }
+
+  private runNow(program: TfProgram, feeds: ArraysByName, fetch: readonly string[], hold: boolean) {
+    checkArrays(`feeds of "${program.name}"`, program.inputs, feeds);
+    if (hold) program.expectOnlyUpdates();
+    const fromState = fetch.filter((name) => this.state.has(name));
+    const guards = program.guard === undefined ? [] : [program.guard];
+    const names = [...new Set([...fetch.filter((name) => !fromState.includes(name)), ...guards])];
+    const fetches = program.fetches(names);
+    this.state.requireWritten(program.state);
+    const effect = this.effectOf(program, hold);
+    const results = this.session.run(feedsOf(program, feeds), effect ? [...fetches, effect] : fetches);
+    const values = new Map(names.map((name, i) => [name, Float32Array.from(results[i])]));
+    const good = guards.every((name) => values.get(name)!.every(Number.isFinite));
+    this.noteHeld(program, hold, good);
+    const own = fetch.flatMap((name) => (values.has(name) ? [[name, values.get(name)!] as const] : []));
+    return { ...Object.fromEntries(own), ...this.state.read(fromState) };
+  }
+
+  /** What to fetch so that the run changes what it should. */
+  private effectOf(program: TfProgram, hold: boolean): string | undefined {
+    const held = this.held.get(program) ?? "nothing";
+    if (hold) return program.effect(held === "nothing" ? "hold" : "holdMore");
+    if (held === "not finite") return undefined;
+    return program.effect(held === "nothing" ? "commit" : "release");
+  }
+
+  private noteHeld(program: TfProgram, hold: boolean, good: boolean): void {
+    const wasGood = this.held.get(program) !== "not finite";
+    this.held.set(program, hold ? (good && wasGood ? "finite" : "not finite") : "nothing");
+  }
+}
+
+function feedsOf(program: TfProgram, feeds: ArraysByName): Feed[] {
+  return program.inputs.map(({ name, value: { shape, dtype } }) => {
+    return { name: program.placeholders.get(name)!, shape, dtype, array: feeds[name] };
+  });
+}
+
+/**
+ * Compiles traced graphs with TensorFlow: one graph with one set of variables for all programs, on a GPU where there is
+ * one. With precision "bfloat16" weights that no program changes are kept in bfloat16, and products are computed in it
+ * where the processor or GPU is faster so; sums, norms, softmax, loss and AdamW stay in float32.
+ *
+ * @throws LuvitError("engine") when TensorFlow is not installed, or when a graph has ops without a rule.
+ */
+export function openTensorflowExecutor(programs: Programs, options: OpenOptions = {}): Promise<Executor> {
+  return openTensorflow(programs, options);
+}
+
+/** The same with products computed as said. */
+export async function openTensorflow(
+  programs: Programs,
+  options: OpenOptions,
+  asked?: Products,
+): Promise<Executor> {
+  refuseOptions(options);
+  applyEnvironment(options);
+  const binding = loadTensorflow();
+  const description = describe(binding, options);
+  const { precision } = description;
+  const fast = precision === "bfloat16" && (binding.isUsingGpuDevice() || multipliesBfloat16());
+  const products = asked ?? (fast ? "bfloat16" : "float32");
+  const ops = new TfOps();
+  const zero = {
+    name: `${ops.addNode("Placeholder", [], scalarFloat)}:0`,
+    shape: [],
+    dtype: "float32",
+  } as const;
+  const halved = precision === "bfloat16" ? frozenWeights(programs) : new Set<string>();
+  const variables = new Map<string, Variable>();
+  for (const input of commonState(programs)) {
+    const dtype = halved.has(input.name) ? "bfloat16" : input.value.dtype;
+    variables.set(input.name, addVariable(ops, input, dtype, zero));
+  }
+  const opened = Object.entries(programs).map(([name, program]) => {
+    return [name, new TfProgram(name, program, ops, variables, products)] as const;
+  });
+  const session = new TfSession(binding, ops.nodes);
+  const changing = changedNames(programs);
+  const names = [...variables.keys()].filter((name) => changing.has(name));
+  const state = new TfState(session, variables, names, momentsOf(programs), zero.name);
+  return new TensorflowExecutor(description, session, new Map(opened), state);
+}
+
+const scalarFloat = { dtype: { type: "float32" }, shape: { shape: [] } } as const;
+
+function refuseOptions({ provider, frozen }: OpenOptions): void {
+  const message = "the tensorflow engine";
+  if (provider === "webgpu")
+    throw new LuvitError("engine", `${message} has no WebGPU; use onnxruntime for it`);
+  if (frozen !== undefined)
+    throw new LuvitError("engine", `${message} keeps no weights in ${frozen}; use onnxruntime for it`);
+}
+
+function describe(
+  binding: TensorflowBinding,
+  { precision = "float32", provider }: OpenOptions,
+): EngineDescription {
+  const gpu = binding.isUsingGpuDevice();
+  if (provider === "cuda" && !gpu) {
+    const message =
+      "tensorflow: no CUDA GPU was found, or this TensorFlow is built without CUDA (npx luvit engine install --cuda)";
+    throw new LuvitError("engine", message);
+  }
+  const threads = Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism();
+  return { engine: "tensorflow", device: gpu ? "GPU" : "cpu", threads: gpu ? undefined : threads, precision };
+}
+
+const changedNames = (programs: Programs): Set<string> =>
+  new Set(Object.values(programs).flatMap(({ graph }) => changedState(graph)));
+
+/** Weights of matrix products that no program changes. */
+function frozenWeights(programs: Programs): Set<string> {
+  const changed = changedNames(programs);
+  const isWeight = ({ name, value }: GraphInput) => !changed.has(name) && value.dtype === "float32";
+  return new Set(
+    Object.values(programs).flatMap(({ graph }) => {
+      const multiplied = new Set(
+        graph.nodes.filter(({ op }) => op === "BatchMatMul").flatMap(({ inputs }) => inputs),
+      );
+      return graph.state
+        .filter((entry) => isWeight(entry) && multiplied.has(entry.value.id))
+        .map(({ name }) => name);
+    }),
+  );
+}
+
+function momentsOf(programs: Programs): Set<string> {
+  const updates = Object.values(programs).flatMap(({ graph }) => splitUpdates(graph).updates);
+  return new Set(updates.flatMap(({ average, squares }) => [average, squares]));
+}

@@ -1,0 +1,34 @@
+import type { TfValue } from "./builder";
+import type { Call, Rules } from "./call";
+
+/** [B, T, H*C] -> [B, H, T, C]. */
+function splitHeads(call: Call, x: TfValue, heads: number): TfValue {
+  const [batch, tokens, width] = x.shape;
+  return call.ops.transpose(call.ops.reshape(x, [batch, tokens, heads, width / heads]), [0, 2, 1, 3]);
+}
+
+/** [B, H, T, C] -> [B, T, H*C]. */
+function mergeHeads(call: Call, x: TfValue): TfValue {
+  const [batch, heads, tokens, channels] = x.shape;
+  return call.ops.reshape(call.ops.transpose(x, [0, 2, 1, 3]), [batch, tokens, heads * channels]);
+}
+
+/** A fused projection [B, T, 3*H*C] -> q, k, v [B, H, T, C]. */
+function splitQkv(call: Call): TfValue[] {
+  const x = call.input("x");
+  const width = x.shape[2] / 3;
+  const parts = call.ops.split(x, [width, width, width], 2);
+  return parts.map((part) => splitHeads(call, part, call.attribute("heads")));
+}
+
+/** This library's ways between a row of features and attention heads. */
+export const heads: Rules = {
+  LuvitJoinQkv: (call) =>
+    call.ops.concat(
+      ["q", "k", "v"].map((name) => mergeHeads(call, call.input(name))),
+      2,
+    ),
+  LuvitMergeHeads: (call) => mergeHeads(call, call.input("x")),
+  LuvitSplitHeads: (call) => splitHeads(call, call.input("x"), call.attribute("heads")),
+  LuvitSplitQkv: splitQkv,
+};

@@ -1,0 +1,27 @@
+import { activations } from "./activations";
+import { optimizer } from "./adamw";
+import type { Rules } from "./call";
+import { convolutions } from "./convolutions";
+import { elementwise } from "./elementwise";
+import { heads } from "./heads";
+import { indexing } from "./indexing";
+import { matmul } from "./matmul";
+import { norms } from "./norms";
+import { pictures } from "./pictures";
+import { reductions } from "./reductions";
+import { shapes } from "./shapes";
+
+/** How every op of a trace is written in TensorFlow, by the op's name. */
+export const rules: Rules = {
+  ...activations,
+  ...convolutions,
+  ...elementwise,
+  ...heads,
+  ...indexing,
+  ...matmul,
+  ...norms,
+  ...optimizer,
+  ...pictures,
+  ...reductions,
+  ...shapes,
+};
