@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { Rng } from "../core/rng";
+import type { PictureReader } from "./pictureReader";
 import type { ImageTransform } from "./transforms";
 
 /** One training or evaluation example. */
@@ -22,8 +23,11 @@ export interface ImageDataset {
   readonly size: number;
   /** Pictures that could not be read so far. */
   readonly report: SkipReport;
-  /** Reads and transforms one picture; an unreadable one is replaced by the next readable one. */
-  load(index: number, rng: Rng): Promise<Sample>;
+  /**
+   * Reads and transforms one picture; an unreadable one is replaced by the next readable one. A set that reads picture
+   * files may leave decoding and transforming to `reader`, which `batches` runs in other threads.
+   */
+  load(index: number, rng: Rng, reader?: PictureReader): Promise<Sample>;
   path(index: number): string;
   label(index: number): number;
   /** `count` pictures spread evenly over the set. */

@@ -8,9 +8,9 @@ import {
   type Sample,
   SkipReport,
   spreadIndices,
-  withPath,
 } from "./dataset";
 import type { DecodeOptions } from "./decode";
+import { hereReader, type PictureReader } from "./pictureReader";
 import { PixelCache } from "./pixelCache";
 import { type LabelledFile, scanClassFolders } from "./scanFolder";
 import { evalTransform, type ImageTransform, type TransformFactory } from "./transforms";
@@ -56,11 +56,11 @@ export class FolderDataset implements ImageDataset {
   }
 
   /** Reads one picture: image [3, size, size]. Unreadable ones are replaced by the next and named in `report`. */
-  load(index: number, rng: Rng): Promise<Sample> {
+  load(index: number, rng: Rng, reader: PictureReader = hereReader): Promise<Sample> {
     const path = (at: number) => this.files[at].path;
     return readOrNext(index, this.length, this.report, path, async (at) => {
-      const pixels = await this.cache.get(path(at));
-      const image = withPath(path(at), () => this.transform.apply(pixels, rng));
+      const { cache, transform } = this;
+      const image = await reader.read({ path: path(at), cache, transform, rng });
       return { image, label: this.files[at].label, path: path(at), index: at };
     });
   }

@@ -6,6 +6,7 @@ export * from "./imageNet9";
 export * from "./loader";
 export * from "./masks";
 export * from "./mixup";
+export type { PictureJob, PictureReader } from "./pictureReader";
 export * from "./pixelCache";
 export * from "./preview";
 export * from "./resample";

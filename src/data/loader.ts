@@ -1,6 +1,7 @@
 import { LuvitError } from "../core/errors";
 import { Rng } from "../core/rng";
 import type { ImageDataset, Sample } from "./dataset";
+import { defaultWorkers, readerWith } from "./workers/pool";
 
 /** Stacked samples. */
 export interface Batch {
@@ -31,6 +32,11 @@ export interface BatchOptions {
   dropLast?: boolean;
   /** Batches read ahead while the consumer works; default 2. */
   prefetch?: number;
+  /**
+   * Threads that decode and transform pictures; 0 is the calling thread. Default half of the cores, at most 4, and
+   * none for samples of up to 96 pixels a side. Sets and transforms of other makers are read in the calling thread.
+   */
+  workers?: number;
 }
 
 /** Batches in one epoch. */
@@ -57,29 +63,50 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
     shuffle: true,
     dropLast: true,
     prefetch: 2,
+    workers: defaultWorkers(dataset.size),
     ...withoutUndefined(options),
   };
   const total = batchesPerEpoch(dataset.length, plan.batchSize, plan.dropLast);
   expectPlan(dataset, plan, total);
   const order = epochOrder(dataset.length, plan.seed, plan.epoch, plan.shuffle);
   const streams = new Rng(plan.seed);
+  const reader = readerWith(plan.workers);
   const read = async (batch: number): Promise<Batch> => {
     const indices = order.subarray(batch * plan.batchSize, (batch + 1) * plan.batchSize);
     const loads = Array.from(indices, (index) =>
-      dataset.load(index, streams.fork("sample", plan.epoch, index)),
+      dataset.load(index, streams.fork("sample", plan.epoch, index), reader),
     );
-    return { ...collate(await Promise.all(loads)), epoch: plan.epoch, batch };
+    return { ...(await collected(loads)), epoch: plan.epoch, batch };
   };
   return ahead(plan.start, total, plan.prefetch, read);
 }
 
+type Stack = Omit<Batch, "epoch" | "batch">;
+
 /** Stacks samples of equal size: images [B, 3, size, size]. */
-export function collate(samples: readonly Sample[]): Omit<Batch, "epoch" | "batch"> {
+export function collate(samples: readonly Sample[]): Stack {
   const length = samples[0].image.length;
   const images = new Float32Array(samples.length * length);
   for (const [i, sample] of samples.entries()) images.set(sample.image, i * length);
+  return { images, ...describe(samples) };
+}
+
+/** The same of samples that are still being read; each is put in its place when it comes, so that none is kept. */
+async function collected(loads: readonly Promise<Sample>[]): Promise<Stack> {
+  let images: Float32Array | undefined;
+  const samples = await Promise.all(
+    loads.map(async (load, i) => {
+      const { image, ...sample } = await load;
+      images ??= new Float32Array(loads.length * image.length);
+      images.set(image, i * image.length);
+      return sample;
+    }),
+  );
+  return { images: images!, ...describe(samples) };
+}
+
+function describe(samples: readonly Omit<Sample, "image">[]): Omit<Stack, "images"> {
   return {
-    images,
     labels: Int32Array.from(samples, (sample) => sample.label),
     indices: Int32Array.from(samples, (sample) => sample.index),
     paths: samples.map((sample) => sample.path),
@@ -105,10 +132,10 @@ async function* ahead(
 }
 
 function expectPlan(dataset: ImageDataset, plan: Required<BatchOptions>, total: number): void {
-  const { batchSize, start, prefetch } = plan;
+  const { batchSize, start, prefetch, workers } = plan;
   const isCount = (value: number, least: number) => Number.isInteger(value) && value >= least;
-  if (!isCount(batchSize, 1) || !isCount(start, 0) || !isCount(prefetch, 0)) {
-    const given = `batchSize ${batchSize}, start ${start}, prefetch ${prefetch}`;
+  if (!isCount(batchSize, 1) || ![start, prefetch, workers].every((value) => isCount(value, 0))) {
+    const given = `batchSize ${batchSize}, start ${start}, prefetch ${prefetch}, workers ${workers}`;
     throw new LuvitError(
       "bad-argument",
       `batches: expected whole numbers, batchSize of at least 1; got ${given}`,

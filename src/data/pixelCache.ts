@@ -4,10 +4,11 @@ import { type DecodeOptions, decodeImage, type RgbImage } from "./decode";
 export class PixelCache {
   private readonly images = new Map<string, RgbImage>();
   private used = 0;
+  private full = false;
 
   constructor(
     readonly budgetBytes: number,
-    private readonly options: DecodeOptions = {},
+    readonly options: DecodeOptions = {},
   ) {}
 
   /** Bytes of pixels held. */
@@ -15,15 +16,33 @@ export class PixelCache {
     return this.used;
   }
 
+  /** Whether every picture offered so far could be kept. */
+  get hasRoom(): boolean {
+    return !this.full && this.budgetBytes > 0;
+  }
+
+  /** The picture of a file if it is in memory. */
+  peek(path: string): RgbImage | undefined {
+    return this.images.get(path);
+  }
+
   /** The picture of a file, from memory or decoded now. Throws LuvitError "bad-image". */
   async get(path: string): Promise<RgbImage> {
     const known = this.images.get(path);
     if (known) return known;
     const image = await decodeImage(path, this.options);
-    if (!this.images.has(path) && this.used + image.data.length <= this.budgetBytes) {
-      this.images.set(path, image);
-      this.used += image.data.length;
-    }
+    this.put(path, image);
     return image;
+  }
+
+  /** Keeps a decoded picture if the budget allows it. */
+  put(path: string, image: RgbImage): void {
+    if (this.images.has(path)) return;
+    if (this.used + image.data.length > this.budgetBytes) {
+      this.full = true;
+      return;
+    }
+    this.images.set(path, image);
+    this.used += image.data.length;
   }
 }

@@ -12,6 +12,7 @@ import {
   shorterSideSize,
 } from "./geometry";
 import { cropBox, resize } from "./resample";
+import { withRecipe } from "./workers/recipes";
 
 /** Mean per channel of ImageNet pictures, in units of 0 … 1. */
 export const imageNetMean: readonly [number, number, number] = [0.485, 0.456, 0.406];
@@ -53,8 +54,12 @@ export function finetuneAugment(size = 224): ImageTransform {
   return randomCrop("finetuneAugment", size, [0.08, 1]);
 }
 
-function randomCrop(name: string, size: number, scale: readonly [number, number]): ImageTransform {
-  return {
+function randomCrop(
+  name: "maeAugment" | "finetuneAugment",
+  size: number,
+  scale: readonly [number, number],
+): ImageTransform {
+  const transform: ImageTransform = {
     name,
     size,
     scale,
@@ -64,6 +69,7 @@ function randomCrop(name: string, size: number, scale: readonly [number, number]
       return normalize(rng.uniform() < 0.5 ? flipHorizontally(crop) : crop);
     },
   };
+  return withRecipe(transform, { kind: name, size });
 }
 
 /**
@@ -84,7 +90,9 @@ export function evalTransform(size = 224, options: { cropRatio?: number } = {}):
     const to = shorterSideSize(map.width, map.height, side);
     return cropIds(resizeIds(map, to.width, to.height), centreBox(to.width, to.height, size));
   };
-  return { name: "evalTransform", size, pixels, ids, apply: (image) => normalize(pixels(image)) };
+  const apply = (image: RgbImage) => normalize(pixels(image));
+  const transform = { name: "evalTransform", size, pixels, ids, apply };
+  return withRecipe(transform, { kind: "evalTransform", size, cropRatio });
 }
 
 /** Pictures that already have the model's size: only normalised. Any other size is a "bad-argument" error. */
@@ -105,7 +113,8 @@ export function asIs(size = 224): EvalTransform {
     expectSize(map.width, map.height);
     return map;
   };
-  return { name: "asIs", size, pixels, ids, apply: (image) => normalize(pixels(image)) };
+  const apply = (image: RgbImage) => normalize(pixels(image));
+  return withRecipe({ name: "asIs", size, pixels, ids, apply }, { kind: "asIs", size });
 }
 
 const normalized = imageNetMean.map((mean, c) =>

@@ -1,0 +1,37 @@
+import { breathe } from "../core/loop";
+import type { Rng } from "../core/rng";
+import { withPath } from "./dataset";
+import type { PixelCache } from "./pixelCache";
+import type { ImageTransform } from "./transforms";
+
+/** One picture to read, and what becomes of it. */
+export interface PictureJob {
+  readonly path: string;
+  readonly cache: PixelCache;
+  readonly transform: ImageTransform;
+  /** A stream that nothing was drawn from yet. */
+  readonly rng: Rng;
+}
+
+/** Where pictures are decoded and transformed. */
+export interface PictureReader {
+  /** Normalised float32 [3, size, size]. Throws LuvitError "bad-image" for files that cannot be decoded. */
+  read(job: PictureJob): Promise<Float32Array>;
+}
+
+let lastTurn = Promise.resolve();
+
+/** One picture a turn of the event loop: turns asked for together would come together. */
+function myTurn(): Promise<void> {
+  lastTurn = lastTurn.then(breathe);
+  return lastTurn;
+}
+
+/** Decodes in sharp's threads and transforms in this one, which has a pause after every picture. */
+export const hereReader: PictureReader = {
+  async read({ path, cache, transform, rng }) {
+    const pixels = await cache.get(path);
+    await myTurn();
+    return withPath(path, () => transform.apply(pixels, rng));
+  },
+};

@@ -1,0 +1,32 @@
+import type { LuvitErrorCode } from "../../core/errors";
+import type { DecodeOptions, RgbImage } from "../decode";
+import type { TransformRecipe } from "./recipes";
+
+/** What a reading thread is asked. */
+export interface ReadRequest {
+  readonly id: number;
+  readonly path: string;
+  readonly decode: DecodeOptions;
+  /** Decoded already; its memory is shared, not copied, where a thread decoded it. */
+  readonly pixels?: RgbImage;
+  /** Give the decoded pixels back, for the next time. */
+  readonly keep: boolean;
+  readonly recipe: TransformRecipe;
+  /** Of the stream that the transform draws from. */
+  readonly seed: number;
+}
+
+export interface ReadSuccess {
+  readonly id: number;
+  readonly image: Float32Array;
+  readonly pixels?: RgbImage;
+}
+
+export interface ReadFailure {
+  readonly id: number;
+  /** Absent where the error is not this library's. */
+  readonly code?: LuvitErrorCode;
+  readonly message: string;
+}
+
+export type ReadReply = ReadSuccess | ReadFailure;

@@ -1,0 +1,23 @@
+import type { ImageTransform } from "../transforms";
+
+/** Plain data from which another thread makes a transform of this library again. */
+export type TransformRecipe =
+  | { readonly kind: "maeAugment" | "finetuneAugment" | "asIs"; readonly size: number }
+  | { readonly kind: "evalTransform"; readonly size: number; readonly cropRatio: number };
+
+/** By the object itself: a copy with another `apply` is another transform. */
+const recipes = new WeakMap<ImageTransform, TransformRecipe>();
+
+/** Notes how a transform can be made again, and gives it back, from now on unchangeable. */
+export function withRecipe<Transform extends ImageTransform>(
+  transform: Transform,
+  recipe: TransformRecipe,
+): Transform {
+  recipes.set(transform, recipe);
+  return Object.freeze(transform);
+}
+
+/** How to make a transform again; undefined for one that is not of this library. */
+export function recipeOf(transform: ImageTransform): TransformRecipe | undefined {
+  return recipes.get(transform);
+}
