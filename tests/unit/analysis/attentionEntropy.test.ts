@@ -261,3 +261,16 @@ print(json.dumps([t.schema.names, [str(f.type) for f in t.schema], t.to_pylist()
   assert.deepEqual(types, [text, "int32", "int32", text, "uint16", "uint16", "float", "bool"]);
   assert.deepEqual(rows, rowsOf(table));
 });
+
+test("every engine finds the same entropies", async () => {
+  const set = await maskedPictures(layout);
+  const model = tinyLuvit();
+  const [eager, graph] = await Promise.all(
+    (["eager", "onnxruntime"] as const).map((engine) =>
+      attentionEntropy(model, set, { engine, batchSize: 2 }),
+    ),
+  );
+  const values = (table: EntropyTable) => table.getChild("entropy")!.toArray() as Float32Array;
+  assert.equal(graph.numRows, eager.numRows);
+  for (const [i, value] of values(eager).entries()) assert.ok(Math.abs(values(graph)[i] - value) < 1e-5);
+});

@@ -7,6 +7,7 @@ import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import type { Classifier } from "../../../src/models/classifier";
 import { evaluate } from "../../../src/train/evaluate";
+import { finetune } from "../../../src/train/finetune";
 import { assertRejects, temporaryFolder, tinyClassifier, writePictures } from "./support";
 
 before(async () => void (await startBackend()));
@@ -78,4 +79,17 @@ test("evaluation leaves no tensor behind and refuses sets that do not fit", asyn
   await assertRejects(evaluate(model, large), "bad-argument", "32 px", "16 px");
   set.classes.push("blue");
   await assertRejects(evaluate(model, set), "bad-argument", "3 classes", "head has 2");
+});
+
+test("every engine judges alike, and validation during a run is evaluation after it", async () => {
+  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const model = tinyClassifier();
+  const options = { epochs: 1, batchSize: 5, lr: 1e-3, out: false, validation: set } as const;
+  const { history } = await finetune(model, set, options).done;
+  const results = await Promise.all(
+    (["eager", "onnxruntime"] as const).map((engine) => evaluate(model, set, { engine, batchSize: 5 })),
+  );
+  assert.deepEqual(results[1].predictions, results[0].predictions);
+  assert.ok(Math.abs(results[1].loss - results[0].loss) < 1e-5);
+  assert.equal(history.at(-1)!.top1, results[0].top1);
 });
