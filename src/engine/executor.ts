@@ -71,6 +71,8 @@ export interface Executor {
   run(program: string, feeds: ArraysByName, options?: RunOptions): Promise<Record<string, Float32Array>>;
   /** Copies of state entries; without `names`, of all that a program changes (frozen weights never do). */
   readState(names?: readonly string[]): Promise<Record<string, Float32Array>>;
+  /** The same without copying where an engine can: good until the next call, for those who pass it on. */
+  viewState?(names?: readonly string[]): Promise<Readonly<Record<string, Float32Array>>>;
   /**
    * Sets state entries; all must be set before a run, but moments of AdamW, which begin at zero. Arrays of entries that
    * no program changes become the executor's own and are not copied; hand large weights over one by one.

@@ -45,6 +45,10 @@ class OnnxExecutor implements Executor {
     return this.turns.do(() => this.state.read(names));
   }
 
+  viewState(names?: readonly string[]): Promise<Record<string, Float32Array>> {
+    return this.turns.do(() => this.state.view(names));
+  }
+
   writeState(values: ArraysByName): Promise<void> {
     return this.turns.do(() => this.state.write(values));
   }

@@ -70,11 +70,18 @@ export class GraphState {
   }
 
   /** @throws LuvitError("bad-argument") naming entries that are none. */
-  read(names: readonly string[] = this.changing()): Record<string, Float32Array> {
+  read(names?: readonly string[]): Record<string, Float32Array> {
+    const views = Object.entries(this.view(names));
+    return Object.fromEntries(views.map(([name, view]) => [name, view.slice()]));
+  }
+
+  /** The arrays themselves where they are float32. @throws LuvitError("bad-argument") naming entries that are none. */
+  view(names: readonly string[] = this.changing()): Record<string, Float32Array> {
     this.refuseUnknown(names);
     this.requireWritten(names);
+    const arrays = names.map((name) => [name, this.current(name)!.data as TypedArray] as const);
     return Object.fromEntries(
-      names.map((name) => [name, Float32Array.from(this.current(name)!.data as TypedArray)]),
+      arrays.map(([name, array]) => [name, array instanceof Float32Array ? array : Float32Array.from(array)]),
     );
   }
 

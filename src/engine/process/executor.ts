@@ -14,7 +14,7 @@ import type { EngineProcess } from "./engineProcess";
 import { packPrograms } from "./messages";
 
 /** State crosses in groups of about so many bytes, so that neither side needs room for all of it twice. */
-const GROUP_BYTES = 2 ** 26;
+const GROUP_BYTES = 2 ** 24;
 
 /** Executors that nobody refers to any more give their memory back. */
 const forgotten = new FinalizationRegistry<() => void>((release) => release());

@@ -66,12 +66,25 @@ export async function eventually(holds: () => boolean, withinMs = 10_000): Promi
   return holds();
 }
 
-/** A script of the tests as a process and process group of its own, and the next line it prints. */
-export function startScript(...args: string[]): { child: ChildProcess; line(): Promise<string> } {
+interface Script {
+  child: ChildProcess;
+  /** The next line it prints. */
+  line(): Promise<string>;
+  /** The same, after sending it a line. */
+  ask(): Promise<string>;
+}
+
+/** A script of the tests as a process and process group of its own. */
+export function startScript(...args: string[]): Script {
   const child = spawn(process.execPath, [join(__dirname, "processParent.js"), ...args], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
     detached: true,
   });
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  return { child, line: async () => (await lines.next()).value };
+  const line = async () => (await lines.next()).value;
+  const ask = () => {
+    child.stdin!.write("\n");
+    return line();
+  };
+  return { child, line, ask };
 }
