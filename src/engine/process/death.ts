@@ -26,14 +26,19 @@ export function describeDeath(death: Death): string {
     memory ? `Its memory was last ${gigabytes(memory.resident)}, at most ${gigabytes(memory.peak)}.` : "",
     "What its executors held is lost; executors opened from now on get a new process.",
   ];
-  const wrote = output.trim();
+  const wrote = output
+    .trim()
+    .split("\n")
+    .filter((line) => !NATIVE_FRAME.test(line));
   return [
     `${what} died: ${reason(death)}. ${facts.filter(Boolean).join(" ")}`,
-    ...(wrote ? [`Last lines it wrote:\n${wrote.split("\n").slice(-SHOWN_LINES).join("\n")}`] : []),
+    ...(output.trim() ? [`Last lines it wrote:\n${wrote.slice(-SHOWN_LINES).join("\n")}`] : []),
   ].join("\n");
 }
 
 const SHOWN_LINES = 12;
+/** " 3: 0x10e91f1 v8::internal::…": what Node writes after the reason for an abort. */
+const NATIVE_FRAME = /^\s*\d+: 0x[0-9a-f]+ /;
 const SHOWN_REQUESTS = 3;
 const ABORTS = ["SIGABRT", "SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP"];
 const OUT_OF_MEMORY = /out of memory|bad_alloc|cannot allocate memory|allocation failed|failed to allocate/i;

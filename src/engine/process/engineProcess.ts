@@ -24,6 +24,8 @@ const KEPT_OUTPUT = 16_384;
 const MEMORY_INTERVAL_MS = 500;
 /** Descendants of the process may hold its output open; the message does not wait for them. */
 const OUTPUT_GRACE_MS = 500;
+/** A process that closes its channel is on its way out and has a reason of its own, if it is given the time. */
+const EXIT_GRACE_MS = 2000;
 
 /** The near end of an engine process: asks, and says why there is no answer when the process has died. */
 export class EngineProcess {
@@ -129,9 +131,14 @@ export class EngineProcess {
   }
 
   private onChannelEnd(error: Error | undefined): void {
-    if (error && !/EPIPE|ECONNRESET/.test((error as NodeJS.ErrnoException).code ?? ""))
+    const closed = !error || /EPIPE|ECONNRESET/.test((error as NodeJS.ErrnoException).code ?? "");
+    if (closed) {
+      const timer = setTimeout(() => this.child.kill("SIGKILL"), EXIT_GRACE_MS);
+      void this.gone.then(() => clearTimeout(timer));
+    } else {
       this.fault ??= `its messages cannot be read (${error.message})`;
-    this.child.kill("SIGKILL");
+      this.child.kill("SIGKILL");
+    }
   }
 
   private get name(): string {

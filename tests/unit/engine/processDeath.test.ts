@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { type Executor, engineProcesses, stopEngineProcesses } from "../../../src/engine";
 import { isLuvitError } from "../nn/support";
@@ -6,12 +9,13 @@ import {
   eventually,
   growingProduct,
   isRunning,
+  largeState,
   longProduct,
   openInProcess,
   startScript,
   stopProcessesAfterwards,
 } from "./processSupport";
-import { openGraph, withOnnxRuntime } from "./support";
+import { GraphWriter, openGraph, withOnnxRuntime } from "./support";
 
 stopProcessesAfterwards();
 const SIZE = 1024;
@@ -79,4 +83,76 @@ test("a Ctrl-C for the whole process group is left to the parent", withOnnxRunti
   assert.ok(isRunning(pid));
   child.kill("SIGKILL");
   assert.ok(await eventually(() => !isRunning(pid), 3000), `process ${pid} is still there`);
+});
+
+/** The address space of a running process, which nothing it asks for can exceed from now on. */
+function limitAddressSpace(pid: number, moreBytes: number): boolean {
+  const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[0]);
+  const limit = pages * 4096 + moreBytes;
+  return spawnSync("prlimit", [`--pid=${pid}`, `--as=${limit}`]).status === 0;
+}
+
+const canLimit = spawnSync("prlimit", ["--version"]).status === 0 && existsSync("/proc/self/statm");
+const withLimits = { skip: withOnnxRuntime.skip || (canLimit ? false : "needs prlimit") };
+
+test("what there is no memory for is reported as such, and the session goes on", withLimits, async (t) => {
+  await stopEngineProcesses();
+  const tiny = await openTiny();
+  const [{ pid }] = engineProcesses();
+  assert.ok(limitAddressSpace(pid, 200 * 2 ** 20));
+  const state = largeState(2, 300);
+  await t.test("by the engine", async () => {
+    await assert.rejects(openInProcess({ step: { graph: state } }), isLuvitError("engine", "allocat"));
+    const x = Float32Array.of(1, 1, 1, 1);
+    assert.deepEqual((await tiny.run("step", { x })).y, Float32Array.of(1, 2, 3, 4));
+  });
+  await t.test("by the process that takes the arrays", async () => {
+    const large = { w: new Float32Array(100 * 2 ** 20) };
+    await assert.rejects(
+      tiny.writeState(large),
+      isLuvitError("engine-died", "exited with code 1, out of memory", "write state"),
+    );
+  });
+  const fresh = await openTiny();
+  assert.deepEqual((await fresh.readState()).w, Float32Array.of(1, 2, 3, 4));
+});
+
+test("a JavaScript heap that is full is told from other crashes", withOnnxRuntime, async () => {
+  await stopEngineProcesses();
+  const { NODE_OPTIONS } = process.env;
+  process.env.NODE_OPTIONS = "--max-old-space-size=12";
+  const g = new GraphWriter();
+  let x = g.input("x", [1]);
+  for (let i = 0; i < 60_000; i++) [x] = g.node("Neg", { x }, [{ shape: [1] }]);
+  g.output("y", x);
+  const opening = openInProcess({ step: { graph: g.finish() } });
+  process.env.NODE_OPTIONS = NODE_OPTIONS ?? "";
+  await assert.rejects(opening, isLuvitError("engine-died", "SIGABRT", "out of memory", "heap"));
+});
+
+const groups = "/sys/fs/cgroup/memory/luvit-tests";
+
+/** A control group with so much memory, where this user may make one (version 1). */
+function makeMemoryGroup(bytes: number): boolean {
+  try {
+    mkdirSync(groups, { recursive: true });
+    writeFileSync(join(groups, "memory.limit_in_bytes"), `${bytes}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test("the kernel's out-of-memory killer is recognised", async (t) => {
+  if (withOnnxRuntime.skip || !makeMemoryGroup(500 * 2 ** 20))
+    return t.skip("needs a control group of its own");
+  const { child, line } = startScript("hungry");
+  assert.equal(await line(), "ready");
+  writeFileSync(join(groups, "cgroup.procs"), `${child.pid}`);
+  child.stdin!.write("\n");
+  const report = await line();
+  child.kill("SIGKILL");
+  assert.match(report, /SIGKILL, by the kernel's out-of-memory killer.*It was to write state.*GiB/);
+  await eventually(() => readFileSync(join(groups, "cgroup.procs"), "utf8") === "");
+  rmdirSync(groups);
 });

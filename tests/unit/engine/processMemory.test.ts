@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { engineProcesses } from "../../../src/engine";
+import { memoryOf } from "../../../src/engine/process/memory";
+import { growingProduct, openInProcess, stopProcessesAfterwards } from "./processSupport";
+import { openGraph, withOnnxRuntime } from "./support";
+
+stopProcessesAfterwards();
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
+
+const MiB = 2 ** 20;
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1];
+const skip = withOnnxRuntime.skip || (memoryOf(process.pid) ? false : "needs /proc");
+
+/** What this process holds on to, in MiB. */
+function held(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return (heapUsed + external) / MiB;
+}
+
+test("500 runs take no more memory than 50, on either side", { skip }, async () => {
+  const x = Float32Array.of(0, 0, 0, 0);
+  const executor = await openGraph(growingProduct(), { w: x }, { threads: 1, open: openInProcess });
+  const far: number[] = [];
+  let near = Number.NaN;
+  for (let run = 1; run <= 500; run++) {
+    await executor.run("step", { x });
+    far.push(memoryOf(engineProcesses()[0].pid)!.resident / MiB);
+    if (run === 50) near = held();
+  }
+  const nearGrowth = held() - near;
+  const farGrowth = median(far.slice(450)) - median(far.slice(50, 100));
+  assert.ok(nearGrowth < 1, `this process holds ${nearGrowth} MiB more`);
+  assert.ok(farGrowth < 16, `the engine process grew by ${farGrowth} MiB`);
+  await executor.dispose();
+});
