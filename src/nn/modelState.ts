@@ -1,3 +1,4 @@
+import { breathe } from "../core/loop";
 import type { tf } from "../core/tf";
 import type { Executor } from "../engine";
 import type { Module } from "./module";
@@ -34,5 +35,8 @@ export async function fetchState(executor: Executor, parameters: NamedParameters
   for (const [name, parameter] of parameters) {
     fetched.push([parameter, (await executor.readState([name]))[name]]);
   }
-  for (const [parameter, data] of fetched) parameter.load({ shape: parameter.shape, data }, parameter.source);
+  for (const [parameter, data] of fetched) {
+    parameter.load({ shape: parameter.shape, data }, parameter.source);
+    await breathe();
+  }
 }

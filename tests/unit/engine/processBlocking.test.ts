@@ -55,7 +55,7 @@ test(
   async () => {
     const size = 1024;
     const w = new Float32Array(size * size).fill(1 / size);
-    const executor = await openGraph(longProduct(size, 300), { w }, { open: openInProcess });
+    const executor = await openGraph(longProduct(size, 200), { w }, { open: openInProcess });
     await assertNeverBlocked(() => executor.run("step", { x: w }));
     await executor.dispose();
   },
