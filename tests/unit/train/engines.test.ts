@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { startBackend, tf } from "../../../src/core/tf";
 import type { HostTensor } from "../../../src/core/hostTensor";
-import { onnxRuntimeProblem } from "../../../src/engine";
+import { startBackend, tf } from "../../../src/core/tf";
+import { onnxRuntimeProblem, tensorflowProblem } from "../../../src/engine";
 import { baselines, classifier, fusion, lora } from "../../../src/models";
 import type { ClassifierOptions } from "../../../src/models/classifier";
 import type { LlamaBlock, LlamaConfig } from "../../../src/models/llamaBlock";
@@ -31,14 +31,22 @@ const problem = onnxRuntimeProblem();
 if (problem) console.log(`SKIPPED: training as one compiled graph: ${problem}`);
 const compiled = { skip: problem ?? false };
 
+/** Engines that run a step as one graph. */
+const graphEngines = [
+  ["onnxruntime", problem],
+  ["tensorflow", tensorflowProblem()],
+] as const;
+
 before(async () => void (await startBackend({ backend: "wasm" })));
 
 /** float32 rounding, grown over twenty AdamW steps. */
 const LOSS_TOLERANCE = 2e-4;
 const PARAMETER_TOLERANCE = 5e-3;
 
-async function assertSameTrajectory(start: (engine: "eager" | "onnxruntime") => Run<Module>): Promise<void> {
-  const [eager, graph] = [start("eager"), start("onnxruntime")];
+type Start = (engine: "eager" | "onnxruntime" | "tensorflow") => Run<Module>;
+
+async function assertSameTrajectory(engine: "onnxruntime" | "tensorflow", start: Start): Promise<void> {
+  const [eager, graph] = [start("eager"), start(engine)];
   const [a, b] = [(await eager.done).history, (await graph.done).history];
   assert.ok(a.length >= 20);
   const worstLoss = Math.max(...losses(a).map((loss, i) => Math.abs(loss - losses(b)[i])));
@@ -58,11 +66,18 @@ function largestDifference(path: string, a: HostTensor, b: HostTensor): number {
   return a.data.reduce((worst, x, i) => (isKeyBias(i) ? worst : Math.max(worst, Math.abs(x - b.data[i]))), 0);
 }
 
-test("twenty steps of pretraining are the same op by op and as one graph", compiled, async () => {
-  const set = await pictures();
-  const options: TrainOptions = { ...pretraining, batchSize: 3, epochs: 5, lr: 1e-3, out: false };
-  await assertSameTrajectory((engine) => pretrain(tinyMae(), set, { ...options, engine }) as Run<Module>);
-});
+for (const [graph, problem] of graphEngines) {
+  test(`${graph}: twenty steps of pretraining are the same op by op and as one graph`, {
+    skip: problem ?? false,
+  }, async () => {
+    const set = await pictures();
+    const options: TrainOptions = { ...pretraining, batchSize: 3, epochs: 5, lr: 1e-3, out: false };
+    await assertSameTrajectory(
+      graph,
+      (engine) => pretrain(tinyMae(), set, { ...options, engine }) as Run<Module>,
+    );
+  });
+}
 
 test("computing blocks again instead of keeping them changes no loss", compiled, async () => {
   const set = await pictures();
@@ -73,38 +88,51 @@ test("computing blocks again instead of keeping them changes no loss", compiled,
   assert.deepEqual(losses((await again.done).history), losses((await kept.done).history));
 });
 
-test("so are twenty steps of finetuning with drop path, mixing and smoothing", compiled, async () => {
-  const set = await pictures(finetuneAugment);
-  const options: FinetuneOptions = {
-    ...finetuning,
-    batchSize: 2,
-    epochs: 4,
-    accumulate: 1,
-    lr: 1e-3,
-    dropPath: 0.2,
-    out: false,
-  };
-  await assertSameTrajectory(
-    (engine) => finetune(tinyClassifier(), set, { ...options, engine }) as Run<Module>,
-  );
-});
+for (const [graph, problem] of graphEngines) {
+  test(`${graph}: so are twenty steps of finetuning with drop path, mixing and smoothing`, {
+    skip: problem ?? false,
+  }, async () => {
+    const set = await pictures(finetuneAugment);
+    const options: FinetuneOptions = {
+      ...finetuning,
+      batchSize: 2,
+      epochs: 4,
+      accumulate: 1,
+      lr: 1e-3,
+      dropPath: 0.2,
+      out: false,
+    };
+    await assertSameTrajectory(
+      graph,
+      (engine) => finetune(tinyClassifier(), set, { ...options, engine }) as Run<Module>,
+    );
+  });
+}
 
-test("so are twenty steps whose gradients are averaged over three batches", compiled, async () => {
-  const set = await pictures();
-  const options: TrainOptions = {
-    ...pretraining,
-    batchSize: 2,
-    accumulate: 3,
-    epochs: 10,
-    lr: 1e-3,
-    out: false,
-  };
-  await assertSameTrajectory((engine) => pretrain(tinyMae(), set, { ...options, engine }) as Run<Module>);
-});
+for (const [graph, problem] of graphEngines) {
+  test(`${graph}: so are twenty steps whose gradients are averaged over three batches`, {
+    skip: problem ?? false,
+  }, async () => {
+    const set = await pictures();
+    const options: TrainOptions = {
+      ...pretraining,
+      batchSize: 2,
+      accumulate: 3,
+      epochs: 10,
+      lr: 1e-3,
+      out: false,
+    };
+    await assertSameTrajectory(
+      graph,
+      (engine) => pretrain(tinyMae(), set, { ...options, engine }) as Run<Module>,
+    );
+  });
+}
 
 test("each engine goes on after a stop bit for bit", async () => {
   const set = await pictures();
-  for (const engine of problem ? (["eager"] as const) : (["eager", "onnxruntime"] as const)) {
+  const here = graphEngines.flatMap(([engine, problem]) => (problem ? [] : [engine]));
+  for (const engine of ["eager", ...here] as const) {
     const folder = temporaryFolder();
     const start = (out: string, resume = false) =>
       pretrain(tinyMae(), set, { ...pretraining, engine, resume, out: join(folder, out) });
