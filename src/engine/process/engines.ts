@@ -1,7 +1,5 @@
-import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { LuvitError } from "../../core/errors";
 import type { OpenExecutor, OpenOptions } from "../executor";
 import { tensorflowEnvironment } from "../tensorflow/environment";
 
@@ -41,10 +39,8 @@ const engines: Record<ProcessEngine, EngineEntry> = {
 export const environmentFor = (engine: ProcessEngine, options: OpenOptions) =>
   engines[engine].environment(options);
 
-/** @throws LuvitError("engine") for an engine that this version does not have. */
+/** In the engine's process only. */
 export function loadEngine(engine: ProcessEngine): OpenExecutor {
   const { module, open } = engines[engine];
-  const path = join(__dirname, "..", `${module}.js`);
-  if (existsSync(path)) return createRequire(__filename)(path)[open];
-  throw new LuvitError("engine", `the ${engine} engine is not part of this version of luvit`);
+  return createRequire(__filename)(join(__dirname, "..", `${module}.js`))[open];
 }
