@@ -27,7 +27,11 @@ export interface OpenOptions {
   provider?: "cpu" | "cuda" | "webgpu";
   /** Default float32. */
   precision?: Precision;
-  /** "int8": weights of matrix products that no program changes are kept in eight bits. */
+  /**
+   * "int8": weights of matrix products that no program changes are kept in eight bits, and so are multiplied; what they
+   * are multiplied with is quantised row by row on the way, in the gradient as well. The products are off by some 2 %
+   * (root mean square, normally distributed numbers). Everything else stays as `precision` says.
+   */
   frozen?: "int8";
 }
 

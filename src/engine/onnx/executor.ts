@@ -14,6 +14,8 @@ import { InTurn } from "../inTurn";
 import { changedState, commonState, programNamed } from "../programs";
 import { freeArrays } from "./freeArrays";
 import { HeldGradients } from "./heldGradients";
+import { int8Entries } from "./int8/select";
+import { Int8Weights } from "./int8/weights";
 import { withoutCopies } from "./lower/withoutCopies";
 import { OnnxProgram } from "./program";
 import { loadOnnxRuntime, type OnnxRuntime } from "./runtime";
@@ -85,16 +87,25 @@ class OnnxExecutor implements Executor {
  * @throws LuvitError("engine") when onnxruntime-node is missing, or when a graph has ops without a rule.
  */
 export async function openOnnxExecutor(programs: Programs, options: OpenOptions = {}): Promise<Executor> {
-  const { threads, provider } = settleOptions(options);
+  const { threads, provider, frozen } = settleOptions(options);
   const runtime = loadOnnxRuntime();
-  const opened = Object.entries(programs).map(([name, program]) => {
-    return new OnnxProgram(name, program, splitUpdates(withoutCopies(program.graph)));
+  const graphs = Object.values(programs).map(({ graph }) => withoutCopies(graph));
+  const int8 = frozen === "int8" ? int8Entries(graphs) : new Set<string>();
+  const opened = Object.entries(programs).map(([name, program], i) => {
+    return new OnnxProgram(name, program, splitUpdates(graphs[i]), int8);
   });
   const updates = opened.flatMap((program) => program.updates);
   refuseTwoTrainers(opened);
   const pool = new AdamWPool(updates);
   const written = new Set(Object.values(programs).flatMap(({ graph }) => changedState(graph)));
-  const state = new GraphState(runtime, commonState(programs), written, pool);
+  const entries = commonState(programs);
+  const needed = new Set(opened.flatMap(({ model }) => model.inputs.map((input) => input.name)));
+  const weights = new Int8Weights(
+    runtime,
+    entries.filter(({ name }) => int8.has(name)),
+    needed,
+  );
+  const state = new GraphState(runtime, entries, written, pool, weights);
   for (const program of opened)
     program.attach(await createSession(runtime, program.model, { threads, provider }));
   const description: EngineDescription = {
@@ -102,6 +113,7 @@ export async function openOnnxExecutor(programs: Programs, options: OpenOptions 
     device: provider,
     threads: provider === "cpu" ? threads : undefined,
     precision: "float32",
+    frozen,
   };
   const byName = new Map(opened.map((program) => [program.name, program]));
   return new OnnxExecutor(description, runtime, byName, state, pool);

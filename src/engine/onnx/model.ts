@@ -1,5 +1,5 @@
 /** Element types used here, by ONNX's number (`TensorProto.DataType`). */
-export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
 
 export type OnnxDtype = keyof typeof elementTypes;
 

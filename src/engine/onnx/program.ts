@@ -33,8 +33,9 @@ export class OnnxProgram {
     readonly name: string,
     traced: Program,
     { graph, updates }: SplitGraph,
+    int8: ReadonlySet<string>,
   ) {
-    const { model, outputNames } = lowerGraph(graph);
+    const { model, outputNames } = lowerGraph(graph, int8);
     this.model = model;
     this.updates = updates;
     this.inputs = graph.inputs;
@@ -76,7 +77,7 @@ export class OnnxProgram {
     state.requireWritten(this.modelInputs.filter((name) => !fed.has(name)));
     const operand = (name: string) => {
       const input = fed.get(name);
-      return input ? tensorOf(runtime, input, feeds[name]) : state.current(name)!;
+      return input ? tensorOf(runtime, input, feeds[name]) : state.operand(name)!;
     };
     const into = this.changed.map((name): [string, OnnxTensor] => [name, state.next(name)!]);
     const gradients = this.updates.map(({ gradient }) => gradient);

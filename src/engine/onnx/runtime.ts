@@ -8,7 +8,7 @@ import type { TypedArray } from "../executor";
  */
 
 export interface OnnxTensor {
-  readonly data: TypedArray | BigInt64Array;
+  readonly data: TypedArray | Int8Array | BigInt64Array;
   readonly dims: readonly number[];
 }
 
@@ -23,7 +23,7 @@ export interface OnnxSession {
 
 export interface OnnxRuntime {
   readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<OnnxSession> };
-  readonly Tensor: new (type: string, data: TypedArray, dims: readonly number[]) => OnnxTensor;
+  readonly Tensor: new (type: string, data: TypedArray | Int8Array, dims: readonly number[]) => OnnxTensor;
 }
 
 const PACKAGE = "onnxruntime-node";

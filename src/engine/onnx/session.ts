@@ -10,12 +10,19 @@ export function settleOptions({
   threads = availableParallelism(),
   provider = "cpu",
   precision,
+  frozen,
 }: OpenOptions) {
   if (precision === "bfloat16") {
     const message = "the onnxruntime engine computes in float32 only; use the tensorflow engine for bfloat16";
     throw new LuvitError("engine", message);
   }
-  return { threads, provider };
+  if (frozen && provider !== "cpu") {
+    throw new LuvitError(
+      "engine",
+      `frozen weights in ${frozen} are for the provider "cpu", not "${provider}"`,
+    );
+  }
+  return { threads, provider, frozen };
 }
 
 /**

@@ -4,6 +4,7 @@ import type { GraphDtype, GraphInput } from "../../graph/ir";
 import type { AdamWPool } from "../adamw/pool";
 import { arrayTypes, checkArrays } from "../arrays";
 import type { ArraysByName, TypedArray } from "../executor";
+import type { Int8Weights } from "./int8/weights";
 import type { OnnxRuntime, OnnxTensor } from "./runtime";
 
 /** Where a state entry lives: its numbers, and for an entry that a program writes, where the next ones go. */
@@ -33,6 +34,7 @@ export class GraphState {
     inputs: readonly GraphInput[],
     written: ReadonlySet<string>,
     pool: AdamWPool,
+    private readonly int8: Int8Weights,
   ) {
     this.pooled = pool.state();
     const startsAtZero = new Set(pool.slots.flatMap(({ update }) => [update.average, update.squares]));
@@ -49,6 +51,11 @@ export class GraphState {
     return this.entries.get(name)?.current;
   }
 
+  /** What a model's input is fed: an entry, or what stands for one in eight bits. */
+  operand(input: string): OnnxTensor | undefined {
+    return this.int8.tensor(input) ?? this.current(input);
+  }
+
   /** Where a program writes an entry's new numbers, if it may. */
   next(name: string): OnnxTensor | undefined {
     return this.entries.get(name)?.next;
@@ -62,11 +69,10 @@ export class GraphState {
     }
   }
 
-  /** @throws LuvitError("bad-argument") naming every entry that nobody has written. */
-  requireWritten(names: readonly string[]): void {
-    const empty = names.filter((name) => !this.entries.get(name)?.current);
-    if (empty.length === 0) return;
-    throw new LuvitError("bad-argument", `state: not written yet\n${listOffenders(empty)}`);
+  /** @throws LuvitError("bad-argument") naming every entry behind these inputs that nobody has written. */
+  requireWritten(inputs: readonly string[]): void {
+    const empty = inputs.filter((name) => !this.operand(name));
+    expectWritten([...new Set(empty.map((name) => this.int8.entryOf(name) ?? name))]);
   }
 
   /** @throws LuvitError("bad-argument") naming entries that are none. */
@@ -75,13 +81,19 @@ export class GraphState {
     return Object.fromEntries(views.map(([name, view]) => [name, view.slice()]));
   }
 
-  /** The arrays themselves where they are float32. @throws LuvitError("bad-argument") naming entries that are none. */
+  /**
+   * The arrays themselves where they are float32; of entries in eight bits what these stand for.
+   * @throws LuvitError("bad-argument") naming entries that are none.
+   */
   view(names: readonly string[] = this.changing()): Record<string, Float32Array> {
     this.refuseUnknown(names);
-    this.requireWritten(names);
-    const arrays = names.map((name) => [name, this.current(name)!.data as TypedArray] as const);
+    const arrays = names.map((name) => [name, this.current(name)?.data ?? this.int8.read(name)] as const);
+    expectWritten(arrays.filter(([, array]) => !array).map(([name]) => name));
     return Object.fromEntries(
-      arrays.map(([name, array]) => [name, array instanceof Float32Array ? array : Float32Array.from(array)]),
+      arrays.map(([name, array]) => [
+        name,
+        array instanceof Float32Array ? array : Float32Array.from(array as TypedArray),
+      ]),
     );
   }
 
@@ -97,6 +109,10 @@ export class GraphState {
 
   private writeEntry(entry: Entry, array: TypedArray): void {
     const { input } = entry;
+    if (this.int8.has(input.name)) {
+      this.int8.write(input.name, array);
+      return;
+    }
     const pooled = this.pooled.get(input.name);
     if (pooled) entry.current ??= tensorOf(this.runtime, input, pooled);
     else if (entry.next) entry.current ??= tensorOf(this.runtime, input, newArray(input));
@@ -115,6 +131,11 @@ export class GraphState {
     if (unknown.length === 0) return;
     throw new LuvitError("bad-argument", `state: no such entries\n${listOffenders(unknown)}`);
   }
+}
+
+function expectWritten(empty: readonly string[]): void {
+  if (empty.length === 0) return;
+  throw new LuvitError("bad-argument", `state: not written yet\n${listOffenders(empty)}`);
 }
 
 function newArray({ value }: GraphInput): TypedArray {

@@ -46,6 +46,23 @@ async function compareWithGolden(
   assert.ok(keys <= tolerance.params_key_bias_abs, `key biases: ${keys}`);
 }
 
+/**
+ * The block's products are off by some 2 % (root mean square; see Int8Weight). The block is one branch of the network and
+ * its errors point anywhere, so that the loss, relative to its own size, is off by no more.
+ */
+const INT8_LOSS_TOLERANCE = 0.02;
+
+async function compareInt8WithGolden(engine: TestedEngine, name: string, make: (opened: Opened) => Scenario) {
+  const opened = openCase(name);
+  const scenario = make(opened);
+  scenario.step.model.load(stateDict(load(opened.folder, "state.safetensors")));
+  const graph = optimise(traceStep(name, scenario.step));
+  const { losses } = await train(engine, graph, scenario, opened, "int8");
+  const expected = opened.io.get("losses")!.data;
+  const worst = Math.max(...losses.map((loss, i) => Math.abs(loss / expected[i] - 1)));
+  assert.ok(worst > 1e-7 && worst < INT8_LOSS_TOLERANCE, `losses differ by ${worst} of theirs`);
+}
+
 for (const engine of compilingEngines) {
   describe(`the golden training runs through ${engine.engine}`, () => {
     for (const [name, make] of [
@@ -57,6 +74,10 @@ for (const engine of compilingEngines) {
           compareWithGolden(engine, name, make, pass),
         );
       }
+      if (engine.engine !== "onnxruntime") continue;
+      test(`${name}, frozen weights in eight bits: losses within two hundredths`, engine.options, () =>
+        compareInt8WithGolden(engine, name, make),
+      );
     }
   });
 }

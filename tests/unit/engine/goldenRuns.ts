@@ -91,9 +91,10 @@ export async function train(
   graph: Graph,
   { step, feedsAt }: Scenario,
   { meta: { config }, io }: Opened,
+  frozen?: "int8",
 ) {
   const parameters = Object.fromEntries(await hostParameters(step.model)) as Record<string, Float32Array>;
-  const executor = await openGraph(graph, parameters, { threads: 1, open });
+  const executor = await openGraph(graph, parameters, { threads: 1, open, frozen });
   const [beta1, beta2] = config.betas;
   const losses: number[] = [];
   for (let t = 1; t <= config.steps; t++) {

@@ -1,5 +1,6 @@
 import { LuvitError } from "../../../core/errors";
-import type { Graph, GraphConstant } from "../../../graph/ir";
+import type { Graph, GraphConstant, GraphInput } from "../../../graph/ir";
+import { int8Inputs } from "../int8/weights";
 import type { OnnxModel, OnnxNode, OnnxValueInfo } from "../model";
 import type { OnnxValue } from "./builder";
 import { Call } from "./call";
@@ -17,22 +18,18 @@ export interface LoweredGraph {
 }
 
 /**
- * Writes a traced graph as an ONNX model.
+ * Writes a traced graph as an ONNX model. State entries named in `int8` are fed as `int8Inputs` says.
  *
  * @throws LuvitError("engine") naming the ops that have no rule.
  */
-export function lowerGraph(traced: Graph): LoweredGraph {
+export function lowerGraph(traced: Graph, int8: ReadonlySet<string> = new Set()): LoweredGraph {
   const graph = withoutCopies(traced);
   refuseUnknownOps(graph);
   const ops = new OnnxOps();
   const scope = new Scope(ops, graph);
-  const inputs = [...graph.inputs, ...graph.state].map(({ name, value }) => ({
-    name,
-    shape: value.shape,
-    dtype: value.dtype,
-    id: value.id,
-  }));
-  for (const input of inputs) scope.define(input.id, input);
+  const inputs = [...graph.inputs, ...graph.state].flatMap((input) => {
+    return int8.has(input.name) ? declareInt8(scope, input) : declare(scope, input);
+  });
   for (const constant of graph.constants) scope.define(constant.value.id, lowerConstant(ops, constant));
   for (const node of graph.nodes) {
     const results = [rules[node.op](new Call(scope, node))].flat() as OnnxValue[];
@@ -43,6 +40,18 @@ export function lowerGraph(traced: Graph): LoweredGraph {
   const outputs = results.map(({ name, value }) => names.give(value, name));
   const outputNames = new Map(results.map(({ name }, i) => [name, outputs[i].name]));
   return { model: assemble(graph, ops, inputs, outputs, names.renamed), outputNames };
+}
+
+function declare(scope: Scope, { name, value }: GraphInput): OnnxValueInfo[] {
+  const info = { name, shape: value.shape, dtype: value.dtype };
+  scope.define(value.id, info);
+  return [info];
+}
+
+function declareInt8(scope: Scope, input: GraphInput): OnnxValueInfo[] {
+  const infos = int8Inputs(input);
+  scope.int8.set(input.value.id, infos);
+  return [infos.rows, infos.columns, infos.scales];
 }
 
 function refuseUnknownOps(graph: Graph): void {

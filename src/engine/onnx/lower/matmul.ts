@@ -2,6 +2,7 @@ import { sizeOf } from "../../../core/hostTensor";
 import type { GraphNode } from "../../../graph/ir";
 import { type OnnxValue, sameShape } from "./builder";
 import { Call, type Rules } from "./call";
+import { type Int8Operand, int8Product } from "./int8";
 import type { OnnxOps } from "./ops";
 import { broadcastShapes } from "./ops";
 import type { Scope } from "./scope";
@@ -56,6 +57,8 @@ function asMatrix(ops: OnnxOps, { value, transposed }: Operand): Operand {
 
 function lowerProduct(scope: Scope, node: GraphNode, factor: number, row?: OnnxValue): OnnxValue {
   const call = new Call(scope, node);
+  const weight = scope.int8.get(call.id("b"));
+  if (weight) return lowerInt8Product(call, weight, factor, row);
   const [left, right] = [unscaled(call, "a"), unscaled(call, "b")];
   const product: Product = {
     a: { value: left.value, transposed: Boolean(call.attribute("transposeA")) },
@@ -70,6 +73,13 @@ function lowerProduct(scope: Scope, node: GraphNode, factor: number, row?: OnnxV
   }
   const matrices = { ...product, a: asMatrix(ops, product.a), b: asMatrix(ops, product.b) };
   return ops.reshape(matrixProduct(ops, matrices), call.shape());
+}
+
+function lowerInt8Product(call: Call, weight: Int8Operand, factor: number, row?: OnnxValue): OnnxValue {
+  const { ops } = call;
+  const product = int8Product(ops, call.input("a"), weight, Boolean(call.attribute("transposeB")));
+  const scaled = ops.mul(product, factor);
+  return row ? ops.add(scaled, row) : scaled;
 }
 
 /** An operand without the number it was multiplied by, which the product takes over at no cost. */

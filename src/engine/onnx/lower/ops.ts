@@ -1,5 +1,5 @@
 import { sizeOf } from "../../../core/hostTensor";
-import type { OnnxAttributes, OnnxDtype } from "../model";
+import { elementTypes, type OnnxAttributes, type OnnxDtype } from "../model";
 import { OnnxBuilder, type OnnxValue, sameShape } from "./builder";
 
 /** What a binary op of one known operand leaves unchanged: x + 0, x - 0, x * 1, x / 1. */
@@ -9,7 +9,7 @@ const neutralLeft: Record<string, number> = { Add: 0, Mul: 1 };
 /** The ONNX operators the rules are written in, with their shape rules. */
 export class OnnxOps extends OnnxBuilder {
   private readonly reshapeSource = new Map<string, OnnxValue>();
-  private readonly rowsOfOnes = new Map<number, OnnxValue>();
+  private readonly vectors = new Map<string, OnnxValue>();
 
   unary(op: string, x: OnnxValue, attributes: OnnxAttributes = {}): OnnxValue {
     return this.make(op, [x], { shape: x.shape, dtype: x.dtype }, attributes);
@@ -47,8 +47,7 @@ export class OnnxOps extends OnnxBuilder {
   cast(x: OnnxValue, dtype: OnnxDtype): OnnxValue {
     if (x.dtype === dtype) return x;
     if (x.number !== undefined && dtype === "float32") return this.scalar(x.number);
-    const codes = { float32: 1, int32: 6, int64: 7, bool: 9 };
-    return this.make("Cast", [x], { shape: x.shape, dtype }, { to: codes[dtype] });
+    return this.make("Cast", [x], { shape: x.shape, dtype }, { to: elementTypes[dtype] });
   }
 
   /** A reshape of a reshape is one reshape. */
@@ -114,16 +113,19 @@ export class OnnxOps extends OnnxBuilder {
   sumRows(x: OnnxValue): OnnxValue {
     const matrix = this.rows(x);
     const [count, width] = matrix.shape;
-    const sum = this.make("MatMul", [this.ones(count), matrix], { shape: [1, width], dtype: x.dtype });
+    const ones = this.filled([1, count], 1);
+    const sum = this.make("MatMul", [ones, matrix], { shape: [1, width], dtype: x.dtype });
     return this.reshape(sum, [width]);
   }
 
-  private ones(count: number): OnnxValue {
-    const known = this.rowsOfOnes.get(count);
-    if (known) return known;
-    const row = this.store([1, count], "float32", new Float32Array(count).fill(1));
-    this.rowsOfOnes.set(count, row);
-    return row;
+  /** One number everywhere, written out for operators that do not broadcast. */
+  filled(shape: readonly number[], number: number, dtype: "float32" | "uint8" = "float32"): OnnxValue {
+    const key = `${dtype} ${shape} ${number}`;
+    const size = sizeOf(shape);
+    const array = dtype === "float32" ? new Float32Array(size) : new Uint8Array(size);
+    const vector = this.vectors.get(key) ?? this.store(shape, dtype, array.fill(number));
+    this.vectors.set(key, vector);
+    return vector;
   }
 
   concat(parts: readonly OnnxValue[], axis: number): OnnxValue {

@@ -2,6 +2,7 @@ import { LuvitError } from "../../../core/errors";
 import type { Graph, GraphNode, GraphValue } from "../../../graph/ir";
 import type { OnnxValue } from "./builder";
 import { sameShape } from "./builder";
+import type { Int8Operand } from "./int8";
 import { broadcastShapes, type OnnxOps } from "./ops";
 
 /**
@@ -15,6 +16,8 @@ export class Scope {
   private readonly uses = new Map<number, number>();
   /** What one rule made on the way and another may use. */
   readonly notes = new Map<string, readonly OnnxValue[]>();
+  /** Weights kept in eight bits, by id; they have no other value. */
+  readonly int8 = new Map<number, Int8Operand>();
 
   constructor(
     readonly ops: OnnxOps,
