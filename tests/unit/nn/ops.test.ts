@@ -21,6 +21,7 @@ const adam = { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.05, lrScale: 0
 /** Odd sizes everywhere, so that no loop is right by luck. */
 const samples: Record<string, Sample[]> = {
   LuvitAddRow: [{ shapes: { x: [2, 3, 5], row: [5] } }, { shapes: { x: [7, 1], row: [1] } }],
+  LuvitAfter: [{ shapes: { x: [2, 3, 5], signal: [4] } }],
   LuvitSumRows: [{ shapes: { x: [2, 3, 5] } }, { shapes: { x: [1, 9] } }],
   LuvitGelu: [{ shapes: { x: [3, 7, 5] }, scale: 3 }],
   LuvitGeluGradient: [{ shapes: { x: [3, 7], dy: [3, 7] }, scale: 3 }],
