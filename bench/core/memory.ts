@@ -12,11 +12,16 @@ export interface TreeMemory {
 
 /** Processes at and below `except` are left out. Where there is no /proc: what this process knows of itself. */
 export function memoryOfTree(root: number, except: readonly number[] = []): TreeMemory {
+  return memoryOfProcesses(processTree(root, except));
+}
+
+/** Cheap enough for every step: it leaves little for this process's own garbage collector. */
+export function memoryOfProcesses(pids: readonly number[]): TreeMemory {
   if (process.platform !== "linux") {
     return { peak: process.resourceUsage().maxRSS / 1e3, now: process.memoryUsage.rss() / 1e6 };
   }
   const sum = { peak: 0, now: 0 };
-  for (const pid of withDescendants(root, new Set(except))) {
+  for (const pid of pids) {
     const { peak = 0, resident = 0 } = memoryOf(pid) ?? {};
     sum.peak += peak / 1e6;
     sum.now += resident / 1e6;
@@ -24,7 +29,9 @@ export function memoryOfTree(root: number, except: readonly number[] = []): Tree
   return sum;
 }
 
-function withDescendants(root: number, except: ReadonlySet<number>): number[] {
+/** A process and all that it started, directly or not. */
+export function processTree(root: number, except: readonly number[] = []): number[] {
+  if (process.platform !== "linux") return [root];
   const children = new Map<number, number[]>();
   for (const pid of readdirSync("/proc").map(Number).filter(Number.isInteger)) {
     const parent = parentOf(pid);
@@ -32,7 +39,7 @@ function withDescendants(root: number, except: ReadonlySet<number>): number[] {
   }
   const found: number[] = [];
   const visit = (pid: number) => {
-    if (except.has(pid)) return;
+    if (except.includes(pid)) return;
     found.push(pid);
     for (const child of children.get(pid) ?? []) visit(child);
   };

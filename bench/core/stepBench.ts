@@ -1,7 +1,7 @@
 import { alternate, type Run, type Side, timed } from "./alternate";
 import { headingOf } from "./heading";
 import { MATMUL_FLOPS, openMatmul } from "./matmul";
-import { memoryOfTree } from "./memory";
+import { memoryOfProcesses, memoryOfTree, processTree } from "./memory";
 import type { BenchOptions } from "./options";
 import type { Figures, StepResult } from "./result";
 import { median, scaleSpread, spreadOf } from "./statistics";
@@ -61,8 +61,9 @@ export async function runStepBench(options: BenchOptions, bench: StepBench): Pro
 async function measure(work: Work, peers: readonly StepPeer[], options: BenchOptions) {
   const pids = peers.map(({ peer }) => peer.pid);
   const sides: Side[] = [timed(() => work.run()), ...peers.map(({ peer }) => peer)];
+  const own = processTree(process.pid, pids);
   const resident: number[] = [];
-  const after = () => resident.push(memoryOfTree(process.pid, pids).now);
+  const after = () => resident.push(memoryOfProcesses(own).now);
   const runs = await alternate(sides, { ...options, after });
   const peaks = [memoryOfTree(process.pid, pids).peak, ...peers.map(({ peer }) => peer.peakMegabytes())];
   return { runs, peaks, resident };
