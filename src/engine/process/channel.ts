@@ -1,5 +1,6 @@
 import { Socket } from "node:net";
 import { totalmem } from "node:os";
+import { breathe } from "../../core/loop";
 import { type Frame, FrameReader, framePieces, PIECE_BYTES } from "./frames";
 
 /** What a channel tells its owner. */
@@ -73,6 +74,8 @@ export class Channel {
 
   private async writeAll(pieces: readonly Uint8Array[]): Promise<void> {
     for (let from = 0; from < pieces.length && !this.ended; ) {
+      // An end that reads as fast as this one writes never makes a write wait: other things get their turn here.
+      if (from > 0) await breathe();
       let [to, bytes] = [from, 0];
       while (to < pieces.length && (to === from || bytes + pieces[to].length <= PIECE_BYTES))
         bytes += pieces[to++].length;

@@ -71,7 +71,7 @@ test(
 );
 
 test("400 MB of state on their way in and out never block it either", withOnnxRuntime, async () => {
-  const [count, megabytes] = [45, 9];
+  const [count, megabytes] = [4, 100];
   const values: ArraysByName = Object.fromEntries(
     Array.from({ length: count }, (_, i) => [`large.${i}`, new Float32Array(megabytes * 2 ** 18).fill(i)]),
   );
@@ -79,7 +79,7 @@ test("400 MB of state on their way in and out never block it either", withOnnxRu
   await assertNeverBlocked(async () => {
     await executor.writeState(values);
     const state = await executor.readState();
-    assert.equal(state["large.44"].at(-1), 44);
+    assert.equal(state["large.3"].at(-1), 3);
   });
   await executor.dispose();
 });
