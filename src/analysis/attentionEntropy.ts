@@ -9,6 +9,7 @@ import type { Classifier } from "../models/classifier";
 import { patchCount } from "../models/vit";
 import { backgroundShare, type EntropyShare, patchEntropy, regionMeans } from "./entropy";
 import { forwardBatches, type MaskedOrPlain } from "./forwardBatches";
+import { expectLayers, tapPatterns } from "./patterns";
 
 /** A row per image, layer, head and patch; see `attentionEntropy`. */
 export type EntropyTable = Table;
@@ -38,7 +39,7 @@ export async function attentionEntropy(
   const columns = new EntropyColumns();
   const body = (images: Tensor) => {
     const entropies = layerEntropies(model, images);
-    expectLayers(layers, Object.keys(entropies));
+    expectLayers("attentionEntropy", layers, Object.keys(entropies));
     return layers ? Object.fromEntries(layers.map((layer) => [layer, entropies[layer]])) : entropies;
   };
   const patches = patchCount(model.encoder.config);
@@ -54,21 +55,11 @@ export async function attentionEntropy(
 /** Entropies [B, H, P] of the patch queries of every layer with attention, by the layer's name. */
 function layerEntropies(model: Classifier, images: Tensor): Record<string, Tensor> {
   const entropies: Record<string, Tensor> = {};
-  const tap = (name: string, value: Tensor) => {
-    const layer = /^(.*)\.(?:attn|attention)\.pattern$/.exec(name)?.[1];
-    if (layer) entropies[layer] = patchEntropy(value);
-  };
+  const tap = tapPatterns((layer, pattern) => {
+    entropies[layer] = patchEntropy(pattern);
+  });
   model.tokens(images, { tap });
   return entropies;
-}
-
-function expectLayers(wanted: readonly string[] | undefined, found: readonly string[]): void {
-  const unknown = (wanted ?? []).filter((layer) => !found.includes(layer));
-  if (unknown.length === 0) return;
-  throw new LuvitError(
-    "bad-argument",
-    `attentionEntropy: no layer named ${unknown.join(", ")}; this model has: ${found.join(", ")}`,
-  );
 }
 
 /** Maps of one image at one layer, on the patch grid. */

@@ -23,6 +23,9 @@ export interface ForwardBatch {
   results: Record<string, Float32Array>;
 }
 
+/** What of a set is needed here. */
+export type ReadablePictures = Pick<ImageDataset, "length" | "size" | "load">;
+
 export interface ForwardBatchOptions extends EngineOptions {
   batchSize: number;
 }
@@ -35,7 +38,7 @@ export interface ForwardBatchOptions extends EngineOptions {
  */
 export async function* forwardBatches(
   model: Module & { readonly encoder: Encoder },
-  dataset: ImageDataset,
+  dataset: ReadablePictures,
   body: (images: Tensor) => Record<string, Tensor>,
   { batchSize, ...engine }: ForwardBatchOptions,
 ): AsyncGenerator<ForwardBatch> {
@@ -63,7 +66,7 @@ export async function* forwardBatches(
 }
 
 async function* sampleBatches(
-  dataset: ImageDataset,
+  dataset: ReadablePictures,
   config: ViTConfig,
   size: number,
 ): AsyncGenerator<MaskedOrPlain[]> {

@@ -2,7 +2,7 @@ import { LuvitError } from "../core/errors";
 import type { ImageDataset } from "../data/dataset";
 
 /** @throws LuvitError("bad-argument") when a data set yields pictures of another size than a model takes. */
-export function expectImageSize(dataset: ImageDataset, size: number, where: string): void {
+export function expectImageSize(dataset: Pick<ImageDataset, "size">, size: number, where: string): void {
   if (dataset.size === size) return;
   throw new LuvitError(
     "bad-argument",

@@ -1,0 +1,131 @@
+import { inspect } from "node:util";
+import { LuvitError } from "../core/errors";
+import type { Tensor } from "../core/tf";
+import type { ImageDataset } from "../data/dataset";
+import type { RgbImage } from "../data/decode";
+import { evalTransform, normalize } from "../data/transforms";
+import type { EngineOptions } from "../engine";
+import type { Classifier } from "../models/classifier";
+import type { MaskedAutoencoder } from "../models/mae";
+import { patchCount } from "../models/vit";
+import { rowEntropy } from "./entropy";
+import { forwardBatches, type MaskedOrPlain, type ReadablePictures } from "./forwardBatches";
+import { expectLayers, tapPatterns } from "./patterns";
+import { type QuantisedRows, quantiseRows } from "./quantisedRows";
+import { rolloutThrough } from "./rollout";
+
+/** The attention of one layer over one picture; T tokens, the class token first, then the patches row by row. */
+export interface LayerAttention {
+  /** "blocks.11", "llama.layers.0". */
+  readonly layer: string;
+  /** H. */
+  readonly heads: number;
+  /** Where every token looks: [H × T] rows of T. */
+  readonly pattern: QuantisedRows;
+  /** What every token is made of after this layer, through all layers up to it: T rows of T. */
+  readonly rollout: QuantisedRows;
+  /** Entropy of every row of `pattern` before it was quantised, nats, [H × T]. */
+  readonly entropy: Float32Array;
+}
+
+/** What `attentionMaps` found in one picture. Prints as one line. */
+export class AttentionMaps {
+  constructor(
+    readonly sample: MaskedOrPlain,
+    /** Patches per side. */
+    readonly grid: number,
+    /** In the order in which the model runs them. */
+    readonly layers: readonly LayerAttention[],
+  ) {}
+
+  /** T: the patches and the class token. */
+  get tokens(): number {
+    return this.grid ** 2 + 1;
+  }
+
+  toString(): string {
+    const layers = this.layers.map(({ layer, heads }) => `${layer} (${heads} heads)`).join(", ");
+    return `AttentionMaps(${this.sample.path}, ${this.grid} × ${this.grid} patches: ${layers})`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+export interface AttentionMapOptions extends EngineOptions {
+  /** Which layers, e.g. ["blocks.11"]; default every ViT block and every LLaMA block. */
+  layers?: readonly string[];
+  /** Which picture of a set; default 0. */
+  index?: number;
+}
+
+/**
+ * Where a model looks in one picture of a set, or in a picture of any size, which is resized and cropped as for
+ * evaluation: attention of every layer, head and token in a byte each, its entropy, and the rollout up to each layer.
+ *
+ * @throws LuvitError("bad-argument") for a layer the model does not have, naming those it has; "bad-dataset" for
+ * an unreadable picture.
+ */
+export async function attentionMaps(
+  model: Classifier | MaskedAutoencoder,
+  pictures: ImageDataset | RgbImage,
+  { layers, index = 0, ...engine }: AttentionMapOptions = {},
+): Promise<AttentionMaps> {
+  const { config } = model.encoder;
+  const one = "load" in pictures ? pictures.subset([index]) : onlyPicture(pictures, config.imageSize);
+  const names: string[] = [];
+  const body = (images: Tensor) => {
+    const found = layerTensors(model, images);
+    expectLayers("attentionMaps", layers, [...found.keys()]);
+    names.splice(0, names.length, ...[...found.keys()].filter((name) => layers?.includes(name) ?? true));
+    return Object.fromEntries(names.flatMap((name) => Object.entries(found.get(name)!)));
+  };
+  const tokens = patchCount(config) + 1;
+  for await (const { samples, results } of forwardBatches(model, one, body, { batchSize: 1, ...engine })) {
+    const made = names.map((layer) => layerAttention(layer, results, tokens));
+    return new AttentionMaps(samples[0], config.imageSize / config.patchSize, made);
+  }
+  throw new LuvitError("bad-dataset", `attentionMaps: picture ${index} cannot be read; choose another index`);
+}
+
+/** What is taken from every layer with attention, by the layer's name; the names of the results begin with it. */
+function layerTensors(
+  model: Classifier | MaskedAutoencoder,
+  images: Tensor,
+): Map<string, Record<string, Tensor>> {
+  const found = new Map<string, Record<string, Tensor>>();
+  let rollout: Tensor | undefined;
+  const tap = tapPatterns((layer, pattern) => {
+    rollout = rolloutThrough(pattern, rollout);
+    found.set(layer, {
+      [`${layer}.pattern`]: pattern,
+      [`${layer}.rollout`]: rollout,
+      [`${layer}.entropy`]: rowEntropy(pattern),
+    });
+  });
+  model.encoder.tokens(images, { tap });
+  return found;
+}
+
+function layerAttention(
+  layer: string,
+  results: Readonly<Record<string, Float32Array>>,
+  tokens: number,
+): LayerAttention {
+  const entropy = results[`${layer}.entropy`];
+  return {
+    layer,
+    heads: entropy.length / tokens,
+    pattern: quantiseRows(results[`${layer}.pattern`], tokens),
+    rollout: quantiseRows(results[`${layer}.rollout`], tokens),
+    entropy,
+  };
+}
+
+/** A picture as a set of one. */
+function onlyPicture(picture: RgbImage, size: number): ReadablePictures {
+  const fits = picture.width === size && picture.height === size;
+  const image = normalize(fits ? picture : evalTransform(size).pixels(picture));
+  return { size, length: 1, load: async () => ({ image, label: -1, path: "picture", index: 0 }) };
+}
