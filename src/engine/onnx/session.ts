@@ -44,7 +44,10 @@ export async function createSession(
       enableMemPattern: false,
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
-      extra: { session: { intra_op: { allow_spinning: "1" } } },
+      extra: {
+        session: { intra_op: { allow_spinning: "1" } },
+        optimization: { disable_specified_optimizers: "GemmTransposeFusion" },
+      },
     });
   } catch (cause) {
     const message = `onnxruntime ${provider} did not accept the graph: ${(cause as Error).message}`;

@@ -110,7 +110,7 @@ export class GraphState {
   private writeEntry(entry: Entry, array: TypedArray): void {
     const { input } = entry;
     if (this.int8.has(input.name)) {
-      this.int8.write(input.name, array);
+      this.int8.write(input.name, array as Float32Array);
       return;
     }
     const pooled = this.pooled.get(input.name);

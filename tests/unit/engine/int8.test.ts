@@ -140,6 +140,17 @@ test("what is not there is named: weights not written, another provider", withOn
   await assert.rejects(elsewhere, isLuvitError("engine", "int8", "webgpu"));
 });
 
+test("a weight that is no number shows in its output", () => {
+  const values = randomArray(OUT * IN, 1);
+  values[3 * IN + 5] = Number.NaN;
+  values[4 * IN + 6] = Number.POSITIVE_INFINITY;
+  const { scales } = quantiseWeight(values, OUT, { rows: true, columns: false });
+  assert.deepEqual(
+    [...scales.keys()].filter((out) => !Number.isFinite(scales[out])),
+    [3, 4],
+  );
+});
+
 test("a number that is none in a row shows in the results of that row", withOnnxRuntime, async () => {
   const w = randomArray(OUT * IN, 3);
   const executor = await openGraph(frozenLayer(), { w }, { threads: 1, frozen: "int8" });

@@ -24,7 +24,7 @@ export interface Int8Layouts {
   columns: boolean;
 }
 
-export function quantiseWeight(values: ArrayLike<number>, outputs: number, layouts: Int8Layouts): Int8Weight {
+export function quantiseWeight(values: Float32Array, outputs: number, layouts: Int8Layouts): Int8Weight {
   const inputs = values.length / outputs;
   const scales = new Float32Array(outputs);
   const rows = layouts.rows ? new Int8Array(values.length) : undefined;
@@ -56,19 +56,25 @@ export function dequantiseWeight({ scales, rows, columns }: Int8Weight): Float32
 
 /** Quantises one output's weights and gives back their scale. */
 function quantiseRow(
-  values: ArrayLike<number>,
+  values: Float32Array,
   from: number,
   integers: Int8Array,
   to: number,
   length: number,
 ): number {
   let largest = 0;
-  for (let i = 0; i < length; i++) largest = Math.max(largest, Math.abs(values[from + i]));
-  const scale = Math.fround(largest / MOST);
+  let total = 0;
+  for (let i = from; i < from + length; i++) {
+    const size = values[i] < 0 ? -values[i] : values[i];
+    if (size > largest) largest = size;
+    total += values[i];
+  }
+  const scale = Math.fround(largest / MOST + 0 * total); // not a number where one of them is none
   const inverse = scale > 0 ? 1 / scale : 0;
   for (let i = 0; i < length; i++) {
-    const rounded = Math.round(values[from + i] * inverse);
-    integers[to + i] = Math.max(-MOST, Math.min(MOST, rounded));
+    // Floor of a positive number; and the scale, rounded, may put the largest a hair above MOST.
+    const shifted = (values[from + i] * inverse + (MOST + 0.5)) | 0;
+    integers[to + i] = Math.min(shifted, 2 * MOST) - MOST;
   }
   return scale;
 }

@@ -45,7 +45,7 @@ export class Int8Weights {
     return this.inputs.has(entry);
   }
 
-  write(entry: string, values: ArrayLike<number>): void {
+  write(entry: string, values: Float32Array): void {
     const { rows, columns, scales } = this.inputs.get(entry)!;
     const wanted = { rows: this.needed.has(rows.name), columns: this.needed.has(columns.name) };
     if (!wanted.rows) wanted.columns = true;
