@@ -72,9 +72,15 @@ function hasGpu(): boolean {
 function problemOf(engine: EngineName, { precision, frozen, provider }: OpenOptions): string | undefined {
   if (precision === "bfloat16" && engine !== "tensorflow") return "it computes in float32 only";
   if (frozen && engine !== "onnxruntime") return `it has no ${frozen} weights`;
-  if (provider && provider !== "cpu" && engine !== "onnxruntime") return `it has no provider "${provider}"`;
+  if (provider && !providers[engine].includes(provider)) return `it has no provider "${provider}"`;
   return engineProblems[engine]();
 }
+
+const providers: Readonly<Record<EngineName, readonly string[]>> = {
+  onnxruntime: ["cpu", "cuda", "webgpu"],
+  tensorflow: ["cpu", "cuda"],
+  eager: ["cpu"],
+};
 
 const engineProblems: Readonly<Record<EngineName, () => string | undefined>> = {
   onnxruntime: onnxRuntimeProblem,
