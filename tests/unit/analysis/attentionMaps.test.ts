@@ -160,12 +160,7 @@ test("an unreadable picture is named, not replaced by the next", async () => {
   const set = await imageFolder(folder, { transform: asIs(24) });
   await assertRejects(attentionMaps(tinyMae(), set), "bad-argument", "24 px", "16 px");
   const fitting = await imageFolder(folder, { size: 16 });
-  await assertRejects(
-    attentionMaps(tinyMae(), fitting),
-    "bad-dataset",
-    join("green", "0.png"),
-    "another index",
-  );
+  await assertRejects(attentionMaps(tinyMae(), fitting), "bad-dataset", join("green", "0.png"));
 });
 
 test("every engine finds the same maps, and no tensor stays behind", async () => {
