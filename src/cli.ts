@@ -5,7 +5,7 @@ import { LuvitError } from "./core/errors";
 import { packageVersion } from "./core/packageRoot";
 import { engineCommand, engineHelp } from "./engineCommand";
 import { formatDuration } from "./figures/format";
-import { type RunReport, runNotebook } from "./notebook/run";
+import { type RunReport, runNotebook } from "./kernel/runNotebook";
 
 const help = `luvit: LUViT in TypeScript notebooks
 

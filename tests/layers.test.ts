@@ -15,6 +15,7 @@ const rows = [
   ["analysis"],
   ["figures"],
   ["notebook"],
+  ["kernel"],
   ["engineCommand"],
   ["index", "cli"],
 ];
@@ -24,8 +25,8 @@ const packageOwners: [pattern: RegExp, mayName: (file: string) => boolean, where
   [/^@tensorflow\//, (file) => file === "core/tf.ts", "src/core/tf.ts"],
   [
     /^tslab(\/|$)/,
-    (file) => file.startsWith("notebook/") || file === "cli.ts",
-    "src/notebook and src/cli.ts",
+    (file) => file.startsWith("notebook/") || file.startsWith("kernel/"),
+    "src/notebook and src/kernel",
   ],
 ];
 

@@ -1,7 +1,7 @@
 import katex from "katex";
 import { Marked } from "marked";
-import { escapeHtml } from "./html";
 import { highlight } from "./highlight";
+import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 
 const formula = /\$\$([\s\S]+?)\$\$|(?<![\\$\w])\$(?!\s)([^$\n]*?[^\s\\$])\$(?!\w)/g;

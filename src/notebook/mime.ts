@@ -3,8 +3,8 @@ import { isFigure } from "../figures/figure";
 import { figureHtml } from "./figureHtml";
 import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
-import { isRecords, table } from "./table";
 import { jupyterDisplay } from "./symbols";
+import { isRecords, table } from "./table";
 
 /**
  * How a value looks in a notebook: its own bundle, a figure, a PNG, a table, HTML, or its text. Always has

@@ -1,11 +1,11 @@
-import { renderMarkdown } from "./markdown";
-import { dataUrl, escapeHtml, stripAnsi } from "./html";
+import { formatDuration } from "../figures/format";
 import { highlight } from "./highlight";
+import { dataUrl, escapeHtml, stripAnsi } from "./html";
+import { renderMarkdown } from "./markdown";
 import type { CellOutput, MimeBundle, Notebook, NotebookCell } from "./nbformat";
 import { joinLines } from "./nbformat";
 import { plotlyScripts } from "./pageScript";
 import { pageStyle } from "./pageStyle";
-import { formatDuration } from "../figures/format";
 
 /** How one code cell ended. */
 export type CellStatus = "ok" | "failed" | "interrupted" | "not run";

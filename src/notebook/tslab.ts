@@ -8,13 +8,6 @@ export interface TslabDisplay {
 /** Receives what cells display. */
 export type DisplayWriter = (message: DisplayMessage, update?: boolean) => void;
 
-/** The part of tslab's executor this library calls. */
-export interface TslabExecutor {
-  execute(source: string): Promise<boolean>;
-  interrupt(): void;
-  close(): void;
-}
-
 interface TslabPublic {
   display: TslabDisplay;
   newDisplay(): TslabDisplay;
@@ -24,18 +17,7 @@ interface TslabJupyter {
   lastWriteDisplayData: DisplayWriter | null;
 }
 
-interface TslabConsole {
-  log(value: unknown): void;
-  error(...values: unknown[]): void;
-}
-
-interface TslabConverters {
-  node: unknown;
-  browser: unknown;
-  close(): void;
-}
-
-/** Whether a tslab kernel, or the runner in its place, is ready to display. Loads nothing by itself. */
+/** Whether tslab's kernel, or ours in its place, is ready to display. Loads nothing by itself. */
 export function inNotebook(): boolean {
   const loaded = loadedModule("tslab/dist/jupyter") as TslabJupyter | undefined;
   return loaded?.lastWriteDisplayData != null;
@@ -59,22 +41,6 @@ export function captureDisplays(writer: DisplayWriter): () => void {
   return () => {
     jupyter.lastWriteDisplayData = previous;
   };
-}
-
-/** tslab's executor for the current folder: type-checks, compiles and runs one cell after the other. */
-export function createTslabExecutor(
-  folder: string,
-  language: "typescript" | "javascript",
-  console: TslabConsole,
-): TslabExecutor {
-  const { createConverter } = require("tslab/dist/converter") as {
-    createConverter(options?: { isJS?: boolean; isBrowser?: boolean }): { close(): void };
-  };
-  const { createExecutor } = require("tslab/dist/executor") as {
-    createExecutor(root: string, converters: TslabConverters, console: TslabConsole): TslabExecutor;
-  };
-  const node = createConverter({ isJS: language === "javascript" });
-  return createExecutor(folder, { node, browser: node, close: () => node.close() }, console);
 }
 
 function loadedModule(name: string): unknown {

@@ -3,13 +3,21 @@ import { basename, dirname, join, resolve } from "node:path";
 import { setImmediate as deliverSignals } from "node:timers/promises";
 import { LuvitError } from "../core/errors";
 import { writeAtomically } from "../core/writeAtomically";
-import { cellTitle } from "./cellTitle";
-import { stripAnsi } from "./html";
-import { createKernel, type Kernel } from "./kernel";
-import { type CellOutput, type Notebook, type NotebookCell, readNotebook, writeNotebook } from "./nbformat";
-import { OutputRecorder } from "./outputs";
-import { type CellReport, renderPage } from "./page";
-import { RunTerminal, type TerminalStream } from "./terminal";
+import { cellTitle } from "../notebook/cellTitle";
+import { stripAnsi } from "../notebook/html";
+import {
+  type CellOutput,
+  type Notebook,
+  type NotebookCell,
+  readNotebook,
+  writeNotebook,
+} from "../notebook/nbformat";
+import { type CellReport, renderPage } from "../notebook/page";
+import { RunTerminal, type TerminalStream } from "../notebook/terminal";
+import { Executor } from "./executor/executor";
+import type { CellFailure } from "./executor/outputs";
+import { type Parameters, setParameters } from "./parameters";
+import { OutputRecorder } from "./recorder";
 
 /** How to run a notebook. */
 export interface RunOptions {
@@ -19,6 +27,8 @@ export interface RunOptions {
   html?: boolean;
   /** Seconds one cell may take; default unlimited. */
   timeout?: number;
+  /** Values for the notebook's parameters, by name. */
+  parameters?: Parameters;
   /** Where progress goes; default the process's stdout. */
   terminal?: TerminalStream;
 }
@@ -37,7 +47,7 @@ export interface RunReport {
 /** Runs the code cells of a TypeScript notebook in order and writes the executed notebook and a page of it. */
 export async function runNotebook(path: string, options: RunOptions = {}): Promise<RunReport> {
   const source = resolve(path);
-  const notebook = readNotebook(source);
+  const notebook = setParameters(readNotebook(source), options.parameters ?? {});
   const session = new RunSession(source, notebook, options);
   try {
     await session.run();
@@ -52,10 +62,12 @@ class RunSession {
   private readonly folder: string;
   private readonly cells: NotebookCell[];
   private readonly reports: CellReport[];
-  private readonly recorder = new OutputRecorder();
+  private readonly recorder: OutputRecorder;
   private readonly startedAt = new Date();
   private readonly terminal: RunTerminal;
-  private readonly kernel: Kernel;
+  private readonly executor: Executor;
+  /** What failed in the background while no cell ran. */
+  private orphan: CellFailure | undefined;
   private signals = 0;
   private saved = false;
 
@@ -81,10 +93,16 @@ class RunSession {
       seconds: 0,
     }));
     this.terminal = new RunTerminal(options.terminal ?? originalStdout(), this.cells.length);
+    this.recorder = new OutputRecorder((line) => this.terminal.note(line));
     process.chdir(dirname(source));
-    this.kernel = createKernel(dirname(source), languageOf(notebook, source), this.recorder, (line) =>
-      this.terminal.note(line),
-    );
+    this.executor = new Executor({
+      folder: dirname(source),
+      language: languageOf(notebook, source),
+      listen: false,
+      onOrphan: (failure) => {
+        this.orphan ??= failure;
+      },
+    });
     process.on("SIGINT", this.onSignal);
     process.on("exit", this.save);
   }
@@ -108,7 +126,7 @@ class RunSession {
   };
 
   close(): void {
-    this.kernel.close();
+    this.executor.close();
     process.off("SIGINT", this.onSignal);
     process.off("exit", this.save);
     this.save();
@@ -127,18 +145,21 @@ class RunSession {
     const started = Date.now();
     const outputs: CellOutput[] = [];
     Object.assign(cell, { outputs, execution_count: report.index });
-    this.recorder.startCell(outputs, report.index);
     this.terminal.startCell(report.index, report.title);
     report.status = "failed";
     const timer = this.startTimer();
-    const ran = await this.kernel.execute(cell.source);
+    const recorded = this.recorder.cell(outputs, report.index);
+    const outcome = await this.executor.execute(cell.source, `cell [${report.index}]`, recorded);
     clearTimeout(timer);
+    if (this.orphan) recorded.error(this.orphan);
+    const ran = outcome.status === "ok" && !this.orphan;
+    this.orphan = undefined;
     report.seconds = (Date.now() - started) / 1000;
     cell.metadata.execution = {
       "iopub.execute_input": new Date(started).toISOString(),
       "shell.execute_reply": new Date().toISOString(),
     };
-    const stopped = this.signals > 0 || outputs.some(isInterrupt);
+    const stopped = this.signals > 0 || (outcome.status === "error" && outcome.interrupted);
     const allowed = (cell.metadata.tags ?? []).includes("raises-exception");
     const status = ran ? "ok" : stopped ? "interrupted" : allowed ? "ok" : "failed";
     this.terminal.endCell(status, report.seconds);
@@ -149,7 +170,7 @@ class RunSession {
   private startTimer(): NodeJS.Timeout | undefined {
     const { timeout } = this.options;
     if (timeout === undefined) return undefined;
-    return setTimeout(() => this.kernel.interrupt(`the cell took longer than ${timeout} s`), timeout * 1000);
+    return setTimeout(() => this.executor.expire(`the cell took longer than ${timeout} s`), timeout * 1000);
   }
 
   private sayWhy(cell: NotebookCell, outputs: readonly CellOutput[]): void {
@@ -170,7 +191,7 @@ class RunSession {
     this.signals++;
     if (this.signals > 1) process.exit(130);
     this.terminal.say("interrupted: finishing the step; Ctrl-C again to stop at once");
-    if (process.listenerCount("SIGINT") === 1) this.kernel.interrupt("stopped by Ctrl-C");
+    if (process.listenerCount("SIGINT") === 1) this.executor.interrupt();
   };
 
   private facts(): { title: string; startedAt: Date; seconds: number; cells: readonly CellReport[] } {
@@ -190,10 +211,6 @@ class RunSession {
 function printedBy(cell: NotebookCell | undefined): string {
   const texts = (cell?.outputs ?? []).map((output) => (output.output_type === "stream" ? output.text : ""));
   return stripAnsi(texts.join("")).trim();
-}
-
-function isInterrupt(output: CellOutput): boolean {
-  return output.output_type === "error" && /interrupted by `SIGINT`/.test(output.evalue);
 }
 
 function languageOf(notebook: Notebook, path: string): "typescript" | "javascript" {

@@ -1,0 +1,180 @@
+import type * as ts from "typescript";
+import { packageRoot } from "../../core/packageRoot";
+import { type EditedCell, editCell } from "./edits";
+import { instrument, keepImportsWritable } from "./instrument";
+import { provideLibrary } from "./packages";
+import { chain, type Locate, parseMap, splitInlineMap } from "./sourceMaps";
+import {
+  type CellMetadata,
+  type Completion,
+  type Converter,
+  cellMetadata,
+  createConverter,
+  type Diagnostic,
+  loadTypeScript,
+  type Position,
+  type TypeScript,
+  throwCrash,
+} from "./tslab";
+
+/** A cell ready to run. */
+export interface CompiledCell {
+  /** CommonJS code; undefined when there is nothing to run. */
+  code?: string;
+  locate: Locate;
+  /** Whether the code awaits outside functions. */
+  awaits: boolean;
+  /** Modules it imports by statements. */
+  imports: readonly string[];
+  /** Name of the export that holds the value of the last expression. */
+  lastExpression?: string;
+  sideOutputs: readonly { path: string; data: string }[];
+  /** Makes the cell's declarations known to the cells after it. */
+  commit(): void;
+}
+
+/** Whether a text is a whole cell. */
+export type Completeness = { status: "complete" | "invalid" } | { status: "incomplete"; indent: string };
+
+const mapMark = /\n\/\/# luvit-map=(\d+)$/;
+
+/** Names that every cell sees beside Node's. */
+const provided =
+  "/** Asks the notebook's user for a line of text; null when there is nobody to ask. */\n" +
+  "declare function prompt(message?: string, initial?: string): string | null;\n";
+
+/** Checks and compiles the cells of one notebook; remembers what they declare. */
+export class Compiler {
+  private readonly compiler: TypeScript = loadTypeScript();
+  private readonly converter: Converter;
+  private readonly maps = new Map<number, Locate>();
+  private compilations = 0;
+  private declarations = provided;
+
+  constructor(folder: string, language: "typescript" | "javascript") {
+    provideLibrary(this.compiler, folder, packageRoot());
+    const compilerOptions = {
+      inlineSourceMap: true,
+      moduleResolution: this.compiler.ModuleResolutionKind.Bundler,
+    };
+    const transpile = (source: string, options: ts.TranspileOptions) => this.transpile(source, options);
+    this.converter = createConverter({ compilerOptions, transpile }, language);
+  }
+
+  /** The cell's code, or what the compiler objects to. */
+  compile(source: string): CompiledCell | Diagnostic[] {
+    const metadata = cellMetadata(source);
+    if (metadata.module) return this.addModule(metadata.module, source, metadata);
+    const edited = editCell(this.compiler, source);
+    const converted = this.converter.convert(this.declarations, edited.text);
+    throwCrash();
+    const findings = converted.diagnostics.map((finding) => original(finding, edited, source));
+    if (findings.length > 0) return findings;
+    const { code, locate } = this.takeMap(converted.output ?? "");
+    const { awaits, imports } = edited;
+    return {
+      code: code.trim() === "" ? undefined : code,
+      locate: (line, column) => inCell(locate(line, column), edited, source),
+      awaits,
+      imports,
+      lastExpression: converted.lastExpressionVar,
+      sideOutputs: (converted.sideOutputs ?? []).map(({ path, data }) => ({
+        path,
+        data: this.takeMap(data).code,
+      })),
+      commit: () => {
+        this.declarations = converted.declOutput ?? "";
+      },
+    };
+  }
+
+  /** Candidates at an offset in UTF-16 units. */
+  complete(source: string, offset: number): Completion {
+    return this.converter.complete(this.declarations, source, offset);
+  }
+
+  /** What the compiler knows about the name at an offset in UTF-16 units; undefined for unknown names. */
+  inspect(source: string, offset: number): ts.QuickInfo | undefined {
+    const info = this.converter.inspect(this.declarations, source, offset);
+    const text = (info?.displayParts ?? []).map((part) => part.text).join("");
+    return text === "any" || text === "" ? undefined : info;
+  }
+
+  /** Whether more lines are to be waited for. */
+  completeness(source: string): Completeness {
+    const { isCompleteCode } = require("tslab/dist/converter") as {
+      isCompleteCode(source: string): { completed: boolean; indent?: string };
+    };
+    const { completed, indent = "" } = isCompleteCode(source);
+    if (!completed) return { status: "incomplete", indent };
+    const tree = this.compiler.createSourceFile("cell.ts", source, this.compiler.ScriptTarget.ES2022);
+    const { parseDiagnostics = [] } = tree as unknown as { parseDiagnostics?: ts.Diagnostic[] };
+    if (parseDiagnostics.length === 0) return { status: "complete" };
+    const open = parseDiagnostics.some(
+      ({ code }) => code === unterminatedTemplate || code === unterminatedComment,
+    );
+    return open ? { status: "incomplete", indent: "" } : { status: "invalid" };
+  }
+
+  close(): void {
+    this.converter.close();
+  }
+
+  private addModule(name: string, source: string, metadata: CellMetadata): CompiledCell | Diagnostic[] {
+    const findings = this.converter.addModule(name, source, metadata);
+    if (findings.length > 0) return findings;
+    return { locate: () => undefined, awaits: false, imports: [], sideOutputs: [], commit() {} };
+  }
+
+  /** From ES modules to CommonJS; the result names the map of both compilations. */
+  private transpile(source: string, options: ts.TranspileOptions): string {
+    const { code, map } = splitInlineMap(source);
+    const { outputText, sourceMapText } = this.compiler.transpileModule(code, {
+      ...options,
+      compilerOptions: { ...options.compilerOptions, sourceMap: true },
+      transformers: { before: [instrument(this.compiler)], after: [keepImportsWritable(this.compiler)] },
+    });
+    const id = ++this.compilations;
+    const maps = [parseMap(sourceMapText!), ...(map ? [map] : [])];
+    this.maps.set(id, chain(maps));
+    return `${outputText.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "")}\n//# luvit-map=${id}`;
+  }
+
+  private takeMap(text: string): { code: string; locate: Locate } {
+    const id = Number(mapMark.exec(text)?.[1]);
+    const locate = this.maps.get(id) ?? (() => undefined);
+    this.maps.delete(id);
+    return { code: text.replace(mapMark, ""), locate };
+  }
+}
+
+const unterminatedTemplate = 1160;
+const unterminatedComment = 1010;
+
+function original(finding: Diagnostic, edited: EditedCell, source: string): Diagnostic {
+  if (finding.fileName) return finding;
+  const at = ({ offset }: Position) => positionOf(source, edited.original(offset));
+  return { ...finding, start: at(finding.start), end: at(finding.end) };
+}
+
+/** A place in the compiled source, which has one line above the cell, as a place in the cell as written. */
+function inCell(
+  place: { line: number; column: number } | undefined,
+  edited: EditedCell,
+  source: string,
+): ReturnType<Locate> {
+  if (!place || place.line < 2) return undefined;
+  const offset = offsetOf(edited.text, place.line - 2, place.column - 1);
+  const { line, character } = positionOf(source, edited.original(offset));
+  return { line: line + 1, column: character + 1 };
+}
+
+function positionOf(text: string, offset: number): Position {
+  const before = text.slice(0, offset).split("\n");
+  return { offset, line: before.length - 1, character: before[before.length - 1]!.length };
+}
+
+function offsetOf(text: string, line: number, character: number): number {
+  const lines = text.split("\n").slice(0, line);
+  return lines.reduce((length, one) => length + one.length + 1, 0) + character;
+}

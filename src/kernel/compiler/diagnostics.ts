@@ -1,0 +1,53 @@
+import type { Diagnostic } from "./tslab";
+
+/** Why a cell was rejected, worded by the compiler: a line of text per finding, the source below it. */
+export function diagnosticLines(diagnostics: readonly Diagnostic[], source: string, cell: string): string[] {
+  const lines = source.split("\n");
+  const report: string[] = [];
+  let above: Diagnostic | undefined;
+  for (const finding of withoutRepeats(diagnostics)) {
+    const { start, messageText, code, fileName } = finding;
+    const detail = above !== undefined && above.start.offset === start.offset && above.fileName === fileName;
+    if (detail) report.push(`    ${messageText}`);
+    else {
+      const place = `${fileName ?? cell}:${start.line + 1}:${start.character + 1}`;
+      report.push(`${place} - error TS${code}: ${messageText}`);
+      if (!fileName) report.push(...excerpt(lines[start.line], finding));
+    }
+    above = finding;
+  }
+  return report.concat(hints(diagnostics));
+}
+
+/** The first finding in one line. */
+export function firstDiagnostic([first]: readonly Diagnostic[]): string {
+  return first ? `${first.start.line + 1}:${first.start.character + 1} - ${first.messageText}` : "";
+}
+
+function withoutRepeats(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const seen = new Set<string>();
+  return diagnostics.filter(({ start, messageText, fileName }) => {
+    const key = `${fileName}:${start.offset}:${messageText}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+function excerpt(line: string | undefined, { start, end }: Diagnostic): string[] {
+  if (line === undefined || line.trim() === "") return [];
+  const number = String(start.line + 1);
+  const last = end.line === start.line ? end.character : line.length;
+  const mark = " ".repeat(start.character) + "~".repeat(Math.max(1, last - start.character));
+  return [`  ${number} ${line}`, `  ${" ".repeat(number.length)} ${mark}`];
+}
+
+/** Cells are compiled with `declaration`, so that later cells know their types; this is what goes wrong then. */
+const declarationCodes = (code: number) =>
+  (code >= 4020 && code <= 4094) || [2527, 2742, 7056].includes(code);
+
+function hints(diagnostics: readonly Diagnostic[]): string[] {
+  if (!diagnostics.some(({ code }) => declarationCodes(code))) return [];
+  return [
+    "hint: every declaration of a cell is exported to the cells after it, and this one's type has no name there;",
+    "      give it a type of its own (`const x: any = …`), or declare the class or interface in this cell",
+  ];
+}

@@ -1,0 +1,120 @@
+import type * as ts from "typescript";
+import type { TypeScript } from "./tslab";
+
+/** Text put into a cell, or taken out and replaced, before the compiler sees it. */
+interface Edit {
+  at: number;
+  remove: number;
+  insert: string;
+}
+
+/** A cell as the compiler gets it. */
+export interface EditedCell {
+  text: string;
+  /** Whether the cell awaits outside functions. */
+  awaits: boolean;
+  /** Modules imported by statements. */
+  imports: string[];
+  /** The place in the cell as written, for a place in `text`. */
+  original(offset: number): number;
+}
+
+/**
+ * Rewrites what tslab's transformation loses or refuses: `{ name }` of an earlier cell's variable becomes
+ * `{ name: name }`, `export` before a declaration goes away, and `const x = await import("y")` becomes an import
+ * statement, whose types an exported declaration can name. Lines stay where they are.
+ */
+export function editCell(compiler: TypeScript, source: string): EditedCell {
+  const tree = compiler.createSourceFile("cell.ts", source, compiler.ScriptTarget.ES2022, true);
+  const edits: Edit[] = [];
+  const cell = { awaits: false, imports: [] as string[] };
+  for (const statement of tree.statements) {
+    dropExport(compiler, statement, edits);
+    awaitedImport(compiler, statement, source, edits, cell.imports);
+    if (compiler.isImportDeclaration(statement))
+      cell.imports.push((statement.moduleSpecifier as ts.StringLiteral).text);
+  }
+  const visit = (node: ts.Node, inFunction: boolean): void => {
+    if (compiler.isShorthandPropertyAssignment(node))
+      edits.push({ at: node.name.end, remove: 0, insert: `: ${node.name.text}` });
+    if (!inFunction && isAwaiting(compiler, node)) cell.awaits = true;
+    const inside = inFunction || compiler.isFunctionLike(node) || compiler.isClassLike(node);
+    node.forEachChild((child) => visit(child, inside));
+  };
+  visit(tree, false);
+  edits.sort((one, other) => one.at - other.at);
+  return { ...cell, text: apply(source, edits), original: (offset) => undo(offset, edits) };
+}
+
+function isAwaiting(compiler: TypeScript, node: ts.Node): boolean {
+  return (
+    compiler.isAwaitExpression(node) || (compiler.isForOfStatement(node) && node.awaitModifier !== undefined)
+  );
+}
+
+function dropExport(compiler: TypeScript, statement: ts.Statement, edits: Edit[]): void {
+  if (!compiler.canHaveModifiers(statement)) return;
+  const modifiers = compiler.getModifiers(statement) ?? [];
+  if (modifiers.some(({ kind }) => kind === compiler.SyntaxKind.DefaultKeyword)) return;
+  const word = modifiers.find(({ kind }) => kind === compiler.SyntaxKind.ExportKeyword);
+  if (word) edits.push({ at: word.getStart(), remove: 6, insert: "      " });
+}
+
+/** `const x = await import("y")` and `const { a, b: c } = await import("y")` alone in their statement. */
+function awaitedImport(
+  compiler: TypeScript,
+  statement: ts.Statement,
+  source: string,
+  edits: Edit[],
+  imports: string[],
+): void {
+  if (!compiler.isVariableStatement(statement) || statement.declarationList.declarations.length !== 1) return;
+  if (!(statement.declarationList.flags & compiler.NodeFlags.Const)) return;
+  const { name, type, initializer } = statement.declarationList.declarations[0]!;
+  if (type || !initializer || !compiler.isAwaitExpression(initializer)) return;
+  const call = initializer.expression;
+  if (!compiler.isCallExpression(call) || call.expression.kind !== compiler.SyntaxKind.ImportKeyword) return;
+  const [specifier] = call.arguments;
+  const binding = importBinding(compiler, name);
+  if (!specifier || !compiler.isStringLiteral(specifier) || !binding) return;
+  const start = statement.getStart();
+  const text = `import ${binding} from ${specifier.getText()};`;
+  const lines = source.slice(start, statement.end).split("\n").length - text.split("\n").length;
+  if (lines < 0) return;
+  edits.push({ at: start, remove: statement.end - start, insert: text + "\n".repeat(lines) });
+  imports.push(specifier.text);
+}
+
+function importBinding(compiler: TypeScript, name: ts.BindingName): string | undefined {
+  if (compiler.isIdentifier(name)) return `* as ${name.text}`;
+  if (!compiler.isObjectBindingPattern(name)) return undefined;
+  const parts: string[] = [];
+  for (const element of name.elements) {
+    if (element.initializer || element.dotDotDotToken || !compiler.isIdentifier(element.name))
+      return undefined;
+    const from = element.propertyName?.getText();
+    if (from !== undefined && !/^[\w$]+$/.test(from)) return undefined;
+    parts.push(from === undefined ? element.name.text : `${from} as ${element.name.text}`);
+  }
+  return `{ ${parts.join(", ")} }`;
+}
+
+function apply(source: string, edits: readonly Edit[]): string {
+  let text = "";
+  let from = 0;
+  for (const { at, remove, insert } of edits) {
+    text += source.slice(from, at) + insert;
+    from = at + remove;
+  }
+  return text + source.slice(from);
+}
+
+function undo(offset: number, edits: readonly Edit[]): number {
+  let shift = 0;
+  for (const { at, remove, insert } of edits) {
+    if (offset <= at + shift) break;
+    if (offset < at + shift + insert.length) return at;
+    shift += insert.length - remove;
+  }
+  return offset - shift;
+}

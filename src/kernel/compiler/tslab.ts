@@ -1,0 +1,169 @@
+import Module from "node:module";
+import type * as ts from "typescript";
+
+/** TypeScript 5.0.4 as tslab ships it. */
+export type TypeScript = typeof ts;
+
+/** Where in a cell, counted from 0. */
+export interface Position {
+  offset: number;
+  line: number;
+  character: number;
+}
+
+/** What the compiler objects to. */
+export interface Diagnostic {
+  start: Position;
+  end: Position;
+  messageText: string;
+  code: number;
+  /** A file other than the cell. */
+  fileName?: string;
+}
+
+/** A cell after type check and transpilation; without `output` it was rejected. */
+export interface Conversion {
+  output?: string;
+  declOutput?: string;
+  diagnostics: Diagnostic[];
+  lastExpressionVar?: string;
+  /** Local TypeScript files the cell imports, as CommonJS. */
+  sideOutputs?: { path: string; data: string }[];
+}
+
+/** Candidates for the token around the cursor; offsets in UTF-16 units. */
+export interface Completion {
+  start: number;
+  end: number;
+  candidates: string[];
+  original?: ts.CompletionInfo;
+}
+
+/** tslab's compiler: checks and transpiles cells that see the declarations of earlier ones. */
+export interface Converter {
+  convert(previous: string, source: string): Conversion;
+  complete(previous: string, source: string, position: number): Completion;
+  inspect(previous: string, source: string, position: number): ts.QuickInfo | undefined;
+  addModule(name: string, source: string, metadata: CellMetadata): Diagnostic[];
+  close(): void;
+}
+
+/** What a cell's doc comment says about it: `@module name` makes it a module. */
+export interface CellMetadata {
+  module?: string;
+  mode?: "node" | "browser";
+  jsx?: boolean;
+}
+
+/** What is changed in the compiler that tslab sees. */
+export interface Overrides {
+  compilerOptions: ts.CompilerOptions;
+  /** Stands for `ts.transpileModule`, which tslab uses to turn ES modules into CommonJS. */
+  transpile(source: string, options: ts.TranspileOptions): string;
+}
+
+interface ConverterModule {
+  createConverter(options: { isJS?: boolean }): Converter;
+}
+
+/** The compiler itself, loaded from where tslab has it. */
+export function loadTypeScript(): TypeScript {
+  return tslabRequire()("@tslab/typescript-for-tslab") as TypeScript;
+}
+
+/** tslab's converter over a compiler with other options and our transpilation; tslab itself fixes both. */
+export function createConverter(overrides: Overrides, language: "typescript" | "javascript"): Converter {
+  const compiler = loadTypeScript();
+  const changed: TypeScript = {
+    ...compiler,
+    createWatchCompilerHost: ((
+      files: string[],
+      options: ts.CompilerOptions,
+      system: ts.System,
+      ...rest: []
+    ) =>
+      compiler.createWatchCompilerHost(
+        files,
+        { ...options, ...overrides.compilerOptions },
+        withTimers(system),
+        ...rest,
+      )) as TypeScript["createWatchCompilerHost"],
+    transpileModule: (source, options) => ({ outputText: overrides.transpile(source, options) }),
+  };
+  const { createConverter: create } = loadConverter(changed);
+  return create({ isJS: language === "javascript" });
+}
+
+/**
+ * tslab runs the compiler's rebuild itself and knows of one timer only. The compiler has a second one, for packages
+ * that appear while it watches, which goes to Node; and a rebuild that throws must not stay pending for ever.
+ */
+function withTimers(system: ts.System): ts.System {
+  const later = new Set<unknown>();
+  return Object.assign(Object.create(system) as ts.System, {
+    setTimeout(callback: (...values: unknown[]) => void, milliseconds: number, ...values: unknown[]) {
+      if (callback.name.startsWith("invalidate")) {
+        const timer = setTimeout(callback, 0, ...values).unref();
+        later.add(timer);
+        return timer;
+      }
+      return system.setTimeout!(() => reported(callback, values), milliseconds);
+    },
+    clearTimeout(timer: NodeJS.Timeout) {
+      if (later.delete(timer)) clearTimeout(timer);
+      else system.clearTimeout!(timer);
+    },
+  });
+}
+
+let crash: { error: unknown } | undefined;
+
+function reported(rebuild: (...values: unknown[]) => void, values: unknown[]): void {
+  try {
+    rebuild(...values);
+  } catch (error) {
+    crash = { error };
+  }
+}
+
+/** Throws what went wrong inside the compiler since the last call. */
+export function throwCrash(): void {
+  const found = crash;
+  crash = undefined;
+  if (found) throw found.error;
+}
+
+/** What a cell's doc comment says about it. */
+export function cellMetadata(source: string): CellMetadata {
+  const { getCodeMetadata } = require("tslab/dist/metadata") as {
+    getCodeMetadata(source: string): CellMetadata;
+  };
+  return getCodeMetadata(source);
+}
+
+/** Quick info as text. */
+export function quickInfoText(info: ts.QuickInfo): string {
+  const { printQuickInfo } = require("tslab/dist/inspect") as { printQuickInfo(info: ts.QuickInfo): string };
+  return printQuickInfo(info);
+}
+
+/** A copy of the converter module, whose compiler is the given one. */
+function loadConverter(compiler: TypeScript): ConverterModule {
+  const loader = Module as unknown as { _load(request: string, ...rest: unknown[]): unknown };
+  const load = loader._load;
+  const path = require.resolve("tslab/dist/converter");
+  const cached = require.cache[path];
+  delete require.cache[path];
+  loader._load = (request, ...rest) =>
+    request === "@tslab/typescript-for-tslab" ? compiler : load.call(loader, request, ...rest);
+  try {
+    return require("tslab/dist/converter") as ConverterModule;
+  } finally {
+    loader._load = load;
+    if (cached) require.cache[path] = cached;
+  }
+}
+
+function tslabRequire(): NodeJS.Require {
+  return Module.createRequire(require.resolve("tslab"));
+}

@@ -1,0 +1,42 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { inspect } from "node:util";
+import type { CellOutputs } from "./outputs";
+
+/** One cell while it runs, and whatever it leaves running. */
+export class Execution {
+  /** Set when the cell was told to end; its loops throw it. */
+  interruption: CellInterrupt | undefined;
+  /** When somebody first asked it to end. */
+  askedAt: number | undefined;
+  /** Rejects when the cell is ended from outside. */
+  readonly stopped: Promise<never>;
+  /** Ends the wait for the cell. */
+  fail!: (error: unknown) => void;
+
+  constructor(
+    readonly name: string,
+    readonly outputs: CellOutputs,
+  ) {
+    this.stopped = new Promise<never>((_, reject) => {
+      this.fail = reject;
+    });
+    this.stopped.catch(() => {}); // a cell that ended otherwise leaves it unheard
+  }
+}
+
+/** Tells which cell the running code belongs to, across awaits and timers. */
+export const currentExecution = new AsyncLocalStorage<Execution>();
+
+/** A cell ended from outside: by the stop button, by Ctrl-C or by a time limit. */
+export class CellInterrupt extends Error {
+  constructor(
+    override readonly name: "KeyboardInterrupt" | "TimeLimit",
+    message: string,
+  ) {
+    super(message);
+  }
+
+  [inspect.custom](): string {
+    return `${this.name}: ${this.message}`;
+  }
+}

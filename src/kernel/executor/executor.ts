@@ -1,0 +1,171 @@
+import { mimeBundleOf } from "../../notebook/mime";
+import { displaysFinished, isPendingDisplay } from "../../notebook/pending";
+import { type CompiledCell, Compiler } from "../compiler/compiler";
+import { mapStacks, registerMap } from "../compiler/sourceMaps";
+import { createSignals } from "../signals";
+import { CellInterrupt, currentExecution, Execution } from "./execution";
+import { failure, rejection } from "./failures";
+import { Interrupts, listenForSigint } from "./interrupts";
+import { CellModules, cellGlobals } from "./modules";
+import type { CellFailure, CellOutputs } from "./outputs";
+import { cellFunction, isSigint, moduleNames, runInterruptibly } from "./run";
+import { redirectOutput } from "./streams";
+
+export interface ExecutorOptions {
+  /** The notebook's folder; must be the current folder. */
+  folder: string;
+  language: "typescript" | "javascript";
+  /** Numbers shared with the thread that takes interrupts; default: there is no such thread. */
+  signals?: Int32Array;
+  /** Asks the user for a line of text. */
+  prompt?: (message?: string, initial?: string) => string | null;
+  /** Takes errors that nobody awaits and that happen while no cell runs; default: the last cell's stderr. */
+  onOrphan?: (failure: CellFailure) => void;
+  /** Whether output that no cell has caused goes to the last cell (the default) or where it would go anyway. */
+  stray?: "cell" | "process";
+  /** Whether SIGINT ends the running cell; default true. */
+  listen?: boolean;
+}
+
+/** How a cell ended. */
+export type CellOutcome = { status: "ok" } | ({ status: "error"; interrupted: boolean } & CellFailure);
+
+/** Runs cells one after the other in this process; each sees the declarations of those before it. */
+export class Executor {
+  readonly compiler: Compiler;
+  private readonly exports: Record<string, unknown> = {};
+  private readonly modules: CellModules;
+  private readonly interrupts: Interrupts;
+  private readonly signals: Int32Array;
+  private readonly given: Record<string, unknown>;
+  private readonly sources = new Map<string, string>();
+  private readonly undo: (() => void)[];
+  private running: Execution | undefined;
+  private last: Execution | undefined;
+
+  constructor(private readonly options: ExecutorOptions) {
+    const { folder, language } = options;
+    this.signals = options.signals ?? createSignals();
+    this.interrupts = new Interrupts(this.signals);
+    this.compiler = new Compiler(folder, language);
+    const load: CellModules["load"] = (name) => this.modules.load(name);
+    const globals = cellGlobals(this.signals, this.interrupts.halt, load);
+    this.modules = new CellModules(folder, globals);
+    this.given = { ...moduleNames(folder, this.exports), require: this.modules.require, ...globals };
+    this.exports.prompt = options.prompt ?? (() => null);
+    const orphan = (error: unknown) => this.takeOrphan(error);
+    process.on("uncaughtException", orphan);
+    process.on("unhandledRejection", orphan);
+    this.undo = [
+      mapStacks(),
+      redirectOutput(() => this.outputs()),
+      options.listen === false ? () => {} : listenForSigint(() => this.interrupts.take()),
+      () => process.off("uncaughtException", orphan),
+      () => process.off("unhandledRejection", orphan),
+    ];
+  }
+
+  /** Runs one cell; `cell` is its name in stacks. Its outputs have all been given when this resolves. */
+  async execute(source: string, cell: string, outputs: CellOutputs): Promise<CellOutcome> {
+    const execution = new Execution(cell, outputs);
+    this.running = execution;
+    this.last = execution;
+    this.sources.set(cell, source);
+    this.interrupts.watch(execution);
+    try {
+      return await currentExecution.run(execution, () => this.run(source, execution));
+    } catch (error) {
+      return this.fail(error, execution);
+    } finally {
+      this.running = undefined;
+      this.interrupts.watch(undefined);
+    }
+  }
+
+  /** Ends the running cell; by number when another thread counts the requests. */
+  interrupt(request?: number): void {
+    this.interrupts.take(request);
+  }
+
+  /** Ends the running cell because its time is over. */
+  expire(message: string): void {
+    if (this.running) this.interrupts.end(this.running, new CellInterrupt("TimeLimit", message));
+  }
+
+  /** Why something failed, as a notebook shows it. */
+  describe(error: unknown): CellFailure {
+    return failure(error, (cell) => this.sources.get(cell));
+  }
+
+  close(): void {
+    for (const undo of this.undo) undo();
+    this.compiler.close();
+  }
+
+  private outputs(): CellOutputs | undefined {
+    const stray = this.options.stray === "process" ? undefined : this.last;
+    return (currentExecution.getStore() ?? stray)?.outputs;
+  }
+
+  private async run(source: string, execution: Execution): Promise<CellOutcome> {
+    const compiled = this.compiler.compile(source);
+    if (Array.isArray(compiled)) {
+      const why = rejection(compiled, source, execution.name);
+      execution.outputs.error(why);
+      return { status: "error", interrupted: false, ...why };
+    }
+    registerMap(execution.name, compiled.locate);
+    this.modules.add(compiled.sideOutputs);
+    await Promise.race([this.modules.prepare(compiled.imports), execution.stopped]);
+    try {
+      await this.runCode(compiled, execution);
+    } finally {
+      compiled.commit(); // what a failing cell has declared stays declared
+    }
+    const value = this.takeValue(compiled);
+    const says = value !== undefined && value !== null && !isPendingDisplay(value);
+    await Promise.race([displaysFinished(), execution.stopped]);
+    if (says) execution.outputs.result(await Promise.race([mimeBundleOf(value), execution.stopped]));
+    return { status: "ok" };
+  }
+
+  private async runCode({ code, awaits }: CompiledCell, execution: Execution): Promise<void> {
+    if (code === undefined) return;
+    const cell = cellFunction(code, execution.name, awaits, Object.keys(this.given));
+    const values = Object.values(this.given);
+    const ended = runInterruptibly(this.signals, () => Reflect.apply(cell, undefined, values));
+    if (!awaits) return;
+    const settled = () => this.interrupts.settled(execution);
+    (ended as Promise<unknown>).then(settled, settled);
+    await Promise.race([ended, execution.stopped]);
+  }
+
+  private takeValue({ lastExpression }: CompiledCell): unknown {
+    if (lastExpression === undefined) return undefined;
+    const value = this.exports[lastExpression];
+    delete this.exports[lastExpression];
+    return value;
+  }
+
+  private fail(error: unknown, execution: Execution): CellOutcome {
+    const reason = isSigint(error)
+      ? new CellInterrupt("KeyboardInterrupt", "the cell was interrupted")
+      : error;
+    const why = this.describe(reason);
+    execution.outputs.error(why);
+    return { status: "error", interrupted: isKeyboardInterrupt(reason), ...why };
+  }
+
+  /** An error that nobody awaited fails the running cell. */
+  private takeOrphan(error: unknown): void {
+    if (error instanceof CellInterrupt) return;
+    const why = this.describe(error);
+    if (this.running) this.running.fail(error);
+    else if (this.options.onOrphan) this.options.onOrphan(why);
+    else this.last?.outputs.stream("stderr", `${why.traceback.join("\n")}\n`);
+  }
+}
+
+function isKeyboardInterrupt(error: unknown): boolean {
+  return error instanceof CellInterrupt && error.name === "KeyboardInterrupt";
+}

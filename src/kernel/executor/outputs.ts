@@ -1,0 +1,19 @@
+import type { MimeBundle } from "../../notebook/nbformat";
+import type { DisplayMessage } from "../../notebook/outputs";
+
+/** Why a cell failed, as Jupyter tells it. */
+export interface CellFailure {
+  ename: string;
+  evalue: string;
+  traceback: string[];
+}
+
+/** Takes what one cell prints, shows, returns and throws, also after the cell has ended. */
+export interface CellOutputs {
+  stream(name: "stdout" | "stderr", text: string): void;
+  display(message: DisplayMessage, update?: boolean): void;
+  /** Removes what the cell has shown; with `wait` when the next output comes. */
+  clear(wait: boolean): void;
+  result(data: MimeBundle): void;
+  error(failure: CellFailure): void;
+}

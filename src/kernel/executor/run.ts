@@ -1,0 +1,69 @@
+import { dirname, join } from "node:path";
+import vm from "node:vm";
+import { segment, slot } from "../signals";
+import { leaveSegment } from "./interrupts";
+
+const handover = Symbol.for("luvit.kernel.segment");
+const startSegment = new vm.Script('globalThis[Symbol.for("luvit.kernel.segment")]()', {
+  filename: "luvit-kernel-segment.js",
+});
+
+/** Compiles a cell's code into a function of `given`'s names. */
+export function cellFunction(
+  code: string,
+  cell: string,
+  awaits: boolean,
+  given: readonly string[],
+): (...values: unknown[]) => unknown {
+  const text = `(${awaits ? "async " : ""}function(${given.join(", ")}) {\n${code}\n})`;
+  const script = new vm.Script(text, { filename: cell, lineOffset: -1 });
+  return script.runInThisContext() as (...values: unknown[]) => unknown;
+}
+
+/** What cells see of a module file's own names. */
+export function moduleNames(folder: string, exports: object): Record<string, unknown> {
+  const filename = join(folder, "cell.ts");
+  return { exports, module: { exports, filename }, __filename: filename, __dirname: dirname(filename) };
+}
+
+/** Runs the part of a cell before its first `await` such that a SIGINT ends it. */
+export function runInterruptibly(signals: Int32Array, run: () => unknown): unknown {
+  const before = sigintListeners();
+  Object.defineProperty(globalThis, handover, {
+    configurable: true,
+    value: () => {
+      Atomics.store(signals, slot.segment, segment.interruptible);
+      try {
+        return run();
+      } finally {
+        leaveSegment(signals);
+      }
+    },
+  });
+  try {
+    return startSegment.runInThisContext({ breakOnSigint: true });
+  } finally {
+    Atomics.store(signals, slot.segment, segment.none);
+    rearmSigint(before);
+  }
+}
+
+/** Whether an error is Node's for code that a SIGINT ended. */
+export function isSigint(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === "ERR_SCRIPT_EXECUTION_INTERRUPTED";
+}
+
+/**
+ * Node runs this part with its own Ctrl-C handler and afterwards puts the default one in place, also over listeners
+ * that the cell has just added: the next Ctrl-C would end the process. Adding all of them again arms them.
+ */
+function rearmSigint(before: readonly NodeJS.SignalsListener[]): void {
+  const added = sigintListeners().filter((listener) => !before.includes(listener));
+  if (added.length === 0) return;
+  process.removeAllListeners("SIGINT");
+  for (const listener of [...before, ...added]) process.on("SIGINT", listener);
+}
+
+function sigintListeners(): NodeJS.SignalsListener[] {
+  return process.rawListeners("SIGINT") as NodeJS.SignalsListener[];
+}
