@@ -50,7 +50,17 @@ export async function createSession(
       },
     });
   } catch (cause) {
-    const message = `onnxruntime ${provider} did not accept the graph: ${(cause as Error).message}`;
-    throw new LuvitError("engine", message, { cause });
+    const [reason] = (cause as Error).message.split("\n");
+    const needs = providerNeeds[provider] ? `; ${providerNeeds[provider]}` : "";
+    throw new LuvitError("engine", `onnxruntime ${provider} did not accept the graph: ${reason}${needs}`, {
+      cause,
+    });
   }
 }
+
+const providerNeeds: Readonly<Record<string, string>> = {
+  cuda:
+    "it needs an NVIDIA GPU, CUDA and cuDNN, and the libraries that onnxruntime-node's own install script fetches " +
+    "(node node_modules/onnxruntime-node/script/install.js)",
+  webgpu: "it needs a device that Vulkan (libvulkan.so.1), Metal or Direct3D 12 can drive",
+};
