@@ -5,7 +5,9 @@ import { LuvitError } from "./core/errors";
 import { packageVersion } from "./core/packageRoot";
 import { engineCommand, engineHelp } from "./engineCommand";
 import { formatDuration } from "./figures/format";
+import { parseParameter } from "./kernel/parameters";
 import { type RunReport, runNotebook } from "./kernel/runNotebook";
+import { kernelCommand, kernelHelp } from "./kernelCommand";
 
 const help = `luvit: LUViT in TypeScript notebooks
 
@@ -15,7 +17,9 @@ const help = `luvit: LUViT in TypeScript notebooks
       --no-html         write only the executed notebook, not the page
       --html            write the page too (the default)
       --timeout <s>     seconds one cell may take (default: no limit)
+      -p <name=value>   a parameter of the notebook; the value is JSON or text, may be given several times
 
+${kernelHelp}
 ${engineHelp}
   luvit --help          this text
   luvit --version       the version
@@ -32,6 +36,10 @@ const options = {
   html: { type: "boolean" },
   "no-html": { type: "boolean" },
   timeout: { type: "string" },
+  parameter: { type: "string", short: "p", multiple: true },
+  user: { type: "boolean" },
+  "sys-prefix": { type: "boolean" },
+  prefix: { type: "string" },
   cuda: { type: "boolean" },
   stock: { type: "boolean" },
   tensorflow: { type: "string" },
@@ -51,12 +59,17 @@ export async function main(args: readonly string[]): Promise<number> {
       if (await engineCommand(words, values, print)) return 0;
       throw usage(`engine takes install, list or remove, not ${words.join(" ") || "nothing"}`);
     }
+    if (command === "kernel") {
+      if (kernelCommand(words, values, print)) return 0;
+      throw usage("kernel takes install, list or remove, and one of --user, --sys-prefix, --prefix <folder>");
+    }
     if (command !== "run") throw usage(`unknown command ${command}`);
     if (path === undefined || rest.length > 0) throw usage("run takes one notebook");
     const report = await runNotebook(path, {
       out: values.out,
       html: values["no-html"] !== true,
       timeout: seconds(values.timeout),
+      parameters: Object.fromEntries((values.parameter ?? []).map(parseParameter)),
     });
     return finish(report);
   } catch (error) {

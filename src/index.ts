@@ -22,8 +22,8 @@ export {
   type EngineOptions,
   EngineStatus,
   type Precision,
-  ready,
   type ReadyOptions,
+  ready,
 } from "./engine";
 export * as figures from "./figures";
 export * as graph from "./graph";

@@ -16,7 +16,7 @@ const rows = [
   ["figures"],
   ["notebook"],
   ["kernel"],
-  ["engineCommand"],
+  ["engineCommand", "kernelCommand"],
   ["index", "cli"],
 ];
 
@@ -28,6 +28,7 @@ const packageOwners: [pattern: RegExp, mayName: (file: string) => boolean, where
     (file) => file.startsWith("notebook/") || file.startsWith("kernel/"),
     "src/notebook and src/kernel",
   ],
+  [/^zeromq$/, (file) => file === "kernel/protocol/sockets.ts", "src/kernel/protocol/sockets.ts"],
 ];
 
 interface Import {

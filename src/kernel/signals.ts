@@ -9,6 +9,8 @@ export const slot = {
   segment: 1,
   /** How many interrupts were asked for. */
   request: 2,
+  /** The last interrupt that the cells' thread has taken. */
+  heard: 6,
   /** Set when the protocol's thread has sent all it was given. */
   drained: 3,
   /** Bytes of output given to the protocol's thread and not yet sent. */

@@ -1,3 +1,12 @@
+export {
+  type Comm,
+  type CommData,
+  type CommMessage,
+  type CommTarget,
+  clearOutput,
+  onComm,
+  openComm,
+} from "./comm";
 export { type LiveRecord, type LiveRun, live } from "./live";
 export type { MimeBundle } from "./nbformat";
 export { type ProgressOptions, progress } from "./progress";

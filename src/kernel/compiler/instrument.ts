@@ -10,59 +10,74 @@ export const names = {
 } as const;
 
 /**
- * Makes a cell's loops end when the kernel is interrupted, also where no signal reaches them (after an `await`), and
- * its `import()` a real one, which tslab turns into `require`.
+ * Makes a cell's loops and functions end when the kernel is interrupted, also where no signal reaches them (after an
+ * `await`), and its `import()` a real one, which tslab turns into `require`. Functions still run where these names are
+ * unknown, as in a browser that is sent their text.
  */
 export function instrument(compiler: TypeScript): ts.TransformerFactory<ts.SourceFile> {
-  const { factory } = compiler;
-  const check = () =>
-    factory.createIfStatement(
-      factory.createElementAccessExpression(factory.createIdentifier(names.stop), 0),
-      factory.createExpressionStatement(
-        factory.createCallExpression(factory.createIdentifier(names.halt), undefined, []),
-      ),
-    );
-  const checked = (body: ts.Statement) =>
-    factory.createBlock([check(), ...(compiler.isBlock(body) ? body.statements : [body])], true);
+  const { factory, SyntaxKind } = compiler;
+  const loops = new Set([
+    SyntaxKind.ForStatement,
+    SyntaxKind.ForInStatement,
+    SyntaxKind.ForOfStatement,
+    SyntaxKind.WhileStatement,
+    SyntaxKind.DoStatement,
+  ]);
+  const isLoop = (node: ts.Node): node is ts.IterationStatement => loops.has(node.kind);
   return (context) => {
     const visit = (node: ts.Node): ts.Node => {
+      const { parent } = node;
       const inner = compiler.visitEachChild(node, visit, context);
-      if (compiler.isForStatement(inner)) {
-        const { initializer, condition, incrementor, statement } = inner;
-        return factory.updateForStatement(inner, initializer, condition, incrementor, checked(statement));
+      if (compiler.isStatement(node) && isLoop(parent) && parent.statement === node)
+        return checkedBlock(compiler, inner as ts.Statement);
+      if (compiler.isFunctionLike(parent) && (parent as ts.FunctionLikeDeclaration).body === node)
+        return compiler.isBlock(inner) ? checkedBlock(compiler, inner) : checkedValue(compiler, inner);
+      if (compiler.isCallExpression(inner) && inner.expression.kind === SyntaxKind.ImportKeyword) {
+        const load = factory.createIdentifier(names.load);
+        return factory.updateCallExpression(inner, load, undefined, inner.arguments);
       }
-      if (compiler.isForInStatement(inner))
-        return factory.updateForInStatement(
-          inner,
-          inner.initializer,
-          inner.expression,
-          checked(inner.statement),
-        );
-      if (compiler.isForOfStatement(inner)) {
-        const { awaitModifier, initializer, expression, statement } = inner;
-        return factory.updateForOfStatement(
-          inner,
-          awaitModifier,
-          initializer,
-          expression,
-          checked(statement),
-        );
-      }
-      if (compiler.isWhileStatement(inner))
-        return factory.updateWhileStatement(inner, inner.expression, checked(inner.statement));
-      if (compiler.isDoStatement(inner))
-        return factory.updateDoStatement(inner, checked(inner.statement), inner.expression);
-      if (compiler.isCallExpression(inner) && inner.expression.kind === compiler.SyntaxKind.ImportKeyword)
-        return factory.updateCallExpression(
-          inner,
-          factory.createIdentifier(names.load),
-          undefined,
-          inner.arguments,
-        );
       return inner;
     };
-    return (file) => compiler.visitEachChild(file, visit, context);
+    return (file) => {
+      setParents(file);
+      return compiler.visitEachChild(file, visit, context);
+    };
   };
+}
+
+function setParents(node: ts.Node): void {
+  node.forEachChild((child) => {
+    Object.assign(child, { parent: node });
+    setParents(child);
+  });
+}
+
+/** `typeof stop === "object" && stop[0] && halt()`. */
+function check(compiler: TypeScript): ts.Expression {
+  const { factory } = compiler;
+  const stop = () => factory.createIdentifier(names.stop);
+  const known = factory.createStrictEquality(
+    factory.createTypeOfExpression(stop()),
+    factory.createStringLiteral("object"),
+  );
+  const halt = factory.createCallExpression(factory.createIdentifier(names.halt), undefined, []);
+  const stopped = factory.createElementAccessExpression(stop(), 0);
+  return factory.createLogicalAnd(factory.createLogicalAnd(known, stopped), halt);
+}
+
+function checkedBlock(compiler: TypeScript, body: ts.Statement): ts.Block {
+  const statements = compiler.isBlock(body) ? [...body.statements] : [body];
+  const isDirective = (one: ts.Statement) =>
+    compiler.isExpressionStatement(one) && compiler.isStringLiteral(one.expression);
+  const first = statements.findIndex((one) => !isDirective(one));
+  const at = first < 0 ? statements.length : first;
+  statements.splice(at, 0, compiler.factory.createExpressionStatement(check(compiler)));
+  return compiler.factory.createBlock(statements, true);
+}
+
+function checkedValue(compiler: TypeScript, body: ts.Node): ts.Expression {
+  const { factory } = compiler;
+  return factory.createParenthesizedExpression(factory.createComma(check(compiler), body as ts.Expression));
 }
 
 /**

@@ -69,7 +69,7 @@ export class Executor {
   async execute(source: string, cell: string, outputs: CellOutputs): Promise<CellOutcome> {
     const execution = new Execution(cell, outputs);
     this.running = execution;
-    this.last = execution;
+    if (!outputs.hidden) this.last = execution;
     this.sources.set(cell, source);
     this.interrupts.watch(execution);
     try {
@@ -143,7 +143,7 @@ export class Executor {
   private takeValue({ lastExpression }: CompiledCell): unknown {
     if (lastExpression === undefined) return undefined;
     const value = this.exports[lastExpression];
-    delete this.exports[lastExpression];
+    this.exports[lastExpression] = undefined; // deleting it would make every access to a variable slow
     return value;
   }
 

@@ -21,7 +21,7 @@ export class Interrupts {
   watch(execution: Execution | undefined): void {
     clearTimeout(this.grace);
     this.running = execution;
-    this.handled = Atomics.load(this.signals, slot.request);
+    this.hear(Atomics.load(this.signals, slot.request));
     this.announce();
   }
 
@@ -37,7 +37,7 @@ export class Interrupts {
    */
   take(request?: number): void {
     if (request !== undefined && request <= this.handled) return;
-    this.handled = request ?? this.handled;
+    this.hear(request ?? this.handled);
     const listening = notifyListeners();
     const { running } = this;
     if (running && (!listening || running.askedAt !== undefined)) {
@@ -68,6 +68,11 @@ export class Interrupts {
     const execution = currentExecution.getStore();
     if (execution?.interruption) throw execution.interruption;
   };
+
+  private hear(request: number): void {
+    this.handled = request;
+    Atomics.store(this.signals, slot.heard, request);
+  }
 
   private announce(): void {
     const asked = this.running?.askedAt !== undefined && this.running.interruption === undefined;

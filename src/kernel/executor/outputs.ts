@@ -10,6 +10,8 @@ export interface CellFailure {
 
 /** Takes what one cell prints, shows, returns and throws, also after the cell has ended. */
 export interface CellOutputs {
+  /** Whether nobody sees them; what no cell has caused goes to the last cell that is seen. */
+  readonly hidden?: boolean;
   stream(name: "stdout" | "stderr", text: string): void;
   display(message: DisplayMessage, update?: boolean): void;
   /** Removes what the cell has shown; with `wait` when the next output comes. */

@@ -41,7 +41,7 @@ export function runInterruptibly(signals: Int32Array, run: () => unknown): unkno
     },
   });
   try {
-    return startSegment.runInThisContext({ breakOnSigint: true });
+    return startSegment.runInThisContext({ breakOnSigint: true, displayErrors: false });
   } finally {
     Atomics.store(signals, slot.segment, segment.none);
     rearmSigint(before);

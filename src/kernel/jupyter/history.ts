@@ -1,0 +1,49 @@
+type Entry = { line: number; input: string; output: string | null };
+
+/** The cells of this session as `history_request` asks for them. */
+export class History {
+  private readonly entries: Entry[] = [];
+
+  add(line: number, input: string, output: string | null): void {
+    this.entries.push({ line, input, output });
+  }
+
+  /** Entries as `[session, line, input]`, or with `[input, output]` where outputs are asked for. */
+  answer(request: Record<string, unknown>): unknown[] {
+    const found = this.select(request);
+    return found.map(({ line, input, output }) => [1, line, request.output ? [input, output] : input]);
+  }
+
+  private select({
+    hist_access_type,
+    session,
+    start,
+    stop,
+    n,
+    pattern,
+    unique,
+  }: Record<string, unknown>): Entry[] {
+    const last = (entries: Entry[]) =>
+      typeof n === "number" ? entries.slice(-n || entries.length) : entries;
+    if (hist_access_type === "tail") return last(this.entries);
+    if (hist_access_type === "range") {
+      if (session !== 0 && session !== 1) return [];
+      const from = Number(start ?? 1);
+      const to = typeof stop === "number" ? stop : Number.POSITIVE_INFINITY;
+      return this.entries.filter(({ line }) => line >= from && line < to);
+    }
+    const matches = this.entries.filter(({ input }) => glob(String(pattern ?? "*")).test(input));
+    return last(unique ? latestOfEach(matches) : matches);
+  }
+}
+
+function latestOfEach(entries: readonly Entry[]): Entry[] {
+  const latest = new Map(entries.map((entry) => [entry.input, entry]));
+  return entries.filter((entry) => latest.get(entry.input) === entry);
+}
+
+/** A pattern with `*` and `?` as SQLite's GLOB reads it. */
+function glob(pattern: string): RegExp {
+  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`^${escaped.replaceAll("*", "[\\s\\S]*").replaceAll("?", "[\\s\\S]")}$`);
+}

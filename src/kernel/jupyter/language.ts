@@ -1,0 +1,49 @@
+import type { Compiler } from "../compiler/compiler";
+import { quickInfoText } from "../compiler/tslab";
+
+/** Answers to `complete_request`; Jupyter counts code points, the compiler UTF-16 units. */
+export function complete(compiler: Compiler, code: string, cursor: number): object {
+  const { start, end, candidates, original } = compiler.complete(code, toUnits(code, cursor));
+  const kinds = new Map((original?.entries ?? []).map(({ name, kind }) => [name, kind as string]));
+  const [cursor_start, cursor_end] = [toCodePoints(code, start), toCodePoints(code, end)];
+  const _jupyter_types_experimental = candidates.map((text) => ({
+    text,
+    type: kinds.get(text) ?? "<unknown>",
+    start: cursor_start,
+    end: cursor_end,
+  }));
+  return {
+    status: "ok",
+    matches: candidates,
+    cursor_start,
+    cursor_end,
+    metadata: { _jupyter_types_experimental },
+  };
+}
+
+/** Answers to `inspect_request`: type and documentation of the name at the cursor. */
+export function inspect(compiler: Compiler, code: string, cursor: number): object {
+  const info = compiler.inspect(code, toUnits(code, cursor));
+  if (!info) return { status: "ok", found: false, data: {}, metadata: {} };
+  const signature = (info.displayParts ?? []).map((part) => part.text).join("");
+  const notes = (info.documentation ?? []).map((part) => part.text).join("");
+  const markdown = ["```typescript", signature, "```", notes].join("\n").trim();
+  const data = { "text/plain": quickInfoText(info), "text/markdown": markdown };
+  return { status: "ok", found: true, data, metadata: {} };
+}
+
+/** Where a cursor is, in UTF-16 units. */
+export function toUnits(text: string, codePoints: number): number {
+  let units = 0;
+  let left = codePoints;
+  for (const character of text) {
+    if (left-- <= 0) break;
+    units += character.length;
+  }
+  return units;
+}
+
+/** Where a cursor is, in code points. */
+export function toCodePoints(text: string, units: number): number {
+  return Array.from(text.slice(0, units)).length;
+}

@@ -1,0 +1,166 @@
+import { setKernelHost } from "../../notebook/comm";
+import { currentExecution } from "../executor/execution";
+import type { CellOutcome } from "../executor/executor";
+import { Executor } from "../executor/executor";
+import type { CellOutputs } from "../executor/outputs";
+import type { Request } from "../protocol/channel";
+import type { Header } from "../protocol/wire";
+import { Comms } from "./comms";
+import { History } from "./history";
+import { complete, inspect } from "./language";
+import type { Link } from "./link";
+import { CellPublisher, silence } from "./publisher";
+
+/** What one `execute_request` asks for. */
+interface ExecuteRequest {
+  code: string;
+  silent: boolean;
+  store_history: boolean;
+  stop_on_error: boolean;
+  user_expressions: Record<string, string>;
+}
+
+/** Answers the requests of the shell channel, one after the other. */
+export class Session {
+  readonly executor: Executor;
+  private readonly history = new History();
+  private readonly comms: Comms;
+  private count = 0;
+  private last: CellPublisher | undefined;
+  private parent: Header | undefined;
+
+  constructor(
+    private readonly link: Link,
+    signals: Int32Array,
+  ) {
+    this.comms = new Comms(link, () => this.currentParent());
+    this.executor = new Executor({
+      folder: process.cwd(),
+      language: "typescript",
+      signals,
+      prompt: (question = "", initial = "") =>
+        this.link.ask(question, this.currentParent()) ?? (initial || null),
+    });
+    setKernelHost({
+      openComm: (target, data, options) => this.comms.openFromHere(target, data, options),
+      registerTarget: (target, open) => this.comms.register(target, open),
+      clearOutput: (wait) => (currentExecution.getStore()?.outputs ?? this.last)?.clear(wait),
+    });
+  }
+
+  /** Answers one request; whatever goes wrong is answered, too. */
+  async take(request: Request): Promise<void> {
+    this.parent = request.header;
+    try {
+      await this.answer(request);
+    } catch (error) {
+      const { ename, evalue, traceback } = this.executor.describe(error);
+      this.link.finish({ status: "error", ename, evalue, traceback, execution_count: this.count });
+    }
+  }
+
+  /** Sends the text that still waits. */
+  flush(): void {
+    this.last?.flush();
+  }
+
+  private async answer(request: Request): Promise<void> {
+    const { type, content } = request;
+    const { compiler } = this.executor;
+    const code = String(content.code ?? "");
+    const cursor = Number(content.cursor_pos ?? 0);
+    if (type === "execute_request") await this.execute(request);
+    else if (type === "complete_request") this.link.finish(complete(compiler, code, cursor));
+    else if (type === "inspect_request") this.link.finish(inspect(compiler, code, cursor));
+    else if (type === "is_complete_request") this.link.finish(compiler.completeness(code));
+    else if (type === "history_request")
+      this.link.finish({ status: "ok", history: this.history.answer(content) });
+    else if (type === "comm_info_request")
+      this.link.finish({ status: "ok", comms: this.comms.info(content.target_name) });
+    else {
+      this.takeComm(request);
+      this.link.finish();
+    }
+  }
+
+  private async execute({ header, content }: Request): Promise<void> {
+    const asked = readExecute(content);
+    const stores = asked.store_history && !asked.silent;
+    if (stores) this.count++;
+    const count = this.count;
+    const publisher = new CellPublisher(this.link, header, count);
+    if (!asked.silent)
+      this.link.publish("execute_input", { code: asked.code, execution_count: count }, header);
+    if (!asked.silent) this.last = publisher;
+    const outputs = asked.silent ? silence : publisher;
+    const page = this.page(asked.code);
+    const outcome: CellOutcome = page
+      ? { status: "ok" }
+      : await this.executor.execute(asked.code, stores ? `cell [${count}]` : "cell [silent]", outputs);
+    publisher.flush();
+    if (stores) this.history.add(count, asked.code, publisher.resultText);
+    const user_expressions = outcome.status === "ok" ? await this.evaluate(asked.user_expressions) : {};
+    publisher.flush();
+    this.reply(outcome, count, { user_expressions, payload: page ?? [] }, asked.stop_on_error);
+  }
+
+  private reply(outcome: CellOutcome, execution_count: number, extra: object, stopOnError: boolean): void {
+    if (outcome.status === "ok") this.link.finish({ status: "ok", execution_count, ...extra });
+    else {
+      const { ename, evalue, traceback } = outcome;
+      const content = { status: "error", execution_count, ename, evalue, traceback, ...extra };
+      this.link.finish(content, true, stopOnError);
+    }
+  }
+
+  /** `name?` shows what is known about a name in the frontend's pager. */
+  private page(code: string): object[] | undefined {
+    const [, name] = /^\s*([\w$.]+)\?\s*$/.exec(code) ?? [];
+    if (name === undefined) return undefined;
+    const { data } = inspect(this.executor.compiler, name, name.length) as { data: Record<string, string> };
+    const text = data["text/plain"] ?? `${name}: no such name`;
+    return [{ source: "page", data: { "text/plain": text }, start: 0 }];
+  }
+
+  private async evaluate(expressions: Record<string, string>): Promise<object> {
+    const values: Record<string, object> = {};
+    for (const [name, code] of Object.entries(expressions)) {
+      let data: object = {};
+      const outputs: CellOutputs = {
+        ...silence,
+        result: (bundle) => {
+          data = bundle;
+        },
+      };
+      const outcome = await this.executor.execute(code, "cell [expression]", outputs);
+      const { status } = outcome;
+      values[name] = outcome.status === "ok" ? { status, data, metadata: {} } : { ...outcome };
+    }
+    return values;
+  }
+
+  /** Handlers of comms belong to the message that called them, and print into the last cell. */
+  private takeComm(request: Request): void {
+    try {
+      this.comms.take(request);
+    } catch (error) {
+      this.last?.stream("stderr", `${this.executor.describe(error).traceback.join("\n")}\n`);
+    }
+    this.last?.flush();
+  }
+
+  private currentParent(): Header {
+    const outputs = currentExecution.getStore()?.outputs as Partial<CellPublisher> | undefined;
+    return outputs?.parent ?? this.parent!;
+  }
+}
+
+function readExecute(content: Record<string, unknown>): ExecuteRequest {
+  return {
+    code: String(content.code ?? ""),
+    silent: content.silent === true,
+    store_history: content.store_history !== false,
+    stop_on_error: content.stop_on_error !== false,
+    user_expressions: (content.user_expressions ?? {}) as Record<string, string>,
+  };
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { MessageChannel, Worker } from "node:worker_threads";
+import { kernelInfo } from "./jupyter/info";
+import { Link } from "./jupyter/link";
+import { Session } from "./jupyter/session";
+import type { Connection, ProtocolData, ToCells } from "./protocol/channel";
+import { createSignals } from "./signals";
+
+/** Milliseconds that the last outputs have to get out when a cell ends the process. */
+const drainTime = 1000;
+
+/** Runs the kernel that a connection file describes: the protocol in a thread of its own, cells in this one. */
+function main(connectionFile: string): void {
+  const connection = JSON.parse(readFileSync(connectionFile, "utf8")) as Connection;
+  const signals = createSignals();
+  const { port1, port2 } = new MessageChannel();
+  const workerData: ProtocolData = {
+    connection,
+    signals: signals.buffer as SharedArrayBuffer,
+    answers: port2,
+    info: kernelInfo(),
+  };
+  const worker = new Worker(join(__dirname, "protocol", "main.js"), { workerData, transferList: [port2] });
+  worker.on("error", (error) => {
+    process.stderr.write(`the kernel's protocol failed: ${error.stack}\n`);
+    process.exit(1);
+  });
+  const link = new Link(worker, signals, port1);
+  const session = new Session(link, signals);
+  worker.on("message", (message: ToCells) => {
+    if (message.kind === "request") void session.take(message.request);
+    else if (message.kind === "interrupt") session.executor.interrupt(message.number);
+    else process.exit(0);
+  });
+  process.on("exit", () => {
+    session.flush();
+    link.end(drainTime);
+  });
+}
+
+main(process.argv[2]!);

@@ -1,0 +1,93 @@
+import { createHmac, randomUUID, timingSafeEqual } from "node:crypto";
+
+/** The first part of every Jupyter message. */
+export interface Header {
+  msg_id: string;
+  msg_type: string;
+  session: string;
+  username: string;
+  date: string;
+  version: string;
+}
+
+/** A Jupyter message as it came: who sent it, and its four signed parts. */
+export interface Message {
+  identities: Buffer[];
+  header: Header;
+  parent: Header | Record<string, never>;
+  metadata: Record<string, unknown>;
+  content: Record<string, unknown>;
+  buffers: Uint8Array[];
+}
+
+/** What a message to be sent says. */
+export interface Outgoing {
+  type: string;
+  content: object;
+  parent?: Header | Record<string, never>;
+  metadata?: object;
+  buffers?: readonly Uint8Array[];
+}
+
+export const protocolVersion = "5.3";
+const delimiter = "<IDS|MSG>";
+
+/** Writes and reads the frames of one kernel's messages; an empty key means unsigned. */
+export class Wire {
+  private readonly session = randomUUID();
+
+  constructor(
+    private readonly key: string,
+    private readonly scheme: string,
+  ) {}
+
+  /** Frames of a message; `address` is the identities to answer to, or the topic. */
+  encode(address: readonly (Buffer | string)[], message: Outgoing): (Buffer | string | Uint8Array)[] {
+    const header: Header = {
+      msg_id: randomUUID(),
+      msg_type: message.type,
+      session: this.session,
+      username: "kernel",
+      date: new Date().toISOString(),
+      version: protocolVersion,
+    };
+    const parts = [header, message.parent ?? {}, message.metadata ?? {}, message.content].map((part) =>
+      JSON.stringify(part),
+    );
+    return [...address, delimiter, this.sign(parts), ...parts, ...(message.buffers ?? [])];
+  }
+
+  /** A message from its frames; undefined for what is not one, or was signed with another key. */
+  decode(frames: readonly Buffer[]): Message | undefined {
+    const at = frames.findIndex((frame) => frame.toString("latin1") === delimiter);
+    if (at < 0 || frames.length < at + 6) return undefined;
+    const parts = frames.slice(at + 2, at + 6);
+    if (!this.isSigned(frames[at + 1]!, parts)) return undefined;
+    try {
+      const [header, parent, metadata, content] = parts.map((part) => JSON.parse(part.toString("utf8")));
+      if (typeof header?.msg_type !== "string" || typeof header.msg_id !== "string") return undefined;
+      return {
+        identities: frames.slice(0, at),
+        header,
+        parent,
+        metadata,
+        content,
+        buffers: frames.slice(at + 6),
+      };
+    } catch {
+      return undefined;
+    }
+  }
+
+  private sign(parts: readonly (string | Buffer)[]): string {
+    if (this.key === "") return "";
+    const hmac = createHmac(this.scheme.replace(/^hmac-/, ""), this.key);
+    for (const part of parts) hmac.update(part);
+    return hmac.digest("hex");
+  }
+
+  private isSigned(signature: Buffer, parts: readonly Buffer[]): boolean {
+    const expected = Buffer.from(this.sign(parts));
+    return this.key === "" || (expected.length === signature.length && timingSafeEqual(expected, signature));
+  }
+}

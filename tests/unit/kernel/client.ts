@@ -1,0 +1,182 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as zmq from "zeromq";
+import type { Connection } from "../../../src/kernel/protocol/channel";
+import { type Message, Wire } from "../../../src/kernel/protocol/wire";
+
+// biome-ignore lint/suspicious/noExplicitAny: contents of messages are looked at field by field
+export type Content = any;
+
+/** Everything that belongs to one request. */
+export interface Exchange {
+  id: string;
+  /** The reply's content. */
+  reply: Content;
+  /** Messages on iopub that name the request, up to its idle. */
+  published: { type: string; content: Content }[];
+}
+
+type Channel = "shell" | "control";
+
+/** A kernel in a process of its own, and a frontend of it. */
+export class KernelClient {
+  readonly iopub: Message[] = [];
+  private readonly wire: Wire;
+  private readonly shell = new zmq.Dealer({ routingId: "client" });
+  private readonly control = new zmq.Dealer({ routingId: "client" });
+  private readonly stdin = new zmq.Dealer({ routingId: "client" });
+  private readonly subscriber = new zmq.Subscriber({ receiveHighWaterMark: 0 });
+  private readonly heartbeat = new zmq.Request();
+  private readonly replies = new Map<string, Message>();
+  readonly stdinRequests: Message[] = [];
+  exitCode: number | null | undefined;
+
+  private constructor(
+    private readonly connection: Connection,
+    readonly process: ChildProcess,
+    readonly folder: string,
+  ) {
+    this.wire = new Wire(connection.key, connection.signature_scheme);
+    process.on("exit", (code) => {
+      this.exitCode = code;
+    });
+  }
+
+  static async start(): Promise<KernelClient> {
+    const folder = mkdtempSync(join(tmpdir(), "luvit-jupyter-"));
+    const [shell_port, control_port, iopub_port, stdin_port, hb_port] = await freePorts(5);
+    const connection = {
+      transport: "tcp",
+      ip: "127.0.0.1",
+      key: randomUUID(),
+      signature_scheme: "hmac-sha256",
+      ...{ shell_port, control_port, iopub_port, stdin_port, hb_port },
+    } as Connection;
+    const file = join(folder, "connection.json");
+    writeFileSync(file, JSON.stringify(connection));
+    const main = join(__dirname, "../../../src/kernel/main.js");
+    const child = spawn(process.execPath, [main, file], {
+      cwd: folder,
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    const client = new KernelClient(connection, child, folder);
+    await client.connect();
+    return client;
+  }
+
+  /** Sends a request and waits for its reply and its idle. */
+  async ask(type: string, content: object = {}, channel: Channel = "shell"): Promise<Exchange> {
+    return this.answer(this.send(type, content, channel));
+  }
+
+  run(code: string, more: object = {}): Promise<Exchange> {
+    return this.ask("execute_request", { ...defaults, code, ...more });
+  }
+
+  /** Sends a request; returns its id. */
+  send(type: string, content: object = {}, channel: Channel = "shell", key?: string): string {
+    const wire = key === undefined ? this.wire : new Wire(key, "hmac-sha256");
+    const frames = wire.encode([], { type, content });
+    const header = JSON.parse(String(frames[2])) as { msg_id: string };
+    void this[channel].send(frames);
+    return header.msg_id;
+  }
+
+  start(code: string, more: object = {}): string {
+    return this.send("execute_request", { ...defaults, code, ...more });
+  }
+
+  async answer(id: string, timeout = 30_000): Promise<Exchange> {
+    const idle = () =>
+      this.iopub.some(({ parent, header, content }) => {
+        return parent.msg_id === id && header.msg_type === "status" && content.execution_state === "idle";
+      });
+    await this.until(() => this.replies.has(id) && idle(), timeout, `no reply or no idle for ${id}`);
+    return { id, reply: this.replies.get(id)!.content, published: this.published(id) };
+  }
+
+  published(id: string): { type: string; content: Content }[] {
+    const own = this.iopub.filter(({ parent }) => parent.msg_id === id);
+    return own.map(({ header, content }) => ({ type: header.msg_type, content }));
+  }
+
+  async until(happened: () => boolean, timeout = 30_000, otherwise = "it did not happen"): Promise<void> {
+    for (const end = Date.now() + timeout; !happened(); await sleep(5))
+      if (Date.now() > end) throw new Error(`${otherwise} within ${timeout} ms`);
+  }
+
+  answerInput(value: string): void {
+    void this.stdin.send(this.wire.encode([], { type: "input_reply", content: { value } }));
+  }
+
+  async beat(): Promise<string> {
+    await this.heartbeat.send("ping");
+    return String((await this.heartbeat.receive())[0]);
+  }
+
+  interrupt(): Promise<Exchange> {
+    return this.ask("interrupt_request", {}, "control");
+  }
+
+  close(): void {
+    for (const socket of [this.shell, this.control, this.stdin, this.subscriber, this.heartbeat])
+      socket.close();
+    this.process.kill("SIGKILL");
+  }
+
+  private async connect(): Promise<void> {
+    const { connection: to } = this;
+    const at = (port: number) => `tcp://127.0.0.1:${port}`;
+    this.subscriber.subscribe();
+    this.subscriber.connect(at(to.iopub_port));
+    this.shell.connect(at(to.shell_port));
+    this.control.connect(at(to.control_port));
+    this.stdin.connect(at(to.stdin_port));
+    this.heartbeat.connect(at(to.hb_port));
+    void this.listen(this.subscriber, (message) => void this.iopub.push(message));
+    for (const socket of [this.shell, this.control])
+      void this.listen(socket, (message) => void this.replies.set(String(message.parent.msg_id), message));
+    void this.listen(this.stdin, (message) => void this.stdinRequests.push(message));
+    // A subscriber that joins late misses messages: ask until one comes.
+    for (let tries = 0; tries < 100; tries++) {
+      const id = this.send("kernel_info_request");
+      await sleep(100);
+      if (this.published(id).length > 0) return;
+    }
+    throw new Error("the kernel does not publish");
+  }
+
+  private async listen(socket: zmq.Dealer | zmq.Subscriber, take: (message: Message) => void): Promise<void> {
+    for await (const frames of socket) {
+      const message = this.wire.decode(frames);
+      if (message) take(message);
+    }
+  }
+}
+
+const defaults = {
+  silent: false,
+  store_history: true,
+  allow_stdin: true,
+  stop_on_error: true,
+  user_expressions: {},
+};
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) => {
+          server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
