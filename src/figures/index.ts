@@ -1,3 +1,4 @@
+export * from "./attention";
 export * from "./barComparison";
 export * from "./colormap";
 export * from "./entropyMaps";

@@ -1,0 +1,110 @@
+import { type Element, type Input, make } from "./dom";
+import type { View } from "./rows";
+import { layerLabel, type ViewState } from "./state";
+
+/** Changes part of the state and draws again. */
+export type Change = (part: Partial<ViewState>) => void;
+
+/** The row of settings above the pictures. */
+export interface Controls {
+  readonly element: Element;
+  /** Shows what the state says. */
+  update(state: ViewState): void;
+}
+
+const views: readonly [View, string, string][] = [
+  ["mean", "mean of heads", "Attention of the query, averaged over the heads"],
+  ["max", "max of heads", "The largest attention any head gives"],
+  ["head", "one head", "Attention of one head; choose it below the picture"],
+  ["rollout", "rollout", "Attention followed through all layers up to this one (Abnar & Zuidema 2020)"],
+  ["entropy", "entropy", "How spread out the attention of every patch is"],
+];
+
+let groups = 0;
+
+export function makeControls(
+  layers: readonly string[],
+  options: { hasObject: boolean; isPair: boolean },
+  change: Change,
+): Controls {
+  const layer = segments(
+    "Layer",
+    layers.map((name) => [name, layerLabel(name).short, layerLabel(name).long]),
+    (name) => change({ layer: name }),
+    layers[0]?.startsWith("blocks.") ? "ViT block" : undefined,
+  );
+  const view = segments("Show", views, (name) => change({ view: name as View }));
+  const strength = slider((value) => change({ strength: value }));
+  const boxes: [keyof ViewState, Checkbox][] = [
+    ["lines", checkbox("patch grid", (lines) => change({ lines }))],
+    ...(options.hasObject
+      ? [
+          ["outline", checkbox("object outline", (outline) => change({ outline }))] as [
+            keyof ViewState,
+            Checkbox,
+          ],
+        ]
+      : []),
+    ...(options.isPair
+      ? [
+          ["sameScale", checkbox("same scale", (sameScale) => change({ sameScale }))] as [
+            keyof ViewState,
+            Checkbox,
+          ],
+        ]
+      : []),
+  ];
+  const details = make("div", { class: "details" }, strength.element, ...boxes.map(([, box]) => box.element));
+  return {
+    element: make("div", { class: "controls" }, layer.element, view.element, details),
+    update(state) {
+      layer.update(state.layer);
+      view.update(state.view);
+      strength.input.value = String(Math.round(100 * state.strength));
+      for (const [key, { input }] of boxes) input.checked = state[key] === true;
+    },
+  };
+}
+
+/** Buttons of which one is down; radio buttons underneath, so that arrow keys work. */
+function segments(
+  title: string,
+  choices: readonly (readonly [value: string, label: string, hint: string])[],
+  choose: (value: string) => void,
+  before?: string,
+): { element: Element; update(value: string): void } {
+  const name = `luvit-${title}-${groups++}`;
+  const inputs = new Map<string, Input>();
+  const labels = choices.map(([value, text, hint]) => {
+    const input = make<Input>("input", { type: "radio", name, value, "aria-label": hint });
+    input.addEventListener("change", () => choose(value));
+    inputs.set(value, input);
+    return make("label", { title: hint }, input, make("span", {}, text));
+  });
+  const group = make("div", { class: "segments", role: "radiogroup", "aria-label": title });
+  if (before) group.append(make("em", {}, before));
+  group.append(...labels);
+  return {
+    element: make("div", { class: "setting" }, make("span", { class: "name" }, title), group),
+    update(value) {
+      for (const [own, input] of inputs) input.checked = own === value;
+    },
+  };
+}
+
+interface Checkbox {
+  readonly element: Element;
+  readonly input: Input;
+}
+
+function checkbox(title: string, set: (on: boolean) => void): Checkbox {
+  const input = make<Input>("input", { type: "checkbox" });
+  input.addEventListener("change", () => set(input.checked));
+  return { element: make("label", { class: "check" }, input, title), input };
+}
+
+function slider(set: (value: number) => void): Checkbox {
+  const input = make<Input>("input", { type: "range", min: "0", max: "100" });
+  input.addEventListener("input", () => set(Number(input.value) / 100));
+  return { element: make("label", { class: "check" }, "colours", input), input };
+}

@@ -1,0 +1,56 @@
+import { type Element, makeCanvas, page } from "./dom";
+import { colorTable } from "./paint";
+import { Panel } from "./panel";
+import { type ModelHeader, readLayers, type ViewerHeader } from "./payload";
+import { startState, type ViewState } from "./state";
+import { Viewer } from "./viewer";
+
+/** Brings every viewer of the document to life that is not yet; where that fails, its static picture stays. */
+export function start(): void {
+  const own = page.document.currentScript?.parentElement;
+  const hosts = own ? [own] : [...page.document.querySelectorAll(".luvit-attention:not([data-ready])")];
+  for (const host of hosts) {
+    if (host.dataset.ready) continue;
+    host.dataset.ready = "true";
+    upgrade(host).catch((error: unknown) => page.console.warn("the static picture stays:", error));
+  }
+}
+
+async function upgrade(host: Element): Promise<void> {
+  const header = JSON.parse(host.querySelector(".luvit-attention-header")!.textContent!) as ViewerHeader;
+  const packed = host.querySelector(".luvit-attention-data")!.textContent!.trim();
+  const stored = host.dataset.state;
+  const layers = readLayers(header, await unpack(packed));
+  const pictures = await Promise.all(header.models.map(loadPicture));
+  const { attention, entropy } = header.colors;
+  const tables = { attention: colorTable(attention), entropy: colorTable(entropy) };
+  const state: ViewState = stored ? JSON.parse(stored) : startState(header.models);
+  const panels: Panel[] = header.models.map(
+    (model, index) =>
+      new Panel(model, layers[index]!, pictures[index]!, tables, {
+        point: (token) => viewer.point(index, token),
+        choose: (token) => viewer.choose(token),
+        key: (event) => viewer.key(event),
+        chooseHead: (head) => viewer.chooseHead(index, head),
+      }),
+  );
+  const viewer = new Viewer(host, header, panels, state);
+  host.dataset.alive = "true";
+}
+
+async function unpack(base64: string): Promise<ArrayBuffer> {
+  const bytes = Uint8Array.from(page.atob(base64), (c) => c.charCodeAt(0));
+  if (!page.DecompressionStream) throw new Error("this browser is too old to unpack the numbers");
+  const stream = new page.Blob([bytes]).stream().pipeThrough(new page.DecompressionStream("gzip"));
+  return new page.Response(stream).arrayBuffer();
+}
+
+async function loadPicture({ picture }: ModelHeader): Promise<ReturnType<typeof makeCanvas>> {
+  const image = new page.Image();
+  image.src = picture;
+  await image.decode();
+  const side = image.naturalWidth;
+  const canvas = makeCanvas(side, side);
+  canvas.getContext("2d").drawImage(image, 0, 0, side, side);
+  return canvas;
+}

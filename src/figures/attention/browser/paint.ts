@@ -1,0 +1,163 @@
+import { type Canvas, makeCanvas, type Pen, page } from "./dom";
+
+/** 256 RGB triples. */
+export type ColorTable = Uint8Array;
+
+/** What is drawn over a picture. */
+export interface Overlay {
+  /** One per token, the class token first. */
+  values: Float32Array;
+  range: readonly [number, number];
+  table: ColorTable;
+  /** How much the lowest values cover of the picture, as a part of what the highest do. */
+  veil: number;
+  grid: number;
+  strength: number;
+  lines: boolean;
+  /** Per patch 1 on the object; its border is drawn. */
+  regions?: readonly number[] | undefined;
+  /** Token with a frame around it. */
+  query?: number | undefined;
+  pinned: boolean;
+}
+
+export function colorTable(base64: string): ColorTable {
+  return Uint8Array.from(page.atob(base64), (c) => c.charCodeAt(0));
+}
+
+export function colorAt(
+  table: ColorTable,
+  value: number,
+  range: readonly [number, number],
+): [number, number, number] {
+  const index = 3 * Math.round(255 * share(value, range));
+  return [table[index]!, table[index + 1]!, table[index + 2]!];
+}
+
+/** Where a value stands in a range, 0 to 1. */
+function share(value: number, [low, high]: readonly [number, number]): number {
+  return high > low ? Math.min(1, Math.max(0, (value - low) / (high - low))) : 0;
+}
+
+/** The picture, its colours faded as the overlay grows stronger, with a coloured cell over every patch. */
+export function paintOverlay(canvas: Canvas, picture: Canvas, grey: Canvas, overlay: Overlay): void {
+  const pen = canvas.getContext("2d");
+  const { width } = canvas;
+  const { grid, strength, values } = overlay;
+  const cell = width / grid;
+  pen.imageSmoothingEnabled = picture.width >= 160;
+  pen.drawImage(picture, 0, 0, width, width);
+  pen.globalAlpha = 0.8 * strength;
+  pen.drawImage(grey, 0, 0, width, width);
+  for (let patch = 0; patch < grid * grid; patch++) {
+    // Faint colours let more of the picture through, which would be hard to recognise otherwise.
+    pen.globalAlpha =
+      strength * (overlay.veil + (1 - overlay.veil) * share(values[patch + 1]!, overlay.range));
+    pen.fillStyle = `rgb(${colorAt(overlay.table, values[patch + 1]!, overlay.range).join(",")})`;
+    pen.fillRect((patch % grid) * cell, Math.floor(patch / grid) * cell, cell, cell);
+  }
+  pen.globalAlpha = 1;
+  if (overlay.lines) paintLines(pen, width, grid);
+  if (overlay.regions) paintBorder(pen, overlay.regions, grid, cell);
+  if (overlay.query) paintFrame(pen, overlay.query - 1, grid, cell, overlay.pinned);
+}
+
+/** The picture without its colours. */
+export function greyCopy(picture: Canvas): Canvas {
+  const { width, height } = picture;
+  const copy = makeCanvas(width, height);
+  const pixels = picture.getContext("2d").getImageData(0, 0, width, height);
+  for (let i = 0; i < pixels.data.length; i += 4) {
+    const [r, g, b] = pixels.data.subarray(i, i + 3);
+    pixels.data.fill(0.3 * r! + 0.59 * g! + 0.11 * b!, i, i + 3);
+  }
+  copy.getContext("2d").putImageData(pixels, 0, 0);
+  return copy;
+}
+
+/** One pixel per patch, for thumbnails. */
+export function paintCells(
+  canvas: Canvas,
+  values: Float32Array,
+  range: readonly [number, number],
+  table: ColorTable,
+): void {
+  const pen = canvas.getContext("2d");
+  const pixels = pen.createImageData(canvas.width, canvas.height);
+  for (let patch = 0; patch < values.length - 1; patch++) {
+    pixels.data.set([...colorAt(table, values[patch + 1]!, range), 255], 4 * patch);
+  }
+  pen.putImageData(pixels, 0, 0);
+}
+
+/** The colour table from left to right. */
+export function paintBar(canvas: Canvas, table: ColorTable): void {
+  const pen = canvas.getContext("2d");
+  for (let x = 0; x < canvas.width; x++) {
+    pen.fillStyle = `rgb(${colorAt(table, x, [0, canvas.width - 1]).join(",")})`;
+    pen.fillRect(x, 0, 1, canvas.height);
+  }
+}
+
+function paintLines(pen: Pen, width: number, grid: number): void {
+  pen.strokeStyle = "rgba(255,255,255,.22)";
+  pen.lineWidth = 1;
+  pen.beginPath();
+  for (let line = 1; line < grid; line++) {
+    const at = Math.round((line * width) / grid) + 0.5;
+    pen.moveTo(at, 0);
+    pen.lineTo(at, width);
+    pen.moveTo(0, at);
+    pen.lineTo(width, at);
+  }
+  pen.stroke();
+}
+
+/** The edges between object and other patches, white dashes on black: visible on every colour. */
+function paintBorder(pen: Pen, regions: readonly number[], grid: number, cell: number): void {
+  const isObject = (x: number, y: number) =>
+    x >= 0 && y >= 0 && x < grid && y < grid && regions[y * grid + x] === 1;
+  pen.beginPath();
+  for (let y = 0; y <= grid; y++) {
+    for (let x = 0; x <= grid; x++) {
+      if (isObject(x, y) !== isObject(x - 1, y)) {
+        pen.moveTo(x * cell, y * cell);
+        pen.lineTo(x * cell, (y + 1) * cell);
+      }
+      if (isObject(x, y) !== isObject(x, y - 1)) {
+        pen.moveTo(x * cell, y * cell);
+        pen.lineTo((x + 1) * cell, y * cell);
+      }
+    }
+  }
+  strokeTwice(pen, 5, [cell / 5, cell / 5]);
+}
+
+function paintFrame(pen: Pen, patch: number, grid: number, cell: number, pinned: boolean): void {
+  const [x, y] = [(patch % grid) * cell, Math.floor(patch / grid) * cell];
+  pen.beginPath();
+  const corners: [number, number][] = [
+    [x, y],
+    [x + cell, y],
+    [x + cell, y + cell],
+    [x, y + cell],
+    [x, y],
+    [x + cell, y],
+  ];
+  corners.forEach(([cx, cy], i) => {
+    if (i === 0) pen.moveTo(cx, cy);
+    else pen.lineTo(cx, cy);
+  });
+  strokeTwice(pen, pinned ? 12 : 9, []);
+}
+
+function strokeTwice(pen: Pen, width: number, dash: readonly number[]): void {
+  pen.lineWidth = width;
+  pen.strokeStyle = "rgba(0,0,0,.85)";
+  pen.stroke();
+  pen.setLineDash(dash);
+  pen.lineWidth = width / 2;
+  pen.strokeStyle = "#ffffff";
+  pen.stroke();
+  pen.setLineDash([]);
+}

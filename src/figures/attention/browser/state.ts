@@ -1,0 +1,88 @@
+import type { ModelHeader } from "./payload";
+import type { View } from "./rows";
+
+/** What is being looked at; plain JSON, written into exported pages. */
+export interface ViewState {
+  /** Token whose attention is shown: 0 the class token, 1 + p patch p. */
+  query: number;
+  /** Whether the query stays when the pointer moves on. */
+  pinned: boolean;
+  layer: string;
+  view: View;
+  /** Chosen head of every model, counted from 0. */
+  heads: number[];
+  /** Weight of the colours over the picture, 0 to 1. */
+  strength: number;
+  lines: boolean;
+  outline: boolean;
+  sameScale: boolean;
+}
+
+export function startState(models: readonly ModelHeader[]): ViewState {
+  const { grid } = models[0]!;
+  const middle = Math.floor(grid / 2);
+  const names = layerNames(models);
+  const lastBlock = names.filter((name) => name.startsWith("blocks.")).at(-1);
+  return {
+    query: 1 + middle * grid + middle,
+    pinned: false,
+    layer: lastBlock ?? names.at(-1)!,
+    view: "mean",
+    heads: models.map(() => 0),
+    strength: 0.72,
+    lines: true,
+    outline: true,
+    sameScale: false,
+  };
+}
+
+/** Every layer that any model has, in the order of the model with the most. */
+export function layerNames(models: readonly ModelHeader[]): string[] {
+  const longestFirst = [...models].sort((a, b) => b.layers.length - a.layers.length);
+  return [...new Set(longestFirst.flatMap(({ layers }) => layers.map(({ name }) => name)))];
+}
+
+/** A layer's name for people, short for a button and in full. */
+export function layerLabel(name: string): { short: string; long: string } {
+  const [, kind, number] = /^(blocks|llama\.layers)\.(\d+)$/.exec(name) ?? [];
+  if (kind === undefined) return { short: name, long: name };
+  const count = Number(number) + 1;
+  if (kind === "blocks") return { short: String(count), long: `ViT block ${count} (${name})` };
+  return { short: count === 1 ? "LLaMA" : `LLaMA ${count}`, long: `LLaMA block (${name})` };
+}
+
+/** Where a key takes the query on the patch grid; undefined for keys that are no movement. */
+export function movedQuery(query: number, key: string, grid: number): number | undefined {
+  if (key === "c" || key === "C") return 0;
+  const moves: Record<string, [number, number]> = {
+    ArrowLeft: [-1, 0],
+    ArrowRight: [1, 0],
+    ArrowUp: [0, -1],
+    ArrowDown: [0, 1],
+    Home: [-grid, 0],
+    End: [grid, 0],
+  };
+  const move = moves[key];
+  if (!move) return undefined;
+  if (query === 0) return 1;
+  const within = (at: number) => Math.min(grid - 1, Math.max(0, at));
+  const [x, y] = [(query - 1) % grid, Math.floor((query - 1) / grid)];
+  return 1 + within(y + move[1]) * grid + within(x + move[0]);
+}
+
+/** "row 3, column 5" or "the class token". */
+export function tokenName(token: number, grid: number): string {
+  if (token === 0) return "the class token";
+  return `row ${Math.floor((token - 1) / grid) + 1}, column ${((token - 1) % grid) + 1}`;
+}
+
+/** A share of 1 as percent, three digits at most; number and sign stay on one line. */
+export function percent(share: number): string {
+  const value = 100 * share;
+  return `${value >= 99.95 ? value.toFixed(0) : value >= 9.995 ? value.toFixed(1) : value.toFixed(2)}\u00a0%`;
+}
+
+/** Nats, two decimals. */
+export function nats(entropy: number): string {
+  return Number.isFinite(entropy) ? `${entropy.toFixed(2)}\u00a0nats` : "–\u00a0nats";
+}

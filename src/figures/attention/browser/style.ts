@@ -1,0 +1,57 @@
+/** The viewer's style; `--` colours are set from the theme. */
+export const viewerStyle = `
+:host { display: block; max-width: 100%; }
+* { box-sizing: border-box; }
+.viewer { color: var(--text); background: var(--background); border: 1px solid var(--grid); border-radius: 10px;
+  padding: 16px 18px 14px; font: 13.5px/1.5 var(--font); max-width: 1000px; container-type: inline-size; }
+.single { max-width: 560px; }
+h3 { font-size: 16px; line-height: 1.3; margin: 0; font-weight: 600; }
+.hint { margin: 3px 0 12px; color: var(--muted); }
+.controls { display: grid; gap: 8px; margin-bottom: 14px; }
+.setting { display: grid; grid-template-columns: 46px 1fr; align-items: center; }
+.name { color: var(--muted); }
+.segments { display: flex; flex-wrap: wrap; gap: 3px; }
+.segments label { cursor: pointer; }
+.segments input { position: absolute; opacity: 0; pointer-events: none; }
+.segments span { display: block; min-width: 30px; text-align: center; padding: 3px 9px; border: 1px solid var(--axis);
+  border-radius: 6px; }
+.segments label:hover span, button:hover { border-color: var(--accent); }
+.segments input:checked + span { background: var(--accent); border-color: var(--accent); color: #fff; }
+.segments input:focus-visible + span, .stage:focus-visible, button:focus-visible, .check input:focus-visible {
+  outline: 3px solid var(--focus); outline-offset: 2px; }
+.details { display: flex; flex-wrap: wrap; gap: 4px 18px; align-items: center; padding-left: 46px; }
+.check { display: inline-flex; align-items: center; gap: 6px; cursor: pointer; }
+.check input { margin: 0; accent-color: var(--accent); } .check input[type=range] { width: 110px; }
+.panels { display: grid; grid-template-columns: repeat(var(--count), minmax(0, 1fr)); gap: 22px; }
+.panel { min-width: 0; display: flex; flex-wrap: wrap; align-items: center; gap: 0 14px; align-content: flex-start; }
+.panel > * { flex: 0 0 100%; min-width: 0; }
+h4 { margin: 0 0 6px; font-size: 14.5px; font-weight: 600; line-height: 1.35; }
+.subtitle { display: block; font-weight: 400; color: var(--muted); font-size: 12.5px; }
+.stage { display: block; width: 100%; aspect-ratio: 1; border-radius: 4px; cursor: crosshair; touch-action: manipulation; }
+.panel > .legend { display: flex; align-items: center; gap: 8px; margin-top: 9px; flex: 0 0 100%; font-variant-numeric: tabular-nums;
+  font-size: 12.5px; white-space: nowrap; }
+.bar { flex: 1; min-width: 40px; height: 10px; border-radius: 3px; border: 1px solid var(--grid); }
+.panel > .what { flex: 1 1 150px; color: var(--muted); font-size: 12.5px; margin-top: 5px; }
+.caption { margin: 0 0 5px; color: var(--muted); font-size: 12.5px; }
+.segments em { font-style: normal; color: var(--muted); padding: 3px 4px 3px 0; }
+button { font: inherit; color: inherit; background: none; border: 1px solid var(--axis); border-radius: 6px; cursor: pointer; }
+.panel > .class-token { flex: 0 0 auto; padding: 2px 9px 2px 6px; font-size: 12.5px; margin-top: 6px; display: inline-flex;
+  align-items: center; gap: 6px; font-variant-numeric: tabular-nums; }
+.class-token[aria-pressed=true] { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
+.swatch { width: 14px; height: 14px; border-radius: 3px; border: 1px solid var(--axis); }
+.readout { margin: 8px 0 10px; min-height: 4.5em; text-wrap: pretty; }
+.heads { display: grid; grid-template-columns: repeat(auto-fill, minmax(80px, 1fr)); gap: 8px; }
+.head { padding: 3px; display: block; text-align: left; border-color: var(--grid); }
+.head canvas { display: block; width: 100%; aspect-ratio: 1; image-rendering: pixelated; border-radius: 3px; }
+.head[aria-pressed=true] { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
+.label { display: flex; justify-content: space-between; white-space: nowrap; font-size: 11px; line-height: 1.6; color: var(--muted); }
+.label b { font-weight: 600; color: var(--text); font-variant-numeric: tabular-nums; }
+.meter { display: block; height: 3px; background: var(--grid); border-radius: 2px; overflow: hidden; }
+.meter i { display: block; height: 100%; background: var(--accent); }
+.foot { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; border-top: 1px solid var(--grid); margin-top: 14px; padding-top: 10px; }
+.foot button { padding: 3px 11px; } .foot .note { color: var(--muted); font-size: 12.5px; flex: 1 1 260px; }
+.made { flex: 0 0 100%; } .made img { max-width: 100%; border: 1px solid var(--grid); border-radius: 4px; }
+.explain { margin: 0 0 12px; padding: 7px 11px; border-left: 3px solid var(--accent); background: var(--tint); border-radius: 0 6px 6px 0; }
+@container (max-width: 620px) { .panels { grid-template-columns: minmax(0, 1fr); } .readout { min-height: 0; } }
+@container (max-width: 420px) { .setting { grid-template-columns: 1fr; gap: 2px; } .details { padding-left: 0; } .segments span { padding: 5px 9px; } }
+`;

@@ -1,0 +1,179 @@
+import { type Controls, makeControls } from "./controls";
+import { type Canvas, type Element, make, type PageEvent, page } from "./dom";
+import { type DrawnPanel, download, drawAll } from "./exports";
+import { pageAround } from "./page";
+import type { Panel } from "./panel";
+import type { ViewerHeader } from "./payload";
+import type { View } from "./rows";
+import { layerLabel, layerNames, movedQuery, type ViewState } from "./state";
+import { viewerStyle } from "./style";
+import { isDark, onThemeChange } from "./theme";
+
+/** What the colours mean, for a reader who sees them for the first time. */
+const explanations: Record<View, string> = {
+  mean: "A layer rebuilds every patch from the patches it looks at. Bright: where the framed patch, the query, looks most, averaged over the heads. Its shares of all patches and of the class token add up to 100\u00a0%.",
+  max: "The largest share that any head gives each patch: everything that some head finds. These shares do not add up to 100\u00a0%.",
+  head: "Where the framed patch, the query, looks in one head. Heads look for different things: choose another below the picture.",
+  rollout:
+    "How much of each patch of the input is in the framed patch after this layer, followed through all layers up to it. Half of every token is taken to pass by the attention (rollout, Abnar & Zuidema 2020).",
+  entropy:
+    "How spread out each patch's own attention is: dark patches look at few places, bright ones at many. Entropy per head in nats, then the mean over the heads.",
+};
+
+/** The viewer in a page: panels side by side that share the query, the layer and what is shown. */
+export class Viewer {
+  private readonly root: Element;
+  private readonly controls: Controls;
+  private readonly explain = make("p", { class: "explain" });
+  private readonly hint = make("p", { class: "hint" });
+  private readonly made = make("div", { class: "made" });
+  private readonly source: string;
+
+  constructor(
+    private readonly host: Element,
+    private readonly header: ViewerHeader,
+    private readonly panels: readonly Panel[],
+    private readonly state: ViewState,
+  ) {
+    this.source = host.outerHTML.replace(/^<div[^>]*>/, '<div class="luvit-attention">');
+    const { models } = header;
+    const options = { hasObject: models.some(({ regions }) => regions), isPair: models.length > 1 };
+    this.controls = makeControls(layerNames(models), options, (part) => this.change(part));
+    const row = make("div", { class: "panels" }, ...panels.map(({ element }) => element));
+    row.style.setProperty("--count", String(panels.length));
+    const title = make("h3", {}, header.title);
+    this.root = make("div", { class: panels.length > 1 ? "viewer" : "viewer single" });
+    this.root.append(title, this.hint, this.controls.element, this.explain, row, this.foot());
+    const shadow = host.attachShadow({ mode: "open" });
+    shadow.append(make("style", {}, viewerStyle), this.root);
+    this.setTheme();
+    onThemeChange(() => this.setTheme());
+    this.draw();
+  }
+
+  /** The pointer is over a token, or (-1) over none. */
+  point(panel: number, token: number): void {
+    if (!this.state.pinned && token > 0) this.state.query = token;
+    const { hovered } = this.panels[panel]!;
+    const reads = this.state.pinned && token > 0 ? token : undefined;
+    if (hovered === reads && this.state.pinned) return;
+    this.panels[panel]!.hovered = reads;
+    this.draw();
+  }
+
+  /** A token was pressed: it becomes the query and stays; pressed again it is let go. */
+  choose(token: number): void {
+    const { query, pinned } = this.state;
+    this.change(pinned && query === token ? { pinned: false } : { query: token, pinned: true });
+  }
+
+  key(event: PageEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const moved = movedQuery(this.state.query, event.key, this.header.models[0]!.grid);
+    const pin = event.key === "Enter" || event.key === " ";
+    const part =
+      moved !== undefined
+        ? { query: moved, pinned: true }
+        : pin
+          ? { pinned: !this.state.pinned }
+          : event.key === "Escape"
+            ? { pinned: false }
+            : undefined;
+    if (!part) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.change(part);
+  }
+
+  chooseHead(panel: number, head: number): void {
+    const isChosen = this.state.view === "head" && this.state.heads[panel] === head;
+    const heads = this.state.heads.map((own, index) => (index === panel ? head : own));
+    this.change(isChosen ? { view: "mean" } : { view: "head", heads });
+  }
+
+  private change(part: Partial<ViewState>): void {
+    Object.assign(this.state, part);
+    if (!this.state.pinned) for (const panel of this.panels) panel.hovered = undefined;
+    this.draw();
+  }
+
+  private draw(): void {
+    const { state, panels } = this;
+    const ranges = panels.map((panel, index) => panel.values(state, index).range);
+    const all: [number, number] = [
+      Math.min(...ranges.map(([low]) => low)),
+      Math.max(...ranges.map(([, high]) => high)),
+    ];
+    for (const [index, panel] of panels.entries()) {
+      panel.draw(state, index, state.sameScale ? all : ranges[index]!);
+    }
+    this.controls.update(state);
+    this.explain.textContent = explanations[state.view];
+    this.hint.textContent = state.pinned
+      ? "The frame is pinned. Point at other patches to read their share; click or tap one to move the frame, or the frame itself (or Esc) to let go."
+      : "Point at a patch to see where it looks; click or tap to pin it. Arrow keys move the frame, C is the class token.";
+    this.host.dataset.state = JSON.stringify(state);
+  }
+
+  private setTheme(): void {
+    const dark = isDark(this.host);
+    const colors = { ...(dark ? this.header.themes.dark : this.header.themes.light) };
+    const extra = dark
+      ? { accent: "#3d8fd1", focus: "#8cc6f5", tint: "#1b222b" }
+      : { accent: "#2470ad", focus: "#8abbe3", tint: "#f2f6fa" };
+    for (const [name, value] of Object.entries({ ...colors, ...extra, font: this.header.font })) {
+      this.root.style.setProperty(`--${name}`, value);
+    }
+    this.root.dataset.theme = dark ? "dark" : "light";
+  }
+
+  private foot(): Element {
+    const button = (text: string, hint: string, press: () => void) => {
+      const element = make("button", { type: "button", title: hint }, text);
+      element.addEventListener("click", press);
+      return element;
+    };
+    const leftOut = this.header.models.flatMap((model) => model.leftOut);
+    const missing = [...new Set(leftOut)].map((name) => layerLabel(name).long).join(", ");
+    const note = missing ? `Left out of this page to keep it small: ${missing}. ` : "";
+    return make(
+      "div",
+      { class: "foot" },
+      button("Save as PNG", "What is shown now, as a picture", () => this.savePicture()),
+      button("Save as HTML", "This viewer as a page of its own, opening with what is shown now", () =>
+        this.savePage(),
+      ),
+      make("span", { class: "note" }, `${note}Weights are kept in 256 steps per row; entropies are exact.`),
+      this.made,
+    );
+  }
+
+  private savePicture(): void {
+    const { state, header, panels } = this;
+    const theme = this.root.dataset.theme === "dark" ? header.themes.dark : header.themes.light;
+    const canvas: Canvas = drawAll(
+      header.title,
+      panels.map((panel): DrawnPanel => panel.drawn()),
+      theme,
+      header.font,
+    );
+    canvas.toBlob((blob) => {
+      if (blob) download(blob, `attention-${state.layer}.png`, this.root);
+    }, "image/png");
+    const show = make("button", { type: "button" }, "No file? Show the picture here");
+    show.addEventListener("click", () => {
+      this.made.replaceChildren(
+        make("img", { src: canvas.toDataURL("image/png"), alt: `${header.title}, as saved` }),
+      );
+    });
+    this.made.replaceChildren(show);
+  }
+
+  private savePage(): void {
+    const state = JSON.stringify(this.state).replace(/&/g, "&amp;").replace(/"/g, "&quot;");
+    const start = this.source.replace("<div ", `<div data-state="${state}" `);
+    const blob = new page.Blob([pageAround(start, this.header.title)], { type: "text/html" });
+    download(blob, "attention.html", this.root);
+    this.made.replaceChildren();
+  }
+}

@@ -1,0 +1,1 @@
+export { AttentionViewer, type AttentionViewerOptions, attentionViewer } from "./viewer";

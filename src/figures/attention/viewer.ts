@@ -1,0 +1,171 @@
+import { inspect } from "node:util";
+import type { AttentionMaps } from "../../analysis/attentionMaps";
+import { LuvitError } from "../../core/errors";
+import { writeAtomically } from "../../core/writeAtomically";
+import { colormapTable } from "../colormap";
+import type { Picture, RgbImage } from "../picture";
+import { escapeXml } from "../svg/text";
+import { figureFont, themes } from "../theme";
+import { pageAround } from "./browser/page";
+import type { ModelHeader, ViewerHeader } from "./browser/payload";
+import { browserScript } from "./browserScript";
+import { chooseLayers, packLayers } from "./payload";
+import { describeRow, pictureOf, staticPicture } from "./staticPicture";
+
+/** What `attentionViewer` shows beside the maps. */
+export interface AttentionViewerOptions {
+  title?: string;
+  /** Names of the models; default "model", or "model A" and "model B". */
+  labels?: readonly string[];
+  /** Which layers go into the page; default as many as fit, spread over the depth, the last among them. */
+  layers?: readonly string[];
+  /** Most bytes of the page; default 2,000,000. */
+  maxBytes?: number;
+}
+
+/** Attention to be looked into with pointer, touch and keys; where no script runs, a picture of it. */
+export class AttentionViewer {
+  constructor(
+    /** What stands in a notebook's output: an element that needs nothing from elsewhere. */
+    readonly html: string,
+    /** What is seen where no script runs. */
+    readonly picture: Picture,
+    readonly title: string,
+    /** The numbers in words. */
+    readonly summary: string,
+  ) {}
+
+  /** Writes a page of its own (`.html`) or the picture (`.png`). */
+  save(path: string): string {
+    if (/\.html?$/i.test(path)) writeAtomically(path, pageAround(this.html, this.title));
+    else if (/\.png$/i.test(path)) writeAtomically(path, this.picture.png);
+    else throw new LuvitError("bad-argument", `AttentionViewer.save: ${path} ends in none of .html, .png`);
+    return path;
+  }
+
+  toString(): string {
+    return `AttentionViewer: ${this.summary}`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  [Symbol.for("Jupyter.display")](): Record<string, unknown> {
+    const png = Buffer.from(this.picture.png).toString("base64");
+    return { "text/html": this.html, "image/png": png, "text/plain": this.toString() };
+  }
+}
+
+/**
+ * A viewer for the attention of one model, or of two side by side whose query patch, layer and settings move together:
+ * a picture under the attention of the patch that is pointed at, a thumbnail and an entropy (nats) per head, mean and
+ * maximum over heads, rollout, and a map of every patch's entropy.
+ *
+ * @throws LuvitError("bad-argument") for more than two models, different patch grids, unknown layers and layers that do
+ * not fit into `maxBytes`.
+ * @example
+ * const [a, b] = [await luvit.analysis.attentionMaps(luvitModel, set), await luvit.analysis.attentionMaps(vitModel, set)];
+ * luvit.show(luvit.figures.attentionViewer([a, b], { labels: ["LUViT", "ViT"] }));
+ */
+export async function attentionViewer(
+  maps: AttentionMaps | readonly AttentionMaps[],
+  options: AttentionViewerOptions = {},
+): Promise<AttentionViewer> {
+  const models = "layers" in maps ? [maps] : [...maps];
+  const { title = "Where does each patch look?", layers, maxBytes = 2_000_000 } = options;
+  const labels = options.labels ?? (models.length > 1 ? ["model A", "model B"] : ["model"]);
+  expectComparable(models, labels);
+  const titled = models.map((one, index) => ({ title: labels[index]!, maps: one }));
+  const rows = titled.map((one) => ({ ...one, layer: lastBlock(one.maps, layers) }));
+  const picture = await staticPicture(rows);
+  const pictures = await Promise.all(models.map((one) => pictureUrl(pictureOf(one))));
+  const still = await webpUrl(picture);
+  const around = (chosen: ReturnType<typeof chooseLayers>, data: string) => {
+    const heads = titled.map((one, index) =>
+      modelHeader(one.title, one.maps, chosen[index]!, pictures[index]!),
+    );
+    return viewerHtml(headerOf(title, heads), data, picture, still);
+  };
+  const frame = pageAround(
+    around(
+      models.map((one) => [...one.layers]),
+      "",
+    ),
+    title,
+  );
+  const chosen = chooseLayers(models, layers, maxBytes - Buffer.byteLength(frame));
+  const summary = rows.map(describeRow).join(" ");
+  return new AttentionViewer(around(chosen, packLayers(chosen)), picture, title, summary);
+}
+
+function expectComparable(models: readonly AttentionMaps[], labels: readonly string[]): void {
+  const grids = models.map(({ grid }) => `${grid} × ${grid}`);
+  const problems = [
+    models.length === 1 || models.length === 2
+      ? ""
+      : `shows one model or two side by side, got ${models.length}`,
+    labels.length === models.length
+      ? ""
+      : `${models.length} models need as many labels, got ${labels.length}`,
+    new Set(grids).size <= 1 ? "" : `models side by side need the same patches, got ${grids.join(" and ")}`,
+  ].filter(Boolean);
+  if (problems.length > 0) throw new LuvitError("bad-argument", `attentionViewer: ${problems.join("; ")}`);
+}
+
+/** The layer that the static picture shows. */
+function lastBlock({ layers }: AttentionMaps, wanted: readonly string[] | undefined) {
+  const shown = layers.filter(({ layer }) => wanted?.includes(layer) ?? true);
+  const choice = shown.length > 0 ? shown : layers;
+  return choice.filter(({ layer }) => layer.startsWith("blocks.")).at(-1) ?? choice.at(-1)!;
+}
+
+function modelHeader(
+  title: string,
+  { sample, grid, layers }: AttentionMaps,
+  chosen: AttentionMaps["layers"],
+  picture: string,
+): ModelHeader {
+  const { foreground, valid } = sample;
+  const regions =
+    foreground && Array.from(foreground, (region, patch) => (valid?.[patch] === 0 ? -1 : region));
+  const leftOut = layers.filter((layer) => !chosen.includes(layer)).map(({ layer }) => layer);
+  const shown = chosen.map(({ layer, heads }) => ({ name: layer, heads }));
+  return { title, picture, grid, regions, layers: shown, leftOut };
+}
+
+function headerOf(title: string, models: readonly ModelHeader[]): ViewerHeader {
+  const table = (name: "magma" | "viridis") => Buffer.from(colormapTable(name)).toString("base64");
+  const colors = { attention: table("magma"), entropy: table("viridis") };
+  return { title, font: figureFont, models, colors, themes };
+}
+
+/** The element with everything in it. The script puts a shadow root over the picture, so that only one is seen. */
+function viewerHtml(header: ViewerHeader, data: string, picture: Picture, still: string): string {
+  const json = JSON.stringify(header).replace(/</g, "\\u003c");
+  return `<div class="luvit-attention" data-lm-suppress-shortcuts="true">
+<p><b>${escapeXml(header.title)}</b></p>
+<img src="${still}" width="${picture.width}" height="${picture.height}" style="max-width:100%;height:auto" alt="${escapeXml(picture.alt)}">
+<p><small>A still picture: run the cell, or trust the notebook, to look into the attention of every patch, layer and head.</small></p>
+<script type="application/json" class="luvit-attention-header">${json}</script>
+<script type="application/gzip;base64" class="luvit-attention-data">${data}</script>
+<script>${browserScript()}</script>
+</div>`;
+}
+
+/** The smaller of PNG and good JPEG as a data URL. */
+async function pictureUrl({ data, width, height }: RgbImage): Promise<string> {
+  const { default: sharp } = await import("sharp");
+  const raw = () => sharp(data, { raw: { width, height, channels: 3 } });
+  const png = await raw().png({ compressionLevel: 9 }).toBuffer();
+  if (png.length < 16_384) return `data:image/png;base64,${png.toString("base64")}`;
+  const jpeg = await raw().jpeg({ quality: 92, chromaSubsampling: "4:4:4" }).toBuffer();
+  return `data:image/jpeg;base64,${jpeg.toString("base64")}`;
+}
+
+/** The still picture, ground transparent, at a fifth of the PNG's bytes. */
+async function webpUrl({ png }: Picture): Promise<string> {
+  const { default: sharp } = await import("sharp");
+  const webp = await sharp(png).webp({ quality: 88, smartSubsample: true }).toBuffer();
+  return `data:image/webp;base64,${webp.toString("base64")}`;
+}
