@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { Rng } from "../core/rng";
+import type { ClassMapping } from "./classMapping";
 import type { PictureReader } from "./pictureReader";
 import type { ImageTransform } from "./transforms";
 
@@ -23,6 +24,8 @@ export interface ImageDataset {
   readonly size: number;
   /** Pictures that could not be read so far. */
   readonly report: SkipReport;
+  /** How a model with `mapping.modelClasses` classes answers; absent where the model's classes are the set's. */
+  readonly mapping?: ClassMapping;
   /**
    * Reads and transforms one picture; an unreadable one is replaced by the next readable one. A set that reads picture
    * files may leave decoding and transforming to `reader`, which `batches` runs in other threads.
@@ -105,6 +108,23 @@ export async function readOrNext<T>(
 export function spreadIndices(length: number, count: number): number[] {
   const kept = Math.min(count, length);
   return Array.from({ length: kept }, (_, i) => Math.floor((i * length) / kept));
+}
+
+/** Part `index` of `count` of a set's positions, [start, end): parts follow each other and differ by at most one. */
+export function shardRange(length: number, index: number, count: number): { start: number; end: number } {
+  if (Number.isInteger(count) && Number.isInteger(index) && count >= 1 && index >= 0 && index < count) {
+    return { start: Math.floor((index * length) / count), end: Math.floor(((index + 1) * length) / count) };
+  }
+  throw new LuvitError(
+    "bad-argument",
+    `shard ${index} of ${count} does not exist; the first is 0 of ${count}`,
+  );
+}
+
+/** Part `index` (from 0) of `count` of a set, e.g. for one of several processes. */
+export function shard(dataset: ImageDataset, index: number, count: number): ImageDataset {
+  const { start, end } = shardRange(dataset.length, index, count);
+  return dataset.subset(Array.from({ length: end - start }, (_, i) => start + i));
 }
 
 /** Runs a step on the picture of a file and puts the file's name in front of what it complains about. */

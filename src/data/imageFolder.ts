@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { Rng } from "../core/rng";
+import type { ClassMapping } from "./classMapping";
 import {
   expectIndex,
   type ImageDataset,
@@ -37,6 +38,7 @@ export class FolderDataset implements ImageDataset {
     readonly transform: ImageTransform,
     readonly cache: PixelCache,
     readonly report: SkipReport = new SkipReport(),
+    readonly mapping?: ClassMapping,
   ) {}
 
   get length(): number {
@@ -87,8 +89,9 @@ export class FolderDataset implements ImageDataset {
   }
 
   private with(change: { files?: LabelledFile[]; transform?: ImageTransform }): FolderDataset {
+    const { root, classes, cache, report, mapping } = this;
     const { files, transform } = { files: this.files, transform: this.transform, ...change };
-    return new FolderDataset(this.root, this.classes, files, transform, this.cache, this.report);
+    return new FolderDataset(root, classes, files, transform, cache, report, mapping);
   }
 
   private fileAt(index: number): LabelledFile {

@@ -1,8 +1,8 @@
+export * from "./classMapping";
 export * from "./dataset";
 export * from "./decode";
 export * from "./geometry";
 export * from "./imageFolder";
-export * from "./imageNet9";
 export * from "./loader";
 export * from "./masks";
 export * from "./mixup";
@@ -12,5 +12,6 @@ export * from "./preview";
 export * from "./resample";
 export * from "./scanFolder";
 export * from "./segmentation";
+export * from "./sets";
 export * from "./toy/toySet";
 export * from "./transforms";

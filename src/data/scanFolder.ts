@@ -33,15 +33,8 @@ export const imageExtensions: readonly string[] = [
  * folder does not exist and "bad-dataset" when it has no class folders or a class folder has no picture.
  */
 export async function scanClassFolders(root: string): Promise<ScannedFolder> {
-  const entries = await readFolder(root);
-  const classes = sorted(entries.filter((entry) => !entry.isFile()).map((entry) => entry.name));
-  const wanted = `looked for <class>/*{${imageExtensions.join(",")}} in ${root}`;
-  if (classes.length === 0) {
-    const found = describe(entries);
-    throw new LuvitError("bad-dataset", `${wanted}, found no class folders, only ${found}`);
-  }
-  await expectNoParts(root, classes);
-  const perClass = await Promise.all(classes.map((name) => listImages(join(root, name))));
+  const { classes, perClass } = await listClassFolders(root);
+  const wanted = wantedIn(root);
   const empty = classes.filter((_, label) => perClass[label].length === 0);
   if (empty.length > 0) {
     const found = `${classes.length - empty.length} of ${classes.length} class folders hold pictures`;
@@ -53,6 +46,23 @@ export async function scanClassFolders(root: string): Promise<ScannedFolder> {
   }
   const files = perClass.flatMap((paths, label) => paths.map((path) => ({ path, label })));
   return { classes, files };
+}
+
+/** Class folders sorted by name and the pictures of each, which may be none. Throws as `scanClassFolders` otherwise. */
+export async function listClassFolders(root: string): Promise<{ classes: string[]; perClass: string[][] }> {
+  const entries = await readFolder(root);
+  const classes = sorted(entries.filter((entry) => !entry.isFile()).map((entry) => entry.name));
+  if (classes.length === 0) {
+    const found = describe(entries);
+    throw new LuvitError("bad-dataset", `${wantedIn(root)}, found no class folders, only ${found}`);
+  }
+  await expectNoParts(root, classes);
+  const perClass = await Promise.all(classes.map((name) => listImages(join(root, name))));
+  return { classes, perClass };
+}
+
+function wantedIn(root: string): string {
+  return `looked for <class>/*{${imageExtensions.join(",")}} in ${root}`;
 }
 
 /** All pictures under a folder, at any depth, sorted folder by folder. */

@@ -1,4 +1,5 @@
-import { basename, dirname, extname, sep } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, dirname, extname, join, sep } from "node:path";
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { Rng } from "../core/rng";
@@ -22,12 +23,24 @@ export interface MaskedSample extends Sample, CellMask {
   readonly ids: Int32Array;
 }
 
-/** Where an ImageNet-S like set lies and how it is cut up. */
+/** The published sets by their number of classes, and how many validation pictures each has. */
+const published = { 50: 752, 300: 4097, 919: 12419 } as const;
+
+/** Where an ImageNet-S like set lies and how it is cut up: `root` and `variant`, or `images` and `masks`. */
 export interface ImageNetSOptions {
+  /**
+   * Folder of `ImageNetS<variant>`, or that folder itself: `validation/<wnid>/*.JPEG` and
+   * `validation-segmentation/<wnid>/*.png`.
+   */
+  root?: string;
+  /** Number of classes of the published set, whose count of pictures is checked. */
+  variant?: keyof typeof published;
   /** Folder of class folders with pictures, e.g. ILSVRC `val`. Pictures without a mask are left out. */
-  images: string;
+  images?: string;
   /** Folder of class folders with masks, e.g. `segmentation/validation`. */
-  masks: string;
+  masks?: string;
+  /** With `variant`: fewer pictures than were published are no error; default false. */
+  partial?: boolean;
   /** Side of the samples in pixels; default 224. */
   size?: number;
   /** Side of a cell in pixels; default 16. */
@@ -125,15 +138,8 @@ export class MaskedDataset implements ImageDataset {
  * Throws "bad-dataset" when a mask has no picture. Reference: LUSSeg/ImageNet-S README, data/data.py.
  */
 export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDataset> {
-  const {
-    images,
-    masks,
-    size = 224,
-    patch = 16,
-    transform = evalTransform(size),
-    exif = "ignore",
-    cache,
-  } = options;
+  const { size = 224, patch = 16, transform = evalTransform(size), exif = "ignore", cache } = options;
+  const { images, masks } = foldersOf(options);
   if (transform.size % patch !== 0) {
     throw new LuvitError(
       "bad-argument",
@@ -144,6 +150,7 @@ export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDatase
   const maskPaths = await listImages(masks);
   if (maskPaths.length === 0)
     throw new LuvitError("bad-dataset", `imageNetS: no masks (*.png) under ${masks}`);
+  expectPublished(options, classes.length, maskPaths.length);
   const byName = new Map(
     files.flatMap((file) => [[stem(file.path), file] as const, [pairName(file.path), file] as const]),
   );
@@ -159,6 +166,32 @@ export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDatase
   const kept = paired.map(({ file }) => file!);
   const pictures = new FolderDataset(images, classes, kept, transform, cacheOf({ exif, cache }));
   return new MaskedDataset(pictures, maskPaths, transform, patch);
+}
+
+function foldersOf({ root, variant, images, masks }: ImageNetSOptions): { images: string; masks: string } {
+  if (root !== undefined && images === undefined && masks === undefined) {
+    const inside = join(root, `ImageNetS${variant}`);
+    const base = variant !== undefined && existsSync(inside) ? inside : root;
+    return { images: join(base, "validation"), masks: join(base, "validation-segmentation") };
+  }
+  if (root === undefined && images !== undefined && masks !== undefined) return { images, masks };
+  throw new LuvitError("bad-argument", "imageNetS: give root and variant, or images and masks");
+}
+
+function expectPublished(
+  { variant, partial, images }: ImageNetSOptions,
+  classes: number,
+  masks: number,
+): void {
+  if (variant === undefined || partial) return;
+  const wrongClasses = images === undefined && classes !== variant; // other folders hold more classes than have masks
+  if (masks === published[variant] && !wrongClasses) return;
+  const wanted = `${published[variant]} masks${images === undefined ? ` and ${variant} class folders` : ""}`;
+  const hint = "copy what is missing, or give partial: true";
+  throw new LuvitError(
+    "bad-dataset",
+    `ImageNet-S-${variant}: expected ${wanted}, found ${masks} and ${classes}; ${hint}`,
+  );
 }
 
 function stem(path: string): string {

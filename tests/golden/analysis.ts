@@ -1,6 +1,7 @@
 import { backgroundShare, meanOverHeads, patchEntropy, regionMeans } from "../../src/analysis/entropy";
+import { imageNet9Mapping, imageNetAMapping, imageNetRMapping } from "../../src/data/sets";
 import { type CaseRunner, type Check, maxAbsError } from "./harness";
-import { absolute, atStep, load, tensor } from "./support";
+import { absolute, atStep, type GoldenTensors, load, tensor } from "./support";
 
 export const runAnalysis: CaseRunner = async (
   folder,
@@ -42,5 +43,29 @@ export const runAnalysis: CaseRunner = async (
   const share = backgroundShare(regions);
   compare("background share", [share.percentBackgroundGreater], [results.entropy.percent_background_greater]);
   compare("images skipped", [share.skipped], [results.entropy.skipped]);
+  checks.push(...mappingChecks(golden));
   return checks;
 };
+
+/** Which classes the sets have, and what 1000 scores answer for them. */
+function mappingChecks(golden: GoldenTensors): Check[] {
+  const exact = (name: string, actual: ArrayLike<number>, expected: string): Check => ({
+    name,
+    error: maxAbsError(actual, golden.get(expected)!.data),
+    tolerance: 0,
+  });
+  const predictions = (mapping: typeof imageNet9Mapping, scores: string) => {
+    const { data, shape } = golden.get(scores)!;
+    return Array.from({ length: shape[0] }, (_, i) =>
+      mapping.predict(data.subarray(1000 * i, 1000 * (i + 1))),
+    );
+  };
+  return [
+    exact("ImageNet-A classes", imageNetAMapping.mappedClasses, "indices_a"),
+    exact("ImageNet-R classes", imageNetRMapping.mappedClasses, "indices_r"),
+    exact("ImageNet-9 classes", imageNet9Mapping.labels, "in9_map"),
+    exact("ImageNet-A predictions", predictions(imageNetAMapping, "logits_a_r"), "pred_a"),
+    exact("ImageNet-R predictions", predictions(imageNetRMapping, "logits_a_r"), "pred_r"),
+    exact("ImageNet-9 predictions", predictions(imageNet9Mapping, "logits_in9"), "pred_in9"),
+  ];
+}

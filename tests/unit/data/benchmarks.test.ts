@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import sharp from "sharp";
 import { Rng } from "../../../src/core/rng";
-import { imageNet9 } from "../../../src/data/imageNet9";
+import { imageNet9 } from "../../../src/data/sets/imageNet9";
 import { batches } from "../../../src/data/loader";
 import { decodeMaskIds, maskCells } from "../../../src/data/masks";
 import { imageNetS } from "../../../src/data/segmentation";

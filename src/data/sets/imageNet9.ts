@@ -1,11 +1,21 @@
 import { join } from "node:path";
-import { LuvitError } from "../core/errors";
-import { cacheOf, FolderDataset } from "./imageFolder";
-import { scanClassFolders } from "./scanFolder";
-import { asIs, evalTransform, type ImageTransform } from "./transforms";
+import { LuvitError } from "../../core/errors";
+import { SkipReport } from "../dataset";
+import { cacheOf, FolderDataset } from "../imageFolder";
+import { scanClassFolders } from "../scanFolder";
+import { asIs, evalTransform, type ImageTransform } from "../transforms";
+import { imageNet9Classes, imageNet9Mapping } from "./mappings";
 
-/** The parts of the backgrounds challenge: own background, one of the same class, of a random and of the next class. */
-export type ImageNet9Split = "original" | "mixed_same" | "mixed_rand" | "mixed_next";
+/** The parts of the backgrounds challenge: own background, one of the same class, of a random and of the next class … */
+export type ImageNet9Split =
+  | "original"
+  | "mixed_same"
+  | "mixed_rand"
+  | "mixed_next"
+  | "no_fg"
+  | "only_fg"
+  | "only_bg_b"
+  | "only_bg_t";
 
 /** How ImageNet-9 pictures are read. */
 export interface ImageNet9Options {
@@ -23,7 +33,8 @@ export interface ImageNet9Options {
 
 /**
  * One part of an ImageNet-9 like set: `<root>/<split>/val/<NN_class>/*`, labels by sorted folder name. Pictures are used
- * as they are and only normalised, as in the reference.
+ * as they are and only normalised, as in the reference. A set of nine classes has the `mapping` through which a model of
+ * 1000 classes answers.
  *
  * Reference: MadryLab/backgrounds_challenge in9_eval.py, tools/datasets.py.
  */
@@ -45,5 +56,7 @@ export async function imageNet9(
     const found = `${folders.length} class folders (${folders.join(", ")})`;
     throw new LuvitError("bad-dataset", `${folder}: expected ${classes.length} classes, found ${found}`);
   }
-  return new FolderDataset(folder, classes, files, transform, cacheOf({ cache, exif: "ignore" }));
+  const mapping = folders.length === imageNet9Classes.length ? imageNet9Mapping : undefined;
+  const pixels = cacheOf({ cache, exif: "ignore" });
+  return new FolderDataset(folder, classes, files, transform, pixels, new SkipReport(), mapping);
 }

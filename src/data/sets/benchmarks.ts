@@ -1,0 +1,94 @@
+import { join } from "node:path";
+import type { ClassMapping } from "../classMapping";
+import { SkipReport } from "../dataset";
+import { cacheOf, FolderDataset, transformOf } from "../imageFolder";
+import { asIs, type TransformFactory } from "../transforms";
+import { type Inventory, scanInventory, wnidFolders } from "./completeness";
+import { corruptionFolder, type CorruptionType } from "./corruptionTypes";
+import { imageNetAMapping, imageNetRMapping } from "./mappings";
+import { expectWnids, type ImageNetOptions } from "./wnids";
+
+/**
+ * ImageNet-A: `<root>/<wnid>/*`, 7,500 pictures of 200 classes. Labels are positions in the sorted wnids; a model of 1000
+ * classes answers through `mapping`. Reference: hendrycks/natural-adv-examples eval.py.
+ *
+ * Throws "missing-file" or "bad-dataset" with what is missing, as all sets here do.
+ */
+export function imageNetA(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
+  return slice(root, "ImageNet-A", 7500, imageNetAMapping, options);
+}
+
+/** ImageNet-R: `<root>/<wnid>/*`, 30,000 pictures of 200 classes. Reference: hendrycks/imagenet-r eval.py. */
+export function imageNetR(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
+  return slice(root, "ImageNet-R", 30000, imageNetRMapping, options);
+}
+
+/** ImageNet-Sketch: `<root>/<wnid>/*`, at least 50,000 pictures of 1000 classes. */
+export function imageNetSketch(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
+  const expected = expectWnids(options.wnids);
+  return open(
+    root,
+    { name: "ImageNet-Sketch", classes: 1000, folders: wnidFolders, total: 50000, expected },
+    options,
+  );
+}
+
+/**
+ * ImageNet-V2: `<root>/<label>/*`, ten pictures of each of 1000 classes in folders called 0 … 999. The label is the
+ * folder's number, not its place in the sorted names. `classes` are the wnids where they are given.
+ */
+export async function imageNetV2(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
+  const expected = Array.from({ length: 1000 }, (_, i) => String(i));
+  const folders = { pattern: /^\d{1,3}$/, text: "0 … 999" };
+  const inventory = { name: "ImageNet-V2", classes: 1000, folders, perClass: [10, 10], expected } as const;
+  return open(root, inventory, options, { classes: expectWnids(options.wnids) });
+}
+
+/**
+ * One corruption of ImageNet-C at one severity: `<root>/<type>/<severity>/<wnid>/*`, also where the archives were
+ * unpacked into folders of their own (`<root>/noise/gaussian_noise/…`). Pictures already have the model's size and are
+ * only normalised. Reference: hendrycks/robustness ImageNet-C/test.py.
+ */
+export async function imageNetC(
+  root: string,
+  type: CorruptionType,
+  severity: number,
+  options: ImageNetOptions = {},
+): Promise<FolderDataset> {
+  const folder = join(await corruptionFolder(root, type), String(severity));
+  const expected = expectWnids(options.wnids);
+  const name = `ImageNet-C ${type} ${severity}`;
+  const inventory = { name, classes: 1000, folders: wnidFolders, perClass: [50, 50], expected } as const;
+  return open(folder, inventory, options, { fallback: asIs });
+}
+
+function slice(
+  root: string,
+  name: string,
+  total: number,
+  mapping: ClassMapping,
+  options: ImageNetOptions,
+): Promise<FolderDataset> {
+  const wnids = expectWnids(options.wnids);
+  const expected = wnids && mapping.mappedClasses.map((index) => wnids[index]);
+  return open(root, { name, classes: 200, folders: wnidFolders, total, expected }, options, { mapping });
+}
+
+interface Reading {
+  mapping?: ClassMapping;
+  fallback?: TransformFactory;
+  classes?: readonly string[];
+}
+
+async function open(
+  root: string,
+  inventory: Inventory,
+  options: ImageNetOptions,
+  reading: Reading = {},
+): Promise<FolderDataset> {
+  const { classes, files } = await scanInventory(root, { ...inventory, partial: options.partial });
+  const transform = transformOf(options, reading.fallback);
+  const cache = cacheOf({ exif: "ignore", ...options });
+  const names = [...(reading.classes ?? classes)];
+  return new FolderDataset(root, names, files, transform, cache, new SkipReport(), reading.mapping);
+}

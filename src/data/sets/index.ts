@@ -1,0 +1,6 @@
+export * from "./benchmarks";
+export * from "./corruptionTypes";
+export * from "./imageNet1k";
+export * from "./imageNet9";
+export { imageNet9Classes, imageNet9Mapping, imageNetAMapping, imageNetRMapping } from "./mappings";
+export type { ImageNetOptions } from "./wnids";

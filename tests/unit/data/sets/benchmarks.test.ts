@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { shard } from "../../../../src/data/dataset";
+import { imageNetA, imageNetC, imageNetR, imageNetSketch, imageNetV2 } from "../../../../src/data/sets";
+import { imageNetAMapping, imageNetRMapping } from "../../../../src/data/sets/mappings";
+import { flatPng, temporaryFolder } from "../support";
+import { filesIn, layOut, wnids } from "./standIns";
+
+const picture = "stands in for a picture";
+const classesOfA = imageNetAMapping.mappedClasses.map((index) => wnids[index]);
+
+describe("ImageNet-A and -R", () => {
+  it("label the 200 folders by sorted name and answer through their slice of 1000 classes", async () => {
+    const root = temporaryFolder();
+    layOut(root, filesIn(classesOfA, 38), picture);
+    layOut(root, ["README.txt"], "a file beside the classes");
+    const set = await imageNetA(root);
+    assert.deepEqual([set.length, set.classes.length], [7600, 200]);
+    assert.deepEqual([set.label(0), set.label(7599)], [0, 199]);
+    const scores = new Float32Array(1000);
+    scores[wnids.indexOf(set.classes[17])] = 1;
+    scores[1] = 9; // of another class, which does not compete
+    assert.equal(set.mapping!.predict(scores), 17);
+  });
+
+  it("keep the labels of a part, and name what a whole set lacks", async () => {
+    const root = temporaryFolder();
+    layOut(root, filesIn(classesOfA.slice(1, 4), 1), picture);
+    const part = await imageNetA(root, { wnids, partial: true });
+    assert.deepEqual([part.label(0), part.length, part.classes.length], [1, 3, 200]);
+    await assert.rejects(imageNetA(root, { wnids }), (error: Error) => {
+      assert.match(error.message, new RegExp(`missing class folders: ${classesOfA[0]}, `));
+      assert.match(error.message, /and 177 more/);
+      assert.match(error.message, /3 of 7500 pictures/);
+      return true;
+    });
+    await assert.rejects(imageNetA(root), /3 instead of 200 class folders; give wnids/);
+  });
+
+  it("refuse folders of another set", async () => {
+    const root = temporaryFolder();
+    layOut(root, filesIn(classesOfA, 1), picture);
+    await assert.rejects(imageNetR(root, { wnids, partial: true }), /folders that do not belong there: n\d+/);
+    layOut(root, ["cats/1.JPEG"], picture);
+    await assert.rejects(imageNetA(root, { partial: true }), /do not belong there: cats/);
+    assert.equal(imageNetRMapping.mappedClasses.length, 200);
+  });
+});
+
+describe("ImageNet-V2", () => {
+  it("takes the folder's number for the label, not its place among the sorted names", async () => {
+    const root = temporaryFolder();
+    layOut(root, filesIn(["0", "2", "10", "999"], 10), await flatPng(4, 4, [1, 2, 3]));
+    const set = await imageNetV2(root, { partial: true });
+    assert.deepEqual([...new Set(Array.from({ length: 40 }, (_, i) => set.label(i)))], [0, 2, 10, 999]);
+    assert.equal(set.classes.length, 1000);
+  });
+
+  it("names missing classes and classes with too few pictures at once", async () => {
+    const root = temporaryFolder();
+    const names = Array.from({ length: 1000 }, (_, i) => String(i));
+    layOut(root, filesIn(names, 10), picture);
+    assert.equal((await imageNetV2(root, { wnids })).classes[999], wnids[999]);
+    for (const name of ["5", "17", "900"]) rmSync(join(root, name), { recursive: true });
+    rmSync(join(root, "42", "3.JPEG"));
+    await assert.rejects(imageNetV2(root), (error: Error) => {
+      assert.match(error.message, /looked for 1000 class folders 0 … 999 with 10 pictures each in/);
+      assert.match(error.message, /found 997 folders with 9969 pictures/);
+      assert.match(error.message, /missing class folders: 5, 17, 900\n/);
+      assert.match(error.message, /fewer pictures than expected: 42 \(9 of 10\)/);
+      return true;
+    });
+  });
+});
+
+describe("ImageNet-Sketch", () => {
+  it("has 1000 classes of wnids", async () => {
+    const root = temporaryFolder();
+    layOut(root, filesIn(wnids.slice(0, 3), 2), picture);
+    const set = await imageNetSketch(root, { wnids, partial: true });
+    assert.deepEqual([set.length, set.label(5)], [6, 2]);
+    await assert.rejects(imageNetSketch(root, { wnids }), /6 of 50000 pictures/);
+  });
+});
+
+describe("ImageNet-C", () => {
+  it("is read by type and severity, with or without the folders of its archives, as it is", async () => {
+    const root = temporaryFolder();
+    const image = await flatPng(32, 32, [4, 5, 6]);
+    layOut(root, filesIn([`fog/3/${wnids[7]}`, `blur/glass_blur/1/${wnids[8]}`], 2), image);
+    const options = { wnids, partial: true, size: 32 };
+    const fog = await imageNetC(root, "fog", 3, options);
+    assert.deepEqual([fog.label(0), fog.length, fog.transform.name], [7, 2, "asIs"]);
+    assert.equal((await imageNetC(root, "glass_blur", 1, options)).label(0), 8);
+    await assert.rejects(
+      imageNetC(root, "snow", 1, options),
+      /looked for .*snow and .*weather.*; .* holds fog$/,
+    );
+    await assert.rejects(imageNetC(root, "fog", 4, options), /which does not exist/);
+  });
+});
+
+describe("shards", () => {
+  it("cover a set once", async () => {
+    const root = temporaryFolder();
+    layOut(root, filesIn(wnids.slice(0, 7), 1), picture);
+    const set = await imageNetSketch(root, { wnids, partial: true });
+    const parts = [0, 1, 2].map((i) => shard(set, i, 3));
+    assert.deepEqual(
+      parts.flatMap((part) => Array.from({ length: part.length }, (_, i) => part.label(i))),
+      [0, 1, 2, 3, 4, 5, 6],
+    );
+    assert.throws(() => shard(set, 3, 3), /shard 3 of 3 does not exist/);
+  });
+});

@@ -1,0 +1,20 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** 1000 names in the form of wnids, sorted, that are no real ones. */
+export const wnids: readonly string[] = Array.from(
+  { length: 1000 },
+  (_, i) => `n${String(90000000 + 37 * i)}`,
+);
+
+/** Writes the same small picture under many names; stands in for a published set of that layout. */
+export function layOut(root: string, paths: readonly string[], picture: Uint8Array | string): void {
+  const files = paths.map((path) => join(root, path));
+  for (const folder of new Set(files.map((file) => dirname(file)))) mkdirSync(folder, { recursive: true });
+  for (const file of files) writeFileSync(file, picture);
+}
+
+/** `<folder>/<k>.JPEG` for every folder, k below `count`. */
+export function filesIn(folders: readonly string[], count: number): string[] {
+  return folders.flatMap((folder) => Array.from({ length: count }, (_, k) => `${folder}/${k}.JPEG`));
+}
