@@ -21,9 +21,9 @@ export class RunTerminal {
     private readonly total: number,
   ) {}
 
-  /** A plain line of its own. */
+  /** A line of its own; its colours only where there is a terminal to show them. */
   say(line: string): void {
-    this.stream.write(`${this.stream.isTTY ? "\r\x1b[K" : ""}${line}\n`);
+    this.stream.write(this.stream.isTTY ? `\r\x1b[K${line}\n` : `${stripAnsi(line)}\n`);
   }
 
   startCell(index: number, title: string): void {
