@@ -65,13 +65,21 @@ export class Executor {
     ];
   }
 
-  /** Runs one cell; `cell` is its name in stacks. Its outputs have all been given when this resolves. */
-  async execute(source: string, cell: string, outputs: CellOutputs): Promise<CellOutcome> {
+  /**
+   * Runs one cell; `cell` is its name in stacks, `interrupts` how many there had been when somebody asked for it. Its
+   * outputs have all been given when this resolves.
+   */
+  async execute(
+    source: string,
+    cell: string,
+    outputs: CellOutputs,
+    interrupts?: number,
+  ): Promise<CellOutcome> {
     const execution = new Execution(cell, outputs);
     this.running = execution;
     if (!outputs.hidden) this.last = execution;
     this.sources.set(cell, source);
-    this.interrupts.watch(execution);
+    this.interrupts.watch(execution, interrupts);
     try {
       return await currentExecution.run(execution, () => this.run(source, execution));
     } catch (error) {
@@ -109,6 +117,7 @@ export class Executor {
 
   private async run(source: string, execution: Execution): Promise<CellOutcome> {
     const compiled = this.compiler.compile(source);
+    this.interrupts.check(execution);
     if (Array.isArray(compiled)) {
       const why = rejection(compiled, source, execution.name);
       execution.outputs.error(why);

@@ -17,12 +17,24 @@ export class Interrupts {
 
   constructor(private readonly signals: Int32Array) {}
 
-  /** Follows one cell until its promise settles. */
-  watch(execution: Execution | undefined): void {
+  /**
+   * Follows one cell until its promise settles. `asked` is how many interrupts there had been when somebody asked for the
+   * cell: later ones are for it, also if it has not started yet.
+   */
+  watch(execution: Execution | undefined, asked = this.requested()): void {
     clearTimeout(this.grace);
     this.running = execution;
-    this.hear(Atomics.load(this.signals, slot.request));
+    this.hear(asked);
     this.announce();
+    this.catchUp();
+  }
+
+  /** Before a cell's code runs: takes what was asked for while it was compiled; throws where that ended the cell. */
+  check(execution: Execution): void {
+    this.catchUp();
+    if (!execution.interruption) return;
+    this.settled(execution);
+    throw execution.interruption;
   }
 
   /** The code of a cell has come to its end; it needs no further telling. */
@@ -60,14 +72,22 @@ export class Interrupts {
 
   /** What loops of cells call while `stop` is set: throws where the cell was ended. */
   readonly halt = (): void => {
-    const request = Atomics.load(this.signals, slot.request);
-    if (request > this.handled) this.take(request);
+    this.catchUp();
     const { running } = this;
     if (running?.askedAt !== undefined && Date.now() - running.askedAt > libraryGrace)
       this.end(running, stillSaving());
     const execution = currentExecution.getStore();
     if (execution?.interruption) throw execution.interruption;
   };
+
+  private catchUp(): void {
+    const request = this.requested();
+    if (request > this.handled) this.take(request);
+  }
+
+  private requested(): number {
+    return Atomics.load(this.signals, slot.request);
+  }
 
   private hear(request: number): void {
     this.handled = request;

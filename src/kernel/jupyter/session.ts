@@ -83,7 +83,7 @@ export class Session {
     }
   }
 
-  private async execute({ header, content }: Request): Promise<void> {
+  private async execute({ header, content, interrupts }: Request): Promise<void> {
     const asked = readExecute(content);
     const stores = asked.store_history && !asked.silent;
     if (stores) this.count++;
@@ -96,7 +96,12 @@ export class Session {
     const page = this.page(asked.code);
     const outcome: CellOutcome = page
       ? { status: "ok" }
-      : await this.executor.execute(asked.code, stores ? `cell [${count}]` : "cell [silent]", outputs);
+      : await this.executor.execute(
+          asked.code,
+          stores ? `cell [${count}]` : "cell [silent]",
+          outputs,
+          interrupts,
+        );
     publisher.flush();
     if (stores) this.history.add(count, asked.code, publisher.resultText);
     const user_expressions = outcome.status === "ok" ? await this.evaluate(asked.user_expressions) : {};

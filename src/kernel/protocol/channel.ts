@@ -20,6 +20,8 @@ export interface Request {
   content: Record<string, unknown>;
   metadata: Record<string, unknown>;
   buffers: Uint8Array[];
+  /** How many interrupts had been asked for when this request's turn came. */
+  interrupts: number;
 }
 
 /** From the thread of the protocol to that of the cells. */

@@ -16,7 +16,8 @@ const signals = new Int32Array(data.signals);
 const sockets = new Sockets(data.connection);
 const toCells = (message: ToCells) => parentPort!.postMessage(message);
 const interrupter = new Interrupter(signals, toCells);
-const queue = new ShellQueue(sockets, toCells, data.info, shutdown);
+const interrupts = () => Atomics.load(signals, slot.request);
+const queue = new ShellQueue(sockets, toCells, interrupts, data.info, shutdown);
 
 /** Milliseconds the thread of the cells has to end by itself. */
 const shutdownGrace = 500;

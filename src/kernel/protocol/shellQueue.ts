@@ -25,6 +25,7 @@ export class ShellQueue {
   constructor(
     private readonly sockets: Sockets,
     private readonly toCells: (message: ToCells) => void,
+    private readonly interrupts: () => number,
     private readonly info: object,
     private readonly shutdown: () => Promise<void>,
   ) {}
@@ -88,7 +89,8 @@ export class ShellQueue {
     this.status("busy", header);
     if (answered.has(type) || taken.has(type)) {
       this.current = message;
-      this.toCells({ kind: "request", request: { type, header, content, metadata, buffers } });
+      const interrupts = this.interrupts();
+      this.toCells({ kind: "request", request: { type, header, content, metadata, buffers, interrupts } });
       return;
     }
     if (["kernel_info_request", "connect_request", "shutdown_request"].includes(type))

@@ -7,6 +7,7 @@ let kernel: KernelClient;
 
 before(async () => {
   kernel = await KernelClient.start();
+  await kernel.run("0", { silent: true, store_history: false }); // the compiler has started
 });
 after(() => kernel.close());
 
@@ -262,6 +263,19 @@ describe("the kernel's protocol", () => {
       assert.ok(Date.now() - asked < 2000, code);
       assert.equal(result(await kernel.run("1 + 1")), "2");
     }
+  });
+
+  it("hears an interrupt that comes before its first cell is compiled", async () => {
+    const own = await KernelClient.start();
+    for (const code of ["while (true);", '"a".repeat(40).match(/^(a+)+b/);']) {
+      const id = own.start(code);
+      await own.until(() => own.published(id).some(({ type }) => type === "status"));
+      await own.interrupt();
+      const { reply } = await own.answer(id, 20_000);
+      assert.deepEqual([reply.status, reply.ename], ["error", "KeyboardInterrupt"], code);
+    }
+    assert.equal(result(await own.run("1 + 1")), "2");
+    own.close();
   });
 
   it("is not disturbed by an interrupt while nothing runs", async () => {
