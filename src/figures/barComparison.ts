@@ -1,5 +1,5 @@
 import { formatNumber } from "./format";
-import { type PlotlyAnnotation, type PlotlyFigure, type PlotlyTrace, figure } from "./figure";
+import { type Figure, type PlotlyTrace, figure } from "./figure";
 import { axis, barGroupWidth, baseLayout, seriesColor } from "./theme";
 
 /** One model's bars. */
@@ -23,15 +23,17 @@ export interface BarComparisonOptions {
 }
 
 /** Numbers of several models side by side, the value above each bar. */
-export function barComparison(options: BarComparisonOptions): PlotlyFigure {
+export function barComparison(options: BarComparisonOptions): Figure {
   const { categories, series, title = "", yTitle } = options;
+  const label = labelsOf(series.flatMap(({ values }) => values));
   const data = series.map(
     ({ name, values, errors }, index): PlotlyTrace => ({
       type: "bar",
       name,
       x: [...categories],
       y: [...values],
-
+      text: values.map(label),
+      textposition: errors ? "inside" : "outside",
       hovertemplate: `${name}, %{x}: %{y:.4g}`,
       marker: { color: seriesColor(index) },
       ...(errors ? { error_y: { type: "data", array: [...errors], visible: true } } : {}),
@@ -41,7 +43,6 @@ export function barComparison(options: BarComparisonOptions): PlotlyFigure {
     ...baseLayout(title, { width: options.width ?? 600, height: options.height, legend: series.length > 1 }),
     barmode: "group" as const,
     bargap: 1 - barGroupWidth,
-    annotations: series.flatMap((one, index) => barLabels(one, index, series.length)),
     xaxis: { type: "category" as const, showgrid: false },
     yaxis: axis(yTitle, { rangemode: "tozero" }),
   };
@@ -52,18 +53,10 @@ export function barComparison(options: BarComparisonOptions): PlotlyFigure {
   return figure(data, layout, summary.join("; "));
 }
 
-/** The values, each above its bar and its error bar. */
-function barLabels({ values, errors }: BarSeries, index: number, count: number): PlotlyAnnotation[] {
-  const shift = ((index - (count - 1) / 2) * barGroupWidth) / count;
-  return values.map((value, category) => ({
-    text: formatNumber(value),
-    x: category + shift,
-    y: Math.max(0, value + (errors?.[category] ?? 0)),
-    xref: "x",
-    yref: "y",
-    xanchor: "center",
-    yanchor: "bottom",
-    showarrow: false,
-    font: { size: 11.5 },
-  }));
+/** Writes numbers with as many decimals as the one that needs most. */
+function labelsOf(values: readonly number[]): (value: number) => string {
+  const decimals = values.map((value) => formatNumber(value).split(".")[1]?.length ?? 0);
+  const most = Math.min(3, Math.max(0, ...decimals));
+  const isPlain = values.every((value) => Math.abs(value) < 1000);
+  return (value) => (isPlain ? value.toFixed(most) : formatNumber(value)).replace("-", "−");
 }

@@ -1,4 +1,4 @@
-import { type PlotlyAxis, type PlotlyFigure, type PlotlyTrace, figure } from "./figure";
+import { type Figure, type PlotlyAnnotation, type PlotlyAxis, type PlotlyTrace, figure } from "./figure";
 import { axis, baseLayout, neutralColor, seriesColor, symbols } from "./theme";
 
 /** Mean attention entropy of one image, in nats, over its background and its foreground patches. */
@@ -29,7 +29,7 @@ export interface EntropyScatterOptions {
  * Foreground against background attention entropy, one point per image. Below the diagonal the attention over the
  * background is the more spread out; the share of such images is in the title of each panel.
  */
-export function entropyScatter(options: EntropyScatterOptions): PlotlyFigure {
+export function entropyScatter(options: EntropyScatterOptions): Figure {
   const series = options.series ?? [{ name: "", points: options.points ?? [] }];
   const panels = options.layout === "together" ? [series] : series.map((one) => [one]);
   const range = sharedRange(series);
@@ -120,11 +120,7 @@ function panelAxes(index: number, count: number, range: [number, number]): Recor
   return { [`xaxis${suffix}`]: x, [`yaxis${suffix}`]: y };
 }
 
-function panelTitle(
-  series: EntropySeries,
-  index: number,
-  count: number,
-): NonNullable<PlotlyFigure["layout"]["annotations"]>[number] {
+function panelTitle(series: EntropySeries, index: number, count: number): PlotlyAnnotation {
   const gap = 0.08;
   const width = (1 - gap * (count - 1)) / count;
   const [model, share] = headlineOf(series).split(/: (.*)/);

@@ -1,5 +1,5 @@
 import { formatNumber } from "./format";
-import { type PlotlyFigure, type PlotlyTrace, figure } from "./figure";
+import { type Figure, type PlotlyTrace, figure } from "./figure";
 import { axis, baseLayout, seriesColor } from "./theme";
 
 /** Attention entropy of each head of one block. */
@@ -19,7 +19,7 @@ export interface EntropyStripOptions {
 }
 
 /** Entropy per block: a dot for every head, a line through the means. */
-export function entropyStrip(options: EntropyStripOptions): PlotlyFigure {
+export function entropyStrip(options: EntropyStripOptions): Figure {
   const { series, title = "", yTitle = "attention entropy (nats)" } = options;
   const names = [...new Set(series.flatMap(({ blocks }) => blocks.map(({ block }) => block)))];
   const data = series.flatMap((model, index) => stripTraces(model, index, series.length, names));

@@ -28,7 +28,9 @@ export interface PlotlyTrace {
   error_y?: { type: "data"; array: number[]; visible?: boolean };
   opacity?: number;
   text?: string[];
-
+  textposition?: "inside" | "outside";
+  /** `legendonly`: switched off in the legend. */
+  visible?: boolean | "legendonly";
   hovertemplate?: string;
   hoverinfo?: "skip" | "all";
   showlegend?: boolean;
@@ -53,6 +55,7 @@ export interface PlotlyAxis {
   constrain?: "domain";
   tickvals?: number[];
   ticktext?: string[];
+  tickangle?: number;
   rangemode?: "tozero" | "normal";
   showgrid?: boolean;
   showticklabels?: boolean;
@@ -104,12 +107,21 @@ export interface PlotlyFigure {
   layout: PlotlyLayout;
 }
 
+/** A figure of ours: plain Plotly JSON that also knows how to write itself. */
+export interface Figure extends PlotlyFigure {
+  /** Writes it by the file's ending: `.html` (to point at and zoom into, no network), `.png`, `.svg` or `.json`. */
+  save(path: string): Promise<string>;
+}
+
 /** Makes a figure that prints as one line of numbers where it is not drawn. */
-export function figure(data: PlotlyTrace[], layout: PlotlyLayout, summary: string): PlotlyFigure {
+export function figure(data: PlotlyTrace[], layout: PlotlyLayout, summary: string): Figure {
   const made: PlotlyFigure = { data, layout: { ...layout, meta: { summary } } };
   const print = () => `Figure: ${summary}`;
-  Object.defineProperty(made, inspect.custom, { value: print, enumerable: false });
-  return made;
+  const save = async (path: string) => (await import("./saveFigure")).saveFigure(made, path);
+  return Object.defineProperties(made, {
+    [inspect.custom]: { value: print },
+    save: { value: save },
+  }) as Figure;
 }
 
 /** Whether a value is a figure of ours or any object with Plotly's `data` and `layout`. */
@@ -122,10 +134,4 @@ export function isFigure(value: unknown): value is PlotlyFigure {
     layout !== null &&
     data.every((trace) => typeof trace?.type === "string")
   );
-}
-
-/** The figure's numbers in one line; its title when it carries none. */
-export function figureSummary(figure: PlotlyFigure): string {
-  const title = figure.layout.title?.text.replace(/<br>.*$/, "").replace(/<[^>]*>/g, "");
-  return figure.layout.meta?.summary ?? title ?? `${figure.data.length} traces`;
 }

@@ -1,12 +1,6 @@
 import { type ColormapName, plotlyColorscale } from "./colormap";
 import { formatNumber } from "./format";
-import {
-  type PlotlyAnnotation,
-  type PlotlyAxis,
-  type PlotlyFigure,
-  type PlotlyTrace,
-  figure,
-} from "./figure";
+import { type PlotlyAnnotation, type PlotlyAxis, type Figure, type PlotlyTrace, figure } from "./figure";
 import { baseLayout } from "./theme";
 
 /** What `heatmapGrid` draws. */
@@ -22,48 +16,26 @@ export interface HeatmapGridOptions {
   range?: [number, number];
 }
 
+const [columnGap, rowGap] = [24, 38];
+
 /** Maps over the patch grid side by side with one colour bar. */
-export function heatmapGrid(options: HeatmapGridOptions): PlotlyFigure {
+export function heatmapGrid(options: HeatmapGridOptions): Figure {
   const { maps, zTitle, title = "", columns = Math.min(4, Math.max(1, maps.length)) } = options;
-  const rows = Math.max(1, Math.ceil(maps.length / columns));
-  const values = maps.flatMap((map) => map.values.flat()).filter(Number.isFinite);
-  const least = values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-  const greatest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const [cmin, cmax] = options.range ?? (values.length > 0 ? [least, greatest] : [0, 1]);
+  const [cmin, cmax] = options.range ?? rangeOf(maps);
+  const size = sizeOf(maps, columns);
+  const base = baseLayout(title, { width: size.width + 24 + 92, colorbar: true });
+  const margin = { ...base.margin!, l: 24, t: base.margin!.t + 20, b: 20 };
   const axes: Record<string, PlotlyAxis> = {};
   const annotations: PlotlyAnnotation[] = [];
   const data = maps.map((map, index): PlotlyTrace => {
     const suffix = index === 0 ? "" : String(index + 1);
-    const [x, y] = [
-      cellDomain(index % columns, columns, 0.05),
-      cellDomain(rows - 1 - Math.floor(index / columns), rows, 0.16),
-    ];
-    axes[`xaxis${suffix}`] = {
-      domain: x,
-      anchor: `y${suffix}`,
-      showticklabels: false,
-      showgrid: false,
-      constrain: "domain",
-    };
-    axes[`yaxis${suffix}`] = {
-      domain: y,
-      anchor: `x${suffix}`,
-      showticklabels: false,
-      showgrid: false,
-      autorange: "reversed",
-      scaleanchor: `x${suffix}`,
-      constrain: "domain",
-    };
-    annotations.push({
-      text: map.title,
-      x: (x[0] + x[1]) / 2,
-      y: y[1],
-      xref: "paper",
-      yref: "paper",
-      xanchor: "center",
-      yanchor: "bottom",
-      showarrow: false,
-    });
+    const x = domain(index % columns, columns, columnGap / size.width);
+    const y = domain(size.rows - 1 - Math.floor(index / columns), size.rows, rowGap / size.height);
+    const bare = { showticklabels: false, showgrid: false, constrain: "domain" as const };
+    axes[`xaxis${suffix}`] = { domain: x, anchor: `y${suffix}`, ...bare };
+    const square = { autorange: "reversed" as const, scaleanchor: `x${suffix}` };
+    axes[`yaxis${suffix}`] = { domain: y, anchor: `x${suffix}`, ...bare, ...square };
+    annotations.push(titleAbove(map.title, (x[0] + x[1]) / 2, y[1]));
     return {
       type: "heatmap",
       name: map.title,
@@ -74,30 +46,51 @@ export function heatmapGrid(options: HeatmapGridOptions): PlotlyFigure {
       hovertemplate: "row %{y}, column %{x}: %{z:.4g}",
     };
   });
-  const cell = Math.min(300, 640 / columns);
-  const base = baseLayout(title, { width: Math.round(columns * cell + 140), colorbar: true });
-  const margin = { ...base.margin!, l: 24, t: base.margin!.t + 20, b: 20 };
+  const colorbar = { title: { text: zTitle, side: "right" as const } };
+  const colorscale = plotlyColorscale(options.colormap ?? "viridis");
   const layout = {
     ...base,
     ...axes,
     margin,
-    height: Math.round(rows * (cell + 30) + margin.t + margin.b),
+    height: size.height + margin.t + margin.b,
     annotations,
-    coloraxis: {
-      colorscale: plotlyColorscale(options.colormap ?? "viridis"),
-      cmin,
-      cmax,
-      colorbar: { title: { text: zTitle, side: "right" as const } },
-    },
+    coloraxis: { colorscale, cmin, cmax, colorbar },
   };
-  return figure(
-    data,
-    layout,
-    `${maps.length} maps, ${zTitle} ${formatNumber(cmin)} to ${formatNumber(cmax)}`,
-  );
+  const range = `${formatNumber(cmin)} to ${formatNumber(cmax)}`;
+  return figure(data, layout, `${maps.length} maps, ${zTitle} ${range}`);
 }
 
-function cellDomain(index: number, count: number, gap: number): [number, number] {
+function rangeOf(maps: HeatmapGridOptions["maps"]): [number, number] {
+  let range: [number, number] | undefined;
+  for (const value of maps.flatMap(({ values }) => values.flat())) {
+    if (!Number.isFinite(value)) continue;
+    range = range ? [Math.min(range[0], value), Math.max(range[1], value)] : [value, value];
+  }
+  return range ?? [0, 1];
+}
+
+/** The area in which the cells of the first map are square, in pixels. */
+function sizeOf(
+  maps: HeatmapGridOptions["maps"],
+  columns: number,
+): { width: number; height: number; rows: number } {
+  const rows = Math.max(1, Math.ceil(maps.length / columns));
+  const panel = Math.min(320, Math.floor((620 - columnGap * (columns - 1)) / columns));
+  const { length = 1, 0: first = [0] } = maps[0]?.values ?? [];
+  const tall = Math.round((panel * length) / Math.max(1, first.length));
+  return {
+    width: columns * panel + columnGap * (columns - 1),
+    height: rows * tall + rowGap * (rows - 1),
+    rows,
+  };
+}
+
+function titleAbove(text: string, x: number, y: number): PlotlyAnnotation {
+  const place = { xref: "paper", yref: "paper", xanchor: "center", yanchor: "bottom" } as const;
+  return { text, x, y, ...place, showarrow: false };
+}
+
+function domain(index: number, count: number, gap: number): [number, number] {
   const size = (1 - gap * (count - 1)) / count;
   return [index * (size + gap), index * (size + gap) + size];
 }

@@ -1,4 +1,4 @@
-import type { PlotlyFigure } from "./figure";
+import type { Figure } from "./figure";
 import { lossCurves } from "./lossCurves";
 
 /** A step of a run, as `train` records it. */
@@ -11,7 +11,7 @@ export interface HistoryStep {
 export function historyCurves(
   runs: Readonly<Record<string, readonly HistoryStep[]>>,
   options: { metric?: string; title?: string; yTitle?: string } = {},
-): PlotlyFigure {
+): Figure {
   const { metric = "loss", yTitle = metric, title } = options;
   const series = Object.entries(runs).map(([name, history]) => {
     const measured = history.filter((step) => step[metric] !== undefined);

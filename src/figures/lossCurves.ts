@@ -1,5 +1,5 @@
 import { formatNumber } from "./format";
-import { type PlotlyFigure, type PlotlyTrace, figure } from "./figure";
+import { type Figure, type PlotlyTrace, figure } from "./figure";
 import { axis, baseLayout, seriesColor } from "./theme";
 
 /** One quantity over training steps. */
@@ -26,7 +26,7 @@ export interface LossCurvesOptions {
 }
 
 /** Training curves: the raw values faint, their moving mean strong. */
-export function lossCurves(options: LossCurvesOptions): PlotlyFigure {
+export function lossCurves(options: LossCurvesOptions): Figure {
   const { series, title = "", yTitle = "loss", xTitle = "optimiser step", maxPoints = 1000 } = options;
   const data = series.flatMap((curve, index) =>
     curveTraces(curve, seriesColor(index), options.smoothing, maxPoints),

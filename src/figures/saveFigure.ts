@@ -1,6 +1,9 @@
 import { LuvitError } from "../core/errors";
 import { writeAtomically } from "../core/writeAtomically";
-import { type PlotlyFigure, figureSummary } from "./figure";
+import { pageAround } from "./browser/pageAround";
+import type { PlotlyFigure } from "./figure";
+import { figureHtml } from "./interactive/figureHtml";
+import { figureSummary } from "./summary";
 import { renderSvg } from "./svg/render";
 
 /** How to draw a bitmap. */
@@ -20,20 +23,13 @@ export async function figurePng(figure: PlotlyFigure, options: PngOptions = {}):
     .toBuffer();
 }
 
-/** Writes a figure by the file's ending: `.svg`, `.png`, `.html` (a picture on a page) or `.json` (Plotly). */
+/** Writes a figure by the file's ending: `.svg`, `.png`, `.html` (a page to point at and zoom into) or `.json` (Plotly). */
 export async function saveFigure(figure: PlotlyFigure, path: string): Promise<string> {
   const ending = /\.([a-z]+)$/i.exec(path)?.[1]?.toLowerCase();
   if (ending === "svg") writeAtomically(path, renderSvg(figure));
   else if (ending === "png") writeAtomically(path, await figurePng(figure));
-  else if (ending === "html") writeAtomically(path, figurePage(figure));
+  else if (ending === "html") writeAtomically(path, pageAround(figureHtml(figure), figureSummary(figure)));
   else if (ending === "json") writeAtomically(path, `${JSON.stringify(figure)}\n`);
   else throw new LuvitError("bad-argument", `saveFigure: ${path} ends in none of .svg, .png, .html, .json`);
   return path;
-}
-
-function figurePage(figure: PlotlyFigure): string {
-  const title = figureSummary(figure).replace(/&/g, "&amp;").replace(/</g, "&lt;");
-  const style =
-    ":root{color-scheme:light dark}body{margin:0;display:grid;place-items:center;min-height:100vh}svg{max-width:100%;height:auto}";
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title><style>${style}</style>${renderSvg(figure)}</html>\n`;
 }

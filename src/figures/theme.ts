@@ -13,12 +13,28 @@ export interface FigureTheme {
   muted: string;
   grid: string;
   axis: string;
+  /** CSS filter over the series' colours. */
+  series: string;
 }
 
 /** Light and dark; static pictures switch between them by the reader's preference. */
 export const themes: { readonly light: FigureTheme; readonly dark: FigureTheme } = {
-  light: { background: "#ffffff", text: "#1d2430", muted: "#667085", grid: "#e8ebf0", axis: "#b4bcc9" },
-  dark: { background: "#14171c", text: "#dfe4ec", muted: "#93a0b4", grid: "#272d37", axis: "#566173" },
+  light: {
+    background: "#ffffff",
+    text: "#1d2430",
+    muted: "#667085",
+    grid: "#e8ebf0",
+    axis: "#b4bcc9",
+    series: "none",
+  },
+  dark: {
+    background: "#14171c",
+    text: "#dfe4ec",
+    muted: "#93a0b4",
+    grid: "#272d37",
+    axis: "#566173",
+    series: "brightness(1.25)",
+  },
 };
 
 /** Font of figures, the page's own. */
@@ -55,49 +71,4 @@ export function baseLayout(
 /** An axis with a title; units belong into it. */
 export function axis(title: string, more: Partial<PlotlyAxis> = {}): PlotlyAxis {
   return { title: { text: title }, ...more };
-}
-
-/** What Plotly must be told so that its plots look like the static pictures. */
-export const pagePlotlyTheme = {
-  light: plotlyTheme(themes.light),
-  dark: plotlyTheme(themes.dark),
-};
-
-function plotlyTheme(theme: FigureTheme): { all: object; axis: object } {
-  return {
-    all: {
-      paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: figureFont, size: 12.5, color: theme.text },
-      title: {
-        x: 0,
-        xref: "paper",
-        xanchor: "left",
-        y: 1,
-        yref: "container",
-        yanchor: "top",
-        pad: { t: 22 },
-        font: { size: 15 },
-      },
-      coloraxis: {
-        colorbar: {
-          thickness: 12,
-          outlinewidth: 0,
-          tickfont: { size: 11, color: theme.muted },
-          title: { side: "right", font: { size: 12, color: theme.muted } },
-        },
-      },
-      hovermode: "closest",
-      template: { data: { bar: [{ error_y: { color: theme.text } }] } },
-    },
-    axis: {
-      gridcolor: theme.grid,
-      linecolor: theme.axis,
-      zeroline: false,
-      showline: true,
-      ticks: "",
-      title: { font: { size: 12.5, color: theme.muted }, standoff: 10 },
-      tickfont: { size: 11.5, color: theme.muted },
-    },
-  };
 }

@@ -1,3 +1,4 @@
+import { metadataOf } from "../notebook/mime";
 import type { CellOutput, DisplayOutput, MimeBundle } from "../notebook/nbformat";
 import { type DisplayMessage, overwriteLines } from "../notebook/outputs";
 import type { CellFailure, CellOutputs } from "./executor/outputs";
@@ -37,7 +38,12 @@ export class OutputRecorder {
         if (!wait) outputs.length = 0;
       },
       result: (data: MimeBundle) => {
-        add({ output_type: "execute_result", execution_count: executionCount, data, metadata: {} });
+        add({
+          output_type: "execute_result",
+          execution_count: executionCount,
+          data,
+          metadata: metadataOf(data),
+        });
       },
       error: (failure: CellFailure) => add({ output_type: "error", ...failure }),
     };

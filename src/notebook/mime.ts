@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
-import { isFigure } from "../figures/figure";
-import { figureHtml } from "./figureHtml";
+import { isFigure, type PlotlyFigure } from "../figures/figure";
+import { figureBundle, plotlyMime } from "../figures/figureBundle";
 import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 import { jupyterDisplay } from "./symbols";
@@ -8,7 +8,7 @@ import { isRecords, table } from "./table";
 
 /**
  * How a value looks in a notebook: its own bundle, a figure, a PNG, a table, HTML, or its text. Always has
- * `text/plain`. A promise only where the value's own display method returns one.
+ * `text/plain`. A promise where a picture has to be drawn or the value's own display method returns one.
  */
 export function mimeBundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
   const own = ownBundle(value);
@@ -25,7 +25,14 @@ export function richBundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
   return sideBySide(bundles as MimeBundle[]);
 }
 
-/** The MIME types a display can be reduced to, richest first, for kernels that send one per call. */
+/** What a bundle says about itself: pictures of figures have twice the resolution of their size. */
+export function metadataOf(bundle: MimeBundle): Record<string, unknown> {
+  const { layout } = (bundle[plotlyMime] ?? {}) as Partial<PlotlyFigure>;
+  if (!layout || !("image/png" in bundle)) return {};
+  return { "image/png": { width: layout.width, height: layout.height } };
+}
+
+/** The MIME types that stand in a list of pictures, richest first. */
 const preference = [
   "text/html",
   "image/svg+xml",
@@ -36,8 +43,7 @@ const preference = [
   "text/latex",
 ];
 
-/** The richest entry of a bundle. */
-export function richest(bundle: MimeBundle): [mime: string, content: unknown] {
+function richest(bundle: MimeBundle): [mime: string, content: unknown] {
   const mime =
     preference.find((name) => name in bundle) ??
     Object.keys(bundle).find((name) => name !== "text/plain") ??
@@ -45,9 +51,9 @@ export function richest(bundle: MimeBundle): [mime: string, content: unknown] {
   return [mime, bundle[mime]];
 }
 
-function complete(own: MimeBundle | undefined, value: unknown): MimeBundle {
+function complete(own: MimeBundle | undefined, value: unknown): MimeBundle | Promise<MimeBundle> {
   if (own) return { "text/plain": inspect(value), ...own };
-  if (isFigure(value)) return { "text/plain": inspect(value), "text/html": figureHtml(value) };
+  if (isFigure(value)) return figureBundle(value);
   const image = imageBundle(value);
   if (image) return image;
   if (typeof value !== "string") return { "text/plain": inspect(value) };

@@ -4,7 +4,6 @@ import { dataUrl, escapeHtml, stripAnsi } from "./html";
 import { renderMarkdown } from "./markdown";
 import type { CellOutput, MimeBundle, Notebook, NotebookCell } from "./nbformat";
 import { joinLines } from "./nbformat";
-import { plotlyScripts } from "./pageScript";
 import { pageStyle } from "./pageStyle";
 
 /** How one code cell ended. */
@@ -34,7 +33,6 @@ export function renderPage(notebook: Notebook, facts: PageFacts): string {
   const body = withoutTitle(notebook.cells, title)
     .map((cell) => (cell.cell_type === "code" ? codeCell(cell, reports.shift()) : textCell(cell)))
     .join("\n");
-  const scripts = body.includes('class="luvit-figure"') ? plotlyScripts() : "";
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -49,7 +47,6 @@ export function renderPage(notebook: Notebook, facts: PageFacts): string {
 ${pageHeader(title, facts, body)}
 ${body}
 </main>
-${scripts}
 </body>
 </html>
 `;

@@ -1,4 +1,5 @@
-import { inNotebook, newTslabDisplay } from "./tslab";
+import { randomUUID } from "node:crypto";
+import { inNotebook, sendDisplay } from "./tslab";
 
 /** A place that is written again and again: one display of a notebook, or a line of the terminal. */
 export interface LivePlace {
@@ -31,8 +32,12 @@ export function openPlace(view: LiveView): LivePlace {
 type Writer = (final: boolean) => void;
 
 function notebookWriter(view: LiveView): Writer {
-  const display = newTslabDisplay();
-  return () => display.raw("text/html", view.html());
+  const id = randomUUID();
+  let shown = false;
+  return () => {
+    sendDisplay({ "text/html": view.html(), "text/plain": view.text() }, id, shown);
+    shown = true;
+  };
 }
 
 function lineWriter(view: LiveView): Writer {

@@ -1,13 +1,15 @@
+import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
-import { richBundleOf, richest } from "./mime";
+import { richBundleOf } from "./mime";
 import type { MimeBundle } from "./nbformat";
 import { trackDisplay } from "./pending";
 import { jupyterDisplay } from "./symbols";
-import { inNotebook, newTslabDisplay, tslabDisplay } from "./tslab";
+import { inNotebook, sendDisplay } from "./tslab";
 
 /**
  * Shows a value: figures, pictures, tables, lists of these, HTML, anything with a `Symbol.for("Jupyter.display")`
- * method, and promises of them (await those). Outside a notebook prints its one line of text.
+ * method, and promises of them. What takes time to draw keeps its place until then. Outside a notebook prints the
+ * value's text.
  */
 export function show(value: unknown): void | Promise<void> {
   if (value instanceof Promise) return showLater(value.then(richBundleOf));
@@ -19,13 +21,13 @@ export function show(value: unknown): void | Promise<void> {
 /** Keeps a place in the notebook for what is still being made, so that the order stays that of the calls. */
 function showLater(bundle: Promise<MimeBundle>): Promise<void> {
   if (!inNotebook()) return bundle.then(send);
-  const display = newTslabDisplay();
-  display.raw("text/plain", "…");
-  return trackDisplay(bundle.then((ready) => display.raw(...richest(ready))));
+  const id = randomUUID();
+  sendDisplay({ "text/plain": "…" }, id);
+  return trackDisplay(bundle.then((ready) => sendDisplay(ready, id, true)));
 }
 
 function send(bundle: MimeBundle): void {
-  if (inNotebook()) tslabDisplay().raw(...richest(bundle));
+  if (inNotebook()) sendDisplay(bundle);
   else process.stdout.write(`${String(bundle["text/plain"])}\n`);
 }
 

@@ -4,6 +4,10 @@ import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 import { jupyterDisplay } from "./symbols";
 
+/** Longer tables scroll under their head. */
+const mostVisibleRows = 16;
+const stays = ";position:sticky;top:0;background:var(--jp-layout-color0,var(--bg,Canvas))";
+
 /** One row: an object whose fields are the cells, e.g. `{ model: "LUViT", top1: 83.6 }`. */
 export type TableRecord = object;
 
@@ -11,7 +15,7 @@ export type TableRecord = object;
 export interface TableOptions {
   /** Which columns, in which order; default all, as they first appear. */
   columns?: readonly string[];
-  /** Most rows shown; default 60. */
+  /** Most rows shown; default 200. */
   limit?: number;
 }
 
@@ -47,15 +51,18 @@ export class Table {
   /** The table as HTML, without a style sheet. */
   toHtml(): string {
     const { head, rows, more } = this.cells();
-    const align = (column: number) =>
-      this.isNumeric(column) ? ' style="text-align:right"' : ' style="text-align:left"';
+    const scrolls = rows.length > mostVisibleRows;
+    const style = (column: number, tag: string) =>
+      `text-align:${this.isNumeric(column) ? "right" : "left"}${scrolls && tag === "th" ? stays : ""}`;
     const row = (cells: readonly string[], tag: string) =>
-      `<tr>${cells.map((cell, column) => `<${tag}${align(column)}>${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
+      `<tr>${cells.map((cell, column) => `<${tag} style="${style(column, tag)}">${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
     const body = rows.map((cells) => row(cells, "td")).join("");
     const foot = more
       .map((text) => `<tr><td colspan="${head.length}">${escapeHtml(text)}</td></tr>`)
       .join("");
-    return `<table><thead>${row(head, "th")}</thead><tbody>${body}${foot}</tbody></table>`;
+    const inner = `<thead>${row(head, "th")}</thead><tbody>${body}${foot}</tbody>`;
+    if (!scrolls) return `<table>${inner}</table>`;
+    return `<div style="max-height:460px;overflow:auto"><table style="display:table;margin:0">${inner}</table></div>`;
   }
 
   [inspect.custom](): string {
@@ -67,7 +74,7 @@ export class Table {
   }
 
   private cells(): { head: string[]; rows: string[][]; more: string[] } {
-    const limit = this.options.limit ?? 60;
+    const limit = this.options.limit ?? 200;
     const rows = this.records
       .slice(0, limit)
       .map((record) => this.columns.map((name) => cellText(cellOf(record, name))));

@@ -1,17 +1,9 @@
+import { metadataOf } from "./mime";
+import type { MimeBundle } from "./nbformat";
 import type { DisplayMessage } from "./outputs";
-
-/** The part of tslab's display objects this library calls. */
-export interface TslabDisplay {
-  raw(mime: string, content: unknown): void;
-}
 
 /** Receives what cells display. */
 export type DisplayWriter = (message: DisplayMessage, update?: boolean) => void;
-
-interface TslabPublic {
-  display: TslabDisplay;
-  newDisplay(): TslabDisplay;
-}
 
 interface TslabJupyter {
   lastWriteDisplayData: DisplayWriter | null;
@@ -23,14 +15,10 @@ export function inNotebook(): boolean {
   return loaded?.lastWriteDisplayData != null;
 }
 
-/** tslab's `display`; call only when `inNotebook()`. */
-export function tslabDisplay(): TslabDisplay {
-  return (require("tslab") as TslabPublic).display;
-}
-
-/** A display that its later calls overwrite; call only when `inNotebook()`. */
-export function newTslabDisplay(): TslabDisplay {
-  return (require("tslab") as TslabPublic).newDisplay();
+/** Shows a bundle, or with `update` changes the display of the same id; call only when `inNotebook()`. */
+export function sendDisplay(data: MimeBundle, id?: string, update = false): void {
+  const { lastWriteDisplayData } = loadedModule("tslab/dist/jupyter") as TslabJupyter;
+  lastWriteDisplayData!({ data, metadata: metadataOf(data), transient: { display_id: id } }, update);
 }
 
 /** Sends everything displayed through tslab to `writer`; returns what restores the previous state. */

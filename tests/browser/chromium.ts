@@ -26,6 +26,11 @@ export interface Page {
   waitForEvent(event: "download"): Promise<Download>;
   emulateMedia(options: { colorScheme: "light" | "dark" }): Promise<void>;
   waitForSelector(selector: string): Promise<unknown>;
+  readonly mouse: {
+    move(x: number, y: number, options?: { steps: number }): Promise<void>;
+    down(): Promise<void>;
+    up(): Promise<void>;
+  };
   readonly keyboard: { press(key: string): Promise<void> };
 }
 

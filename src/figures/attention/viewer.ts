@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { inspect } from "node:util";
 import type { AttentionMaps } from "../../analysis/attentionMaps";
 import { LuvitError } from "../../core/errors";
@@ -6,9 +7,9 @@ import { colormapTable } from "../colormap";
 import type { Picture, RgbImage } from "../picture";
 import { escapeXml } from "../svg/text";
 import { figureFont, themes } from "../theme";
-import { pageAround } from "./browser/page";
+import { pageAround } from "../browser/pageAround";
 import type { ModelHeader, ViewerHeader } from "./browser/payload";
-import { browserScript } from "./browserScript";
+import { browserScript } from "../browserScript";
 import { chooseLayers, packLayers } from "./payload";
 import { describeRow, pictureOf, staticPicture } from "./staticPicture";
 
@@ -149,7 +150,7 @@ function viewerHtml(header: ViewerHeader, data: string, picture: Picture, still:
 <p><small>A still picture: run the cell, or trust the notebook, to look into the attention of every patch, layer and head.</small></p>
 <script type="application/json" class="luvit-attention-header">${json}</script>
 <script type="application/gzip;base64" class="luvit-attention-data">${data}</script>
-<script>${browserScript()}</script>
+<script>${browserScript(join(__dirname, "browser/main"))}</script>
 </div>`;
 }
 

@@ -9,9 +9,15 @@ export interface Box {
   height: number;
 }
 
+/** As the layout calls an axis: `xaxis`, `yaxis2`. */
+export type AxisName = `${"x" | "y"}axis${string}`;
+
 /** One pair of axes with its traces, placed on the picture. */
 export interface Panel {
   readonly box: Box;
+  /** Names of the axes in the layout. */
+  readonly xName: AxisName;
+  readonly yName: AxisName;
   readonly xAxis: PlotlyAxis;
   readonly yAxis: PlotlyAxis;
   readonly xScale: Scale;
@@ -27,30 +33,40 @@ export interface Panel {
 export function panelsOf(figure: PlotlyFigure, area: Box): Panel[] {
   const groups = new Map<string, PlotlyTrace[]>();
   for (const trace of figure.data) {
+    if (trace.visible === "legendonly" || trace.visible === false) continue;
     const key = `${trace.xaxis ?? "x"} ${trace.yaxis ?? "y"}`;
     groups.set(key, [...(groups.get(key) ?? []), trace]);
   }
   return [...groups].map(([key, traces]) => {
     const [x, y] = key.split(" ") as [string, string];
-    const xAxis = figure.layout[`xaxis${x.slice(1)}`] ?? {};
-    const yAxis = figure.layout[`yaxis${y.slice(1)}`] ?? {};
-    return makePanel(traces, xAxis, yAxis, domainBox(xAxis, yAxis, area));
+    const names = { xName: `xaxis${x.slice(1)}` as const, yName: `yaxis${y.slice(1)}` as const };
+    const xAxis = figure.layout[names.xName] ?? {};
+    const yAxis = figure.layout[names.yName] ?? {};
+    return { ...names, ...makePanel(traces, xAxis, yAxis, domainBox(xAxis, yAxis, area)) };
   });
 }
 
-function makePanel(traces: readonly PlotlyTrace[], xAxis: PlotlyAxis, yAxis: PlotlyAxis, space: Box): Panel {
+function makePanel(
+  traces: readonly PlotlyTrace[],
+  xAxis: PlotlyAxis,
+  yAxis: PlotlyAxis,
+  space: Box,
+): Omit<Panel, "xName" | "yName"> {
   const heatmaps = traces.every((trace) => trace.type === "heatmap");
   const lines = traces.every((trace) => trace.type === "scatter" && trace.mode === "lines");
+  const [across, up] = [space.width / 80, space.height / 45];
+  const isSquare = yAxis.scaleanchor !== undefined;
+  const most = Math.min(space.width, space.height) / 62;
   const xScale = makeScale(
     xAxis,
     traces.flatMap((trace) => extent(trace, "x")),
-    space.width / 80,
+    isSquare ? most : across,
     heatmaps || lines,
   );
   const yScale = makeScale(
     yAxis,
     traces.flatMap((trace) => extent(trace, "y")),
-    space.height / 45,
+    isSquare ? most : up,
     heatmaps,
   );
   const box = yAxis.scaleanchor === undefined ? space : equalUnits(space, xScale, yScale);

@@ -1,14 +1,21 @@
-import type { PlotlyAnnotation, PlotlyColorAxis, PlotlyFigure, PlotlyTrace } from "../figure";
-import { figureSummary } from "../figure";
+import type { PlotlyAnnotation, PlotlyColorAxis, PlotlyFigure } from "../figure";
+import { figureSummary } from "../summary";
 import { type FigureTheme, figureFont, themes } from "../theme";
 import { niceTicks } from "./scale";
-import { type Box, type Panel, fraction, panelsOf } from "./panels";
-import { escapeXml, px, textElement, textWidth } from "./text";
-import { drawTrace, markerShape, scaleColor, traceColor } from "./traces";
+import { drawLegend } from "./legend";
+import { type Box, type Panel, fraction } from "./panels";
+import { type PlacedFigure, placeFigure, slantedHeight } from "./place";
+import { escapeXml, px, textElement } from "./text";
+import { barLabels, drawTrace, scaleColor } from "./traces";
 
-/** How to draw: `auto` follows the reader's preference, a fixed theme is for bitmaps. */
+/** How to draw. */
 export interface RenderOptions {
+  /** `auto` (default) follows the reader's preference, a fixed theme is for bitmaps. */
   theme?: "auto" | "light" | "dark";
+  /** Width in pixels; default the figure's own. */
+  width?: number;
+  /** Whether it stands within a page: without ground and without a title of its own. */
+  inline?: boolean;
 }
 
 /**
@@ -17,31 +24,29 @@ export interface RenderOptions {
  * and its pictures cannot follow the reader's light or dark preference.
  */
 export function renderSvg(figure: PlotlyFigure, options: RenderOptions = {}): string {
+  return drawFigure(placeFigure(figure, options.width), options);
+}
+
+/** Draws a figure that has been placed. */
+export function drawFigure({ figure, area, panels }: PlacedFigure, options: RenderOptions): string {
   const { layout } = figure;
-  const [width, height] = [layout.width ?? 720, layout.height ?? 400];
-  const margin = layout.margin ?? { l: 64, r: 24, t: 48, b: 56 };
-  const area: Box = {
-    left: margin.l,
-    top: margin.t,
-    width: width - margin.l - margin.r,
-    height: height - margin.t - margin.b,
-  };
-  const panels = panelsOf(figure, area);
+  const { width, height } = layout;
   const titleLines = layout.title ? layout.title.text.split("<br>").length : 0;
+  const legend = { left: area.left, width: area.width, y: 20 + 22 * titleLines };
   const body = [
-    `<rect class="bg" width="${width}" height="${height}"/>`,
+    options.inline ? "" : `<rect class="bg" width="${width}" height="${height}"/>`,
     layout.title ? textElement(layout.title.text, { x: area.left, y: 24, size: 15 }) : "",
-    layout.showlegend ? drawLegend(figure.data, area.left, 20 + 22 * titleLines) : "",
+    layout.showlegend ? drawLegend(figure.data, legend) : "",
     ...panels.map((panel, index) => drawPanel(panel, layout.coloraxis, index)),
     ...(layout.annotations ?? []).map((annotation) => drawAnnotation(annotation, area, panels[0])),
     layout.coloraxis && figure.data.some((trace) => trace.coloraxis)
       ? drawColorbar(layout.coloraxis, area)
       : "",
   ];
+  const title = options.inline ? "" : `<title>${escapeXml(figureSummary(figure))}</title>`;
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" ` +
-    `font-family="${escapeXml(figureFont)}"><title>${escapeXml(figureSummary(figure))}</title>` +
-    `<style>${themeStyle(options.theme ?? "auto")}</style>${body.join("")}</svg>`
+    `font-family="${escapeXml(figureFont)}">${title}<style>${themeStyle(options.theme ?? "auto")}</style>${body.join("")}</svg>`
   );
 }
 
@@ -50,32 +55,36 @@ function themeStyle(theme: "auto" | "light" | "dark"): string {
   return `${rules(themes.light)}@media (prefers-color-scheme:dark){${rules(themes.dark)}}`;
 }
 
-function rules({ background, text, muted, grid, axis }: FigureTheme): string {
+function rules({ background, text, muted, grid, axis, series }: FigureTheme): string {
   return (
     `.bg{fill:${background}}.text{fill:${text}}.muted{fill:${muted}}.grid{stroke:${grid}}` +
-    `.axis{stroke:${axis}}.error{stroke:${text}}`
+    `.axis{stroke:${axis}}.error{stroke:${text}}.series{filter:${series}}`
   );
 }
 
 function drawPanel(panel: Panel, colors: PlotlyColorAxis | undefined, index: number): string {
   const { left, top, width, height } = panel.box;
-  const clip = `<clipPath id="panel${index}"><rect x="${px(left)}" y="${px(top - 16)}" width="${px(width)}" height="${px(height + 16)}"/></clipPath>`;
+  const clip = `<clipPath id="panel${index}"><rect x="${px(left - 5)}" y="${px(top - 5)}" width="${px(width + 10)}" height="${px(height + 10)}"/></clipPath>`;
   const traces = panel.traces.map((trace) => drawTrace(trace, panel, colors)).join("");
-  return `${clip}${drawAxes(panel)}<g clip-path="url(#panel${index})">${traces}</g>`;
+  const labels = panel.traces.map((trace) => (trace.type === "bar" ? barLabels(trace, panel) : ""));
+  return `${clip}${drawAxes(panel)}<g clip-path="url(#panel${index})">${traces}</g>${labels.join("")}`;
 }
 
 function drawAxes(panel: Panel): string {
   const { left, top, width, height } = panel.box;
   const [right, bottom] = [left + width, top + height];
   const parts: string[] = [];
-  for (const tick of panel.xScale.ticks) {
+  const every = panel.xAxis.tickangle ? Math.ceil((15 * panel.xScale.ticks.length) / width) : 1;
+  for (const [index, tick] of panel.xScale.ticks.entries()) {
     const at = left + ((tick.value - panel.xScale.low) / (panel.xScale.high - panel.xScale.low)) * width;
     if (panel.xAxis.showgrid !== false)
       parts.push(`<path class="grid" d="M${px(at)} ${px(top)}V${px(bottom)}"/>`);
-    if (panel.xAxis.showticklabels !== false)
-      parts.push(
-        textElement(tick.label, { x: at, y: bottom + 18, size: 11.5, className: "muted", anchor: "middle" }),
-      );
+    if (panel.xAxis.showticklabels !== false && index % every === 0) {
+      const rotate = panel.xAxis.tickangle;
+      const place = rotate ? { x: at + 4, y: bottom + 14, rotate } : { x: at, y: bottom + 18 };
+      const anchor = rotate ? ("end" as const) : ("middle" as const);
+      parts.push(textElement(tick.label, { ...place, size: 11.5, className: "muted", anchor }));
+    }
   }
   for (const tick of panel.yScale.ticks) {
     const at = bottom - ((tick.value - panel.yScale.low) / (panel.yScale.high - panel.yScale.low)) * height;
@@ -93,7 +102,7 @@ function drawAxes(panel: Panel): string {
     parts.push(
       textElement(panel.xAxis.title.text, {
         x: left + width / 2,
-        y: bottom + 42,
+        y: bottom + 42 + slantedHeight(panel.xAxis, panel.xScale),
         size: 12.5,
         className: "muted",
         anchor: "middle",
@@ -114,29 +123,6 @@ function drawAxes(panel: Panel): string {
   return parts.join("");
 }
 
-function drawLegend(traces: readonly PlotlyTrace[], left: number, y: number): string {
-  let x = left;
-  const entries = traces.filter((trace) => trace.showlegend !== false && trace.name);
-  return entries
-    .map((trace) => {
-      const mark = legendMark(trace, x, y);
-      const text = textElement(trace.name!, { x: x + 26, y: y + 4, size: 12 });
-      x += 26 + textWidth(trace.name!, 12) + 20;
-      return mark + text;
-    })
-    .join("");
-}
-
-function legendMark(trace: PlotlyTrace, x: number, y: number): string {
-  const color = traceColor(trace);
-  if (trace.type === "bar")
-    return `<rect x="${px(x + 4)}" y="${px(y - 6)}" width="14" height="12" rx="1.5" fill="${color}"/>`;
-  const line = `<path d="M${px(x)} ${px(y)}h20" stroke="${color}" stroke-width="${trace.line?.width ?? 2}"/>`;
-  const marker = `<g fill="${trace.marker?.color ?? color}">${markerShape(trace, x + 10, y)}</g>`;
-  const mode = trace.mode ?? "lines";
-  return (mode.includes("lines") ? line : "") + (mode.includes("markers") ? marker : "");
-}
-
 /** Text at a place of the area (`paper`) or at data coordinates of the first panel. */
 function drawAnnotation(note: PlotlyAnnotation, area: Box, panel: Panel | undefined): string {
   const size = note.font?.size ?? 12.5;
@@ -148,9 +134,15 @@ function drawAnnotation(note: PlotlyAnnotation, area: Box, panel: Panel | undefi
   }[note.yanchor ?? "middle"];
   const anchor = ({ left: "start", center: "middle", right: "end" } as const)[note.xanchor ?? "center"];
   const onPaper = note.xref === "paper" || !panel;
+  if (!onPaper && !isWithin(panel, note)) return "";
   const x = onPaper ? area.left + note.x * area.width : panel.x(note.x);
   const y = onPaper ? area.top + (1 - note.y) * area.height : panel.y(note.y);
   return textElement(note.text, { x, y: y + lift, size, anchor, fill: note.font?.color });
+}
+
+function isWithin(panel: Panel, { x, y }: PlotlyAnnotation): boolean {
+  const [across, up] = [fraction(panel.xScale, x), fraction(panel.yScale, y)];
+  return across >= 0 && across <= 1 && up >= 0 && up <= 1;
 }
 
 function drawColorbar(colors: PlotlyColorAxis, area: Box): string {

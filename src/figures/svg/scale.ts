@@ -80,7 +80,7 @@ export function niceTicks(low: number, high: number, count: number): Tick[] {
 }
 
 function logTicks(low: number, high: number): Tick[] {
-  const factors = high - low > 2 ? [1] : [1, 2, 5];
+  const factors = high - low > 2 ? [1] : high - low > 0.8 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 7];
   const powers = Array.from(
     { length: Math.ceil(high) - Math.floor(low) + 1 },
     (_, index) => Math.floor(low) + index,

@@ -43,6 +43,28 @@ export function textElement(text: string, place: TextPlace): string {
   return `<text ${attributes.filter(Boolean).join(" ")}>${spans.join("")}</text>`;
 }
 
+/** Breaks the lines of a text at spaces so that each fits; a line's marking goes on in what follows it. */
+export function wrapText(text: string, size: number, width: number): string {
+  return text
+    .split(/<br\s*\/?>/)
+    .map((line) => wrapLine(line, size, width))
+    .join("<br>");
+}
+
+function wrapLine(line: string, size: number, width: number): string {
+  const [, open = "", words = line, close = ""] =
+    /^((?:<(?:b|i|sub)>)*)(.*?)((?:<\/(?:b|i|sub)>)*)$/.exec(line) ?? [];
+  const scale = open.includes("<sub>") ? 0.86 * size : open.includes("<b>") ? 1.12 * size : size;
+  const wrapped: string[] = [];
+  for (const word of words.split(" ")) {
+    const last = wrapped[wrapped.length - 1];
+    const longer = last === undefined ? word : `${last} ${word}`;
+    if (last !== undefined && textWidth(longer, scale) > width) wrapped.push(word);
+    else wrapped[Math.max(0, wrapped.length - 1)] = longer;
+  }
+  return wrapped.map((part) => `${open}${part}${close}`).join("<br>");
+}
+
 function plain(text: string): string {
   return text.replace(/<\/?(b|i|sub|sup|span)[^>]*>/g, "");
 }

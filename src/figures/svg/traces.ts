@@ -1,8 +1,8 @@
 import { parseHex } from "../colormap";
 import type { PlotlyColorAxis, PlotlyTrace } from "../figure";
 import { barGroupWidth, seriesColor } from "../theme";
-import type { Panel } from "./panels";
-import { px } from "./text";
+import type { Box, Panel } from "./panels";
+import { px, textElement, textWidth } from "./text";
 
 /** Draws one trace of a panel. */
 export function drawTrace(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorAxis | undefined): string {
@@ -14,7 +14,7 @@ export function drawTrace(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorA
     mode.includes("lines") ? drawLine(trace, panel) : "",
     mode.includes("markers") ? drawMarkers(trace, panel) : "",
   ];
-  return `<g${opacity}>${parts.join("")}</g>`;
+  return `<g class="series"${opacity}>${parts.join("")}</g>`;
 }
 
 /** The colour of a trace's line or marker. */
@@ -66,21 +66,51 @@ export function markerShape(trace: PlotlyTrace, x: number, y: number): string {
   }
 }
 
-function drawBars(trace: PlotlyTrace, panel: Panel): string {
+/** The rectangle of one bar; undefined where there is no number. */
+export function barBox(trace: PlotlyTrace, index: number, panel: Panel): Box | undefined {
+  const value = trace.y?.[index];
+  if (typeof value !== "number" || !Number.isFinite(value)) return undefined;
   const group = panel.traces.filter((other) => other.type === "bar");
   const width = barGroupWidth / group.length;
   const shift = (group.indexOf(trace) - (group.length - 1) / 2) * width;
   const unit = panel.x(1) - panel.x(0);
+  const left = panel.x(trace.x?.[index] ?? index) + (shift - width / 2) * unit + 1;
+  const [top, bottom] = [panel.y(Math.max(value, 0)), panel.y(Math.min(value, 0))];
+  return { left, top, width: width * unit - 2, height: bottom - top };
+}
+
+function drawBars(trace: PlotlyTrace, panel: Panel): string {
   const bars = (trace.y ?? []).map((value, index) => {
-    if (typeof value !== "number" || !Number.isFinite(value)) return "";
-    const middle = panel.x(trace.x?.[index] ?? index) + shift * unit;
-    const [top, bottom] = [panel.y(Math.max(value, 0)), panel.y(Math.min(value, 0))];
-    const left = middle - (width / 2) * unit + 1;
-    const bar = `<rect x="${px(left)}" y="${px(top)}" width="${px(width * unit - 2)}" height="${px(bottom - top)}" fill="${traceColor(trace)}" rx="1.5"/>`;
+    const box = barBox(trace, index, panel);
+    if (!box) return "";
+    const bar = `<rect x="${px(box.left)}" y="${px(box.top)}" width="${px(box.width)}" height="${px(box.height)}" fill="${traceColor(trace)}" rx="1.5"/>`;
     const error = trace.error_y?.array[index] ?? 0;
-    return bar + (error > 0 ? errorBar(middle, panel.y(value - error), panel.y(value + error)) : "");
+    const middle = box.left + box.width / 2;
+    const number = value as number;
+    return bar + (error > 0 ? errorBar(middle, panel.y(number - error), panel.y(number + error)) : "");
   });
-  return bars.join("");
+  return `<g class="series">${bars.join("")}</g>`;
+}
+
+/** The values of a bar trace, each beyond the end of its bar and its error bar; none where they would overlap. */
+export function barLabels(trace: PlotlyTrace, panel: Panel): string {
+  const texts = trace.text ?? [];
+  const boxes = texts.map((_, index) => barBox(trace, index, panel));
+  if (
+    texts.some((text, index) => textWidth(text, 11) > (boxes[index]?.width ?? Number.POSITIVE_INFINITY) + 3)
+  )
+    return "";
+  const labels = texts.map((text, index) => {
+    const box = boxes[index];
+    if (!box) return "";
+    const value = trace.y![index] as number;
+    const error = trace.error_y?.array[index] ?? 0;
+    const end = panel.y(value < 0 ? value - error : value + error);
+    if (end < panel.box.top - 1 || end > panel.box.top + panel.box.height + 1) return "";
+    const y = value < 0 ? end + 14 : end - 5;
+    return textElement(text, { x: box.left + box.width / 2, y, size: 11.5, anchor: "middle" });
+  });
+  return labels.join("");
 }
 
 function errorBar(x: number, low: number, high: number): string {

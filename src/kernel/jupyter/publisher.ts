@@ -1,3 +1,4 @@
+import { metadataOf } from "../../notebook/mime";
 import type { MimeBundle } from "../../notebook/nbformat";
 import type { DisplayMessage } from "../../notebook/outputs";
 import type { CellFailure, CellOutputs } from "../executor/outputs";
@@ -44,7 +45,8 @@ export class CellPublisher implements CellOutputs {
 
   result(data: MimeBundle): void {
     this.resultText = String(data["text/plain"] ?? "");
-    this.publish("execute_result", { data, metadata: {}, execution_count: this.count, transient: {} });
+    const metadata = metadataOf(data);
+    this.publish("execute_result", { data, metadata, execution_count: this.count, transient: {} });
   }
 
   error(failure: CellFailure): void {

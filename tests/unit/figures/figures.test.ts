@@ -15,6 +15,7 @@ import {
 } from "../../../src/figures";
 import { shareBelowDiagonal } from "../../../src/figures/entropyScatter";
 import { movingMean, thin } from "../../../src/figures/lossCurves";
+import { placeFigure } from "../../../src/figures/svg/place";
 import { niceTicks } from "../../../src/figures/svg/scale";
 
 const models = [
@@ -79,7 +80,7 @@ describe("figures are plain Plotly JSON", () => {
       series: [{ name: "ViT", values: [61.2], errors: [1.5] }],
     });
     assert.deepEqual(bars.data[0]!.error_y?.array, [1.5]);
-    assert.equal(bars.layout.annotations![0]!.text, "61.2");
+    assert.deepEqual(bars.data[0]!.text, ["61.2"]);
     const heat = heatmapGrid({
       zTitle: "entropy (nats)",
       maps: [
@@ -149,17 +150,51 @@ describe("static pictures", () => {
     assert.ok(svgs[5]!.includes(">head 1<") && svgs[5]!.includes(">entropy (nats)<"));
   });
 
+  it("long titles and legends break, crowded names slant, and the height grows by as much", () => {
+    const names = ["a first series with a long name", "a second one that is longer", "and a third"];
+    const long = lossCurves({
+      title:
+        "A title that is longer than the figure is wide, and says more than it has to, twice over and then some more",
+      series: names.map((name) => ({ name, steps: [0, 1], values: [1, 2] })),
+      width: 420,
+    });
+    const { layout } = placeFigure(long).figure;
+    assert.ok(layout.title!.text.split("<br>").length >= 3);
+    assert.ok(layout.height >= 400 + 2 * 22 + 2 * 20);
+    assert.equal(layout.title!.text.replaceAll("</b><br><b>", " "), long.layout.title!.text);
+    const categories = ["original", "mixed same class", "mixed random class", "no foreground"];
+    const bars = barComparison({
+      categories,
+      yTitle: "%",
+      series: [{ name: "a", values: [1, 2, 3, 4] }],
+      width: 300,
+    });
+    const placed = placeFigure(bars);
+    assert.ok(placed.figure.layout.xaxis!.tickangle! < 0 && placed.figure.layout.height > 400);
+    assert.equal(placeFigure(bars, 900).figure.layout.xaxis!.tickangle, undefined);
+  });
+
+  it("square panels keep their shape when the figure becomes narrower", () => {
+    const figure = entropyScatter({ points: models[0]!.points });
+    for (const width of [560, 320]) {
+      const [panel] = placeFigure(figure, width).panels;
+      assert.ok(Math.abs(panel!.box.width - panel!.box.height) < 1);
+      assert.ok(panel!.box.width > 0.7 * width - 60);
+    }
+  });
+
   it("saves by ending and refuses others", async () => {
     const folder = mkdtempSync(join(tmpdir(), "luvit-figure-"));
     const figure = entropyScatter({ series: models });
     const paths = await Promise.all(
-      ["svg", "png", "html", "json"].map((ending) => saveFigure(figure, join(folder, `f.${ending}`))),
+      ["svg", "png", "html", "json"].map((ending) => figure.save(join(folder, `f.${ending}`))),
     );
     const [svg, png, page, json] = paths.map((path) => readFileSync(path));
     assert.match(String(svg), /^<svg/);
     assert.deepEqual([...png!.subarray(0, 4)], [137, 80, 78, 71]);
     assert.equal(png!.readUInt32BE(16), 2 * figure.layout.width!);
     assert.match(String(page), /^<!doctype html>/);
+    assert.doesNotMatch(String(page), /(src|href)="?https?:/);
     assert.deepEqual(JSON.parse(String(json)), JSON.parse(JSON.stringify(figure)));
     await assert.rejects(saveFigure(figure, "f.pdf"), /\.svg, \.png/);
   });

@@ -29,21 +29,21 @@ describe("show in a notebook", () => {
     }
     show(new Model());
     await show({ [symbol]: async () => ({ "image/png": png }) });
-    const image = { "image/png": Buffer.from(png).toString("base64") };
-    assert.deepEqual(bundles, [{ "text/markdown": "**model**" }, { "text/plain": "…" }, image]);
+    const image = Buffer.from(png).toString("base64");
+    assert.deepEqual(bundles[0], { "text/plain": "model", "text/markdown": "**model**" });
+    assert.deepEqual(bundles[1], { "text/plain": "…" });
+    assert.equal(bundles[2]!["image/png"], image);
   });
 
   it("shows figures, pictures, rows, texts and promises of them", async () => {
-    show(lossCurves({ series: [{ name: "ViT", steps: [0, 1], values: [2, 1] }] }));
     show(new Picture(png, 2, 2, "a fish"));
     show([{ model: "ViT", top1: 0.5 }]);
     show(md`**${3}** images`);
     show("<b>bold</b>");
     show("plain");
     await show(Promise.resolve(html("<i>later</i>")));
-    const mimes = bundles.map((bundle) => Object.keys(bundle)[0]);
-    assert.deepEqual(mimes, [
-      "text/html",
+    const richest = bundles.map((bundle) => Object.keys(bundle).at(-1));
+    const expected = [
       "image/png",
       "text/html",
       "text/markdown",
@@ -51,18 +51,44 @@ describe("show in a notebook", () => {
       "text/plain",
       "text/plain",
       "text/html",
-    ]);
-    assert.match(
-      String(bundles[0]!["text/html"]),
-      /<img src="data:image\/svg\+xml;base64,[^"]+" alt="ViT 2 → 1 over 1 steps"/,
-    );
-    assert.equal(bundles[3]!["text/markdown"], "**3** images");
+    ];
+    assert.deepEqual(richest, expected);
+    assert.equal(bundles[2]!["text/markdown"], "**3** images");
+    assert.ok(bundles.every((bundle) => typeof bundle["text/plain"] === "string"));
   });
 
-  it("puts lists of figures and pictures side by side", () => {
-    show([new Picture(png, 2, 2, "one"), lossCurves({ series: [] })]);
-    assert.equal(bundles.length, 1);
-    assert.equal(String(bundles[0]!["text/html"]).match(/<img /g)?.length, 2);
+  it("sends a figure as one bundle: Plotly JSON, HTML with a picture in it, PNG, and the numbers", async () => {
+    await show(lossCurves({ series: [{ name: "ViT", steps: [0, 1], values: [2, 1] }] }));
+    const bundle = bundles.at(-1)!;
+    assert.equal(bundle["text/plain"], "Figure: ViT 2 → 1 over 1 steps");
+    assert.match(
+      String(bundle["text/html"]),
+      /<img src="data:image\/svg\+xml;base64,[^"]+" alt="ViT 2 → 1 over 1 steps"/,
+    );
+    const bytes = Buffer.from(String(bundle["image/png"]), "base64");
+    assert.deepEqual([bytes.readUInt32BE(16), bytes.readUInt32BE(20)], [1440, 800]);
+    const json = JSON.parse(JSON.stringify(bundle["application/vnd.plotly.v1+json"]));
+    assert.deepEqual(json.data[1].y, [1.5, 1.5]);
+    assert.equal(json.layout.xaxis.title.text, "optimiser step");
+  });
+
+  it("leaves figures that only Plotly can draw to viewers that have it", async () => {
+    await show({ data: [{ type: "violin", y: [1, 2] }], layout: {} });
+    assert.deepEqual(Object.keys(bundles.at(-1)!), ["text/plain", "application/vnd.plotly.v1+json"]);
+  });
+
+  it("puts lists of figures and pictures side by side", async () => {
+    await show([new Picture(png, 2, 2, "one"), lossCurves({ series: [] })]);
+    assert.equal(String(bundles.at(-1)!["text/html"]).match(/<img /g)?.length, 2);
+  });
+
+  it("lets long tables scroll under their head, and says how many rows it leaves out", () => {
+    const rows = Array.from({ length: 250 }, (_, row) => ({ row }));
+    show(rows);
+    const text = String(bundles[0]!["text/html"]);
+    assert.match(text, /overflow:auto.*position:sticky/);
+    assert.match(text, /… and 50 more rows/);
+    assert.doesNotMatch(table(rows.slice(0, 5)).toHtml(), /overflow|sticky/);
   });
 });
 

@@ -1,4 +1,4 @@
-import { type Element, type Input, make } from "./dom";
+import { type Element, type Input, make } from "../../browser/dom";
 import type { View } from "./rows";
 import { layerLabel, type ViewState } from "./state";
 

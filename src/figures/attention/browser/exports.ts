@@ -1,4 +1,4 @@
-import { type BrowserBlob, type Canvas, type Element, make, makeCanvas, type Pen, page } from "./dom";
+import { type Canvas, makeCanvas, type Pen } from "../../browser/dom";
 import type { ThemeColors } from "./payload";
 
 /** One panel as it goes into an exported picture. */
@@ -67,14 +67,4 @@ function write(pen: Pen, text: string, [x, y]: [number, number], font: string, c
   pen.font = font;
   pen.fillStyle = color;
   pen.fillText(text, x, y, side);
-}
-
-/** Offers bytes as a file. The link must be in the page while it is pressed: VS Code looks for it there. */
-export function download(blob: BrowserBlob, name: string, place: Element): void {
-  const url = page.URL.createObjectURL(blob);
-  const link = make("a", { href: url, download: name, hidden: "" });
-  place.append(link);
-  link.click();
-  link.remove();
-  page.setTimeout(() => page.URL.revokeObjectURL(url), 60_000);
 }

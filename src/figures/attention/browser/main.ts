@@ -1,19 +1,14 @@
-import { type Element, makeCanvas, page } from "./dom";
+import { type Element, makeCanvas, page } from "../../browser/dom";
+import { upgradeHosts } from "../../browser/upgrade";
 import { colorTable } from "./paint";
 import { Panel } from "./panel";
 import { type ModelHeader, readLayers, type ViewerHeader } from "./payload";
 import { startState, type ViewState } from "./state";
 import { Viewer } from "./viewer";
 
-/** Brings every viewer of the document to life that is not yet; where that fails, its static picture stays. */
+/** Brings every viewer of the document to life that is not yet. */
 export function start(): void {
-  const own = page.document.currentScript?.parentElement;
-  const hosts = own ? [own] : [...page.document.querySelectorAll(".luvit-attention:not([data-ready])")];
-  for (const host of hosts) {
-    if (host.dataset.ready) continue;
-    host.dataset.ready = "true";
-    upgrade(host).catch((error: unknown) => page.console.warn("the static picture stays:", error));
-  }
+  upgradeHosts("luvit-attention", upgrade);
 }
 
 async function upgrade(host: Element): Promise<void> {
@@ -35,7 +30,6 @@ async function upgrade(host: Element): Promise<void> {
       }),
   );
   const viewer = new Viewer(host, header, panels, state);
-  host.dataset.alive = "true";
 }
 
 async function unpack(base64: string): Promise<ArrayBuffer> {

@@ -1,4 +1,4 @@
-import { type Canvas, makeCanvas, type Pen, page } from "./dom";
+import { type Canvas, makeCanvas, type Pen, page } from "../../browser/dom";
 
 /** 256 RGB triples. */
 export type ColorTable = Uint8Array;

@@ -1,4 +1,4 @@
-import { type Canvas, type Element, make, makeCanvas, type PageEvent } from "./dom";
+import { type Canvas, type Element, make, makeCanvas, type PageEvent } from "../../browser/dom";
 import type { DrawnPanel } from "./exports";
 import { type ColorTable, colorAt, greyCopy, paintBar, paintCells, paintOverlay } from "./paint";
 import type { Layer, ModelHeader } from "./payload";

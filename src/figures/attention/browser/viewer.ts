@@ -1,13 +1,14 @@
 import { type Controls, makeControls } from "./controls";
-import { type Canvas, type Element, make, type PageEvent, page } from "./dom";
-import { type DrawnPanel, download, drawAll } from "./exports";
-import { pageAround } from "./page";
+import { type Canvas, type Element, make, type PageEvent, page } from "../../browser/dom";
+import { type DrawnPanel, drawAll } from "./exports";
+import { download } from "../../browser/download";
+import { pageAround } from "../../browser/pageAround";
 import type { Panel } from "./panel";
 import type { ViewerHeader } from "./payload";
 import type { View } from "./rows";
 import { layerLabel, layerNames, movedQuery, type ViewState } from "./state";
 import { viewerStyle } from "./style";
-import { isDark, onThemeChange } from "./theme";
+import { isDark, onThemeChange } from "../../browser/pageTheme";
 
 /** What the colours mean, for a reader who sees them for the first time. */
 const explanations: Record<View, string> = {

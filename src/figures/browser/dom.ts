@@ -3,6 +3,7 @@ export interface Page {
   readonly document: Document;
   readonly devicePixelRatio: number;
   atob(text: string): string;
+  encodeURIComponent(text: string): string;
   matchMedia(query: string): {
     readonly matches: boolean;
     addEventListener(type: "change", f: () => void): void;
@@ -10,6 +11,7 @@ export interface Page {
   getComputedStyle(element: Element): { readonly backgroundColor: string; readonly colorScheme: string };
   readonly Blob: new (parts: readonly unknown[], options?: { type: string }) => BrowserBlob;
   readonly Image: new () => Picture;
+  readonly ResizeObserver: new (f: () => void) => { observe(element: Element): void };
   readonly MutationObserver: new (f: () => void) => { observe(element: Element, options: object): void };
   readonly DecompressionStream?: new (format: "gzip") => object;
   readonly Response: new (stream: object) => { arrayBuffer(): Promise<ArrayBuffer> };
@@ -37,6 +39,8 @@ export interface Element {
   readonly parentElement: Element | null;
   readonly clientWidth: number;
   readonly clientHeight: number;
+  readonly isConnected: boolean;
+  getBoundingClientRect(): { readonly left: number; readonly top: number };
   readonly dataset: Record<string, string | undefined>;
   readonly style: { setProperty(name: string, value: string): void };
   readonly classList: { contains(name: string): boolean; toggle(name: string, on: boolean): void };
@@ -106,6 +110,10 @@ export interface PageEvent {
   readonly ctrlKey: boolean;
   readonly metaKey: boolean;
   readonly altKey: boolean;
+  readonly target: Element | null;
+  readonly button: number;
+  readonly clientX: number;
+  readonly clientY: number;
   readonly offsetX: number;
   readonly offsetY: number;
   readonly pointerType: string;

@@ -1,0 +1,18 @@
+import { type Element, page } from "./dom";
+
+/**
+ * Brings the element around the running script to life, or where no script says where it stands every one of the class
+ * that is not alive yet; where that fails, the static picture in it stays.
+ */
+export function upgradeHosts(className: string, upgrade: (host: Element) => Promise<void>): void {
+  const own = page.document.currentScript?.parentElement;
+  const hosts = own ? [own] : [...page.document.querySelectorAll(`.${className}:not([data-ready])`)];
+  for (const host of hosts) {
+    if (host.dataset.ready) continue;
+    host.dataset.ready = "true";
+    const alive = () => {
+      host.dataset.alive = "true";
+    };
+    upgrade(host).then(alive, (error: unknown) => page.console.warn("the static picture stays:", error));
+  }
+}

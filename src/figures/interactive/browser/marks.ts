@@ -1,0 +1,95 @@
+import type { PlotlyDatum, PlotlyTrace } from "../../figure";
+import { formatNumber } from "../../format";
+import type { Box, Panel } from "../../svg/panels";
+import type { PlacedFigure } from "../../svg/place";
+import { barBox, scaleColor, traceColor } from "../../svg/traces";
+
+/** Something that can be pointed at: a point, a bar or a cell, in pixels of the drawing. */
+export interface Mark {
+  readonly trace: PlotlyTrace;
+  readonly x: number;
+  readonly y: number;
+  /** Pointing anywhere in it counts; otherwise the nearest mark does. */
+  readonly box?: Box;
+  readonly color: string;
+  readonly values: Readonly<Record<string, PlotlyDatum | undefined>>;
+}
+
+/** Pixels within which a point is found. */
+const reach = 32;
+
+/** All marks within their panels, trace by trace. */
+export function marksOf({ panels, figure }: PlacedFigure): Mark[] {
+  return panels.flatMap((panel) =>
+    panel.traces
+      .filter((trace) => trace.hoverinfo !== "skip")
+      .flatMap((trace) =>
+        trace.type === "heatmap" ? cellMarks(trace, panel, figure) : pointMarks(trace, panel),
+      )
+      .filter(({ x, y }) => isInside(panel.box, x, y)),
+  );
+}
+
+function pointMarks(trace: PlotlyTrace, panel: Panel): Mark[] {
+  return (trace.y ?? []).flatMap((value, index): Mark[] => {
+    const name = trace.x?.[index] ?? index;
+    const box = trace.type === "bar" ? barBox(trace, index, panel) : undefined;
+    const x = box ? box.left + box.width / 2 : panel.x(name);
+    const y = panel.y(value);
+    if (!Number.isFinite(x) || !Number.isFinite(y)) return [];
+    const values = { x: name, y: value, text: trace.text?.[index] };
+    const slot = box && { ...box, top: panel.box.top, height: panel.box.height };
+    return [{ trace, x, y, box: slot, color: traceColor(trace), values }];
+  });
+}
+
+function cellMarks(trace: PlotlyTrace, panel: Panel, figure: PlacedFigure["figure"]): Mark[] {
+  const colors = figure.layout.coloraxis;
+  const width = Math.abs(panel.x(1) - panel.x(0));
+  const height = Math.abs(panel.y(1) - panel.y(0));
+  return (trace.z ?? []).flatMap((row, j) =>
+    row.map((value, i): Mark => {
+      const [x, y] = [panel.x(i), panel.y(j)];
+      const box = { left: x - width / 2, top: y - height / 2, width, height };
+      const color = colors && value !== null ? scaleColor(colors, value) : "#808080";
+      return { trace, x, y, box, color, values: { x: i, y: j, z: value } };
+    }),
+  );
+}
+
+/** The mark that a place means; on lines the horizontal distance counts most. */
+export function markAt(marks: readonly Mark[], x: number, y: number): Mark | undefined {
+  let best: Mark | undefined;
+  let least = reach;
+  for (const mark of marks) {
+    const isLine = mark.trace.type === "scatter" && mark.trace.mode === "lines";
+    const distance = mark.box
+      ? isInside(mark.box, x, y)
+        ? 0
+        : Number.POSITIVE_INFINITY
+      : Math.hypot(mark.x - x, (mark.y - y) * (isLine ? 0.25 : 1));
+    if (distance < least) [best, least] = [mark, distance];
+  }
+  return best;
+}
+
+/** What a mark says, in lines: the name of its trace unless the rest tells it, then its numbers. */
+export function wordsOf({ trace, values }: Mark): string[] {
+  const template = trace.hovertemplate ?? "%{x}: %{y}";
+  const text = template
+    .replace(/%\{(\w+)(?::([^}]*))?\}/g, (_, key: string, format?: string) => numeral(values[key], format))
+    .replace(/<(?!br)[^>]*>/g, "");
+  const lines = text.split(/<br\s*\/?>/);
+  return trace.name && !text.includes(trace.name) ? [trace.name, ...lines] : lines;
+}
+
+function numeral(value: PlotlyDatum | undefined, format: string | undefined): string {
+  if (typeof value !== "number") return value ?? "–";
+  const [, digits, kind] = /^\.(\d+)([fg])$/.exec(format ?? "") ?? [];
+  if (kind === "f") return value.toFixed(Number(digits)).replace("-", "−");
+  return formatNumber(kind === "g" ? Number(value.toPrecision(Number(digits))) : value).replace("-", "−");
+}
+
+function isInside({ left, top, width, height }: Box, x: number, y: number): boolean {
+  return x >= left - 1 && x <= left + width + 1 && y >= top - 1 && y <= top + height + 1;
+}

@@ -1,0 +1,23 @@
+import { join } from "node:path";
+import { browserScript } from "../browserScript";
+import type { PlotlyFigure } from "../figure";
+import { dataUrl, escapeHtml, scriptJson } from "../html";
+import { figureSummary } from "../summary";
+import { drawFigure } from "../svg/render";
+import { placeFigure } from "../svg/place";
+
+/**
+ * A figure as HTML that needs nothing else: a static picture, and a script that draws the same in the page's theme and
+ * width, to point at and to zoom into. Viewers that run no scripts keep the picture.
+ */
+export function figureHtml(figure: PlotlyFigure): string {
+  const placed = placeFigure(figure);
+  const { width, height } = placed.figure.layout;
+  const picture = dataUrl("image/svg+xml", drawFigure(placed, {}));
+  return (
+    `<div class="luvit-plot" style="max-width:${width}px;overflow-x:auto">` +
+    `<img src="${picture}" alt="${escapeHtml(figureSummary(figure))}" width="${width}" height="${height}" style="max-width:100%;height:auto">` +
+    `<script type="application/json" class="luvit-figure">${scriptJson(figure)}</script>` +
+    `<script>${browserScript(join(__dirname, "browser/main"))}</script></div>`
+  );
+}

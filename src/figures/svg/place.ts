@@ -1,0 +1,91 @@
+import type { PlotlyAxis, PlotlyFigure, PlotlyLayout } from "../figure";
+import { legendRowHeight, legendRows } from "./legend";
+import { type Box, type Panel, panelsOf } from "./panels";
+import type { Scale } from "./scale";
+import { textWidth, wrapText } from "./text";
+
+const tickSize = 11.5;
+const slant = -32;
+
+/** A figure with its size, its title in lines that fit, and where everything stands. */
+export interface PlacedFigure {
+  readonly figure: PlotlyFigure & { layout: { width: number; height: number } };
+  /** Within the margins. */
+  readonly area: Box;
+  readonly panels: readonly Panel[];
+}
+
+/** Places a figure in a width: long titles and legends break, crowded names slant, and the height grows by as much. */
+export function placeFigure(figure: PlotlyFigure, width: number = figure.layout.width ?? 720): PlacedFigure {
+  const own = figure.layout;
+  const margin = { ...(own.margin ?? { l: 64, r: 24, t: 48, b: 56 }) };
+  const space = width - margin.l - margin.r;
+  const title = own.title && { ...own.title, text: wrapText(own.title.text, 15, width - margin.l - 12) };
+  const grown =
+    22 * (lines(title?.text) - lines(own.title?.text)) +
+    (own.showlegend ? legendRowHeight * (legendRows(figure.data, space) - 1) : 0);
+  const shrunk = isSquare(own) ? squareLoss(own, margin, width) : 0;
+  margin.t += grown;
+  const layout = { ...own, title, margin, width, height: (own.height ?? 400) + grown - shrunk };
+  const placed = panelsOf({ data: figure.data, layout }, areaOf(layout));
+  const slanted = slantedAxes(placed);
+  if (!slanted) return { figure: { data: figure.data, layout }, area: areaOf(layout), panels: placed };
+  Object.assign(layout, slanted.axes, { height: layout.height + slanted.height });
+  margin.b += slanted.height;
+  const area = areaOf(layout);
+  return {
+    figure: { data: figure.data, layout },
+    area,
+    panels: panelsOf({ data: figure.data, layout }, area),
+  };
+}
+
+/** Whether a unit has the same length on both axes, so that the height depends on the width. */
+function isSquare(layout: PlotlyLayout): boolean {
+  return Object.keys(layout).some(
+    (key) => key.startsWith("yaxis") && layout[key as "yaxis"]?.scaleanchor !== undefined,
+  );
+}
+
+/** By how much the area becomes lower when it becomes narrower. */
+function squareLoss(
+  own: PlotlyLayout,
+  margin: { l: number; r: number; t: number; b: number },
+  width: number,
+): number {
+  const [from, to] = [own.width ?? 720, width].map((all) => all - margin.l - margin.r);
+  return Math.round(((own.height ?? 400) - margin.t - margin.b) * (1 - to! / from!));
+}
+
+/** How much lower slanted names reach than straight ones. */
+export function slantedHeight({ tickangle }: PlotlyAxis, { ticks }: Scale): number {
+  if (!tickangle) return 0;
+  const longest = ticks.reduce((most, { label }) => Math.max(most, textWidth(label, tickSize)), 0);
+  return Math.round(longest * Math.sin((Math.abs(tickangle) * Math.PI) / 180));
+}
+
+function slantedAxes(
+  panels: readonly Panel[],
+): { axes: Record<string, PlotlyAxis>; height: number } | undefined {
+  const axes: Record<string, PlotlyAxis> = {};
+  let height = 0;
+  for (const { box, xName, xAxis, xScale } of panels) {
+    const named = xAxis.type === "category" || xAxis.ticktext !== undefined;
+    if (!named || xAxis.showticklabels === false) continue;
+    const slot = box.width / Math.max(1, xScale.ticks.length);
+    if (xScale.ticks.every(({ label }) => textWidth(label, tickSize) < slot - 4)) continue;
+    const slanted = { ...xAxis, tickangle: slant };
+    axes[xName] = slanted;
+    height = Math.max(height, slantedHeight(slanted, xScale));
+  }
+  return height > 0 ? { axes, height } : undefined;
+}
+
+function areaOf({ width, height, margin }: PlotlyLayout & { width: number; height: number }): Box {
+  const { l, r, t, b } = margin!;
+  return { left: l, top: t, width: width - l - r, height: height - t - b };
+}
+
+function lines(text: string | undefined): number {
+  return text === undefined ? 0 : text.split("<br>").length;
+}
