@@ -3,6 +3,7 @@ export * from "./dropPath";
 export * from "./evaluate";
 export * from "./finetune";
 export * from "./languageModel";
-export type { RunPlan, TrainOptions } from "./plan";
+export type { RecipeNotes, RunPlan, TrainOptions } from "./plan";
 export * from "./pretrain";
+export * from "./recipeCost";
 export { Run, type RunDriver, type RunResult, type RunState, type StepRecord } from "./run";

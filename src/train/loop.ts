@@ -44,7 +44,8 @@ async function drive<M extends Module>(
   const optimizer = new AdamW(model, task.rules, { betas: plan.betas });
   const settings = { task: task.name, ...plan, ...task.settings, trainable: model.counts().trainable };
   const keep = options.keepCheckpoints ?? 2;
-  const store = folder ? new RunStore({ folder, model, optimizer, plan, settings, keep }) : undefined;
+  const recipe = options.recipe?.name;
+  const store = folder ? new RunStore({ folder, model, optimizer, plan, settings, keep, recipe }) : undefined;
   try {
     const step = await resumeStep(store, options, driver);
     forgetSources(task);

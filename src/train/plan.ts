@@ -4,6 +4,23 @@ import { batchesPerEpoch } from "../data/loader";
 import { scaledRate, type WarmupCosine } from "../optim/schedule";
 import type { CompiledStepOptions } from "./compiledStepper";
 
+/** What a set of options is called, where it was published and what came out of it. */
+export interface RecipeNotes {
+  readonly name: string;
+  /** Paper and section, or the repository's file. */
+  readonly source: string;
+  /** Which rows of the LUViT paper begin with it. */
+  readonly rows: string;
+  /** What its authors report, with the model it is about. */
+  readonly expected: string;
+  /** How much has to be computed. */
+  readonly cost: string;
+  /** How pictures are augmented: `data.maeAugment` or `data.finetuneAugment`. */
+  readonly augment: "mae" | "finetune";
+  /** What of the published recipe is done otherwise here. */
+  readonly departs?: string;
+}
+
 /**
  * Options every training run understands. Those of the engine (`engine`, `precision`, `frozen`, `threads`, `memory`) may
  * differ when a run is resumed; the numbers then agree up to their rounding.
@@ -33,6 +50,8 @@ export interface TrainOptions extends CompiledStepOptions {
   keepCheckpoints?: number;
   /** For the run's name and folder. */
   name?: string;
+  /** Where these options come from; its name is noted in the run's checkpoints. Decides no number. */
+  recipe?: RecipeNotes;
 }
 
 /** A run's numbers, settled: what is saved with a checkpoint and must be the same to resume it. */

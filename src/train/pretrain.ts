@@ -8,11 +8,23 @@ import { expectImageSize } from "./fit";
 import { startRun } from "./loop";
 import { settlePlan, type TrainOptions } from "./plan";
 import type { Run } from "./run";
-import type { HostFeed } from "./feeds";
+import type { Feeds, HostFeed } from "./feeds";
 
 /** Pictures [B, 3, S, S] as an operand of a step. */
 export function imageFeed(images: Float32Array, size: number): HostFeed {
   return { data: images, shape: [images.length / (3 * size * size), 3, size, size] };
+}
+
+/** A random mask for each of `batch` pictures, as operands of a step. */
+export function maskFeeds(model: MaskedAutoencoder, batch: number, rng: Rng): Feeds {
+  const patches = patchCount(model.encoder.config);
+  const noise = drawNoise(batch, patches, rng);
+  const { keepRows, restoreRows, mask } = maskFromNoise(noise, batch, model.maskRatio);
+  return {
+    keepRows: { data: keepRows, shape: [keepRows.length], dtype: "int32" },
+    restoreRows: { data: restoreRows, shape: [restoreRows.length], dtype: "int32" },
+    mask: { data: mask, shape: [batch, patches] },
+  };
 }
 
 /**
@@ -30,7 +42,6 @@ export function pretrain(
   expectImageSize(dataset, config.imageSize, "pretrain");
   const plan = settlePlan(dataset, options, [0.9, 0.95]);
   const draws = new Rng(plan.seed).fork("pretrain");
-  const patches = patchCount(config);
   return startRun(
     {
       name: "pretrain",
@@ -40,13 +51,9 @@ export function pretrain(
       settings: { maskRatio: model.maskRatio, normPixLoss: model.normPixLoss },
       rules: pretrainRules(model, plan.weightDecay),
       feeds(batch, micro) {
-        const noise = drawNoise(plan.batchSize, patches, draws.fork("mask", micro));
-        const { keepRows, restoreRows, mask } = maskFromNoise(noise, plan.batchSize, model.maskRatio);
         return {
           images: imageFeed(batch.images, config.imageSize),
-          keepRows: { data: keepRows, shape: [keepRows.length], dtype: "int32" },
-          restoreRows: { data: restoreRows, shape: [restoreRows.length], dtype: "int32" },
-          mask: { data: mask, shape: [plan.batchSize, patches] },
+          ...maskFeeds(model, plan.batchSize, draws.fork("mask", micro)),
         };
       },
       loss: (inputs) => model.loss(inputs as unknown as MaeInputs),

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { codeVersion } from "../core/commit";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import { appendMetrics, readMetrics, truncateMetrics } from "../io/metricsLog";
@@ -65,6 +66,8 @@ export interface StoredRun<M extends Module> {
   settings: Record<string, unknown>;
   /** Checkpoints kept. */
   keep: number;
+  /** Name of the recipe that the options were taken from. */
+  recipe?: string;
 }
 
 /** A run as it stands on disk. */
@@ -107,6 +110,8 @@ export class RunStore<M extends Module> {
         rng: { seed: plan.seed, step },
         data: { epoch, batch },
         external: await this.frozenWeights(),
+        recipe: this.run.recipe ?? null,
+        commit: codeVersion(),
       },
     });
     await pruneTrainingCheckpoints(out, keep);

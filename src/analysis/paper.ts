@@ -1,0 +1,36 @@
+/*
+ * What the LUViT paper reports, where it is known here; a number that is not known is left out. Percent.
+ */
+
+/** A number of the paper for each of the two models it compares, ViT-B/16 and LUViT-B/16. */
+export interface PaperPair {
+  readonly ViT?: number;
+  readonly LUViT?: number;
+}
+
+/** Table 1: finetuned after MAE pretraining of 800 epochs. */
+export const paperTable1 = { in1k: { ViT: 83.2 } } as const satisfies Record<string, PaperPair>;
+
+/** Table 3: trained with labels alone. Table 1 prints 60.2 for the same number. */
+export const paperTable3 = { c: { ViT: 60.5 } } as const satisfies Record<string, PaperPair>;
+
+/** Table 5: ImageNet-9. */
+export const paperTable5 = {
+  original: { ViT: 96.5, LUViT: 96.6 },
+  mixed_same: { ViT: 87.8, LUViT: 89.2 },
+  mixed_rand: { ViT: 83.2, LUViT: 85.3 },
+} as const satisfies Record<string, PaperPair>;
+
+/** Table 7: pseudo-masks of the last ViT block against ImageNet-S, mean intersection over union. */
+export const paperTable7 = {
+  "ImageNet-S-50": { frequency: { ViT: 39.8, LUViT: 41.3 }, magnitude: { ViT: 42.3, LUViT: 43.8 } },
+  "ImageNet-S-300": { frequency: { ViT: 40.9, LUViT: 42.3 }, magnitude: { ViT: 42.8, LUViT: 43.5 } },
+  "ImageNet-S-919": { frequency: { ViT: 40.8, LUViT: 42.1 }, magnitude: { ViT: 42.8, LUViT: 43.3 } },
+} as const satisfies Record<string, Record<string, PaperPair>>;
+
+/** Figures 2, 4 and 5: share of pictures whose background has the higher attention entropy. */
+export const paperEntropyShares = {
+  "ImageNet-S-50": { ViT: 42, LUViT: 84 },
+  "ImageNet-S-300": { ViT: 43, LUViT: 83 },
+  "ImageNet-S-919": { ViT: 44, LUViT: 83 },
+} as const satisfies Record<string, PaperPair>;

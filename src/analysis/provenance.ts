@@ -1,0 +1,48 @@
+import { Float64, Int32, Table, Vector, vectorFromArray } from "apache-arrow";
+import { codeVersion } from "../core/commit";
+import { textColumn } from "../io/table";
+
+/** Where numbers come from; columns of every table of results. */
+export interface Provenance {
+  /** Default: what the model prints as. */
+  model?: string;
+  /** The data set. */
+  data?: string;
+  /** Name of the recipe the model was trained with. */
+  recipe?: string;
+  /** Seed of the run that trained it. */
+  seed?: number;
+}
+
+/** A column: texts, numbers (null: none), or a ready vector. */
+export type ResultColumn = readonly (string | null)[] | readonly (number | null)[] | Vector;
+
+/**
+ * An Arrow table of results: model, data, recipe, seed and commit (of this library), the same in every row unless a
+ * given column says otherwise, then the given columns.
+ */
+export function resultTable(columns: Readonly<Record<string, ResultColumn>>, provenance: Provenance): Table {
+  const given = Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, vectorOf(values)]));
+  const rows = Object.values(given)[0]?.length ?? 0;
+  const same = <T>(value: T) => Array.from({ length: rows }, () => value);
+  const { model = null, data = null, recipe = null, seed = null } = provenance;
+  return new Table({
+    model: textColumn(same(model)),
+    data: textColumn(same(data)),
+    recipe: textColumn(same(recipe)),
+    seed: vectorFromArray(same(seed), new Int32()),
+    commit: textColumn(same(codeVersion())),
+    ...given,
+  });
+}
+
+function vectorOf(values: ResultColumn): Vector {
+  if (values instanceof Vector) return values;
+  if (values.some((value) => typeof value === "string")) return textColumn(values as (string | null)[]);
+  return vectorFromArray(values as (number | null)[], new Float64());
+}
+
+/** The rows of a table of results as plain objects. */
+export function rowsOf(table: Table): Record<string, string | number | boolean | null>[] {
+  return table.toArray().map((row) => ({ ...row.toJSON() }));
+}

@@ -1,0 +1,183 @@
+import { inspect } from "node:util";
+import type { Table } from "apache-arrow";
+import { LuvitError } from "../core/errors";
+import { textTable } from "../core/textTable";
+import { type Tensor, tf } from "../core/tf";
+import type { ImageDataset } from "../data/dataset";
+import type { EngineOptions } from "../engine";
+import type { Encoder } from "../models/encoder";
+import { patchCount } from "../models/vit";
+import type { Module } from "../nn/module";
+import { engineOf } from "./engineOf";
+import { type ForwardBatch, forwardBatches, type MaskedOrPlain } from "./forwardBatches";
+import { type PaperPair, paperTable7 } from "./paper";
+import { type Provenance, resultTable } from "./provenance";
+import {
+  classAttentionMap,
+  frequencyMap,
+  magnitudeMap,
+  type PseudoMaskMean,
+  pseudoMaskOverlap,
+  pseudoMaskThresholds,
+} from "./pseudoMasks";
+
+/** What a pseudo-mask is made of: tokens of a layer, or the class token's attention in it. */
+export type PseudoMaskKind = "magnitude" | "frequency" | "attention";
+
+export interface PseudoMaskOptions extends EngineOptions, Provenance, PseudoMaskMean {
+  /** Default the last ViT block, as in Table 7. */
+  layer?: string;
+  /** Default magnitude and frequency. */
+  kinds?: readonly PseudoMaskKind[];
+  /** Default 16. */
+  batchSize?: number;
+}
+
+/** One kind of pseudo-mask over a set; percent. */
+export interface PseudoMaskSummary {
+  kind: PseudoMaskKind;
+  images: number;
+  /** Every picture at its own best threshold (Pang et al. A.5): an upper bound. */
+  bestPerImage: number;
+  /** All pictures at the one threshold that is best for the set (LUViT B.3). */
+  fixed: number;
+  fixedThreshold: number;
+}
+
+/** Pseudo-masks against the drawn masks of a set. Prints beside the paper's numbers. */
+export class PseudoMaskIou {
+  constructor(
+    /** A row per picture, kind and threshold: image, index, kind, threshold, iou (0 to 1); and the provenance. */
+    readonly table: Table,
+    readonly summaries: readonly PseudoMaskSummary[],
+    private readonly data: string | undefined,
+  ) {}
+
+  toString(): string {
+    const head = [
+      "pseudo-mask",
+      "pictures",
+      "best per picture",
+      "one threshold",
+      "threshold",
+      "paper: ViT",
+      "LUViT",
+    ];
+    const rows = this.summaries.map((one) => {
+      const { ViT, LUViT } = paperPair(this.data, one.kind);
+      const cells = [one.bestPerImage, one.fixed, one.fixedThreshold, ViT, LUViT];
+      return [one.kind, String(one.images), ...cells.map((x) => (x === undefined ? "–" : x.toFixed(1)))];
+    });
+    return `mean intersection over union, percent${this.data ? `, ${this.data}` : ""}\n${textTable(head, rows)}`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+function paperPair(data: string | undefined, kind: PseudoMaskKind): PaperPair {
+  const table: Record<string, Partial<Record<PseudoMaskKind, PaperPair>>> = paperTable7;
+  return table[data ?? ""]?.[kind] ?? {};
+}
+
+/**
+ * How well what tokens look like tells objects from background (Table 7): pseudo-masks from one layer's patch tokens, by
+ * magnitude and by frequency, at nine thresholds, against the masks of a set. Pictures without a foreground cell count
+ * with an overlap of 0. `data` "ImageNet-S-50", "-300" or "-919" prints the paper's numbers beside.
+ *
+ * @throws LuvitError("bad-argument") for a set without masks, or a layer the model does not have.
+ */
+export async function pseudoMaskIou(
+  model: Module & { readonly encoder: Encoder },
+  dataset: ImageDataset,
+  options: PseudoMaskOptions = {},
+): Promise<PseudoMaskIou> {
+  const { depth } = model.encoder.config;
+  const { layer = `blocks.${depth - 1}`, kinds = ["magnitude", "frequency"], batchSize = 16, mean } = options;
+  const { data, recipe, seed, model: name = model.toString() } = options;
+  const body = (images: Tensor) => layerTensors(model, images, layer, kinds);
+  const columns = new OverlapColumns();
+  for await (const batch of forwardBatches(model, dataset, body, { batchSize, ...engineOf(options) })) {
+    for (const [i, sample] of batch.samples.entries()) {
+      for (const kind of kinds) columns.add(sample, kind, mapOf(kind, batch, i, model, mean));
+    }
+  }
+  return columns.result({ model: name, data, recipe, seed });
+}
+
+/** Patch tokens [B, P, D] after a layer, and its attention pattern [B, H, T, T], as the kinds need them. */
+function layerTensors(
+  model: { readonly encoder: Encoder },
+  images: Tensor,
+  layer: string,
+  kinds: readonly PseudoMaskKind[],
+): Record<string, Tensor> {
+  const found: Record<string, Tensor> = {};
+  const tap = (name: string, value: Tensor) => {
+    if (name === `${layer}.attn.pattern` && kinds.includes("attention")) found.pattern = value;
+    if (name !== `${layer}.out` || !kinds.some((kind) => kind !== "attention")) return;
+    const [batch, count, dim] = value.shape as [number, number, number];
+    found.tokens = tf.slice(value, [0, 1, 0], [batch, count - 1, dim]);
+  };
+  model.encoder.tokens(images, { tap });
+  if (Object.keys(found).length > 0) return found;
+  const message = `pseudoMaskIou: no ViT block named ${layer}; the last is blocks.${model.encoder.config.depth - 1}`;
+  throw new LuvitError("bad-argument", message);
+}
+
+function mapOf(
+  kind: PseudoMaskKind,
+  { results, size }: ForwardBatch,
+  image: number,
+  { encoder: { config } }: { readonly encoder: Encoder },
+  mean: PseudoMaskMean["mean"],
+): Float64Array {
+  const values = kind === "attention" ? results.pattern : results.tokens;
+  const one = values.subarray((image * values.length) / size, ((image + 1) * values.length) / size);
+  if (kind === "attention") return classAttentionMap(one, config.heads);
+  const channels = one.length / patchCount(config);
+  return kind === "magnitude" ? magnitudeMap(one, channels, { mean }) : frequencyMap(one, channels, { mean });
+}
+
+/** Columns of the table of overlaps, filled picture by picture. */
+class OverlapColumns {
+  private readonly image: string[] = [];
+  private readonly index: number[] = [];
+  private readonly kind: PseudoMaskKind[] = [];
+  private readonly threshold: number[] = [];
+  private readonly iou: number[] = [];
+  /** Per kind, a row of overlaps per picture. */
+  private readonly overlaps = new Map<PseudoMaskKind, number[][]>();
+
+  add({ path, index, foreground, valid }: MaskedOrPlain, kind: PseudoMaskKind, map: Float64Array): void {
+    if (!foreground) {
+      throw new LuvitError("bad-argument", `pseudoMaskIou: ${path} has no mask; open the set with imageNetS`);
+    }
+    const row = pseudoMaskThresholds.map((threshold) => pseudoMaskOverlap(map, threshold, foreground, valid));
+    for (const [i, threshold] of pseudoMaskThresholds.entries()) {
+      this.image.push(path);
+      this.index.push(index);
+      this.kind.push(kind);
+      this.threshold.push(threshold);
+      this.iou.push(row[i]);
+    }
+    if (!this.overlaps.has(kind)) this.overlaps.set(kind, []);
+    this.overlaps.get(kind)!.push(row);
+  }
+
+  result(provenance: Provenance): PseudoMaskIou {
+    const { image, index, kind, threshold, iou } = this;
+    const table = resultTable({ image, index, kind, threshold, iou }, provenance);
+    return new PseudoMaskIou(table, [...this.overlaps].map(summarise), provenance.data);
+  }
+}
+
+function summarise([kind, overlaps]: [PseudoMaskKind, number[][]]): PseudoMaskSummary {
+  const mean = (values: readonly number[]) => (100 * values.reduce((sum, x) => sum + x, 0)) / values.length;
+  const perThreshold = pseudoMaskThresholds.map((_, i) => mean(overlaps.map((row) => row[i])));
+  const fixed = Math.max(...perThreshold);
+  const fixedThreshold = pseudoMaskThresholds[perThreshold.indexOf(fixed)];
+  const bestPerImage = mean(overlaps.map((row) => Math.max(...row)));
+  return { kind, images: overlaps.length, bestPerImage, fixed, fixedThreshold };
+}

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { inspect } from "node:util";
+import { gradientSignal } from "../../../src/analysis/gradientSignal";
+import { signalToNoiseOf } from "../../../src/analysis/gsnr";
+import { rowsOf } from "../../../src/analysis/provenance";
+import { startBackend, tf } from "../../../src/core/tf";
+import { batches } from "../../../src/data/loader";
+import { imageFolder } from "../../../src/data/imageFolder";
+import { smoothedTargets, softTargetCrossEntropy } from "../../../src/nn/losses";
+import { lossAndGradients } from "../../../src/optim/gradients";
+import { assertRejects, temporaryFolder, tinyClassifier, tinyLuvit, tinyMae, writePictures } from "./support";
+
+before(async () => void (await startBackend()));
+
+const folder = async () => imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+
+/** Gradients of one parameter, picture by picture, in the order of the set. */
+async function gradientsOf(model: ReturnType<typeof tinyClassifier>, path: string): Promise<number[]> {
+  const variables = new Map([[path, new Map(model.namedParameters()).get(path)!.value as tf.Variable]]);
+  const all: number[] = [];
+  for await (const { images, labels } of batches(await folder(), { batchSize: 1, shuffle: false })) {
+    const gradients = tf.tidy(() => {
+      const targets = tf.tensor(smoothedTargets(labels, 2, 0), [1, 2]);
+      const loss = () => softTargetCrossEntropy(model.forward(tf.tensor(images, [1, 3, 16, 16])), targets);
+      return [...lossAndGradients(loss, variables).gradients.values()][0].dataSync();
+    });
+    all.push(...gradients);
+  }
+  return all;
+}
+
+test("the ratio gathered on an engine is that of the gradients of single pictures", async () => {
+  const model = tinyClassifier();
+  const signal = await gradientSignal(model, await folder(), { recipe: "finetune", seed: 3 });
+  assert.deepEqual([signal.groups, signal.groupSize], [12, 1]);
+  const rows = rowsOf(signal.table);
+  for (const path of ["head.weight", "blocks.1.mlp.fc1.weight", "patch_embed.proj.bias"]) {
+    const row = rows.find(({ parameter }) => parameter === path)!;
+    const ratios = signalToNoiseOf(await gradientsOf(model, path), row.size as number);
+    const expected = ratios.reduce((sum, x) => sum + x, 0) / ratios.length;
+    assert.ok(Math.abs((row.gsnr as number) / expected - 1) < 1e-3, `${path}: ${row.gsnr}, not ${expected}`);
+    assert.deepEqual([row.recipe, row.seed, row.model], ["finetune", 3, model.toString()]);
+    assert.match(row.commit as string, /^[0-9a-f]{12}\+?$|^luvit /);
+  }
+});
+
+test("layers are the model's, every trained parameter weighs the same, frozen ones have no ratio", async () => {
+  const signal = await gradientSignal(tinyLuvit(), await folder(), { groups: 3 });
+  const layers = signal.layers.map(({ layer }) => layer);
+  assert.deepEqual(layers.slice(0, 5), ["cls_token", "pos_embed", "patch_embed", "blocks.0", "blocks.1"]);
+  assert.ok(!layers.some((layer) => layer.startsWith("llama.")), "the block is frozen");
+  const rows = rowsOf(signal.table) as { layer: string; size: number; gsnr: number }[];
+  const block = rows.filter(({ layer }) => layer === "blocks.0");
+  const size = block.reduce((sum, row) => sum + row.size, 0);
+  const mean = block.reduce((sum, row) => sum + row.size * row.gsnr, 0) / size;
+  const { gsnr, parameters } = signal.layers.find(({ layer }) => layer === "blocks.0")!;
+  assert.equal(parameters, size);
+  assert.ok(Math.abs(gsnr - mean) < 1e-12);
+  assert.match(inspect(signal), /3 groups of 1\n {2}cls_token /);
+});
+
+test("larger groups estimate the same ratio, of a masked auto-encoder too, alike on every engine", async () => {
+  const options = { groupSize: 3, seed: 1 };
+  const set = await folder();
+  for (const model of [tinyMae(), tinyClassifier()]) {
+    const eager = await gradientSignal(model, set, { ...options, engine: "eager" });
+    const graph = await gradientSignal(model, set, { ...options, engine: "onnxruntime" });
+    assert.equal(graph.groups, 4);
+    assert.ok(Math.abs(graph.mean / eager.mean - 1) < 1e-2, `${graph.mean}, ${eager.mean}`);
+  }
+});
+
+test("too few pictures and pictures of another size are refused, and nothing stays in memory", async () => {
+  const set = await folder();
+  const model = tinyClassifier();
+  await gradientSignal(model, set, { groups: 2, engine: "eager" });
+  const { numTensors } = tf.memory();
+  await gradientSignal(model, set, { groups: 2, engine: "eager" });
+  assert.equal(tf.memory().numTensors, numTensors);
+  await assertRejects(
+    gradientSignal(model, set, { groupSize: 12 }),
+    "bad-argument",
+    "1 groups of 12 from 12",
+  );
+  const large = await imageFolder(set.root, { size: 32 });
+  await assertRejects(gradientSignal(model, large), "bad-argument", "32 px");
+});

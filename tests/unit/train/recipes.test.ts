@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { startBackend } from "../../../src/core/tf";
+import { readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
+import { scaledRate } from "../../../src/optim/schedule";
+import { pretrain } from "../../../src/train/pretrain";
+import { costOf } from "../../../src/train/recipeCost";
+import * as recipes from "../../../src/train/recipes";
+import { pictures, pretraining, temporaryFolder, tinyMae } from "./support";
+
+before(async () => void (await startBackend()));
+
+const published = [
+  recipes.maePretrain,
+  recipes.maePretrain1600,
+  recipes.finetune,
+  recipes.finetuneMae,
+  recipes.supervised,
+];
+
+test("effective batches and scaled rates are the published ones", () => {
+  const found = published.map(({ batchSize, accumulate, baseLr, epochs, warmupEpochs }) => {
+    const effective = batchSize * accumulate!;
+    return [effective, Number(scaledRate(baseLr!, effective).toPrecision(6)), epochs, warmupEpochs];
+  });
+  assert.deepEqual(found, [
+    [4096, 2.4e-3, 800, 40],
+    [4096, 2.4e-3, 1600, 40],
+    [1024, 4e-3, 100, 5],
+    [1024, 2e-3, 100, 5],
+    [1024, 1e-3, 300, 20],
+  ]);
+});
+
+test("every recipe says where it comes from, what came out of it and what it costs", () => {
+  for (const [name, { recipe }] of Object.entries(recipes)) {
+    assert.equal(recipe.name, name);
+    for (const text of [recipe.source, recipe.rows, recipe.expected, recipe.cost]) assert.ok(text.length > 3);
+  }
+  assert.deepEqual(costOf(recipes.maePretrain), { steps: 249600, pictures: 249600 * 4096 });
+  assert.equal(recipes.finetune.recipe.cost, "125,100 steps of 1024 on ImageNet-1K, 128 million pictures");
+});
+
+test("a run's checkpoints name the recipe and the code", async () => {
+  const { recipe } = recipes.maePretrain;
+  const options = { ...pretraining, epochs: 1, recipe, out: join(temporaryFolder(), "run") };
+  const { checkpoint } = await pretrain(tinyMae(), await pictures(), options).done;
+  const { state } = await readTrainingCheckpoint(checkpoint!);
+  assert.equal(state.recipe, "maePretrain");
+  assert.match(state.commit as string, /^[0-9a-f]{12}\+?$|^luvit \d/);
+});
