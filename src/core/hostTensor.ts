@@ -5,6 +5,8 @@ export type StoredDtype = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16"
 export interface HostTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
+  /** The numbers, to be read only and let go: a tensor that keeps its stored type goes on keeping it. */
+  peek?(): Float32Array;
   /** How it was stored; "F32" for tensors made in memory. */
   readonly dtype?: StoredDtype;
 }

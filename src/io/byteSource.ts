@@ -1,6 +1,12 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { LuvitError } from "../core/errors";
 
+/** Bytes start (inclusive) to end (exclusive). */
+export interface Stretch {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Something that can be read at any position: a file, bytes in memory, a counted or remote view of either. */
 export interface ByteSource {
   /** For messages, e.g. the path. */
@@ -9,11 +15,18 @@ export interface ByteSource {
   readonly size: number;
   /** Bytes start (inclusive) to end (exclusive). Throws LuvitError "bad-file" when the range leaves the source. */
   read(start: number, end: number): Promise<Uint8Array>;
+  /** Many stretches, each into an array of its own that is handed to `use` when it is full; only sources that can do it
+   * better than one by one have it. */
+  readMany?(ranges: readonly Stretch[], use: (index: number, bytes: Uint8Array) => void): Promise<void>;
   close(): Promise<void>;
 }
 
-/** One `read` of the operating system transfers at most 2 GiB; stay below. */
-const LARGEST_READ = 1 << 30;
+/**
+ * Long reads go in pieces, two at a time: most of their time is the system's, handing out fresh memory and copying into
+ * it, and that runs beside itself.
+ */
+const PIECE = 2 ** 23;
+const LANES = 2;
 
 /**
  * Opens a regular file for positional reads.
@@ -63,9 +76,23 @@ export class CountingSource implements ByteSource {
 
   async read(start: number, end: number): Promise<Uint8Array> {
     const bytes = await this.inner.read(start, end);
+    this.count(bytes);
+    return bytes;
+  }
+
+  get readMany(): ByteSource["readMany"] {
+    const { inner } = this;
+    if (!inner.readMany) return undefined;
+    return (ranges, use) =>
+      inner.readMany!(ranges, (index, bytes) => {
+        this.count(bytes);
+        use(index, bytes);
+      });
+  }
+
+  private count(bytes: Uint8Array): void {
     this.bytesRead += bytes.length;
     this.reads++;
-    return bytes;
   }
 
   close(): Promise<void> {
@@ -101,14 +128,29 @@ function requireRange(name: string, size: number, start: number, end: number): v
 
 async function readFully(handle: FileHandle, name: string, start: number, end: number): Promise<Uint8Array> {
   const bytes = allocate(name, end - start);
-  let filled = 0;
-  while (filled < bytes.length) {
-    const wanted = Math.min(bytes.length - filled, LARGEST_READ);
-    const count = await readOnce(handle, name, bytes, filled, wanted, start + filled);
+  let next = 0;
+  const lane = async () => {
+    while (next < bytes.length) {
+      const at = next;
+      next += PIECE;
+      await readPiece(handle, name, bytes.subarray(at, at + PIECE), start + at);
+    }
+  };
+  await Promise.all(Array.from({ length: bytes.length > PIECE ? LANES : 1 }, lane));
+  return bytes;
+}
+
+async function readPiece(
+  handle: FileHandle,
+  name: string,
+  into: Uint8Array,
+  position: number,
+): Promise<void> {
+  for (let filled = 0; filled < into.length; ) {
+    const count = await readOnce(handle, name, into, filled, into.length - filled, position + filled);
     if (count === 0) throw new LuvitError("bad-file", `${name}: the file became shorter while it was read`);
     filled += count;
   }
-  return bytes;
 }
 
 async function readOnce(

@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import { CountingSource, fileSource } from "./byteSource";
+import type { TensorSeen } from "./safetensors";
 import type { TensorInfo } from "./safetensorsHeader";
 import { openShardIndex } from "./shardIndex";
 import { openWeightPart, type WeightPart, type WeightPartOptions } from "./weightPart";
@@ -21,7 +22,8 @@ export interface WeightFile {
   info(name: string): Promise<TensorInfo>;
   /** Shape and type of many tensors; opens exactly the shards that hold them. */
   infos(names: readonly string[]): Promise<Map<string, TensorInfo>>;
-  readTensors(names: readonly string[]): Promise<StateDict>;
+  /** `seen` is called with each tensor as soon as it is there, while others are still being read. */
+  readTensors(names: readonly string[], seen?: TensorSeen): Promise<StateDict>;
   close(): Promise<void>;
 }
 
@@ -62,7 +64,7 @@ export async function openCheckpoint(path: string, options: WeightPartOptions = 
     },
     info: async (name) => (await shards.infos([name])).get(name)!,
     infos: (names) => shards.infos(names),
-    readTensors: (names) => shards.readTensors(names),
+    readTensors: (names, seen) => shards.readTensors(names, seen),
     close: () => shards.close(),
   };
 }
@@ -102,10 +104,10 @@ class ShardSet {
     return found;
   }
 
-  async readTensors(names: readonly string[]): Promise<StateDict> {
+  async readTensors(names: readonly string[], seen?: TensorSeen): Promise<StateDict> {
     const found: StateDict = new Map();
     for (const [part, wanted] of await this.openHolders(names)) {
-      for (const [name, tensor] of await part.readTensors(wanted)) found.set(name, tensor);
+      for (const [name, tensor] of await part.readTensors(wanted, seen)) found.set(name, tensor);
     }
     return new Map(names.map((name) => [name, found.get(name)!]));
   }

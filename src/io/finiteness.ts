@@ -1,14 +1,18 @@
+import type { HostTensor } from "../core/hostTensor";
+import { StoredTensor } from "./storedTensor";
+
 /** "2 NaN and 1 infinite of 1024 values", or undefined when all numbers are finite. */
-export function describeNonFinite(data: Float32Array): string | undefined {
-  if (isFiniteSum(data)) return undefined;
+export function describeNonFinite(tensor: HostTensor): string | undefined {
+  const stored = tensor instanceof StoredTensor ? tensor.isFinite : undefined;
+  if (stored ?? isFiniteSum(tensor.data)) return undefined;
   let nan = 0;
   let infinite = 0;
-  for (const value of data) {
+  for (const value of tensor.data) {
     if (Number.isNaN(value)) nan++;
     else if (!Number.isFinite(value)) infinite++;
   }
   if (nan + infinite === 0) return undefined;
-  return `${nan} NaN and ${infinite} infinite of ${data.length} values`;
+  return `${nan} NaN and ${infinite} infinite of ${tensor.data.length} values`;
 }
 
 /** x * 0 is 0 for finite x and NaN otherwise, so one sum tells; float64 cannot overflow here. */

@@ -1,5 +1,6 @@
 import { LuvitError } from "../core/errors";
 import type { StoredDtype } from "../core/hostTensor";
+import { type ShortFloat, widenShortFloats } from "./shortFloats";
 
 /** Bytes per element of every stored type that can be read. */
 export const bytesPerElement: Readonly<Record<StoredDtype, number>> = {
@@ -34,9 +35,8 @@ export function widenToFloat32(bytes: Uint8Array, dtype: StoredDtype): Float32Ar
     case "F32":
       return new Float32Array(buffer, byteOffset, count).slice();
     case "F16":
-      return widenHalf(new Uint16Array(buffer, byteOffset, count));
     case "BF16":
-      return widenBfloat(new Uint16Array(buffer, byteOffset, count));
+      return widenShort(aligned, dtype);
     case "F64":
       return Float32Array.from(new Float64Array(buffer, byteOffset, count));
     case "I64":
@@ -95,37 +95,9 @@ function subnormalHalf(magnitude: number): number {
   return up ? quotient + 1 : quotient;
 }
 
-function widenHalf(halves: Uint16Array): Float32Array {
-  const table = halfTable();
-  const out = new Float32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) out[i] = table[halves[i]];
-  return out;
-}
-
-let cachedHalfTable: Float32Array | undefined;
-
-/** The value of each of the 65536 half-precision bit patterns. */
-function halfTable(): Float32Array {
-  if (cachedHalfTable) return cachedHalfTable;
-  const table = new Float32Array(65536);
-  for (let pattern = 0; pattern < 65536; pattern++) table[pattern] = halfValue(pattern);
-  cachedHalfTable = table;
-  return table;
-}
-
-function halfValue(pattern: number): number {
-  const sign = pattern & 0x8000 ? -1 : 1;
-  const exponent = (pattern >>> 10) & 0x1f;
-  const fraction = pattern & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-function widenBfloat(patterns: Uint16Array): Float32Array {
-  const out = new Float32Array(patterns.length);
-  const bits = new Uint32Array(out.buffer);
-  for (let i = 0; i < patterns.length; i++) bits[i] = patterns[i] << 16;
+function widenShort(bytes: Uint8Array, dtype: ShortFloat): Float32Array {
+  const out = new Float32Array(bytes.length / 2);
+  widenShortFloats(bytes, dtype, out);
   return out;
 }
 

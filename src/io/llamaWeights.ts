@@ -226,20 +226,20 @@ class LlamaReader {
 
   /** Reads tensors and renames blocks to their place in `layers`. */
   private async readChecked(metaNames: readonly string[], layers: readonly number[]): Promise<StateDict> {
-    const stored = await this.file.readTensors(metaNames.map((name) => this.fileNames.get(name)!));
+    const names = metaNames.map((name) => this.fileNames.get(name)!);
+    const stored = await this.file.readTensors(names, (name, tensor) => this.checkFinite(name, tensor));
     const tensors: StateDict = new Map();
     for (const name of metaNames) {
       const tensor = stored.get(this.fileNames.get(name)!)!;
-      this.checkFinite(name, tensor);
       const layer = layerOf(name);
       tensors.set(layer === undefined ? name : name.replace(/\d+/, String(layers.indexOf(layer))), tensor);
     }
     return tensors;
   }
 
-  private checkFinite(name: string, tensor: HostTensor): void {
-    const fault = this.options.allowNonFinite ? undefined : describeNonFinite(tensor.data);
-    if (fault) this.addFault("non-finite", name, fault);
+  private checkFinite(nameInFile: string, tensor: HostTensor): void {
+    const fault = this.options.allowNonFinite ? undefined : describeNonFinite(tensor);
+    if (fault) this.faults.push({ code: "non-finite", line: `${nameInFile}: ${fault}` });
   }
 
   private addFault(code: LuvitErrorCode, metaName: string, problem: string): void {

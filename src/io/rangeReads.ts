@@ -7,24 +7,41 @@ export interface ByteRange<Tag> {
   readonly tag: Tag;
 }
 
-/** Joined reads stay below this, so that raw bytes of a whole model never lie in memory at once. */
-const LARGEST_JOINED_READ = 64 * 2 ** 20;
+/** Small neighbours are joined up to this; what is larger is read straight into an array of its own. */
+const LARGEST_JOINED_READ = 2 ** 20;
 
 /**
- * Reads many ranges, joining those that touch or overlap into one read each; nothing between ranges is read.
- * Calls `use` once per range, in the order of the file.
+ * Reads many ranges. From a file small ones that touch or overlap are joined into one read each; a remote source joins
+ * them as it likes. Nothing between ranges is read. Calls `use` once per range, one after the other, in the order of the
+ * file or as they arrive; meanwhile the next are being read. The bytes belong to whoever is called.
  */
 export async function readRanges<Tag>(
   source: ByteSource,
   ranges: readonly ByteRange<Tag>[],
   use: (tag: Tag, bytes: Uint8Array) => void,
 ): Promise<void> {
-  for (const group of joinTouching(ranges)) {
-    const start = group[0].start;
-    const end = group.reduce((furthest, range) => Math.max(furthest, range.end), start);
-    const bytes = await source.read(start, end);
-    for (const range of group) use(range.tag, bytes.subarray(range.start - start, range.end - start));
+  if (source.readMany) return source.readMany(ranges, (i, bytes) => use(ranges[i].tag, bytes));
+  const groups = joinTouching(ranges);
+  const read = (group: readonly ByteRange<Tag>[] | undefined) =>
+    group && settled(source.read(group[0].start, endOf(group)));
+  let coming = read(groups[0]);
+  for (const [i, group] of groups.entries()) {
+    const bytes = await coming!();
+    coming = read(groups[i + 1]);
+    const [{ start }] = group;
+    if (group.length === 1) use(group[0].tag, bytes);
+    else for (const range of group) use(range.tag, bytes.slice(range.start - start, range.end - start));
   }
+}
+
+function endOf<Tag>(group: readonly ByteRange<Tag>[]): number {
+  return group.reduce((furthest, { end }) => Math.max(furthest, end), 0);
+}
+
+/** Waits for a read that may fail before anyone awaits it. */
+function settled<Value>(work: Promise<Value>): () => Promise<Value> {
+  work.catch(() => {});
+  return () => work;
 }
 
 function joinTouching<Tag>(ranges: readonly ByteRange<Tag>[]): ByteRange<Tag>[][] {

@@ -3,15 +3,19 @@ import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type HostTensor, type StateDict, type StoredDtype, sizeOf } from "../core/hostTensor";
 import { writeFileAtomically } from "./atomicFile";
 import type { ByteSource } from "./byteSource";
-import { bytesPerElement, narrowFromFloat32, type WritableDtype, widenToFloat32 } from "./floats";
+import { bytesPerElement, narrowFromFloat32, type WritableDtype } from "./floats";
 import { readRanges } from "./rangeReads";
 import { parseSafetensorsHeader, type SafetensorsHeader, type TensorInfo } from "./safetensorsHeader";
+import { StoredTensor } from "./storedTensor";
 
 /** The official library refuses longer headers; so do we. */
 const LARGEST_HEADER = 100_000_000;
 
 /** Elements converted at a time while writing. */
 const WRITE_CHUNK = 1 << 22;
+
+/** Called with each tensor as soon as it is there, while others are still being read. */
+export type TensorSeen = (name: string, tensor: HostTensor) => void;
 
 /** An open safetensors file: the header is in memory, tensors are read when asked for. */
 export interface SafetensorsFile {
@@ -22,7 +26,7 @@ export interface SafetensorsFile {
   info(name: string): TensorInfo;
   readTensor(name: string): Promise<HostTensor>;
   /** Reads the named tensors (all by default), neighbours in one read. Order of the result: order of `names`. */
-  readTensors(names?: readonly string[]): Promise<StateDict>;
+  readTensors(names?: readonly string[], seen?: TensorSeen): Promise<StateDict>;
   close(): Promise<void>;
 }
 
@@ -41,7 +45,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
       return { shape, dtype };
     },
     readTensor: async (name) => (await readStored(source, header, [name])).get(name)!,
-    readTensors: (names) => readStored(source, header, names ?? [...header.tensors.keys()]),
+    readTensors: (names, seen) => readStored(source, header, names ?? [...header.tensors.keys()], seen),
     close: () => source.close(),
   };
 }
@@ -73,6 +77,7 @@ async function readStored(
   source: ByteSource,
   header: SafetensorsHeader,
   names: readonly string[],
+  seen?: TensorSeen,
 ): Promise<StateDict> {
   requireNames(source, header, names);
   const ranges = names.map((name) => ({ ...header.tensors.get(name)!, tag: name }));
@@ -84,8 +89,9 @@ async function readStored(
   const found: StateDict = new Map();
   await readRanges(source, ranges, (name, bytes) => {
     const { shape, dtype } = header.tensors.get(name)!;
-    const stored = dtype as StoredDtype;
-    found.set(name, { shape, dtype: stored, data: widenToFloat32(bytes, stored) });
+    const tensor = new StoredTensor(shape, dtype as StoredDtype, bytes);
+    found.set(name, tensor);
+    seen?.(name, tensor);
   });
   return new Map(names.map((name) => [name, found.get(name)!]));
 }

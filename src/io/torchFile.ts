@@ -3,6 +3,7 @@ import type { HostTensor } from "../core/hostTensor";
 import type { ByteSource } from "./byteSource";
 import { bytesPerElement, widenToFloat32 } from "./floats";
 import { type ByteRange, readRanges } from "./rangeReads";
+import { StoredTensor } from "./storedTensor";
 import { openLegacyContainer, openZipContainer, type TorchContainer } from "./torchContainers";
 import { TensorRef } from "./torchTensors";
 
@@ -21,8 +22,11 @@ export interface TorchFile {
    * usual keys model, state_dict, model_state_dict, module. Throws LuvitError "key-mismatch" when there are none.
    */
   stateDict(path?: string): ReadonlyMap<string, TensorRef>;
-  /** Reads tensors found anywhere in `root`, each as its own copy in row-major order. */
-  readTensors<Name>(tensors: ReadonlyMap<Name, TensorRef>): Promise<Map<Name, HostTensor>>;
+  /** Reads tensors found anywhere in `root`, each as its own copy in row-major order; `seen` gets each when it is there. */
+  readTensors<Name>(
+    tensors: ReadonlyMap<Name, TensorRef>,
+    seen?: (name: Name, tensor: HostTensor) => void,
+  ): Promise<Map<Name, HostTensor>>;
   close(): Promise<void>;
 }
 
@@ -35,7 +39,7 @@ export async function openTorchFile(source: ByteSource): Promise<TorchFile> {
   return {
     root: container.root,
     stateDict: (path) => findStateDict(source, container.root, path),
-    readTensors: (tensors) => readTensors(source, container, tensors),
+    readTensors: (tensors, seen) => readTensors(source, container, tensors, seen),
     close: () => source.close(),
   };
 }
@@ -83,6 +87,7 @@ async function readTensors<Name>(
   source: ByteSource,
   container: TorchContainer,
   tensors: ReadonlyMap<Name, TensorRef>,
+  seen?: (name: Name, tensor: HostTensor) => void,
 ): Promise<Map<Name, HostTensor>> {
   requirePlausibleSize(source, tensors.values());
   const ranges: ByteRange<Name>[] = [];
@@ -94,8 +99,8 @@ async function readTensors<Name>(
   const found = new Map<Name, HostTensor>();
   await readRanges(source, ranges, (name, bytes) => {
     const tensor = tensors.get(name)!;
-    const { shape, dtype } = tensor;
-    found.set(name, { shape, dtype, data: gather(widenToFloat32(bytes, dtype), tensor) });
+    found.set(name, rowMajor(bytes, tensor));
+    seen?.(name, found.get(name)!);
   });
   return new Map([...tensors.keys()].map((name) => [name, found.get(name)!]));
 }
@@ -113,9 +118,15 @@ function requirePlausibleSize(source: ByteSource, tensors: Iterable<TensorRef>):
   }
 }
 
+/** A tensor of the stretch of bytes from its first to its last element. */
+function rowMajor(span: Uint8Array, tensor: TensorRef): HostTensor {
+  const { shape, strides, dtype } = tensor;
+  if (isRowMajor(shape, strides)) return new StoredTensor(shape, dtype, span);
+  return { shape, dtype, data: gather(widenToFloat32(span, dtype), tensor) };
+}
+
 /** Row-major copy of a strided view whose first element is `span[0]`. */
 function gather(span: Float32Array, { shape, strides, size }: TensorRef): Float32Array {
-  if (isRowMajor(shape, strides)) return span;
   const out = new Float32Array(size);
   if (size === 0) return out;
   const last = shape.length - 1;

@@ -1,7 +1,7 @@
 import { LuvitError } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import type { ByteSource } from "./byteSource";
-import { openSafetensors } from "./safetensors";
+import { openSafetensors, type TensorSeen } from "./safetensors";
 import type { TensorInfo } from "./safetensorsHeader";
 import { openTorchFile } from "./torchFile";
 
@@ -9,7 +9,8 @@ import { openTorchFile } from "./torchFile";
 export interface WeightPart {
   readonly names: readonly string[];
   info(name: string): TensorInfo;
-  readTensors(names: readonly string[]): Promise<StateDict>;
+  /** `seen` is called with each tensor as soon as it is there, while others are still being read. */
+  readTensors(names: readonly string[], seen?: TensorSeen): Promise<StateDict>;
   close(): Promise<void>;
 }
 
@@ -33,8 +34,8 @@ export async function openWeightPart(
       const { shape, dtype } = requireTensor(source, tensors, name);
       return { shape, dtype };
     },
-    readTensors: (names) =>
-      file.readTensors(new Map(names.map((name) => [name, requireTensor(source, tensors, name)]))),
+    readTensors: (names, seen) =>
+      file.readTensors(new Map(names.map((name) => [name, requireTensor(source, tensors, name)])), seen),
     close: () => file.close(),
   };
 }

@@ -16,7 +16,8 @@ export class Parameter {
   /** Where the values were read from, e.g. "model-00002-of-00002.safetensors"; undefined if initialised here. */
   source: string | undefined;
   private variable: tf.Variable | undefined;
-  private pending: Float32Array | undefined;
+  /** Loaded and not yet used; kept as it was stored. */
+  private pending: HostTensor | undefined;
   private owners = 1;
   private disposed = false;
   private substitute: tf.Variable | undefined;
@@ -53,8 +54,7 @@ export class Parameter {
     this.requireAlive();
     if (this.substitute) return this.substitute;
     if (!this.variable || this.variable.isDisposed) {
-      const values = this.pending ?? this.initialValues();
-      const initial = tf.tensor(values, [...this.shape], "float32");
+      const initial = tf.tensor(this.unusedValues(), [...this.shape], "float32");
       this.variable = tf.variable(initial);
       initial.dispose();
       this.pending = undefined;
@@ -73,7 +73,7 @@ export class Parameter {
     this.source = source;
     this.disposed = false;
     if (!this.variable) {
-      this.pending = tensor.data;
+      this.pending = tensor;
       return;
     }
     const fresh = tf.tensor(tensor.data, [...this.shape], "float32");
@@ -86,11 +86,11 @@ export class Parameter {
     return { shape: this.shape, data: (await this.peek()).slice() };
   }
 
-  /** The values, to be read only: nothing is copied, and nothing kept where they were never used. */
+  /** The values, to be read only: nothing is kept where they were never used, and nothing copied that is float32. */
   async peek(): Promise<Float32Array> {
     this.requireAlive();
     if (this.variable) return this.variable.data<"float32">();
-    return this.pending ?? this.initialValues();
+    return this.unusedValues();
   }
 
   /** A parameter of its own with the same values. */
@@ -133,6 +133,11 @@ export class Parameter {
       "bad-argument",
       `a parameter of shape ${formatShape(this.shape)} was disposed with its model; load or create the model again`,
     );
+  }
+
+  private unusedValues(): Float32Array {
+    const { pending } = this;
+    return pending ? (pending.peek?.() ?? pending.data) : this.initialValues();
   }
 
   private initialValues(): Float32Array {
