@@ -1,3 +1,5 @@
+export * from "./augment/erasing";
+export * from "./augment/randAugment";
 export * from "./classMapping";
 export * from "./dataset";
 export * from "./decode";

@@ -1,5 +1,7 @@
 import { LuvitError } from "../core/errors";
 import type { Rng } from "../core/rng";
+import { randomErasing } from "./augment/erasing";
+import { augment, drawRandAugment, expectRandAugment, type RandAugmentRecipe } from "./augment/randAugment";
 import type { RgbImage } from "./decode";
 import {
   centreBox,
@@ -43,33 +45,58 @@ export type TransformFactory = (size: number) => ImageTransform;
 
 /** Pretraining: random resized crop of 20-100 % of the area (bicubic), mirrored half of the time. MAE main_pretrain.py. */
 export function maeAugment(size = 224): ImageTransform {
-  return randomCrop("maeAugment", size, [0.2, 1]);
+  const scale = [0.2, 1] as const;
+  const apply = (image: RgbImage, rng: Rng) => normalize(croppedOrMirrored(image, size, scale, rng));
+  return withRecipe({ name: "maeAugment", size, scale, apply }, { kind: "maeAugment", size });
+}
+
+/** What finetuning does to pictures after crop and mirror. */
+export interface FinetuneAugmentOptions {
+  /** Default `rand-m9-mstd0.5-inc1`; null for none. */
+  randAugment?: RandAugmentRecipe | null;
+  /** Probability that a box of the normalised picture is erased; default 0.25. */
+  erasing?: number;
 }
 
 /**
- * Finetuning: random resized crop of 8-100 % of the area (bicubic), mirrored half of the time. The recipe's RandAugment
- * and random erasing are not part of it.
+ * Finetuning: random resized crop of 8-100 % of the area (bicubic), mirrored half of the time, RandAugment, normalisation,
+ * random erasing, in this order. Every draw comes from the picture's own stream.
+ *
+ * Reference: mae/util/datasets.py; timm 0.3.2 data/transforms_factory.py.
  */
-export function finetuneAugment(size = 224): ImageTransform {
-  return randomCrop("finetuneAugment", size, [0.08, 1]);
+export function finetuneAugment(size = 224, options: FinetuneAugmentOptions = {}): ImageTransform {
+  const { randAugment = {}, erasing = 0.25 } = options;
+  expectAugmentation(randAugment, erasing);
+  const scale = [0.08, 1] as const;
+  const apply = (image: RgbImage, rng: Rng) => {
+    const crop = croppedOrMirrored(image, size, scale, rng);
+    const steps = randAugment ? drawRandAugment(rng, randAugment) : [];
+    const planes = normalize(steps.reduce(augment, crop));
+    randomErasing(planes, size, size, rng, erasing);
+    return planes;
+  };
+  const transform = { name: "finetuneAugment", size, scale, apply };
+  return withRecipe(transform, { kind: "finetuneAugment", size, randAugment, erasing });
 }
 
-function randomCrop(
-  name: "maeAugment" | "finetuneAugment",
+function expectAugmentation(randAugment: RandAugmentRecipe | null, erasing: number): void {
+  if (randAugment) expectRandAugment(randAugment);
+  if (erasing >= 0 && erasing <= 1) return;
+  throw new LuvitError(
+    "bad-argument",
+    `finetuneAugment: erasing is ${erasing}, expected a probability of 0 … 1`,
+  );
+}
+
+function croppedOrMirrored(
+  image: RgbImage,
   size: number,
   scale: readonly [number, number],
-): ImageTransform {
-  const transform: ImageTransform = {
-    name,
-    size,
-    scale,
-    apply(image, rng) {
-      const box = randomCropBox(image.width, image.height, cropDraws(rng, scale));
-      const crop = resize(cropBox(image, box), size, size);
-      return normalize(rng.uniform() < 0.5 ? flipHorizontally(crop) : crop);
-    },
-  };
-  return withRecipe(transform, { kind: name, size });
+  rng: Rng,
+): RgbImage {
+  const box = randomCropBox(image.width, image.height, cropDraws(rng, scale));
+  const crop = resize(cropBox(image, box), size, size);
+  return rng.uniform() < 0.5 ? flipHorizontally(crop) : crop;
 }
 
 /**

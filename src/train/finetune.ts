@@ -3,6 +3,7 @@ import { Rng } from "../core/rng";
 import type { ImageDataset } from "../data/dataset";
 import type { Batch } from "../data/loader";
 import { mixBatch } from "../data/mixup";
+import { type FinetuneAugmentOptions, finetuneAugment } from "../data/transforms";
 import type { Classifier } from "../models/classifier";
 import { smoothedTargets, softTargetCrossEntropy } from "../nn/losses";
 import { finetuneRules } from "../optim/groups";
@@ -25,6 +26,8 @@ export interface FinetuneOptions extends TrainOptions {
   smoothing?: number;
   /** Beta parameters of mixup and cutmix, one of which is drawn per batch; null (default) mixes nothing. */
   mix?: { mixupAlpha: number; cutmixAlpha: number } | null;
+  /** How the training pictures are cropped and augmented, instead of by the set's own transform. */
+  augment?: FinetuneAugmentOptions;
   /** Evaluated after every epoch: `top1` in percent. */
   validation?: ImageDataset;
 }
@@ -36,11 +39,12 @@ export interface FinetuneOptions extends TrainOptions {
  */
 export function finetune(
   model: Classifier,
-  dataset: ImageDataset,
+  pictures: ImageDataset,
   options: FinetuneOptions,
 ): Run<Classifier> {
   const { config } = model.encoder;
-  const { layerDecay = 0.75, dropPath = 0.1, smoothing = 0.1, mix = null, validation } = options;
+  const { layerDecay = 0.75, dropPath = 0.1, smoothing = 0.1, mix = null, augment, validation } = options;
+  const dataset = augment ? pictures.withTransform(finetuneAugment(config.imageSize, augment)) : pictures;
   for (const set of [dataset, validation]) {
     if (!set) continue;
     expectImageSize(set, config.imageSize, "finetune");
@@ -56,7 +60,7 @@ export function finetune(
       model,
       dataset,
       plan,
-      settings: { layerDecay, dropPath, smoothing, mix },
+      settings: { layerDecay, dropPath, smoothing, mix, ...(augment && { augment }) },
       rules,
       feeds: (batch, micro) => batchFeeds(model, batch, plan, options, draws.fork("batch", micro)),
       loss: ({ images, targets, dropPath: factors }) =>

@@ -1,8 +1,9 @@
-import type { ImageTransform } from "../transforms";
+import type { FinetuneAugmentOptions, ImageTransform } from "../transforms";
 
 /** Plain data from which another thread makes a transform of this library again. */
 export type TransformRecipe =
-  | { readonly kind: "maeAugment" | "finetuneAugment" | "asIs"; readonly size: number }
+  | { readonly kind: "maeAugment" | "asIs"; readonly size: number }
+  | ({ readonly kind: "finetuneAugment"; readonly size: number } & Required<FinetuneAugmentOptions>)
   | { readonly kind: "evalTransform"; readonly size: number; readonly cropRatio: number };
 
 /** By the object itself: a copy with another `apply` is another transform. */

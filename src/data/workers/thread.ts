@@ -22,7 +22,8 @@ function transformOf(recipe: TransformRecipe): ImageTransform {
 
 function makeTransform(recipe: TransformRecipe): ImageTransform {
   if (recipe.kind === "evalTransform") return evalTransform(recipe.size, { cropRatio: recipe.cropRatio });
-  return { maeAugment, finetuneAugment, asIs }[recipe.kind](recipe.size);
+  if (recipe.kind === "finetuneAugment") return finetuneAugment(recipe.size, recipe);
+  return { maeAugment, asIs }[recipe.kind](recipe.size);
 }
 
 async function read({ id, path, decode, pixels, keep, recipe, seed }: ReadRequest): Promise<ReadSuccess> {

@@ -11,7 +11,13 @@ import { LuvitError } from "../../../src/core/errors";
 import { Rng } from "../../../src/core/rng";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { type Batch, type BatchOptions, batches } from "../../../src/data/loader";
-import { asIs, evalTransform, type ImageTransform, maeAugment } from "../../../src/data/transforms";
+import {
+  asIs,
+  evalTransform,
+  finetuneAugment,
+  type ImageTransform,
+  maeAugment,
+} from "../../../src/data/transforms";
 import { ReadingPool } from "../../../src/data/workers/pool";
 import { paintedImage, put, shapesFolder, temporaryFolder } from "./support";
 
@@ -38,7 +44,7 @@ const workerOf = (reader: ReadingPool): Worker => Reflect.get(Reflect.get(reader
 
 describe("reading threads", () => {
   it("give the same batches to the last bit, from any start, whatever their number", async () => {
-    for (const transform of [maeAugment(32), evalTransform(24, { cropRatio: 0.8 })]) {
+    for (const transform of [maeAugment(32), finetuneAugment(32), evalTransform(24, { cropRatio: 0.8 })]) {
       const options = { seed: 5, epoch: 3 };
       const here = await collect(await setOf(transform), { ...options, workers: 0 });
       for (const workers of [1, 2]) {

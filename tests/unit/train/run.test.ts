@@ -73,7 +73,7 @@ test("pretraining on the same pictures again and again makes the loss fall", asy
 });
 
 test("finetuning evaluates after every epoch and learns to tell red from green", async () => {
-  const set = await pictures(finetuneAugment);
+  const set = await pictures((size) => finetuneAugment(size, { randAugment: null, erasing: 0 }));
   const options = {
     ...finetuning,
     epochs: 8,
@@ -90,6 +90,20 @@ test("finetuning evaluates after every epoch and learns to tell red from green",
     [1, 2, 3, 4, 5, 6, 7, 8].map((epoch) => 3 * epoch),
   );
   assert.equal(history.at(-1)!.top1, 100);
+});
+
+test("finetuning's own augmentation takes the place of the set's transform", async () => {
+  const losses = async (set: Awaited<ReturnType<typeof pictures>>, options: object) => {
+    const run = finetune(tinyClassifier(), set, { ...finetuning, epochs: 1, out: false, ...options });
+    return (await run.done).history.map(({ loss }) => loss);
+  };
+  const expected = await losses(await pictures(finetuneAugment), {});
+  assert.deepEqual(await losses(await pictures(), { augment: {} }), expected);
+  assert.notDeepEqual(await losses(await pictures(), {}), expected);
+  const set = await pictures();
+  assert.throws(() => finetune(tinyClassifier(), set, { ...finetuning, augment: { erasing: -1 } }), {
+    code: "bad-argument",
+  });
 });
 
 test("stop() finishes the step, saves and resolves `done` with stopped: true", async () => {

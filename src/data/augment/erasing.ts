@@ -1,0 +1,59 @@
+import type { Rng } from "../../core/rng";
+import { roundHalfEven } from "../geometry";
+import type { Box } from "../resample";
+
+/** Random numbers of one erased box, in the order the reference draws them. */
+export interface ErasingDraws {
+  /** Share of the picture's area, uniform between 0.02 and 1/3. */
+  areaFraction(): number;
+  /** Natural log of height / width, uniform between log(0.3) and log(1/0.3). */
+  logAspect(): number;
+  /** Uniform integer in 0 … limit, both included: first the top, then the left offset. */
+  offset(limit: number): number;
+}
+
+/** Erasing draws from a stream. */
+export function erasingDraws(rng: Rng): ErasingDraws {
+  return {
+    areaFraction: () => rng.between(0.02, 1 / 3),
+    logAspect: () => rng.between(Math.log(0.3), -Math.log(0.3)),
+    offset: (limit) => rng.integer(limit + 1),
+  };
+}
+
+/** The box to erase: up to ten tries of one that is smaller than the picture both ways; undefined when none is. */
+export function erasedBox(width: number, height: number, draws: ErasingDraws): Box | undefined {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const area = draws.areaFraction() * width * height;
+    const aspect = Math.exp(draws.logAspect());
+    const boxHeight = roundHalfEven(Math.sqrt(area * aspect));
+    const boxWidth = roundHalfEven(Math.sqrt(area / aspect));
+    if (boxWidth >= width || boxHeight >= height) continue;
+    const top = draws.offset(height - boxHeight);
+    return { left: draws.offset(width - boxWidth), top, width: boxWidth, height: boxHeight };
+  }
+  return undefined;
+}
+
+/**
+ * Random erasing: with the given probability a box of the normalised picture [3, height, width] becomes standard normal
+ * noise, in place. Reference: timm 0.3.2 data/random_erasing.py, mode "pixel", one box.
+ */
+export function randomErasing(
+  planes: Float32Array,
+  width: number,
+  height: number,
+  rng: Rng,
+  probability: number,
+): void {
+  if (rng.uniform() >= probability) return;
+  const box = erasedBox(width, height, erasingDraws(rng));
+  if (!box) return;
+  const rows = planes.length / width;
+  for (let row = 0; row < rows; row++) {
+    const y = row % height;
+    if (y < box.top || y >= box.top + box.height) continue;
+    const from = row * width + box.left;
+    for (let i = from; i < from + box.width; i++) planes[i] = rng.normal();
+  }
+}

@@ -1,0 +1,69 @@
+import { erasedBox } from "../../src/data/augment/erasing";
+import { type AugmentOp, augment, augmentArgument, augmentOps } from "../../src/data/augment/randAugment";
+import type { RgbImage } from "../../src/data/decode";
+import { type CaseFile, type Check, maxAbsError } from "./harness";
+import type { GoldenTensor } from "./readTensors";
+
+/** RandAugment's operations on `aug.png` and, for those that look at value ranges, on `lowcontrast.png`. All exact. */
+export function augmentChecks(
+  images: ReadonlyMap<string, RgbImage>,
+  tensors: ReadonlyMap<string, GoldenTensor>,
+  meta: CaseFile,
+): Check[] {
+  const against = (name: string, image: RgbImage, op: AugmentOp, argument: number): Check => {
+    const { data } = augment(image, { op, argument });
+    return { name, error: maxAbsError(data, tensors.get(name)?.data ?? []), tolerance: 0 };
+  };
+  const picture = images.get("aug.png")!;
+  // biome-ignore lint/suspicious/noExplicitAny: rows of a JSON file
+  const operations: Check[] = meta.randaugment.flatMap((row: any) => {
+    const argument = augmentArgument(row.op, row.magnitude ?? 0, row.sign === -1);
+    const error = Math.abs(argument - (row.argument ?? 0));
+    return [
+      { name: `${row.tensor}, argument`, error, tolerance: Number.EPSILON },
+      against(row.tensor, picture, row.op, row.argument ?? 0),
+    ];
+  });
+  // biome-ignore lint/suspicious/noExplicitAny: rows of a JSON file
+  const covered = new Set(meta.randaugment.map((row: any) => row.op));
+  const low = [...tensors.keys()].filter((name) => name.startsWith("low_"));
+  return [
+    ...operations,
+    ...low.map((name) =>
+      against(name, images.get("lowcontrast.png")!, name.slice("low_".length) as AugmentOp, 0),
+    ),
+    {
+      name: "operations without a picture",
+      error: augmentOps.filter((op) => !covered.has(op)).length,
+      tolerance: 0,
+    },
+  ];
+}
+
+/** The boxes of random erasing for given draws. */
+export function erasingChecks(meta: CaseFile): Check[] {
+  // biome-ignore lint/suspicious/noExplicitAny: rows of a JSON file
+  return meta.random_erasing.map((row: any) => {
+    const attempts = row.attempts.values();
+    const offsets = row.top_left_draws.values();
+    let attempt: { area_fraction: number; log_aspect: number };
+    const drawn = erasedBox(row.width, row.height, {
+      areaFraction() {
+        attempt = attempts.next().value;
+        return attempt.area_fraction;
+      },
+      logAspect: () => attempt.log_aspect,
+      offset(limit) {
+        const [, high, value] = offsets.next().value;
+        return high === limit ? value : Number.NaN;
+      },
+    })!;
+    const actual = [drawn.top, drawn.left, drawn.height, drawn.width];
+    const { top, left, height, width } = row.box;
+    return {
+      name: `erased box ${row.height} x ${row.width}`,
+      error: maxAbsError(actual, [top, left, height, width]),
+      tolerance: 0,
+    };
+  });
+}
