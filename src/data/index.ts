@@ -1,6 +1,7 @@
 export * from "./augment/erasing";
 export * from "./augment/randAugment";
 export * from "./classMapping";
+export * as corruptions from "./corruptions";
 export * from "./dataset";
 export * from "./decode";
 export * from "./geometry";

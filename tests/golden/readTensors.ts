@@ -12,6 +12,7 @@ const readers: Record<string, (bytes: ArrayBuffer) => GoldenTensor["data"]> = {
   F64: (bytes) => new Float64Array(bytes),
   I32: (bytes) => new Int32Array(bytes),
   I64: (bytes) => Int32Array.from(new BigInt64Array(bytes), Number),
+  I8: (bytes) => Int32Array.from(new Int8Array(bytes)),
   U8: (bytes) => new Uint8Array(bytes),
   BOOL: (bytes) => new Uint8Array(bytes),
 };

@@ -4,6 +4,7 @@ import { startBackend } from "../../src/core/tf";
 import { packageRoot } from "../../src/core/packageRoot";
 import { runAnalysis } from "./analysis";
 import { runCheckpoints } from "./checkpoints";
+import { runCorruptions } from "./corruptions";
 import { type CaseRunner, type Check, readCaseFile } from "./harness";
 import { runImages } from "./images";
 import { runBidirectionalBlock, runCausalBlock } from "./llama";
@@ -28,6 +29,7 @@ const runners: Record<string, CaseRunner> = {
   analysis: runAnalysis,
   checkpoints: runCheckpoints,
   images: runImages,
+  corruptions: runCorruptions,
 };
 
 /** GOLDEN_DIR, else a folder of golden cases beside the checkout, else the copy kept with the tests. */

@@ -1,0 +1,124 @@
+import type { RgbImage } from "../decode";
+import type { Draws } from "./draws";
+import { roundHalfEven } from "../geometry";
+import { gaussianBlur, inside } from "./filters";
+import { type Layer, mapLayer, plane, toByteRange, toSingle, toUnit } from "./image";
+
+/** The original measures in parts of 244 pixels, whatever the picture's size. */
+const elastics = [
+  { strength: 244 * 2, sigma: 244 * 0.7, corners: 244 * 0.1 },
+  { strength: 244 * 2, sigma: 244 * 0.08, corners: 244 * 0.2 },
+  { strength: 244 * 0.05, sigma: 244 * 0.01, corners: 244 * 0.02 },
+  { strength: 244 * 0.07, sigma: 244 * 0.01, corners: 244 * 0.02 },
+  { strength: 244 * 0.12, sigma: 244 * 0.01, corners: 244 * 0.02 },
+];
+
+/** Moves three points at random, the picture with them, then every pixel along a smooth random field. */
+export function elasticTransform(image: RgbImage, severity: number, draws: Draws): Layer {
+  const { strength, sigma, corners } = elastics[severity - 1];
+  const { width, height } = image;
+  const moved = warpAffine(toSingle(toUnit(image)), randomAffine(width, height, corners, draws));
+  const field = () => {
+    const noise = plane(width, height, () => draws.between(-1, 1));
+    const smooth = gaussianBlur(noise, sigma, { border: "reflect", truncate: 3 });
+    return smooth.data.map((value) => Math.fround(value * strength));
+  };
+  const dx = field();
+  const dy = field();
+  const shifted = mapLayer(moved, (_, i) => {
+    const pixel = Math.floor(i / 3);
+    const x = (pixel % width) + dx[pixel];
+    const y = Math.floor(pixel / width) + dy[pixel];
+    return sampleReflected(moved, x, y, i % 3);
+  });
+  return toByteRange(shifted);
+}
+
+/** Between four pixels; beyond the edge the picture is mirrored about the outer border of its edge pixels. */
+function sampleReflected({ data, width, height, channels }: Layer, x: number, y: number, c: number): number {
+  const left = Math.floor(x);
+  const top = Math.floor(y);
+  const at = (row: number, column: number) =>
+    data[(inside(row, height, "reflect") * width + inside(column, width, "reflect")) * channels + c];
+  const [right, below] = [x - left, y - top];
+  const upper = at(top, left) * (1 - right) + at(top, left + 1) * right;
+  const lower = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right;
+  return upper * (1 - below) + lower * below;
+}
+
+/** x' = a x + b y + c and y' = d x + e y + f, as [a, b, c, d, e, f]. */
+export type Affine = readonly [number, number, number, number, number, number];
+
+/** The map that takes three points around the centre to where they were drawn to. */
+function randomAffine(width: number, height: number, reach: number, draws: Draws): Affine {
+  const centre = [Math.floor(height / 2), Math.floor(width / 2)];
+  const side = Math.floor(Math.min(width, height) / 3);
+  const from = [
+    [centre[0] + side, centre[1] + side],
+    [centre[0] + side, centre[1] - side],
+    [centre[0] - side, centre[1] - side],
+  ];
+  const to = from.map((point) =>
+    point.map((value) => Math.fround(value + Math.fround(draws.between(-reach, reach)))),
+  );
+  return affineThrough(from, to);
+}
+
+/** Cramer's rule for both rows. */
+function affineThrough(from: number[][], to: number[][]): Affine {
+  const [[x1, y1], [x2, y2], [x3, y3]] = from;
+  const determinant = x1 * (y2 - y3) + x2 * (y3 - y1) + x3 * (y1 - y2);
+  const row = (axis: 0 | 1) => {
+    const [u1, u2, u3] = to.map((point) => point[axis]);
+    return [
+      (u1 * (y2 - y3) + u2 * (y3 - y1) + u3 * (y1 - y2)) / determinant,
+      (u1 * (x3 - x2) + u2 * (x1 - x3) + u3 * (x2 - x1)) / determinant,
+      (u1 * (x2 * y3 - x3 * y2) + u2 * (x3 * y1 - x1 * y3) + u3 * (x1 * y2 - x2 * y1)) / determinant,
+    ] as const;
+  };
+  return [...row(0), ...row(1)];
+}
+
+/** Bits of the fixed-point coordinates, and of the fraction that picks the weights. */
+const coordinateBits = 10;
+const fractionBits = 5;
+
+/**
+ * Moves a layer by an affine map with linear interpolation; positions are rounded to 1/32 pixel and the picture is
+ * mirrored about its edge pixels, as OpenCV's warpAffine has it (up to version 4.10).
+ */
+export function warpAffine(layer: Layer, affine: Affine): Layer {
+  const { data, width, height, channels } = layer;
+  const [a, b, c, d, e, f] = inverse(affine);
+  const scale = 1 << coordinateBits;
+  const half = scale >> (fractionBits + 1);
+  const parts = 1 << fractionBits;
+  const fixed = (value: number) => roundHalfEven(value * scale);
+  const at = (row: number, column: number, channel: number) =>
+    data[
+      (inside(row, height, "reflect101") * width + inside(column, width, "reflect101")) * channels + channel
+    ];
+  const result = new Float64Array(data.length);
+  for (let y = 0; y < height; y++) {
+    const rowX = fixed(b * y + c) + half;
+    const rowY = fixed(e * y + f) + half;
+    for (let x = 0; x < width; x++) {
+      const X = (rowX + fixed(a * x)) >> (coordinateBits - fractionBits);
+      const Y = (rowY + fixed(d * x)) >> (coordinateBits - fractionBits);
+      const [left, top] = [X >> fractionBits, Y >> fractionBits];
+      const [right, below] = [(X & (parts - 1)) / parts, (Y & (parts - 1)) / parts];
+      for (let channel = 0; channel < channels; channel++) {
+        const upper = at(top, left, channel) * (1 - right) + at(top, left + 1, channel) * right;
+        const lower = at(top + 1, left, channel) * (1 - right) + at(top + 1, left + 1, channel) * right;
+        result[(y * width + x) * channels + channel] = Math.fround(upper * (1 - below) + lower * below);
+      }
+    }
+  }
+  return { ...layer, data: result };
+}
+
+function inverse([a, b, c, d, e, f]: Affine): Affine {
+  const determinant = a * e - b * d;
+  const [ia, ib, id, ie] = [e / determinant, -b / determinant, -d / determinant, a / determinant];
+  return [ia, ib, -ia * c - ib * f, id, ie, -id * c - ie * f];
+}

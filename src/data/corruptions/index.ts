@@ -1,0 +1,3 @@
+export * from "./apply";
+export type { Draws } from "./draws";
+export { drawsFrom } from "./draws";
