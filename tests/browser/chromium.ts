@@ -12,15 +12,27 @@ export interface Browser {
 
 export interface Context {
   newPage(): Promise<Page>;
-  route(pattern: RegExp, handler: (route: { abort(): Promise<void> }) => Promise<void>): Promise<void>;
+  route(
+    pattern: RegExp | ((url: URL) => boolean),
+    handler: (route: Route) => Promise<void>,
+  ): Promise<void>;
+  setDefaultTimeout(milliseconds: number): void;
   close(): Promise<void>;
+}
+
+export interface Route {
+  abort(): Promise<void>;
+  request(): { url(): string };
 }
 
 export interface Page {
   goto(url: string): Promise<unknown>;
+  reload(): Promise<unknown>;
   setContent(html: string): Promise<void>;
   evaluate<T>(script: string): Promise<T>;
-  locator(selector: string): Locator;
+  /** Waits until the expression is true in the page. */
+  waitForFunction(expression: string): Promise<unknown>;
+  locator(selector: string, options?: { hasText: string | RegExp }): Locator;
   frameLocator(selector: string): { locator(selector: string): Locator };
   on(event: "pageerror", listener: (error: Error) => void): void;
   waitForEvent(event: "download"): Promise<Download>;
@@ -31,22 +43,28 @@ export interface Page {
     down(): Promise<void>;
     up(): Promise<void>;
   };
-  readonly keyboard: { press(key: string): Promise<void> };
+  screenshot(options: { path: string }): Promise<unknown>;
+  readonly keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> };
 }
 
 export interface Locator {
   first(): Locator;
+  last(): Locator;
   nth(index: number): Locator;
+  locator(selector: string): Locator;
   count(): Promise<number>;
   click(options?: { position: { x: number; y: number } }): Promise<void>;
   tap(options?: { position: { x: number; y: number } }): Promise<void>;
   hover(options?: { position: { x: number; y: number } }): Promise<void>;
   focus(): Promise<void>;
   waitFor(): Promise<void>;
+  scrollIntoViewIfNeeded(): Promise<void>;
   isVisible(): Promise<boolean>;
   textContent(): Promise<string | null>;
+  allTextContents(): Promise<string[]>;
   getAttribute(name: string): Promise<string | null>;
   evaluate<T>(read: (canvas: BrowserCanvas) => T): Promise<T>;
+  screenshot(options: { path: string }): Promise<unknown>;
 }
 
 /** What is asked of a canvas, in the browser. */

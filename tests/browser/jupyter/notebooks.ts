@@ -1,0 +1,49 @@
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type JupyterServer, project } from "./server";
+
+/** Puts a shipped notebook and the bundled data into the server's folder; its path there. */
+export function placeShipped(server: JupyterServer, name: string): string {
+  placeData(server);
+  mkdirSync(join(server.folder, "notebooks"), { recursive: true });
+  cpSync(join(project, "notebooks", name), join(server.folder, "notebooks", name));
+  return `notebooks/${name}`;
+}
+
+/** Writes a notebook of these code cells, for our kernel, beside the bundled data; its path. */
+export function placeCells(server: JupyterServer, name: string, cells: readonly string[]): string {
+  placeData(server);
+  mkdirSync(join(server.folder, "notebooks"), { recursive: true });
+  const notebook = {
+    cells: cells.map((source, index) => ({
+      id: `cell-${index}`,
+      cell_type: "code",
+      metadata: {},
+      execution_count: null,
+      outputs: [],
+      source,
+    })),
+    metadata: { kernelspec: { name: "luvit", display_name: "TypeScript · LUViT", language: "typescript" } },
+    nbformat: 4,
+    nbformat_minor: 5,
+  };
+  writeFileSync(join(server.folder, "notebooks", name), JSON.stringify(notebook));
+  return `notebooks/${name}`;
+}
+
+/** The same notebook as it comes from somebody else: Jupyter has not seen it being made and does not trust it. */
+export function placeForeignCopy(server: JupyterServer, notebook: string): string {
+  const content = JSON.parse(readFileSync(join(server.folder, notebook), "utf8"));
+  content.metadata.authors = [{ name: "somebody else" }];
+  const copy = notebook.replace(".ipynb", "-foreign.ipynb");
+  writeFileSync(join(server.folder, copy), JSON.stringify(content));
+  return copy;
+}
+
+function placeData(server: JupyterServer): void {
+  try {
+    symlinkSync(join(project, "data"), join(server.folder, "data"), "junction");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
