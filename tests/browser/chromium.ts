@@ -12,10 +12,7 @@ export interface Browser {
 
 export interface Context {
   newPage(): Promise<Page>;
-  route(
-    pattern: RegExp | ((url: URL) => boolean),
-    handler: (route: Route) => Promise<void>,
-  ): Promise<void>;
+  route(pattern: RegExp | ((url: URL) => boolean), handler: (route: Route) => Promise<void>): Promise<void>;
   setDefaultTimeout(milliseconds: number): void;
   close(): Promise<void>;
 }

@@ -27,9 +27,15 @@ async function clickPatches(page: Page): Promise<void> {
   const readout = page.locator(".luvit-attention .readout").first();
   await stage.scrollIntoViewIfNeeded();
   const side = await stage.evaluate((canvas) => canvas.clientWidth);
-  for (const [row, column] of [[1, 8], [7, 2]] as const) {
+  for (const [row, column] of [
+    [1, 8],
+    [7, 2],
+  ] as const) {
     await stage.click({ position: { x: ((column - 0.5) * side) / 8, y: ((row - 0.5) * side) / 8 } });
-    assert.match((await stage.getAttribute("aria-label"))!, new RegExp(`Query: row ${row}, column ${column}\\.`));
+    assert.match(
+      (await stage.getAttribute("aria-label"))!,
+      new RegExp(`Query: row ${row}, column ${column}\\.`),
+    );
     assert.match((await readout.textContent())!, new RegExp(`row ${row}, column ${column}`));
   }
 }
@@ -38,12 +44,16 @@ test("the quickstart runs from the menu, and its runs are seen going on", option
   opened = await jupyter.open(notebook);
   await opened.runAll();
   const states = new Set<string>();
-  const cells = await until("the quickstart has run", async () => {
-    const display = opened.page.locator(".luvit-live").last();
-    if (await display.count()) states.add((await display.getAttribute("aria-label"))!);
-    const now = await opened.cells();
-    return now.some((cell) => cell.running) ? undefined : now;
-  }, 800_000);
+  const cells = await until(
+    "the quickstart has run",
+    async () => {
+      const display = opened.page.locator(".luvit-live").last();
+      if (await display.count()) states.add((await display.getAttribute("aria-label"))!);
+      const now = await opened.cells();
+      return now.some((cell) => cell.running) ? undefined : now;
+    },
+    800_000,
+  );
   assert.deepEqual(errorsOf(cells), []);
   assert.deepEqual(
     cells.map(({ count }) => count),
@@ -62,15 +72,19 @@ test("saved and loaded again, the viewer works without running anything", option
   await clickPatches(opened.page);
 });
 
-test("somebody else's copy, which is not trusted, shows every picture and runs no script", options, async () => {
-  const foreign = await jupyter.open(placeForeignCopy(jupyter.server, notebook));
-  const cells = await foreign.cells();
-  assert.ok(cells.some(({ trusted }) => !trusted));
-  const seen = await picturesOf(foreign, cells.length);
-  assert.deepEqual(seen, storedPictures(cells));
-  assert.ok(seen.reduce((sum, count) => sum + count) >= 7);
-  assert.equal(await foreign.page.locator(".luvit-attention canvas, [data-alive]").count(), 0);
-});
+test(
+  "somebody else's copy, which is not trusted, shows every picture and runs no script",
+  options,
+  async () => {
+    const foreign = await jupyter.open(placeForeignCopy(jupyter.server, notebook));
+    const cells = await foreign.cells();
+    assert.ok(cells.some(({ trusted }) => !trusted));
+    const seen = await picturesOf(foreign, cells.length);
+    assert.deepEqual(seen, storedPictures(cells));
+    assert.ok(seen.reduce((sum, count) => sum + count) >= 7);
+    assert.equal(await foreign.page.locator(".luvit-attention canvas, [data-alive]").count(), 0);
+  },
+);
 
 test("exported by nbconvert, the viewer works and every picture is there", options, async () => {
   const path = join(jupyter.server.folder, notebook);
@@ -82,5 +96,8 @@ test("exported by nbconvert, the viewer works and every picture is there", optio
 
 test("nothing was asked from outside the machine", options, () => {
   const exportedPage = /^https:\/\/cdnjs\.cloudflare\.com\//; // nbconvert's own: MathJax, require.js
-  assert.deepEqual(jupyter.blocked.filter((url) => !exportedPage.test(url)), []);
+  assert.deepEqual(
+    jupyter.blocked.filter((url) => !exportedPage.test(url)),
+    [],
+  );
 });

@@ -25,7 +25,8 @@ export const classicNotebook: Operation = {
   tooltip: "#tooltip",
   saved: "!Jupyter.notebook.dirty",
   async clickMenu(page, entry) {
-    const [menu, item] = entry === "save" ? ["#filelink", "#save_checkpoint"] : ["#celllink", "#run_all_cells"];
+    const [menu, item] =
+      entry === "save" ? ["#filelink", "#save_checkpoint"] : ["#celllink", "#run_all_cells"];
     await page.locator(menu).click();
     await page.locator(`${item} a`).click();
   },

@@ -4,7 +4,9 @@ import type { CellState, NotebookPage } from "./page";
 /** Messages of the cells that failed. */
 export function errorsOf(cells: readonly CellState[]): string[] {
   return cells.flatMap(({ outputs }) =>
-    outputs.flatMap((output) => (output.output_type === "error" ? [`${output.ename}: ${output.evalue}`] : [])),
+    outputs.flatMap((output) =>
+      output.output_type === "error" ? [`${output.ename}: ${output.evalue}`] : [],
+    ),
   );
 }
 

@@ -36,7 +36,7 @@ export interface Operation {
 }
 
 /** Milliseconds for anything that must happen at some time, on machines that are slow and busy. */
-const patience = 20_000;
+const patience = 120_000;
 
 /** A browser with the network blocked, and a Jupyter server. */
 export class JupyterBrowser {

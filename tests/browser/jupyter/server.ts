@@ -39,7 +39,9 @@ function found(python: string, kind: Jupyter["kind"], title: string, module: str
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
     }).trim();
-    return kind === "classic" && !version.startsWith("6.") ? undefined : { kind, name: `${title} ${version}`, python };
+    return kind === "classic" && !version.startsWith("6.")
+      ? undefined
+      : { kind, name: `${title} ${version}`, python };
   } catch {
     return undefined;
   }
@@ -68,7 +70,9 @@ export class JupyterServer {
       JUPYTER_DATA_DIR: join(place, "data"),
       JUPYTER_RUNTIME_DIR: join(place, "runtime"),
     };
-    execFileSync(process.execPath, [join(project, "dist", "cli.js"), "kernel", "install"], { env: environment });
+    execFileSync(process.execPath, [join(project, "dist", "cli.js"), "kernel", "install"], {
+      env: environment,
+    });
     const token = randomUUID();
     const port = await freePort();
     const started = spawn(jupyter!.python, serverWords(jupyter!.kind, port, token), {
