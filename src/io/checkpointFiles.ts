@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import { CountingSource, fileSource } from "./byteSource";
+import type { GgufMetadata } from "./ggufHeader";
 import type { TensorSeen } from "./safetensors";
 import type { TensorInfo } from "./safetensorsHeader";
 import { openShardIndex } from "./shardIndex";
@@ -17,6 +18,8 @@ export interface WeightFile {
   /** Paths opened so far. */
   readonly files: readonly string[];
   readonly names: readonly string[];
+  /** The header's entries of a GGUF file. */
+  readonly ggufMetadata: GgufMetadata | undefined;
   /** Bytes read so far, headers included. */
   readonly bytesRead: number;
   info(name: string): Promise<TensorInfo>;
@@ -33,13 +36,15 @@ const FOLDER_CONTENTS = [
   "model.safetensors",
   "pytorch_model.bin.index.json",
   "pytorch_model.bin",
+  "consolidated.safetensors",
 ] as const;
 
 const CONFIG_FILES = ["config.json", "params.json"] as const;
 
 /**
- * Opens weights: a .safetensors, .pth, .pt or .bin file, an index of shards (`*.index.json`), or a folder holding
- * `model.safetensors(.index.json)`, `pytorch_model.bin(.index.json)` or Meta's `consolidated.00.pth`.
+ * Opens weights: a .safetensors, .gguf, .pth, .pt or .bin file, an index of shards (`*.index.json`), or a folder holding
+ * `model.safetensors(.index.json)`, `pytorch_model.bin(.index.json)`, Mistral's `consolidated.safetensors`, Meta's
+ * `consolidated.00.pth` or one .gguf file.
  * Throws LuvitError "missing-file" saying what was looked for and what is there.
  */
 export async function openCheckpoint(path: string, options: WeightPartOptions = {}): Promise<WeightFile> {
@@ -59,6 +64,7 @@ export async function openCheckpoint(path: string, options: WeightPartOptions = 
     get names() {
       return index ? [...index.shardOf.keys()] : shards.single.names;
     },
+    ggufMetadata: index ? undefined : shards.single.ggufMetadata,
     get bytesRead() {
       return shards.bytesRead + (index?.bytesRead ?? 0);
     },
@@ -198,7 +204,9 @@ async function findWeights(path: string): Promise<string> {
     );
   }
   if (torchFiles.length > 0) return join(path, torchFiles[0]);
-  const wanted = [...FOLDER_CONTENTS, "*.pth"].join(", ");
+  const ggufFiles = present.filter((name) => name.endsWith(".gguf"));
+  if (ggufFiles.length === 1) return join(path, ggufFiles[0]);
+  const wanted = [...FOLDER_CONTENTS, "*.pth", "one *.gguf"].join(", ");
   throw new LuvitError(
     "missing-file",
     `${path}: looked for ${wanted}; the folder holds\n${listContents(present)}`,

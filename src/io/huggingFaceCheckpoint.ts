@@ -3,8 +3,10 @@ import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import { writeJsonAtomically } from "./atomicFile";
 import { bytesPerElement, type WritableDtype } from "./floats";
-import { llamaBlockModules, metaToHfName } from "./keymap";
+import { metaToHfName } from "./keymap";
 import type { LlamaFileConfig } from "./llamaConfig";
+import { blockParameters } from "./llamaShapes";
+import { formatRopeScaling } from "./ropeScaling";
 import { writeSafetensors } from "./safetensors";
 
 /** How to write a checkpoint for transformers. */
@@ -22,10 +24,11 @@ const torchDtype: Readonly<Record<WritableDtype, string>> = {
 };
 
 /**
- * Writes a LLaMA language model as transformers does: config.json and model.safetensors, or, when it does not fit into
+ * Writes a language model of the LLaMA family (as Llama, Qwen2 or Qwen3, by its features) as transformers does: config.json and model.safetensors, or, when it does not fit into
  * one shard, `model-0000i-of-0000n.safetensors` with `model.safetensors.index.json`.
  * `tensors` are in Meta names with the q and k rows in "hf" order (see `convertRowOrder`). Returns the files written.
- * Throws LuvitError "key-mismatch" for names that are not LLaMA's or blocks that are incomplete.
+ * Throws LuvitError "key-mismatch" for names that are not LLaMA's or blocks that are incomplete, "bad-argument" for a
+ * config that no such model can have.
  * Reference: huggingface_hub serialization/_base.py `split_state_dict_into_shards_factory`.
  */
 export async function writeHuggingFaceCheckpoint(
@@ -34,7 +37,8 @@ export async function writeHuggingFaceCheckpoint(
   config: LlamaFileConfig,
   { dtype = "F32", maxShardBytes = 5e9 }: HuggingFaceOptions = {},
 ): Promise<string[]> {
-  const renamed = renameAndSort(folder, tensors);
+  const architecture = chooseArchitecture(folder, config);
+  const renamed = renameAndSort(folder, tensors, config);
   const shards = splitIntoShards(renamed, dtype, maxShardBytes);
   const files = shards.map((_, i) => shardName(i, shards.length));
   for (const [i, shard] of shards.entries()) {
@@ -44,12 +48,32 @@ export async function writeHuggingFaceCheckpoint(
     await writeJsonAtomically(join(folder, "model.safetensors.index.json"), buildIndex(shards, files, dtype));
     files.push("model.safetensors.index.json");
   }
-  await writeJsonAtomically(join(folder, "config.json"), buildConfig(tensors, config, dtype));
+  await writeJsonAtomically(join(folder, "config.json"), {
+    ...buildConfig(tensors, config, dtype),
+    ...architecture,
+  });
   return [...files, "config.json"];
 }
 
+/** Which of the family's models has these features, as its config.json says it. */
+function chooseArchitecture(folder: string, config: LlamaFileConfig): Record<string, unknown> {
+  const { qkvBias = false, outputBias = false, mlpBias = false, qkNorm = false } = config;
+  if (qkvBias === outputBias && qkNorm && !mlpBias) {
+    return { architectures: ["Qwen3ForCausalLM"], model_type: "qwen3", attention_bias: qkvBias };
+  }
+  if (qkvBias === outputBias && !qkNorm) {
+    const biases = { attention_bias: qkvBias, mlp_bias: mlpBias };
+    return { architectures: ["LlamaForCausalLM"], model_type: "llama", ...biases };
+  }
+  if (qkvBias && !outputBias && !mlpBias && !qkNorm) {
+    return { architectures: ["Qwen2ForCausalLM"], model_type: "qwen2" };
+  }
+  const features = JSON.stringify({ qkvBias, outputBias, mlpBias, qkNorm });
+  throw new LuvitError("bad-argument", `${folder}: not written, no model of transformers has ${features}`);
+}
+
 /** Hugging Face names, in the order of the modules of LlamaForCausalLM. */
-function renameAndSort(folder: string, tensors: StateDict): StateDict {
+function renameAndSort(folder: string, tensors: StateDict, config: LlamaFileConfig): StateDict {
   const faults: string[] = [];
   const layers = new Set<number>();
   for (const name of tensors.keys()) {
@@ -59,14 +83,14 @@ function renameAndSort(folder: string, tensors: StateDict): StateDict {
   }
   const ordered = ["tok_embeddings.weight"];
   for (const layer of [...layers].sort((a, b) => a - b)) {
-    for (const { meta } of llamaBlockModules) ordered.push(`layers.${layer}.${meta}.weight`);
+    for (const parameter of blockParameters(config)) ordered.push(`layers.${layer}.${parameter}`);
   }
   for (const name of ordered) if (!tensors.has(name)) faults.push(`${name}: missing`);
   if (!tensors.has("norm.weight")) faults.push("norm.weight: missing");
   ordered.push("norm.weight", "output.weight");
   for (const name of tensors.keys()) {
     if (metaToHfName(name) !== undefined && !ordered.includes(name))
-      faults.push(`${name}: LlamaForCausalLM has no such tensor`);
+      faults.push(`${name}: such a model has no such tensor`);
   }
   if (faults.length > 0)
     throw new LuvitError("key-mismatch", `${folder}: not written\n${listOffenders(faults)}`);
@@ -110,30 +134,27 @@ function countParameters(tensors: StateDict): number {
   return total;
 }
 
-/** Keys of LlamaFileConfig, sorted; rope_theta and torch_dtype are for releases before rope_parameters and dtype. */
-function buildConfig(tensors: StateDict, config: LlamaFileConfig, dtype: WritableDtype): unknown {
+/** What the family's configs share; rope_theta and torch_dtype are for releases before rope_parameters and dtype. */
+function buildConfig(tensors: StateDict, config: LlamaFileConfig, dtype: WritableDtype): object {
   const layers = [...tensors.keys()].filter((name) => name.endsWith(".attention_norm.weight")).length;
   return {
-    architectures: ["LlamaForCausalLM"],
-    attention_bias: false,
     attention_dropout: 0,
     bos_token_id: 1,
     dtype: torchDtype[dtype],
     eos_token_id: 2,
-    head_dim: config.dim / config.heads,
+    head_dim: config.headDim ?? config.dim / config.heads,
     hidden_act: "silu",
     hidden_size: config.dim,
     initializer_range: 0.02,
     intermediate_size: config.hiddenDim,
     max_position_embeddings: 2048,
-    mlp_bias: false,
-    model_type: "llama",
     num_attention_heads: config.heads,
     num_hidden_layers: layers,
     num_key_value_heads: config.kvHeads,
     pretraining_tp: 1,
     rms_norm_eps: config.normEps,
-    rope_parameters: { rope_theta: config.ropeTheta, rope_type: "default" },
+    ...(config.ropeScaling && { rope_scaling: formatRopeScaling(config.ropeScaling) }),
+    rope_parameters: { rope_theta: config.ropeTheta, ...formatRopeScaling(config.ropeScaling) },
     rope_theta: config.ropeTheta,
     tie_word_embeddings: !tensors.has("output.weight"),
     torch_dtype: torchDtype[dtype],

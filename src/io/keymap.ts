@@ -1,8 +1,8 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type HostTensor, type StateDict } from "../core/hostTensor";
 
-/** How the tensors of a LLaMA checkpoint are named: by transformers, or as in Meta's consolidated files. */
-export type LlamaNaming = "hf" | "meta";
+/** How the tensors of a LLaMA checkpoint are named: by transformers, as in Meta's consolidated files, or as in GGUF. */
+export type LlamaNaming = "hf" | "meta" | "gguf";
 
 /**
  * Order of the q and k rows inside a head. "meta": the two numbers rotated together lie side by side; "hf": the first
@@ -14,33 +14,40 @@ export type RowOrder = "hf" | "meta";
 export interface NamePair {
   readonly meta: string;
   readonly hf: string;
+  readonly gguf: string;
 }
 
 /**
- * Modules of one block, after `layers.N.` (Meta) or `model.layers.N.` (Hugging Face).
- * Reference: transformers models/llama/convert_llama_weights_to_hf.py.
+ * Modules of one block, after `layers.N.` (Meta), `model.layers.N.` (Hugging Face) or `blk.N.` (GGUF).
+ * Reference: transformers models/llama/convert_llama_weights_to_hf.py; llama.cpp gguf-py/gguf/tensor_mapping.py.
  */
 export const llamaBlockModules: readonly NamePair[] = [
-  { meta: "attention.wq", hf: "self_attn.q_proj" },
-  { meta: "attention.wk", hf: "self_attn.k_proj" },
-  { meta: "attention.wv", hf: "self_attn.v_proj" },
-  { meta: "attention.wo", hf: "self_attn.o_proj" },
-  { meta: "feed_forward.w1", hf: "mlp.gate_proj" },
-  { meta: "feed_forward.w3", hf: "mlp.up_proj" },
-  { meta: "feed_forward.w2", hf: "mlp.down_proj" },
-  { meta: "attention_norm", hf: "input_layernorm" },
-  { meta: "ffn_norm", hf: "post_attention_layernorm" },
+  { meta: "attention.wq", hf: "self_attn.q_proj", gguf: "attn_q" },
+  { meta: "attention.wk", hf: "self_attn.k_proj", gguf: "attn_k" },
+  { meta: "attention.wv", hf: "self_attn.v_proj", gguf: "attn_v" },
+  { meta: "attention.wo", hf: "self_attn.o_proj", gguf: "attn_output" },
+  { meta: "feed_forward.w1", hf: "mlp.gate_proj", gguf: "ffn_gate" },
+  { meta: "feed_forward.w3", hf: "mlp.up_proj", gguf: "ffn_up" },
+  { meta: "feed_forward.w2", hf: "mlp.down_proj", gguf: "ffn_down" },
+  { meta: "attention_norm", hf: "input_layernorm", gguf: "attn_norm" },
+  { meta: "ffn_norm", hf: "post_attention_layernorm", gguf: "ffn_norm" },
+];
+
+/** Modules that some members of the family have besides; Meta's code has no name for them. */
+export const llamaExtraModules: readonly NamePair[] = [
+  { meta: "attention.q_norm", hf: "self_attn.q_norm", gguf: "attn_q_norm" },
+  { meta: "attention.k_norm", hf: "self_attn.k_norm", gguf: "attn_k_norm" },
 ];
 
 /** Modules outside the blocks. */
 export const llamaOuterModules: readonly NamePair[] = [
-  { meta: "tok_embeddings", hf: "model.embed_tokens" },
-  { meta: "norm", hf: "model.norm" },
-  { meta: "output", hf: "lm_head" },
+  { meta: "tok_embeddings", hf: "model.embed_tokens", gguf: "token_embd" },
+  { meta: "norm", hf: "model.norm", gguf: "output_norm" },
+  { meta: "output", hf: "lm_head", gguf: "output" },
 ];
 
 /** Tables of the rotary embedding that some files carry; they are computed, never loaded. */
-const computedTensor = /(^|\.)(rotary_emb\.inv_freq|rope\.freqs)$/;
+const computedTensor = /(^|\.)(rotary_emb\.inv_freq|rope\.freqs|attn_rot_embd)$/;
 
 /** Whether a tensor is one of the rotary tables that are not weights. */
 export function isComputedLlamaTensor(name: string): boolean {
@@ -50,10 +57,17 @@ export function isComputedLlamaTensor(name: string): boolean {
 /** What a module's parameter may be: the weight itself or a LoRA pair (`lora_A.weight` [r, in], `lora_B.weight` [out, r]). */
 const parameterSuffix = /\.(weight|bias|lora_A\.weight|lora_B\.weight)$/;
 
-const blockModuleByHf = new Map(llamaBlockModules.map(({ meta, hf }) => [hf, meta]));
-const blockModuleByMeta = new Map(llamaBlockModules.map(({ meta, hf }) => [meta, hf]));
-const outerModuleByHf = new Map(llamaOuterModules.map(({ meta, hf }) => [hf, meta]));
-const outerModuleByMeta = new Map(llamaOuterModules.map(({ meta, hf }) => [meta, hf]));
+const modulesInBlocks = [...llamaBlockModules, ...llamaExtraModules];
+const renames = (modules: readonly NamePair[], from: keyof NamePair, to: keyof NamePair) =>
+  new Map(modules.map((names) => [names[from], names[to]]));
+const blockModuleByHf = renames(modulesInBlocks, "hf", "meta");
+const blockModuleByMeta = renames(modulesInBlocks, "meta", "hf");
+const blockModuleByGguf = renames(modulesInBlocks, "gguf", "meta");
+const blockGgufByMeta = renames(modulesInBlocks, "meta", "gguf");
+const outerModuleByHf = renames(llamaOuterModules, "hf", "meta");
+const outerModuleByMeta = renames(llamaOuterModules, "meta", "hf");
+const outerModuleByGguf = renames(llamaOuterModules, "gguf", "meta");
+const outerGgufByMeta = renames(llamaOuterModules, "meta", "gguf");
 
 /** `model.layers.3.mlp.up_proj.weight` -> `layers.3.feed_forward.w3.weight`; undefined for names that are not LLaMA's. */
 export function hfToMetaName(name: string): string | undefined {
@@ -72,12 +86,41 @@ export function metaToHfName(name: string): string | undefined {
   return joinParameter("", outerModuleByMeta.get(module), suffix);
 }
 
+/** `blk.3.ffn_up.weight` -> `layers.3.feed_forward.w3.weight`; undefined for names that are not those of GGUF. */
+export function ggufToMetaName(name: string): string | undefined {
+  const { module, suffix } = splitParameter(name);
+  const layer = /^blk\.(\d+)\.(.+)$/.exec(module);
+  if (layer) return joinParameter(`layers.${layer[1]}.`, blockModuleByGguf.get(layer[2]), suffix);
+  return joinParameter("", outerModuleByGguf.get(module), suffix);
+}
+
+/** The inverse of `ggufToMetaName`. */
+export function metaToGgufName(name: string): string | undefined {
+  const { module, suffix } = splitParameter(name);
+  const layer = /^layers\.(\d+)\.(.+)$/.exec(module);
+  if (layer) return joinParameter(`blk.${layer[1]}.`, blockGgufByMeta.get(layer[2]), suffix);
+  return joinParameter("", outerGgufByMeta.get(module), suffix);
+}
+
+/** The Meta name of a tensor named by a scheme. */
+export function toMetaName(naming: LlamaNaming, name: string): string | undefined {
+  if (naming === "gguf") return ggufToMetaName(name);
+  return naming === "hf" ? hfToMetaName(name) : name;
+}
+
+/** The name a scheme gives to a tensor with a Meta name; undefined for tensors LLaMA does not have. */
+export function fromMetaName(naming: LlamaNaming, name: string): string | undefined {
+  if (naming === "gguf") return metaToGgufName(name);
+  return naming === "hf" ? metaToHfName(name) : name;
+}
+
 /** Which scheme a list of tensor names follows, judged by the blocks; undefined when there are no LLaMA blocks. */
 export function detectLlamaNaming(names: readonly string[]): LlamaNaming | undefined {
   const isBlock = (name: string) => /(^|\.)layers\.\d+\./.test(name);
   const blocks = names.filter(isBlock);
   if (blocks.some((name) => metaToHfName(name) !== undefined)) return "meta";
-  return blocks.some((name) => hfToMetaName(name) !== undefined) ? "hf" : undefined;
+  if (blocks.some((name) => hfToMetaName(name) !== undefined)) return "hf";
+  return names.some((name) => /^blk\.\d+\./.test(name) && ggufToMetaName(name)) ? "gguf" : undefined;
 }
 
 /** Reorders q or k rows [out, …] from Hugging Face to Meta order; `heads` is the number of heads in `out`. */
@@ -91,7 +134,8 @@ export function permuteRowsMetaToHf(tensor: HostTensor, heads: number): HostTens
 }
 
 /**
- * Moves a state dict in Meta names to another row order: q, k and their lora_B are permuted, everything else is shared.
+ * Moves a state dict in Meta names to another row order: q, k, their norms and lora_B are permuted, everything else is
+ * shared.
  * Throws LuvitError "shape-mismatch" listing every tensor whose rows do not divide into heads.
  */
 export function convertRowOrder(
@@ -105,8 +149,8 @@ export function convertRowOrder(
   const faults: string[] = [];
   const converted: StateDict = new Map();
   for (const [name, tensor] of tensors) {
-    const rotated = /(^|\.)attention\.(wq|wk)\.(weight|bias|lora_B\.weight)$/.exec(name);
-    const headCount = rotated?.[2] === "wk" ? kvHeads : heads;
+    const rotated = /(^|\.)attention\.(wq|wk|[qk]_norm)\.(weight|bias|lora_B\.weight)$/.exec(name);
+    const headCount = rotated?.[2] === "wq" ? heads : rotated?.[2] === "wk" ? kvHeads : 1;
     if (rotated && !dividesIntoHeads(tensor, headCount)) {
       faults.push(
         `${name}: ${formatShape(tensor.shape)} does not divide into ${headCount} heads of even width`,

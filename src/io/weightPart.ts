@@ -1,12 +1,16 @@
 import { LuvitError } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import type { ByteSource } from "./byteSource";
+import { openGguf } from "./gguf";
+import type { GgufMetadata } from "./ggufHeader";
 import { openSafetensors, type TensorSeen } from "./safetensors";
 import type { TensorInfo } from "./safetensorsHeader";
 import { openTorchFile } from "./torchFile";
 
-/** One file of a checkpoint, safetensors or torch. */
+/** One file of a checkpoint, safetensors, torch or GGUF. */
 export interface WeightPart {
+  /** The header's entries of a GGUF file. */
+  readonly ggufMetadata?: GgufMetadata;
   readonly names: readonly string[];
   info(name: string): TensorInfo;
   /** `seen` is called with each tensor as soon as it is there, while others are still being read. */
@@ -25,7 +29,12 @@ export async function openWeightPart(
   source: ByteSource,
   { key }: WeightPartOptions = {},
 ): Promise<WeightPart> {
-  if (!(await looksLikeTorch(source))) return openSafetensors(source);
+  const kind = await kindOf(source);
+  if (kind === "safetensors") return openSafetensors(source);
+  if (kind === "gguf") {
+    const file = await openGguf(source);
+    return { ...file, ggufMetadata: file.metadata };
+  }
   const file = await openTorchFile(source);
   const tensors = file.stateDict(key);
   return {
@@ -40,11 +49,14 @@ export async function openWeightPart(
   };
 }
 
-async function looksLikeTorch(source: ByteSource): Promise<boolean> {
-  if (source.name.endsWith(".safetensors")) return false;
-  if (/\.(pth|pt|bin|pkl|ckpt)$/.test(source.name)) return true;
-  const [first, second] = await source.read(0, Math.min(2, source.size));
-  return (first === 0x50 && second === 0x4b) || first === 0x80;
+async function kindOf(source: ByteSource): Promise<"safetensors" | "gguf" | "torch"> {
+  const { name, size } = source;
+  if (name.endsWith(".safetensors")) return "safetensors";
+  if (name.endsWith(".gguf")) return "gguf";
+  if (/\.(pth|pt|bin|pkl|ckpt)$/.test(name)) return "torch";
+  const start = String.fromCharCode(...(await source.read(0, Math.min(4, size))));
+  if (start === "GGUF") return "gguf";
+  return start.startsWith("PK") || start.startsWith("\x80") ? "torch" : "safetensors";
 }
 
 function requireTensor<Value>(source: ByteSource, tensors: ReadonlyMap<string, Value>, name: string): Value {

@@ -2,7 +2,14 @@ import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import { Rng } from "../core/rng";
 import { metaToHfName, type RowOrder } from "../io/keymap";
-import { type Adapter, adapterFromMeta, adapterToMeta, readAdapter, writeAdapter } from "../io/peft";
+import {
+  type Adapter,
+  type AdapterMapping,
+  adapterFromMeta,
+  adapterToMeta,
+  readAdapter,
+  writeAdapter,
+} from "../io/peft";
 import { adapterScaling } from "../io/peftConfig";
 import { Linear } from "../nn/layers";
 import type { Module } from "../nn/module";
@@ -10,15 +17,14 @@ import { LlamaBlock } from "./llamaBlock";
 import { adapters, LoraLinear, LoraReport } from "./lora";
 
 /** A model that LLaMA adapters fit: a whole language model, or a block of one. */
-type AdaptedModel = Module & { readonly config: { rowOrder: RowOrder; heads: number } };
+type AdaptedModel = Module & { readonly config: { rowOrder: RowOrder; heads: number; kvHeads?: number } };
 
 /**
  * Attaches a PEFT adapter to a language model, or to the block of one that it was trained for, and freezes the rest.
  * @throws LuvitError("key-mismatch") listing every adapter module this model lacks.
  */
 export function applyAdapter(model: AdaptedModel, adapter: Adapter): LoraReport {
-  const { rowOrder, heads } = model.config;
-  const tensors = fromFileLayers(model, adapterToMeta(adapter.tensors, { rowOrder, heads }));
+  const tensors = fromFileLayers(model, adapterToMeta(adapter.tensors, mappingOf(model)));
   const paths = [...tensors.keys()]
     .filter((key) => key.endsWith(".lora_A.weight"))
     .map((key) => key.slice(0, -14));
@@ -71,8 +77,7 @@ export async function saveAdapter(model: AdaptedModel, folder: string): Promise<
     tensors.set(`${path}.lora_A.weight`, await layer.lora_A.weight.read());
     tensors.set(`${path}.lora_B.weight`, await layer.lora_B.weight.read());
   }
-  const { rowOrder, heads } = model.config;
-  const named = adapterFromMeta(toFileLayers(model, tensors), { rowOrder, heads });
+  const named = adapterFromMeta(toFileLayers(model, tensors), mappingOf(model));
   const modules = [...named.keys()].map((key) => key.replace(/\.lora_[AB]\.weight$/, ""));
   const indices = modules.map((path) => Number(/layers\.(\d+)\./.exec(path)![1]));
   await writeAdapter(folder, {
@@ -84,6 +89,10 @@ export async function saveAdapter(model: AdaptedModel, folder: string): Promise<
     },
     tensors: named,
   });
+}
+
+function mappingOf({ config: { rowOrder, heads, kvHeads } }: AdaptedModel): AdapterMapping {
+  return { rowOrder, heads, kvHeads };
 }
 
 function attachOne(

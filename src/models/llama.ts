@@ -1,4 +1,3 @@
-import { LuvitError } from "../core/errors";
 import { Rng } from "../core/rng";
 import { type LlamaBlockOptions, readLlamaBlocks } from "../io/llamaWeights";
 import { LlamaBlock, type LlamaConfig } from "./llamaBlock";
@@ -11,8 +10,9 @@ export interface LoadBlockOptions extends LlamaBlockOptions {
 }
 
 /**
- * Reads one block (or several in a row) of a LLaMA checkpoint and freezes it. `path` is a safetensors file, a folder or
- * index of a sharded checkpoint (safetensors or .bin), or Meta's consolidated.00.pth; only the block's bytes are read.
+ * Reads one block (or several in a row) of a language model of the LLaMA family (LLaMA 1 to 3, Mistral, Qwen2, Qwen3) and
+ * freezes it. `path` is a safetensors or GGUF file, a folder or index of a sharded checkpoint (safetensors or .bin), or
+ * Meta's consolidated.00.pth; only the block's bytes are read. Quantised GGUF weights become the numbers they stand for.
  * `block` counts from 1 as in the paper: block 32 is the last of LLaMA-7B. Default: the last one.
  *
  * @throws LuvitError listing every missing, misshapen or non-finite tensor.
@@ -20,12 +20,7 @@ export interface LoadBlockOptions extends LlamaBlockOptions {
 export async function loadBlock(path: string, options: LoadBlockOptions = {}): Promise<LlamaBlock> {
   const { causal = false, rope = false, ...reading } = options;
   const read = await readLlamaBlocks(path, reading);
-  const { kvHeads, ...sizes } = read.config;
-  if (kvHeads !== sizes.heads) {
-    const counts = `${kvHeads} key/value heads for ${sizes.heads} query heads`;
-    throw new LuvitError("bad-argument", `${path}: grouped-query attention (${counts}) is not supported yet`);
-  }
-  const config: LlamaConfig = { ...sizes, causal, rope, rowOrder: read.rowOrder };
+  const config: LlamaConfig = { ...read.config, causal, rope, rowOrder: read.rowOrder };
   const numbers = read.layerIndices.map((index) => index + 1).join(", ");
   const origin = `${path}, block ${numbers} of ${read.totalLayers}, ${(read.bytesRead / 1e6).toFixed(2)} MB read`;
   const block = new LlamaBlock(config, read.layerIndices.length, new Rng(0), origin, read.layerIndices);

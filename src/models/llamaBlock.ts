@@ -1,7 +1,10 @@
+import { LuvitError } from "../core/errors";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph";
 import type { RowOrder } from "../io/keymap";
+import type { LlamaFeatures } from "../io/llamaConfig";
+import { type RopeScaling, rotaryFrequencies } from "../io/ropeScaling";
 import { attend } from "../nn/attention";
 import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
@@ -10,16 +13,24 @@ import { Module } from "../nn/module";
 import { gatedSilu, mergeHeads, splitHeads } from "../nn/ops";
 import { rotate } from "./rotary";
 
-/** Shape and switches of a LLaMA block. */
-export interface LlamaConfig {
+/** Shape and switches of a block of the LLaMA family. */
+export interface LlamaConfig extends LlamaFeatures {
   dim: number;
+  /** Heads of the queries. */
   heads: number;
+  /** Heads of keys and values, a divisor of `heads`; default `heads`. */
+  kvHeads?: number;
+  /** Width of a head; default dim / heads. */
+  headDim?: number;
   hiddenDim: number;
-  /** 1e-6 for LLaMA-1, 1e-5 for LLaMA-2. */
+  /** 1e-6 for LLaMA-1 and Qwen, 1e-5 for LLaMA-2, LLaMA-3 and Mistral. */
   normEps: number;
   ropeTheta: number;
+  ropeScaling?: RopeScaling;
   /** Each token sees only earlier ones. LUViT: false. */
   causal: boolean;
+  /** With `causal`: how many tokens each sees, itself included (Mistral). Of no effect where every token sees every other. */
+  slidingWindow?: number;
   /** Rotary position embedding. LUViT: false. */
   rope: boolean;
   /** How q and k rows are ordered; matters for RoPE and for moving LoRA between formats. */
@@ -43,34 +54,65 @@ export function swigluWidth(dim: number, multipleOf = 256): number {
   return multipleOf * Math.ceil(Math.trunc((2 * 4 * dim) / 3) / multipleOf);
 }
 
-const bare = { bias: false, initialize: normal(0.02) };
+const linear = (inputs: number, outputs: number, rng: Rng, bias = false) =>
+  new Linear(inputs, outputs, rng, { bias, initialize: normal(0.02) });
 
-/** Keys `wq`, `wk`, `wv`, `wo` [dim, dim], no biases. */
+/** A config's sizes of attention, defaults filled in. @throws LuvitError("bad-argument") when they do not fit together. */
+export function headSizes(config: LlamaConfig): { heads: number; kvHeads: number; headDim: number } {
+  const { dim, heads, kvHeads = heads, headDim = dim / heads, rope } = config;
+  const problems = [
+    Number.isInteger(headDim) ? "" : `${heads} heads do not divide the width ${dim}`,
+    Number.isInteger(heads / kvHeads)
+      ? ""
+      : `${kvHeads} heads of keys do not divide ${heads} heads of queries`,
+    rope && headDim % 2 !== 0 ? `rotary positions need heads of even width, not ${headDim}` : "",
+  ].filter(Boolean);
+  if (problems.length > 0) throw new LuvitError("bad-argument", `LLaMA block: ${problems.join("; ")}`);
+  return { heads, kvHeads, headDim };
+}
+
+/**
+ * Keys `wq` [H C, D], `wk`, `wv` [G C, D], `wo` [D, H C] with H heads of queries, G of keys, C wide; biases and
+ * `q_norm`, `k_norm` [C] where the config says so.
+ */
 export class LlamaAttention extends Module {
   wq: Linear;
   wk: Linear;
   wv: Linear;
   wo: Linear;
+  readonly q_norm?: RMSNorm;
+  readonly k_norm?: RMSNorm;
 
   constructor(
     readonly config: LlamaConfig,
     rng: Rng,
   ) {
     super();
-    [this.wq, this.wk, this.wv, this.wo] = [0, 1, 2, 3].map(
-      () => new Linear(config.dim, config.dim, rng, bare),
-    );
+    const { heads, kvHeads, headDim } = headSizes(config);
+    const { dim, qkvBias, outputBias, qkNorm, normEps } = config;
+    if (config.rope) rotaryFrequencies(headDim, config.ropeTheta, config.ropeScaling); // says now what is not supported
+    this.wq = linear(dim, heads * headDim, rng, qkvBias);
+    this.wk = linear(dim, kvHeads * headDim, rng, qkvBias);
+    this.wv = linear(dim, kvHeads * headDim, rng, qkvBias);
+    this.wo = linear(heads * headDim, dim, rng, outputBias);
+    if (qkNorm) [this.q_norm, this.k_norm] = [new RMSNorm(headDim, normEps), new RMSNorm(headDim, normEps)];
   }
 
   /** x [B, T, D] -> [B, T, D]. Taps `<name>.pattern` [B, H, T, T]. */
   forward(x: Tensor, context: Context, name: string): Tensor {
-    const { heads, causal, rope } = this.config;
-    const split = (projection: Linear) => splitHeads(projection.forward(x), heads);
+    const { causal, rope, slidingWindow: window } = this.config;
+    const { heads, kvHeads } = headSizes(this.config);
+    const split = (projection: Linear, count: number) => splitHeads(projection.forward(x), count);
     const turn = (t: Tensor) => (rope ? rotate(t, this.config) : t);
-    const options = { causal, tap: context.tap, tapName: `${name}.pattern` };
-    const mixed = attend(turn(split(this.wq)), turn(split(this.wk)), split(this.wv), options);
-    return this.wo.forward(mergeHeads(mixed));
+    const q = turn(normed(split(this.wq, heads), this.q_norm));
+    const k = turn(normed(split(this.wk, kvHeads), this.k_norm));
+    const options = { causal, window, tap: context.tap, tapName: `${name}.pattern` };
+    return this.wo.forward(mergeHeads(attend(q, k, split(this.wv, kvHeads), options)));
   }
+}
+
+function normed(x: Tensor, norm: RMSNorm | undefined): Tensor {
+  return norm ? norm.forward(x) : x;
 }
 
 /** SwiGLU: w2(silu(w1 x) * w3 x). Keys `w1` (gate), `w2` (down), `w3` (up). */
@@ -79,11 +121,11 @@ export class LlamaFeedForward extends Module {
   w2: Linear;
   w3: Linear;
 
-  constructor({ dim, hiddenDim }: LlamaConfig, rng: Rng) {
+  constructor({ dim, hiddenDim, mlpBias }: LlamaConfig, rng: Rng) {
     super();
-    this.w1 = new Linear(dim, hiddenDim, rng, bare);
-    this.w2 = new Linear(hiddenDim, dim, rng, bare);
-    this.w3 = new Linear(dim, hiddenDim, rng, bare);
+    this.w1 = linear(dim, hiddenDim, rng, mlpBias);
+    this.w2 = linear(hiddenDim, dim, rng, mlpBias);
+    this.w3 = linear(dim, hiddenDim, rng, mlpBias);
   }
 
   forward(x: Tensor): Tensor {
@@ -91,7 +133,10 @@ export class LlamaFeedForward extends Module {
   }
 }
 
-/** h = x + attention(norm x); out = h + feed_forward(norm h). Reference: facebookresearch/llama (v1) model.py. */
+/**
+ * h = x + attention(norm x); out = h + feed_forward(norm h).
+ * Reference: facebookresearch/llama (v1) model.py; transformers models/{llama,mistral,qwen2,qwen3}.
+ */
 export class LlamaLayer extends Module {
   readonly attention: LlamaAttention;
   readonly feed_forward: LlamaFeedForward;
@@ -154,7 +199,8 @@ export class LlamaBlock extends Module {
   }
 
   override toString(): string {
-    const { dim, heads } = this.config;
-    return `${super.toString().slice(0, -1)}, dim ${dim}, ${heads} heads, from ${this.origin})`;
+    const { dim, heads, kvHeads = heads } = this.config;
+    const counts = kvHeads === heads ? `${heads} heads` : `${heads} heads of queries on ${kvHeads} of keys`;
+    return `${super.toString().slice(0, -1)}, dim ${dim}, ${counts}, from ${this.origin})`;
   }
 }

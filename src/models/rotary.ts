@@ -1,14 +1,23 @@
 import { type Tensor, tf } from "../core/tf";
+import type { RowOrder } from "../io/keymap";
+import { type RopeScaling, rotaryFrequencies } from "../io/ropeScaling";
+
+/** What the rotation of a head depends on. */
+export interface Rotation {
+  ropeTheta: number;
+  ropeScaling?: RopeScaling;
+  rowOrder: RowOrder;
+}
 
 /**
  * Rotary position embedding of positions 0 … T-1. x [B, H, T, C] -> the same shape. With rows in Hugging Face order
  * element i turns with i + C/2, in Meta order 2i turns with 2i+1; the two orders hold the same numbers elsewhere.
  * Source: transformers modeling_llama.py; facebookresearch/llama model.py.
  */
-export function rotate(x: Tensor, config: { ropeTheta: number; rowOrder: "hf" | "meta" }): Tensor {
+export function rotate(x: Tensor, config: Rotation): Tensor {
   const [batch, heads, tokens, channels] = x.shape as [number, number, number, number];
   const half = channels / 2;
-  const [cos, sin] = angleTables(tokens, half, config.ropeTheta);
+  const [cos, sin] = angleTables(tokens, rotaryFrequencies(channels, config.ropeTheta, config.ropeScaling));
   if (config.rowOrder === "hf") {
     const [first, second] = tf.split(x, 2, 3);
     return tf.concat(turnPairs(first, second, cos, sin), 3);
@@ -25,12 +34,16 @@ function turnPairs(first: Tensor, second: Tensor, cos: Tensor, sin: Tensor): Ten
   return [tf.sub(tf.mul(first, cos), tf.mul(second, sin)), tf.add(tf.mul(second, cos), tf.mul(first, sin))];
 }
 
-/** cos and sin [1, 1, T, C/2] of position * theta^(-2i/C). */
-function angleTables(tokens: number, half: number, theta: number): [Tensor, Tensor] {
-  const angles = new Float32Array(tokens * half);
-  for (let position = 0; position < tokens; position++) {
-    for (let i = 0; i < half; i++) angles[position * half + i] = position * theta ** (-i / half);
-  }
+/** cos and sin [1, 1, T, C/2] of position * frequency. */
+function angleTables(tokens: number, frequencies: Float64Array): [Tensor, Tensor] {
+  const half = frequencies.length;
+  const angles = Float64Array.from(
+    { length: tokens * half },
+    (_, i) => Math.floor(i / half) * frequencies[i % half],
+  );
   const shape = [1, 1, tokens, half];
-  return [tf.tensor(angles.map(Math.cos), shape), tf.tensor(angles.map(Math.sin), shape)];
+  return [
+    tf.tensor(Float32Array.from(angles, Math.cos), shape),
+    tf.tensor(Float32Array.from(angles, Math.sin), shape),
+  ];
 }

@@ -4,29 +4,39 @@ import type { Tap } from "./context";
 export interface AttentionOptions {
   /** Each position sees only itself and earlier ones. */
   causal?: boolean;
+  /** With `causal`: how many positions each sees at most, itself included. */
+  window?: number;
   /** Receives the pattern [B, H, T, T] (rows sum to 1) under `tapName`. */
   tap?: Tap;
   tapName?: string;
 }
 
 /**
- * softmax(q kᵀ / sqrt(C)) v per head: query, key, value [B, H, T, C] -> [B, H, T, C].
- * Source: LUViT eq. 2; timm 0.3.2 Attention.
+ * softmax(q kᵀ / sqrt(C)) v per head: query [B, H, T, C], key and value [B, G, T, C] -> [B, H, T, C]. With fewer heads of
+ * keys than of queries, query head h meets key head floor(h G / H): grouped-query attention. The queries of a group are
+ * laid one after another as rows of one product, so that keys and values are not repeated in memory.
+ * Source: LUViT eq. 2; timm 0.3.2 Attention; Ainslie et al. 2023, "GQA".
  */
 export function attend(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
-  const { causal = false, tap, tapName = "pattern" } = options;
-  const channels = query.shape[3]!;
-  const scores = tf.matMul(tf.mul(query, channels ** -0.5), key, false, true);
-  const pattern = tf.softmax(causal ? tf.add(scores, causalMask(query.shape[2]!)) : scores);
+  const { causal = false, window, tap, tapName = "pattern" } = options;
+  const [batch, heads, tokens, channels] = query.shape as [number, number, number, number];
+  const groups = key.shape[1]!;
+  const gather = (x: Tensor) =>
+    heads === groups ? x : tf.reshape(x, [batch, groups, (heads / groups) * tokens, x.shape[3]!]);
+  const spread = (x: Tensor) => (heads === groups ? x : tf.reshape(x, [batch, heads, tokens, x.shape[3]!]));
+  const scores = spread(tf.matMul(tf.mul(gather(query), channels ** -0.5), key, false, true));
+  const pattern = tf.softmax(causal ? tf.add(scores, causalMask(tokens, window)) : scores);
   tap?.(tapName, pattern);
-  return tf.matMul(pattern, value);
+  return spread(tf.matMul(gather(pattern), value));
 }
 
-/** [T, T] with 0 on and below the diagonal and a large negative number above it. */
-function causalMask(tokens: number): Tensor {
+/** [T, T] with a large negative number where a key comes after the query, or `window` or more before it, else 0. */
+function causalMask(tokens: number, window = tokens): Tensor {
   const mask = new Float32Array(tokens * tokens);
   for (let query = 0; query < tokens; query++) {
-    mask.fill(-1e9, query * tokens + query + 1, (query + 1) * tokens);
+    const row = mask.subarray(query * tokens, (query + 1) * tokens);
+    row.fill(-1e9, query + 1);
+    row.fill(-1e9, 0, Math.max(0, query - window + 1));
   }
   return tf.tensor(mask, [tokens, tokens]);
 }

@@ -8,6 +8,7 @@ import type { HostTensor, StateDict } from "../../../src/core/hostTensor";
 import { Rng } from "../../../src/core/rng";
 import { CountingSource, fileSource } from "../../../src/io/byteSource";
 import type { LlamaFileConfig } from "../../../src/io/llamaConfig";
+import { blockParameters, expectedBlockShapes } from "../../../src/io/llamaShapes";
 
 /** The repository, found from the compiled test as well as from its source. */
 export const repository = findUp(__dirname, "biome.json");
@@ -54,24 +55,23 @@ export const tinyLlama: LlamaFileConfig = {
 /** A language model in Meta names. */
 export function tinyLanguageModel(layers: number, config = tinyLlama, seed = 1): StateDict {
   const rng = new Rng(seed);
-  const { dim, hiddenDim } = config;
-  const kvDim = (dim / config.heads) * config.kvHeads;
+  const { dim, hiddenDim, heads, kvHeads, headDim = dim / heads } = config;
+  const shapes = expectedBlockShapes({
+    dim,
+    hiddenDim,
+    qDim: headDim * heads,
+    kvDim: headDim * kvHeads,
+    headDim,
+  });
   const tensors: StateDict = new Map();
-  const add = (name: string, shape: number[]) => tensors.set(`${name}.weight`, randomTensor(rng, shape));
-  add("tok_embeddings", [10, dim]);
+  const add = (name: string, shape: number[]) => tensors.set(name, randomTensor(rng, shape));
+  add("tok_embeddings.weight", [10, dim]);
   for (let layer = 0; layer < layers; layer++) {
-    add(`layers.${layer}.attention.wq`, [dim, dim]);
-    add(`layers.${layer}.attention.wk`, [kvDim, dim]);
-    add(`layers.${layer}.attention.wv`, [kvDim, dim]);
-    add(`layers.${layer}.attention.wo`, [dim, dim]);
-    add(`layers.${layer}.feed_forward.w1`, [hiddenDim, dim]);
-    add(`layers.${layer}.feed_forward.w3`, [hiddenDim, dim]);
-    add(`layers.${layer}.feed_forward.w2`, [dim, hiddenDim]);
-    add(`layers.${layer}.attention_norm`, [dim]);
-    add(`layers.${layer}.ffn_norm`, [dim]);
+    for (const parameter of blockParameters(config))
+      add(`layers.${layer}.${parameter}`, shapes.get(parameter)!);
   }
-  add("norm", [dim]);
-  add("output", [10, dim]);
+  add("norm.weight", [dim]);
+  add("output.weight", [10, dim]);
   return tensors;
 }
 
