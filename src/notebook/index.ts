@@ -1,3 +1,5 @@
+import "./valueDisplays";
+
 export {
   type Comm,
   type CommData,

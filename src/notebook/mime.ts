@@ -1,13 +1,16 @@
 import { inspect } from "node:util";
+import type { HostTensor } from "../core/hostTensor";
 import { isFigure, type PlotlyFigure } from "../figures/figure";
 import { figureBundle, plotlyMime } from "../figures/figureBundle";
+import { imageGrid } from "../figures/imageGrid";
+import { isRgbImage } from "../figures/picture";
 import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 import { jupyterDisplay } from "./symbols";
 import { isRecords, table } from "./table";
 
 /**
- * How a value looks in a notebook: its own bundle, a figure, a PNG, a table, HTML, or its text. Always has
+ * How a value looks in a notebook: its own bundle, a figure, a model, a tensor, a picture, a table, HTML, or its text. Always has
  * `text/plain`. A promise where a picture has to be drawn or the value's own display method returns one.
  */
 export function mimeBundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
@@ -54,6 +57,9 @@ function richest(bundle: MimeBundle): [mime: string, content: unknown] {
 function complete(own: MimeBundle | undefined, value: unknown): MimeBundle | Promise<MimeBundle> {
   if (own) return { "text/plain": inspect(value), ...own };
   if (isFigure(value)) return figureBundle(value);
+  if (isHostTensor(value)) return import("./tensorDisplay").then(({ tensorBundle }) => tensorBundle(value));
+  if (isRgbImage(value))
+    return imageGrid([[value]], { alt: `${value.width} × ${value.height} pixels` }).then(mimeBundleOf);
   const image = imageBundle(value);
   if (image) return image;
   if (typeof value !== "string") return { "text/plain": inspect(value) };
@@ -99,7 +105,16 @@ function hasPicture(value: unknown): boolean {
   const bytes = imageBytes(value);
   const own =
     typeof value === "object" && value !== null && typeof Reflect.get(value, jupyterDisplay) === "function";
-  return own || isFigure(value) || (bytes !== undefined && imageMime(bytes) !== undefined);
+  return (
+    own || isFigure(value) || isRgbImage(value) || (bytes !== undefined && imageMime(bytes) !== undefined)
+  );
+}
+
+/** Recognised here, and shown by a module that is loaded when it is needed: kernels start without tfjs. */
+function isHostTensor(value: unknown): value is HostTensor {
+  if (typeof value !== "object" || value === null) return false;
+  const { shape, data } = value as Partial<HostTensor>;
+  return Array.isArray(shape) && data instanceof Float32Array;
 }
 
 function sideBySide(bundles: readonly MimeBundle[]): MimeBundle {

@@ -110,7 +110,8 @@ function isPlainObject(value: unknown): value is object {
   const prototype: unknown = Object.getPrototypeOf(value);
   return (
     (prototype === Object.prototype || prototype === null) &&
-    !((value as { png?: unknown }).png instanceof Uint8Array)
+    !((value as { png?: unknown }).png instanceof Uint8Array) &&
+    !ArrayBuffer.isView((value as { data?: unknown }).data)
   );
 }
 

@@ -1,0 +1,53 @@
+import { mapImage } from "../figures";
+import { formatNumber } from "../figures/format";
+import { rgbPng } from "../figures/picture";
+import { dataUrl, escapeHtml } from "./html";
+import { tensorPictures } from "./tensorPictures";
+import type { TensorStats } from "./tensorStats";
+
+/** Few enough to be read one by one. */
+const mostWritten = 64;
+
+/** Few numbers as they are, pictures where the shape is that of pictures, a heat map of a matrix; else nothing. */
+export async function tensorView(
+  shape: readonly number[],
+  values: ArrayLike<number>,
+  { min, max }: TensorStats,
+): Promise<string> {
+  if (isWritten(shape, values)) return writtenValues(shape, values);
+  const pictures = await tensorPictures(shape, values, { min, max });
+  if (pictures)
+    return figureHtml(dataUrl("image/png", pictures.png), pictures.alt, pictures.width, pictures.alt);
+  const [rows, columns] = shape;
+  if (shape.length !== 2 || rows! < 2 || columns! < 2 || rows! * columns! > 2 ** 22) return "";
+  const png = await rgbPng(mapImage({ width: columns!, height: rows!, values }));
+  const scale = Math.min(16, Math.max(0.01, Math.min(360 / columns!, 240 / rows!)));
+  const caption = `rows down, columns across; dark ${formatNumber(Number(min.toPrecision(3)))}, bright ${formatNumber(Number(max.toPrecision(3)))}`;
+  return figureHtml(
+    dataUrl("image/png", png),
+    "heat map",
+    Math.max(48, Math.round(columns! * scale)),
+    caption,
+    Math.round(rows! * scale),
+  );
+}
+
+function figureHtml(url: string, alt: string, width: number, caption: string, height?: number): string {
+  const size = `max-width:100%;width:${width}px;${height ? `height:${Math.max(12, height)}px;` : "height:auto;"}image-rendering:pixelated`;
+  return `<div><img src="${url}" alt="${escapeHtml(alt)}" style="display:block;${size}"><div style="opacity:.66;font-size:12px">${escapeHtml(caption)}</div></div>`;
+}
+
+/** Whether the numbers themselves are shown. */
+export function isWritten(shape: readonly number[], values: ArrayLike<number>): boolean {
+  return shape.length <= 2 && values.length <= mostWritten && (shape[1] ?? 1) <= 16;
+}
+
+function writtenValues(shape: readonly number[], values: ArrayLike<number>): string {
+  const columns = shape.length === 2 ? shape[1]! : Math.min(16, values.length);
+  const cells = Array.from({ length: values.length }, (_, index) => {
+    const value = values[index]!;
+    const text = formatNumber(Number(value.toPrecision(4))).replace("-", "−");
+    return `<span style="text-align:right${Number.isFinite(value) ? "" : ";color:#d0404f;font-weight:600"}">${text}</span>`;
+  });
+  return `<div style="display:grid;grid-template-columns:repeat(${columns},max-content);gap:1px 14px">${cells.join("")}</div>`;
+}
