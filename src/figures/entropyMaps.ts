@@ -1,22 +1,54 @@
 import type { PatchMaps } from "../analysis/attentionEntropy";
 import { unnormalize } from "../data/transforms";
 import { type MapColumn, mapGrid } from "./maps";
-import type { Picture } from "./picture";
+import { type OverlaysOptions, overlays } from "./overlays";
+import type { GridMap, Picture, RgbImage } from "./picture";
 
 /**
- * Figure 3 of the paper: each image beside its foreground cells (where known), the L2 norm of its patch tokens and the
+ * Figure 3 of the paper: each image beside its foreground cells (where known; the others dimmed), the L2 norm of its patch tokens and the
  * entropy of their attention, both with their own range written below.
  */
 export function entropyMaps(maps: readonly PatchMaps[], options: { cell?: number } = {}): Promise<Picture> {
-  const grid = (values: (map: PatchMaps) => ArrayLike<number>) =>
-    maps.map((map) => ({ width: map.grid, height: map.grid, values: values(map) }));
-  const side = (map: PatchMaps) => Math.round(Math.sqrt(map.sample.image.length / 3));
-  const images = maps.map((map) => unnormalize(map.sample.image, side(map), side(map)));
-  const columns: MapColumn[] = [{ title: "image", images }];
+  const grid = (values: (map: PatchMaps) => ArrayLike<number>) => maps.map((map) => gridOf(map, values(map)));
+  const columns: MapColumn[] = [{ title: "image", images: maps.map(imageOf) }];
   if (maps.every((map) => map.sample.foreground)) {
-    columns.push({ title: "foreground", maps: grid((map) => map.sample.foreground!), range: [0, 1] });
+    columns.push({ title: "foreground", images: maps.map(foregroundOf) });
   }
   columns.push({ title: "patch norm", maps: grid((map) => map.norm), colormap: "magma" });
   columns.push({ title: "attention entropy", maps: grid((map) => map.entropy), unit: "nats" });
   return mapGrid({ columns, ...options });
+}
+
+/** The attention entropy of each patch over its image, all on one scale, the object outlined where it is known. */
+export function entropyOverlays(
+  maps: readonly PatchMaps[],
+  options: Partial<Pick<OverlaysOptions, "alpha" | "cell" | "columns" | "range" | "titles">> = {},
+): Promise<Picture> {
+  return overlays({
+    images: maps.map(imageOf),
+    maps: maps.map((map) => gridOf(map, map.entropy)),
+    masks: maps.map((map) => map.sample.foreground && gridOf(map, map.sample.foreground)),
+    zTitle: "attention entropy (nats)",
+    ...options,
+  });
+}
+
+function imageOf({ sample: { image } }: PatchMaps): RgbImage {
+  const side = Math.round(Math.sqrt(image.length / 3));
+  return unnormalize(image, side, side);
+}
+
+/** The image with every patch dimmed that is not the object's. */
+function foregroundOf(map: PatchMaps): RgbImage {
+  const { width, height, data } = imageOf(map);
+  const dimmed = Uint8Array.from(data, (value, index) => {
+    const [x, y] = [Math.floor(index / 3) % width, Math.floor(index / 3 / width)];
+    const patch = Math.floor((y * map.grid) / height) * map.grid + Math.floor((x * map.grid) / width);
+    return map.sample.foreground![patch] === 1 ? value : 0.22 * value;
+  });
+  return { width, height, data: dimmed };
+}
+
+function gridOf({ grid }: PatchMaps, values: ArrayLike<number>): GridMap {
+  return { width: grid, height: grid, values };
 }

@@ -10,6 +10,7 @@ export { type HistoryStep, historyCurves } from "./historyCurves";
 export * from "./imageGrid";
 export { type CurveSeries, type LossCurvesOptions, lossCurves } from "./lossCurves";
 export * from "./maps";
+export * from "./overlays";
 export { type GridMap, mapImage, Picture, type RgbImage } from "./picture";
 export * from "./saveFigure";
 export { type RenderOptions, renderSvg } from "./svg/render";

@@ -96,7 +96,11 @@ async function cellImage(column: MapColumn, row: number, cell: number): Promise<
 function rangeCaption(column: MapColumn, row: number): string | undefined {
   if (!column.maps) return undefined;
   const [low, high] = column.range ?? valueRange(column.maps[row]!.values);
-  return `${formatNumber(Number(low.toPrecision(3)))} – ${formatNumber(Number(high.toPrecision(3)))}${column.unit ? ` ${column.unit}` : ""}`;
+  const decimals = Math.min(4, Math.max(0, 1 - Math.floor(Math.log10(high - low || 1))));
+  const [from, to] = [low, high].map((value) =>
+    Math.abs(value) < 1000 ? value.toFixed(decimals) : formatNumber(value),
+  );
+  return `${from} – ${to}${column.unit ? ` ${column.unit}` : ""}`;
 }
 
 /** One image on its way through the masked autoencoder. */

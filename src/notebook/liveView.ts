@@ -1,9 +1,9 @@
 import { engineMemory } from "../engine";
 import { formatBytes, formatDuration, formatNumber } from "../figures/format";
-import { escapeHtml } from "./html";
+import { dataUrl, escapeHtml } from "./html";
 import type { LiveRecord, LiveRun } from "./live";
+import { liveChart } from "./liveChart";
 import type { LiveView } from "./place";
-import { sparkline } from "./sparkline";
 import { table } from "./table";
 
 const mostEpochRows = 10;
@@ -49,8 +49,6 @@ export class LiveRunView implements LiveView {
   }
 
   html(): string {
-    const losses = this.records.map((record) => record.loss);
-    const steps = this.records.map((record) => record.step);
     const state =
       this.state === "running" ? "" : ` <b style="color:${barColors[this.state]}">${this.state}</b>`;
     const parts = [
@@ -63,13 +61,21 @@ export class LiveRunView implements LiveView {
       this.error
         ? `<div style="color:${barColors.failed};white-space:pre-wrap;margin-top:4px">${escapeHtml(this.error)}</div>`
         : "",
-      losses.length > 1
-        ? sparkline(steps, losses, { yTitle: "loss", xMost: this.run.totalSteps, color: barColors.running })
-        : "",
+      this.chart(),
       this.epochTable(),
     ];
     const style = "max-width:720px;font:13px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums";
     return `<div class="luvit-live" role="group" aria-label="${escapeHtml(this.text())}" style="${style}">${parts.join("")}</div>`;
+  }
+
+  /** An image, not SVG among the HTML: that is taken out where a page is not trusted. */
+  private chart(): string {
+    const numbers = (name: string) => this.records.map((record) => record[name]!);
+    const [steps, losses, rates] = ["step", "loss", "lr"].map(numbers) as [number[], number[], number[]];
+    const svg = liveChart({ steps, losses, rates, lastStep: this.run.totalSteps });
+    if (svg === "") return "";
+    const alt = `loss over steps, at present ${formatNumber(losses[losses.length - 1]!)}`;
+    return `<img src="${dataUrl("image/svg+xml", svg)}" alt="${alt}" style="display:block;max-width:100%;height:auto;margin-top:8px">`;
   }
 
   private get latest(): LiveRecord | undefined {
@@ -117,14 +123,18 @@ export class LiveRunView implements LiveView {
       epochs.set(epoch, [...(epochs.get(epoch) ?? []), record]);
     }
     const rows = [...epochs].map(([epoch, records]) => epochRow(epoch, records));
-    return rows.length > 1 ? table(rows.slice(-mostEpochRows)).toHtml() : "";
+    if (rows.length < 2) return "";
+    const left = rows.length - mostEpochRows;
+    const more =
+      left > 0 ? `<div style="opacity:.72">… ${left} earlier ${left === 1 ? "epoch" : "epochs"}</div>` : "";
+    return more + table(rows.slice(-mostEpochRows)).toHtml();
   }
 }
 
 /** Mean loss of an epoch and the last value of every other number. */
 function epochRow(epoch: number, records: readonly LiveRecord[]): Record<string, number> {
   const row: Record<string, number> = {
-    epoch,
+    epoch: epoch + 1,
     "mean loss": records.reduce((sum, record) => sum + record.loss, 0) / records.length,
   };
   for (const record of records) {

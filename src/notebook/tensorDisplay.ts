@@ -2,7 +2,8 @@ import { formatShape, type HostTensor } from "../core/hostTensor";
 import { type Tensor, tf } from "../core/tf";
 import { formatBytes, formatNumber } from "../figures/format";
 import { Parameter } from "../nn";
-import { escapeHtml } from "./html";
+import { figureFont, neutralColor, seriesColor } from "../figures/theme";
+import { dataUrl, escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 import { type TensorStats, tensorStats } from "./tensorStats";
 import { isWritten, tensorView } from "./tensorViews";
@@ -27,7 +28,7 @@ export async function tensorBundle(tensor: Tensor | HostTensor | Parameter): Pro
   const html = [
     `<div><b>${escapeHtml(name)}</b> <span style="opacity:.66">${escapeHtml(sizeText(stats, values) + remark)}</span></div>`,
     factsHtml(facts),
-    `<div style="display:flex;flex-wrap:wrap;gap:8px 24px;align-items:flex-start">${isWritten(shape, values) ? "" : histogramSvg(stats)}${await tensorView(shape, values, stats)}</div>`,
+    `<div style="display:flex;flex-wrap:wrap;gap:8px 24px;align-items:flex-start">${isWritten(shape, values) ? "" : histogramHtml(stats)}${await tensorView(shape, values, stats)}</div>`,
   ];
   const style = "max-width:720px;font:13px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums";
   return {
@@ -81,7 +82,7 @@ function factsHtml(facts: readonly [string, string][]): string {
 }
 
 /** The distribution as bars between the least and the greatest value. */
-function histogramSvg({ histogram, min, max }: TensorStats): string {
+function histogramHtml({ histogram, min, max }: TensorStats): string {
   const most = Math.max(...histogram);
   if (!Number.isFinite(min) || min === max) return "";
   const [width, height] = [256, 64];
@@ -92,9 +93,9 @@ function histogramSvg({ histogram, min, max }: TensorStats): string {
   });
   const label = (x: number, anchor: string, value: number) =>
     `<text x="${x}" y="${height + 14}" text-anchor="${anchor}">${formatNumber(Number(value.toPrecision(3))).replace("-", "−")}</text>`;
-  const axis = `<path d="M0 ${height}.5H${width}" stroke="currentColor" stroke-opacity=".4"/>`;
-  return (
-    `<svg viewBox="0 0 ${width} ${height + 18}" width="${width}" height="${height + 18}" role="img" aria-label="distribution of the values">` +
-    `<g fill="#2b7bba">${bars.join("")}</g>${axis}<g font-size="11" fill="currentColor" fill-opacity=".66">${label(0, "start", min)}${label(width, "end", max)}</g></svg>`
-  );
+  const axis = `<path d="M0 ${height}.5H${width}" stroke="${neutralColor}"/>`;
+  const svg =
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height + 18}" width="${width}" height="${height + 18}" font-family="${escapeHtml(figureFont)}">` +
+    `<g fill="${seriesColor(0)}">${bars.join("")}</g>${axis}<g font-size="11" fill="${neutralColor}">${label(0, "start", min)}${label(width, "end", max)}</g></svg>`;
+  return `<img src="${dataUrl("image/svg+xml", svg)}" alt="distribution of the values" style="max-width:100%">`;
 }

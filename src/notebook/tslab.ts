@@ -3,7 +3,11 @@ import type { MimeBundle } from "./nbformat";
 import type { DisplayMessage } from "./outputs";
 
 /** Receives what cells display. */
-export type DisplayWriter = (message: DisplayMessage, update?: boolean) => void;
+export interface DisplayWriter {
+  (message: DisplayMessage, update?: boolean): void;
+  /** Tells which cell displays now; tslab has a writer per cell instead. */
+  cell?: () => unknown;
+}
 
 interface TslabJupyter {
   lastWriteDisplayData: DisplayWriter | null;
@@ -19,6 +23,12 @@ export function inNotebook(): boolean {
 export function sendDisplay(data: MimeBundle, id?: string, update = false): void {
   const { lastWriteDisplayData } = loadedModule("tslab/dist/jupyter") as TslabJupyter;
   lastWriteDisplayData!({ data, metadata: metadataOf(data), transient: { display_id: id } }, update);
+}
+
+/** Something that is the same for all that one cell displays; undefined outside notebooks. */
+export function displayOwner(): unknown {
+  const writer = (loadedModule("tslab/dist/jupyter") as TslabJupyter | undefined)?.lastWriteDisplayData;
+  return writer?.cell?.() ?? writer ?? undefined;
 }
 
 /** Sends everything displayed through tslab to `writer`; returns what restores the previous state. */

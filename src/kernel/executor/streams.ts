@@ -1,3 +1,4 @@
+import type { DisplayMessage } from "../../notebook/outputs";
 import { captureDisplays } from "../../notebook/tslab";
 import type { CellOutputs } from "./outputs";
 
@@ -14,7 +15,8 @@ export function redirectOutput(current: () => CellOutputs | undefined): () => vo
       return true;
     }) as typeof process.stdout.write;
   }
-  const restoreDisplays = captureDisplays((message, update) => current()?.display(message, update));
+  const display = (message: DisplayMessage, update?: boolean) => current()?.display(message, update);
+  const restoreDisplays = captureDisplays(Object.assign(display, { cell: current }));
   return () => {
     Object.assign(process.stdout, { write: original.stdout });
     Object.assign(process.stderr, { write: original.stderr });

@@ -7,9 +7,12 @@ import {
   imageGrid,
   mapGrid,
   overlayMap,
+  overlays,
+  type Picture,
   type RgbImage,
   reconstructionGrid,
 } from "../../../src/figures";
+import { maskOutline } from "../../../src/figures/svg/patchPaths";
 
 /** An image of one colour. */
 function plain(width: number, height: number, color: [number, number, number]): RgbImage {
@@ -87,6 +90,34 @@ describe("pictures", () => {
       }),
       /same number/,
     );
+  });
+
+  it("overlays put maps on one scale over grey images, with patch lines, an outline and a colour bar", async () => {
+    const image = plain(16, 16, [200, 0, 0]);
+    const map = (value: number) => ({ width: 4, height: 4, values: new Array<number>(16).fill(value) });
+    const mask = { width: 4, height: 4, values: [1, 1, 0, 0, ...new Array<number>(12).fill(0)] };
+    const options = { images: [image, image], maps: [map(1), map(3)], zTitle: "entropy (nats)", cell: 80 };
+    const plainly = await overlays({ ...options, lines: false });
+    const outlined = await overlays({ ...options, lines: false, masks: [mask, undefined] });
+    assert.equal(plainly.alt, "2 images under entropy (nats), 1 to 3");
+    const at = async (picture: Picture, x: number, y: number) => {
+      const { data, info } = await sharp(picture.png).raw().toBuffer({ resolveWithObject: true });
+      const start = 4 * (y * info.width + x);
+      return [...data.subarray(start, start + 3)];
+    };
+    const grey = Math.floor(0.299 * 200);
+    const mixed = (color: readonly number[]) => color.map((c) => Math.round(0.4 * grey + 0.6 * c));
+    assert.deepEqual(await at(plainly, 30, 50), mixed(colormap("viridis", 0)));
+    assert.deepEqual(await at(plainly, 120, 50), mixed(colormap("viridis", 1)));
+    assert.deepEqual(await at(outlined, 40, 10), [255, 255, 255]);
+    assert.deepEqual(await at(outlined, 60, 10), await at(plainly, 60, 10));
+    await assert.rejects(overlays({ ...options, maps: [map(1)] }), /2 images need as many .* got 1 maps/);
+  });
+
+  it("the outline of a mask has every edge between object and rest once", () => {
+    const values = [1, 0, 0, 0];
+    assert.equal(maskOutline({ width: 2, height: 2, values }, 20, 20), "M0 0V10M0 0H10M10 0V10M0 10H10");
+    assert.equal(maskOutline({ width: 2, height: 2, values: [0, 0, 0, 0] }, 20, 20), "");
   });
 
   it("bytes that do not fit the size are refused", async () => {

@@ -9,6 +9,7 @@ interface Shown {
   at: number;
   id: string | undefined;
   html: string;
+  text: string;
 }
 
 class FakeRun implements LiveRun {
@@ -59,6 +60,7 @@ describe("live displays in a notebook", () => {
         at: Date.now(),
         id: message.transient?.display_id,
         html: String(message.data["text/html"]),
+        text: String(message.data["text/plain"]),
       });
     });
   });
@@ -86,7 +88,7 @@ describe("live displays in a notebook", () => {
       "images/s",
       "lr 1.00e-4",
       "memory",
-      "<svg",
+      "data:image/svg+xml",
       "mean loss",
       "top1",
     ])
@@ -116,19 +118,107 @@ describe("live displays in a notebook", () => {
     assert.match(shown[shown.length - 1]!.html, />stopped</);
   });
 
-  it("passes the items of sync and async iterables through and ends complete or stopped", async () => {
+  it("draws raw and smoothed loss and the learning rate as an image, and a table of the last epochs", async () => {
+    const run = new FakeRun(400, async (self) => {
+      for (let step = 1; step <= 400; step++) self.step(step);
+    });
+    live(run);
+    await run.done;
+    const html = shown[shown.length - 1]!.html;
+    const svg = Buffer.from(/data:image\/svg\+xml;base64,([^"]+)/.exec(html)![1]!, "base64").toString();
+    for (const text of ["loss of each step", "mean over 16 steps", "learning rate", "optimiser step"])
+      assert.ok(svg.includes(`>${text}<`), text);
+    assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
+    assert.ok(html.length < 40_000, `${html.length} characters`);
+    assert.match(html, /… 10 earlier epochs/);
+    assert.equal(html.match(/<tr>/g)?.length, 11);
+  });
+
+  it("always says the same in one line of text", async () => {
+    const run = new FakeRun(4, async (self) => self.step(4));
+    live(run);
+    await run.done;
+    assert.match(
+      shown[shown.length - 1]!.text,
+      /^pretrain step 4 of 4 · loss 0\.5 · top1 0\.04 · lr 1\.00e-4 · 64 images\/s/,
+    );
+  });
+});
+
+describe("progress", () => {
+  let shown: Shown[] = [];
+  let restore = () => {};
+  const last = () =>
+    shown[shown.length - 1]!.text.replace(/ · [\d.]+ (m?s|min).*?(?= · | \||$)/g, "").replace(
+      / · [\d,.e+]+\/s/g,
+      "",
+    );
+  async function* letters() {
+    yield "a";
+    yield "b";
+  }
+
+  beforeEach(() => {
+    shown = [];
+    restore = captureDisplays((message: DisplayMessage) => {
+      const { "text/html": html, "text/plain": text } = message.data;
+      const id = message.transient?.display_id;
+      shown.push({ at: Date.now(), id, html: String(html), text: String(text) });
+    });
+  });
+  afterEach(() => restore());
+
+  it("passes items on, whether they come at once or later, with a known length or without", async () => {
     assert.deepEqual([...progress([1, 2, 3], { label: "images" })], [1, 2, 3]);
-    assert.match(shown[shown.length - 1]!.html, /images 3 of 3/);
-    async function* letters() {
-      yield "a";
-      yield "b";
-    }
+    assert.equal(last(), "images 3 of 3");
+    assert.deepEqual([...progress(new Set("ab"), { label: "set" })], ["a", "b"]);
+    assert.equal(last(), "set 2 of 2");
     const seen: string[] = [];
-    for await (const letter of progress(letters(), { label: "letters" })) {
-      seen.push(letter);
-      break;
+    for await (const letter of progress(letters(), { label: "letters" })) seen.push(letter);
+    assert.deepEqual(seen, ["a", "b"]);
+    assert.equal(last(), "letters 2");
+    for await (const _ of progress(letters(), { total: 2 }));
+    assert.equal(last(), "progress 2 of 2");
+    assert.deepEqual([...progress([])], []);
+    assert.equal(last(), "progress 0 of 0");
+    assert.equal(new Set(shown.map(({ id }) => id)).size, 5, "a display each");
+  });
+
+  it("a loop that is left is stopped, one whose body throws too, one whose items fail says why", async () => {
+    for (const item of progress([1, 2, 3])) if (item === 2) break;
+    assert.equal(last(), "progress 1 of 3 · stopped");
+    assert.throws(() => {
+      for (const _ of progress([1, 2])) throw new Error("in the body");
+    }, /in the body/);
+    assert.equal(last(), "progress 0 of 2 · stopped");
+    function* broken() {
+      yield 1;
+      throw new Error("disk is gone\nat line 3");
     }
-    assert.deepEqual(seen, ["a"]);
-    assert.match(shown[shown.length - 1]!.html, /stopped/);
+    assert.throws(() => [...progress(broken(), { label: "files" })], /disk is gone/);
+    assert.equal(last(), "files 1 · failed: disk is gone");
+    assert.match(shown[shown.length - 1]!.html, /#d0404f/);
+  });
+
+  it("loops within loops share a display in which finished inner bars make room", async () => {
+    for (const epoch of progress([1, 2, 3], { label: "epochs" })) {
+      for await (const _ of progress(letters(), { label: `letters of ${epoch}` })) await sleep(1);
+      if (epoch === 2) await sleep(220);
+    }
+    assert.equal(new Set(shown.map(({ id }) => id)).size, 1);
+    assert.ok(
+      shown.some(({ text }) => /epochs 1 of 3.*\| letters of 2 2/.test(text)),
+      shown.map(({ text }) => text).join("\n"),
+    );
+    assert.equal(last(), "epochs 3 of 3");
+  });
+
+  it("an inner loop that stops stays visible; the next loop has a display of its own", () => {
+    for (const _ of progress([1], { label: "outer" }))
+      for (const _inner of progress([1, 2], { label: "inner" })) break;
+    assert.equal(last(), "outer 1 of 1 | inner 0 of 2 · stopped");
+    for (const _ of progress([1], { label: "next" }));
+    assert.equal(last(), "next 1 of 1");
+    assert.equal(new Set(shown.map(({ id }) => id)).size, 2);
   });
 });

@@ -51,7 +51,10 @@ describe("a tensor shows itself", () => {
     const tensor = tf.randomUniform([20, 20]);
     const bundle = mimeBundleOf(tensor);
     tensor.dispose();
-    assert.match(String((await bundle)["text/html"]), /<svg.*<img src="data:image\/png/s);
+    assert.match(
+      String((await bundle)["text/html"]),
+      /<img src="data:image\/svg.*<img src="data:image\/png/s,
+    );
   });
 
   it("as heat map where it is a matrix, as pictures where it has their shape, as numbers where they are few", async () => {
