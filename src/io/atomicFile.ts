@@ -21,8 +21,16 @@ export async function writeFileAtomically(
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => {});
     if (cause instanceof LuvitError) throw cause;
-    throw new LuvitError("bad-file", `${path}: cannot be written (${(cause as Error).message})`, { cause });
+    throw writeFailure(path, cause);
   }
+}
+
+/** What to say of a write that the system refused; a full disk is called that. */
+export function writeFailure(path: string, cause: unknown): LuvitError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  const advice = isFull ? "; the disk is full: make room, or write elsewhere" : "";
+  return new LuvitError("bad-file", `${path}: cannot be written (${message})${advice}`, { cause });
 }
 
 /** Writes JSON with two-space indent and a final newline, atomically. */

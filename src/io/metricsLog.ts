@@ -1,7 +1,7 @@
 import { appendFile, mkdir, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LuvitError } from "../core/errors";
-import { writeFileAtomically } from "./atomicFile";
+import { writeFailure, writeFileAtomically } from "./atomicFile";
 
 /** One line of a log: a step and whatever was measured there. NaN and infinities are written as null (JSON has neither). */
 export interface MetricsRecord {
@@ -11,11 +11,28 @@ export interface MetricsRecord {
 
 const NEWLINE = 0x0a;
 
-/** Appends one JSON line, making the folder and the file when needed. A torn last line left by a crash is cut first. */
+/**
+ * Appends one JSON line, making the folder and the file when needed. A torn last line left by a crash is cut first.
+ * Throws LuvitError "bad-file" when the disk refuses.
+ */
 export async function appendMetrics(path: string, record: MetricsRecord): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await cutTornLine(path);
-  await appendFile(path, `${JSON.stringify(record)}\n`);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await cutTornLine(path);
+    await appendFile(path, `${JSON.stringify(record)}\n`);
+  } catch (cause) {
+    throw writeFailure(path, cause);
+  }
+}
+
+/** Makes what was appended survive a power cut. */
+export async function syncMetrics(path: string): Promise<void> {
+  const handle = await open(path, "a");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /**

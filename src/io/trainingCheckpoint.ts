@@ -1,8 +1,9 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { syncFolder, writeJsonAtomically } from "./atomicFile";
+import { syncFolder, writeFailure, writeJsonAtomically } from "./atomicFile";
 import { fileSource } from "./byteSource";
 import { type JsonObject, readJsonObject } from "./jsonFile";
 import { openSafetensors, writeSafetensors } from "./safetensors";
@@ -36,7 +37,12 @@ const MODEL = "model.safetensors";
 const OPTIMIZER = "optimizer.safetensors";
 const STATE = "state.json";
 const FINISHED = /^checkpoint-(\d{6,})$/;
-const TEMPORARY = /^checkpoint-\d{6,}(?:\.old)?\.tmp-(\d+)$/;
+/** A finished checkpoint that had stepped aside for a new one of its step when its process ended. */
+const ASIDE = /^checkpoint-(\d{6,})\.old\.tmp-\d+$/;
+const TEMPORARY = /^(?:checkpoint-\d{6,}|metrics\.jsonl)(?:\.old|\.gone)?\.tmp-(\d+)(?:-\d+)?$/;
+
+/** What this process is writing now. A temporary of its number that is not here is of an earlier process. */
+const writing = new Set<string>();
 
 /**
  * Writes `<runFolder>/checkpoint-000100/` with model.safetensors, optimizer.safetensors and state.json. The folder gets
@@ -53,6 +59,7 @@ export async function writeTrainingCheckpoint(
   }
   const folder = join(runFolder, `checkpoint-${String(step).padStart(6, "0")}`);
   const temporary = `${folder}.tmp-${process.pid}`;
+  writing.add(resolve(temporary));
   try {
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });
@@ -60,11 +67,12 @@ export async function writeTrainingCheckpoint(
     await writeSafetensors(join(temporary, OPTIMIZER), optimizer);
     await writeJsonAtomically(join(temporary, STATE), state);
     await moveIntoPlace(temporary, folder);
-    await syncFolder(runFolder);
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
     if (cause instanceof LuvitError) throw cause;
-    throw new LuvitError("bad-file", `${folder}: cannot be written (${(cause as Error).message})`, { cause });
+    throw writeFailure(folder, cause);
+  } finally {
+    writing.delete(resolve(temporary));
   }
   return folder;
 }
@@ -74,18 +82,24 @@ export async function readTrainingCheckpoint(folder: string): Promise<TrainingCh
   const { value: state } = await readJsonObject(join(folder, STATE));
   const model = await readAll(join(folder, MODEL));
   const optimizer = await readAll(join(folder, OPTIMIZER));
-  const step = Number(/checkpoint-(\d+)$/.exec(resolve(folder))?.[1] ?? Number.NaN);
+  const step = Number(/checkpoint-(\d+)(?:\.old\.tmp-\d+)?$/.exec(resolve(folder))?.[1] ?? Number.NaN);
   return { folder, step, model, optimizer, state };
 }
 
-/** The finished checkpoints of a run, oldest first; none when the folder does not exist. Reads no tensors. */
+/**
+ * The finished checkpoints of a run, oldest first; none when the folder does not exist. Reads no tensors. One that was
+ * being replaced when its process ended counts as long as its successor is not in place.
+ */
 export async function listTrainingCheckpoints(runFolder: string): Promise<CheckpointFolder[]> {
-  const found: CheckpointFolder[] = [];
-  for (const name of await namesIn(runFolder)) {
-    const match = FINISHED.exec(name);
-    if (match) found.push({ step: Number(match[1]), folder: join(runFolder, name) });
+  const names = await namesIn(runFolder);
+  const found = new Map<number, CheckpointFolder>();
+  for (const pattern of [ASIDE, FINISHED]) {
+    for (const name of names) {
+      const step = Number(pattern.exec(name)?.[1] ?? Number.NaN);
+      if (!Number.isNaN(step)) found.set(step, { step, folder: join(runFolder, name) });
+    }
   }
-  return found.sort((a, b) => a.step - b.step);
+  return [...found.values()].sort((a, b) => a.step - b.step);
 }
 
 /**
@@ -115,23 +129,37 @@ export async function pruneTrainingCheckpoints(runFolder: string, keep: number):
     throw new LuvitError("bad-argument", `keep at least one checkpoint, got ${keep}`);
   }
   const checkpoints = await listTrainingCheckpoints(runFolder);
-  const doomed = checkpoints.slice(0, Math.max(0, checkpoints.length - keep)).map(({ folder }) => folder);
+  const kept = new Set(checkpoints.slice(-keep).map(({ folder }) => folder));
+  const doomed = checkpoints.map(({ folder }) => folder).filter((folder) => !kept.has(folder));
   for (const name of await namesIn(runFolder)) {
-    const writer = TEMPORARY.exec(name)?.[1];
-    if (writer && !isRunning(Number(writer))) doomed.push(join(runFolder, name));
+    const path = join(runFolder, name);
+    const writer = Number(TEMPORARY.exec(name)?.[1] ?? Number.NaN);
+    const isAbandoned = writer === process.pid ? !writing.has(resolve(path)) : !isRunning(writer);
+    if (!Number.isNaN(writer) && isAbandoned && !kept.has(path) && !doomed.includes(path)) doomed.push(path);
   }
-  for (const folder of doomed) await rm(folder, { recursive: true, force: true });
+  for (const folder of doomed) await removeWhole(folder);
   return doomed;
 }
 
-/** A folder cannot be renamed onto another, so an existing checkpoint of the same step steps aside first. */
+/** Takes the name away before the files: a checkpoint that is half deleted is not to be taken for one. */
+async function removeWhole(folder: string): Promise<void> {
+  const gone = FINISHED.test(basename(folder)) ? `${folder}.gone.tmp-${process.pid}` : folder;
+  if (gone !== folder) await rename(folder, gone);
+  await rm(gone, { recursive: true, force: true });
+}
+
+/**
+ * A folder cannot be renamed onto another, so an existing checkpoint of the same step steps aside first, and goes only
+ * when its successor is on disk.
+ */
 async function moveIntoPlace(temporary: string, folder: string): Promise<void> {
   const replaced = `${folder}.old.tmp-${process.pid}`;
-  await rm(replaced, { recursive: true, force: true });
-  await rename(folder, replaced).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT") throw error;
-  });
+  if (existsSync(folder)) {
+    await rm(replaced, { recursive: true, force: true });
+    await rename(folder, replaced);
+  }
   await rename(temporary, folder);
+  await syncFolder(dirname(folder));
   await rm(replaced, { recursive: true, force: true });
 }
 

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { codeVersion } from "../core/commit";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { appendMetrics, readMetrics, truncateMetrics } from "../io/metricsLog";
+import { appendMetrics, readMetrics, syncMetrics, truncateMetrics } from "../io/metricsLog";
 import {
   latestTrainingCheckpoint,
   pruneTrainingCheckpoints,
@@ -100,6 +100,7 @@ export class RunStore<M extends Module> {
     const lr = warmupCosine(plan.schedule, positionOf(plan, step - 1).fraction);
     refuseNonFinite(new Map([...model, ...optimizer]), step, lr, previous);
     const { epoch, batch } = positionOf(plan, step);
+    await syncMetrics(this.metricsFile);
     const folder = await writeTrainingCheckpoint(out, step, {
       model,
       optimizer,

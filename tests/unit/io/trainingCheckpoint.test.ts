@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import type { StateDict } from "../../../src/core/hostTensor";
@@ -76,19 +76,35 @@ test("pruning keeps the newest and removes what dead writers left", async () => 
   const run = temporaryFolder();
   for (const step of [1, 2, 3, 4]) await save(run, step);
   const dead = join(run, "checkpoint-000005.tmp-999999999");
-  const alive = join(run, `checkpoint-000006.tmp-${process.pid}`);
-  for (const folder of [dead, alive]) mkdirSync(folder);
+  const namesake = join(run, `checkpoint-000005.tmp-${process.pid}`);
+  const alive = join(run, `checkpoint-000006.tmp-${process.ppid}`);
+  const log = join(run, "metrics.jsonl.tmp-999999999-0");
+  for (const folder of [dead, namesake, alive, log]) mkdirSync(folder);
   const removed = await pruneTrainingCheckpoints(run, 2);
   assert.deepEqual(
-    removed.map((folder) => basename(folder)),
-    ["checkpoint-000001", "checkpoint-000002", basename(dead)],
+    removed.map((folder) => basename(folder)).sort(),
+    ["checkpoint-000001", "checkpoint-000002", ...[dead, namesake, log].map((path) => basename(path))].sort(),
   );
   assert.deepEqual(
     (await listTrainingCheckpoints(run)).map(({ step }) => step),
     [3, 4],
   );
-  assert.ok(existsSync(alive) && !existsSync(dead));
+  assert.deepEqual(readdirSync(run).sort(), ["checkpoint-000003", "checkpoint-000004", basename(alive)]);
   await assertRejects(() => pruneTrainingCheckpoints(run, 0), "bad-argument");
+});
+
+test("a checkpoint that stepped aside for one that never came is still there, and stays until one follows", async () => {
+  const run = temporaryFolder();
+  await save(run, 5, { first: true });
+  const aside = join(run, "checkpoint-000005.old.tmp-999999999");
+  renameSync(join(run, "checkpoint-000005"), aside);
+  await pruneTrainingCheckpoints(run, 1);
+  const { step, folder, state: read } = (await latestTrainingCheckpoint(run))!;
+  assert.deepEqual([step, folder, read.first], [5, aside, true]);
+  await save(run, 5);
+  assert.deepEqual((await latestTrainingCheckpoint(run))!.state, state);
+  await pruneTrainingCheckpoints(run, 1);
+  assert.deepEqual(readdirSync(run), ["checkpoint-000005"]);
 });
 
 test("a failed write leaves the earlier checkpoint and no temporaries", async () => {

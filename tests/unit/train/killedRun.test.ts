@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Rng } from "../../../src/core/rng";
+import { assertSameCheckpoint, readLines, temporaryFolder, writePictures } from "./support";
+
+/** LUVIT_KILLS=50 for the full count. */
+const kills = Number(process.env.LUVIT_KILLS ?? 3);
+
+/** Enough for every kill to find the run still going. */
+const steps = 10 + 6 * kills;
+
+/** A run whose every step is saved; killed `delay` milliseconds after its first step, or left to its end. */
+async function life(pictures: string, out: string, delay?: number) {
+  const child = spawn(process.execPath, [
+    join(__dirname, "childRun.js"),
+    "saving",
+    pictures,
+    out,
+    String(steps),
+  ]);
+  let [stdout, stderr, aimed] = ["", "", false];
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  child.stdout.on("data", (chunk) => {
+    stdout += chunk;
+    if (aimed || delay === undefined || !stdout.includes("step ")) return;
+    aimed = true;
+    setTimeout(() => child.kill("SIGKILL"), delay);
+  });
+  await new Promise((resolve) => child.on("close", resolve));
+  const numbers = (word: string) =>
+    [...stdout.matchAll(new RegExp(`^${word} (\\d+)$`, "gm"))].map(([, n]) => +n);
+  const [from] = numbers("from");
+  const last = stdout.trimEnd().split("\n").at(-1)!;
+  const end = last.startsWith("{") ? JSON.parse(last) : undefined;
+  return { from, reached: numbers("step").at(-1) ?? from, end, stderr };
+}
+
+test(`a run killed ${kills} times while it saves ends as one that never was, bit for bit`, async () => {
+  const pictures = await writePictures(temporaryFolder());
+  const folder = temporaryFolder();
+  const out = join(folder, "killed");
+  const rng = new Rng(Date.now() % 2 ** 32);
+  let reached = 0;
+  for (let kill = 0; kill < kills; kill++) {
+    const { end, stderr, ...one } = await life(pictures, out, 40 * rng.uniform());
+    assert.equal(stderr, "");
+    assert.equal(end, undefined, "the run ended before it was killed");
+    assert.ok(one.from >= reached - 1, `step ${reached} was made, went on from ${one.from}`);
+    reached = one.reached;
+  }
+  const rest = await life(pictures, out);
+  const whole = await life(pictures, join(folder, "whole"));
+  assert.deepEqual([rest.end.steps, rest.end.notes, whole.end.steps], [steps, [], steps]);
+  await assertSameCheckpoint(rest.end.checkpoint, whole.end.checkpoint);
+  const losses = (name: string) => readLines(join(folder, name)).map(({ step, loss }) => [step, loss]);
+  assert.deepEqual(losses("killed"), losses("whole"));
+});
