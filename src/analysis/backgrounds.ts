@@ -44,13 +44,13 @@ export async function backgroundReliance(
   splits: BackgroundSplits,
 ): Promise<BackgroundReliance> {
   for (const name of ["original", "mixed_same", "mixed_rand"] as const) {
-    const counts = `${splits[name].classes.length} classes, the model's head ${model.classes}`;
-    if (splits[name].classes.length !== model.classes) {
-      throw new LuvitError(
-        "bad-argument",
-        `backgroundReliance: ${name} has ${counts}; both need the same classes`,
-      );
-    }
+    const { classes, mapping } = splits[name];
+    if (classes.length === model.classes || mapping?.modelClasses === model.classes) continue;
+    const counts = `${classes.length} classes, the model's head ${model.classes}`;
+    throw new LuvitError(
+      "bad-argument",
+      `backgroundReliance: ${name} has ${counts}; both need the same classes`,
+    );
   }
   const top1 = async (split: keyof BackgroundSplits) => (await evaluate(model, splits[split])).top1;
   return new BackgroundReliance(await top1("original"), await top1("mixed_same"), await top1("mixed_rand"));

@@ -5,24 +5,30 @@ import type { ImageDataset } from "../data/dataset";
 import { batches } from "../data/loader";
 import type { EngineOptions } from "../engine";
 import type { Classifier } from "../models/classifier";
-import { expectClasses, expectImageSize } from "./fit";
+import type { Feeds } from "./feeds";
+import { expectImageSize } from "./fit";
 import { type ForwardFunction, openForward } from "./forward";
 import { imageFeed } from "./pretrain";
-import type { Feeds } from "./feeds";
+import { type Judgement, judge, mappingFor } from "./scoring";
 
 /** Accuracy on a data set. Prints as one line. */
 export class Evaluation {
   constructor(
     /** Percent of images whose highest logit is the label. */
     readonly top1: number,
-    /** Mean cross entropy, nats. */
+    /** Percent of images whose label is among the five highest logits; null where a label has several classes. */
+    readonly top5: number | null,
+    /** Mean cross entropy, nats; NaN where a label has several classes. */
     readonly loss: number,
     readonly labels: Int32Array,
     readonly predictions: Int32Array,
   ) {}
 
   toString(): string {
-    return `top-1 ${this.top1.toFixed(1)} % of ${this.labels.length} images, loss ${this.loss.toFixed(3)}`;
+    const { top1, top5, loss, labels } = this;
+    const five = top5 === null || top5 === 100 ? "" : `, top-5 ${top5.toFixed(1)} %`;
+    const mean = Number.isNaN(loss) ? "" : `, loss ${loss.toFixed(3)}`;
+    return `top-1 ${top1.toFixed(1)} %${five} of ${labels.length} images${mean}`;
   }
 
   [inspect.custom](): string {
@@ -36,9 +42,18 @@ export interface EvaluateOptions extends EngineOptions {
   batchSize?: number;
 }
 
+/** One picture and what the model made of it. */
+export interface Answer extends Judgement {
+  index: number;
+  label: number;
+}
+
+/** Computes log probabilities for a batch, always of the same size: { images } -> { scores }. */
+export type Scores = (feeds: Feeds) => Promise<Record<string, Float32Array>>;
+
 /**
  * Classifies every image of a set, in order, without augmentation of its own. Unreadable images are left out, not
- * replaced.
+ * replaced. A set of other classes than the model's is answered through its `mapping` (ImageNet-A, -R, ImageNet-9).
  *
  * @throws LuvitError("bad-argument") for a set with more classes than the model, or images of another size.
  */
@@ -59,7 +74,7 @@ export async function evaluate(
 
 function expectFit(model: Classifier, dataset: ImageDataset): void {
   expectImageSize(dataset, model.encoder.config.imageSize, "evaluate");
-  expectClasses(dataset, model.classes, "evaluate");
+  mappingFor(dataset, model.classes, "evaluate");
 }
 
 /** images [B, 3, S, S] -> scores [B, classes], log probabilities. */
@@ -73,32 +88,45 @@ export function scoresOf(model: Classifier, batchSize: number): ForwardFunction 
 
 /** Evaluates with scores that somebody else computes, always for `batchSize` pictures. */
 export async function evaluateWith(
-  scoresFor: (feeds: Feeds) => Promise<Record<string, Float32Array>>,
+  scores: Scores,
   model: Classifier,
   dataset: ImageDataset,
   batchSize: number,
 ): Promise<Evaluation> {
+  const all: Answer[] = [];
+  for await (const answers of answersOf(scores, model, dataset, batchSize)) all.push(...answers);
+  const percent = (count: number) => (100 * count) / all.length;
+  const right = all.filter(({ label, prediction }) => label === prediction).length;
+  const ranked = all.every(({ inTop5 }) => inTop5 !== null);
+  const top5 = ranked ? percent(all.filter(({ inTop5 }) => inTop5).length) : null;
+  const loss = all.reduce((sum, answer) => sum + (answer.loss ?? Number.NaN), 0) / all.length;
+  const column = (key: "label" | "prediction") => Int32Array.from(all, (answer) => answer[key]);
+  return new Evaluation(percent(right), top5, loss, column("label"), column("prediction"));
+}
+
+/** The answers to every readable picture of a set, batch by batch, in order. */
+export async function* answersOf(
+  scoresFor: Scores,
+  model: Classifier,
+  dataset: ImageDataset,
+  batchSize: number,
+): AsyncGenerator<Answer[]> {
   expectFit(model, dataset);
+  const mapping = mappingFor(dataset, model.classes, "evaluate");
   const { imageSize } = model.encoder.config;
-  const labels: number[] = [];
-  const predictions: number[] = [];
-  let loss = 0;
   for await (const batch of batches(dataset, { batchSize, shuffle: false, dropLast: false })) {
-    const { scores } = await scoresFor({
-      images: imageFeed(filled(batch.images, batchSize, imageSize), imageSize),
-    });
+    const images = imageFeed(filled(batch.images, batchSize, imageSize), imageSize);
+    const { scores } = await scoresFor({ images });
+    const answers: Answer[] = [];
     for (const [i, label] of batch.labels.entries()) {
-      if (batch.indices[i] !== batch.batch * batchSize + i) continue; // stands in for an unreadable picture
+      const index = batch.batch * batchSize + i;
+      if (batch.indices[i] !== index) continue; // stands in for an unreadable picture
       const row = scores.subarray(i * model.classes, (i + 1) * model.classes);
-      labels.push(label);
-      predictions.push(row.indexOf(row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)));
-      loss -= row[label];
+      answers.push({ index, label, ...judge(row, label, mapping) });
     }
+    yield answers;
     await breathe();
   }
-  const right = labels.filter((label, i) => label === predictions[i]).length;
-  const top1 = (100 * right) / labels.length;
-  return new Evaluation(top1, loss / labels.length, Int32Array.from(labels), Int32Array.from(predictions));
 }
 
 /** The last batch of a set, filled up with black pictures to the size that the graph was traced for. */

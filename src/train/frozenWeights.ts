@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { LuvitError, listOffenders } from "../core/errors";
+import { parameterDigest } from "../nn/digest";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
 
@@ -22,7 +22,7 @@ export async function noteFrozenWeights(
 ): Promise<Record<string, FrozenWeight>> {
   const notes: Record<string, FrozenWeight> = {};
   for (const [path, parameter] of weights)
-    notes[path] = { source: parameter.source!, sha256: await digest(parameter) };
+    notes[path] = { source: parameter.source!, sha256: await parameterDigest(parameter) };
   return notes;
 }
 
@@ -36,7 +36,7 @@ export async function expectFrozenWeights(
   const wrong: string[] = [];
   for (const [path, { source, sha256 }] of Object.entries(noted)) {
     const parameter = parameters.get(path);
-    if (parameter && (await digest(parameter)) === sha256) continue;
+    if (parameter && (await parameterDigest(parameter)) === sha256) continue;
     wrong.push(
       `${path}: was read from ${source}${parameter ? `, now ${parameter.source ?? "initialised here"}` : ""}`,
     );
@@ -47,11 +47,4 @@ export async function expectFrozenWeights(
     `${where}: the frozen weights are not those the run was made with\n${listOffenders(wrong)}\n` +
       "Load the same files before resuming.",
   );
-}
-
-async function digest(parameter: Parameter): Promise<string> {
-  const data = await parameter.peek();
-  return createHash("sha256")
-    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    .digest("hex");
 }

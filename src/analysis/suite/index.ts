@@ -1,0 +1,12 @@
+export type { Metric } from "./metrics";
+export { mergeSuites } from "./merge";
+export { SuiteResult } from "./result";
+export {
+  type BackgroundSplit,
+  type CorruptionSets,
+  openSuiteSets,
+  type SuiteFolders,
+  type SuiteSets,
+} from "./sets";
+export { type SuiteOptions, type SuiteProgress, suite } from "./suite";
+export { overSeeds, SeedTable } from "./seeds";

@@ -1,0 +1,78 @@
+import { inspect } from "node:util";
+import type { Table } from "apache-arrow";
+import { textTable } from "../../core/textTable";
+import { type Provenance, resultTable } from "../provenance";
+import { answersTable } from "./answers";
+import { type Metric, metricsOf, type SuiteAnswers } from "./metrics";
+
+/** The numbers of a suite, or of as much of it as has been evaluated. Prints beside the paper's. */
+export class SuiteResult {
+  readonly metrics: readonly Metric[];
+  /** A row per number: data, metric, value, images, tables, paperViT, paperLUViT; and the provenance. */
+  readonly table: Table;
+
+  constructor(
+    private readonly byPart: SuiteAnswers,
+    readonly provenance: Provenance,
+    /** "a: pictures 512 to 1023": what has not been evaluated. */
+    readonly missing: readonly string[],
+    /** Pictures that could not be read, by part. */
+    readonly unreadable: Readonly<Record<string, number>>,
+  ) {
+    this.metrics = metricsOf(byPart, provenance.recipe);
+    const column = <Key extends keyof Metric>(key: Key) => this.metrics.map((metric) => metric[key]);
+    const paper = (model: "ViT" | "LUViT") => this.metrics.map((metric) => metric.paper[model] ?? null);
+    this.table = resultTable(
+      {
+        data: column("data"),
+        metric: column("metric"),
+        value: column("value"),
+        images: column("images"),
+        tables: column("tables"),
+        paperViT: paper("ViT"),
+        paperLUViT: paper("LUViT"),
+      },
+      provenance,
+    );
+  }
+
+  /** Everything has been evaluated. */
+  get complete(): boolean {
+    return this.missing.length === 0;
+  }
+
+  /** The parts that have answers: "in1k", "c/fog/3", "in9/original". */
+  get parts(): string[] {
+    return [...this.byPart.keys()];
+  }
+
+  /** A row per picture of a part: index, label, prediction, inTop5, loss. */
+  answers(part: string): Table {
+    return answersTable([...(this.byPart.get(part)?.values() ?? [])].sort((a, b) => a.index - b.index));
+  }
+
+  toString(): string {
+    const head = ["data", "metric", "%", "pictures", "table", "paper: ViT", "LUViT"];
+    const number = (x: number | undefined) => (x === undefined ? "–" : x.toFixed(1));
+    const rows = this.metrics.map(({ data, metric, value, images, tables, paper }) => [
+      data,
+      metric,
+      number(value),
+      String(images),
+      tables,
+      number(paper.ViT),
+      number(paper.LUViT),
+    ]);
+    const { model, recipe, seed } = this.provenance;
+    const about = [model, recipe, seed === undefined ? undefined : `seed ${seed}`]
+      .filter(Boolean)
+      .join(" · ");
+    const unreadable = Object.entries(this.unreadable).map(([part, count]) => `${part}: ${count} unreadable`);
+    const missing = this.missing.map((range) => `not evaluated: ${range}`);
+    return [about, textTable(head, rows), ...unreadable, ...missing].filter(Boolean).join("\n");
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}

@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { inspect } from "node:util";
+import { rowsOf } from "../../../src/analysis/provenance";
+import { mergeSuites, overSeeds, type SuiteResult, type SuiteSets, suite } from "../../../src/analysis/suite";
+import { metricsOf, type SuiteAnswers } from "../../../src/analysis/suite/metrics";
+import { alexNetErrors } from "../../../src/analysis/suite/corruptionErrors";
+import { startBackend, tf } from "../../../src/core/tf";
+import { sliceMapping } from "../../../src/data/classMapping";
+import type { ImageDataset } from "../../../src/data/dataset";
+import { FolderDataset, imageFolder } from "../../../src/data/imageFolder";
+import { benchmarkCorruptions } from "../../../src/data/sets";
+import { readTable } from "../../../src/io/table";
+import { classifier } from "../../../src/models";
+import { evaluate } from "../../../src/train/evaluate";
+import { assertRejects, temporaryFolder, writePictures } from "./support";
+import { tinyViT } from "../train/support";
+
+before(async () => void (await startBackend()));
+
+const model = (seed = 0) => classifier.create({ encoder: tinyViT, classes: 2, seed });
+const mapping = sliceMapping("slice", [0, 1], 2);
+
+async function pictures(): Promise<FolderDataset> {
+  return imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+}
+
+/** Small sets in the places of the published ones. */
+async function sets(set: FolderDataset): Promise<SuiteSets> {
+  const mapped = new FolderDataset(
+    set.root,
+    set.classes,
+    set.files,
+    set.transform,
+    set.cache,
+    set.report,
+    mapping,
+  );
+  return {
+    in1k: set,
+    a: mapped.take(7),
+    in9: { original: set, mixed_same: set.take(5), mixed_rand: set.subset([0, 1, 2]) },
+    c: { types: ["fog", "snow"], severities: [1, 5], open: (_, severity) => set.take(severity + 3) },
+  };
+}
+
+const values = (result: SuiteResult) =>
+  result.metrics.map(({ data, metric, value }) => [data, metric, value]);
+
+test("the rows are what evaluating each set by itself gives, beside the paper's numbers", async () => {
+  const [set, net] = [await pictures(), model()];
+  const given = await sets(set);
+  const result = await suite(net, given, { recipe: "finetune", seed: 0, batchSize: 5 });
+  const top1 = async (one: ImageDataset) => (await evaluate(net, one)).top1;
+  const found = new Map(result.metrics.map(({ data, metric, value }) => [`${data}, ${metric}`, value]));
+  assert.equal(found.get("ImageNet-1K, top-1"), await top1(set));
+  assert.equal(found.get("ImageNet-1K, top-5"), 100);
+  assert.equal(found.get("ImageNet-A, top-1"), await top1(given.a!));
+  const [same, rand] = [await top1(given.in9!.mixed_same!), await top1(given.in9!.mixed_rand!)];
+  assert.equal(found.get("ImageNet-9, gap mixed_same - mixed_rand"), same - rand);
+  assert.equal(found.get("ImageNet-9, gap original - mixed_rand"), (await top1(set)) - rand);
+  const fog = ((await top1(set.take(4))) + (await top1(set.take(8)))) / 2;
+  assert.equal(found.get("ImageNet-C, top-1, fog"), fog);
+  assert.equal(found.get("ImageNet-C, top-1, mean of 2 corruptions"), fog);
+  assert.ok(!found.has("ImageNet-C, mCE of 15 corruptions"), "there are only two");
+  assert.ok(result.complete);
+  const rows = rowsOf(result.table);
+  assert.deepEqual([rows[0].paperViT, rows[0].seed, rows[0].recipe], [83.2, 0, "finetune"]);
+  const gap = rows.find(({ metric }) => metric === "gap mixed_same - mixed_rand")!;
+  assert.deepEqual([gap.paperViT, gap.paperLUViT, gap.tables], [4.6, 3.9, "5"]);
+  assert.match(inspect(result), /finetune · seed 0\ndata .* paper: ViT {2}LUViT\n/);
+  assert.equal(result.answers("in9/mixed_rand").numRows, 3);
+});
+
+test("a suite that is stopped keeps its answers and goes on where it was; a second time nothing is computed", async () => {
+  const [set, net, out] = [await pictures(), model(), join(temporaryFolder(), "suite")];
+  const given = await sets(set);
+  const whole = await suite(net, given);
+  const stop = new AbortController();
+  let batches = 0;
+  const options = { out, batchSize: 4, keepEvery: 6, seed: 1 };
+  const part = await suite(net, given, {
+    ...options,
+    signal: stop.signal,
+    onProgress: () => void (++batches === 5 && stop.abort()),
+  });
+  assert.equal(batches, 5);
+  assert.ok(
+    !part.complete &&
+      part.missing.includes("a: pictures 4 to 5") &&
+      part.missing.includes("c/fog/1: all of it"),
+  );
+  assert.ok(!existsSync(join(out, "results.arrow")));
+  const places: string[] = [];
+  const rest = await suite(net, given, {
+    ...options,
+    onProgress: (p) => places.push(`${p.part} ${p.done}/${p.total}`),
+  });
+  assert.equal(places[0], "a 2/3");
+  assert.deepEqual(values(rest), values(whole));
+  assert.deepEqual(rowsOf(await readTable(join(out, "results.arrow"))), rowsOf(rest.table));
+  const again = await suite(net, given, {
+    ...options,
+    onProgress: () => assert.fail("nothing is left to do"),
+  });
+  assert.deepEqual(values(again), values(whole));
+});
+
+test("shards of any number put together give the whole, and what is missing is named", async () => {
+  const [set, net, root] = [await pictures(), model(), temporaryFolder()];
+  const given = await sets(set);
+  const whole = await suite(net, given);
+  const folders = [1, 2, 3].map((index) => join(root, `${index}`));
+  for (const [i, out] of folders.entries()) {
+    const one = await suite(net, given, { out, shard: { index: i + 1, count: 3 } });
+    assert.ok(one.complete && !existsSync(join(out, "results.arrow")));
+  }
+  const merged = await mergeSuites(folders, root);
+  assert.deepEqual(values(merged), values(whole));
+  assert.ok(merged.complete && existsSync(join(root, "results.arrow")));
+  const two = await mergeSuites([folders[0], folders[2]]);
+  assert.ok(two.missing.includes("in1k: pictures 4 to 7") && !two.complete);
+  const shared = join(root, "shared");
+  for (const index of [1, 2]) await suite(net, given, { out: shared, shard: { index, count: 2 } });
+  assert.deepEqual(values(await mergeSuites([shared, folders[1]])), values(whole), "overlaps agree");
+  await assertRejects(mergeSuites([join(root, "nowhere")]), "missing-file", "nowhere");
+});
+
+test("answers about another model, other pictures or another seed are not mixed in", async () => {
+  const [set, out] = [await pictures(), join(temporaryFolder(), "suite")];
+  await suite(model(), { in1k: set }, { out, seed: 0 });
+  const again = (net: ReturnType<typeof model>, one: ImageDataset, seed: number) =>
+    suite(net, { in1k: one }, { out, seed });
+  await assertRejects(again(model(1), set, 2), "bad-argument", "weights (sha256)", "seed: was 0, now 2");
+  await assertRejects(again(model(), set.take(5), 0), "bad-argument", "in1k, pictures: was 12, now 5");
+  const other = join(temporaryFolder(), "other");
+  await suite(model(1), { in1k: set }, { out: other, seed: 0 });
+  await assertRejects(mergeSuites([out, other]), "bad-argument", "weights");
+});
+
+test("an unreadable picture is counted, a killed writer's leftovers are not read, no set at all is refused", async () => {
+  const [set, out] = [await pictures(), join(temporaryFolder(), "suite")];
+  writeFileSync(set.path(5), "not a picture");
+  const fresh = await imageFolder(set.root, { size: 16 });
+  const { unreadable, metrics } = await suite(model(), { in1k: fresh }, { out });
+  assert.deepEqual([unreadable, metrics[0].images], [{ in1k: 1 }, 11]);
+  const [file] = readdirSync(join(out, "answers", "in1k"));
+  writeFileSync(join(out, "answers", "in1k", `${file}.tmp-1-0`), "torn");
+  const again = await suite(model(), { in1k: fresh }, { out });
+  assert.deepEqual(again.unreadable, { in1k: 1 });
+  rmSync(join(out, "answers", "in1k", file));
+  assert.deepEqual((await mergeSuites([out])).missing, ["in1k: pictures 0 to 11"]);
+  await assertRejects(suite(model(), {}), "bad-argument", "no data set");
+  const wrong = { shard: { index: 3, count: 2 }, batchSize: 0 };
+  await assertRejects(
+    suite(model(), { in1k: fresh }, wrong),
+    "bad-argument",
+    "batchSize is 0",
+    "shard is 3/2",
+  );
+});
+
+test("corruption errors are divided by AlexNet's: a net as good as AlexNet has 100", () => {
+  const answers: SuiteAnswers = new Map(
+    benchmarkCorruptions.map((type) => {
+      const right = Math.round(1000 * (1 - alexNetErrors[type]!));
+      const answer = (index: number) => ({
+        index,
+        label: 0,
+        prediction: index < right ? 0 : 1,
+        inTop5: true,
+        loss: 1,
+      });
+      return [`c/${type}/3`, new Map(Array.from({ length: 1000 }, (_, i) => [i, answer(i)]))];
+    }),
+  );
+  const metric = (name: string) => metricsOf(answers, "supervised").find((one) => one.metric === name)!;
+  assert.ok(Math.abs(metric("mCE of 15 corruptions").value - 100) < 0.05);
+  const errors = benchmarkCorruptions.map((type) => Math.round(1000 * alexNetErrors[type]!) / 10);
+  const mean = errors.reduce((sum, x) => sum + x, 0) / 15;
+  assert.ok(Math.abs(metric("mean error of 15 corruptions").value - mean) < 1e-9);
+  const accuracy = metric("top-1, mean of 15 corruptions");
+  assert.ok(Math.abs(accuracy.value - (100 - mean)) < 1e-9);
+  assert.deepEqual(accuracy.paper, { ViT: 60.5 });
+});
+
+test("results of several seeds give means and intervals per number, and a seed counts once", async () => {
+  const set = await pictures();
+  const results = await Promise.all(
+    [0, 1, 2].map((seed) => suite(model(seed), { in1k: set }, { seed, model: "tiny", recipe: "supervised" })),
+  );
+  const tables = results.map(({ table }) => table);
+  const { rows, table } = overSeeds(tables);
+  const top1 = results.map(({ metrics }) => metrics[0].value);
+  const mean = top1.reduce((sum, x) => sum + x, 0) / 3;
+  assert.deepEqual([rows[0].n, rows[0].seeds, rows[0].metric], [3, [0, 1, 2], "top-1"]);
+  assert.ok(Math.abs(rows[0].mean - mean) < 1e-9);
+  assert.equal(rowsOf(table)[0].seeds, "0 1 2");
+  assert.match(inspect(overSeeds(tables)), /99 % interval\n/);
+  assert.throws(() => overSeeds([tables[0], tables[0]]), /tiny, ImageNet-1K, top-1: seed 0 twice/);
+});
+
+test("a suite leaves no tensor behind", async () => {
+  const given = { in1k: await pictures() };
+  await suite(model(), given, { engine: "eager" });
+  const net = model();
+  await suite(net, given, { engine: "eager" });
+  const { numTensors } = tf.memory();
+  await suite(net, given, { engine: "eager" });
+  assert.equal(tf.memory().numTensors, numTensors);
+});
