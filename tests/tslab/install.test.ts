@@ -79,7 +79,7 @@ test("plain tslab runs the library and shows what it displays", () => {
     encoding: "utf8",
   });
   assert.deepEqual(JSON.parse(stdout || `"${stderr}"`), {
-    shown: [{ "text/markdown": "**bold**" }],
+    shown: [{ "text/plain": "**bold**", "text/markdown": "**bold**" }],
     said: ["true"],
   });
 });

@@ -47,8 +47,11 @@ export class KernelClient {
     });
   }
 
-  static async start(): Promise<KernelClient> {
-    const folder = mkdtempSync(join(tmpdir(), "luvit-jupyter-"));
+  /** Starts our kernel, or one that `command` starts from a connection file, in a folder of its own or a given one. */
+  static async start(
+    command: (file: string) => string[] = ourKernel,
+    folder: string = mkdtempSync(join(tmpdir(), "luvit-jupyter-")),
+  ): Promise<KernelClient> {
     const [shell_port, control_port, iopub_port, stdin_port, hb_port] = await freePorts(5);
     const connection = {
       transport: "tcp",
@@ -57,10 +60,9 @@ export class KernelClient {
       signature_scheme: "hmac-sha256",
       ...{ shell_port, control_port, iopub_port, stdin_port, hb_port },
     } as Connection;
-    const file = join(folder, "connection.json");
+    const file = join(mkdtempSync(join(tmpdir(), "luvit-connection-")), "connection.json");
     writeFileSync(file, JSON.stringify(connection));
-    const main = join(__dirname, "../../../src/kernel/main.js");
-    const child = spawn(process.execPath, [main, file], {
+    const child = spawn(process.execPath, command(file), {
       cwd: folder,
       stdio: ["ignore", "inherit", "inherit"],
     });
@@ -157,6 +159,10 @@ export class KernelClient {
       if (message) take(message);
     }
   }
+}
+
+function ourKernel(connectionFile: string): string[] {
+  return [join(__dirname, "../../../src/kernel/main.js"), connectionFile];
 }
 
 const defaults = {
