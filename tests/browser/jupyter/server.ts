@@ -19,8 +19,10 @@ export interface Jupyter {
   python: string;
 }
 
-/** Where to look: the Python named by LUVIT_JUPYTER_PYTHON, and the system's. */
-const pythons = [process.env.LUVIT_JUPYTER_PYTHON, "python3"].filter((one): one is string => !!one);
+/** Where to look: the Pythons that are named, and the one on the path. */
+const pythons = [process.env.LUVIT_JUPYTER_PYTHON, process.env.LUVIT_NOTEBOOK_PYTHON, "python3"].filter(
+  (one): one is string => !!one,
+);
 
 /** What was found, JupyterLab first; undefined where there is none. */
 export const jupyter: Jupyter | undefined = [
