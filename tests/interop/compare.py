@@ -1,24 +1,26 @@
-"""Loads what luvit wrote with transformers and PEFT, and prints the largest differences as JSON."""
+"""Loads what luvit wrote with transformers and PEFT; prints the largest differences of each model as JSON."""
 
 import json
+import os
 import sys
 
 import torch
 from peft import PeftModel
-from transformers import LlamaForCausalLM
-
-folder = sys.argv[1]
-given = json.load(open(f"{folder}/given.json"))
-ids = torch.tensor([given["ids"]])
+from transformers import AutoModelForCausalLM
 
 
-def difference(logits, name):
-    return (logits.flatten() - torch.tensor(given[name])).abs().max().item()
+def compare(folder):
+    given = json.load(open(f"{folder}/given.json"))
+    ids = torch.tensor([given["ids"]])
+
+    def difference(logits, name):
+        return (logits.flatten() - torch.tensor(given[name])).abs().max().item()
+
+    with torch.no_grad():
+        model = AutoModelForCausalLM.from_pretrained(f"{folder}/model", dtype=torch.float32)
+        base = difference(model(ids).logits, "base")
+        adapted = PeftModel.from_pretrained(model, f"{folder}/adapter")
+        return {"base": base, "lora": difference(adapted(ids).logits, "lora")}
 
 
-with torch.no_grad():
-    model = LlamaForCausalLM.from_pretrained(f"{folder}/model", dtype=torch.float32)
-    base = difference(model(ids).logits, "base")
-    adapted = PeftModel.from_pretrained(model, f"{folder}/adapter")
-    lora = difference(adapted(ids).logits, "lora")
-print(json.dumps({"base": base, "lora": lora}))
+print(json.dumps({name: compare(os.path.join(sys.argv[1], name)) for name in sorted(os.listdir(sys.argv[1]))}))
