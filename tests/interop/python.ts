@@ -16,11 +16,9 @@ export function unlessPythonHas(...modules: string[]): string | false {
 /** Runs a script of this folder; what its last line says as JSON. */
 export function runPython<Result>(script: string, ...args: string[]): Result {
   const path = join(packageRoot(), "tests", "interop", script);
-  const options = { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] } as const;
-  return JSON.parse(
-    execFileSync(python, [path, ...args], options)
-      .trim()
-      .split("\n")
-      .at(-1)!,
-  );
+  const output = execFileSync(python, [path, ...args], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return JSON.parse(output.trim().split("\n").at(-1)!);
 }
