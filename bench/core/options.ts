@@ -3,7 +3,15 @@ import { LuvitError } from "../../src/core/errors";
 import type { EngineName, OpenOptions, Precision } from "../../src/engine";
 import { type PresetName, presetNames } from "./presets";
 
-const names = ["pretrain-step", "finetune-step", "entropy", "load-block", "loader", "compile"] as const;
+const names = [
+  "pretrain-step",
+  "finetune-step",
+  "entropy",
+  "load-block",
+  "loader",
+  "compile",
+  "kernel",
+] as const;
 export type BenchName = (typeof names)[number];
 
 /** What to measure, and how. */

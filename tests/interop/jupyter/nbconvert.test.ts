@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { basename, join } from "node:path";
+import { test } from "node:test";
+import { packageRoot } from "../../../src/core/packageRoot";
+import { type CellOutput, joinLines, type Notebook, type NotebookCell } from "../../../src/notebook/nbformat";
+import { jupyterEnvironment, pythonWith } from "./python";
+
+const { python, skip } = pythonWith("notebooks under nbconvert", "nbclient, nbconvert", [
+  "LUVIT_JUPYTER_PYTHON",
+  "LUVIT_PYTHON",
+]);
+
+/** What a cell shows, by what it calls. */
+const shown: [RegExp, readonly string[]][] = [
+  [/figures\.(historyCurves|entropyScatter)\(/, ["application/vnd.plotly.v1+json", "text/html", "image/png"]],
+  [/figures\.(imageGrid|reconstructionGrid|entropyMaps)\(/, ["image/png"]],
+  [/figures\.attentionViewer\(/, ["text/html", "image/png"]],
+  [/\btable\(\[|table\(results\)|\.parts\(\)/, ["text/html"]],
+  [/luvit\.live\(/, ["text/html"]],
+];
+
+const bundles = (outputs: readonly CellOutput[]) =>
+  outputs.flatMap((output) => ("data" in output ? [output.data as Record<string, unknown>] : []));
+
+/** Everything wrong with an executed code cell. */
+function problems({ source, execution_count, outputs = [] }: NotebookCell): string[] {
+  const found: string[] = [];
+  const types = new Set(bundles(outputs).flatMap((bundle) => Object.keys(bundle)));
+  if (typeof execution_count !== "number") found.push("was not executed");
+  for (const output of outputs) {
+    if (output.output_type === "error") found.push(`failed: ${output.ename} ${output.evalue}`);
+    if (output.output_type === "stream" && output.name === "stderr") found.push(`stderr: ${output.text}`);
+  }
+  for (const bundle of bundles(outputs)) if (!("text/plain" in bundle)) found.push("shows nothing as text");
+  for (const [call, expected] of shown)
+    if (call.test(source)) for (const type of expected) if (!types.has(type)) found.push(`shows no ${type}`);
+  return found.map((problem) => `${source.split("\n")[0]}: ${problem}`);
+}
+
+for (const name of readdirSync(join(packageRoot(), "notebooks")).filter((file) => file.endsWith(".ipynb")))
+  test(`nbconvert executes ${name}: no cell is skipped, no idle lost, everything shown`, { skip }, () => {
+    const env = jupyterEnvironment();
+    const folder = join(env.folder, "notebooks");
+    mkdirSync(folder);
+    cpSync(join(packageRoot(), "notebooks", name), join(folder, name));
+    symlinkSync(join(packageRoot(), "data"), join(env.folder, "data"));
+    const nbconvert = (...args: string[]) =>
+      execFileSync(python, ["-m", "nbconvert", ...args], {
+        env,
+        cwd: folder,
+        stdio: "pipe",
+        timeout: 600_000,
+      });
+    const executed = `executed-${name}`;
+    const execution = ["kernel_name=luvit", "timeout=300", "raise_on_iopub_timeout=True"];
+    const options = execution.map((option) => `--ExecutePreprocessor.${option}`);
+    nbconvert("--to", "notebook", "--execute", ...options, "--output", executed, name);
+
+    const { cells } = JSON.parse(readFileSync(join(folder, executed), "utf8")) as Notebook;
+    const code = cells
+      .map((cell) => ({ ...cell, source: joinLines(cell.source) }))
+      .filter(({ cell_type, source }) => cell_type === "code" && source.trim() !== "");
+    assert.deepEqual(code.flatMap(problems), []);
+    assert.deepEqual(
+      code.map(({ execution_count }) => execution_count),
+      code.map((_, index) => index + 1),
+    );
+
+    nbconvert("--to", "html", executed);
+    const page = readFileSync(join(folder, executed.replace(".ipynb", ".html")), "utf8");
+    assert.match(page, /<img[^>]*src="data:image\/(png|svg\+xml);base64,/);
+    nbconvert("--to", "markdown", executed);
+    const pictures = `${basename(executed, ".ipynb")}_files`;
+    const files = readdirSync(join(folder, pictures));
+    assert.ok(files.filter((file) => file.endsWith(".png")).length >= 4, files.join(", "));
+    assert.ok(files.every((file) => statSync(join(folder, pictures, file)).size > 0));
+  });
