@@ -1,4 +1,6 @@
 import { homedir } from "node:os";
+import { keepCode } from "./kernel/compiler/codeCache";
+import { Compiler } from "./kernel/compiler/compiler";
 import { installedFolders, kernelFolder, type Target } from "./kernel/spec/folders";
 import { installKernel, removeKernel } from "./kernel/spec/install";
 
@@ -36,9 +38,18 @@ export function kernelCommand(
   const folder = kernelFolder(target, machine);
   if (action === "install") {
     installKernel(folder);
+    warmUp();
     print(`installed "TypeScript · LUViT" in ${folder}`);
   } else print(removeKernel(folder) ? `removed ${folder}` : `nothing to remove in ${folder}`);
   return true;
+}
+
+/** Keeps the compiler's machine code, so that the first start is already a quick one. */
+function warmUp(): void {
+  const compiler = new Compiler(process.cwd(), "typescript");
+  compiler.compile("1 + 1");
+  compiler.close();
+  keepCode();
 }
 
 /** The one place that was named; undefined for several. */

@@ -1,5 +1,12 @@
-/** Displays whose content is still being made, by the promise of their end. */
-const pending = new Set<Promise<void>>();
+const place = Symbol.for("luvit.displays.pending");
+const shared = globalThis as unknown as Record<symbol, Set<Promise<void>> | undefined>;
+
+/**
+ * Displays whose content is still being made, by the promise of their end. One set on the global object: the kernel and
+ * the library a notebook imports may be two copies.
+ */
+const pending = shared[place] ?? new Set();
+shared[place] = pending;
 
 /** Remembers a display until it is finished. */
 export function trackDisplay(display: Promise<void>): Promise<void> {

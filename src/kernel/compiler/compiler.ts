@@ -2,6 +2,7 @@ import type * as ts from "typescript";
 import { packageRoot } from "../../core/packageRoot";
 import { type EditedCell, editCell } from "./edits";
 import { instrument, keepImportsWritable } from "./instrument";
+import { LibraryFiles } from "./libraryFiles";
 import { provideLibrary } from "./packages";
 import { chain, type Locate, parseMap, splitInlineMap } from "./sourceMaps";
 import {
@@ -47,6 +48,7 @@ const provided =
 export class Compiler {
   private readonly compiler: TypeScript = loadTypeScript();
   private readonly converter: Converter;
+  private readonly files = new LibraryFiles();
   private readonly maps = new Map<number, Locate>();
   private compilations = 0;
   private declarations = provided;
@@ -58,7 +60,7 @@ export class Compiler {
       moduleResolution: this.compiler.ModuleResolutionKind.Bundler,
     };
     const transpile = (source: string, options: ts.TranspileOptions) => this.transpile(source, options);
-    this.converter = createConverter({ compilerOptions, transpile }, language);
+    this.converter = createConverter({ compilerOptions, transpile, files: this.files }, language);
   }
 
   /** The cell's code, or what the compiler objects to. */
@@ -95,6 +97,7 @@ export class Compiler {
 
   /** What the compiler knows about the name at an offset in UTF-16 units; undefined for unknown names. */
   inspect(source: string, offset: number): ts.QuickInfo | undefined {
+    this.files.document();
     const info = this.converter.inspect(this.declarations, source, offset);
     const text = (info?.displayParts ?? []).map((part) => part.text).join("");
     return text === "any" || text === "" ? undefined : info;

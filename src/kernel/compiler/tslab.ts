@@ -1,5 +1,7 @@
 import Module from "node:module";
 import type * as ts from "typescript";
+import { requireCached } from "./codeCache";
+import type { LibraryFiles } from "./libraryFiles";
 
 /** TypeScript 5.0.4 as tslab ships it. */
 export type TypeScript = typeof ts;
@@ -60,6 +62,7 @@ export interface Overrides {
   compilerOptions: ts.CompilerOptions;
   /** Stands for `ts.transpileModule`, which tslab uses to turn ES modules into CommonJS. */
   transpile(source: string, options: ts.TranspileOptions): string;
+  files: LibraryFiles;
 }
 
 interface ConverterModule {
@@ -68,7 +71,9 @@ interface ConverterModule {
 
 /** The compiler itself, loaded from where tslab has it. */
 export function loadTypeScript(): TypeScript {
-  return tslabRequire()("@tslab/typescript-for-tslab") as TypeScript;
+  const own = tslabRequire();
+  const { version } = own("@tslab/typescript-for-tslab/package.json") as { version: string };
+  return requireCached(own.resolve("@tslab/typescript-for-tslab"), version) as TypeScript;
 }
 
 /** tslab's converter over a compiler with other options and our transpilation; tslab itself fixes both. */
@@ -85,7 +90,7 @@ export function createConverter(overrides: Overrides, language: "typescript" | "
       compiler.createWatchCompilerHost(
         files,
         { ...options, ...overrides.compilerOptions },
-        withTimers(system),
+        Object.assign(withTimers(system), overrides.files.wrap(system)),
         ...rest,
       )) as TypeScript["createWatchCompilerHost"],
     transpileModule: (source, options) => ({ outputText: overrides.transpile(source, options) }),

@@ -1,6 +1,7 @@
 import { mimeBundleOf } from "../../notebook/mime";
 import { displaysFinished, isPendingDisplay } from "../../notebook/pending";
 import { type CompiledCell, Compiler } from "../compiler/compiler";
+import { keepCode } from "../compiler/codeCache";
 import { mapStacks, registerMap } from "../compiler/sourceMaps";
 import { createSignals } from "../signals";
 import { CellInterrupt, currentExecution, Execution } from "./execution";
@@ -27,6 +28,9 @@ export interface ExecutorOptions {
   listen?: boolean;
 }
 
+/** Milliseconds after the first cell at which the compiler's machine code is kept, if it has to be. */
+const keepCodeAfter = 500;
+
 /** How a cell ended. */
 export type CellOutcome = { status: "ok" } | ({ status: "error"; interrupted: boolean } & CellFailure);
 
@@ -42,6 +46,7 @@ export class Executor {
   private readonly undo: (() => void)[];
   private running: Execution | undefined;
   private last: Execution | undefined;
+  private keeping: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: ExecutorOptions) {
     const { folder, language } = options;
@@ -87,6 +92,7 @@ export class Executor {
     } finally {
       this.running = undefined;
       this.interrupts.watch(undefined);
+      this.keeping ??= setTimeout(keepCode, keepCodeAfter).unref();
     }
   }
 

@@ -1,8 +1,8 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { installKernel } from "../../../src/kernel/spec/install";
+import { packageRoot } from "../../../src/core/packageRoot";
 
 /** A Python that has certain modules, or why there is none. */
 export type Found = { python: string; skip: false } | { python: ""; skip: string };
@@ -17,11 +17,12 @@ export function pythonWith(what: string, modules: string, variables: readonly st
   return { python: "", skip };
 }
 
-/** Environment for Jupyter's programs in which our kernel is installed and nothing of the user's is seen. */
+/** Environment for Jupyter's programs in which `luvit kernel install` has run and nothing of the user's is seen. */
 export function jupyterEnvironment(): NodeJS.ProcessEnv & { folder: string } {
   const folder = mkdtempSync(join(tmpdir(), "luvit-with-jupyter-"));
-  installKernel(join(folder, "jupyter", "kernels", "luvit"));
   const own = { JUPYTER_DATA_DIR: "jupyter", JUPYTER_CONFIG_DIR: "config", JUPYTER_RUNTIME_DIR: "runtime" };
   const paths = Object.entries(own).map(([name, at]) => [name, join(folder, at)]);
-  return { ...process.env, ...Object.fromEntries(paths), JUPYTER_PLATFORM_DIRS: "0", folder };
+  const env = { ...process.env, ...Object.fromEntries(paths), JUPYTER_PLATFORM_DIRS: "0", folder };
+  execFileSync(process.execPath, [join(packageRoot(), "dist", "cli.js"), "kernel", "install"], { env });
+  return env;
 }
