@@ -33,6 +33,11 @@ export interface ImageDataset {
   load(index: number, rng: Rng, reader?: PictureReader): Promise<Sample>;
   path(index: number): string;
   label(index: number): number;
+  /**
+   * A random order of all positions that reads neighbours together, from the stream alone; absent where every picture
+   * can be read on its own.
+   */
+  shuffled?(rng: Rng): Int32Array;
   /** `count` pictures spread evenly over the set. */
   take(count: number): ImageDataset;
   /** The pictures at these positions, in this order. */

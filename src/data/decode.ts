@@ -26,6 +26,7 @@ export interface DecodeOptions {
 export async function decodeImage(
   source: string | Uint8Array,
   options: DecodeOptions = {},
+  name = typeof source === "string" ? source : `${source.length} bytes in memory`,
 ): Promise<RgbImage> {
   const { exif = "honour" } = options;
   try {
@@ -40,7 +41,6 @@ export async function decodeImage(
       .toBuffer({ resolveWithObject: true });
     return { data: info.channels === 3 ? data : replicate(data), width: info.width, height: info.height };
   } catch (error) {
-    const name = typeof source === "string" ? source : `${source.length} bytes in memory`;
     throw new LuvitError("bad-image", `${name}: cannot be decoded (${reasonOf(error, source)})`, {
       cause: error,
     });

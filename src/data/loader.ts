@@ -50,6 +50,12 @@ export function epochOrder(length: number, seed: number, epoch: number, shuffle 
   return new Rng(seed).fork("order", epoch).permutation(length);
 }
 
+/** The order of an epoch over a set, which may have its own way of shuffling. */
+export function datasetOrder(dataset: ImageDataset, seed: number, epoch: number, shuffle = true): Int32Array {
+  if (shuffle && dataset.shuffled) return dataset.shuffled(new Rng(seed).fork("order", epoch));
+  return epochOrder(dataset.length, seed, epoch, shuffle);
+}
+
 /**
  * The batches of one epoch. Order and augmentation follow from (seed, epoch, position) alone, so an epoch begun at
  * batch k gives exactly the batches that a full one gives from k on. Reading runs ahead of the consumer; breaking out of
@@ -68,7 +74,7 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
   };
   const total = batchesPerEpoch(dataset.length, plan.batchSize, plan.dropLast);
   expectPlan(dataset, plan, total);
-  const order = epochOrder(dataset.length, plan.seed, plan.epoch, plan.shuffle);
+  const order = datasetOrder(dataset, plan.seed, plan.epoch, plan.shuffle);
   const streams = new Rng(plan.seed);
   const reader = readerWith(plan.workers);
   const read = async (batch: number): Promise<Batch> => {

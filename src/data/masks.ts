@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { LuvitError } from "../core/errors";
 import { decodeImage, type RgbImage } from "./decode";
 import type { IdMap } from "./geometry";
@@ -22,9 +23,42 @@ export function maskIds(image: RgbImage): IdMap {
   return { ids, width, height };
 }
 
-/** Decodes a mask file. Throws LuvitError "bad-image". */
+/** Decodes a mask, a PNG file or its bytes. Throws LuvitError "bad-image". */
 export async function decodeMaskIds(source: string | Uint8Array): Promise<IdMap> {
-  return maskIds(await decodeImage(source, { exif: "ignore" }));
+  const name = typeof source === "string" ? source : `${source.length} bytes in memory`;
+  const bytes = typeof source === "string" ? await readMask(source) : source;
+  expectPlausible(name, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  return maskIds(await decodeImage(bytes, { exif: "ignore" }, name));
+}
+
+async function readMask(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new LuvitError("bad-image", `${path}: cannot be read (${(cause as Error).message})`, { cause });
+  }
+}
+
+const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+
+/** Deflate makes at most 1032 bytes of one, and a PNG has at most eight pixels in a byte. */
+const mostPixelsPerByte = 8 * 1032;
+
+/** Refuses a size that so few bytes cannot fill, before memory is taken for it. */
+function expectPlausible(name: string, bytes: Buffer): void {
+  if (
+    bytes.length < 33 ||
+    !bytes.subarray(0, 8).equals(signature) ||
+    bytes.toString("latin1", 12, 16) !== "IHDR"
+  ) {
+    throw new LuvitError(
+      "bad-image",
+      `${name}: expected a mask in PNG, found ${bytes.length} bytes of something else`,
+    );
+  }
+  const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
+  if (width * height <= mostPixelsPerByte * bytes.length) return;
+  throw new LuvitError("bad-image", `${name}: ${bytes.length} bytes cannot hold ${width} x ${height} pixels`);
 }
 
 /**

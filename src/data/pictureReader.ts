@@ -7,6 +7,8 @@ import type { ImageTransform } from "./transforms";
 /** One picture to read, and what becomes of it. */
 export interface PictureJob {
   readonly path: string;
+  /** Where the picture is no file of its own: gives its encoded bytes, or the path of a file. */
+  readonly stored?: () => Promise<Uint8Array | string>;
   readonly cache: PixelCache;
   readonly transform: ImageTransform;
   /** A stream that nothing was drawn from yet. */
@@ -29,8 +31,8 @@ function myTurn(): Promise<void> {
 
 /** Decodes in sharp's threads and transforms in this one, which has a pause after every picture. */
 export const hereReader: PictureReader = {
-  async read({ path, cache, transform, rng }) {
-    const pixels = await cache.get(path);
+  async read({ path, stored, cache, transform, rng }) {
+    const pixels = await cache.get(path, stored);
     await myTurn();
     return withPath(path, () => transform.apply(pixels, rng));
   },

@@ -26,11 +26,14 @@ export class PixelCache {
     return this.images.get(path);
   }
 
-  /** The picture of a file, from memory or decoded now. Throws LuvitError "bad-image". */
-  async get(path: string): Promise<RgbImage> {
+  /**
+   * The picture of a file, from memory or decoded now, or the one that `stored` gives under this name. Throws
+   * LuvitError "bad-image".
+   */
+  async get(path: string, stored?: () => Promise<Uint8Array | string>): Promise<RgbImage> {
     const known = this.images.get(path);
     if (known) return known;
-    const image = await decodeImage(path, this.options);
+    const image = await decodeImage((await stored?.()) ?? path, this.options, path);
     this.put(path, image);
     return image;
   }

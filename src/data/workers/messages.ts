@@ -6,6 +6,8 @@ import type { TransformRecipe } from "./recipes";
 export interface ReadRequest {
   readonly id: number;
   readonly path: string;
+  /** The picture's encoded bytes, or its file, where `path` is only a name. */
+  readonly stored?: Uint8Array | string;
   readonly decode: DecodeOptions;
   /** Decoded already; its memory is shared, not copied, where a thread decoded it. */
   readonly pixels?: RgbImage;

@@ -38,8 +38,9 @@ export class ReadingPool implements PictureReader {
     const { path, cache } = job;
     const pixels = cache.peek(path);
     const keep = !pixels && cache.hasRoom;
+    const stored = pixels ? undefined : await job.stored?.();
     const seed = job.rng.seed;
-    const request = { id: this.nextId++, path, decode: cache.options, pixels, keep, recipe, seed };
+    const request = { id: this.nextId++, path, stored, decode: cache.options, pixels, keep, recipe, seed };
     const reply = await this.ask(request);
     if (reply.pixels) cache.put(path, reply.pixels);
     return reply.image;

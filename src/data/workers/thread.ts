@@ -26,8 +26,17 @@ function makeTransform(recipe: TransformRecipe): ImageTransform {
   return { maeAugment, asIs }[recipe.kind](recipe.size);
 }
 
-async function read({ id, path, decode, pixels, keep, recipe, seed }: ReadRequest): Promise<ReadSuccess> {
-  const source = pixels ?? (await decodeImage(path, decode));
+async function read({
+  id,
+  path,
+  stored,
+  decode,
+  pixels,
+  keep,
+  recipe,
+  seed,
+}: ReadRequest): Promise<ReadSuccess> {
+  const source = pixels ?? (await decodeImage(stored ?? path, decode, path));
   const image = withPath(path, () => transformOf(recipe).apply(source, new Rng(seed)));
   return { id, image, ...(keep && { pixels: shared(source) }) };
 }

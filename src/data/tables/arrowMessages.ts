@@ -1,0 +1,123 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { LuvitError } from "../../core/errors";
+import { type ArrowField, fieldsOf } from "./arrowLayout";
+import { FlatTable } from "./flatbuffer";
+
+/** A record batch and where its buffers lie in the file. */
+export interface BatchPlace {
+  readonly rows: number;
+  /** How many rows each column lacks, columns in depth-first order. */
+  readonly nullCounts: readonly number[];
+  readonly buffers: readonly { offset: number; length: number }[];
+  readonly bodyStart: number;
+}
+
+/** Columns and what the writer noted about them. */
+export interface ArrowSchema {
+  readonly fields: readonly ArrowField[];
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+const magic = "ARROW1";
+const headers = { schema: 1, recordBatch: 3 };
+
+/**
+ * The schema and the record batches of an Arrow stream or file, without their bodies. Throws "bad-file" for a file that
+ * is cut off, compressed, or none of these.
+ */
+export async function scanMessages(path: string): Promise<{ schema: ArrowSchema; batches: BatchPlace[] }> {
+  const handle = await open(path, "r");
+  try {
+    const { size } = await handle.stat();
+    let at = (await text(handle, 0, Math.min(6, size))) === magic ? 8 : 0;
+    const batches: BatchPlace[] = [];
+    let schema: ArrowSchema | undefined;
+    while (at < size) {
+      const { message, bodyStart, next } = await readMessage(handle, path, size, at);
+      if (!message) break;
+      const header = message.table(2);
+      if (header && message.byte(1) === headers.schema) schema ??= schemaOf(header);
+      if (header && message.byte(1) === headers.recordBatch) {
+        batches.push(batchOf(path, header, bodyStart, message.long(3)));
+      }
+      at = next;
+    }
+    if (!schema) throw new LuvitError("bad-file", `${path}: an Arrow file without a schema`);
+    return { schema, batches };
+  } finally {
+    await handle.close();
+  }
+}
+
+interface Read {
+  readonly message?: FlatTable;
+  readonly bodyStart: number;
+  /** Where the next message begins. */
+  readonly next: number;
+}
+
+/** One message: a mark (since Arrow 0.15), the length of the metadata, the metadata, the body. */
+async function readMessage(handle: FileHandle, path: string, size: number, at: number): Promise<Read> {
+  const cut = (needed: number) =>
+    new LuvitError(
+      "bad-file",
+      `${path}: cut off at ${size} bytes, a message at ${at} needs ${needed}; copy it again`,
+    );
+  if (at + 8 > size) {
+    if (at + 4 === size) return { bodyStart: size, next: size }; // the end mark of older streams
+    throw cut(at + 8);
+  }
+  const head = Buffer.from(await bytesAt(handle, at, 8));
+  const marked = head.readUInt32LE(0) === 0xffffffff;
+  const length = marked ? head.readInt32LE(4) : head.readInt32LE(0);
+  const start = at + (marked ? 8 : 4);
+  if (length === 0) return { bodyStart: size, next: size };
+  if (length < 0 || length > size - start) {
+    if (at === 0) throw new LuvitError("bad-file", `${path}: no Arrow stream or file`);
+    throw cut(start + length);
+  }
+  const message = FlatTable.root(await bytesAt(handle, start, length));
+  const bodyStart = start + length;
+  const bodyLength = message.long(3);
+  if (!(bodyLength >= 0) || bodyStart + bodyLength > size) throw cut(bodyStart + bodyLength);
+  return { message, bodyStart, next: bodyStart + padded(bodyLength) };
+}
+
+function schemaOf(header: FlatTable): ArrowSchema {
+  const metadata = new Map(header.tables(2).map((entry) => [entry.text(0), entry.text(1)]));
+  return { fields: fieldsOf(header, 1), metadata };
+}
+
+/** Buffers must lie in the body and be stored as they are. */
+function batchOf(path: string, header: FlatTable, bodyStart: number, bodyLength: number): BatchPlace {
+  if (header.table(3)) {
+    throw new LuvitError(
+      "bad-file",
+      `${path}: compressed record batches cannot be read; save without compression`,
+    );
+  }
+  const rows = header.long(0);
+  const buffers = header.pairs(2).map(([offset, length]) => ({ offset, length }));
+  const outside = buffers.find(
+    ({ offset, length }) => offset < 0 || length < 0 || offset + length > bodyLength,
+  );
+  if (outside || rows < 0 || rows > 8 * bodyLength) {
+    const found = outside ? `a buffer of ${outside.length} bytes at ${outside.offset}` : `${rows} rows`;
+    throw new LuvitError("bad-file", `${path}: ${found} in a record batch of ${bodyLength} bytes`);
+  }
+  return { rows, buffers, bodyStart, nullCounts: header.pairs(1).map(([, nulls]) => nulls) };
+}
+
+function padded(length: number): number {
+  return Math.ceil(length / 8) * 8;
+}
+
+async function text(handle: FileHandle, start: number, length: number): Promise<string> {
+  return Buffer.from(await bytesAt(handle, start, length)).toString("latin1");
+}
+
+async function bytesAt(handle: FileHandle, start: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  const { bytesRead } = await handle.read(bytes, 0, length, start);
+  return bytesRead === length ? bytes : bytes.subarray(0, bytesRead);
+}

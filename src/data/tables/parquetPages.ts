@@ -1,0 +1,52 @@
+import { LuvitError } from "../../core/errors";
+import { readThrift, type ThriftStruct } from "./thrift";
+
+/** How much larger than its stored bytes a page may become. */
+const mostGrowth = 64;
+const anyPage = 2 ** 20;
+
+/**
+ * Walks the pages of a column chunk: they must fill it, hold at most `rows` values each, and unpack to sizes that their
+ * stored bytes justify. Throws "bad-file".
+ */
+export function expectPages(chunk: Uint8Array, rows: number, what: string): void {
+  for (let at = 0, values = 0; at < chunk.length; ) {
+    const { value: header, end } = readThrift(chunk, at, what);
+    const unpacked = numberField(header, 2, what);
+    const stored = numberField(header, 3, what);
+    if (stored < 0 || stored > chunk.length - end) {
+      throw new LuvitError(
+        "bad-file",
+        `${what}: a page of ${stored} bytes where ${chunk.length - end} are left`,
+      );
+    }
+    if (unpacked < 0 || unpacked > anyPage + mostGrowth * stored) {
+      throw new LuvitError("bad-file", `${what}: a page of ${stored} bytes that would unpack to ${unpacked}`);
+    }
+    const count = valuesOf(header);
+    values += isDictionary(header) ? 0 : count;
+    if (!(count >= 0) || count > Math.max(rows, 8 * unpacked) || values > rows) {
+      throw new LuvitError("bad-file", `${what}: pages hold more than the ${rows} values of their group`);
+    }
+    at = end + stored;
+  }
+}
+
+function isDictionary(header: ThriftStruct): boolean {
+  return header.get(1) === 2;
+}
+
+/** Headers of data pages (5), dictionaries (7) and data pages of version 2 (8) all begin with the count. */
+function valuesOf(header: ThriftStruct): number {
+  for (const id of [5, 7, 8]) {
+    const page = header.get(id);
+    if (page instanceof Map) return Number(page.get(1));
+  }
+  return 0;
+}
+
+function numberField(struct: ThriftStruct, id: number, what: string): number {
+  const value = struct.get(id);
+  if (typeof value === "number") return value;
+  throw new LuvitError("bad-file", `${what}: a page header without its field ${id}`);
+}

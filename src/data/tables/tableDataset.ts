@@ -1,0 +1,130 @@
+import { isAbsolute, join } from "node:path";
+import { inspect } from "node:util";
+import type { Rng } from "../../core/rng";
+import {
+  expectIndex,
+  type ImageDataset,
+  readOrNext,
+  type Sample,
+  type SkipReport,
+  spreadIndices,
+} from "../dataset";
+import { hereReader, type PictureReader } from "../pictureReader";
+import type { PixelCache } from "../pixelCache";
+import type { ImageTransform } from "../transforms";
+import type { PictureShard } from "./pictureTable";
+import type { RecentGroups } from "./recentGroups";
+
+/** For each row of all shards together: its shard, its row there, the group it is read with, and its label, [N] each. */
+export interface TableRows {
+  readonly shard: Int32Array;
+  readonly row: Int32Array;
+  readonly group: Int32Array;
+  readonly labels: Int32Array;
+}
+
+/** Groups whose rows are shuffled together. */
+const groupsAtOnce = 8;
+
+/** Pictures in the rows of tables. Views made with `take`, `subset` and `withTransform` share memory and report. */
+export class TableDataset implements ImageDataset {
+  constructor(
+    readonly root: string,
+    readonly classes: string[],
+    readonly shards: readonly PictureShard[],
+    readonly rows: TableRows,
+    readonly transform: ImageTransform,
+    readonly cache: PixelCache,
+    readonly recent: RecentGroups,
+    readonly report: SkipReport,
+    /** Rows of this view, in order; all of them where absent. */
+    private readonly view?: Int32Array,
+  ) {}
+
+  get length(): number {
+    return (this.view ?? this.rows.labels).length;
+  }
+
+  get size(): number {
+    return this.transform.size;
+  }
+
+  /** `<shard>#<row>`, since pictures in tables are no files of their own. */
+  path(index: number): string {
+    const at = this.rowAt(index);
+    return `${this.shards[this.rows.shard[at]].path}#${this.rows.row[at]}`;
+  }
+
+  label(index: number): number {
+    return this.rows.labels[this.rowAt(index)];
+  }
+
+  /** Reads one picture: image [3, size, size]. Unreadable ones are replaced by the next and named in `report`. */
+  load(index: number, rng: Rng, reader: PictureReader = hereReader): Promise<Sample> {
+    const path = (at: number) => this.path(at);
+    return readOrNext(index, this.length, this.report, path, async (at) => {
+      const { cache, transform } = this;
+      const stored = () => this.stored(this.rowAt(at));
+      const image = await reader.read({ path: path(at), stored, cache, transform, rng });
+      return { image, label: this.label(at), path: path(at), index: at };
+    });
+  }
+
+  /**
+   * Groups in random order, the rows of eight at a time mixed: every group is read once per epoch while these eight fit
+   * into memory.
+   */
+  shuffled(rng: Rng): Int32Array {
+    const members = new Map<number, number[]>();
+    for (let i = 0; i < this.length; i++) {
+      const group = this.rows.group[this.rowAt(i)];
+      const known = members.get(group);
+      if (known) known.push(i);
+      else members.set(group, [i]);
+    }
+    const groups = [...members.values()];
+    const groupOrder = rng.fork("groups").permutation(groups.length);
+    const order = new Int32Array(this.length);
+    for (let first = 0, at = 0; first < groups.length; first += groupsAtOnce) {
+      const rows = [...groupOrder.subarray(first, first + groupsAtOnce)].flatMap((group) => groups[group]);
+      for (const i of rng.fork("rows", first).permutation(rows.length)) order[at++] = rows[i];
+    }
+    return order;
+  }
+
+  take(count: number): TableDataset {
+    return this.subset(spreadIndices(this.length, count));
+  }
+
+  subset(indices: ArrayLike<number>): TableDataset {
+    return this.with({ view: Int32Array.from(indices, (index) => this.rowAt(index)) });
+  }
+
+  withTransform(transform: ImageTransform): TableDataset {
+    return this.with({ transform });
+  }
+
+  [inspect.custom](): string {
+    const skipped = this.report.count > 0 ? `, ${this.report.count} unreadable` : "";
+    const { name } = this.transform;
+    const files = `${this.shards.length} file${this.shards.length === 1 ? "" : "s"}`;
+    return `TableDataset(${this.root}) ${this.length} pictures in ${files}, ${this.classes.length} classes, ${name} ${this.size} px${skipped}`;
+  }
+
+  /** Bytes of a row's picture, or its file, which may be named from the folder of the set. */
+  private async stored(at: number): Promise<Uint8Array | string> {
+    const picture = await this.shards[this.rows.shard[at]].picture(this.rows.row[at]);
+    return typeof picture !== "string" || isAbsolute(picture) ? picture : join(this.root, picture);
+  }
+
+  private with(change: { transform?: ImageTransform; view?: Int32Array }): TableDataset {
+    const { root, classes, shards, rows, cache, recent, report } = this;
+    const { transform, view } = { transform: this.transform, view: this.view, ...change };
+    return new TableDataset(root, classes, shards, rows, transform, cache, recent, report, view);
+  }
+
+  private rowAt(index: number): number {
+    expectIndex(index, this.length);
+    return this.view ? this.view[index] : index;
+  }
+}

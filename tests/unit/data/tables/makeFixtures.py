@@ -1,0 +1,69 @@
+"""Writes fixtures/ as pyarrow writes them for the datasets package: python makeFixtures.py (needs pyarrow, Pillow)."""
+
+import io
+import json
+import pathlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+here = pathlib.Path(__file__).parent / "fixtures"
+names = ["cat", "dog", "owl"]
+features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
+metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+image_type = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def png(row):
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4), (row, 2 * row, 255 - row)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def table(rows, label=lambda row: row % 3, label_type=pa.int64(), image=image_type):
+    is_struct = pa.types.is_struct(image)
+    pictures = [{"bytes": png(row), "path": f"{row}.png"} if is_struct else png(row) for row in rows]
+    schema = pa.schema([("image", image), ("label", label_type)], metadata=metadata)
+    return pa.table([pa.array(pictures, image), pa.array([label(row) for row in rows], label_type)], schema=schema)
+
+
+def parquet(path, rows, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table(rows), path, row_group_size=4, **options)
+
+
+def stream(path, rows, batch=4, writer=pa.ipc.new_stream, data=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = table(rows) if data is None else data
+    with pa.OSFile(str(path), "wb") as sink, writer(sink, data.schema) as out:
+        for part in data.to_batches(max_chunksize=batch):
+            out.write_batch(part)
+
+
+hub = here / "hub" / "data"
+parquet(hub / "train-00000-of-00002.parquet", range(0, 10))
+parquet(hub / "train-00001-of-00002.parquet", range(10, 16))
+parquet(hub / "test-00000-of-00001.parquet", range(16, 19))
+for codec in ["none", "snappy", "gzip", "brotli", "zstd", "lz4"]:
+    parquet(here / "codecs" / f"{codec}.parquet", range(6), compression=codec)
+parquet(here / "codecs" / "plain.parquet", range(6), use_dictionary=False)
+parquet(here / "codecs" / "pages2.parquet", range(6), data_page_version="2.0", write_page_index=True)
+
+saved = here / "saved"
+stream(saved / "train" / "data-00000-of-00002.arrow", range(0, 10))
+stream(saved / "train" / "data-00001-of-00002.arrow", range(10, 16))
+(saved / "dataset_dict.json").write_text(json.dumps({"splits": ["train"]}))
+files = [{"filename": f"data-0000{i}-of-00002.arrow"} for i in range(2)]
+(saved / "train" / "state.json").write_text(json.dumps({"_data_files": files, "_split": "train"}))
+(saved / "train" / "dataset_info.json").write_text(json.dumps({"features": features}))
+
+stream(here / "cache" / "toy-train.arrow", range(6))
+stream(here / "kinds" / "file.arrow", range(6), writer=pa.ipc.new_file)
+stream(here / "kinds" / "binary.arrow", range(6), data=table(range(6), image=pa.large_binary()))
+text = table(range(6), label=lambda row: names[row % 3], label_type=pa.string()).replace_schema_metadata(None)
+stream(here / "kinds" / "text.arrow", range(6), data=text)
+hidden = table(range(6), label=lambda row: -1, label_type=pa.int32())
+stream(here / "kinds" / "hidden.arrow", range(6), data=hidden)
+gaps = pa.array([None if row == 1 else {"bytes": None if row == 2 else png(row), "path": None} for row in range(6)], image_type)
+stream(here / "kinds" / "gaps.arrow", range(6), data=table(range(6)).set_column(0, "image", gaps))
