@@ -4,5 +4,6 @@ export * from "./llamaWeights";
 export * from "./maeCheckpoint";
 export * from "./peft";
 export * from "./safetensors";
+export * from "./torchWriter";
 export * from "./table";
 export * from "./trainingCheckpoint";

@@ -1,6 +1,7 @@
 import type { StateDict } from "../core/hostTensor";
+import { extname } from "node:path";
 import { fileSource } from "./byteSource";
-import { openSafetensors } from "./safetensors";
+import { openCheckpoint } from "./checkpointFiles";
 import { openTorchFile, type TorchFile } from "./torchFile";
 import { toPlainValue } from "./plainValue";
 
@@ -15,21 +16,30 @@ export interface MaeCheckpoint {
 }
 
 /**
- * Reads a .pth of the official MAE code (weights under the key `model`) or a safetensors file with the same names. The
- * optimizer state in a training checkpoint is not read.
+ * Reads a .pth (.pt, .bin) of the official MAE code or of timm (weights under the key `model`, `state_dict` or none), a
+ * safetensors file with the same names, or a folder of one of them as timm's are on the Hugging Face hub. The optimizer
+ * state in a training checkpoint is not read.
  * Throws LuvitError "missing-file", "bad-file", "refused-file" or "key-mismatch".
- * Reference: facebookresearch/mae util/misc.py `save_model`.
+ * Reference: facebookresearch/mae util/misc.py `save_model`; timm models/_helpers.py `load_state_dict`.
  */
 export async function readMaeCheckpoint(path: string): Promise<MaeCheckpoint> {
+  if (![".pth", ".pt", ".bin"].includes(extname(path))) return readPlainCheckpoint(path);
   const source = await fileSource(path);
   try {
-    if (path.endsWith(".safetensors"))
-      return { tensors: await (await openSafetensors(source)).readTensors() };
     const file = await openTorchFile(source);
     const tensors = await file.readTensors(file.stateDict());
     return { tensors, ...describeTraining(file) };
   } finally {
     await source.close();
+  }
+}
+
+async function readPlainCheckpoint(path: string): Promise<MaeCheckpoint> {
+  const file = await openCheckpoint(path);
+  try {
+    return { tensors: await file.readTensors(file.names) };
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
+import type { HostTensor } from "../core/hostTensor";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { llamaBlockModules } from "../io/keymap";
@@ -73,6 +74,21 @@ export class LoraLinear extends Module {
     return tf.add(base, tf.mul(update, this.scaling));
   }
 
+  /** The base weight with the update added, on the host; nothing changes. */
+  async mergedWeight(): Promise<HostTensor> {
+    if (this.merged) return this.weight.read();
+    const sum = tf.tidy(() => tf.add(this.weight.value, this.update()));
+    const data = await sum.data<"float32">();
+    sum.dispose();
+    return { shape: this.weight.shape, data: data.slice() };
+  }
+
+  /** scaling B A [out, in]. */
+  private update(): Tensor {
+    const [b, a] = [this.lora_B.weight.value, this.lora_A.weight.value] as tf.Tensor2D[];
+    return tf.mul(tf.matMul(b, a), this.scaling);
+  }
+
   /**
    * Adds (`sign` 1) or takes back (`sign` -1) the update to the base weight. A weight that another model shares stays as
    * it is there.
@@ -80,13 +96,7 @@ export class LoraLinear extends Module {
   addUpdate(sign: 1 | -1): void {
     this.weight = this.weight.detach();
     this.weight.source = undefined; // no longer what the file holds, so checkpoints must keep it
-    tf.tidy(() => {
-      const product = tf.matMul(
-        this.lora_B.weight.value as tf.Tensor2D,
-        this.lora_A.weight.value as tf.Tensor2D,
-      );
-      this.weight.value.assign(tf.add(this.weight.value, tf.mul(product, sign * this.scaling)));
-    });
+    tf.tidy(() => this.weight.value.assign(tf.add(this.weight.value, tf.mul(this.update(), sign))));
     this.merged = sign === 1;
   }
 }

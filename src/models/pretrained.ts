@@ -1,6 +1,7 @@
 import type { HostTensor, StateDict } from "../core/hostTensor";
 import { readMaeCheckpoint } from "../io/maeCheckpoint";
 import type { LoadReport } from "../nn/loadStateDict";
+import type { PositionResize } from "../nn/positionEmbedding";
 import type { Classifier } from "./classifier";
 import type { MaskedAutoencoder } from "./mae";
 import { fitPositionTable } from "./vit";
@@ -19,14 +20,46 @@ export async function loadMae(model: MaskedAutoencoder, path: string): Promise<L
   return model.load(fitted(tensors, model), { source: path, allowMissing: [...fusionKeys, ...decoder] });
 }
 
+/** How a checkpoint is fitted to the model. */
+export interface FitOptions {
+  /**
+   * How positions of another image size are resized: "mae" (default) as MAE's code does, plain bicubic; "timm" as timm
+   * does, bicubic with antialiasing, whose curve is another one also where nothing shrinks.
+   */
+  positions?: PositionResize;
+}
+
 /**
- * Loads a MAE checkpoint's encoder, or a finetuned MAE classifier, into a classifier. A head, `fc_norm` or fusion path
- * the file lacks keeps its fresh weights; decoder and final norm of a pretraining file are left out.
+ * Loads a MAE checkpoint's encoder, a finetuned MAE classifier, or a ViT of timm (file or folder) into a classifier. A
+ * head, `fc_norm` or fusion path the file lacks keeps its fresh weights, and so does a head for another number of classes,
+ * as in MAE's finetuning; decoder and final norm of a pretraining file are left out. Models of timm without qkv biases get
+ * zeros, and positions without a class token's row a row of zeros: both compute the same.
+ *
+ * @throws LuvitError("key-mismatch" | "shape-mismatch") listing every key that does not fit, such as those of distillation
+ * tokens, registers and layer scales, which this ViT has not.
  */
-export async function loadClassifier(model: Classifier, path: string): Promise<LoadReport> {
-  const { tensors } = await readMaeCheckpoint(path);
+export async function loadClassifier(
+  model: Classifier,
+  path: string,
+  options: FitOptions = {},
+): Promise<LoadReport> {
+  return applyClassifier(model, (await readMaeCheckpoint(path)).tensors, path, options);
+}
+
+/** The same of tensors that were read from `path`. */
+export function applyClassifier(
+  model: Classifier,
+  tensors: StateDict,
+  path: string,
+  options: FitOptions = {},
+): LoadReport {
+  const fittedTensors = fitted(asOfficial(tensors), model, options);
   const unused = model.encoder.norm ? ["decoder_", "mask_token"] : ["decoder_", "mask_token", "norm."];
-  return model.load(fitted(tensors, model), {
+  const head = fittedTensors.get("head.weight");
+  if (head && head.shape[0] !== model.classes) {
+    for (const key of ["head.weight", "head.bias"]) fittedTensors.delete(key);
+  }
+  return model.load(fittedTensors, {
     source: path,
     allowMissing: [...fusionKeys, "head.", "fc_norm."],
     allowUnexpected: unused,
@@ -37,11 +70,37 @@ const fusionKeys = ["llama_dim_mapper1.", "llama.", "mlp_norm.", "llama_dim_mapp
 
 const positionTables = ["pos_embed", "decoder_pos_embed"];
 
-/** Positions of another image size are resized bicubically, as MAE does when it finetunes. */
-function fitted(tensors: StateDict, model: MaskedAutoencoder | Classifier): StateDict {
+/** Positions of another image size are resized bicubically. */
+function fitted(
+  tensors: StateDict,
+  model: MaskedAutoencoder | Classifier,
+  { positions = "mae" }: FitOptions = {},
+): StateDict {
   const fit = ([key, tensor]: [string, HostTensor]): [string, HostTensor] => [
     key,
-    positionTables.includes(key) ? fitPositionTable(tensor, model.encoder.config) : tensor,
+    positionTables.includes(key) ? fitPositionTable(tensor, model.encoder.config, positions) : tensor,
   ];
   return new Map([...tensors].map(fit));
+}
+
+/** Fills in what models of timm may be without: qkv biases, and the class token's position. */
+function asOfficial(tensors: StateDict): StateDict {
+  const complete: StateDict = new Map();
+  for (const [key, tensor] of tensors) {
+    complete.set(key, key === "pos_embed" ? withClassPosition(tensor) : tensor);
+    const bias = /^blocks\.\d+\.attn\.qkv\.weight$/.test(key) ? key.replace("weight", "bias") : undefined;
+    if (bias && !tensors.has(bias)) {
+      complete.set(bias, { shape: [tensor.shape[0]], data: new Float32Array(tensor.shape[0]) });
+    }
+  }
+  return complete;
+}
+
+/** A table of a square grid and nothing else belongs to a model whose class token has no position. */
+function withClassPosition(table: HostTensor): HostTensor {
+  const [, rows, dim] = table.shape;
+  if (table.shape.length !== 3 || !Number.isInteger(Math.sqrt(rows)) || rows === 1) return table;
+  const data = new Float32Array((1 + rows) * dim);
+  data.set(table.data, dim);
+  return { shape: [1, 1 + rows, dim], data };
 }

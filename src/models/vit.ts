@@ -11,7 +11,7 @@ import { Module } from "../nn/module";
 import { gelu, linear, mergeHeads, splitQkv } from "../nn/ops";
 import { type Initializer, Parameter } from "../nn/parameter";
 import { patchesForEmbedding } from "../nn/patches";
-import { resizePositionTable, sinCosPositionTable } from "../nn/positionEmbedding";
+import { type PositionResize, resizePositionTable, sinCosPositionTable } from "../nn/positionEmbedding";
 
 /** Shape of a vision transformer; plain JSON, saved with every checkpoint. */
 export interface ViTConfig {
@@ -189,10 +189,14 @@ export function positionParameter(
   return parameter;
 }
 
-/** Adapts a position table to a model's grid, bicubic as in MAE; returned unchanged when it fits already. */
-export function fitPositionTable(table: HostTensor, config: ViTConfig): HostTensor {
+/** Adapts a position table to a model's grid, bicubic as in MAE or timm; returned unchanged when it fits already. */
+export function fitPositionTable(
+  table: HostTensor,
+  config: ViTConfig,
+  resize: PositionResize = "mae",
+): HostTensor {
   const grid = config.imageSize / config.patchSize;
-  return resizePositionTable(table, { rows: grid, columns: grid });
+  return resizePositionTable(table, { rows: grid, columns: grid }, 1, resize);
 }
 
 /** Runs blocks in order. x [B, T, D]. Taps `blocks.k.out`. */

@@ -26,15 +26,21 @@ export function sinCosPositionTable(dim: number, grid: number): Float32Array {
   return table;
 }
 
+/** Whose bicubic resize: MAE's (A = -0.75, no antialias) or timm's (A = -0.5, antialiased). */
+export type PositionResize = "mae" | "timm";
+
 /**
  * Bicubic resize of a learned table [1, extra + g², D] to another grid [1, extra + rows*columns, D]; the first `extra`
- * rows (class token) are kept. torch's kernel A = -0.75, align_corners false, no antialias, border taps clamped.
- * Reference: mae/util/pos_embed.py interpolate_pos_embed; aten UpSample.h.
+ * rows (class token) are kept. align_corners is false. "mae": border taps clamped. "timm": where the grid shrinks the
+ * kernel widens with it, and weights outside the grid are shared among those inside.
+ * Reference: mae/util/pos_embed.py interpolate_pos_embed; timm layers/pos_embed.py resample_abs_pos_embed; aten
+ * UpSample.h, UpSampleKernel.cpp.
  */
 export function resizePositionTable(
   table: HostTensor,
   size: { rows: number; columns: number },
   extra = 1,
+  resize: PositionResize = "mae",
 ): HostTensor {
   const [, tokens, dim] = table.shape;
   const side = Math.round(Math.sqrt(tokens - extra));
@@ -48,25 +54,31 @@ export function resizePositionTable(
   const data = new Float32Array((extra + rows * columns) * dim);
   data.set(table.data.subarray(0, extra * dim));
   if (rows === side && columns === side) data.set(table.data);
-  else interpolate(table.data.subarray(extra * dim), data.subarray(extra * dim), side, rows, columns, dim);
+  else {
+    const taps = resize === "mae" ? clampedTaps : antialiasedTaps;
+    const source = table.data.subarray(extra * dim);
+    interpolate(source, data.subarray(extra * dim), side, dim, taps(side, rows), taps(side, columns));
+  }
   return { shape: [1, extra + rows * columns, dim], data };
 }
+
+/** For each output position: (input position, weight) pairs. */
+type Taps = readonly (readonly (readonly [position: number, weight: number])[])[];
 
 function interpolate(
   source: Float32Array,
   target: Float32Array,
   side: number,
-  rows: number,
-  columns: number,
   dim: number,
+  vertical: Taps,
+  horizontal: Taps,
 ): void {
-  const vertical = bicubicTaps(side, rows);
-  const horizontal = bicubicTaps(side, columns);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const cell = target.subarray((row * columns + column) * dim, (row * columns + column + 1) * dim);
-      for (const [y, weightY] of vertical[row]) {
-        for (const [x, weightX] of horizontal[column]) {
+  for (const [row, taps] of vertical.entries()) {
+    for (const [column, inRow] of horizontal.entries()) {
+      const to = (row * horizontal.length + column) * dim;
+      const cell = target.subarray(to, to + dim);
+      for (const [y, weightY] of taps) {
+        for (const [x, weightX] of inRow) {
           const start = (y * side + x) * dim;
           for (let c = 0; c < dim; c++) cell[c] += weightY * weightX * source[start + c];
         }
@@ -75,24 +87,37 @@ function interpolate(
   }
 }
 
-/** For each output position: four (input position, weight) pairs. */
-function bicubicTaps(from: number, to: number): [number, number][][] {
+function clampedTaps(from: number, to: number): Taps {
   const scale = from / to;
   return Array.from({ length: to }, (_, i) => {
     const centre = (i + 0.5) * scale - 0.5;
     const first = Math.floor(centre) - 1;
     return [0, 1, 2, 3].map((k) => {
       const position = Math.min(from - 1, Math.max(0, first + k));
-      return [position, cubicWeight(centre - (first + k))];
+      return [position, cubicWeight(centre - (first + k), -0.75)] as const;
     });
   });
 }
 
-const A = -0.75;
+function antialiasedTaps(from: number, to: number): Taps {
+  const scale = from / to;
+  const stretch = Math.max(1, scale);
+  return Array.from({ length: to }, (_, i) => {
+    const centre = (i + 0.5) * scale;
+    const first = Math.max(0, Math.floor(centre - 2 * stretch + 0.5));
+    const end = Math.min(from, Math.floor(centre + 2 * stretch + 0.5));
+    const weights = Array.from({ length: end - first }, (_, k) =>
+      cubicWeight((first + k + 0.5 - centre) / stretch, -0.5),
+    );
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    return weights.map((weight, k) => [first + k, weight / sum] as const);
+  });
+}
 
-function cubicWeight(distance: number): number {
+/** Keys' cubic convolution kernel; `a` is its slope at distance 1. */
+function cubicWeight(distance: number, a: number): number {
   const t = Math.abs(distance);
-  if (t <= 1) return ((A + 2) * t - (A + 3)) * t * t + 1;
-  if (t < 2) return ((A * t - 5 * A) * t + 8 * A) * t - 4 * A;
+  if (t <= 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
+  if (t < 2) return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a;
   return 0;
 }

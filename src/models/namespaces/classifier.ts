@@ -1,2 +1,4 @@
 export * from "../classifier";
-export { loadClassifier as loadCheckpoint } from "../pretrained";
+export { openClassifier as open } from "../openClassifier";
+export { type FitOptions, loadClassifier as loadCheckpoint } from "../pretrained";
+export { mergedState, type SaveCheckpointOptions, saveCheckpoint } from "../saveCheckpoint";
