@@ -28,6 +28,7 @@ const packageOwners: [pattern: RegExp, mayName: (file: string) => boolean, where
     (file) => file.startsWith("notebook/") || file.startsWith("kernel/"),
     "src/notebook and src/kernel",
   ],
+  [/^(@huggingface\/hub|undici)$/, (file) => file.startsWith("io/hub/"), "src/io/hub"],
   [/^zeromq$/, (file) => file === "kernel/protocol/sockets.ts", "src/kernel/protocol/sockets.ts"],
 ];
 

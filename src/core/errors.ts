@@ -12,7 +12,10 @@ export type LuvitErrorCode =
   | "bad-image"
   | "bad-dataset"
   | "engine"
-  | "engine-died";
+  | "engine-died"
+  | "network"
+  | "no-access"
+  | "interrupted";
 
 /**
  * The error of this library: says where, what was expected, what came and what to do. In a notebook it prints as

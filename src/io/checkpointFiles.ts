@@ -1,8 +1,9 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { CountingSource, fileSource } from "./byteSource";
+import { CountingSource } from "./byteSource";
+import { type CheckpointPlace, localPlace } from "./checkpointPlace";
 import type { GgufMetadata } from "./ggufHeader";
 import type { TensorSeen } from "./safetensors";
 import type { TensorInfo } from "./safetensorsHeader";
@@ -30,16 +31,8 @@ export interface WeightFile {
   close(): Promise<void>;
 }
 
-/** What a folder may hold, in the order it is looked for. */
-const FOLDER_CONTENTS = [
-  "model.safetensors.index.json",
-  "model.safetensors",
-  "pytorch_model.bin.index.json",
-  "pytorch_model.bin",
-  "consolidated.safetensors",
-] as const;
-
-const CONFIG_FILES = ["config.json", "params.json"] as const;
+/** Configs that may lie beside the weights, in the order they are looked for. */
+export const CONFIG_FILES = ["config.json", "params.json"] as const;
 
 /**
  * Opens weights: a .safetensors, .gguf, .pth, .pt or .bin file, an index of shards (`*.index.json`), or a folder holding
@@ -48,12 +41,20 @@ const CONFIG_FILES = ["config.json", "params.json"] as const;
  * Throws LuvitError "missing-file" saying what was looked for and what is there.
  */
 export async function openCheckpoint(path: string, options: WeightPartOptions = {}): Promise<WeightFile> {
-  const source = await findWeights(path);
+  return openCheckpointAt(await localPlace(path), options);
+}
+
+/** Opens weights wherever they lie. Index and config are files of this machine; only the weights need not be. */
+export async function openCheckpointAt(
+  place: CheckpointPlace,
+  options: WeightPartOptions = {},
+): Promise<WeightFile> {
+  const { source } = place;
   const folder = dirname(source);
   const present = new Set(await readdir(folder));
   const configName = CONFIG_FILES.find((name) => present.has(name));
   const index = source.endsWith(".index.json") ? await openShardIndex(source) : undefined;
-  const shards = new ShardSet(source, options, index?.shardOf);
+  const shards = new ShardSet(place, options, index?.shardOf);
   if (!index) await shards.openSingle();
   return {
     source,
@@ -81,10 +82,14 @@ class ShardSet {
   private readonly counters: CountingSource[] = [];
 
   constructor(
-    private readonly source: string,
+    private readonly place: CheckpointPlace,
     private readonly options: WeightPartOptions,
     private readonly shardOf: ReadonlyMap<string, string> | undefined,
   ) {}
+
+  private get source(): string {
+    return this.place.source;
+  }
 
   get files(): string[] {
     return [...this.parts.keys()];
@@ -152,7 +157,7 @@ class ShardSet {
   private async open(path: string): Promise<WeightPart> {
     const known = this.parts.get(path);
     if (known) return known;
-    const counter = new CountingSource(await fileSource(path));
+    const counter = new CountingSource(await this.place.open(path));
     try {
       const part = await openWeightPart(counter, this.options);
       this.counters.push(counter);
@@ -167,7 +172,7 @@ class ShardSet {
   private async requireFiles(byPath: ReadonlyMap<string, readonly string[]>): Promise<void> {
     const missing: string[] = [];
     for (const [path, names] of byPath) {
-      if (!this.parts.has(path) && !(await exists(path))) {
+      if (!this.parts.has(path) && !(await this.place.exists(path))) {
         missing.push(
           `${basename(path)}, which holds ${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ""}`,
         );
@@ -184,51 +189,4 @@ class ShardSet {
       `${this.source}: these tensors are not there\n${listOffenders(names)}`,
     );
   }
-}
-
-/** The file to open for a path given by a person. */
-async function findWeights(path: string): Promise<string> {
-  const status = await stat(path).catch(() => undefined);
-  if (!status) return failMissing(path);
-  if (!status.isDirectory()) return path;
-  const present = await readdir(path);
-  const known = FOLDER_CONTENTS.find((name) => present.includes(name));
-  if (known) return join(path, known);
-  const torchFiles = present.filter((name) => name.endsWith(".pth")).sort();
-  const parallel = torchFiles.filter((name) => /^consolidated\.\d+\.pth$/.test(name));
-  if (parallel.length > 1) {
-    throw new LuvitError(
-      "bad-file",
-      `${path}: the model is split over ${parallel.length} files (${parallel.join(", ")}) for model parallelism; ` +
-        "only models in one consolidated.00.pth can be read (LLaMA-7B is). Use its Hugging Face form instead.",
-    );
-  }
-  if (torchFiles.length > 0) return join(path, torchFiles[0]);
-  const ggufFiles = present.filter((name) => name.endsWith(".gguf"));
-  if (ggufFiles.length === 1) return join(path, ggufFiles[0]);
-  const wanted = [...FOLDER_CONTENTS, "*.pth", "one *.gguf"].join(", ");
-  throw new LuvitError(
-    "missing-file",
-    `${path}: looked for ${wanted}; the folder holds\n${listContents(present)}`,
-  );
-}
-
-async function failMissing(path: string): Promise<never> {
-  const folder = dirname(path);
-  const present = await readdir(folder).catch(() => undefined);
-  const beside = present
-    ? `${folder} holds\n${listContents(present)}`
-    : `there is no folder ${folder} either`;
-  throw new LuvitError("missing-file", `${path}: no such file or folder; ${beside}`);
-}
-
-function listContents(names: readonly string[]): string {
-  return names.length === 0 ? "  nothing" : listOffenders(names.slice().sort(), 20);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,3 +1,5 @@
+export type { HubOptions } from "./hub/checkpoint";
+export type { HubSettings } from "./hub/settings";
 export * from "./huggingFaceCheckpoint";
 export * from "./keymap";
 export * from "./llamaWeights";

@@ -3,6 +3,7 @@ import type { HostTensor, StateDict } from "../core/hostTensor";
 import type { WeightFile } from "./checkpointFiles";
 import { describeNonFinite } from "./finiteness";
 import { ROPE_DIVISORS } from "./ggufLlama";
+import type { HubOptions } from "./hub/checkpoint";
 import {
   detectLlamaNaming,
   fromMetaName,
@@ -25,7 +26,7 @@ import {
 import type { TensorInfo } from "./safetensorsHeader";
 
 /** What to read and what to assume. */
-export interface LlamaReadOptions {
+export interface LlamaReadOptions extends HubOptions {
   /** Needed when no config lies beside the weights and the width is no multiple of 128. Overrides the config. */
   heads?: number;
   /** Overrides the config; 1e-6 when nothing says otherwise. */
@@ -50,6 +51,8 @@ export interface LlamaBlocks {
   readonly source: string;
   readonly files: readonly string[];
   readonly bytesRead: number;
+  /** Bytes that came over the network; absent for files of this machine. */
+  readonly bytesReceived?: number;
   /** What was assumed because no file says it. */
   readonly notes: readonly string[];
 }

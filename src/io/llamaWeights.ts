@@ -1,6 +1,8 @@
 import { LuvitError } from "../core/errors";
 import { openCheckpoint, type WeightFile } from "./checkpointFiles";
 import { ggufLlamaHints } from "./ggufLlama";
+import { withHubCheckpoint } from "./hub/checkpoint";
+import { hubLocation } from "./hub/location";
 import { readLlamaConfig } from "./llamaConfig";
 import { type KnownModel, type LlamaBlocks, LlamaReader, type LlamaReadOptions } from "./llamaReader";
 
@@ -23,7 +25,8 @@ export interface LanguageModelWeights extends LlamaBlocks {
 
 /**
  * Reads blocks of a checkpoint of the LLaMA family (LLaMA 1 to 3, Mistral, Qwen2, Qwen3), in Hugging Face, Meta or GGUF
- * form, and nothing else of the file.
+ * form, and nothing else of the file. `path` may name a repository of the Hugging Face hub, `org/name`, or
+ * `hf://org/name@revision/file`.
  * Throws one LuvitError listing every offending tensor: "key-mismatch" (missing or unknown), "shape-mismatch"
  * (expected and actual shape), "non-finite"; "bad-argument" when the number of heads must be given.
  */
@@ -53,14 +56,21 @@ export async function readLanguageModel(
   });
 }
 
-async function withLlamaFile<Result>(
+async function withLlamaFile<Result extends LlamaBlocks>(
   path: string,
   options: LlamaReadOptions,
   use: (reader: LlamaReader) => Promise<Result>,
 ): Promise<Result> {
+  const read = async (file: WeightFile) => use(new LlamaReader(file, await findHints(file), options));
+  const location = await hubLocation(path);
+  if (location) {
+    const { result, report } = await withHubCheckpoint(location, options, read);
+    const { bytesReceived, notes } = report;
+    return { ...result, bytesReceived, notes: [...result.notes, ...notes] };
+  }
   const file = await openCheckpoint(path);
   try {
-    return await use(new LlamaReader(file, await findHints(file), options));
+    return await read(file);
   } finally {
     await file.close();
   }

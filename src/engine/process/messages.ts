@@ -103,6 +103,9 @@ const codes: Record<LuvitErrorCode, true> = {
   "bad-dataset": true,
   engine: true,
   "engine-died": true,
+  network: true,
+  "no-access": true,
+  interrupted: true,
 };
 
 export function packError(thrown: unknown): SentError {

@@ -1,0 +1,149 @@
+import type { Readable } from "node:stream";
+import { type Dispatcher, request, fetch as undiciFetch } from "undici";
+import { LuvitError } from "../../core/errors";
+import { Connections } from "./proxy";
+import { explainRefusal, type Subject } from "./refusal";
+import { PassingFailure, retrying } from "./retry";
+import type { HubSettings } from "./settings";
+
+/** The start of an answer whose body is still to come. */
+export interface Answer {
+  readonly status: number;
+  /** Where it came from, after redirections. */
+  readonly url: URL;
+  /** Headers of all answers on the way, the last one's first. */
+  header(name: string): string | undefined;
+  readonly body: Readable;
+}
+
+const MOST_REDIRECTIONS = 10;
+const userAgent = "luvit";
+
+/** Asks the hub: with the token where it belongs, through the proxy where there is one, again where that may help. */
+export class HubTransport {
+  private readonly connections = new Connections();
+
+  constructor(
+    readonly settings: HubSettings,
+    readonly repo: string,
+    readonly signal: AbortSignal,
+  ) {}
+
+  /**
+   * A `fetch` for @huggingface/hub, whose own knows neither proxies nor repetition, insists on tokens that begin with hf_
+   * and forgets the hub's reasons. @throws LuvitError saying what the hub refused.
+   */
+  fetchFor(revision: string, file?: string): typeof fetch {
+    const { repo, signal, settings } = this;
+    const what = `${settings.endpoint}/${repo}${file ? `/${file}` : ""}`;
+    const ask = async (input: string | URL | Request, init: RequestInit = {}) => {
+      const url = new URL(input instanceof Request ? input.url : input);
+      const headers = { ...(init.headers as Record<string, string>), ...this.headersFor(url) };
+      const dispatcher = this.connections.for(url);
+      const answer = await undiciFetch(url, { method: init.method, headers, dispatcher, signal }).catch(fail);
+      if (answer.ok) return answer as unknown as Response;
+      const headerOf = (name: string) => answer.headers.get(name) ?? undefined;
+      await answer.body?.cancel();
+      throw this.refusalOf(answer.status, headerOf, revision, file);
+    };
+    return (input, init) => retrying({ what, signal, delay: settings.retryDelay }, () => ask(input, init));
+  }
+
+  /** Sends one request and follows redirections by hand, so that the token stays with the hub. */
+  async open(url: URL, headers: Readonly<Record<string, string>>): Promise<Answer> {
+    const passed: Dispatcher.ResponseData["headers"][] = [];
+    for (let hop = 0; hop <= MOST_REDIRECTIONS; hop++) {
+      const answer = await request(url, {
+        dispatcher: this.connections.for(url),
+        headers: { ...headers, ...this.headersFor(url) },
+        headersTimeout: this.settings.idleTimeout,
+        bodyTimeout: this.settings.idleTimeout,
+        signal: this.signal,
+      }).catch(fail);
+      passed.unshift(answer.headers);
+      const { location } = answer.headers;
+      if (answer.statusCode < 300 || answer.statusCode >= 400 || typeof location !== "string") {
+        const header = (name: string) =>
+          passed.map((each) => each[name]).find((value) => value !== undefined);
+        return {
+          ...{ status: answer.statusCode, url, body: answer.body },
+          header: (name) => [header(name)].flat()[0],
+        };
+      }
+      await answer.body.dump();
+      url = new URL(location, url);
+    }
+    throw new LuvitError(
+      "network",
+      `${this.repo}: more than ${MOST_REDIRECTIONS} redirections, at last to ${url.host}`,
+    );
+  }
+
+  /** What an answer that is no success means: a failure to be tried again, or an error that says it all. */
+  refusalOf(
+    status: number,
+    headerOf: (name: string) => string | undefined,
+    revision: string,
+    file?: string,
+  ): Error {
+    if (status === 429 || status === 408 || status >= 500) {
+      return new PassingFailure(`HTTP ${status}`, waitAskedFor(headerOf));
+    }
+    const { repo, settings } = this;
+    const { endpoint, token } = settings;
+    const subject: Subject = { repo, revision, endpoint, file, hasToken: token !== undefined };
+    const code = headerOf("x-error-code");
+    return explainRefusal({ status, code, message: headerOf("x-error-message") }, subject);
+  }
+
+  /** @throws Unreachable when HF_HUB_OFFLINE is set. */
+  requireOnline(what: string): void {
+    if (!this.settings.offline) return;
+    throw new Unreachable(
+      `${what} not in the cache (${this.settings.cache}), and HF_HUB_OFFLINE forbids to ask the hub`,
+    );
+  }
+
+  close(): Promise<void> {
+    return this.connections.close();
+  }
+
+  private headersFor(url: URL): Record<string, string> {
+    const { endpoint, token } = this.settings;
+    const own = url.origin === new URL(endpoint).origin;
+    return { "user-agent": userAgent, ...(own && token ? { authorization: `Bearer ${token}` } : {}) };
+  }
+}
+
+/** Milliseconds, from `Retry-After` (seconds or a date) or the hub's `RateLimit: "api";r=0;t=55`. */
+function waitAskedFor(headerOf: (name: string) => string | undefined): number | undefined {
+  const after = headerOf("retry-after");
+  const reset = /\bt=(\d+)/.exec(headerOf("ratelimit") ?? "")?.[1];
+  const seconds = after === undefined ? Number(reset) : Number(after);
+  if (Number.isFinite(seconds)) return 1000 * seconds;
+  const date = Date.parse(after ?? "");
+  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+}
+
+const passing =
+  /^(UND_ERR_(?!CONNECT_TIMEOUT)|ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ENETDOWN|ENETRESET|ECONNABORTED)/;
+
+/** Turns what a connection throws into a passing failure, or an error that says which address cannot be reached. */
+export function fail(thrown: unknown): never {
+  const cause = thrown instanceof TypeError && thrown.cause ? thrown.cause : thrown;
+  const { code, message, name } = cause as NodeJS.ErrnoException;
+  if (name === "AbortError" || cause instanceof LuvitError) throw cause;
+  if (passing.test(code ?? "") || message === "terminated" || message === "aborted") {
+    throw new PassingFailure(`the connection failed (${code ?? message})`, undefined, { cause });
+  }
+  const proxied = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"].filter((each) => process.env[each]);
+  const advice = proxied.length > 0 ? ` (${proxied.join(", ")} set)` : "; behind a proxy set HTTPS_PROXY";
+  throw new Unreachable(`the hub cannot be reached: ${message || code}${advice}`, { cause });
+}
+
+/** Nobody answers; what is cached may do. */
+export class Unreachable extends LuvitError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super("network", message, options);
+  }
+}
