@@ -1,8 +1,39 @@
 import { pathToFileURL } from "node:url";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import type { Compressors } from "hyparquet";
 
-type Hyparquet = typeof import("hyparquet");
+/** A column of a row group as hyparquet describes it. */
+export interface ColumnMetaData {
+  readonly path_in_schema: readonly string[];
+  readonly data_page_offset: bigint;
+  readonly dictionary_page_offset?: bigint;
+  readonly total_compressed_size: bigint;
+}
+
+/** What the footer of a file says. */
+export interface FileMetaData {
+  readonly row_groups: readonly {
+    readonly num_rows: bigint;
+    readonly columns: readonly { readonly meta_data?: ColumnMetaData }[];
+  }[];
+  readonly key_value_metadata?: readonly { readonly key: string; readonly value?: string }[];
+}
+
+/** Unpacks pages of a compression to a known length. */
+type Compressors = Record<string, ((input: Uint8Array, length: number) => Uint8Array) | undefined>;
+
+/** What is used of hyparquet. */
+interface Hyparquet {
+  parquetMetadata(footer: Uint8Array, options: { geoparquet: boolean }): FileMetaData;
+  parquetReadObjects(options: {
+    file: { byteLength: number; slice(start: number, end?: number): ArrayBuffer };
+    metadata: FileMetaData;
+    columns: string[];
+    rowStart: number;
+    rowEnd: number;
+    compressors: Compressors;
+    utf8: boolean;
+  }): Promise<Record<string, unknown>[]>;
+}
 
 /** hyparquet and the decompressors it has none of itself. */
 export interface ParquetModule {

@@ -1,8 +1,7 @@
 import { stat } from "node:fs/promises";
-import type { ColumnMetaData, FileMetaData } from "hyparquet";
 import { LuvitError } from "../../core/errors";
 import { expectPages } from "./parquetPages";
-import { parquetModule } from "./parquetModule";
+import { type ColumnMetaData, type FileMetaData, parquetModule } from "./parquetModule";
 import {
   type ColumnChoice,
   type ColumnNames,

@@ -38,7 +38,7 @@ export class ReadingPool implements PictureReader {
     const { path, cache } = job;
     const pixels = cache.peek(path);
     const keep = !pixels && cache.hasRoom;
-    const stored = pixels ? undefined : await job.stored?.();
+    const stored = job.stored && !pixels ? await job.stored() : undefined;
     const seed = job.rng.seed;
     const request = { id: this.nextId++, path, stored, decode: cache.options, pixels, keep, recipe, seed };
     const reply = await this.ask(request);
