@@ -53,10 +53,11 @@ export function barComparison(options: BarComparisonOptions): Figure {
   return figure(data, layout, summary.join("; "));
 }
 
-/** Writes numbers with as many decimals as the one that needs most. */
+/** Writes numbers with as many decimals as the one that needs most, three digits of the largest. */
 function labelsOf(values: readonly number[]): (value: number) => string {
   const decimals = values.map((value) => formatNumber(value).split(".")[1]?.length ?? 0);
-  const most = Math.min(3, Math.max(0, ...decimals));
+  const largest = Math.max(...values.map(Math.abs));
+  const most = Math.min(Math.max(0, 2 - Math.floor(Math.log10(largest || 1))), Math.max(0, ...decimals));
   const isPlain = values.every((value) => Math.abs(value) < 1000);
   return (value) => (isPlain ? value.toFixed(most) : formatNumber(value)).replace("-", "−");
 }

@@ -4,7 +4,7 @@ import { overlayMap } from "./maps";
 import { type GridMap, Picture, type RgbImage, resizeImage, valueRange } from "./picture";
 import { maskOutline, patchLines } from "./svg/patchPaths";
 import { niceTicks } from "./svg/scale";
-import { escapeXml, px } from "./svg/text";
+import { escapeXml, px, textElement, wrapText } from "./svg/text";
 import { figureFont, neutralColor } from "./theme";
 
 /** What `overlays` draws. */
@@ -159,9 +159,9 @@ function barSvg(
     const y = top + height * (1 - (value - low) / (high - low || 1)) + 4;
     return `<text x="${left + barWidth + 6}" y="${px(y)}" font-size="11" fill="${neutralColor}">${label}</text>`;
   });
-  const [x, y] = [left + barWidth + 50, top + height / 2];
-  const title = `<text x="${x}" y="${px(y)}" font-size="12" text-anchor="middle" fill="${neutralColor}" transform="rotate(-90 ${x} ${px(y)})">${escapeXml(zTitle)}</text>`;
-  return cells.join("") + labels.join("") + title;
+  const [x, y] = [left + barWidth + 48, top + height / 2];
+  const title = { x, y, size: 12, anchor: "middle", fill: neutralColor, rotate: -90 } as const;
+  return cells.join("") + labels.join("") + textElement(wrapText(zTitle, 12, height), title);
 }
 
 function words(value: number): string {

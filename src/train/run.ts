@@ -114,13 +114,15 @@ export class Run<M extends Module> {
     } finally {
       process.off("SIGINT", interrupt);
     }
-    return {
+    const result: RunResult<M> = {
       model: this.model,
       history: this.history,
       stopped: this.state === "stopped",
       checkpoint: this.checkpoint,
       seconds: (performance.now() - started) / 1000,
     };
+    // Where a cell ends with `await run.done`, the run's line says enough.
+    return Object.defineProperty(result, inspect.custom, { value: () => this.toString() });
   }
 
   private takeBack(step: number): void {
