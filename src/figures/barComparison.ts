@@ -54,7 +54,8 @@ export function barComparison(options: BarComparisonOptions): Figure {
 }
 
 /** Writes numbers with as many decimals as the one that needs most, three digits of the largest. */
-function labelsOf(values: readonly number[]): (value: number) => string {
+function labelsOf(all: readonly number[]): (value: number) => string {
+  const values = all.filter(Number.isFinite);
   const decimals = values.map((value) => formatNumber(value).split(".")[1]?.length ?? 0);
   const largest = Math.max(...values.map(Math.abs));
   const most = Math.min(Math.max(0, 2 - Math.floor(Math.log10(largest || 1))), Math.max(0, ...decimals));

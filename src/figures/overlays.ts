@@ -31,7 +31,7 @@ export interface OverlaysOptions {
   cell?: number;
 }
 
-const [gap, head, barWidth, barSpace] = [10, 22, 12, 84];
+const [gap, head, barWidth, barSpace] = [10, 22, 12, 98];
 
 /**
  * Images under their maps, on one colour scale with a colour bar, the patches divided by lines and the object outlined.
