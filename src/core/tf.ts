@@ -55,6 +55,11 @@ export async function startBackend(options: { backend?: BackendName } = {}): Pro
   );
 }
 
+/** Starts tfjs where nobody has yet. */
+export async function ensureBackend(): Promise<void> {
+  if (!tf.getBackend()) await startBackend();
+}
+
 /** Runs `body`, frees every tensor it made, and gives back its (host) result. */
 export function onHost<Result>(body: () => Result): Result {
   let result!: Result;

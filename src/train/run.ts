@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { breathe } from "../core/loop";
+import { ensureBackend } from "../core/tf";
 import type { Module } from "../nn/module";
 
 /** One optimiser step. `loss` is the mean over the step's batches; `lr` the scheduled rate before layer scales. */
@@ -101,6 +102,7 @@ export class Run<M extends Module> {
     const started = performance.now();
     process.on("SIGINT", interrupt);
     try {
+      await ensureBackend();
       await body({
         shouldStop: () => this.stopping,
         record: (record) => this.note(record),

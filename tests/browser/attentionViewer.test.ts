@@ -233,6 +233,15 @@ test("it lives in a sandboxed frame, and where a notebook inserts HTML and runs 
     }
   }`);
   await page.locator("#output canvas.stage").waitFor();
+  // As Jupyter Notebook 6 does: a copy of the script runs in the document's head.
+  await page.evaluate(`{
+    const output = document.getElementById("output");
+    output.innerHTML = ${html.replace(/<\//g, "<\\/")};
+    const script = document.createElement("script");
+    script.textContent = output.querySelector("script:not([type])").textContent;
+    document.head.append(script);
+  }`);
+  await page.locator("#output canvas.stage").waitFor();
 });
 
 test("without scripts the still picture is there, with its numbers in words", { skip }, async () => {

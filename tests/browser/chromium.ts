@@ -67,6 +67,7 @@ export interface Locator {
 /** What is asked of a canvas, in the browser. */
 export interface BrowserCanvas {
   readonly clientWidth: number;
+  readonly clientHeight: number;
   toDataURL(): string;
 }
 

@@ -5,61 +5,139 @@ import { JupyterBrowser, type NotebookPage, until } from "./jupyter/page";
 import { skip } from "./jupyter/server";
 
 const options = { skip, timeout: 600_000 };
-let jupyter: JupyterBrowser;
-let opened: NotebookPage;
 
-const imports =
-  'import * as luvit from "luvit";\nconst { data, mae, recipes, train, vit } = luvit;\nawait luvit.ready();';
-const training = `
-const pictures = await data.imageFolder("../data/shapes/train", { transform: data.maeAugment(64) });
+const cells = {
+  imports: `import * as luvit from "luvit";
+const { data, figures, mae, recipes, train, vit } = luvit;`,
+  sum: "1 + 1",
+  training: `const pictures = await data.imageFolder("../data/shapes/train", { transform: data.maeAugment(64) });
 const model = mae.create({ encoder: vit.toy, decoder: mae.decoderToy });
 const run = train.pretrain(model, pictures, { ...recipes.toyPretrain, epochs: 1000, name: "long" });
 luvit.live(run);
-await run.done;`;
+await run.done;`,
+  kept: "console.log(run.state, run.history.length > 0, run.history.length < run.totalSteps)",
+  loop: 'let turns = 0;\nconsole.log("begun");\nwhile (true) turns++;',
+  turned: "turns > 0",
+  failing: 'function fail(layer: number): never {\n  throw new RangeError("no layer " + layer);\n}\nfail(7)',
+  misspelt: "luvit.vitt",
+  figure: `const step = (step: number, loss: number) => ({ step, epoch: 0, loss, lr: 1, imagesPerSecond: 1 });
+figures.historyCurves({ LUViT: [step(1, 3), step(2, 2), step(3, 1)] }, { title: "Loss", yTitle: "loss" })`,
+  complete: "luvit.llama.loadBl",
+  inspect: "luvit.mae.create",
+};
+const at = Object.fromEntries(Object.keys(cells).map((name, index) => [name, index])) as Record<
+  keyof typeof cells,
+  number
+>;
 
+let jupyter: JupyterBrowser;
+let opened: NotebookPage;
 before(async () => {
   if (skip) return;
   jupyter = await JupyterBrowser.start();
-  const cells = [
-    imports,
-    training,
-    "console.log(run.state, run.history.length > 0, run.history.length < 18000)",
-    "1 + 1",
-    "",
-  ];
-  opened = await jupyter.open(placeCells(jupyter.server, "working.ipynb", cells));
+  opened = await jupyter.open(placeCells(jupyter.server, "working.ipynb", Object.values(cells)));
+  await opened.run(at.imports);
 }, options);
 after(() => jupyter?.close());
 
-test(
-  "the stop button ends a training run within two seconds; it keeps what it has, and the next cell runs",
-  options,
-  async () => {
-    const { page } = opened;
-    await opened.run(0);
-    const roundTrip = await timeOf(() => opened.run(3));
-    await opened.start(1);
-    await until("the run has made steps", async () => {
-      const display = page.locator(".luvit-live");
-      return (
-        (await display.count()) > 0 && / step ([2-9]|\d\d)/.test((await display.getAttribute("aria-label"))!)
-      );
-    });
-    const took = await timeOf(async () => {
-      await opened.stop();
-      await opened.finished();
-    });
-    assert.ok(took < 2000 + roundTrip, `stopped after ${took} ms; an empty cell takes ${roundTrip} ms`);
-    await until("it is said to be stopped", async () =>
-      / stopped$/.test((await page.locator(".luvit-live").getAttribute("aria-label"))!),
-    );
-    const next = await opened.run(2);
-    assert.deepEqual(next.outputs, [{ output_type: "stream", name: "stdout", text: "stopped true true\n" }]);
-  },
-);
+/** Starts a cell, stops it when it is seen to be under way, and returns how long stopping took beside a sum. */
+async function stopped(cell: number, underWay: () => Promise<boolean>): Promise<[took: number, sum: number]> {
+  const sum = await timeOf(() => opened.run(at.sum));
+  await opened.start(cell);
+  await until("the cell is under way", underWay);
+  return [await timeOf(() => opened.stop().then(() => opened.finished())), sum];
+}
 
 async function timeOf(work: () => Promise<unknown>): Promise<number> {
   const from = Date.now();
   await work();
   return Date.now() - from;
 }
+
+const outputsOf = async (cell: number) => (await opened.cells())[cell]!.outputs;
+
+test(
+  "the stop button ends a training run within two seconds; it keeps what it has, and the next cell runs",
+  options,
+  async () => {
+    const live = opened.page.locator(".luvit-live");
+    const liveText = async () =>
+      (await live.count()) > 0 ? ((await live.getAttribute("aria-label")) ?? "") : "";
+    const [took, sum] = await stopped(at.training, async () => / step ([2-9]|\d\d)/.test(await liveText()));
+    assert.ok(took < 2000 + sum, `it took ${took} ms; a sum takes ${sum} ms`);
+    await until("the display says so", async () => / stopped$/.test(await liveText()));
+    assert.match((await opened.output(at.training).textContent())!, /Run\(long\) stopped · step \d/);
+    const { outputs } = await opened.run(at.kept);
+    assert.deepEqual(outputs, [{ output_type: "stream", name: "stdout", text: "stopped true true\n" }]);
+  },
+);
+
+test("it ends a loop that waits for nothing, and says so", options, async () => {
+  const [took, sum] = await stopped(at.loop, async () =>
+    /begun/.test(JSON.stringify(await outputsOf(at.loop))),
+  );
+  assert.ok(took < 2000 + sum, `it took ${took} ms; a sum takes ${sum} ms`);
+  assert.match(JSON.stringify(await outputsOf(at.loop)), /KeyboardInterrupt/);
+  assert.match((await opened.output(at.loop).textContent())!, /KeyboardInterrupt: the cell was interrupted/);
+  assert.match(JSON.stringify((await opened.run(at.turned)).outputs), /"text\/plain":"true"/);
+});
+
+test("an error shows its name, the line and where the cell called it", options, async () => {
+  const { count } = await opened.run(at.failing);
+  const shown = (await opened.output(at.failing).textContent())!;
+  const traceback = [
+    "RangeError: no layer 7",
+    "throw new RangeError",
+    `at fail (cell [${count}]:2:9)`,
+    `at cell [${count}]:4:1`,
+  ];
+  for (const line of traceback) assert.ok(shown.includes(line), `${line} is not in ${shown}`);
+});
+
+test("a type error shows the compiler's words below the line", options, async () => {
+  const { count } = await opened.run(at.misspelt);
+  const shown = (await opened.output(at.misspelt).textContent())!;
+  const words = `cell [${count}]:1:7 - error TS2551: Property 'vitt' does not exist on type 'typeof import("luvit")'.`;
+  for (const line of [words, "Did you mean 'vit'?", "~~~~"])
+    assert.ok(shown.includes(line), `${line} is not in ${shown}`);
+});
+
+test(
+  "a figure that is a cell's value is drawn in the page and reads the nearest point",
+  options,
+  async () => {
+    await opened.run(at.figure);
+    const drawing = opened.output(at.figure).locator(".drawing");
+    await drawing.scrollIntoViewIfNeeded();
+    const { width, height } = await drawing.evaluate(({ clientWidth, clientHeight }) => ({
+      width: clientWidth,
+      height: clientHeight,
+    }));
+    await drawing.hover({ position: { x: width / 2, y: height / 2 } });
+    assert.match((await opened.output(at.figure).locator(".tip").textContent())!, /step 2/);
+  },
+);
+
+test(
+  "Tab completes with the compiler's names, Shift+Tab shows signature and documentation",
+  options,
+  async () => {
+    const { keyboard } = opened.page;
+    await opened.editor(at.complete).click();
+    await keyboard.press("End");
+    await keyboard.press("Tab");
+    await until(
+      "it is completed",
+      async () =>
+        /loadBlock$/.test((await opened.editor(at.complete).textContent())!.trim()) ||
+        (await opened.completions.allTextContents()).includes("loadBlock"),
+    );
+    await keyboard.press("Escape");
+    await opened.editor(at.inspect).click();
+    await keyboard.press("End");
+    await keyboard.press("Shift+Tab");
+    await until("the signature is shown", async () =>
+      /function create\(/.test((await opened.tooltip.allTextContents()).join()),
+    );
+  },
+);

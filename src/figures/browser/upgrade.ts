@@ -6,7 +6,10 @@ import { type Element, page } from "./dom";
  */
 export function upgradeHosts(className: string, upgrade: (host: Element) => Promise<void>): void {
   const own = page.document.currentScript?.parentElement;
-  const hosts = own ? [own] : [...page.document.querySelectorAll(`.${className}:not([data-ready])`)];
+  // Jupyter Notebook 6 runs scripts from the document's head.
+  const hosts = own?.classList.contains(className)
+    ? [own]
+    : [...page.document.querySelectorAll(`.${className}:not([data-ready])`)];
   for (const host of hosts) {
     if (host.dataset.ready) continue;
     host.dataset.ready = "true";

@@ -1,3 +1,4 @@
+import { packageRoot } from "../../core/packageRoot";
 import type { Diagnostic } from "./tslab";
 
 /** Why a cell was rejected, worded by the compiler: a line of text per finding, the source below it. */
@@ -8,10 +9,11 @@ export function diagnosticLines(diagnostics: readonly Diagnostic[], source: stri
   for (const finding of withoutRepeats(diagnostics)) {
     const { start, messageText, code, fileName } = finding;
     const detail = above !== undefined && above.start.offset === start.offset && above.fileName === fileName;
-    if (detail) report.push(`    ${messageText}`);
+    const words = withPackageName(messageText);
+    if (detail) report.push(`    ${words}`);
     else {
       const place = `${fileName ?? cell}:${start.line + 1}:${start.character + 1}`;
-      report.push(`${place} - error TS${code}: ${messageText}`);
+      report.push(`${place} - error TS${code}: ${words}`);
       if (!fileName) report.push(...excerpt(lines[start.line], finding));
     }
     above = finding;
@@ -21,7 +23,14 @@ export function diagnosticLines(diagnostics: readonly Diagnostic[], source: stri
 
 /** The first finding in one line. */
 export function firstDiagnostic([first]: readonly Diagnostic[]): string {
-  return first ? `${first.start.line + 1}:${first.start.character + 1} - ${first.messageText}` : "";
+  if (!first) return "";
+  return `${first.start.line + 1}:${first.start.character + 1} - ${withPackageName(first.messageText)}`;
+}
+
+/** The compiler names this library by its place on the machine. */
+function withPackageName(words: string): string {
+  const entry = `import("${packageRoot().replace(/\\/g, "/")}/dist/index")`;
+  return words.split(entry).join('import("luvit")');
 }
 
 function withoutRepeats(diagnostics: readonly Diagnostic[]): Diagnostic[] {
