@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
+import { corruptCommand, corruptHelp } from "./corruptCommand";
 import { LuvitError } from "./core/errors";
 import { packageVersion } from "./core/packageRoot";
 import { engineCommand, engineHelp } from "./engineCommand";
@@ -21,6 +22,7 @@ const help = `luvit: LUViT in TypeScript notebooks
 
 ${kernelHelp}
 ${engineHelp}
+${corruptHelp}
   luvit --help          this text
   luvit --version       the version
 
@@ -43,6 +45,12 @@ const options = {
   cuda: { type: "boolean" },
   stock: { type: "boolean" },
   tensorflow: { type: "string" },
+  types: { type: "string" },
+  severities: { type: "string" },
+  frost: { type: "string" },
+  size: { type: "string" },
+  seed: { type: "string" },
+  workers: { type: "string" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
 } as const;
@@ -62,6 +70,10 @@ export async function main(args: readonly string[]): Promise<number> {
     if (command === "kernel") {
       if (kernelCommand(words, values, print)) return 0;
       throw usage("kernel takes install, list or remove, and one of --user, --sys-prefix, --prefix <folder>");
+    }
+    if (command === "corrupt") {
+      if (await corruptCommand(words, values, print)) return 0;
+      throw usage("corrupt takes a folder of pictures and a folder to write to");
     }
     if (command !== "run") throw usage(`unknown command ${command}`);
     if (path === undefined || rest.length > 0) throw usage("run takes one notebook");

@@ -16,7 +16,7 @@ const rows = [
   ["figures"],
   ["notebook"],
   ["kernel"],
-  ["engineCommand", "kernelCommand"],
+  ["corruptCommand", "engineCommand", "kernelCommand"],
   ["index", "cli"],
 ];
 

@@ -1,3 +1,4 @@
 export * from "./apply";
+export type { CorruptedPicture, CorruptionPlan } from "./corruptFile";
 export type { Draws } from "./draws";
-export { drawsFrom } from "./draws";
+export * from "./generate";

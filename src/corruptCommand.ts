@@ -1,0 +1,51 @@
+import { LuvitError } from "./core/errors";
+import { corruptions, type CorruptionType } from "./data";
+import { progress } from "./notebook";
+
+export const corruptHelp = `  luvit corrupt <pictures> <target>      write ImageNet-C's corruptions of a folder; goes on where it stopped
+      --types <a,b,...>                  default all 19
+      --severities <1,2,...>             default 1 to 5
+      --frost <folder>                   photographs of frost, for frost
+      --size <pixels>                    default 224
+      --seed <n>                         default 0
+      --workers <n>                      threads (default: one per core)
+`;
+
+export interface CorruptFlags {
+  types?: string;
+  severities?: string;
+  frost?: string;
+  size?: string;
+  seed?: string;
+  workers?: string;
+}
+
+/** `luvit corrupt`; false for words that are not two folders. */
+export async function corruptCommand(
+  [source, target, ...rest]: readonly string[],
+  flags: CorruptFlags,
+  print: (line: string) => void,
+): Promise<boolean> {
+  if (source === undefined || target === undefined || rest.length > 0) return false;
+  const run = await corruptions.generate(source, target, {
+    types: flags.types?.split(",") as CorruptionType[] | undefined,
+    severities: flags.severities?.split(",").map((text) => wholeNumber("severities", text)),
+    frost: flags.frost,
+    size: optionalNumber("size", flags.size),
+    seed: optionalNumber("seed", flags.seed),
+    workers: optionalNumber("workers", flags.workers),
+  });
+  for await (const _ of progress(run, { label: "corrupting" }));
+  print(String(run));
+  if (run.report.count > 0) print(String(run.report));
+  return true;
+}
+
+function optionalNumber(name: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : wholeNumber(name, text);
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new LuvitError("bad-argument", `--${name} takes whole numbers, got ${text}`);
+}

@@ -1,0 +1,81 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, extname, join } from "node:path";
+import { LuvitError } from "../../core/errors";
+import { Rng } from "../../core/rng";
+import { writeAtomically } from "../../core/writeAtomically";
+import { decodeImage, type RgbImage } from "../decode";
+import { centreBox, shorterSideSize } from "../geometry";
+import { cropBox, resize } from "../resample";
+import type { CorruptionType } from "../sets/corruptionTypes";
+import { apply } from "./apply";
+import { encodeJpeg } from "./digital";
+
+/** What becomes of every picture. */
+export interface CorruptionPlan {
+  readonly source: string;
+  readonly target: string;
+  readonly types: readonly CorruptionType[];
+  readonly severities: readonly number[];
+  /** Side of the pictures in pixels. */
+  readonly size: number;
+  readonly seed: number;
+}
+
+/** Quality of the official files. */
+const jpegQuality = 85;
+
+/** One picture of the folder under all corruptions. */
+export interface CorruptedPicture {
+  /** Below the source folder. */
+  readonly path: string;
+  /** Files written now, and those that were there before. */
+  readonly written: number;
+  readonly kept: number;
+  /** Why nothing was written. */
+  readonly unreadable?: string;
+}
+
+/**
+ * Writes `<target>/<type>/<severity>/<path>.JPEG` for all types and severities that are not there yet. The draws follow
+ * from seed, type, severity and path alone.
+ */
+export async function corruptFile(
+  plan: CorruptionPlan,
+  path: string,
+  frost: readonly RgbImage[],
+): Promise<CorruptedPicture> {
+  const outputs = plan.types.flatMap((type) =>
+    plan.severities.map((severity) => ({ type, severity, file: outputPath(plan, type, severity, path) })),
+  );
+  const missing = outputs.filter(({ file }) => !existsSync(file));
+  const kept = outputs.length - missing.length;
+  if (missing.length === 0) return { path, written: 0, kept };
+  const picture = await readSquare(join(plan.source, path), plan.size);
+  if (typeof picture === "string") return { path, written: 0, kept, unreadable: picture };
+  for (const { type, severity, file } of missing) {
+    const rng = new Rng(plan.seed).fork(type, severity, path);
+    const corrupted = await apply(picture, type, severity, rng, { frost });
+    mkdirSync(dirname(file), { recursive: true });
+    writeAtomically(file, await encodeJpeg(corrupted, jpegQuality));
+  }
+  return { path, written: missing.length, kept };
+}
+
+export function outputPath(plan: CorruptionPlan, type: string, severity: number, path: string): string {
+  const stem = path.slice(0, path.length - extname(path).length);
+  const ending = /^\.jpe?g$/i.test(extname(path)) ? extname(path) : ".JPEG";
+  return join(plan.target, type, String(severity), stem + ending);
+}
+
+/** The centred square after the shorter side became 8/7 of its size, bilinear, as the official pictures are cut. */
+async function readSquare(path: string, size: number): Promise<RgbImage | string> {
+  try {
+    const image = await decodeImage(path, { exif: "ignore" });
+    const to = shorterSideSize(image.width, image.height, Math.round((size * 256) / 224));
+    const whole = resize(image, to.width, to.height, { filter: "bilinear" });
+    return cropBox(whole, centreBox(to.width, to.height, size));
+  } catch (error) {
+    if (error instanceof LuvitError && error.code === "bad-image") return error.message;
+    throw error;
+  }
+}

@@ -1,0 +1,192 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join, relative, resolve, sep } from "node:path";
+import { inspect } from "node:util";
+import { Worker } from "node:worker_threads";
+import { LuvitError, type LuvitErrorCode } from "../../core/errors";
+import { writeAtomically } from "../../core/writeAtomically";
+import { shardRange, SkipReport } from "../dataset";
+import { listImages } from "../scanFolder";
+import { type CorruptionType, corruptionTypes, severities as allSeverities } from "../sets/corruptionTypes";
+import type { CorruptedPicture, CorruptionPlan } from "./corruptFile";
+
+/** Which corruptions of a folder are written. */
+export interface GenerateOptions {
+  /** Default all 19. */
+  types?: readonly CorruptionType[];
+  /** Default 1 … 5. */
+  severities?: readonly number[];
+  /** Side of the pictures in pixels; default 224. */
+  size?: number;
+  /** Default 0. */
+  seed?: number;
+  /** Folder with photographs of frost, without which `frost` cannot be among the types. */
+  frost?: string;
+  /** Threads; default one per core. */
+  workers?: number;
+  /** Part `index` of `count` of the pictures, e.g. for one of several machines. */
+  shard?: { index: number; count: number };
+}
+
+/**
+ * Writes a folder of pictures under corruptions in the layout of ImageNet-C, `<target>/<type>/<severity>/<class>/x.JPEG`:
+ * shorter side to 256, centred 224 (in proportion for other sizes), JPEG of quality 85. Iterate over the result to have it
+ * done: `for await (const picture of progress(await corruptions.generate(…)))`. Files that are there are kept, so that a
+ * stopped run goes on; the pictures follow from the seed alone.
+ *
+ * Throws "missing-file", "bad-dataset", or "bad-argument" e.g. where `target` was begun with another seed or size.
+ */
+export async function generate(
+  source: string,
+  target: string,
+  options: GenerateOptions = {},
+): Promise<CorruptionRun> {
+  const { types = corruptionTypes, severities = allSeverities, size = 224, seed = 0, shard } = options;
+  const plan = { source: resolve(source), target: resolve(target), types, severities, size, seed };
+  const photographs = options.frost === undefined ? [] : (await listImages(options.frost)).slice(0, 5);
+  expectPlan(plan, photographs.length, options.frost);
+  const all = (await listImages(plan.source)).map((path) => relative(plan.source, path));
+  if (all.length === 0) throw new LuvitError("bad-dataset", `corruptions: no pictures under ${source}`);
+  const { start, end } = shard
+    ? shardRange(all.length, shard.index, shard.count)
+    : { start: 0, end: all.length };
+  await claim(plan);
+  const workers = options.workers ?? availableParallelism();
+  return new CorruptionRun(plan, all.slice(start, end), photographs, Math.max(1, workers));
+}
+
+/** Pictures under corruptions, being written while it is iterated over. */
+export class CorruptionRun implements AsyncIterable<CorruptedPicture> {
+  /** Pictures that could not be read. */
+  readonly report = new SkipReport();
+  /** Files written, and files that were there before. */
+  written = 0;
+  kept = 0;
+
+  constructor(
+    readonly plan: CorruptionPlan,
+    private readonly paths: readonly string[],
+    private readonly photographs: readonly string[],
+    readonly workers: number,
+  ) {}
+
+  /** Pictures to do. */
+  get length(): number {
+    return this.paths.length;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<CorruptedPicture, void, undefined> {
+    const threads = Array.from(
+      { length: Math.min(this.workers, this.length) },
+      () => new CorruptingThread(this.plan, this.photographs),
+    );
+    const queue = this.paths.values();
+    const busy = new Map<CorruptingThread, Promise<{ thread: CorruptingThread; done: CorruptedPicture }>>();
+    const feed = (thread: CorruptingThread) => {
+      const { value: path } = queue.next();
+      if (path === undefined) busy.delete(thread);
+      else
+        busy.set(
+          thread,
+          thread.corrupt(path).then((done) => ({ thread, done })),
+        );
+    };
+    try {
+      for (const thread of threads) feed(thread);
+      while (busy.size > 0) {
+        const { thread, done } = await Promise.race(busy.values());
+        feed(thread);
+        this.count(done);
+        yield done;
+      }
+    } finally {
+      for (const work of busy.values()) work.catch(() => {}); // nobody waits for it after an early end
+      await Promise.all(threads.map((thread) => thread.end()));
+    }
+  }
+
+  toString(): string {
+    const { types, severities, target } = this.plan;
+    const files = `${this.written} files written, ${this.kept} kept`;
+    const skipped = this.report.count > 0 ? `; ${this.report.count} unreadable pictures left out` : "";
+    return `${this.length} pictures, ${types.length} corruptions x ${severities.length} severities in ${target}: ${files}${skipped}`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  private count({ path, written, kept, unreadable }: CorruptedPicture): void {
+    this.written += written;
+    this.kept += kept;
+    if (unreadable) this.report.add(path, unreadable);
+  }
+}
+
+/** A worker thread with at most one picture. */
+class CorruptingThread {
+  private readonly worker: Worker;
+  private waiting: { resolve(done: CorruptedPicture): void; reject(error: Error): void } | undefined;
+
+  constructor(plan: CorruptionPlan, frost: readonly string[]) {
+    this.worker = new Worker(join(__dirname, "thread.js"), { workerData: { plan, frost }, execArgv: [] });
+    this.worker.on("message", (reply: CorruptedPicture | { code: LuvitErrorCode; message: string }) => {
+      if ("code" in reply) this.waiting?.reject(new LuvitError(reply.code, reply.message));
+      else this.waiting?.resolve(reply);
+    });
+    this.worker.on("error", (error) => this.waiting?.reject(error));
+    this.worker.on("exit", () => this.waiting?.reject(new Error("corruptions: a thread ended by itself")));
+  }
+
+  corrupt(path: string): Promise<CorruptedPicture> {
+    return new Promise((resolve, reject) => {
+      this.waiting = { resolve, reject };
+      this.worker.postMessage(path);
+    });
+  }
+
+  async end(): Promise<void> {
+    this.waiting = undefined;
+    await this.worker.terminate();
+  }
+}
+
+function expectPlan(plan: CorruptionPlan, photographs: number, frost: string | undefined): void {
+  const { source, target, types, severities, size } = plan;
+  const problems: string[] = [];
+  const unknown = types.filter((type) => !corruptionTypes.includes(type));
+  if (unknown.length > 0)
+    problems.push(`no corruption ${unknown.join(", ")}; there are ${corruptionTypes.join(", ")}`);
+  const wrong = severities.filter((severity) => !allSeverities.includes(severity));
+  if (wrong.length > 0) problems.push(`severities are 1 … 5, not ${wrong.join(", ")}`);
+  if (!(Number.isInteger(size) && size >= 32)) problems.push(`size must be at least 32 pixels, got ${size}`);
+  if (types.includes("frost") && photographs === 0) {
+    const found = frost === undefined ? "" : ` (none found in ${frost})`;
+    problems.push(
+      `frost needs a folder of photographs of frost${found}, which are not part of this library: give frost: <folder>, ` +
+        "e.g. of the original generator, or leave frost out of the types",
+    );
+  }
+  if (`${target}${sep}`.startsWith(`${source}${sep}`))
+    problems.push(`the target ${target} lies inside the source`);
+  if (problems.length > 0) throw new LuvitError("bad-argument", `corruptions: ${problems.join("; ")}`);
+}
+
+/** Notes in the target what it is made with, so that no other run mixes its files in. */
+async function claim({ target, size, seed }: CorruptionPlan): Promise<void> {
+  const path = join(target, "corruptions.json");
+  const mine = { size, seed };
+  if (!existsSync(path)) {
+    mkdirSync(target, { recursive: true });
+    writeAtomically(path, `${JSON.stringify(mine)}\n`);
+    return;
+  }
+  const there = (await readFile(path, "utf8")).trim();
+  if (there === JSON.stringify(mine)) return;
+  const wanted = `size ${size} and seed ${seed}`;
+  throw new LuvitError(
+    "bad-argument",
+    `corruptions: ${target} was begun with ${there}, not with ${wanted}; take another folder`,
+  );
+}

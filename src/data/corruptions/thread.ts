@@ -1,0 +1,21 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { LuvitError } from "../../core/errors";
+import { decodeImage } from "../decode";
+import { type CorruptionPlan, corruptFile } from "./corruptFile";
+
+/* A thread that corrupts one picture after another for the one that started it. */
+
+const { plan, frost } = workerData as { plan: CorruptionPlan; frost: readonly string[] };
+const photographs = Promise.all(frost.map((path) => decodeImage(path)));
+
+parentPort!.on("message", (path: string) => {
+  photographs
+    .then((pictures) => corruptFile(plan, path, pictures))
+    .then(
+      (done) => parentPort!.postMessage(done),
+      (error) => {
+        const code = error instanceof LuvitError ? error.code : "bad-dataset";
+        parentPort!.postMessage({ code, message: (error as Error).message });
+      },
+    );
+});

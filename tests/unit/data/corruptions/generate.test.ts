@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { corruptions, decodeImage, imageNetC, type CorruptionType } from "../../../../src/data";
+import { Rng } from "../../../../src/core/rng";
+import { cropBox, resize } from "../../../../src/data/resample";
+import { shapesFolder, put, temporaryFolder } from "../support";
+import { layOut, wnids } from "../sets/standIns";
+
+const types: CorruptionType[] = ["fog", "jpeg_compression", "glass_blur"];
+const options = { types, severities: [1, 4], size: 56, workers: 2 };
+const toy = readFileSync(join(shapesFolder, "val", "fish", "fish_val_0000.jpg"));
+
+function pictures(): string {
+  const root = temporaryFolder();
+  layOut(root, [`${wnids[0]}/a.JPEG`, `${wnids[0]}/b.JPEG`, `${wnids[3]}/c.jpg`, `${wnids[3]}/d.png`], toy);
+  return root;
+}
+
+async function finish(run: corruptions.CorruptionRun): Promise<corruptions.CorruptionRun> {
+  for await (const picture of run) assert.ok(picture.path.length > 0);
+  return run;
+}
+
+describe("corruptions.generate", () => {
+  it("writes the layout that imageNetC reads, in the official crop", async () => {
+    const [source, target] = [pictures(), temporaryFolder()];
+    const run = await finish(await corruptions.generate(source, target, options));
+    assert.deepEqual([run.length, run.written, run.kept, run.report.count], [4, 24, 0, 0]);
+    const set = await imageNetC(target, "fog", 4, { wnids, partial: true, size: 56 });
+    assert.deepEqual(
+      Array.from({ length: 4 }, (_, i) => set.label(i)),
+      [0, 0, 3, 3],
+    );
+    assert.match(set.path(3), /d\.JPEG$/);
+    const whole = resize(await decodeImage(toy), 64, 64, { filter: "bilinear" });
+    const square = cropBox(whole, { left: 4, top: 4, width: 56, height: 56 });
+    const expected = await corruptions.apply(square, "jpeg_compression", 1, new Rng(0));
+    const written = await decodeImage(join(target, "jpeg_compression", "1", wnids[3], "c.jpg"));
+    const distance = written.data.reduce((sum, byte, i) => sum + Math.abs(byte - expected.data[i]), 0);
+    assert.ok(distance / written.data.length < 4, "only the second compression lies between them");
+  });
+
+  it("goes on where it stopped, with the same pictures", async () => {
+    const source = pictures();
+    const [whole, stopped] = [temporaryFolder(), temporaryFolder()];
+    await finish(await corruptions.generate(source, whole, options));
+    for await (const _ of await corruptions.generate(source, stopped, { ...options, workers: 1 })) break;
+    rmSync(join(stopped, "fog", "1", wnids[0], "a.JPEG"));
+    const rest = await finish(await corruptions.generate(source, stopped, options));
+    assert.ok(rest.kept > 0 && rest.written + rest.kept === 24, String(rest));
+    for (const file of [`fog/1/${wnids[0]}/a.JPEG`, `glass_blur/4/${wnids[3]}/d.JPEG`]) {
+      assert.deepEqual(readFileSync(join(stopped, file)), readFileSync(join(whole, file)));
+    }
+    await assert.rejects(
+      corruptions.generate(source, stopped, { ...options, seed: 5 }),
+      /was begun with \{"size":56,"seed":0\}, not with size 56 and seed 5/,
+    );
+  });
+
+  it("does a part of the pictures, and names those that cannot be read", async () => {
+    const [source, target] = [pictures(), temporaryFolder()];
+    await put(source, `${wnids[0]}/b.JPEG`, "no picture");
+    const run = await finish(
+      await corruptions.generate(source, target, { ...options, shard: { index: 0, count: 2 } }),
+    );
+    assert.deepEqual([run.length, run.written, run.report.count], [2, 6, 1]);
+    assert.match(run.report.skipped[0].reason, /b\.JPEG: cannot be decoded/);
+    assert.ok(!existsSync(join(target, "fog", "1", wnids[3])));
+  });
+
+  it("refuses frost without photographs and everything else that cannot be, at once", async () => {
+    const source = pictures();
+    await assert.rejects(
+      corruptions.generate(source, temporaryFolder()),
+      /frost needs a folder of photographs/,
+    );
+    const wrong = { ...options, types: ["rain" as CorruptionType], severities: [0], size: 8 };
+    await assert.rejects(
+      corruptions.generate(source, join(source, "inside"), wrong),
+      /no corruption rain.*severities are 1 … 5, not 0.*at least 32.*lies inside the source/,
+    );
+    const frost = {
+      types: ["frost" as const],
+      severities: [2],
+      size: 48,
+      frost: join(shapesFolder, "val", "star"),
+    };
+    const run = await finish(await corruptions.generate(source, temporaryFolder(), frost));
+    assert.equal(run.written, 4);
+  });
+
+  it("is a command, too", () => {
+    const [source, target] = [pictures(), temporaryFolder()];
+    const cli = join(__dirname, "..", "..", "..", "..", "src", "cli.js");
+    const words = ["corrupt", source, target, "--types", "contrast", "--severities", "2", "--size", "48"];
+    const output = execFileSync(process.execPath, [cli, ...words], { encoding: "utf8" });
+    assert.match(output, /4 pictures, 1 corruptions x 1 severities in .*: 4 files written, 0 kept/);
+    assert.ok(statSync(join(target, "contrast", "2", wnids[3], "d.JPEG")).size > 100);
+  });
+});
