@@ -79,6 +79,23 @@ describe("imageNetS", () => {
     assert.deepEqual([set.length, set.label(0), set.label(1)], [2, 0, 1]);
   });
 
+  it("is found below its published folder, whose count of masks is checked", async () => {
+    const root = temporaryFolder();
+    const picture = await flatPng(8, 8, [1, 0, 0]);
+    for (const wnid of ["n01443537", "n01491361"]) {
+      await put(root, `ImageNetS50/validation/${wnid}/x_${wnid}.JPEG`, picture);
+      await put(root, `ImageNetS50/validation-segmentation/${wnid}/x_${wnid}.png`, picture);
+    }
+    const options = { root, variant: 50, size: 8, patch: 4 } as const;
+    const set = await imageNetS({ ...options, partial: true });
+    assert.deepEqual([set.length, set.label(1), set.classes[1]], [2, 1, "n01491361"]);
+    await assert.rejects(
+      imageNetS(options),
+      /ImageNet-S-50: expected 752 masks and 50 class folders, found 2 and 2/,
+    );
+    await assert.rejects(imageNetS({ root, images: root }), /give root and variant, or images and masks/);
+  });
+
   it("skips a pair of unequal sizes, and names masks that have no picture", async () => {
     const root = temporaryFolder();
     const options = { images: join(root, "val"), masks: join(root, "masks"), size: 8, patch: 4 };
@@ -94,6 +111,19 @@ describe("imageNetS", () => {
 });
 
 describe("imageNet9", () => {
+  it("of nine classes answers for a model of 1000, where most classes are wrong answers", async () => {
+    const root = temporaryFolder();
+    const folders = ["00_dog", "01_bird", "02_wheeled vehicle", "03_reptile", "04_carnivore", "05_insect"];
+    const more = ["06_musical instrument", "07_primate", "08_fish"];
+    for (const name of [...folders, ...more]) await put(root, `mixed_next/val/${name}/a.JPEG`, "stands in");
+    const { mapping, classes, length } = await imageNet9(root, "mixed_next");
+    assert.deepEqual([length, classes[2]], [9, "wheeled vehicle"]);
+    const best = (index: number) =>
+      mapping!.predict(Float32Array.from({ length: 1000 }, (_, i) => Number(i === index)));
+    assert.deepEqual([best(207), best(9), best(0), best(999)], [0, 1, 8, -1]);
+    assert.throws(() => mapping!.predict([1, 2]), /ImageNet-9: expected 1000 scores, got 2/);
+  });
+
   it("reads the three parts of the toy set with the same objects", async () => {
     const parts = await Promise.all(
       (["original", "mixed_same", "mixed_rand"] as const).map((split) =>
