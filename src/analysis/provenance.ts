@@ -17,11 +17,17 @@ export interface Provenance {
 /** A column: texts, numbers (null: none), or a ready vector. */
 export type ResultColumn = readonly (string | null)[] | readonly (number | null)[] | Vector;
 
+/** An Arrow table whose columns say model, data, recipe, seed and commit before they give numbers. */
+export interface ResultTable extends Table {}
+
 /**
  * An Arrow table of results: model, data, recipe, seed and commit (of this library), the same in every row unless a
  * given column says otherwise, then the given columns.
  */
-export function resultTable(columns: Readonly<Record<string, ResultColumn>>, provenance: Provenance): Table {
+export function resultTable(
+  columns: Readonly<Record<string, ResultColumn>>,
+  provenance: Provenance,
+): ResultTable {
   const given = Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, vectorOf(values)]));
   const rows = Object.values(given)[0]?.length ?? 0;
   const same = <T>(value: T) => Array.from({ length: rows }, () => value);

@@ -110,7 +110,7 @@ export async function* answersOf(
   model: Classifier,
   dataset: ImageDataset,
   batchSize: number,
-): AsyncGenerator<Answer[]> {
+): AsyncGenerator<Answer[], void> {
   expectFit(model, dataset);
   const mapping = mappingFor(dataset, model.classes, "evaluate");
   const { imageSize } = model.encoder.config;
