@@ -3,102 +3,235 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { LuvitError } from "../../../src/core/errors";
+import type { StateDict } from "../../../src/core/hostTensor";
 import { Rng } from "../../../src/core/rng";
-import { memorySource } from "../../../src/io/byteSource";
+import { type ByteSource, memorySource } from "../../../src/io/byteSource";
+import { openGguf } from "../../../src/io/gguf";
+import { ggufLlamaHints } from "../../../src/io/ggufLlama";
 import { openSafetensors } from "../../../src/io/safetensors";
 import { openTorchFile } from "../../../src/io/torchFile";
+import { type Entry, f32, ggufFile, text, u32, type WrittenTensor } from "./ggufWriter";
+import { bytesTaken, mutate, type Sample } from "./mutations";
 import { goldenCases } from "./support";
 
-const checkpoints = join(goldenCases, "checkpoints");
-const read = (name: string) => new Uint8Array(readFileSync(join(checkpoints, name)));
+/** Mutants per format; LUVIT_FUZZ sets another number. */
+const mutants = Number(process.env.LUVIT_FUZZ ?? 1500);
 
-/** Most float32 numbers a mutant of a file may yield: tensors may share storage, but not multiply without end. */
-const mostNumbers = (bytes: Uint8Array) => 16 * bytes.length;
+/** Bytes taken per byte of file, and beside it. A number stored in two bits is sixteen times as long in float32. */
+const MOST_TIMES = 100;
+const MOST_BESIDE = 2 ** 20;
+/** A mutant that takes this long hangs. */
+const timeout = 120_000 + 30 * mutants;
 
-async function loadSafetensors(bytes: Uint8Array): Promise<number> {
-  const file = await openSafetensors(memorySource("mutant.safetensors", bytes));
-  return [...(await file.readTensors()).values()].reduce((sum, { data }) => sum + data.length, 0);
+type Load = (source: ByteSource) => Promise<StateDict>;
+
+const loadSafetensors: Load = async (source) => (await openSafetensors(source)).readTensors();
+const loadTorch: Load = async (source) => {
+  const file = await openTorchFile(source);
+  return file.readTensors(file.stateDict());
+};
+const loadGguf: Load = async (source) => {
+  const file = await openGguf(source);
+  ggufLlamaHints(source.name, file.metadata);
+  return file.readTensors();
+};
+
+/** Every mutant loads or is refused in this library's words, and takes no more memory than its length justifies. */
+async function fuzz(format: string, samples: readonly Sample[], load: Load): Promise<void> {
+  const rng = new Rng(11).fork(format);
+  for (const { bytes } of samples) assert.ok((await load(memorySource("whole", bytes))).size > 0);
+  let refused = 0;
+  for (let i = 0; i < mutants; i++) {
+    const sample = samples[i % samples.length];
+    const mutant = mutate(sample, samples, rng);
+    const source = memorySource(`mutant.${format}`, mutant);
+    const taken = await bytesTaken(async () => {
+      try {
+        for (const { shape, data } of (await load(source)).values())
+          assert.ok(data.length >= 0 && shape.length >= 0);
+      } catch (error) {
+        assert.ok(error instanceof LuvitError, `mutant ${i} of ${format}: ${(error as Error).stack}`);
+        assert.ok(error.message.length > 20 && error.message.length < 20_000, error.message.slice(0, 200));
+        refused++;
+      }
+    });
+    const most = MOST_TIMES * mutant.length + MOST_BESIDE;
+    assert.ok(taken <= most, `mutant ${i} of ${format}: ${taken} bytes taken for ${mutant.length}`);
+  }
+  assert.ok(refused > mutants / 5, `only ${refused} of ${mutants} refused: the mutations are too mild`);
 }
 
-async function loadTorch(bytes: Uint8Array): Promise<number> {
-  const file = await openTorchFile(memorySource("mutant.pth", bytes));
-  return [...(await file.readTensors(file.stateDict())).values()].reduce(
-    (sum, { data }) => sum + data.length,
+const golden = (name: string) => new Uint8Array(readFileSync(join(goldenCases, "checkpoints", name)));
+const start = (bytes: Uint8Array, length: number): Sample => ({
+  bytes,
+  focus: [0, Math.min(bytes.length, length)],
+});
+const end = (bytes: Uint8Array, length: number): Sample => ({
+  bytes,
+  focus: [Math.max(0, bytes.length - length), bytes.length],
+});
+
+/** Another value in one field of the JSON header, whose length is then right. */
+function changeHeaderField(bytes: Buffer, rng: Rng): Buffer {
+  const length = Number(bytes.readBigUInt64LE(0));
+  let header: Record<string, Record<string, unknown>>;
+  try {
+    header = JSON.parse(bytes.subarray(8, 8 + length).toString());
+  } catch {
+    return bytes;
+  }
+  const names = Object.keys(header);
+  const entry = header[names[rng.integer(names.length)]];
+  if (typeof entry !== "object" || entry === null) return bytes;
+  const values = [
     0,
-  );
+    -1,
+    1.5,
+    2 ** 31,
+    2 ** 53,
+    1e300,
+    null,
+    "F64",
+    "BOOL",
+    "F4",
+    [],
+    [0],
+    [2 ** 40, 2 ** 40],
+    {},
+    true,
+  ];
+  const value = values[rng.integer(values.length)];
+  const fields = ["dtype", "shape", "data_offsets"];
+  const field = fields[rng.integer(fields.length)];
+  const list = entry[field];
+  if (Array.isArray(list) && rng.integer(2) === 0) list[rng.integer(list.length + 1)] = value;
+  else entry[field] = value;
+  const text = Buffer.from(JSON.stringify(header));
+  const prefix = Buffer.alloc(8);
+  prefix.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([prefix, text, bytes.subarray(8 + length)]);
 }
 
-/** Changes, cuts, doubles or drops bytes; three times in four near `focus`, where structure is denser. */
-function mutate(original: Uint8Array, rng: Rng, focus: readonly [number, number]): Uint8Array {
-  const place = () => {
-    const [from, to] = rng.integer(4) > 0 ? focus : [0, original.length];
-    return from + rng.integer(Math.max(1, to - from));
+test("mutated safetensors files load or are refused by LuvitError", { timeout }, () => {
+  const samples = ["hf_f16/model-00003-of-00003.safetensors", "hf_bf16/model-00001-of-00003.safetensors"].map(
+    (name): Sample => ({ ...start(golden(name), 1400), fieldChange: changeHeaderField }),
+  );
+  return fuzz("safetensors", samples, loadSafetensors);
+});
+
+/** Opcodes put in among those that are there: marks, memo, lists, calls. */
+function insertOpcodes(bytes: Buffer, rng: Rng): Buffer {
+  const pieces = [
+    "(",
+    ")",
+    "]",
+    "}",
+    "t",
+    "R",
+    "b",
+    "Q",
+    "s",
+    "u",
+    "a",
+    "e",
+    "0",
+    "1",
+    "2",
+    "h\x01",
+    "q\x01",
+    "K\xff",
+  ];
+  const more = [
+    "J\xff\xff\xff\x7f",
+    "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f",
+    "ctorch\nFloatStorage\n",
+    "X\xff\xff\xff\xff",
+  ];
+  const all = [...pieces, ...more];
+  const at = rng.integer(Math.min(bytes.length, 2000));
+  const inserted = Array.from({ length: 1 + rng.integer(4) }, () => all[rng.integer(all.length)]).join("");
+  return Buffer.concat([bytes.subarray(0, at), Buffer.from(inserted, "latin1"), bytes.subarray(at)]);
+}
+
+test("mutated torch checkpoints, both containers, load or are refused by LuvitError", { timeout }, () => {
+  const [zip, legacy] = [golden("layouts/views.pth"), golden("layouts/views_legacy.pth")];
+  const samples = [
+    { ...start(zip, 1300), fieldChange: insertOpcodes },
+    end(zip, 1600),
+    { ...start(legacy, 1700), fieldChange: insertOpcodes },
+    start(golden("mae/checkpoint-7.pth"), 6000),
+    end(golden("hf_bin_f16/pytorch_model-00001-of-00003.bin"), 1200),
+  ];
+  return fuzz("pth", samples, loadTorch);
+});
+
+/** A LLaMA header and one tensor of each type, in random bytes. */
+function ggufSample(rng: Rng): Uint8Array {
+  const blocks: [type: number, elements: number, bytes: number][] = [
+    [0, 1, 4],
+    [1, 1, 2],
+    [2, 32, 18],
+    [3, 32, 20],
+    [6, 32, 22],
+    [7, 32, 24],
+    [8, 32, 34],
+    [10, 256, 84],
+    [11, 256, 110],
+    [12, 256, 144],
+    [13, 256, 176],
+    [14, 256, 210],
+    [20, 32, 18],
+    [23, 256, 136],
+    [30, 1, 2],
+  ];
+  const tensors = blocks.map(([type, elements, bytes], i): [string, WrittenTensor] => {
+    const shape = i % 2 ? [2, 2 * elements] : [3 * elements];
+    const length = (i % 2 ? 4 : 3) * bytes;
+    const random = Uint8Array.from({ length }, () => rng.integer(256));
+    return [`blk.${i}.attn_q.weight`, { shape, type, bytes: random }];
+  });
+  const entries: Record<string, Entry> = {
+    "general.architecture": text("llama"),
+    "general.alignment": u32(32),
+    "llama.embedding_length": u32(64),
+    "llama.attention.head_count": u32(4),
+    "llama.attention.layer_norm_rms_epsilon": f32(1e-5),
+    "tokenizer.ggml.tokens": { type: "strings", value: ["a", "bc", "def"] },
+    "tokenizer.ggml.scores": { type: "floats", value: [1, 2, 3, 4] },
+    "tokenizer.ggml.add_bos_token": { type: "bool", value: 1 },
+    "general.size": { type: "uint64", value: 2 ** 40 },
   };
-  const bytes = Buffer.from(original);
-  const kind = rng.integer(10);
-  if (kind === 0) return bytes.subarray(0, rng.integer(bytes.length));
-  if (kind === 1) {
-    const at = place();
-    return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + rng.integer(8))]);
-  }
-  if (kind === 2) {
-    const at = place();
-    return Buffer.concat([bytes.subarray(0, at), bytes.subarray(Math.max(0, at - rng.integer(64)))]);
-  }
-  const special = [0x00, 0xff, 0x7f, 0x80, 0x28, 0x2e, 0x52, 0x68, 0x30, 0x39];
-  for (let i = 0; i <= rng.integer(4); i++) {
-    bytes[place()] = rng.integer(2) === 0 ? special[rng.integer(special.length)] : rng.integer(256);
-  }
+  return ggufFile(entries, Object.fromEntries(tensors));
+}
+
+/** Another number where a name's length, a value's type, a shape, a type or an offset stands. */
+function changeField(bytes: Buffer, rng: Rng): Buffer {
+  const names = ["general.", "llama.", "tokenizer.", "blk.", "weight"];
+  const name = names[rng.integer(names.length)];
+  const places: number[] = [];
+  for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + 1)) places.push(at);
+  if (places.length === 0) return bytes;
+  const offset = name === "weight" ? 6 + 4 * rng.integer(8) : -8;
+  const at = places[rng.integer(places.length)] + offset;
+  if (at < 0 || at + 8 > bytes.length) return bytes;
+  const values = [0n, 1n, 2n, 3n, 9n, 16n, 64n, 255n, 256n, 1n << 20n, 1n << 31n, 1n << 40n, 1n << 62n];
+  const value = values[rng.integer(values.length)];
+  if (rng.integer(2) === 0) bytes.writeBigUInt64LE(value, at);
+  else bytes.writeUInt32LE(Number(value & 0xffffffffn), at);
   return bytes;
 }
 
-async function fuzz(
-  name: string,
-  count: number,
-  focus: (bytes: Uint8Array) => readonly [number, number],
-  load: (bytes: Uint8Array) => Promise<number>,
-): Promise<void> {
-  const original = read(name);
-  const rng = new Rng(11).fork(name);
-  let refused = 0;
-  for (let i = 0; i < count; i++) {
-    const mutant = mutate(original, rng, focus(original));
-    try {
-      const numbers = await load(mutant);
-      assert.ok(numbers <= mostNumbers(original), `${numbers} numbers from ${original.length} bytes`);
-    } catch (error) {
-      assert.ok(error instanceof LuvitError, `mutant ${i} of ${name}: ${(error as Error).stack}`);
-      refused++;
-    }
-  }
-  assert.ok(refused > count / 10, `only ${refused} of ${count} refused: the mutations are too mild`);
-  assert.ok((await load(original)) > 0);
-}
-
-const start = (length: number) => () => [0, length] as const;
-const pickleOf = (bytes: Uint8Array) => [0, Math.min(bytes.length, 1300)] as const;
-const directoryOf = (bytes: Uint8Array) => [Math.max(0, bytes.length - 1600), bytes.length] as const;
-
-test("mutated safetensors files load or are refused by LuvitError", () =>
-  fuzz("hf_f16/model-00003-of-00003.safetensors", 3000, start(1400), loadSafetensors));
-
-test("mutated zip checkpoints (pickle) load or are refused by LuvitError", () =>
-  fuzz("layouts/views.pth", 4000, pickleOf, loadTorch));
-
-test("mutated zip checkpoints (directory) load or are refused by LuvitError", () =>
-  fuzz("layouts/views.pth", 2000, directoryOf, loadTorch));
-
-test("mutated old checkpoints load or are refused by LuvitError", () =>
-  fuzz("layouts/views_legacy.pth", 4000, start(1700), loadTorch));
-
-test("mutated training checkpoints load or are refused by LuvitError", () =>
-  fuzz("mae/checkpoint-7.pth", 300, start(19000), loadTorch));
+test("mutated GGUF files load or are refused by LuvitError", { timeout }, () => {
+  const bytes = ggufSample(new Rng(3));
+  const header = 24 + Buffer.from(bytes).lastIndexOf("weight") + 30;
+  return fuzz("gguf", [{ bytes, focus: [0, header], fieldChange: changeField }], loadGguf);
+});
 
 test("random bytes after a pickle start are refused or read without harm", async () => {
   const rng = new Rng(13);
   for (let i = 0; i < 3000; i++) {
     const bytes = Uint8Array.from({ length: 1 + rng.integer(200) }, () => rng.integer(256));
     bytes.set([0x80, 2].slice(0, bytes.length));
-    await assert.rejects(() => loadTorch(bytes), LuvitError);
+    await assert.rejects(() => loadTorch(memorySource("random.pth", bytes)), LuvitError);
   }
 });
