@@ -17,7 +17,7 @@ export interface LossCurvesOptions {
   yTitle?: string;
   xTitle?: string;
   yScale?: "linear" | "log";
-  /** Points over which the strong line averages; default a 25th of the series, at least 5. */
+  /** Points over which the strong line averages; default a 25th of the series, at least 5; none below 20 points. */
   smoothing?: number;
   /** Most points drawn per line; default 1000. */
   maxPoints?: number;
@@ -45,7 +45,7 @@ function curveTraces(
   window: number | undefined,
   maxPoints: number,
 ): PlotlyTrace[] {
-  const smooth = movingMean(curve.values, window ?? Math.max(5, Math.round(curve.values.length / 25)));
+  const smooth = movingMean(curve.values, window ?? smoothingWindow(curve.values.length));
   const keep = thin(curve.values.length, maxPoints);
   const x = keep.map((index) => curve.steps[index] ?? index);
   const shared = { type: "scatter" as const, mode: "lines" as const, legendgroup: curve.name, x };
@@ -69,6 +69,11 @@ function curveTraces(
       hovertemplate: "step %{x}: %{y:.4g}",
     },
   ];
+}
+
+/** Over how many of so many values a curve is smoothed: a 25th, at least 5; few values stay as they are. */
+export function smoothingWindow(length: number): number {
+  return length < 20 ? 1 : Math.max(5, Math.round(length / 25));
 }
 
 /** Mean over the `window` values around each one, evenly fewer at the ends; gaps and infinities are left out. */

@@ -1,5 +1,5 @@
 import { formatNumber } from "../figures/format";
-import { movingMean, thin } from "../figures/lossCurves";
+import { movingMean, smoothingWindow, thin } from "../figures/lossCurves";
 import { niceTicks } from "../figures/svg/scale";
 import { escapeXml, px } from "../figures/svg/text";
 import { figureFont, neutralColor, seriesColor } from "../figures/theme";
@@ -30,7 +30,7 @@ const mostPoints = 400;
 export function liveChart({ steps, losses, rates, lastStep }: LiveChartData): string {
   const keep = thin(losses.length, mostPoints).filter((index) => Number.isFinite(losses[index]));
   if (keep.length < 2) return "";
-  const window = Math.max(5, Math.round(losses.length / 25));
+  const window = smoothingWindow(losses.length);
   const smooth = movingMean(losses, window);
   const first = Math.min(0, steps[0] ?? 0);
   const x = (step: number) =>
@@ -92,7 +92,7 @@ function grid(band: Band, count: number): string {
 function legend(window: number, blue: string, orange: string): string {
   const entries: [string, string, string][] = [
     [blue, 'stroke-opacity=".4" stroke-width="1.4"', "loss of each step"],
-    [blue, 'stroke-width="2.4"', `mean over ${window} steps`],
+    [blue, 'stroke-width="2.4"', window === 1 ? "no mean yet" : `mean over ${window} steps`],
     [orange, 'stroke-width="1.8"', "learning rate"],
   ];
   let at = left;

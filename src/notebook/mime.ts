@@ -7,6 +7,7 @@ import { isRgbImage } from "../figures/picture";
 import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 import { jupyterDisplay } from "./symbols";
+import { arrowBundle, isArrowTable } from "./arrowDisplay";
 import { isRecords, table } from "./table";
 
 /**
@@ -57,6 +58,7 @@ function richest(bundle: MimeBundle): [mime: string, content: unknown] {
 function complete(own: MimeBundle | undefined, value: unknown): MimeBundle | Promise<MimeBundle> {
   if (own) return { "text/plain": inspect(value), ...own };
   if (isFigure(value)) return figureBundle(value);
+  if (isArrowTable(value)) return arrowBundle(value);
   if (isHostTensor(value)) return import("./tensorDisplay").then(({ tensorBundle }) => tensorBundle(value));
   if (isRgbImage(value))
     return imageGrid([[value]], { alt: `${value.width} × ${value.height} pixels` }).then(mimeBundleOf);

@@ -1,6 +1,6 @@
 import { mapImage } from "../figures";
 import { formatNumber } from "../figures/format";
-import { rgbPng } from "../figures/picture";
+import { resizeImage, rgbPng } from "../figures/picture";
 import { dataUrl, escapeHtml } from "./html";
 import { tensorPictures } from "./tensorPictures";
 import type { TensorStats } from "./tensorStats";
@@ -20,8 +20,11 @@ export async function tensorView(
     return figureHtml(dataUrl("image/png", pictures.png), pictures.alt, pictures.width, pictures.alt);
   const [rows, columns] = shape;
   if (shape.length !== 2 || rows! < 2 || columns! < 2 || rows! * columns! > 2 ** 22) return "";
-  const png = await rgbPng(mapImage({ width: columns!, height: rows!, values }));
   const scale = Math.min(16, Math.max(0.01, Math.min(360 / columns!, 240 / rows!)));
+  const cells = mapImage({ width: columns!, height: rows!, values });
+  // Grown here, not by the page: that smooths, where it does not trust the style that forbids it.
+  const times = Math.max(1, Math.round(scale));
+  const png = await rgbPng(await resizeImage(cells, times * columns!, times * rows!, "nearest"));
   const caption = `rows down, columns across; dark ${formatNumber(Number(min.toPrecision(3)))}, bright ${formatNumber(Number(max.toPrecision(3)))}`;
   return figureHtml(
     dataUrl("image/png", png),

@@ -68,7 +68,7 @@ describe("show in a notebook", () => {
     const bytes = Buffer.from(String(bundle["image/png"]), "base64");
     assert.deepEqual([bytes.readUInt32BE(16), bytes.readUInt32BE(20)], [1440, 800]);
     const json = JSON.parse(JSON.stringify(bundle["application/vnd.plotly.v1+json"]));
-    assert.deepEqual(json.data[1].y, [1.5, 1.5]);
+    assert.deepEqual(json.data[1].y, [2, 1]);
     assert.equal(json.layout.xaxis.title.text, "optimiser step");
   });
 

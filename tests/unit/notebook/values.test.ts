@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
+import { tableFromArrays } from "apache-arrow";
 import { startBackend, tf } from "../../../src/core/tf";
 import { mae, vit } from "../../../src/models";
 import "../../../src/notebook";
@@ -90,5 +91,18 @@ describe("a tensor shows itself", () => {
     assert.deepEqual([histogram[0], histogram.at(-1)], [1, 1]);
     assert.ok(Math.abs(mean - 1.5) < 1e-12 && Math.abs(std - Math.sqrt(1.25)) < 1e-12);
     assert.ok(Number.isNaN(tensorStats([]).min));
+  });
+});
+
+describe("an Arrow table shows itself", () => {
+  it("with its columns, their types and its first rows", async () => {
+    const arrow = tableFromArrays({
+      layer: ["blocks.0", "blocks.1"],
+      entropy: Float32Array.from([1.5, 2.5]),
+    });
+    assert.match(await textOf(arrow), /^2 rows: layer \(.*Utf8.*\), entropy \(Float32\)\nlayer +entropy\n/);
+    assert.match(await htmlOf(arrow), /<td[^>]*>blocks\.1<\/td><td[^>]*>2\.5</);
+    const long = tableFromArrays({ n: Float64Array.from({ length: 1000 }, (_, i) => i) });
+    assert.match(await textOf(long), /^1,000 rows[\s\S]*… and 980 more rows$/);
   });
 });

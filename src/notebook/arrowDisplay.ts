@@ -1,0 +1,34 @@
+import { formatNumber } from "../figures/format";
+import { escapeHtml } from "./html";
+import type { MimeBundle } from "./nbformat";
+import { table } from "./table";
+
+/** The part of an Arrow table that is shown. */
+export interface ArrowTable {
+  readonly numRows: number;
+  readonly schema: { readonly fields: readonly { readonly name: string; readonly type: unknown }[] };
+  get(row: number): { toJSON(): object } | null;
+}
+
+const mostRows = 20;
+
+/** Whether a value is an Arrow table, of whichever copy of the library. */
+export function isArrowTable(value: unknown): value is ArrowTable {
+  if (typeof value !== "object" || value === null) return false;
+  const { numRows, schema, get } = value as Partial<ArrowTable>;
+  return typeof numRows === "number" && Array.isArray(schema?.fields) && typeof get === "function";
+}
+
+/** The first rows of a long table, and what its columns hold. */
+export function arrowBundle(arrow: ArrowTable): MimeBundle {
+  const { numRows, schema } = arrow;
+  const columns = schema.fields.map(({ name, type }) => `${name} (${String(type)})`).join(", ");
+  const head = `${formatNumber(numRows)} rows: ${columns}`;
+  const rows = Array.from({ length: Math.min(mostRows, numRows) }, (_, row) => arrow.get(row)!.toJSON());
+  const shown = table(rows, { columns: schema.fields.map(({ name }) => name) });
+  const more = numRows > mostRows ? `… and ${formatNumber(numRows - mostRows)} more rows` : "";
+  return {
+    "text/plain": [head, String(shown), more].filter(Boolean).join("\n"),
+    "text/html": `<div style="opacity:.72">${escapeHtml(head)}</div>${shown.toHtml()}<div style="opacity:.72">${more}</div>`,
+  };
+}
