@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { corruptCommand, corruptHelp } from "./corruptCommand";
 import { LuvitError } from "./core/errors";
 import { packageVersion } from "./core/packageRoot";
+import { isRunCommand, runHelp } from "./commandLine/help";
 import { engineCommand, engineHelp } from "./engineCommand";
 import { formatDuration } from "./figures/format";
 import { parseParameter } from "./kernel/parameters";
@@ -20,6 +21,7 @@ const help = `luvit: LUViT in TypeScript notebooks
       --timeout <s>     seconds one cell may take (default: no limit)
       -p <name=value>   a parameter of the notebook; the value is JSON or text, may be given several times
 
+${runHelp}
 ${kernelHelp}
 ${engineHelp}
 ${corruptHelp}
@@ -27,7 +29,7 @@ ${corruptHelp}
   luvit --version       the version
 
 Ctrl-C once lets a training step finish and save, then writes what ran; twice stops at once.
-Exit status: 0 done or all cells ran, 1 something failed, 2 wrong usage, 130 interrupted.
+Exit status: 0 done or all cells ran, 1 something failed, 2 wrong usage, 130 interrupted (143 by SIGTERM).
 `;
 
 /** Running a notebook changes the current folder to the notebook's. */
@@ -51,6 +53,12 @@ const options = {
   size: { type: "string" },
   seed: { type: "string" },
   workers: { type: "string" },
+  config: { type: "string" },
+  "print-config": { type: "boolean" },
+  "print-schema": { type: "boolean" },
+  resume: { type: "boolean" },
+  shard: { type: "string" },
+  merge: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean", short: "v" },
 } as const;
@@ -74,6 +82,12 @@ export async function main(args: readonly string[]): Promise<number> {
     if (command === "corrupt") {
       if (await corruptCommand(words, values, print)) return 0;
       throw usage("corrupt takes a folder of pictures and a folder to write to");
+    }
+    if (isRunCommand(command)) {
+      const { runCommand } = await import("./commandLine/commands");
+      const status = await runCommand(command, words, values, print);
+      if (typeof status === "number") return status;
+      throw usage(status);
     }
     if (command !== "run") throw usage(`unknown command ${command}`);
     if (path === undefined || rest.length > 0) throw usage("run takes one notebook");

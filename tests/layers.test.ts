@@ -16,7 +16,7 @@ const rows = [
   ["figures"],
   ["notebook"],
   ["kernel"],
-  ["corruptCommand", "engineCommand", "kernelCommand"],
+  ["commandLine", "corruptCommand", "engineCommand", "kernelCommand"],
   ["index", "cli"],
 ];
 

@@ -24,3 +24,9 @@ export function formatBytes(bytes: number): string {
   const mebibytes = bytes / 2 ** 20;
   return mebibytes < 1024 ? `${Math.round(mebibytes)} MiB` : `${(mebibytes / 1024).toFixed(1)} GiB`;
 }
+
+/** A share of a whole as "[████████████░░░░░░░░]". */
+export function formatBar(share: number, width = 20): string {
+  const full = Math.round(width * Math.min(1, Math.max(0, share)));
+  return `[${"█".repeat(full)}${"░".repeat(width - full)}]`;
+}

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { formatBar } from "../figures/format";
 import { inNotebook, sendDisplay } from "./tslab";
 
 /** A place that is written again and again: one display of a notebook, or a line of the terminal. */
@@ -42,7 +43,9 @@ function notebookWriter(view: LiveView): Writer {
 
 function lineWriter(view: LiveView): Writer {
   return (final) => {
-    const line = view.text().slice(0, (process.stdout.columns ?? 120) - 1);
+    const share = view.share();
+    const bar = share === undefined ? "" : `${formatBar(share)} `;
+    const line = (bar + view.text()).slice(0, (process.stdout.columns ?? 120) - 1);
     process.stdout.write(`\r\x1b[K${line}${final ? "\n" : ""}`);
   };
 }

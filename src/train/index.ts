@@ -6,4 +6,5 @@ export * from "./languageModel";
 export type { RecipeNotes, RunPlan, TrainOptions } from "./plan";
 export * from "./pretrain";
 export * from "./recipeCost";
+export * from "./runWeights";
 export { Run, type RunDriver, type RunResult, type RunState, type StepRecord } from "./run";

@@ -31,23 +31,37 @@ const names = {
 
 const tables = "1, 3, 4";
 
-/** Every number that the answers give, in the order of the paper's columns. `recipe` decides the paper's row. */
-export function metricsOf(answers: SuiteAnswers, recipe: string | undefined): Metric[] {
-  const paper = paperRow(recipe);
+/** What the paper's numbers beside a result depend on. */
+export interface Comparison {
+  /** Decides the paper's row. */
+  recipe?: string;
+  /** Classes of the model; the paper's have 1000. */
+  classes: number;
+}
+
+/** Every number that the answers give, in the order of the paper's columns. */
+export function metricsOf(answers: SuiteAnswers, comparison: Comparison): Metric[] {
+  const paper = paperRow(comparison);
   const metrics: Metric[] = [];
-  for (const [key, data] of Object.entries(names)) {
+  const add = (key: string, data: string, places: string) => {
     const part = answers.get(key);
-    if (!part) continue;
-    const common = { data, images: part.size, tables };
-    metrics.push({ ...common, metric: "top-1", value: top1(part), paper: paper[key] ?? {} });
+    if (!part) return;
+    const common = { data, images: part.size };
+    metrics.push({ ...common, metric: "top-1", value: top1(part), tables: places, paper: paper[key] ?? {} });
     const five = top5(part);
     if (five !== null) metrics.push({ ...common, metric: "top-5", value: five, tables: "", paper: {} });
-  }
-  return [...metrics, ...corruptionMetrics(answers, paper.c ?? {}), ...backgroundMetrics(answers)];
+  };
+  for (const [key, data] of Object.entries(names)) add(key, data, tables);
+  const corruptions = corruptionMetrics(answers, paper.c ?? {});
+  const backgrounds = backgroundMetrics(answers, comparison.classes === 1000 ? paperTable5 : {});
+  metrics.push(...corruptions, ...backgrounds);
+  for (const key of answers.keys()) if (key.startsWith("own/")) add(key, key.slice(4), "");
+  return metrics;
 }
 
 /** The paper's numbers that a model trained by this recipe is to be held against. */
-function paperRow(recipe: string | undefined): Record<string, PaperPair> {
+function paperRow({ recipe, classes }: Comparison): Record<string, PaperPair> {
+  if (classes !== 1000) return {};
   if (recipe === "finetune") return paperTable1;
   return recipe === "supervised" ? paperTable3 : {};
 }
@@ -102,10 +116,9 @@ function corruptionMetrics(answers: SuiteAnswers, paper: PaperPair): Metric[] {
 }
 
 /** ImageNet-9: accuracies, the official gap and those that LUViT reports beside it, percentage points. */
-function backgroundMetrics(answers: SuiteAnswers): Metric[] {
+function backgroundMetrics(answers: SuiteAnswers, paper: Record<string, PaperPair>): Metric[] {
   const metrics: Metric[] = [];
   const accuracy = new Map<string, number>();
-  const paper: Record<string, PaperPair> = paperTable5;
   for (const [key, part] of answers) {
     const split = /^in9\/(.+)$/.exec(key)?.[1];
     if (!split) continue;
@@ -132,7 +145,7 @@ function backgroundMetrics(answers: SuiteAnswers): Metric[] {
   return metrics;
 }
 
-function difference(from: PaperPair, less: PaperPair): PaperPair {
+function difference(from: PaperPair = {}, less: PaperPair = {}): PaperPair {
   const points = (key: keyof PaperPair) =>
     from[key] === undefined || less[key] === undefined
       ? undefined

@@ -14,12 +14,14 @@ export class SuiteResult {
   constructor(
     private readonly byPart: SuiteAnswers,
     readonly provenance: Provenance,
+    /** Classes of the model. */
+    classes: number,
     /** "a: pictures 512 to 1023": what has not been evaluated. */
     readonly missing: readonly string[],
     /** Pictures that could not be read, by part. */
     readonly unreadable: Readonly<Record<string, number>>,
   ) {
-    this.metrics = metricsOf(byPart, provenance.recipe);
+    this.metrics = metricsOf(byPart, { recipe: provenance.recipe, classes });
     const column = <Key extends keyof Metric>(key: Key) => this.metrics.map((metric) => metric[key]);
     const paper = (model: "ViT" | "LUViT") => this.metrics.map((metric) => metric.paper[model] ?? null);
     this.table = resultTable(

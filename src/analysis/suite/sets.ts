@@ -43,6 +43,8 @@ export interface SuiteSets {
   c?: CorruptionSets;
   /** ImageNet-9. */
   in9?: Partial<Record<BackgroundSplit, ImageDataset>>;
+  /** Sets of one's own, by name. */
+  own?: Readonly<Record<string, ImageDataset>>;
 }
 
 /** One set of pictures of a suite. */
@@ -55,7 +57,7 @@ export interface SuitePart {
 const plainSets = ["in1k", "a", "r", "v2", "sketch"] as const;
 
 /** Where the sets lie on disk; see `openSuiteSets`. */
-export type SuiteFolders = Partial<Record<keyof SuiteSets, string>>;
+export type SuiteFolders = Partial<Record<Exclude<keyof SuiteSets, "own">, string>>;
 
 /**
  * Opens the sets of a suite from their folders. ImageNet-1K's class folders are used to check the others.
@@ -94,6 +96,9 @@ export function partsOf(sets: SuiteSets): SuitePart[] {
     const set = sets[key];
     if (set) parts.push({ key, open: async () => set });
   }
+  for (const [name, set] of Object.entries(sets.own ?? {})) {
+    parts.push({ key: `own/${name}`, open: async () => set });
+  }
   for (const [split, set] of Object.entries(sets.in9 ?? {})) {
     if (set) parts.push({ key: `in9/${split}`, open: async () => set });
   }
@@ -108,6 +113,6 @@ export function partsOf(sets: SuiteSets): SuitePart[] {
   if (parts.length > 0) return parts;
   throw new LuvitError(
     "bad-argument",
-    "suite: no data set is given; there are in1k, a, r, v2, sketch, c, in9",
+    "suite: no data set is given; there are in1k, a, r, v2, sketch, c, in9, own",
   );
 }

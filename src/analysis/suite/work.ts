@@ -81,7 +81,7 @@ export class SuiteWork {
 
   result(): SuiteResult {
     const answers = new Map([...this.answers].filter(([, part]) => part.size > 0));
-    return new SuiteResult(answers, this.provenance, this.missing, this.unreadable);
+    return new SuiteResult(answers, this.provenance, this.model.classes, this.missing, this.unreadable);
   }
 
   /** Answers a piece, or as much of it as there is time for, keeps that on disk, and gives back where it ended. */

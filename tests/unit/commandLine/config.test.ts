@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parseJsonWithComments } from "../../../src/commandLine/jsonc";
+import { runCommand, type RunFlags } from "../../../src/commandLine/commands";
+import type { CommandName } from "../../../src/commandLine/help";
+import { configs, loadConfig } from "../../../src/commandLine/runConfig";
+import { commentedStart, type ObjectField } from "../../../src/commandLine/schema";
+import { assertThrows, temporaryFolder } from "../train/support";
+
+const commands = Object.keys(configs) as CommandName[];
+const folder = temporaryFolder();
+
+function write(text: string): string {
+  const file = join(folder, "run.json");
+  writeFileSync(file, text);
+  return file;
+}
+
+const start = (command: CommandName) => commentedStart(configs[command] as ObjectField<unknown>);
+
+test("what is printed to start from is a configuration, as it is and with everything taken in", () => {
+  for (const command of commands) {
+    loadConfig(command, write(start(command)));
+    const everything = start(command)
+      .split("\n")
+      .map((line) => line.replace(/^(\s*)((?:\/\/ *)+)("|\})/, "$1$3"))
+      .join("\n");
+    const { config } = loadConfig(command, write(everything));
+    assert.ok(config.engine && (config.model.fusion ?? undefined), everything);
+  }
+});
+
+test("comments and commas before brackets are no part of JSON, what stands in texts is", () => {
+  const text = '{ // one\n "a": "x // y /* z */, }", /* two\n lines */ "b": [1, 2, ], }';
+  assert.deepEqual(parseJsonWithComments("f", text), { a: "x // y /* z */, }", b: [1, 2] });
+});
+
+test("a mistake in the file is named with line and column", () => {
+  assertThrows(
+    () => parseJsonWithComments("f.json", '{\n  "a": 1,\n  "b": x\n}'),
+    "bad-file",
+    "f.json: line 3, column 8",
+  );
+  assertThrows(
+    () => parseJsonWithComments("f.json", '{\n  "a": [1,'),
+    "bad-file",
+    "f.json: line 2",
+    "not JSON",
+  );
+});
+
+test("everything that is wrong is said at once, each with its place, what is expected and what came", () => {
+  const file = write(`{
+    "model": { "encoder": "base17", "decoder": { "dim": 1.5, "heads": 2, "mlpRatio": 4 }, "maskRato": 0.5 },
+    "data": { "train": { "path": "", "take": 0 } },
+    "recipe": "finetune",
+    "options": { "epochs": -1, "betas": [0.9], "lr": 0 },
+    "engine": { "engine": "gpu" },
+  }`);
+  const lines = [
+    'model.encoder: expected "tiny16", "small16", "base16", "large16", "huge14" or "toy", got \'base17\'',
+    "model.decoder.dim: expected a whole number from 1, got 1.5",
+    "model.decoder.depth: missing",
+    "model.maskRato: unknown; there are encoder, decoder, fusion, seed, maskRatio, weights",
+    "data.train.path: expected a text, got ''",
+    "data.train.take: expected a whole number from 1, got 0",
+    'recipe: expected "maePretrain", "maePretrain1600" or "toyPretrain", got \'finetune\'',
+    "options.epochs: expected a whole number from 1, got -1",
+    "options.betas: expected a list of two",
+    "options.lr: expected a number above 0, got 0",
+    'engine.engine: expected "auto"',
+    "out: missing, expected a text",
+  ];
+  assertThrows(() => loadConfig("pretrain", file), "bad-argument", ...lines, "luvit pretrain --print-config");
+  assertThrows(() => loadConfig("pretrain", write("[1]")), "bad-argument", "the file: expected an object");
+  assertThrows(() => loadConfig("pretrain", join(folder, "none.json")), "missing-file", "--print-config >");
+});
+
+test("paths begin at the place of the file", () => {
+  const { path } = loadConfig("pretrain", write(start("pretrain")));
+  assert.equal(path("runs/mine"), join(folder, "runs", "mine"));
+  assert.equal(path("/data"), "/data");
+});
+
+test("the schema names every entry with its description", () => {
+  const schema = configs.finetune.json() as {
+    properties: Record<string, { description: string }>;
+    required: string[];
+  };
+  assert.deepEqual(schema.required, ["model", "data", "recipe", "out"]);
+  assert.ok(Object.values(schema.properties).every(({ description }) => description.length > 3));
+});
+
+test("wrong usage is said in words, a printed configuration is all that is printed", async () => {
+  const run = async (name: CommandName, words: readonly string[], flags: RunFlags) => {
+    const lines: string[] = [];
+    return [await runCommand(name, words, flags, (line) => void lines.push(line)), lines.join("\n")] as const;
+  };
+  const wrong: [name: CommandName, words: string[], flags: RunFlags, text: RegExp][] = [
+    ["pretrain", [], {}, /^pretrain needs --config <file>/],
+    ["pretrain", ["more"], { config: "f", seed: "x" }, /takes no more; --seed takes a whole number, got x/],
+    ["evaluate", [], { config: "f", shard: "3/2" }, /^--shard takes 1\/n to n\/n .* got 3\/2$/],
+    ["finetune", [], { config: "f", shard: "1/2", merge: true }, /--shard .*; --merge goes with evaluate/],
+    ["evaluate", [], { merge: true }, /takes the folders/],
+  ];
+  for (const [name, words, flags, text] of wrong) {
+    const [result, printed] = await run(name, words, flags);
+    assert.match(String(result), text);
+    assert.equal(printed, "");
+  }
+  assert.deepEqual(await run("entropy", [], { "print-config": true }), [0, start("entropy")]);
+  const [status, schema] = await run("evaluate", [], { "print-schema": true });
+  assert.deepEqual([status, JSON.parse(schema).additionalProperties], [0, false]);
+});

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readdirSync, writeFileSync } from "node:fs";
+import { cp, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import sharp from "sharp";
+import { rowsOf } from "../../../src/analysis/provenance";
+import { readTable } from "../../../src/io/table";
+import { repository } from "../io/support";
+import { assertSameCheckpoint, readLines, temporaryFolder, writePictures } from "../train/support";
+
+const folder = temporaryFolder();
+const cli = join(repository, "build", "src", "cli.js");
+const encoder = { imageSize: 16, patchSize: 8, dim: 16, depth: 2, heads: 2, mlpRatio: 2 };
+const decoder = { dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
+const fusion = { block: join(repository, "data", "llama-toy"), lora: { rank: 2 } };
+const engine = { engine: "eager" };
+const options = { batchSize: 4, accumulate: 1, lr: 1e-2, warmupEpochs: 1 };
+
+before(async () => {
+  await writePictures(join(folder, "pictures"));
+  await cp(join(folder, "pictures"), join(folder, "masks"), { recursive: true });
+  const half = Buffer.from(
+    Array.from({ length: 24 * 24 * 3 }, (_, i) => (i % 3 === 0 && i % 72 < 36 ? 1 : 0)),
+  );
+  const mask = await sharp(half, { raw: { width: 24, height: 24, channels: 3 } })
+    .png()
+    .toBuffer();
+  for (const file of readdirSync(join(folder, "masks"), { recursive: true }).map(String)) {
+    if (file.endsWith(".png")) writeFileSync(join(folder, "masks", file), mask);
+  }
+  await mkdir(join(folder, "runs"), { recursive: true });
+});
+
+function config(name: string, value: object): string {
+  writeFileSync(join(folder, name), JSON.stringify(value));
+  return join(folder, name);
+}
+
+/** The command line as a process of its own; `interrupts` are sent when its output has these texts. */
+async function luvit(words: readonly string[], interrupts: readonly string[] = []) {
+  const child = spawn(process.execPath, [cli, ...words]);
+  let output = "";
+  const left = [...interrupts];
+  const hear = (chunk: Buffer) => {
+    output += chunk;
+    if (left.length === 0 || !output.includes(left[0])) return;
+    left.shift();
+    child.kill("SIGINT");
+  };
+  child.stdout.on("data", hear);
+  child.stderr.on("data", hear);
+  const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { status, output };
+}
+
+const pretraining = (out: string, epochs: number) => ({
+  model: { encoder, decoder, fusion },
+  data: { train: { path: "pictures" } },
+  recipe: "toyPretrain",
+  options: { ...options, epochs },
+  engine,
+  out,
+});
+
+test("pretraining that is interrupted saves, says how to go on, and then ends as if it never was", async () => {
+  const file = config("pretrain.json", pretraining("runs/pretrain", 8));
+  const first = await luvit(["pretrain", "--config", file], ["step 4 of 24"]);
+  assert.equal(first.status, 130, first.output);
+  assert.match(first.output, /stopping after this step, then saving; once more ends at once/);
+  assert.match(
+    first.output,
+    /stopped: \d+ of 24 steps .*\ngo on with: luvit pretrain --config .*pretrain\.json --resume/,
+  );
+  const refused = await luvit(["pretrain", "--config", file]);
+  assert.deepEqual([refused.status, /holds something already: --resume/.test(refused.output)], [1, true]);
+  const second = await luvit(["pretrain", "--config", file, "--resume"]);
+  assert.equal(second.status, 0, second.output);
+  assert.match(second.output, /recipe toyPretrain .*\n[\s\S]*done: 24 of 24 steps/);
+  const whole = await luvit(["pretrain", "--config", file, "--out", join(folder, "runs/whole")]);
+  assert.equal(whole.status, 0, whole.output);
+  const [run, other] = ["pretrain", "whole"].map((name) => join(folder, "runs", name));
+  await assertSameCheckpoint(join(run, "checkpoint-000024"), join(other, "checkpoint-000024"));
+  const rows = rowsOf(await readTable(join(run, "metrics.arrow")));
+  assert.deepEqual(
+    rows.map(({ step, loss }) => [step, loss]),
+    readLines(run).map(({ step, loss }) => [step, loss]),
+  );
+  assert.deepEqual([rows[0].recipe, rows[0].seed], ["toyPretrain", 0]);
+});
+
+test("a second interrupt ends at once", async () => {
+  const file = config("endless.json", {
+    ...pretraining("runs/endless", 5000),
+    data: { train: { path: "pictures" } },
+  });
+  const { status, output } = await luvit(["pretrain", "--config", file], ["step 0 of", "stopping after"]);
+  assert.equal(status, 130, output);
+  assert.doesNotMatch(output, /go on with/);
+});
+
+test("finetuning on the run, evaluating in shards that are merged, and entropy, each from its file", async () => {
+  const tuned = config("finetune.json", {
+    model: { encoder, decoder, fusion, classes: 2, pretrained: "runs/pretrain" },
+    data: { train: { path: "pictures" }, validation: { path: "pictures", take: 6 } },
+    recipe: "toyFinetune",
+    options: { ...options, epochs: 2 },
+    engine,
+    out: "runs/finetune",
+  });
+  const finetune = await luvit(["finetune", "--config", tuned, "--seed", "3"]);
+  assert.equal(finetune.status, 0, finetune.output);
+  assert.ok(readLines(join(folder, "runs", "finetune")).at(-1)!.top1 >= 0);
+  const model = { encoder, fusion, classes: 2, weights: "runs/finetune", name: "tiny" };
+  const evaluation = config("evaluate.json", {
+    model,
+    data: { own: { mine: "pictures" } },
+    engine,
+    out: "runs/suite",
+  });
+  const shards = [1, 2].map((index) => join(folder, "runs", `shard${index}`));
+  const data = { shapes: { images: "pictures", masks: "masks" } };
+  const looking = config("entropy.json", { model, data, engine, out: "runs/entropy" });
+  const [entropy, ...parts] = await Promise.all([
+    luvit(["entropy", "--config", looking]),
+    ...shards.map((out, i) =>
+      luvit(["evaluate", "--config", evaluation, "--shard", `${i + 1}/2`, "--out", out]),
+    ),
+  ]);
+  assert.deepEqual(
+    parts.map(({ status }) => status),
+    [0, 0],
+    parts[0].output,
+  );
+  const out = join(folder, "runs", "merged");
+  const merged = await luvit(["evaluate", "--merge", ...shards, "--out", out]);
+  assert.equal(merged.status, 0, merged.output);
+  assert.match(merged.output, /mine +top-1 +[\d.]+ +12/);
+  assert.deepEqual(
+    rowsOf(await readTable(join(out, "results.arrow"))).map(({ model: name, recipe, seed }) => [
+      name,
+      recipe,
+      seed,
+    ])[0],
+    ["tiny", "toyFinetune", 3],
+  );
+  assert.equal(entropy.status, 0, entropy.output);
+  assert.match(entropy.output, /background above foreground[\s\S]*magnitude +12/);
+  const files = readdirSync(join(folder, "runs", "entropy", "shapes")).sort();
+  assert.deepEqual(files, ["entropy.arrow", "entropy.jsonl", "pseudo-masks.arrow"]);
+});
+
+test("wrong usage ends with 2, a wrong file with 1", async () => {
+  const bad = config("bad.json", { model: {}, out: 3 });
+  const [usage, file] = await Promise.all([
+    luvit(["pretrain", "--sede", "1"]),
+    luvit(["finetune", "--config", bad]),
+  ]);
+  assert.deepEqual([usage.status, file.status], [2, 1]);
+  assert.match(usage.output, /--sede/);
+  assert.match(file.output, /model\.encoder: missing[\s\S]*out: expected a text[\s\S]*recipe: missing/);
+});
