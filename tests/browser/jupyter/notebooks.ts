@@ -10,10 +10,16 @@ export function placeShipped(server: JupyterServer, name: string): string {
   return `notebooks/${name}`;
 }
 
-/** Writes a notebook of these code cells, for our kernel, beside the bundled data; its path. */
+/** Writes a notebook of these code cells beside the bundled data; its path. */
 export function placeCells(server: JupyterServer, name: string, cells: readonly string[]): string {
   placeData(server);
   mkdirSync(join(server.folder, "notebooks"), { recursive: true });
+  writeCells(join(server.folder, "notebooks", name), cells);
+  return `notebooks/${name}`;
+}
+
+/** Writes a notebook of these code cells, for our kernel. */
+export function writeCells(path: string, cells: readonly string[]): void {
   const notebook = {
     cells: cells.map((source, index) => ({
       id: `cell-${index}`,
@@ -27,8 +33,7 @@ export function placeCells(server: JupyterServer, name: string, cells: readonly 
     nbformat: 4,
     nbformat_minor: 5,
   };
-  writeFileSync(join(server.folder, "notebooks", name), JSON.stringify(notebook));
-  return `notebooks/${name}`;
+  writeFileSync(path, JSON.stringify(notebook));
 }
 
 /** The same notebook as it comes from somebody else: Jupyter has not seen it being made and does not trust it. */
