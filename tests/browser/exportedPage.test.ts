@@ -11,11 +11,11 @@ const project = resolve(__dirname, "..", "..", "..");
 const options = { skip, timeout: 300_000 };
 let browser: Browser;
 let address: string;
+const folder = temporaryFolder();
 
 before(async () => {
   if (skip) return;
   const data = join(project, "data", "shapes");
-  const folder = temporaryFolder();
   const notebook = join(folder, "looks.ipynb");
   writeCells(notebook, [
     `import * as luvit from "luvit";
@@ -27,15 +27,9 @@ show(await figures.attentionViewer(await analysis.attentionMaps(model, pictures,
     `const step = (step: number, loss: number) => ({ step, epoch: 0, loss, lr: 1, imagesPerSecond: 1 });
 figures.historyCurves({ LUViT: [step(1, 3), step(2, 2), step(3, 1)] }, { title: "Loss", yTitle: "loss" })`,
   ]);
-  execFileSync(process.execPath, [
-    join(project, "dist", "cli.js"),
-    "run",
-    notebook,
-    "--html",
-    "--out",
-    folder,
-  ]);
-  address = pathToFileURL(join(folder, "looks.html")).href;
+  const out = join(folder, "out");
+  execFileSync(process.execPath, [join(project, "dist", "cli.js"), "run", notebook, "--html", "--out", out]);
+  address = pathToFileURL(join(out, "looks.html")).href;
   browser = await launch();
 }, options);
 after(() => browser?.close());

@@ -66,7 +66,10 @@ test(
     const [took, sum] = await stopped(at.training, async () => / step ([2-9]|\d\d)/.test(await liveText()));
     assert.ok(took < 2000 + sum, `it took ${took} ms; a sum takes ${sum} ms`);
     await until("the display says so", async () => / stopped$/.test(await liveText()));
-    assert.match((await opened.output(at.training).textContent())!, /Run\(long\) stopped · step \d|KeyboardInterrupt/);
+    assert.match(
+      (await opened.output(at.training).textContent())!,
+      /Run\(long\) stopped · step \d|KeyboardInterrupt/,
+    );
     const { outputs } = await opened.run(at.kept);
     assert.deepEqual(outputs, [{ output_type: "stream", name: "stdout", text: "stopped true true\n" }]);
   },

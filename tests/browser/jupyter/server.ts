@@ -82,6 +82,7 @@ export class JupyterServer {
       env: environment,
       stdio: ["ignore", "ignore", "pipe"],
     });
+    endWithThisProcess(started);
     const url = `http://127.0.0.1:${port}`;
     const server = new JupyterServer(jupyter!, url, token, folder, environment, started);
     await server.ready();
@@ -107,6 +108,12 @@ export class JupyterServer {
     }
     throw new Error(`${this.jupyter.name} did not start:\n${log}`);
   }
+}
+
+/** Nothing is left behind by tests that are broken off. */
+function endWithThisProcess(child: ChildProcess): void {
+  process.once("exit", () => child.kill("SIGTERM"));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 }
 
 function serverWords(kind: Jupyter["kind"], port: number, token: string): string[] {
