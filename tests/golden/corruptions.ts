@@ -2,7 +2,7 @@ import { jpegCompression, pixelate } from "../../src/data/corruptions/digital";
 import { defocusKernel } from "../../src/data/corruptions/blur";
 import { layerCorruptions } from "../../src/data/corruptions/apply";
 import type { Draws } from "../../src/data/corruptions/draws";
-import { plasma } from "../../src/data/corruptions/fog";
+import { fogs, plasma } from "../../src/data/corruptions/fog";
 import { truncate } from "../../src/data/corruptions/image";
 import type { RgbImage } from "../../src/data/decode";
 import { type CaseFile, type CaseRunner, type Check, maxAbsError } from "./harness";
@@ -58,7 +58,7 @@ async function check(
 function partChecks(severity: number, golden: GoldenTensors, meta: CaseFile): Check[] {
   const kernel = golden.get(`defocus_kernel_s${severity}`)!;
   const cloud = golden.get(`fog_plasma_s${severity}`)!;
-  const decay = [2, 2, 1.7, 1.5, 1.4][severity - 1];
+  const { decay } = fogs[severity - 1];
   const heights = plasma(cloud.shape[0], decay, givenDraws("fog", severity, golden));
   const tolerance = meta.recommended_tolerance.float_abs / 255;
   return [

@@ -38,8 +38,11 @@ type Triple = [number, number, number];
 function inHsv(image: RgbImage, change: (h: number, s: number, v: number) => Triple): Layer {
   const unit = toUnit(image);
   for (let i = 0; i < unit.data.length; i += 3) {
-    const [r, g, b] = unit.data.subarray(i, i + 3);
-    unit.data.set(hsvToRgb(...change(...rgbToHsv(r, g, b))), i);
+    const [h, s, v] = rgbToHsv(unit.data[i], unit.data[i + 1], unit.data[i + 2]);
+    const [r, g, b] = hsvToRgb(...change(h, s, v));
+    unit.data[i] = r;
+    unit.data[i + 1] = g;
+    unit.data[i + 2] = b;
   }
   return toByteRange(unit);
 }
@@ -60,13 +63,18 @@ export function hsvToRgb(hue: number, saturation: number, value: number): Triple
   const p = value * (1 - saturation);
   const q = value * (1 - rest * saturation);
   const t = value * (1 - (1 - rest) * saturation);
-  const sectors: Triple[] = [
-    [value, t, p],
-    [q, value, p],
-    [p, value, t],
-    [p, q, value],
-    [t, p, value],
-    [value, p, q],
-  ];
-  return sectors[sector % 6];
+  switch (sector % 6) {
+    case 0:
+      return [value, t, p];
+    case 1:
+      return [q, value, p];
+    case 2:
+      return [p, value, t];
+    case 3:
+      return [p, q, value];
+    case 4:
+      return [t, p, value];
+    default:
+      return [value, p, q];
+  }
 }

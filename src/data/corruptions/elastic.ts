@@ -1,8 +1,8 @@
 import type { RgbImage } from "../decode";
 import type { Draws } from "./draws";
 import { roundHalfEven } from "../geometry";
-import { gaussianBlur, inside } from "./filters";
-import { type Layer, mapLayer, plane, toByteRange, toSingle, toUnit } from "./image";
+import { type Border, gaussianBlur, inside } from "./filters";
+import { type Layer, plane, toByteRange, toSingle, toUnit } from "./image";
 
 /** The original measures in parts of 244 pixels, whatever the picture's size. */
 const elastics = [
@@ -25,25 +25,44 @@ export function elasticTransform(image: RgbImage, severity: number, draws: Draws
   };
   const dx = field();
   const dy = field();
-  const shifted = mapLayer(moved, (_, i) => {
-    const pixel = Math.floor(i / 3);
-    const x = (pixel % width) + dx[pixel];
-    const y = Math.floor(pixel / width) + dy[pixel];
-    return sampleReflected(moved, x, y, i % 3);
-  });
-  return toByteRange(shifted);
+  const shifted = new Float64Array(moved.data.length);
+  for (let pixel = 0; pixel < dx.length; pixel++) {
+    const [x, y] = [(pixel % width) + dx[pixel], Math.floor(pixel / width) + dy[pixel]];
+    const place = fourPixels(moved, x, y, "reflect");
+    for (let c = 0; c < 3; c++) shifted[3 * pixel + c] = between4(moved, place, c);
+  }
+  return toByteRange({ ...moved, data: shifted });
 }
 
-/** Between four pixels; beyond the edge the picture is mirrored about the outer border of its edge pixels. */
-function sampleReflected({ data, width, height, channels }: Layer, x: number, y: number, c: number): number {
-  const left = Math.floor(x);
-  const top = Math.floor(y);
-  const at = (row: number, column: number) =>
-    data[(inside(row, height, "reflect") * width + inside(column, width, "reflect")) * channels + c];
-  const [right, below] = [x - left, y - top];
-  const upper = at(top, left) * (1 - right) + at(top, left + 1) * right;
-  const lower = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right;
-  return upper * (1 - below) + lower * below;
+/** Between four pixels of one channel, given the positions that stand for rows and columns outside. */
+function between4({ data, width, channels }: Layer, place: FourPixels, c: number): number {
+  const { top, below, left, right, down, across } = place;
+  const at = (row: number, column: number) => data[(row * width + column) * channels + c];
+  const upper = at(top, left) * (1 - across) + at(top, right) * across;
+  const lower = at(below, left) * (1 - across) + at(below, right) * across;
+  return upper * (1 - down) + lower * down;
+}
+
+/** Rows and columns around a position, and its shares of the lower and the right ones. */
+interface FourPixels {
+  readonly top: number;
+  readonly below: number;
+  readonly left: number;
+  readonly right: number;
+  readonly down: number;
+  readonly across: number;
+}
+
+function fourPixels({ width, height }: Layer, x: number, y: number, border: Border): FourPixels {
+  const [left, top] = [Math.floor(x), Math.floor(y)];
+  return {
+    top: inside(top, height, border),
+    below: inside(top + 1, height, border),
+    left: inside(left, width, border),
+    right: inside(left + 1, width, border),
+    down: y - top,
+    across: x - left,
+  };
 }
 
 /** x' = a x + b y + c and y' = d x + e y + f, as [a, b, c, d, e, f]. */
@@ -94,10 +113,6 @@ export function warpAffine(layer: Layer, affine: Affine): Layer {
   const half = scale >> (fractionBits + 1);
   const parts = 1 << fractionBits;
   const fixed = (value: number) => roundHalfEven(value * scale);
-  const at = (row: number, column: number, channel: number) =>
-    data[
-      (inside(row, height, "reflect101") * width + inside(column, width, "reflect101")) * channels + channel
-    ];
   const result = new Float64Array(data.length);
   for (let y = 0; y < height; y++) {
     const rowX = fixed(b * y + c) + half;
@@ -105,12 +120,9 @@ export function warpAffine(layer: Layer, affine: Affine): Layer {
     for (let x = 0; x < width; x++) {
       const X = (rowX + fixed(a * x)) >> (coordinateBits - fractionBits);
       const Y = (rowY + fixed(d * x)) >> (coordinateBits - fractionBits);
-      const [left, top] = [X >> fractionBits, Y >> fractionBits];
-      const [right, below] = [(X & (parts - 1)) / parts, (Y & (parts - 1)) / parts];
+      const place = fourPixels(layer, X / parts, Y / parts, "reflect101");
       for (let channel = 0; channel < channels; channel++) {
-        const upper = at(top, left, channel) * (1 - right) + at(top, left + 1, channel) * right;
-        const lower = at(top + 1, left, channel) * (1 - right) + at(top + 1, left + 1, channel) * right;
-        result[(y * width + x) * channels + channel] = Math.fround(upper * (1 - below) + lower * below);
+        result[(y * width + x) * channels + channel] = Math.fround(between4(layer, place, channel));
       }
     }
   }

@@ -1,4 +1,4 @@
-import type { Layer } from "./image";
+import { type Layer, toSingle } from "./image";
 
 /** What lies beyond the edge: the edge pixel again, the picture mirrored with or without repeating its edge. */
 export type Border = "nearest" | "reflect" | "reflect101";
@@ -36,9 +36,8 @@ export function gaussianBlur(layer: Layer, sigma: number, options: GaussianOptio
   const { border = "nearest", truncate = 4, single = false } = options;
   const weights = gaussianWeights(sigma, Math.floor(truncate * sigma + 0.5));
   const down = correlateLines(layer, weights, "columns", border);
-  const between = single ? { ...down, data: down.data.map(Math.fround) } : down;
-  const result = correlateLines(between, weights, "rows", border);
-  return single ? { ...result, data: result.data.map(Math.fround) } : result;
+  const result = correlateLines(single ? toSingle(down) : down, weights, "rows", border);
+  return single ? toSingle(result) : result;
 }
 
 /** Correlation with weights of odd length along rows or columns. */

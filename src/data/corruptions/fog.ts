@@ -2,7 +2,8 @@ import type { RgbImage } from "../decode";
 import type { Draws } from "./draws";
 import { type Layer, mapLayer, toByteRange, toUnit } from "./image";
 
-const fogs = [
+/** Per severity. */
+export const fogs = [
   { strength: 1.5, decay: 2 },
   { strength: 2, decay: 2 },
   { strength: 2.5, decay: 1.7 },

@@ -1,7 +1,7 @@
 import { LuvitError } from "../../core/errors";
 import type { RgbImage } from "../decode";
 import type { Draws } from "./draws";
-import { type Layer, mapLayer } from "./image";
+import { type Layer, mapLayer, toLayer } from "./image";
 
 const frosts = [
   { picture: 1, frost: 0.4 },
@@ -38,8 +38,7 @@ export function frost(
   const top = draws.integer(0, photograph.height - height);
   const left = draws.integer(0, photograph.width - width);
   const shares = frosts[severity - 1];
-  const layer = { data: Float64Array.from(image.data), width, height, channels: 3 };
-  return mapLayer(layer, (byte, i) => {
+  return mapLayer(toLayer(image), (byte, i) => {
     const pixel = Math.floor(i / 3);
     const at = (top + Math.floor(pixel / width)) * photograph.width + left + (pixel % width);
     return Math.min(255, shares.picture * byte + shares.frost * photograph.data[3 * at + (i % 3)]);

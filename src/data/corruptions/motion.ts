@@ -1,7 +1,7 @@
 import type { RgbImage } from "../decode";
 import type { Draws } from "./draws";
 import { inside } from "./filters";
-import { type Layer, mapLayer } from "./image";
+import { type Layer, mapLayer, toLayer } from "./image";
 
 const motions = [
   { radius: 10, sigma: 3 },
@@ -12,9 +12,7 @@ const motions = [
 ];
 
 export function motionBlur(image: RgbImage, severity: number, draws: Draws): Layer {
-  const { data, width, height } = image;
-  const bytes = { data: Float64Array.from(data), width, height, channels: 3 };
-  return motionBlurred(bytes, { ...motions[severity - 1], angle: draws.between(-45, 45) });
+  return motionBlurred(toLayer(image), { ...motions[severity - 1], angle: draws.between(-45, 45) });
 }
 
 /** How far a picture is smeared, in pixels, and where to, in degrees clockwise from the right. */
