@@ -1,18 +1,28 @@
-import { type ImageDataset, imageFolder, imageNet1k, type TransformFactory } from "../data";
+import {
+  huggingFace,
+  type ImageDataset,
+  type ImageNet1kPart,
+  imageFolder,
+  imageNet1k,
+  type TransformFactory,
+} from "../data";
 import type { PicturesConfig } from "./runConfig";
 
 /** The pictures of a configuration, at the model's size. */
 export async function picturesFrom(
-  config: PicturesConfig,
+  { kind = "folder", path: place, part, take }: PicturesConfig,
   size: number,
   augment: TransformFactory | undefined,
   path: (relative: string) => string,
 ): Promise<ImageDataset> {
-  const { kind = "folder", part = augment ? "train" : "val", take } = config;
   const options = { size, augment };
-  const set =
-    kind === "imageNet1k"
-      ? await imageNet1k(path(config.path), part, options)
-      : await imageFolder(path(config.path), options);
+  const open: Record<typeof kind, () => Promise<ImageDataset>> = {
+    folder: () => imageFolder(path(place), options),
+    imageNet1k: () =>
+      imageNet1k(path(place), (part as ImageNet1kPart) ?? (augment ? "train" : "val"), options),
+    huggingFace: () =>
+      huggingFace(path(place), { ...options, split: part ?? (augment ? "train" : "validation") }),
+  };
+  const set = await open[kind]();
   return take === undefined ? set : set.take(take);
 }

@@ -24,11 +24,11 @@ const pictures = object(
   { path: entry(text, "the folder; from the place of this file", "imagenet") },
   {
     kind: entry(
-      oneOf(["imageNet1k", "folder"]),
-      "folder (the default: a folder of class folders), or imageNet1k in any of its layouts",
+      oneOf(["folder", "imageNet1k", "huggingFace"]),
+      "folder (the default: of class folders), imageNet1k in any of its layouts, huggingFace (Parquet, Arrow)",
       "imageNet1k",
     ),
-    part: entry(oneOf(["train", "val"]), "of ImageNet-1K", "train"),
+    part: entry(text, "of imageNet1k (train, val) or huggingFace (a split)", "train"),
     take: entry(whole(), "only so many pictures, spread evenly", 1000),
   },
 );
