@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { before, test } from "node:test";
 import type { HostTensor, StateDict } from "../../../src/core/hostTensor";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { convertRowOrder } from "../../../src/io/keymap";
 import { llama31Scaling, rotaryFrequencies } from "../../../src/io/ropeScaling";
+import { loadAdapter, saveAdapter } from "../../../src/models/adapter";
 import { LlamaBlock, type LlamaConfig } from "../../../src/models/llamaBlock";
 import * as lora from "../../../src/models/lora";
 import { rotate } from "../../../src/models/rotary";
@@ -233,5 +237,30 @@ test("LoRA on grouped projections has their shapes, trains, and merges into them
   for (const [path, { data }] of before) {
     const changed = /attention\.w[qkv]\.weight/.test(path);
     assert.equal(maxDifference(after.get(path)!.data, data) > 0, changed, path);
+  }
+});
+
+test("a PEFT adapter of grouped projections fits the same block with its rows in Meta's order, as GGUF has them", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "luvit-grouped-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const hf = blockWith({ rope: true, qkvBias: true });
+  const heads = { heads: 6, kvHeads: 2 };
+  const rows = convertRowOrder(await hf.stateDict(), heads, "hf", "meta");
+  const meta = blockWith({ rope: true, qkvBias: true, rowOrder: "meta" }, rows);
+  lora.attach(hf, { rank: 3, targets: ["q_proj", "k_proj", "v_proj"] });
+  perturb(hf, (path) => path.includes("lora_"));
+  await saveAdapter(hf, folder);
+  await loadAdapter(meta, folder);
+  assertClose(
+    valuesOf(() => meta.forward(x())),
+    valuesOf(() => hf.forward(x())),
+    1e-5,
+  );
+  await saveAdapter(meta, folder);
+  const again = blockWith({ rope: true, qkvBias: true });
+  await loadAdapter(again, folder);
+  const own = await hf.stateDict();
+  for (const [path, { data }] of await again.stateDict()) {
+    if (path.includes("lora_")) assert.deepEqual(data, own.get(path)!.data, path);
   }
 });
