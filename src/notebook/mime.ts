@@ -4,6 +4,7 @@ import { isFigure, type PlotlyFigure } from "../figures/figure";
 import { figureBundle, plotlyMime } from "../figures/figureBundle";
 import { imageGrid } from "../figures/imageGrid";
 import { isRgbImage } from "../figures/picture";
+import { foreignBundle } from "./foreign";
 import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 import { jupyterDisplay } from "./symbols";
@@ -64,6 +65,8 @@ function complete(own: MimeBundle | undefined, value: unknown): MimeBundle | Pro
     return imageGrid([[value]], { alt: `${value.width} × ${value.height} pixels` }).then(mimeBundleOf);
   const image = imageBundle(value);
   if (image) return image;
+  const foreign = foreignBundle(value);
+  if (foreign) return { "text/plain": inspect(value), ...foreign };
   if (typeof value !== "string") return { "text/plain": inspect(value) };
   return looksLikeHtml(value) ? { "text/plain": value, "text/html": value } : { "text/plain": value };
 }

@@ -1,4 +1,7 @@
+import { setImmediate as deliverSignals } from "node:timers/promises";
+import { inspect } from "node:util";
 import { mimeBundleOf } from "../../notebook/mime";
+import type { MimeBundle } from "../../notebook/nbformat";
 import { displaysFinished, isPendingDisplay } from "../../notebook/pending";
 import { type CompiledCell, Compiler } from "../compiler/compiler";
 import { keepCode } from "../compiler/codeCache";
@@ -123,6 +126,7 @@ export class Executor {
 
   private async run(source: string, execution: Execution): Promise<CellOutcome> {
     const compiled = this.compiler.compile(source);
+    await deliverSignals(); // Node forgets those that wait when a cell's code begins
     this.interrupts.check(execution);
     if (Array.isArray(compiled)) {
       const why = rejection(compiled, source, execution.name);
@@ -140,8 +144,20 @@ export class Executor {
     const value = this.takeValue(compiled);
     const says = value !== undefined && value !== null && !isPendingDisplay(value);
     await Promise.race([displaysFinished(), execution.stopped]);
-    if (says) execution.outputs.result(await Promise.race([mimeBundleOf(value), execution.stopped]));
+    if (says)
+      execution.outputs.result(await Promise.race([this.bundle(value, execution), execution.stopped]));
     return { status: "ok" };
+  }
+
+  /** A value that fails to show itself does not fail its cell. */
+  private async bundle(value: unknown, { outputs }: Execution): Promise<MimeBundle> {
+    try {
+      return await mimeBundleOf(value);
+    } catch (error) {
+      const { traceback } = this.describe(error);
+      outputs.stream("stderr", `the cell's value cannot be shown:\n${traceback.join("\n")}\n`);
+      return { "text/plain": inspect(value, { customInspect: false }) };
+    }
   }
 
   private async runCode({ code, awaits }: CompiledCell, execution: Execution): Promise<void> {

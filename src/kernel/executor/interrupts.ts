@@ -2,7 +2,7 @@ import { segment, slot } from "../signals";
 import { CellInterrupt, currentExecution, type Execution } from "./execution";
 
 /** Milliseconds a library that listens for SIGINT has to finish and save before its cell is ended. */
-const libraryGrace = 1700;
+const libraryGrace = 1400;
 
 /** Milliseconds after which loops of an ended cell that never came back are forgotten. */
 const forgetAfter = 60_000;

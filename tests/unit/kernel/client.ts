@@ -23,6 +23,12 @@ export interface Exchange {
 
 type Channel = "shell" | "control";
 
+/** What a message may have that most have not: another key than the kernel's, and buffers. */
+interface Special {
+  key?: string;
+  buffers?: Uint8Array[];
+}
+
 /** A kernel in a process of its own, and a frontend of it. */
 export class KernelClient {
   readonly iopub: Message[] = [];
@@ -81,12 +87,18 @@ export class KernelClient {
   }
 
   /** Sends a request; returns its id. */
-  send(type: string, content: object = {}, channel: Channel = "shell", key?: string): string {
+  send(type: string, content: object = {}, channel: Channel = "shell", special: Special = {}): string {
+    const { key, buffers } = special;
     const wire = key === undefined ? this.wire : new Wire(key, "hmac-sha256");
-    const frames = wire.encode([], { type, content });
+    const frames = wire.encode([], { type, content, buffers });
     const header = JSON.parse(String(frames[2])) as { msg_id: string };
     void this[channel].send(frames);
     return header.msg_id;
+  }
+
+  /** Sends frames that need not be a message. */
+  sendFrames(frames: string[]): void {
+    void this.shell.send(frames);
   }
 
   start(code: string, more: object = {}): string {

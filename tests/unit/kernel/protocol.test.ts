@@ -233,7 +233,9 @@ describe("the kernel's protocol", () => {
   });
 
   it("ignores messages that are signed wrongly or that it does not know", async () => {
-    const forged = kernel.send("execute_request", { code: "let forged = 1" }, "shell", "another key");
+    const forged = kernel.send("execute_request", { code: "let forged = 1" }, "shell", {
+      key: "another key",
+    });
     const unknown = kernel.send("dance_request", {});
     assert.equal(result(await kernel.run("1 + 1")), "2");
     assert.deepEqual(kernel.published(forged), []);

@@ -61,6 +61,27 @@ describe("luvit run", () => {
     assert.equal(streamText(run.outputs[1]!, "stdout"), "still here\n");
   });
 
+  it("sets parameters behind the cell that declares them, or first, as JSON or as text", async () => {
+    const use = 'console.log(rate * 2, [...names].join("+"), JSON.stringify(nested));';
+    const path = writeTestNotebook([
+      { code: 'let rate = 0.1, names = ["a"], nested = {};', tags: ["parameters"] },
+      use,
+    ]);
+    const given = ["-p", "rate=21", "-p", 'names=["x", "y"]', "--parameter", 'nested={"deep": "a = b"}'];
+    const run = await runCli(path, given);
+    assert.equal(run.status, 0, run.stdout + run.stderr);
+    assert.equal(streamText(run.outputs[2]!, "stdout"), '42 x+y {"deep":"a = b"}\n');
+    assert.deepEqual(run.counts, [1, 2, 3]);
+    const untagged = await runCli(writeTestNotebook(["console.log(word.toUpperCase())"]), [
+      "-p",
+      "word=free text",
+    ]);
+    assert.equal(streamText(untagged.outputs[1]!, "stdout"), "FREE TEXT\n");
+    const wrong = await runCli(path, ["-p", "no value"]);
+    assert.equal(wrong.status, 1);
+    assert.match(wrong.stderr, /-p no value: expected name=value/);
+  });
+
   it("ends a cell at the time limit and does not wait for what it left open", async () => {
     const path = writeTestNotebook(["setInterval(() => {}, 1000);\nawait new Promise(() => {});"]);
     const started = Date.now();
