@@ -3,7 +3,7 @@ import { Rng } from "../core/rng";
 import { tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { RgbImage } from "../data/decode";
-import { unnormalize } from "../data/transforms";
+import { unnormalize } from "../data/normalize";
 import type { EngineOptions } from "../engine";
 import type { MaeInputs, MaskedAutoencoder } from "../models/mae";
 import { drawNoise, maskFromNoise } from "../models/masking";

@@ -53,7 +53,7 @@ export const leb = (value: number): number[] => {
 };
 
 /** Signed LEB128 of a 32-bit integer. */
-const signedLeb = (value: number): number[] => {
+export const signedLeb = (value: number): number[] => {
   const low = value & 127;
   const rest = value >> 7;
   const ends = (rest === 0 && (low & 64) === 0) || (rest === -1 && (low & 64) !== 0);

@@ -10,6 +10,7 @@ export * from "./loader";
 export * from "./masks";
 export * from "./mixup";
 export type { PictureJob, PictureReader } from "./pictureReader";
+export * from "./normalize";
 export * from "./pixelCache";
 export * from "./preview";
 export * from "./resample";

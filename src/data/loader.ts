@@ -1,6 +1,7 @@
 import { LuvitError } from "../core/errors";
 import { Rng } from "../core/rng";
 import type { ImageDataset, Sample } from "./dataset";
+import { readingInto } from "./pictureReader";
 import { defaultWorkers, readerWith } from "./workers/pool";
 
 /** Stacked samples. */
@@ -77,14 +78,19 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
   const order = datasetOrder(dataset, plan.seed, plan.epoch, plan.shuffle);
   const streams = new Rng(plan.seed);
   const reader = readerWith(plan.workers);
+  const stop = new AbortController();
   const read = async (batch: number): Promise<Batch> => {
     const indices = order.subarray(batch * plan.batchSize, (batch + 1) * plan.batchSize);
-    const loads = Array.from(indices, (index) =>
-      dataset.load(index, streams.fork("sample", plan.epoch, index), reader),
-    );
-    return { ...(await collected(loads)), epoch: plan.epoch, batch };
+    const length = 3 * dataset.size ** 2;
+    const images = new Float32Array(indices.length * length);
+    const loads = Array.from(indices, (index, i) => {
+      const place = images.subarray(i * length, (i + 1) * length);
+      const rng = streams.fork("sample", plan.epoch, index);
+      return placed(place, dataset.load(index, rng, readingInto(reader, place, stop.signal)));
+    });
+    return { images, ...describe(await Promise.all(loads)), epoch: plan.epoch, batch };
   };
-  return ahead(plan.start, total, plan.prefetch, read);
+  return ahead(plan.start, total, plan.prefetch, read, stop);
 }
 
 type Stack = Omit<Batch, "epoch" | "batch">;
@@ -97,18 +103,11 @@ export function collate(samples: readonly Sample[]): Stack {
   return { images, ...describe(samples) };
 }
 
-/** The same of samples that are still being read; each is put in its place when it comes, so that none is kept. */
-async function collected(loads: readonly Promise<Sample>[]): Promise<Stack> {
-  let images: Float32Array | undefined;
-  const samples = await Promise.all(
-    loads.map(async (load, i) => {
-      const { image, ...sample } = await load;
-      images ??= new Float32Array(loads.length * image.length);
-      images.set(image, i * image.length);
-      return sample;
-    }),
-  );
-  return { images: images!, ...describe(samples) };
+/** A sample without its image, which is in its place: put there by the reader, or copied if a set made it itself. */
+async function placed(place: Float32Array, load: Promise<Sample>): Promise<Omit<Sample, "image">> {
+  const { image, ...sample } = await load;
+  if (image.buffer !== place.buffer) place.set(image);
+  return sample;
 }
 
 function describe(samples: readonly Omit<Sample, "image">[]): Omit<Stack, "images"> {
@@ -124,16 +123,21 @@ async function* ahead(
   total: number,
   prefetch: number,
   read: (batch: number) => Promise<Batch>,
+  stop: AbortController,
 ): AsyncIterableIterator<Batch> {
   const pending: Promise<Batch>[] = [];
   let next = start;
-  while (next < total || pending.length > 0) {
-    while (next < total && pending.length <= prefetch) {
-      const batch = read(next++);
-      batch.catch(() => {}); // reported when its turn comes; nobody waits for it after an early end
-      pending.push(batch);
+  try {
+    while (next < total || pending.length > 0) {
+      while (next < total && pending.length <= prefetch) {
+        const batch = read(next++);
+        batch.catch(() => {}); // reported when its turn comes; nobody waits for it after an early end
+        pending.push(batch);
+      }
+      yield await pending.shift()!;
     }
-    yield await pending.shift()!;
+  } finally {
+    stop.abort();
   }
 }
 

@@ -13,6 +13,10 @@ export interface PictureJob {
   readonly transform: ImageTransform;
   /** A stream that nothing was drawn from yet. */
   readonly rng: Rng;
+  /** Where the result belongs; default newly made memory. */
+  readonly into?: Float32Array;
+  /** Aborted when nobody wants the picture any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** Where pictures are decoded and transformed. */
@@ -31,9 +35,18 @@ function myTurn(): Promise<void> {
 
 /** Decodes in sharp's threads and transforms in this one, which has a pause after every picture. */
 export const hereReader: PictureReader = {
-  async read({ path, stored, cache, transform, rng }) {
+  async read({ path, stored, cache, transform, rng, into, signal }) {
+    signal?.throwIfAborted();
     const pixels = await cache.get(path, stored);
     await myTurn();
-    return withPath(path, () => transform.apply(pixels, rng));
+    signal?.throwIfAborted();
+    const planes = withPath(path, () => transform.apply(pixels, rng));
+    into?.set(planes);
+    return into ?? planes;
   },
 };
+
+/** The same reader, which puts what it reads in a given place and stops reading when the signal says so. */
+export function readingInto(reader: PictureReader, into: Float32Array, signal: AbortSignal): PictureReader {
+  return { read: (job) => reader.read({ ...job, into, signal }) };
+}

@@ -1,7 +1,7 @@
 import { Rng } from "../core/rng";
 import type { ImageDataset } from "./dataset";
 import type { RgbImage } from "./decode";
-import { unnormalize } from "./transforms";
+import { unnormalize } from "./normalize";
 
 /** The pictures of a (small) set as a model sees them, back in RGB bytes. */
 export async function pictures(

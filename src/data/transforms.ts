@@ -1,25 +1,21 @@
 import { LuvitError } from "../core/errors";
 import type { Rng } from "../core/rng";
 import { randomErasing } from "./augment/erasing";
-import { augment, drawRandAugment, expectRandAugment, type RandAugmentRecipe } from "./augment/randAugment";
-import type { RgbImage } from "./decode";
 import {
-  centreBox,
-  cropDraws,
-  cropIds,
-  flipHorizontally,
-  type IdMap,
-  randomCropBox,
-  resizeIds,
-  shorterSideSize,
-} from "./geometry";
+  type AugmentStep,
+  augment,
+  drawRandAugment,
+  expectRandAugment,
+  type RandAugmentRecipe,
+} from "./augment/randAugment";
+import type { RgbImage } from "./decode";
+import { centreBox, cropIds, flipHorizontally, type IdMap, resizeIds, shorterSideSize } from "./geometry";
+import type { PixelMemory, PlacedPixels } from "./kernels/pixelMemory";
+import { placePixels } from "./kernels/resamplePixels";
+import { normalizePlaced } from "./normalize";
+import { applySteps, type PixelSteps, randomCrop, resized, whole } from "./pixelSteps";
 import { cropBox, resize } from "./resample";
 import { withRecipe } from "./workers/recipes";
-
-/** Mean per channel of ImageNet pictures, in units of 0 … 1. */
-export const imageNetMean: readonly [number, number, number] = [0.485, 0.456, 0.406];
-/** Standard deviation per channel of ImageNet pictures, in units of 0 … 1. */
-export const imageNetStd: readonly [number, number, number] = [0.229, 0.224, 0.225];
 
 /** What happens to a picture between the file and the model. */
 export interface ImageTransform {
@@ -46,8 +42,13 @@ export type TransformFactory = (size: number) => ImageTransform;
 /** Pretraining: random resized crop of 20-100 % of the area (bicubic), mirrored half of the time. MAE main_pretrain.py. */
 export function maeAugment(size = 224): ImageTransform {
   const scale = [0.2, 1] as const;
-  const apply = (image: RgbImage, rng: Rng) => normalize(croppedOrMirrored(image, size, scale, rng));
-  return withRecipe({ name: "maeAugment", size, scale, apply }, { kind: "maeAugment", size });
+  const steps: PixelSteps = {
+    region: randomCrop(scale),
+    finish: (memory, part, rng) =>
+      normalizePlaced(memory, resized(memory, part, size, size), rng.uniform() < 0.5),
+  };
+  const apply = (image: RgbImage, rng: Rng) => applySteps(steps, size, image, rng);
+  return withRecipe({ name: "maeAugment", size, scale, apply }, { kind: "maeAugment", size }, steps);
 }
 
 /** What finetuning does to pictures after crop and mirror. */
@@ -68,15 +69,33 @@ export function finetuneAugment(size = 224, options: FinetuneAugmentOptions = {}
   const { randAugment = {}, erasing = 0.25 } = options;
   expectAugmentation(randAugment, erasing);
   const scale = [0.08, 1] as const;
-  const apply = (image: RgbImage, rng: Rng) => {
-    const crop = croppedOrMirrored(image, size, scale, rng);
-    const steps = randAugment ? drawRandAugment(rng, randAugment) : [];
-    const planes = normalize(steps.reduce(augment, crop));
-    randomErasing(planes, size, size, rng, erasing);
-    return planes;
+  const steps: PixelSteps = {
+    region: randomCrop(scale),
+    finish(memory, part, rng) {
+      const crop = resized(memory, part, size, size);
+      const mirrored = rng.uniform() < 0.5;
+      const operations = randAugment ? drawRandAugment(rng, randAugment) : [];
+      const planes = augmentPlaced(memory, crop, mirrored, operations);
+      randomErasing(memory.floats(planes, 3 * size * size), size, size, rng, erasing);
+      return planes;
+    },
   };
-  const transform = { name: "finetuneAugment", size, scale, apply };
-  return withRecipe(transform, { kind: "finetuneAugment", size, randAugment, erasing });
+  const apply = (image: RgbImage, rng: Rng) => applySteps(steps, size, image, rng);
+  const recipe = { kind: "finetuneAugment", size, randAugment, erasing } as const;
+  return withRecipe({ name: "finetuneAugment", size, scale, apply }, recipe, steps);
+}
+
+/** Mirrors, does the operations and normalises; what has no operation is mirrored on the way. */
+function augmentPlaced(
+  memory: PixelMemory,
+  { address, line, width, height }: PlacedPixels,
+  mirrored: boolean,
+  operations: readonly AugmentStep[],
+): number {
+  if (operations.length === 0) return normalizePlaced(memory, { address, line, width, height }, mirrored);
+  const image = { data: memory.bytes(address, line * height).slice(), width, height };
+  const { data } = operations.reduce(augment, mirrored ? flipHorizontally(image) : image);
+  return normalizePlaced(memory, placePixels(memory, { data, offset: 0, line, width, height }));
 }
 
 function expectAugmentation(randAugment: RandAugmentRecipe | null, erasing: number): void {
@@ -86,17 +105,6 @@ function expectAugmentation(randAugment: RandAugmentRecipe | null, erasing: numb
     "bad-argument",
     `finetuneAugment: erasing is ${erasing}, expected a probability of 0 … 1`,
   );
-}
-
-function croppedOrMirrored(
-  image: RgbImage,
-  size: number,
-  scale: readonly [number, number],
-  rng: Rng,
-): RgbImage {
-  const box = randomCropBox(image.width, image.height, cropDraws(rng, scale));
-  const crop = resize(cropBox(image, box), size, size);
-  return rng.uniform() < 0.5 ? flipHorizontally(crop) : crop;
 }
 
 /**
@@ -117,9 +125,23 @@ export function evalTransform(size = 224, options: { cropRatio?: number } = {}):
     const to = shorterSideSize(map.width, map.height, side);
     return cropIds(resizeIds(map, to.width, to.height), centreBox(to.width, to.height, size));
   };
-  const apply = (image: RgbImage) => normalize(pixels(image));
+  const steps: PixelSteps = {
+    region: whole,
+    finish(memory, part) {
+      const to = shorterSideSize(part.width, part.height, side);
+      const { address, line } = resized(memory, part, to.width, to.height);
+      const { left, top } = centreBox(to.width, to.height, size);
+      return normalizePlaced(memory, {
+        address: address + top * line + 3 * left,
+        line,
+        width: size,
+        height: size,
+      });
+    },
+  };
+  const apply = (image: RgbImage, rng: Rng) => applySteps(steps, size, image, rng);
   const transform = { name: "evalTransform", size, pixels, ids, apply };
-  return withRecipe(transform, { kind: "evalTransform", size, cropRatio });
+  return withRecipe(transform, { kind: "evalTransform", size, cropRatio }, steps);
 }
 
 /** Pictures that already have the model's size: only normalised. Any other size is a "bad-argument" error. */
@@ -140,42 +162,13 @@ export function asIs(size = 224): EvalTransform {
     expectSize(map.width, map.height);
     return map;
   };
-  const apply = (image: RgbImage) => normalize(pixels(image));
-  return withRecipe({ name: "asIs", size, pixels, ids, apply }, { kind: "asIs", size });
-}
-
-const normalized = imageNetMean.map((mean, c) =>
-  Float32Array.from({ length: 256 }, (_, byte) => {
-    const unit = Math.fround(byte / 255);
-    return Math.fround(unit - Math.fround(mean)) / Math.fround(imageNetStd[c]);
-  }),
-);
-
-/** RGB bytes [H, W, 3] -> float32 [3, H, W], (byte / 255 - mean) / std per channel. */
-export function normalize(image: RgbImage): Float32Array {
-  const pixels = image.width * image.height;
-  const planes = new Float32Array(3 * pixels);
-  for (let c = 0; c < 3; c++) {
-    const table = normalized[c];
-    for (let i = 0; i < pixels; i++) planes[c * pixels + i] = table[image.data[3 * i + c]];
-  }
-  return planes;
-}
-
-/** The inverse for looking at pictures: float32 [3, H, W] -> RGB bytes, rounded and clipped. */
-export function unnormalize(planes: Float32Array, width: number, height: number): RgbImage {
-  const pixels = width * height;
-  if (planes.length !== 3 * pixels) {
-    throw new LuvitError(
-      "shape-mismatch",
-      `unnormalize: expected [3, ${height}, ${width}], got ${planes.length} numbers`,
-    );
-  }
-  const data = new Uint8Array(3 * pixels);
-  for (let i = 0; i < data.length; i++) {
-    const c = i % 3;
-    const value = 255 * (planes[c * pixels + (i - c) / 3] * imageNetStd[c] + imageNetMean[c]);
-    data[i] = Math.min(255, Math.max(0, Math.round(value)));
-  }
-  return { data, width, height };
+  const steps: PixelSteps = {
+    region(width, height, rng) {
+      expectSize(width, height);
+      return whole(width, height, rng);
+    },
+    finish: (memory, part) => normalizePlaced(memory, part),
+  };
+  const apply = (image: RgbImage, rng: Rng) => applySteps(steps, size, image, rng);
+  return withRecipe({ name: "asIs", size, pixels, ids, apply }, { kind: "asIs", size }, steps);
 }

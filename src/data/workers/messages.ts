@@ -16,16 +16,19 @@ export interface ReadRequest {
   readonly recipe: TransformRecipe;
   /** Of the stream that the transform draws from. */
   readonly seed: number;
+  /** Shared memory for the result. */
+  readonly slot: Float32Array;
 }
 
 export interface ReadSuccess {
   readonly id: number;
-  readonly image: Float32Array;
+  readonly done: true;
   readonly pixels?: RgbImage;
 }
 
 export interface ReadFailure {
   readonly id: number;
+  readonly done: false;
   /** Absent where the error is not this library's. */
   readonly code?: LuvitErrorCode;
   readonly message: string;

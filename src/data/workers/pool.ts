@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { LuvitError } from "../../core/errors";
 import { hereReader, type PictureJob, type PictureReader } from "../pictureReader";
-import type { ReadRequest, ReadSuccess } from "./messages";
+import type { ReadSuccess } from "./messages";
 import { type PendingRead, ReadingThread } from "./readingThread";
 import { recipeOf } from "./recipes";
 
@@ -21,12 +21,14 @@ export function defaultWorkers(side: number): number {
 }
 
 /**
- * Reads pictures in worker threads, started with the first picture and ended when nobody has asked for a while.
+ * Reads pictures in worker threads, started with the first picture and ended when nobody has asked for a while. Each
+ * thread is given a few pictures at a time; the others wait here, and are forgotten when their signal is aborted.
  * Transforms that are not of this library run in the calling thread. A thread that ends by itself is reported as a
  * process warning and replaced, its pictures read again.
  */
 export class ReadingPool implements PictureReader {
   private threads: ReadingThread[] = [];
+  private waiting: PendingRead[] = [];
   private nextId = 0;
   private idle: NodeJS.Timeout | undefined;
 
@@ -35,15 +37,16 @@ export class ReadingPool implements PictureReader {
   async read(job: PictureJob): Promise<Float32Array> {
     const recipe = recipeOf(job.transform);
     if (!recipe) return hereReader.read(job);
-    const { path, cache } = job;
+    const { path, cache, transform, signal } = job;
+    const into = job.into ?? new Float32Array(3 * transform.size ** 2);
     const pixels = cache.peek(path);
     const keep = !pixels && cache.hasRoom;
     const stored = job.stored && !pixels ? await job.stored() : undefined;
     const seed = job.rng.seed;
     const request = { id: this.nextId++, path, stored, decode: cache.options, pixels, keep, recipe, seed };
-    const reply = await this.ask(request);
+    const reply = await this.ask(request, into, signal);
     if (reply.pixels) cache.put(path, reply.pixels);
-    return reply.image;
+    return into;
   }
 
   /** Ends the threads; the next picture starts new ones. */
@@ -54,46 +57,65 @@ export class ReadingPool implements PictureReader {
     await Promise.all(ended.map((thread) => thread.close()));
   }
 
-  private ask(request: ReadRequest): Promise<ReadSuccess> {
+  private ask(
+    request: PendingRead["request"],
+    into: Float32Array,
+    signal: AbortSignal | undefined,
+  ): Promise<ReadSuccess> {
     clearTimeout(this.idle);
     const reply = new Promise<ReadSuccess>((resolve, reject) => {
-      this.leastBusy().send({ request, losses: 0, resolve, reject });
+      this.waiting.push({ request, into, signal, losses: 0, resolve, reject });
+      this.handOut();
     });
     return reply.finally(() => this.closeWhenIdle());
   }
 
-  private leastBusy(): ReadingThread {
+  /** Gives waiting pictures to threads that have room, the least busy first. */
+  private handOut(): void {
+    while (this.waiting.length > 0) {
+      const { signal, reject } = this.waiting[0];
+      const thread = signal?.aborted ? undefined : this.leastBusy();
+      if (!thread && !signal?.aborted) return;
+      const read = this.waiting.shift()!;
+      if (thread) thread.send(read);
+      else reject(signal!.reason);
+    }
+  }
+
+  private leastBusy(): ReadingThread | undefined {
     const free = this.threads.find(({ load }) => load === 0);
     if (free) return free;
     if (this.threads.length < this.size) return this.start();
-    return this.threads.reduce((best, thread) => (thread.load < best.load ? thread : best));
+    const best = this.threads.reduce((least, thread) => (thread.load < least.load ? thread : least));
+    return best.hasRoom ? best : undefined;
   }
 
   private start(): ReadingThread {
-    const thread = new ReadingThread((reason, left) => {
+    const onLost = (reason: string, left: PendingRead[]) => {
       this.threads = this.threads.filter((other) => other !== thread);
       process.emitWarning(
         `data: a reading thread ended (${reason}); another one reads its ${left.length} pictures`,
       );
-      for (const read of left) this.readAgain(read, reason);
-    });
+      const again = left.flatMap((read) => this.afterLoss(read, reason));
+      this.waiting = [...again, ...this.waiting];
+      this.handOut();
+    };
+    const thread = new ReadingThread(() => this.handOut(), onLost);
     this.threads.push(thread);
     return thread;
   }
 
-  private readAgain(read: PendingRead, reason: string): void {
+  private afterLoss(read: PendingRead, reason: string): PendingRead[] {
     const losses = read.losses + 1;
-    if (losses < MAX_LOSSES) {
-      this.leastBusy().send({ ...read, losses });
-      return;
-    }
+    if (losses < MAX_LOSSES) return [{ ...read, losses }];
     const message = `${read.request.path}: ${losses} reading threads ended over it, the last one: ${reason}`;
     read.reject(new LuvitError("bad-dataset", `${message}; try workers: 0`));
+    return [];
   }
 
   private closeWhenIdle(): void {
     clearTimeout(this.idle);
-    if (this.threads.every(({ load }) => load === 0)) {
+    if (this.waiting.length === 0 && this.threads.every(({ load }) => load === 0)) {
       this.idle = setTimeout(() => void this.close(), IDLE_MS).unref();
     }
   }

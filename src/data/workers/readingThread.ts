@@ -3,32 +3,47 @@ import { Worker } from "node:worker_threads";
 import { LuvitError } from "../../core/errors";
 import type { ReadReply, ReadRequest, ReadSuccess } from "./messages";
 
-/** A request under way, and who waits for it. */
+/** A picture that somebody waits for. */
 export interface PendingRead {
-  readonly request: ReadRequest;
+  readonly request: Omit<ReadRequest, "slot">;
+  /** Where its numbers belong. */
+  readonly into: Float32Array;
+  readonly signal?: AbortSignal;
   /** Threads that ended while they had it. */
   readonly losses: number;
   resolve(reply: ReadSuccess): void;
   reject(error: Error): void;
 }
 
+/** Pictures a thread is given before it has answered the first: enough to go on while the caller computes. */
+const DEPTH = 8;
+
 /** One worker thread with the requests it has. It holds the process open only while it has any. */
 export class ReadingThread {
   private readonly worker = new Worker(join(__dirname, "thread.js"), { execArgv: [] });
-  private readonly pending = new Map<number, PendingRead>();
+  private readonly pending = new Map<number, { read: PendingRead; slot: Float32Array }>();
+  /** Memory shared with the thread, for one result each. */
+  private readonly free: Float32Array[] = [];
   private failure: Error | undefined;
   private closing = false;
 
-  /** `onLost` is told when the thread ends by itself: why, and which requests it leaves. */
-  constructor(onLost: (reason: string, left: PendingRead[]) => void) {
+  /**
+   * `onFree` is told when a request was answered; `onLost` when the thread ends by itself: why, and which requests it
+   * leaves.
+   */
+  constructor(onFree: () => void, onLost: (reason: string, left: PendingRead[]) => void) {
     this.worker.unref();
-    this.worker.on("message", (reply: ReadReply) => this.settle(reply));
+    this.worker.on("message", (reply: ReadReply) => {
+      this.settle(reply);
+      onFree();
+    });
     this.worker.on("error", (error) => {
       this.failure = error;
     });
     this.worker.on("exit", (code) => {
       if (this.closing) return;
-      onLost(this.failure?.message ?? `exit code ${code}`, [...this.pending.values()]);
+      const left = [...this.pending.values()].map(({ read }) => read);
+      onLost(this.failure?.message ?? `exit code ${code}`, left);
     });
   }
 
@@ -37,10 +52,15 @@ export class ReadingThread {
     return this.pending.size;
   }
 
+  get hasRoom(): boolean {
+    return this.pending.size < DEPTH;
+  }
+
   send(read: PendingRead): void {
-    this.pending.set(read.request.id, read);
+    const slot = this.slotOf(read.into.length);
+    this.pending.set(read.request.id, { read, slot });
     this.worker.ref();
-    this.worker.postMessage(read.request);
+    this.worker.postMessage({ ...read.request, slot } satisfies ReadRequest);
   }
 
   async close(): Promise<void> {
@@ -48,11 +68,19 @@ export class ReadingThread {
     await this.worker.terminate();
   }
 
+  private slotOf(length: number): Float32Array {
+    const slot = this.free.pop();
+    return slot?.length === length ? slot : new Float32Array(new SharedArrayBuffer(4 * length));
+  }
+
   private settle(reply: ReadReply): void {
-    const read = this.pending.get(reply.id);
+    const { read, slot } = this.pending.get(reply.id)!;
     this.pending.delete(reply.id);
     if (this.pending.size === 0) this.worker.unref();
-    if ("image" in reply) read?.resolve(reply);
-    else read?.reject(reply.code ? new LuvitError(reply.code, reply.message) : new Error(reply.message));
+    if (reply.done) {
+      read.into.set(slot);
+      read.resolve(reply);
+    } else read.reject(reply.code ? new LuvitError(reply.code, reply.message) : new Error(reply.message));
+    this.free.push(slot);
   }
 }

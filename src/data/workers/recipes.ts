@@ -1,3 +1,4 @@
+import type { PixelSteps } from "../pixelSteps";
 import type { FinetuneAugmentOptions, ImageTransform } from "../transforms";
 
 /** Plain data from which another thread makes a transform of this library again. */
@@ -7,18 +8,24 @@ export type TransformRecipe =
   | { readonly kind: "evalTransform"; readonly size: number; readonly cropRatio: number };
 
 /** By the object itself: a copy with another `apply` is another transform. */
-const recipes = new WeakMap<ImageTransform, TransformRecipe>();
+const origins = new WeakMap<ImageTransform, { recipe: TransformRecipe; steps: PixelSteps }>();
 
-/** Notes how a transform can be made again, and gives it back, from now on unchangeable. */
+/** Notes how a transform can be made again and what it does, and gives it back, from now on unchangeable. */
 export function withRecipe<Transform extends ImageTransform>(
   transform: Transform,
   recipe: TransformRecipe,
+  steps: PixelSteps,
 ): Transform {
-  recipes.set(transform, recipe);
+  origins.set(transform, { recipe, steps });
   return Object.freeze(transform);
 }
 
 /** How to make a transform again; undefined for one that is not of this library. */
 export function recipeOf(transform: ImageTransform): TransformRecipe | undefined {
-  return recipes.get(transform);
+  return origins.get(transform)?.recipe;
+}
+
+/** The steps of a transform; undefined for one that is not of this library. */
+export function stepsOf(transform: ImageTransform): PixelSteps | undefined {
+  return origins.get(transform)?.steps;
 }

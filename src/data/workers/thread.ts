@@ -2,10 +2,11 @@ import { parentPort } from "node:worker_threads";
 import { LuvitError } from "../../core/errors";
 import { Rng } from "../../core/rng";
 import { withPath } from "../dataset";
-import { decodeImage, type RgbImage } from "../decode";
+import type { RgbImage } from "../decode";
+import { decodeWhole, readPart } from "../readPart";
 import { asIs, evalTransform, finetuneAugment, type ImageTransform, maeAugment } from "../transforms";
 import type { ReadFailure, ReadRequest, ReadSuccess } from "./messages";
-import type { TransformRecipe } from "./recipes";
+import { stepsOf, type TransformRecipe } from "./recipes";
 
 /* A thread that decodes and transforms pictures for the one that started it. */
 
@@ -26,19 +27,17 @@ function makeTransform(recipe: TransformRecipe): ImageTransform {
   return { maeAugment, asIs }[recipe.kind](recipe.size);
 }
 
-async function read({
-  id,
-  path,
-  stored,
-  decode,
-  pixels,
-  keep,
-  recipe,
-  seed,
-}: ReadRequest): Promise<ReadSuccess> {
-  const source = pixels ?? (await decodeImage(stored ?? path, decode, path));
-  const image = withPath(path, () => transformOf(recipe).apply(source, new Rng(seed)));
-  return { id, image, ...(keep && { pixels: shared(source) }) };
+async function read(request: ReadRequest): Promise<ReadSuccess> {
+  const { id, path, stored, decode, pixels, keep, recipe, seed, slot } = request;
+  const transform = transformOf(recipe);
+  const source = { name: path, content: stored ?? path };
+  if (!pixels && !keep) {
+    await readPart(source, decode, stepsOf(transform)!, seed, slot);
+    return { id, done: true };
+  }
+  const image = pixels ?? (await decodeWhole(source, decode));
+  slot.set(withPath(path, () => transform.apply(image, new Rng(seed))));
+  return { id, done: true, ...(keep && { pixels: shared(image) }) };
 }
 
 /** The picture in memory that threads share. */
@@ -50,12 +49,12 @@ function shared({ data, width, height }: RgbImage): RgbImage {
 
 function failure(id: number, error: unknown): ReadFailure {
   const message = error instanceof Error ? error.message : String(error);
-  return error instanceof LuvitError ? { id, code: error.code, message } : { id, message };
+  return { id, done: false, message, ...(error instanceof LuvitError && { code: error.code }) };
 }
 
 parentPort!.on("message", (request: ReadRequest) => {
   read(request).then(
-    (reply) => parentPort!.postMessage(reply, [reply.image.buffer as ArrayBuffer]),
+    (reply) => parentPort!.postMessage(reply),
     (error) => parentPort!.postMessage(failure(request.id, error)),
   );
 });

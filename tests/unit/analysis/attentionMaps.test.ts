@@ -9,7 +9,8 @@ import { rolloutThrough } from "../../../src/analysis/rollout";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
-import { asIs, unnormalize } from "../../../src/data/transforms";
+import { unnormalize } from "../../../src/data/normalize";
+import { asIs } from "../../../src/data/transforms";
 import type { Classifier } from "../../../src/models/classifier";
 import {
   assertRejects,

@@ -10,15 +10,9 @@ import {
   roundHalfEven,
   shorterSideSize,
 } from "../../../src/data/geometry";
+import { normalize, unnormalize } from "../../../src/data/normalize";
 import { cropBox, resize } from "../../../src/data/resample";
-import {
-  asIs,
-  evalTransform,
-  finetuneAugment,
-  maeAugment,
-  normalize,
-  unnormalize,
-} from "../../../src/data/transforms";
+import { asIs, evalTransform, finetuneAugment, maeAugment } from "../../../src/data/transforms";
 import { paintedImage } from "./support";
 
 const ramp = paintedImage(9, 5, (x, y) => [20 * x, 50 * y, 7]);

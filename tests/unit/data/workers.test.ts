@@ -11,6 +11,7 @@ import { LuvitError } from "../../../src/core/errors";
 import { Rng } from "../../../src/core/rng";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { type Batch, type BatchOptions, batches } from "../../../src/data/loader";
+import { readingInto } from "../../../src/data/pictureReader";
 import {
   asIs,
   evalTransform,
@@ -133,6 +134,45 @@ describe("reading threads", () => {
     });
     for (let i = 0; i < 2; i++) await workerOf(reader).terminate();
     await lost;
+  });
+
+  it("are given a few pictures at a time, and forget those that nobody wants any more", async () => {
+    const set = await setOf();
+    const reader = pool(1);
+    const stop = new AbortController();
+    const place = () => new Float32Array(3 * 32 * 32);
+    const loads = Array.from({ length: 24 }, (_, i) =>
+      set.load(i, new Rng(1), readingInto(reader, place(), stop.signal)),
+    );
+    const inThread = Reflect.get(reader, "threads")[0].load;
+    assert.ok(inThread > 0 && inThread < 12, `${inThread} pictures given`);
+    stop.abort();
+    const ends = await Promise.allSettled(loads);
+    const forgotten = ends.filter((end) => end.status === "rejected");
+    assert.equal(forgotten.length, 24 - inThread);
+    assert.ok(forgotten.every((end) => end.status === "rejected" && end.reason.name === "AbortError"));
+    assert.equal(set.report.count, 0);
+    assert.deepEqual(await collect(set, { workers: 1 }), await collect(set, { workers: 0 }));
+  });
+
+  it("read photographs as the calling thread does", async () => {
+    const root = temporaryFolder();
+    const { data, width, height } = paintedImage(300, 200, (x, y) => [x & 255, (x * y) & 255, y & 255]);
+    for (const [i, chromaSubsampling] of ["4:2:0", "4:4:4"].entries()) {
+      const picture = sharp(data, { raw: { width, height, channels: 3 } });
+      await put(root, `a/${i}.jpg`, await picture.jpeg({ chromaSubsampling }).toBuffer());
+      const turned = picture.clone().withMetadata({ orientation: 6 });
+      await put(root, `a/${i}-turned.jpg`, await turned.jpeg().toBuffer());
+    }
+    for (const transform of [maeAugment(64), finetuneAugment(64), evalTransform(64)]) {
+      for (const exif of ["honour", "ignore"] as const) {
+        const batch = async (workers: number) => {
+          const set = await imageFolder(root, { transform, exif, cache: false });
+          return collect(set, { batchSize: 4, workers });
+        };
+        assert.deepEqual(await batch(1), await batch(0));
+      }
+    }
   });
 
   it("end with the process, which stays for what is awaited and for nothing else", async () => {

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { Rng } from "../../../../src/core/rng";
 import { batches } from "../../../../src/data/loader";
+import { unnormalize } from "../../../../src/data/normalize";
 import { type HuggingFaceOptions, huggingFace } from "../../../../src/data/sets";
-import { asIs, unnormalize } from "../../../../src/data/transforms";
+import { asIs } from "../../../../src/data/transforms";
 import { temporaryFolder } from "../support";
 
 const fixtures = join(__dirname, "..", "..", "..", "..", "..", "tests", "unit", "data", "tables", "fixtures");

@@ -1,0 +1,106 @@
+import type { PixelMemory } from "./pixelMemory";
+import { LOW_BITS, WEIGHT_BITS } from "./resampleKernel";
+
+/** A kernel of interpolation: zero from `support` on, for a scale of one. */
+export interface Kernel {
+  readonly support: number;
+  weight(distance: number): number;
+}
+
+function bicubicWeight(distance: number): number {
+  const a = -0.5;
+  const x = Math.abs(distance);
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+
+export const kernels = {
+  box: { support: 0.5, weight: (x: number) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
+  bilinear: { support: 1, weight: (x: number) => Math.max(0, 1 - Math.abs(x)) },
+  bicubic: { support: 2, weight: bicubicWeight },
+} as const satisfies Record<string, Kernel>;
+
+/** Fixed-point weights of one axis: output i sums `counts[i]` inputs from `starts[i]` on, `stride` weights apart. */
+export interface AxisWeights {
+  readonly starts: Int32Array;
+  readonly counts: Int32Array;
+  readonly weights: Int32Array;
+  readonly stride: number;
+}
+
+/** Pillow's weights for `outputs` positions over `extent` inputs from `start` on. Reference: Resample.c. */
+export function axisWeights(
+  inputs: number,
+  start: number,
+  extent: number,
+  outputs: number,
+  kernel: Kernel,
+): AxisWeights {
+  const scale = extent / outputs;
+  const widening = Math.max(1, scale);
+  const support = kernel.support * widening;
+  const stride = Math.ceil(support) * 2 + 1;
+  const raw = new Float64Array(stride);
+  const starts = new Int32Array(outputs);
+  const counts = new Int32Array(outputs);
+  const weights = new Int32Array(outputs * stride);
+  for (let i = 0; i < outputs; i++) {
+    const centre = start + (i + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(centre - support + 0.5));
+    const count = Math.min(inputs, Math.trunc(centre + support + 0.5)) - first;
+    let total = 0;
+    for (let x = 0; x < count; x++) {
+      raw[x] = kernel.weight((x + first - centre + 0.5) * (1 / widening));
+      total += raw[x];
+    }
+    for (let x = 0; x < count; x++) {
+      weights[i * stride + x] = toFixedPoint(total === 0 ? raw[x] : raw[x] / total);
+    }
+    starts[i] = first;
+    counts[i] = count;
+  }
+  return { starts, counts, weights, stride };
+}
+
+function toFixedPoint(weight: number): number {
+  return Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * (1 << WEIGHT_BITS));
+}
+
+/** Where an axis lies in memory, as the kernels want it. */
+export interface PlacedAxis {
+  readonly starts: number;
+  readonly weights: number;
+  /** Groups of weights per output. */
+  readonly groups: number;
+}
+
+/** Places weights in groups of `taps`, high halves before low ones, and starts in bytes of `step` from `origin`. */
+export function placeAxis(
+  memory: PixelMemory,
+  axis: AxisWeights,
+  { taps, step, origin }: { taps: number; step: number; origin: number },
+): PlacedAxis {
+  const { starts, counts, weights, stride } = axis;
+  const outputs = starts.length;
+  const groups = Math.ceil(counts.reduce((most, count) => Math.max(most, count), 0) / taps);
+  const place = {
+    starts: memory.take(4 * outputs),
+    weights: memory.take(4 * taps * groups * outputs),
+    groups,
+  };
+  const offsets = memory.ints(place.starts, outputs);
+  const halves = memory.shorts(place.weights, 2 * taps * groups * outputs).fill(0);
+  const half = 1 << (LOW_BITS - 1);
+  for (let i = 0; i < outputs; i++) {
+    offsets[i] = step * (starts[i] - origin);
+    for (let x = 0; x < counts[i]; x++) {
+      const weight = weights[i * stride + x];
+      const low = ((weight + half) & (2 * half - 1)) - half;
+      const lane = x % taps;
+      const at = 2 * (taps * groups * i + (x - lane)) + lane;
+      halves[at] = (weight - low) >> LOW_BITS;
+      halves[at + taps] = low;
+    }
+  }
+  return place;
+}

@@ -1,0 +1,62 @@
+import { createModule, type WasmModule } from "../../core/wasm/module";
+import { grayToRgb, upsample, yccToRgb } from "../jpeg/colourKernel";
+import { decodeMcus, unstuff } from "../jpeg/scanKernel";
+import { planes } from "./normalizeKernel";
+import { horizontal, vertical } from "./resampleKernel";
+
+const kernels = { horizontal, vertical, planes, unstuff, decodeMcus, upsample, yccToRgb, grayToRgb };
+
+/** Memory that one large picture has claimed is given back from here on. */
+const MOST_KEPT_BYTES = 128 * 2 ** 20;
+const ALIGNMENT = 16;
+
+let idle: PixelMemory | undefined;
+
+/**
+ * Memory of this thread that kernels on pixels work in. Whoever takes it first gives places in it away, from the start
+ * again for every picture; nobody may wait while holding it.
+ */
+export class PixelMemory {
+  private readonly module: WasmModule<keyof typeof kernels> = createModule(kernels);
+  private next = 0;
+
+  /** The address of so many bytes. Views made before are no longer good. */
+  take(bytes: number): number {
+    const address = this.next;
+    this.next = address + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    this.module.ensure(this.next);
+    return address;
+  }
+
+  get run() {
+    return this.module.functions;
+  }
+
+  bytes = (address: number, length: number) => new Uint8Array(this.module.buffer, address, length);
+  shorts = (address: number, length: number) => new Int16Array(this.module.buffer, address, length);
+  ints = (address: number, length: number) => new Int32Array(this.module.buffer, address, length);
+  floats = (address: number, length: number) => new Float32Array(this.module.buffer, address, length);
+
+  /** Runs a step that takes what it needs; nothing of it stays but what the step copies out. */
+  static use<Result>(step: (memory: PixelMemory) => Result): Result {
+    const memory = idle ?? new PixelMemory();
+    idle = undefined;
+    memory.next = 0;
+    try {
+      return step(memory);
+    } finally {
+      if (memory.module.buffer.byteLength <= MOST_KEPT_BYTES) idle = memory;
+    }
+  }
+}
+
+/** RGB pixels in a PixelMemory: rows of `line` bytes, readable up to a row and 16 bytes behind the last one. */
+export interface PlacedPixels {
+  readonly address: number;
+  readonly line: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Bytes to take for rows of pixels that kernels read. */
+export const placeSize = (line: number, height: number) => line * (height + 2) + ALIGNMENT;

@@ -1,0 +1,53 @@
+import { type AxisWeights, placeAxis } from "./axisWeights";
+import { type PixelMemory, type PlacedPixels, placeSize } from "./pixelMemory";
+import { TAPS } from "./resampleKernel";
+
+/** RGB bytes outside of a PixelMemory: rows `line` bytes apart from `offset` on. */
+export interface PixelRows {
+  readonly data: Uint8Array;
+  readonly offset: number;
+  readonly line: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Copies pixels to where kernels can read them. */
+export function placePixels(
+  memory: PixelMemory,
+  { data, offset, line, width, height }: PixelRows,
+): PlacedPixels {
+  const length = 3 * width;
+  const address = memory.take(placeSize(length, height));
+  const placed = memory.bytes(address, length * height);
+  if (line === length) placed.set(data.subarray(offset, offset + length * height));
+  else {
+    for (let row = 0; row < height; row++) {
+      const from = offset + row * line;
+      placed.set(data.subarray(from, from + length), row * length);
+    }
+  }
+  return { address, line: length, width, height };
+}
+
+/** Both passes, across and then down; the rows of the result follow each other without gaps. */
+export function resamplePixels(
+  memory: PixelMemory,
+  pixels: PlacedPixels,
+  columns: AxisWeights,
+  rows: AxisWeights,
+): PlacedPixels {
+  const { address, line } = pixels;
+  const [width, height] = [columns.starts.length, rows.starts.length];
+  const first = rows.starts[0];
+  const count = rows.starts[height - 1] + rows.counts[height - 1] - first;
+  const across = placeAxis(memory, columns, { taps: TAPS, step: 3, origin: 0 });
+  const narrowLine = Math.ceil((3 * width + 1) / 16) * 16;
+  const narrow = memory.take(placeSize(narrowLine, count));
+  const { horizontal, vertical } = memory.run;
+  const from = address + first * line;
+  horizontal(from, line, count, narrow, narrowLine, width, across.starts, across.weights, across.groups);
+  const down = placeAxis(memory, rows, { taps: 2, step: narrowLine, origin: first });
+  const result = memory.take(placeSize(3 * width, height));
+  vertical(narrow, narrowLine, result, 3 * width, height, down.starts, down.weights, down.groups);
+  return { address: result, line: 3 * width, width, height };
+}

@@ -1,0 +1,46 @@
+import type { Rng } from "../core/rng";
+import type { RgbImage } from "./decode";
+import { cropDraws, randomCropBox } from "./geometry";
+import { axisWeights, kernels } from "./kernels/axisWeights";
+import { PixelMemory, type PlacedPixels } from "./kernels/pixelMemory";
+import { placePixels, resamplePixels } from "./kernels/resamplePixels";
+import type { Box } from "./resample";
+
+/** A transform by its steps, which work where the picture was decoded and only on what they look at. */
+export interface PixelSteps {
+  /** The part of a picture that is looked at. Draws first. */
+  region(width: number, height: number, rng: Rng): Box;
+  /** That part to normalised float32 [3, size, size]: their address. Draws what is left. */
+  finish(memory: PixelMemory, part: PlacedPixels, rng: Rng): number;
+}
+
+/** Does the steps for a decoded picture: float32 [3, size, size]. */
+export function applySteps(steps: PixelSteps, size: number, image: RgbImage, rng: Rng): Float32Array {
+  const { left, top, width, height } = steps.region(image.width, image.height, rng);
+  const line = 3 * image.width;
+  const rows = { data: image.data, offset: top * line + 3 * left, line, width, height };
+  return PixelMemory.use((memory) => {
+    const planes = steps.finish(memory, placePixels(memory, rows), rng);
+    return memory.floats(planes, 3 * size * size).slice();
+  });
+}
+
+/** All of a picture. */
+export const whole: PixelSteps["region"] = (width, height) => ({ left: 0, top: 0, width, height });
+
+/** A random crop of this share of the area. */
+export function randomCrop(scale: readonly [number, number]): PixelSteps["region"] {
+  return (width, height, rng) => randomCropBox(width, height, cropDraws(rng, scale));
+}
+
+/** Pillow's bicubic resizing of a whole part. */
+export function resized(
+  memory: PixelMemory,
+  part: PlacedPixels,
+  width: number,
+  height: number,
+): PlacedPixels {
+  const columns = axisWeights(part.width, 0, part.width, width, kernels.bicubic);
+  const rows = axisWeights(part.height, 0, part.height, height, kernels.bicubic);
+  return resamplePixels(memory, part, columns, rows);
+}

@@ -1,0 +1,108 @@
+"""Pictures made at random and what Pillow makes of them: `cases.json`, with bytes in `cases.bin`."""
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageOps
+
+FILL = (124, 116, 104)
+FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
+random = np.random.default_rng(0)
+blob = bytearray()
+
+
+def moved(image, *matrix):
+    affine = Image.Transform.AFFINE
+    return image.transform(image.size, affine, matrix, resample=Image.Resampling.BICUBIC, fillcolor=FILL)
+
+
+OPERATIONS = {
+    "AutoContrast": (lambda image, _: ImageOps.autocontrast(image), 0, 0),
+    "Equalize": (lambda image, _: ImageOps.equalize(image), 0, 0),
+    "Rotate": (lambda image, v: image.rotate(v, Image.Resampling.BICUBIC, fillcolor=FILL), -30, 30),
+    "ColorIncreasing": (lambda image, v: ImageEnhance.Color(image).enhance(v), 0.1, 1.9),
+    "ContrastIncreasing": (lambda image, v: ImageEnhance.Contrast(image).enhance(v), 0.1, 1.9),
+    "BrightnessIncreasing": (lambda image, v: ImageEnhance.Brightness(image).enhance(v), 0.1, 1.9),
+    "SharpnessIncreasing": (lambda image, v: ImageEnhance.Sharpness(image).enhance(v), 0.1, 1.9),
+    "ShearX": (lambda image, v: moved(image, 1, v, 0, 0, 1, 0), -0.3, 0.3),
+    "ShearY": (lambda image, v: moved(image, 1, 0, 0, v, 1, 0), -0.3, 0.3),
+    "TranslateXRel": (lambda image, v: moved(image, 1, 0, v * image.width, 0, 1, 0), -0.45, 0.45),
+    "TranslateYRel": (lambda image, v: moved(image, 1, 0, 0, 0, 1, v * image.height), -0.45, 0.45),
+}
+
+
+def put(content):
+    start = len(blob)
+    blob.extend(content)
+    return [start, len(content)]
+
+
+def pixels(image):
+    return put(np.asarray(image.convert("RGB")).tobytes())
+
+
+def picture(i, limit):
+    """Smooth, noisy, or of the extreme values alone."""
+    width, height = (int(side) for side in random.integers(1, limit, 2))
+    noise = random.integers(0, 256, (height, width, 3))
+    if i % 3 == 1:
+        noise = (noise > 128) * 255
+    if i % 3 == 2:
+        coarse = random.integers(0, 256, (height // 7 + 2, width // 7 + 2, 3)).astype(np.uint8)
+        smooth = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+        noise = smooth.astype(int) + random.integers(-20, 21, (height, width, 3))
+    return Image.fromarray(np.clip(noise, 0, 255).astype(np.uint8))
+
+
+def jpeg(i):
+    image = picture(i, 130)
+    if i % 5 == 0:
+        image = image.convert("L")
+    options = {"quality": int(random.integers(5, 100)), "optimize": bool(i % 2)}
+    if image.mode == "RGB":
+        options["subsampling"] = ("4:4:4", "4:2:2", "4:2:0")[i // 3 % 3]
+    if i % 4 == 0:
+        options["restart_marker_blocks"] = int(random.integers(1, 20))
+    if i % 16 == 5:
+        options["progressive"] = True
+    file = io.BytesIO()
+    image.save(file, "JPEG", **options)
+    width, height = image.size
+    decoded = Image.open(io.BytesIO(file.getvalue()))
+    what = f"{width} x {height}, {options}"
+    return {"what": what, "width": width, "height": height, "file": put(file.getvalue()), "result": pixels(decoded)}
+
+
+def resize(i):
+    image = picture(i, 200)
+    name = list(FILTERS)[i % 4]
+    to = [int(side) for side in random.integers(1, 120, 2)]
+    result = image.resize(to, FILTERS[name])
+    return {"width": image.width, "height": image.height, "filter": name, "to": to, "from": pixels(image), "result": pixels(result)}
+
+
+def operation(i):
+    image = picture(i, 90)
+    name = list(OPERATIONS)[i % len(OPERATIONS)]
+    apply, low, high = OPERATIONS[name]
+    argument = float(random.uniform(low, high))
+    result = apply(image, argument)
+    return {"width": image.width, "height": image.height, "op": name, "argument": argument, "from": pixels(image), "result": pixels(result)}
+
+
+folder = Path(sys.argv[1])
+cases = {
+    "jpeg": [jpeg(i) for i in range(240)],
+    "resize": [resize(i) for i in range(160)],
+    "operations": [operation(i) for i in range(132)],
+}
+(folder / "cases.json").write_text(json.dumps(cases))
+(folder / "cases.bin").write_bytes(blob)
+print(json.dumps({}))

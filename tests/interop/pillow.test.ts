@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { type AugmentOp, augment } from "../../src/data/augment/randAugment";
+import { decodePart } from "../../src/data/readPart";
+import { cropBox, type ResampleFilter, resize } from "../../src/data/resample";
+import { runPython, unlessPythonHas } from "./python";
+
+const skip = unlessPythonHas("PIL", "numpy");
+const folder = mkdtempSync(join(tmpdir(), "luvit-pillow-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+type Range = [start: number, length: number];
+interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly result: Range;
+}
+interface Cases {
+  readonly jpeg: readonly (Picture & { what: string; file: Range })[];
+  readonly resize: readonly (Picture & { filter: ResampleFilter; to: [number, number]; from: Range })[];
+  readonly operations: readonly (Picture & { op: AugmentOp; argument: number; from: Range })[];
+}
+
+let cases: Cases;
+let content: Buffer;
+before(() => {
+  if (skip) return;
+  runPython("pillow.py", folder);
+  cases = JSON.parse(readFileSync(join(folder, "cases.json"), "utf8"));
+  content = readFileSync(join(folder, "cases.bin"));
+});
+
+const bytesOf = ([start, length]: Range) => content.subarray(start, start + length);
+const pictureOf = (data: Uint8Array, { width, height }: Picture) => ({ data, width, height });
+const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
+
+test("baseline JPEG files are decoded as Pillow decodes them, whole and in part, to the last bit", {
+  skip,
+}, () => {
+  let decoded = 0;
+  for (const { what, file, ...picture } of cases.jpeg) {
+    const { width, height } = picture;
+    const expected = pictureOf(bytesOf(picture.result), picture);
+    const whole = decodePart(bytesOf(file), { left: 0, top: 0, width, height });
+    if (!whole) continue;
+    decoded++;
+    assert.ok(same(whole.data, expected.data), what);
+    const [left, top] = [Math.floor(width / 3), Math.floor(height / 2)];
+    const box = { left, top, width: Math.ceil(width / 2), height: Math.ceil(height / 4) };
+    assert.ok(same(decodePart(bytesOf(file), box)!.data, cropBox(expected, box).data), `part of ${what}`);
+  }
+  const progressive = cases.jpeg.filter(({ what }) => what.includes("progressive")).length;
+  assert.ok(decoded > 0.95 * (cases.jpeg.length - progressive), `${decoded} of ${cases.jpeg.length}`);
+});
+
+test("pictures are resized as Pillow resizes them, to the last bit", { skip }, () => {
+  for (const { filter, to, from, ...picture } of cases.resize) {
+    const { data } = resize(pictureOf(bytesOf(from), picture), ...to, { filter });
+    assert.ok(
+      same(data, bytesOf(picture.result)),
+      `${picture.width} x ${picture.height} to ${to}, ${filter}`,
+    );
+  }
+});
+
+test("RandAugment's operations are Pillow's, to the last bit", { skip }, () => {
+  for (const { op, argument, from, ...picture } of cases.operations) {
+    const { data } = augment(pictureOf(bytesOf(from), picture), { op, argument });
+    assert.ok(same(data, bytesOf(picture.result)), `${op} ${argument}, ${picture.width} x ${picture.height}`);
+  }
+});
