@@ -1,28 +1,48 @@
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { loadBlock as readBlock } from "../src/models/llama";
-import { llama7b } from "../src/models/llamaBlock";
-import { alternate, timed } from "./core/alternate";
+import { basename, join } from "node:path";
+import { type LoadBlockOptions, loadBlock as load } from "../src/models/llama";
+import { type LlamaBlock, llama7b } from "../src/models/llamaBlock";
+import { alternate, type Run, type Side, timed } from "./core/alternate";
+import { Child } from "./core/child";
 import { type Heading, headingOf, headingText, noFigures } from "./core/heading";
+import type { HubCount, HubQuestion } from "./core/hubProcess";
 import { type BlockBytes, writeLlamaCheckpoint } from "./core/llamaCheckpoint";
-import { collectGarbage, memoryOfTree } from "./core/memory";
+import type { LoadPeaks, LoadQuestion } from "./core/loadProcess";
+import { collectGarbage } from "./core/memory";
 import type { BenchOptions } from "./core/options";
 import { Peer, peerProblem } from "./core/peer";
+import { downloadPlainly, readPlainly } from "./core/plainReads";
 import { presetOf } from "./core/presets";
 import type { Report } from "./core/report";
-import { type Spread, spreadOf } from "./core/statistics";
+import { median, type Spread, spreadOf } from "./core/statistics";
 
-/** Reading a frozen block out of a whole checkpoint, against reading its bytes and nothing else. */
-export interface LoadBlockResult extends Heading {
+/** One place a block is loaded from, against moving the same bytes and nothing else. */
+export interface LoadScenario {
+  /** Until the block is there, checked, in its stored type. */
   ms: Spread;
-  plain_read_ms: Spread;
-  /** Of the medians: loading / plain reading. */
-  times_plain_read: number;
+  plain_ms: Spread;
+  /** Loading / plain: of the medians, and the median over neighbouring pairs. */
+  ratio: { medians: number; pairwise: number };
+  /** Of a process that does nothing else, 1e6 bytes. */
+  peaks_mb: LoadPeaks;
+}
+
+/** Reading a frozen block out of a whole checkpoint, from disk and over HTTP. */
+export interface LoadBlockResult extends Heading {
   /** Bytes of the block in the file, 1e6. */
   file_mb: number;
-  mb_per_s: number;
-  peak_rss_mb: number;
+  /** 1.2 times the block as stored, and the block in float32; 1e6 bytes. */
+  memory_limit_mb: number;
+  disk: LoadScenario;
+  /** Until every number of a block from disk has been float32. */
+  float32_ms: Spread;
+  http: LoadScenario & {
+    /** Everything the server sent for one load, headers of HTTP and JSON included, 1e6 bytes. */
+    sent_mb: number;
+    requests: number;
+  };
+  /** The peer reads from disk to float32; ratio: its time / our float32_ms. */
   peer: { description: string; ms: Spread; ratio: number; peak_rss_mb: number } | null;
   notes: string[];
 }
@@ -30,47 +50,61 @@ export interface LoadBlockResult extends Heading {
 /** The files are in the page cache: the disk is not what is measured. */
 export async function loadBlock(options: BenchOptions): Promise<Report> {
   const folder = await mkdtemp(join(tmpdir(), "luvit-bench-"));
+  const server = Child.start(join(__dirname, "core", "hubProcess.js"));
   try {
     const { llama = llama7b } = presetOf(options.preset);
     const large = llama.dim >= 4096;
     const sizes = { ...llama, layers: large ? 32 : 4, vocabulary: large ? 32_000 : 256 };
-    const bytes = await writeLlamaCheckpoint(folder, sizes);
-    const result = await measure(options, folder, bytes);
+    const checkpoint = join(folder, "checkpoint");
+    const bytes = await writeLlamaCheckpoint(checkpoint, sizes);
+    const endpoint = await server.ask<string>({ serve: checkpoint } satisfies HubQuestion);
+    const result = await measure(options, { folder, checkpoint, bytes, endpoint, server });
     return { json: { ...result, ...noFigures }, text: loadBlockText(result) };
   } finally {
+    await server.close();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function measure(options: BenchOptions, folder: string, bytes: BlockBytes): Promise<LoadBlockResult> {
+interface Setting {
+  folder: string;
+  checkpoint: string;
+  bytes: BlockBytes;
+  endpoint: string;
+  server: Child;
+}
+
+async function measure(options: BenchOptions, setting: Setting): Promise<LoadBlockResult> {
+  const { checkpoint, bytes, endpoint, server } = setting;
   const notes: string[] = [];
-  const peer = await startPeer(options, folder, notes);
-  const ours = timed(async () => {
-    const block = await readBlock(folder);
-    const [[, first]] = block.namedParameters();
-    const { data } = await first.read();
-    block.dispose();
-    return data[0];
-  });
-  const sides = [ours, timed(() => readPlainly(bytes)), ...(peer ? [peer] : [])];
-  const runs = await alternate(sides, { ...options, after: collectGarbage });
-  const [own, plain, theirs] = runs.map((side) => spreadOf(side.map(({ ms }) => ms)));
-  const pids = peer ? [peer.pid] : [];
-  const { peak } = memoryOfTree(process.pid, pids);
+  const peer = await startPeer(options, checkpoint, notes);
+  const rounds = { ...options, after: collectGarbage };
+  const disk = () => withBlock(checkpoint, {}, async () => 0);
+  const widened = () => withBlock(checkpoint, {}, widenAll);
+  const fromDisk = [timed(disk), timed(() => readPlainly(bytes)), timed(widened), ...(peer ? [peer] : [])];
+  const [ours, plain, float32, theirs] = await alternate(fromDisk, rounds);
+  const name = basename(bytes.file);
+  const overHttp = [hubSide(setting), timed(() => downloadPlainly(endpoint, name, bytes))];
+  const [remote, download] = await alternate(overHttp, rounds);
+  const fresh = await hubOptions(setting);
+  await server.ask<HubCount>({ count: true } satisfies HubQuestion);
+  const remotePeaks = await peaksOf({ path: "org/name", options: fresh });
+  const { bytes: sent, requests } = await server.ask<HubCount>({ count: true } satisfies HubQuestion);
   const megabytes = (bytes.end - bytes.start) / 1e6;
+  const float32_ms = spreadOf(float32.map(({ ms }) => ms));
+  const peerMs = peer && spreadOf(theirs.map(({ ms }) => ms));
   const result: LoadBlockResult = {
     ...headingOf(options, null),
-    ms: own,
-    plain_read_ms: plain,
-    times_plain_read: own.median / plain.median,
     file_mb: megabytes,
-    mb_per_s: (1000 * megabytes) / own.median,
-    peak_rss_mb: peak,
-    peer: peer
+    memory_limit_mb: 1.2 * megabytes + 2 * megabytes,
+    disk: scenario(ours, plain, await peaksOf({ path: checkpoint, options: {} })),
+    float32_ms,
+    http: { ...scenario(remote, download, remotePeaks), sent_mb: sent / 1e6, requests },
+    peer: peerMs
       ? {
           description: "safetensors and PyTorch, to float32",
-          ms: theirs,
-          ratio: theirs.median / own.median,
+          ms: peerMs,
+          ratio: peerMs.median / float32_ms.median,
           peak_rss_mb: peer.peakMegabytes(),
         }
       : null,
@@ -78,6 +112,57 @@ async function measure(options: BenchOptions, folder: string, bytes: BlockBytes)
   };
   await peer?.close();
   return result;
+}
+
+async function withBlock(
+  path: string,
+  options: LoadBlockOptions,
+  use: (block: LlamaBlock) => Promise<number>,
+): Promise<number> {
+  const block = await load(path, options);
+  const result = await use(block);
+  block.dispose();
+  return result;
+}
+
+async function widenAll(block: LlamaBlock): Promise<number> {
+  let sum = 0;
+  for (const [, parameter] of block.namedParameters()) sum += (await parameter.peek())[0];
+  return sum;
+}
+
+/** Loads into a cache that holds nothing yet, and empties it again outside the time. */
+function hubSide(setting: Setting): Side {
+  return {
+    async run() {
+      const options = await hubOptions(setting);
+      const { ms, result } = await timed(() => withBlock("org/name", options, async () => 0)).run();
+      await rm(options.hub!.cache!, { recursive: true });
+      return { ms, result };
+    },
+  };
+}
+
+async function hubOptions({ folder, endpoint }: Setting): Promise<LoadBlockOptions> {
+  return {
+    block: undefined,
+    hub: { endpoint, cache: await mkdtemp(join(folder, "cache-")), offline: false },
+  };
+}
+
+async function peaksOf(question: LoadQuestion): Promise<LoadPeaks> {
+  const child = Child.start(join(__dirname, "core", "loadProcess.js"));
+  try {
+    return await child.ask<LoadPeaks>(question);
+  } finally {
+    await child.close();
+  }
+}
+
+function scenario(ours: readonly Run[], plain: readonly Run[], peaks_mb: LoadPeaks): LoadScenario {
+  const [ms, plain_ms] = [ours, plain].map((runs) => spreadOf(runs.map((run) => run.ms)));
+  const pairwise = median(ours.map((run, i) => run.ms / plain[i].ms));
+  return { ms, plain_ms, ratio: { medians: ms.median / plain_ms.median, pairwise }, peaks_mb };
 }
 
 async function startPeer(options: BenchOptions, folder: string, notes: string[]): Promise<Peer | undefined> {
@@ -89,34 +174,28 @@ async function startPeer(options: BenchOptions, folder: string, notes: string[])
   return undefined;
 }
 
-/** In pieces, one after the other, kept as one array. */
-async function readPlainly({ file, start, end }: BlockBytes): Promise<number> {
-  const PIECE = 2 ** 24;
-  const into = new Uint8Array(end - start);
-  const handle = await open(file, "r");
-  try {
-    for (let at = 0; at < into.length; at += PIECE)
-      await handle.read(into, at, Math.min(PIECE, into.length - at), start + at);
-  } finally {
-    await handle.close();
-  }
-  return into[0];
-}
-
 function loadBlockText(result: LoadBlockResult): string {
-  const { ms, plain_read_ms: plain, peer } = result;
+  const { disk, http, float32_ms, peer } = result;
   const seconds = ({ median, min, max }: Spread) =>
     `${(median / 1000).toFixed(2)} s (${(min / 1000).toFixed(2)} to ${(max / 1000).toFixed(2)})`;
+  const lines = (title: string, plain: string, { ms, plain_ms, ratio, peaks_mb }: LoadScenario) => [
+    title,
+    `  loading ${seconds(ms)}; ${plain} of the same bytes ${seconds(plain_ms)}`,
+    `  ratio ${ratio.medians.toFixed(2)} (medians), ${ratio.pairwise.toFixed(2)} (pairs); peak memory ` +
+      `${peaks_mb.before.toFixed(0)} MB before, ${peaks_mb.loaded.toFixed(0)} loaded, ${peaks_mb.used.toFixed(0)} used`,
+  ];
   return [
     ...headingText(result),
-    `  luvit.llama.loadBlock of ${result.file_mb.toFixed(1)} MB float16: ${seconds(ms)}, ${result.mb_per_s.toFixed(0)} MB/s`,
-    `  plain reading of the same bytes: ${seconds(plain)}; loading takes ${result.times_plain_read.toFixed(1)} times that`,
-    `  peak memory ${result.peak_rss_mb.toFixed(0)} MB`,
+    `block     ${result.file_mb.toFixed(1)} MB of float16; memory is to stay under ${result.memory_limit_mb.toFixed(0)} MB`,
+    ...lines("disk", "plain reading", disk),
+    `  until every number has been float32: ${seconds(float32_ms)}`,
     ...(peer
       ? [
-          `  ${peer.description}: ${seconds(peer.ms)}, peak memory ${peer.peak_rss_mb.toFixed(0)} MB; peer's time / ours ${peer.ratio.toFixed(2)}`,
+          `  ${peer.description}: ${seconds(peer.ms)}, peak memory ${peer.peak_rss_mb.toFixed(0)} MB; its time / ours ${peer.ratio.toFixed(2)}`,
         ]
       : []),
+    ...lines("HTTP, ranges of the hub's imitation in a process of its own", "one plain ranged request", http),
+    `  sent ${http.sent_mb.toFixed(2)} MB in ${http.requests} answers, the cache written included in the time`,
     ...result.notes.map((note) => `!! ${note}`),
   ].join("\n");
 }

@@ -78,7 +78,12 @@ test("load-block: the block of a sharded checkpoint, against its bytes alone", (
   const result = bench<LoadBlockResult>("load-block");
   const { dim, hidden } = { dim: 96, hidden: 256 };
   assert.equal(result.file_mb, (2 * (4 * dim * dim + 3 * dim * hidden + 2 * dim)) / 1e6);
-  assert.ok(result.ms.median > 0 && result.plain_read_ms.median > 0);
+  const { disk, http } = result;
+  for (const { ms, plain_ms, peaks_mb } of [disk, http]) {
+    assert.ok(ms.median > 0 && plain_ms.median > 0);
+    assert.ok(peaks_mb.before > 20 && peaks_mb.used >= peaks_mb.loaded);
+  }
+  assert.ok(http.sent_mb > result.file_mb && http.sent_mb < result.file_mb + 0.3, `${http.sent_mb} MB sent`);
 });
 
 test("loader: normalised pictures of both pipelines", () => {

@@ -58,6 +58,7 @@ export class Imitation {
   private readonly mischiefs: Mischief[] = [];
   private readonly etags = new Map<string, string>();
   private readonly sockets = new Set<Socket>();
+  private sentBefore = 0;
   private hub!: Server;
   private store!: Server;
 
@@ -89,6 +90,11 @@ export class Imitation {
     return this.seen.filter(({ url }) => url.origin === addressOf(this.store));
   }
 
+  /** Everything that was ever sent, HTTP's own bytes among them. */
+  get bytesSent(): number {
+    return [...this.sockets].reduce((sum, socket) => sum + socket.bytesWritten, this.sentBefore);
+  }
+
   forget(): void {
     this.seen.length = 0;
     this.contentBytes = 0;
@@ -110,7 +116,10 @@ export class Imitation {
     });
     server.on("connection", (socket) => {
       this.sockets.add(socket);
-      socket.on("close", () => this.sockets.delete(socket));
+      socket.on("close", () => {
+        this.sentBefore += socket.bytesWritten;
+        this.sockets.delete(socket);
+      });
     });
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
     return server;
