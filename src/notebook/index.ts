@@ -1,3 +1,4 @@
+import "./transferBar";
 import "./valueDisplays";
 
 export {
