@@ -13,16 +13,21 @@ export interface LoadBlockOptions extends LlamaBlockOptions {
  * Reads one block (or several in a row) of a language model of the LLaMA family (LLaMA 1 to 3, Mistral, Qwen2, Qwen3) and
  * freezes it. `path` is a safetensors or GGUF file, a folder or index of a sharded checkpoint (safetensors or .bin), or
  * Meta's consolidated.00.pth; only the block's bytes are read. Quantised GGUF weights become the numbers they stand for.
+ * `org/name`, or `hf://org/name@revision/file`, is read from the Hugging Face hub and cached; see `hub` and `revision`.
  * `block` counts from 1 as in the paper: block 32 is the last of LLaMA-7B. Default: the last one.
  *
- * @throws LuvitError listing every missing, misshapen or non-finite tensor.
+ * @throws LuvitError listing every missing, misshapen or non-finite tensor; "network" or "no-access" saying what the hub
+ * refused; "interrupted" when it was stopped.
  */
 export async function loadBlock(path: string, options: LoadBlockOptions = {}): Promise<LlamaBlock> {
   const { causal = false, rope = false, ...reading } = options;
   const read = await readLlamaBlocks(path, reading);
   const config: LlamaConfig = { ...read.config, causal, rope, rowOrder: read.rowOrder };
   const numbers = read.layerIndices.map((index) => index + 1).join(", ");
-  const origin = `${path}, block ${numbers} of ${read.totalLayers}, ${(read.bytesRead / 1e6).toFixed(2)} MB read`;
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
+  const { bytesReceived } = read;
+  const network = bytesReceived === undefined ? "" : `, ${megabytes(bytesReceived)} over the network`;
+  const origin = `${path}, block ${numbers} of ${read.totalLayers}, ${megabytes(read.bytesRead)} read${network}`;
   const block = new LlamaBlock(config, read.layerIndices.length, new Rng(0), origin, read.layerIndices);
   block.load(read.tensors, { source: read.source });
   block.freeze();
