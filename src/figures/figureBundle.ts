@@ -51,11 +51,12 @@ function plotlyJson(figure: PlotlyFigure): object {
 
 /**
  * A figure in every form that a notebook may show: Plotly JSON, HTML that needs neither network nor trust for its
- * picture, PNG at twice its size, and a line with its numbers.
+ * picture, PNG, and a line with its numbers. Plotly's extension of JupyterLab
+ * shows the PNG pixel by pixel until it is pointed at, hence it has the figure's size.
  */
 export async function figureBundle(figure: PlotlyFigure): Promise<Record<string, unknown>> {
   const plain = { "text/plain": inspect(figure), [plotlyMime]: plotlyJson(figure) };
   if (!isDrawable(figure)) return plain;
-  const png = Buffer.from(await figurePng(figure)).toString("base64");
+  const png = Buffer.from(await figurePng(figure, { scale: 1 })).toString("base64");
   return { ...plain, "text/html": figureHtml(figure), "image/png": png };
 }

@@ -30,7 +30,7 @@ export function richBundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
   return sideBySide(bundles as MimeBundle[]);
 }
 
-/** What a bundle says about itself: pictures of figures have twice the resolution of their size. */
+/** What a bundle says about itself: the size of a figure's picture. */
 export function metadataOf(bundle: MimeBundle): Record<string, unknown> {
   const { layout } = (bundle[plotlyMime] ?? {}) as Partial<PlotlyFigure>;
   if (!layout || !("image/png" in bundle)) return {};

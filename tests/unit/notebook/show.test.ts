@@ -66,7 +66,7 @@ describe("show in a notebook", () => {
       /<img src="data:image\/svg\+xml;base64,[^"]+" alt="ViT 2 → 1 over 1 steps"/,
     );
     const bytes = Buffer.from(String(bundle["image/png"]), "base64");
-    assert.deepEqual([bytes.readUInt32BE(16), bytes.readUInt32BE(20)], [1440, 800]);
+    assert.deepEqual([bytes.readUInt32BE(16), bytes.readUInt32BE(20)], [720, 400]);
     const json = JSON.parse(JSON.stringify(bundle["application/vnd.plotly.v1+json"]));
     assert.deepEqual(json.data[1].y, [2, 1]);
     assert.equal(json.layout.xaxis.title.text, "optimiser step");
