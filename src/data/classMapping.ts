@@ -6,6 +6,9 @@ import { LuvitError } from "../core/errors";
  * e.g. the 200 of ImageNet-A.
  */
 export class ClassMapping {
+  /** The model's classes that have a label, by label; for a slice of classes one each. */
+  readonly mappedClasses: readonly number[];
+
   /**
    * `labels` [modelClasses] holds the label of each of the model's classes, -1 for none. With `competing` "mapped" only
    * classes that have a label are compared; with "all" the best of all classes decides, and -1 is a wrong answer.
@@ -14,7 +17,10 @@ export class ClassMapping {
     readonly name: string,
     readonly labels: Int32Array,
     readonly competing: "mapped" | "all",
-  ) {}
+  ) {
+    const mapped = [...labels.keys()].filter((i) => labels[i] >= 0);
+    this.mappedClasses = mapped.sort((a, b) => labels[a] - labels[b] || a - b);
+  }
 
   get modelClasses(): number {
     return this.labels.length;
@@ -32,12 +38,6 @@ export class ClassMapping {
       if (best < 0 || scores[i] > scores[best]) best = i;
     }
     return this.labels[best];
-  }
-
-  /** The model's classes that have a label, by label; for a slice of classes one each. */
-  get mappedClasses(): number[] {
-    const classes = [...this.labels.keys()].filter((i) => this.labels[i] >= 0);
-    return classes.sort((a, b) => this.labels[a] - this.labels[b] || a - b);
   }
 
   [inspect.custom](): string {

@@ -24,7 +24,7 @@ export interface HuggingFaceOptions extends ImageFolderOptions {
 
 const defaultGroupBytes = 256e6;
 /** Without class names every number up to the largest is one. */
-const mostClasses = 1e6;
+const mostClasses = 30_000;
 
 /**
  * Pictures in Parquet or Arrow files, as on the Hugging Face hub, in the cache of `load_dataset` or written by

@@ -1,9 +1,10 @@
 import { LuvitError } from "../../core/errors";
 import { readThrift, type ThriftStruct } from "./thrift";
 
-/** How much larger than its stored bytes a page may become. */
+/** How much larger than its stored bytes a page may become, beside what numbers of all its rows take. */
 const mostGrowth = 64;
-const anyPage = 2 ** 20;
+const anyPage = 2 ** 12;
+const numberBytes = 16;
 
 /**
  * Walks the pages of a column chunk: they must fill it, hold at most `rows` values each, and unpack to sizes that their
@@ -20,12 +21,12 @@ export function expectPages(chunk: Uint8Array, rows: number, what: string): void
         `${what}: a page of ${stored} bytes where ${chunk.length - end} are left`,
       );
     }
-    if (unpacked < 0 || unpacked > anyPage + mostGrowth * stored) {
+    if (unpacked < 0 || unpacked > anyPage + mostGrowth * stored + numberBytes * rows) {
       throw new LuvitError("bad-file", `${what}: a page of ${stored} bytes that would unpack to ${unpacked}`);
     }
     const count = valuesOf(header);
     values += isDictionary(header) ? 0 : count;
-    if (!(count >= 0) || count > Math.max(rows, 8 * unpacked) || values > rows) {
+    if (!(count >= 0) || count > Math.max(rows, unpacked) || values > rows) {
       throw new LuvitError("bad-file", `${what}: pages hold more than the ${rows} values of their group`);
     }
     at = end + stored;

@@ -92,7 +92,7 @@ function groupsOf(path: string, size: number, metadata: FileMetaData): Group[] {
     const rows = Number(group.num_rows);
     const columns = group.columns.map(({ meta_data }) => meta_data!);
     const where = `${path}, row group ${index}`;
-    if (!Number.isInteger(rows) || rows < 0 || rows > 8 * size) {
+    if (!Number.isInteger(rows) || rows < 0 || rows > size) {
       throw new LuvitError("bad-file", `${where}: ${rows} rows in a file of ${size} bytes`);
     }
     for (const column of columns) expectInside(where, size, column);
