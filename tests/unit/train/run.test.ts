@@ -49,6 +49,7 @@ test("a pretraining run returns at once, and `done` has its history, its model a
   assert.equal(run.state, "done");
   assert.equal(run.latest, run.history[5]);
   assert.match(inspect(run), /^Run\(pretrain\) done · step 6\/6 · loss \d\.\d{4} · /);
+  assert.equal(inspect(result), inspect(run), "a cell that ends with it prints a line, not the history");
 });
 
 test("records hold step, epoch, rate and speed; the rate warms up from zero", async () => {
