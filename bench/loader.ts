@@ -116,8 +116,8 @@ async function passes(folder: string, pipeline: Pipeline, size: number, batchSiz
   let epoch = 0;
   return timed(async () => {
     let sum = 0;
-    for await (const { images } of batches(dataset, { batchSize, epoch: epoch++, dropLast: false }))
-      sum += mean(images.subarray(0, 3 * size ** 2));
+    const options = { batchSize, epoch: epoch++, dropLast: false, workers: availableParallelism() };
+    for await (const { images } of batches(dataset, options)) sum += mean(images.subarray(0, 3 * size ** 2));
     return sum / Math.ceil(dataset.length / batchSize);
   });
 }

@@ -81,14 +81,17 @@ function fallbackBox(width: number, height: number): Box {
 }
 
 /** Mirrors a picture left to right. */
-export function flipHorizontally(image: RgbImage): RgbImage {
-  const data = new Uint8Array(image.data.length);
-  for (let pixel = 0; pixel < image.width * image.height; pixel++) {
-    const row = Math.floor(pixel / image.width);
-    const from = 3 * (2 * row * image.width + image.width - 1 - pixel);
-    for (let c = 0; c < 3; c++) data[3 * pixel + c] = image.data[from + c];
+export function flipHorizontally({ data, width, height }: RgbImage): RgbImage {
+  const mirrored = new Uint8Array(3 * width * height);
+  const line = 3 * width;
+  for (let start = 0; start < mirrored.length; start += line) {
+    for (let to = start, from = start + line - 3; to < start + line; to += 3, from -= 3) {
+      mirrored[to] = data[from];
+      mirrored[to + 1] = data[from + 1];
+      mirrored[to + 2] = data[from + 2];
+    }
   }
-  return { data, width: image.width, height: image.height };
+  return { data: mirrored, width, height };
 }
 
 /** A map of integers over a picture, e.g. segmentation ids: `ids` [H, W]. */

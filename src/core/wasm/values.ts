@@ -138,6 +138,13 @@ export class V128 extends Value {
   /** 16-bit lanes of both, clipped to signed, or to unsigned, bytes. */
   narrowedToSignedBytes = (other: V128) => this.binary(0x65, other);
   narrowedToBytes = (other: V128) => this.binary(0x66, other);
+  plusDoubles = (other: V128) => this.binary(0xf0, other);
+  minusDoubles = (other: V128) => this.binary(0xf1, other);
+  timesDoubles = (other: V128) => this.binary(0xf2, other);
+  /** The two lower 32-bit lanes as doubles. */
+  toDoubles = () => this.unary(0xfe);
+  /** Doubles cut to the two lower 32-bit lanes, zeros above; of a number beyond their range the nearest. */
+  cutToLanes = () => this.unary(0xfc);
   firstLane = () => new I32([...this.code, ...simd(0x1b), 0]);
 }
 

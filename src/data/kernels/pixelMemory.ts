@@ -1,20 +1,32 @@
 import { createModule, type WasmModule } from "../../core/wasm/module";
 import { grayToRgb, upsample, yccToRgb } from "../jpeg/colourKernel";
 import { decodeMcus, unstuff } from "../jpeg/scanKernel";
+import { affineCubic } from "./affineKernel";
 import { planes } from "./normalizeKernel";
 import { horizontal, vertical } from "./resampleKernel";
 
-const kernels = { horizontal, vertical, planes, unstuff, decodeMcus, upsample, yccToRgb, grayToRgb };
+const kernels = {
+  affineCubic,
+  horizontal,
+  vertical,
+  planes,
+  unstuff,
+  decodeMcus,
+  upsample,
+  yccToRgb,
+  grayToRgb,
+};
 
 /** Memory that one large picture has claimed is given back from here on. */
 const MOST_KEPT_BYTES = 128 * 2 ** 20;
 const ALIGNMENT = 16;
 
-let idle: PixelMemory | undefined;
+/** Not in use: as many as were ever needed within one another. */
+const idle: PixelMemory[] = [];
 
 /**
- * Memory of this thread that kernels on pixels work in. Whoever takes it first gives places in it away, from the start
- * again for every picture; nobody may wait while holding it.
+ * Memory of this thread that kernels on pixels work in. Places in it are given away from the start again for every
+ * picture.
  */
 export class PixelMemory {
   private readonly module: WasmModule<keyof typeof kernels> = createModule(kernels);
@@ -35,17 +47,17 @@ export class PixelMemory {
   bytes = (address: number, length: number) => new Uint8Array(this.module.buffer, address, length);
   shorts = (address: number, length: number) => new Int16Array(this.module.buffer, address, length);
   ints = (address: number, length: number) => new Int32Array(this.module.buffer, address, length);
+  doubles = (address: number, length: number) => new Float64Array(this.module.buffer, address, length);
   floats = (address: number, length: number) => new Float32Array(this.module.buffer, address, length);
 
   /** Runs a step that takes what it needs; nothing of it stays but what the step copies out. */
   static use<Result>(step: (memory: PixelMemory) => Result): Result {
-    const memory = idle ?? new PixelMemory();
-    idle = undefined;
+    const memory = idle.pop() ?? new PixelMemory();
     memory.next = 0;
     try {
       return step(memory);
     } finally {
-      if (memory.module.buffer.byteLength <= MOST_KEPT_BYTES) idle = memory;
+      if (memory.module.buffer.byteLength <= MOST_KEPT_BYTES) idle.push(memory);
     }
   }
 }

@@ -1,0 +1,106 @@
+import { loopWhile, wasmFunction, when } from "../../core/wasm/function";
+import { bytes, f64, i32, type V128 } from "../../core/wasm/values";
+
+/** Pixels repeated around a picture, which interpolation may look at. */
+export const BORDER = 3;
+const ZERO = 255;
+
+/** Red, green and blue of one of the loaded pixels as 32-bit lanes. */
+const tap = (k: number) =>
+  bytes([0, 1, 2].flatMap((c) => [3 * k + c, ZERO, ZERO, ZERO]).concat(Array(4).fill(ZERO)));
+const upperHalf = Array.from({ length: 16 }, (_, i) => (8 + i) % 16);
+
+/** The lower two, or upper two, of four integers as doubles. */
+const doubles = (lanes: V128, half: number) =>
+  (half === 0 ? lanes : lanes.mixed(lanes, upperHalf)).toDoubles();
+
+/**
+ * Every pixel of the target from the place of the source that the matrix (six doubles) gives, by Pillow's cubic over
+ * 4 x 4 pixels in double precision; where that is outside, `fill` (three bytes of a number). Writes a byte behind the end.
+ */
+export const affineCubic = wasmFunction(
+  "affineCubic",
+  ["source", "line", "width", "height", "matrix", "fill", "target"],
+  (p, locals) => {
+    const [x, y, inX, inY, wide, high] = Array.from({ length: 6 }, () => locals.f64());
+    const [left, top, at] = [locals.i32(), locals.i32(), locals.i32()];
+    const [pixels, v0, v1, v2, v3] = Array.from({ length: 5 }, () => locals.v128());
+    const [second, third, fourth] = [locals.v128(), locals.v128(), locals.v128()];
+    const rows = Array.from({ length: 4 }, () => [locals.v128(), locals.v128()]);
+    const [shareX, shareY] = [locals.v128(), locals.v128()];
+    const results = [locals.v128(), locals.v128()];
+    const place = (row: number) => {
+      const [a, b, c] = [0, 1, 2].map((k) => p.matrix.loadF64(8 * (3 * row + k)));
+      return a.times(x).plus(b.times(y)).plus(c);
+    };
+    const inside = inX
+      .atLeast(f64(0))
+      .and(inX.below(wide))
+      .and(inY.atLeast(f64(0)))
+      .and(inY.below(high));
+    const horner = (first: V128, s: V128, t: V128, f: V128, share: V128) =>
+      first.plusDoubles(
+        share.timesDoubles(s.plusDoubles(share.timesDoubles(t.plusDoubles(share.timesDoubles(f))))),
+      );
+    const across = (row: number) => [
+      pixels.set(at.loadVector()),
+      ...[v0, v1, v2, v3].map((value, k) => value.set(pixels.picked(tap(k)))),
+      second.set(v2.minus(v0)),
+      third.set(v0.minus(v1).shiftedLeft(1).plus(v2).minus(v3)),
+      fourth.set(v1.minus(v0).minus(v2).plus(v3)),
+      ...rows[row].map((sum, half) =>
+        sum.set(
+          horner(
+            doubles(v1, half),
+            doubles(second, half),
+            doubles(third, half),
+            doubles(fourth, half),
+            shareX,
+          ),
+        ),
+      ),
+      at.set(at.plus(p.line)),
+    ];
+    const down = (half: number) => {
+      const [r0, r1, r2, r3] = rows.map((row) => row[half]);
+      const difference = r0.minusDoubles(r1);
+      return [
+        second.set(r2.minusDoubles(r0)),
+        third.set(difference.plusDoubles(difference).plusDoubles(r2).minusDoubles(r3)),
+        fourth.set(r1.minusDoubles(r0).minusDoubles(r2).plusDoubles(r3)),
+        results[half].set(horner(r1, second, third, fourth, shareY).cutToLanes()),
+      ];
+    };
+    const shortsOf = results[0].narrowedToShorts(results[1]);
+    const rgb = bytes([0, 1, 4, ...Array(13).fill(ZERO)]);
+    const interpolate = [
+      inX.set(inX.minus(f64(0.5))),
+      inY.set(inY.minus(f64(0.5))),
+      left.set(inX.floor().toI32()),
+      top.set(inY.floor().toI32()),
+      shareX.set(inX.minus(inX.floor()).inDoubles()),
+      shareY.set(inY.minus(inY.floor()).inDoubles()),
+      at.set(p.source.plus(top.minus(1).times(p.line)).plus(left.minus(1).times(3))),
+      ...[0, 1, 2, 3].flatMap(across),
+      ...[0, 1].flatMap(down),
+      p.target.store(shortsOf.narrowedToBytes(shortsOf).picked(rgb).firstLane()),
+    ];
+    const body = [
+      wide.set(p.width.toF64()),
+      high.set(p.height.toF64()),
+      y.set(f64(0.5)),
+      loopWhile(y.below(high), [
+        x.set(f64(0.5)),
+        loopWhile(x.below(wide), [
+          inX.set(place(0)),
+          inY.set(place(1)),
+          when(inside, interpolate, [p.target.store(p.fill)]),
+          p.target.set(p.target.plus(i32(3))),
+          x.set(x.plus(f64(1))),
+        ]),
+        y.set(y.plus(f64(1))),
+      ]),
+    ];
+    return { body };
+  },
+);
