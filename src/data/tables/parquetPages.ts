@@ -24,7 +24,7 @@ export function expectPages(chunk: Uint8Array, rows: number, what: string): void
     if (unpacked < 0 || unpacked > anyPage + mostGrowth * stored + numberBytes * rows) {
       throw new LuvitError("bad-file", `${what}: a page of ${stored} bytes that would unpack to ${unpacked}`);
     }
-    const count = valuesOf(header);
+    const count = valuesOf(header, what);
     values += isDictionary(header) ? 0 : count;
     if (!(count >= 0) || count > Math.max(rows, unpacked) || values > rows) {
       throw new LuvitError("bad-file", `${what}: pages hold more than the ${rows} values of their group`);
@@ -37,11 +37,21 @@ function isDictionary(header: ThriftStruct): boolean {
   return header.get(1) === 2;
 }
 
-/** Headers of data pages (5), dictionaries (7) and data pages of version 2 (8) all begin with the count. */
-function valuesOf(header: ThriftStruct): number {
-  for (const id of [5, 7, 8]) {
+/** Headers of data pages (5), dictionaries (7) and data pages of version 2 (8) and their required numbers. */
+const pageKinds = [
+  { id: 5, required: [1, 2] },
+  { id: 7, required: [1, 2] },
+  { id: 8, required: [1, 2, 3, 4, 5, 6] },
+];
+
+/** The count of values, which comes first in every kind; 0 for pages without any. */
+function valuesOf(header: ThriftStruct, what: string): number {
+  for (const { id, required } of pageKinds) {
     const page = header.get(id);
-    if (page instanceof Map) return Number(page.get(1));
+    if (!(page instanceof Map)) continue;
+    const numbers = required.map((field) => numberField(page, field, what));
+    if (numbers.every((value) => value >= 0)) return numbers[0];
+    throw new LuvitError("bad-file", `${what}: a page header with a count below 0`);
   }
   return 0;
 }
