@@ -42,7 +42,7 @@ export class Rng {
 
   /** Uniform in [0, 1) with 53 random bits. */
   uniform(): number {
-    return ((this.uint32() >>> 5) * 67108864 + (this.uint32() >>> 6)) / 9007199254740992;
+    return uniformOf(this.uint32(), this.uint32());
   }
 
   /** Uniform in [low, high). */
@@ -73,6 +73,34 @@ export class Rng {
     }
   }
 
+  /** Fills an array with `scale` times what as many calls of `normal` would give, several times as fast. */
+  fillNormal(out: Float32Array, scale: number): void {
+    const draws = new Uint32Array(DRAWS);
+    const before = new Uint32Array(4);
+    let used = DRAWS;
+    let at = 0;
+    if (this.spareNormal !== undefined && out.length > 0) out[at++] = scale * this.normal();
+    while (at < out.length) {
+      if (used === DRAWS) {
+        before.set(this.state);
+        drawInto(draws, this.state, DRAWS);
+        used = 0;
+      }
+      const u = 2 * uniformOf(draws[used], draws[used + 1]) - 1;
+      const v = 2 * uniformOf(draws[used + 2], draws[used + 3]) - 1;
+      used += 4;
+      const s = u * u + v * v;
+      if (s === 0 || s >= 1) continue;
+      const radius = Math.sqrt((-2 * Math.log(s)) / s);
+      out[at++] = scale * (u * radius);
+      if (at < out.length) out[at++] = scale * (v * radius);
+      else this.spareNormal = v * radius;
+    }
+    if (used === DRAWS) return;
+    this.state.set(before); // more was drawn than used
+    drawInto(draws, this.state, used);
+  }
+
   /** Beta(alpha, beta) as a ratio of two gamma draws. */
   beta(alpha: number, beta: number): number {
     const a = this.gamma(alpha);
@@ -101,6 +129,31 @@ export class Rng {
       if (v > 0 && Math.log(1 - this.uniform()) < 0.5 * x * x + d - d * v + d * Math.log(v)) return d * v;
     }
   }
+}
+
+/** Draws made at a time; a multiple of the four that a pair of normals takes. */
+const DRAWS = 4096;
+
+/** As many calls of `uint32` in one loop that keeps the state in registers. */
+function drawInto(draws: Uint32Array, state: Uint32Array, count: number): void {
+  let [s0, s1, s2, s3] = state;
+  for (let i = 0; i < count; i++) {
+    const scrambled = Math.imul(s1, 5);
+    draws[i] = Math.imul((scrambled << 7) | (scrambled >>> 25), 9);
+    const t = s1 << 9;
+    s2 ^= s0;
+    s3 ^= s1;
+    s1 ^= s2;
+    s0 ^= s3;
+    s2 ^= t;
+    s3 = (s3 << 11) | (s3 >>> 21);
+  }
+  state.set([s0, s1, s2, s3]);
+}
+
+/** 53 bits of two draws, as a number in [0, 1). */
+function uniformOf(high: number, low: number): number {
+  return ((high >>> 5) * 67108864 + (low >>> 6)) / 9007199254740992;
 }
 
 function rotateLeft(value: number, bits: number): number {

@@ -6,9 +6,7 @@ export const ones: Initializer = (values) => values.fill(1);
 
 /** N(0, std²). timm's trunc_normal_ cuts at absolute ±2, so with std 0.02 it is this normal for every practical purpose. */
 export function normal(std: number): Initializer {
-  return (values, _shape, rng) => {
-    for (let i = 0; i < values.length; i++) values[i] = std * rng.normal();
-  };
+  return (values, _shape, rng) => rng.fillNormal(values, std);
 }
 
 /** U(-bound, bound). */

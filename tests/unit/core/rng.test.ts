@@ -138,3 +138,20 @@ test("a permutation holds every number once, and all orders are equally likely",
   assert.equal(orders.size, 6);
   for (const count of orders.values()) assert.ok(Math.abs(count - 1000) < 130, `${[...orders]}`);
 });
+
+test("filling an array gives what single draws give, and leaves the stream where they would", () => {
+  for (const length of [0, 1, 2, 3, 1000, 5001]) {
+    for (const drawnBefore of [0, 1]) {
+      const [one, all] = [new Rng(11), new Rng(11)];
+      for (let i = 0; i < drawnBefore; i++) assert.equal(one.normal(), all.normal());
+      const expected = Float32Array.from({ length }, () => 0.02 * one.normal());
+      const filled = new Float32Array(length);
+      all.fillNormal(filled, 0.02);
+      assert.deepEqual(filled, expected);
+      assert.deepEqual(
+        [all.normal(), all.normal(), all.uint32()],
+        [one.normal(), one.normal(), one.uint32()],
+      );
+    }
+  }
+});
