@@ -10,6 +10,9 @@ export interface ByteRange<Tag> {
 /** Small neighbours are joined up to this; what is larger is read straight into an array of its own. */
 const LARGEST_JOINED_READ = 2 ** 20;
 
+/** Reads under way at a time, so that none waits for the last piece of the one before. */
+const AHEAD = 2;
+
 /**
  * Reads many ranges. From a file small ones that touch or overlap are joined into one read each; a remote source joins
  * them as it likes. Nothing between ranges is read. Calls `use` once per range, one after the other, in the order of the
@@ -22,12 +25,11 @@ export async function readRanges<Tag>(
 ): Promise<void> {
   if (source.readMany) return source.readMany(ranges, (i, bytes) => use(ranges[i].tag, bytes));
   const groups = joinTouching(ranges);
-  const read = (group: readonly ByteRange<Tag>[] | undefined) =>
-    group && settled(source.read(group[0].start, endOf(group)));
-  let coming = read(groups[0]);
+  const read = (group: readonly ByteRange<Tag>[]) => settled(source.read(group[0].start, endOf(group)));
+  const coming = groups.slice(0, AHEAD).map(read);
   for (const [i, group] of groups.entries()) {
-    const bytes = await coming!();
-    coming = read(groups[i + 1]);
+    const bytes = await coming.shift()!();
+    if (i + AHEAD < groups.length) coming.push(read(groups[i + AHEAD]));
     const [{ start }] = group;
     if (group.length === 1) use(group[0].tag, bytes);
     else for (const range of group) use(range.tag, bytes.slice(range.start - start, range.end - start));
