@@ -7,6 +7,7 @@ import { test } from "node:test";
 import type { CompileResult } from "../../../bench/compile";
 import type { noFigures } from "../../../bench/core/heading";
 import type { StepResult } from "../../../bench/core/result";
+import type { KernelResult } from "../../../bench/kernel";
 import type { LoadBlockResult } from "../../../bench/loadBlock";
 import type { LoaderResult } from "../../../bench/loader";
 
@@ -16,7 +17,7 @@ function bench<Result>(...args: string[]): Result {
   try {
     const json = join(folder, "result.json");
     const main = join(__dirname, "..", "..", "..", "bench", "main.js");
-    const all = [main, ...args, "--preset", "toy", "--steps", "3", "--warmup", "1", "--json", json];
+    const all = [main, "--preset", "toy", "--steps", "3", "--warmup", "1", "--json", json, ...args];
     const { status, stdout, stderr } = spawnSync(process.execPath, all, { encoding: "utf8" });
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^machine {3}.+, \d+ cores/m);
@@ -101,4 +102,13 @@ test("what cannot be is named, all at once", () => {
   });
   assert.equal(status, 1);
   assert.match(stderr, /name is "pretrain".+--engine is "abacus"/);
+});
+
+test("kernel: sessions of our kernel and of tslab's", () => {
+  const result = bench<KernelResult>("kernel", "--steps", "1", "--warmup", "0");
+  for (const { start, cell, import: imported, cell_after_import, shutdown } of [result.ms, result.tslab_ms])
+    for (const { median, min, max } of [start, cell, imported, cell_after_import, shutdown])
+      assert.ok(0 < min && min <= median && median <= max && max < 60_000);
+  assert.ok(result.ms.cell.median < result.ms.start.median);
+  assert.equal(result.tslab_version, "1.0.22");
 });
