@@ -1,4 +1,5 @@
-import { Agent, type Dispatcher, ProxyAgent } from "undici";
+import type { Dispatcher } from "undici";
+import { undici } from "./undici";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -12,6 +13,7 @@ export class Connections {
     const proxy = proxyFor(url, this.env) ?? "";
     const known = this.open.get(proxy);
     if (known) return known;
+    const { Agent, ProxyAgent } = undici();
     const fresh = proxy === "" ? new Agent() : new ProxyAgent(proxy);
     this.open.set(proxy, fresh);
     return fresh;

@@ -1,10 +1,11 @@
 import type { Readable } from "node:stream";
-import { type Dispatcher, request, fetch as undiciFetch } from "undici";
+import type { Dispatcher } from "undici";
 import { LuvitError } from "../../core/errors";
 import { Connections } from "./proxy";
 import { explainRefusal, type Subject } from "./refusal";
 import { PassingFailure, retrying } from "./retry";
 import type { HubSettings } from "./settings";
+import { undici } from "./undici";
 
 /** The start of an answer whose body is still to come. */
 export interface Answer {
@@ -40,7 +41,9 @@ export class HubTransport {
       const url = new URL(input instanceof Request ? input.url : input);
       const headers = { ...(init.headers as Record<string, string>), ...this.headersFor(url) };
       const dispatcher = this.connections.for(url);
-      const answer = await undiciFetch(url, { method: init.method, headers, dispatcher, signal }).catch(fail);
+      const answer = await undici()
+        .fetch(url, { method: init.method, headers, dispatcher, signal })
+        .catch(fail);
       if (answer.ok) return answer as unknown as Response;
       const headerOf = (name: string) => answer.headers.get(name) ?? undefined;
       await answer.body?.cancel();
@@ -53,13 +56,15 @@ export class HubTransport {
   async open(url: URL, headers: Readonly<Record<string, string>>): Promise<Answer> {
     const passed: Dispatcher.ResponseData["headers"][] = [];
     for (let hop = 0; hop <= MOST_REDIRECTIONS; hop++) {
-      const answer = await request(url, {
-        dispatcher: this.connections.for(url),
-        headers: { ...headers, ...this.headersFor(url) },
-        headersTimeout: this.settings.idleTimeout,
-        bodyTimeout: this.settings.idleTimeout,
-        signal: this.signal,
-      }).catch(fail);
+      const answer = await undici()
+        .request(url, {
+          dispatcher: this.connections.for(url),
+          headers: { ...headers, ...this.headersFor(url) },
+          headersTimeout: this.settings.idleTimeout,
+          bodyTimeout: this.settings.idleTimeout,
+          signal: this.signal,
+        })
+        .catch(fail);
       passed.unshift(answer.headers);
       const { location } = answer.headers;
       if (answer.statusCode < 300 || answer.statusCode >= 400 || typeof location !== "string") {
