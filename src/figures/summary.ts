@@ -1,7 +1,9 @@
 import type { PlotlyFigure } from "./figure";
 
-/** The figure's numbers in one line; its title when it carries none. */
-export function figureSummary(figure: PlotlyFigure): string {
-  const title = figure.layout.title?.text.replace(/<br>.*$/, "").replace(/<[^>]*>/g, "");
-  return figure.layout.meta?.summary ?? title ?? `${figure.data.length} traces`;
+/** The figure's numbers in one line; its title, which Plotly also takes as bare text, when it carries none. */
+export function figureSummary({ data, layout }: PlotlyFigure): string {
+  const title = layout.title as PlotlyFigure["layout"]["title"] | string;
+  const text = typeof title === "string" ? title : title?.text;
+  const kinds = [...new Set(data.map(({ type }) => type))].join(", ");
+  return layout.meta?.summary ?? text?.replace(/<br>.*$/, "").replace(/<[^>]*>/g, "") ?? `Figure: ${kinds}`;
 }

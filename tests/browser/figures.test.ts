@@ -3,7 +3,15 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import sharp from "sharp";
-import { barComparison, entropyScatter, type Figure, heatmapGrid, lossCurves } from "../../src/figures";
+import {
+  barComparison,
+  entropyScatter,
+  heatmapGrid,
+  lossCurves,
+  type PlotlyFigure,
+  saveFigure,
+} from "../../src/figures";
+import { figureBundle, plotlyMime } from "../../src/figures/figureBundle";
 import { temporaryFolder } from "../unit/train/support";
 import { type Browser, launch, type Page, skip } from "./chromium";
 
@@ -29,7 +37,7 @@ const bars = barComparison({
   ],
 });
 
-async function open(figure: Figure, options: object = {}) {
+async function open(figure: PlotlyFigure, options: object = {}) {
   const context = await browser.newContext({ viewport: { width: 900, height: 700 }, ...options });
   const requests: string[] = [];
   await context.route(/^https?:/, async (route) => {
@@ -39,7 +47,7 @@ async function open(figure: Figure, options: object = {}) {
   const page = await context.newPage();
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(String(error)));
-  await page.goto(pathToFileURL(await figure.save(join(temporaryFolder(), "figure.html"))).href);
+  await page.goto(pathToFileURL(await saveFigure(figure, join(temporaryFolder(), "figure.html"))).href);
   return { page, errors, requests };
 }
 
@@ -164,4 +172,49 @@ test("without scripts the picture is there, with its numbers in words", { skip }
   const image = page.locator(".luvit-plot img");
   assert.ok(await image.isVisible());
   assert.equal(await image.getAttribute("alt"), "LUViT 3 → 1 over 200 steps; ViT 4 → 2 over 200 steps");
+});
+
+const histogram = {
+  data: [{ type: "histogram", x: [1, 1, 2, 3, 3, 3] }],
+  layout: { title: { text: "Counts" }, meta: { summary: "six values" } },
+} as unknown as PlotlyFigure;
+
+test("what only Plotly can draw brings Plotly along: no network, and words where no script runs", {
+  skip,
+}, async () => {
+  const { page, errors, requests } = await open(histogram);
+  await page.locator(".luvit-plotly .main-svg").first().waitFor();
+  assert.equal(await page.locator(".luvit-plotly .bars .point").count(), 3);
+  assert.deepEqual([errors, requests], [[], []]);
+  const { page: still } = await open(histogram, { javaScriptEnabled: false });
+  assert.equal(await still.locator(".luvit-plotly p").textContent(), "six values");
+});
+
+test("still pictures of it are refused, with the way out", async () => {
+  const path = join(temporaryFolder(), "x.png");
+  await assert.rejects(saveFigure(histogram, path), /this figure has histogram; save it as \.html/);
+});
+
+test("Plotly itself draws every trace of the figures made here", { skip }, async () => {
+  const { page } = await open(histogram);
+  await page.locator(".luvit-plotly .main-svg").first().waitFor();
+  const maps = [
+    {
+      title: "head 1",
+      values: [
+        [1.25, 2],
+        [3, 4],
+      ],
+    },
+  ];
+  for (const figure of [curves, bars, heatmapGrid({ zTitle: "entropy (nats)", maps })]) {
+    const json = (await figureBundle(figure))[plotlyMime];
+    const found = await page.evaluate<unknown>(`(async ({ data, layout }) => {
+      const box = document.createElement("div");
+      document.body.append(box);
+      await Plotly.newPlot(box, data, layout);
+      return [box.data.length, box.querySelectorAll(".trace, .hm").length];
+    })(${JSON.stringify(json)})`);
+    assert.deepEqual(found, [figure.data.length, figure.data.length]);
+  }
 });

@@ -72,9 +72,12 @@ describe("show in a notebook", () => {
     assert.equal(json.layout.xaxis.title.text, "optimiser step");
   });
 
-  it("leaves figures that only Plotly can draw to viewers that have it", async () => {
+  it("has Plotly draw what only Plotly can, from its bundle or in viewers that have all of it", async () => {
     await show({ data: [{ type: "violin", y: [1, 2] }], layout: {} });
-    assert.deepEqual(Object.keys(bundles.at(-1)!), ["text/plain", "application/vnd.plotly.v1+json"]);
+    const json = "application/vnd.plotly.v1+json";
+    assert.deepEqual(Object.keys(bundles.at(-1)!), ["text/plain", json, "text/html"]);
+    await show({ data: [{ type: "scatter3d", x: [1], y: [2], z: [3] }], layout: {} });
+    assert.deepEqual(Object.keys(bundles.at(-1)!), ["text/plain", json]);
   });
 
   it("puts lists of figures and pictures side by side", async () => {
