@@ -1,15 +1,5 @@
-import {
-  constant,
-  createKernel,
-  get,
-  loopUpTo,
-  PAGE_BYTES,
-  set,
-  shiftLeft,
-  simd,
-  simdAt,
-  type WasmKernel,
-} from "../core/wasmAssembler";
+import { constant, get, PAGE_BYTES, set, simd } from "../core/wasm/binary";
+import { createKernel, loopUpTo, shiftLeft, simdAt, type WasmKernel } from "../core/wasm/kernel";
 
 /*
  * Float16 and bfloat16 by the million. A loop in JavaScript turns 0.2 G numbers a second into float32; eight lanes of
@@ -86,11 +76,16 @@ const converter = { parameters: 2, result: false } as const;
 let kernel: WasmKernel | undefined;
 
 function shortFloatKernel(): WasmKernel {
+  kernel ??= makeKernel();
+  return kernel;
+}
+
+function makeKernel(): WasmKernel {
   const halves = groups.flatMap(widenHalves);
   const bfloats = groups.flatMap((group) => store(16 * group, shift(loadShorts(8 * group), 16)));
   const matches = [...load(0), ...get(PATTERN), ...AND, ...get(PATTERN), ...EQUAL_SHORTS];
   const search = [...get(FOUND), ...matches, ...OR, ...set(FOUND)];
-  kernel ??= createKernel(
+  return createKernel(
     [
       { ...converter, name: "F16", vectors: 5, body: loopUpTo(halves, AT, STEP, END) },
       { ...converter, name: "BF16", vectors: 0, body: loopUpTo(bfloats, AT, STEP, END) },
@@ -104,7 +99,6 @@ function shortFloatKernel(): WasmKernel {
     ],
     WINDOW + 2 * WINDOW,
   );
-  return kernel;
 }
 
 /** Little-endian F16 or BF16 as float32, exactly. `out` has half as many elements as there are bytes. */

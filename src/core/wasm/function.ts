@@ -1,4 +1,4 @@
-import { leb } from "../wasmAssembler";
+import { type FunctionCode, leb } from "./binary";
 import { type Code, F64, I32, I64, V128 } from "./values";
 
 const types = { i32: 0x7f, i64: 0x7e, f64: 0x7c, v128: 0x7b } as const;
@@ -7,13 +7,6 @@ type TypeName = keyof typeof types;
 /** A variable of a function. */
 export type Local<Type> = Type & { set(value: Type): Code };
 export type I32Local = Local<I32>;
-
-/** A function over the module's memory; parameters and result are numbers of 32 bits unless said otherwise. */
-export interface FunctionCode {
-  readonly name: string;
-  readonly type: Code;
-  readonly body: Code;
-}
 
 /** Declares the variables of a function while its body is written down. */
 export class Locals {

@@ -1,4 +1,4 @@
-import { leb, signedLeb, simd } from "../wasmAssembler";
+import { leb, signedLeb, simd } from "./binary";
 
 /*
  * Expressions of WebAssembly with types: `a.plus(b).shiftedLeft(2)` instead of bytes in stack order. An expression is the

@@ -1,22 +1,19 @@
+import {
+  type CompiledFunctions,
+  compileFunctions,
+  createMemory,
+  type FunctionCode,
+  get,
+  instantiate,
+  PAGE_BYTES,
+  set,
+  simd,
+} from "../../core/wasm/binary";
+
 /*
  * AdamW over arrays in one WebAssembly memory, four numbers at a time. Inside an ONNX graph the same update takes some
  * seven times as long at the size of a ViT-B, and a loop in JavaScript as well.
  */
-
-/** The part of the WebAssembly API used here; TypeScript declares it with the DOM only. */
-declare namespace WebAssembly {
-  class Memory {
-    constructor(size: { initial: number });
-    readonly buffer: ArrayBuffer;
-  }
-  class Module {
-    constructor(bytes: Uint8Array);
-  }
-  class Instance {
-    constructor(module: Module, imports: object);
-    readonly exports: Record<string, unknown>;
-  }
-}
 
 /** Numbers of one update; the parameter becomes w keep - step m / (sqrt(v) inverseRoot + eps). */
 export interface UpdateNumbers {
@@ -44,18 +41,16 @@ export interface AdamWMemory {
 }
 
 export const LANES = 4;
-const PAGE_BYTES = 65536;
 /** What 32-bit addresses reach. */
 export const MOST_BYTES = 2 ** 32 - PAGE_BYTES;
 
-let compiled: WebAssembly.Module | undefined;
+let compiled: CompiledFunctions | undefined;
 
 /** A memory of a fixed size, so that views into it stay good. */
 export function createAdamWMemory(bytes: number): AdamWMemory {
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
-  compiled ??= new WebAssembly.Module(encodeModule());
-  const instance = new WebAssembly.Instance(compiled, { env: { memory } });
-  const run = instance.exports.update as (...numbers: number[]) => void;
+  const memory = createMemory(bytes);
+  compiled ??= compileFunctions([updateFunction()]);
+  const { update: run } = instantiate(compiled, memory);
   return {
     buffer: memory.buffer,
     update({ parameter, average, squares, gradient, length }, numbers) {
@@ -78,13 +73,6 @@ const [BETA1, GAIN1, BETA2, GAIN2, KEEP, STEP, INVERSE_ROOT, EPS] = Array.from({
 );
 const [GRADIENT, MEAN, SQUARE] = [0, 1, 2].map((i) => lanes(NUMBERS + i));
 
-const leb = (value: number): number[] => {
-  const low = value & 127;
-  return value < 128 ? [low] : [low | 128, ...leb(value >>> 7)];
-};
-const simd = (opcode: number) => [0xfd, ...leb(opcode)];
-const get = (local: number) => [0x20, local];
-const set = (local: number) => [0x21, local];
 const load = (address: number) => [...get(address), ...simd(0), 2, 0];
 const store = (address: number, value: number) => [...get(address), ...get(value), ...simd(11), 2, 0];
 const SPLAT = simd(0x13);
@@ -110,23 +98,13 @@ function groupBody(): number[] {
   ];
 }
 
-function functionBody(): number[] {
+function updateFunction(): FunctionCode {
   const spread = Array.from({ length: NUMBERS }, (_, i) => [...get(number(i)), ...SPLAT, ...set(lanes(i))]);
   const loop = [0x03, 0x40, ...groupBody(), ...get(G), ...get(END), 0x49, 0x0d, 0, 0x0b];
-  return [1, NUMBERS + 3, 0x7b, ...spread.flat(), ...loop, 0x0b];
-}
-
-function encodeModule(): Uint8Array {
-  const section = (id: number, bytes: number[]) => [id, ...leb(bytes.length), ...bytes];
-  const text = (value: string) => [value.length, ...Buffer.from(value)];
-  const body = functionBody();
-  const parameters = [...Array(5).fill(0x7f), ...Array(NUMBERS).fill(0x7d)];
-  return Uint8Array.from([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [1, 0x60, parameters.length, ...parameters, 0]),
-    ...section(2, [1, ...text("env"), ...text("memory"), 2, 0, 1]),
-    ...section(3, [1, 0]),
-    ...section(7, [1, ...text("update"), 0, 0]),
-    ...section(10, [1, ...leb(body.length), ...body]),
-  ]);
+  const parameters = [...Array<number>(5).fill(0x7f), ...Array<number>(NUMBERS).fill(0x7d)];
+  return {
+    name: "update",
+    type: [0x60, parameters.length, ...parameters, 0],
+    body: [1, NUMBERS + 3, 0x7b, ...spread.flat(), ...loop, 0x0b],
+  };
 }

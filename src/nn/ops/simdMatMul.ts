@@ -1,24 +1,22 @@
+import {
+  add,
+  compileFunctions,
+  constant,
+  createMemory,
+  ensureBytes,
+  type FunctionCode,
+  get,
+  instantiate,
+  PAGE_BYTES,
+  set,
+  simd,
+} from "../../core/wasm/binary";
+
 /*
  * tfjs's wasm backend multiplies batches of matrices with a plain loop (about 1.5 GFLOP/s), and attention is made of
  * batches. This is a small SIMD kernel of our own for them, written straight as WebAssembly: four rows by eight columns
  * of the product are kept in registers.
  */
-
-/** The part of the WebAssembly API used here; TypeScript declares it with the DOM only, which this library does without. */
-declare namespace WebAssembly {
-  class Memory {
-    constructor(size: { initial: number });
-    readonly buffer: ArrayBuffer;
-    grow(pages: number): void;
-  }
-  class Module {
-    constructor(bytes: Uint8Array);
-  }
-  class Instance {
-    constructor(module: Module, imports: object);
-    readonly exports: Record<string, unknown>;
-  }
-}
 
 /** The product C [M, N] = A [M, K] B [K, N] over one WebAssembly memory. M is a multiple of 4, N of 8. */
 export interface SimdMatMul {
@@ -30,17 +28,13 @@ export interface SimdMatMul {
 
 export const ROWS = 4;
 export const COLUMNS = 8;
-const PAGE_BYTES = 65536;
 
 export function createSimdMatMul(): SimdMatMul {
-  const memory = new WebAssembly.Memory({ initial: 16 });
-  const module = new WebAssembly.Module(encodeModule());
-  const instance = new WebAssembly.Instance(module, { env: { memory } });
-  const run = instance.exports.multiply as (...args: number[]) => void;
+  const memory = createMemory(16 * PAGE_BYTES);
+  const { multiply: run } = instantiate(compileFunctions([multiplyFunction()]), memory);
   return {
     memory(floats) {
-      const missing = floats * 4 - memory.buffer.byteLength;
-      if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
+      ensureBytes(memory, 4 * floats);
       return new Float32Array(memory.buffer);
     },
     multiply: (a, b, c, m, k, n) => run(4 * a, 4 * b, 4 * c, 4 * (a + m * k), 4 * k, 4 * n),
@@ -53,23 +47,14 @@ const [COLUMN, B_AT, A_AT, A_STOP, ADDRESS] = [6, 7, 8, 9, 10];
 const [B0, B1, SPLAT] = [11, 12, 13];
 const accumulator = (row: number, half: number) => 14 + 2 * row + half;
 
-const leb = (value: number): number[] => {
-  const low = value & 127;
-  return value < 128 ? [low] : [low | 128, ...leb(value >>> 7)];
-};
-const get = (local: number) => [0x20, local];
-const set = (local: number) => [0x21, local];
-const I32_ADD = [0x6a];
 const LESS = [0x49];
-const constant = (value: number) => [0x41, ...leb(value)];
-const simd = (opcode: number) => [0xfd, ...leb(opcode)];
 const load = (offset: number) => [...simd(0), 2, offset];
 const loadSplat = [...simd(9), 2, 0];
 const store = (offset: number) => [...simd(11), 2, offset];
 const ADD = simd(0xe4);
 const MULTIPLY = simd(0xe6);
 const ZERO = [...simd(12), ...Array(16).fill(0)];
-const advance = (local: number, by: number[]) => [...get(local), ...by, ...I32_ADD, ...set(local)];
+const advance = (local: number, by: number[]) => [...get(local), ...by, ...add, ...set(local)];
 const loopWhileLess = (body: number[], local: number, end: number) => [
   ...[0x03, 0x40, ...body],
   ...[...get(local), ...get(end), ...LESS, 0x0d, 0, 0x0b],
@@ -79,7 +64,7 @@ const rows = Array.from({ length: ROWS }, (_, row) => row);
 const halves = [0, 1];
 
 function accumulateRow(row: number): number[] {
-  const step = row === 0 ? get(A_AT) : [...get(ADDRESS), ...get(A_STRIDE), ...I32_ADD];
+  const step = row === 0 ? get(A_AT) : [...get(ADDRESS), ...get(A_STRIDE), ...add];
   const sums = halves.flatMap((half) => [
     ...get(accumulator(row, half)),
     ...[...get(SPLAT), ...get(half === 0 ? B0 : B1), ...MULTIPLY],
@@ -95,10 +80,10 @@ function storeRow(row: number): number[] {
     ...get(accumulator(row, half)),
     ...store(16 * half),
   ]);
-  return [...step, ...I32_ADD, ...set(ADDRESS), ...stores];
+  return [...step, ...add, ...set(ADDRESS), ...stores];
 }
 
-function functionBody(): number[] {
+function multiplyFunction(): FunctionCode {
   const inner = [
     ...[...get(B_AT), ...load(0), ...set(B0), ...get(B_AT), ...load(16), ...set(B1)],
     ...rows.flatMap(accumulateRow),
@@ -107,8 +92,8 @@ function functionBody(): number[] {
   ];
   const column = [
     ...rows.flatMap((row) => halves.flatMap((half) => [...ZERO, ...set(accumulator(row, half))])),
-    ...[...get(B), ...get(COLUMN), ...I32_ADD, ...set(B_AT)],
-    ...[...get(A), ...set(A_AT), ...get(A), ...get(A_STRIDE), ...I32_ADD, ...set(A_STOP)],
+    ...[...get(B), ...get(COLUMN), ...add, ...set(B_AT)],
+    ...[...get(A), ...set(A_AT), ...get(A), ...get(A_STRIDE), ...add, ...set(A_STOP)],
     ...loopWhileLess(inner, A_AT, A_STOP),
     ...rows.flatMap(storeRow),
     ...advance(COLUMN, constant(4 * COLUMNS)),
@@ -119,19 +104,9 @@ function functionBody(): number[] {
     ...rows.flatMap(() => [...advance(A, get(A_STRIDE)), ...advance(C, get(B_STRIDE))]),
   ];
   const locals = [2, 5, 0x7f, 3 + 2 * ROWS, 0x7b];
-  return [...locals, ...loopWhileLess(rowGroup, A, A_END), 0x0b];
-}
-
-function encodeModule(): Uint8Array {
-  const section = (id: number, bytes: number[]) => [id, ...leb(bytes.length), ...bytes];
-  const text = (value: string) => [value.length, ...Buffer.from(value)];
-  const body = functionBody();
-  return Uint8Array.from([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [1, 0x60, 6, ...Array(6).fill(0x7f), 0]),
-    ...section(2, [1, ...text("env"), ...text("memory"), 2, 0, 1]),
-    ...section(3, [1, 0]),
-    ...section(7, [1, ...text("multiply"), 0, 0]),
-    ...section(10, [1, ...leb(body.length), ...body]),
-  ]);
+  return {
+    name: "multiply",
+    type: [0x60, 6, ...Array<number>(6).fill(0x7f), 0],
+    body: [...locals, ...loopWhileLess(rowGroup, A, A_END), 0x0b],
+  };
 }
