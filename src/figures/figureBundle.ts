@@ -3,45 +3,18 @@ import { isDrawable, isPlotlyDrawable } from "./drawable";
 import type { PlotlyFigure } from "./figure";
 import { figureHtml } from "./interactive/figureHtml";
 import { plotlyHtml } from "./plotly/plotlyHtml";
+import { plotlyTemplate } from "./plotly/template";
 import { figurePng } from "./saveFigure";
 import { placeFigure } from "./svg/place";
-import { figureFont, neutralColor } from "./theme";
 
 /** What notebooks hand to Plotly where they have it. */
 export const plotlyMime = "application/vnd.plotly.v1+json";
-
-const line = {
-  gridcolor: "rgba(128,128,128,.2)",
-  linecolor: neutralColor,
-  zeroline: false,
-  showline: true,
-  ticks: "",
-};
-const look = {
-  paper_bgcolor: "rgba(0,0,0,0)",
-  plot_bgcolor: "rgba(0,0,0,0)",
-  font: { family: figureFont, size: 12.5, color: neutralColor },
-  title: {
-    x: 0,
-    xref: "paper",
-    xanchor: "left",
-    y: 1,
-    yref: "container",
-    yanchor: "top",
-    pad: { t: 14 },
-    font: { size: 15 },
-  },
-  xaxis: line,
-  yaxis: line,
-  coloraxis: { colorbar: { thickness: 12, outlinewidth: 0 } },
-  hovermode: "closest",
-};
 
 /** A figure as Plotly is to draw it: like the pictures here, legible on white and on near-black. */
 function plotlyJson(figure: PlotlyFigure): object {
   if (!isDrawable(figure)) return { data: figure.data, layout: figure.layout };
   const { data, layout } = placeFigure(figure).figure;
-  return { data, layout: { template: { layout: look }, ...layout } };
+  return { data, layout: { template: plotlyTemplate, ...layout } };
 }
 
 /**

@@ -5,6 +5,7 @@ import { browserScript } from "../browserScript";
 import type { PlotlyFigure } from "../figure";
 import { escapeHtml, scriptJson } from "../html";
 import { figureSummary } from "../summary";
+import { plotlyTemplate } from "./template";
 
 const defaultHeight = 450;
 
@@ -13,10 +14,11 @@ const defaultHeight = 450;
  * Plotly itself, compressed (0.66 MB): it needs no network, but scripts. Without them its line of text is there.
  */
 export function plotlyHtml(figure: PlotlyFigure): string {
-  const height = figure.layout.height ?? defaultHeight;
+  const { data, layout } = figure;
+  const height = layout.height ?? defaultHeight;
   return (
     `<div class="luvit-plotly" style="min-height:${height}px"><p>${escapeHtml(figureSummary(figure))}</p>` +
-    `<script type="application/json" class="luvit-figure">${scriptJson(figure)}</script>` +
+    `<script type="application/json" class="luvit-figure">${scriptJson({ data, layout: { template: plotlyTemplate, ...layout } })}</script>` +
     `<script type="text/plain" class="luvit-plotly-library">${packedLibrary()}</script>` +
     `<script>${browserScript(join(__dirname, "browser/main"))}</script></div>`
   );

@@ -18,7 +18,7 @@ export function start(): void {
     const plotly = shared.Plotly ?? (await load(host.querySelector(".luvit-plotly-library")!.textContent!));
     const box = page.document.createElement("div");
     host.append(box);
-    await plotly.newPlot(box, data, onAnyGround(layout), { displaylogo: false, responsive: true });
+    await plotly.newPlot(box, data, layout, { displaylogo: false, responsive: true });
     host.querySelector("p")!.hidden = true;
   });
 }
@@ -32,22 +32,4 @@ async function load(packed: string): Promise<Plotly> {
   script.textContent = `((module) => {${text}})()`;
   page.document.body.append(script);
   return shared.Plotly!;
-}
-
-/** Legible on white and on near-black, unless the figure brings a look of its own. */
-function onAnyGround(layout: PlotlyFigure["layout"]): object {
-  const clear = "rgba(0,0,0,0)";
-  const line = {
-    gridcolor: "rgba(128,128,128,.2)",
-    linecolor: "#808890",
-    zerolinecolor: "rgba(128,128,128,.4)",
-  };
-  const look = {
-    paper_bgcolor: clear,
-    plot_bgcolor: clear,
-    font: { color: "#808890" },
-    xaxis: line,
-    yaxis: line,
-  };
-  return { template: { layout: look }, ...layout };
 }
