@@ -7,7 +7,7 @@ import sharp from "sharp";
 import { type AttentionViewer, attentionViewer } from "../../src/figures";
 import { syntheticMaps } from "../unit/figures/syntheticMaps";
 import { temporaryFolder } from "../unit/train/support";
-import { type Browser, type Locator, launch, type Page, skip } from "./chromium";
+import { type Browser, blankPage, type Locator, launch, type Page, skip } from "./chromium";
 
 const grid = 4;
 let browser: Browser;
@@ -28,24 +28,10 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** A page with the network blocked. */
-async function blankPage(
-  options: object = {},
-): Promise<{ page: Page; errors: string[]; requests: string[] }> {
-  const context = await browser.newContext({ viewport: { width: 1040, height: 1000 }, ...options });
-  const requests: string[] = [];
-  await context.route(/^https?:/, async (route) => {
-    requests.push("a request left the page");
-    await route.abort();
-  });
-  const page = await context.newPage();
-  const errors: string[] = [];
-  page.on("pageerror", (error) => errors.push(String(error)));
-  return { page, errors, requests };
-}
+const viewport = { width: 1040, height: 1000 };
 
 async function open(viewer: AttentionViewer, options: object = {}) {
-  const opened = await blankPage(options);
+  const opened = await blankPage(browser, { viewport, ...options });
   await opened.page.goto(pathToFileURL(viewer.save(join(temporaryFolder(), "viewer.html"))).href);
   await opened.page.waitForSelector(".luvit-attention[data-alive]");
   return opened;
@@ -178,7 +164,7 @@ test("the PNG button gives a picture, the HTML button a page that opens with the
   assert.ok(await page.locator(".made img").isVisible());
   const html = await press("Save as HTML");
   assert.ok(readFileSync(html).length < 2_000_000);
-  const again = await blankPage();
+  const again = await blankPage(browser, { viewport });
   await again.page.goto(pathToFileURL(html).href);
   await again.page.waitForSelector(".luvit-attention[data-alive]");
   assert.match((await again.page.locator(".readout").first().textContent())!, /row 4, column 2/);
@@ -214,7 +200,7 @@ test("it follows the page's theme: the system's, Jupyter's and VS Code's", { ski
 test("it lives in a sandboxed frame, and where a notebook inserts HTML and runs its scripts anew", {
   skip,
 }, async () => {
-  const { page } = await blankPage();
+  const { page } = await blankPage(browser, { viewport });
   await page.setContent(
     '<iframe sandbox="allow-scripts" style="width:900px;height:900px"></iframe><div id="output"></div>',
   );
@@ -245,7 +231,7 @@ test("it lives in a sandboxed frame, and where a notebook inserts HTML and runs 
 });
 
 test("without scripts the still picture is there, with its numbers in words", { skip }, async () => {
-  const { page } = await blankPage({ javaScriptEnabled: false });
+  const { page } = await blankPage(browser, { viewport, javaScriptEnabled: false });
   await page.goto(pathToFileURL(two.save(join(temporaryFolder(), "still.html"))).href);
   const image = page.locator(".luvit-attention img");
   assert.ok(await image.isVisible());

@@ -102,3 +102,20 @@ function playwright(): { chromium: Chromium } | undefined {
 export function launch(): Promise<Browser> {
   return playwright()!.chromium.launch({ executablePath: executablePath!, args: ["--no-sandbox"] });
 }
+
+/** A page with the network blocked; what went wrong in it, and what asked for the network. */
+export async function blankPage(
+  browser: Browser,
+  options: object = {},
+): Promise<{ page: Page; errors: string[]; requests: string[] }> {
+  const context = await browser.newContext(options);
+  const requests: string[] = [];
+  await context.route(/^https?:/, async (route) => {
+    requests.push("a request left the page");
+    await route.abort();
+  });
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  return { page, errors, requests };
+}

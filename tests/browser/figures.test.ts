@@ -13,7 +13,7 @@ import {
 } from "../../src/figures";
 import { figureBundle, plotlyMime } from "../../src/figures/figureBundle";
 import { temporaryFolder } from "../unit/train/support";
-import { type Browser, launch, type Page, skip } from "./chromium";
+import { type Browser, blankPage, launch, type Page, skip } from "./chromium";
 
 let browser: Browser;
 before(async () => {
@@ -38,17 +38,10 @@ const bars = barComparison({
 });
 
 async function open(figure: PlotlyFigure, options: object = {}) {
-  const context = await browser.newContext({ viewport: { width: 900, height: 700 }, ...options });
-  const requests: string[] = [];
-  await context.route(/^https?:/, async (route) => {
-    requests.push("a request left the page");
-    await route.abort();
-  });
-  const page = await context.newPage();
-  const errors: string[] = [];
-  page.on("pageerror", (error) => errors.push(String(error)));
-  await page.goto(pathToFileURL(await saveFigure(figure, join(temporaryFolder(), "figure.html"))).href);
-  return { page, errors, requests };
+  const opened = await blankPage(browser, { viewport: { width: 900, height: 700 }, ...options });
+  const path = await saveFigure(figure, join(temporaryFolder(), "figure.html"));
+  await opened.page.goto(pathToFileURL(path).href);
+  return opened;
 }
 
 const drawing = (page: Page) => page.locator(".drawing");

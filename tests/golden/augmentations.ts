@@ -1,6 +1,7 @@
 import { erasedBox } from "../../src/data/augment/erasing";
 import { type AugmentOp, augment, augmentArgument, augmentOps } from "../../src/data/augment/randAugment";
 import type { RgbImage } from "../../src/data/decode";
+import { boxDraws } from "./boxDraws";
 import { type CaseFile, type Check, maxAbsError } from "./harness";
 import type { GoldenTensor } from "./readTensors";
 
@@ -44,20 +45,7 @@ export function augmentChecks(
 export function erasingChecks(meta: CaseFile): Check[] {
   // biome-ignore lint/suspicious/noExplicitAny: rows of a JSON file
   return meta.random_erasing.map((row: any) => {
-    const attempts = row.attempts.values();
-    const offsets = row.top_left_draws.values();
-    let attempt: { area_fraction: number; log_aspect: number };
-    const drawn = erasedBox(row.width, row.height, {
-      areaFraction() {
-        attempt = attempts.next().value;
-        return attempt.area_fraction;
-      },
-      logAspect: () => attempt.log_aspect,
-      offset(limit) {
-        const [, high, value] = offsets.next().value;
-        return high === limit ? value : Number.NaN;
-      },
-    })!;
+    const drawn = erasedBox(row.width, row.height, boxDraws(row))!;
     const actual = [drawn.top, drawn.left, drawn.height, drawn.width];
     const { top, left, height, width } = row.box;
     return {

@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import sharp from "sharp";
 import { decodeImage, type RgbImage } from "../../src/data/decode";
-import { type CropDraws, flipHorizontally, randomCropBox, shorterSideSize } from "../../src/data/geometry";
+import { flipHorizontally, randomCropBox, shorterSideSize } from "../../src/data/geometry";
 import { cutBox, mixBatch } from "../../src/data/mixup";
 import { normalize } from "../../src/data/normalize";
 import { cropBox, resize } from "../../src/data/resample";
 import { evalTransform } from "../../src/data/transforms";
 import { augmentChecks, erasingChecks } from "./augmentations";
+import { boxDraws } from "./boxDraws";
 import { type CaseFile, type CaseRunner, type Check, maxAbsError } from "./harness";
 import { type GoldenTensor, readTensors } from "./readTensors";
 
@@ -131,30 +132,11 @@ function cropParameterChecks(meta: CaseFile): Check[] {
   // biome-ignore lint/suspicious/noExplicitAny: rows of a JSON file
   return meta.random_resized_crop_params.map((row: any) => {
     const { box } = row;
-    const drawn = randomCropBox(row.width, row.height, givenDraws(row));
+    const drawn = randomCropBox(row.width, row.height, boxDraws(row));
     const actual = [drawn.top, drawn.left, drawn.height, drawn.width];
     const error = maxAbsError(actual, [box.top, box.left, box.height, box.width]);
     return { name: `crop box ${row.kind} ${row.width} x ${row.height}`, error, tolerance: 0 };
   });
-}
-
-/** Hands out the stored draws; a limit that differs from the stored one spoils the result and so shows. */
-// biome-ignore lint/suspicious/noExplicitAny: a row of a JSON file
-function givenDraws(row: any): CropDraws {
-  const attempts = row.attempts.values();
-  const offsets = row.top_left_draws.values();
-  let attempt: { area_fraction: number; log_aspect: number };
-  return {
-    areaFraction() {
-      attempt = attempts.next().value;
-      return attempt.area_fraction;
-    },
-    logAspect: () => attempt.log_aspect,
-    offset(limit) {
-      const [, high, value] = offsets.next().value;
-      return high === limit ? value : Number.NaN;
-    },
-  };
 }
 
 function mixChecks(tensors: Tensors, meta: CaseFile): Check[] {
