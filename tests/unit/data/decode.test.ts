@@ -60,13 +60,25 @@ describe("decodeImage", () => {
     assert.deepEqual(reds, [0x12, 0x80, 0xff, 0x00, 0x7f, 0xff]);
   });
 
-  it("turns CMYK into RGB", async () => {
-    const white = await flatPng(8, 8, [255, 255, 255]);
-    const jpeg = await sharp(white).toColourspace("cmyk").jpeg().toBuffer();
+  it("lets each ink of a CMYK picture take its share of the light that black leaves", async () => {
+    const colours = Buffer.from([
+      255, 255, 255, 250, 10, 10, 0, 160, 30, 20, 20, 20, 40, 60, 220, 240, 200, 0,
+    ]);
+    const jpeg = await sharp(colours, raw(6, 1, 3))
+      .resize(48, 8, { kernel: "nearest" })
+      .toColourspace("cmyk")
+      .jpeg({ quality: 100 })
+      .toBuffer();
     assert.equal((await sharp(jpeg).metadata()).space, "cmyk");
-    const image = await decodeImage(jpeg);
-    assert.equal(image.data.length, 8 * 8 * 3);
-    assert.ok(image.data.every((value) => value > 240));
+    const inks = await sharp(jpeg).pipelineColourspace("cmyk").toColourspace("cmyk").raw().toBuffer();
+    const light = (ink: number, black: number) => ((255 - ink) * (255 - black)) / 255;
+    const { data } = await decodeImage(jpeg);
+    const errors = Array.from(data, (value, i) => {
+      const pixel = 4 * Math.floor(i / 3);
+      return Math.abs(value - light(inks[pixel + (i % 3)], inks[pixel + 3]));
+    });
+    assert.equal(data.length, 3 * 48 * 8);
+    assert.ok(Math.max(...errors) <= 0.5, `up to ${Math.max(...errors)} off`);
   });
 
   it("turns pictures by their EXIF orientation unless told not to", async () => {
