@@ -13,10 +13,14 @@ export const fogs = [
 
 /** Adds a cloud and scales back to the picture's own maximum. */
 export function fog(image: RgbImage, severity: number, draws: Draws): Layer {
-  const { strength, decay } = fogs[severity - 1];
-  const unit = toUnit(image);
   const size = 2 ** Math.ceil(Math.log2(Math.max(image.width, image.height)));
-  const cloud = plasma(size, decay, draws);
+  return underCloud(image, severity, plasma(size, fogs[severity - 1].decay, draws), size);
+}
+
+/** The upper left part of a cloud [size, size] before a picture. */
+export function underCloud(image: RgbImage, severity: number, cloud: Float64Array, size: number): Layer {
+  const { strength } = fogs[severity - 1];
+  const unit = toUnit(image);
   const most = unit.data.reduce((a, b) => Math.max(a, b));
   return toByteRange(
     mapLayer(unit, (x, i) => {

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Rng } from "../../../../src/core/rng";
 import { corruptions } from "../../../../src/data";
+import { glassBlur } from "../../../../src/data/corruptions/blur";
 import { drawsFrom } from "../../../../src/data/corruptions/draws";
+import { correlateLines, gaussianBlur, gaussianWeights } from "../../../../src/data/corruptions/filters";
+import { toUnit } from "../../../../src/data/corruptions/image";
 import { motionBlurred } from "../../../../src/data/corruptions/motion";
 import { warpAffine } from "../../../../src/data/corruptions/elastic";
 import { canny, distanceToZero, equalize } from "../../../../src/data/corruptions/edges";
@@ -105,6 +108,26 @@ describe("parts of corruptions", () => {
     assert.deepEqual([...right], [0, 0, expected[2], expected[1], expected[0], 0, 0, 0, 0]);
     const down = motionBlurred(spike, { radius: 1, sigma: 1, angle: 90 }).data;
     assert.deepEqual([...down], [...spike.data]);
+  });
+
+  it("Gaussian blur adds the middle first, then pairs from the outside in, to the last bit", () => {
+    const weights = gaussianWeights(1.1, 4);
+    const values = Float64Array.from({ length: 9 }, (_, i) => (37 * i * i) % 255);
+    const blurred = correlateLines({ ...line(9, (i) => values[i]) }, weights, "rows", "nearest").data[4];
+    let expected = values[4] * weights[4];
+    for (let k = 0; k < 4; k++) expected += (values[k] + values[8 - k]) * weights[k];
+    assert.equal(blurred, expected);
+  });
+
+  it("glass blur of an even picture loses a level exactly where the weighted sum falls short of it", () => {
+    for (const [severity, sigma] of [0.7, 0.9, 1, 1.1, 1.5].entries()) {
+      for (const level of [10, 89, 90, 199, 200, 254]) {
+        const even = paintedImage(32, 32, () => [level, level, level]);
+        const once = gaussianBlur(toUnit(even), sigma).data[0];
+        const { data } = glassBlur(even, severity + 1, drawsFrom(new Rng(0)));
+        assert.equal(Math.round(data[0]), Math.trunc(once * 255), `level ${level}, sigma ${sigma}`);
+      }
+    }
   });
 
   it("an affine map moves by whole pixels exactly and mirrors about the edge pixel", () => {
