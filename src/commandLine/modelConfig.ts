@@ -109,7 +109,12 @@ export const trainedModel = object(
     ...head,
     weights: entry(text, "a run folder of luvit finetune, or a finetuned checkpoint", "runs/finetune"),
   },
-  { ...common, pooling, name: entry(text, "what results call it", "LUViT-B/16") },
+  {
+    ...common,
+    pooling,
+    averaged: entry(flag, "of a run folder: the moving average of the weights instead of these", false),
+    name: entry(text, "what results call it", "LUViT-B/16"),
+  },
 );
 
 export type MaeModelConfig = ValueOf<typeof maeModel>;

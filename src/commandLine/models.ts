@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { LuvitError } from "../core/errors";
 import { classifier, fusion, llama, lora, mae, vit } from "../models";
 import type { Classifier } from "../models/classifier";
 import type { FusionPlan } from "../models/fusion";
@@ -68,7 +69,12 @@ export async function trainedFrom(
   config: TrainedModelConfig,
   path: Resolve,
 ): Promise<{ model: Classifier; run?: RunWeights }> {
-  const { classes, pooling, seed } = config;
+  const { classes, pooling, seed, averaged } = config;
+  const weights = path(config.weights);
+  if (averaged && !isRunFolder(weights)) {
+    const problem = `${weights} is no run's folder, which alone holds averaged weights; leave model.averaged out`;
+    throw new LuvitError("bad-argument", problem);
+  }
   const plan = await fusionOf(config.fusion, path);
   const model = classifier.create({
     encoder: encoderOf(config.encoder),
@@ -77,8 +83,7 @@ export async function trainedFrom(
     pooling,
     seed,
   });
-  const weights = path(config.weights);
-  if (isRunFolder(weights)) return { model, run: await loadRunWeights(model, weights) };
+  if (isRunFolder(weights)) return { model, run: await loadRunWeights(model, weights, { averaged }) };
   await classifier.loadCheckpoint(model, weights);
   return { model };
 }

@@ -53,6 +53,12 @@ const training = {
   baseLr: entry(positive, "peak rate / (effective batch / 256), instead of lr", 1.5e-4),
   minLr: entry(number(), "rate at the end", 0),
   warmupEpochs: entry(number(), "epochs of warm-up", 40),
+  warmupLr: entry(
+    number(),
+    "rate that the warm-up begins with, and then one rate per epoch, as timm has it",
+    1e-6,
+  ),
+  cooldownEpochs: entry(whole(0), "further epochs at minLr", 10),
   weightDecay: entry(number(), "AdamW's", 0.05),
   betas: entry(pair(number(0, 1)), "AdamW's", [0.9, 0.95]),
   seed: entry(whole(0), "of order, augmentation and masks", 0),
@@ -65,6 +71,12 @@ const finetuning = {
   layerDecay: entry(positive, "factor on the rate from layer to layer", 0.75),
   dropPath: entry(number(0, 1), "of the last block", 0.1),
   smoothing: entry(number(0, 1), "of labels", 0.1),
+  repeatedAugmentation: entry(whole(), "times that each picture of an epoch comes, augmented anew", 3),
+  emaDecay: entry(
+    number(0, 1),
+    "of a moving average of the weights, evaluated and saved beside them",
+    0.99996,
+  ),
 } as const;
 
 const out = entry(

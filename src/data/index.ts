@@ -13,6 +13,7 @@ export type { PictureJob, PictureReader } from "./pictureReader";
 export * from "./normalize";
 export * from "./pixelCache";
 export * from "./preview";
+export * from "./repetitions";
 export * from "./resample";
 export * from "./scanFolder";
 export * from "./segmentation";

@@ -2,6 +2,7 @@ import { LuvitError } from "../core/errors";
 import { Rng } from "../core/rng";
 import type { ImageDataset, Sample } from "./dataset";
 import { readingInto } from "./pictureReader";
+import { repeatedOrder } from "./repetitions";
 import { defaultWorkers, readerWith } from "./workers/pool";
 
 /** Stacked samples. */
@@ -29,6 +30,10 @@ export interface BatchOptions {
   start?: number;
   /** Default true. */
   shuffle?: boolean;
+  /** Times that each picture of the epoch comes, each time augmented anew; see `repeatedOrder`. Default 1. */
+  repeats?: number;
+  /** Batches of one optimiser step, over which the repetitions of a picture are spread; default 1. */
+  spread?: number;
   /** Leave out the last batch when it is not full; default true. */
   dropLast?: boolean;
   /** Batches read ahead while the consumer works; default 2. */
@@ -68,6 +73,8 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
     epoch: 0,
     start: 0,
     shuffle: true,
+    repeats: 1,
+    spread: 1,
     dropLast: true,
     prefetch: 2,
     workers: defaultWorkers(dataset.size),
@@ -75,17 +82,23 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
   };
   const total = batchesPerEpoch(dataset.length, plan.batchSize, plan.dropLast);
   expectPlan(dataset, plan, total);
-  const order = datasetOrder(dataset, plan.seed, plan.epoch, plan.shuffle);
+  const { indices: order, repetition } = repeatedOrder(
+    datasetOrder(dataset, plan.seed, plan.epoch, plan.shuffle),
+    plan,
+  );
   const streams = new Rng(plan.seed);
   const reader = readerWith(plan.workers);
   const stop = new AbortController();
   const read = async (batch: number): Promise<Batch> => {
-    const indices = order.subarray(batch * plan.batchSize, (batch + 1) * plan.batchSize);
+    const first = batch * plan.batchSize;
+    const indices = order.subarray(first, first + plan.batchSize);
     const length = 3 * dataset.size ** 2;
     const images = new Float32Array(indices.length * length);
     const loads = Array.from(indices, (index, i) => {
       const place = images.subarray(i * length, (i + 1) * length);
-      const rng = streams.fork("sample", plan.epoch, index);
+      const sample = streams.fork("sample", plan.epoch, index);
+      const again = repetition[first + i];
+      const rng = again === 0 ? sample : sample.fork("repetition", again);
       return placed(place, dataset.load(index, rng, readingInto(reader, place, stop.signal)));
     });
     return { images, ...describe(await Promise.all(loads)), epoch: plan.epoch, batch };
@@ -142,13 +155,15 @@ async function* ahead(
 }
 
 function expectPlan(dataset: ImageDataset, plan: Required<BatchOptions>, total: number): void {
-  const { batchSize, start, prefetch, workers } = plan;
-  const isCount = (value: number, least: number) => Number.isInteger(value) && value >= least;
-  if (!isCount(batchSize, 1) || ![start, prefetch, workers].every((value) => isCount(value, 0))) {
-    const given = `batchSize ${batchSize}, start ${start}, prefetch ${prefetch}, workers ${workers}`;
+  const { batchSize, repeats, spread, start, prefetch, workers } = plan;
+  const areCounts = (values: readonly number[], least: number) =>
+    values.every((value) => Number.isInteger(value) && value >= least);
+  if (!areCounts([batchSize, repeats, spread], 1) || !areCounts([start, prefetch, workers], 0)) {
+    const given = Object.entries({ batchSize, repeats, spread, start, prefetch, workers });
     throw new LuvitError(
       "bad-argument",
-      `batches: expected whole numbers, batchSize of at least 1; got ${given}`,
+      "batches: expected whole numbers, batchSize, repeats and spread of at least 1; got " +
+        given.map(([name, value]) => `${name} ${value}`).join(", "),
     );
   }
   if (total === 0) {

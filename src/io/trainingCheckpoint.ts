@@ -12,6 +12,8 @@ import { openSafetensors, writeSafetensors } from "./safetensors";
 export interface TrainingState {
   readonly model: StateDict;
   readonly optimizer: StateDict;
+  /** Moving average of the weights, with all that `model` has, where the run keeps one. */
+  readonly average?: StateDict;
   /** Config, loop position, random state: anything JSON can hold. */
   readonly state: JsonObject;
 }
@@ -35,6 +37,7 @@ export interface CheckpointFolder {
 
 const MODEL = "model.safetensors";
 const OPTIMIZER = "optimizer.safetensors";
+const AVERAGE = "average.safetensors";
 const STATE = "state.json";
 const FINISHED = /^checkpoint-(\d{6,})$/;
 /** A finished checkpoint that had stepped aside for a new one of its step when its process ended. */
@@ -45,14 +48,14 @@ const TEMPORARY = /^(?:checkpoint-\d{6,}|metrics\.jsonl)(?:\.old|\.gone)?\.tmp-(
 const writing = new Set<string>();
 
 /**
- * Writes `<runFolder>/checkpoint-000100/` with model.safetensors, optimizer.safetensors and state.json. The folder gets
- * its name only when all three are on disk, so a crash leaves the whole checkpoint or none. An existing checkpoint of
+ * Writes `<runFolder>/checkpoint-000100/` with model.safetensors, optimizer.safetensors, state.json and, where there is an
+ * average, average.safetensors. The folder gets its name only when all of them are on disk, so a crash leaves the whole checkpoint or none. An existing checkpoint of
  * the same step is replaced. Returns the folder. Throws LuvitError "bad-file" when the disk refuses.
  */
 export async function writeTrainingCheckpoint(
   runFolder: string,
   step: number,
-  { model, optimizer, state }: TrainingState,
+  { model, optimizer, average, state }: TrainingState,
 ): Promise<string> {
   if (!Number.isSafeInteger(step) || step < 0) {
     throw new LuvitError("bad-argument", `a checkpoint needs a whole step number, got ${step}`);
@@ -65,6 +68,7 @@ export async function writeTrainingCheckpoint(
     await mkdir(temporary, { recursive: true });
     await writeSafetensors(join(temporary, MODEL), model);
     await writeSafetensors(join(temporary, OPTIMIZER), optimizer);
+    if (average) await writeSafetensors(join(temporary, AVERAGE), average);
     await writeJsonAtomically(join(temporary, STATE), state);
     await moveIntoPlace(temporary, folder);
   } catch (cause) {
@@ -82,8 +86,10 @@ export async function readTrainingCheckpoint(folder: string): Promise<TrainingCh
   const { value: state } = await readJsonObject(join(folder, STATE));
   const model = await readAll(join(folder, MODEL));
   const optimizer = await readAll(join(folder, OPTIMIZER));
+  const hasAverage = existsSync(join(folder, AVERAGE));
+  const average = hasAverage ? await readAll(join(folder, AVERAGE)) : undefined;
   const step = Number(/checkpoint-(\d+)(?:\.old\.tmp-\d+)?$/.exec(resolve(folder))?.[1] ?? Number.NaN);
-  return { folder, step, model, optimizer, state };
+  return { folder, step, model, optimizer, ...(average && { average }), state };
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Linear warm-up from 0, then half a cosine down to `minLr`. Epochs may be fractional. */
+/** Linear warm-up from 0, then half a cosine down to `minLr`, which stays. Epochs may be fractional. */
 export interface WarmupCosine {
   lr: number;
   minLr: number;
@@ -12,8 +12,36 @@ export interface WarmupCosine {
  */
 export function warmupCosine({ lr, minLr, warmupEpochs, epochs }: WarmupCosine, epoch: number): number {
   if (epoch < warmupEpochs) return (lr * epoch) / warmupEpochs;
+  if (epoch >= epochs) return minLr;
   const progress = (epoch - warmupEpochs) / (epochs - warmupEpochs);
   return minLr + (lr - minLr) * 0.5 * (1 + Math.cos(Math.PI * progress));
+}
+
+/** timm's schedule as DeiT runs it: one rate per epoch. */
+export interface EpochCosine extends WarmupCosine {
+  /** Rate that the warm-up begins with. */
+  warmupLr: number;
+}
+
+/**
+ * The rate at a fractional epoch, the same all through an epoch: a line from `warmupLr`, then the cosine that began with
+ * the first epoch (so the rate falls a little at the end of the warm-up). The rate is set behind each epoch with that
+ * epoch's number, so it is one epoch late and the first two epochs share one.
+ * Reference: timm scheduler/cosine_lr.py; DeiT main.py.
+ */
+export function epochCosine({ warmupLr, ...cosine }: EpochCosine, epoch: number): number {
+  const { lr, minLr, warmupEpochs, epochs } = cosine;
+  const set = Math.max(0, Math.floor(epoch) - 1);
+  if (set < warmupEpochs) return warmupLr + ((lr - warmupLr) * set) / warmupEpochs;
+  return warmupCosine({ lr, minLr, warmupEpochs: 0, epochs }, set);
+}
+
+/** A schedule of either kind. */
+export type Schedule = WarmupCosine | EpochCosine;
+
+/** The rate of a schedule at a fractional epoch. */
+export function rateAt(schedule: Schedule, epoch: number): number {
+  return "warmupLr" in schedule ? epochCosine(schedule, epoch) : warmupCosine(schedule, epoch);
 }
 
 /** MAE's linear scaling rule: base rate * effective batch / 256. */

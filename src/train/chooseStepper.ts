@@ -4,7 +4,8 @@ import type { AdamW } from "../optim/adamw";
 import { type CompiledStepOptions, CompiledStepper } from "./compiledStepper";
 import { reasonToGoEager } from "./forward";
 import type { Feeds } from "./feeds";
-import { EagerStepper, type Stepper, type StepTask } from "./stepper";
+import { type CallOptions, EagerStepper, type Stepper, type StepTask } from "./stepper";
+import type { WeightAverage } from "./weightAverage";
 
 /**
  * Steps as one compiled graph on the engine that is asked for, else on the best there is, else op by op.
@@ -13,13 +14,14 @@ import { EagerStepper, type Stepper, type StepTask } from "./stepper";
 export function chooseStepper<M extends Module>(
   task: StepTask<M>,
   optimizer: AdamW,
+  average: WeightAverage | undefined,
   accumulate: number,
   options: CompiledStepOptions = {},
 ): Stepper {
   const { engine, demanded, passedOver } = chooseEngine(options);
-  const eager = (reason: string) => new EagerStepper(task, optimizer, reason);
+  const eager = (reason: string) => new EagerStepper(task, optimizer, average, reason);
   if (engine === "eager") return eager(demanded ? "asked for" : passedOver.join("; "));
-  const compiled = new CompiledStepper(task, optimizer, accumulate, options);
+  const compiled = new CompiledStepper(task, optimizer, average, accumulate, options);
   if (demanded) return compiled;
   return new AutoStepper(compiled, (error) => eager(reasonToGoEager(error, demanded, options)));
 }
@@ -43,8 +45,8 @@ class AutoStepper<M extends Module> implements Stepper {
     return this.chosen.step(group, lr);
   }
 
-  call(name: string, feeds: Feeds): Promise<Record<string, Float32Array>> {
-    return this.chosen!.call(name, feeds);
+  call(name: string, feeds: Feeds, options?: CallOptions): Promise<Record<string, Float32Array>> {
+    return this.chosen!.call(name, feeds, options);
   }
 
   async sync(): Promise<void> {

@@ -1,18 +1,30 @@
 import { breathe } from "../core/loop";
 import { tf } from "../core/tf";
-import { describeEngine, type EngineOptions, type Executor, openExecutor, type Programs } from "../engine";
+import {
+  describeEngine,
+  type EngineOptions,
+  type Executor,
+  openExecutor,
+  type Program,
+  type Programs,
+} from "../engine";
 import { type OptimiseOptions, optimise, trace } from "../graph";
 import { fetchState, parameterShapes, sendParameters, withTracedParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
 import type { AdamW } from "../optim/adamw";
 import { arraysOf, type Feeds, specsOf } from "./feeds";
-import type { Stepper, StepTask } from "./stepper";
+import type { ForwardFunction } from "./forward";
+import type { CallOptions, Stepper, StepTask } from "./stepper";
 import { traceStep } from "./traceStep";
+import { averageName, moved, type WeightAverage } from "./weightAverage";
 
 export interface CompiledStepOptions extends EngineOptions, OptimiseOptions {}
 
 const STEP = "step";
+/** Moves the averages after a step. */
+const AVERAGE = "average";
+const averaged = (name: string) => `${name}, averaged`;
 
 /**
  * Traces the step, and the task's functions, once and runs them as graphs on an engine that keeps parameters and
@@ -25,6 +37,7 @@ export class CompiledStepper<M extends Module> implements Stepper {
   constructor(
     private readonly task: StepTask<M>,
     private readonly optimizer: AdamW,
+    private readonly average: WeightAverage | undefined,
     /** Batches per step, whose gradients are averaged. */
     private readonly batches: number,
     private readonly options: CompiledStepOptions = {},
@@ -53,13 +66,16 @@ export class CompiledStepper<M extends Module> implements Stepper {
       await breathe();
       if (!Number.isFinite(meanLoss)) return meanLoss;
     }
+    // Nothing of an engine that dies between the two is kept: the run goes on from where it was last synced.
+    if (this.average) await executor.run(AVERAGE, {});
     this.optimizer.step = t;
     this.unsynced = true;
     return meanLoss;
   }
 
-  async call(name: string, feeds: Feeds): Promise<Record<string, Float32Array>> {
-    return this.executor!.run(name, arraysOf(feeds));
+  async call(name: string, feeds: Feeds, options: CallOptions = {}): Promise<Record<string, Float32Array>> {
+    const program = options.averaged && this.average ? averaged(name) : name;
+    return this.executor!.run(program, arraysOf(feeds));
   }
 
   async sync(): Promise<void> {
@@ -73,12 +89,13 @@ export class CompiledStepper<M extends Module> implements Stepper {
     this.executor = undefined;
   }
 
-  /** Trained parameters and their moments. */
+  /** Trained parameters, their moments and averages. */
   private *changing(): IterableIterator<readonly [string, Parameter]> {
     for (const [path, parameter] of this.task.model.namedParameters()) {
       if (this.task.rules.has(path)) yield [path, parameter];
     }
     yield* this.optimizer.moments();
+    if (this.average) yield* this.average.parameters();
   }
 
   private async open(feeds: Feeds): Promise<Executor> {
@@ -88,6 +105,7 @@ export class CompiledStepper<M extends Module> implements Stepper {
       await sendParameters(executor, this.task.model.namedParameters());
       // Moments of a run that has not begun are zero on both sides.
       if (this.optimizer.step > 0) await sendParameters(executor, this.optimizer.moments());
+      if (this.average) await sendParameters(executor, this.average.parameters());
     } catch (error) {
       await executor.dispose();
       throw error;
@@ -100,14 +118,55 @@ export class CompiledStepper<M extends Module> implements Stepper {
     const { betas, eps } = this.optimizer;
     const loss: StepTask<M>["loss"] = (fed) => tf.div(this.task.loss(fed), this.batches);
     const step = traceStep(name, { model, rules, betas, eps, inputs: specsOf(feeds), loss });
-    const others = Object.entries(functions).map(([key, { inputs, body }]) => {
-      const graph = trace(key, {
-        inputs,
-        state: parameterShapes(model),
-        body: (fed, state) => withTracedParameters(model, state, () => body(fed)),
-      });
-      return [key, { graph: optimise(graph) }] as const;
+    const programs: Programs = { [STEP]: { graph: optimise(step, { memory }), guard: "loss" } };
+    const others = Object.entries(functions).map(([key, body]) => [key, this.traceFunction(key, body)]);
+    return { ...programs, ...Object.fromEntries(others), ...this.averagePrograms() };
+  }
+
+  /** Moves the averages, and the task's functions with them in place of the weights. */
+  private averagePrograms(): Programs {
+    const { average } = this;
+    if (!average) return {};
+    const { model, rules, functions = {} } = this.task;
+    const trained = Object.entries(parameterShapes(model)).filter(([path]) => rules.has(path));
+    const graph = trace(AVERAGE, {
+      inputs: {},
+      state: Object.fromEntries(
+        trained.flatMap(([path, shape]) => [
+          [path, shape],
+          [averageName(path), shape],
+        ]),
+      ),
+      body: (_, state) =>
+        Object.fromEntries(
+          trained.map(([path]) => {
+            const name = averageName(path);
+            return [name, moved(state[name], state[path], average.decay)];
+          }),
+        ),
     });
-    return { [STEP]: { graph: optimise(step, { memory }), guard: "loss" }, ...Object.fromEntries(others) };
+    const others = Object.entries(functions).map(([key, body]) => {
+      const stateName = (path: string) => (rules.has(path) ? averageName(path) : path);
+      return [averaged(key), this.traceFunction(averaged(key), body, stateName)];
+    });
+    return { [AVERAGE]: { graph: optimise(graph) }, ...Object.fromEntries(others) };
+  }
+
+  private traceFunction(
+    name: string,
+    { inputs, body }: ForwardFunction,
+    stateName: (path: string) => string = (path) => path,
+  ): Program {
+    const { model } = this.task;
+    const shapes = Object.entries(parameterShapes(model));
+    const graph = trace(name, {
+      inputs,
+      state: Object.fromEntries(shapes.map(([path, shape]) => [stateName(path), shape])),
+      body(fed, state) {
+        const weights = Object.fromEntries(shapes.map(([path]) => [path, state[stateName(path)]]));
+        return withTracedParameters(model, weights, () => body(fed));
+      },
+    });
+    return { graph: optimise(graph) };
   }
 }

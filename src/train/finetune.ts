@@ -26,9 +26,19 @@ export interface FinetuneOptions extends TrainOptions {
   smoothing?: number;
   /** Beta parameters of mixup and cutmix, one of which is drawn per batch; null (default) mixes nothing. */
   mix?: { mixupAlpha: number; cutmixAlpha: number } | null;
+  /**
+   * Repeated augmentation: every picture that an epoch draws comes so often, each time augmented anew, and an epoch, no
+   * longer than without, draws that many times fewer. Default 1; the supervised recipes have 3. See `data.repeatedOrder`.
+   */
+  repeatedAugmentation?: number;
+  /**
+   * Decay, per step, of a moving average of the weights, e.g. 0.99996. It is evaluated beside the weights (`emaTop1`),
+   * saved with them (average.safetensors) and given back by `done` (`averaged`). Default none.
+   */
+  emaDecay?: number;
   /** How the training pictures are cropped and augmented, instead of by the set's own transform. */
   augment?: FinetuneAugmentOptions;
-  /** Evaluated after every epoch: `top1` in percent. */
+  /** Evaluated after every epoch: `top1` in percent, `emaTop1` of the averaged weights. */
   validation?: ImageDataset;
 }
 
@@ -44,6 +54,7 @@ export function finetune(
 ): Run<Classifier> {
   const { config } = model.encoder;
   const { layerDecay = 0.75, dropPath = 0.1, smoothing = 0.1, mix = null, augment, validation } = options;
+  const { repeatedAugmentation, emaDecay } = options;
   const dataset = augment ? pictures.withTransform(finetuneAugment(config.imageSize, augment)) : pictures;
   for (const set of [dataset, validation]) {
     if (!set) continue;
@@ -60,16 +71,22 @@ export function finetune(
       model,
       dataset,
       plan,
-      settings: { layerDecay, dropPath, smoothing, mix, ...(augment && { augment }) },
+      settings: { layerDecay, dropPath, smoothing, mix, augment, repeatedAugmentation, emaDecay },
       rules,
+      repeats: repeatedAugmentation,
+      emaDecay,
       feeds: (batch, micro) => batchFeeds(model, batch, plan, options, draws.fork("batch", micro)),
       loss: ({ images, targets, dropPath: factors }) =>
         softTargetCrossEntropy(model.forward(images, { dropPath: factors }), targets),
       functions: validation ? { scores: scoresOf(model, plan.batchSize) } : {},
       evaluate: validation
         ? async (stepper) => {
-            const scores = (feeds: Feeds) => stepper.call("scores", feeds);
-            return { top1: (await evaluateWith(scores, model, validation, plan.batchSize)).top1 };
+            const top1 = async (averaged: boolean) => {
+              const scores = (feeds: Feeds) => stepper.call("scores", feeds, { averaged });
+              return (await evaluateWith(scores, model, validation, plan.batchSize)).top1;
+            };
+            const own = { top1: await top1(false) };
+            return emaDecay === undefined ? own : { ...own, emaTop1: await top1(true) };
           }
         : undefined,
     },
@@ -77,12 +94,24 @@ export function finetune(
   );
 }
 
-function expectFinetuneOptions({ dropPath = 0, smoothing = 0, mix, batchSize }: FinetuneOptions): void {
+function expectFinetuneOptions(options: FinetuneOptions): void {
+  const {
+    dropPath = 0,
+    smoothing = 0,
+    mix,
+    batchSize,
+    repeatedAugmentation: repeats = 1,
+    emaDecay = 0,
+  } = options;
   const share = (name: string, value: number) =>
     value >= 0 && value < 1 ? "" : `${name} is ${value}, expected at least 0 and less than 1`;
   const problems = [
     share("dropPath", dropPath),
     share("smoothing", smoothing),
+    share("emaDecay", emaDecay),
+    Number.isInteger(repeats) && repeats > 0
+      ? ""
+      : `repeatedAugmentation is ${repeats}, expected a whole number from 1`,
     mix && batchSize % 2 !== 0 ? `batchSize is ${batchSize}, mixing pairs images and needs an even one` : "",
   ].filter(Boolean);
   if (problems.length > 0) throw new LuvitError("bad-argument", `finetune: ${problems.join("; ")}`);

@@ -3,13 +3,14 @@ import type { ImageDataset } from "../data/dataset";
 import { type Batch, batches } from "../data/loader";
 import type { Module } from "../nn/module";
 import { AdamW } from "../optim/adamw";
-import { warmupCosine } from "../optim/schedule";
+import { rateAt } from "../optim/schedule";
 import { chooseStepper } from "./chooseStepper";
 import { lastGoodCheckpoint } from "./nonFinite";
 import { positionOf, type RunPlan, type TrainOptions } from "./plan";
 import { Run, type RunDriver, type StepRecord } from "./run";
 import { withRestarts } from "./restarts";
 import { claimRunFolder, RunStore, releaseRunFolder } from "./runFolder";
+import { WeightAverage } from "./weightAverage";
 import type { Feeds } from "./feeds";
 import type { Stepper, StepTask } from "./stepper";
 
@@ -21,6 +22,10 @@ export interface TrainingTask<M extends Module> extends StepTask<M> {
   settings: Record<string, unknown>;
   /** What a step is fed for a batch; `micro` counts batches over the whole run and seeds the batch's draws. */
   feeds(batch: Batch, micro: number): Feeds;
+  /** Times that each picture of an epoch comes in it, augmented anew; default 1. */
+  repeats?: number;
+  /** Decay of the moving average of the weights that the run keeps; default none. */
+  emaDecay?: number;
   /** Metrics at the end of an epoch, e.g. accuracy. */
   evaluate?(stepper: Pick<Stepper, "call">): Promise<Record<string, number>>;
 }
@@ -40,20 +45,26 @@ async function drive<M extends Module>(
   folder: string | undefined,
   driver: RunDriver<M>,
 ): Promise<void> {
-  const { plan, model } = task;
-  const optimizer = new AdamW(model, task.rules, { betas: plan.betas });
+  const { plan, model, rules, emaDecay } = task;
+  const optimizer = new AdamW(model, rules, { betas: plan.betas });
+  const average = emaDecay === undefined ? undefined : new WeightAverage(model, rules, emaDecay);
   const settings = { task: task.name, ...plan, ...task.settings, trainable: model.counts().trainable };
   const keep = options.keepCheckpoints ?? 2;
   const recipe = options.recipe?.name;
-  const store = folder ? new RunStore({ folder, model, optimizer, plan, settings, keep, recipe }) : undefined;
+  const store = folder
+    ? new RunStore({ folder, model, optimizer, average, plan, settings, keep, recipe })
+    : undefined;
   try {
+    await average?.begin();
     const step = await resumeStep(store, options, driver);
     forgetSources(task);
     await withRestarts(step, { driver, store, optimizer }, (from, synced) =>
-      trainFrom(from, { task, options, driver, store, optimizer }, synced),
+      trainFrom(from, { task, options, driver, store, optimizer, average }, synced),
     );
+    driver.run.averaged = await average?.state();
   } finally {
     optimizer.dispose();
+    average?.dispose();
   }
 }
 
@@ -64,17 +75,18 @@ interface Session<M extends Module> {
   driver: RunDriver<M>;
   store: RunStore<M> | undefined;
   optimizer: AdamW;
+  average: WeightAverage | undefined;
 }
 
 /** Trains from `step` to the end or a stop. `synced` hears of every step whose state model and optimiser have. */
 async function trainFrom<M extends Module>(
   step: number,
-  { task, options, driver, store, optimizer }: Session<M>,
+  { task, options, driver, store, optimizer, average }: Session<M>,
   synced: (step: number) => void,
 ): Promise<void> {
   const { plan } = task;
   const { run } = driver;
-  const stepper = chooseStepper(task, optimizer, plan.accumulate, options);
+  const stepper = chooseStepper(task, optimizer, average, plan.accumulate, options);
   let saved = step;
   const save = async () => {
     await stepper.sync();
@@ -122,11 +134,12 @@ async function resumeStep<M extends Module>(
 
 /** The batches of each step from `step` to the end of its epoch. */
 async function* stepBatches<M extends Module>(task: TrainingTask<M>, step: number): AsyncGenerator<Batch[]> {
-  const { plan, dataset } = task;
+  const { plan, dataset, repeats } = task;
+  const { batchSize, seed, accumulate: spread } = plan;
   const { epoch, batch: start } = positionOf(plan, step);
   const last = plan.stepsPerEpoch * plan.accumulate;
   let group: Batch[] = [];
-  for await (const batch of batches(dataset, { batchSize: plan.batchSize, seed: plan.seed, epoch, start })) {
+  for await (const batch of batches(dataset, { batchSize, seed, epoch, start, repeats, spread })) {
     if (batch.batch >= last) return;
     group.push(batch);
     if (group.length < plan.accumulate) continue;
@@ -145,7 +158,7 @@ async function trainStep<M extends Module>(
   const started = performance.now();
   const { plan } = task;
   const { fraction } = positionOf(plan, step);
-  const lr = warmupCosine(plan.schedule, fraction);
+  const lr = rateAt(plan.schedule, fraction);
   const feeds = group.map((batch, i) => task.feeds(batch, step * plan.accumulate + i));
   const loss = await stepper.step(feeds, lr);
   if (!Number.isFinite(loss)) throw nonFiniteLoss(task.name, step, lr, group, checkpoint);

@@ -1,7 +1,7 @@
 import { LuvitError } from "../core/errors";
 import type { ImageDataset } from "../data/dataset";
 import { batchesPerEpoch } from "../data/loader";
-import { scaledRate, type WarmupCosine } from "../optim/schedule";
+import { type Schedule, scaledRate } from "../optim/schedule";
 import type { CompiledStepOptions } from "./compiledStepper";
 
 /** What a set of options is called, where it was published and what came out of it. */
@@ -36,6 +36,10 @@ export interface TrainOptions extends CompiledStepOptions {
   baseLr?: number;
   minLr?: number;
   warmupEpochs?: number;
+  /** Further epochs behind `epochs`, at `minLr`; default 0. */
+  cooldownEpochs?: number;
+  /** Rate that the warm-up begins with, in a schedule of one rate per epoch (timm's; see `optim.epochCosine`). Left out: MAE's, from 0 and anew at every step. */
+  warmupLr?: number;
   weightDecay?: number;
   betas?: readonly [number, number];
   /** Decides order, augmentation, masks, drop path and mixing; default 0. */
@@ -56,6 +60,7 @@ export interface TrainOptions extends CompiledStepOptions {
 
 /** A run's numbers, settled: what is saved with a checkpoint and must be the same to resume it. */
 export interface RunPlan {
+  /** Those of the cool-down among them. */
   epochs: number;
   batchSize: number;
   accumulate: number;
@@ -63,7 +68,7 @@ export interface RunPlan {
   batchesPerEpoch: number;
   stepsPerEpoch: number;
   totalSteps: number;
-  schedule: WarmupCosine;
+  schedule: Schedule;
   weightDecay: number;
   betas: readonly [number, number];
   seed: number;
@@ -82,6 +87,8 @@ export function settlePlan(
     accumulate = 1,
     minLr = 0,
     warmupEpochs = 0,
+    cooldownEpochs = 0,
+    warmupLr,
     weightDecay = 0.05,
     seed = 0,
   } = options;
@@ -97,6 +104,9 @@ export function settlePlan(
     Number.isInteger(value) && value > 0 ? "" : `${name} is ${value}, expected a whole number from 1`;
   const problems = [
     count("epochs", epochs),
+    Number.isInteger(cooldownEpochs) && cooldownEpochs >= 0
+      ? ""
+      : `cooldownEpochs is ${cooldownEpochs}, expected a whole number from 0`,
     count("batchSize", batchSize),
     count("accumulate", accumulate),
     count("checkpointEvery", checkpointEvery),
@@ -108,14 +118,15 @@ export function settlePlan(
       : `${dataset.length} images do not fill one step of ${batchSize} x ${accumulate}`,
   ].filter(Boolean);
   if (problems.length > 0) throw new LuvitError("bad-argument", `training options: ${problems.join("; ")}`);
+  const allEpochs = epochs + cooldownEpochs;
   return {
-    epochs,
+    epochs: allEpochs,
     batchSize,
     accumulate,
     batchesPerEpoch: batches,
     stepsPerEpoch,
-    totalSteps: epochs * stepsPerEpoch,
-    schedule: { lr: lr!, minLr, warmupEpochs, epochs },
+    totalSteps: allEpochs * stepsPerEpoch,
+    schedule: { lr: lr!, minLr, warmupEpochs, epochs, ...(warmupLr !== undefined && { warmupLr }) },
     weightDecay,
     betas: options.betas ?? betas,
     seed,

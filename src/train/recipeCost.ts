@@ -6,9 +6,14 @@ const imageNet1kPictures = 1281167;
 
 /** Steps of a run, and how many pictures pass through it. */
 export function costOf(
-  { epochs, batchSize, accumulate = 1 }: Pick<TrainOptions, "epochs" | "batchSize" | "accumulate">,
+  {
+    epochs,
+    cooldownEpochs = 0,
+    batchSize,
+    accumulate = 1,
+  }: Pick<TrainOptions, "epochs" | "cooldownEpochs" | "batchSize" | "accumulate">,
   pictures = imageNet1kPictures,
 ): { steps: number; pictures: number } {
-  const steps = epochs * Math.floor(batchesPerEpoch(pictures, batchSize) / accumulate);
+  const steps = (epochs + cooldownEpochs) * Math.floor(batchesPerEpoch(pictures, batchSize) / accumulate);
   return { steps, pictures: steps * batchSize * accumulate };
 }

@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { breathe } from "../core/loop";
+import type { StateDict } from "../core/hostTensor";
 import { ensureBackend } from "../core/tf";
 import type { Module } from "../nn/module";
 
@@ -26,6 +27,8 @@ export interface RunResult<M extends Module> {
   stopped: boolean;
   /** Newest checkpoint folder, if the run writes any. */
   checkpoint?: string;
+  /** Moving average of the trained weights by path, where the run keeps one. */
+  averaged?: StateDict;
   seconds: number;
 }
 
@@ -47,6 +50,8 @@ export class Run<M extends Module> {
   state: RunState = "running";
   /** Newest checkpoint folder. */
   checkpoint: string | undefined;
+  /** Moving average of the trained weights by path, where the run keeps one; known when it ends. */
+  averaged: StateDict | undefined;
   /** What the steps run on, known after the first. */
   engine: string | undefined;
   /** What its owner should know, e.g. damaged checkpoints that a resume had to pass over. */
@@ -121,6 +126,7 @@ export class Run<M extends Module> {
       history: this.history,
       stopped: this.state === "stopped",
       checkpoint: this.checkpoint,
+      averaged: this.averaged,
       seconds: (performance.now() - started) / 1000,
     };
     // Where a cell ends with `await run.done`, the run's line says enough.

@@ -11,11 +11,12 @@ import {
 } from "../io/trainingCheckpoint";
 import type { Module } from "../nn/module";
 import type { AdamW } from "../optim/adamw";
-import { warmupCosine } from "../optim/schedule";
+import { rateAt } from "../optim/schedule";
 import { expectFrozenWeights, type FrozenWeight, frozenFromFiles, noteFrozenWeights } from "./frozenWeights";
 import { refuseNonFinite } from "./nonFinite";
 import { positionOf, type RunPlan, type TrainOptions } from "./plan";
 import type { StepRecord } from "./run";
+import type { WeightAverage } from "./weightAverage";
 
 /** Folders that runs of this process write to now. */
 const inUse = new Set<string>();
@@ -61,6 +62,8 @@ export interface StoredRun<M extends Module> {
   folder: string;
   model: M;
   optimizer: AdamW;
+  /** Where the run keeps one. */
+  average?: WeightAverage;
   plan: RunPlan;
   /** Everything a resumed run must have the same, the plan among it. */
   settings: Record<string, unknown>;
@@ -97,13 +100,16 @@ export class RunStore<M extends Module> {
     const { plan, folder: out, keep } = this.run;
     const model = await this.ownWeights();
     const optimizer = await this.run.optimizer.state();
-    const lr = warmupCosine(plan.schedule, positionOf(plan, step - 1).fraction);
-    refuseNonFinite(new Map([...model, ...optimizer]), step, lr, previous);
+    const lr = rateAt(plan.schedule, positionOf(plan, step - 1).fraction);
+    const average = await this.run.average?.state();
+    refuseNonFinite(new Map([...model, ...optimizer, ...namedAverages(average)]), step, lr, previous);
     const { epoch, batch } = positionOf(plan, step);
     await syncMetrics(this.metricsFile);
     const folder = await writeTrainingCheckpoint(out, step, {
       model,
       optimizer,
+      // With all that the model's file holds, so that it can be loaded in its place.
+      average: average && new Map([...model, ...average]),
       state: {
         step,
         plan: this.settings,
@@ -125,7 +131,7 @@ export class RunStore<M extends Module> {
    * @throws LuvitError("key-mismatch") for a model with other parameters or other frozen weights.
    */
   async restore(): Promise<RestoredRun | undefined> {
-    const { folder, model, optimizer } = this.run;
+    const { folder, model, optimizer, average } = this.run;
     const checkpoint = await latestTrainingCheckpoint(folder);
     if (!checkpoint) {
       await truncateMetrics(this.metricsFile, 0);
@@ -140,6 +146,7 @@ export class RunStore<M extends Module> {
       if (checkpoint.model.has(path)) parameter.source = undefined;
     }
     optimizer.load(checkpoint.optimizer, saved.step);
+    average?.load(checkpoint.average ?? new Map(), checkpoint.folder);
     await truncateMetrics(this.metricsFile, saved.step);
     const history = (await readMetrics(this.metricsFile)) as StepRecord[];
     return { step: saved.step, folder: checkpoint.folder, history, notes: checkpoint.notes };
@@ -159,6 +166,10 @@ export class RunStore<M extends Module> {
     }
     return state;
   }
+}
+
+function namedAverages(average: StateDict = new Map()): StateDict {
+  return new Map([...average].map(([path, tensor]) => [`average of ${path}`, tensor]));
 }
 
 /** Where a run goes on. */

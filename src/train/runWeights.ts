@@ -21,13 +21,22 @@ export function isRunFolder(path: string): boolean {
   return existsSync(join(path, "metrics.jsonl")) || existsSync(join(path, "state.json"));
 }
 
+export interface RunWeightsOptions {
+  /** The moving average that the run kept, in place of the weights; default false. */
+  averaged?: boolean;
+}
+
 /**
  * Puts the weights of a run (its newest checkpoint) or of one checkpoint folder into a model of the same parts. Frozen
  * weights that the run took from a file are not in its checkpoints and must be in the model already.
  *
- * @throws LuvitError("missing-file") where nothing was saved; "key-mismatch" or "shape-mismatch" for another model.
+ * @throws LuvitError("missing-file") where nothing, or no average, was saved; "key-mismatch" or "shape-mismatch" for another model.
  */
-export async function loadRunWeights(model: Module, folder: string): Promise<RunWeights> {
+export async function loadRunWeights(
+  model: Module,
+  folder: string,
+  { averaged = false }: RunWeightsOptions = {},
+): Promise<RunWeights> {
   const isCheckpoint = existsSync(join(folder, "state.json"));
   const found = isCheckpoint
     ? { ...(await readTrainingCheckpoint(folder)), notes: [] }
@@ -42,8 +51,16 @@ export async function loadRunWeights(model: Module, folder: string): Promise<Run
     recipe?: string | null;
     rng?: { seed: number };
   };
+  const weights = averaged ? found.average : found.model;
+  if (!weights) {
+    const advice = "the run was started without emaDecay; load its weights themselves";
+    throw new LuvitError(
+      "missing-file",
+      `${found.folder}: no averaged weights (average.safetensors) are there; ${advice}`,
+    );
+  }
   await expectFrozenWeights(model, external, found.folder);
-  model.load(found.model, { allowMissing: Object.keys(external), source: found.folder });
+  model.load(weights, { allowMissing: Object.keys(external), source: found.folder });
   const { step, notes } = found;
   return { folder: found.folder, step, recipe: recipe ?? undefined, seed: rng?.seed, notes };
 }

@@ -6,6 +6,7 @@ import { accumulate, lossAndGradients } from "../optim/gradients";
 import type { ParameterRules } from "../optim/groups";
 import { type Feeds, tensorsOf } from "./feeds";
 import { type ForwardFunction, forwardNow } from "./forward";
+import type { WeightAverage } from "./weightAverage";
 
 /** What a stepper needs to know of a task. */
 export interface StepTask<M extends Module> {
@@ -18,6 +19,12 @@ export interface StepTask<M extends Module> {
   functions?: Readonly<Record<string, ForwardFunction>>;
 }
 
+/** Which weights a task's function is computed with. */
+export interface CallOptions {
+  /** The averages in place of the trained weights; only where the run keeps them. Default false. */
+  averaged?: boolean;
+}
+
 /** Makes optimiser steps; hides whether they run op by op or as one compiled graph. */
 export interface Stepper {
   /** What it runs on, for people. */
@@ -27,9 +34,9 @@ export interface Stepper {
    * finite changes neither model nor optimiser.
    */
   step(group: readonly Feeds[], lr: number): Promise<number>;
-  /** Results of one of the task's functions, with the model as the steps have left it. */
-  call(name: string, feeds: Feeds): Promise<Record<string, Float32Array>>;
-  /** Brings model and optimiser up to date with the steps made; either wholly or, when it fails, not at all. */
+  /** Results of one of the task's functions, with the model as the steps have left it, or with its averaged weights. */
+  call(name: string, feeds: Feeds, options?: CallOptions): Promise<Record<string, Float32Array>>;
+  /** Brings model, optimiser and average up to date with the steps made; either wholly or, when it fails, not at all. */
   sync(): Promise<void>;
   dispose(): Promise<void>;
 }
@@ -41,6 +48,7 @@ export class EagerStepper<M extends Module> implements Stepper {
   constructor(
     private readonly task: StepTask<M>,
     private readonly optimizer: AdamW,
+    private readonly average: WeightAverage | undefined,
     /** Why not something faster. */
     reason: string,
   ) {
@@ -61,14 +69,18 @@ export class EagerStepper<M extends Module> implements Stepper {
         await breathe();
       }
       this.optimizer.update(total, lr);
+      this.average?.update();
       return meanLoss;
     } finally {
       tf.dispose([...total.values()]);
     }
   }
 
-  call(name: string, feeds: Feeds): Promise<Record<string, Float32Array>> {
-    return forwardNow(this.task.functions![name], feeds);
+  call(name: string, feeds: Feeds, { averaged = false }: CallOptions = {}) {
+    const { inputs, body } = this.task.functions![name];
+    const { average } = this;
+    if (!averaged || !average) return forwardNow({ inputs, body }, feeds);
+    return forwardNow({ inputs, body: (fed) => average.within(() => body(fed)) }, feeds);
   }
 
   async sync(): Promise<void> {}

@@ -93,6 +93,27 @@ describe("batches", () => {
     assert.deepEqual([batchesPerEpoch(40, 16), batchesPerEpoch(40, 16, false)], [2, 3]);
   });
 
+  it("gives each of the first pictures several times, differently augmented, and goes on anywhere", async () => {
+    const set = await shapes();
+    const options = { batchSize: 4, repeats: 3, spread: 2, seed: 5, epoch: 2 };
+    const all = await collect(set, options);
+    const indices = all.flatMap((batch) => [...batch.indices]);
+    const order = epochOrder(40, 5, 2);
+    assert.deepEqual(new Set(indices), new Set(order.subarray(0, 14)));
+    assert.equal(all.length, 10);
+    const [first, second] = all;
+    const [a, b, c] = [order[0], order[1], order[2]];
+    assert.deepEqual([...first.indices], [a, a, b, c]);
+    assert.deepEqual([...second.indices], [a, b, b, c]);
+    const picture = ({ images }: Batch, i: number) =>
+      Buffer.from(images.slice(i * 768, (i + 1) * 768).buffer);
+    const three = [picture(first, 0), picture(first, 1), picture(second, 0)];
+    assert.ok(![0, 1, 2].some((i) => three[i].equals(three[(i + 1) % 3])), "three different crops");
+    assert.deepEqual(await collect(set, { ...options, start: 7 }), all.slice(7));
+    const [plain] = await collect(set, { ...options, repeats: 1 });
+    assert.ok(picture(plain, 0).equals(three[0]), "the first time as without repetitions");
+  });
+
   it("reads ahead by the number of batches asked for, and stops when the consumer does", async () => {
     const set = await shapes();
     let loads = 0;

@@ -15,6 +15,7 @@ import {
   finetuneRules,
   lossAndGradients,
   pretrainRules,
+  rateAt,
   scaledRate,
   warmupCosine,
 } from "../../../src/optim";
@@ -46,6 +47,19 @@ test("the rate rises from exactly zero in a line, then falls by half a cosine to
 
 test("without warm-up the first step has the full rate", () => {
   assert.equal(warmupCosine({ ...schedule, warmupEpochs: 0 }, 0), 2.4e-3);
+});
+
+test("one rate per epoch: a line from the first rate, then the cosine counted from the beginning, an epoch late", () => {
+  const perEpoch = { ...schedule, warmupEpochs: 20, epochs: 300, warmupLr: 1e-6 };
+  close(rateAt(perEpoch, 0.9), 1e-6);
+  close(rateAt(perEpoch, 1.5), 1e-6);
+  close(rateAt(perEpoch, 11.2), (1e-6 + 2.4e-3) / 2);
+  assert.equal(rateAt(perEpoch, 21), rateAt(perEpoch, 21.99));
+  assert.ok(rateAt(perEpoch, 21) < perEpoch.lr);
+  close(rateAt(perEpoch, 151), (2.4e-3 + 1e-6) / 2);
+  close(rateAt(perEpoch, 305), 1e-6);
+  assert.equal(rateAt(schedule, 10.5), warmupCosine(schedule, 10.5));
+  assert.equal(warmupCosine(schedule, 805), schedule.minLr);
 });
 
 test("the base rate is for a batch of 256", () => {

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { Rng } from "../../src/core/rng";
+import { startBackend } from "../../src/core/tf";
+import { repeatedOrder } from "../../src/data/repetitions";
+import { Linear } from "../../src/nn/layers";
+import { epochCosine, finetuneRules } from "../../src/optim";
+import { WeightAverage } from "../../src/train/weightAverage";
+import { runPython, unlessPythonHas } from "./python";
+
+const skip = unlessPythonHas("torch", "timm");
+
+const schedule = { lr: 1e-3, minLr: 1e-5, warmupLr: 1e-6, warmupEpochs: 20, epochs: 60 };
+const rng = new Rng(1);
+const weights = Array.from({ length: 30 }, () => Array.from({ length: 8 }, () => Math.fround(rng.normal())));
+const given = { ...schedule, length: 1100, processes: 4, decay: 0.99996, weights };
+
+interface Found {
+  permutation: number[];
+  /** By process. */
+  orders: number[][];
+  rates: number[];
+  average: number[];
+}
+
+let found: Found;
+before(async () => {
+  await startBackend();
+  if (!skip) found = runPython<Found>("supervised.py", JSON.stringify(given));
+});
+
+test("repeated augmentation draws what timm's sampler draws for as many processes as a step has batches", {
+  skip,
+}, () => {
+  const [batchSize, spread] = [8, given.processes];
+  const order = Int32Array.from(found.permutation);
+  const { indices } = repeatedOrder(order, { repeats: 3, batchSize, spread });
+  const steps = Math.floor(found.orders[0].length / batchSize);
+  assert.equal(steps, 32);
+  for (let batch = 0; batch < steps * spread; batch++) {
+    const [step, process] = [Math.floor(batch / spread), batch % spread];
+    const theirs = found.orders[process].slice(step * batchSize, (step + 1) * batchSize);
+    assert.deepEqual([...indices.subarray(batch * batchSize, (batch + 1) * batchSize)], theirs);
+  }
+});
+
+test("the rate of each epoch is that of timm's scheduler as DeiT steps it", { skip }, () => {
+  for (const [epoch, rate] of found.rates.entries()) {
+    const ours = epochCosine(schedule, epoch + 0.5);
+    assert.ok(Math.abs(ours - rate) < 1e-15, `epoch ${epoch}: ${ours}, timm ${rate}`);
+  }
+});
+
+test("the average of the weights is timm's", { skip }, async () => {
+  const layer = new Linear(8, 1, new Rng(0), { bias: false });
+  const load = (values: readonly number[]) =>
+    layer.load(new Map([["weight", { shape: [1, 8], data: Float32Array.from(values) }]]));
+  load(weights[0]);
+  const rules = finetuneRules(layer, { weightDecay: 0, layerDecay: 1, depth: 1 });
+  const average = new WeightAverage(layer, rules, given.decay);
+  await average.begin();
+  for (const values of weights.slice(1)) {
+    load(values);
+    average.update();
+  }
+  const { data } = (await average.state()).get("weight")!;
+  for (const [i, x] of data.entries())
+    assert.ok(Math.abs(x - found.average[i]) < 1e-7, `${x}, timm ${found.average[i]}`);
+});
