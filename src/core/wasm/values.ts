@@ -26,6 +26,7 @@ export class I32 extends Value {
   times = (other: I32 | number) => this.binary(0x6c, other);
   and = (other: I32 | number) => this.binary(0x71, other);
   or = (other: I32 | number) => this.binary(0x72, other);
+  xor = (other: I32 | number) => this.binary(0x73, other);
   shiftedLeft = (bits: I32 | number) => this.binary(0x74, bits);
   /** Arithmetic shift. */
   shiftedRight = (bits: I32 | number) => this.binary(0x75, bits);
@@ -64,6 +65,7 @@ export class I32 extends Value {
   storeShort = (value: I32, offset = 0): Code => [...this.code, ...value.code, ...memory([0x3b], offset)];
   storeF32 = (value: F32, offset = 0): Code => [...this.code, ...value.code, ...memory([0x38], offset)];
   store = (value: I32, offset = 0): Code => [...this.code, ...value.code, ...memory([0x36], offset)];
+  storeI64 = (value: I64, offset = 0): Code => [...this.code, ...value.code, ...memory([0x37], offset)];
   storeVector = (value: V128, offset = 0): Code => [
     ...[...this.code, ...value.code],
     ...memory(simd(0x0b), offset),
@@ -75,10 +77,11 @@ export class I32 extends Value {
   ];
 }
 
-/** A 64-bit integer. */
+/** A 64-bit integer. Of a number of bits to shift by the lowest six count. */
 export class I64 extends Value {
   or = (other: I64) => new I64([...this.code, ...other.code, 0x84]);
   shiftedLeft = (bits: I64) => new I64([...this.code, ...bits.code, 0x86]);
+  shiftedRight = (bits: I64) => new I64([...this.code, ...bits.code, 0x87]);
   shiftedRightUnsigned = (bits: I64) => new I64([...this.code, ...bits.code, 0x88]);
   toI32 = () => new I32([...this.code, 0xa7]);
 }
@@ -108,6 +111,7 @@ export class V128 extends Value {
 
   equalBytes = (other: V128) => this.binary(0x23, other);
   plusBytes = (other: V128) => this.binary(0x6e, other);
+  or = (other: V128) => this.binary(0x50, other);
   anyTrue = () => new I32([...this.code, ...simd(0x53)]);
   /** Bytes of this one by the given positions; 128 and above give zero. */
   picked = (positions: V128) => this.binary(0x0e, positions);
@@ -118,6 +122,8 @@ export class V128 extends Value {
   plusShorts = (other: V128) => this.binary(0x8e, other);
   minusShorts = (other: V128) => this.binary(0x91, other);
   timesShorts = (other: V128) => this.binary(0x95, other);
+  /** (a b + 2^14) >> 15 in 16-bit lanes. */
+  timesFractions = (other: V128) => this.binary(0x82, other);
   shortsShiftedLeft = (bits: number) => this.shift(0x8b, bits);
   shortsShiftedRight = (bits: number) => this.shift(0x8c, bits);
   shortsShiftedRightUnsigned = (bits: number) => this.shift(0x8d, bits);

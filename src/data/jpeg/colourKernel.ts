@@ -15,22 +15,33 @@ export const upsample = wasmFunction(
   ["near", "far", "count", "target", "roundLeft", "roundRight"],
   (p, locals) => {
     const [i, before, here, after] = [locals.i32(), locals.v128(), locals.v128(), locals.v128()];
-    const times3 = (value: V128) => value.plusShorts(value.shortsShiftedLeft(1));
+    const [times3, left, right] = [locals.v128(), locals.v128(), locals.v128()];
+    const tripled = (value: V128) => value.plusShorts(value.shortsShiftedLeft(1));
     const column = (offset: number) =>
-      times3(p.near.plus(i).minus(1).loadBytesAsShorts(offset)).plusShorts(
-        p.far.plus(i).minus(1).loadBytesAsShorts(offset),
+      tripled(p.near.plus(i).plus(offset).loadBytesAsShorts()).plusShorts(
+        p.far.plus(i).plus(offset).loadBytesAsShorts(),
       );
-    const mixed = (neighbour: V128, rounding: typeof i) =>
-      times3(here).plusShorts(neighbour).plusShorts(rounding.inShorts()).shortsShiftedRightUnsigned(4);
-    const alternate = Array.from({ length: 16 }, (_, byte) => (byte >> 1) + 8 * (byte % 2));
-    const pair = mixed(before, p.roundLeft).narrowedToBytes(mixed(after, p.roundRight));
+    const lanes = (first: number) => Array.from({ length: 16 }, (_, byte) => 2 * first + byte);
+    const mixed = (neighbour: V128, rounding: V128) =>
+      times3.plusShorts(neighbour).plusShorts(rounding).shortsShiftedRightUnsigned(4);
     const body = [
       i.set(i32(0)),
+      before.set(column(-8)),
+      here.set(column(0)),
+      left.set(p.roundLeft.inShorts()),
+      right.set(p.roundRight.inShorts()),
       loopWhile(i.below(p.count), [
-        before.set(column(0)),
-        here.set(column(1)),
-        after.set(column(2)),
-        p.target.plus(i.shiftedLeft(1)).storeVector(pair.picked(bytes(alternate))),
+        after.set(column(8)),
+        times3.set(tripled(here)),
+        p.target
+          .plus(i.shiftedLeft(1))
+          .storeVector(
+            mixed(before.mixed(here, lanes(7)), left).or(
+              mixed(here.mixed(after, lanes(1)), right).shortsShiftedLeft(8),
+            ),
+          ),
+        before.set(here),
+        here.set(after),
         i.set(i.plus(8)),
       ]),
     ];
@@ -38,46 +49,50 @@ export const upsample = wasmFunction(
   },
 );
 
-/** Bytes of three vectors in turn, 48 in all; `part` of three. */
-function interleaved(red: V128, green: V128, blue: V128, part: number): V128 {
-  const channelAt = (i: number) => (16 * part + i) % 3;
-  const positionAt = (i: number) => Math.floor((16 * part + i) / 3);
-  const two = Array.from({ length: 16 }, (_, i) =>
-    channelAt(i) === 2 ? 0 : positionAt(i) + 16 * channelAt(i),
+/** Lanes of so many bytes of two vectors in turn. */
+const inTurn = (a: V128, b: V128, width: number, upper: number) =>
+  a.mixed(
+    b,
+    Array.from({ length: 16 }, (_, i) => {
+      const lane = Math.floor(i / width);
+      return 16 * (lane % 2) + 8 * upper + width * (lane >> 1) + (i % width);
+    }),
   );
-  const all = Array.from({ length: 16 }, (_, i) => (channelAt(i) === 2 ? 16 + positionAt(i) : i));
-  return red.mixed(green, two).mixed(blue, all);
-}
 
 /** Luma and two of chroma, all of full size, to RGB. */
 export const yccToRgb = wasmFunction("yccToRgb", ["y", "cb", "cr", "count", "target"], (p, locals) => {
   const end = locals.i32();
   const [luma, blueness, redness] = [locals.v128(), locals.v128(), locals.v128()];
-  const [low, high] = [locals.v128(), locals.v128()];
   const [reds, greens, blues] = [0, 1, 2].map(() => [locals.v128(), locals.v128()]);
+  const [red, green, blue] = [locals.v128(), locals.v128(), locals.v128()];
+  const pairs = [locals.v128(), locals.v128()];
   const middle = i32(128).inShorts();
   const rounding = i32(1 << 15).inLanes();
-  const inTurn = (upper: number) =>
-    Array.from({ length: 16 }, (_, i) => 16 * ((i >> 1) % 2) + 8 * upper + 2 * (i >> 2) + (i % 2));
-  /** (blueness a + redness b) / 65536, rounded. */
-  const weighed = (a: number, b: number) => {
-    const factors = shorts([a, b, a, b, a, b, a, b]);
-    const part = (pairs: V128) => pairs.dot(factors).plus(rounding).shiftedRight(16);
-    return part(low).narrowedToShorts(part(high));
-  };
+  // Factors of 1.402, -0.34414, -0.71414 and 1.772, less whole ones; the first and last give every sample what 16 bits
+  // of fraction give it.
+  const [redPart, bluePart] = [i32(13175).inShorts(), i32(-7471).inShorts()];
+  const greenParts = shorts([0, 1, 2, 3].flatMap(() => [-22554, 65536 - 46802]));
+  const greenPart = (upper: number) =>
+    inTurn(blueness, redness, 2, upper).dot(greenParts).plus(rounding).shiftedRight(16);
   const eight = (offset: number, k: number) => [
     luma.set(p.y.loadBytesAsShorts(offset)),
     blueness.set(p.cb.loadBytesAsShorts(offset).minusShorts(middle)),
     redness.set(p.cr.loadBytesAsShorts(offset).minusShorts(middle)),
-    low.set(blueness.mixed(redness, inTurn(0))),
-    high.set(blueness.mixed(redness, inTurn(1))),
-    // Factors of 1.402, -0.34414, -0.71414 and 1.772, less what makes them fit 16 bits.
-    reds[k].set(luma.plusShorts(redness).plusShorts(weighed(0, 91881 - 65536))),
-    greens[k].set(luma.minusShorts(redness).plusShorts(weighed(-22554, 65536 - 46802))),
-    blues[k].set(luma.plusShorts(blueness.shortsShiftedLeft(1)).plusShorts(weighed(116130 - 2 * 65536, 0))),
+    reds[k].set(luma.plusShorts(redness).plusShorts(redness.timesFractions(redPart))),
+    greens[k].set(luma.minusShorts(redness).plusShorts(greenPart(0).narrowedToShorts(greenPart(1)))),
+    blues[k].set(
+      luma.plusShorts(blueness.shortsShiftedLeft(1)).plusShorts(blueness.timesFractions(bluePart)),
+    ),
   ];
   const clipped = ([a, b]: readonly V128[]) => a.narrowedToBytes(b);
-  const [red, green, blue] = [luma, blueness, redness];
+  const withoutGaps = bytes([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 128, 128, 128, 128]);
+  const store = (upper: number) => [
+    pairs[0].set(inTurn(red, green, 1, upper)),
+    pairs[1].set(inTurn(blue, blue, 1, upper)),
+    ...[0, 1].map((half) =>
+      p.target.storeVector(inTurn(pairs[0], pairs[1], 2, half).picked(withoutGaps), 24 * upper + 12 * half),
+    ),
+  ];
   const body = [
     end.set(p.y.plus(p.count)),
     loopWhile(p.y.below(end), [
@@ -85,7 +100,7 @@ export const yccToRgb = wasmFunction("yccToRgb", ["y", "cb", "cr", "count", "tar
       red.set(clipped(reds)),
       green.set(clipped(greens)),
       blue.set(clipped(blues)),
-      ...[0, 1, 2].map((part) => p.target.storeVector(interleaved(red, green, blue, part), 16 * part)),
+      ...[...store(0), ...store(1)],
       ...[p.y, p.cb, p.cr].map((pointer) => pointer.set(pointer.plus(16))),
       p.target.set(p.target.plus(48)),
     ]),

@@ -1,29 +1,35 @@
 import type { HuffmanDefinition } from "./header";
 
 /*
- * Tables that give code, run and value in one look where all three fit `LOOKUP_BITS`, as they mostly do.
+ * Tables that give code, run and value in one look where all three fit `LOOKUP_BITS`, as they mostly do, and tables that
+ * read over several coefficients in one look. Shifts take the lowest six bits of an entry as they are: its length.
  *
- * An entry: bits 0-4 length, bits 8-15 run of zeros before the value, bits 16-31 the value. With WITHOUT_VALUE set the
- * length is the code's alone and bits 16-31 say how many bits of value follow. Zero: the code is longer than the look.
+ * An entry: bits 0-5 the length of code and value, bits 8-15 by how much the position advances, bits 16-31 the value. With
+ * SLOW set, bits 16-19 say how many bits of value end it and bits 20-24 how long the code is. With LONG set as well the
+ * code goes on: bits 8-31 are the offset of a table for the bits that follow, in bytes.
  */
 
 export const LOOKUP_BITS = 10;
-export const WITHOUT_VALUE = 0x80;
-/** The run of an end of block: beyond every position. */
+const SUBTABLE_BITS = 16 - LOOKUP_BITS;
+export const SUBTABLE_MASK = (1 << SUBTABLE_BITS) - 1;
+export const SLOW = 0x80;
+export const LONG = 0x40;
+/** What an end of block adds to a position: it then lies beyond all that coefficients lead to. */
 export const END_OF_BLOCK = 128;
+/** What a code that is none adds: the position is too large for coefficients and too small for an end. */
+const NO_CODE = 64;
 
-/** Bytes of a table; for lengths 11 to 16 there follow the first code that is too large, what leads to symbols, entries. */
-export const LOOKUP_BYTES = 4 << LOOKUP_BITS;
-export const LIMITS = LOOKUP_BYTES;
-export const OFFSETS = LIMITS + 4 * 17;
-export const ENTRIES = OFFSETS + 4 * 17;
-export const TABLE_BYTES = ENTRIES + 4 * 256;
+/** Bits 0-5 the length of all symbols, bits 8-15 the coefficients among them, bits 16-31 what the position advances. */
+export const SKIP_OFFSET = 4 << LOOKUP_BITS;
+const SUBTABLES = (2 * SKIP_OFFSET) / 4;
+/** Coefficients of an entry that reads nothing over. */
+const NOT_EVEN_ONE = 255;
 
 const built = new Map<string, Int32Array>();
 /** Most files use the same few tables. */
 const MOST_BUILT = 64;
 
-/** The table for a definition, or undefined where its codes are none. */
+/** The tables for a definition, or undefined where its codes are none. */
 export function huffmanTable(definition: HuffmanDefinition, kind: "dc" | "ac"): Int32Array | undefined {
   const key = kind + Buffer.from(definition).toString("latin1");
   const known = built.get(key);
@@ -34,44 +40,78 @@ export function huffmanTable(definition: HuffmanDefinition, kind: "dc" | "ac"): 
   return table;
 }
 
-/** Length, run and number of value bits. */
-function entryOf(length: number, symbol: number, kind: "dc" | "ac"): number {
-  const size = kind === "dc" ? symbol : symbol & 15;
-  const zeros = kind === "dc" ? 0 : symbol >> 4;
-  const run = kind === "ac" && size === 0 && zeros !== 15 ? END_OF_BLOCK : zeros;
-  return length | WITHOUT_VALUE | (run << 8) | (size << 16);
-}
-
 function build(definition: HuffmanDefinition, kind: "dc" | "ac"): Int32Array | undefined {
   const symbols = definition.subarray(16);
   if (kind === "dc" && symbols.some((symbol) => symbol > 15)) return undefined;
-  const table = new Int32Array(TABLE_BYTES / 4);
-  let [code, next] = [0, 0];
-  for (let length = 1; length <= 16; length++) {
-    table[OFFSETS / 4 + length] = next - code;
-    for (let i = 0; i < definition[length - 1]; i++, next++, code++) {
-      const entry = entryOf(length, symbols[next], kind);
-      table[ENTRIES / 4 + next] = entry;
-      if (length <= LOOKUP_BITS) fill(table, code, length, entry);
+  const table = new Int32Array(SUBTABLES + (prefixesOfLongCodes(definition) << SUBTABLE_BITS));
+  table.fill((NO_CODE << 8) | 1);
+  let [bits, subtable] = [0, SUBTABLES - (1 << SUBTABLE_BITS)];
+  for (let length = 1, next = 0; length <= 16; length++, bits *= 2) {
+    for (let i = 0; i < definition[length - 1]; i++, bits++, next++) {
+      const free = (length <= LOOKUP_BITS ? LOOKUP_BITS : 16) - length;
+      let start = bits << free;
+      if (length > LOOKUP_BITS) {
+        const prefix = start >> SUBTABLE_BITS;
+        if ((table[prefix] & LONG) === 0) {
+          subtable += 1 << SUBTABLE_BITS;
+          table[prefix] = SLOW | LONG | ((4 * subtable) << 8);
+        }
+        start = subtable + (start & SUBTABLE_MASK);
+      }
+      fill(table, start, free, length, symbols[next], kind);
     }
-    if (code > 1 << length) return undefined;
-    table[LIMITS / 4 + length] = code;
-    code *= 2;
+    if (bits > 1 << length) return undefined;
   }
+  if (kind === "ac") fillSkipping(table);
   return table;
 }
 
-/** Every look that begins with a code. */
-function fill(table: Int32Array, code: number, length: number, entry: number): void {
-  const free = LOOKUP_BITS - length;
-  const size = entry >> 16;
-  for (let rest = 0; rest < 1 << free; rest++) {
-    table[(code << free) | rest] =
-      size > free ? entry : withValue(entry, length, size, rest >> (free - size));
+/** At most so many different looks begin codes that are longer. */
+function prefixesOfLongCodes(definition: HuffmanDefinition): number {
+  let count = 0;
+  for (let length = LOOKUP_BITS + 1; length <= 16; length++) count += definition[length - 1];
+  return count;
+}
+
+/** The entries from `start` on for a code and all that may follow it in `free` bits. */
+function fill(
+  table: Int32Array,
+  start: number,
+  free: number,
+  length: number,
+  symbol: number,
+  kind: "dc" | "ac",
+): void {
+  const size = kind === "dc" ? symbol : symbol & 15;
+  const zeros = kind === "dc" ? 0 : symbol >> 4;
+  const advance = kind === "ac" && size === 0 && zeros !== 15 ? END_OF_BLOCK : zeros + 1;
+  const common = (length + size) | (advance << 8);
+  if (size > free) table.fill(common | SLOW | (size << 16) | (length << 20), start, start + (1 << free));
+  else {
+    const run = 1 << (free - size);
+    for (let value = 0, at = start; value < 1 << size; value++, at += run) {
+      const signed = size === 0 || value >= 1 << (size - 1) ? value : value - (1 << size) + 1;
+      table.fill(common | (signed << 16), at, at + run);
+    }
   }
 }
 
-function withValue(entry: number, length: number, size: number, bits: number): number {
-  const value = size === 0 || bits >= 1 << (size - 1) ? bits : bits - (1 << size) + 1;
-  return (value << 16) | (entry & 0xff00) | (length + size);
+/** As many whole symbols as a look holds, up to an end of block. */
+function fillSkipping(table: Int32Array): void {
+  const mask = (1 << LOOKUP_BITS) - 1;
+  for (let look = 0; look <= mask; look++) {
+    let length = 0;
+    let coefficients = 0;
+    let end = 0;
+    while (end === 0) {
+      const entry = table[(look << length) & mask];
+      const step = (entry >> 8) & 255;
+      if ((entry & SLOW) !== 0 || step === NO_CODE || length + (entry & 63) > LOOKUP_BITS) break;
+      length += entry & 63;
+      if (step === END_OF_BLOCK) end = END_OF_BLOCK;
+      else coefficients += step;
+    }
+    const counted = length === 0 ? NOT_EVEN_ONE : coefficients;
+    table[SKIP_OFFSET / 4 + look] = length | (counted << 8) | ((coefficients + end) << 16);
+  }
 }

@@ -1,6 +1,8 @@
 import { createModule, type WasmModule } from "../../core/wasm/module";
 import { grayToRgb, upsample, yccToRgb } from "../jpeg/colourKernel";
-import { decodeMcus, unstuff } from "../jpeg/scanKernel";
+import { readMcus, skipMcus } from "../jpeg/entropyKernel";
+import { transformBlocks } from "../jpeg/transformKernel";
+import { unstuff } from "../jpeg/unstuffKernel";
 import { affineCubic } from "./affineKernel";
 import { planes } from "./normalizeKernel";
 import { horizontal, vertical } from "./resampleKernel";
@@ -11,7 +13,9 @@ const kernels = {
   vertical,
   planes,
   unstuff,
-  decodeMcus,
+  readMcus,
+  skipMcus,
+  transformBlocks,
   upsample,
   yccToRgb,
   grayToRgb,
