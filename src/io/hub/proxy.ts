@@ -10,13 +10,17 @@ export class Connections {
   constructor(private readonly env: Environment = process.env) {}
 
   for(url: URL): Dispatcher {
-    const proxy = proxyFor(url, this.env) ?? "";
+    const proxy = this.proxyFor(url) ?? "";
     const known = this.open.get(proxy);
     if (known) return known;
     const { Agent, ProxyAgent } = undici();
     const fresh = proxy === "" ? new Agent() : new ProxyAgent(proxy);
     this.open.set(proxy, fresh);
     return fresh;
+  }
+
+  proxyFor(url: URL): string | undefined {
+    return proxyFor(url, this.env);
   }
 
   async close(): Promise<void> {

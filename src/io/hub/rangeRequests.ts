@@ -1,6 +1,6 @@
-import type { Readable } from "node:stream";
 import { LuvitError } from "../../core/errors";
 import type { Stretch } from "../byteSource";
+import type { Body } from "./body";
 import { PassingFailure, retrying } from "./retry";
 import { type Answer, fail, type HubTransport } from "./transport";
 
@@ -52,12 +52,14 @@ export class RangeRequests {
 
   private async ask(start: number, end: number): Promise<RangeAnswer> {
     const { transport, file } = this;
-    const address = this.direct ?? this.address();
-    const answer = await transport.open(address, { range: `bytes=${start}-${end - 1}` });
+    const headers = { range: `bytes=${start}-${end - 1}` };
+    const answer = this.direct
+      ? await transport.openContent(this.direct, headers)
+      : await transport.open(this.address(), headers);
     try {
       return this.checked(answer, start, end);
     } catch (error) {
-      answer.body.on("error", () => {}).destroy();
+      answer.body.discard();
       if (!this.direct || !isExpired(answer.status)) throw error;
       this.direct = undefined;
       throw new PassingFailure(`${file.name}: the signed address has expired (HTTP ${answer.status})`, 0);
@@ -128,7 +130,7 @@ export class RangeRequests {
 }
 
 interface RangeAnswer {
-  readonly body: Readable;
+  readonly body: Body;
   /** Position of the next byte. */
   start: number;
   /** Bytes announced; unknown for a whole file. */
@@ -142,29 +144,20 @@ function isExpired(status: number): boolean {
 }
 
 /** Feeds a body to `take` until that has enough. */
-function drain(
+async function drain(
   { body, length }: RangeAnswer,
   signal: AbortSignal,
   take: (chunk: Uint8Array) => boolean,
 ): Promise<void> {
   let count = 0;
-  return new Promise<void>((resolve, reject) => {
-    body.on("data", (chunk: Uint8Array) => {
+  try {
+    await body.receive((chunk) => {
       count += chunk.length;
-      if (length !== undefined && count > length)
-        return reject(new PassingFailure("more bytes than announced"));
-      if (!take(chunk)) resolve();
+      if (length !== undefined && count > length) throw new PassingFailure("more bytes than announced");
+      return take(chunk);
     });
-    body.on("end", resolve);
-    body.on("error", reject);
-    body.on("close", resolve);
-  })
-    .catch((error: unknown) => {
-      if (signal.aborted) throw signal.reason;
-      if (error instanceof PassingFailure) throw error;
-      return fail(error);
-    })
-    .finally(() => {
-      if (!body.readableEnded) body.on("error", () => {}).destroy();
-    });
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    fail(error);
+  }
 }

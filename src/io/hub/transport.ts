@@ -1,6 +1,7 @@
-import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { LuvitError } from "../../core/errors";
+import { type Body, StreamedBody } from "./body";
+import { ContentConnections } from "./contentConnection";
 import { Connections } from "./proxy";
 import { explainRefusal, type Subject } from "./refusal";
 import { PassingFailure, retrying } from "./retry";
@@ -14,7 +15,7 @@ export interface Answer {
   readonly url: URL;
   /** Headers of all answers on the way, the last one's first. */
   header(name: string): string | undefined;
-  readonly body: Readable;
+  readonly body: Body;
 }
 
 const MOST_REDIRECTIONS = 10;
@@ -23,12 +24,18 @@ const userAgent = "luvit";
 /** Asks the hub: with the token where it belongs, through the proxy where there is one, again where that may help. */
 export class HubTransport {
   private readonly connections = new Connections();
+  private readonly content: ContentConnections;
+  /** Servers whose answers end in other ways than by their length. */
+  private readonly unmeasured = new Set<string>();
 
   constructor(
     readonly settings: HubSettings,
     readonly repo: string,
     readonly signal: AbortSignal,
-  ) {}
+  ) {
+    this.content = new ContentConnections(settings.idleTimeout);
+    signal.addEventListener("abort", () => this.content.close(), { once: true });
+  }
 
   /**
    * A `fetch` for @huggingface/hub, whose own knows neither proxies nor repetition, insists on tokens that begin with hf_
@@ -71,7 +78,7 @@ export class HubTransport {
         const header = (name: string) =>
           passed.map((each) => each[name]).find((value) => value !== undefined);
         return {
-          ...{ status: answer.statusCode, url, body: answer.body },
+          ...{ status: answer.statusCode, url, body: new StreamedBody(answer.body) },
           header: (name) => [header(name)].flat()[0],
         };
       }
@@ -82,6 +89,21 @@ export class HubTransport {
       "network",
       `${this.repo}: more than ${MOST_REDIRECTIONS} redirections, at last to ${url.host}`,
     );
+  }
+
+  /** The same for an address that is known to hold content and no redirection: without a proxy in half the time. */
+  async openContent(url: URL, headers: Readonly<Record<string, string>>): Promise<Answer> {
+    if (this.connections.proxyFor(url) || this.unmeasured.has(url.origin)) return this.open(url, headers);
+    const connection = this.content.to(url);
+    const head = await connection.ask(url, { ...headers, ...this.headersFor(url) }).catch(fail);
+    const { status, length } = head;
+    const isMeasured = length !== undefined || status >= 400;
+    const isRedirection = status >= 300 && status < 400;
+    if (isMeasured && !isRedirection)
+      return { status, url, header: (name) => head.headers.get(name), body: connection };
+    connection.discard();
+    this.unmeasured.add(url.origin);
+    return this.open(url, headers);
   }
 
   /** What an answer that is no success means: a failure to be tried again, or an error that says it all. */
@@ -110,6 +132,7 @@ export class HubTransport {
   }
 
   close(): Promise<void> {
+    this.content.close();
     return this.connections.close();
   }
 
@@ -137,7 +160,7 @@ const passing =
 export function fail(thrown: unknown): never {
   const cause = thrown instanceof TypeError && thrown.cause ? thrown.cause : thrown;
   const { code, message, name } = cause as NodeJS.ErrnoException;
-  if (name === "AbortError" || cause instanceof LuvitError) throw cause;
+  if (name === "AbortError" || cause instanceof LuvitError || cause instanceof PassingFailure) throw cause;
   if (passing.test(code ?? "") || message === "terminated" || message === "aborted") {
     throw new PassingFailure(`the connection failed (${code ?? message})`, undefined, { cause });
   }

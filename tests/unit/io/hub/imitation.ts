@@ -30,6 +30,8 @@ export interface Mischief {
   shorten?: number;
   /** Wait so many milliseconds before each 64 KiB. */
   pause?: number;
+  /** Send content without saying its length. */
+  isChunked?: boolean;
   /** Claim this length for the file. */
   claimedSize?: number;
 }
@@ -223,7 +225,9 @@ export class Imitation {
       return refuse(response, 416, undefined, { "content-range": `bytes */${size}` });
     const [from, to] = [start + (mischief.shift ?? 0), last + (mischief.shift ?? 0)];
     const end = Math.max(from, to - (mischief.shorten ?? 0));
-    const length = { "content-length": String(end - from + 1) };
+    const length: Record<string, string> = mischief.isChunked
+      ? {}
+      : { "content-length": String(end - from + 1) };
     if (range) response.writeHead(206, { ...length, "content-range": `bytes ${from}-${to}/${size}` });
     else response.writeHead(200, length);
     if (method === "HEAD" || size === 0) return response.end();
