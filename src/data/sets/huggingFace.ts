@@ -59,7 +59,9 @@ export async function huggingFace(source: string, options: HuggingFaceOptions = 
 }
 
 function openShard(file: string, columns: ColumnChoice, recent: RecentGroups): Promise<PictureShard> {
-  return file.endsWith(".arrow") ? openArrowShard(file, columns) : openParquetShard(file, columns, recent);
+  return file.endsWith(".arrow")
+    ? openArrowShard(file, columns, recent)
+    : openParquetShard(file, columns, recent);
 }
 
 /** Column names that were given, else those that the features declare. */

@@ -16,6 +16,13 @@ const types = {
 const firstUnread = 22;
 const deepest = 16;
 
+/** Whole numbers that are positions in a dictionary. */
+export interface Dictionary {
+  readonly id: number;
+  readonly bits: number;
+  readonly signed: boolean;
+}
+
 /** A column of a schema, or a field of a struct column. */
 export interface ArrowField {
   readonly name: string;
@@ -24,7 +31,8 @@ export interface ArrowField {
   /** Of whole numbers. */
   readonly bits: number;
   readonly signed: boolean;
-  readonly isDictionary: boolean;
+  /** Where the column holds positions in a dictionary: which, and what numbers these are. */
+  readonly dictionary?: Dictionary;
   readonly children: readonly ArrowField[];
 }
 
@@ -44,9 +52,22 @@ export function fieldsOf(table: FlatTable, list: number, depth = 0): ArrowField[
     type: field.byte(2),
     bits: field.byte(2) === types.int ? (field.table(3)?.int(0) ?? 0) : 0,
     signed: field.table(3)?.byte(1) === 1,
-    isDictionary: field.table(4) !== undefined,
+    dictionary: dictionaryOf(field.table(4)),
     children: fieldsOf(field, 5, depth + 1),
   }));
+}
+
+function dictionaryOf(encoding: FlatTable | undefined): Dictionary | undefined {
+  if (!encoding) return undefined;
+  const index = encoding.table(1);
+  const [bits, signed] = index ? [index.int(0), index.byte(1) === 1] : [32, true];
+  if (![8, 16, 32, 64].includes(bits)) throw new Error(`positions of ${bits} bits in a dictionary`);
+  return { id: encoding.long(0), bits, signed };
+}
+
+/** Where the values of a column's dictionary lie in its batches. */
+export function valuesOf(field: ArrowField): ColumnPlace {
+  return { field: { ...field, dictionary: undefined }, buffer: 0, node: 0 };
 }
 
 /** Columns, and the fields of struct columns as "column.field", by name. */
@@ -58,6 +79,7 @@ export function layoutOf(path: string, fields: readonly ArrowField[]): Map<strin
     places.set(name, { field, buffer, node });
     node++;
     buffer += ownBuffers(path, name, field);
+    if (field.dictionary) return; // whose fields, if any, lie with its values
     for (const child of field.children) visit(child, `${name}.${child.name}`);
   };
   for (const field of fields) visit(field, field.name);
@@ -66,36 +88,36 @@ export function layoutOf(path: string, fields: readonly ArrowField[]): Map<strin
 
 /** Buffers of a column itself, without those of its children. */
 function ownBuffers(path: string, name: string, field: ArrowField): number {
-  const { type, isDictionary } = field;
+  const { type, dictionary } = field;
   if (type >= firstUnread || type === types.union || type === 0) {
     throw new LuvitError(
       "bad-file",
       `${path}: column ${name} has a type that cannot be read (number ${type})`,
     );
   }
-  if (isDictionary) return 2;
+  if (dictionary) return 2;
   if (type === types.null) return 0;
   if (isStruct(field) || type === types.fixedSizeList) return 1;
   return isVariable(field) ? 3 : 2;
 }
 
-export function isStruct({ type }: ArrowField): boolean {
-  return type === types.struct;
+export function isStruct({ type, dictionary }: ArrowField): boolean {
+  return type === types.struct && !dictionary;
 }
 
 /** Whether a column holds whole numbers. */
-export function isInteger({ type, isDictionary, bits }: ArrowField): boolean {
-  return type === types.int && !isDictionary && [8, 16, 32, 64].includes(bits);
+export function isInteger({ type, dictionary, bits }: ArrowField): boolean {
+  return type === types.int && !dictionary && [8, 16, 32, 64].includes(bits);
 }
 
 /** Whether a column holds offsets into a run of bytes. */
 export function isVariable(field: ArrowField): boolean {
-  if (field.isDictionary) return false;
+  if (field.dictionary) return false;
   return isText(field) || field.type === types.binary || field.type === types.largeBinary;
 }
 
-export function isText({ type, isDictionary }: ArrowField): boolean {
-  return !isDictionary && (type === types.utf8 || type === types.largeUtf8);
+export function isText({ type, dictionary }: ArrowField): boolean {
+  return !dictionary && (type === types.utf8 || type === types.largeUtf8);
 }
 
 /** Bytes of an offset. */
@@ -104,7 +126,11 @@ export function offsetBytes({ type }: ArrowField): 4 | 8 {
 }
 
 /** Whole numbers of a column's buffer. */
-export function readIntegers({ bits, signed }: ArrowField, bytes: Uint8Array, rows: number): number[] {
+export function readIntegers(
+  { bits, signed }: Pick<ArrowField, "bits" | "signed">,
+  bytes: Uint8Array,
+  rows: number,
+): number[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const readers: Record<number, (at: number) => number> = {
     8: (at) => (signed ? view.getInt8(at) : view.getUint8(at)),

@@ -10,6 +10,26 @@ export interface BatchPlace {
   readonly nullCounts: readonly number[];
   readonly buffers: readonly { offset: number; length: number }[];
   readonly bodyStart: number;
+  /** How each buffer is compressed, where they are. */
+  readonly codec?: "LZ4" | "ZSTD";
+}
+
+/** Values of a dictionary, or further ones. */
+export interface DictionaryPlace {
+  readonly id: number;
+  /** Whether they come behind those that are known, else in their place. */
+  readonly isDelta: boolean;
+  /** The first record batch that they are meant for. */
+  readonly before: number;
+  readonly place: BatchPlace;
+}
+
+/** What an Arrow file holds. */
+export interface ArrowMessages {
+  readonly schema: ArrowSchema;
+  readonly batches: readonly BatchPlace[];
+  /** In the order of the file. */
+  readonly dictionaries: readonly DictionaryPlace[];
 }
 
 /** Columns and what the writer noted about them. */
@@ -19,18 +39,21 @@ export interface ArrowSchema {
 }
 
 const magic = "ARROW1";
-const headers = { schema: 1, recordBatch: 3 };
+const headers = { schema: 1, dictionaryBatch: 2, recordBatch: 3 };
+const codecs = ["LZ4", "ZSTD"] as const;
 
 /**
- * The schema and the record batches of an Arrow stream or file, without their bodies. Throws "bad-file" for a file that
- * is cut off, compressed, or none of these.
+ * The schema, the record batches and the dictionaries of an Arrow stream or file, without their bodies. Throws "bad-file"
+ * for a file that is cut off or none of these.
  */
-export async function scanMessages(path: string): Promise<{ schema: ArrowSchema; batches: BatchPlace[] }> {
+export async function scanMessages(path: string): Promise<ArrowMessages> {
   const handle = await open(path, "r");
   try {
     const { size } = await handle.stat();
-    let at = (await text(handle, 0, Math.min(6, size))) === magic ? 8 : 0;
+    const isFile = (await text(handle, 0, Math.min(6, size))) === magic;
     const batches: BatchPlace[] = [];
+    const dictionaries: DictionaryPlace[] = [];
+    let at = isFile ? 8 : 0;
     let schema: ArrowSchema | undefined;
     while (at < size) {
       const { message, bodyStart, next } = await readMessage(handle, path, size, at);
@@ -40,10 +63,18 @@ export async function scanMessages(path: string): Promise<{ schema: ArrowSchema;
       if (header && message.byte(1) === headers.recordBatch) {
         batches.push(batchOf(path, header, bodyStart, message.long(3)));
       }
+      if (header && message.byte(1) === headers.dictionaryBatch) {
+        const values = header.table(1);
+        if (!values) throw new LuvitError("bad-file", `${path}: a dictionary without values`);
+        const place = batchOf(path, values, bodyStart, message.long(3));
+        // In a file, whose parts may be read in any order, a dictionary is meant for every batch.
+        const before = isFile ? 0 : batches.length;
+        dictionaries.push({ id: header.long(0), isDelta: header.byte(2) === 1, before, place });
+      }
       at = next;
     }
     if (!schema) throw new LuvitError("bad-file", `${path}: an Arrow file without a schema`);
-    return { schema, batches };
+    return { schema, batches, dictionaries };
   } finally {
     await handle.close();
   }
@@ -88,13 +119,13 @@ function schemaOf(header: FlatTable): ArrowSchema {
   return { fields: fieldsOf(header, 1), metadata };
 }
 
-/** Buffers must lie in the body and be stored as they are. */
+/** Buffers must lie in the body. */
 function batchOf(path: string, header: FlatTable, bodyStart: number, bodyLength: number): BatchPlace {
-  if (header.table(3)) {
-    throw new LuvitError(
-      "bad-file",
-      `${path}: compressed record batches cannot be read; save without compression`,
-    );
+  const compression = header.table(3);
+  const codec = compression && codecs[compression.byte(0)];
+  if (compression && (!codec || compression.byte(1) !== 0)) {
+    const found = `codec ${compression.byte(0)}, method ${compression.byte(1)}`;
+    throw new LuvitError("bad-file", `${path}: record batches compressed in an unknown way (${found})`);
   }
   const rows = header.long(0);
   const buffers = header.pairs(2).map(([offset, length]) => ({ offset, length }));
@@ -105,7 +136,7 @@ function batchOf(path: string, header: FlatTable, bodyStart: number, bodyLength:
     const found = outside ? `a buffer of ${outside.length} bytes at ${outside.offset}` : `${rows} rows`;
     throw new LuvitError("bad-file", `${path}: ${found} in a record batch of ${bodyLength} bytes`);
   }
-  return { rows, buffers, bodyStart, nullCounts: header.pairs(1).map(([, nulls]) => nulls) };
+  return { rows, buffers, bodyStart, codec, nullCounts: header.pairs(1).map(([, nulls]) => nulls) };
 }
 
 function padded(length: number): number {

@@ -51,6 +51,11 @@ export function parquetModule(): Promise<ParquetModule> {
   return loaded;
 }
 
+/** The decompressors alone. */
+export async function decompressors(): Promise<Compressors> {
+  return (await parquetModule()).compressors;
+}
+
 async function openModule(): Promise<ParquetModule> {
   const from = (name: string) => load(pathToFileURL(require.resolve(name)).href);
   const parquet = (await from("hyparquet")) as Hyparquet;

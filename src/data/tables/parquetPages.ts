@@ -21,9 +21,7 @@ export function expectPages(chunk: Uint8Array, rows: number, what: string): void
         `${what}: a page of ${stored} bytes where ${chunk.length - end} are left`,
       );
     }
-    if (unpacked < 0 || unpacked > anyPage + mostGrowth * stored + numberBytes * rows) {
-      throw new LuvitError("bad-file", `${what}: a page of ${stored} bytes that would unpack to ${unpacked}`);
-    }
+    expectGrowth(stored, unpacked, rows, `${what}: a page`);
     const count = valuesOf(header, what);
     values += isDictionary(header) ? 0 : count;
     if (!(count >= 0) || count > Math.max(rows, unpacked) || values > rows) {
@@ -31,6 +29,12 @@ export function expectPages(chunk: Uint8Array, rows: number, what: string): void
     }
     at = end + stored;
   }
+}
+
+/** Throws "bad-file" where what is stored for some rows would unpack to more than that can be. */
+export function expectGrowth(stored: number, unpacked: number, rows: number, what: string): void {
+  if (unpacked >= 0 && unpacked <= anyPage + mostGrowth * stored + numberBytes * rows) return;
+  throw new LuvitError("bad-file", `${what} of ${stored} bytes that would unpack to ${unpacked}`);
 }
 
 function isDictionary(header: ThriftStruct): boolean {

@@ -91,7 +91,13 @@ describe("damaged files are refused, not trusted", () => {
     });
   }
 
-  for (const name of ["cache/toy-train.arrow", "kinds/file.arrow"]) {
+  for (const name of [
+    "cache/toy-train.arrow",
+    "kinds/file.arrow",
+    "packed/lz4-gaps.arrow",
+    "packed/growing.arrow",
+    "packed/zstd.arrow",
+  ]) {
     it(`Arrow: ${name}`, async () => {
       const whole = readFileSync(join(fixtures, name));
       const path = join(temporaryFolder(), "x.arrow");

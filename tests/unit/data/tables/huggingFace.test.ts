@@ -63,6 +63,31 @@ describe("huggingFace", () => {
     await expectRows("kinds/text.arrow", 6);
   });
 
+  it("reads compressed Arrow, and labels through dictionaries that are replaced or grow", async () => {
+    for (const codec of ["lz4", "zstd"]) {
+      await expectRows(`packed/${codec}.arrow`, 6);
+      const set = await open(`packed/${codec}-gaps.arrow`);
+      await set.load(1, new Rng(0));
+      assert.match(String(set.report), /2 unreadable pictures/);
+    }
+    for (const name of ["replaced", "growing", "file"]) await expectRows(`packed/${name}.arrow`, 6);
+    const numbers = await open("packed/numbers.arrow");
+    assert.deepEqual(numbers.classes, ["0", "1", "2"]);
+    assert.deepEqual(
+      Array.from({ length: 6 }, (_, i) => numbers.label(i)),
+      [0, 1, 2, 0, 1, 2],
+    );
+  });
+
+  it("reads a compressed batch once for all of its pictures", async () => {
+    const set = await open("packed/zstd.arrow");
+    for (let i = 0; i < 4; i++) await set.load(i, new Rng(0));
+    const held = set.recent.bytes;
+    assert.ok(held > 200 && held < 2000, `${held} bytes`);
+    for (let i = 0; i < 4; i++) await set.load(i, new Rng(0));
+    assert.equal(set.recent.bytes, held);
+  });
+
   it("names pictures by file and row, and those that are missing or damaged", async () => {
     const set = await open("kinds/gaps.arrow");
     const sample = await set.load(1, new Rng(0));

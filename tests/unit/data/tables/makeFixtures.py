@@ -33,10 +33,11 @@ def parquet(path, rows, **options):
     pq.write_table(table(rows), path, row_group_size=4, **options)
 
 
-def stream(path, rows, batch=4, writer=pa.ipc.new_stream, data=None):
+def stream(path, rows, batch=4, writer=pa.ipc.new_stream, data=None, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
     data = table(rows) if data is None else data
-    with pa.OSFile(str(path), "wb") as sink, writer(sink, data.schema) as out:
+    options = pa.ipc.IpcWriteOptions(**options)
+    with pa.OSFile(str(path), "wb") as sink, writer(sink, data.schema, options=options) as out:
         for part in data.to_batches(max_chunksize=batch):
             out.write_batch(part)
 
@@ -67,3 +68,35 @@ hidden = table(range(6), label=lambda row: -1, label_type=pa.int32())
 stream(here / "kinds" / "hidden.arrow", range(6), data=hidden)
 gaps = pa.array([None if row == 1 else {"bytes": None if row == 2 else png(row), "path": None} for row in range(6)], image_type)
 stream(here / "kinds" / "gaps.arrow", range(6), data=table(range(6)).set_column(0, "image", gaps))
+
+for codec in ["lz4", "zstd"]:
+    stream(here / "packed" / f"{codec}.arrow", range(6), compression=codec)
+    stream(here / "packed" / f"{codec}-gaps.arrow", range(6), data=table(range(6)).set_column(0, "image", gaps), compression=codec)
+
+
+def dictionaries(path, columns, writer=pa.ipc.new_stream, **options):
+    """A batch for each pair of rows; every batch has its own dictionary."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures = table(range(6)).column("image").combine_chunks()
+    batches = []
+    for i, column in enumerate(columns):
+        schema = pa.schema([("image", image_type), ("label", column.type)])
+        batches.append(pa.record_batch([pictures[2 * i : 2 * i + 2], column], schema=schema))
+    with pa.OSFile(str(path), "wb") as sink, writer(sink, batches[0].schema, options=pa.ipc.IpcWriteOptions(**options)) as out:
+        for batch in batches:
+            out.write_batch(batch)
+
+
+def indexed(positions, values, index=pa.int8()):
+    return pa.DictionaryArray.from_arrays(pa.array(positions, index), values)
+
+
+# Rows are cat, dog, owl, cat, dog, owl.
+replaced = [indexed([0, 1], names[:2]), indexed([1, 0], ["cat", "owl"]), indexed([0, 1], ["dog", "owl"])]
+growing = [indexed([0, 1], names[:2]), indexed([2, 0], names), indexed([1, 2], names)]
+same = [indexed([0, 1], names, pa.uint16()), indexed([2, 0], names, pa.uint16()), indexed([1, 2], names, pa.uint16())]
+dictionaries(here / "packed" / "replaced.arrow", replaced)
+dictionaries(here / "packed" / "growing.arrow", growing, emit_dictionary_deltas=True, compression="zstd")
+dictionaries(here / "packed" / "file.arrow", same, writer=pa.ipc.new_file, compression="lz4")
+numbers = [indexed(row, pa.array([0, 1, 2], pa.int64()), pa.int32()) for row in ([0, 1], [2, 0], [1, 2])]
+dictionaries(here / "packed" / "numbers.arrow", numbers)

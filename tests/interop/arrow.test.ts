@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { LuvitError } from "../../src/core/errors";
+import { huggingFace } from "../../src/data/sets";
+import { runPython, unlessPythonHas } from "./python";
+
+const skip = unlessPythonHas("pyarrow");
+
+test("what pyarrow compresses is read to the byte, with labels in words, numbers and dictionaries", {
+  skip,
+}, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "luvit-arrow-"));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  runPython("arrow.py", folder);
+  const expected = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8"));
+  const files = readdirSync(folder).filter((name) => name.endsWith(".arrow"));
+  assert.equal(files.length, 12);
+  for (const file of files) {
+    const { classes, shards, rows } = await huggingFace(join(folder, file), { cache: false });
+    const [shard] = shards;
+    assert.deepEqual([shard.rows, shard.groups], [700, [0, 256, 512]], file);
+    for (const [row, hex] of expected.pictures.entries()) {
+      const label = classes[rows.labels[row]];
+      assert.equal(`n${label.replace("n", "").padStart(8, "0")}`, expected.labels[row]);
+      const found = await shard.picture(row).catch((error: LuvitError) => error);
+      if (hex === null) assert.ok(found instanceof LuvitError && found.code === "bad-image");
+      else assert.ok(Buffer.from(hex, "hex").equals(found as Uint8Array), `${file} row ${row}`);
+    }
+  }
+});

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { unpackLz4Frame } from "../../../../src/data/tables/lz4Frame";
+import { unpackZstdFrame } from "../../../../src/data/tables/zstdFrame";
+
+const magic = [0x04, 0x22, 0x4d, 0x18];
+const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
+const letters = (word: string) => [...Buffer.from(word, "latin1")];
+const block = (bytes: readonly number[], stored = false) => [bytes.length, 0, 0, stored ? 0x80 : 0, ...bytes];
+const frame = (flags: number, ...parts: number[][]) =>
+  Uint8Array.from([...magic, 0x40 | flags, 0x40, 0, ...parts.flat(), 0, 0, 0, 0]);
+
+describe("LZ4 frames", () => {
+  it("are unpacked across blocks: what is stored, what repeats itself, what lies in an earlier block", () => {
+    const first = block(letters("abcdefgh"), true);
+    // Two letters, then six from eight back: over the edge of the blocks.
+    const second = block([0x22, ...letters("XY"), 8, 0, 0x10, ...letters("!")]);
+    // One letter, then nineteen and a few more from one back.
+    const third = block([0x1f, ...letters("z"), 1, 0, 2, 0x10, ...letters(".")]);
+    const expected = `abcdefghXYcdefgh!${"z".repeat(22)}.`;
+    const packed = frame(0, first, second, third);
+    assert.equal(text(unpackLz4Frame(packed, expected.length)), expected);
+    for (const length of [expected.length - 1, expected.length + 1]) {
+      assert.throws(() => unpackLz4Frame(packed, length), /LZ4/);
+    }
+  });
+
+  it("may carry checksums and their length", () => {
+    const first = [...block([0x30, ...letters("abc")]), 1, 2, 3, 4];
+    const packed = Uint8Array.from([
+      ...magic,
+      0x40 | 0x10 | 0x08,
+      0x40,
+      3,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      9,
+      ...first,
+      0,
+      0,
+      0,
+      0,
+    ]);
+    assert.equal(text(unpackLz4Frame(packed, 3)), "abc");
+  });
+
+  it("that are damaged are refused in words", () => {
+    const refused = (bytes: Uint8Array, reason: RegExp) =>
+      assert.throws(() => unpackLz4Frame(bytes, 8), reason);
+    refused(Uint8Array.from(letters("no frame at all")), /no LZ4 frame/);
+    refused(frame(1, block([])), /unknown kind/);
+    refused(frame(0, [99, 0, 0, 0, 0x10]), /block that is cut off/);
+    refused(frame(0, block([0x50, ...letters("abc")])), /literals that are cut off/);
+    refused(frame(0, block([0xf0, 255])), /length that is cut off/);
+    refused(frame(0, block([0x14, ...letters("a"), 9, 0])), /match of nothing/);
+    refused(frame(0, block([0x1f, ...letters("a"), 1, 0, 200])), /beyond the 8 bytes/);
+  });
+});
+
+describe("Zstandard frames", () => {
+  const head = [0x28, 0xb5, 0x2f, 0xfd];
+  it("are unpacked", async () => {
+    const raw = [0x20, 5, 5 * 8 + 1, 0, 0, ...letters("hello")];
+    assert.equal(text(await unpackZstdFrame(Uint8Array.from([...head, ...raw]), 5)), "hello");
+  });
+
+  it("that announce another length, or too large a window, are refused beforehand", async () => {
+    const refused = (bytes: number[], reason: RegExp) =>
+      assert.rejects(unpackZstdFrame(Uint8Array.from([...head, ...bytes]), 5), reason);
+    await refused([0x20, 6, 0, 0, 0], /frame of 6 bytes, expected 5/);
+    await refused([0xa0, 0, 0, 0, 0x7f, 0], /frame of 2130706432 bytes/);
+    await refused([0x00, 0xa0, 0, 0, 0], /window of 1073741824 bytes/);
+    await assert.rejects(unpackZstdFrame(Uint8Array.from(letters("no frame")), 5), /no Zstandard frame/);
+  });
+});
