@@ -23,19 +23,25 @@ export function normalize(image: RgbImage): Float32Array {
   });
 }
 
-/** The same between places of a memory, mirrored left to right if asked for; gives the address of the planes. */
+/**
+ * The same between places of a memory, mirrored left to right and with bytes sent through tables [3, 256] if asked for;
+ * gives the address of the planes.
+ */
 export function normalizePlaced(
   memory: PixelMemory,
   { address, line, width, height }: PlacedPixels,
   mirrored = false,
+  bytes?: Uint8Array,
 ): number {
   const table = memory.take(4 * normalized.length);
-  memory.floats(table, normalized.length).set(normalized);
+  memory.floats(table, normalized.length).set(bytes ? through(bytes) : normalized);
   const target = memory.take(12 * width * height);
   const [first, step] = mirrored ? [3 * (width - 1), -3] : [0, 3];
   memory.run.planes(address, line, width, height, first, step, table, target);
   return target;
 }
+
+const through = (bytes: Uint8Array) => Float32Array.from(bytes, (byte, i) => normalized[(i & ~255) | byte]);
 
 /** The inverse for looking at pictures: float32 [3, H, W] -> RGB bytes, rounded and clipped. */
 export function unnormalize(planes: Float32Array, width: number, height: number): RgbImage {

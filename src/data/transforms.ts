@@ -1,17 +1,11 @@
 import { LuvitError } from "../core/errors";
 import type { Rng } from "../core/rng";
+import { Canvas } from "./augment/canvas";
 import { randomErasing } from "./augment/erasing";
-import {
-  type AugmentStep,
-  augment,
-  drawRandAugment,
-  expectRandAugment,
-  type RandAugmentRecipe,
-} from "./augment/randAugment";
+import { operations } from "./augment/operations";
+import { drawRandAugment, expectRandAugment, type RandAugmentRecipe } from "./augment/randAugment";
 import type { RgbImage } from "./decode";
-import { centreBox, cropIds, flipHorizontally, type IdMap, resizeIds, shorterSideSize } from "./geometry";
-import type { PixelMemory, PlacedPixels } from "./kernels/pixelMemory";
-import { placePixels } from "./kernels/resamplePixels";
+import { centreBox, cropIds, type IdMap, resizeIds, shorterSideSize } from "./geometry";
 import { normalizePlaced } from "./normalize";
 import { applySteps, type PixelSteps, randomCrop, resized, whole } from "./pixelSteps";
 import { cropBox, resize } from "./resample";
@@ -74,8 +68,10 @@ export function finetuneAugment(size = 224, options: FinetuneAugmentOptions = {}
     finish(memory, part, rng) {
       const crop = resized(memory, part, size, size);
       const mirrored = rng.uniform() < 0.5;
-      const operations = randAugment ? drawRandAugment(rng, randAugment) : [];
-      const planes = augmentPlaced(memory, crop, mirrored, operations);
+      const canvas = new Canvas(memory, crop, mirrored);
+      const drawn = randAugment ? drawRandAugment(rng, randAugment) : [];
+      for (const { op, argument } of drawn) operations[op].apply(canvas, argument);
+      const planes = canvas.planes();
       randomErasing(memory.floats(planes, 3 * size * size), size, size, rng, erasing);
       return planes;
     },
@@ -83,19 +79,6 @@ export function finetuneAugment(size = 224, options: FinetuneAugmentOptions = {}
   const apply = (image: RgbImage, rng: Rng) => applySteps(steps, size, image, rng);
   const recipe = { kind: "finetuneAugment", size, randAugment, erasing } as const;
   return withRecipe({ name: "finetuneAugment", size, scale, apply }, recipe, steps);
-}
-
-/** Mirrors, does the operations and normalises; what has no operation is mirrored on the way. */
-function augmentPlaced(
-  memory: PixelMemory,
-  { address, line, width, height }: PlacedPixels,
-  mirrored: boolean,
-  operations: readonly AugmentStep[],
-): number {
-  if (operations.length === 0) return normalizePlaced(memory, { address, line, width, height }, mirrored);
-  const image = { data: memory.bytes(address, line * height).slice(), width, height };
-  const { data } = operations.reduce(augment, mirrored ? flipHorizontally(image) : image);
-  return normalizePlaced(memory, placePixels(memory, { data, offset: 0, line, width, height }));
 }
 
 function expectAugmentation(randAugment: RandAugmentRecipe | null, erasing: number): void {

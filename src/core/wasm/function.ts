@@ -72,6 +72,12 @@ export const forEach = (counter: I32Local, count: I32 | number, body: readonly C
   ...loopWhile(counter.below(count), [...body, counter.set(counter.plus(1))]),
 ];
 
+/** Copies bytes between places that do not overlap. */
+export const copyBytes = (target: I32, source: I32, length: I32): Code => [
+  ...[...target.code, ...source.code, ...length.code],
+  ...[0xfc, 10, 0, 0],
+];
+
 export const when = (condition: I32, body: readonly Code[], otherwise: readonly Code[] = []): Code => [
   ...[...condition.code, 0x04, 0x40],
   ...body.flat(),

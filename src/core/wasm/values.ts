@@ -102,6 +102,10 @@ export class F64 extends Value {
   inDoubles = () => new V128([...this.code, ...simd(0x14)]);
 }
 
+/** Added to a whole number of up to 21 bits, it leaves that number in the lowest bits of the sum. */
+const WHOLE = 1.5 * 2 ** 23;
+const WHOLE_BITS = 0x4b400000;
+
 /** Sixteen bytes in lanes of any width. */
 export class V128 extends Value {
   private binary = (opcode: number, other: V128) => new V128([...this.code, ...other.code, ...simd(opcode)]);
@@ -109,10 +113,17 @@ export class V128 extends Value {
   private shift = (opcode: number, bits: number) =>
     new V128([...this.code, ...i32(bits).code, ...simd(opcode)]);
 
+  /** Lane by lane, all bits where it holds. */
   equalBytes = (other: V128) => this.binary(0x23, other);
-  plusBytes = (other: V128) => this.binary(0x6e, other);
+  /** Bits of this one where the other has none. */
+  without = (other: V128) => this.binary(0x4f, other);
+  and = (other: V128) => this.binary(0x4e, other);
   or = (other: V128) => this.binary(0x50, other);
+  plusBytes = (other: V128) => this.binary(0x6e, other);
   anyTrue = () => new I32([...this.code, ...simd(0x53)]);
+  /** The highest bit of every byte, or of every 32-bit lane, the first one lowest. */
+  bitsOfBytes = () => new I32([...this.code, ...simd(0x64)]);
+  bitsOfLanes = () => new I32([...this.code, ...simd(0xa4)]);
   /** Bytes of this one by the given positions; 128 and above give zero. */
   picked = (positions: V128) => this.binary(0x0e, positions);
   /** Bytes of this one (0 … 15) and the other (16 … 31). */
@@ -135,6 +146,7 @@ export class V128 extends Value {
   minus = (other: V128) => this.binary(0xb1, other);
   shiftedLeft = (bits: number) => this.shift(0xab, bits);
   shiftedRight = (bits: number) => this.shift(0xac, bits);
+  below = (other: V128) => this.binary(0x39, other);
   lowShortsAsLanes = () => this.unary(0xa7);
   highShortsAsLanes = () => this.unary(0xa8);
   /** Products of 16-bit lanes, neighbours added: four 32-bit lanes. */
@@ -144,6 +156,23 @@ export class V128 extends Value {
   /** 16-bit lanes of both, clipped to signed, or to unsigned, bytes. */
   narrowedToSignedBytes = (other: V128) => this.binary(0x65, other);
   narrowedToBytes = (other: V128) => this.binary(0x66, other);
+
+  /** Lanes of single precision. */
+  toFloats = () => this.unary(0xfa);
+  plusFloats = (other: V128) => this.binary(0xe4, other);
+  minusFloats = (other: V128) => this.binary(0xe5, other);
+  timesFloats = (other: V128) => this.binary(0xe6, other);
+  floatsBelow = (other: V128) => this.binary(0x43, other);
+  magnitudes = () => this.unary(0xe0);
+  /** To whole numbers, halves to even ones. */
+  rounded = () => this.unary(0x6a);
+  /** The whole numbers at or below, as integers; good for magnitudes below 2^21. */
+  floored = () =>
+    this.unary(0x68)
+      .plusFloats(floats(Array(4).fill(WHOLE)))
+      .minus(i32(WHOLE_BITS).inLanes());
+
+  /** Lanes of double precision. */
   plusDoubles = (other: V128) => this.binary(0xf0, other);
   minusDoubles = (other: V128) => this.binary(0xf1, other);
   timesDoubles = (other: V128) => this.binary(0xf2, other);
@@ -151,7 +180,14 @@ export class V128 extends Value {
   toDoubles = () => this.unary(0xfe);
   /** Doubles cut to the two lower 32-bit lanes, zeros above; of a number beyond their range the nearest. */
   cutToLanes = () => this.unary(0xfc);
-  firstLane = () => new I32([...this.code, ...simd(0x1b), 0]);
+  /** Doubles as the two lower lanes of single precision, zeros above. */
+  toSingles = () => this.unary(0x5e);
+  flooredDoubles = () => this.unary(0x75);
+  doublesAtLeast = (other: V128) => this.binary(0x4c, other);
+  doublesBelow = (other: V128) => this.binary(0x49, other);
+
+  lane = (index: number) => new I32([...this.code, ...simd(0x1b), index]);
+  firstLane = () => this.lane(0);
 }
 
 export const i32 = (value: number) => new I32([0x41, ...signedLeb(value)]);
@@ -159,5 +195,7 @@ export const f64 = (value: number) => new F64([0x44, ...new Uint8Array(Float64Ar
 
 /** Sixteen constant bytes. */
 export const bytes = (values: ArrayLike<number>) => new V128([...simd(0x0c), ...Array.from(values)]);
+/** Four constant lanes of single precision. */
+export const floats = (values: readonly number[]) => bytes(new Uint8Array(Float32Array.from(values).buffer));
 /** Eight constant 16-bit lanes. */
 export const shorts = (values: readonly number[]) => bytes(new Uint8Array(Int16Array.from(values).buffer));

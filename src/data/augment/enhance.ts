@@ -1,72 +1,55 @@
-import type { RgbImage } from "../decode";
+import { placeSize } from "../kernels/pixelMemory";
+import type { Canvas } from "./canvas";
+import { lookUp } from "./lookup";
 
 /* Pillow's ImageEnhance: the picture is moved away from (factor > 1) or towards a duller version of itself. */
 
-/** ITU-R 601 luma in 16-bit fixed point, as Pillow's conversion to "L". */
-function luma(red: number, green: number, blue: number): number {
-  return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
-}
+/** Sums of luma that a 32-bit number surely holds. */
+const PIXELS_AT_ONCE = 2 ** 24;
 
-/** Single precision and cut to a byte, as Pillow's blend; the result for factor 1 is the picture. */
-function away(dull: number, byte: number, factor: number): number {
-  const value = Math.fround(dull + Math.fround(factor * (byte - dull)));
-  return value <= 0 ? 0 : value >= 255 ? 255 : Math.trunc(value);
-}
+const bitsOf = (factor: number) => new Int32Array(Float32Array.of(factor).buffer)[0];
 
 /** Saturation: away from the gray picture. */
-export function enhanceColor(image: RgbImage, amount: number): RgbImage {
-  const { data, width, height } = image;
-  const factor = Math.fround(amount);
-  const result = new Uint8Array(data.length);
-  for (let i = 0; i < data.length; i += 3) {
-    const gray = luma(data[i], data[i + 1], data[i + 2]);
-    for (let c = i; c < i + 3; c++) result[c] = away(gray, data[c], factor);
-  }
-  return { data: result, width, height };
+export function enhanceColor(canvas: Canvas, amount: number): void {
+  canvas.memory.run.saturate(canvas.settled().address, canvas.pixelCount, bitsOf(amount));
 }
 
 /** Contrast: away from the mean gray, rounded to a whole one. */
-export function enhanceContrast(image: RgbImage, amount: number): RgbImage {
-  const { data, width, height } = image;
+export function enhanceContrast(canvas: Canvas, amount: number): void {
+  const { address } = canvas.settled();
+  const { pixelCount, memory } = canvas;
   let sum = 0;
-  for (let i = 0; i < data.length; i += 3) sum += luma(data[i], data[i + 1], data[i + 2]);
-  return awayFrom(image, Math.trunc(sum / (width * height) + 0.5), amount);
+  for (let at = 0; at < pixelCount; at += PIXELS_AT_ONCE) {
+    sum += memory.run.lumaSum(address + 3 * at, Math.min(PIXELS_AT_ONCE, pixelCount - at)) >>> 0;
+  }
+  awayFrom(canvas, Math.trunc(sum / pixelCount + 0.5), amount);
 }
 
 /** Brightness: away from black. */
-export function enhanceBrightness(image: RgbImage, amount: number): RgbImage {
-  return awayFrom(image, 0, amount);
+export function enhanceBrightness(canvas: Canvas, amount: number): void {
+  awayFrom(canvas, 0, amount);
 }
 
-function awayFrom({ data, width, height }: RgbImage, dull: number, amount: number): RgbImage {
+function awayFrom(canvas: Canvas, dull: number, amount: number): void {
   const factor = Math.fround(amount);
-  const table = Uint8Array.from({ length: 256 }, (_, byte) => away(dull, byte, factor));
-  const result = new Uint8Array(data.length);
-  for (let i = 0; i < data.length; i++) result[i] = table[data[i]];
-  return { data: result, width, height };
+  lookUp(canvas, (byte) => {
+    const value = Math.fround(dull + Math.fround(factor * (byte - dull)));
+    return Math.min(255, Math.max(0, Math.trunc(value)));
+  });
 }
 
-/** Sharpness: away from the picture smoothed by [1 1 1; 1 5 1; 1 1 1] / 13, whose border is that of the picture. */
-export function enhanceSharpness({ data, width, height }: RgbImage, amount: number): RgbImage {
-  const factor = Math.fround(amount);
+/** Sharpness: away from the smoothed picture, whose border is that of the picture. */
+export function enhanceSharpness(canvas: Canvas, amount: number): void {
+  const { memory, width, height } = canvas;
+  if (width < 3 || height < 3) return;
+  const { address } = canvas.settled();
   const line = 3 * width;
-  const result = Uint8Array.from(data); // a Buffer's slice would be the picture itself
-  for (let y = 1; y < height - 1; y++) {
-    for (let i = y * line + 3; i < (y + 1) * line - 3; i++) {
-      const [above, below] = [i - line, i + line];
-      const sum =
-        data[above - 3] +
-        data[above] +
-        data[above + 3] +
-        data[i - 3] +
-        5 * data[i] +
-        data[i + 3] +
-        data[below - 3] +
-        data[below] +
-        data[below + 3];
-      // Rounded; 2 * sum is never an odd multiple of 13, so there are no ties for single precision to decide.
-      result[i] = away(Math.floor((2 * sum + 13) / 26), data[i], factor);
-    }
+  const target = canvas.takeTarget();
+  const bytes = memory.bytes(0, target + placeSize(line, height));
+  memory.run.sharpen(address + line, line, height - 2, target + line, bitsOf(amount));
+  for (const row of [0, height - 1]) {
+    const from = address + row * line;
+    bytes.copyWithin(target + row * line, from, from + line);
   }
-  return { data: result, width, height };
+  canvas.replace(target);
 }

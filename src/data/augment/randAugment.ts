@@ -1,9 +1,10 @@
 import { LuvitError } from "../../core/errors";
 import type { Rng } from "../../core/rng";
 import type { RgbImage } from "../decode";
-import { type AffineMatrix, affine, type Fill, rotation } from "./affine";
-import { enhanceBrightness, enhanceColor, enhanceContrast, enhanceSharpness } from "./enhance";
-import { autoContrast, equalize, invert, posterize, solarize, solarizeAdd } from "./lookup";
+import { PixelMemory } from "../kernels/pixelMemory";
+import { placePixels } from "../kernels/resamplePixels";
+import { Canvas } from "./canvas";
+import { type AugmentOp, type Operation, operations } from "./operations";
 
 /** How strongly pictures are augmented; the defaults are timm's `rand-m9-mstd0.5-inc1`. */
 export interface RandAugmentRecipe {
@@ -17,62 +18,7 @@ export interface RandAugmentRecipe {
   probability?: number;
 }
 
-interface Operation {
-  /** From a magnitude of 0 … 10, and for those with a direction, whether it is turned round. */
-  argument?(magnitude: number, negative: boolean): number;
-  readonly signed?: boolean;
-  apply(image: RgbImage, argument: number): RgbImage;
-}
-
-/** 255 times the mean of ImageNet, rounded. */
-const fill: Fill = [124, 116, 104];
-const shift = (image: RgbImage, matrix: AffineMatrix) => affine(image, matrix, fill);
-const signed = (value: (magnitude: number) => number) => ({
-  signed: true,
-  argument: (magnitude: number, negative: boolean) => (negative ? -value(magnitude) : value(magnitude)),
-});
-const enhancement = (apply: Operation["apply"]): Operation => {
-  const { argument } = signed((magnitude) => (magnitude / 10) * 0.9);
-  return { signed: true, argument: (magnitude, negative) => 1 + argument(magnitude, negative), apply };
-};
-const shear = signed((magnitude) => (magnitude / 10) * 0.3);
-const translation = signed((magnitude) => (magnitude / 10) * 0.45);
-
-const operations = {
-  AutoContrast: { apply: autoContrast },
-  Equalize: { apply: equalize },
-  Invert: { apply: invert },
-  Rotate: {
-    ...signed((magnitude) => (magnitude / 10) * 30),
-    apply: (image, degrees) => shift(image, rotation(degrees, image.width, image.height)),
-  },
-  PosterizeIncreasing: {
-    argument: (magnitude) => 4 - Math.trunc((magnitude / 10) * 4),
-    apply: posterize,
-  },
-  SolarizeIncreasing: {
-    argument: (magnitude) => 256 - Math.trunc((magnitude / 10) * 256),
-    apply: solarize,
-  },
-  SolarizeAdd: { argument: (magnitude) => Math.trunc((magnitude / 10) * 110), apply: solarizeAdd },
-  ColorIncreasing: enhancement(enhanceColor),
-  ContrastIncreasing: enhancement(enhanceContrast),
-  BrightnessIncreasing: enhancement(enhanceBrightness),
-  SharpnessIncreasing: enhancement(enhanceSharpness),
-  ShearX: { ...shear, apply: (image, factor) => shift(image, [1, factor, 0, 0, 1, 0]) },
-  ShearY: { ...shear, apply: (image, factor) => shift(image, [1, 0, 0, factor, 1, 0]) },
-  TranslateXRel: {
-    ...translation,
-    apply: (image, share) => shift(image, [1, 0, share * image.width, 0, 1, 0]),
-  },
-  TranslateYRel: {
-    ...translation,
-    apply: (image, share) => shift(image, [1, 0, 0, 0, 1, share * image.height]),
-  },
-} satisfies Record<string, Operation>;
-
-/** An operation of RandAugment's "increasing" set, by timm's name. */
-export type AugmentOp = keyof typeof operations;
+export type { AugmentOp };
 
 /** The fifteen operations, in timm's order. */
 export const augmentOps = Object.keys(operations) as readonly AugmentOp[];
@@ -90,7 +36,12 @@ export function augmentArgument(op: AugmentOp, magnitude: number, negative = fal
 
 /** Does one operation as Pillow does it, to the last bit. The result has the size of the picture. */
 export function augment(image: RgbImage, { op, argument }: AugmentStep): RgbImage {
-  return operations[op].apply(image, argument);
+  return PixelMemory.use((memory) => {
+    const line = 3 * image.width;
+    const canvas = new Canvas(memory, placePixels(memory, { ...image, offset: 0, line }));
+    operations[op].apply(canvas, argument);
+    return canvas.image();
+  });
 }
 
 /** Draws the operations for one picture. Reference: timm 0.3.2 data/auto_augment.py, RandAugment and AugmentOp. */

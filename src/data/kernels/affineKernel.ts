@@ -1,106 +1,125 @@
-import { loopWhile, wasmFunction, when } from "../../core/wasm/function";
-import { bytes, f64, i32, type V128 } from "../../core/wasm/values";
+import { forEach, loopWhile, wasmFunction, when } from "../../core/wasm/function";
+import { bytes, f64, floats, type V128 } from "../../core/wasm/values";
+import { append } from "./pixelCode";
 
-/** Pixels repeated around a picture, which interpolation may look at. */
-export const BORDER = 3;
 const ZERO = 255;
+/** Four of the twelve bytes of four pixels, as 32-bit lanes. */
+const lanesFrom = (first: number) =>
+  bytes(Array.from({ length: 4 }, (_, k) => [first + k, ZERO, ZERO, ZERO]).flat());
+/** 32-bit lanes of a vector (0 … 3) and another (4 … 7) by their numbers. */
+const lanes = (a: V128, b: V128, numbers: readonly number[]) =>
+  a.mixed(
+    b,
+    numbers.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte)),
+  );
 
-/** Red, green and blue of one of the loaded pixels as 32-bit lanes. */
-const tap = (k: number) =>
-  bytes([0, 1, 2].flatMap((c) => [3 * k + c, ZERO, ZERO, ZERO]).concat(Array(4).fill(ZERO)));
-const upperHalf = Array.from({ length: 16 }, (_, i) => (8 + i) % 16);
-
-/** The lower two, or upper two, of four integers as doubles. */
-const doubles = (lanes: V128, half: number) =>
-  (half === 0 ? lanes : lanes.mixed(lanes, upperHalf)).toDoubles();
+/** Of Pillow's cubic (a = -1): the four pixels' weights as polynomials in the share, from the constant term up. */
+const polynomials = [
+  [0, 1, 0, 0],
+  [-1, 0, 1, 0],
+  [2, -2, 1, -1],
+  [-1, 1, -1, 1],
+].map(floats);
+const weightsAt = (share: V128) =>
+  polynomials.reduceRight((sum, term) => term.plusFloats(share.timesFloats(sum)));
 
 /**
- * Every pixel of the target from the place of the source that the matrix (six doubles) gives, by Pillow's cubic over
- * 4 x 4 pixels in double precision; where that is outside, `fill` (three bytes of a number). Writes a byte behind the end.
+ * How far results of single precision may be from Pillow's double ones. With u = 2^-24: a weight is off by at most 8 u
+ * (its share by u, times a slope of at most 4/3, and roundings), four rows of four pixels of up to 255 by
+ * 255 u (1.5 (4 x 8 + 6) + 1.5 x 4 x 8 + 9) < 2^-9.
  */
-export const affineCubic = wasmFunction(
-  "affineCubic",
-  ["source", "line", "width", "height", "matrix", "fill", "target"],
+const ERROR = 2 ** -9;
+
+/** Of the twelve numbers of four pixels, four at a time: the column of each. */
+const columnsOfLanes = [
+  [0, 0, 0, 1],
+  [1, 1, 2, 2],
+  [2, 3, 3, 3],
+];
+const each = (value: number) => floats(Array(4).fill(value));
+const double = (value: number) => f64(value).inDoubles();
+const spread = (a: V128, numbers: readonly number[]) => lanes(a, a, numbers);
+/** Red, green and blue of the first pixel, four times. */
+const samePixel = bytes([...Array(4).fill([0, 1, 2]).flat(), ...Array(4).fill(ZERO)]);
+const PIXELS = (1 << 12) - 1;
+
+/**
+ * Rows from `y` up to `end` of a picture from the places of the source that the matrix (doubles [3, 2]: of the column,
+ * of the row, added) gives, by Pillow's cubic over 4 x 4 pixels; where that is outside, `fill`. Appends (column, row) of
+ * pixels that single precision cannot tell to `list` and gives its end. `target` is row `y`'s; writes one byte behind.
+ */
+export const affine = wasmFunction(
+  "affine",
+  ["source", "line", "width", "height", "y", "end", "matrix", "fill", "target", "list"],
   (p, locals) => {
-    const [x, y, inX, inY, wide, high] = Array.from({ length: 6 }, () => locals.f64());
-    const [left, top, at] = [locals.i32(), locals.i32(), locals.i32()];
-    const [pixels, v0, v1, v2, v3] = Array.from({ length: 5 }, () => locals.v128());
-    const [second, third, fourth] = [locals.v128(), locals.v128(), locals.v128()];
-    const rows = Array.from({ length: 4 }, () => [locals.v128(), locals.v128()]);
-    const [shareX, shareY] = [locals.v128(), locals.v128()];
-    const results = [locals.v128(), locals.v128()];
-    const place = (row: number) => {
-      const [a, b, c] = [0, 1, 2].map((k) => p.matrix.loadF64(8 * (3 * row + k)));
-      return a.times(x).plus(b.times(y)).plus(c);
-    };
-    const inside = inX
-      .atLeast(f64(0))
-      .and(inX.below(wide))
-      .and(inY.atLeast(f64(0)))
-      .and(inY.below(high));
-    const horner = (first: V128, s: V128, t: V128, f: V128, share: V128) =>
-      first.plusDoubles(
-        share.timesDoubles(s.plusDoubles(share.timesDoubles(t.plusDoubles(share.timesDoubles(f))))),
-      );
-    const across = (row: number) => [
-      pixels.set(at.loadVector()),
-      ...[v0, v1, v2, v3].map((value, k) => value.set(pixels.picked(tap(k)))),
-      second.set(v2.minus(v0)),
-      third.set(v0.minus(v1).shiftedLeft(1).plus(v2).minus(v3)),
-      fourth.set(v1.minus(v0).minus(v2).plus(v3)),
-      ...rows[row].map((sum, half) =>
-        sum.set(
-          horner(
-            doubles(v1, half),
-            doubles(second, half),
-            doubles(third, half),
-            doubles(fourth, half),
-            shareX,
-          ),
-        ),
-      ),
-      at.set(at.plus(p.line)),
-    ];
-    const down = (half: number) => {
-      const [r0, r1, r2, r3] = rows.map((row) => row[half]);
-      const difference = r0.minusDoubles(r1);
-      return [
-        second.set(r2.minusDoubles(r0)),
-        third.set(difference.plusDoubles(difference).plusDoubles(r2).minusDoubles(r3)),
-        fourth.set(r1.minusDoubles(r0).minusDoubles(r2).plusDoubles(r3)),
-        results[half].set(horner(r1, second, third, fourth, shareY).cutToLanes()),
-      ];
-    };
-    const shortsOf = results[0].narrowedToShorts(results[1]);
-    const rgb = bytes([0, 1, 4, ...Array(13).fill(ZERO)]);
+    const [x, at, colour] = [locals.i32(), locals.i32(), locals.i32()];
+    const vectors = (length: number) => Array.from({ length }, () => locals.v128());
+    const [column, rowPart, place, size, whole, share, weightsX, weightsY, sum] = vectors(9);
+    const [rows, products] = [vectors(4), vectors(3)];
+    const inside = place.doublesAtLeast(double(0)).and(place.doublesBelow(size)).bitsOfLanes().equals(15);
+    const down = (first: number) =>
+      rows
+        .map((row, k) =>
+          row
+            .picked(lanesFrom(first))
+            .toFloats()
+            .timesFloats(spread(weightsY, [k, k, k, k])),
+        )
+        .reduce((a, b) => a.plusFloats(b));
+    const unclear = sum.minusFloats(sum.rounded()).magnitudes().floatsBelow(each(ERROR));
+    const flat = rows
+      .map((row) => row.equalBytes(rows[0].picked(samePixel)))
+      .reduce((a, b) => a.and(b))
+      .bitsOfBytes()
+      .and(PIXELS)
+      .equals(PIXELS);
+    const shorts = whole.narrowedToShorts(whole);
     const interpolate = [
-      inX.set(inX.minus(f64(0.5))),
-      inY.set(inY.minus(f64(0.5))),
-      left.set(inX.floor().toI32()),
-      top.set(inY.floor().toI32()),
-      shareX.set(inX.minus(inX.floor()).inDoubles()),
-      shareY.set(inY.minus(inY.floor()).inDoubles()),
-      at.set(p.source.plus(top.minus(1).times(p.line)).plus(left.minus(1).times(3))),
-      ...[0, 1, 2, 3].flatMap(across),
-      ...[0, 1].flatMap(down),
-      p.target.store(shortsOf.narrowedToBytes(shortsOf).picked(rgb).firstLane()),
-    ];
-    const body = [
-      wide.set(p.width.toF64()),
-      high.set(p.height.toF64()),
-      y.set(f64(0.5)),
-      loopWhile(y.below(high), [
-        x.set(f64(0.5)),
-        loopWhile(x.below(wide), [
-          inX.set(place(0)),
-          inY.set(place(1)),
-          when(inside, interpolate, [p.target.store(p.fill)]),
-          p.target.set(p.target.plus(i32(3))),
-          x.set(x.plus(f64(1))),
-        ]),
-        y.set(y.plus(f64(1))),
+      place.set(place.minusDoubles(double(0.5))),
+      whole.set(place.flooredDoubles()),
+      place.set(place.minusDoubles(whole).toSingles()),
+      whole.set(whole.cutToLanes()),
+      at.set(p.source.plus(whole.lane(1).minus(1).times(p.line)).plus(whole.lane(0).minus(1).times(3))),
+      ...[weightsX, weightsY].flatMap((weights, axis) => [
+        share.set(spread(place, [axis, axis, axis, axis])),
+        weights.set(weightsAt(share)),
       ]),
+      ...rows.flatMap((row) => [row.set(at.loadVector()), at.set(at.plus(p.line))]),
+      ...columnsOfLanes.map((columns, k) =>
+        products[k].set(down(4 * k).timesFloats(spread(weightsX, columns))),
+      ),
+      sum.set(
+        products[0]
+          .plusFloats(lanes(products[0], products[1], [3, 4, 5, 5]))
+          .plusFloats(
+            lanes(products[1], products[2], [2, 3, 4, 4]).plusFloats(spread(products[2], [1, 2, 3, 3])),
+          ),
+      ),
+      whole.set(sum.floored()),
+      colour.set(shorts.narrowedToBytes(shorts).firstLane()),
+      when(unclear.bitsOfLanes().and(7).above(0), [
+        when(flat, [colour.set(rows[0].firstLane())], append(p.list, x, p.y)),
+      ]),
+      p.target.store(colour),
     ];
-    return { body };
+    const pixel = [
+      place.set(column.timesDoubles(p.matrix.loadVector()).plusDoubles(rowPart)),
+      place.set(place.plusDoubles(p.matrix.loadVector(32))),
+      when(inside, interpolate, [p.target.store(p.fill)]),
+      p.target.set(p.target.plus(3)),
+      column.set(column.plusDoubles(double(1))),
+    ];
+    return {
+      body: [
+        size.set(lanes(p.width.inLanes(), p.height.inLanes(), [0, 4, 0, 4]).toDoubles()),
+        loopWhile(p.y.below(p.end), [
+          rowPart.set(p.y.toF64().plus(f64(0.5)).inDoubles().timesDoubles(p.matrix.loadVector(16))),
+          column.set(double(0.5)),
+          forEach(x, p.width, pixel),
+          p.y.set(p.y.plus(1)),
+        ]),
+      ],
+      result: p.list,
+    };
   },
 );

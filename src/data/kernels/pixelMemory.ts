@@ -3,12 +3,16 @@ import { grayToRgb, upsample, yccToRgb } from "../jpeg/colourKernel";
 import { readMcus, skipMcus } from "../jpeg/entropyKernel";
 import { transformBlocks } from "../jpeg/transformKernel";
 import { unstuff } from "../jpeg/unstuffKernel";
-import { affineCubic } from "./affineKernel";
+import { affineListed } from "./affineExactKernel";
+import { affine } from "./affineKernel";
+import { bordered } from "./borderKernel";
+import { lumaSum, saturate, sharpen } from "./enhanceKernel";
+import { histograms, lookUp } from "./lookupKernel";
 import { planes } from "./normalizeKernel";
 import { horizontal, vertical } from "./resampleKernel";
+import { copyStrip, shiftColumns, shiftRows } from "./shiftKernel";
 
 const kernels = {
-  affineCubic,
   horizontal,
   vertical,
   planes,
@@ -19,6 +23,17 @@ const kernels = {
   upsample,
   yccToRgb,
   grayToRgb,
+  histograms,
+  lookUp,
+  lumaSum,
+  saturate,
+  sharpen,
+  bordered,
+  affine,
+  affineListed,
+  shiftRows,
+  shiftColumns,
+  copyStrip,
 };
 
 /** Memory that one large picture has claimed is given back from here on. */
@@ -34,9 +49,9 @@ const idle: PixelMemory[] = [];
  */
 export class PixelMemory {
   private readonly module: WasmModule<keyof typeof kernels> = createModule(kernels);
-  private next = 0;
+  private next = ALIGNMENT;
 
-  /** The address of so many bytes. Views made before are no longer good. */
+  /** The address of so many bytes; as many as ALIGNMENT before it can be read. Views made before are no longer good. */
   take(bytes: number): number {
     const address = this.next;
     this.next = address + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
@@ -57,7 +72,7 @@ export class PixelMemory {
   /** Runs a step that takes what it needs; nothing of it stays but what the step copies out. */
   static use<Result>(step: (memory: PixelMemory) => Result): Result {
     const memory = idle.pop() ?? new PixelMemory();
-    memory.next = 0;
+    memory.next = ALIGNMENT;
     try {
       return step(memory);
     } finally {

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Rng } from "../../../src/core/rng";
+import { Canvas } from "../../../src/data/augment/canvas";
+import { operations } from "../../../src/data/augment/operations";
+import {
+  type AugmentOp,
+  type AugmentStep,
+  augment,
+  augmentArgument,
+  augmentOps,
+  drawRandAugment,
+} from "../../../src/data/augment/randAugment";
+import type { RgbImage } from "../../../src/data/decode";
+import { flipHorizontally } from "../../../src/data/geometry";
+import { PixelMemory } from "../../../src/data/kernels/pixelMemory";
+import { placePixels } from "../../../src/data/kernels/resamplePixels";
+import { normalize } from "../../../src/data/normalize";
+import { plainOperations } from "./plainOperations";
+
+/** Noise, bytes of the extremes alone, soft slopes, few levels with flat places, or one colour. */
+function picture(rng: Rng, width: number, height: number): RgbImage {
+  const kind = rng.integer(5);
+  const [wave, few] = [rng.between(0.02, 0.3), 1 << rng.integer(7)];
+  const data = Uint8Array.from({ length: 3 * width * height }, (_, i) => {
+    const [x, y] = [Math.floor(i / 3) % width, Math.floor(i / (3 * width))];
+    const slope = 127.5 * (1 + Math.sin(wave * (x + (i % 3) * y)));
+    if (kind === 0) return rng.integer(256);
+    if (kind === 1) return 255 * rng.integer(2);
+    if (kind === 2) return slope + rng.integer(3);
+    return kind === 3 ? slope & -few : 3 * few;
+  });
+  return { data, width, height };
+}
+
+const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
+
+function expectPlain(image: RgbImage, op: AugmentOp, argument: number): void {
+  const { data } = augment(image, { op, argument });
+  const expected = plainOperations[op](image, argument);
+  if (same(data, expected)) return;
+  const at = data.findIndex((byte, i) => byte !== expected[i]);
+  const [x, y] = [Math.floor(at / 3) % image.width, Math.floor(at / (3 * image.width))];
+  assert.fail(
+    `${op} ${argument}, ${image.width} x ${image.height}: column ${x}, row ${y}, channel ${at % 3} is ` +
+      `${data[at]}, expected ${expected[at]}`,
+  );
+}
+
+describe("every operation of RandAugment", () => {
+  for (const op of augmentOps) {
+    it(`is what its definition gives, byte for byte: ${op}`, () => {
+      const rng = new Rng(1).fork(op);
+      for (let i = 0; i < 60; i++) {
+        const image = picture(rng, 1 + rng.integer(70), 1 + rng.integer(50));
+        expectPlain(image, op, augmentArgument(op, rng.between(0, 10), rng.uniform() < 0.5));
+      }
+    });
+  }
+});
+
+/** Mirrored and augmented on its way to normalised numbers, as finetuning does it. */
+function planesAfter(image: RgbImage, mirrored: boolean, steps: readonly AugmentStep[]): Float32Array {
+  return PixelMemory.use((memory) => {
+    const placed = placePixels(memory, { ...image, offset: 0, line: 3 * image.width });
+    const canvas = new Canvas(memory, placed, mirrored);
+    for (const { op, argument } of steps) operations[op].apply(canvas, argument);
+    return memory.floats(canvas.planes(), image.data.length).slice();
+  });
+}
+
+describe("operations in a row", () => {
+  it("give what one after the other gives, mirrored or not", () => {
+    const rng = new Rng(2);
+    for (let i = 0; i < 300; i++) {
+      const image = picture(rng, 1 + rng.integer(40), 1 + rng.integer(40));
+      const steps = drawRandAugment(rng, { layers: 3, probability: 1, magnitudeStd: 3 });
+      for (const mirrored of [false, true]) {
+        let plain = mirrored ? flipHorizontally(image) : image;
+        for (const { op, argument } of steps)
+          plain = { ...plain, data: plainOperations[op](plain, argument) };
+        const what = `${JSON.stringify(steps)} ${mirrored} ${image.width} x ${image.height}`;
+        assert.deepEqual(planesAfter(image, mirrored, steps), normalize(plain), what);
+      }
+    }
+  });
+});
