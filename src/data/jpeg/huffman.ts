@@ -88,10 +88,12 @@ function fill(
   const common = (length + size) | (advance << 8);
   if (size > free) table.fill(common | SLOW | (size << 16) | (length << 20), start, start + (1 << free));
   else {
-    const run = 1 << (free - size);
-    for (let value = 0, at = start; value < 1 << size; value++, at += run) {
-      const signed = size === 0 || value >= 1 << (size - 1) ? value : value - (1 << size) + 1;
-      table.fill(common | (signed << 16), at, at + run);
+    const unused = free - size;
+    const least = size === 0 ? 0 : 1 << (size - 1);
+    for (let rest = 0; rest < 1 << free; rest++) {
+      const bits = rest >> unused;
+      const value = bits >= least ? bits : bits - 2 * least + 1;
+      table[start + rest] = common | (value << 16);
     }
   }
 }

@@ -9,11 +9,14 @@ import { bordered } from "./borderKernel";
 import { lumaSum, saturate, sharpen } from "./enhanceKernel";
 import { histograms, lookUp } from "./lookupKernel";
 import { planes } from "./normalizeKernel";
-import { horizontal, vertical } from "./resampleKernel";
+import { horizontal, horizontal1, horizontal2, horizontal3, ROWS, vertical } from "./resampleKernel";
 import { copyStrip, shiftColumns, shiftRows } from "./shiftKernel";
 
 const kernels = {
   horizontal,
+  horizontal1,
+  horizontal2,
+  horizontal3,
   vertical,
   planes,
   unstuff,
@@ -81,7 +84,7 @@ export class PixelMemory {
   }
 }
 
-/** RGB pixels in a PixelMemory: rows of `line` bytes, readable up to a row and 16 bytes behind the last one. */
+/** RGB pixels in a PixelMemory: rows of `line` bytes, readable up to ROWS - 1 rows and 16 bytes behind the last one. */
 export interface PlacedPixels {
   readonly address: number;
   readonly line: number;
@@ -90,4 +93,4 @@ export interface PlacedPixels {
 }
 
 /** Bytes to take for rows of pixels that kernels read. */
-export const placeSize = (line: number, height: number) => line * (height + 2) + ALIGNMENT;
+export const placeSize = (line: number, height: number) => line * (height + ROWS) + ALIGNMENT;

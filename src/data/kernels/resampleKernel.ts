@@ -1,4 +1,4 @@
-import { forEach, type I32Local, loopWhile, wasmFunction } from "../../core/wasm/function";
+import { forEach, type I32Local, loopWhile, repeatWhile, wasmFunction } from "../../core/wasm/function";
 import { bytes, i32, type V128 } from "../../core/wasm/values";
 
 /*
@@ -10,7 +10,6 @@ export const WEIGHT_BITS = 22;
 export const LOW_BITS = 11;
 /** Taps per vector of packed weights: two pairs of high halves, then two of low ones. */
 export const TAPS = 4;
-const ROWS = 2;
 const ZERO = 255;
 
 /** 2048 high + low, rounded to a whole value. */
@@ -27,59 +26,117 @@ const pixelPair = (first: number) => {
   return bytes([0, 1, 2].flatMap((c) => [at + c, ZERO, at + 3 + c, ZERO]).concat(Array(4).fill(ZERO)));
 };
 
+/** Rows done together, and rows that stay in the nearest cache while all their pixels are made. */
+export const ROWS = 4;
+const TILE_ROWS = 32;
+
+const horizontalParameters = [
+  "source",
+  "line",
+  "rows",
+  "target",
+  "targetLine",
+  "width",
+  "starts",
+  "weights",
+  "groups",
+] as const;
+
 /**
- * Rows of RGB bytes to narrower or wider ones, two rows at a time; the number of rows is rounded up to an even one.
- * `starts` has byte offsets, `weights` `groups` vectors a pixel. Reads up to 16 bytes behind a row and writes one.
+ * Rows of RGB bytes to narrower or wider ones; the number of rows is rounded up to a multiple of ROWS. `starts` has byte
+ * offsets, `weights` `groups` vectors a pixel. Reads up to 16 bytes behind a row and writes one.
  */
-export const horizontal = wasmFunction(
-  "horizontal",
-  ["source", "line", "rows", "target", "targetLine", "width", "starts", "weights", "groups"],
-  (p, locals) => {
-    const [row, x, group, weight] = [locals.i32(), locals.i32(), locals.i32(), locals.i32()];
-    const [from, to] = [locals.i32(), locals.i32()];
-    const pixels = locals.v128();
-    const sums = Array.from({ length: ROWS }, () => ({ high: locals.v128(), low: locals.v128() }));
-    const zero = i32(0).inLanes();
-    const addRow = ({ high, low }: (typeof sums)[number], index: number) => {
-      const address = index === 0 ? from : from.plus(p.line);
-      const pairs = [0, 2].map((first) => pixels.picked(pixelPair(first)));
-      return [
-        pixels.set(address.loadVector()),
-        ...pairs.map((pair, i) => high.set(high.plus(pair.dot(weight.loadInLanes(4 * i))))),
-        ...pairs.map((pair, i) => low.set(low.plus(pair.dot(weight.loadInLanes(8 + 4 * i))))),
-      ];
-    };
-    const store = ({ high, low }: (typeof sums)[number], index: number) => {
-      const address = index === 0 ? to : to.plus(p.targetLine);
-      const lanes = total(high, low);
-      const narrow = lanes.narrowedToShorts(lanes);
-      return address.store(narrow.narrowedToBytes(narrow).firstLane());
-    };
+const horizontalOf = (name: string, groups: number) =>
+  wasmFunction(name, horizontalParameters, (p, locals) => {
+    const [x, from, to, end, tile] = Array.from({ length: 5 }, () => locals.i32());
+    const lanes = locals.v128();
+    const pixels = Array.from({ length: groups }, () => locals.v128());
+    const weights = Array.from({ length: 4 * groups }, () => locals.v128());
+    const sumOf = (part: number) =>
+      pixels
+        .flatMap((vector, group) =>
+          [0, 1].map((pair) => vector.picked(pixelPair(2 * pair)).dot(weights[4 * group + 2 * part + pair])),
+        )
+        .reduce((sum, product) => sum.plus(product));
+    const row = [
+      ...pixels.map((vector, group) => vector.set(from.loadVector(3 * TAPS * group))),
+      lanes.set(total(sumOf(0), sumOf(1))),
+      lanes.set(lanes.narrowedToShorts(lanes)),
+      to.store(lanes.narrowedToBytes(lanes).firstLane()),
+      from.set(from.plus(p.line)),
+      to.set(to.plus(p.targetLine)),
+    ];
     const pixel = [
       from.set(p.source.plus(p.starts.plus(x.shiftedLeft(2)).load())),
-      ...sums.flatMap(({ high, low }) => [high.set(zero), low.set(zero)]),
-      forEach(group, p.groups, [
-        ...sums.flatMap(addRow),
-        from.set(from.plus(3 * TAPS)),
-        weight.set(weight.plus(16)),
-      ]),
-      ...sums.map(store),
-      to.set(to.plus(3)),
+      to.set(p.target.plus(x.times(3))),
+      end.set(from.plus(tile.times(p.line))),
+      ...weights.map((weight, i) => weight.set(p.weights.plus(x.times(16 * groups)).loadInLanes(4 * i))),
+      repeatWhile(Array.from({ length: ROWS }, () => row).flat(), from.below(end)),
     ];
     const body = [
-      row.set(i32(0)),
-      loopWhile(row.below(p.rows), [
-        to.set(p.target),
-        weight.set(p.weights),
+      loopWhile(p.rows.above(0), [
+        tile.set(p.rows.atMost(i32(TILE_ROWS))),
         forEach(x, p.width, pixel),
-        p.source.set(p.source.plus(p.line.times(ROWS))),
-        p.target.set(p.target.plus(p.targetLine.times(ROWS))),
-        row.set(row.plus(ROWS)),
+        p.source.set(p.source.plus(p.line.times(TILE_ROWS))),
+        p.target.set(p.target.plus(p.targetLine.times(TILE_ROWS))),
+        p.rows.set(p.rows.minus(TILE_ROWS)),
       ]),
     ];
     return { body };
-  },
-);
+  });
+
+/** By the number of groups, where weights of all groups have room in registers. */
+export const horizontal1 = horizontalOf("horizontal1", 1);
+export const horizontal2 = horizontalOf("horizontal2", 2);
+export const horizontal3 = horizontalOf("horizontal3", 3);
+
+/** The same for any number of groups. */
+export const horizontal = wasmFunction("horizontal", horizontalParameters, (p, locals) => {
+  const [row, x, group, weight] = [locals.i32(), locals.i32(), locals.i32(), locals.i32()];
+  const [from, to, next] = [locals.i32(), locals.i32(), locals.i32()];
+  const pixels = locals.v128();
+  const sums = Array.from({ length: ROWS }, () => ({ high: locals.v128(), low: locals.v128() }));
+  const zero = i32(0).inLanes();
+  const addRow = ({ high, low }: (typeof sums)[number]) => {
+    const pairs = [0, 2].map((first) => pixels.picked(pixelPair(first)));
+    return [
+      pixels.set(next.loadVector()),
+      ...pairs.map((pair, i) => high.set(high.plus(pair.dot(weight.loadInLanes(4 * i))))),
+      ...pairs.map((pair, i) => low.set(low.plus(pair.dot(weight.loadInLanes(8 + 4 * i))))),
+      next.set(next.plus(p.line)),
+    ];
+  };
+  const store = ({ high, low }: (typeof sums)[number]) => {
+    const lanes = total(high, low);
+    const narrow = lanes.narrowedToShorts(lanes);
+    return [next.store(narrow.narrowedToBytes(narrow).firstLane()), next.set(next.plus(p.targetLine))];
+  };
+  const pixel = [
+    from.set(p.source.plus(p.starts.plus(x.shiftedLeft(2)).load())),
+    ...sums.flatMap(({ high, low }) => [high.set(zero), low.set(zero)]),
+    forEach(group, p.groups, [
+      next.set(from),
+      ...sums.flatMap(addRow),
+      from.set(from.plus(3 * TAPS)),
+      weight.set(weight.plus(16)),
+    ]),
+    next.set(to),
+    ...sums.flatMap(store),
+    to.set(to.plus(3)),
+  ];
+  const body = [
+    row.set(i32(0)),
+    loopWhile(row.below(p.rows), [
+      to.set(p.target),
+      weight.set(p.weights),
+      forEach(x, p.width, pixel),
+      p.source.set(p.source.plus(p.line.times(ROWS))),
+      p.target.set(p.target.plus(p.targetLine.times(ROWS))),
+      row.set(row.plus(ROWS)),
+    ]),
+  ];
+  return { body };
+});
 
 const interleaved = (first: number) =>
   Array.from({ length: 8 }, (_, i) => [first + i, 16 + first + i]).flat();

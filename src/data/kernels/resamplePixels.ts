@@ -43,9 +43,10 @@ export function resamplePixels(
   const across = placeAxis(memory, columns, { taps: TAPS, step: 3, origin: 0 });
   const narrowLine = Math.ceil((3 * width + 1) / 16) * 16;
   const narrow = memory.take(placeSize(narrowLine, count));
-  const { horizontal, vertical } = memory.run;
+  const { vertical, horizontal, horizontal1, horizontal2, horizontal3 } = memory.run;
+  const narrowed = [undefined, horizontal1, horizontal2, horizontal3][across.groups] ?? horizontal;
   const from = address + first * line;
-  horizontal(from, line, count, narrow, narrowLine, width, across.starts, across.weights, across.groups);
+  narrowed(from, line, count, narrow, narrowLine, width, across.starts, across.weights, across.groups);
   const down = placeAxis(memory, rows, { taps: 2, step: narrowLine, origin: first });
   const result = memory.take(placeSize(3 * width, height));
   vertical(narrow, narrowLine, result, 3 * width, height, down.starts, down.weights, down.groups);

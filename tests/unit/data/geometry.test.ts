@@ -10,12 +10,45 @@ import {
   roundHalfEven,
   shorterSideSize,
 } from "../../../src/data/geometry";
+import type { RgbImage } from "../../../src/data/decode";
+import { type AxisWeights, axisWeights, kernels } from "../../../src/data/kernels/axisWeights";
 import { normalize, unnormalize } from "../../../src/data/normalize";
 import { cropBox, resize } from "../../../src/data/resample";
 import { asIs, evalTransform, finetuneAugment, maeAugment } from "../../../src/data/transforms";
 import { paintedImage } from "./support";
 
 const ramp = paintedImage(9, 5, (x, y) => [20 * x, 50 * y, 7]);
+
+/** Pillow's two bicubic passes, number by number. */
+function resizedPlainly({ data, width, height }: RgbImage, toWidth: number, toHeight: number): Buffer {
+  const pass = (source: Uint8Array, line: number, lines: number, step: number, axis: AxisWeights) => {
+    const outputs = axis.starts.length;
+    return Buffer.from(
+      Array.from({ length: 3 * outputs * lines }, (_, i) => {
+        const [other, x, c] = [Math.floor(i / (3 * outputs)), Math.floor(i / 3) % outputs, i % 3];
+        let sum = 2 ** 21;
+        for (let k = 0; k < axis.counts[x]; k++) {
+          sum += axis.weights[x * axis.stride + k] * source[other * line + (axis.starts[x] + k) * step + c];
+        }
+        return Math.min(255, Math.max(0, Math.floor(sum / 2 ** 22)));
+      }),
+    );
+  };
+  const across = pass(data, 3 * width, height, 3, axisWeights(width, 0, width, toWidth, kernels.bicubic));
+  const down = pass(
+    across,
+    3,
+    toWidth,
+    3 * toWidth,
+    axisWeights(height, 0, height, toHeight, kernels.bicubic),
+  );
+  const rows = Array.from({ length: toHeight }, (_, y) =>
+    Array.from({ length: toWidth }, (_, x) => [
+      ...down.subarray(3 * (x * toHeight + y), 3 * (x * toHeight + y) + 3),
+    ]),
+  );
+  return Buffer.from(rows.flat(2));
+}
 
 describe("resize", () => {
   it("returns the picture itself when the size stays", () => {
@@ -49,6 +82,23 @@ describe("resize", () => {
   it("looks only at the box it is given, as far as the kernel reaches", () => {
     const box = { left: 2, top: 1, width: 3, height: 2 };
     assert.deepEqual([...resize(ramp, 3, 2, { box }).data], [...cropBox(ramp, box).data]);
+  });
+
+  it("sums weights of 22 bits and rounds after either pass, however many pixels count", () => {
+    const rng = new Rng(1);
+    const blackOrWhite = () => 255 * rng.integer(2);
+    for (const side of [1, 5, 11, 20, 33, 47, 70, 140]) {
+      const [width, height] = [side, 1 + rng.integer(2 * side)];
+      const image = paintedImage(width, height, () => [blackOrWhite(), blackOrWhite(), rng.integer(256)]);
+      for (const to of [7, 16]) {
+        const { data } = resize(image, to, to + 1);
+        assert.deepEqual(
+          Buffer.from(data),
+          resizedPlainly(image, to, to + 1),
+          `${width} x ${height} to ${to}`,
+        );
+      }
+    }
   });
 
   it("refuses boxes outside the picture", () => {
