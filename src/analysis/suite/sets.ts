@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
 import type { ImageDataset } from "../../data/dataset";
 import {
@@ -60,7 +62,7 @@ const plainSets = ["in1k", "a", "r", "v2", "sketch"] as const;
 export type SuiteFolders = Partial<Record<Exclude<keyof SuiteSets, "own">, string>>;
 
 /**
- * Opens the sets of a suite from their folders. ImageNet-1K's class folders are used to check the others.
+ * Opens the sets of a suite from their folders.
  *
  * @throws LuvitError("missing-file" | "bad-dataset") saying what was looked for and what is missing.
  */
@@ -84,7 +86,13 @@ export async function openSuiteSets(
 }
 
 async function openBackgrounds(root: string, size?: number): Promise<SuiteSets["in9"]> {
-  const splits: ImageNet9Split[] = ["original", "mixed_same", "mixed_rand"];
+  const hasNext = existsSync(join(root, "mixed_next")); // which no table of the paper has
+  const splits: ImageNet9Split[] = [
+    "original",
+    "mixed_same",
+    "mixed_rand",
+    ...(hasNext ? (["mixed_next"] as const) : []),
+  ];
   const opened = splits.map(async (split) => [split, await imageNet9(root, split, { size })] as const);
   return Object.fromEntries(await Promise.all(opened));
 }

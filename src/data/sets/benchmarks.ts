@@ -14,33 +14,28 @@ import { expectWnids, type ImageNetOptions } from "./wnids";
  *
  * Throws "missing-file" or "bad-dataset" with what is missing, as all sets here do.
  */
-export function imageNetA(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
+export async function imageNetA(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
   return slice(root, "ImageNet-A", 7500, imageNetAMapping, options);
 }
 
 /** ImageNet-R: `<root>/<wnid>/*`, 30,000 pictures of 200 classes. Reference: hendrycks/imagenet-r eval.py. */
-export function imageNetR(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
+export async function imageNetR(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
   return slice(root, "ImageNet-R", 30000, imageNetRMapping, options);
 }
 
 /** ImageNet-Sketch: `<root>/<wnid>/*`, at least 50,000 pictures of 1000 classes. */
-export function imageNetSketch(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
+export async function imageNetSketch(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
   const expected = expectWnids(options.wnids);
-  return open(
-    root,
-    { name: "ImageNet-Sketch", classes: 1000, folders: wnidFolders, total: 50000, expected },
-    options,
-  );
+  return open(root, { name: "ImageNet-Sketch", folders: wnidFolders, total: 50000, expected }, options);
 }
 
 /**
  * ImageNet-V2: `<root>/<label>/*`, ten pictures of each of 1000 classes in folders called 0 … 999. The label is the
- * folder's number, not its place in the sorted names. `classes` are the wnids where they are given.
+ * folder's number, not its place in the sorted names. `classes` are the wnids.
  */
 export async function imageNetV2(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
   const expected = Array.from({ length: 1000 }, (_, i) => String(i));
-  const folders = { pattern: /^\d{1,3}$/, text: "0 … 999" };
-  const inventory = { name: "ImageNet-V2", classes: 1000, folders, perClass: [10, 10], expected } as const;
+  const inventory = { name: "ImageNet-V2", folders: "0 … 999", perClass: [10, 10], expected } as const;
   return open(root, inventory, options, { classes: expectWnids(options.wnids) });
 }
 
@@ -58,7 +53,7 @@ export async function imageNetC(
   const folder = join(await corruptionFolder(root, type), String(severity));
   const expected = expectWnids(options.wnids);
   const name = `ImageNet-C ${type} ${severity}`;
-  const inventory = { name, classes: 1000, folders: wnidFolders, perClass: [50, 50], expected } as const;
+  const inventory = { name, folders: wnidFolders, perClass: [50, 50], expected } as const;
   return open(folder, inventory, options, { fallback: asIs });
 }
 
@@ -70,8 +65,8 @@ function slice(
   options: ImageNetOptions,
 ): Promise<FolderDataset> {
   const wnids = expectWnids(options.wnids);
-  const expected = wnids && mapping.mappedClasses.map((index) => wnids[index]);
-  return open(root, { name, classes: 200, folders: wnidFolders, total, expected }, options, { mapping });
+  const expected = mapping.mappedClasses.map((index) => wnids[index]);
+  return open(root, { name, folders: wnidFolders, total, expected }, options, { mapping });
 }
 
 interface Reading {

@@ -1,29 +1,29 @@
 import { LuvitError, listOffenders } from "../../core/errors";
 import type { LabelledFile } from "../scanFolder";
 import { listClassFolders } from "../scanFolder";
+import { hintsFor } from "./hints";
 
 /** What a published set of class folders consists of. */
 export interface Inventory {
   /** As messages call it, e.g. "ImageNet-A". */
   readonly name: string;
-  readonly classes: number;
   /** What class folders are called, for messages, e.g. "n########". */
-  readonly folders: { readonly pattern: RegExp; readonly text: string };
+  readonly folders: string;
   /** Fewest and most pictures in a class. */
   readonly perClass?: readonly [least: number, most: number];
   /** Fewest pictures in all. */
   readonly total?: number;
-  /** Names of the class folders in label order, where they are known beforehand. */
-  readonly expected?: readonly string[];
+  /** Names of the class folders in label order. */
+  readonly expected: readonly string[];
   /** Take what is there. */
   readonly partial?: boolean;
 }
 
-export const wnidFolders = { pattern: /^n\d{8}$/, text: "n########" };
+export const wnidFolders = "n########";
 
 /**
- * Pictures of a published set, labelled by `inventory.expected`, else by sorted folder name. Throws "bad-dataset" with
- * everything that is missing or does not belong there.
+ * Pictures of a published set, labelled by `inventory.expected`. Throws "bad-dataset" with everything that is missing or
+ * does not belong there.
  */
 export async function scanInventory(
   root: string,
@@ -32,8 +32,11 @@ export async function scanInventory(
   const { classes: found, perClass } = await listClassFolders(root);
   const byClass = new Map(found.map((name, i) => [name, perClass[i]]));
   const problems = [...folderProblems(inventory, byClass), ...pictureProblems(inventory, byClass)];
-  if (problems.length > 0) throw incomplete(root, inventory, byClass, problems);
-  const classes = [...(inventory.expected ?? found)];
+  if (problems.length > 0) {
+    const hints = await hintsFor(root, inventory.expected, found);
+    throw incomplete(root, inventory, byClass, [...problems, ...hints]);
+  }
+  const classes = [...inventory.expected];
   const files = classes.flatMap((name, label) => (byClass.get(name) ?? []).map((path) => ({ path, label })));
   if (files.length === 0) throw incomplete(root, inventory, byClass, ["no pictures"]);
   return { classes, files };
@@ -41,17 +44,14 @@ export async function scanInventory(
 
 type Found = ReadonlyMap<string, readonly string[]>;
 
-function folderProblems({ classes, folders, expected, partial }: Inventory, found: Found): string[] {
+function folderProblems({ expected, partial }: Inventory, found: Found): string[] {
   const known = new Set(expected);
-  const names = [...found.keys()];
-  const foreign = names.filter((name) => (expected ? !known.has(name) : !folders.pattern.test(name)));
-  const missing = expected?.filter((name) => !found.has(name)) ?? [];
+  const foreign = [...found.keys()].filter((name) => !known.has(name));
+  const missing = expected.filter((name) => !found.has(name));
   const problems: string[] = [];
   if (foreign.length > 0) problems.push(`folders that do not belong there: ${named(foreign)}`);
-  if (missing.length > 0 && !partial) problems.push(`missing class folders: ${named(missing)}`);
-  if (!expected && names.length - foreign.length !== classes) {
-    const hint = "give wnids, e.g. those of ImageNet-1K's train folder, to learn which are missing";
-    problems.push(`${names.length - foreign.length} instead of ${classes} class folders; ${hint}`);
+  if (missing.length > 0 && !partial) {
+    problems.push(`missing class folders (${missing.length}): ${named(missing)}`);
   }
   return problems;
 }
@@ -74,15 +74,13 @@ function pictureProblems({ perClass, total = 0, partial }: Inventory, found: Fou
 }
 
 function incomplete(root: string, inventory: Inventory, found: Found, problems: string[]): LuvitError {
-  const { name, classes, folders, perClass, total, partial } = inventory;
+  const { name, expected, folders, perClass, total, partial } = inventory;
   const each =
     perClass && `${perClass[0] === perClass[1] ? perClass[0] : perClass.join(" to ")} pictures each`;
   const size = each ? ` with ${each}` : total ? ` with ${total} pictures together` : "";
-  const wanted = `looked for ${classes} class folders ${folders.text}${size} in ${root}`;
+  const wanted = `looked for ${expected.length} class folders ${folders}${size} in ${root}`;
   const there = `found ${found.size} folders with ${pictureCount(found)} pictures`;
-  const hint = partial
-    ? ""
-    : "\ncopy what is missing, or give partial: true (and wnids) to work with what is there";
+  const hint = partial ? "" : "\ncopy what is missing, or give partial: true to work with what is there";
   return new LuvitError("bad-dataset", `${name}: ${wanted}, ${there}:\n${listOffenders(problems)}${hint}`);
 }
 

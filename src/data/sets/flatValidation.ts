@@ -32,7 +32,7 @@ export async function labelFlat(
     const [, digits] = flatName.exec(name) ?? [];
     if (digits) numbers.set(Number(digits), name);
   }
-  const known = await findLabels([root, folder, dirname(folder)], expectWnids(wnids));
+  const known = await findLabels([root, folder, dirname(folder)], wnids);
   const { labels, source } = known;
   const missing = [...labels.keys()].filter((number) => !numbers.has(number));
   const unlabelled = [...numbers.keys()].filter((number) => !labels.has(number));
@@ -65,7 +65,7 @@ async function findLabels(
     tried.push(solution, truth, caffe);
     if (existsSync(solution)) return fromSolution(solution);
     if (existsSync(truth)) return fromDevkit(folder, truth);
-    if (existsSync(caffe)) return fromCaffe(caffe, wnids ?? (await synsetsOf(folder))?.wnids);
+    if (existsSync(caffe)) return fromCaffe(caffe, expectWnids(wnids ?? (await synsetsOf(folder))?.wnids));
   }
   const looked = `found none of\n${listOffenders([...new Set(tried)])}`;
   throw new LuvitError(
@@ -112,7 +112,7 @@ async function fromDevkit(folder: string, path: string): Promise<FlatLabels> {
 }
 
 /** Caffe's list: `ILSVRC2012_val_00000001.JPEG 65`, counted from 0 in the order of the sorted wnids. */
-async function fromCaffe(path: string, wnids: readonly string[] | undefined): Promise<FlatLabels> {
+async function fromCaffe(path: string, wnids: readonly string[]): Promise<FlatLabels> {
   const rows = (await lines(path)).map((line) => {
     const [, number, label] = /^ILSVRC2012_val_(\d{8})\.JPEG (\d{1,3})$/.exec(line) ?? [];
     return { number: Number(number), label: label && Number(label), line };
@@ -123,11 +123,7 @@ async function fromCaffe(path: string, wnids: readonly string[] | undefined): Pr
     rows.filter(({ label }) => label === undefined),
   );
   const labels = new Map(rows.map(({ number, label }) => [number, Number(label)]));
-  return {
-    source: basename(path),
-    wnids: wnids ?? Array.from({ length: 1000 }, (_, i) => String(i)),
-    labels,
-  };
+  return { source: basename(path), wnids, labels };
 }
 
 async function lines(path: string): Promise<string[]> {

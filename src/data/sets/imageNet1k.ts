@@ -8,7 +8,7 @@ import type { ScannedFolder } from "../scanFolder";
 import { scanInventory, wnidFolders } from "./completeness";
 import { isFlatName, labelFlat } from "./flatValidation";
 import { synsetsOf } from "./synsets";
-import { expectWnids, type ImageNetOptions } from "./wnids";
+import { expectWnids, isWnid, type ImageNetOptions } from "./wnids";
 
 /** The parts of ImageNet-1K that have labels. */
 export type ImageNet1kPart = "train" | "val";
@@ -45,17 +45,9 @@ async function classFolders(
   part: ImageNet1kPart,
   { wnids, partial }: ImageNetOptions,
 ): Promise<ScannedFolder> {
-  const expected = expectWnids(wnids) ?? (await synsetsOf(root))?.wnids ?? (await siblingNames(folder, part));
-  const inventory = { name: `ImageNet-1K ${part}`, classes: 1000, folders: wnidFolders, ...sizes[part] };
+  const expected = expectWnids(wnids ?? (await synsetsOf(root))?.wnids);
+  const inventory = { name: `ImageNet-1K ${part}`, folders: wnidFolders, ...sizes[part] };
   return scanInventory(folder, { ...inventory, expected, partial });
-}
-
-/** The other part beside this one names the classes as well, where it is whole. */
-async function siblingNames(folder: string, part: ImageNet1kPart): Promise<readonly string[] | undefined> {
-  const sibling = folder.replace(/(train|val)$/, part === "val" ? "train" : "val");
-  if (sibling === folder || !existsSync(sibling)) return undefined;
-  const names = (await readdir(sibling)).filter((name) => wnidFolders.pattern.test(name)).sort();
-  return names.length === 1000 ? names : undefined;
 }
 
 async function partFolder(root: string, part: ImageNet1kPart): Promise<string> {
@@ -65,8 +57,7 @@ async function partFolder(root: string, part: ImageNet1kPart): Promise<string> {
   for (const folder of candidates) {
     if (!existsSync(folder)) continue;
     const names = await readdir(folder);
-    if (folder !== root || names.some((name) => isFlatName(name) || wnidFolders.pattern.test(name)))
-      return folder;
+    if (folder !== root || names.some((name) => isFlatName(name) || isWnid(name))) return folder;
   }
   const found = existsSync(root) ? `which holds ${await listed(root)}` : "which does not exist";
   throw new LuvitError("missing-file", `ImageNet-1K ${part}: ${looked}, ${found}`);

@@ -31,6 +31,19 @@ export interface ImageNet9Options {
   cache?: number | false;
 }
 
+/** Class folders of the published set. */
+const publishedFolders = [
+  "00_dog",
+  "01_bird",
+  "02_wheeled vehicle",
+  "03_reptile",
+  "04_carnivore",
+  "05_insect",
+  "06_musical instrument",
+  "07_primate",
+  "08_fish",
+];
+
 /**
  * One part of an ImageNet-9 like set: `<root>/<split>/val/<NN_class>/*`, labels by sorted folder name. Pictures are used
  * as they are and only normalised, as in the reference. A set of nine classes has the `mapping` through which a model of
@@ -51,6 +64,7 @@ export async function imageNet9(
   } = options;
   const folder = join(root, split, "val");
   const { classes: folders, files } = await scanClassFolders(folder);
+  expectPublished(folder, folders);
   const classes = [...(options.classes ?? folders.map((name) => name.replace(/^\d+_/, "")))];
   if (classes.length !== folders.length) {
     const found = `${folders.length} class folders (${folders.join(", ")})`;
@@ -59,4 +73,14 @@ export async function imageNet9(
   const mapping = folders.length === imageNet9Classes.length ? imageNet9Mapping : undefined;
   const pixels = cacheOf({ cache, exif: "ignore" });
   return new FolderDataset(folder, classes, files, transform, pixels, new SkipReport(), mapping);
+}
+
+/** Throws "bad-dataset" where class folders of the published set are there and others of its numbers are not. */
+function expectPublished(folder: string, names: readonly string[]): void {
+  const isPublished = publishedFolders.filter((name) => names.includes(name)).length > 1;
+  const number = (name: string) => name.slice(0, 3);
+  const missing = publishedFolders.filter((one) => !names.some((name) => number(name) === number(one)));
+  if (!isPublished || missing.length === 0) return;
+  const looked = `looked for the ${publishedFolders.length} class folders of ImageNet-9 in ${folder}`;
+  throw new LuvitError("bad-dataset", `${looked}, missing: ${missing.join(", ")}; copy them as well`);
 }

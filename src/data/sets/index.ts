@@ -4,4 +4,4 @@ export * from "./huggingFace";
 export * from "./imageNet1k";
 export * from "./imageNet9";
 export { imageNet9Classes, imageNet9Mapping, imageNetAMapping, imageNetRMapping } from "./mappings";
-export type { ImageNetOptions } from "./wnids";
+export { type ImageNetOptions, imageNetWnids } from "./wnids";

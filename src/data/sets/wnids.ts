@@ -1,21 +1,35 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
+import { packageRoot } from "../../core/packageRoot";
 import type { ImageFolderOptions } from "../imageFolder";
 
 /** How a published ImageNet-like set is read. */
 export interface ImageNetOptions extends ImageFolderOptions {
-  /**
-   * The 1000 wnids of ImageNet-1K in label order, e.g. `classes` of an `imageNet1k` set. With them missing class folders
-   * are named, and part of a set keeps its labels.
-   */
+  /** The 1000 class folders in label order, where they are not called by ImageNet-1K's own `imageNetWnids()`. */
   wnids?: readonly string[];
-  /** Take what is there; for sets with wnid folders together with `wnids`. Default false. */
+  /** Take what is there; labels stay those of the whole set. Default false. */
   partial?: boolean;
 }
 
-/** The given wnids, checked. Throws "bad-argument" unless they are 1000 different ones. */
-export function expectWnids(wnids: readonly string[] | undefined): readonly string[] | undefined {
-  if (!wnids) return undefined;
-  const wrong = wnids.filter((wnid) => !/^n\d{8}$/.test(wnid));
+/** Whether a name is in the form of a class folder of ImageNet: n########. */
+export function isWnid(name: string): boolean {
+  return /^n\d{8}$/.test(name);
+}
+
+let known: readonly string[] | undefined;
+
+/** WordNet's identifiers of the 1000 classes of ImageNet-1K, in label order: "n01440764" … "n15075141". */
+export function imageNetWnids(): readonly string[] {
+  known ??= readFileSync(join(packageRoot(), "data", "imagenet-1k", "wnids.txt"), "utf8")
+    .trim()
+    .split("\n");
+  return known;
+}
+
+/** The given wnids, or ImageNet-1K's own. Throws "bad-argument" unless they are 1000 different ones. */
+export function expectWnids(wnids: readonly string[] = imageNetWnids()): readonly string[] {
+  const wrong = wnids.filter((wnid) => !isWnid(wnid));
   if (wrong.length === 0 && new Set(wnids).size === 1000 && wnids.length === 1000) return wnids;
   const different = `${new Set(wnids).size} different of ${wnids.length}`;
   const strange = wrong.length > 0 ? `, ${wrong.length} of them unlike n########, e.g. ${wrong[0]}` : "";

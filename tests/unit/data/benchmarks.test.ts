@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import sharp from "sharp";
@@ -122,6 +123,11 @@ describe("imageNet9", () => {
       mapping!.predict(Float32Array.from({ length: 1000 }, (_, i) => Number(i === index)));
     assert.deepEqual([best(207), best(9), best(0), best(999)], [0, 1, 8, -1]);
     assert.throws(() => mapping!.predict([1, 2]), /ImageNet-9: expected 1000 scores, got 2/);
+    rmSync(join(root, "mixed_next", "val", "08_fish"), { recursive: true });
+    await assert.rejects(
+      imageNet9(root, "mixed_next"),
+      /the 9 class folders of ImageNet-9 in .*, missing: 08_fish;/,
+    );
   });
 
   it("reads the three parts of the toy set with the same objects", async () => {

@@ -28,21 +28,50 @@ describe("ImageNet-A and -R", () => {
   it("keep the labels of a part, and name what a whole set lacks", async () => {
     const root = temporaryFolder();
     layOut(root, filesIn(classesOfA.slice(1, 4), 1), picture);
-    const part = await imageNetA(root, { wnids, partial: true });
+    const part = await imageNetA(root, { partial: true });
     assert.deepEqual([part.label(0), part.length, part.classes.length], [1, 3, 200]);
-    await assert.rejects(imageNetA(root, { wnids }), (error: Error) => {
-      assert.match(error.message, new RegExp(`missing class folders: ${classesOfA[0]}, `));
+    await assert.rejects(imageNetA(root), (error: Error) => {
+      assert.match(error.message, new RegExp(`missing class folders \\(197\\): ${classesOfA[0]}, `));
       assert.match(error.message, /and 177 more/);
       assert.match(error.message, /3 of 7500 pictures/);
       return true;
     });
-    await assert.rejects(imageNetA(root), /3 instead of 200 class folders; give wnids/);
+  });
+
+  it("say that archives are not unpacked yet, and where the class folders are instead", async () => {
+    const root = temporaryFolder();
+    layOut(root, filesIn(classesOfA.slice(3), 1), picture);
+    layOut(root, [`${classesOfA[0]}.tar`, `${classesOfA[2]}.tar`, "notes.zip"], "packed");
+    await assert.rejects(
+      imageNetA(root),
+      new RegExp(
+        `folders \\(3\\): ${classesOfA.slice(0, 3).join(", ")}\n[^]*not unpacked yet: ${classesOfA[0]}.tar, ${classesOfA[2]}.tar\n`,
+      ),
+    );
+    const above = temporaryFolder();
+    layOut(above, filesIn([`imagenet-a/${classesOfA[7]}`], 1), picture);
+    await assert.rejects(imageNetA(above), new RegExp(`did you mean ${join(above, "imagenet-a")}\\?`));
+  });
+
+  it("go by given names where the folders are called otherwise", async () => {
+    const root = temporaryFolder();
+    const own = Array.from({ length: 1000 }, (_, i) => `n${String(90000000 + 37 * i)}`);
+    layOut(root, filesIn([own[imageNetAMapping.mappedClasses[5]]], 1), picture);
+    assert.equal((await imageNetA(root, { wnids: own, partial: true })).label(0), 5);
+    await assert.rejects(imageNetA(root, { partial: true }), /do not belong there: n90000814/);
+    await assert.rejects(
+      imageNetSketch(root, { wnids: own.slice(1) }),
+      /expected the 1000 of ImageNet-1K, got 999/,
+    );
   });
 
   it("refuse folders of another set", async () => {
     const root = temporaryFolder();
     layOut(root, filesIn(classesOfA, 1), picture);
-    await assert.rejects(imageNetR(root, { wnids, partial: true }), /folders that do not belong there: n\d+/);
+    await assert.rejects(
+      imageNetR(root, { partial: true }),
+      /folders that do not belong there: n\d+[\s\S]*these are the class folders of ImageNet-A/,
+    );
     layOut(root, ["cats/1.JPEG"], picture);
     await assert.rejects(imageNetA(root, { partial: true }), /do not belong there: cats/);
     assert.equal(imageNetRMapping.mappedClasses.length, 200);
@@ -62,13 +91,13 @@ describe("ImageNet-V2", () => {
     const root = temporaryFolder();
     const names = Array.from({ length: 1000 }, (_, i) => String(i));
     layOut(root, filesIn(names, 10), picture);
-    assert.equal((await imageNetV2(root, { wnids })).classes[999], wnids[999]);
+    assert.equal((await imageNetV2(root)).classes[999], wnids[999]);
     for (const name of ["5", "17", "900"]) rmSync(join(root, name), { recursive: true });
     rmSync(join(root, "42", "3.JPEG"));
     await assert.rejects(imageNetV2(root), (error: Error) => {
       assert.match(error.message, /looked for 1000 class folders 0 … 999 with 10 pictures each in/);
       assert.match(error.message, /found 997 folders with 9969 pictures/);
-      assert.match(error.message, /missing class folders: 5, 17, 900\n/);
+      assert.match(error.message, /missing class folders \(3\): 5, 17, 900\n/);
       assert.match(error.message, /fewer pictures than expected: 42 \(9 of 10\)/);
       return true;
     });
@@ -79,9 +108,9 @@ describe("ImageNet-Sketch", () => {
   it("has 1000 classes of wnids", async () => {
     const root = temporaryFolder();
     layOut(root, filesIn(wnids.slice(0, 3), 2), picture);
-    const set = await imageNetSketch(root, { wnids, partial: true });
+    const set = await imageNetSketch(root, { partial: true });
     assert.deepEqual([set.length, set.label(5)], [6, 2]);
-    await assert.rejects(imageNetSketch(root, { wnids }), /6 of 50000 pictures/);
+    await assert.rejects(imageNetSketch(root), /6 of 50000 pictures/);
   });
 });
 
@@ -90,7 +119,7 @@ describe("ImageNet-C", () => {
     const root = temporaryFolder();
     const image = await flatPng(32, 32, [4, 5, 6]);
     layOut(root, filesIn([`fog/3/${wnids[7]}`, `blur/glass_blur/1/${wnids[8]}`], 2), image);
-    const options = { wnids, partial: true, size: 32 };
+    const options = { partial: true, size: 32 };
     const fog = await imageNetC(root, "fog", 3, options);
     assert.deepEqual([fog.label(0), fog.length, fog.transform.name], [7, 2, "asIs"]);
     assert.equal((await imageNetC(root, "glass_blur", 1, options)).label(0), 8);

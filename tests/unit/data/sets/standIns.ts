@@ -1,11 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { imageNetWnids } from "../../../../src/data/sets";
 
-/** 1000 names in the form of wnids, sorted, that are no real ones. */
-export const wnids: readonly string[] = Array.from(
-  { length: 1000 },
-  (_, i) => `n${String(90000000 + 37 * i)}`,
-);
+export const wnids = imageNetWnids();
 
 /** Writes the same small picture under many names; stands in for a published set of that layout. */
 export function layOut(root: string, paths: readonly string[], picture: Uint8Array | string): void {
