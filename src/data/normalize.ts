@@ -35,7 +35,7 @@ export function normalizePlaced(
 ): number {
   const table = memory.take(4 * normalized.length);
   memory.floats(table, normalized.length).set(bytes ? through(bytes) : normalized);
-  const target = memory.take(12 * width * height);
+  const target = memory.takeResult(12 * width * height);
   const [first, step] = mirrored ? [3 * (width - 1), -3] : [0, 3];
   memory.run.planes(address, line, width, height, first, step, table, target);
   return target;

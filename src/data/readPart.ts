@@ -4,7 +4,7 @@ import { withPath } from "./dataset";
 import { type DecodeOptions, decodeImage, type RgbImage } from "./decode";
 import { decodeJpeg } from "./jpeg/decodeJpeg";
 import { type JpegHeader, readJpegHeader } from "./jpeg/header";
-import { PixelMemory } from "./kernels/pixelMemory";
+import { PixelMemory, type ResultPlace } from "./kernels/pixelMemory";
 import { applySteps, type PixelSteps } from "./pixelSteps";
 import type { Box } from "./resample";
 
@@ -20,20 +20,23 @@ export interface PictureSource {
   readonly content: Uint8Array | string;
 }
 
-/** Reads a picture and does a transform's steps into `target`. Throws LuvitError "bad-image". */
+/** Reads a picture and does a transform's steps into a place of a memory. Throws LuvitError "bad-image". */
 export async function readPart(
   source: PictureSource,
   options: DecodeOptions,
   steps: PixelSteps,
   seed: number,
-  target: Float32Array,
+  place: ResultPlace,
 ): Promise<void> {
   const file = contentOf(source);
   const header = file && uprightHeader(file, options);
-  if (header && withPath(source.name, () => partOfJpeg(file, header, steps, new Rng(seed), target))) return;
+  if (header && withPath(source.name, () => partOfJpeg(file, header, steps, new Rng(seed), place))) return;
   const image = await decodeImage(source.content, options, source.name);
-  const side = Math.sqrt(target.length / 3);
-  target.set(withPath(source.name, () => applySteps(steps, side, image, new Rng(seed))));
+  const side = Math.sqrt(place.length / 3);
+  put(
+    withPath(source.name, () => applySteps(steps, side, image, new Rng(seed))),
+    place,
+  );
 }
 
 /** The whole picture. Throws LuvitError "bad-image". */
@@ -60,19 +63,27 @@ function uprightHeader(file: Buffer, { exif = "honour" }: DecodeOptions): JpegHe
   return header && (exif === "ignore" || header.orientation === 1) ? header : undefined;
 }
 
+/** Copies numbers to their place. */
+export function put(numbers: Float32Array, { memory, address, length }: ResultPlace): void {
+  memory.floats(address, length).set(numbers);
+}
+
 function partOfJpeg(
   file: Buffer,
   header: JpegHeader,
   steps: PixelSteps,
   rng: Rng,
-  target: Float32Array,
+  place: ResultPlace,
 ): boolean {
   const box = steps.region(header.width, header.height, rng);
-  return PixelMemory.use((memory) => {
+  const { address, length } = place;
+  return place.memory.perform((memory) => {
     const part = decodeJpeg(memory, file, header, box);
-    if (part) target.set(memory.floats(steps.finish(memory, part, rng), target.length));
-    return part !== undefined;
-  });
+    if (!part) return false;
+    const planes = steps.finish(memory, part, rng);
+    if (planes !== address) put(memory.floats(planes, length), place);
+    return true;
+  }, address);
 }
 
 /** A part of a baseline JPEG picture, not turned; undefined for every other file and for broken ones. */

@@ -6,7 +6,7 @@
 /** The part of the WebAssembly API used here; TypeScript declares it with the DOM only, which this library does without. */
 declare namespace WebAssembly {
   class Memory {
-    constructor(size: { initial: number });
+    constructor(size: { initial: number; maximum?: number; shared?: boolean });
     readonly buffer: ArrayBuffer;
     grow(pages: number): number;
   }
@@ -30,6 +30,7 @@ export interface FunctionCode {
 }
 
 export const PAGE_BYTES = 65536;
+const MOST_PAGES = 65536;
 
 /** Unsigned LEB128. */
 export const leb = (value: number): number[] => {
@@ -51,9 +52,10 @@ export const simd = (opcode: number) => [0xfd, ...leb(opcode)];
 export const constant = (value: number) => [0x41, ...signedLeb(value)];
 export const add = [0x6a];
 
-/** A memory of at least so many bytes. */
-export function createMemory(bytes: number): WasmMemory {
-  return new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
+/** A memory of at least so many bytes; one that threads share can be read in all of them. */
+export function createMemory(bytes: number, shared = false): WasmMemory {
+  const initial = Math.ceil(bytes / PAGE_BYTES);
+  return new WebAssembly.Memory({ initial, ...(shared && { shared, maximum: MOST_PAGES }) });
 }
 
 /** Makes a memory at least this large; views made before are no longer good. Throws RangeError where there is no more. */
@@ -62,15 +64,16 @@ export function ensureBytes(memory: WasmMemory, bytes: number): void {
   if (missing > 0) memory.grow(missing);
 }
 
-/** Functions over one memory, which they import. */
-export function compileFunctions(functions: readonly FunctionCode[]): CompiledFunctions {
+/** Functions over one memory, which they import; `shared` as it is. */
+export function compileFunctions(functions: readonly FunctionCode[], shared = false): CompiledFunctions {
+  const limits = shared ? [3, 1, ...leb(MOST_PAGES)] : [0, 1];
   const vector = (items: readonly (readonly number[])[]) => [...leb(items.length), ...items.flat()];
   const section = (id: number, content: readonly number[]) => [id, ...leb(content.length), ...content];
   const text = (value: string) => [value.length, ...Buffer.from(value)];
   const bytes = Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, vector(functions.map(({ type }) => type))),
-    ...section(2, vector([[...text("env"), ...text("memory"), 2, 0, 1]])),
+    ...section(2, vector([[...text("env"), ...text("memory"), 2, ...limits]])),
     ...section(3, vector(functions.map((_, i) => leb(i)))),
     ...section(7, vector(functions.map(({ name }, i) => [...text(name), 0, ...leb(i)]))),
     ...section(10, vector(functions.map(({ body }) => [...leb(body.length), ...body]))),

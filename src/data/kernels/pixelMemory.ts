@@ -47,12 +47,19 @@ const ALIGNMENT = 16;
 const idle: PixelMemory[] = [];
 
 /**
- * Memory of this thread that kernels on pixels work in. Places in it are given away from the start again for every
- * picture.
+ * Memory that kernels on pixels work in. Places in it are given away from the start again for every picture, behind the
+ * bytes that are kept: there another thread may read results.
  */
 export class PixelMemory {
   private readonly module: WasmModule<keyof typeof kernels> = createModule(kernels);
-  private next = ALIGNMENT;
+  private readonly start: number;
+  private next: number;
+  private result: number | undefined;
+
+  constructor(keptBytes = 0) {
+    this.next = this.start = keptBytes + ALIGNMENT;
+    this.module.ensure(this.start);
+  }
 
   /** The address of so many bytes; as many as ALIGNMENT before it can be read. Views made before are no longer good. */
   take(bytes: number): number {
@@ -62,8 +69,22 @@ export class PixelMemory {
     return address;
   }
 
+  /** The same for what a step gives back: where the caller of `perform` wants it, if it does. */
+  takeResult(bytes: number): number {
+    return this.result ?? this.take(bytes);
+  }
+
   get run() {
     return this.module.functions;
+  }
+
+  get buffer(): SharedArrayBuffer {
+    return this.module.buffer;
+  }
+
+  /** Whether a large picture has made it larger than one should keep. */
+  get isTooLarge(): boolean {
+    return this.module.buffer.byteLength > MOST_KEPT_BYTES;
   }
 
   bytes = (address: number, length: number) => new Uint8Array(this.module.buffer, address, length);
@@ -72,16 +93,29 @@ export class PixelMemory {
   doubles = (address: number, length: number) => new Float64Array(this.module.buffer, address, length);
   floats = (address: number, length: number) => new Float32Array(this.module.buffer, address, length);
 
-  /** Runs a step that takes what it needs; nothing of it stays but what the step copies out. */
+  /** Runs a step that takes what it needs; nothing of it stays but a result in its place. */
+  perform<Result>(step: (memory: PixelMemory) => Result, resultAddress?: number): Result {
+    this.next = this.start;
+    this.result = resultAddress;
+    return step(this);
+  }
+
+  /** Runs a step in any memory of this thread; nothing of it stays but what the step copies out. */
   static use<Result>(step: (memory: PixelMemory) => Result): Result {
     const memory = idle.pop() ?? new PixelMemory();
-    memory.next = ALIGNMENT;
     try {
-      return step(memory);
+      return memory.perform(step);
     } finally {
-      if (memory.module.buffer.byteLength <= MOST_KEPT_BYTES) idle.push(memory);
+      if (!memory.isTooLarge) idle.push(memory);
     }
   }
+}
+
+/** Where float32 numbers belong in a memory. */
+export interface ResultPlace {
+  readonly memory: PixelMemory;
+  readonly address: number;
+  readonly length: number;
 }
 
 /** RGB pixels in a PixelMemory: rows of `line` bytes, readable up to ROWS - 1 rows and 16 bytes behind the last one. */

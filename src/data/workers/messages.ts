@@ -2,6 +2,9 @@ import type { LuvitErrorCode } from "../../core/errors";
 import type { DecodeOptions, RgbImage } from "../decode";
 import type { TransformRecipe } from "./recipes";
 
+/** Results of a thread that may wait to be copied: the pictures it is given before it has answered the first. */
+export const SLOTS = 8;
+
 /** What a reading thread is asked. */
 export interface ReadRequest {
   readonly id: number;
@@ -16,13 +19,18 @@ export interface ReadRequest {
   readonly recipe: TransformRecipe;
   /** Of the stream that the transform draws from. */
   readonly seed: number;
-  /** Shared memory for the result. */
-  readonly slot: Float32Array;
+  /** Numbers of the result, and the slot for it, of SLOTS. */
+  readonly length: number;
+  readonly slot: number;
 }
 
 export interface ReadSuccess {
   readonly id: number;
   readonly done: true;
+  /** Where the result lies in the thread's memory, in bytes. */
+  readonly address: number;
+  /** That memory, where it is not the one of the reply before. */
+  readonly memory?: SharedArrayBuffer;
   readonly pixels?: RgbImage;
 }
 

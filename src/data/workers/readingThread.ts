@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { LuvitError } from "../../core/errors";
-import type { ReadReply, ReadRequest, ReadSuccess } from "./messages";
+import { type ReadReply, type ReadRequest, type ReadSuccess, SLOTS } from "./messages";
 
 /** A picture that somebody waits for. */
 export interface PendingRead {
-  readonly request: Omit<ReadRequest, "slot">;
+  readonly request: Omit<ReadRequest, "slot" | "length">;
   /** Where its numbers belong. */
   readonly into: Float32Array;
   readonly signal?: AbortSignal;
@@ -15,15 +15,13 @@ export interface PendingRead {
   reject(error: Error): void;
 }
 
-/** Pictures a thread is given before it has answered the first: enough to go on while the caller computes. */
-const DEPTH = 8;
-
 /** One worker thread with the requests it has. It holds the process open only while it has any. */
 export class ReadingThread {
   private readonly worker = new Worker(join(__dirname, "thread.js"), { execArgv: [] });
-  private readonly pending = new Map<number, { read: PendingRead; slot: Float32Array }>();
-  /** Memory shared with the thread, for one result each. */
-  private readonly free: Float32Array[] = [];
+  private readonly pending = new Map<number, { read: PendingRead; slot: number }>();
+  private readonly freeSlots = Array.from({ length: SLOTS }, (_, slot) => slot);
+  /** Where its results lie. */
+  private memory: SharedArrayBuffer | undefined;
   private failure: Error | undefined;
   private closing = false;
 
@@ -53,14 +51,14 @@ export class ReadingThread {
   }
 
   get hasRoom(): boolean {
-    return this.pending.size < DEPTH;
+    return this.freeSlots.length > 0;
   }
 
   send(read: PendingRead): void {
-    const slot = this.slotOf(read.into.length);
+    const slot = this.freeSlots.pop()!;
     this.pending.set(read.request.id, { read, slot });
     this.worker.ref();
-    this.worker.postMessage({ ...read.request, slot } satisfies ReadRequest);
+    this.worker.postMessage({ ...read.request, slot, length: read.into.length } satisfies ReadRequest);
   }
 
   async close(): Promise<void> {
@@ -68,19 +66,15 @@ export class ReadingThread {
     await this.worker.terminate();
   }
 
-  private slotOf(length: number): Float32Array {
-    const slot = this.free.pop();
-    return slot?.length === length ? slot : new Float32Array(new SharedArrayBuffer(4 * length));
-  }
-
   private settle(reply: ReadReply): void {
     const { read, slot } = this.pending.get(reply.id)!;
     this.pending.delete(reply.id);
     if (this.pending.size === 0) this.worker.unref();
     if (reply.done) {
-      read.into.set(slot);
+      if (reply.memory) this.memory = reply.memory;
+      read.into.set(new Float32Array(this.memory!, reply.address, read.into.length));
       read.resolve(reply);
     } else read.reject(reply.code ? new LuvitError(reply.code, reply.message) : new Error(reply.message));
-    this.free.push(slot);
+    this.freeSlots.push(slot);
   }
 }

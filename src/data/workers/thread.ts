@@ -3,10 +3,11 @@ import { LuvitError } from "../../core/errors";
 import { Rng } from "../../core/rng";
 import { withPath } from "../dataset";
 import type { RgbImage } from "../decode";
-import { decodeWhole, readPart } from "../readPart";
+import { decodeWhole, put, readPart } from "../readPart";
 import { asIs, evalTransform, finetuneAugment, type ImageTransform, maeAugment } from "../transforms";
 import type { ReadFailure, ReadRequest, ReadSuccess } from "./messages";
 import { stepsOf, type TransformRecipe } from "./recipes";
+import { ResultMemory } from "./resultMemory";
 
 /* A thread that decodes and transforms pictures for the one that started it. */
 
@@ -27,17 +28,26 @@ function makeTransform(recipe: TransformRecipe): ImageTransform {
   return { maeAugment, asIs }[recipe.kind](recipe.size);
 }
 
+const results = new ResultMemory();
+
 async function read(request: ReadRequest): Promise<ReadSuccess> {
-  const { id, path, stored, decode, pixels, keep, recipe, seed, slot } = request;
+  const { id, path, stored, decode, pixels, keep, recipe, seed } = request;
   const transform = transformOf(recipe);
   const source = { name: path, content: stored ?? path };
-  if (!pixels && !keep) {
-    await readPart(source, decode, stepsOf(transform)!, seed, slot);
-    return { id, done: true };
-  }
-  const image = pixels ?? (await decodeWhole(source, decode));
-  slot.set(withPath(path, () => transform.apply(image, new Rng(seed))));
-  return { id, done: true, ...(keep && { pixels: shared(image) }) };
+  const image = pixels ?? (keep ? await decodeWhole(source, decode) : undefined);
+  const place = results.place(request.slot, request.length);
+  if (!image) await readPart(source, decode, stepsOf(transform)!, seed, place);
+  else
+    put(
+      withPath(path, () => transform.apply(image, new Rng(seed))),
+      place,
+    );
+  const memory = results.news(place);
+  return {
+    ...{ id, done: true, address: place.address },
+    ...(memory && { memory }),
+    ...(keep && image && { pixels: shared(image) }),
+  };
 }
 
 /** The picture in memory that threads share. */

@@ -64,6 +64,13 @@ describe("reading threads", () => {
     assert.equal(set.cache.bytes, 24 * 64 * 64 * 3);
   });
 
+  it("keep results of different sizes apart while their memory changes", async () => {
+    const sides = [16, 48, 32, 96, 24];
+    const sets = await Promise.all(sides.map((side) => setOf(maeAugment(side), false)));
+    const read = (workers: number) => Promise.all(sets.map((set) => collect(set, { workers })));
+    assert.deepEqual(await read(1), await read(0));
+  });
+
   it("name unreadable pictures as before", async () => {
     const root = temporaryFolder();
     const png = await sharp({ create: { width: 8, height: 8, channels: 3, background: "red" } })
