@@ -17,6 +17,7 @@ export const runLoraPeft: CaseRunner = async (folder, { config, recommended_tole
   const model = new LlamaLanguageModel({
     dim: config.hidden_size,
     heads: config.num_attention_heads,
+    kvHeads: config.num_key_value_heads,
     hiddenDim: config.intermediate_size,
     normEps: config.rms_norm_eps,
     ropeTheta: config.rope_theta,
@@ -44,10 +45,9 @@ export const runLoraPeft: CaseRunner = async (folder, { config, recommended_tole
   );
   checks.push(absolute("loss", loss, io.get("loss")!, tolerance.logits_abs));
   const host = hostGradients(gradients);
-  const original: Record<string, string> = { q_proj: "wq", k_proj: "wk", v_proj: "wv", o_proj: "wo" };
   for (const [name, golden] of load(folder, "grads.safetensors")) {
-    const [projection, matrix] = name.split(".");
-    const path = `layers.${config.layer}.attention.${original[projection]}.${matrix}.weight`;
+    const part = /^(gate|up|down)_/.test(name) ? "mlp" : "self_attn";
+    const path = hfToMetaName(`model.layers.${config.layer}.${part}.${name}.weight`)!;
     const error = maxAbsError(host.get(path) ?? [], golden.data);
     checks.push({ name: `gradient of ${name}`, error, tolerance: tolerance.grads_abs });
   }
@@ -77,13 +77,15 @@ function checkLinear(folder: string, config: Record<string, number>, bound: numb
   const base = load(folder, "base_model.safetensors");
   const adapter = load(folder, "adapter/adapter_model.safetensors");
   const path = `model.layers.${config.layer}.self_attn.q_proj`;
+  if (!io.has("linear_input")) return [];
   const weight = base.get(`${path}.weight`)!;
   const linear = new Linear(weight.shape[1], weight.shape[0], new Rng(0), { bias: false });
   linear.weight.load({ shape: weight.shape, data: weight.data as Float32Array });
   const x = tensor(io.get("linear_input")!);
   const checks = [absolute("linear base", linear.forward(x), io.get("linear_base_output")!, bound)];
 
-  const adapted = new lora.LoraLinear(linear, config.r, config.scaling, new Rng(0));
+  const [rank] = adapter.get(`base_model.model.${path}.lora_A.weight`)!.shape;
+  const adapted = new lora.LoraLinear(linear, rank, config.scaling, new Rng(0));
   for (const matrix of ["lora_A", "lora_B"] as const) {
     const golden = adapter.get(`base_model.model.${path}.${matrix}.weight`)!;
     adapted[matrix].weight.load({ shape: golden.shape, data: golden.data as Float32Array });

@@ -45,7 +45,9 @@ export const runMaePretrain: CaseRunner = async (folder, { config, recommended_t
     absolute("pred", model.decode(latent, inputs.restoreRows), io.get("pred")!, tolerance.pred_abs),
   );
   checks.push(absolute("patchified", patchify(images, config.patch_size), io.get("patchified")!, 0));
-  checks.push(absolute("target", model.target(images), io.get("target_norm_pix")!, tolerance.latent_abs));
+  checks.push(
+    absolute("target", build(true).target(images), io.get("target_norm_pix")!, tolerance.latent_abs),
+  );
 
   const { loss, gradients } = lossAndGradients(() => model.loss(inputs), trainableVariables(model));
   checks.push(absolute("loss", loss, io.get("loss")!, tolerance.loss_abs));

@@ -35,6 +35,11 @@ export function absolute(name: string, actual: Tensor, expected: GoldenTensor, t
   return { name, error: maxAbsError(actual.dataSync(), expected.data), tolerance };
 }
 
+/** The error in units of the expected tensor's largest number. */
+export function relative(name: string, actual: Tensor, expected: GoldenTensor, tolerance: number): Check {
+  return { name, error: relativeToTensorMax(actual.dataSync(), expected.data), tolerance };
+}
+
 /** The worst tensor of a set by absolute and, if asked, by relative error: one or two checks. */
 export function compareAll(
   name: string,
