@@ -2,11 +2,14 @@ import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import { type ByteSource, fileSource } from "./byteSource";
+import { ggufModels } from "./ggufParts";
 
 /** Where the files of a checkpoint are found and opened. */
 export interface CheckpointPlace {
   /** The file or index to open. */
   readonly source: string;
+  /** Names of the files in its folder. */
+  readonly beside: readonly string[];
   exists(path: string): Promise<boolean>;
   open(path: string): Promise<ByteSource>;
 }
@@ -22,7 +25,8 @@ const FOLDER_CONTENTS = [
 
 /** A checkpoint of this machine. Throws LuvitError "missing-file" saying what was looked for and what is there. */
 export async function localPlace(path: string): Promise<CheckpointPlace> {
-  return { source: await findWeights(path), exists, open: fileSource };
+  const source = await findWeights(path);
+  return { source, beside: await readdir(dirname(source)), exists, open: fileSource };
 }
 
 /** The file to open for a path given by a person. */
@@ -34,23 +38,15 @@ async function findWeights(path: string): Promise<string> {
 
 /**
  * The file among `present` to open for a folder, or repository, of that name.
- * Throws LuvitError "missing-file" listing what is there, "bad-file" for a model split for model parallelism.
+ * Throws LuvitError "missing-file" listing what is there.
  */
 export function chooseWeights(folder: string, present: readonly string[]): string {
   const known = FOLDER_CONTENTS.find((name) => present.includes(name));
   if (known) return known;
-  const torchFiles = present.filter((name) => name.endsWith(".pth")).sort();
-  const parallel = torchFiles.filter((name) => /^consolidated\.\d+\.pth$/.test(name));
-  if (parallel.length > 1) {
-    throw new LuvitError(
-      "bad-file",
-      `${folder}: the model is split over ${parallel.length} files (${parallel.join(", ")}) for model parallelism; ` +
-        "only models in one consolidated.00.pth can be read (LLaMA-7B is). Use its Hugging Face form instead.",
-    );
-  }
-  if (torchFiles.length > 0) return torchFiles[0];
-  const ggufFiles = present.filter((name) => name.endsWith(".gguf"));
-  if (ggufFiles.length === 1) return ggufFiles[0];
+  const [torchFile] = present.filter((name) => name.endsWith(".pth")).sort();
+  if (torchFile !== undefined) return torchFile;
+  const models = ggufModels(present);
+  if (models.length === 1) return models[0];
   const wanted = [...FOLDER_CONTENTS, "*.pth", "one *.gguf"].join(", ");
   throw new LuvitError("missing-file", `${folder}: looked for ${wanted}; it holds\n${listContents(present)}`);
 }

@@ -42,12 +42,7 @@ export async function openGguf(source: ByteSource): Promise<GgufFile> {
 function requireNames(source: ByteSource, header: GgufHeader, names: readonly string[]): void {
   const missing = names.filter((name) => !header.tensors.has(name));
   if (missing.length === 0) return;
-  const part = header.metadata.get("split.count");
-  const hint =
-    typeof part === "number" && part > 1
-      ? `\nThe model is split over ${part} files; put them together with llama-gguf-split --merge.`
-      : "";
-  const text = `${source.name}: these tensors are not in the file\n${listOffenders(missing)}${hint}`;
+  const text = `${source.name}: these tensors are not in the file\n${listOffenders(missing)}`;
   throw new LuvitError("key-mismatch", text);
 }
 

@@ -27,6 +27,11 @@ export class StoredTensor implements HostTensor {
     return this.#data;
   }
 
+  /** The stored bytes of float16 and bfloat16 while they are kept; to be read only. */
+  get bytes(): Uint8Array | undefined {
+    return this.#bytes;
+  }
+
   peek(): Float32Array {
     return this.#data ?? this.widen();
   }

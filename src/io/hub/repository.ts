@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { join, posix, relative, sep } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
 import { type ByteSource, fileSource } from "../byteSource";
 import { CONFIG_FILES } from "../checkpointFiles";
@@ -67,12 +67,14 @@ export class HubRepository {
     if (chosen !== undefined && !names.includes(chosen)) throw this.missing(chosen);
     const weights = chosen ?? chooseWeights(this.nameOf(""), names);
     const whole = names.filter((name) => name === weights && name.endsWith(".json"));
-    const config = CONFIG_FILES.find((name) => names.includes(name));
+    const inside = posix.dirname(weights);
+    const config = CONFIG_FILES.map((name) => posix.join(inside, name)).find((name) => names.includes(name));
     for (const name of config ? [...whole, config] : whole) await this.fetchWhole(name);
-    await mkdir(this.folder, { recursive: true });
+    await mkdir(join(this.folder, inside), { recursive: true });
     const nameOf = (path: string) => relative(this.folder, path).split(sep).join("/");
     return {
       source: join(this.folder, weights),
+      beside: names.filter((name) => posix.dirname(name) === inside).map((name) => posix.basename(name)),
       exists: async (path) => names.includes(nameOf(path)),
       open: (path) => this.source(nameOf(path)),
     };

@@ -106,12 +106,6 @@ test("an index that lies about a shard, or points outside its folder, is refused
   await assertRejects(() => openCheckpoint(index), "bad-file", "not JSON");
 });
 
-test("a model split for model parallelism is refused with the names of its parts", async () => {
-  const folder = temporaryFolder();
-  for (const name of ["consolidated.00.pth", "consolidated.01.pth"]) writeFileSync(join(folder, name), "");
-  await assertRejects(() => openCheckpoint(folder), "bad-file", "consolidated.00.pth, consolidated.01.pth");
-});
-
 test("a file without a telling name is recognised by its content", async () => {
   const folder = temporaryFolder();
   await writeSafetensors(join(folder, "weights.safetensors"), small);

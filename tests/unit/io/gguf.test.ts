@@ -1,19 +1,17 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { HostTensor, StateDict } from "../../../src/core/hostTensor";
 import { Rng } from "../../../src/core/rng";
 import { CountingSource, memorySource } from "../../../src/io/byteSource";
 import { openCheckpoint } from "../../../src/io/checkpointFiles";
-import { narrowFromFloat32 } from "../../../src/io/floats";
 import { openGguf } from "../../../src/io/gguf";
-import { convertRowOrder, metaToGgufName } from "../../../src/io/keymap";
+import { convertRowOrder } from "../../../src/io/keymap";
 import { readLanguageModel, readLlamaBlocks } from "../../../src/io/llamaWeights";
+import { asBfloat, blockOf, describe, float32, grouped, written } from "./ggufModel";
 import {
   bitPairs,
   bits,
   type Entry,
-  f32,
   ggufFile,
   half,
   nibbles,
@@ -21,16 +19,8 @@ import {
   packedScales3,
   text,
   u32,
-  type WrittenTensor,
 } from "./ggufWriter";
-import {
-  assertRejects,
-  assertSameTensors,
-  temporaryFolder,
-  tinyLanguageModel,
-  tinyLlama,
-  writeBytes,
-} from "./support";
+import { assertRejects, assertSameTensors, temporaryFolder, tinyLanguageModel, writeBytes } from "./support";
 
 const rng = new Rng(4);
 const below = (count: number, limit: number) => Array.from({ length: count }, () => rng.integer(limit));
@@ -127,44 +117,6 @@ for (const [name, make] of Object.entries(blocks)) {
     const { data } = (await file.readTensors()).get("x")!;
     assert.deepEqual(data, Float32Array.from(made.flatMap(([, , numbers]) => numbers)));
   });
-}
-
-const float32 = ({ shape, data }: HostTensor): WrittenTensor => ({
-  shape,
-  type: 0,
-  bytes: narrowFromFloat32(data, "F32"),
-});
-const asBfloat = ({ shape, data }: HostTensor): WrittenTensor => ({
-  shape,
-  type: 30,
-  bytes: narrowFromFloat32(data, "BF16"),
-});
-
-const grouped = { ...tinyLlama, heads: 4, kvHeads: 2 };
-
-/** What llama.cpp's converter writes about a model. */
-function describe(architecture: string, layers: number, config = grouped): Record<string, Entry> {
-  return {
-    "general.architecture": text(architecture),
-    [`${architecture}.block_count`]: u32(layers),
-    [`${architecture}.embedding_length`]: u32(config.dim),
-    [`${architecture}.feed_forward_length`]: u32(config.hiddenDim),
-    [`${architecture}.attention.head_count`]: u32(config.heads),
-    [`${architecture}.attention.head_count_kv`]: u32(config.kvHeads),
-    [`${architecture}.attention.layer_norm_rms_epsilon`]: f32(2 ** -17),
-    [`${architecture}.rope.freq_base`]: f32(config.ropeTheta),
-    "tokenizer.ggml.tokens": { type: "strings", value: Array.from({ length: 3000 }, (_, i) => `token ${i}`) },
-    "tokenizer.ggml.scores": { type: "floats", value: new Array(3000).fill(0.5) },
-    "general.file_type": u32(0),
-  };
-}
-
-const written = (tensors: StateDict, write: (tensor: HostTensor) => WrittenTensor) =>
-  Object.fromEntries([...tensors].map(([name, tensor]) => [metaToGgufName(name)!, write(tensor)]));
-
-function blockOf(tensors: StateDict, layer: number): StateDict {
-  const own = [...tensors].filter(([name]) => name.startsWith(`layers.${layer}.`));
-  return new Map(own.map(([name, tensor]) => [name.replace(/\d+/, "0"), tensor]));
 }
 
 test("a block of a LLaMA model has its config from the header and its q and k rows in Meta's order", async () => {

@@ -3,7 +3,7 @@ import { halfBits } from "../../../src/io/floats";
 
 /** An entry of the header: a value and its type as the format numbers them. */
 export type Entry =
-  | { type: "uint32" | "float32" | "bool" | "uint64"; value: number }
+  | { type: "uint16" | "uint32" | "int32" | "float32" | "bool" | "uint64"; value: number }
   | { type: "string"; value: string }
   | { type: "strings"; value: readonly string[] }
   | { type: "floats"; value: readonly number[] };
@@ -16,11 +16,12 @@ export interface WrittenTensor {
   bytes: Uint8Array;
 }
 
+export const u16 = (value: number): Entry => ({ type: "uint16", value });
 export const u32 = (value: number): Entry => ({ type: "uint32", value });
 export const f32 = (value: number): Entry => ({ type: "float32", value });
 export const text = (value: string): Entry => ({ type: "string", value });
 
-const typeNumbers = { uint32: 4, float32: 6, bool: 7, string: 8, uint64: 10 } as const;
+const typeNumbers = { uint16: 2, uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, uint64: 10 } as const;
 const ARRAY = 9;
 
 /** A GGUF file; data begin at a multiple of `alignment`. */
@@ -54,7 +55,10 @@ function value(entry: Entry): Buffer {
   const type = int(4, typeNumbers[entry.type]);
   if (entry.type === "string") return Buffer.concat([type, string(entry.value)]);
   if (entry.type === "float32") return Buffer.concat([type, float(entry.value)]);
-  return Buffer.concat([type, int({ uint32: 4, bool: 1, uint64: 8 }[entry.type], entry.value)]);
+  return Buffer.concat([
+    type,
+    int({ uint16: 2, uint32: 4, int32: 4, bool: 1, uint64: 8 }[entry.type], entry.value),
+  ]);
 }
 
 function string(content: string): Buffer {
