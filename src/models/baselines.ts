@@ -1,6 +1,7 @@
 import { Rng } from "../core/rng";
 import { type FusionOptions, type FusionPlan, type MlpActivation, mlp, through } from "./fusion";
 import { LlamaBlock, type LlamaConfig } from "./llamaBlock";
+import { attach, type LoraOptions } from "./lora";
 import type { ViTConfig } from "./vit";
 
 /*
@@ -33,14 +34,21 @@ export function mlpP(
   return mlp(block.dim, options);
 }
 
-/** MLP-L: mappers widened until they hold as many parameters as LUViT's mappers and LoRA together (4267 for LUViT-B). */
+/**
+ * MLP-L: mappers widened until they hold as many parameters as LUViT's mappers and LoRA together (4267 for LUViT-B). LoRA
+ * is counted on a block of the given shape, where grouped keys and values make it smaller.
+ */
 export function mlpL(
   vit: Pick<ViTConfig, "dim">,
-  block: Pick<LlamaConfig, "dim">,
-  options: FusionOptions & { activation?: MlpActivation; loraRank?: number; loraTargets?: number } = {},
+  block: LlamaConfig,
+  options: FusionOptions & {
+    activation?: MlpActivation;
+    loraRank?: number;
+    loraTargets?: LoraOptions["targets"];
+  } = {},
 ) {
-  const { loraRank = 16, loraTargets = 2, ...rest } = options;
+  const { loraRank: rank, loraTargets: targets, ...rest } = options;
+  const { trainable: lora } = attach(randomBlock(block), { rank, targets });
   const mappers = 2 * vit.dim * block.dim;
-  const lora = loraTargets * 2 * loraRank * block.dim;
   return mlp(Math.round((mappers + lora) / (2 * vit.dim)), rest);
 }

@@ -4,6 +4,7 @@ import { startBackend, tf } from "../../../src/core/tf";
 import * as baselines from "../../../src/models/baselines";
 import * as classifier from "../../../src/models/classifier";
 import { type FusionPlan, FusionPath, mlp, through } from "../../../src/models/fusion";
+import { type LlamaConfig, llama7b } from "../../../src/models/llamaBlock";
 import * as lora from "../../../src/models/lora";
 import * as mae from "../../../src/models/mae";
 import { inference } from "../../../src/nn/context";
@@ -237,8 +238,14 @@ for (const [name, plan] of Object.entries(plans)) {
 }
 
 test("MLP-L is as wide as the mappers and LoRA it stands for", () => {
-  const { width } = baselines.mlpL({ dim: 768 }, { dim: 4096 }, { loraRank: 8, loraTargets: 4 });
-  assert.equal(width, Math.round((2 * 768 * 4096 + 4 * 2 * 8 * 4096) / 1536));
+  const widthFor = (shape: Partial<LlamaConfig>, targets?: readonly string[]) =>
+    baselines.mlpL({ dim: 768 }, { ...llama7b, ...shape }, { loraRank: 8, loraTargets: targets }).width;
+  const equal = (lora: number) => Math.round((2 * 768 * 4096 + lora) / (2 * 768));
+  assert.equal(widthFor({}), equal(8 * 2 * (4096 + 4096)));
+  assert.equal(widthFor({}, ["q_proj", "k_proj", "v_proj", "o_proj"]), equal(8 * 4 * (4096 + 4096)));
+  assert.equal(widthFor({}, ["down_proj"]), equal(8 * (11008 + 4096)));
+  assert.equal(widthFor({ kvHeads: 8 }), equal(8 * (4096 + 4096 + 4096 + 1024)));
+  assert.equal(widthFor({ headDim: 160, kvHeads: 4 }), equal(8 * (4096 + 5120 + 4096 + 640)));
 });
 
 test("a frozen block has no trainable weight, with or without an adapter on it", () => {

@@ -8,7 +8,7 @@ import { fileSource } from "../../../src/io/byteSource";
 import { openSafetensors, writeSafetensors } from "../../../src/io/safetensors";
 import { readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
 import { baselines, classifier, mae } from "../../../src/models";
-import { type LlamaBlock, llama7b } from "../../../src/models/llamaBlock";
+import { type LlamaBlock, type LlamaConfig, llama7b } from "../../../src/models/llamaBlock";
 import { attach } from "../../../src/models/lora";
 import type { Module } from "../../../src/nn/module";
 import { type FinetuneOptions, finetune } from "../../../src/train/finetune";
@@ -171,11 +171,14 @@ test("a damaged newest checkpoint gives way to the one before", async () => {
   assert.deepEqual((await readTrainingCheckpoint(resumed.checkpoint!)).model, expected.model);
 });
 
-const blockConfig = { ...llama7b, dim: 16, heads: 2, hiddenDim: 24 };
+const blockConfig: LlamaConfig = { ...llama7b, dim: 16, heads: 2, hiddenDim: 24 };
 
 /** A frozen block read from a file, with LoRA, behind the tiny ViT. */
-async function luvit(file: string, seed = 0): Promise<{ block: LlamaBlock; model: mae.MaskedAutoencoder }> {
-  const block = baselines.randomBlock(blockConfig, { seed });
+async function luvit(
+  file: string,
+  { seed = 0, config = blockConfig } = {},
+): Promise<{ block: LlamaBlock; model: mae.MaskedAutoencoder }> {
+  const block = baselines.randomBlock(config, { seed });
   const source = await fileSource(file);
   block.load(await (await openSafetensors(source)).readTensors(), { source: file });
   await source.close();
@@ -184,9 +187,9 @@ async function luvit(file: string, seed = 0): Promise<{ block: LlamaBlock; model
   return { block, model: mae.create({ encoder: tinyViT, fusion: block, decoder: tinyDecoder }) };
 }
 
-async function blockFile(seed: number): Promise<string> {
+async function blockFile(seed: number, config = blockConfig): Promise<string> {
   const file = join(temporaryFolder(), "block.safetensors");
-  await writeSafetensors(file, await baselines.randomBlock(blockConfig, { seed }).stateDict());
+  await writeSafetensors(file, await baselines.randomBlock(config, { seed }).stateDict());
   return file;
 }
 
@@ -214,6 +217,20 @@ test("frozen weights from a file are named in checkpoints, not copied, and right
     ({ model }) => model,
   );
   await assertResumesExactly(start, [2, 4]);
+});
+
+test("a model on a block with grouped queries and biases trains, stops and goes on bit for bit", async () => {
+  const set = await pictures();
+  const config: LlamaConfig = { ...blockConfig, heads: 4, kvHeads: 2, headDim: 6, qkvBias: true, rope: true };
+  const file = await blockFile(5, config);
+  const fresh = async () => (await luvit(file, { config })).model;
+  const models = [await fresh(), await fresh(), await fresh()];
+  const [whole] = models;
+  const start: Start = (out, resume) => pretrain(models.shift()!, set, { ...pretraining, out, resume });
+  await assertResumesExactly(start, [2]);
+  const trained = (await whole.stateDict()).get("llama.layers.0.attention.wv.lora_B.weight")!;
+  assert.deepEqual([...trained.shape], [2 * 6, 2]);
+  assert.ok(trained.data.some((value) => value !== 0));
 });
 
 test("resuming on other frozen weights is refused, naming them", async () => {
