@@ -41,7 +41,12 @@ export function normalizePlaced(
   return target;
 }
 
-const through = (bytes: Uint8Array) => Float32Array.from(bytes, (byte, i) => normalized[(i & ~255) | byte]);
+/** What bytes become that are sent through tables [3, 256] before. */
+function through(bytes: Uint8Array): Float32Array {
+  const result = new Float32Array(normalized.length);
+  for (let i = 0; i < bytes.length; i++) result[i] = normalized[(i & ~255) | bytes[i]];
+  return result;
+}
 
 /** The inverse for looking at pictures: float32 [3, H, W] -> RGB bytes, rounded and clipped. */
 export function unnormalize(planes: Float32Array, width: number, height: number): RgbImage {

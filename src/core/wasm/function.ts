@@ -51,20 +51,20 @@ export function wasmFunction<Name extends string>(
   };
 }
 
-/** Repeats `body` while the condition, looked at first, holds. */
-export const loopWhile = (condition: I32, body: readonly Code[]): Code => [
-  ...[0x02, 0x40, 0x03, 0x40],
-  ...[...condition.isZero().code, 0x0d, 1],
-  ...body.flat(),
-  ...[0x0c, 0, 0x0b, 0x0b],
-];
-
 /** Does `body` and repeats it while the condition, looked at last, holds. */
 export const repeatWhile = (body: readonly Code[], condition: I32): Code => [
   ...[0x03, 0x40],
   ...body.flat(),
   ...[...condition.code, 0x0d, 0, 0x0b],
 ];
+
+/**
+ * Repeats `body` while the condition, looked at first, holds. It is looked at in two places, so that V8, which makes
+ * constants anew in every turn otherwise, makes them before the loop: it takes nothing out of a loop that might be left
+ * before it is needed.
+ */
+export const loopWhile = (condition: I32, body: readonly Code[]): Code =>
+  when(condition, [repeatWhile(body, condition)]);
 
 /** Counts `counter` from 0 to `count` - 1. */
 export const forEach = (counter: I32Local, count: I32 | number, body: readonly Code[]): Code => [

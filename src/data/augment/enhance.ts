@@ -11,7 +11,10 @@ const bitsOf = (factor: number) => new Int32Array(Float32Array.of(factor).buffer
 
 /** Saturation: away from the gray picture. */
 export function enhanceColor(canvas: Canvas, amount: number): void {
-  canvas.memory.run.saturate(canvas.settled().address, canvas.pixelCount, bitsOf(amount));
+  const { address } = canvas.settled();
+  const target = canvas.takeTarget();
+  canvas.memory.run.saturate(address, canvas.pixelCount, bitsOf(amount), target);
+  canvas.replace(target);
 }
 
 /** Contrast: away from the mean gray, rounded to a whole one. */

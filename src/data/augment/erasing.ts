@@ -1,4 +1,5 @@
 import type { Rng } from "../../core/rng";
+import { fillWithNoise } from "../../core/ziggurat";
 import { roundHalfEven } from "../geometry";
 import type { Box } from "../resample";
 
@@ -49,11 +50,12 @@ export function randomErasing(
   if (rng.uniform() >= probability) return;
   const box = erasedBox(width, height, erasingDraws(rng));
   if (!box) return;
-  const rows = planes.length / width;
-  for (let row = 0; row < rows; row++) {
-    const y = row % height;
-    if (y < box.top || y >= box.top + box.height) continue;
-    const from = row * width + box.left;
-    for (let i = from; i < from + box.width; i++) planes[i] = rng.normal();
+  const noise = new Float32Array((planes.length / (width * height)) * box.width * box.height);
+  fillWithNoise(noise, rng);
+  let row = box.top * width + box.left;
+  for (let from = 0; from < noise.length; from += box.width) {
+    planes.set(noise.subarray(from, from + box.width), row);
+    row += width;
+    if ((from / box.width + 1) % box.height === 0) row += (height - box.height) * width;
   }
 }

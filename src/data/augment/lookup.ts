@@ -2,8 +2,11 @@ import type { Canvas, Table } from "./canvas";
 
 /* Operations that send every byte through a table, as Pillow's ImageOps do. */
 
-const tableOf = (value: (byte: number) => number): Table =>
-  Uint8Array.from({ length: 256 }, (_, i) => value(i));
+function tableOf(value: (byte: number) => number): Table {
+  const table = new Uint8Array(256);
+  for (let byte = 0; byte < 256; byte++) table[byte] = value(byte);
+  return table;
+}
 
 /** Sends all channels through one table. */
 export function lookUp(canvas: Canvas, value: (byte: number) => number): void {

@@ -2,12 +2,18 @@ import { BORDER } from "../kernels/borderKernel";
 import { type PixelMemory, placeSize } from "../kernels/pixelMemory";
 import { ROW_INTS } from "../kernels/shiftKernel";
 import type { AffineMatrix } from "./affine";
-import { placeShifts, type Shift, shiftBy, spanWithin } from "./shiftWeights";
+import { MARGIN, putWeights, SpanFinder } from "./shiftWeights";
+
+/** Where the first pixel of a picture lies, and how far its rows are apart. */
+interface Place {
+  readonly address: number;
+  readonly line: number;
+}
 
 /** A picture with its border and what is to be done with it. */
 export interface Move {
   readonly memory: PixelMemory;
-  readonly source: { readonly address: number; readonly line: number };
+  readonly source: Place;
   readonly width: number;
   readonly height: number;
   readonly matrix: AffineMatrix;
@@ -23,46 +29,75 @@ export type Rows = (y: number, end: number, target: number) => number;
 /** Pixels that one vector holds. */
 const STRIP = 5;
 
-/** Rows of which each moves sideways by its own amount: shear along x, and translation. */
-export function rowShift(move: Move): Rows | undefined {
-  const { memory, source, width, height, matrix, fill, list } = move;
-  const [a, b, c, d, e, f] = matrix;
-  if (!(a === 1 && d === 0 && e === 1 && f === 0 && (b === 0 || c === 0))) return undefined;
-  const rows = memory.take(4 * ROW_INTS * height);
-  const told = memory.ints(rows, ROW_INTS * height);
-  let shift: Shift | undefined;
-  let span = { start: 0, end: 0 };
-  for (let y = 0; y < height; y++) {
-    const offset = b * (y + 0.5) + c;
-    if (offset !== shift?.offset) {
-      shift = shiftBy(offset);
-      span = spanWithin(width, width, (x) => x + 0.5 + b * (y + 0.5) + c);
-    }
-    const from = source.address + y * source.line + 3 * (span.start + shift.whole - 1);
-    told.set([from, span.start, span.end, shift.margin, ...shift.pairs], ROW_INTS * y);
-  }
-  return (y, end, target) =>
-    memory.run.shiftRows(rows + 4 * ROW_INTS * y, end - y, y, 3, target, width, fill, list, 0, 0);
+/** How far one row moves, and which of its pixels show the picture. */
+interface RowShift {
+  readonly offset: number;
+  readonly start: number;
+  readonly end: number;
 }
 
-/** Columns of which each moves up or down by its own amount: shear along y, and translation. */
+/** Shear along x, or translation along one axis, by integers; undefined for other matrices. */
+export function rowShift(move: Move): Rows | undefined {
+  const { source, width, height, matrix } = move;
+  const [a, b, c, d, e, f] = matrix;
+  if (a !== 1 || d !== 0 || e !== 1) return undefined;
+  if (f === 0 && (b === 0 || c === 0)) {
+    const spans = new SpanFinder(width, width, true);
+    return eachRow(move, 3, (y) => {
+      const slope = b * (y + 0.5);
+      return { offset: slope + c, ...spans.find((x) => x + 0.5 + slope + c) };
+    });
+  }
+  if (b !== 0 || c !== 0) return undefined;
+  return eachRow(move, source.line, (y) => {
+    const inside = y + 0.5 + f >= 0 && y + 0.5 + f < height;
+    return { offset: f, start: 0, end: inside ? width : 0 };
+  });
+}
+
+function eachRow(move: Move, step: number, rowAt: (y: number) => RowShift): Rows {
+  const { memory, source, width, height, fill, list } = move;
+  const rows = memory.take(4 * ROW_INTS * height);
+  const told = memory.ints(rows, ROW_INTS * height);
+  for (let y = 0; y < height; y++) {
+    const { offset, start, end } = rowAt(y);
+    const whole = Math.floor(offset);
+    const from = source.address + y * source.line + 3 * start + (whole - 1) * step;
+    const at = ROW_INTS * y;
+    told[at] = from;
+    told[at + 1] = start;
+    told[at + 2] = end;
+    told[at + 3] = offset === whole ? 0 : MARGIN;
+    putWeights(offset - whole, told, at + 4, 1);
+  }
+  return (y, end, target) =>
+    memory.run.shiftRows(rows + 4 * ROW_INTS * y, end - y, y, step, target, width, fill, list, 0, 0);
+}
+
+/** Shear along y by integers: every column moves by its own amount. Undefined for other matrices. */
 export function columnShift(move: Move): Rows | undefined {
   const { memory, width, height, matrix, fill, list } = move;
   const [a, b, c, d, e, f] = matrix;
-  if (!(a === 1 && b === 0 && c === 0 && e === 1 && (d === 0 || f === 0))) return undefined;
-  const shifts = Array.from({ length: width }, (_, x) => shiftBy(d * (x + 0.5) + f));
-  const levelled = d === 0 ? movedDown(move.source, shifts[0].whole) : level(move, shifts);
-  const margin = Math.max(...shifts.map((shift) => shift.margin));
+  if (a !== 1 || b !== 0 || c !== 0 || e !== 1 || f !== 0) return undefined;
+  const stride = 12 * width + 64;
+  const table = memory.take(4 * stride);
+  const weights = memory.ints(table, stride);
+  const wholes = new Int32Array(width);
+  for (let x = 0; x < width; x++) {
+    const offset = d * (x + 0.5);
+    wholes[x] = Math.floor(offset);
+    putWeights(offset - wholes[x], weights, 3 * x, stride / 4);
+    for (let k = 0; k < stride; k += stride / 4)
+      weights.fill(weights[k + 3 * x], k + 3 * x + 1, k + 3 * x + 3);
+  }
+  const { address, line } = levelled(move, wholes);
   const rows = memory.take(4 * ROW_INTS * height);
   const told = memory.ints(rows, ROW_INTS * height);
+  const spans = new SpanFinder(width, height, d >= 0);
   for (let y = 0; y < height; y++) {
-    const { start, end } = spanWithin(width, height, (x) => d * (x + 0.5) + (y + 0.5) + f);
-    const from = levelled.address + (y - 1) * levelled.line + 3 * start;
-    told.set([from, start, end, margin], ROW_INTS * y);
+    const { start, end } = spans.find((x) => d * (x + 0.5) + (y + 0.5));
+    told.set([address + (y - 1) * line + 3 * start, start, end, MARGIN], ROW_INTS * y);
   }
-  const stride = 12 * width + 64;
-  const table = placeShifts(memory, shifts, stride);
-  const { line } = levelled;
   return (y, end, target) =>
     memory.run.shiftColumns(
       rows + 4 * ROW_INTS * y,
@@ -78,30 +113,19 @@ export function columnShift(move: Move): Rows | undefined {
     );
 }
 
-interface Place {
-  readonly address: number;
-  readonly line: number;
-}
-
-const movedDown = ({ address, line }: Place, rows: number): Place => ({
-  address: address + rows * line,
-  line,
-});
-
-/** A copy whose columns have moved by their whole rows, so far as there are rows: neighbours of one move together. */
-function level({ memory, source, width, height }: Move, shifts: readonly Shift[]): Place {
+/** A copy whose columns have moved by whole rows, so far as there are rows; neighbours that move alike do so together. */
+function levelled({ memory, source, width, height }: Move, wholes: Int32Array): Place {
   const { line } = source;
-  const origin = BORDER * line;
-  const target = memory.take(placeSize(line, height + 2 * BORDER)) + origin;
+  const address = memory.take(placeSize(line, height + 2 * BORDER)) + BORDER * line;
   for (let x = 0; x < width; ) {
-    const { whole } = shifts[x];
+    const whole = wholes[x];
     const first = Math.max(-1, -BORDER - whole);
     const end = Math.min(height + 2, height + BORDER - whole);
     const from = source.address + (first + whole) * line + 3 * x;
-    if (end > first) memory.run.copyStrip(from, target + first * line + 3 * x, end - first, line);
+    if (end > first) memory.run.copyStrip(from, address + first * line + 3 * x, end - first, line);
     const next = x + STRIP;
     do x++;
-    while (x < next && x < width && shifts[x].whole === whole);
+    while (x < next && x < width && wholes[x] === whole);
   }
-  return { address: target, line };
+  return { address, line };
 }

@@ -1,75 +1,61 @@
-import type { PixelMemory } from "../kernels/pixelMemory";
 import { LOW_BITS, WEIGHT_BITS } from "../kernels/resampleKernel";
 
-/** By how much a row or a column moves along its axis, in pixels: what is taken from four neighbours of each. */
-export interface Shift {
-  readonly offset: number;
-  readonly whole: number;
-  /** How near to a whole number a sum, in units of 2^-22, leaves open what Pillow's byte is; 0 where pixels only move. */
-  readonly margin: number;
-  /** Weights of the first two, high and low halves, then of the last two: two of 16 bits in a number. */
-  readonly pairs: readonly [number, number, number, number];
+/**
+ * How near to a whole number, in units of 2^-22, a sum of four weighed bytes leaves open what Pillow's byte is. Weights
+ * are rounded to such units, but the largest is what makes their sum 1: the errors cancel out in what all four bytes have
+ * in common, 127.5 say, and so are below 127.5 (3 x 0.5 + 1.5).
+ */
+export const MARGIN = 512;
+const ONE = 1 << WEIGHT_BITS;
+const HALF_LOW = 1 << (LOW_BITS - 1);
+
+/**
+ * Puts the weights of Pillow's cubic (a = -1), at a share between the second and the third of four pixels, into four
+ * numbers `apart`: of the first two pixels the high halves, then the low ones, and the same of the last two.
+ */
+export function putWeights(share: number, numbers: Int32Array, at: number, apart: number): void {
+  const [square, cube] = [share * share, share * share * share];
+  const first = Math.round(ONE * (2 * square - share - cube));
+  const last = Math.round(ONE * (cube - square));
+  const nearer = share < 0.5;
+  const smaller = Math.round(ONE * (nearer ? share + square - cube : 1 - 2 * square + cube));
+  const larger = ONE - first - last - smaller;
+  putPair(first, nearer ? larger : smaller, numbers, at, apart);
+  putPair(nearer ? smaller : larger, last, numbers, at + 2 * apart, apart);
+}
+
+function putPair(a: number, b: number, numbers: Int32Array, at: number, apart: number): void {
+  const [highA, highB] = [(a + HALF_LOW) >> LOW_BITS, (b + HALF_LOW) >> LOW_BITS];
+  numbers[at] = (highA & 0xffff) | (highB << 16);
+  numbers[at + apart] = ((a - (highA << LOW_BITS)) & 0xffff) | ((b - (highB << LOW_BITS)) << 16);
 }
 
 /**
- * Weights each are rounded to 2^-22, but the largest is what makes their sum 1. The errors cancel out in what all four
- * bytes have in common, 127.5 say, and so are below 127.5 (3 x 0.5 + 1.5) of these units.
+ * Finds where values that only grow, or only shrink, with their position lie in 0 <= value < limit. What was found last
+ * is where it begins to look: neighbouring rows differ little.
  */
-const MARGIN = 512;
-const ONE = 1 << WEIGHT_BITS;
+export class SpanFinder {
+  private start = 0;
+  private end = 0;
 
-export function shiftBy(offset: number): Shift {
-  const whole = Math.floor(offset);
-  const weights = cubicWeights(offset - whole).map((weight) => Math.round(weight * ONE));
-  const largest = weights[1] > weights[2] ? 1 : 2;
-  weights[largest] += ONE - weights.reduce((a, b) => a + b);
-  const [high, low] = [weights.map(highHalf), weights.map((w) => w - (highHalf(w) << LOW_BITS))];
-  const pair = (halves: readonly number[], first: number) =>
-    (halves[first] & 0xffff) | (halves[first + 1] << 16);
-  const pairs = [pair(high, 0), pair(low, 0), pair(high, 2), pair(low, 2)] as const;
-  return { offset, whole, margin: offset === whole ? 0 : MARGIN, pairs };
-}
+  constructor(
+    private readonly length: number,
+    private readonly limit: number,
+    private readonly growing: boolean,
+  ) {}
 
-const highHalf = (weight: number) => (weight + (1 << (LOW_BITS - 1))) >> LOW_BITS;
-
-/** Pillow's cubic (a = -1) at a share between the second and the third of four pixels. */
-const cubicWeights = (share: number) => {
-  const [square, cube] = [share * share, share * share * share];
-  return [2 * square - share - cube, 1 - 2 * square + cube, share + square - cube, cube - square];
-};
-
-/** Places the weights of every byte of a row: pairs [4, 3 columns], `stride` bytes apart. */
-export function placeShifts(memory: PixelMemory, shifts: readonly Shift[], stride: number): number {
-  const address = memory.take(4 * stride);
-  const table = memory.ints(address, stride);
-  for (let k = 0; k < 4; k++) {
-    let at = (stride / 4) * k;
-    for (const { pairs } of shifts) {
-      for (let channel = 0; channel < 3; channel++) table[at++] = pairs[k];
-    }
+  find(value: (position: number) => number): { start: number; end: number } {
+    const { limit, growing } = this;
+    this.start = this.firstWhere(this.start, (x) => (growing ? value(x) >= 0 : value(x) < limit));
+    this.end = this.firstWhere(this.end, (x) => (growing ? value(x) >= limit : value(x) < 0));
+    return { start: Math.min(this.start, this.end), end: this.end };
   }
-  return address;
-}
 
-/** Where values that only grow, or only shrink, with their position lie in 0 <= value < limit: from `start` to `end`. */
-export function spanWithin(
-  length: number,
-  limit: number,
-  value: (position: number) => number,
-): { start: number; end: number } {
-  const growing = value(length - 1) >= value(0);
-  const notBelow = firstWhere(length, (x) => (growing ? value(x) >= 0 : value(x) < limit));
-  const beyond = firstWhere(length, (x) => (growing ? value(x) >= limit : value(x) < 0));
-  return { start: Math.min(notBelow, beyond), end: beyond };
-}
-
-/** The first position of which a predicate holds, as it does of all later ones; the length where there is none. */
-function firstWhere(length: number, holds: (position: number) => boolean): number {
-  let [from, to] = [0, length];
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if (holds(middle)) to = middle;
-    else from = middle + 1;
+  /** The first position of which a predicate holds, as it does of all later ones; the length where there is none. */
+  private firstWhere(guess: number, holds: (position: number) => boolean): number {
+    let at = guess;
+    while (at > 0 && holds(at - 1)) at--;
+    while (at < this.length && !holds(at)) at++;
+    return at;
   }
-  return from;
 }

@@ -1,5 +1,5 @@
-import { forEach, loopWhile, wasmFunction, when } from "../../core/wasm/function";
-import { bytes, f64, floats, type V128 } from "../../core/wasm/values";
+import { loopWhile, wasmFunction, when } from "../../core/wasm/function";
+import { bytes, f64, floats, i32, type V128 } from "../../core/wasm/values";
 import { append } from "./pixelCode";
 
 const ZERO = 255;
@@ -55,6 +55,7 @@ export const affine = wasmFunction(
     const [x, at, colour] = [locals.i32(), locals.i32(), locals.i32()];
     const vectors = (length: number) => Array.from({ length }, () => locals.v128());
     const [column, rowPart, place, size, whole, share, weightsX, weightsY, sum] = vectors(9);
+    const [columnPart, origin] = vectors(2);
     const [rows, products] = [vectors(4), vectors(3)];
     const inside = place.doublesAtLeast(double(0)).and(place.doublesBelow(size)).bitsOfLanes().equals(15);
     const down = (first: number) =>
@@ -102,20 +103,30 @@ export const affine = wasmFunction(
       ]),
       p.target.store(colour),
     ];
-    const pixel = [
-      place.set(column.timesDoubles(p.matrix.loadVector()).plusDoubles(rowPart)),
-      place.set(place.plusDoubles(p.matrix.loadVector(32))),
-      when(inside, interpolate, [p.target.store(p.fill)]),
+    const placed = [
+      place.set(column.timesDoubles(columnPart).plusDoubles(rowPart)),
+      place.set(place.plusDoubles(origin)),
+    ];
+    const outside = [p.target.store(p.fill)];
+    const next = [
+      x.set(x.plus(1)),
       p.target.set(p.target.plus(3)),
       column.set(column.plusDoubles(double(1))),
+      ...placed,
     ];
     return {
       body: [
+        columnPart.set(p.matrix.loadVector()),
+        origin.set(p.matrix.loadVector(32)),
         size.set(lanes(p.width.inLanes(), p.height.inLanes(), [0, 4, 0, 4]).toDoubles()),
         loopWhile(p.y.below(p.end), [
           rowPart.set(p.y.toF64().plus(f64(0.5)).inDoubles().timesDoubles(p.matrix.loadVector(16))),
           column.set(double(0.5)),
-          forEach(x, p.width, pixel),
+          x.set(i32(0)),
+          ...placed,
+          loopWhile(x.below(p.width).and(inside.isZero()), [...outside, ...next]),
+          loopWhile(x.below(p.width).and(inside), [...interpolate, ...next]),
+          loopWhile(x.below(p.width), [...outside, ...next]),
           p.y.set(p.y.plus(1)),
         ]),
       ],

@@ -47,11 +47,16 @@ export const lumaSum = wasmFunction("lumaSum", ["source", "pixels"], (p, locals)
 const away = (dull: V128, difference: V128, factor: V128) =>
   dull.toFloats().plusFloats(factor.timesFloats(difference.toFloats())).floored();
 
+/** Red, green and blue of four pixels that lie one channel after another. */
+const interleaved = bytes(
+  Array.from({ length: 16 }, (_, i) => (i < 12 ? 4 * (i % 3) + Math.floor(i / 3) : ZERO)),
+);
+
 /**
- * Moves RGB pixels away from their luma by a factor (the bits of a number of single precision), in place; reads and
- * writes up to 16 bytes behind the last one.
+ * Moves RGB pixels away from their luma by a factor (the bits of a number of single precision) to another place; reads
+ * and writes up to 16 bytes behind the last one.
  */
-export const saturate = wasmFunction("saturate", ["source", "pixels", "factor"], (p, locals) => {
+export const saturate = wasmFunction("saturate", ["source", "pixels", "factor", "target"], (p, locals) => {
   const end = locals.i32();
   const [values, gray, factor] = [locals.v128(), locals.v128(), locals.v128()];
   const [red, green, blue] = [0, 1, 2].map((c) => {
@@ -59,7 +64,6 @@ export const saturate = wasmFunction("saturate", ["source", "pixels", "factor"],
     return away(gray, difference, factor);
   });
   const planar = red.narrowedToShorts(green).narrowedToBytes(blue.narrowedToShorts(blue));
-  const pixelOrder = Array.from({ length: 12 }, (_, i) => 4 * (i % 3) + Math.floor(i / 3));
   return {
     body: [
       end.set(p.source.plus(p.pixels.times(3))),
@@ -67,7 +71,8 @@ export const saturate = wasmFunction("saturate", ["source", "pixels", "factor"],
       advancing(p.source, end, 12, [
         values.set(p.source.loadVector()),
         gray.set(luma(values)),
-        p.source.storeVector(planar.mixed(values, [...pixelOrder, 28, 29, 30, 31])),
+        p.target.storeVector(planar.picked(interleaved)),
+        p.target.set(p.target.plus(12)),
       ]),
     ],
   };
