@@ -116,13 +116,21 @@ async function passes(folder: string, pipeline: Pipeline, size: number, batchSiz
   let epoch = 0;
   return timed(async () => {
     let sum = 0;
-    const options = { batchSize, epoch: epoch++, dropLast: false, workers: availableParallelism() };
+    const options = {
+      ...{ batchSize, epoch: epoch++, dropLast: false },
+      ...{ workers: availableParallelism(), reuse: 1 },
+    };
     for await (const { images } of batches(dataset, options)) sum += mean(images.subarray(0, 3 * size ** 2));
     return sum / Math.ceil(dataset.length / batchSize);
   });
 }
 
-const mean = (values: Float32Array) => values.reduce((a, b) => a + b, 0) / values.length;
+function mean(values: Float32Array): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum / values.length;
+}
+
 const peerPass = (peer: Peer, pipeline: Pipeline): Side => ({ run: () => peer.ask(pipeline) });
 
 async function startPeers(

@@ -86,7 +86,7 @@ export async function gradientSignal(
   let executor: Executor | undefined;
   try {
     let count = 0;
-    for await (const batch of batches(dataset, { batchSize: groupSize, seed })) {
+    for await (const batch of batches(dataset, { batchSize: groupSize, seed, reuse: 1 })) {
       const feeds = task.feeds(batch);
       executor ??= await openSums(model, trained, task.loss, feeds, engineOf(options));
       await executor.run("gather", { ...arraysOf(feeds), count: Float32Array.of(++count) });

@@ -1,5 +1,6 @@
 import { LuvitError } from "../core/errors";
 import { Rng } from "../core/rng";
+import { BatchMemory } from "./batchMemory";
 import type { ImageDataset, Sample } from "./dataset";
 import { readingInto } from "./pictureReader";
 import { repeatedOrder } from "./repetitions";
@@ -39,6 +40,11 @@ export interface BatchOptions {
   /** Batches read ahead while the consumer works; default 2. */
   prefetch?: number;
   /**
+   * Use memory again, which saves its being cleared and collected: a batch's images stay good until so many later ones
+   * were asked for. Default: for good, each has memory of its own.
+   */
+  reuse?: number;
+  /**
    * Threads that decode and transform pictures; 0 is the calling thread. Default half of the cores, at most 4, and
    * none for samples of up to 96 pixels a side. Sets and transforms of other makers are read in the calling thread.
    */
@@ -77,6 +83,7 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
     spread: 1,
     dropLast: true,
     prefetch: 2,
+    reuse: Number.POSITIVE_INFINITY,
     workers: defaultWorkers(dataset.size),
     ...withoutUndefined(options),
   };
@@ -89,11 +96,12 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
   const streams = new Rng(plan.seed);
   const reader = readerWith(plan.workers);
   const stop = new AbortController();
+  const length = 3 * dataset.size ** 2;
+  const memory = new BatchMemory(plan.batchSize * length, plan.reuse);
   const read = async (batch: number): Promise<Batch> => {
     const first = batch * plan.batchSize;
     const indices = order.subarray(first, first + plan.batchSize);
-    const length = 3 * dataset.size ** 2;
-    const images = new Float32Array(indices.length * length);
+    const images = memory.take(indices.length * length);
     const loads = Array.from(indices, (index, i) => {
       const place = images.subarray(i * length, (i + 1) * length);
       const sample = streams.fork("sample", plan.epoch, index);
@@ -103,7 +111,7 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
     });
     return { images, ...describe(await Promise.all(loads)), epoch: plan.epoch, batch };
   };
-  return ahead(plan.start, total, plan.prefetch, read, stop);
+  return ahead(plan.start, total, plan.prefetch, read, memory, stop);
 }
 
 type Stack = Omit<Batch, "epoch" | "batch">;
@@ -136,6 +144,7 @@ async function* ahead(
   total: number,
   prefetch: number,
   read: (batch: number) => Promise<Batch>,
+  memory: BatchMemory,
   stop: AbortController,
 ): AsyncIterableIterator<Batch> {
   const pending: Promise<Batch>[] = [];
@@ -147,7 +156,10 @@ async function* ahead(
         batch.catch(() => {}); // reported when its turn comes; nobody waits for it after an early end
         pending.push(batch);
       }
-      yield await pending.shift()!;
+      const batch = await pending.shift()!;
+      memory.handOut(batch.images);
+      yield batch;
+      memory.takeBack();
     }
   } finally {
     stop.abort();
@@ -155,14 +167,15 @@ async function* ahead(
 }
 
 function expectPlan(dataset: ImageDataset, plan: Required<BatchOptions>, total: number): void {
-  const { batchSize, repeats, spread, start, prefetch, workers } = plan;
+  const { batchSize, repeats, spread, start, prefetch, workers, reuse } = plan;
   const areCounts = (values: readonly number[], least: number) =>
     values.every((value) => Number.isInteger(value) && value >= least);
-  if (!areCounts([batchSize, repeats, spread], 1) || !areCounts([start, prefetch, workers], 0)) {
-    const given = Object.entries({ batchSize, repeats, spread, start, prefetch, workers });
+  const finiteReuse = reuse === Number.POSITIVE_INFINITY ? 1 : reuse;
+  if (!areCounts([batchSize, repeats, spread, finiteReuse], 1) || !areCounts([start, prefetch, workers], 0)) {
+    const given = Object.entries({ batchSize, repeats, spread, start, prefetch, workers, reuse });
     throw new LuvitError(
       "bad-argument",
-      "batches: expected whole numbers, batchSize, repeats and spread of at least 1; got " +
+      "batches: expected whole numbers, batchSize, repeats, spread and reuse of at least 1; got " +
         given.map(([name, value]) => `${name} ${value}`).join(", "),
     );
   }

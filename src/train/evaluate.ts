@@ -114,7 +114,8 @@ export async function* answersOf(
   expectFit(model, dataset);
   const mapping = mappingFor(dataset, model.classes, "evaluate");
   const { imageSize } = model.encoder.config;
-  for await (const batch of batches(dataset, { batchSize, shuffle: false, dropLast: false })) {
+  const order = { batchSize, shuffle: false, dropLast: false };
+  for await (const batch of batches(dataset, { ...order, reuse: 1 })) {
     const images = imageFeed(filled(batch.images, batchSize, imageSize), imageSize);
     const { scores } = await scoresFor({ images });
     const answers: Answer[] = [];

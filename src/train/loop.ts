@@ -139,7 +139,8 @@ async function* stepBatches<M extends Module>(task: TrainingTask<M>, step: numbe
   const { epoch, batch: start } = positionOf(plan, step);
   const last = plan.stepsPerEpoch * plan.accumulate;
   let group: Batch[] = [];
-  for await (const batch of batches(dataset, { batchSize, seed, epoch, start, repeats, spread })) {
+  const order = { batchSize, seed, epoch, start, repeats, spread };
+  for await (const batch of batches(dataset, { ...order, reuse: plan.accumulate })) {
     if (batch.batch >= last) return;
     group.push(batch);
     if (group.length < plan.accumulate) continue;

@@ -76,6 +76,19 @@ describe("batches", () => {
     assert.notDeepEqual(a.images, b.images);
   });
 
+  it("uses memory again where asked to, while the last few batches stay good", async () => {
+    const options = { batchSize: 7, seed: 3, dropLast: false };
+    const expected = await collect(await shapes(), options);
+    const [kept, buffers] = [[] as Batch[], new Set<ArrayBufferLike>()];
+    for await (const batch of batches(await shapes(), { ...options, prefetch: 1, reuse: 3 })) {
+      kept.push(batch);
+      buffers.add(batch.images.buffer);
+      assert.deepEqual(kept.slice(-3), expected.slice(0, kept.length).slice(-3));
+    }
+    assert.equal(kept.length, expected.length);
+    assert.ok(buffers.size <= 5, `${buffers.size} for ${kept.length} batches`);
+  });
+
   it("visits every picture once, in order when not shuffled", async () => {
     assert.deepEqual(
       [...epochOrder(50, 1, 2)].sort((a, b) => a - b),
