@@ -17,7 +17,7 @@ import { median, type Spread, scaleSpread, spreadOf } from "./core/statistics";
 
 /** Class folders, and sides as the mean of ImageNet's. */
 const [CLASSES, WIDTH, HEIGHT] = [4, 500, 375];
-const picturesFor = ({ preset }: BenchOptions) => (preset === "toy" ? 24 : 96);
+const picturesFor = ({ preset }: BenchOptions) => (preset === "toy" ? 24 : 384);
 const transforms = { pretrain: maeAugment, finetune: finetuneAugment };
 type Pipeline = keyof typeof transforms;
 
