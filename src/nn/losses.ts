@@ -1,13 +1,13 @@
 import { LuvitError } from "../core/errors";
-import { type Tensor, tf } from "../core/tf";
-import { layerNorm } from "./ops";
+import type { Tensor } from "../core/tf";
+import { crossEntropy, normalRows, patchLoss } from "./ops";
 
 /**
  * Mean over rows of -sum(target * logSoftmax(logits)). logits, targets [B, K] -> scalar. Hard labels, smoothed labels
  * and mixup targets are all soft targets. Reference: timm 0.3.2 SoftTargetCrossEntropy.
  */
 export function softTargetCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
-  return tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), -1)));
+  return crossEntropy(logits, targets);
 }
 
 /** labels [B] -> targets [B * K], row-major: 1 - eps + eps/K at the label, eps/K elsewhere. */
@@ -28,18 +28,13 @@ export function smoothedTargets(labels: ArrayLike<number>, classes: number, smoo
 
 /**
  * MAE's normalised-pixel target: each patch minus its mean over sqrt(unbiased variance + 1e-6). patches [B, L, P].
- * Run as a LayerNorm, whose biased variance is (P-1)/P of the unbiased one; its op sums flat patches in double precision.
  * Reference: mae/models_mae.py forward_loss.
  */
 export function normalisedPixels(patches: Tensor): Tensor {
-  const size = patches.shape.at(-1)!;
-  const biasedShare = (size - 1) / size;
-  const normal = layerNorm(patches, tf.ones([size]), tf.zeros([size]), 1e-6 * biasedShare);
-  return tf.mul(normal, Math.sqrt(biasedShare));
+  return normalRows(patches, 1e-6);
 }
 
 /** Mean squared error per patch, averaged over removed patches. prediction, target [B, L, P], mask [B, L] 1 = removed. */
 export function maskedPatchLoss(prediction: Tensor, target: Tensor, mask: Tensor): Tensor {
-  const perPatch = tf.mean(tf.square(tf.sub(prediction, target)), -1);
-  return tf.div(tf.sum(tf.mul(perPatch, mask)), tf.sum(mask));
+  return patchLoss(prediction, target, mask);
 }

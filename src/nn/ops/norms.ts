@@ -99,6 +99,38 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number):
   return layerNormOp({ x, weight, bias }, { eps })[0];
 }
 
+/** The share of the unbiased variance of `width` numbers that the biased one is. */
+const biasedShare = (width: number) => (width - 1) / width;
+
+/** Its eps is that of the biased variance. */
+const normalRowsOp = defineOp<"x", Epsilon>({
+  name: "LuvitNormalRows",
+  inputs: ["x"],
+  outputs: ({ x }) => [likeX(x)],
+  compute: ({ x }, [y], { x: shape }, { eps }) => {
+    const width = shape.at(-1)!;
+    for (let start = 0; start < x.length; start += width) {
+      const [mean, inverse] = rowStatistics(x, start, width, eps);
+      const factor = inverse * Math.sqrt(biasedShare(width));
+      for (let i = start; i < start + width; i++) y[i] = (x[i] - mean) * factor;
+    }
+  },
+  composite: ({ x }, { eps }) => [tf.mul(normalise(x, eps).normal, Math.sqrt(biasedShare(x.shape.at(-1)!)))],
+  gradient: {
+    saved: ["x"],
+    backward: (dy, { x }, { eps }) => {
+      const width = x.shape.at(-1)!;
+      const weight = () => tf.fill([width], Math.sqrt(biasedShare(width)));
+      return { x: () => layerNormInputGradient({ x, weight: weight(), dy }, { eps })[0] };
+    },
+  },
+});
+
+/** Each row of x [..., D] minus its mean over sqrt(unbiased variance + eps). */
+export function normalRows(x: Tensor, eps: number): Tensor {
+  return normalRowsOp({ x }, { eps: eps * biasedShare(x.shape.at(-1)!) })[0];
+}
+
 /** 1/sqrt(mean(x²) + eps) of one row, in double precision. */
 function inverseRms(x: ArrayLike<number>, start: number, width: number, eps: number): number {
   let squares = 0;

@@ -77,6 +77,11 @@ const own: [string, KernelSample[]][] = [
     ],
   ],
   ["LuvitAdamW", [{ inputs: adamInputs, attributes: adam }]],
+  ["LuvitCrossEntropy", [{ inputs: likeX("logits", "targets") }]],
+  [
+    "LuvitCrossEntropyGradient",
+    [{ inputs: () => ({ ...likeX("logits", "targets")(), dy: tf.scalar(0.7) }) }],
+  ],
   ["LuvitGatedSilu", [{ inputs: likeX("gate", "up") }]],
   ["LuvitGatedSiluGateGradient", [{ inputs: likeX("gate", "up", "dy"), tolerance: 5e-6 }]],
   ["LuvitGelu", [{ inputs: likeX("x") }]],
@@ -100,6 +105,15 @@ const own: [string, KernelSample[]][] = [
     "LuvitLayerNormWeightGradient",
     [{ inputs: () => ({ x: rows(1), dy: rows(3) }), attributes: { eps: 0.1 } }],
   ],
+  [
+    "LuvitPatchLoss",
+    [
+      {
+        inputs: () => ({ prediction: rows(1), target: rows(2), mask: tf.tensor([1, 0, 1, 1, 0, 1], [2, 3]) }),
+      },
+    ],
+  ],
+  ["LuvitNormalRows", [{ inputs: () => ({ x: rows(1) }), attributes: eps }]],
   ["LuvitMergeHeads", [{ inputs: () => ({ x: heads(1) }) }]],
   ["LuvitRmsNorm", [{ inputs: () => ({ x: rows(1), weight: float([7], 2) }), attributes: eps }]],
   [

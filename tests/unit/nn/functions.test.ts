@@ -53,6 +53,27 @@ test("normalised pixels have mean 0 and unbiased variance 1", () => {
   }
 });
 
+test("losses are those of double precision, rounded once", () => {
+  const [rows, width] = [6, 9];
+  const logits = Float32Array.from(randomArray(rows * width, 8), (x, i) => 60 * x + (i < width ? 500 : 0));
+  const targets = smoothedTargets([0, 3, 8, 2, 5, 1], width, 0.1);
+  let entropy = 0;
+  for (let row = 0; row < rows; row++) {
+    const of = (x: Float32Array) => [...x.subarray(row * width, (row + 1) * width)];
+    const most = Math.max(...of(logits));
+    const logSum = most + Math.log(of(logits).reduce((sum, x) => sum + Math.exp(x - most), 0));
+    entropy += of(targets).reduce((sum, t, k) => sum + t * (logSum - of(logits)[k]), 0) / rows;
+  }
+  const found = softTargetCrossEntropy(tf.tensor(logits, [rows, width]), tf.tensor(targets, [rows, width]));
+  assert.equal(found.dataSync()[0], Math.fround(entropy));
+
+  const patches = randomArray(8 * 192, 9);
+  const ones = tf.ones([1, 8]);
+  const squares = Float64Array.from(patches).reduce((sum, x) => sum + x * x, 0);
+  const loss = maskedPatchLoss(tf.tensor(patches, [1, 8, 192]), tf.zeros([1, 8, 192]), ones);
+  assert.equal(loss.dataSync()[0], Math.fround(squares / patches.length));
+});
+
 test("the reconstruction loss is the mean over removed patches and does not see the others", () => {
   const prediction = randomTensor([2, 3, 4], 1);
   const target = randomTensor([2, 3, 4], 2);

@@ -22,6 +22,14 @@ const adam = { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.05, lrScale: 0
 const samples: Record<string, Sample[]> = {
   LuvitAddRow: [{ shapes: { x: [2, 3, 5], row: [5] } }, { shapes: { x: [7, 1], row: [1] } }],
   LuvitAfter: [{ shapes: { x: [2, 3, 5], signal: [4] } }],
+  LuvitCrossEntropy: [{ shapes: { logits: [3, 7], targets: [3, 7] }, scale: 3 }],
+  LuvitCrossEntropyGradient: [{ shapes: { logits: [3, 7], targets: [3, 7], dy: [] } }],
+  LuvitPatchLoss: [
+    {
+      shapes: { prediction: [2, 3, 5], target: [2, 3, 5], mask: [2, 3] },
+      fixed: { mask: [1, 0, 1, 0, 1, 1] },
+    },
+  ],
   LuvitSumRows: [{ shapes: { x: [2, 3, 5] } }, { shapes: { x: [1, 9] } }],
   LuvitGelu: [{ shapes: { x: [3, 7, 5] }, scale: 3 }],
   LuvitGeluGradient: [{ shapes: { x: [3, 7], dy: [3, 7] }, scale: 3 }],
@@ -35,6 +43,7 @@ const samples: Record<string, Sample[]> = {
   ],
   LuvitLayerNormInputGradient: [{ shapes: { x: [2, 3, 7], weight: [7], dy: [2, 3, 7] }, attributes: eps }],
   LuvitLayerNormWeightGradient: [{ shapes: { x: [2, 3, 7], dy: [2, 3, 7] }, attributes: eps }],
+  LuvitNormalRows: [{ shapes: { x: [2, 3, 7] }, attributes: eps }],
   LuvitRmsNorm: [
     { shapes: { x: [2, 3, 7], weight: [7] }, attributes: eps },
     { shapes: { x: [5, 3], weight: [3] }, attributes: { eps: 0.1 }, scale: 0.1 },

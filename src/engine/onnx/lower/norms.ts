@@ -52,12 +52,22 @@ function weightGradient(call: Call, kind: Kind): OnnxValue {
   return call.ops.sumRows(call.ops.mul(call.input("dy"), normal));
 }
 
+/** Deviations from the mean in units of the unbiased deviation. */
+function normalRowsOf(call: Call): OnnxValue {
+  const { ops } = call;
+  const width = call.input("x").shape.at(-1)!;
+  const [ones, zeros] = [1, 0].map((number) => ops.filled([width], number));
+  const normal = normalise(call, "layer", "LayerNormalization", [ones, zeros]);
+  return ops.mul(normal, Math.sqrt((width - 1) / width));
+}
+
 /** LayerNorm and RMSNorm over the last axis with their gradients. */
 export const norms: Rules = {
   LuvitLayerNorm: (call) =>
     normalise(call, "layer", "LayerNormalization", [call.input("weight"), call.input("bias")]),
   LuvitLayerNormInputGradient: (call) => inputGradient(call, "layer"),
   LuvitLayerNormWeightGradient: (call) => weightGradient(call, "layer"),
+  LuvitNormalRows: normalRowsOf,
   LuvitRmsNorm: (call) => normalise(call, "rms", "SimplifiedLayerNormalization", [call.input("weight")]),
   LuvitRmsNormInputGradient: (call) => inputGradient(call, "rms"),
   LuvitRmsNormWeightGradient: (call) => weightGradient(call, "rms"),

@@ -6,6 +6,7 @@ import { convolutions } from "./convolutions";
 import { elementwise } from "./elementwise";
 import { heads } from "./heads";
 import { indexing } from "./indexing";
+import { losses } from "./losses";
 import { matmul } from "./matmul";
 import { norms } from "./norms";
 import { pictures } from "./pictures";
@@ -19,6 +20,7 @@ export const rules: Rules = {
   ...elementwise,
   ...heads,
   ...indexing,
+  ...losses,
   ...matmul,
   ...norms,
   ...optimizer,

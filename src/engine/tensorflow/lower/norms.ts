@@ -48,11 +48,18 @@ function weightGradient(call: Call, kind: Kind): TfValue {
   return call.ops.sumRows(call.ops.mul(dy, normalRows(call, kind, [dy]).normal));
 }
 
+/** Deviations from the mean in units of the unbiased deviation. */
+function normalRowsOf(call: Call): TfValue {
+  const width = call.input("x").shape.at(-1)!;
+  return call.ops.mul(normalRows(call, "layer").normal, Math.sqrt((width - 1) / width));
+}
+
 /** LayerNorm and RMSNorm over the last axis with their gradients. */
 export const norms: Rules = {
   LuvitLayerNorm: (call) => normalise(call, "layer"),
   LuvitLayerNormInputGradient: (call) => inputGradient(call, "layer"),
   LuvitLayerNormWeightGradient: (call) => weightGradient(call, "layer"),
+  LuvitNormalRows: normalRowsOf,
   LuvitRmsNorm: (call) => normalise(call, "rms"),
   LuvitRmsNormInputGradient: (call) => inputGradient(call, "rms"),
   LuvitRmsNormWeightGradient: (call) => weightGradient(call, "rms"),

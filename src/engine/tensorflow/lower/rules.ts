@@ -5,6 +5,7 @@ import { convolutions } from "./convolutions";
 import { elementwise } from "./elementwise";
 import { heads } from "./heads";
 import { indexing } from "./indexing";
+import { losses } from "./losses";
 import { matmul } from "./matmul";
 import { norms } from "./norms";
 import { pictures } from "./pictures";
@@ -18,6 +19,7 @@ export const rules: Rules = {
   ...elementwise,
   ...heads,
   ...indexing,
+  ...losses,
   ...matmul,
   ...norms,
   ...optimizer,
