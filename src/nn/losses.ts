@@ -1,6 +1,8 @@
 import { LuvitError } from "../core/errors";
 import type { Tensor } from "../core/tf";
-import { crossEntropy, normalRows, patchLoss } from "./ops";
+import { crossEntropy } from "./ops/crossEntropy";
+import { normalRows } from "./ops/norms";
+import { patchLoss } from "./ops/patchLoss";
 
 /**
  * Mean over rows of -sum(target * logSoftmax(logits)). logits, targets [B, K] -> scalar. Hard labels, smoothed labels

@@ -3,9 +3,7 @@ import "./mendedKernels";
 
 export { gatedSilu, gelu, silu } from "./activations";
 export { type AdamWAttributes, adamW } from "./adamw";
-export { crossEntropy } from "./crossEntropy";
 export { mergeHeads, splitHeads } from "./heads";
 export { addRow, linear, sumRows } from "./linear";
-export { layerNorm, normalRows, rmsNorm } from "./norms";
-export { patchLoss } from "./patchLoss";
+export { layerNorm, rmsNorm } from "./norms";
 export { splitQkv } from "./qkv";
