@@ -17,10 +17,10 @@ export function parseAnswerHead(text: string): AnswerHead {
   const [, minor, status] = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: |$)/.exec(first) ?? fail(first);
   const headers = new Map<string, string>();
   for (const line of lines) {
-    const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? fail(line);
+    const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):(.*)$/.exec(line) ?? fail(line);
     const key = name.toLowerCase();
     const before = headers.get(key);
-    headers.set(key, before === undefined ? value : `${before}, ${value}`);
+    headers.set(key, before === undefined ? value.trim() : `${before}, ${value.trim()}`);
   }
   const connection = headers.get("connection")?.toLowerCase();
   return {

@@ -19,7 +19,7 @@ const LARGEST_WASTE = 2 ** 25;
 
 /** Reads stretches of one remote file, each with as many requests as it takes. */
 export class RangeRequests {
-  /** Where the hub's redirection led; signed and valid for a while. */
+  /** Where content came from: where the hub's redirection led, signed and valid for a while, or a mirror itself. */
   private direct: URL | undefined;
 
   constructor(
@@ -78,7 +78,7 @@ export class RangeRequests {
         `${file.name}: the listing calls its content ${file.etag}, the server ${etag}`,
       );
     }
-    if (!this.isHub(url)) this.direct = url;
+    this.direct = url;
     if (status === 200) return { body, start: 0, isWhole: this.bearsWhole(answer, start, end) };
     const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(answer.header("content-range") ?? "");
     if (!range || Number(range[1]) !== start || Number(range[2]) >= end) {

@@ -7,6 +7,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { LuvitError } from "../../../../src/core/errors";
+import { Rng } from "../../../../src/core/rng";
 import { parseAnswerHead } from "../../../../src/io/hub/answerHead";
 import { ContentConnections } from "../../../../src/io/hub/contentConnection";
 import { readLlamaBlocks } from "../../../../src/io/llamaWeights";
@@ -132,6 +134,33 @@ test("heads are read by their grammar", () => {
     "HTTP/1.1 200\r\nContent-Length: -1",
   ])
     assert.throws(() => parseAnswerHead(wrong), { code: "network" }, wrong);
+});
+
+test("a mutated head is read or refused", () => {
+  const rng = new Rng(3);
+  const good = `HTTP/1.1 206 Partial Content\r\nContent-Length: 12\r\nX-A: ${" ".repeat(60_000)}b\r\nConnection: keep-alive`;
+  const symbols = "\r\n: \t\x019aHT/\u00ff";
+  for (let i = 0; i < 2000; i++) {
+    const at = rng.integer(rng.integer(2) === 0 ? 60 : good.length);
+    const text = `${good.slice(0, at)}${symbols[rng.integer(symbols.length)]}${good.slice(at + rng.integer(3))}`;
+    try {
+      const { length, status } = parseAnswerHead(text);
+      assert.ok(length === undefined || (length >= 0 && status >= 100));
+    } catch (error) {
+      assert.ok(error instanceof LuvitError && error.message.length < 300, String(error));
+    }
+  }
+});
+
+test("a mirror that sends content itself is asked with the token, at its own address", async () => {
+  const folder = temporaryFolder();
+  await writeCheckpoint(folder);
+  const mirror = await startHub({ folder, token: "any-secret", isMirror: true });
+  const { hub } = asking(mirror);
+  const read = await readLlamaBlocks("org/name", { block: 2, hub: { ...hub, token: "any-secret" } });
+  assertSameTensors(read.tensors, blockOf(1));
+  assert.equal(mirror.contentRequests.length, 0);
+  assert.ok(mirror.seen.every(({ authorization }) => authorization === "Bearer any-secret"));
 });
 
 test("a store whose answers have no length is read all the same", async () => {

@@ -47,6 +47,8 @@ export interface HubOptions {
   /** Files of the repository `org/name`. */
   folder: string;
   token?: string;
+  /** Send large files from here instead of leading to the second server. */
+  isMirror?: boolean;
   /** Name of the content of large files; default its SHA-256. */
   etagOf?: (name: string) => string;
 }
@@ -147,6 +149,7 @@ export class Imitation {
     if (model) return model[2] === "tree" ? this.list(url, response) : this.describe(response);
     if (!this.names().includes(rest[1])) return refuse(response, 404, "EntryNotFound");
     if (cached) return this.send(rest[1], request, response, mischief);
+    if (this.options.isMirror && LARGE.test(rest[1])) return this.send(rest[1], request, response, mischief);
     return this.resolve(rest[1], response);
   }
 
