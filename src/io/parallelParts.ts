@@ -130,7 +130,7 @@ function impliedCount(part: WeightPart): number | undefined {
   if (name === undefined) return undefined;
   const [rows, dim] = part.info(name).shape;
   const count = dim / rows;
-  return Number.isInteger(count) && count <= 100 ? count : undefined;
+  return Number.isInteger(count) && count >= 1 && count <= 100 ? count : undefined;
 }
 
 function describe({ shape, dtype }: TensorInfo): string {

@@ -3,27 +3,16 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { LuvitError } from "../../../src/core/errors";
-import type { StateDict } from "../../../src/core/hostTensor";
 import { Rng } from "../../../src/core/rng";
-import { type ByteSource, memorySource } from "../../../src/io/byteSource";
+import { memorySource } from "../../../src/io/byteSource";
 import { openGguf } from "../../../src/io/gguf";
 import { ggufLlamaHints } from "../../../src/io/ggufLlama";
 import { openSafetensors } from "../../../src/io/safetensors";
 import { openTorchFile } from "../../../src/io/torchFile";
+import { end, fuzz, insertOpcodes, type Load, start, timeout } from "./fuzz";
 import { type Entry, f32, ggufFile, text, u32, type WrittenTensor } from "./ggufWriter";
-import { bytesTaken, mutate, type Sample } from "./mutations";
+import type { Sample } from "./mutations";
 import { goldenCases } from "./support";
-
-/** Mutants per format; LUVIT_FUZZ sets another number. */
-const mutants = Number(process.env.LUVIT_FUZZ ?? 1500);
-
-/** Bytes taken per byte of file, and beside it. A number kept in two and a half bits is twelve times as long in float32. */
-const MOST_TIMES = 20;
-const MOST_BESIDE = 2 ** 17;
-/** A mutant that takes this long hangs. */
-const timeout = 120_000 + 30 * mutants;
-
-type Load = (source: ByteSource) => Promise<StateDict>;
 
 const loadSafetensors: Load = async (source) => (await openSafetensors(source)).readTensors();
 const loadTorch: Load = async (source) => {
@@ -36,41 +25,7 @@ const loadGguf: Load = async (source) => {
   return file.readTensors();
 };
 
-/** Every mutant loads or is refused in this library's words, and takes no more memory than its length justifies. */
-async function fuzz(format: string, samples: readonly Sample[], load: Load): Promise<void> {
-  const rng = new Rng(11).fork(format);
-  for (const { bytes } of samples) assert.ok((await load(memorySource("whole", bytes))).size > 0);
-  let refused = 0;
-  for (let i = 0; i < mutants; i++) {
-    const sample = samples[i % samples.length];
-    const mutant = mutate(sample, samples, rng);
-    const source = memorySource(`mutant.${format}`, mutant);
-    const taken = await bytesTaken(async () => {
-      try {
-        for (const { shape, data } of (await load(source)).values())
-          assert.ok(data.length >= 0 && shape.length >= 0);
-      } catch (error) {
-        assert.ok(error instanceof LuvitError, `mutant ${i} of ${format}: ${(error as Error).stack}`);
-        assert.ok(error.message.length > 20 && error.message.length < 20_000, error.message.slice(0, 200));
-        refused++;
-      }
-    });
-    const most = MOST_TIMES * mutant.length + MOST_BESIDE;
-    assert.ok(taken <= most, `mutant ${i} of ${format}: ${taken} bytes taken for ${mutant.length}`);
-  }
-  assert.ok(refused > mutants / 5, `only ${refused} of ${mutants} refused: the mutations are too mild`);
-}
-
 const golden = (name: string) => new Uint8Array(readFileSync(join(goldenCases, "checkpoints", name)));
-const start = (bytes: Uint8Array, length: number): Sample => ({
-  bytes,
-  focus: [0, Math.min(bytes.length, length)],
-});
-const end = (bytes: Uint8Array, length: number): Sample => ({
-  bytes,
-  focus: [Math.max(0, bytes.length - length), bytes.length],
-});
-
 /** Another value in one field of the JSON header, whose length is then right. */
 function changeHeaderField(bytes: Buffer, rng: Rng): Buffer {
   const length = Number(bytes.readBigUInt64LE(0));
@@ -118,40 +73,6 @@ test("mutated safetensors files load or are refused by LuvitError", { timeout },
   );
   return fuzz("safetensors", samples, loadSafetensors);
 });
-
-/** Opcodes put in among those that are there: marks, memo, lists, calls. */
-function insertOpcodes(bytes: Buffer, rng: Rng): Buffer {
-  const pieces = [
-    "(",
-    ")",
-    "]",
-    "}",
-    "t",
-    "R",
-    "b",
-    "Q",
-    "s",
-    "u",
-    "a",
-    "e",
-    "0",
-    "1",
-    "2",
-    "h\x01",
-    "q\x01",
-    "K\xff",
-  ];
-  const more = [
-    "J\xff\xff\xff\x7f",
-    "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f",
-    "ctorch\nFloatStorage\n",
-    "X\xff\xff\xff\xff",
-  ];
-  const all = [...pieces, ...more];
-  const at = rng.integer(Math.min(bytes.length, 2000));
-  const inserted = Array.from({ length: 1 + rng.integer(4) }, () => all[rng.integer(all.length)]).join("");
-  return Buffer.concat([bytes.subarray(0, at), Buffer.from(inserted, "latin1"), bytes.subarray(at)]);
-}
 
 test("mutated torch checkpoints, both containers, load or are refused by LuvitError", { timeout }, () => {
   const [zip, legacy] = [golden("layouts/views.pth"), golden("layouts/views_legacy.pth")];
