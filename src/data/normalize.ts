@@ -1,5 +1,6 @@
 import { LuvitError } from "../core/errors";
 import type { RgbImage } from "./decode";
+import { PIXELS } from "./kernels/normalizeKernel";
 import { PixelMemory, type PlacedPixels } from "./kernels/pixelMemory";
 import { placePixels } from "./kernels/resamplePixels";
 
@@ -33,9 +34,15 @@ export function normalizePlaced(
   mirrored = false,
   bytes?: Uint8Array,
 ): number {
+  const target = memory.takeResult(12 * width * height);
+  if (!bytes && width >= PIXELS) {
+    const numbers = memory.take(4 * 6);
+    memory.floats(numbers, 6).set([...imageNetMean, ...imageNetStd]);
+    memory.run.normalizedPlanes(address, line, width, height, Number(mirrored), numbers, target);
+    return target;
+  }
   const table = memory.take(4 * normalized.length);
   memory.floats(table, normalized.length).set(bytes ? through(bytes) : normalized);
-  const target = memory.takeResult(12 * width * height);
   const [first, step] = mirrored ? [3 * (width - 1), -3] : [0, 3];
   memory.run.planes(address, line, width, height, first, step, table, target);
   return target;

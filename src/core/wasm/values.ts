@@ -162,6 +162,7 @@ export class V128 extends Value {
   plusFloats = (other: V128) => this.binary(0xe4, other);
   minusFloats = (other: V128) => this.binary(0xe5, other);
   timesFloats = (other: V128) => this.binary(0xe6, other);
+  dividedByFloats = (other: V128) => this.binary(0xe7, other);
   floatsBelow = (other: V128) => this.binary(0x43, other);
   magnitudes = () => this.unary(0xe0);
   /** To whole numbers, halves to even ones. */

@@ -8,7 +8,7 @@ import { affine } from "./affineKernel";
 import { bordered } from "./borderKernel";
 import { lumaSum, saturate, sharpen } from "./enhanceKernel";
 import { histograms, lookUp } from "./lookupKernel";
-import { planes } from "./normalizeKernel";
+import { normalizedPlanes, planes } from "./normalizeKernel";
 import { horizontal, horizontal1, horizontal2, horizontal3, ROWS, vertical } from "./resampleKernel";
 import { copyStrip, shiftColumns, shiftRows } from "./shiftKernel";
 
@@ -19,6 +19,7 @@ const kernels = {
   horizontal3,
   vertical,
   planes,
+  normalizedPlanes,
   unstuff,
   readMcus,
   skipMcus,

@@ -15,7 +15,7 @@ import type { RgbImage } from "../../../src/data/decode";
 import { flipHorizontally } from "../../../src/data/geometry";
 import { PixelMemory } from "../../../src/data/kernels/pixelMemory";
 import { placePixels } from "../../../src/data/kernels/resamplePixels";
-import { normalize } from "../../../src/data/normalize";
+import { imageNetMean, imageNetStd, normalize } from "../../../src/data/normalize";
 import { plainOperations } from "./plainOperations";
 
 /** Noise, bytes of the extremes alone, soft slopes, few levels with flat places, or one colour. */
@@ -82,6 +82,35 @@ describe("operations in a row", () => {
         const what = `${JSON.stringify(steps)} ${mirrored} ${image.width} x ${image.height}`;
         assert.deepEqual(planesAfter(image, mirrored, steps), normalize(plain), what);
       }
+    }
+  });
+});
+
+describe("normalisation", () => {
+  const every = (width: number, height: number): RgbImage => ({
+    data: Uint8Array.from({ length: 3 * width * height }, (_, i) => Math.floor(i / 3) + 85 * (i % 3)),
+    width,
+    height,
+  });
+  const expected = ({ data, width, height }: RgbImage) =>
+    Float32Array.from({ length: data.length }, (_, i) => {
+      const channel = Math.floor(i / (width * height));
+      const unit = Math.fround(data[3 * (i % (width * height)) + channel] / 255);
+      const difference = Math.fround(unit - Math.fround(imageNetMean[channel]));
+      return difference / Math.fround(imageNetStd[channel]);
+    });
+
+  it("is exact in single precision for every byte of every channel, at any width", () => {
+    for (let width = 1; width <= 35; width++) {
+      const image = every(width, Math.ceil(256 / width));
+      assert.deepEqual(normalize(image), expected(image), `width ${width}`);
+    }
+  });
+
+  it("mirrors on its way", () => {
+    for (let width = 1; width <= 35; width++) {
+      const image = every(width, 9);
+      assert.deepEqual(planesAfter(image, true, []), expected(flipHorizontally(image)), `width ${width}`);
     }
   });
 });
