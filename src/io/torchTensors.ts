@@ -91,13 +91,15 @@ type Charge = (work: number) => void;
 export function torchGlobals(source: string): Map<string, PickleGlobal> {
   const globals = new Map<string, PickleGlobal>();
   const add = (name: string, construct?: PickleGlobal["construct"]) => globals.set(name, { name, construct });
-  const rebuild = (args: readonly unknown[]) => rebuildTensor(source, args);
+  const rebuild = (args: readonly unknown[]) => rebuildTensor(source, args, { metadata: args[6] });
   add("torch._utils _rebuild_tensor", rebuild);
   add("torch._utils _rebuild_tensor_v2", rebuild);
-  add("torch._utils _rebuild_tensor_v3", (args) => rebuildTensor(source, args, args[6]));
+  add("torch._utils _rebuild_tensor_v3", (args) =>
+    rebuildTensor(source, args, { type: args[6], metadata: args[7] }),
+  );
   add("torch._utils _rebuild_parameter", ([data]) => requireTensor(source, data));
   add("torch._utils _rebuild_parameter_with_state", ([data]) => requireTensor(source, data));
-  add("torch._tensor _rebuild_from_type_v2", ([, , args]) => rebuildTensor(source, asList(source, args)));
+  add("torch._tensor _rebuild_from_type_v2", ([, , args]) => rebuild(asList(source, args)));
   add("torch Tensor");
   add("torch.nn.parameter Parameter", ([data]) => requireTensor(source, data));
   add("torch Size", ([lengths]) => asList(source, lengths));
@@ -153,8 +155,25 @@ export function parseStorageId(source: string, id: unknown): StorageRef {
   return { key, dtype, elements: windowElements, windowStart };
 }
 
-function rebuildTensor(source: string, args: readonly unknown[], type?: unknown): TensorRef {
+/** What some versions of a tensor's call say beside storage, offset, shape and strides. */
+interface TensorExtras {
+  readonly type?: unknown;
+  readonly metadata?: unknown;
+}
+
+function rebuildTensor(
+  source: string,
+  args: readonly unknown[],
+  { type, metadata }: TensorExtras,
+): TensorRef {
   const [storage, offset, shape, strides] = args;
+  if (metadata instanceof Map && (metadata.get("neg") === true || metadata.get("conj") === true)) {
+    throw new LuvitError(
+      "bad-file",
+      `${source}: a tensor is stored with its sign still to be turned (a view of complex numbers); write it again ` +
+        "after resolve_neg() or resolve_conj()",
+    );
+  }
   if (!isStorage(storage)) return fail(source, "a tensor without a storage");
   const dtype = storage.dtype ?? (type as Partial<DtypeGlobal> | undefined)?.torchDtype;
   if (!dtype) return fail(source, `a tensor on storage ${storage.key} without an element type`);

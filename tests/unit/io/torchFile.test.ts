@@ -72,6 +72,14 @@ test("a view that reaches past its storage is refused", async () => {
   }
 });
 
+test("a view whose sign is still to be turned is refused, and an empty note of such things is not", async () => {
+  const view = (...note: number[]) =>
+    tensorOpcodes("0", "FloatStorage", 12, [3], [2], 1, [[...op.emptyDict, ...note]]);
+  const negated = view(...text("neg"), ...op.true, ...op.setItem);
+  await assertRejects(() => readOne(negated, counting(12)), "bad-file", "resolve_neg()");
+  assert.deepEqual([...(await readOne(view(), counting(12))).data], [1, 3, 5]);
+});
+
 test("expanding a number into more than the file justifies is refused", async () => {
   const opcodes = tensorOpcodes("0", "FloatStorage", 1, [2 ** 30, 2 ** 20], [0, 0]);
   await assertRejects(() => readOne(opcodes, counting(1)), "bad-file", "far more numbers");

@@ -7,6 +7,7 @@ export const op = {
   stop: [0x2e],
   none: [0x4e],
   false: [0x89],
+  true: [0x88],
   emptyTuple: [0x29],
   emptyList: [0x5d],
   emptyDict: [0x7d],
@@ -58,6 +59,7 @@ export function tensorOpcodes(
   shape: readonly number[],
   strides: readonly number[],
   offset = 0,
+  metadata: readonly (readonly number[])[] = [],
 ): number[] {
   const storage = tuple(
     text("storage"),
@@ -69,7 +71,8 @@ export function tensorOpcodes(
   const hooks = [...global("collections", "OrderedDict"), ...op.emptyTuple, ...op.reduce];
   const size = tuple(...shape.map(integer));
   const steps = tuple(...strides.map(integer));
-  const args = tuple([...storage, ...op.persistent], integer(offset), size, steps, [...op.false], hooks);
+  const place = [[...storage, ...op.persistent], integer(offset), size, steps];
+  const args = tuple(...place, [...op.false], hooks, ...metadata);
   return [...global("torch._utils", "_rebuild_tensor_v2"), ...args, ...op.reduce];
 }
 
