@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../core/errors";
@@ -5,17 +6,18 @@ import { textTable } from "../core/textTable";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { EngineOptions } from "../engine";
+import { writeTable } from "../io/table";
 import type { Classifier } from "../models/classifier";
 import { patchCount } from "../models/vit";
 import { lastViTLayer } from "./attentionEntropy";
 import { engineOf } from "./engineOf";
 import { backgroundShare, type EntropyShare, patchEntropy, type RegionMeans, regionMeans } from "./entropy";
-import { forwardBatches } from "./forwardBatches";
+import { describeMissing, gatherRows, type KeepingOptions, type RowWork } from "./gatherRows";
 import { type PaperPair, paperEntropyShares } from "./paper";
 import { expectLayers, tapPatterns } from "./patterns";
 import { type Provenance, resultTable } from "./provenance";
 
-export interface EntropyShareOptions extends EngineOptions, Omit<Provenance, "data"> {
+export interface EntropyShareOptions extends EngineOptions, KeepingOptions, Omit<Provenance, "data"> {
   /** Default the last ViT block, as in the paper. */
   layer?: string;
   /** Default 16. */
@@ -30,7 +32,14 @@ export class EntropyShares {
     readonly table: Table,
     readonly shares: Readonly<Record<string, EntropyShare>>,
     readonly layer: string,
+    /** "ImageNet-S-50: pictures 512 to 751": what was not got to before it was stopped. */
+    readonly missing: readonly string[] = [],
   ) {}
+
+  /** Every picture has been looked at. */
+  get complete(): boolean {
+    return this.missing.length === 0;
+  }
 
   toString(): string {
     const head = ["data", "background above foreground", "pictures", "left out", "paper: ViT", "LUViT"];
@@ -38,9 +47,12 @@ export class EntropyShares {
     const rows = Object.entries(this.shares).map(([data, { percentBackgroundGreater, counted, skipped }]) => {
       const { ViT, LUViT } = paper[data] ?? {};
       const known = [ViT, LUViT].map((x) => (x === undefined ? "–" : x.toFixed(1)));
-      return [data, percentBackgroundGreater.toFixed(1), String(counted), String(skipped), ...known];
+      const share = counted === 0 ? "–" : percentBackgroundGreater.toFixed(1);
+      return [data, share, String(counted), String(skipped), ...known];
     });
-    return `share of pictures, percent, attention entropy of ${this.layer}\n${textTable(head, rows)}`;
+    const title = `share of pictures, percent, attention entropy of ${this.layer}`;
+    const missing = this.missing.map((range) => `not looked at: ${range}`);
+    return [title, textTable(head, rows), ...missing].join("\n");
   }
 
   [inspect.custom](): string {
@@ -53,22 +65,50 @@ export class EntropyShares {
  * per picture the mean attention entropy of foreground and of background cells, over heads, at one layer. Holds two
  * numbers per picture, so ImageNet-S-919 is no burden; `attentionEntropy` keeps every head and patch.
  *
+ * With `out` the numbers are kept in `<out>/<name of the set>/entropy` as they come, and `entropy.arrow` beside that folder
+ * holds them when the set is done. Resolves early, with what there is, when it is stopped.
+ *
  * Sets named "ImageNet-S-50", "ImageNet-S-300", "ImageNet-S-919" print with the paper's numbers.
  *
- * @throws LuvitError("bad-argument") for a set without masks, or a layer the model does not have.
+ * @throws LuvitError("bad-argument") for a set without masks, a layer the model does not have, or an `out` with numbers of
+ * another model.
  */
 export async function entropyShares(
   model: Classifier,
   sets: Readonly<Record<string, ImageDataset>>,
   options: EntropyShareOptions = {},
 ): Promise<EntropyShares> {
-  const { layer = lastViTLayer(model), model: name = model.toString(), recipe, seed } = options;
-  const points: (RegionMeans & { data: string; image: string; index: number })[] = [];
+  const { layer = lastViTLayer(model), out } = options;
+  const points: RegionPoint[] = [];
+  const shares: Record<string, EntropyShare> = {};
+  const missing: string[] = [];
   for (const [data, set] of Object.entries(sets)) {
-    for await (const point of regionPoints(model, set, layer, options)) points.push({ data, ...point });
+    if (missing.length > 0) {
+      missing.push(`${data}: all of it`);
+      continue;
+    }
+    const found = await gatherRows(regionWork(model, set, data, { ...options, layer }));
+    const ofSet = found.rows.map((row) => ({ data, ...row }));
+    for (const point of ofSet) points.push(point);
+    shares[data] = backgroundShare(ofSet);
+    missing.push(...found.missing.map((range) => `${data}: ${describeMissing(range)}`));
+    if (out === undefined || found.missing.length > 0) continue;
+    await writeTable(join(out, data, "entropy.arrow"), tableOfPoints(ofSet, model, { ...options, layer }));
   }
-  const column = <Key extends keyof (typeof points)[number]>(key: Key) => points.map((point) => point[key]);
-  const table = resultTable(
+  return new EntropyShares(tableOfPoints(points, model, { ...options, layer }), shares, layer, missing);
+}
+
+/** Mean entropies of a picture. */
+type RegionRow = RegionMeans & { image: string; index: number };
+type RegionPoint = RegionRow & { data: string };
+
+function tableOfPoints(
+  points: readonly RegionPoint[],
+  model: Classifier,
+  { layer, model: name = model.toString(), recipe, seed }: EntropyShareOptions & { layer: string },
+): Table {
+  const column = <Key extends keyof RegionPoint>(key: Key) => points.map((point) => point[key]);
+  return resultTable(
     {
       data: column("data"),
       layer: points.map(() => layer),
@@ -79,40 +119,40 @@ export async function entropyShares(
     },
     { model: name, recipe, seed },
   );
-  const shares = Object.keys(sets).map((data) => [
-    data,
-    backgroundShare(points.filter((p) => p.data === data)),
-  ]);
-  return new EntropyShares(table, Object.fromEntries(shares), layer);
 }
 
-async function* regionPoints(
+function regionWork(
   model: Classifier,
-  set: ImageDataset,
-  layer: string,
-  { batchSize = 16, ...options }: EntropyShareOptions,
-): AsyncGenerator<RegionMeans & { image: string; index: number }> {
-  const body = (images: Tensor) => {
-    const found: Record<string, Tensor> = {};
-    const tap = tapPatterns((at, pattern) => {
-      found[at] = tf.mean(patchEntropy(pattern), 1);
-    });
-    model.tokens(images, { tap });
-    expectLayers("entropyShares", [layer], Object.keys(found));
-    return { entropy: found[layer] };
-  };
+  dataset: ImageDataset,
+  data: string,
+  { layer, batchSize = 16, out, keepEvery, signal, ...options }: EntropyShareOptions & { layer: string },
+): RowWork<RegionRow> {
   const cells = patchCount(model.encoder.config);
-  const wish = { batchSize, ...engineOf(options) };
-  for await (const { samples, results } of forwardBatches(model, set, body, wish)) {
-    for (const [i, { path, index, foreground, valid }] of samples.entries()) {
-      if (!foreground) {
-        throw new LuvitError(
-          "bad-argument",
-          `entropyShares: ${path} has no mask; open the set with imageNetS`,
-        );
-      }
-      const entropy = results.entropy.subarray(i * cells, (i + 1) * cells);
-      yield { image: path, index, ...regionMeans(entropy, foreground, valid) };
-    }
-  }
+  return {
+    label: "entropy",
+    data,
+    model,
+    dataset,
+    out: out === undefined ? undefined : join(out, data),
+    keepEvery,
+    signal,
+    facts: { layer },
+    forward: { batchSize, ...engineOf(options) },
+    body(images) {
+      const found: Record<string, Tensor> = {};
+      const tap = tapPatterns((at, pattern) => {
+        found[at] = tf.mean(patchEntropy(pattern), 1);
+      });
+      model.tokens(images, { tap });
+      expectLayers("entropyShares", [layer], Object.keys(found));
+      return { entropy: found[layer] };
+    },
+    rows: ({ samples, results }) =>
+      samples.map(({ path, index, foreground, valid }, i) => {
+        const entropy = results.entropy.subarray(i * cells, (i + 1) * cells);
+        if (foreground) return { image: path, index, ...regionMeans(entropy, foreground, valid) };
+        const message = `entropyShares: ${path} has no mask; open the set with imageNetS`;
+        throw new LuvitError("bad-argument", message);
+      }),
+  };
 }

@@ -6,6 +6,7 @@ import type { ImageDataset, Sample } from "../data/dataset";
 import type { CellMask } from "../data/masks";
 import type { EngineOptions } from "../engine";
 import type { Encoder } from "../models/encoder";
+import { type PictureRange, piecesOf } from "./keptRanges";
 import { patchCount, type ViTConfig } from "../models/vit";
 import type { Module } from "../nn/module";
 import { expectImageSize } from "../train/fit";
@@ -20,6 +21,9 @@ export interface ForwardBatch {
   samples: MaskedOrPlain[];
   /** Images the function was given, black ones behind the samples among them: the results' first axis. */
   size: number;
+  /** The pictures that it is about: start … end - 1. */
+  start: number;
+  end: number;
   results: Record<string, Float32Array>;
 }
 
@@ -28,11 +32,13 @@ export type ReadablePictures = Pick<ImageDataset, "length" | "size" | "load">;
 
 export interface ForwardBatchOptions extends EngineOptions {
   batchSize: number;
+  /** Which pictures; default all. No batch goes over the end of a range. */
+  ranges?: readonly PictureRange[];
 }
 
 /**
  * Runs `body` (images [B, 3, S, S] -> results by name) on every image of a set, in order, on the engine. Unreadable
- * pictures are left out.
+ * pictures are left out; a batch may have no samples at all.
  *
  * @throws LuvitError("bad-argument") for images or masks of another size than the model's.
  */
@@ -40,11 +46,12 @@ export async function* forwardBatches(
   model: Module & { readonly encoder: Encoder },
   dataset: ReadablePictures,
   body: (images: Tensor) => Record<string, Tensor>,
-  { batchSize, ...engine }: ForwardBatchOptions,
+  { batchSize, ranges = [{ start: 0, end: dataset.length }], ...engine }: ForwardBatchOptions,
 ): AsyncGenerator<ForwardBatch> {
   const { config } = model.encoder;
   expectImageSize(dataset, config.imageSize, "analysis");
-  const size = Math.min(batchSize, dataset.length);
+  if (ranges.length === 0) return;
+  const size = batchLength(batchSize, dataset);
   const shape = [size, 3, config.imageSize, config.imageSize];
   const forward = await openForward(
     "analysis",
@@ -53,11 +60,11 @@ export async function* forwardBatches(
     engine,
   );
   try {
-    for await (const samples of sampleBatches(dataset, config, size)) {
+    for await (const { samples, start, end } of sampleBatches(dataset, config, size, ranges)) {
       const images = new Float32Array(size * 3 * config.imageSize ** 2);
       for (const [i, { image }] of samples.entries()) images.set(image, i * image.length);
       const results = await forward.run({ images: imageFeed(images, config.imageSize) });
-      yield { samples, size, results };
+      yield { samples, size, start, end, results };
       await breathe();
     }
   } finally {
@@ -65,19 +72,24 @@ export async function* forwardBatches(
   }
 }
 
+/** Pictures in a batch: no more than there are. */
+export function batchLength(batchSize: number, dataset: Pick<ImageDataset, "length">): number {
+  return Math.min(batchSize, dataset.length);
+}
+
 async function* sampleBatches(
   dataset: ReadablePictures,
   config: ViTConfig,
   size: number,
-): AsyncGenerator<MaskedOrPlain[]> {
+  ranges: readonly PictureRange[],
+): AsyncGenerator<Pick<ForwardBatch, "samples" | "start" | "end">> {
   const rng = new Rng(0);
-  for (let start = 0; start < dataset.length; start += size) {
-    const count = Math.min(size, dataset.length - start);
-    const loads = Array.from({ length: count }, (_, i) => dataset.load(start + i, rng.fork(start + i)));
+  for (const { start, end } of ranges.flatMap((range) => [...piecesOf(range, size)])) {
+    const loads = Array.from({ length: end - start }, (_, i) => dataset.load(start + i, rng.fork(start + i)));
     // Another index stands in for an unreadable picture; no picture is to count twice.
     const samples = (await Promise.all(loads)).filter(({ index }, i) => index === start + i);
     for (const sample of samples) expectCells(sample, config);
-    if (samples.length > 0) yield samples;
+    yield { samples, start, end };
   }
 }
 

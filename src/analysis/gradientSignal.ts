@@ -1,7 +1,10 @@
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
+import { beginActivity } from "../core/activities";
 import { LuvitError } from "../core/errors";
+import { breathe } from "../core/loop";
 import { Rng } from "../core/rng";
+import { withStopRequest } from "../core/stopRequest";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import { type Batch, batches } from "../data/loader";
@@ -29,6 +32,8 @@ export interface GradientSignalOptions extends EngineOptions, Provenance {
   groupSize?: number;
   /** Groups, drawn in random order; default 64, at most what the set holds. */
   groups?: number;
+  /** Ends it after the current group; the ratios are then over the groups until then, at least two. SIGINT does the same. */
+  signal?: AbortSignal;
 }
 
 /** One layer of a `GradientSignal`. */
@@ -83,25 +88,31 @@ export async function gradientSignal(
   expectFit(model, dataset, groups, groupSize);
   const trained = [...model.namedParameters()].filter(([, parameter]) => parameter.trainable);
   const task = taskOf(model, seed ?? 0);
+  const activity = beginActivity({ label: "gradient signal", total: groups * groupSize, kept: 0 });
   let executor: Executor | undefined;
+  let count = 0;
   try {
-    let count = 0;
-    for await (const batch of batches(dataset, { batchSize: groupSize, seed, reuse: 1 })) {
-      const feeds = task.feeds(batch);
-      executor ??= await openSums(model, trained, task.loss, feeds, engineOf(options));
-      await executor.run("gather", { ...arraysOf(feeds), count: Float32Array.of(++count) });
-      if (count === groups) break;
-    }
+    await withStopRequest(options.signal, async (request) => {
+      for await (const batch of batches(dataset, { batchSize: groupSize, seed, reuse: 1 })) {
+        const feeds = task.feeds(batch);
+        executor ??= await openSums(model, trained, task.loss, feeds, engineOf(options));
+        await executor.run("gather", { ...arraysOf(feeds), count: Float32Array.of(++count) });
+        activity.advance(count * groupSize);
+        await breathe();
+        if (count === groups || (request.stopped && count > 1)) break;
+      }
+    });
     const rows = [];
     for (const [path, { size }] of trained) {
       const [mean, squares] = momentsOf(path);
       const state = await executor!.readState([mean, squares]);
-      const variance = state[squares].map((sum) => (groupSize * sum) / (groups - 1));
+      const variance = state[squares].map((sum) => (groupSize * sum) / (count - 1));
       const ratios = signalToNoise(state[mean], variance);
       rows.push({ path, size, gsnr: ratios.reduce((sum, x) => sum + x, 0) / size });
     }
-    return summarise(rows, { model: name, data, recipe, seed }, groups, groupSize);
+    return summarise(rows, { model: name, data, recipe, seed }, count, groupSize);
   } finally {
+    activity.end(count === groups ? "done" : "stopped");
     await executor?.dispose();
   }
 }

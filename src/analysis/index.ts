@@ -7,6 +7,7 @@ export * from "./quantisedRows";
 export * from "./reconstruction";
 export * from "./rollout";
 export * from "./entropyShares";
+export type { KeepingOptions } from "./gatherRows";
 export * from "./gradientSignal";
 export * from "./gsnr";
 export * from "./paper";

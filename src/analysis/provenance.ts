@@ -28,7 +28,7 @@ export function resultTable(
   columns: Readonly<Record<string, ResultColumn>>,
   provenance: Provenance,
 ): ResultTable {
-  const given = Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, vectorOf(values)]));
+  const given = vectorsOf(columns);
   const rows = Object.values(given)[0]?.length ?? 0;
   const same = <T>(value: T) => Array.from({ length: rows }, () => value);
   const { model = null, data = null, recipe = null, seed = null } = provenance;
@@ -40,6 +40,15 @@ export function resultTable(
     commit: textColumn(same(codeVersion())),
     ...given,
   });
+}
+
+/** An Arrow table of columns alone. */
+export function tableOf(columns: Readonly<Record<string, ResultColumn>>): Table {
+  return new Table(vectorsOf(columns));
+}
+
+function vectorsOf(columns: Readonly<Record<string, ResultColumn>>): Record<string, Vector> {
+  return Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, vectorOf(values)]));
 }
 
 function vectorOf(values: ResultColumn): Vector {

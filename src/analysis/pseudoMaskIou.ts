@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../core/errors";
@@ -5,11 +6,13 @@ import { textTable } from "../core/textTable";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { EngineOptions } from "../engine";
+import { writeTable } from "../io/table";
 import type { Encoder } from "../models/encoder";
 import { patchCount } from "../models/vit";
 import type { Module } from "../nn/module";
 import { engineOf } from "./engineOf";
-import { type ForwardBatch, forwardBatches, type MaskedOrPlain } from "./forwardBatches";
+import type { ForwardBatch, MaskedOrPlain } from "./forwardBatches";
+import { describeMissing, gatherRows, type KeepingOptions } from "./gatherRows";
 import { type PaperPair, paperTable7 } from "./paper";
 import { type Provenance, resultTable } from "./provenance";
 import {
@@ -24,7 +27,7 @@ import {
 /** What a pseudo-mask is made of: tokens of a layer, or the class token's attention in it. */
 export type PseudoMaskKind = "magnitude" | "frequency" | "attention";
 
-export interface PseudoMaskOptions extends EngineOptions, Provenance, PseudoMaskMean {
+export interface PseudoMaskOptions extends EngineOptions, KeepingOptions, Provenance, PseudoMaskMean {
   /** Default the last ViT block, as in Table 7. */
   layer?: string;
   /** Default magnitude and frequency. */
@@ -51,7 +54,14 @@ export class PseudoMaskIou {
     readonly table: Table,
     readonly summaries: readonly PseudoMaskSummary[],
     private readonly data: string | undefined,
+    /** "pictures 512 to 751": what was not got to before it was stopped. */
+    readonly missing: readonly string[] = [],
   ) {}
+
+  /** Every picture has been looked at. */
+  get complete(): boolean {
+    return this.missing.length === 0;
+  }
 
   toString(): string {
     const head = [
@@ -66,9 +76,12 @@ export class PseudoMaskIou {
     const rows = this.summaries.map((one) => {
       const { ViT, LUViT } = paperPair(this.data, one.kind);
       const cells = [one.bestPerImage, one.fixed, one.fixedThreshold, ViT, LUViT];
-      return [one.kind, String(one.images), ...cells.map((x) => (x === undefined ? "–" : x.toFixed(1)))];
+      const number = (x?: number) => (x === undefined || Number.isNaN(x) ? "–" : x.toFixed(1));
+      return [one.kind, String(one.images), ...cells.map(number)];
     });
-    return `mean intersection over union, percent${this.data ? `, ${this.data}` : ""}\n${textTable(head, rows)}`;
+    const title = `mean intersection over union, percent${this.data ? `, ${this.data}` : ""}`;
+    const missing = this.missing.map((range) => `not looked at: ${range}`);
+    return [title, textTable(head, rows), ...missing].join("\n");
   }
 
   [inspect.custom](): string {
@@ -84,9 +97,12 @@ function paperPair(data: string | undefined, kind: PseudoMaskKind): PaperPair {
 /**
  * How well what tokens look like tells objects from background (Table 7): pseudo-masks from one layer's patch tokens, by
  * magnitude and by frequency, at nine thresholds, against the masks of a set. Pictures without a foreground cell count
- * with an overlap of 0. `data` "ImageNet-S-50", "-300" or "-919" prints the paper's numbers beside.
+ * with an overlap of 0. `data` "ImageNet-S-50", "-300" or "-919" prints the paper's numbers beside. With `out` the numbers
+ * are kept in `<out>/pseudo-masks` as they come, and `pseudo-masks.arrow` beside that folder holds them when they are whole.
+ * Resolves early, with what there is, when it is stopped.
  *
- * @throws LuvitError("bad-argument") for a set without masks, or a layer the model does not have.
+ * @throws LuvitError("bad-argument") for a set without masks, a layer the model does not have, or an `out` with numbers of
+ * another model.
  */
 export async function pseudoMaskIou(
   model: Module & { readonly encoder: Encoder },
@@ -95,15 +111,34 @@ export async function pseudoMaskIou(
 ): Promise<PseudoMaskIou> {
   const { depth } = model.encoder.config;
   const { layer = `blocks.${depth - 1}`, kinds = ["magnitude", "frequency"], batchSize = 16, mean } = options;
-  const { data, recipe, seed, model: name = model.toString() } = options;
-  const body = (images: Tensor) => layerTensors(model, images, layer, kinds);
-  const columns = new OverlapColumns();
-  for await (const batch of forwardBatches(model, dataset, body, { batchSize, ...engineOf(options) })) {
-    for (const [i, sample] of batch.samples.entries()) {
-      for (const kind of kinds) columns.add(sample, kind, mapOf(kind, batch, i, model, mean));
-    }
-  }
-  return columns.result({ model: name, data, recipe, seed });
+  const { data, recipe, seed, model: name = model.toString(), out, keepEvery, signal } = options;
+  const { rows, missing } = await gatherRows<OverlapRow>({
+    label: "pseudo-masks",
+    data,
+    model,
+    dataset,
+    out,
+    keepEvery,
+    signal,
+    facts: { layer, kinds, mean },
+    forward: { batchSize, ...engineOf(options) },
+    body: (images) => layerTensors(model, images, layer, kinds),
+    rows: (batch) =>
+      batch.samples.flatMap((sample, i) =>
+        kinds.flatMap((kind) => overlapsOf(sample, kind, mapOf(kind, batch, i, model, mean))),
+      ),
+  });
+  const column = <Key extends keyof OverlapRow>(key: Key) => rows.map((row) => row[key]);
+  const columns = {
+    image: column("image"),
+    index: column("index"),
+    kind: column("kind"),
+    threshold: column("threshold"),
+    iou: column("iou"),
+  };
+  const table = resultTable(columns, { model: name, data, recipe, seed });
+  if (out !== undefined && missing.length === 0) await writeTable(join(out, "pseudo-masks.arrow"), table);
+  return new PseudoMaskIou(table, summariesOf(rows, kinds), data, missing.map(describeMissing));
 }
 
 /** Patch tokens [B, P, D] after a layer, and its attention pattern [B, H, T, T], as the kinds need them. */
@@ -140,40 +175,42 @@ function mapOf(
   return kind === "magnitude" ? magnitudeMap(one, channels, { mean }) : frequencyMap(one, channels, { mean });
 }
 
-/** Columns of the table of overlaps, filled picture by picture. */
-class OverlapColumns {
-  private readonly image: string[] = [];
-  private readonly index: number[] = [];
-  private readonly kind: PseudoMaskKind[] = [];
-  private readonly threshold: number[] = [];
-  private readonly iou: number[] = [];
-  /** Per kind, a row of overlaps per picture. */
-  private readonly overlaps = new Map<PseudoMaskKind, number[][]>();
-
-  add({ path, index, foreground, valid }: MaskedOrPlain, kind: PseudoMaskKind, map: Float64Array): void {
-    if (!foreground) {
-      throw new LuvitError("bad-argument", `pseudoMaskIou: ${path} has no mask; open the set with imageNetS`);
-    }
-    const row = pseudoMaskThresholds.map((threshold) => pseudoMaskOverlap(map, threshold, foreground, valid));
-    for (const [i, threshold] of pseudoMaskThresholds.entries()) {
-      this.image.push(path);
-      this.index.push(index);
-      this.kind.push(kind);
-      this.threshold.push(threshold);
-      this.iou.push(row[i]);
-    }
-    if (!this.overlaps.has(kind)) this.overlaps.set(kind, []);
-    this.overlaps.get(kind)!.push(row);
-  }
-
-  result(provenance: Provenance): PseudoMaskIou {
-    const { image, index, kind, threshold, iou } = this;
-    const table = resultTable({ image, index, kind, threshold, iou }, provenance);
-    return new PseudoMaskIou(table, [...this.overlaps].map(summarise), provenance.data);
-  }
+/** The overlap of a picture's pseudo-mask at a threshold with its drawn mask. */
+interface OverlapRow {
+  image: string;
+  index: number;
+  kind: PseudoMaskKind;
+  threshold: number;
+  iou: number;
 }
 
-function summarise([kind, overlaps]: [PseudoMaskKind, number[][]]): PseudoMaskSummary {
+function overlapsOf(
+  { path, index, foreground, valid }: MaskedOrPlain,
+  kind: PseudoMaskKind,
+  map: Float64Array,
+): OverlapRow[] {
+  if (!foreground) {
+    throw new LuvitError("bad-argument", `pseudoMaskIou: ${path} has no mask; open the set with imageNetS`);
+  }
+  return pseudoMaskThresholds.map((threshold) => {
+    const iou = pseudoMaskOverlap(map, threshold, foreground, valid);
+    return { image: path, index, kind, threshold, iou };
+  });
+}
+
+function summariesOf(rows: readonly OverlapRow[], kinds: readonly PseudoMaskKind[]): PseudoMaskSummary[] {
+  const count = pseudoMaskThresholds.length;
+  return kinds.map((kind) => {
+    const overlaps = rows.filter((row) => row.kind === kind).map(({ iou }) => iou);
+    const pictures = Array.from({ length: overlaps.length / count }, (_, i) =>
+      overlaps.slice(i * count, (i + 1) * count),
+    );
+    return summarise(kind, pictures);
+  });
+}
+
+/** `overlaps` has a row per picture, a column per threshold. */
+function summarise(kind: PseudoMaskKind, overlaps: readonly number[][]): PseudoMaskSummary {
   const mean = (values: readonly number[]) => (100 * values.reduce((sum, x) => sum + x, 0)) / values.length;
   const perThreshold = pseudoMaskThresholds.map((_, i) => mean(overlaps.map((row) => row[i])));
   const fixed = Math.max(...perThreshold);

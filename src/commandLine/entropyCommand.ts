@@ -1,89 +1,51 @@
-import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { entropyShares } from "../analysis/entropyShares";
 import { pseudoMaskIou } from "../analysis/pseudoMaskIou";
-import type { ImageDataset } from "../data";
 import { imageNetS } from "../data";
-import { ready } from "../engine";
-import { writeTable } from "../io/table";
-import { writeLines } from "./evaluateCommand";
-import { trainedFrom } from "./models";
-import { ProgressLine } from "./progressLine";
 import { type RunRequest, wordsOf } from "./request";
-import { loadConfig } from "./runConfig";
 import { Stopping } from "./signals";
-
-/** Thrown out of an analysis that was asked to stop. */
-class Stopped extends Error {}
+import { openTrained } from "./trained";
+import { writeLines } from "./writeLines";
 
 /**
- * `luvit entropy`: exit status. One set after the other; each one's tables are written when it is finished, and
- * `--resume` leaves out the sets that are.
+ * `luvit entropy`: exit status. One set after the other; numbers are kept as they come, and the same command goes on with
+ * what is there.
  */
 export async function entropyCommand(request: RunRequest): Promise<number> {
-  const { print, resume } = request;
-  const { config, path } = loadConfig("entropy", request.file);
-  const out = request.out ?? path(config.out);
-  print(String(await ready(config.engine)));
-  const { model, run } = await trainedFrom(config.model, path);
+  const { print } = request;
+  const { config, path, model, out, about } = await openTrained("entropy", request);
   const { imageSize: size, patchSize: patch } = model.encoder.config;
-  const { layer, batchSize, pseudoMasks = true } = config;
-  const about = {
-    ...config.engine,
-    layer,
-    batchSize,
-    model: config.model.name,
-    recipe: config.recipe ?? run?.recipe,
-    seed: request.seed ?? config.seed ?? run?.seed,
-  };
-  let stopping = false;
-  const work = async () => {
-    for (const [name, { images, masks }] of Object.entries(config.data)) {
-      const done = join(out, name, "entropy.jsonl");
-      if (resume && existsSync(done)) {
-        print(`${name}: done before, in ${relative(process.cwd(), join(out, name)) || "."}`);
-        continue;
-      }
-      const set = await imageNetS({ images: path(images), masks: path(masks), size, patch });
-      const watched = (label: string) => watch(set, `${label}, ${name}`, () => stopping);
-      const shares = await entropyShares(model, { [name]: watched("entropy") }, about);
-      await writeTable(join(out, name, "entropy.arrow"), shares.table);
-      print(String(shares));
-      if (pseudoMasks) {
-        const overlaps = await pseudoMaskIou(model, watched("pseudo-masks"), { ...about, data: name });
-        await writeTable(join(out, name, "pseudo-masks.arrow"), overlaps.table);
-        print(String(overlaps));
-      }
-      writeLines(done, shares.table);
+  const stop = new AbortController();
+  const options = { ...about, layer: config.layer, signal: stop.signal };
+  /** Whether the set was looked at to its end. */
+  const lookAt = async (name: string, { images, masks }: (typeof config.data)[string]) => {
+    const set = await imageNetS({ images: path(images), masks: path(masks), size, patch });
+    const shares = await entropyShares(model, { [name]: set }, { ...options, out });
+    print(String(shares));
+    if (!shares.complete) return false;
+    if (config.pseudoMasks ?? true) {
+      const overlaps = await pseudoMaskIou(model, set, { ...options, data: name, out: join(out, name) });
+      print(String(overlaps));
+      if (!overlaps.complete) return false;
     }
+    if (set.report.count > 0) print(String(set.report));
+    await writeLines(join(out, name, "entropy.jsonl"), shares.table);
+    return true;
   };
-  const { status } = await Stopping.around(
-    () => {
-      stopping = true;
+  const { value: complete, status } = await Stopping.around(
+    "batch",
+    () => stop.abort(),
+    async () => {
+      for (const [name, folders] of Object.entries(config.data)) {
+        if (stop.signal.aborted || !(await lookAt(name, folders))) return false;
+      }
+      return true;
     },
-    () =>
-      work().catch((error) => {
-        if (!(error instanceof Stopped)) throw error;
-      }),
   );
-  if (!stopping) return 0;
-  print(`stopped; finished sets are kept. Go on with: luvit entropy ${wordsOf(request)} --resume`);
+  if (complete) {
+    print(`done · ${relative(process.cwd(), out) || "."}`);
+    return 0;
+  }
+  print(`stopped; what was computed is kept. Go on with: luvit entropy ${wordsOf(request)}`);
   return status ?? 130;
-}
-
-/** The same set, whose reading is shown and ends when asked to. */
-function watch(set: ImageDataset, label: string, isStopping: () => boolean): ImageDataset {
-  const line = new ProgressLine(label);
-  let read = 0;
-  return Object.create(set, {
-    load: {
-      value: async (...args: Parameters<ImageDataset["load"]>) => {
-        if (isStopping()) throw new Stopped();
-        const sample = await set.load(...args);
-        line.update(++read, set.length, `${read} of ${set.length} pictures`);
-        if (read === set.length) line.finish();
-        return sample;
-      },
-    },
-  }) as ImageDataset;
 }

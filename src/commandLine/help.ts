@@ -16,6 +16,6 @@ export const runHelp = `  luvit pretrain --config run.json       masked auto-enc
       --print-schema                     the configuration as JSON Schema, for editors
       --out <folder>                     instead of the configuration's
       --seed <n>                         instead of the configuration's
-      --resume                           go on with what is in the folder (evaluate always does)
+      --resume                           go on with what is in the folder (evaluate and entropy always do)
       --shard <i/n>                      evaluate: part i of n, from 1
 `;

@@ -7,14 +7,18 @@ type StopSignal = keyof typeof statuses;
 export class Stopping {
   private asked: StopSignal | undefined;
 
-  private constructor(private readonly stop: () => void) {}
+  private constructor(
+    private readonly unit: string,
+    private readonly stop: () => void,
+  ) {}
 
-  /** Runs `body`; `stop` is called at the first signal, after which the body is to end soon. */
+  /** Runs `body`; `stop` is called at the first signal, after which the body is to end with the unit that it is at. */
   static async around<T>(
+    unit: "step" | "batch",
     stop: () => void,
     body: () => Promise<T>,
   ): Promise<{ value: T; status: number | undefined }> {
-    const stopping = new Stopping(stop);
+    const stopping = new Stopping(unit, stop);
     const listeners = (Object.keys(statuses) as StopSignal[]).map((name) => {
       const listener = () => stopping.take(name);
       process.on(name, listener);
@@ -31,7 +35,7 @@ export class Stopping {
   private take(signal: StopSignal): void {
     if (this.asked) process.exit(statuses[signal]);
     this.asked = signal;
-    process.stderr.write("\nstopping after this step, then saving; once more ends at once\n");
+    process.stderr.write(`\nstopping after this ${this.unit}, then saving; once more ends at once\n`);
     this.stop();
   }
 }

@@ -102,6 +102,7 @@ async function drive<M extends Module>(
   const { print } = request;
   let stop = () => {};
   const { value, status } = await Stopping.around(
+    "step",
     () => stop(),
     async () => {
       const run = start();

@@ -1,3 +1,4 @@
+import "./activityBar";
 import "./transferBar";
 import "./valueDisplays";
 
@@ -11,6 +12,7 @@ export {
   openComm,
 } from "./comm";
 export { type LiveRecord, type LiveRun, live } from "./live";
+export type { LiveMetric, LivePart, LiveSuite } from "./liveParts";
 export type { MimeBundle } from "./nbformat";
 export { type ProgressOptions, progress } from "./progress";
 export { html, md, RichText, show } from "./show";

@@ -1,3 +1,4 @@
+import { type LiveSuite, LiveSuiteView } from "./liveParts";
 import { LiveRunView } from "./liveView";
 import { openPlace } from "./place";
 
@@ -27,11 +28,30 @@ export interface LiveRun {
 }
 
 /**
- * Follows a training run in one display, updated in place at most five times a second: bar, rate, time left, loss
- * curve, learning rate, memory and a table per epoch. The last state stays, also of a run that was stopped or
- * failed. Await `run.done` for its result.
+ * Follows a training run, or a suite of evaluations, in one display, updated in place at most five times a second: of a
+ * run bar, rate, time left, loss curve, learning rate, memory and a table per epoch; of a suite a bar for each set and the
+ * finished numbers beside the paper's. The last state stays, also of a run that was stopped or failed. Await `run.done`
+ * for its result.
  */
-export function live(run: LiveRun): void {
+export function live(run: LiveRun | LiveSuite): void {
+  if ("parts" in run) followSuite(run);
+  else followRun(run);
+}
+
+function followSuite(suite: LiveSuite): void {
+  const view = new LiveSuiteView(suite);
+  const place = openPlace(view);
+  place.update();
+  const off = suite.onProgress(() => place.update());
+  const end = (error?: unknown) => {
+    off();
+    view.end(error);
+    place.finish();
+  };
+  suite.done.then(() => end(), end);
+}
+
+function followRun(run: LiveRun): void {
   const view = new LiveRunView(run);
   const place = openPlace(view);
   place.update();

@@ -23,7 +23,10 @@ export interface LiveView {
 /** Least time between two updates: five a second. */
 export const updateInterval = 200;
 
-/** Opens a place for a view: a notebook display, else a terminal line, else plain lines every ten percent. */
+/** Most time between two plain lines. */
+const plainInterval = 60_000;
+
+/** Opens a place for a view: a notebook display, else a terminal line, else plain lines every ten percent or minute. */
 export function openPlace(view: LiveView): LivePlace {
   return throttle(
     inNotebook() ? notebookWriter(view) : process.stdout.isTTY ? lineWriter(view) : plainWriter(view),
@@ -52,10 +55,12 @@ function lineWriter(view: LiveView): Writer {
 
 function plainWriter(view: LiveView): Writer {
   let written = -1;
+  let writtenAt = 0;
   return (final) => {
     const tenth = Math.floor((view.share() ?? 0) * 10);
-    if (!final && tenth <= written) return;
+    if (!final && tenth <= written && Date.now() - writtenAt < plainInterval) return;
     written = tenth;
+    writtenAt = Date.now();
     process.stdout.write(`${view.text()}\n`);
   };
 }

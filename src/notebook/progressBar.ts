@@ -9,7 +9,7 @@ const colors = { running: "#2b7bba", done: "#1a9e76", stopped: "#d0404f", failed
 /** One bar: how many items have passed, how fast, how long it will take. */
 export class ProgressBar {
   state: ProgressState = "running";
-  private count = 0;
+  private count: number;
   private seconds = 0;
   private problem = "";
   private readonly startedAt = Date.now();
@@ -17,10 +17,19 @@ export class ProgressBar {
   constructor(
     private readonly label: string,
     private readonly total: number | undefined,
-  ) {}
+    /** Items that had passed before. */
+    private readonly kept = 0,
+  ) {
+    this.count = kept;
+  }
 
   advance(): void {
     this.count++;
+  }
+
+  /** So many items have passed, those before among them. */
+  reach(count: number): void {
+    this.count = count;
   }
 
   end(state: ProgressState, error?: unknown): void {
@@ -39,10 +48,11 @@ export class ProgressBar {
   text(): string {
     const seconds = this.elapsed();
     const of = this.total === undefined ? "" : ` of ${formatNumber(this.total)}`;
-    const rate = this.count > 0 && seconds > 0 ? rateText(this.count / seconds) : "";
-    const isOpen = this.state === "running" && this.total !== undefined && this.count > 0;
+    const fresh = this.count - this.kept;
+    const rate = fresh > 0 && seconds > 0 ? rateText(fresh / seconds) : "";
+    const isOpen = this.state === "running" && this.total !== undefined && fresh > 0;
     const left = isOpen
-      ? `${formatDuration((seconds / this.count) * Math.max(0, this.total! - this.count))} left`
+      ? `${formatDuration((seconds / fresh) * Math.max(0, this.total! - this.count))} left`
       : "";
     const bad = this.state === "stopped" || this.state === "failed" ? this.state : "";
     const ending = this.problem ? `${bad}: ${this.problem}` : bad;

@@ -50,19 +50,26 @@ export class ProgressGroup implements LiveView {
   }
 
   text(): string {
-    return this.bars.map((bar) => bar.text()).join(" | ");
+    return progressText(this.bars);
   }
 
   html(): string {
-    const style = "max-width:720px;font:13px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums";
-    const bars = this.bars.map(
-      (bar, depth) => `<div style="margin-left:${depth * 14}px">${bar.html()}</div>`,
-    );
-    return `<div class="luvit-progress" role="group" aria-label="${escapeHtml(this.text())}" style="${style}">${bars.join("")}</div>`;
+    return progressHtml(this.bars);
   }
 
   private add(bar: ProgressBar): void {
     this.bars = [...this.bars.filter(({ state }) => state === "running"), bar];
     this.place.update();
   }
+}
+
+function progressText(bars: readonly ProgressBar[]): string {
+  return bars.map((bar) => bar.text()).join(" | ");
+}
+
+/** Bars below each other, those of inner loops indented. */
+export function progressHtml(bars: readonly ProgressBar[]): string {
+  const style = "max-width:720px;font:13px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums";
+  const rows = bars.map((bar, depth) => `<div style="margin-left:${depth * 14}px">${bar.html()}</div>`);
+  return `<div class="luvit-progress" role="group" aria-label="${escapeHtml(progressText(bars))}" style="${style}">${rows.join("")}</div>`;
 }

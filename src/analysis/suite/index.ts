@@ -8,5 +8,6 @@ export {
   type SuiteFolders,
   type SuiteSets,
 } from "./sets";
-export { type SuiteOptions, type SuiteProgress, suite } from "./suite";
+export { type SuitePartState, type SuiteProgress, SuiteRun } from "./run";
+export { type SuiteOptions, suite } from "./suite";
 export { overSeeds, SeedTable } from "./seeds";

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
 import { writeTable } from "../../io/table";
-import { answeredRanges, gapsIn, type PartAnswers, readAnswers } from "./answers";
+import { gapsIn, keptRanges } from "../keptRanges";
+import { answersFolder, type PartAnswers, readAnswers } from "./answers";
 import { commonFacts, readFacts, type SuiteFacts } from "./folder";
 import { SuiteResult } from "./result";
 
@@ -16,7 +17,7 @@ export async function mergeSuites(folders: readonly string[], out?: string): Pro
   const missing: string[] = [];
   const unreadable: Record<string, number> = {};
   for (const [part, end] of Object.entries(facts.parts)) {
-    const ranges = folders.flatMap((folder) => answeredRanges(folder, part));
+    const ranges = folders.flatMap((folder) => keptRanges(answersFolder(folder, part)));
     const known: PartAnswers = new Map();
     for (const range of ranges) await readAnswers(range, known);
     if (known.size > 0) answers.set(part, known);

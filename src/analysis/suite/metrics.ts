@@ -29,6 +29,13 @@ const names = {
   sketch: "ImageNet-Sketch",
 } as const;
 
+/** The set that a part of a suite belongs to. */
+export function dataOf(part: string): string {
+  const [key, ...rest] = part.split("/");
+  const several: Record<string, string> = { c: "ImageNet-C", in9: "ImageNet-9", own: rest.join("/") };
+  return several[key] ?? names[key as keyof typeof names];
+}
+
 const tables = "1, 3, 4";
 
 /** What the paper's numbers beside a result depend on. */

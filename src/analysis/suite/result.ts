@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
+import { listOffenders } from "../../core/errors";
 import { textTable } from "../../core/textTable";
 import { type Provenance, resultTable } from "../provenance";
 import { answersTable } from "./answers";
@@ -70,8 +71,9 @@ export class SuiteResult {
       .filter(Boolean)
       .join(" · ");
     const unreadable = Object.entries(this.unreadable).map(([part, count]) => `${part}: ${count} unreadable`);
-    const missing = this.missing.map((range) => `not evaluated: ${range}`);
-    return [about, textTable(head, rows), ...unreadable, ...missing].filter(Boolean).join("\n");
+    const missing = this.complete ? "" : `not evaluated:\n${listOffenders(this.missing, 12)}`;
+    const table = rows.length === 0 ? "no number is finished yet" : textTable(head, rows);
+    return [about, table, ...unreadable, missing].filter(Boolean).join("\n");
   }
 
   [inspect.custom](): string {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
+import { withStopRequest } from "../../core/stopRequest";
 import type { EngineOptions } from "../../engine";
 import { writeTable } from "../../io/table";
 import type { Classifier } from "../../models/classifier";
@@ -7,24 +8,11 @@ import { scoresOf } from "../../train/evaluate";
 import { openForward } from "../../train/forward";
 import { engineOf } from "../engineOf";
 import type { Provenance } from "../provenance";
+import { dataOf } from "./metrics";
 import type { SuiteResult } from "./result";
-import { partsOf, type SuiteSets } from "./sets";
+import { type SuiteDriver, type SuiteProgress, SuiteRun } from "./run";
+import { partsOf, type SuitePart, type SuiteSets } from "./sets";
 import { SuiteWork } from "./work";
-
-/** How far a suite is. */
-export interface SuiteProgress {
-  /** What is being evaluated: "in1k", "c/fog/3". */
-  readonly part: string;
-  /** Parts finished, and all. */
-  readonly partsDone: number;
-  readonly parts: number;
-  /** Pictures of this part (of its shard) that are done in this call, and that had to be. */
-  readonly done: number;
-  readonly total: number;
-  readonly imagesPerSecond: number;
-  /** What it runs on. */
-  readonly engine: string;
-}
 
 export interface SuiteOptions extends EngineOptions, Omit<Provenance, "data"> {
   /** Folder that keeps the answers; with it a suite that was stopped goes on where it was. Default none. */
@@ -42,40 +30,51 @@ export interface SuiteOptions extends EngineOptions, Omit<Provenance, "data"> {
 
 /**
  * Evaluates a classifier on everything that Tables 1, 3, 4 and 5 report and gives their rows: top-1 and top-5, mean
- * accuracy and corruption errors of ImageNet-C, background gaps of ImageNet-9. Resolves early, with what there is, when
- * it is stopped.
+ * accuracy and corruption errors of ImageNet-C, background gaps of ImageNet-9. Returns at once with a handle; a
+ * suite that is stopped resolves early, with what there is.
  *
- * @throws LuvitError("bad-argument") for sets that do not fit the model, or an `out` with answers of another model.
+ * @throws LuvitError("bad-argument") for options that cannot be; the run rejects with it for sets that do not fit the
+ * model, or an `out` with answers of another model.
  * @example
  * const sets = await luvit.evaluate.openSuiteSets({ in1k: "imagenet", a: "imagenet-a" });
- * const result = await luvit.evaluate.suite(model, sets, { out: "runs/suite", recipe: "finetune", seed: 0 });
+ * const run = luvit.evaluate.suite(model, sets, { out: "runs/suite", recipe: "finetune", seed: 0 });
+ * luvit.live(run);  const result = await run.done;
  */
-export async function suite(
-  model: Classifier,
-  sets: SuiteSets,
-  options: SuiteOptions = {},
-): Promise<SuiteResult> {
+export function suite(model: Classifier, sets: SuiteSets, options: SuiteOptions = {}): SuiteRun {
   const parts = partsOf(sets);
-  const { batchSize = 32, out, shard, signal } = options;
   expectOptions(options);
-  const forward = await openForward("evaluate", model, scoresOf(model, batchSize), engineOf(options));
-  const work = new SuiteWork(model, options, parts.length, forward, batchSize);
-  const stop = () => work.stop();
-  process.on("SIGINT", stop);
-  signal?.addEventListener("abort", stop);
-  if (signal?.aborted) stop();
-  try {
-    if (out !== undefined) await work.openFolder(out);
-    for (const part of parts) await work.evaluate(part);
-  } finally {
-    process.off("SIGINT", stop);
-    signal?.removeEventListener("abort", stop);
-    await forward.dispose();
-  }
-  const result = work.result();
-  const isWhole = result.complete && (shard?.count ?? 1) === 1;
-  if (out !== undefined && isWhole) await writeTable(join(out, "results.arrow"), result.table);
-  return result;
+  const named = parts.map(({ key }) => ({ key, data: dataOf(key) }));
+  const run = new SuiteRun(named, (driver, stopping) =>
+    evaluateParts(model, parts, options, driver, stopping),
+  );
+  if (options.onProgress) run.onProgress(options.onProgress);
+  return run;
+}
+
+async function evaluateParts(
+  model: Classifier,
+  parts: readonly SuitePart[],
+  options: SuiteOptions,
+  driver: SuiteDriver,
+  stopping: AbortSignal,
+): Promise<SuiteResult> {
+  const { batchSize = 32, out, shard, signal } = options;
+  const signals = AbortSignal.any(signal ? [stopping, signal] : [stopping]);
+  return withStopRequest(signals, async (request) => {
+    const forward = await openForward("evaluate", model, scoresOf(model, batchSize), engineOf(options));
+    driver.runsOn(forward.engine);
+    const work = new SuiteWork(model, options, request, driver, forward, batchSize);
+    try {
+      if (out !== undefined) await work.openFolder(out);
+      for (const part of parts) await work.evaluate(part);
+    } finally {
+      await forward.dispose();
+    }
+    const result = work.result();
+    const isWhole = result.complete && (shard?.count ?? 1) === 1;
+    if (out !== undefined && isWhole) await writeTable(join(out, "results.arrow"), result.table);
+    return result;
+  });
 }
 
 function expectOptions({

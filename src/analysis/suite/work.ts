@@ -1,5 +1,6 @@
 import { codeVersion } from "../../core/commit";
 import { type ImageDataset, shardRange } from "../../data/dataset";
+import type { StopRequest } from "../../core/stopRequest";
 import type { Classifier } from "../../models/classifier";
 import { modelDigest } from "../../nn/digest";
 import { type Answer, answersOf } from "../../train/evaluate";
@@ -7,17 +8,15 @@ import { expectImageSize } from "../../train/fit";
 import type { Forward } from "../../train/forward";
 import { mappingFor } from "../../train/scoring";
 import type { Provenance } from "../provenance";
-import { answeredRanges, gapsIn, type PartAnswers, readAnswers, writeAnswers } from "./answers";
+import { describeMissing } from "../gatherRows";
+import { gapsIn, joined, keepRange, keptRanges, type PictureRange, piecesOf } from "../keptRanges";
+import { answersFolder, answersTable, type PartAnswers, readAnswers } from "./answers";
 import { commonFacts, readFacts, type SuiteFacts, writeFacts } from "./folder";
+import { type Metric, metricsOf } from "./metrics";
 import { SuiteResult } from "./result";
+import type { SuiteDriver } from "./run";
 import type { SuitePart } from "./sets";
 import type { SuiteOptions } from "./suite";
-
-/** Pictures start … end - 1. */
-interface Range {
-  readonly start: number;
-  readonly end: number;
-}
 
 /** What one call of `suite` has done and has to do. */
 export class SuiteWork {
@@ -25,23 +24,19 @@ export class SuiteWork {
   private readonly missing: string[] = [];
   private readonly unreadable: Record<string, number> = {};
   private readonly provenance: Provenance;
+  private readonly finished = new Set<string>();
   private facts: SuiteFacts | undefined;
-  private stopped = false;
-  private partsDone = 0;
 
   constructor(
     private readonly model: Classifier,
     private readonly options: SuiteOptions,
-    private readonly parts: number,
+    private readonly request: StopRequest,
+    private readonly driver: SuiteDriver,
     private readonly forward: Forward,
     private readonly batchSize: number,
   ) {
     const { model: name = model.toString(), recipe, seed } = options;
     this.provenance = { model: name, recipe, seed };
-  }
-
-  stop(): void {
-    this.stopped = true;
   }
 
   /** Takes what is in the folder into account, if it is about this model. */
@@ -56,7 +51,7 @@ export class SuiteWork {
 
   /** Answers what of a part (of this shard of it) has no answers yet. */
   async evaluate(part: SuitePart): Promise<void> {
-    if (this.stopped) {
+    if (this.request.stopped) {
       this.missing.push(`${part.key}: all of it`);
       return;
     }
@@ -68,15 +63,19 @@ export class SuiteWork {
     const known = await this.kept(part.key);
     this.answers.set(part.key, known);
     const gaps = this.gapsOf(part.key, share);
-    const report = this.reporter(part.key, gaps);
-    let isWhole = true;
-    for (const piece of gaps.flatMap((gap) => [...this.pieces(gap)])) {
-      const end = this.stopped ? piece.start : await this.answer(part.key, dataset, piece, known, report);
-      if (end < piece.end) this.missing.push(`${part.key}: pictures ${end} to ${piece.end - 1}`);
-      isWhole &&= end === piece.end;
+    const todo = gaps.reduce((sum, { start, end }) => sum + end - start, 0);
+    const pictures = share.end - share.start;
+    this.driver.opened(part.key, pictures, pictures - todo);
+    const missing: PictureRange[] = [];
+    for (const piece of gaps.flatMap((gap) => [...piecesOf(gap, this.options.keepEvery ?? 2048)])) {
+      const end = this.request.stopped ? piece.start : await this.answer(part.key, dataset, piece, known);
+      if (end < piece.end) missing.push({ start: end, end: piece.end });
     }
-    if (isWhole) this.noteUnreadable(part.key, share, known);
-    this.partsDone++;
+    this.missing.push(...joined(missing).map((range) => `${part.key}: ${describeMissing(range)}`));
+    if (missing.length > 0) return;
+    this.noteUnreadable(part.key, share, known);
+    this.finished.add(part.key);
+    this.driver.finished(part.key, () => this.metrics());
   }
 
   result(): SuiteResult {
@@ -84,13 +83,20 @@ export class SuiteWork {
     return new SuiteResult(answers, this.provenance, this.model.classes, this.missing, this.unreadable);
   }
 
+  /** The numbers of the parts that are finished. */
+  private metrics(): readonly Metric[] {
+    const answers = new Map(
+      [...this.answers].filter(([part, { size }]) => size > 0 && this.finished.has(part)),
+    );
+    return metricsOf(answers, { recipe: this.provenance.recipe, classes: this.model.classes });
+  }
+
   /** Answers a piece, or as much of it as there is time for, keeps that on disk, and gives back where it ended. */
   private async answer(
     part: string,
     dataset: ImageDataset,
-    { start, end }: Range,
+    { start, end }: PictureRange,
     known: PartAnswers,
-    report: (pictures: number) => void,
   ): Promise<number> {
     const pictures = dataset.subset(Array.from({ length: end - start }, (_, i) => start + i));
     const found: Answer[] = [];
@@ -100,47 +106,33 @@ export class SuiteWork {
       found.push(...answers.map((answer) => ({ ...answer, index: answer.index + start })));
       const before = at;
       at = Math.min(end, at + this.batchSize);
-      report(at - before);
-      if (this.stopped) break;
+      this.driver.advanced(part, at - before);
+      if (this.request.stopped) break;
     }
-    if (this.options.out !== undefined) {
-      await writeAnswers(this.options.out, part, { start, end: at }, found);
+    const { out } = this.options;
+    if (out !== undefined) {
+      await keepRange(answersFolder(out, part), { start, end: at }, answersTable(found));
     }
     for (const answer of found) known.set(answer.index, answer);
     return at;
   }
 
-  private reporter(part: string, gaps: readonly Range[]): (pictures: number) => void {
-    const total = gaps.reduce((sum, { start, end }) => sum + end - start, 0);
-    const started = performance.now();
-    let done = 0;
-    return (pictures) => {
-      done += pictures;
-      const imagesPerSecond = (1000 * done) / (performance.now() - started);
-      const { partsDone, parts, forward } = this;
-      const place = { part, partsDone, parts, done, total };
-      this.options.onProgress?.({ ...place, imagesPerSecond, engine: forward.engine });
-    };
+  private gapsOf(part: string, share: PictureRange): PictureRange[] {
+    return gapsIn(share, this.keptOf(part));
   }
 
-  private gapsOf(part: string, share: Range): Range[] {
+  private keptOf(part: string) {
     const { out } = this.options;
-    return gapsIn(share, out === undefined ? [] : answeredRanges(out, part));
+    return out === undefined ? [] : keptRanges(answersFolder(out, part));
   }
 
   private async kept(part: string): Promise<PartAnswers> {
-    const { out } = this.options;
     const known: PartAnswers = new Map();
-    for (const range of out === undefined ? [] : answeredRanges(out, part)) await readAnswers(range, known);
+    for (const range of this.keptOf(part)) await readAnswers(range, known);
     return known;
   }
 
-  private *pieces({ start, end }: Range): Generator<Range> {
-    const { keepEvery = 2048 } = this.options;
-    for (let at = start; at < end; at += keepEvery) yield { start: at, end: Math.min(end, at + keepEvery) };
-  }
-
-  private noteUnreadable(part: string, { start, end }: Range, known: PartAnswers): void {
+  private noteUnreadable(part: string, { start, end }: PictureRange, known: PartAnswers): void {
     let count = 0;
     for (let at = start; at < end; at++) if (!known.has(at)) count++;
     if (count > 0) this.unreadable[part] = count;

@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { inspect } from "node:util";
 import { rowsOf } from "../../../src/analysis/provenance";
-import { mergeSuites, overSeeds, type SuiteResult, type SuiteSets, suite } from "../../../src/analysis/suite";
+import {
+  mergeSuites,
+  overSeeds,
+  type SuiteResult,
+  type SuiteSets,
+  suite as startSuite,
+} from "../../../src/analysis/suite";
 import { metricsOf, type SuiteAnswers } from "../../../src/analysis/suite/metrics";
 import { alexNetErrors } from "../../../src/analysis/suite/corruptionErrors";
 import { startBackend, tf } from "../../../src/core/tf";
@@ -16,11 +22,12 @@ import { readTable } from "../../../src/io/table";
 import { classifier } from "../../../src/models";
 import { evaluate } from "../../../src/train/evaluate";
 import { assertRejects, temporaryFolder, writePictures } from "./support";
-import { tinyViT } from "../train/support";
+import { assertThrows, tinyViT } from "../train/support";
 
 before(async () => void (await startBackend()));
 
 const model = (seed = 0) => classifier.create({ encoder: tinyViT, classes: 2, seed });
+const suite = (...args: Parameters<typeof startSuite>) => startSuite(...args).done;
 const mapping = sliceMapping("slice", [0, 1], 2);
 
 async function pictures(): Promise<FolderDataset> {
@@ -87,7 +94,7 @@ test("a suite that is stopped keeps its answers and goes on where it was; a seco
   assert.equal(batches, 5);
   assert.ok(
     !part.complete &&
-      part.missing.includes("a: pictures 4 to 5") &&
+      part.missing.includes("a: pictures 4 to 6") &&
       part.missing.includes("c/fog/1: all of it"),
   );
   assert.ok(!existsSync(join(out, "results.arrow")));
@@ -150,10 +157,10 @@ test("an unreadable picture is counted, a killed writer's leftovers are not read
   assert.deepEqual(again.unreadable, { in1k: 1 });
   rmSync(join(out, "answers", "in1k", file));
   assert.deepEqual((await mergeSuites([out])).missing, ["in1k: pictures 0 to 11"]);
-  await assertRejects(suite(model(), {}), "bad-argument", "no data set");
+  assertThrows(() => suite(model(), {}), "bad-argument", "no data set");
   const wrong = { shard: { index: 3, count: 2 }, batchSize: 0 };
-  await assertRejects(
-    suite(model(), { in1k: fresh }, wrong),
+  assertThrows(
+    () => suite(model(), { in1k: fresh }, wrong),
     "bad-argument",
     "batchSize is 0",
     "shard is 3/2",
@@ -222,6 +229,43 @@ test("results of several seeds give means and intervals per number, and a seed c
   assert.equal(rowsOf(table)[0].seeds, "0 1 2");
   assert.match(inspect(overSeeds(tables)), /99 % interval\n/);
   assert.throws(() => overSeeds([tables[0], tables[0]]), /tiny, ImageNet-1K, top-1: seed 0 twice/);
+});
+
+test("a suite can be watched: parts, what was kept, and numbers as soon as they are final", async () => {
+  const [set, net, out] = [await pictures(), model(), join(temporaryFolder(), "suite")];
+  const given = await sets(set);
+  const options = { out, batchSize: 4, keepEvery: 4 };
+  const first = startSuite(net, given, options);
+  const seen: string[] = [];
+  first.onProgress(({ part, done }) => {
+    const { metrics } = first;
+    seen.push(`${part} ${done}: ${metrics.map(({ data, metric }) => `${data} ${metric}`).join(", ")}`);
+    if (part === "a") void first.stop();
+  });
+  assert.match(inspect(first), /^SuiteRun running · 0 of 9 parts$/);
+  assert.ok(first.parts.every(({ state, total }) => state === "waiting" && total === undefined));
+  const stopped = await first.done;
+  assert.equal(first.state, "stopped");
+  assert.deepEqual(seen, ["in1k 4: ", "in1k 8: ", "in1k 12: ", "a 4: ImageNet-1K top-1, ImageNet-1K top-5"]);
+  assert.ok(!stopped.complete);
+  const second = startSuite(net, given, options);
+  const result = await second.done;
+  assert.equal(second.state, "done");
+  assert.deepEqual(second.metrics, result.metrics);
+  assert.deepEqual(
+    second.parts
+      .slice(0, 3)
+      .map(({ key, data, state, total, done, kept }) => [key, data, state, total, done, kept]),
+    [
+      ["in1k", "ImageNet-1K", "done", 12, 12, 12],
+      ["a", "ImageNet-A", "done", 7, 7, 4],
+      ["in9/original", "ImageNet-9", "done", 12, 12, 0],
+    ],
+  );
+  assert.match(inspect(second), /^SuiteRun done · 9 of 9 parts · /);
+  const failing = startSuite(model(1), given, options);
+  await assertRejects(failing.done, "bad-argument", "weights (sha256)");
+  assert.equal(failing.state, "failed");
 });
 
 test("a suite leaves no tensor behind", async () => {

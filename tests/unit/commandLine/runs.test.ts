@@ -155,8 +155,60 @@ test("finetuning on the run, evaluating in shards that are merged, and entropy, 
   assert.equal(entropy.status, 0, entropy.output);
   assert.match(entropy.output, /background above foreground[\s\S]*magnitude +12/);
   const files = readdirSync(join(folder, "runs", "entropy", "shapes")).sort();
-  assert.deepEqual(files, ["entropy.arrow", "entropy.jsonl", "pseudo-masks.arrow"]);
+  const kept = ["entropy", "pseudo-masks"];
+  assert.deepEqual(files, [...kept, "entropy.arrow", "entropy.jsonl", "pseudo-masks.arrow"].sort());
 });
+
+test("entropy and evaluation that are interrupted within a set go on there, and end as if they never were", async () => {
+  const model = { encoder, fusion, classes: 2, weights: "runs/finetune", name: "tiny" };
+  const slow = { batchSize: 1, engine };
+  await writePictures(join(folder, "many"), 75);
+  await mkdir(join(folder, "many-masks"));
+  for (const name of ["green", "red"]) {
+    await mkdir(join(folder, "many-masks", name));
+    const [mask] = readdirSync(join(folder, "masks", name));
+    for (const file of readdirSync(join(folder, "many", name)))
+      await cp(join(folder, "masks", name, mask), join(folder, "many-masks", name, file));
+  }
+  const looking = config("long-entropy.json", {
+    model,
+    data: { many: { images: "many", masks: "many-masks" } },
+    out: "runs/long-entropy",
+    ...slow,
+  });
+  const evaluating = config("long-evaluate.json", {
+    model,
+    data: { own: { many: "many" } },
+    out: "runs/long-suite",
+    ...slow,
+  });
+  const facts = join(folder, "runs", "long-entropy", "many", "entropy", "facts.json");
+  const hasRead = (text: string) => text.includes("of 150 pictures");
+  await Promise.all([
+    assertGoesOn("entropy", looking, "long-entropy", "many/entropy", () => existsSync(facts)),
+    assertGoesOn("evaluate", evaluating, "long-suite", "results", hasRead),
+  ]);
+});
+
+async function assertGoesOn(
+  command: string,
+  file: string,
+  out: string,
+  results: string,
+  hasBegun: (output: string) => boolean,
+): Promise<void> {
+  const at = join(folder, "runs", out);
+  const first = await luvit([command, "--config", file], [hasBegun]);
+  assert.equal(first.status, 130, first.output);
+  assert.match(first.output, new RegExp(`is kept\\. Go on with: luvit ${command} --config`));
+  assert.match(first.output, /not (?:looked at|evaluated):[\s\S]*pictures \d+ to 149/);
+  assert.ok(!existsSync(join(at, `${results}.jsonl`)));
+  const second = await luvit([command, "--config", file]);
+  const whole = await luvit([command, "--config", file, "--out", `${at}-whole`]);
+  assert.deepEqual([second.status, whole.status], [0, 0], second.output);
+  const rows = async (place: string) => rowsOf(await readTable(join(place, `${results}.arrow`)));
+  assert.deepEqual(await rows(at), await rows(`${at}-whole`));
+}
 
 test("wrong usage ends with 2, a wrong file with 1", async () => {
   const bad = config("bad.json", { model: {}, out: 3 });

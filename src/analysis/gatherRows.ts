@@ -1,0 +1,175 @@
+import { join } from "node:path";
+import { type Table, Table as ArrowTable } from "apache-arrow";
+import { type ActivityView, beginActivity } from "../core/activities";
+import { LuvitError, listOffenders } from "../core/errors";
+import { type StopRequest, withStopRequest } from "../core/stopRequest";
+import type { Tensor } from "../core/tf";
+import type { ImageDataset } from "../data/dataset";
+import { writeJsonAtomically } from "../io/atomicFile";
+import { readJsonObject } from "../io/jsonFile";
+import { readTable } from "../io/table";
+import type { Encoder } from "../models/encoder";
+import { modelDigest } from "../nn/digest";
+import type { Module } from "../nn/module";
+import { batchLength, type ForwardBatch, type ForwardBatchOptions, forwardBatches } from "./forwardBatches";
+import { gapsIn, joined, keepRange, keptRanges, type PictureRange, piecesOf } from "./keptRanges";
+import { rowsOf, tableOf } from "./provenance";
+
+/** How results about every picture of a set are computed, kept and given up. */
+export interface KeepingOptions {
+  /**
+   * Folder that keeps the results while they are computed; with it an analysis that was stopped or killed goes on where
+   * it was, to the same numbers. Default none.
+   */
+  out?: string;
+  /** Pictures per file of results, which is what a killed analysis has to do again; default 2048. */
+  keepEvery?: number;
+  /** Ends it after the current batch; what was computed is kept and given back. SIGINT does the same. */
+  signal?: AbortSignal;
+}
+
+/** A value of a row. */
+type Cell = string | number | null;
+
+/** A row about the picture at `index`. */
+type PictureRow<Row> = { readonly index: number } & Readonly<Record<keyof Row, Cell>>;
+
+/** What is computed for every picture of a set. */
+export interface RowWork<Row> extends KeepingOptions {
+  readonly model: Module & { readonly encoder: Encoder };
+  readonly dataset: ImageDataset;
+  /** What people see, and the name of the folder with the kept rows: "entropy", "pseudo-masks". */
+  readonly label: string;
+  /** The name of the set. */
+  readonly data?: string;
+  /** images [B, 3, S, S] -> results by name. */
+  body(images: Tensor): Record<string, Tensor>;
+  /** The rows that a batch gives. */
+  rows(batch: ForwardBatch): Row[];
+  /** What else decides the rows, by name; kept ones must have been made with the same. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly forward: ForwardBatchOptions;
+}
+
+/** Rows in the order of the pictures, and ranges of pictures that were not got to. */
+export interface GatheredRows<Row> {
+  readonly rows: Row[];
+  readonly missing: readonly PictureRange[];
+}
+
+/**
+ * Computes rows for every picture, those that were kept before excepted.
+ * @throws LuvitError("bad-argument") where the kept ones are about another model or other settings.
+ */
+export async function gatherRows<Row extends PictureRow<Row>>(
+  work: RowWork<Row>,
+): Promise<GatheredRows<Row>> {
+  const { dataset, label, data } = work;
+  const { folder, rows, pieces } = await openWork(work);
+  const todo = pieces.reduce((sum, { start, end }) => sum + end - start, 0);
+  const activity = beginActivity({
+    label: data === undefined ? label : `${label}, ${data}`,
+    total: dataset.length,
+    kept: dataset.length - todo,
+  });
+  try {
+    const missing = await withStopRequest(work.signal, (request) =>
+      computePieces(work, pieces, request, activity, async (range, fresh) => {
+        if (folder !== undefined) await keepRange(folder, range, rowTable(fresh));
+        for (const row of fresh) rows.push(row);
+      }),
+    );
+    activity.end(missing.length > 0 ? "stopped" : "done");
+    return { rows: rows.sort((a, b) => a.index - b.index), missing: joined(missing) };
+  } catch (error) {
+    activity.end("failed");
+    throw error;
+  }
+}
+
+/** Rows that were kept, and what is left to do in pieces that are kept one by one. */
+async function openWork<Row extends PictureRow<Row>>(work: RowWork<Row>) {
+  const { dataset, out, label, keepEvery = 2048, forward } = work;
+  expectKeepEvery(label, keepEvery);
+  const folder = out === undefined ? undefined : join(out, label, "kept");
+  if (folder !== undefined) await expectSameWork(join(out!, label, "facts.json"), work);
+  const kept = folder === undefined ? [] : keptRanges(folder);
+  const rows: Row[] = [];
+  for (const { file } of kept)
+    for (const row of rowsOf(await readTable(file))) rows.push(row as unknown as Row);
+  // Whole batches, so that what goes on computes the very batches that a run without a stop computes.
+  const size = batchLength(forward.batchSize, dataset);
+  const length = Math.ceil(keepEvery / size) * size;
+  const gaps = gapsIn({ start: 0, end: dataset.length }, kept);
+  return { folder, rows, pieces: gaps.flatMap((gap) => [...piecesOf(gap, length)]) };
+}
+
+/** Computes pieces until all are done or it is to stop; gives back what is left. */
+async function computePieces<Row extends PictureRow<Row>>(
+  { model, dataset, body, rows, forward }: RowWork<Row>,
+  pieces: readonly PictureRange[],
+  request: StopRequest,
+  activity: ActivityView,
+  keep: (range: PictureRange, fresh: readonly Row[]) => Promise<void>,
+): Promise<PictureRange[]> {
+  const left = pieces.slice();
+  if (request.stopped) return left;
+  let fresh: Row[] = [];
+  let done = 0;
+  for await (const batch of forwardBatches(model, dataset, body, { ...forward, ranges: pieces })) {
+    const { start, end } = left[0];
+    for (const row of rows(batch)) fresh.push(row);
+    done += batch.end - batch.start;
+    activity.advance(done);
+    if (batch.end < end && !request.stopped) continue;
+    await keep({ start, end: batch.end }, fresh);
+    fresh = [];
+    left.shift();
+    if (batch.end < end) left.unshift({ start: batch.end, end });
+    if (request.stopped) break;
+  }
+  return left;
+}
+
+/** "pictures 512 to 1023". */
+export function describeMissing({ start, end }: PictureRange): string {
+  return `pictures ${start} to ${end - 1}`;
+}
+
+function rowTable(rows: readonly Readonly<Record<string, Cell>>[]): Table {
+  if (rows.length === 0) return new ArrowTable();
+  const names = Object.keys(rows[0]);
+  return tableOf(Object.fromEntries(names.map((name) => [name, rows.map((row) => row[name]) as string[]])));
+}
+
+function expectKeepEvery(label: string, keepEvery: number): void {
+  if (Number.isInteger(keepEvery) && keepEvery > 0) return;
+  throw new LuvitError("bad-argument", `${label}: keepEvery is ${keepEvery}, expected a whole number from 1`);
+}
+
+/** Notes what the kept rows are about, or compares it. */
+async function expectSameWork<Row>(
+  path: string,
+  { model, dataset, data, facts }: Pick<RowWork<Row>, "model" | "dataset" | "data" | "facts">,
+): Promise<void> {
+  const now: Record<string, unknown> = {
+    "the model's weights (sha256)": await modelDigest(model),
+    data,
+    pictures: dataset.length,
+    ...facts,
+  };
+  const known = await readJsonObject(path).catch((error) => {
+    if (error instanceof LuvitError && error.code === "missing-file") return undefined;
+    throw error;
+  });
+  if (!known) return writeJsonAtomically(path, JSON.parse(JSON.stringify(now)));
+  const text = (value: unknown) => JSON.stringify(value) ?? "not given";
+  const differences = Object.keys({ ...known.value, ...now })
+    .filter((key) => text(known.value[key]) !== text(now[key]))
+    .map((key) => `${key}: was ${text(known.value[key])}, now ${text(now[key])}`);
+  if (differences.length === 0) return;
+  throw new LuvitError(
+    "bad-argument",
+    `${path}: the results there are about something else\n${listOffenders(differences)}\nGive another \`out\`.`,
+  );
+}

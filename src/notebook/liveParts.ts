@@ -1,0 +1,185 @@
+import { engineMemory } from "../engine";
+import { formatBytes, formatDuration, formatNumber } from "../figures/format";
+import { escapeHtml } from "./html";
+import type { LiveView } from "./place";
+import { table } from "./table";
+
+/** A part of a suite of evaluations as seen from outside. */
+export interface LivePart {
+  /** "in1k", "c/fog/3". */
+  readonly key: string;
+  /** The set that it is of; parts of the same set share a bar. */
+  readonly data: string;
+  readonly state: "waiting" | "running" | "done";
+  /** Pictures; undefined until somebody has counted them. */
+  readonly total: number | undefined;
+  /** Pictures that are done, and those of them that were before. */
+  readonly done: number;
+  readonly kept: number;
+}
+
+/** One finished number of a suite, with the paper's. */
+export interface LiveMetric {
+  readonly data: string;
+  readonly metric: string;
+  /** Percent, or percentage points. */
+  readonly value: number;
+  readonly images: number;
+  readonly paper: { readonly ViT?: number; readonly LUViT?: number };
+}
+
+/** A suite of evaluations as seen from outside. */
+export interface LiveSuite {
+  readonly name: string;
+  readonly parts: readonly LivePart[];
+  readonly metrics: readonly LiveMetric[];
+  readonly engine?: string;
+  readonly done: PromiseLike<unknown>;
+  readonly state: "running" | "done" | "stopped" | "failed";
+  onProgress(listener: () => void): () => void;
+}
+
+const colors = { running: "#2b7bba", done: "#1a9e76", stopped: "#d0404f", failed: "#d0404f" };
+const faint = "opacity:.72";
+
+/** Pictures of some parts: done, and how many there will be, as far as anybody can tell. */
+interface Count {
+  readonly done: number;
+  readonly total: number;
+  /** Some parts have not been counted; they are taken to be as large as those that were. */
+  readonly isEstimate: boolean;
+}
+
+/** The state of a suite as HTML, a bar for each set and the rows that are finished, and as a line of text. */
+export class LiveSuiteView implements LiveView {
+  private readonly startedAt = Date.now();
+  private endedAt: number | undefined;
+  private error = "";
+
+  constructor(private readonly suite: LiveSuite) {}
+
+  end(error?: unknown): void {
+    this.endedAt = Date.now();
+    this.error = error === undefined ? "" : error instanceof Error ? error.message : String(error);
+  }
+
+  share(): number {
+    const { done, total } = countOf(this.suite.parts);
+    return total === 0 ? 0 : Math.min(1, done / total);
+  }
+
+  text(): string {
+    const { name, state } = this.suite;
+    const ending = state === "running" ? "" : state + (this.error ? `: ${this.error.split("\n")[0]}` : "");
+    return [`${name} ${this.place()}`, ...this.facts(), ending].filter(Boolean).join(" · ");
+  }
+
+  html(): string {
+    const { name, state, engine } = this.suite;
+    const mark = state === "running" ? "" : ` <b style="color:${colors[state]}">${state}</b>`;
+    const parts = [
+      `<div style="display:flex;justify-content:space-between;gap:12px"><span><b>${escapeHtml(name)}</b>${mark}</span><span>${escapeHtml(this.place())}</span></div>`,
+      `<div style="${faint}">${this.facts().map(escapeHtml).join(" · ")}</div>`,
+      engine === undefined ? "" : `<div style="${faint}">${escapeHtml(engine)}</div>`,
+      this.error
+        ? `<div style="color:${colors.failed};white-space:pre-wrap;margin-top:4px">${escapeHtml(this.error)}</div>`
+        : "",
+      this.bars(),
+      this.rows(),
+    ];
+    const style = "max-width:720px;font:13px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums";
+    return `<div class="luvit-live" role="group" aria-label="${escapeHtml(this.text())}" style="${style}">${parts.join("")}</div>`;
+  }
+
+  /** "c/fog/3, 12 of 101 parts". */
+  private place(): string {
+    const { parts } = this.suite;
+    const finished = parts.filter(({ state }) => state === "done").length;
+    const running = parts.find(({ state }) => state === "running");
+    const of = `${finished} of ${parts.length} ${parts.length === 1 ? "part" : "parts"}`;
+    return running ? `${running.key}, ${of}` : of;
+  }
+
+  private facts(): string[] {
+    const { parts, state } = this.suite;
+    const { done, total, isEstimate } = countOf(parts);
+    const elapsed = ((this.endedAt ?? Date.now()) - this.startedAt) / 1000;
+    const fresh = done - parts.reduce((sum, { kept }) => sum + kept, 0);
+    const rate = fresh / elapsed;
+    const left = state === "running" && fresh > 0 ? `, ${formatDuration((total - done) / rate)} left` : "";
+    if (total === 0) return ["opening model and pictures", formatDuration(elapsed)];
+    return [
+      `${formatNumber(done)} of ${isEstimate ? "about " : ""}${formatNumber(total)} pictures`,
+      done > fresh ? `${formatNumber(done - fresh)} were answered before` : "",
+      fresh > 0 ? `${formatNumber(Number(rate.toPrecision(3)))}/s` : "",
+      `${formatDuration(elapsed)}${left}`,
+      `memory ${formatBytes(process.memoryUsage.rss() + engineMemory())}`,
+    ].filter(Boolean);
+  }
+
+  private bars(): string {
+    const sets = [...new Set(this.suite.parts.map(({ data }) => data))];
+    const rows = sets.map((data) =>
+      setBar(
+        data,
+        this.suite.parts.filter((part) => part.data === data),
+      ),
+    );
+    const grid =
+      "display:grid;grid-template-columns:minmax(90px,auto) 1fr auto;gap:3px 10px;align-items:center;margin:8px 0";
+    return `<div style="${grid}">${rows.join("")}</div>`;
+  }
+
+  private rows(): string {
+    const records = this.suite.metrics.map(({ data, metric, value, images, paper }) => ({
+      data,
+      metric,
+      "%": value.toFixed(1),
+      pictures: images,
+      "paper: ViT": paper.ViT?.toFixed(1) ?? "–",
+      "paper: LUViT": paper.LUViT?.toFixed(1) ?? "–",
+    }));
+    return records.length === 0 ? "" : table(records).toHtml();
+  }
+}
+
+function setBar(data: string, parts: readonly LivePart[]): string {
+  const { done, total, isEstimate } = countOf(parts);
+  const finished = parts.every(({ state }) => state === "done");
+  const isOpen = parts.some(({ state }) => state !== "waiting");
+  const width = finished ? 100 : total === 0 ? 0 : Math.min(100, (100 * done) / total);
+  const of =
+    parts.length === 1
+      ? ""
+      : ` · ${parts.filter(({ state }) => state === "done").length} of ${parts.length} parts`;
+  const text = isOpen
+    ? `${formatNumber(done)} of ${isEstimate ? "about " : ""}${formatNumber(total)}${of}`
+    : "waiting";
+  return (
+    `<span>${escapeHtml(data)}</span>` +
+    '<span style="height:6px;border-radius:3px;background:rgba(128,128,128,.25);overflow:hidden">' +
+    `<span style="display:block;height:100%;width:${width.toFixed(1)}%;background:${finished ? colors.done : colors.running}"></span></span>` +
+    `<span style="${faint};text-align:right">${escapeHtml(text)}</span>`
+  );
+}
+
+function countOf(parts: readonly LivePart[]): Count {
+  const counted = parts.filter(({ total }) => total !== undefined);
+  const known = counted.reduce((sum, { total }) => sum + total!, 0);
+  const done = parts.reduce((sum, part) => sum + part.done, 0);
+  const others = parts.length - counted.length;
+  // Parts of one set are of a size; what nobody has opened yet is taken to be like the rest of its set, or of them all.
+  const guess = parts
+    .filter(({ total }) => total === undefined)
+    .reduce(
+      (sum, { data }) =>
+        sum + (meanTotal(counted.filter((part) => part.data === data)) ?? meanTotal(counted) ?? 0),
+      0,
+    );
+  return { done, total: known + Math.round(guess), isEstimate: others > 0 };
+}
+
+function meanTotal(parts: readonly LivePart[]): number | undefined {
+  if (parts.length === 0) return undefined;
+  return parts.reduce((sum, { total }) => sum + total!, 0) / parts.length;
+}
