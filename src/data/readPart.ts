@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { Rng } from "../core/rng";
 import { withPath } from "./dataset";
 import { type DecodeOptions, decodeImage, type RgbImage } from "./decode";
 import { decodeJpeg } from "./jpeg/decodeJpeg";
 import { type JpegHeader, readJpegHeader } from "./jpeg/header";
+import { type PlacedFile, placeBytes, placeFile } from "./jpeg/placedFile";
 import { PixelMemory, type ResultPlace } from "./kernels/pixelMemory";
 import { applySteps, type PixelSteps } from "./pixelSteps";
 import type { Box } from "./resample";
@@ -28,11 +28,11 @@ export async function readPart(
   seed: number,
   place: ResultPlace,
 ): Promise<void> {
-  const file = contentOf(source);
-  const header = file && uprightHeader(file, options);
-  if (header && withPath(source.name, () => partOfJpeg(file, header, steps, new Rng(seed), place))) return;
+  const { memory, address, length } = place;
+  const work = () => partOfJpeg(memory, source, options, steps, new Rng(seed), place);
+  if (withPath(source.name, () => memory.perform(work, address))) return;
   const image = await decodeImage(source.content, options, source.name);
-  const side = Math.sqrt(place.length / 3);
+  const side = Math.sqrt(length / 3);
   put(
     withPath(source.name, () => applySteps(steps, side, image, new Rng(seed))),
     place,
@@ -41,26 +41,14 @@ export async function readPart(
 
 /** The whole picture. Throws LuvitError "bad-image". */
 export async function decodeWhole(source: PictureSource, options: DecodeOptions): Promise<RgbImage> {
-  const file = contentOf(source);
-  const header = file && uprightHeader(file, options);
-  return (header && partOf(file, header, boxOf(header))) ?? decodeImage(source.content, options, source.name);
+  return partOf(source, options, boxOf) ?? decodeImage(source.content, options, source.name);
 }
 
 const boxOf = ({ width, height }: JpegHeader): Box => ({ left: 0, top: 0, width, height });
 
-/** What cannot be read is for decodeImage to name. */
-function contentOf({ content }: PictureSource): Buffer | undefined {
-  if (typeof content !== "string") return Buffer.from(content.buffer, content.byteOffset, content.length);
-  try {
-    return readFileSync(content);
-  } catch {
-    return undefined;
-  }
-}
-
-function uprightHeader(file: Buffer, { exif = "honour" }: DecodeOptions): JpegHeader | undefined {
-  const header = readJpegHeader(file);
-  return header && (exif === "ignore" || header.orientation === 1) ? header : undefined;
+/** A part of a baseline JPEG picture, not turned; undefined for every other file and for broken ones. */
+export function decodePart(file: Uint8Array, box: Box): RgbImage | undefined {
+  return partOf({ name: "", content: file }, { exif: "ignore" }, () => box);
 }
 
 /** Copies numbers to their place. */
@@ -69,38 +57,57 @@ export function put(numbers: Float32Array, { memory, address, length }: ResultPl
 }
 
 function partOfJpeg(
-  file: Buffer,
-  header: JpegHeader,
+  memory: PixelMemory,
+  source: PictureSource,
+  options: DecodeOptions,
   steps: PixelSteps,
   rng: Rng,
   place: ResultPlace,
 ): boolean {
-  const box = steps.region(header.width, header.height, rng);
   const { address, length } = place;
-  return place.memory.perform((memory) => {
-    const part = decodeJpeg(memory, file, header, box);
-    if (!part) return false;
-    const planes = steps.finish(memory, part, rng);
-    if (planes !== address) put(memory.floats(planes, length), place);
-    return true;
-  }, address);
+  const file = placeContent(memory, source);
+  const header = file && uprightHeader(memory, file, options);
+  const part = header && decodeJpeg(memory, file, header, steps.region(header.width, header.height, rng));
+  if (!part) return false;
+  const planes = steps.finish(memory, part, rng);
+  if (planes !== address) put(memory.floats(planes, length), place);
+  return true;
 }
 
-/** A part of a baseline JPEG picture, not turned; undefined for every other file and for broken ones. */
-export function decodePart(file: Buffer, box: Box): RgbImage | undefined {
-  const header = readJpegHeader(file);
-  return header && partOf(file, header, box);
-}
-
-function partOf(file: Buffer, header: JpegHeader, box: Box): RgbImage | undefined {
-  const { width, height } = box;
+function partOf(
+  source: PictureSource,
+  options: DecodeOptions,
+  boxFor: (header: JpegHeader) => Box,
+): RgbImage | undefined {
   return PixelMemory.use((memory) => {
-    const part = decodeJpeg(memory, file, header, box);
+    const file = placeContent(memory, source);
+    const header = file && uprightHeader(memory, file, options);
+    const part = header && decodeJpeg(memory, file, header, boxFor(header));
     if (!part) return undefined;
+    const { address, line, width, height } = part;
     const data = new Uint8Array(3 * width * height);
     for (let y = 0; y < height; y++) {
-      data.set(memory.bytes(part.address + y * part.line, 3 * width), 3 * y * width);
+      data.set(memory.bytes(address + y * line, 3 * width), 3 * y * width);
     }
     return { data, width, height };
   });
+}
+
+/** What cannot be read is for decodeImage to name. */
+function placeContent(memory: PixelMemory, { content }: PictureSource): PlacedFile | undefined {
+  if (typeof content !== "string") return placeBytes(memory, content);
+  try {
+    return placeFile(memory, content);
+  } catch {
+    return undefined;
+  }
+}
+
+function uprightHeader(
+  memory: PixelMemory,
+  { address, length }: PlacedFile,
+  { exif = "honour" }: DecodeOptions,
+): JpegHeader | undefined {
+  const header = readJpegHeader(Buffer.from(memory.buffer, address, length));
+  return header && (exif === "ignore" || header.orientation === 1) ? header : undefined;
 }

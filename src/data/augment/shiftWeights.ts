@@ -1,4 +1,4 @@
-import { LOW_BITS, WEIGHT_BITS } from "../kernels/resampleKernel";
+import { LOW_BITS, WEIGHT_BITS } from "../kernels/resampleCode";
 
 /**
  * How near to a whole number, in units of 2^-22, a sum of four weighed bytes leaves open what Pillow's byte is. Weights

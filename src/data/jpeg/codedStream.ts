@@ -2,6 +2,7 @@ import type { PixelMemory } from "../kernels/pixelMemory";
 import { STATE_BYTES, setState, unreadBits } from "./bitReader";
 import { BLOCK_BYTES } from "./entropyKernel";
 import type { JpegHeader } from "./header";
+import type { PlacedFile } from "./placedFile";
 import { SLACK } from "./unstuffKernel";
 
 /** Descriptions of an MCU's blocks. */
@@ -33,18 +34,17 @@ export class CodedStream {
 
   constructor(
     private readonly memory: PixelMemory,
-    file: Uint8Array,
+    file: PlacedFile,
     header: JpegHeader,
     private readonly blocks: PlacedBlocks,
     private leftInPicture: number,
   ) {
     const length = file.length - header.dataStart;
     this.stretch = header.restartInterval || leftInPicture;
-    this.source = memory.take(length + SLACK);
+    this.source = file.address + header.dataStart;
     this.streamTop = memory.take(length + 2 * SLACK) + length + 2 * SLACK;
     this.state = memory.take(STATE_BYTES);
     this.cell = memory.take(4);
-    memory.bytes(this.source, length).set(file.subarray(header.dataStart));
     [this.next, this.end] = [this.source, this.source + length];
   }
 

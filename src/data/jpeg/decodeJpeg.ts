@@ -2,6 +2,7 @@ import type { PixelMemory, PlacedPixels } from "../kernels/pixelMemory";
 import type { Box } from "../resample";
 import { convert } from "./convert";
 import type { JpegHeader } from "./header";
+import type { PlacedFile } from "./placedFile";
 import { extendEdges, type McuRange, takePlane } from "./planes";
 import { decodeScan } from "./scan";
 
@@ -15,7 +16,7 @@ const LEAST_BITS_PER_BLOCK = 2;
  */
 export function decodeJpeg(
   memory: PixelMemory,
-  file: Uint8Array,
+  file: PlacedFile,
   header: JpegHeader,
   box: Box,
 ): PlacedPixels | undefined {

@@ -4,12 +4,13 @@ import { BLOCK, BLOCK_BYTES, COEFFICIENT_BYTES, ORDER_BYTES } from "./entropyKer
 import { type JpegHeader, naturalOrder } from "./header";
 import { huffmanTable } from "./huffman";
 import { SCRATCH_BYTES } from "./idctKernel";
+import type { PlacedFile } from "./placedFile";
 import type { McuRange, Plane } from "./planes";
 
 /** Reads the MCUs of the range and transforms them, a row of MCUs at a time. */
 export function decodeScan(
   memory: PixelMemory,
-  file: Uint8Array,
+  file: PlacedFile,
   header: JpegHeader,
   planes: readonly Plane[],
   range: McuRange,

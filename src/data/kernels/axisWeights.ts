@@ -1,5 +1,5 @@
 import type { PixelMemory } from "./pixelMemory";
-import { LOW_BITS, WEIGHT_BITS } from "./resampleKernel";
+import { LOW_BITS, WEIGHT_BITS } from "./resampleCode";
 
 /** A kernel of interpolation: zero from `support` on, for a scale of one. */
 export interface Kernel {
@@ -38,6 +38,7 @@ export function axisWeights(
 ): AxisWeights {
   const scale = extent / outputs;
   const widening = Math.max(1, scale);
+  const narrowing = 1 / widening;
   const support = kernel.support * widening;
   const stride = Math.ceil(support) * 2 + 1;
   const raw = new Float64Array(stride);
@@ -50,7 +51,7 @@ export function axisWeights(
     const count = Math.min(inputs, Math.trunc(centre + support + 0.5)) - first;
     let total = 0;
     for (let x = 0; x < count; x++) {
-      raw[x] = kernel.weight((x + first - centre + 0.5) * (1 / widening));
+      raw[x] = kernel.weight((x + first - centre + 0.5) * narrowing);
       total += raw[x];
     }
     for (let x = 0; x < count; x++) {
@@ -70,36 +71,29 @@ function toFixedPoint(weight: number): number {
 export interface PlacedAxis {
   readonly starts: number;
   readonly weights: number;
-  /** Groups of weights per output. */
-  readonly groups: number;
+  /** Pairs of weights per output. */
+  readonly pairs: number;
 }
 
-/** Places weights in groups of `taps`, high halves before low ones, and starts in bytes of `step` from `origin`. */
-export function placeAxis(
-  memory: PixelMemory,
-  axis: AxisWeights,
-  { taps, step, origin }: { taps: number; step: number; origin: number },
-): PlacedAxis {
+/** Places weights in pairs, high halves before low ones, and starts in bytes of `step` from `origin`. */
+export function placeAxis(memory: PixelMemory, axis: AxisWeights, step: number, origin: number): PlacedAxis {
   const { starts, counts, weights, stride } = axis;
   const outputs = starts.length;
-  const groups = Math.ceil(counts.reduce((most, count) => Math.max(most, count), 0) / taps);
-  const place = {
-    starts: memory.take(4 * outputs),
-    weights: memory.take(4 * taps * groups * outputs),
-    groups,
-  };
+  let most = 0;
+  for (const count of counts) most = Math.max(most, count);
+  const pairs = (most + 1) >> 1;
+  const place = { starts: memory.take(4 * outputs), weights: memory.take(8 * pairs * outputs), pairs };
   const offsets = memory.ints(place.starts, outputs);
-  const halves = memory.shorts(place.weights, 2 * taps * groups * outputs).fill(0);
+  const halves = memory.shorts(place.weights, 4 * pairs * outputs).fill(0);
   const half = 1 << (LOW_BITS - 1);
   for (let i = 0; i < outputs; i++) {
     offsets[i] = step * (starts[i] - origin);
     for (let x = 0; x < counts[i]; x++) {
       const weight = weights[i * stride + x];
       const low = ((weight + half) & (2 * half - 1)) - half;
-      const lane = x % taps;
-      const at = 2 * (taps * groups * i + (x - lane)) + lane;
+      const at = 4 * (pairs * i + (x >> 1)) + (x & 1);
       halves[at] = (weight - low) >> LOW_BITS;
-      halves[at + taps] = low;
+      halves[at + 2] = low;
     }
   }
   return place;

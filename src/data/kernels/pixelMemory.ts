@@ -7,17 +7,15 @@ import { affineListed } from "./affineExactKernel";
 import { affine } from "./affineKernel";
 import { bordered } from "./borderKernel";
 import { lumaSum, saturate, sharpen } from "./enhanceKernel";
+import { horizontals, ROWS } from "./horizontalKernel";
 import { histograms, lookUp } from "./lookupKernel";
 import { normalizedPlanes, planes } from "./normalizeKernel";
-import { horizontal, horizontal1, horizontal2, horizontal3, ROWS, vertical } from "./resampleKernel";
 import { copyStrip, shiftColumns, shiftRows } from "./shiftKernel";
+import { verticals } from "./verticalKernel";
 
 const kernels = {
-  horizontal,
-  horizontal1,
-  horizontal2,
-  horizontal3,
-  vertical,
+  ...horizontals,
+  ...verticals,
   planes,
   normalizedPlanes,
   unstuff,

@@ -1,6 +1,6 @@
 import { type AxisWeights, placeAxis } from "./axisWeights";
 import { type PixelMemory, type PlacedPixels, placeSize } from "./pixelMemory";
-import { TAPS } from "./resampleKernel";
+import { MOST_PAIRS } from "./resampleCode";
 
 /** RGB bytes outside of a PixelMemory: rows `line` bytes apart from `offset` on. */
 export interface PixelRows {
@@ -40,15 +40,19 @@ export function resamplePixels(
   const [width, height] = [columns.starts.length, rows.starts.length];
   const first = rows.starts[0];
   const count = rows.starts[height - 1] + rows.counts[height - 1] - first;
-  const across = placeAxis(memory, columns, { taps: TAPS, step: 3, origin: 0 });
+  const across = placeAxis(memory, columns, 3, 0);
   const narrowLine = Math.ceil((3 * width + 1) / 16) * 16;
   const narrow = memory.take(placeSize(narrowLine, count));
-  const { vertical, horizontal, horizontal1, horizontal2, horizontal3 } = memory.run;
-  const narrowed = [undefined, horizontal1, horizontal2, horizontal3][across.groups] ?? horizontal;
-  const from = address + first * line;
-  narrowed(from, line, count, narrow, narrowLine, width, across.starts, across.weights, across.groups);
-  const down = placeAxis(memory, rows, { taps: 2, step: narrowLine, origin: first });
+  const horizontal = kernelFor(memory, "horizontal", across.pairs);
+  const from = [address + first * line, line, count] as const;
+  horizontal(...from, narrow, narrowLine, width, across.starts, across.weights, across.pairs);
+  const down = placeAxis(memory, rows, narrowLine, first);
   const result = memory.take(placeSize(3 * width, height));
-  vertical(narrow, narrowLine, result, 3 * width, height, down.starts, down.weights, down.groups);
+  const vertical = kernelFor(memory, "vertical", down.pairs);
+  vertical(narrow, narrowLine, result, 3 * width, height, down.starts, down.weights, down.pairs);
   return { address: result, line: 3 * width, width, height };
+}
+
+function kernelFor(memory: PixelMemory, pass: "horizontal" | "vertical", pairs: number) {
+  return memory.run[pairs <= MOST_PAIRS ? (`${pass}${pairs}` as `${typeof pass}1`) : pass];
 }

@@ -1,7 +1,7 @@
 import { forEach, type I32Local, wasmFunction, when } from "../../core/wasm/function";
 import { type Code, type I32, i32, type V128 } from "../../core/wasm/values";
 import { advancing, append, fillUpTo } from "./pixelCode";
-import { LOW_BITS, WEIGHT_BITS } from "./resampleKernel";
+import { LOW_BITS, WEIGHT_BITS } from "./resampleCode";
 
 /*
  * Cubic interpolation along one axis, in integers: every byte is the sum of four others times weights of 22 bits, which

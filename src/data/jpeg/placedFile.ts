@@ -1,0 +1,35 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import type { PixelMemory } from "../kernels/pixelMemory";
+import { SLACK } from "./unstuffKernel";
+
+/** The bytes of a file in a PixelMemory, with some behind them that may be read. */
+export interface PlacedFile {
+  readonly address: number;
+  readonly length: number;
+}
+
+export function placeBytes(memory: PixelMemory, bytes: Uint8Array): PlacedFile {
+  const { length } = bytes;
+  const address = memory.take(length + SLACK);
+  memory.bytes(address, length).set(bytes);
+  return { address, length };
+}
+
+/** Reads a file to where kernels can read it. Throws what the file system throws. */
+export function placeFile(memory: PixelMemory, path: string): PlacedFile {
+  const file = openSync(path, "r");
+  try {
+    const { size } = fstatSync(file);
+    const address = memory.take(size + SLACK);
+    const bytes = memory.bytes(address, size);
+    let length = 0;
+    while (length < size) {
+      const count = readSync(file, bytes, length, size - length, null);
+      if (count === 0) break;
+      length += count;
+    }
+    return { address, length };
+  } finally {
+    closeSync(file);
+  }
+}
