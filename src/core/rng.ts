@@ -40,11 +40,6 @@ export class Rng {
     return result;
   }
 
-  /** Fills an array with what as many calls of `uint32` would give. */
-  fillUint32(out: Uint32Array): void {
-    drawInto(out, this.state, out.length);
-  }
-
   /** Uniform in [0, 1) with 53 random bits. */
   uniform(): number {
     return uniformOf(this.uint32(), this.uint32());

@@ -1,8 +1,8 @@
 import { LuvitError } from "../core/errors";
 import type { Rng } from "../core/rng";
 import { Canvas } from "./augment/canvas";
-import { randomErasing } from "./augment/erasing";
 import { operations } from "./augment/operations";
+import { eraseRandomly } from "./augment/placedErasing";
 import { drawRandAugment, expectRandAugment, type RandAugmentRecipe } from "./augment/randAugment";
 import type { RgbImage } from "./decode";
 import { centreBox, cropIds, type IdMap, resizeIds, shorterSideSize } from "./geometry";
@@ -72,7 +72,7 @@ export function finetuneAugment(size = 224, options: FinetuneAugmentOptions = {}
       const drawn = randAugment ? drawRandAugment(rng, randAugment) : [];
       for (const { op, argument } of drawn) operations[op].apply(canvas, argument);
       const planes = canvas.planes();
-      randomErasing(memory.floats(planes, 3 * size * size), size, size, rng, erasing);
+      eraseRandomly(memory, planes, size, size, rng, erasing);
       return planes;
     },
   };

@@ -119,6 +119,9 @@ export class V128 extends Value {
   without = (other: V128) => this.binary(0x4f, other);
   and = (other: V128) => this.binary(0x4e, other);
   or = (other: V128) => this.binary(0x50, other);
+  xor = (other: V128) => this.binary(0x51, other);
+  /** Bits of this one where the mask has some, else of the other. */
+  chosen = (other: V128, mask: V128) => new V128([...this.code, ...other.code, ...mask.code, ...simd(0x52)]);
   plusBytes = (other: V128) => this.binary(0x6e, other);
   anyTrue = () => new I32([...this.code, ...simd(0x53)]);
   /** The highest bit of every byte, or of every 32-bit lane, the first one lowest. */
@@ -147,6 +150,7 @@ export class V128 extends Value {
   shiftedLeft = (bits: number) => this.shift(0xab, bits);
   shiftedRight = (bits: number) => this.shift(0xac, bits);
   below = (other: V128) => this.binary(0x39, other);
+  shiftedRightUnsigned = (bits: number) => this.shift(0xad, bits);
   lowShortsAsLanes = () => this.unary(0xa7);
   highShortsAsLanes = () => this.unary(0xa8);
   /** Products of 16-bit lanes, neighbours added: four 32-bit lanes. */
@@ -159,11 +163,14 @@ export class V128 extends Value {
 
   /** Lanes of single precision. */
   toFloats = () => this.unary(0xfa);
+  /** Of lanes without a sign. */
+  unsignedToFloats = () => this.unary(0xfb);
   plusFloats = (other: V128) => this.binary(0xe4, other);
   minusFloats = (other: V128) => this.binary(0xe5, other);
   timesFloats = (other: V128) => this.binary(0xe6, other);
   dividedByFloats = (other: V128) => this.binary(0xe7, other);
   floatsBelow = (other: V128) => this.binary(0x43, other);
+  roots = () => this.unary(0xe3);
   magnitudes = () => this.unary(0xe0);
   /** To whole numbers, halves to even ones. */
   rounded = () => this.unary(0x6a);

@@ -1,7 +1,8 @@
 import type { Rng } from "../../core/rng";
-import { fillWithNoise } from "../../core/ziggurat";
 import { roundHalfEven } from "../geometry";
+import { PixelMemory } from "../kernels/pixelMemory";
 import type { Box } from "../resample";
+import { placeNoise } from "./noise";
 
 /** Random numbers of one erased box, in the order the reference draws them. */
 export interface ErasingDraws {
@@ -50,12 +51,13 @@ export function randomErasing(
   if (rng.uniform() >= probability) return;
   const box = erasedBox(width, height, erasingDraws(rng));
   if (!box) return;
-  const noise = new Float32Array((planes.length / (width * height)) * box.width * box.height);
-  fillWithNoise(noise, rng);
-  let row = box.top * width + box.left;
-  for (let from = 0; from < noise.length; from += box.width) {
-    planes.set(noise.subarray(from, from + box.width), row);
-    row += width;
-    if ((from / box.width + 1) % box.height === 0) row += (height - box.height) * width;
-  }
+  PixelMemory.use((memory) => {
+    const count = 3 * box.height * box.width;
+    const noise = memory.floats(placeNoise(memory, count, rng), count);
+    for (let row = 0; row < 3 * box.height; row++) {
+      const [channel, y] = [Math.floor(row / box.height), row % box.height];
+      const from = noise.subarray(row * box.width, (row + 1) * box.width);
+      planes.set(from, (channel * height + box.top + y) * width + box.left);
+    }
+  });
 }

@@ -50,3 +50,21 @@ export const bordered = wasmFunction(
     };
   },
 );
+
+/** Copies `rows` rows of so many bytes, `line` apart, to where they are `targetLine` apart. */
+export const copyRows = wasmFunction(
+  "copyRows",
+  ["source", "line", "target", "targetLine", "bytes", "rows"],
+  (p, locals) => {
+    const row = locals.i32();
+    return {
+      body: [
+        forEach(row, p.rows, [
+          copyBytes(p.target, p.source, p.bytes),
+          p.source.set(p.source.plus(p.line)),
+          p.target.set(p.target.plus(p.targetLine)),
+        ]),
+      ],
+    };
+  },
+);

@@ -5,10 +5,11 @@ import { transformBlocks } from "../jpeg/transformKernel";
 import { unstuff } from "../jpeg/unstuffKernel";
 import { affineListed } from "./affineExactKernel";
 import { affine } from "./affineKernel";
-import { bordered } from "./borderKernel";
+import { bordered, copyRows } from "./borderKernel";
 import { lumaSum, saturate, sharpen } from "./enhanceKernel";
 import { horizontals, ROWS } from "./horizontalKernel";
 import { histograms, lookUp } from "./lookupKernel";
+import { noise } from "./noiseKernel";
 import { normalizedPlanes, planes } from "./normalizeKernel";
 import { copyStrip, shiftColumns, shiftRows } from "./shiftKernel";
 import { verticals } from "./verticalKernel";
@@ -18,6 +19,7 @@ const kernels = {
   ...verticals,
   planes,
   normalizedPlanes,
+  noise,
   unstuff,
   readMcus,
   skipMcus,
@@ -31,6 +33,7 @@ const kernels = {
   saturate,
   sharpen,
   bordered,
+  copyRows,
   affine,
   affineListed,
   shiftRows,

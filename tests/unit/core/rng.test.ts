@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../../src/core/rng";
-import { fillWithNoise } from "../../../src/core/ziggurat";
 
 /** Drawn once; runs that resume and results that are quoted depend on them. */
 const KNOWN = {
@@ -155,34 +154,4 @@ test("filling an array gives what single draws give, and leaves the stream where
       );
     }
   }
-});
-
-test("noise is standard normal up to its tails, and no value comes twice as often as it should", () => {
-  const noise = new Float32Array(1_000_000);
-  fillWithNoise(noise, new Rng(3));
-  const share = (holds: (x: number) => boolean) => noise.filter(holds).length / noise.length;
-  const moment = (power: number) => noise.reduce((sum, x) => sum + x ** power, 0) / noise.length;
-  for (const [power, expected] of [0, 0, 1, 0, 3, 0, 15].entries()) {
-    if (power > 0) assert.ok(Math.abs(moment(power) - expected) < 0.004 * 3 ** power, `moment ${power}`);
-  }
-  // Shares of the normal distribution below 0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5 and 4.
-  const below = [0.5, 0.6914625, 0.8413447, 0.9331928, 0.9772499, 0.9937903, 0.9986501, 0.9997674, 0.9999683];
-  for (const [i, expected] of below.entries()) {
-    const error = 4.5 * Math.sqrt((expected * (1 - expected)) / noise.length);
-    assert.ok(Math.abs(share((x) => x < i / 2) - expected) < error, `below ${i / 2}`);
-    assert.ok(Math.abs(share((x) => x > -i / 2) - expected) < error, `above ${-i / 2}`);
-  }
-  assert.ok(new Set(noise).size > 0.95 * noise.length);
-});
-
-test("noise is the same for the same stream, and goes on where the stream stands", () => {
-  const [a, b, c] = [9, 9, 10].map((seed) => {
-    const rng = new Rng(seed);
-    const noise = [new Float32Array(5000), new Float32Array(5000)];
-    for (const part of noise) fillWithNoise(part, rng);
-    return noise;
-  });
-  assert.deepEqual(a, b);
-  assert.notDeepEqual(a[0], a[1]);
-  assert.notDeepEqual(a[0], c[0]);
 });

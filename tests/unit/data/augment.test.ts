@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Rng } from "../../../src/core/rng";
 import { randomErasing } from "../../../src/data/augment/erasing";
+import { eraseRandomly } from "../../../src/data/augment/placedErasing";
 import {
   augment,
   augmentArgument,
@@ -9,6 +10,7 @@ import {
   drawRandAugment,
   type RandAugmentRecipe,
 } from "../../../src/data/augment/randAugment";
+import { PixelMemory } from "../../../src/data/kernels/pixelMemory";
 import { finetuneAugment } from "../../../src/data/transforms";
 import { paintedImage } from "./support";
 
@@ -85,6 +87,18 @@ describe("random erasing", () => {
     const hit = shares.filter((share) => share > 0);
     assert.ok(Math.abs(hit.length / 400 - 0.25) < 0.06);
     assert.ok(Math.min(...hit) > 0.015 && Math.max(...hit) < 0.36);
+  });
+
+  it("does the same to planes that lie in a memory", () => {
+    for (let seed = 0; seed < 40; seed++) {
+      const erased = PixelMemory.use((memory) => {
+        const planes = memory.take(4 * 3600);
+        memory.floats(planes, 3600).fill(100);
+        eraseRandomly(memory, planes, 40, 30, new Rng(seed), 0.5);
+        return memory.floats(planes, 3600).slice();
+      });
+      assert.deepEqual(erased, erase(seed, 0.5), `seed ${seed}`);
+    }
   });
 
   it("uses standard normal numbers", () => {
