@@ -64,14 +64,6 @@ export async function saveAdapter(model: AdaptedModel, folder: string): Promise<
   const layers = adapters(model);
   if (layers.length === 0)
     throw new LuvitError("bad-argument", "saveAdapter: this model has no LoRA; call lora.attach first");
-  const [{ rank, scaling }] = layers.map(([, layer]) => layer);
-  const uneven = layers.filter(([, layer]) => layer.rank !== rank || layer.scaling !== scaling);
-  if (uneven.length > 0) {
-    throw new LuvitError(
-      "bad-argument",
-      `saveAdapter: ${uneven[0][0]} has another rank or scale than ${layers[0][0]}`,
-    );
-  }
   const tensors: StateDict = new Map();
   for (const [path, layer] of layers) {
     tensors.set(`${path}.lora_A.weight`, await layer.lora_A.weight.read());
@@ -82,13 +74,25 @@ export async function saveAdapter(model: AdaptedModel, folder: string): Promise<
   const indices = modules.map((path) => Number(/layers\.(\d+)\./.exec(path)![1]));
   await writeAdapter(folder, {
     config: {
-      r: rank,
-      lora_alpha: scaling * rank,
+      ...ranksAndAlphas(layers.map(([path, layer]) => [moduleName(model, path), layer])),
       target_modules: [...new Set(modules.map((path) => path.split(".").at(-1)!))].sort(),
       layers_to_transform: [...new Set(indices)].sort((a, b) => a - b),
     },
     tensors: named,
   });
+}
+
+/** Those of the first layer, and by module path those of the layers that have others. */
+function ranksAndAlphas(layers: readonly (readonly [string, LoraLinear])[]) {
+  const alphaOf = ({ rank, scaling }: LoraLinear) => scaling * rank;
+  const [, first] = layers[0];
+  const [r, lora_alpha] = [first.rank, alphaOf(first)];
+  const others = (value: (layer: LoraLinear) => number, usual: number) =>
+    Object.fromEntries(
+      layers.flatMap(([path, layer]) => (value(layer) === usual ? [] : [[path, value(layer)]])),
+    );
+  const rank_pattern = others((layer) => layer.rank, r);
+  return { r, lora_alpha, rank_pattern, alpha_pattern: others(alphaOf, lora_alpha) };
 }
 
 function mappingOf({ config: { rowOrder, heads, kvHeads } }: AdaptedModel): AdapterMapping {
@@ -104,10 +108,7 @@ function attachOne(
 ): void {
   const a = tensors.get(`${path}.lora_A.weight`)!;
   const b = tensors.get(`${path}.lora_B.weight`)!;
-  const scaling = adapterScaling(
-    config,
-    metaToHfName(`${fileName(model, path)}.weight`)!.slice(0, -".weight".length),
-  );
+  const scaling = adapterScaling(config, moduleName(model, path));
   if (base instanceof LoraLinear) removeUpdate(base);
   const adapted = new LoraLinear(base, a.shape[0], scaling, new Rng(0));
   adapted.lora_A.weight.load(a);
@@ -137,6 +138,11 @@ function fromFileLayers(model: Module, tensors: StateDict): StateDict {
 
 function toFileLayers(model: Module, tensors: StateDict): StateDict {
   return new Map([...tensors].map(([key, tensor]) => [fileName(model, key), tensor]));
+}
+
+/** The path of a linear layer in the Hugging Face model. */
+function moduleName(model: Module, path: string): string {
+  return metaToHfName(`${fileName(model, path)}.weight`)!.slice(0, -".weight".length);
 }
 
 /** A block's `layers.0.…` as the language model it came from numbers it: `layers.31.…`. */

@@ -61,7 +61,8 @@ async function writeModel(place: string, config: LlamaFileConfig): Promise<void>
   const ids = Int32Array.from({ length: 11 }, () => rng.integer(48));
   const logits = () => tf.tidy(() => [...model.forward(tf.tensor(ids, [1, ids.length], "int32")).dataSync()]);
   const base = logits();
-  lora.attach(model, { rank: 3, alpha: 5, targets: ["q_proj", "k_proj", "v_proj", "down_proj"] });
+  lora.attach(model, { rank: 3, alpha: 5, targets: ["q_proj", "k_proj", "down_proj"] });
+  lora.attach(model, { rank: 2, alpha: 7, targets: ["v_proj"] });
   for (const [, layer] of lora.adapters(model)) {
     const { shape, size } = layer.lora_B.weight;
     const data = Float32Array.from({ length: size }, () => rng.between(-0.2, 0.2));

@@ -285,6 +285,23 @@ for (const rowOrder of ["hf", "meta"] as const) {
   });
 }
 
+test("layers of another rank or scale are saved as PEFT's patterns and loaded back", async () => {
+  const folder = temporaryFolder();
+  const block = loadedBlock("hf", [30, 31]);
+  lora.attach(block, { rank: 4, alpha: 8, targets: ["q_proj"] });
+  lora.attach(block, { rank: 3, alpha: 7, targets: ["v_proj"] });
+  perturb(block, isLora);
+  await saveAdapter(block, folder);
+  const config = JSON.parse(readFileSync(join(folder, "adapter_config.json"), "utf8"));
+  const v = [30, 31].map((layer) => `model.layers.${layer}.self_attn.v_proj`);
+  assert.deepEqual([config.r, config.lora_alpha], [4, 8]);
+  assert.deepEqual(config.rank_pattern, { [v[0]]: 3, [v[1]]: 3 });
+  assert.deepEqual(config.alpha_pattern, { [v[0]]: 7, [v[1]]: 7 });
+  const other = loadedBlock("hf", [30, 31]);
+  await loadAdapter(other, folder);
+  assert.deepEqual(outputOf(other), outputOf(block));
+});
+
 test("an adapter moved between row orders gives the same block output", async () => {
   const folder = temporaryFolder();
   const hf = loadedBlock("hf", [31]);
