@@ -1,6 +1,7 @@
+import { NOTE_BYTES } from "../kernels/affineKernel";
 import { ENTRY_BYTES } from "../kernels/pixelCode";
 import type { Canvas } from "./canvas";
-import { columnShift, type Move, rowShift } from "./shift";
+import { columnShift, type Move, type Rows, rowShift } from "./shift";
 
 /** Output (x, y) shows input (a x + b y + c, d x + e y + f), both at the centres of pixels. */
 export type AffineMatrix = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
@@ -39,9 +40,11 @@ export function affine(canvas: Canvas, matrix: AffineMatrix, [red, green, blue]:
 }
 
 /** By single precision. */
-function general({ memory, source, width, height, fill, list }: Move, place: number) {
-  return (y: number, end: number, target: number) =>
-    memory.run.affine(source.address, source.line, width, height, y, end, place, fill, target, list);
+function general({ memory, source, width, height, fill, list }: Move, place: number): Rows {
+  const notes = memory.take(NOTE_BYTES * width);
+  const { address, line } = source;
+  return (y, end, target) =>
+    memory.run.affine(address, line, width, height, y, end, place, fill, target, list, notes);
 }
 
 /** Rounded to 15 decimals as Python's `round`, which decides what right angles become. */

@@ -1,6 +1,6 @@
 import { loopWhile, wasmFunction, when } from "../../core/wasm/function";
 import { bytes, f64, floats, i32, type V128 } from "../../core/wasm/values";
-import { append } from "./pixelCode";
+import { advancing, append } from "./pixelCode";
 
 const ZERO = 255;
 /** Four of the twelve bytes of four pixels, as 32-bit lanes. */
@@ -36,6 +36,9 @@ const columnsOfLanes = [
   [1, 1, 2, 2],
   [2, 3, 3, 3],
 ];
+/** What is noted of each pixel of a row before they are interpolated: so many results do not wait for one another. */
+const entry = { weights: [0, 16], address: 32 };
+export const NOTE_BYTES = 48;
 const each = (value: number) => floats(Array(4).fill(value));
 const double = (value: number) => f64(value).inDoubles();
 const spread = (a: V128, numbers: readonly number[]) => lanes(a, a, numbers);
@@ -47,14 +50,15 @@ const PIXELS = (1 << 12) - 1;
  * Rows from `y` up to `end` of a picture from the places of the source that the matrix (doubles [3, 2]: of the column,
  * of the row, added) gives, by Pillow's cubic over 4 x 4 pixels; where that is outside, `fill`. Appends (column, row) of
  * pixels that single precision cannot tell to `list` and gives its end. `target` is row `y`'s; writes one byte behind.
+ * `notes` has room for a row of NOTE_BYTES each.
  */
 export const affine = wasmFunction(
   "affine",
-  ["source", "line", "width", "height", "y", "end", "matrix", "fill", "target", "list"],
+  ["source", "line", "width", "height", "y", "end", "matrix", "fill", "target", "list", "notes"],
   (p, locals) => {
-    const [x, at, colour] = [locals.i32(), locals.i32(), locals.i32()];
+    const [x, first, at, colour, noted, from] = Array.from({ length: 6 }, () => locals.i32());
     const vectors = (length: number) => Array.from({ length }, () => locals.v128());
-    const [column, rowPart, place, size, whole, share, weightsX, weightsY, sum] = vectors(9);
+    const [column, rowPart, place, size, whole, share, weightsX, sum] = vectors(8);
     const [columnPart, origin] = vectors(2);
     const [rows, products] = [vectors(4), vectors(3)];
     const inside = place.doublesAtLeast(double(0)).and(place.doublesBelow(size)).bitsOfLanes().equals(15);
@@ -64,7 +68,7 @@ export const affine = wasmFunction(
           row
             .picked(lanesFrom(first))
             .toFloats()
-            .timesFloats(spread(weightsY, [k, k, k, k])),
+            .timesFloats(from.loadInLanes(entry.weights[1] + 4 * k)),
         )
         .reduce((a, b) => a.plusFloats(b));
     const unclear = sum.minusFloats(sum.rounded()).magnitudes().floatsBelow(each(ERROR));
@@ -75,16 +79,29 @@ export const affine = wasmFunction(
       .and(PIXELS)
       .equals(PIXELS);
     const shorts = whole.narrowedToShorts(whole);
-    const interpolate = [
+    const placed = [
+      place.set(column.timesDoubles(columnPart).plusDoubles(rowPart)),
+      place.set(place.plusDoubles(origin)),
+    ];
+    const next = [x.set(x.plus(1)), column.set(column.plusDoubles(double(1))), ...placed];
+    const outside = [p.target.store(p.fill), p.target.set(p.target.plus(3)), ...next];
+    const note = [
       place.set(place.minusDoubles(double(0.5))),
       whole.set(place.flooredDoubles()),
       place.set(place.minusDoubles(whole).toSingles()),
       whole.set(whole.cutToLanes()),
       at.set(p.source.plus(whole.lane(1).minus(1).times(p.line)).plus(whole.lane(0).minus(1).times(3))),
-      ...[weightsX, weightsY].flatMap((weights, axis) => [
+      noted.store(at, entry.address),
+      ...[0, 1].flatMap((axis) => [
         share.set(spread(place, [axis, axis, axis, axis])),
-        weights.set(weightsAt(share)),
+        noted.storeVector(weightsAt(share), entry.weights[axis]),
       ]),
+      noted.set(noted.plus(NOTE_BYTES)),
+      ...next,
+    ];
+    const interpolate = [
+      at.set(from.load(entry.address)),
+      weightsX.set(from.loadVector(entry.weights[0])),
       ...rows.flatMap((row) => [row.set(at.loadVector()), at.set(at.plus(p.line))]),
       ...columnsOfLanes.map((columns, k) =>
         products[k].set(down(4 * k).timesFloats(spread(weightsX, columns))),
@@ -99,20 +116,11 @@ export const affine = wasmFunction(
       whole.set(sum.floored()),
       colour.set(shorts.narrowedToBytes(shorts).firstLane()),
       when(unclear.bitsOfLanes().and(7).above(0), [
-        when(flat, [colour.set(rows[0].firstLane())], append(p.list, x, p.y)),
+        when(flat, [colour.set(rows[0].firstLane())], append(p.list, first, p.y)),
       ]),
       p.target.store(colour),
-    ];
-    const placed = [
-      place.set(column.timesDoubles(columnPart).plusDoubles(rowPart)),
-      place.set(place.plusDoubles(origin)),
-    ];
-    const outside = [p.target.store(p.fill)];
-    const next = [
-      x.set(x.plus(1)),
       p.target.set(p.target.plus(3)),
-      column.set(column.plusDoubles(double(1))),
-      ...placed,
+      first.set(first.plus(1)),
     ];
     return {
       body: [
@@ -124,9 +132,13 @@ export const affine = wasmFunction(
           column.set(double(0.5)),
           x.set(i32(0)),
           ...placed,
-          loopWhile(x.below(p.width).and(inside.isZero()), [...outside, ...next]),
-          loopWhile(x.below(p.width).and(inside), [...interpolate, ...next]),
-          loopWhile(x.below(p.width), [...outside, ...next]),
+          loopWhile(x.below(p.width).and(inside.isZero()), outside),
+          first.set(x),
+          noted.set(p.notes),
+          loopWhile(x.below(p.width).and(inside), note),
+          from.set(p.notes),
+          advancing(from, noted, NOTE_BYTES, interpolate),
+          loopWhile(x.below(p.width), outside),
           p.y.set(p.y.plus(1)),
         ]),
       ],
