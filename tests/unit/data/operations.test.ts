@@ -59,6 +59,65 @@ describe("every operation of RandAugment", () => {
   }
 });
 
+describe("operations on single bytes", () => {
+  /** Every byte in every channel, beside other bytes of the other channels. */
+  const everyByte: RgbImage = {
+    data: Uint8Array.from({ length: 3 * 256 }, (_, i) => (Math.floor(i / 3) * [1, 77, 155][i % 3]) & 255),
+    width: 16,
+    height: 16,
+  };
+  const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
+  const factors = Array.from({ length: 300 }, (_, i) => (i * 2) / 299);
+  const cases: [AugmentOp, readonly number[]][] = [
+    ["PosterizeIncreasing", upTo(9)],
+    ["SolarizeIncreasing", upTo(257)],
+    ["SolarizeAdd", upTo(129)],
+    ["Invert", [0]],
+    ["BrightnessIncreasing", factors],
+    ["ContrastIncreasing", factors],
+  ];
+  for (const [op, values] of cases) {
+    it(`are right for every byte and argument: ${op}`, () => {
+      for (const argument of values) expectPlain(everyByte, op, argument);
+    });
+  }
+
+  it("saturate every byte against every gray", () => {
+    const data = Uint8Array.from({ length: 3 * 65536 }, (_, i) => {
+      const [byte, other] = [Math.floor(i / 3) & 255, Math.floor(i / 768)];
+      return i % 3 === other % 3 ? byte : other;
+    });
+    for (let i = 0; i < 25; i++) expectPlain({ data, width: 256, height: 256 }, "ColorIncreasing", i / 12);
+  });
+
+  it("sharpen every byte among every other", () => {
+    const side = 3 * 256;
+    const data = Uint8Array.from({ length: 3 * side * side }, (_, i) => {
+      const [x, y] = [Math.floor(i / 3) % side, Math.floor(i / (3 * side))];
+      return Math.floor((x % 3 === 1 && y % 3 === 1 ? x : y) / 3);
+    });
+    for (const amount of [0.1, 0.55, 1.81, 2]) {
+      expectPlain({ data, width: side, height: side }, "SharpnessIncreasing", amount);
+    }
+  });
+});
+
+describe("moves that leave much to decide", () => {
+  const pictures = Array.from({ length: 12 }, (_, i) => picture(new Rng(7).fork(i), 40, 36));
+  const cases: [AugmentOp, readonly number[]][] = [
+    ["TranslateXRel", [0, 1, -1, 2, -3, 0.5, -2.5, 0.25, 0.125, 39, 39.75, 40, -40, 1e9].map((x) => x / 40)],
+    ["TranslateYRel", [0, 1, -1, 2, -3, 0.5, -2.5, 0.25, 0.125, 35, 35.75, 36, -36, 1e9].map((y) => y / 36)],
+    ["ShearX", [0, 0.5, -0.25, 0.125, 1, -2, 1e-9, -1e-12, 30]],
+    ["ShearY", [0, 0.5, -0.25, 0.125, 1, -2, 1e-9, -1e-12, 30]],
+    ["Rotate", [0, 90, 180, 270, 360, -90, 45, 1e-9, 89.999999999]],
+  ];
+  for (const [op, values] of cases) {
+    it(`are Pillow's too: ${op} by parts of pixels that sums of bytes fill exactly, and far out`, () => {
+      for (const image of pictures) for (const argument of values) expectPlain(image, op, argument);
+    });
+  }
+});
+
 /** Mirrored and augmented on its way to normalised numbers, as finetuning does it. */
 function planesAfter(image: RgbImage, mirrored: boolean, steps: readonly AugmentStep[]): Float32Array {
   return PixelMemory.use((memory) => {
