@@ -1,7 +1,7 @@
 import type { Rng } from "../core/rng";
 import type { RgbImage } from "./decode";
 import { cropDraws, randomCropBox } from "./geometry";
-import { axisWeights, kernels } from "./kernels/axisWeights";
+import { bicubicAxis } from "./kernels/axisWeights";
 import { PixelMemory, type PlacedPixels } from "./kernels/pixelMemory";
 import { placePixels, resamplePixels } from "./kernels/resamplePixels";
 import type { Box } from "./resample";
@@ -40,7 +40,5 @@ export function resized(
   width: number,
   height: number,
 ): PlacedPixels {
-  const columns = axisWeights(part.width, 0, part.width, width, kernels.bicubic);
-  const rows = axisWeights(part.height, 0, part.height, height, kernels.bicubic);
-  return resamplePixels(memory, part, columns, rows);
+  return resamplePixels(memory, part, bicubicAxis(part.width, width), bicubicAxis(part.height, height));
 }

@@ -1,6 +1,6 @@
 import { LuvitError } from "../core/errors";
 import type { RgbImage } from "./decode";
-import { axisWeights, kernels } from "./kernels/axisWeights";
+import { axisWeights, kernels, packAxis } from "./kernels/axisWeights";
 import { PixelMemory } from "./kernels/pixelMemory";
 import { placePixels, resamplePixels } from "./kernels/resamplePixels";
 
@@ -30,8 +30,8 @@ export function resize(
   const { filter = "bicubic", box = { left: 0, top: 0, width: image.width, height: image.height } } = options;
   expectInside(image, box, width, height);
   if (filter === "nearest") return resizeNearest(image, width, height, box);
-  const columns = axisWeights(image.width, box.left, box.width, width, kernels[filter]);
-  const rows = axisWeights(image.height, box.top, box.height, height, kernels[filter]);
+  const columns = packAxis(axisWeights(image.width, box.left, box.width, width, kernels[filter]));
+  const rows = packAxis(axisWeights(image.height, box.top, box.height, height, kernels[filter]));
   return PixelMemory.use((memory) => {
     const source = placePixels(memory, { ...image, offset: 0, line: 3 * image.width });
     const { address } = resamplePixels(memory, source, columns, rows);

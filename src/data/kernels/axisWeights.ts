@@ -67,27 +67,24 @@ function toFixedPoint(weight: number): number {
   return Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * (1 << WEIGHT_BITS));
 }
 
-/** Where an axis lies in memory, as the kernels want it. */
-export interface PlacedAxis {
-  readonly starts: number;
-  readonly weights: number;
+/** Weights as the kernels want them: in pairs, high halves before low ones. */
+export interface PackedAxis {
+  /** First inputs of all outputs, and one behind the last input of the last. */
+  readonly starts: Int32Array;
+  readonly end: number;
+  readonly halves: Int16Array;
   /** Pairs of weights per output. */
   readonly pairs: number;
 }
 
-/** Places weights in pairs, high halves before low ones, and starts in bytes of `step` from `origin`. */
-export function placeAxis(memory: PixelMemory, axis: AxisWeights, step: number, origin: number): PlacedAxis {
-  const { starts, counts, weights, stride } = axis;
+export function packAxis({ starts, counts, weights, stride }: AxisWeights): PackedAxis {
   const outputs = starts.length;
   let most = 0;
   for (const count of counts) most = Math.max(most, count);
   const pairs = (most + 1) >> 1;
-  const place = { starts: memory.take(4 * outputs), weights: memory.take(8 * pairs * outputs), pairs };
-  const offsets = memory.ints(place.starts, outputs);
-  const halves = memory.shorts(place.weights, 4 * pairs * outputs).fill(0);
+  const halves = new Int16Array(4 * pairs * outputs);
   const half = 1 << (LOW_BITS - 1);
   for (let i = 0; i < outputs; i++) {
-    offsets[i] = step * (starts[i] - origin);
     for (let x = 0; x < counts[i]; x++) {
       const weight = weights[i * stride + x];
       const low = ((weight + half) & (2 * half - 1)) - half;
@@ -96,5 +93,35 @@ export function placeAxis(memory: PixelMemory, axis: AxisWeights, step: number, 
       halves[at + 2] = low;
     }
   }
+  return { starts, end: starts[outputs - 1] + counts[outputs - 1], halves, pairs };
+}
+
+const known = new Map<number, PackedAxis>();
+let knownBytes = 0;
+/** Sides of crops come again and again. */
+const MOST_KNOWN_BYTES = 8 * 2 ** 20;
+
+/** Bicubic weights for all of `inputs`. */
+export function bicubicAxis(inputs: number, outputs: number): PackedAxis {
+  const key = inputs * 2 ** 20 + outputs;
+  const found = known.get(key);
+  if (found) return found;
+  const made = packAxis(axisWeights(inputs, 0, inputs, outputs, kernels.bicubic));
+  const bytes = made.halves.byteLength + made.starts.byteLength;
+  if (knownBytes + bytes > MOST_KNOWN_BYTES) {
+    known.clear();
+    knownBytes = 0;
+  }
+  known.set(key, made);
+  knownBytes += bytes;
+  return made;
+}
+
+/** Where an axis lies in memory: starts in bytes of `step` from `origin`. */
+export function placeAxis(memory: PixelMemory, { starts, halves }: PackedAxis, step: number, origin: number) {
+  const place = { starts: memory.take(starts.byteLength), weights: memory.take(halves.byteLength) };
+  const offsets = memory.ints(place.starts, starts.length);
+  for (let i = 0; i < starts.length; i++) offsets[i] = step * (starts[i] - origin);
+  memory.shorts(place.weights, halves.length).set(halves);
   return place;
 }

@@ -1,4 +1,4 @@
-import { type AxisWeights, placeAxis } from "./axisWeights";
+import { type PackedAxis, placeAxis } from "./axisWeights";
 import { type PixelMemory, type PlacedPixels, placeSize } from "./pixelMemory";
 import { MOST_PAIRS } from "./resampleCode";
 
@@ -33,23 +33,23 @@ export function placePixels(
 export function resamplePixels(
   memory: PixelMemory,
   pixels: PlacedPixels,
-  columns: AxisWeights,
-  rows: AxisWeights,
+  columns: PackedAxis,
+  rows: PackedAxis,
 ): PlacedPixels {
   const { address, line } = pixels;
   const [width, height] = [columns.starts.length, rows.starts.length];
   const first = rows.starts[0];
-  const count = rows.starts[height - 1] + rows.counts[height - 1] - first;
+  const count = rows.end - first;
   const across = placeAxis(memory, columns, 3, 0);
   const narrowLine = Math.ceil((3 * width + 1) / 16) * 16;
   const narrow = memory.take(placeSize(narrowLine, count));
-  const horizontal = kernelFor(memory, "horizontal", across.pairs);
+  const horizontal = kernelFor(memory, "horizontal", columns.pairs);
   const from = [address + first * line, line, count] as const;
-  horizontal(...from, narrow, narrowLine, width, across.starts, across.weights, across.pairs);
+  horizontal(...from, narrow, narrowLine, width, across.starts, across.weights, columns.pairs);
   const down = placeAxis(memory, rows, narrowLine, first);
   const result = memory.take(placeSize(3 * width, height));
-  const vertical = kernelFor(memory, "vertical", down.pairs);
-  vertical(narrow, narrowLine, result, 3 * width, height, down.starts, down.weights, down.pairs);
+  const vertical = kernelFor(memory, "vertical", rows.pairs);
+  vertical(narrow, narrowLine, result, 3 * width, height, down.starts, down.weights, rows.pairs);
   return { address: result, line: 3 * width, width, height };
 }
 
