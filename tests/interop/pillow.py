@@ -1,7 +1,9 @@
 """Pictures made at random and what Pillow makes of them: `cases.json`, with bytes in `cases.bin`."""
 import io
 import json
+import struct
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +82,58 @@ def jpeg(i):
     return {"what": what, "width": width, "height": height, "file": put(file.getvalue()), "result": pixels(decoded)}
 
 
+def chunk(name, content):
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def png(depth, colours, transparency=b""):
+    """A PNG of random samples; `colours` is the colour type: 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGBA."""
+    width, height = (int(side) for side in random.integers(1, 40, 2))
+    bits = width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colours]
+    lines = b"".join(b"\0" + random.bytes((bits + 7) // 8) for _ in range(height))
+    palette = chunk(b"PLTE", random.bytes(3 << depth)) if colours == 3 else b""
+    note = chunk(b"tRNS", transparency) if transparency else b""
+    header = struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, 0)
+    body = chunk(b"IHDR", header) + palette + note + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def saved(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def four_inks(as_ycck, **options):
+    inks = Image.merge("CMYK", [picture(i, 60).convert("L").resize((45, 31)) for i in range(4)])
+    content = bytearray(saved(inks, "JPEG", **options))
+    content[content.index(b"Adobe") + 11] = 2 if as_ycck else 0
+    return bytes(content)
+
+
+def files():
+    """Files of every kind that data sets have, except for 16-bit gray, which Pillow clips."""
+    kinds = {f"PNG, colour type {c}, {d} bit": png(d, c) for c, d in PNG_KINDS}
+    kinds["PNG, palette with alpha"] = png(8, 3, random.bytes(256))
+    kinds["PNG, gray with one clear value"] = png(8, 0, b"\0\x20")
+    for as_ycck in (False, True):
+        kinds[f"JPEG, {'YCCK' if as_ycck else 'CMYK'}"] = four_inks(as_ycck)
+    kinds["JPEG, CMYK, progressive"] = four_inks(False, progressive=True)
+    for subsampling in ("4:4:4", "4:2:2", "4:2:0"):
+        kinds[f"JPEG, {subsampling}, progressive"] = saved(picture(2, 90), "JPEG", subsampling=subsampling, progressive=True)
+    kinds["WebP, lossless"] = saved(picture(2, 60), "WEBP", lossless=True)
+    kinds["WebP"] = saved(picture(2, 60), "WEBP")
+    kinds["GIF"] = saved(picture(2, 60), "GIF")
+    result = []
+    for what, content in kinds.items():
+        image = Image.open(io.BytesIO(content))
+        result.append({"what": what, "width": image.width, "height": image.height, "file": put(content), "result": pixels(image)})
+    return result
+
+
+PNG_KINDS = [(0, 1), (0, 2), (0, 4), (0, 8), (2, 8), (2, 16), (3, 1), (3, 4), (3, 8), (4, 8), (4, 16), (6, 8), (6, 16)]
+
+
 def resize(i):
     image = picture(i, 200)
     name = list(FILTERS)[i % 4]
@@ -100,6 +154,7 @@ def operation(i):
 folder = Path(sys.argv[1])
 cases = {
     "jpeg": [jpeg(i) for i in range(240)],
+    "files": files(),
     "resize": [resize(i) for i in range(160)],
     "operations": [operation(i) for i in range(132)],
 }

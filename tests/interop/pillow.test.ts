@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type AugmentOp, augment } from "../../src/data/augment/randAugment";
+import { decodeImage } from "../../src/data/decode";
 import { decodePart } from "../../src/data/readPart";
 import { cropBox, type ResampleFilter, resize } from "../../src/data/resample";
 import { runPython, unlessPythonHas } from "./python";
@@ -18,8 +19,10 @@ interface Picture {
   readonly height: number;
   readonly result: Range;
 }
+type FileCase = Picture & { what: string; file: Range };
 interface Cases {
-  readonly jpeg: readonly (Picture & { what: string; file: Range })[];
+  readonly jpeg: readonly FileCase[];
+  readonly files: readonly FileCase[];
   readonly resize: readonly (Picture & { filter: ResampleFilter; to: [number, number]; from: Range })[];
   readonly operations: readonly (Picture & { op: AugmentOp; argument: number; from: Range })[];
 }
@@ -54,6 +57,16 @@ test("baseline JPEG files are decoded as Pillow decodes them, whole and in part,
   }
   const progressive = cases.jpeg.filter(({ what }) => what.includes("progressive")).length;
   assert.ok(decoded > 0.95 * (cases.jpeg.length - progressive), `${decoded} of ${cases.jpeg.length}`);
+});
+
+test("files of every kind are decoded as Pillow decodes them, to the last bit", { skip }, async () => {
+  const different: string[] = [];
+  for (const { what, file, ...picture } of [...cases.files, ...cases.jpeg]) {
+    const image = await decodeImage(bytesOf(file), { exif: "ignore" });
+    assert.deepEqual([image.width, image.height], [picture.width, picture.height], what);
+    if (!same(image.data, bytesOf(picture.result))) different.push(what);
+  }
+  assert.deepEqual(different, []);
 });
 
 test("pictures are resized as Pillow resizes them, to the last bit", { skip }, () => {
