@@ -143,7 +143,7 @@ def resize(i):
 
 
 def operation(i):
-    image = picture(i, 90)
+    image = picture(i, 160)
     name = list(OPERATIONS)[i % len(OPERATIONS)]
     apply, low, high = OPERATIONS[name]
     argument = float(random.uniform(low, high))
@@ -156,7 +156,7 @@ cases = {
     "jpeg": [jpeg(i) for i in range(240)],
     "files": files(),
     "resize": [resize(i) for i in range(160)],
-    "operations": [operation(i) for i in range(132)],
+    "operations": [operation(i) for i in range(264)],
 }
 (folder / "cases.json").write_text(json.dumps(cases))
 (folder / "cases.bin").write_bytes(blob)

@@ -46,15 +46,3 @@ function general({ memory, source, width, height, fill, list }: Move, place: num
   return (y, end, target) =>
     memory.run.affine(address, line, width, height, y, end, place, fill, target, list, notes);
 }
-
-/** Rounded to 15 decimals as Python's `round`, which decides what right angles become. */
-const round15 = (value: number) => Number(value.toFixed(15));
-
-/** The matrix of Pillow's `rotate(degrees)`: counter-clockwise about the centre, the frame stays. */
-export function rotation(degrees: number, width: number, height: number): AffineMatrix {
-  const angle = -((((degrees % 360) + 360) % 360) * Math.PI) / 180;
-  const [cos, sin] = [round15(Math.cos(angle)), round15(Math.sin(angle))];
-  const minusSin = round15(-Math.sin(angle));
-  const [x, y] = [width / 2, height / 2];
-  return [cos, sin, cos * -x + sin * -y + x, minusSin, cos, minusSin * -x + cos * -y + y];
-}

@@ -1,7 +1,8 @@
-import { type AffineMatrix, affine, type Fill, rotation } from "./affine";
+import { type AffineMatrix, affine, type Fill } from "./affine";
 import type { Canvas } from "./canvas";
 import { enhanceBrightness, enhanceColor, enhanceContrast, enhanceSharpness } from "./enhance";
 import { autoContrast, equalize, invert, posterize, solarize, solarizeAdd } from "./lookup";
+import { rotation } from "./rotation";
 
 /** One of RandAugment's operations, on a picture where it lies. */
 export interface Operation {

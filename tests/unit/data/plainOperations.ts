@@ -1,5 +1,6 @@
-import { type AffineMatrix, rotation } from "../../../src/data/augment/affine";
+import type { AffineMatrix } from "../../../src/data/augment/affine";
 import type { AugmentOp } from "../../../src/data/augment/randAugment";
+import { rotation } from "../../../src/data/augment/rotation";
 import type { RgbImage } from "../../../src/data/decode";
 
 /* Pillow's operations as they are defined, one byte after another. */
