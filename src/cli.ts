@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
-import { corruptCommand, corruptHelp } from "./corruptCommand";
+import { corruptCommand, corruptHelp } from "./commandLine/corruptCommand";
 import { LuvitError } from "./core/errors";
 import { packageVersion } from "./core/packageRoot";
 import { isRunCommand, runHelp } from "./commandLine/help";
@@ -80,7 +80,8 @@ export async function main(args: readonly string[]): Promise<number> {
       throw usage("kernel takes install, list or remove, and one of --user, --sys-prefix, --prefix <folder>");
     }
     if (command === "corrupt") {
-      if (await corruptCommand(words, values, print)) return 0;
+      const status = await corruptCommand(words, values, print);
+      if (status !== undefined) return status;
       throw usage("corrupt takes a folder of pictures and a folder to write to");
     }
     if (isRunCommand(command)) {

@@ -16,7 +16,7 @@ const rows = [
   ["figures"],
   ["notebook"],
   ["kernel"],
-  ["commandLine", "corruptCommand", "engineCommand", "kernelCommand"],
+  ["commandLine", "engineCommand", "kernelCommand"],
   ["index", "cli"],
 ];
 

@@ -1,7 +1,9 @@
 import { join, relative } from "node:path";
 import { entropyShares } from "../analysis/entropyShares";
 import { pseudoMaskIou } from "../analysis/pseudoMaskIou";
-import { imageNetS } from "../data";
+import { imageNetS, type MaskedDataset } from "../data";
+import type { ViTConfig } from "../models/vit";
+import type { LoadedConfig } from "./runConfig";
 import { type RunRequest, wordsOf } from "./request";
 import { Stopping } from "./signals";
 import { openTrained } from "./trained";
@@ -13,13 +15,11 @@ import { writeLines } from "./writeLines";
  */
 export async function entropyCommand(request: RunRequest): Promise<number> {
   const { print } = request;
-  const { config, path, model, out, about } = await openTrained("entropy", request);
-  const { imageSize: size, patchSize: patch } = model.encoder.config;
+  const { config, pictures, model, out, about } = await openTrained("entropy", request, openMasked);
   const stop = new AbortController();
   const options = { ...about, layer: config.layer, signal: stop.signal };
   /** Whether the set was looked at to its end. */
-  const lookAt = async (name: string, { images, masks }: (typeof config.data)[string]) => {
-    const set = await imageNetS({ images: path(images), masks: path(masks), size, patch });
+  const lookAt = async (name: string, set: MaskedDataset) => {
     const shares = await entropyShares(model, { [name]: set }, { ...options, out });
     print(String(shares));
     if (!shares.complete) return false;
@@ -36,8 +36,8 @@ export async function entropyCommand(request: RunRequest): Promise<number> {
     "batch",
     () => stop.abort(),
     async () => {
-      for (const [name, folders] of Object.entries(config.data)) {
-        if (stop.signal.aborted || !(await lookAt(name, folders))) return false;
+      for (const [name, set] of pictures) {
+        if (stop.signal.aborted || !(await lookAt(name, set))) return false;
       }
       return true;
     },
@@ -48,4 +48,15 @@ export async function entropyCommand(request: RunRequest): Promise<number> {
   }
   print(`stopped; what was computed is kept. Go on with: luvit entropy ${wordsOf(request)}`);
   return status ?? 130;
+}
+
+async function openMasked(
+  { config, path }: LoadedConfig<"entropy">,
+  { imageSize: size, patchSize: patch }: ViTConfig,
+): Promise<[name: string, set: MaskedDataset][]> {
+  const sets: [string, MaskedDataset][] = [];
+  for (const [name, { images, masks }] of Object.entries(config.data)) {
+    sets.push([name, await imageNetS({ images: path(images), masks: path(masks), size, patch })]);
+  }
+  return sets;
 }

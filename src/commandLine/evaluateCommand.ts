@@ -1,8 +1,10 @@
 import { join, relative } from "node:path";
-import { mergeSuites, openSuiteSets, type SuiteResult, suite } from "../analysis/suite";
+import { mergeSuites, openSuiteSets, type SuiteResult, type SuiteSets, suite } from "../analysis/suite";
 import { imageFolder } from "../data";
+import type { ViTConfig } from "../models/vit";
 import { live } from "../notebook";
 import { type RunRequest, wordsOf } from "./request";
+import type { LoadedConfig } from "./runConfig";
 import { Stopping } from "./signals";
 import { openTrained } from "./trained";
 import { writeLines } from "./writeLines";
@@ -10,14 +12,7 @@ import { writeLines } from "./writeLines";
 /** `luvit evaluate`: exit status. */
 export async function evaluateCommand(request: RunRequest): Promise<number> {
   const { shard } = request;
-  const { config, path, model, out, about } = await openTrained("evaluate", request);
-  const { own = {}, ...published } = config.data;
-  const size = model.encoder.config.imageSize;
-  const folders = Object.fromEntries(Object.entries(published).map(([key, place]) => [key, path(place!)]));
-  const sets = await openSuiteSets(folders, { size, partial: config.partial });
-  for (const [name, place] of Object.entries(own)) {
-    sets.own = { ...sets.own, [name]: await imageFolder(path(place), { size }) };
-  }
+  const { pictures: sets, model, out, about } = await openTrained("evaluate", request, openSets);
   const stop = new AbortController();
   const { value: result, status } = await Stopping.around(
     "batch",
@@ -29,6 +24,19 @@ export async function evaluateCommand(request: RunRequest): Promise<number> {
     },
   );
   return report(result, request, out, status);
+}
+
+async function openSets(
+  { config, path }: LoadedConfig<"evaluate">,
+  { imageSize: size }: ViTConfig,
+): Promise<SuiteSets> {
+  const { own = {}, ...published } = config.data;
+  const folders = Object.fromEntries(Object.entries(published).map(([key, place]) => [key, path(place!)]));
+  const sets = await openSuiteSets(folders, { size, partial: config.partial });
+  for (const [name, place] of Object.entries(own)) {
+    sets.own = { ...sets.own, [name]: await imageFolder(path(place), { size }) };
+  }
+  return sets;
 }
 
 /** `luvit evaluate --merge`: exit status. */

@@ -18,7 +18,9 @@ import type {
 /** Turns a path of the configuration file into one of this process. */
 type Resolve = (relative: string) => string;
 
-const encoderOf = (config: EncoderConfig): ViTConfig => (typeof config === "string" ? vit[config] : config);
+/** Sizes of an encoder that is named, or described. */
+export const encoderOf = (config: EncoderConfig): ViTConfig =>
+  typeof config === "string" ? vit[config] : config;
 
 const decoderOf = (config: DecoderConfig = "decoder512x8"): DecoderShape =>
   typeof config === "string" ? mae[config] : config;

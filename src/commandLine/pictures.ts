@@ -10,7 +10,7 @@ import type { PicturesConfig } from "./runConfig";
 
 /** The pictures of a configuration, at the model's size. */
 export async function picturesFrom(
-  { kind = "folder", path: place, part, take }: PicturesConfig,
+  { kind = "folder", path: place, part, partial, take }: PicturesConfig,
   size: number,
   augment: TransformFactory | undefined,
   path: (relative: string) => string,
@@ -19,7 +19,10 @@ export async function picturesFrom(
   const open: Record<typeof kind, () => Promise<ImageDataset>> = {
     folder: () => imageFolder(path(place), options),
     imageNet1k: () =>
-      imageNet1k(path(place), (part as ImageNet1kPart) ?? (augment ? "train" : "val"), options),
+      imageNet1k(path(place), (part as ImageNet1kPart) ?? (augment ? "train" : "val"), {
+        ...options,
+        partial,
+      }),
     huggingFace: () =>
       huggingFace(path(place), { ...options, split: part ?? (augment ? "train" : "validation") }),
   };

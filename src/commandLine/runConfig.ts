@@ -29,6 +29,7 @@ const pictures = object(
       "imageNet1k",
     ),
     part: entry(text, "of imageNet1k (train, val) or huggingFace (a split)", "train"),
+    partial: entry(flag, "of imageNet1k: take it as it is, incomplete", false),
     take: entry(whole(), "only so many pictures, spread evenly", 1000),
   },
 );

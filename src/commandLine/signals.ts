@@ -14,7 +14,7 @@ export class Stopping {
 
   /** Runs `body`; `stop` is called at the first signal, after which the body is to end with the unit that it is at. */
   static async around<T>(
-    unit: "step" | "batch",
+    unit: "step" | "batch" | "picture",
     stop: () => void,
     body: () => Promise<T>,
   ): Promise<{ value: T; status: number | undefined }> {
@@ -28,7 +28,8 @@ export class Stopping {
       const value = await body();
       return { value, status: stopping.asked && statuses[stopping.asked] };
     } finally {
-      for (const off of listeners) off();
+      // Once asked, the process is about to end; a second signal meanwhile is still to end it in the same way.
+      if (stopping.asked === undefined) for (const off of listeners) off();
     }
   }
 

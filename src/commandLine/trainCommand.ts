@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { resultTable } from "../analysis/provenance";
 import { LuvitError } from "../core/errors";
-import { finetuneAugment, maeAugment } from "../data";
+import { finetuneAugment, type ImageDataset, maeAugment } from "../data";
 import { ready } from "../engine";
 import { formatDuration } from "../figures/format";
 import { writeTable } from "../io/table";
@@ -22,7 +22,7 @@ import {
 } from "../train/recipes";
 import type { Run, RunResult } from "../train/run";
 import { type RunRequest, wordsOf } from "./request";
-import { maeFrom, tunedFrom } from "./models";
+import { encoderOf, maeFrom, tunedFrom } from "./models";
 import { picturesFrom } from "./pictures";
 import { loadConfig } from "./runConfig";
 import { Stopping } from "./signals";
@@ -37,8 +37,10 @@ export async function pretrainCommand(request: RunRequest): Promise<number> {
   const recipe = pretrainRecipes[config.recipe];
   request.print(String(await ready(config.engine)));
   const seed = request.seed ?? config.options?.seed;
+  const { imageSize: size } = encoderOf(config.model.encoder);
+  // Before the model: a folder that is not there is said at once, not after a language model was loaded.
+  const pictures = await picturesFrom(config.data.train, size, maeAugment, path);
   const model = await maeFrom({ ...config.model, seed: request.seed ?? config.model.seed }, path);
-  const pictures = await picturesFrom(config.data.train, model.encoder.config.imageSize, maeAugment, path);
   const options = {
     ...recipe,
     ...given(config.options),
@@ -48,7 +50,7 @@ export async function pretrainCommand(request: RunRequest): Promise<number> {
     resume: request.resume,
   };
   announce(request, model, recipe.recipe);
-  return drive(request, "pretrain", options, () => pretrain(model, pictures, options));
+  return drive(request, "pretrain", [pictures], options, () => pretrain(model, pictures, options));
 }
 
 /** `luvit finetune`: exit status. */
@@ -58,15 +60,16 @@ export async function finetuneCommand(request: RunRequest): Promise<number> {
   const recipe = finetuneRecipes[config.recipe];
   request.print(String(await ready(config.engine)));
   const seed = request.seed ?? config.options?.seed;
-  const model = await tunedFrom({ ...config.model, seed: request.seed ?? config.model.seed }, path);
-  const size = model.encoder.config.imageSize;
+  const { imageSize: size } = encoderOf(config.model.encoder);
   const pictures = await picturesFrom(config.data.train, size, finetuneAugment, path);
   const { validation: held } = config.data;
   const validation = held && (await picturesFrom(held, size, undefined, path));
+  const model = await tunedFrom({ ...config.model, seed: request.seed ?? config.model.seed }, path);
   const common = { out, resume: request.resume, seed, validation };
   const options = { ...recipe, ...given(config.options), ...config.engine, ...common };
   announce(request, model, recipe.recipe);
-  return drive(request, "finetune", options, () => finetune(model, pictures, options));
+  const sets = validation ? [pictures, validation] : [pictures];
+  return drive(request, "finetune", sets, options, () => finetune(model, pictures, options));
 }
 
 /** A rate of one's own takes the place of the recipe's, however that is written. */
@@ -88,7 +91,7 @@ function freeFolder({ out, resume }: RunRequest, configured: string): string {
 function announce({ print }: RunRequest, model: Module, recipe: RecipeNotes): void {
   const { name, source, expected, cost, departs } = recipe;
   print(String(model));
-  print(`recipe ${name} (${source}): ${cost}; its authors report ${expected}`);
+  print(`recipe ${name} (${source}): ${cost}; expected: ${expected}`);
   if (departs) print(`  done otherwise here: ${departs}`);
 }
 
@@ -96,6 +99,7 @@ function announce({ print }: RunRequest, model: Module, recipe: RecipeNotes): vo
 async function drive<M extends Module>(
   request: RunRequest,
   command: string,
+  sets: readonly ImageDataset[],
   options: TrainOptions,
   start: () => Run<M>,
 ): Promise<number> {
@@ -113,6 +117,7 @@ async function drive<M extends Module>(
   );
   const { run, result } = value;
   for (const note of run.notes) print(note);
+  for (const { report } of sets) if (report.count > 0) print(String(report));
   await writeMetrics(run, result, options);
   const done = `${result.history.length} of ${run.totalSteps} steps in ${formatDuration(result.seconds)}`;
   print(`${result.stopped ? "stopped" : "done"}: ${done} · ${relative(process.cwd(), run.out!) || "."}`);

@@ -2,7 +2,8 @@ import type { EngineOptions, ReadyOptions } from "../engine";
 import { ready } from "../engine";
 import type { Provenance } from "../analysis/provenance";
 import type { Classifier } from "../models/classifier";
-import { trainedFrom } from "./models";
+import type { ViTConfig } from "../models/vit";
+import { encoderOf, trainedFrom } from "./models";
 import type { RunRequest } from "./request";
 import { loadConfig, type LoadedConfig } from "./runConfig";
 
@@ -15,11 +16,15 @@ export interface Trained<Name extends "evaluate" | "entropy"> extends LoadedConf
   readonly about: EngineOptions & Omit<Provenance, "data"> & { batchSize?: number };
 }
 
-/** What commands that look at a model begin with: the configuration, the engine, the model with its weights. */
-export async function openTrained<Name extends "evaluate" | "entropy">(
+/**
+ * What commands that look at a model begin with: the configuration, the engine, the pictures, and then the model with its
+ * weights, which may take long to load.
+ */
+export async function openTrained<Name extends "evaluate" | "entropy", Pictures>(
   command: Name,
   request: RunRequest,
-): Promise<Trained<Name>> {
+  openPictures: (loaded: LoadedConfig<Name>, encoder: ViTConfig) => Promise<Pictures>,
+): Promise<Trained<Name> & { readonly pictures: Pictures }> {
   const loaded = loadConfig(command, request.file);
   const { path } = loaded;
   const {
@@ -31,6 +36,7 @@ export async function openTrained<Name extends "evaluate" | "entropy">(
     out,
   } = loaded.config as LoadedConfig<"evaluate">["config"];
   request.print(String(await ready(engine as ReadyOptions)));
+  const pictures = await openPictures(loaded, encoderOf(named.encoder));
   const { model, run } = await trainedFrom(named, path);
   for (const note of run?.notes ?? []) request.print(note);
   const about = {
@@ -40,5 +46,5 @@ export async function openTrained<Name extends "evaluate" | "entropy">(
     recipe: recipe ?? run?.recipe,
     seed: request.seed ?? seed ?? run?.seed,
   };
-  return { ...loaded, model, out: request.out ?? path(out), about };
+  return { ...loaded, pictures, model, out: request.out ?? path(out), about };
 }

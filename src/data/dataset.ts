@@ -76,7 +76,7 @@ export class SkipReport {
   toString(): string {
     if (this.count === 0) return "no picture skipped";
     const lines = this.skipped.map(({ reason }) => reason);
-    return `${this.count} unreadable picture${this.count === 1 ? "" : "s"} replaced by the next:\n${listOffenders(lines)}`;
+    return `${this.count} unreadable picture${this.count === 1 ? "" : "s"} left out or replaced by the next:\n${listOffenders(lines)}`;
   }
 
   [inspect.custom](): string {

@@ -41,7 +41,8 @@ export async function decodeImage(
     const { data, info } = await coloured.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
     return { data: toRgb(data, info.channels), width: info.width, height: info.height };
   } catch (error) {
-    throw new LuvitError("bad-image", `${name}: cannot be decoded (${reasonOf(error, source)})`, {
+    const verb = (error as NodeJS.ErrnoException).syscall === undefined ? "decoded" : "read";
+    throw new LuvitError("bad-image", `${name}: cannot be ${verb} (${reasonOf(error, source)})`, {
       cause: error,
     });
   }
@@ -69,9 +70,7 @@ function inksToRgb(inks: Uint8Array): Uint8Array {
 /** The decoder's own words on one line, without repeating the path. */
 function reasonOf(error: unknown, source: string | Uint8Array): string {
   const message = error instanceof Error ? error.message : String(error);
-  const line = message
-    .trim()
-    .split(/\s*\n\s*/)
-    .join("; ");
+  // libvips repeats itself.
+  const line = [...new Set(message.trim().split(/\s*\n\s*/))].join("; ");
   return typeof source === "string" ? line.split(source).join(basename(source)) : line;
 }

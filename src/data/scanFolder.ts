@@ -1,5 +1,5 @@
 import type { Dirent } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 
@@ -51,7 +51,7 @@ export async function scanClassFolders(root: string): Promise<ScannedFolder> {
 /** Class folders sorted by name and the pictures of each, which may be none. Throws as `scanClassFolders` otherwise. */
 export async function listClassFolders(root: string): Promise<{ classes: string[]; perClass: string[][] }> {
   const entries = await readFolder(root);
-  const classes = sorted(entries.filter((entry) => !entry.isFile()).map((entry) => entry.name));
+  const classes = sorted(entries.filter((entry) => entry.isFolder).map((entry) => entry.name));
   if (classes.length === 0) {
     const found = describe(entries);
     throw new LuvitError("bad-dataset", `${wantedIn(root)}, found no class folders, only ${found}`);
@@ -68,11 +68,11 @@ function wantedIn(root: string): string {
 /** All pictures under a folder, at any depth, sorted folder by folder. */
 export async function listImages(folder: string): Promise<string[]> {
   const entries = await readFolder(folder);
-  const names = (keep: (entry: Dirent) => boolean) => sorted(entries.filter(keep).map((entry) => entry.name));
-  const isImage = (entry: Dirent) => imageExtensions.includes(extname(entry.name).toLowerCase());
-  const here = names((entry) => !entry.isDirectory() && isImage(entry)).map((name) => join(folder, name));
+  const names = (keep: (entry: Entry) => boolean) => sorted(entries.filter(keep).map((entry) => entry.name));
+  const isImage = (entry: Entry) => imageExtensions.includes(extname(entry.name).toLowerCase());
+  const here = names((entry) => !entry.isFolder && isImage(entry)).map((name) => join(folder, name));
   const below = await Promise.all(
-    names((entry) => entry.isDirectory()).map((name) => listImages(join(folder, name))),
+    names((entry) => entry.isFolder).map((name) => listImages(join(folder, name))),
   );
   return [...here, ...below.flat()];
 }
@@ -81,7 +81,7 @@ export async function listImages(folder: string): Promise<string[]> {
 async function expectNoParts(root: string, classes: readonly string[]): Promise<void> {
   for (const part of classes.filter((name) => name === "train" || name === "val")) {
     const inside = await readFolder(join(root, part));
-    if (inside.some((entry) => entry.isFile())) continue;
+    if (inside.some((entry) => !entry.isFolder)) continue;
     const found = `its parts ${classes.join(", ")}`;
     throw new LuvitError(
       "bad-dataset",
@@ -90,10 +90,23 @@ async function expectNoParts(root: string, classes: readonly string[]): Promise<
   }
 }
 
-async function readFolder(folder: string): Promise<Dirent[]> {
+/** What is in a folder; links count as what they lead to. */
+interface Entry {
+  readonly name: string;
+  readonly isFolder: boolean;
+}
+
+async function readFolder(folder: string): Promise<Entry[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
-    return entries.filter((entry) => !entry.name.startsWith("."));
+    const seen = entries.filter((entry) => !entry.name.startsWith("."));
+    const links = seen.filter(isLinkToWhat).map(({ name }) => name);
+    const toFiles = new Set<string>();
+    for (const name of links) if (await leadsToFile(join(folder, name))) toFiles.add(name);
+    return seen.map((entry) => ({
+      name: entry.name,
+      isFolder: isLinkToWhat(entry) ? !toFiles.has(entry.name) : entry.isDirectory(),
+    }));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const what =
@@ -108,12 +121,23 @@ async function readFolder(folder: string): Promise<Dirent[]> {
   }
 }
 
+/** A link that may lead to a folder; a million links called pictures are not asked about one by one. */
+function isLinkToWhat(entry: Dirent): boolean {
+  return entry.isSymbolicLink() && !imageExtensions.includes(extname(entry.name).toLowerCase());
+}
+
+/** False for a folder, and for what is not there, which is to be missed where a folder was expected. */
+async function leadsToFile(link: string): Promise<boolean> {
+  const target = await stat(link).catch(() => undefined);
+  return target !== undefined && !target.isDirectory();
+}
+
 /** By UTF-16 code unit, which for the usual names is the order of Python's `sorted`. */
 function sorted(names: string[]): string[] {
   return names.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
-function describe(entries: Dirent[]): string {
+function describe(entries: readonly Entry[]): string {
   if (entries.length === 0) return "an empty folder";
   const names = entries.slice(0, 5).map((entry) => entry.name);
   return `${entries.length} files (${names.join(", ")}${entries.length > 5 ? ", …" : ""})`;

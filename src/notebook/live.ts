@@ -21,6 +21,8 @@ export interface LiveRun {
   readonly done: Promise<unknown>;
   /** What it runs on. */
   readonly engine?: string;
+  /** Pictures that could not be read so far; prints as a list. */
+  readonly report?: { readonly count: number };
   /** What its owner should know. */
   readonly notes?: readonly string[];
   readonly state: "running" | "done" | "stopped" | "failed";

@@ -55,7 +55,7 @@ export class LiveRunView implements LiveView {
       `<div style="display:flex;justify-content:space-between;gap:12px"><span><b>${escapeHtml(this.run.name)}</b>${state}</span><span>${this.stepText()}</span></div>`,
       this.bar(),
       `<div style="opacity:.72">${this.facts().map(escapeHtml).join(" · ")}</div>`,
-      ...[this.run.engine, ...(this.run.notes ?? [])]
+      ...[this.run.engine, this.unreadable(), ...(this.run.notes ?? [])]
         .filter((line) => line !== undefined)
         .map((line) => `<div style="opacity:.72">${escapeHtml(line)}</div>`),
       this.error
@@ -84,6 +84,12 @@ export class LiveRunView implements LiveView {
 
   private stepText(): string {
     return `step ${formatNumber(this.latest?.step ?? 0)} of ${formatNumber(this.run.totalSteps)}`;
+  }
+
+  private unreadable(): string | undefined {
+    const { report } = this.run;
+    if (!report || report.count === 0) return undefined;
+    return `${String(report).split("\n")[0].replace(/:$/, "")}; run.report names them`;
   }
 
   private bar(): string {

@@ -34,7 +34,7 @@ export interface TrainingTask<M extends Module> extends StepTask<M> {
 export function startRun<M extends Module>(task: TrainingTask<M>, options: TrainOptions): Run<M> {
   const name = options.name ?? task.name;
   const folder = claimRunFolder(name, options);
-  return new Run(name, task.model, task.plan.totalSteps, folder, (driver) =>
+  return new Run(name, task.model, task.plan.totalSteps, folder, task.dataset.report, (driver) =>
     drive(task, options, folder, driver).finally(() => releaseRunFolder(folder)),
   );
 }
@@ -55,6 +55,7 @@ async function drive<M extends Module>(
     ? new RunStore({ folder, model, optimizer, average, plan, settings, keep, recipe })
     : undefined;
   try {
+    await store?.open();
     await average?.begin();
     const step = await resumeStep(store, options, driver);
     forgetSources(task);

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { breathe } from "../core/loop";
 import type { StateDict } from "../core/hostTensor";
+import type { SkipReport } from "../data/dataset";
 import { ensureBackend } from "../core/tf";
 import type { Module } from "../nn/module";
 
@@ -65,6 +66,8 @@ export class Run<M extends Module> {
     readonly totalSteps: number,
     /** Folder with metrics.jsonl and checkpoints; undefined if nothing is written. */
     readonly out: string | undefined,
+    /** Pictures that could not be read so far. */
+    readonly report: SkipReport,
     body: (driver: RunDriver<M>) => Promise<void>,
   ) {
     this.done = this.drive(body);
@@ -91,7 +94,9 @@ export class Run<M extends Module> {
     const { step = 0, loss } = this.latest ?? {};
     const at = loss === undefined ? "" : ` · loss ${loss.toFixed(4)}`;
     const head = `Run(${this.name}) ${this.state} · step ${step}/${this.totalSteps}${at}`;
-    return [head, this.engine, this.out, ...this.notes].filter(Boolean).join(" · ");
+    const { count } = this.report;
+    const unreadable = count === 0 ? "" : `${count} unreadable ${count === 1 ? "picture" : "pictures"}`;
+    return [head, this.engine, this.out, unreadable, ...this.notes].filter(Boolean).join(" · ");
   }
 
   [inspect.custom](): string {

@@ -1,8 +1,10 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { codeVersion } from "../core/commit";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
+import { writeFailure } from "../io/atomicFile";
 import { appendMetrics, readMetrics, syncMetrics, truncateMetrics } from "../io/metricsLog";
 import {
   latestTrainingCheckpoint,
@@ -84,6 +86,14 @@ export class RunStore<M extends Module> {
 
   get metricsFile(): string {
     return join(this.run.folder, "metrics.jsonl");
+  }
+
+  /** Makes the folder, so that one that cannot be written is found before anything is computed. */
+  async open(): Promise<void> {
+    const { folder } = this.run;
+    await mkdir(folder, { recursive: true }).catch((cause) => {
+      throw writeFailure(folder, cause);
+    });
   }
 
   async log(record: StepRecord): Promise<void> {

@@ -21,6 +21,8 @@ export class SuiteResult {
     readonly missing: readonly string[],
     /** Pictures that could not be read, by part. */
     readonly unreadable: Readonly<Record<string, number>>,
+    /** Which they are and why, where that is known (to a suite that was run, not to shards that were merged). */
+    readonly skipped: readonly string[] = [],
   ) {
     this.metrics = metricsOf(byPart, { recipe: provenance.recipe, classes });
     const column = <Key extends keyof Metric>(key: Key) => this.metrics.map((metric) => metric[key]);
@@ -73,7 +75,8 @@ export class SuiteResult {
     const unreadable = Object.entries(this.unreadable).map(([part, count]) => `${part}: ${count} unreadable`);
     const missing = this.complete ? "" : `not evaluated:\n${listOffenders(this.missing, 12)}`;
     const table = rows.length === 0 ? "no number is finished yet" : textTable(head, rows);
-    return [about, table, ...unreadable, missing].filter(Boolean).join("\n");
+    const skipped = listOffenders(this.skipped, 12);
+    return [about, table, ...unreadable, skipped, missing].filter(Boolean).join("\n");
   }
 
   [inspect.custom](): string {

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { LuvitError } from "../../core/errors";
+import { LuvitError, listOffenders } from "../../core/errors";
 import type { ImageDataset } from "../../data/dataset";
 import {
   type CorruptionType,
+  corruptionsIn,
   corruptionTypes,
   type ImageNet9Split,
   type ImageNetOptions,
@@ -80,9 +81,21 @@ export async function openSuiteSets(
     r: r === undefined ? undefined : await imageNetR(r, settings),
     v2: v2 === undefined ? undefined : await imageNetV2(v2, settings),
     sketch: sketch === undefined ? undefined : await imageNetSketch(sketch, settings),
-    c: c === undefined ? undefined : { open: (type, severity) => imageNetC(c, type, severity, settings) },
+    c: c === undefined ? undefined : openCorruptions(c, settings),
     in9: in9 === undefined ? undefined : await openBackgrounds(in9, options.size),
   };
+}
+
+/** Pictures are looked for when the turn of a corruption comes; its folder is, before anything else is evaluated. */
+function openCorruptions(root: string, settings: ImageNetOptions): CorruptionSets {
+  const { types, missing } = corruptionsIn(root);
+  const open: CorruptionSets["open"] = (type, severity) => imageNetC(root, type, severity, settings);
+  if (missing.length === 0 || (settings.partial && types.length > 0)) return { types, open };
+  throw new LuvitError(
+    "bad-dataset",
+    `ImageNet-C: looked for ${corruptionTypes.length} corruptions at ${severities.length} severities in ${root}, ` +
+      `missing:\n${listOffenders(missing)}\nunpack what is missing, or give partial: true for the corruptions that are whole`,
+  );
 }
 
 async function openBackgrounds(root: string, size?: number): Promise<SuiteSets["in9"]> {

@@ -23,6 +23,7 @@ export class SuiteWork {
   private readonly answers = new Map<string, PartAnswers>();
   private readonly missing: string[] = [];
   private readonly unreadable: Record<string, number> = {};
+  private readonly skipped: string[] = [];
   private readonly provenance: Provenance;
   private readonly finished = new Set<string>();
   private facts: SuiteFacts | undefined;
@@ -73,14 +74,21 @@ export class SuiteWork {
     }
     this.missing.push(...joined(missing).map((range) => `${part.key}: ${describeMissing(range)}`));
     if (missing.length > 0) return;
-    this.noteUnreadable(part.key, share, known);
+    this.noteUnreadable(part.key, dataset, share, known);
     this.finished.add(part.key);
     this.driver.finished(part.key, () => this.metrics());
   }
 
   result(): SuiteResult {
     const answers = new Map([...this.answers].filter(([, part]) => part.size > 0));
-    return new SuiteResult(answers, this.provenance, this.model.classes, this.missing, this.unreadable);
+    return new SuiteResult(
+      answers,
+      this.provenance,
+      this.model.classes,
+      this.missing,
+      this.unreadable,
+      this.skipped,
+    );
   }
 
   /** The numbers of the parts that are finished. */
@@ -132,9 +140,20 @@ export class SuiteWork {
     return known;
   }
 
-  private noteUnreadable(part: string, { start, end }: PictureRange, known: PartAnswers): void {
+  private noteUnreadable(
+    part: string,
+    dataset: ImageDataset,
+    { start, end }: PictureRange,
+    known: PartAnswers,
+  ): void {
+    const reasons = new Map(dataset.report.skipped.map(({ path, reason }) => [path, reason]));
     let count = 0;
-    for (let at = start; at < end; at++) if (!known.has(at)) count++;
+    for (let at = start; at < end; at++) {
+      if (known.has(at)) continue;
+      count++;
+      const path = dataset.path(at);
+      this.skipped.push(reasons.get(path) ?? `${path}: could not be read before`);
+    }
     if (count > 0) this.unreadable[part] = count;
   }
 

@@ -23,21 +23,36 @@ export const benchmarkCorruptions: readonly CorruptionType[] = corruptionTypes.s
 /** Severities of ImageNet-C. */
 export const severities: readonly number[] = [1, 2, 3, 4, 5];
 
+/** Archive that a corruption is published in. */
+function groupOf(type: CorruptionType): string {
+  const found = Object.entries(corruptionGroups).find(([, types]) => types.some((name) => name === type));
+  if (found) return found[0];
+  const known = corruptionTypes.join(", ");
+  throw new LuvitError("bad-argument", `ImageNet-C has no corruption ${type}; it has ${known}`);
+}
+
+const placesOf = (root: string, type: CorruptionType) => [join(root, type), join(root, groupOf(type), type)];
+
 /** Where a corruption lies: `<root>/<type>`, or `<root>/<group>/<type>`. Throws "missing-file". */
 export async function corruptionFolder(root: string, type: CorruptionType): Promise<string> {
-  const group = Object.entries(corruptionGroups).find(([, types]) =>
-    types.some((name) => name === type),
-  )?.[0];
-  if (!group) {
-    throw new LuvitError(
-      "bad-argument",
-      `ImageNet-C has no corruption ${type}; it has ${corruptionTypes.join(", ")}`,
-    );
-  }
-  const places = [join(root, type), join(root, group, type)];
+  const places = placesOf(root, type);
   const folder = places.find((place) => existsSync(place));
   if (folder) return folder;
-  const there = corruptionTypes.filter((name) => existsSync(join(root, name)));
-  const found = there.length > 0 ? `${root} holds ${there.join(", ")}` : `${root} holds no corruption at all`;
+  const types = corruptionTypes.filter((name) => placesOf(root, name).some((place) => existsSync(place)));
+  const found = types.length > 0 ? `${root} holds ${types.join(", ")}` : `${root} holds no corruption at all`;
   throw new LuvitError("missing-file", `ImageNet-C: looked for ${places.join(" and ")}; ${found}`);
+}
+
+/** The corruptions that a folder has at all severities, and what it lacks: "frost (weather.tar)", "fog: severity 4". */
+export function corruptionsIn(root: string): { types: CorruptionType[]; missing: string[] } {
+  const types: CorruptionType[] = [];
+  const missing: string[] = [];
+  for (const type of corruptionTypes) {
+    const folder = placesOf(root, type).find((place) => existsSync(place));
+    const without = folder && severities.filter((severity) => !existsSync(join(folder, String(severity))));
+    if (without?.length === 0) types.push(type);
+    else if (without) missing.push(`${type}: severity ${without.join(", ")}`);
+    else missing.push(`${type} (${groupOf(type)}.tar)`);
+  }
+  return { types, missing };
 }

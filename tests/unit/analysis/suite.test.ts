@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cp, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { inspect } from "node:util";
 import { rowsOf } from "../../../src/analysis/provenance";
 import {
   mergeSuites,
+  openSuiteSets,
   overSeeds,
   type SuiteResult,
   type SuiteSets,
@@ -149,12 +151,15 @@ test("an unreadable picture is counted, a killed writer's leftovers are not read
   const [set, out] = [await pictures(), join(temporaryFolder(), "suite")];
   writeFileSync(set.path(5), "not a picture");
   const fresh = await imageFolder(set.root, { size: 16 });
-  const { unreadable, metrics } = await suite(model(), { in1k: fresh }, { out });
+  const { unreadable, metrics, skipped } = await suite(model(), { in1k: fresh }, { out });
   assert.deepEqual([unreadable, metrics[0].images], [{ in1k: 1 }, 11]);
+  assert.equal(skipped.length, 1);
+  assert.match(skipped[0], /5\.png: cannot be decoded/);
   const [file] = readdirSync(join(out, "answers", "in1k"));
   writeFileSync(join(out, "answers", "in1k", `${file}.tmp-1-0`), "torn");
   const again = await suite(model(), { in1k: fresh }, { out });
   assert.deepEqual(again.unreadable, { in1k: 1 });
+  assert.match(String(again), /in1k: 1 unreadable\n .*5\.png: cannot be decoded/);
   rmSync(join(out, "answers", "in1k", file));
   assert.deepEqual((await mergeSuites([out])).missing, ["in1k: pictures 0 to 11"]);
   assertThrows(() => suite(model(), {}), "bad-argument", "no data set");
@@ -213,6 +218,19 @@ test("corruption errors are divided by AlexNet's: a net as good as AlexNet has 1
   const accuracy = metric("top-1, mean of 15 corruptions");
   assert.ok(Math.abs(accuracy.value - (100 - mean)) < 1e-9);
   assert.deepEqual(accuracy.paper, { ViT: 60.5 });
+});
+
+test("corruptions that are not unpacked are named before anything is evaluated, or left out as a whole", async () => {
+  const [root, set] = [temporaryFolder(), await pictures()];
+  await assertRejects(openSuiteSets({ c: root }), "bad-dataset", "19 corruptions", "frost (weather.tar)");
+  for (const severity of [1, 2, 3, 4, 5]) {
+    for (const type of ["fog", "blur/zoom_blur"])
+      await cp(set.root, join(root, type, `${severity}`), { recursive: true });
+    if (severity !== 4) await mkdir(join(root, "snow", `${severity}`), { recursive: true });
+  }
+  await assertRejects(openSuiteSets({ c: root }), "bad-dataset", "snow: severity 4", "partial: true");
+  const { c } = await openSuiteSets({ c: root }, { partial: true });
+  assert.deepEqual(c!.types, ["zoom_blur", "fog"]);
 });
 
 test("results of several seeds give means and intervals per number, and a seed counts once", async () => {

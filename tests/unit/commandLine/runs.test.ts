@@ -210,6 +210,40 @@ async function assertGoesOn(
   assert.deepEqual(await rows(at), await rows(`${at}-whole`));
 }
 
+test("unreadable pictures are named at the end, missing ones before a model is loaded", async () => {
+  await cp(join(folder, "pictures"), join(folder, "damaged"), { recursive: true });
+  const [file] = readdirSync(join(folder, "damaged", "red"));
+  writeFileSync(join(folder, "damaged", "red", file), "no picture");
+  const damaged = config("damaged.json", {
+    ...pretraining("runs/damaged", 1),
+    model: { encoder, decoder },
+    data: { train: { path: "damaged" } },
+  });
+  const missing = config("missing.json", {
+    ...pretraining("runs/missing", 1),
+    model: { encoder, decoder, fusion: { block: "no-such-model" } },
+    data: { train: { path: "nowhere" } },
+  });
+  const [one, other] = await Promise.all(
+    [damaged, missing].map((file) => luvit(["pretrain", "--config", file])),
+  );
+  assert.match(one.output, new RegExp(`1 unreadable picture [^]*damaged/red/${file}: cannot be decoded`));
+  assert.match(other.output, /a folder of pictures at .*nowhere, which does not exist/);
+  assert.deepEqual([one.status, other.status], [0, 1]);
+});
+
+test("corrupting that is interrupted says that it goes on, and does", async () => {
+  const target = join(folder, "corrupted");
+  const words = ["corrupt", join(folder, "pictures"), target, "--types", "fog,snow", "--workers", "1"];
+  const first = await luvit(words, [() => existsSync(join(target, "snow", "5"))]);
+  assert.equal(first.status, 130, first.output);
+  assert.match(first.output, /stopped; what was written is kept, and the same command goes on/);
+  const second = await luvit(words);
+  assert.equal(second.status, 0, second.output);
+  const [, written, kept] = (/: (\d+) files written, (\d+) kept/.exec(second.output) ?? []).map(Number);
+  assert.ok(kept >= 10 && written + kept === 12 * 2 * 5, second.output);
+});
+
 test("wrong usage ends with 2, a wrong file with 1", async () => {
   const bad = config("bad.json", { model: {}, out: 3 });
   const [usage, file] = await Promise.all([

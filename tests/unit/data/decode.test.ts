@@ -113,7 +113,7 @@ describe("decodeImage", () => {
         return true;
       });
     }
-    await assert.rejects(decodeImage(`${folder}/none.png`), /none\.png: cannot be decoded \(.*no such file/);
+    await assert.rejects(decodeImage(`${folder}/none.png`), /none\.png: cannot be read \(.*no such file/);
   });
 
   it("notices that a file was replaced", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, symlink } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { describe, it } from "node:test";
 import { LuvitError } from "../../../src/core/errors";
 import { Rng } from "../../../src/core/rng";
@@ -42,6 +42,25 @@ describe("imageFolder", () => {
     assert.deepEqual([set.length, set.size], [3, 4]);
   });
 
+  it("follows links to class folders, folders and pictures, passes those to other files over, misses what is gone", async () => {
+    const [root, elsewhere] = [temporaryFolder(), await threePictures()];
+    const link = (to: string, ...at: string[]) => symlink(to, join(root, ...at));
+    await link(join(elsewhere, "cat"), "cat");
+    await link(join(elsewhere, "readme.md"), "LICENSE");
+    await mkdir(join(root, "dog"));
+    await link(join(elsewhere, "dog", "deep"), "dog", "linked");
+    await link(join(elsewhere, "cat", "a.png"), "dog", "a.png");
+    await link(join(elsewhere, "gone.png"), "dog", "b.png");
+    const set = await imageFolder(root, small);
+    assert.deepEqual(set.classes, ["cat", "dog"]);
+    const paths = Array.from({ length: set.length }, (_, i) => relative(root, set.path(i)));
+    assert.deepEqual(paths, ["cat/a.png", "cat/b.PNG", "dog/a.png", "dog/b.png", "dog/linked/c.png"]);
+    await set.load(3, new Rng(0));
+    assert.match(String(set.report), /dog\/b\.png: cannot be read \(ENOENT/);
+    await link(join(elsewhere, "fish"), "fish");
+    assert.match(await rejection(imageFolder(root, small), "missing-file"), /fish, which does not exist/);
+  });
+
   it("replaces an unreadable picture by the next one and names it once", async () => {
     const set = await imageFolder(await threePictures(), small);
     for (let i = 0; i < 3; i++) {
@@ -50,7 +69,10 @@ describe("imageFolder", () => {
     }
     assert.equal(set.report.count, 1);
     assert.equal(set.report.skipped[0].path, set.path(1));
-    assert.match(String(set.report), /1 unreadable picture replaced.*\n.*b\.PNG: cannot be decoded/);
+    assert.match(
+      String(set.report),
+      /1 unreadable picture left out or replaced.*\n.*b\.PNG: cannot be decoded/,
+    );
   });
 
   it("goes on through a whole epoch with unreadable pictures", async () => {

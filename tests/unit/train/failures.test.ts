@@ -31,6 +31,14 @@ async function assertSavedAreFinite(out: string): Promise<void> {
   }
 }
 
+test("a run that cannot write says so before its first step", async () => {
+  const file = join(temporaryFolder(), "file");
+  writeFileSync(file, "not a folder");
+  const run = pretrain(tinyMae(), await pictures(), { ...pretraining, out: join(file, "run") });
+  await assertRejects(run.done, "bad-file", "cannot be written");
+  assert.equal(run.history.length, 0);
+});
+
 test("an absurd rate ends the run, naming step, rate, pictures and last good checkpoint", async () => {
   const out = join(temporaryFolder(), "run");
   const options = { ...pretraining, epochs: 20, lr: 1e30, warmupEpochs: 0, out };

@@ -125,7 +125,7 @@ describe("ImageNet-C", () => {
     assert.equal((await imageNetC(root, "glass_blur", 1, options)).label(0), 8);
     await assert.rejects(
       imageNetC(root, "snow", 1, options),
-      /looked for .*snow and .*weather.*; .* holds fog$/,
+      /looked for .*snow and .*weather.*; .* holds glass_blur, fog$/,
     );
     await assert.rejects(imageNetC(root, "fog", 4, options), /which does not exist/);
   });

@@ -1,6 +1,7 @@
-import { LuvitError } from "./core/errors";
-import { corruptions, type CorruptionType } from "./data";
-import { progress } from "./notebook";
+import { LuvitError } from "../core/errors";
+import { Stopping } from "./signals";
+import { corruptions, type CorruptionType } from "../data";
+import { progress } from "../notebook";
 
 export const corruptHelp = `  luvit corrupt <pictures> <target>      write ImageNet-C's corruptions of a folder; goes on where it stopped
       --types <a,b,...>                  default all 19
@@ -20,13 +21,13 @@ export interface CorruptFlags {
   workers?: string;
 }
 
-/** `luvit corrupt`; false for words that are not two folders. */
+/** `luvit corrupt`: exit status; undefined for words that are not two folders. */
 export async function corruptCommand(
   [source, target, ...rest]: readonly string[],
   flags: CorruptFlags,
   print: (line: string) => void,
-): Promise<boolean> {
-  if (source === undefined || target === undefined || rest.length > 0) return false;
+): Promise<number | undefined> {
+  if (source === undefined || target === undefined || rest.length > 0) return undefined;
   const run = await corruptions.generate(source, target, {
     types: flags.types?.split(",") as CorruptionType[] | undefined,
     severities: flags.severities?.split(",").map((text) => wholeNumber("severities", text)),
@@ -35,10 +36,21 @@ export async function corruptCommand(
     seed: optionalNumber("seed", flags.seed),
     workers: optionalNumber("workers", flags.workers),
   });
-  for await (const _ of progress(run, { label: "corrupting" }));
+  let stopped = false;
+  const { status } = await Stopping.around(
+    "picture",
+    () => {
+      stopped = true;
+    },
+    async () => {
+      for await (const _ of progress(run, { label: "corrupting" })) if (stopped) break;
+    },
+  );
   print(String(run));
   if (run.report.count > 0) print(String(run.report));
-  return true;
+  if (!stopped) return 0;
+  print("stopped; what was written is kept, and the same command goes on");
+  return status ?? 130;
 }
 
 function optionalNumber(name: string, text: string | undefined): number | undefined {
