@@ -1,4 +1,5 @@
 import {
+  type CompiledFunctions,
   compileFunctions,
   createMemory,
   ensureBytes,
@@ -15,9 +16,18 @@ export interface WasmModule<Name extends string> {
   ensure(bytes: number): void;
 }
 
+/** What is compiled, and in time made faster, serves all memories of a thread. */
+const known = new WeakMap<object, CompiledFunctions>();
+
+function compiledOnce(functions: Record<string, FunctionCode>): CompiledFunctions {
+  const compiled = known.get(functions) ?? compileFunctions(Object.values(functions), true);
+  known.set(functions, compiled);
+  return compiled;
+}
+
 export function createModule<Name extends string>(functions: Record<Name, FunctionCode>): WasmModule<Name> {
   const memory = createMemory(PAGE_BYTES, true);
-  const compiled = compileFunctions(Object.values(functions), true);
+  const compiled = compiledOnce(functions);
   return {
     functions: instantiate(compiled, memory) as WasmModule<Name>["functions"],
     get buffer() {

@@ -33,7 +33,6 @@ export class I32 extends Value {
   /** Logical shift. */
   shiftedRightUnsigned = (bits: I32 | number) => this.binary(0x76, bits);
   equals = (other: I32 | number) => this.binary(0x46, other);
-  differs = (other: I32 | number) => this.binary(0x47, other);
   below = (other: I32 | number) => this.binary(0x48, other);
   above = (other: I32 | number) => this.binary(0x4a, other);
   atLeast = (other: I32 | number) => this.binary(0x4e, other);
@@ -56,8 +55,6 @@ export class I32 extends Value {
   loadVector = (offset = 0) => new V128([...this.code, ...memory(simd(0x00), offset)]);
   /** Eight bytes, unsigned, as eight 16-bit lanes. */
   loadBytesAsShorts = (offset = 0) => new V128([...this.code, ...memory(simd(0x02), offset)]);
-  /** Eight bytes in the lower half, zeros above. */
-  loadHalf = (offset = 0) => new V128([...this.code, ...memory(simd(0x5d), offset)]);
   /** Four bytes repeated in every lane. */
   loadInLanes = (offset = 0) => new V128([...this.code, ...memory(simd(0x09), offset)]);
 
@@ -139,7 +136,6 @@ export class V128 extends Value {
   /** (a b + 2^14) >> 15 in 16-bit lanes. */
   timesFractions = (other: V128) => this.binary(0x82, other);
   shortsShiftedLeft = (bits: number) => this.shift(0x8b, bits);
-  shortsShiftedRight = (bits: number) => this.shift(0x8c, bits);
   shortsShiftedRightUnsigned = (bits: number) => this.shift(0x8d, bits);
   /** Eight lower, or upper, unsigned bytes as 16-bit lanes. */
   lowBytesAsShorts = () => this.unary(0x89);
