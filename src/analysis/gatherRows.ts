@@ -13,7 +13,8 @@ import { modelDigest } from "../nn/digest";
 import type { Module } from "../nn/module";
 import { batchLength, type ForwardBatch, type ForwardBatchOptions, forwardBatches } from "./forwardBatches";
 import { gapsIn, joined, keepRange, keptRanges, type PictureRange, piecesOf } from "./keptRanges";
-import { rowsOf, tableOf } from "./provenance";
+import { tableOf } from "./columns";
+import { rowsOf } from "./provenance";
 
 /** How results about every picture of a set are computed, kept and given up. */
 export interface KeepingOptions {

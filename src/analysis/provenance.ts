@@ -1,6 +1,9 @@
-import { Float64, Int32, Table, Vector, vectorFromArray } from "apache-arrow";
+import { Int32, Table, vectorFromArray } from "apache-arrow";
 import { codeVersion } from "../core/commit";
 import { textColumn } from "../io/table";
+import { type ResultColumn, vectorsOf } from "./columns";
+
+export type { ResultColumn };
 
 /** Where numbers come from; columns of every table of results. */
 export interface Provenance {
@@ -13,9 +16,6 @@ export interface Provenance {
   /** Seed of the run that trained it. */
   seed?: number;
 }
-
-/** A column: texts, numbers (null: none), or a ready vector. */
-export type ResultColumn = readonly (string | null)[] | readonly (number | null)[] | Vector;
 
 /** An Arrow table whose columns say model, data, recipe, seed and commit before they give numbers. */
 export interface ResultTable extends Table {}
@@ -40,21 +40,6 @@ export function resultTable(
     commit: textColumn(same(codeVersion())),
     ...given,
   });
-}
-
-/** An Arrow table of columns alone. */
-export function tableOf(columns: Readonly<Record<string, ResultColumn>>): Table {
-  return new Table(vectorsOf(columns));
-}
-
-function vectorsOf(columns: Readonly<Record<string, ResultColumn>>): Record<string, Vector> {
-  return Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, vectorOf(values)]));
-}
-
-function vectorOf(values: ResultColumn): Vector {
-  if (values instanceof Vector) return values;
-  if (values.some((value) => typeof value === "string")) return textColumn(values as (string | null)[]);
-  return vectorFromArray(values as (number | null)[], new Float64());
 }
 
 /** The rows of a table of results as plain objects. */

@@ -134,10 +134,10 @@ export class LiveSuiteView implements LiveView {
     const records = this.suite.metrics.map(({ data, metric, value, images, paper }) => ({
       data,
       metric,
-      "%": value.toFixed(1),
+      "%": Number(value.toFixed(1)),
       pictures: images,
-      "paper: ViT": paper.ViT?.toFixed(1) ?? "–",
-      "paper: LUViT": paper.LUViT?.toFixed(1) ?? "–",
+      "paper: ViT": paper.ViT,
+      "paper: LUViT": paper.LUViT,
     }));
     return records.length === 0 ? "" : table(records).toHtml();
   }

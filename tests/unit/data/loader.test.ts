@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { LuvitError } from "../../../src/core/errors";
-import type { ImageDataset } from "../../../src/data/dataset";
+import { type ImageDataset, shard } from "../../../src/data/dataset";
 import { imageFolder } from "../../../src/data/imageFolder";
 import {
   type Batch,
@@ -125,6 +125,21 @@ describe("batches", () => {
     assert.deepEqual(await collect(set, { ...options, start: 7 }), all.slice(7));
     const [plain] = await collect(set, { ...options, repeats: 1 });
     assert.ok(picture(plain, 0).equals(three[0]), "the first time as without repetitions");
+  });
+
+  it("repeats the pictures of a shard among themselves", async () => {
+    const set = await shapes();
+    const halves = [0, 1].map((i) => shard(set, i, 2));
+    const paths = await Promise.all(
+      halves.map(async (half) => {
+        const all = await collect(half, { batchSize: 5, repeats: 2, seed: 1 });
+        return all.flatMap((batch) => batch.paths);
+      }),
+    );
+    for (const [i, one] of paths.entries()) {
+      assert.deepEqual([one.length, new Set(one).size], [20, 10]);
+      assert.ok(one.every((path) => !paths[1 - i].includes(path)));
+    }
   });
 
   it("reads ahead by the number of batches asked for, and stops when the consumer does", async () => {
