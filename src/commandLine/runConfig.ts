@@ -128,7 +128,7 @@ export const configs = {
         object(
           {},
           {
-            in1k: entry(text, "ImageNet-1K, validation", "imagenet"),
+            in1k: entry(text, "ImageNet-1K, validation: folders, or Hugging Face's tables", "imagenet"),
             a: entry(text, "ImageNet-A", "imagenet-a"),
             r: entry(text, "ImageNet-R", "imagenet-r"),
             v2: entry(text, "ImageNet-V2, matched frequency", "imagenetv2-matched-frequency-format-val"),

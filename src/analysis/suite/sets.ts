@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
 import type { ImageDataset } from "../../data/dataset";
@@ -7,6 +7,7 @@ import {
   corruptionsIn,
   corruptionTypes,
   type ImageNet9Split,
+  huggingFace,
   type ImageNetOptions,
   imageNet1k,
   imageNet9,
@@ -17,6 +18,7 @@ import {
   imageNetV2,
   severities,
 } from "../../data/sets";
+import { isWnid } from "../../data/sets/wnids";
 
 /** ImageNet-C, one set per corruption and severity, opened when its turn comes. */
 export interface CorruptionSets {
@@ -63,7 +65,8 @@ const plainSets = ["in1k", "a", "r", "v2", "sketch"] as const;
 export type SuiteFolders = Partial<Record<Exclude<keyof SuiteSets, "own">, string>>;
 
 /**
- * Opens the sets of a suite from their folders.
+ * Opens the sets of a suite from their folders. ImageNet-1K may also lie in Parquet or Arrow files, as on the Hugging Face
+ * hub; its split "validation" is taken.
  *
  * @throws LuvitError("missing-file" | "bad-dataset") saying what was looked for and what is missing.
  */
@@ -71,19 +74,49 @@ export async function openSuiteSets(
   folders: SuiteFolders,
   options: Omit<ImageNetOptions, "augment" | "transform"> = {},
 ): Promise<SuiteSets> {
-  const in1k = folders.in1k === undefined ? undefined : await imageNet1k(folders.in1k, "val", options);
-  const wnids = options.wnids ?? (in1k?.classes.length === 1000 ? in1k.classes : undefined);
-  const settings = { ...options, wnids };
+  const failures: unknown[] = [];
   const { a, r, v2, sketch, c, in9 } = folders;
-  return {
-    in1k,
-    a: a === undefined ? undefined : await imageNetA(a, settings),
-    r: r === undefined ? undefined : await imageNetR(r, settings),
-    v2: v2 === undefined ? undefined : await imageNetV2(v2, settings),
-    sketch: sketch === undefined ? undefined : await imageNetSketch(sketch, settings),
-    c: c === undefined ? undefined : openCorruptions(c, settings),
-    in9: in9 === undefined ? undefined : await openBackgrounds(in9, options.size),
+  /** A set that cannot be opened is told of together with the others. */
+  const opened = async <T>(root: string | undefined, open: (root: string) => T | Promise<T>) => {
+    if (root === undefined) return undefined;
+    try {
+      return await open(root);
+    } catch (error) {
+      failures.push(error);
+      return undefined;
+    }
   };
+  const in1k = await opened(folders.in1k, (root) => openValidation(root, options));
+  const own = in1k?.classes.length === 1000 && in1k.classes.every(isWnid) ? in1k.classes : undefined;
+  const settings = { ...options, wnids: options.wnids ?? own };
+  const sets: SuiteSets = {
+    in1k,
+    a: await opened(a, (root) => imageNetA(root, settings)),
+    r: await opened(r, (root) => imageNetR(root, settings)),
+    v2: await opened(v2, (root) => imageNetV2(root, settings)),
+    sketch: await opened(sketch, (root) => imageNetSketch(root, settings)),
+    c: await opened(c, (root) => openCorruptions(root, settings)),
+    in9: await opened(in9, (root) => openBackgrounds(root, options.size)),
+  };
+  throwTogether(failures);
+  return sets;
+}
+
+/** Throws what failed: one error as it is, several of this library as one. */
+function throwTogether(failures: readonly unknown[]): void {
+  const [first, ...others] = failures;
+  if (first === undefined) return;
+  if (others.length === 0 || !failures.every((error) => error instanceof LuvitError)) throw first;
+  throw new LuvitError("bad-dataset", failures.map((error) => error.message).join("\n"), { cause: first });
+}
+
+async function openValidation(root: string, options: ImageNetOptions): Promise<ImageDataset> {
+  const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();
+  const folders = [root, join(root, "data")].filter(isFolder);
+  const names = [root, ...folders.flatMap((folder) => readdirSync(folder))];
+  const isTable = (name: string) => /\.(?:parquet|arrow)$/.test(name) || name === "dataset_dict.json";
+  if (!names.some(isTable)) return imageNet1k(root, "val", options);
+  return huggingFace(root, { ...options, split: "validation" });
 }
 
 /** Pictures are looked for when the turn of a corruption comes; its folder is, before anything else is evaluated. */

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
 import { SkipReport } from "../dataset";
@@ -63,6 +65,15 @@ export async function imageNet9(
     cache,
   } = options;
   const folder = join(root, split, "val");
+  if (!existsSync(folder)) {
+    const there = existsSync(root)
+      ? `${root} holds ${(await readdir(root)).sort().slice(0, 12).join(", ") || "nothing"}`
+      : `nor does ${root}`;
+    throw new LuvitError(
+      "missing-file",
+      `ImageNet-9 ${split}: looked for ${folder}, which does not exist; ${there}`,
+    );
+  }
   const { classes: folders, files } = await scanClassFolders(folder);
   expectPublished(folder, folders);
   const classes = [...(options.classes ?? folders.map((name) => name.replace(/^\d+_/, "")))];

@@ -24,6 +24,7 @@ import { readTable } from "../../../src/io/table";
 import { classifier } from "../../../src/models";
 import { evaluate } from "../../../src/train/evaluate";
 import { assertRejects, temporaryFolder, writePictures } from "./support";
+import { repository } from "../io/support";
 import { assertThrows, tinyViT } from "../train/support";
 
 before(async () => void (await startBackend()));
@@ -218,6 +219,24 @@ test("corruption errors are divided by AlexNet's: a net as good as AlexNet has 1
   const accuracy = metric("top-1, mean of 15 corruptions");
   assert.ok(Math.abs(accuracy.value - (100 - mean)) < 1e-9);
   assert.deepEqual(accuracy.paper, { ViT: 60.5 });
+});
+
+test("ImageNet-1K may lie in tables of the Hugging Face hub", async () => {
+  const root = temporaryFolder();
+  const hub = join(repository, "tests", "unit", "data", "tables", "fixtures", "hub", "data");
+  const shard = "test-00000-of-00001.parquet";
+  await mkdir(join(root, "data"));
+  await cp(join(hub, shard), join(root, "data", shard.replace("test", "validation")));
+  const { in1k } = await openSuiteSets({ in1k: root }, { size: 16 });
+  assert.deepEqual([in1k!.length, in1k!.classes], [3, ["cat", "dog", "owl"]]);
+});
+
+test("everything that is wrong with the folders of a suite is said at once", async () => {
+  const root = temporaryFolder();
+  await mkdir(join(root, "photographs"));
+  const folders = { in1k: join(root, "none"), a: root, c: root, in9: root };
+  const missing = ["ImageNet-1K val", "ImageNet-A", "ImageNet-C", "ImageNet-9 original"];
+  await assertRejects(openSuiteSets(folders), "bad-dataset", ...missing, `${root} holds photographs`);
 });
 
 test("corruptions that are not unpacked are named before anything is evaluated, or left out as a whole", async () => {
