@@ -33,7 +33,8 @@ export interface FinetuneOptions extends TrainOptions {
   repeatedAugmentation?: number;
   /**
    * Decay, per step, of a moving average of the weights, e.g. 0.99996. It is evaluated beside the weights (`emaTop1`),
-   * saved with them (average.safetensors) and given back by `done` (`averaged`). Default none.
+   * saved with them (average.safetensors) and given back by `done` (`averaged`). Takes the memory of up to two more copies
+   * of the trained weights. Default none.
    */
   emaDecay?: number;
   /** How the training pictures are cropped and augmented, instead of by the set's own transform. */

@@ -38,7 +38,10 @@ export interface TrainOptions extends CompiledStepOptions {
   warmupEpochs?: number;
   /** Further epochs behind `epochs`, at `minLr`; default 0. */
   cooldownEpochs?: number;
-  /** Rate that the warm-up begins with, in a schedule of one rate per epoch (timm's; see `optim.epochCosine`). Left out: MAE's, from 0 and anew at every step. */
+  /**
+   * Rate that the warm-up begins with, in a schedule of one rate per epoch (timm's; see `optim.epochCosine`). Left out:
+   * MAE's schedule, from 0 and anew at every step.
+   */
   warmupLr?: number;
   weightDecay?: number;
   betas?: readonly [number, number];

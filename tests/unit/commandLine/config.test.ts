@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { parseJsonWithComments } from "../../../src/commandLine/jsonc";
 import { runCommand, type RunFlags } from "../../../src/commandLine/commands";
 import type { CommandName } from "../../../src/commandLine/help";
+import { trainedFrom } from "../../../src/commandLine/models";
 import { configs, loadConfig } from "../../../src/commandLine/runConfig";
 import { commentedStart, type ObjectField } from "../../../src/commandLine/schema";
 import { assertThrows, temporaryFolder } from "../train/support";
@@ -82,6 +83,14 @@ test("paths begin at the place of the file", () => {
   const { path } = loadConfig("pretrain", write(start("pretrain")));
   assert.equal(path("runs/mine"), join(folder, "runs", "mine"));
   assert.equal(path("/data"), "/data");
+});
+
+test("averaged weights are asked of run folders only", async () => {
+  const model = { encoder: "toy", classes: 2, weights: "finetuned.pth", averaged: true } as const;
+  await assert.rejects(
+    trainedFrom(model, (path) => path),
+    /finetuned\.pth is no run's folder, which alone holds averaged weights/,
+  );
 });
 
 test("the schema names every entry with its description", () => {
