@@ -41,7 +41,7 @@ export interface BatchOptions {
   prefetch?: number;
   /**
    * Use memory again, which saves its being cleared and collected: a batch's images stay good until so many later ones
-   * were asked for. Default: for good, each has memory of its own.
+   * were asked for, or the loop has ended. Default: for good, each has memory of its own.
    */
   reuse?: number;
   /**
@@ -97,7 +97,7 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
   const reader = readerWith(plan.workers);
   const stop = new AbortController();
   const length = 3 * dataset.size ** 2;
-  const memory = new BatchMemory(plan.batchSize * length, plan.reuse);
+  const memory = new BatchMemory(reader, plan.batchSize * length, plan.reuse);
   const read = async (batch: number): Promise<Batch> => {
     const first = batch * plan.batchSize;
     const indices = order.subarray(first, first + plan.batchSize);
@@ -109,6 +109,7 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
       const rng = again === 0 ? sample : sample.fork("repetition", again);
       return placed(place, dataset.load(index, rng, readingInto(reader, place, stop.signal)));
     });
+    memory.writtenBy(loads);
     return { images, ...describe(await Promise.all(loads)), epoch: plan.epoch, batch };
   };
   return ahead(plan.start, total, plan.prefetch, read, memory, stop);
@@ -163,6 +164,7 @@ async function* ahead(
     }
   } finally {
     stop.abort();
+    void memory.close();
   }
 }
 

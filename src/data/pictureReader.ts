@@ -23,6 +23,10 @@ export interface PictureJob {
 export interface PictureReader {
   /** Normalised float32 [3, size, size]. Throws LuvitError "bad-image" for files that cannot be decoded. */
   read(job: PictureJob): Promise<Float32Array>;
+  /** Room for results that it writes to without a copy, if it has any left; to be given back. */
+  take?(length: number): Float32Array | undefined;
+  /** Nobody reads, and it writes, what `take` gave any longer. */
+  giveBack?(numbers: Float32Array): void;
 }
 
 let lastTurn = Promise.resolve();

@@ -4,7 +4,7 @@ import { type DecodeOptions, decodeImage, type RgbImage } from "./decode";
 import { decodeJpeg } from "./jpeg/decodeJpeg";
 import { type JpegHeader, readJpegHeader } from "./jpeg/header";
 import { type PlacedFile, placeBytes, placeFile } from "./jpeg/placedFile";
-import { PixelMemory, type ResultPlace } from "./kernels/pixelMemory";
+import { PixelMemory, RegionFull, type ResultPlace } from "./kernels/pixelMemory";
 import { applySteps, type PixelSteps } from "./pixelSteps";
 import type { Box } from "./resample";
 
@@ -29,8 +29,8 @@ export async function readPart(
   place: ResultPlace,
 ): Promise<void> {
   const { memory, address, length } = place;
-  const work = () => partOfJpeg(memory, source, options, steps, new Rng(seed), place);
-  if (withPath(source.name, () => memory.perform(work, address))) return;
+  const work = (room: PixelMemory) => partOfJpeg(room, source, options, steps, new Rng(seed), place);
+  if (withPath(source.name, () => inRoom(memory, work, address))) return;
   const image = await decodeImage(source.content, options, source.name);
   const side = Math.sqrt(length / 3);
   put(
@@ -70,7 +70,7 @@ function partOfJpeg(
   const part = header && decodeJpeg(memory, file, header, steps.region(header.width, header.height, rng));
   if (!part) return false;
   const planes = steps.finish(memory, part, rng);
-  if (planes !== address) put(memory.floats(planes, length), place);
+  if (memory !== place.memory || planes !== address) put(memory.floats(planes, length), place);
   return true;
 }
 
@@ -93,12 +93,27 @@ function partOf(
   });
 }
 
+/** Runs a step in a memory, or where that has not enough room in another one of this thread. */
+function inRoom<Result>(
+  memory: PixelMemory,
+  step: (memory: PixelMemory) => Result,
+  resultAddress: number,
+): Result {
+  try {
+    return memory.perform(step, resultAddress);
+  } catch (error) {
+    if (error instanceof RegionFull) return PixelMemory.use(step);
+    throw error;
+  }
+}
+
 /** What cannot be read is for decodeImage to name. */
 function placeContent(memory: PixelMemory, { content }: PictureSource): PlacedFile | undefined {
   if (typeof content !== "string") return placeBytes(memory, content);
   try {
     return placeFile(memory, content);
-  } catch {
+  } catch (error) {
+    if (error instanceof RegionFull) throw error;
     return undefined;
   }
 }

@@ -139,8 +139,11 @@ async function openBackgrounds(root: string, size?: number): Promise<SuiteSets["
     "mixed_rand",
     ...(hasNext ? (["mixed_next"] as const) : []),
   ];
-  const opened = splits.map(async (split) => [split, await imageNet9(root, split, { size })] as const);
-  return Object.fromEntries(await Promise.all(opened));
+  const opened = await Promise.allSettled(splits.map((split) => imageNet9(root, split, { size })));
+  throwTogether(opened.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])));
+  return Object.fromEntries(
+    opened.flatMap((result, i) => (result.status === "fulfilled" ? [[splits[i], result.value]] : [])),
+  );
 }
 
 /** The parts of a suite in the order of evaluation. @throws LuvitError("bad-argument") where there is none. */

@@ -6,6 +6,7 @@ import {
   type FunctionCode,
   instantiate,
   PAGE_BYTES,
+  type WasmMemory,
 } from "./binary";
 
 /** Functions over one memory that grows and that other threads can read. Views into it are good until it grows. */
@@ -25,8 +26,10 @@ function compiledOnce(functions: Record<string, FunctionCode>): CompiledFunction
   return compiled;
 }
 
-export function createModule<Name extends string>(functions: Record<Name, FunctionCode>): WasmModule<Name> {
-  const memory = createMemory(PAGE_BYTES, true);
+export function createModule<Name extends string>(
+  functions: Record<Name, FunctionCode>,
+  memory: WasmMemory = createMemory(PAGE_BYTES, true),
+): WasmModule<Name> {
   const compiled = compiledOnce(functions);
   return {
     functions: instantiate(compiled, memory) as WasmModule<Name>["functions"],

@@ -1,3 +1,4 @@
+import type { WasmMemory } from "../../core/wasm/binary";
 import { createModule, type WasmModule } from "../../core/wasm/module";
 import { grayToRgb, upsample, yccToRgb } from "../jpeg/colourKernel";
 import { readMcus, skipMcus } from "../jpeg/entropyKernel";
@@ -48,25 +49,42 @@ const ALIGNMENT = 16;
 /** Not in use: as many as were ever needed within one another. */
 const idle: PixelMemory[] = [];
 
+/** A part of a memory, whose other parts others use. */
+export interface Region {
+  readonly memory: WasmMemory;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A step needs more than the region has. */
+export class RegionFull extends Error {}
+
 /**
  * Memory that kernels on pixels work in. Places in it are given away from the start again for every picture, behind the
  * bytes that are kept: there another thread may read results.
  */
 export class PixelMemory {
-  private readonly module: WasmModule<keyof typeof kernels> = createModule(kernels);
+  private readonly module: WasmModule<keyof typeof kernels>;
   private readonly start: number;
+  private readonly end: number;
   private next: number;
   private result: number | undefined;
 
-  constructor(keptBytes = 0) {
-    this.next = this.start = keptBytes + ALIGNMENT;
+  constructor(keptBytes = 0, region?: Region) {
+    this.module = createModule(kernels, region?.memory);
+    this.next = this.start = (region?.start ?? 0) + keptBytes + ALIGNMENT;
+    this.end = region?.end ?? Number.POSITIVE_INFINITY;
     this.module.ensure(this.start);
   }
 
-  /** The address of so many bytes; as many as ALIGNMENT before it can be read. Views made before are no longer good. */
+  /**
+   * The address of so many bytes; as many as ALIGNMENT before it can be read. Views made before are no longer good. Throws
+   * RegionFull where there is an end to what may be taken.
+   */
   take(bytes: number): number {
     const address = this.next;
     this.next = address + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    if (this.next > this.end) throw new RegionFull(`${this.next - this.start} bytes`);
     this.module.ensure(this.next);
     return address;
   }

@@ -19,16 +19,17 @@ export interface ReadRequest {
   readonly recipe: TransformRecipe;
   /** Of the stream that the transform draws from. */
   readonly seed: number;
-  /** Numbers of the result, and the slot for it, of SLOTS. */
+  /** Numbers of the result, and the slot for it, of SLOTS, where it has no address in the common memory. */
   readonly length: number;
   readonly slot: number;
+  readonly address?: number;
 }
 
 export interface ReadSuccess {
   readonly id: number;
   readonly done: true;
-  /** Where the result lies in the thread's memory, in bytes. */
-  readonly address: number;
+  /** Where the result lies in the thread's memory, in bytes; absent where it is in its place already. */
+  readonly address?: number;
   /** That memory, where it is not the one of the reply before. */
   readonly memory?: SharedArrayBuffer;
   readonly pixels?: RgbImage;

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { LuvitError } from "../../core/errors";
 import { hereReader, type PictureJob, type PictureReader } from "../pictureReader";
+import { CommonMemory } from "./commonMemory";
 import type { ReadSuccess } from "./messages";
 import { type PendingRead, ReadingThread } from "./readingThread";
 import { recipeOf } from "./recipes";
@@ -31,6 +32,7 @@ export class ReadingPool implements PictureReader {
   private waiting: PendingRead[] = [];
   private nextId = 0;
   private idle: NodeJS.Timeout | undefined;
+  private common: CommonMemory | undefined;
 
   constructor(readonly size: number) {}
 
@@ -49,11 +51,21 @@ export class ReadingPool implements PictureReader {
     return into;
   }
 
+  take(length: number): Float32Array | undefined {
+    this.common ??= commonMemory(this.size);
+    return this.common?.take(length);
+  }
+
+  giveBack(numbers: Float32Array): void {
+    this.common?.giveBack(numbers);
+  }
+
   /** Ends the threads; the next picture starts new ones. */
   async close(): Promise<void> {
     clearTimeout(this.idle);
     const ended = this.threads;
     this.threads = [];
+    this.common = undefined;
     await Promise.all(ended.map((thread) => thread.close()));
   }
 
@@ -100,7 +112,10 @@ export class ReadingPool implements PictureReader {
       this.waiting = [...again, ...this.waiting];
       this.handOut();
     };
-    const thread = new ReadingThread(() => this.handOut(), onLost);
+    this.common ??= commonMemory(this.size);
+    const numbers = new Set(this.threads.map((other) => other.number));
+    const number = Array.from({ length: this.size }, (_, i) => i).find((i) => !numbers.has(i))!;
+    const thread = new ReadingThread(number, this.common, () => this.handOut(), onLost);
     this.threads.push(thread);
     return thread;
   }
@@ -118,6 +133,16 @@ export class ReadingPool implements PictureReader {
     if (this.waiting.length === 0 && this.threads.every(({ load }) => load === 0)) {
       this.idle = setTimeout(() => void this.close(), IDLE_MS).unref();
     }
+  }
+}
+
+/** Undefined where the system does not give so much room; results are copied then. */
+function commonMemory(threads: number): CommonMemory | undefined {
+  try {
+    return new CommonMemory(threads);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
   }
 }
 

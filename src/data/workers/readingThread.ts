@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { LuvitError } from "../../core/errors";
+import type { CommonMemory } from "./commonMemory";
 import { type ReadReply, type ReadRequest, type ReadSuccess, SLOTS } from "./messages";
 
 /** A picture that somebody waits for. */
 export interface PendingRead {
-  readonly request: Omit<ReadRequest, "slot" | "length">;
+  readonly request: Omit<ReadRequest, "slot" | "length" | "address">;
   /** Where its numbers belong. */
   readonly into: Float32Array;
   readonly signal?: AbortSignal;
@@ -17,7 +18,7 @@ export interface PendingRead {
 
 /** One worker thread with the requests it has. It holds the process open only while it has any. */
 export class ReadingThread {
-  private readonly worker = new Worker(join(__dirname, "thread.js"), { execArgv: [] });
+  private readonly worker: Worker;
   private readonly pending = new Map<number, { read: PendingRead; slot: number }>();
   private readonly freeSlots = Array.from({ length: SLOTS }, (_, slot) => slot);
   /** Where its results lie. */
@@ -26,10 +27,17 @@ export class ReadingThread {
   private closing = false;
 
   /**
-   * `onFree` is told when a request was answered; `onLost` when the thread ends by itself: why, and which requests it
-   * leaves.
+   * One of the threads that work in a common memory, if there is one. `onFree` is told when a request was answered;
+   * `onLost` when the thread ends by itself: why, and which requests it leaves.
    */
-  constructor(onFree: () => void, onLost: (reason: string, left: PendingRead[]) => void) {
+  constructor(
+    readonly number: number,
+    private readonly common: CommonMemory | undefined,
+    onFree: () => void,
+    onLost: (reason: string, left: PendingRead[]) => void,
+  ) {
+    const workerData = { region: common?.region(number) };
+    this.worker = new Worker(join(__dirname, "thread.js"), { execArgv: [], workerData });
     this.worker.unref();
     this.worker.on("message", (reply: ReadReply) => {
       this.settle(reply);
@@ -58,7 +66,9 @@ export class ReadingThread {
     const slot = this.freeSlots.pop()!;
     this.pending.set(read.request.id, { read, slot });
     this.worker.ref();
-    this.worker.postMessage({ ...read.request, slot, length: read.into.length } satisfies ReadRequest);
+    const { buffer, byteOffset, length } = read.into;
+    const address = this.common && buffer === this.common.buffer ? byteOffset : undefined;
+    this.worker.postMessage({ ...read.request, slot, length, address } satisfies ReadRequest);
   }
 
   async close(): Promise<void> {
@@ -69,10 +79,11 @@ export class ReadingThread {
   private settle(reply: ReadReply): void {
     const { read, slot } = this.pending.get(reply.id)!;
     this.pending.delete(reply.id);
-    if (this.pending.size === 0) this.worker.unref();
+    if (this.pending.size === 0 && !this.closing) this.worker.unref();
     if (reply.done) {
       if (reply.memory) this.memory = reply.memory;
-      read.into.set(new Float32Array(this.memory!, reply.address, read.into.length));
+      if (reply.address !== undefined)
+        read.into.set(new Float32Array(this.memory!, reply.address, read.into.length));
       read.resolve(reply);
     } else read.reject(reply.code ? new LuvitError(reply.code, reply.message) : new Error(reply.message));
     this.freeSlots.push(slot);

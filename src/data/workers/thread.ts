@@ -1,8 +1,9 @@
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { LuvitError } from "../../core/errors";
 import { Rng } from "../../core/rng";
 import { withPath } from "../dataset";
 import type { RgbImage } from "../decode";
+import { PixelMemory, type Region } from "../kernels/pixelMemory";
 import { decodeWhole, put, readPart } from "../readPart";
 import { asIs, evalTransform, finetuneAugment, type ImageTransform, maeAugment } from "../transforms";
 import type { ReadFailure, ReadRequest, ReadSuccess } from "./messages";
@@ -29,22 +30,27 @@ function makeTransform(recipe: TransformRecipe): ImageTransform {
 }
 
 const results = new ResultMemory();
+const { region } = workerData as { region?: Region };
+const common = region && new PixelMemory(0, region);
 
 async function read(request: ReadRequest): Promise<ReadSuccess> {
   const { id, path, stored, decode, pixels, keep, recipe, seed } = request;
   const transform = transformOf(recipe);
   const source = { name: path, content: stored ?? path };
   const image = pixels ?? (keep ? await decodeWhole(source, decode) : undefined);
-  const place = results.place(request.slot, request.length);
+  const { address, length } = request;
+  const isCommon = common !== undefined && address !== undefined;
+  const place = isCommon ? { memory: common, address, length } : results.place(request.slot, length);
   if (!image) await readPart(source, decode, stepsOf(transform)!, seed, place);
   else
     put(
       withPath(path, () => transform.apply(image, new Rng(seed))),
       place,
     );
-  const memory = results.news(place);
+  const memory = isCommon ? undefined : results.news(place);
   return {
-    ...{ id, done: true, address: place.address },
+    ...{ id, done: true },
+    ...(!isCommon && { address: place.address }),
     ...(memory && { memory }),
     ...(keep && image && { pixels: shared(image) }),
   };

@@ -44,6 +44,10 @@ function pool(size: number): ReadingPool {
 const workerOf = (reader: ReadingPool): Worker => Reflect.get(Reflect.get(reader, "threads")[0], "worker");
 
 describe("reading threads", () => {
+  // Threads that have nothing to do hold no process open, also while a test waits for the end of one.
+  const open = setInterval(() => {}, 1000);
+  after(() => clearInterval(open));
+
   it("give the same batches to the last bit, from any start, whatever their number", async () => {
     for (const transform of [maeAugment(32), finetuneAugment(32), evalTransform(24, { cropRatio: 0.8 })]) {
       const options = { seed: 5, epoch: 3 };
@@ -69,6 +73,36 @@ describe("reading threads", () => {
     const sets = await Promise.all(sides.map((side) => setOf(maeAugment(side), false)));
     const read = (workers: number) => Promise.all(sets.map((set) => collect(set, { workers })));
     assert.deepEqual(await read(1), await read(0));
+  });
+
+  it("write to where batches lie, which nobody else gets while they may write", async () => {
+    const transform = finetuneAugment(32);
+    const expected = await collect(await setOf(transform, false), { workers: 0 });
+    const set = await setOf(transform, false);
+    for (let i = 0; i < 5; i++) {
+      for await (const { images } of batches(set, { batchSize: 6, epoch: i, workers: 2, reuse: 1 })) {
+        assert.ok(images.buffer instanceof SharedArrayBuffer);
+        break; // the others are being read
+      }
+      let number = 0;
+      for await (const batch of batches(set, { batchSize: 6, workers: 2, reuse: 1 }))
+        assert.deepEqual(batch, expected[number++]);
+      assert.equal(number, expected.length);
+    }
+  });
+
+  it("read pictures that need more room than a thread has to itself", async () => {
+    const root = temporaryFolder();
+    const [width, height] = [6000, 4400];
+    const background = { r: 200, g: 30, b: 90 };
+    const large = await sharp({ create: { width, height, channels: 3, background } })
+      .jpeg()
+      .toBuffer();
+    for (const name of ["a", "b"]) await put(root, `pictures/${name}.jpg`, large);
+    const set = await imageFolder(root, { transform: evalTransform(32), cache: false });
+    const [batch] = await collect(set, { batchSize: 2, workers: 1, reuse: 1 });
+    const [here] = await collect(set, { batchSize: 2, workers: 0 });
+    assert.deepEqual(batch, here);
   });
 
   it("name unreadable pictures as before", async () => {
