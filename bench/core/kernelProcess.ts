@@ -5,10 +5,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import * as zmq from "zeromq";
 import { Wire } from "../../src/kernel/protocol/wire";
 
 type Content = Record<string, unknown>;
+
+/** For any one answer: far longer than it takes. */
+const LIMIT_MS = 60_000;
+
+/** A kernel that was asked and did not answer. */
+export class Unanswered extends Error {}
 
 const ports = ["shell_port", "control_port", "iopub_port", "stdin_port", "hb_port"];
 
@@ -55,7 +62,8 @@ export class KernelProcess {
   /** Runs a cell; resolves with the reply. @throws where the cell did not succeed. */
   async run(code: string): Promise<void> {
     const options = { silent: false, store_history: true, allow_stdin: false, stop_on_error: true };
-    const reply = await this.ask("shell", "execute_request", { code, user_expressions: {}, ...options });
+    const asked = this.ask("shell", "execute_request", { code, user_expressions: {}, ...options });
+    const reply = await this.inTime(code, asked);
     if (reply.status !== "ok") throw new Error(`${code}: ${reply.status} ${reply.evalue ?? ""}`);
   }
 
@@ -63,7 +71,26 @@ export class KernelProcess {
   async shutdown(): Promise<void> {
     const ended = once(this.child, "exit");
     this.send(this.control, "shutdown_request", { restart: false });
-    await ended;
+    await this.inTime("shutdown", ended);
+    this.close();
+  }
+
+  /** Ends the process if nothing comes in time. @throws Unanswered */
+  private async inTime<T>(what: string, answer: Promise<T>): Promise<T> {
+    const done = new AbortController();
+    const late = pause(LIMIT_MS, undefined, { signal: done.signal }).then(() => {
+      this.child.kill("SIGKILL");
+      this.close();
+      throw new Unanswered(`${what}: no answer within ${LIMIT_MS / 1000} s`);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      done.abort();
+    }
+  }
+
+  private close(): void {
     this.shell.close();
     this.control.close();
     rmSync(this.folder, { recursive: true, force: true });
