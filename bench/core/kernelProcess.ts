@@ -22,8 +22,8 @@ const ports = ["shell_port", "control_port", "iopub_port", "stdin_port", "hb_por
 /** A Jupyter kernel in a process of its own, asked without any frontend between, so that its own time is seen. */
 export class KernelProcess {
   private readonly wire: Wire;
-  private readonly shell = new zmq.Dealer({ reconnectInterval: 5 });
-  private readonly control = new zmq.Dealer({ reconnectInterval: 5 });
+  private readonly shell = new zmq.Dealer({ reconnectInterval: 5, linger: 0 });
+  private readonly control = new zmq.Dealer({ reconnectInterval: 5, linger: 0 });
   private readonly waiting = new Map<string, (content: Content) => void>();
 
   private constructor(
