@@ -1,12 +1,7 @@
-/** Something that takes its time over a known number of pictures, for whoever shows it. */
-export interface Activity {
-  /** What is going on, for people. */
-  readonly label: string;
-  /** Pictures in all, those that were done before among them. */
-  readonly total: number;
-  /** Pictures that were done before. */
-  readonly kept: number;
-}
+import { Shown, type Work } from "./shown";
+
+/** Something that takes its time over a known number of pictures. */
+export type Activity = Work;
 
 /** Shows one activity. */
 export interface ActivityView {
@@ -15,16 +10,13 @@ export interface ActivityView {
   end(state: "done" | "stopped" | "failed"): void;
 }
 
-type Presenter = (activity: Activity) => ActivityView;
-
-const unseen: ActivityView = { advance: () => {}, end: () => {} };
-let presenter: Presenter = () => unseen;
+const activities = new Shown<ActivityView>({ advance: () => {}, end: () => {} });
 
 /** Lets the notebook layer show activities of the layers below it. */
-export function showActivitiesWith(show: Presenter): void {
-  presenter = show;
+export function showActivitiesWith(show: (activity: Activity) => ActivityView): void {
+  activities.by(show);
 }
 
 export function beginActivity(activity: Activity): ActivityView {
-  return presenter(activity);
+  return activities.begin(activity);
 }

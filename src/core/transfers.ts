@@ -1,12 +1,7 @@
-/** A download that is going on, for whoever shows it. */
-export interface Transfer {
-  /** What is transferred, for people. */
-  readonly label: string;
-  /** Bytes in all, those that were here before among them. */
-  readonly total: number;
-  /** Bytes that were here before. */
-  readonly kept: number;
-}
+import { Shown, type Work } from "./shown";
+
+/** A download of a known number of bytes. */
+export type Transfer = Work;
 
 /** Shows one transfer. */
 export interface TransferView {
@@ -15,16 +10,13 @@ export interface TransferView {
   end(complete: boolean): void;
 }
 
-type Presenter = (transfer: Transfer) => TransferView;
-
-const unseen: TransferView = { advance: () => {}, end: () => {} };
-let presenter: Presenter = () => unseen;
+const transfers = new Shown<TransferView>({ advance: () => {}, end: () => {} });
 
 /** Lets the notebook layer show downloads of the layers below it. */
-export function showTransfersWith(show: Presenter): void {
-  presenter = show;
+export function showTransfersWith(show: (transfer: Transfer) => TransferView): void {
+  transfers.by(show);
 }
 
 export function beginTransfer(transfer: Transfer): TransferView {
-  return presenter(transfer);
+  return transfers.begin(transfer);
 }

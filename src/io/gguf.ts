@@ -4,6 +4,7 @@ import type { ByteSource } from "./byteSource";
 import { type GgufHeader, type GgufMetadata, type GgufTensor, readGgufHeader } from "./ggufHeader";
 import { isReadable, readableGgufTypes } from "./ggufTypes";
 import { readRanges } from "./rangeReads";
+import { requireNames } from "./requireNames";
 import type { TensorSeen } from "./safetensors";
 import type { TensorInfo } from "./safetensorsHeader";
 import { StoredTensor } from "./storedTensor";
@@ -37,13 +38,6 @@ export async function openGguf(source: ByteSource): Promise<GgufFile> {
     readTensors: (names, seen) => readStored(source, header, names ?? [...header.tensors.keys()], seen),
     close: () => source.close(),
   };
-}
-
-function requireNames(source: ByteSource, header: GgufHeader, names: readonly string[]): void {
-  const missing = names.filter((name) => !header.tensors.has(name));
-  if (missing.length === 0) return;
-  const text = `${source.name}: these tensors are not in the file\n${listOffenders(missing)}`;
-  throw new LuvitError("key-mismatch", text);
 }
 
 async function readStored(

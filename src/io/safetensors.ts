@@ -5,6 +5,7 @@ import { writeFileAtomically } from "./atomicFile";
 import type { ByteSource } from "./byteSource";
 import { bytesPerElement, narrowFromFloat32, type WritableDtype } from "./floats";
 import { readRanges } from "./rangeReads";
+import { requireNames } from "./requireNames";
 import { parseSafetensorsHeader, type SafetensorsHeader, type TensorInfo } from "./safetensorsHeader";
 import { StoredTensor } from "./storedTensor";
 
@@ -64,13 +65,6 @@ async function readHeader(source: ByteSource): Promise<SafetensorsHeader> {
   }
   const text = new TextDecoder().decode(await source.read(8, 8 + length));
   return parseSafetensorsHeader(source.name, text, 8 + length, source.size);
-}
-
-function requireNames(source: ByteSource, header: SafetensorsHeader, names: readonly string[]): void {
-  const missing = names.filter((name) => !header.tensors.has(name));
-  if (missing.length === 0) return;
-  const text = `${source.name}: these tensors are not in the file\n${listOffenders(missing)}`;
-  throw new LuvitError("key-mismatch", text);
 }
 
 async function readStored(

@@ -78,7 +78,6 @@ export class I32 extends Value {
 export class I64 extends Value {
   or = (other: I64) => new I64([...this.code, ...other.code, 0x84]);
   shiftedLeft = (bits: I64) => new I64([...this.code, ...bits.code, 0x86]);
-  shiftedRight = (bits: I64) => new I64([...this.code, ...bits.code, 0x87]);
   shiftedRightUnsigned = (bits: I64) => new I64([...this.code, ...bits.code, 0x88]);
   toI32 = () => new I32([...this.code, 0xa7]);
 }
@@ -129,6 +128,16 @@ export class V128 extends Value {
   /** Bytes of this one (0 … 15) and the other (16 … 31). */
   mixed = (other: V128, positions: readonly number[]) =>
     new V128([...this.code, ...other.code, ...simd(0x0d), ...positions]);
+
+  /** Lanes of so many bytes of this one and the other in turn: of their lower halves (0), or of their upper ones (1). */
+  inTurn = (other: V128, width: number, half: number) =>
+    this.mixed(
+      other,
+      Array.from({ length: 16 }, (_, i) => {
+        const lane = Math.floor(i / width);
+        return 16 * (lane % 2) + 8 * half + width * (lane >> 1) + (i % width);
+      }),
+    );
 
   plusShorts = (other: V128) => this.binary(0x8e, other);
   minusShorts = (other: V128) => this.binary(0x91, other);

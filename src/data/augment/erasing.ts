@@ -37,6 +37,11 @@ export function erasedBox(width: number, height: number, draws: ErasingDraws): B
   return undefined;
 }
 
+/** The box to erase with the given probability. */
+export function drawErasedBox(width: number, height: number, rng: Rng, probability: number): Box | undefined {
+  return rng.uniform() < probability ? erasedBox(width, height, erasingDraws(rng)) : undefined;
+}
+
 /**
  * Random erasing: with the given probability a box of the normalised picture [3, height, width] becomes standard normal
  * noise, in place. Reference: timm 0.3.2 data/random_erasing.py, mode "pixel", one box.
@@ -48,8 +53,7 @@ export function randomErasing(
   rng: Rng,
   probability: number,
 ): void {
-  if (rng.uniform() >= probability) return;
-  const box = erasedBox(width, height, erasingDraws(rng));
+  const box = drawErasedBox(width, height, rng, probability);
   if (!box) return;
   PixelMemory.use((memory) => {
     const count = 3 * box.height * box.width;

@@ -1,6 +1,6 @@
 import type { Rng } from "../../core/rng";
 import type { PixelMemory } from "../kernels/pixelMemory";
-import { erasedBox, erasingDraws } from "./erasing";
+import { drawErasedBox } from "./erasing";
 import { placeNoise } from "./noise";
 
 /** Random erasing of planes [3, height, width] at an address of a memory, as `randomErasing` does it. */
@@ -12,8 +12,7 @@ export function eraseRandomly(
   rng: Rng,
   probability: number,
 ): void {
-  if (rng.uniform() >= probability) return;
-  const box = erasedBox(width, height, erasingDraws(rng));
+  const box = drawErasedBox(width, height, rng, probability);
   if (!box) return;
   const noise = placeNoise(memory, 3 * box.height * box.width, rng);
   const line = 4 * box.width;

@@ -49,16 +49,6 @@ export const upsample = wasmFunction(
   },
 );
 
-/** Lanes of so many bytes of two vectors in turn. */
-const inTurn = (a: V128, b: V128, width: number, upper: number) =>
-  a.mixed(
-    b,
-    Array.from({ length: 16 }, (_, i) => {
-      const lane = Math.floor(i / width);
-      return 16 * (lane % 2) + 8 * upper + width * (lane >> 1) + (i % width);
-    }),
-  );
-
 /** Luma and two of chroma, all of full size, to RGB. */
 export const yccToRgb = wasmFunction("yccToRgb", ["y", "cb", "cr", "count", "target"], (p, locals) => {
   const end = locals.i32();
@@ -73,7 +63,7 @@ export const yccToRgb = wasmFunction("yccToRgb", ["y", "cb", "cr", "count", "tar
   const [redPart, bluePart] = [i32(13175).inShorts(), i32(-7471).inShorts()];
   const greenParts = shorts([0, 1, 2, 3].flatMap(() => [-22554, 65536 - 46802]));
   const greenPart = (upper: number) =>
-    inTurn(blueness, redness, 2, upper).dot(greenParts).plus(rounding).shiftedRight(16);
+    blueness.inTurn(redness, 2, upper).dot(greenParts).plus(rounding).shiftedRight(16);
   const eight = (offset: number, k: number) => [
     luma.set(p.y.loadBytesAsShorts(offset)),
     blueness.set(p.cb.loadBytesAsShorts(offset).minusShorts(middle)),
@@ -87,10 +77,10 @@ export const yccToRgb = wasmFunction("yccToRgb", ["y", "cb", "cr", "count", "tar
   const clipped = ([a, b]: readonly V128[]) => a.narrowedToBytes(b);
   const withoutGaps = bytes([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 128, 128, 128, 128]);
   const store = (upper: number) => [
-    pairs[0].set(inTurn(red, green, 1, upper)),
-    pairs[1].set(inTurn(blue, blue, 1, upper)),
+    pairs[0].set(red.inTurn(green, 1, upper)),
+    pairs[1].set(blue.inTurn(blue, 1, upper)),
     ...[0, 1].map((half) =>
-      p.target.storeVector(inTurn(pairs[0], pairs[1], 2, half).picked(withoutGaps), 24 * upper + 12 * half),
+      p.target.storeVector(pairs[0].inTurn(pairs[1], 2, half).picked(withoutGaps), 24 * upper + 12 * half),
     ),
   ];
   const body = [

@@ -50,22 +50,13 @@ type Vector = Local<V128>;
 
 const pairOf = ([a, b]: readonly number[]) => shorts([a, b, a, b, a, b, a, b]);
 
-/** Lanes of so many bytes from two vectors in turn: of their lower halves (0), or of their upper ones (1). */
-function inTurn(a: V128, b: V128, width: number, upper: number): V128 {
-  const positions = Array.from({ length: 16 }, (_, i) => {
-    const lane = Math.floor(i / width);
-    return 16 * (lane % 2) + 8 * upper + width * (lane >> 1) + (i % width);
-  });
-  return a.mixed(b, positions);
-}
-
 /** Vectors that differ in the highest of three bits of their index become neighbours lane by lane, in two halves. */
 function shuffled(from: readonly Vector[], to: readonly Vector[], width: number): Code[] {
   const half = from.length / 2;
   return from
     .slice(0, half)
     .flatMap((vector, k) =>
-      [0, 1].map((upper) => to[2 * k + upper].set(inTurn(vector, from[k + half], width, upper))),
+      [0, 1].map((upper) => to[2 * k + upper].set(vector.inTurn(from[k + half], width, upper))),
     );
 }
 
@@ -96,8 +87,8 @@ export class InverseDct {
       ...pairs.flatMap((pair, i) => [
         lower[0].set(row(i)),
         upper[0].set(row(i + 4)),
-        pair.set(inTurn(lower[0], upper[0], 2, 0)),
-        this.keep(i, inTurn(lower[0], upper[0], 2, 1)),
+        pair.set(lower[0].inTurn(upper[0], 2, 0)),
+        this.keep(i, lower[0].inTurn(upper[0], 2, 1)),
       ]),
       ...this.pass(CONSTANT_BITS - KEPT_BITS, (i, value) => this.keep(4 + i, value)),
       ...pairs.map((pair, i) => pair.set(this.kept(i))),

@@ -1,7 +1,7 @@
-import { forEach, type I32Local, wasmFunction, when } from "../../core/wasm/function";
-import { type Code, type I32, i32, type V128 } from "../../core/wasm/values";
+import { forEach, wasmFunction, when } from "../../core/wasm/function";
+import { type I32, i32, type V128 } from "../../core/wasm/values";
 import { advancing, append, fillUpTo } from "./pixelCode";
-import { LOW_BITS, WEIGHT_BITS } from "./resampleCode";
+import { advance, LOW_BITS, WEIGHT_BITS } from "./resampleCode";
 
 /*
  * Cubic interpolation along one axis, in integers: every byte is the sum of four others times weights of 22 bits, which
@@ -18,7 +18,6 @@ const AT_ONCE = 5;
 const row = { source: 0, start: 4, end: 8, margin: 12, weights: 16 };
 export const ROW_INTS = 8;
 
-const inTurn = (first: number) => Array.from({ length: 8 }, (_, i) => [first + i, 16 + first + i]).flat();
 const FRACTION = (1 << WEIGHT_BITS) - 1;
 
 /** Pairs of weights: 0, 1 high and low of the first two bytes, 2, 3 of the last two; for one quarter of 16 bytes. */
@@ -67,7 +66,7 @@ function shiftKernel(name: string, weightsInTable: boolean) {
     ];
     const chunk = [
       ...taps.map((tap, k) => tap.set((k === 0 ? from : from.plus(times(p.step, k))).loadVector())),
-      ...mixed.map((both, i) => both.set(taps[i & 2].mixed(taps[(i & 2) + 1], inTurn(8 * (i & 1))))),
+      ...mixed.map((both, i) => both.set(taps[i & 2].inTurn(taps[(i & 2) + 1], 1, i & 1))),
       ...sums.map((lanes, quarter) => lanes.set(sum(quarter))),
       when(unclear.reduce((a, b) => a.or(b)).anyTrue(), listUnclear),
       to.storeVector(
@@ -109,7 +108,6 @@ function shiftKernel(name: string, weightsInTable: boolean) {
 }
 
 const times = (value: I32, factor: number) => (factor === 1 ? value : value.times(factor));
-const advance = (pointer: I32Local, by: number): Code => pointer.set(pointer.plus(by));
 
 /** With the weights that each row is told. */
 export const shiftRows = shiftKernel("shiftRows", false);

@@ -22,13 +22,6 @@ type Parameters = Record<(typeof parameters)[number], I32Local>;
 /** Bytes done together. */
 const STEP = 8;
 
-/** 16-bit lanes of two vectors in turn, of their lower or upper halves. */
-const interleaved = (a: V128, b: V128, half: number) =>
-  a.mixed(
-    b,
-    Array.from({ length: 16 }, (_, i) => (i % 4 < 2 ? 0 : 16) + 8 * half + 2 * (i >> 2) + (i % 2)),
-  );
-
 /** What `line` writes for every line of the target. */
 function lines(p: Parameters, locals: Locals, line: Code[]): Code[] {
   const y = locals.i32();
@@ -55,9 +48,7 @@ const verticalOf = (pairs: number) =>
     const [upper, lower] = [0, 1].map(() => Array.from({ length: pairs }, () => locals.v128()));
     const [high, low] = [0, 1].map(() => Array.from({ length: pairs }, () => locals.v128()));
     const sums = (weights: typeof high) =>
-      [0, 1].map((half) =>
-        sumOf(weights.map((weight, k) => interleaved(upper[k], lower[k], half).dot(weight))),
-      );
+      [0, 1].map((half) => sumOf(weights.map((weight, k) => upper[k].inTurn(lower[k], 2, half).dot(weight))));
     const at = (row: number) => (row === 0 ? from : from.plus(p.line.times(row)));
     const body = lines(p, locals, [
       ...[high, low].flatMap((half, k) =>
@@ -86,8 +77,8 @@ const vertical = wasmFunction("vertical", parameters, (p, locals) => {
   const addPair = [
     [upper.set(from.loadBytesAsShorts()), lower.set(from.plus(p.line).loadBytesAsShorts())],
     ...[0, 1].map((half) => [
-      high[half].set(high[half].plus(interleaved(upper, lower, half).dot(weight.loadInLanes()))),
-      low[half].set(low[half].plus(interleaved(upper, lower, half).dot(weight.loadInLanes(4)))),
+      high[half].set(high[half].plus(upper.inTurn(lower, 2, half).dot(weight.loadInLanes()))),
+      low[half].set(low[half].plus(upper.inTurn(lower, 2, half).dot(weight.loadInLanes(4)))),
     ]),
     [advance(from, p.line.shiftedLeft(1)), advance(weight, PAIR_BYTES)],
   ].flat();

@@ -2,23 +2,15 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llamaWeights";
 import { assertRejects, assertSameTensors, goldenCases, temporaryFolder } from "../support";
 import { commit, type Imitation } from "./imitation";
-import { asking, blockBytes, blockOf, languageModel, layers, startHub, writeCheckpoint } from "./support";
+import { asking, blockBytes, blockOf, languageModel, layers, servedCheckpoint, startHub } from "./support";
 
-const folder = temporaryFolder();
 let hub: Imitation;
-
-before(async () => {
-  await writeCheckpoint(folder);
-  hub = await startHub({ folder });
-});
-
-beforeEach(() => {
-  hub.behave();
-  hub.forget();
+const folder = servedCheckpoint((started) => {
+  hub = started;
 });
 
 const shards = () => readdirSync(folder).filter((name) => name.endsWith(".safetensors"));

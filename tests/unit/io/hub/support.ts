@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import { after } from "node:test";
+import { after, before, beforeEach } from "node:test";
 import type { StateDict } from "../../../../src/core/hostTensor";
 import { writeHuggingFaceCheckpoint } from "../../../../src/io/huggingFaceCheckpoint";
 import type { LlamaBlockOptions } from "../../../../src/io/llamaWeights";
@@ -38,6 +38,22 @@ export async function startHub(options: HubOptions): Promise<Imitation> {
   const hub = await Imitation.start(options);
   running.push(hub);
   return hub;
+}
+
+/** A folder with the model, and the hub that serves it to the tests of a file; it behaves at the beginning of each. */
+export function servedCheckpoint(use: (hub: Imitation) => void): string {
+  const folder = temporaryFolder();
+  let hub: Imitation;
+  before(async () => {
+    await writeCheckpoint(folder);
+    hub = await startHub({ folder });
+    use(hub);
+  });
+  beforeEach(() => {
+    hub.behave();
+    hub.forget();
+  });
+  return folder;
 }
 
 /** What to ask that imitation with, and where to keep what comes. */

@@ -3,27 +3,19 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RangeRequests } from "../../../../src/io/hub/rangeRequests";
 import { hubSettings } from "../../../../src/io/hub/settings";
 import { HubTransport } from "../../../../src/io/hub/transport";
 import { readLlamaBlocks } from "../../../../src/io/llamaWeights";
-import { assertRejects, assertSameTensors, temporaryFolder } from "../support";
+import { assertRejects, assertSameTensors } from "../support";
 import { commit, type Imitation } from "./imitation";
-import { asking, blockBytes, blockOf, startHub, writeCheckpoint } from "./support";
+import { asking, blockBytes, blockOf, servedCheckpoint } from "./support";
 
-const folder = temporaryFolder();
 let hub: Imitation;
-
-before(async () => {
-  await writeCheckpoint(folder);
-  hub = await startHub({ folder });
-});
-
-beforeEach(() => {
-  hub.behave();
-  hub.forget();
+const folder = servedCheckpoint((started) => {
+  hub = started;
 });
 
 async function assertLoads(options: ReturnType<typeof asking>): Promise<void> {
