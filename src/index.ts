@@ -11,14 +11,12 @@
 export * as analysis from "./analysis";
 export * as evaluate from "./analysis/suite";
 export { LuvitError, type LuvitErrorCode } from "./core/errors";
-export type { HostTensor, StateDict, StoredDtype } from "./core/hostTensor";
+export type { HostTensor, StateDict } from "./core/hostTensor";
 export { packageVersion } from "./core/packageRoot";
 export { Rng } from "./core/rng";
-export { type BackendName, type Tensor, TfjsStatus, tf } from "./core/tf";
+export { type Tensor, tf } from "./core/tf";
 export * as data from "./data";
 export {
-  describeEngine,
-  type EngineDescription,
   type EngineName,
   type EngineOptions,
   EngineStatus,
@@ -31,13 +29,7 @@ export * as graph from "./graph";
 export * as io from "./io";
 export { baselines, classifier, fusion, llama, lora, mae, vit } from "./models";
 export * as nn from "./nn";
-export {
-  Compiled,
-  type CompiledFeeds,
-  type CompileOptions,
-  type CompileSpec,
-  compile,
-} from "./nn/compile";
+export { Compiled, compile } from "./nn/compile";
 export * from "./notebook";
 export * as optim from "./optim";
 export * as train from "./train";

@@ -1,17 +1,23 @@
-export * from "./attentionEntropy";
-export * from "./attentionMaps";
-export * from "./backgrounds";
-export * from "./entropy";
-export * from "./features";
-export * from "./quantisedRows";
-export * from "./reconstruction";
-export * from "./rollout";
-export * from "./entropyShares";
-export type { KeepingOptions } from "./gatherRows";
-export * from "./gradientSignal";
-export * from "./gsnr";
-export * from "./paper";
-export * from "./provenance";
-export * from "./pseudoMaskIou";
-export * from "./pseudoMasks";
-export * from "./statistics";
+/** What a trained model attends to and keeps: entropy, maps, features, reconstructions, pseudo-masks, gradient signal. */
+export {
+  attentionEntropy,
+  type EntropyOptions,
+  type EntropyTable,
+  lastViTLayer,
+  layersOf,
+  patchMaps,
+  summariseEntropy,
+} from "./attentionEntropy";
+export { AttentionMaps, attentionMaps } from "./attentionMaps";
+export { BackgroundReliance, backgroundReliance } from "./backgrounds";
+export { rowEntropy } from "./entropy";
+export { EntropyShares, entropyShares } from "./entropyShares";
+export { extractFeatures, type Features } from "./features";
+export { GradientSignal, gradientSignal } from "./gradientSignal";
+export type { ResultTable } from "./provenance";
+export { PseudoMaskIou, pseudoMaskIou } from "./pseudoMaskIou";
+export { classAttentionMap, pseudoMaskOverlap } from "./pseudoMasks";
+export { type QuantisedRows, rowWeights } from "./quantisedRows";
+export { type Reconstruction, reconstruct } from "./reconstruction";
+export { rolloutThrough } from "./rollout";
+export { type SeedStatistics, seedStatistics } from "./statistics";

@@ -1,5 +1,6 @@
 import { join, relative } from "node:path";
-import { mergeSuites, openSuiteSets, type SuiteResult, type SuiteSets, suite } from "../analysis/suite";
+import { mergeSuites, openSuiteSets, type SuiteResult, suite } from "../analysis/suite";
+import type { SuiteSets } from "../analysis/suite/sets";
 import { imageFolder } from "../data";
 import type { ViTConfig } from "../models/vit";
 import { live } from "../notebook";

@@ -1,11 +1,6 @@
-import {
-  huggingFace,
-  type ImageDataset,
-  type ImageNet1kPart,
-  imageFolder,
-  imageNet1k,
-  type TransformFactory,
-} from "../data";
+import { huggingFace, type ImageDataset, imageFolder, imageNet1k } from "../data";
+import type { ImageNet1kPart } from "../data/sets/imageNet1k";
+import type { TransformFactory } from "../data/transforms";
 import type { PicturesConfig } from "./runConfig";
 
 /** The pictures of a configuration, at the model's size. */

@@ -1,15 +1,7 @@
-export { interpret, type TensorsByName } from "./interpret";
-export type * from "./ir";
-export {
-  foldConstants,
-  type OptimiseOptions,
-  optimise,
-  recomputeBlocks,
-  removeDeadCode,
-  shareCommonSubexpressions,
-  simplify,
-} from "./passes";
-export { inBlock } from "./scopes";
-export { type GraphSummary, summarise, summaryText } from "./summary";
+/** A step in tfjs, written down as a graph without computing it. */
+export { interpret } from "./interpret";
+export type { Graph } from "./ir";
+export { optimise } from "./passes";
+export { type GraphSummary, summarise } from "./summary";
 export { graphText } from "./text";
-export { type InputSpec, type StateSpec, type TraceSpec, trace } from "./trace";
+export { type TraceSpec, trace } from "./trace";

@@ -1,11 +1,11 @@
+/** Checkpoints, adapters and tables, read and written. */
 export type { HubOptions } from "./hub/checkpoint";
-export type { HubSettings } from "./hub/settings";
-export * from "./huggingFaceCheckpoint";
-export * from "./keymap";
-export * from "./llamaWeights";
-export * from "./maeCheckpoint";
-export * from "./peft";
-export * from "./safetensors";
-export * from "./torchWriter";
-export * from "./table";
-export * from "./trainingCheckpoint";
+export { writeHuggingFaceCheckpoint } from "./huggingFaceCheckpoint";
+export type { LlamaBlocks } from "./llamaReader";
+export { readLanguageModel, readLlamaBlocks } from "./llamaWeights";
+export { readMaeCheckpoint } from "./maeCheckpoint";
+export { type Adapter, readAdapter, writeAdapter } from "./peft";
+export { openSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors";
+export { readTable, writeTable } from "./table";
+export { writeTorchCheckpoint } from "./torchWriter";
+export { readTrainingCheckpoint } from "./trainingCheckpoint";

@@ -1,7 +1,7 @@
-export * as baselines from "./baselines";
-export * as fusion from "./fusion";
+export * as baselines from "./namespaces/baselines";
 export * as classifier from "./namespaces/classifier";
+export * as fusion from "./namespaces/fusion";
 export * as llama from "./namespaces/llama";
 export * as lora from "./namespaces/lora";
 export * as mae from "./namespaces/mae";
-export * as vit from "./vit";
+export * as vit from "./namespaces/vit";

@@ -1,7 +1,7 @@
 import { LuvitError } from "../core/errors";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
-import { inBlock } from "../graph";
+import { inBlock } from "../graph/scopes";
 import type { RowOrder } from "../io/keymap";
 import type { LlamaFeatures } from "../io/llamaConfig";
 import { type RopeScaling, rotaryFrequencies } from "../io/ropeScaling";

@@ -2,7 +2,7 @@ import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
-import { inBlock } from "../graph";
+import { inBlock } from "../graph/scopes";
 import { attend } from "../nn/attention";
 import { type Context, inference } from "../nn/context";
 import { constant, kaimingUniform, normal, uniform, xavierUniform } from "../nn/init";

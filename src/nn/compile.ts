@@ -3,18 +3,10 @@ import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
 import { type Tensor, tf } from "../core/tf";
 import { describeEngine, type EngineOptions, type Executor, openExecutor, type TypedArray } from "../engine";
-import {
-  type Graph,
-  type GraphSummary,
-  graphText,
-  type InputSpec,
-  type OptimiseOptions,
-  optimise,
-  type StateSpec,
-  summarise,
-  summaryText,
-  trace,
-} from "../graph";
+import { type Graph, type GraphSummary, graphText, optimise, summarise, trace } from "../graph";
+import type { OptimiseOptions } from "../graph/passes";
+import { summaryText } from "../graph/summary";
+import type { InputSpec, StateSpec } from "../graph/trace";
 import { fetchState, parameterShapes, sendParameters, withTracedParameters } from "./modelState";
 import type { Module } from "./module";
 

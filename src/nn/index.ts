@@ -1,12 +1,13 @@
-export * from "./attention";
-export * from "./context";
-export * from "./init";
-export * from "./layers";
-export * from "./loadStateDict";
-export * from "./losses";
-export * from "./module";
-export * from "./ops";
-export * from "./parameter";
-export * from "./patches";
-export * from "./positionEmbedding";
-export * from "./variables";
+/** Modules, layers, losses and patches. */
+export { attend } from "./attention";
+export { type Context, inference, type Tap } from "./context";
+export { constant, kaimingUniform, normal, ones, uniform, xavierUniform, zeros } from "./init";
+export { LayerNorm, Linear, RMSNorm } from "./layers";
+export { LoadReport, loadStateDict } from "./loadStateDict";
+export { maskedPatchLoss, smoothedTargets, softTargetCrossEntropy } from "./losses";
+export { Module } from "./module";
+export { gelu, layerNorm, linear, rmsNorm, silu } from "./ops";
+export { Parameter } from "./parameter";
+export { patchify, unpatchify } from "./patches";
+export { resizePositionTable, sinCosPositionTable } from "./positionEmbedding";
+export { trainableVariables } from "./variables";

@@ -1,4 +1,5 @@
-import { type Module, millions } from "../nn";
+import type { Module } from "../nn";
+import { millions } from "../nn/module";
 import { escapeHtml } from "./html";
 import { type ModelNode, modelTree } from "./modelTree";
 import type { MimeBundle } from "./nbformat";

@@ -1,5 +1,6 @@
 import { imageNetMean, imageNetStd } from "../data";
-import { imageGrid, type Picture, type RgbImage } from "../figures";
+import { imageGrid, type Picture } from "../figures";
+import type { RgbImage } from "../figures/picture";
 
 /** Where the pictures lie in a tensor. */
 interface Layout {

@@ -1,6 +1,5 @@
-import { mapImage } from "../figures";
 import { formatNumber } from "../figures/format";
-import { resizeImage, rgbPng } from "../figures/picture";
+import { mapImage, resizeImage, rgbPng } from "../figures/picture";
 import { dataUrl, escapeHtml } from "./html";
 import { tensorPictures } from "./tensorPictures";
 import type { TensorStats } from "./tensorStats";

@@ -1,4 +1,5 @@
-export * from "./adamw";
-export * from "./gradients";
-export * from "./groups";
-export * from "./schedule";
+/** AdamW, schedules, and which parameter gets which rate. */
+export { AdamW, type AdamWOptions } from "./adamw";
+export { accumulate, lossAndGradients } from "./gradients";
+export { finetuneRules, type ParameterRules, pretrainRules } from "./groups";
+export { epochCosine, rateAt, type Schedule, scaledRate, warmupCosine } from "./schedule";

@@ -8,7 +8,8 @@ import {
   type Program,
   type Programs,
 } from "../engine";
-import { type OptimiseOptions, optimise, trace } from "../graph";
+import { optimise, trace } from "../graph";
+import type { OptimiseOptions } from "../graph/passes";
 import { fetchState, parameterShapes, sendParameters, withTracedParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";

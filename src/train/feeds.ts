@@ -1,5 +1,5 @@
 import { type Tensor, tf } from "../core/tf";
-import type { InputSpec } from "../graph";
+import type { InputSpec } from "../graph/trace";
 
 /** One operand of a training step, drawn or read on the host. */
 export interface HostFeed {

@@ -1,7 +1,7 @@
 import { LuvitError } from "../core/errors";
 import { type Tensor, tf } from "../core/tf";
 import { chooseEngine, type EngineOptions } from "../engine";
-import type { InputSpec } from "../graph";
+import type { InputSpec } from "../graph/trace";
 import { compile } from "../nn/compile";
 import type { Module } from "../nn/module";
 import { arraysOf, type Feeds, tensorsOf } from "./feeds";

@@ -1,10 +1,10 @@
-export type { CompiledStepOptions } from "./compiledStepper";
-export * from "./dropPath";
-export * from "./evaluate";
-export * from "./finetune";
-export * from "./languageModel";
-export type { RecipeNotes, RunPlan, TrainOptions } from "./plan";
-export * from "./pretrain";
-export * from "./recipeCost";
-export * from "./runWeights";
-export { Run, type RunDriver, type RunResult, type RunState, type StepRecord } from "./run";
+/** Pretraining, finetuning and evaluation: runs that stop, save and go on. */
+export { drawDropPath } from "./dropPath";
+export { Evaluation, evaluate } from "./evaluate";
+export { type FinetuneOptions, finetune } from "./finetune";
+export { trainLanguageModel } from "./languageModel";
+export type { TrainOptions } from "./plan";
+export { pretrain } from "./pretrain";
+export { costOf } from "./recipeCost";
+export { Run, type RunResult, type RunState, type StepRecord } from "./run";
+export { isRunFolder, loadRunWeights } from "./runWeights";

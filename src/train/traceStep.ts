@@ -1,5 +1,6 @@
 import type { Tensor } from "../core/tf";
-import { type Graph, type InputSpec, trace } from "../graph";
+import { type Graph, trace } from "../graph";
+import type { InputSpec } from "../graph/trace";
 import { parameterShapes, withTracedParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import { adamW } from "../nn/ops";

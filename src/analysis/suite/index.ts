@@ -1,13 +1,7 @@
-export type { Metric } from "./metrics";
+/** All published sets at once, in shards, beside the paper's numbers. */
 export { mergeSuites } from "./merge";
 export { SuiteResult } from "./result";
-export {
-  type BackgroundSplit,
-  type CorruptionSets,
-  openSuiteSets,
-  type SuiteFolders,
-  type SuiteSets,
-} from "./sets";
-export { type SuitePartState, type SuiteProgress, SuiteRun } from "./run";
-export { type SuiteOptions, suite } from "./suite";
+export { SuiteRun } from "./run";
 export { overSeeds, SeedTable } from "./seeds";
+export { openSuiteSets } from "./sets";
+export { type SuiteOptions, suite } from "./suite";

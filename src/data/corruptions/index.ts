@@ -1,4 +1,3 @@
-export * from "./apply";
-export type { CorruptedPicture, CorruptionPlan } from "./corruptFile";
-export type { Draws } from "./draws";
-export * from "./generate";
+/** The corruptions of ImageNet-C. */
+export { apply } from "./apply";
+export { CorruptionRun, generate } from "./generate";

@@ -1,4 +1,5 @@
-export * from "../classifier";
+/** Image classifiers: an encoder, with or without the block, and a head. */
+export { Classifier, type ClassifierOptions, create, fromPretrained, type Pooling } from "../classifier";
 export { openClassifier as open } from "../openClassifier";
-export { type FitOptions, loadClassifier as loadCheckpoint } from "../pretrained";
-export { mergedState, type SaveCheckpointOptions, saveCheckpoint } from "../saveCheckpoint";
+export { loadClassifier as loadCheckpoint } from "../pretrained";
+export { mergedState, saveCheckpoint } from "../saveCheckpoint";

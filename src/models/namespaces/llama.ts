@@ -1,3 +1,11 @@
-export * from "../languageModel";
-export * from "../llama";
-export * from "../llamaBlock";
+/** Blocks of language models of the LLaMA family. */
+export { type LanguageModelConfig, LlamaLanguageModel } from "../languageModel";
+export { type LoadBlockOptions, loadBlock } from "../llama";
+export {
+  LlamaAttention,
+  LlamaBlock,
+  type LlamaConfig,
+  LlamaFeedForward,
+  LlamaLayer,
+  llama7b,
+} from "../llamaBlock";

@@ -1,2 +1,3 @@
+/** Low-rank adapters. */
 export { loadAdapter, saveAdapter } from "../adapter";
-export * from "../lora";
+export { adapters, attach, LoraLinear, type LoraOptions, LoraReport, merge, unmerge } from "../lora";

@@ -1,4 +1,12 @@
-export * from "../mae";
-export * from "../masking";
+/** Masked auto-encoders. */
+export {
+  create,
+  type DecoderConfig,
+  decoder512x8,
+  decoderToy,
+  type MaeOptions,
+  MaskedAutoencoder,
+} from "../mae";
+export { drawNoise, maskFromNoise, type PatchMask } from "../masking";
 export { loadMae as loadCheckpoint } from "../pretrained";
-export { type SaveCheckpointOptions, saveCheckpoint } from "../saveCheckpoint";
+export { saveCheckpoint } from "../saveCheckpoint";

@@ -8,6 +8,7 @@ import type { RgbImage } from "../../../src/data/decode";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { evalTransform } from "../../../src/data/transforms";
 import { mae } from "../../../src/models";
+import type { MaeInputs } from "../../../src/models/mae";
 import { tinyDecoder, tinyViT } from "../train/support";
 import { assertRejects, temporaryFolder, tinyClassifier, tinyMae, writePictures } from "./support";
 
@@ -61,7 +62,7 @@ test("a model that predicts the target gives the picture back, up to rounding", 
     const model = mae.create({ encoder: tinyViT, decoder: tinyDecoder, normPixLoss });
     let images: Tensor | undefined;
     const oracle = Object.assign(model, {
-      encode(inputs: mae.MaeInputs) {
+      encode(inputs: MaeInputs) {
         images = inputs.images;
         return mae.MaskedAutoencoder.prototype.encode.call(model, inputs);
       },

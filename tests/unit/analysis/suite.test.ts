@@ -10,11 +10,11 @@ import {
   openSuiteSets,
   overSeeds,
   type SuiteResult,
-  type SuiteSets,
   suite as startSuite,
 } from "../../../src/analysis/suite";
-import { metricsOf, type SuiteAnswers } from "../../../src/analysis/suite/metrics";
 import { alexNetErrors } from "../../../src/analysis/suite/corruptionErrors";
+import { metricsOf, type SuiteAnswers } from "../../../src/analysis/suite/metrics";
+import type { SuiteSets } from "../../../src/analysis/suite/sets";
 import { startBackend, tf } from "../../../src/core/tf";
 import { sliceMapping } from "../../../src/data/classMapping";
 import type { ImageDataset } from "../../../src/data/dataset";
@@ -23,9 +23,9 @@ import { benchmarkCorruptions } from "../../../src/data/sets";
 import { readTable } from "../../../src/io/table";
 import { classifier } from "../../../src/models";
 import { evaluate } from "../../../src/train/evaluate";
-import { assertRejects, temporaryFolder, writePictures } from "./support";
 import { repository } from "../io/support";
 import { assertThrows, tinyViT } from "../train/support";
+import { assertRejects, temporaryFolder, writePictures } from "./support";
 
 before(async () => void (await startBackend()));
 

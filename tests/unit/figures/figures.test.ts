@@ -8,12 +8,12 @@ import {
   entropyScatter,
   entropyStrip,
   heatmapGrid,
-  isFigure,
   lossCurves,
   renderSvg,
   saveFigure,
 } from "../../../src/figures";
 import { shareBelowDiagonal } from "../../../src/figures/entropyScatter";
+import { isFigure } from "../../../src/figures/figure";
 import { movingMean, thin } from "../../../src/figures/lossCurves";
 import { placeFigure } from "../../../src/figures/svg/place";
 import { niceTicks } from "../../../src/figures/svg/scale";

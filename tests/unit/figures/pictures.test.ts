@@ -3,15 +3,15 @@ import { describe, it } from "node:test";
 import sharp from "sharp";
 import {
   colormap,
-  colormapTable,
   imageGrid,
   mapGrid,
-  overlayMap,
   overlays,
   type Picture,
-  type RgbImage,
   reconstructionGrid,
 } from "../../../src/figures";
+import { colormapTable } from "../../../src/figures/colormap";
+import { overlayMap } from "../../../src/figures/maps";
+import type { RgbImage } from "../../../src/figures/picture";
 import { maskOutline } from "../../../src/figures/svg/patchPaths";
 
 /** An image of one colour. */

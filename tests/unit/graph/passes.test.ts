@@ -1,17 +1,12 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
-import {
-  foldConstants,
-  type Graph,
-  graphText,
-  optimise,
-  removeDeadCode,
-  shareCommonSubexpressions,
-  simplify,
-  summarise,
-  summaryText,
-} from "../../../src/graph";
+import { type Graph, graphText, optimise, summarise } from "../../../src/graph";
+import { shareCommonSubexpressions } from "../../../src/graph/passes/commonSubexpressions";
+import { foldConstants } from "../../../src/graph/passes/constants";
+import { removeDeadCode } from "../../../src/graph/passes/deadCode";
+import { simplify } from "../../../src/graph/passes/simplify";
+import { summaryText } from "../../../src/graph/summary";
 import { assertNoLeak, randomTensor } from "../nn/support";
 import { traceOf, valuesOfGraph } from "./support";
 

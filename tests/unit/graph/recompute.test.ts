@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
-import { type Graph, graphText, inBlock, optimise, recomputeBlocks } from "../../../src/graph";
+import { type Graph, graphText, optimise } from "../../../src/graph";
+import { recomputeBlocks } from "../../../src/graph/passes/recompute";
+import { inBlock } from "../../../src/graph/scopes";
 import "../../../src/nn";
 import { randomTensor } from "../nn/support";
 import { traceOf, valuesOfGraph } from "./support";

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
 import { baselines, classifier, fusion, llama, lora, mae, vit } from "../../../src/models";
+import type { FusionPlan } from "../../../src/models/fusion";
+import { swigluWidth } from "../../../src/models/llamaBlock";
 import type { ViTConfig } from "../../../src/models/vit";
 import type { Module } from "../../../src/nn/module";
 
@@ -119,7 +121,7 @@ test("MAE-B has exactly the official keys and shapes, and the published counts",
 
 test("LLaMA-7B's block has 202 383 360 parameters and the hidden width 11008", () => {
   assert.equal(baselines.randomBlock(llama.llama7b).counts().total, 202_383_360);
-  assert.equal(llama.swigluWidth(4096), llama.llama7b.hiddenDim);
+  assert.equal(swigluWidth(4096), llama.llama7b.hiddenDim);
 });
 
 test("LUViT-B trains 118 209 280 parameters when pretraining and 93 121 256 when finetuning", async () => {
@@ -149,7 +151,7 @@ test("LUViT-B trains 118 209 280 parameters when pretraining and 93 121 256 when
 });
 
 test("the baselines train as many parameters as the paper's tables say", () => {
-  const trainable = (plan: fusion.FusionPlan) =>
+  const trainable = (plan: FusionPlan) =>
     classifier.create({ encoder: vit.base16, fusion: plan, classes: 1000 }).counts().trainable;
   const block = () => baselines.randomBlock(llama.llama7b);
   assert.equal(trainable(baselines.mlpP(llama.llama7b)), 92_859_112);

@@ -4,8 +4,6 @@ import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import {
   attend,
   maskedPatchLoss,
-  normalisedPixels,
-  patchesForEmbedding,
   patchify,
   resizePositionTable,
   sinCosPositionTable,
@@ -13,6 +11,8 @@ import {
   softTargetCrossEntropy,
   unpatchify,
 } from "../../../src/nn";
+import { normalisedPixels } from "../../../src/nn/losses";
+import { patchesForEmbedding } from "../../../src/nn/patches";
 import { assertClose, isLuvitError, randomArray, randomTensor, valuesOf } from "./support";
 
 before(() => startBackend());

@@ -172,7 +172,7 @@ test("the shape rule of every op is what it returns", async () => {
 });
 
 test("GELU and SwiGLU are finite far from zero", async () => {
-  const { gelu, gatedSilu } = await import("../../../src/nn");
+  const { gelu, gatedSilu } = await import("../../../src/nn/ops");
   for (const backend of ["cpu", "wasm"] as BackendName[]) {
     await startBackend({ backend });
     const far = [-1e4, -200, -88, -20, 0, 20, 88, 200, 1e4];
@@ -188,7 +188,7 @@ test("GELU and SwiGLU are finite far from zero", async () => {
 });
 
 test("a gradient towards only one part of a fused projection leaves the others at zero", async () => {
-  const { splitQkv } = await import("../../../src/nn");
+  const { splitQkv } = await import("../../../src/nn/ops");
   for (const backend of ["cpu", "wasm"] as BackendName[]) {
     await startBackend({ backend });
     const slope = tf.grad((x) => tf.sum(splitQkv(x, 2)[1]))(randomTensor([1, 3, 12]));

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type LiveRecord, type LiveRun, live, progress } from "../../../src/notebook";
+import { type LiveRun, live, progress } from "../../../src/notebook";
+import type { LiveRecord } from "../../../src/notebook/live";
 import type { DisplayMessage } from "../../../src/notebook/outputs";
 import { captureDisplays } from "../../../src/notebook/tslab";
 
