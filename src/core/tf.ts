@@ -1,10 +1,16 @@
+/// <reference types="@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops" preserve="true" />
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import * as tf from "@tensorflow/tfjs-core";
-// The umbrella package is loaded for its side effects: gradients, chained ops and the `cpu` backend.
-import "@tensorflow/tfjs";
+// Loaded for their side effects: the `cpu` and `wasm` backends.
+import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-wasm";
+import { join } from "node:path";
 import { LuvitError } from "./errors";
+import { packageRoot } from "./packageRoot";
+
+// Gradients and chained ops, as scripts/tfjs.mjs makes one file of them.
+createRequire(__filename)(join(packageRoot(), "dist", "tfjs", "gradients.js"));
 
 export { tf };
 export type Tensor = tf.Tensor;

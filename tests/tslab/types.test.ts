@@ -154,3 +154,9 @@ test("tslab's TypeScript finds no fault in our declarations, library checks swit
   });
   assert.equal(text, "");
 });
+
+test("tfjs' chained ops have types in cells, and gradients", () => {
+  const source =
+    "const sum = luvit.tf.tensor1d([1, 2]).add(1).sum(); const slope = luvit.tf.grad((x) => x.square());";
+  assert.deepEqual(messagesOf(source), []);
+});
