@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { startBackend } from "../../src/core/tf";
 import { packageRoot } from "../../src/core/packageRoot";
+import { startBackend } from "../../src/core/tf";
 import { runAnalysis } from "./analysis";
 import { runCheckpoints } from "./checkpoints";
 import { runCorruptions } from "./corruptions";
@@ -32,11 +32,9 @@ const runners: Record<string, CaseRunner> = {
   corruptions: runCorruptions,
 };
 
-/** GOLDEN_DIR, else a folder of golden cases beside the checkout, else the copy kept with the tests. */
+/** GOLDEN_DIR, or the cases kept with the tests. */
 function goldenFolder(): string {
-  const root = packageRoot();
-  const candidates = [join(root, "..", "shared", "golden"), join(root, "tests", "golden", "cases")];
-  return process.env.GOLDEN_DIR ?? candidates.find((folder) => existsSync(folder))!;
+  return process.env.GOLDEN_DIR ?? join(packageRoot(), "tests", "golden", "cases");
 }
 
 const number = (x: number) => (x === 0 ? "0" : Number.isFinite(x) ? x.toExponential(2) : String(x));
