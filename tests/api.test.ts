@@ -17,6 +17,8 @@ function repository(folder: string): string {
   return existsSync(join(folder, "biome.json")) ? folder : repository(dirname(folder));
 }
 
+const undocumented: string[] = [];
+
 /** `name`, and for namespaces `namespace.member`; what exists only for the type checker is marked. */
 function publicNames(): string[] {
   const entry = join(root, "src", "index.ts");
@@ -32,6 +34,7 @@ function publicNames(): string[] {
     if (target.flags & ts.SymbolFlags.ValueModule && isOurs) {
       return [`${name}.*`, ...exportsOf(target).flatMap((member) => describe(member, `${name}.`))];
     }
+    if (isOurs && target.getDocumentationComment(checker).length === 0) undocumented.push(name);
     return [target.flags & ts.SymbolFlags.Value ? name : `${name} (type)`];
   };
   const module = checker.getSymbolAtLocation(program.getSourceFile(entry)!)!;
@@ -61,4 +64,8 @@ test("every public value of the type checker's is there when the library is load
         : [name];
     });
   assert.deepEqual(loaded(library, "").sort(), values);
+});
+
+test("every public name says what it is", () => {
+  assert.deepEqual(undocumented, []);
 });

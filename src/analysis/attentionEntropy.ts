@@ -14,6 +14,7 @@ import { expectLayers, tapPatterns } from "./patterns";
 /** A row per image, layer, head and patch; see `attentionEntropy`. */
 export type EntropyTable = Table;
 
+/** How attention entropy is computed: in which batches, on which engine. */
 export interface EntropyOptions extends EngineOptions {
   /** Which layers, e.g. ["blocks.11"]; default every ViT block and every LLaMA block. */
   layers?: readonly string[];

@@ -1,4 +1,8 @@
-/** What a trained model attends to and keeps: entropy, maps, features, reconstructions, pseudo-masks, gradient signal. */
+/**
+ * What a trained model attends to and keeps: entropy, maps, features, reconstructions, pseudo-masks, gradient signal.
+ *
+ * @module
+ */
 export {
   attentionEntropy,
   type EntropyOptions,

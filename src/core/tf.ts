@@ -13,6 +13,7 @@ import { packageRoot } from "./packageRoot";
 createRequire(__filename)(join(packageRoot(), "dist", "tfjs", "gradients.js"));
 
 export { tf };
+/** A tensor of tfjs. */
 export type Tensor = tf.Tensor;
 
 /** Backends in the order they are preferred. */

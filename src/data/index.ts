@@ -1,4 +1,8 @@
-/** Images with labels or masks: folders, published sets, transforms, batches that can be resumed. */
+/**
+ * Images with labels or masks: folders, published sets, transforms, batches that can be resumed.
+ *
+ * @module
+ */
 export { randomErasing } from "./augment/erasing";
 export { augment, drawRandAugment } from "./augment/randAugment";
 export { ClassMapping } from "./classMapping";

@@ -5,6 +5,7 @@ export type TypedArray = Float32Array | Int32Array | Uint8Array;
 /** Arrays by name: a parameter path, a moment's path, or the name of a graph's input. */
 export type ArraysByName = Readonly<Record<string, TypedArray>>;
 
+/** What runs traced graphs: `eager` is tfjs, op by op. */
 export type EngineName = "onnxruntime" | "tensorflow" | "eager";
 
 /** Element type of matrix products; everything else is float32. */

@@ -28,6 +28,7 @@ export class EngineStatus {
   }
 }
 
+/** Which engine and which tfjs backend to start. */
 export interface ReadyOptions extends EngineOptions {
   /** The tfjs backend that single ops in cells run on; default what is best here, or LUVIT_BACKEND. */
   backend?: BackendName;

@@ -1,4 +1,8 @@
-/** Figures as Plotly JSON, grids of images, and the attention viewer. */
+/**
+ * Figures as Plotly JSON, grids of images, and the attention viewer.
+ *
+ * @module
+ */
 export { AttentionViewer, attentionViewer } from "./attention/viewer";
 export { barComparison } from "./barComparison";
 export { colormap } from "./colormap";

@@ -1,4 +1,8 @@
-/** A step in tfjs, written down as a graph without computing it. */
+/**
+ * A step in tfjs, written down as a graph without computing it.
+ *
+ * @module
+ */
 export { interpret } from "./interpret";
 export type { Graph } from "./ir";
 export { optimise } from "./passes";

@@ -19,6 +19,7 @@ export interface GraphSummary {
   readonly peakBytes: number;
 }
 
+/** Counts nodes, values and parameters of a graph, and the operations of its matrix products. */
 export function summarise(graph: Graph): GraphSummary {
   const changed = new Set(graph.outputs.map(({ name }) => name));
   const entries = (trained: boolean) => graph.state.filter(({ name }) => changed.has(name) === trained);

@@ -18,6 +18,7 @@ export interface InputSpec {
 /** A state entry: the shape alone (its numbers need not exist), or a live variable that the body uses directly. */
 export type StateSpec = { readonly shape: readonly number[] } | tf.Variable;
 
+/** What is traced: a body over named inputs and state. */
 export interface TraceSpec {
   /** Fed at every run: batches, masks, drop-path factors, the optimiser's schedule. */
   readonly inputs: Readonly<Record<string, InputSpec>>;

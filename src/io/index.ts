@@ -1,4 +1,8 @@
-/** Checkpoints, adapters and tables, read and written. */
+/**
+ * Checkpoints, adapters and tables, read and written.
+ *
+ * @module
+ */
 export type { HubOptions } from "./hub/checkpoint";
 export { writeHuggingFaceCheckpoint } from "./huggingFaceCheckpoint";
 export type { LlamaBlocks } from "./llamaReader";

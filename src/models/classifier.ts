@@ -20,6 +20,7 @@ export interface HeadOptions {
   seed?: number;
 }
 
+/** Parts of a classifier: encoder, what stands behind it, classes, pooling. */
 export interface ClassifierOptions extends HeadOptions {
   encoder: ViTConfig;
   fusion?: LlamaBlock | FusionPlan;

@@ -7,6 +7,7 @@ import { Module } from "../nn/module";
 import { Parameter } from "../nn/parameter";
 import { type LlamaConfig, LlamaLayer } from "./llamaBlock";
 
+/** Sizes of a whole language model: those of its blocks, their number, and the vocabulary. */
 export interface LanguageModelConfig extends LlamaConfig {
   depth: number;
   vocabulary: number;

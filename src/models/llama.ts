@@ -2,6 +2,7 @@ import { Rng } from "../core/rng";
 import { type LlamaBlockOptions, readLlamaBlocks } from "../io/llamaWeights";
 import { LlamaBlock, type LlamaConfig } from "./llamaBlock";
 
+/** Which blocks of a checkpoint to load, and how they attend. */
 export interface LoadBlockOptions extends LlamaBlockOptions {
   /** Each token sees only earlier ones; LUViT: false. */
   causal?: boolean;

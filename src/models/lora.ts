@@ -10,6 +10,7 @@ import { Module, millions } from "../nn/module";
 import { linear } from "../nn/ops";
 import { Parameter } from "../nn/parameter";
 
+/** Rank, scale, targets and dropout of low-rank adapters. */
 export interface LoraOptions {
   /** Rank r. LUViT: 16. */
   rank?: number;

@@ -27,6 +27,7 @@ export const decoder512x8: Readonly<DecoderConfig> = { dim: 512, depth: 8, heads
 /** Goes with `vit.toy`. */
 export const decoderToy: Readonly<DecoderConfig> = { dim: 48, depth: 1, heads: 4, mlpRatio: 4 };
 
+/** Parts of a masked auto-encoder: encoder, what stands behind it, decoder. */
 export interface MaeOptions {
   encoder: ViTConfig;
   /** A LLaMA block (LUViT's default placement) or a plan from `fusion.*`; left out, this is a plain MAE. */

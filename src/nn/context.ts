@@ -13,4 +13,5 @@ export interface Context {
   readonly dropPath?: Tensor;
 }
 
+/** The context of a forward pass in which nothing is random. */
 export const inference: Context = {};

@@ -1,4 +1,8 @@
-/** Modules, layers, losses and patches. */
+/**
+ * Modules, layers, losses and patches.
+ *
+ * @module
+ */
 export { attend } from "./attention";
 export { type Context, inference, type Tap } from "./context";
 export { constant, kaimingUniform, normal, ones, uniform, xavierUniform, zeros } from "./init";

@@ -1,7 +1,9 @@
 import type { Initializer } from "./parameter";
 
+/** Filled with zeros. */
 export const zeros: Initializer = () => {};
 
+/** Filled with ones. */
 export const ones: Initializer = (values) => values.fill(1);
 
 /** N(0, std²). timm's trunc_normal_ cuts at absolute ±2, so with std 0.02 it is this normal for every practical purpose. */

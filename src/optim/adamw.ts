@@ -6,6 +6,7 @@ import { adamW } from "../nn/ops";
 import { Parameter } from "../nn/parameter";
 import type { ParameterRules } from "./groups";
 
+/** Decay rates of the moments, epsilon and weight decay of AdamW. */
 export interface AdamWOptions {
   betas?: readonly [number, number];
   eps?: number;

@@ -1,4 +1,8 @@
-/** AdamW, schedules, and which parameter gets which rate. */
+/**
+ * AdamW, schedules, and which parameter gets which rate.
+ *
+ * @module
+ */
 export { AdamW, type AdamWOptions } from "./adamw";
 export { accumulate, lossAndGradients } from "./gradients";
 export { finetuneRules, type ParameterRules, pretrainRules } from "./groups";

@@ -1,4 +1,8 @@
-/** Pretraining, finetuning and evaluation: runs that stop, save and go on. */
+/**
+ * Pretraining, finetuning and evaluation: runs that stop, save and go on.
+ *
+ * @module
+ */
 export { drawDropPath } from "./dropPath";
 export { Evaluation, evaluate } from "./evaluate";
 export { type FinetuneOptions, finetune } from "./finetune";

@@ -18,6 +18,7 @@ export interface StepRecord {
   [metric: string]: number;
 }
 
+/** How far a run is. */
 export type RunState = "running" | "done" | "stopped" | "failed";
 
 /** How a run ended. */

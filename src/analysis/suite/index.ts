@@ -1,4 +1,8 @@
-/** All published sets at once, in shards, beside the paper's numbers. */
+/**
+ * All published sets at once, in shards, beside the paper's numbers.
+ *
+ * @module
+ */
 export { mergeSuites } from "./merge";
 export { SuiteResult } from "./result";
 export { SuiteRun } from "./run";

@@ -14,6 +14,7 @@ import { type SuiteDriver, type SuiteProgress, SuiteRun } from "./run";
 import { partsOf, type SuitePart, type SuiteSets } from "./sets";
 import { SuiteWork } from "./work";
 
+/** What a suite of evaluations is called, where it keeps its results, and which shard of it this is. */
 export interface SuiteOptions extends EngineOptions, Omit<Provenance, "data"> {
   /** Folder that keeps the answers; with it a suite that was stopped goes on where it was. Default none. */
   out?: string;

@@ -1,3 +1,7 @@
-/** The corruptions of ImageNet-C. */
+/**
+ * The corruptions of ImageNet-C.
+ *
+ * @module
+ */
 export { apply } from "./apply";
 export { CorruptionRun, generate } from "./generate";

@@ -1,2 +1,6 @@
-/** What the paper puts in the block's place. */
+/**
+ * What the paper puts in the block's place.
+ *
+ * @module
+ */
 export { frozenBlock, mlpL, mlpP, randomBlock } from "../baselines";

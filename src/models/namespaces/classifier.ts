@@ -1,4 +1,8 @@
-/** Image classifiers: an encoder, with or without the block, and a head. */
+/**
+ * Image classifiers: an encoder, with or without the block, and a head.
+ *
+ * @module
+ */
 export { Classifier, type ClassifierOptions, create, fromPretrained, type Pooling } from "../classifier";
 export { openClassifier as open } from "../openClassifier";
 export { loadClassifier as loadCheckpoint } from "../pretrained";

@@ -1,2 +1,6 @@
-/** What stands between encoder and head. */
+/**
+ * What stands between encoder and head.
+ *
+ * @module
+ */
 export { type FusionOptions, FusionPath, mlp, through } from "../fusion";

@@ -1,4 +1,8 @@
-/** Blocks of language models of the LLaMA family. */
+/**
+ * Blocks of language models of the LLaMA family.
+ *
+ * @module
+ */
 export { type LanguageModelConfig, LlamaLanguageModel } from "../languageModel";
 export { type LoadBlockOptions, loadBlock } from "../llama";
 export {

@@ -1,4 +1,8 @@
-/** Masked auto-encoders. */
+/**
+ * Masked auto-encoders.
+ *
+ * @module
+ */
 export {
   create,
   type DecoderConfig,

@@ -1,4 +1,8 @@
-/** Vision transformers. */
+/**
+ * Vision transformers.
+ *
+ * @module
+ */
 export {
   Attention,
   Block,
