@@ -3,7 +3,7 @@ import { LuvitError } from "../../core/errors";
 import type { OpenOptions } from "../executor";
 import type { OnnxModel } from "./model";
 import { encodeModel } from "./proto";
-import type { OnnxRuntime, OnnxSession } from "./runtime";
+import { expectNoTelemetry, type OnnxRuntime, type OnnxSession } from "./runtime";
 
 /** Threads and provider as they will be. */
 export function settleOptions({
@@ -34,6 +34,7 @@ export async function createSession(
   model: OnnxModel,
   { threads, provider }: { threads: number; provider: string },
 ): Promise<OnnxSession> {
+  expectNoTelemetry();
   try {
     return await runtime.InferenceSession.create(encodeModel(model), {
       executionProviders: [provider],

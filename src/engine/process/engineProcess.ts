@@ -5,6 +5,7 @@ import { LuvitError } from "../../core/errors";
 import type { ArraysByName } from "../executor";
 import { Channel } from "./channel";
 import { describeDeath } from "./death";
+import { inheritedEnvironment } from "./environment";
 import type { ProcessEngine } from "./engines";
 import type { Frame } from "./frames";
 import { memoryOf, oomKills, type ProcessMemory } from "./memory";
@@ -195,7 +196,7 @@ export class EngineProcess {
 function spawnEngine(engine: ProcessEngine, environment: Readonly<Record<string, string>>): ChildProcess {
   return spawn(process.execPath, [join(__dirname, "main.js"), engine], {
     stdio: ["pipe", "pipe", "pipe", "pipe"],
-    env: { ...process.env, ...environment },
+    env: { ...inheritedEnvironment(process.env), ...environment },
     detached: true,
     windowsHide: true,
   });

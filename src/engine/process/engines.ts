@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { OpenExecutor, OpenOptions } from "../executor";
+import { WITHOUT_TELEMETRY } from "../onnx/runtime";
 import { tensorflowEnvironment } from "../tensorflow/environment";
 
 /** An engine that runs in a process of its own. */
@@ -28,7 +29,11 @@ const keepMemory = {
 };
 
 const engines: Record<ProcessEngine, EngineEntry> = {
-  onnxruntime: { module: "onnx/executor", open: "openOnnxExecutor", environment: () => keepMemory },
+  onnxruntime: {
+    module: "onnx/executor",
+    open: "openOnnxExecutor",
+    environment: () => ({ ...keepMemory, ...WITHOUT_TELEMETRY }),
+  },
   tensorflow: {
     module: "tensorflow/executor",
     open: "openTensorflowExecutor",
