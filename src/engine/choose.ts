@@ -15,7 +15,7 @@ export interface EngineOptions extends OpenOptions {
 export interface EngineChoice {
   readonly engine: EngineName;
   readonly options: OpenOptions;
-  /** Whether somebody asked for this engine; then nothing else will do. */
+  /** Whether somebody asked for this engine, or for what cannot be had op by op; then nothing else will do. */
   readonly demanded: boolean;
   /** Engines that were not taken, each with its reason. */
   readonly passedOver: readonly string[];
@@ -55,7 +55,8 @@ function chooseBest(options: OpenOptions): EngineChoice {
   const [first, second, ...rest] = engineNames;
   for (const engine of hasGpu() ? [second, first, ...rest] : engineNames) {
     const problem = problemOf(engine, options);
-    if (problem === undefined) return { engine, options, demanded: false, passedOver };
+    if (problem === undefined)
+      return { engine, options, demanded: problemOf("eager", options) !== undefined, passedOver };
     passedOver.push(`${engine} not used: ${problem}`);
   }
   const wish = Object.entries(options).map(([name, value]) => `${name} ${value}`);

@@ -43,6 +43,8 @@ export interface EngineDescription {
   readonly threads?: number;
   readonly precision: Precision;
   readonly frozen?: "int8";
+  /** Why op by op, where it is. */
+  readonly reason?: string;
 }
 
 /** "onnxruntime cpu (2 threads, float32)". */
@@ -53,6 +55,13 @@ export function describeEngine({ engine, device, threads, precision, frozen }: E
     frozen ? `frozen weights ${frozen}` : "",
   ];
   return `${engine} ${device} (${parts.filter(Boolean).join(", ")})`;
+}
+
+/** The same for people: "onnxruntime cpu (2 threads, float32), one graph", "tfjs wasm, op by op (asked for)". */
+export function describeRunning(description: EngineDescription): string {
+  const { engine, device, reason } = description;
+  if (engine !== "eager") return `${describeEngine(description)}, one graph`;
+  return reason === undefined ? `${device}, op by op` : `${device}, op by op (${reason})`;
 }
 
 /** How one run differs from a plain one. */

@@ -3,6 +3,7 @@ export { openEagerExecutor } from "./eager";
 export {
   type ArraysByName,
   describeEngine,
+  describeRunning,
   type EngineDescription,
   type EngineName,
   type Executor,
@@ -17,6 +18,7 @@ export {
 export { openOnnxExecutor } from "./onnx/executor";
 export { onnxRuntimeProblem } from "./onnx/runtime";
 export { openExecutor } from "./open";
+export { blamesMemory } from "./process/death";
 export { engineMemory, engineProcesses, openInEngineProcess, stopEngineProcesses } from "./process";
 export { EngineStatus, type ReadyOptions, ready } from "./ready";
 export { tensorflowProblem } from "./tensorflow/binding";

@@ -96,7 +96,7 @@ async function trainFrom<M extends Module>(
     saved = step;
   };
   try {
-    while (step < plan.totalSteps && !driver.shouldStop()) {
+    while (step < plan.totalSteps && !driver.request.stopped) {
       const { epoch } = positionOf(plan, step);
       for await (const group of stepBatches(task, step)) {
         const record = await trainStep(task, stepper, group, step, run.checkpoint);
@@ -105,7 +105,7 @@ async function trainFrom<M extends Module>(
         if (step % plan.stepsPerEpoch === 0) Object.assign(record, await task.evaluate?.(stepper));
         await store?.log(record);
         driver.record(record);
-        if (driver.shouldStop()) break;
+        if (driver.request.stopped) break;
       }
       if ((epoch + 1) % (options.checkpointEvery ?? 1) === 0) await save();
     }

@@ -1,4 +1,5 @@
 import { LuvitError } from "../core/errors";
+import { blamesMemory } from "../engine";
 import type { Module } from "../nn/module";
 import type { AdamW } from "../optim/adamw";
 import type { RunDriver } from "./run";
@@ -45,8 +46,9 @@ export async function withRestarts<M extends Module>(
 }
 
 function giveUp(error: LuvitError, step: number): LuvitError {
-  const message =
-    `${error.message}\nIt died ${MOST_DEATHS} times after step ${step}. If it was out of memory: a smaller batchSize with ` +
-    `accumulate gives the same steps, memory: "recompute" keeps less.`;
+  const advice = blamesMemory(error.message)
+    ? ` A smaller batchSize with accumulate gives the same steps in less memory, and memory: "recompute" keeps less.`
+    : "";
+  const message = `${error.message}\nIt died ${MOST_DEATHS} times after step ${step}.${advice}`;
   return new LuvitError("engine-died", message, { cause: error });
 }

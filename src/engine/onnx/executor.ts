@@ -19,7 +19,7 @@ import { Int8Weights } from "./int8/weights";
 import { withoutCopies } from "./lower/withoutCopies";
 import { OnnxProgram } from "./program";
 import { loadOnnxRuntime, type OnnxRuntime } from "./runtime";
-import { createSession, settleOptions } from "./session";
+import { createSession, refuseWrongGradients, settleOptions } from "./session";
 import { GraphState } from "./state";
 
 class OnnxExecutor implements Executor {
@@ -90,6 +90,7 @@ export async function openOnnxExecutor(programs: Programs, options: OpenOptions 
   const { threads, provider, frozen } = settleOptions(options);
   const runtime = loadOnnxRuntime();
   const graphs = Object.values(programs).map(({ graph }) => withoutCopies(graph));
+  refuseWrongGradients(provider, graphs);
   const int8 = frozen === "int8" ? int8Entries(graphs) : new Set<string>();
   const opened = Object.entries(programs).map(([name, program], i) => {
     return new OnnxProgram(name, program, splitUpdates(graphs[i]), int8);

@@ -8,7 +8,7 @@ import { describeDeath } from "./death";
 import { inheritedEnvironment } from "./environment";
 import type { ProcessEngine } from "./engines";
 import type { Frame } from "./frames";
-import { memoryOf, oomKills, type ProcessMemory } from "./memory";
+import { memoryLimit, memoryOf, oomKills, type ProcessMemory } from "./memory";
 import { type Reply, type Request, unpackError } from "./messages";
 
 /** An answer with its arrays. */
@@ -158,6 +158,7 @@ export class EngineProcess {
       oomBefore,
       oomAfter: oomKills(),
       memory,
+      memoryLimit: memoryLimit(),
       unfinished,
       output,
     };

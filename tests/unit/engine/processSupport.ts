@@ -10,9 +10,14 @@ import { GraphWriter } from "./support";
 export const openInProcess: OpenExecutor = (programs, options) =>
   openInEngineProcess("onnxruntime", programs, options);
 
-/** At the end of a test file. */
+const scripts = new Set<ChildProcess>();
+
+/** At the end of a test file; scripts of tests that have failed among them. */
 export function stopProcessesAfterwards(): void {
-  after(stopEngineProcesses);
+  after(async () => {
+    for (const child of scripts) child.kill("SIGKILL");
+    await stopEngineProcesses();
+  });
 }
 
 /** y = x * w, and w grows by y. */
@@ -80,6 +85,7 @@ export function startScript(...args: string[]): Script {
     stdio: ["pipe", "pipe", "inherit"],
     detached: true,
   });
+  scripts.add(child);
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   const line = async () => (await lines.next()).value;
   const ask = () => {

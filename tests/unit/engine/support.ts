@@ -22,7 +22,8 @@ export interface TestedEngine {
 }
 
 function tested(engine: EngineName, open: OpenExecutor, problem?: string): TestedEngine {
-  if (problem) console.log(`SKIPPED: everything that runs ${engine}: ${problem}`);
+  // Not to stdout, which scripts of the tests talk over.
+  if (problem) console.error(`SKIPPED: everything that runs ${engine}: ${problem}`);
   return { engine, open, options: { skip: problem ?? false } };
 }
 
