@@ -2,7 +2,14 @@ import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
 import { type Tensor, tf } from "../core/tf";
-import { describeEngine, type EngineOptions, type Executor, openExecutor, type TypedArray } from "../engine";
+import {
+  describeEngine,
+  describeRunning,
+  type EngineOptions,
+  type Executor,
+  openExecutor,
+  type TypedArray,
+} from "../engine";
 import {
   type Graph,
   type GraphSummary,
@@ -54,6 +61,11 @@ export class Compiled {
   /** "onnxruntime cpu (2 threads, float32)". */
   get engine(): string {
     return describeEngine(this.executor.description);
+  }
+
+  /** The same with how it runs: "onnxruntime cpu (2 threads, float32), one graph", "tfjs wasm, op by op (asked for)". */
+  get runsOn(): string {
+    return describeRunning(this.executor.description);
   }
 
   /** One run; gives back every result that is not state, on the host. @throws LuvitError("bad-argument") */
@@ -115,7 +127,7 @@ export class Compiled {
   }
 
   toString(): string {
-    return `${this.graph.name}: ${this.engine}, one graph\n${summaryText(this.graph)}`;
+    return `${this.graph.name}: ${this.runsOn}\n${summaryText(this.graph)}`;
   }
 
   [inspect.custom](): string {

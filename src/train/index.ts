@@ -1,4 +1,3 @@
-export type { CompiledStepOptions } from "./compiledStepper";
 export * from "./dropPath";
 export * from "./evaluate";
 export * from "./finetune";
@@ -7,4 +6,5 @@ export type { RecipeNotes, RunPlan, TrainOptions } from "./plan";
 export * from "./pretrain";
 export * from "./recipeCost";
 export * from "./runWeights";
+export type { CompiledStepOptions } from "./stepper";
 export { Run, type RunDriver, type RunResult, type RunState, type StepRecord } from "./run";
