@@ -16,7 +16,7 @@ import { freeArrays } from "./freeArrays";
 import { HeldGradients } from "./heldGradients";
 import { int8Entries } from "./int8/select";
 import { Int8Weights } from "./int8/weights";
-import { withoutCopies } from "./lower/withoutCopies";
+import { withoutCopies } from "../lower";
 import { OnnxProgram } from "./program";
 import { loadOnnxRuntime, type OnnxRuntime } from "./runtime";
 import { createSession, refuseWrongGradients, settleOptions } from "./session";
