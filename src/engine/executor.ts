@@ -1,14 +1,12 @@
 import type { Graph } from "../graph/ir";
+import type { EngineName, OpenOptions, Precision } from "./options";
+
+export type { EngineName, OpenOptions, Precision } from "./options";
 
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
 
 /** Arrays by name: a parameter path, a moment's path, or the name of a graph's input. */
 export type ArraysByName = Readonly<Record<string, TypedArray>>;
-
-export type EngineName = "onnxruntime" | "tensorflow" | "eager";
-
-/** Element type of matrix products; everything else is float32. */
-export type Precision = "float32" | "bfloat16";
 
 /** A graph to run. Programs that are opened together share the state entries that have the same name. */
 export interface Program {
@@ -18,22 +16,6 @@ export interface Program {
 }
 
 export type Programs = Readonly<Record<string, Program>>;
-
-/** How programs are to be run. What an engine cannot do it refuses, saying so. */
-export interface OpenOptions {
-  /** Default: as many as the machine has cores for this process. */
-  threads?: number;
-  /** What computes; default "cpu", with the tensorflow engine a GPU where there is one. */
-  provider?: "cpu" | "cuda" | "webgpu";
-  /** Default float32. */
-  precision?: Precision;
-  /**
-   * "int8": weights of matrix products that no program changes are kept in eight bits, and so are multiplied; what they
-   * are multiplied with is quantised row by row on the way, in the gradient as well. The products are off by some 2 %
-   * (root mean square, normally distributed numbers). Everything else stays as `precision` says.
-   */
-  frozen?: "int8";
-}
 
 /** What programs run on. */
 export interface EngineDescription {

@@ -1,4 +1,4 @@
-export { chooseEngine, type EngineChoice, type EngineOptions, setEngineDefaults } from "./choose";
+export { chooseEngine, type EngineChoice, setEngineDefaults } from "./choose";
 export { openEagerExecutor } from "./eager";
 export {
   type ArraysByName,
@@ -18,6 +18,7 @@ export {
 export { openOnnxExecutor } from "./onnx/executor";
 export { onnxRuntimeProblem } from "./onnx/runtime";
 export { openExecutor } from "./open";
+export { type EngineOptions, engineChoices, engineOf } from "./options";
 export { blamesMemory } from "./process/death";
 export { engineMemory, engineProcesses, openInEngineProcess, stopEngineProcesses } from "./process";
 export { EngineStatus, type ReadyOptions, ready } from "./ready";

@@ -1,7 +1,8 @@
 import { LuvitError } from "../core/errors";
-import { chooseEngine, type EngineOptions } from "./choose";
+import { chooseEngine } from "./choose";
 import { openEagerExecutor } from "./eager";
 import type { Executor, Programs } from "./executor";
+import type { EngineOptions } from "./options";
 import { openInEngineProcess } from "./process";
 
 /**

@@ -3,9 +3,10 @@ import { LuvitError } from "../core/errors";
 import { packageVersion } from "../core/packageRoot";
 import { type BackendName, startBackend, type TfjsStatus } from "../core/tf";
 import type { Graph } from "../graph/ir";
-import { chooseEngine, type EngineOptions, setEngineDefaults } from "./choose";
+import { chooseEngine, setEngineDefaults } from "./choose";
 import { describeEngine, type EngineDescription } from "./executor";
 import { openExecutor } from "./open";
+import type { EngineOptions } from "./options";
 
 /** What the library runs on, and why not on something else. Prints as one line. */
 export class EngineStatus {

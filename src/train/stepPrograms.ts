@@ -1,14 +1,25 @@
-import { tf } from "../core/tf";
+import { type Tensor, tf } from "../core/tf";
 import type { Program, Programs } from "../engine";
 import { type OptimiseOptions, optimise, trace } from "../graph";
 import { parameterShapes, withTracedParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import type { AdamW } from "../optim/adamw";
+import type { ParameterRules } from "../optim/groups";
 import { type Feeds, specsOf } from "./feeds";
 import type { ForwardFunction } from "./forward";
-import type { StepTask } from "./stepper";
 import { traceStep } from "./traceStep";
 import { averageName, moved, type WeightAverage } from "./weightAverage";
+
+/** What a stepper needs to know of a task. */
+export interface StepTask<M extends Module> {
+  name: string;
+  model: M;
+  rules: ParameterRules;
+  /** Scalar loss of one batch, from the feeds as tensors. */
+  loss(inputs: Readonly<Record<string, Tensor>>): Tensor;
+  /** What else is computed with the model while it trains, e.g. the scores of a validation batch. */
+  functions?: Readonly<Record<string, ForwardFunction>>;
+}
 
 /** The step itself: a batch in, its loss out, parameters and moments changed. */
 export const STEP = "step";

@@ -1,27 +1,13 @@
 import { breathe } from "../core/loop";
-import type { Tensor } from "../core/tf";
 import { describeRunning, type EngineOptions, type Executor, openExecutor } from "../engine";
 import type { OptimiseOptions } from "../graph";
 import { fetchState, sendParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
 import type { AdamW } from "../optim/adamw";
-import type { ParameterRules } from "../optim/groups";
 import { arraysOf, type Feeds } from "./feeds";
-import type { ForwardFunction } from "./forward";
-import { AVERAGE, averaged, STEP, stepPrograms } from "./stepPrograms";
+import { AVERAGE, averaged, STEP, type StepTask, stepPrograms } from "./stepPrograms";
 import type { WeightAverage } from "./weightAverage";
-
-/** What a stepper needs to know of a task. */
-export interface StepTask<M extends Module> {
-  name: string;
-  model: M;
-  rules: ParameterRules;
-  /** Scalar loss of one batch, from the feeds as tensors. */
-  loss(inputs: Readonly<Record<string, Tensor>>): Tensor;
-  /** What else is computed with the model while it trains, e.g. the scores of a validation batch. */
-  functions?: Readonly<Record<string, ForwardFunction>>;
-}
 
 /** Which weights a task's function is computed with. */
 export interface CallOptions {

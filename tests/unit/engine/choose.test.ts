@@ -38,7 +38,7 @@ test("an option goes before what ready was given, that before the environment", 
   process.env.LUVIT_ENGINE = "abacus";
   assert.throws(
     () => chooseEngine(),
-    isLuvitError("bad-argument", 'engine "abacus"', "onnxruntime, tensorflow, eager"),
+    isLuvitError("bad-argument", 'engine "abacus"', "auto, onnxruntime, tensorflow or eager"),
   );
   setEngineDefaults({ engine: "eager" });
   assert.equal(chooseEngine().engine, "eager");
@@ -59,6 +59,15 @@ test("an engine that cannot do what is asked for is refused, and so is a precisi
   assert.throws(
     () => chooseEngine({ precision: "float8" as "float32" }),
     isLuvitError("bad-argument", '"float8"', "float32 or bfloat16"),
+  );
+  assert.throws(
+    () => chooseEngine({ provider: "rocm" as "cpu", frozen: "int4" as "int8", threads: 0 }),
+    isLuvitError(
+      "bad-argument",
+      'provider "rocm", expected cpu, cuda or webgpu',
+      '"int4", expected int8',
+      "threads is 0",
+    ),
   );
 });
 
