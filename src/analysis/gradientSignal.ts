@@ -8,7 +8,7 @@ import { withStopRequest } from "../core/stopRequest";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import { type Batch, batches } from "../data/loader";
-import { type EngineOptions, type Executor, openExecutor } from "../engine";
+import { type EngineOptions, type Engine, openEngine } from "../engine";
 import { optimise, trace } from "../graph";
 import { Classifier } from "../models/classifier";
 import type { MaeInputs, MaskedAutoencoder } from "../models/mae";
@@ -88,7 +88,7 @@ export async function gradientSignal(
   const trained = [...model.namedParameters()].filter(([, parameter]) => parameter.trainable);
   const task = taskOf(model, seed ?? 0);
   const activity = beginActivity({ label: "gradient signal", total: groups * groupSize, kept: 0 });
-  let executor: Executor | undefined;
+  let executor: Engine | undefined;
   let count = 0;
   try {
     await withStopRequest(options.signal, async (request) => {
@@ -168,7 +168,7 @@ async function openSums(
   loss: SignalTask["loss"],
   feeds: Feeds,
   options: EngineOptions,
-): Promise<Executor> {
+): Promise<Engine> {
   const moments = trained.flatMap(([path, { shape }]) => momentsOf(path).map((name) => [name, { shape }]));
   const graph = trace("gather", {
     inputs: { ...specsOf(feeds), count: { shape: [1] } },
@@ -187,7 +187,7 @@ async function openSums(
     },
   });
   const programs = { gather: { graph: optimise(graph) } };
-  const executor = await openExecutor(programs, options);
+  const executor = await openEngine(programs, options);
   try {
     await sendParameters(executor, model.namedParameters());
     for (const [path, { size }] of trained) {

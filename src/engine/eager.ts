@@ -7,7 +7,7 @@ import { checkArrays } from "./arrays";
 import type {
   ArraysByName,
   EngineDescription,
-  Executor,
+  Engine,
   OpenOptions,
   Program,
   Programs,
@@ -24,7 +24,7 @@ interface EagerProgram {
   readonly guard?: string;
 }
 
-class EagerExecutor implements Executor {
+class EagerEngine implements Engine {
   private readonly turns = new InTurn("eager executor");
   private readonly programs: ReadonlyMap<string, EagerProgram>;
   private readonly entries: ReadonlyMap<string, GraphInput>;
@@ -173,11 +173,11 @@ async function hostArrays(entries: readonly (readonly [string, Tensor])[]) {
  * Programs kernel by kernel on tfjs's current backend: what the other engines are compared with, and what is left where
  * none of them can be used. `reason` says why it is used.
  */
-export async function openEagerExecutor(
+export async function openEagerEngine(
   programs: Programs,
   options: OpenOptions = {},
   reason?: string,
-): Promise<Executor> {
+): Promise<Engine> {
   if (options.precision === "bfloat16" || options.frozen) {
     const message = "the eager engine computes in float32 with float32 weights only";
     throw new LuvitError("engine", `${message}; use tensorflow for bfloat16, onnxruntime for frozen int8`);
@@ -185,5 +185,5 @@ export async function openEagerExecutor(
   await ensureBackend();
   const device = `tfjs ${tf.getBackend()}`;
   const description = { engine: "eager", device, precision: "float32", reason } as const;
-  return new EagerExecutor(description, programs);
+  return new EagerEngine(description, programs);
 }

@@ -55,7 +55,7 @@ export interface RunOptions {
 }
 
 /** Something that holds programs and their common state, and runs them. */
-export interface Executor {
+export interface Engine {
   readonly description: EngineDescription;
   /**
    * One run of a program. `feeds` has every input of the graph by name, row-major. State entries with an output of
@@ -78,4 +78,4 @@ export interface Executor {
 }
 
 /** Compiles programs; their state is written afterwards. */
-export type OpenExecutor = (programs: Programs, options?: OpenOptions) => Promise<Executor>;
+export type OpenEngine = (programs: Programs, options?: OpenOptions) => Promise<Engine>;

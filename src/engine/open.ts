@@ -1,7 +1,7 @@
 import { LuvitError } from "../core/errors";
 import { chooseEngine } from "./choose";
-import { openEagerExecutor } from "./eager";
-import type { Executor, Programs } from "./executor";
+import { openEagerEngine } from "./eager";
+import type { Engine, Programs } from "./executor";
 import type { EngineOptions } from "./options";
 import { openInEngineProcess } from "./process";
 
@@ -12,16 +12,16 @@ import { openInEngineProcess } from "./process";
  *
  * @throws LuvitError("engine") when what is demanded cannot be had, or cannot run the graphs.
  */
-export async function openExecutor(programs: Programs, wish: EngineOptions = {}): Promise<Executor> {
+export async function openEngine(programs: Programs, wish: EngineOptions = {}): Promise<Engine> {
   const { engine, options, demanded, passedOver } = chooseEngine(wish);
   if (engine === "eager")
-    return openEagerExecutor(programs, options, demanded ? "asked for" : passedOver.join("; "));
+    return openEagerEngine(programs, options, demanded ? "asked for" : passedOver.join("; "));
   try {
     return await openInEngineProcess(engine, programs, options);
   } catch (error) {
     const died = error instanceof LuvitError && error.code === "engine-died";
     if (demanded || died) throw error;
     const [reason] = (error as Error).message.split("\n");
-    return openEagerExecutor(programs, options, `it does not compile: ${reason}`);
+    return openEagerEngine(programs, options, `it does not compile: ${reason}`);
   }
 }

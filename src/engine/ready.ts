@@ -5,7 +5,7 @@ import { type BackendName, startBackend, type TfjsStatus } from "../core/tf";
 import type { Graph } from "../graph/ir";
 import { chooseEngine, setEngineDefaults } from "./choose";
 import { describeEngine, type EngineDescription } from "./executor";
-import { openExecutor } from "./open";
+import { openEngine } from "./open";
 import type { EngineOptions } from "./options";
 
 /** What the library runs on, and why not on something else. Prints as one line. */
@@ -78,7 +78,7 @@ const trial: Graph = {
  * @throws LuvitError("engine") when it cannot be had, or computes something else.
  */
 async function tryOut(wish: EngineOptions): Promise<EngineDescription> {
-  const executor = await openExecutor({ trial: { graph: trial } }, wish);
+  const executor = await openEngine({ trial: { graph: trial } }, wish);
   try {
     await executor.writeState({ w: Float32Array.of(3, -4) });
     const { y } = await executor.run("trial", { x: Float32Array.of(2, 0.5) });

@@ -6,8 +6,8 @@ import {
   describeEngine,
   describeRunning,
   type EngineOptions,
-  type Executor,
-  openExecutor,
+  type Engine,
+  openEngine,
   type TypedArray,
 } from "../engine";
 import {
@@ -54,7 +54,7 @@ const PROGRAM = "function";
 export class Compiled {
   constructor(
     readonly graph: Graph,
-    private readonly executor: Executor,
+    private readonly executor: Engine,
     private readonly spec: CompileSpec,
   ) {}
 
@@ -150,7 +150,7 @@ export async function compile(
   { guard, memory, ...engine }: CompileOptions = {},
 ): Promise<Compiled> {
   const graph = withoutUnusedState(optimise(traceSpec(name, spec), { memory }));
-  const executor = await openExecutor({ [PROGRAM]: { graph, guard } }, engine);
+  const executor = await openEngine({ [PROGRAM]: { graph, guard } }, engine);
   const compiled = new Compiled(graph, executor, spec);
   try {
     await compiled.refresh();

@@ -1,5 +1,5 @@
 import { breathe } from "../core/loop";
-import { describeRunning, type EngineOptions, type Executor, openExecutor } from "../engine";
+import { describeRunning, type EngineOptions, type Engine, openEngine } from "../engine";
 import type { OptimiseOptions } from "../graph";
 import { fetchState, sendParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
@@ -22,7 +22,7 @@ export interface CompiledStepOptions extends EngineOptions, OptimiseOptions {}
  * and moments. The model on the tfjs side is behind until `sync`.
  */
 export class Stepper<M extends Module> {
-  private executor: Executor | undefined;
+  private executor: Engine | undefined;
   private unsynced = false;
 
   constructor(
@@ -92,11 +92,11 @@ export class Stepper<M extends Module> {
     if (this.average) yield* this.average.parameters();
   }
 
-  private async open(feeds: Feeds): Promise<Executor> {
+  private async open(feeds: Feeds): Promise<Engine> {
     const { task, optimizer, average, batches } = this;
     const { memory, ...engine } = this.options;
     const programs = stepPrograms({ task, optimizer, average, batches, memory }, feeds);
-    const executor = await openExecutor(programs, engine);
+    const executor = await openEngine(programs, engine);
     try {
       await sendParameters(executor, task.model.namedParameters());
       // Moments of a run that has not begun are zero on both sides.

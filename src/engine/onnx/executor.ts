@@ -5,7 +5,7 @@ import {
   type ArraysByName,
   describeEngine,
   type EngineDescription,
-  type Executor,
+  type Engine,
   type OpenOptions,
   type Programs,
   type RunOptions,
@@ -22,7 +22,7 @@ import { loadOnnxRuntime, type OnnxRuntime } from "./runtime";
 import { createSession, refuseWrongGradients, settleOptions } from "./session";
 import { GraphState } from "./state";
 
-class OnnxExecutor implements Executor {
+class OnnxEngine implements Engine {
   private readonly turns: InTurn;
   private readonly held = new HeldGradients();
 
@@ -86,7 +86,7 @@ class OnnxExecutor implements Executor {
  *
  * @throws LuvitError("engine") when onnxruntime-node is missing, or when a graph has ops without a rule.
  */
-export async function openOnnxExecutor(programs: Programs, options: OpenOptions = {}): Promise<Executor> {
+export async function openOnnxEngine(programs: Programs, options: OpenOptions = {}): Promise<Engine> {
   const { threads, provider, frozen } = settleOptions(options);
   const runtime = loadOnnxRuntime();
   const graphs = Object.values(programs).map(({ graph }) => withoutCopies(graph));
@@ -117,7 +117,7 @@ export async function openOnnxExecutor(programs: Programs, options: OpenOptions 
     frozen,
   };
   const byName = new Map(opened.map((program) => [program.name, program]));
-  return new OnnxExecutor(description, runtime, byName, state, pool);
+  return new OnnxEngine(description, runtime, byName, state, pool);
 }
 
 /** Moments and gradients have one place each. */

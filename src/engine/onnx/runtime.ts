@@ -56,7 +56,7 @@ export function expectNoTelemetry(): void {
   throw new LuvitError(
     "engine",
     "onnxruntime in a worker thread would send telemetry, which only the main thread can turn off: let the engine " +
-      "process run it (openExecutor), or start Node with ORT_DISABLE_TELEMETRY=1",
+      "process run it (openEngine), or start Node with ORT_DISABLE_TELEMETRY=1",
   );
 }
 

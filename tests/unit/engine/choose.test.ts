@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import {
   chooseEngine,
   describeRunning,
-  openExecutor,
+  openEngine,
   ready,
   setEngineDefaults,
   tensorflowProblem,
@@ -116,7 +116,7 @@ test(
   "what does not compile runs op by op, saying why, unless an engine was demanded",
   withOnnxRuntime,
   async () => {
-    const executor = await openExecutor(uncompilable());
+    const executor = await openEngine(uncompilable());
     assert.match(
       describeRunning(executor.description),
       /^tfjs \w+, op by op \(it does not compile: .*Cumprod/,
@@ -126,12 +126,12 @@ test(
     await executor.dispose();
     const refused = isLuvitError("engine", "onnxruntime engine has no rule for Cumprod");
     for (const wish of [{ engine: "onnxruntime" }, { frozen: "int8" }] as const)
-      await assert.rejects(openExecutor(uncompilable(), wish), refused);
+      await assert.rejects(openEngine(uncompilable(), wish), refused);
     setEngineDefaults({ engine: "onnxruntime" });
-    await assert.rejects(openExecutor(uncompilable()), refused);
+    await assert.rejects(openEngine(uncompilable()), refused);
     setEngineDefaults({});
     process.env.LUVIT_ENGINE = "onnxruntime";
-    await assert.rejects(openExecutor(uncompilable()), refused);
+    await assert.rejects(openEngine(uncompilable()), refused);
   },
 );
 

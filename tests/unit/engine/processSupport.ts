@@ -2,12 +2,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after } from "node:test";
-import type { OpenExecutor } from "../../../src/engine";
+import type { OpenEngine } from "../../../src/engine";
 import { openInEngineProcess, stopEngineProcesses } from "../../../src/engine";
 import type { Graph } from "../../../src/graph/ir";
 import { GraphWriter } from "./support";
 
-export const openInProcess: OpenExecutor = (programs, options) =>
+export const openInProcess: OpenEngine = (programs, options) =>
   openInEngineProcess("onnxruntime", programs, options);
 
 const scripts = new Set<ChildProcess>();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LuvitError } from "../../../src/core/errors";
-import type { Executor, OpenOptions } from "../../../src/engine";
+import type { Engine, OpenOptions } from "../../../src/engine";
 import { assertClose, isLuvitError, randomArray } from "../nn/support";
 import { GraphWriter, openGraph, withOnnxRuntime } from "./support";
 
@@ -23,7 +23,7 @@ const state = { w: randomArray(OUT * IN, 1), scale: randomArray(OUT, 2), shift: 
 const feeds = { x: randomArray(ROWS * IN, 4) };
 
 async function resultOn(provider: OpenOptions["provider"]): Promise<Float32Array> {
-  const executor: Executor = await openGraph(smallGraph(), state, { threads: 1, provider });
+  const executor: Engine = await openGraph(smallGraph(), state, { threads: 1, provider });
   const { y } = await executor.run("step", feeds);
   await executor.dispose();
   return y;

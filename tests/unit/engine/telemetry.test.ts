@@ -79,9 +79,9 @@ function pretraining(): string {
 
 /** Opens a graph of no nodes in a worker thread of a process that has not loaded the library. */
 const inWorker = `new (require("node:worker_threads").Worker)(${JSON.stringify(`
-  const { openOnnxExecutor } = require(${JSON.stringify(join(repository, "build", "src", "engine"))});
+  const { openOnnxEngine } = require(${JSON.stringify(join(repository, "build", "src", "engine"))});
   const graph = { name: "empty", inputs: [], state: [], constants: [], nodes: [], outputs: [] };
-  openOnnxExecutor({ empty: { graph } }).then(() => console.log("opened"), (error) => console.log(error.message));
+  openOnnxEngine({ empty: { graph } }).then(() => console.log("opened"), (error) => console.log(error.message));
 `)}, { eval: true })`;
 
 test("nothing that runs onnxruntime sends anything or leaves anything of it behind", watched, async (t) => {

@@ -4,7 +4,7 @@
  * All stay until the library, left to itself, has begun to send.
  */
 import { createRequire } from "node:module";
-import { openOnnxExecutor, stopEngineProcesses } from "../../../src/engine";
+import { openOnnxEngine, stopEngineProcesses } from "../../../src/engine";
 import { encodeModel } from "../../../src/engine/onnx/proto";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { maeAugment } from "../../../src/data/transforms";
@@ -26,7 +26,7 @@ async function bare(): Promise<void> {
 }
 
 async function session(): Promise<void> {
-  await openOnnxExecutor({ step: { graph: growingProduct() } }, { threads: 1 });
+  await openOnnxEngine({ step: { graph: growingProduct() } }, { threads: 1 });
 }
 
 async function training(pictures: string): Promise<void> {
