@@ -1,11 +1,11 @@
 import { LuvitError } from "../../src/core/errors";
-import { describeEngine, type Executor, openExecutor, type Programs } from "../../src/engine";
+import { describeEngine, type Engine, openEngine, type Programs } from "../../src/engine";
 import type { BenchOptions } from "./options";
 
 /** Opens programs on the engine asked for, as training does. */
-export async function openPrograms(programs: Programs, options: BenchOptions): Promise<Executor> {
+export async function openPrograms(programs: Programs, options: BenchOptions): Promise<Engine> {
   const { name, engine, precision, frozen, provider } = options;
-  const executor = await openExecutor(programs, { engine, precision, frozen, provider });
+  const executor = await openEngine(programs, { engine, precision, frozen, provider });
   const { description } = executor;
   if (description.precision === precision && description.frozen === frozen) return executor;
   const wanted = [precision, frozen].filter(Boolean).join(", ");

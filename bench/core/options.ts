@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { LuvitError } from "../../src/core/errors";
-import type { EngineName, OpenOptions, Precision } from "../../src/engine";
+import { type EngineName, engineChoices, type OpenOptions, type Precision } from "../../src/engine";
 import { type PresetName, presetNames } from "./presets";
 
 const names = [
@@ -87,14 +87,19 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       problems.push(`${what} is ${value}, expected a whole number from ${least}`);
     return number;
   };
-  const precisions = ["float32", "bfloat16"] as const;
+  const {
+    precision: precisions,
+    frozen,
+    provider,
+    engine: [, ...engines],
+  } = engineChoices;
   const precision = oneOf("--precision", values.precision, precisions);
   const options: BenchOptions = {
     name: oneOf("name", positionals[0] ?? "", names),
-    engine: oneOf("--engine", values.engine, ["onnxruntime", "tensorflow", "eager"]),
+    engine: oneOf("--engine", values.engine, engines),
     precision,
-    frozen: optional("--frozen", values.frozen, ["int8"]),
-    provider: optional("--provider", values.provider, ["cpu", "cuda", "webgpu"]),
+    frozen: optional("--frozen", values.frozen, frozen),
+    provider: optional("--provider", values.provider, provider),
     memory: oneOf("--memory", values.memory, ["keep", "recompute"]),
     preset: oneOf("--preset", values.preset, presetNames),
     batch: values.batch === undefined ? undefined : count("--batch", values.batch, 1),

@@ -3,7 +3,7 @@ import { type Graph, optimise, summarise } from "../../src/graph";
 import { sendParameters } from "../../src/nn/modelState";
 import type { Module } from "../../src/nn/module";
 import { arraysOf, type Feeds, specsOf } from "../../src/train/feeds";
-import type { StepTask } from "../../src/train/stepper";
+import type { StepTask } from "../../src/train/stepPrograms";
 import { traceStep } from "../../src/train/traceStep";
 import { openPrograms } from "./engines";
 import type { BenchOptions } from "./options";

@@ -8,7 +8,7 @@ import { withStopRequest } from "../core/stopRequest";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import { type Batch, batches } from "../data/loader";
-import { chooseEngine, type EngineOptions, type Executor, openEagerExecutor, openExecutor } from "../engine";
+import { type EngineOptions, type Engine, openEngine } from "../engine";
 import { optimise, trace } from "../graph";
 import { Classifier } from "../models/classifier";
 import type { MaeInputs, MaskedAutoencoder } from "../models/mae";
@@ -18,7 +18,6 @@ import type { Parameter } from "../nn/parameter";
 import { lossAndGradients } from "../optim/gradients";
 import { arraysOf, type Feeds, specsOf } from "../train/feeds";
 import { expectClasses, expectImageSize } from "../train/fit";
-import { reasonToGoEager } from "../train/forward";
 import { imageFeed, maskFeeds } from "../train/pretrain";
 import { engineOf } from "./engineOf";
 import { signalToNoise } from "./gsnr";
@@ -89,7 +88,7 @@ export async function gradientSignal(
   const trained = [...model.namedParameters()].filter(([, parameter]) => parameter.trainable);
   const task = taskOf(model, seed ?? 0);
   const activity = beginActivity({ label: "gradient signal", total: groups * groupSize, kept: 0 });
-  let executor: Executor | undefined;
+  let executor: Engine | undefined;
   let count = 0;
   try {
     await withStopRequest(options.signal, async (request) => {
@@ -169,7 +168,7 @@ async function openSums(
   loss: SignalTask["loss"],
   feeds: Feeds,
   options: EngineOptions,
-): Promise<Executor> {
+): Promise<Engine> {
   const moments = trained.flatMap(([path, { shape }]) => momentsOf(path).map((name) => [name, { shape }]));
   const graph = trace("gather", {
     inputs: { ...specsOf(feeds), count: { shape: [1] } },
@@ -188,7 +187,7 @@ async function openSums(
     },
   });
   const programs = { gather: { graph: optimise(graph) } };
-  const executor = await openOrGoEager(programs, options);
+  const executor = await openEngine(programs, options);
   try {
     await sendParameters(executor, model.namedParameters());
     for (const [path, { size }] of trained) {
@@ -198,18 +197,6 @@ async function openSums(
   } catch (error) {
     await executor.dispose();
     throw error;
-  }
-}
-
-async function openOrGoEager(
-  programs: Parameters<typeof openExecutor>[0],
-  options: EngineOptions,
-): Promise<Executor> {
-  try {
-    return await openExecutor(programs, options);
-  } catch (error) {
-    reasonToGoEager(error, chooseEngine(options).demanded, options);
-    return openEagerExecutor(programs);
   }
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
+import { engineChoices } from "../engine";
 import type { CommandName } from "./help";
 import { parseJsonWithComments } from "./jsonc";
 import { maeModel, trainedModel, tunedModel } from "./modelConfig";
@@ -37,11 +38,11 @@ const pictures = object(
 const engine = object(
   {},
   {
-    engine: entry(oneOf(["auto", "onnxruntime", "tensorflow", "eager"]), "default auto", "auto"),
-    precision: entry(oneOf(["float32", "bfloat16"]), "of matrix products", "float32"),
+    engine: entry(oneOf(engineChoices.engine), "default auto", "auto"),
+    precision: entry(oneOf(engineChoices.precision), "of matrix products", "float32"),
     threads: entry(whole(), "default as many as there are cores", 8),
-    provider: entry(oneOf(["cpu", "cuda", "webgpu"]), "what computes", "cpu"),
-    frozen: entry(oneOf(["int8"]), "frozen weights in eight bits", "int8"),
+    provider: entry(oneOf(engineChoices.provider), "what computes", "cpu"),
+    frozen: entry(oneOf(engineChoices.frozen), "frozen weights in eight bits", "int8"),
     memory: entry(oneOf(["recompute"]), "blocks again instead of keeping what they computed", "recompute"),
   },
 );

@@ -1,28 +1,29 @@
 import { existsSync } from "node:fs";
 import { LuvitError } from "../core/errors";
-import type { EngineName, OpenOptions, Precision } from "./executor";
 import { cudaFolder } from "./install/loader";
 import { onnxRuntimeProblem } from "./onnx/runtime";
+import {
+  type EngineName,
+  type EngineOptions,
+  engineOf,
+  expectEngineOptions,
+  type OpenOptions,
+  type Precision,
+} from "./options";
 import { findTensorflow, tensorflowProblem } from "./tensorflow/binding";
-
-/** What compiled graphs are to run on. What is left out is chosen. */
-export interface EngineOptions extends OpenOptions {
-  /** Default "auto": onnxruntime, for bfloat16 or on a GPU tensorflow, op by op where neither can be used. */
-  engine?: EngineName | "auto";
-}
 
 /** What graphs will run on, and why not on something else. */
 export interface EngineChoice {
   readonly engine: EngineName;
   readonly options: OpenOptions;
-  /** Whether somebody asked for this engine; then nothing else will do. */
+  /** Whether somebody asked for this engine, or for what cannot be had op by op; then nothing else will do. */
   readonly demanded: boolean;
   /** Engines that were not taken, each with its reason. */
   readonly passedOver: readonly string[];
 }
 
+/** The best first. */
 const engineNames: readonly EngineName[] = ["onnxruntime", "tensorflow", "eager"];
-const precisions: readonly Precision[] = ["float32", "bfloat16"];
 
 /** Linux has this where the driver is loaded. */
 const NVIDIA_DRIVER = "/proc/driver/nvidia/version";
@@ -31,19 +32,19 @@ let defaults: EngineOptions = {};
 
 /** What `ready` was given holds for everything that does not ask for something else. */
 export function setEngineDefaults(options: EngineOptions): void {
-  defaults = withoutUndefined(options);
+  defaults = engineOf(options);
 }
 
 /**
  * The engine for a wish: the options given, else those of `ready`, else the environment variables LUVIT_ENGINE and
  * LUVIT_PRECISION, else what is best here.
  *
- * @throws LuvitError("bad-argument") for an engine or precision there is not.
+ * @throws LuvitError("bad-argument") for an engine, precision, provider or number of threads that cannot be.
  * @throws LuvitError("engine") when what is demanded cannot be had here, saying why and what to do.
  */
 export function chooseEngine(wish: EngineOptions = {}): EngineChoice {
-  const { engine = "auto", ...options } = { ...fromEnvironment(), ...defaults, ...withoutUndefined(wish) };
-  expectKnown(engine, options);
+  const { engine = "auto", ...options } = { ...fromEnvironment(), ...defaults, ...engineOf(wish) };
+  expectEngineOptions({ engine, ...options });
   if (engine === "auto") return chooseBest(options);
   const problem = problemOf(engine, options);
   if (problem === undefined) return { engine, options, demanded: true, passedOver: [] };
@@ -55,7 +56,8 @@ function chooseBest(options: OpenOptions): EngineChoice {
   const [first, second, ...rest] = engineNames;
   for (const engine of hasGpu() ? [second, first, ...rest] : engineNames) {
     const problem = problemOf(engine, options);
-    if (problem === undefined) return { engine, options, demanded: false, passedOver };
+    if (problem === undefined)
+      return { engine, options, demanded: problemOf("eager", options) !== undefined, passedOver };
     passedOver.push(`${engine} not used: ${problem}`);
   }
   const wish = Object.entries(options).map(([name, value]) => `${name} ${value}`);
@@ -90,24 +92,8 @@ const engineProblems: Readonly<Record<EngineName, () => string | undefined>> = {
 
 function fromEnvironment(): EngineOptions {
   const { LUVIT_ENGINE: engine, LUVIT_PRECISION: precision } = process.env;
-  return withoutUndefined({
+  return engineOf({
     engine: (engine || undefined) as EngineName,
     precision: (precision || undefined) as Precision,
   });
-}
-
-function expectKnown(engine: string, { precision }: OpenOptions): void {
-  const problems = [
-    [...engineNames, "auto"].includes(engine)
-      ? ""
-      : `engine "${engine}", expected auto, ${engineNames.join(", ")}`,
-    !precision || precisions.includes(precision)
-      ? ""
-      : `precision "${precision}", expected ${precisions.join(" or ")}`,
-  ].filter(Boolean);
-  if (problems.length > 0) throw new LuvitError("bad-argument", `engine options: ${problems.join("; ")}`);
-}
-
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }

@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import { type Tensor, tf } from "../core/tf";
+import { ensureBackend, type Tensor, tf } from "../core/tf";
 import { interpret, type TensorsByName } from "../graph/interpret";
 import type { Graph, GraphInput } from "../graph/ir";
 import { type AdamWUpdate, splitUpdates } from "./adamw/splitUpdates";
@@ -7,7 +7,7 @@ import { checkArrays } from "./arrays";
 import type {
   ArraysByName,
   EngineDescription,
-  Executor,
+  Engine,
   OpenOptions,
   Program,
   Programs,
@@ -24,7 +24,7 @@ interface EagerProgram {
   readonly guard?: string;
 }
 
-class EagerExecutor implements Executor {
+class EagerEngine implements Engine {
   private readonly turns = new InTurn("eager executor");
   private readonly programs: ReadonlyMap<string, EagerProgram>;
   private readonly entries: ReadonlyMap<string, GraphInput>;
@@ -169,12 +169,21 @@ async function hostArrays(entries: readonly (readonly [string, Tensor])[]) {
   return Object.fromEntries(await Promise.all(read)) as Record<string, Float32Array>;
 }
 
-/** Programs kernel by kernel on tfjs's current backend: what the other engines are compared with. */
-export async function openEagerExecutor(programs: Programs, options: OpenOptions = {}): Promise<Executor> {
+/**
+ * Programs kernel by kernel on tfjs's current backend: what the other engines are compared with, and what is left where
+ * none of them can be used. `reason` says why it is used.
+ */
+export async function openEagerEngine(
+  programs: Programs,
+  options: OpenOptions = {},
+  reason?: string,
+): Promise<Engine> {
   if (options.precision === "bfloat16" || options.frozen) {
     const message = "the eager engine computes in float32 with float32 weights only";
     throw new LuvitError("engine", `${message}; use tensorflow for bfloat16, onnxruntime for frozen int8`);
   }
-  const description = { engine: "eager", device: `tfjs ${tf.getBackend()}`, precision: "float32" } as const;
-  return new EagerExecutor(description, programs);
+  await ensureBackend();
+  const device = `tfjs ${tf.getBackend()}`;
+  const description = { engine: "eager", device, precision: "float32", reason } as const;
+  return new EagerEngine(description, programs);
 }

@@ -1,15 +1,12 @@
 import type { Graph } from "../graph/ir";
+import type { EngineName, OpenOptions, Precision } from "./options";
+
+export type { EngineName, OpenOptions, Precision } from "./options";
 
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
 
 /** Arrays by name: a parameter path, a moment's path, or the name of a graph's input. */
 export type ArraysByName = Readonly<Record<string, TypedArray>>;
-
-/** What runs traced graphs: `eager` is tfjs, op by op. */
-export type EngineName = "onnxruntime" | "tensorflow" | "eager";
-
-/** Element type of matrix products; everything else is float32. */
-export type Precision = "float32" | "bfloat16";
 
 /** A graph to run. Programs that are opened together share the state entries that have the same name. */
 export interface Program {
@@ -20,22 +17,6 @@ export interface Program {
 
 export type Programs = Readonly<Record<string, Program>>;
 
-/** How programs are to be run. What an engine cannot do it refuses, saying so. */
-export interface OpenOptions {
-  /** Default: as many as the machine has cores for this process. */
-  threads?: number;
-  /** What computes; default "cpu", with the tensorflow engine a GPU where there is one. */
-  provider?: "cpu" | "cuda" | "webgpu";
-  /** Default float32. */
-  precision?: Precision;
-  /**
-   * "int8": weights of matrix products that no program changes are kept in eight bits, and so are multiplied; what they
-   * are multiplied with is quantised row by row on the way, in the gradient as well. The products are off by some 2 %
-   * (root mean square, normally distributed numbers). Everything else stays as `precision` says.
-   */
-  frozen?: "int8";
-}
-
 /** What programs run on. */
 export interface EngineDescription {
   readonly engine: EngineName;
@@ -44,6 +25,8 @@ export interface EngineDescription {
   readonly threads?: number;
   readonly precision: Precision;
   readonly frozen?: "int8";
+  /** Why op by op, where it is. */
+  readonly reason?: string;
 }
 
 /** "onnxruntime cpu (2 threads, float32)". */
@@ -56,6 +39,13 @@ export function describeEngine({ engine, device, threads, precision, frozen }: E
   return `${engine} ${device} (${parts.filter(Boolean).join(", ")})`;
 }
 
+/** The same for people: "onnxruntime cpu (2 threads, float32), one graph", "tfjs wasm, op by op (asked for)". */
+export function describeRunning(description: EngineDescription): string {
+  const { engine, device, reason } = description;
+  if (engine !== "eager") return `${describeEngine(description)}, one graph`;
+  return reason === undefined ? `${device}, op by op` : `${device}, op by op (${reason})`;
+}
+
 /** How one run differs from a plain one. */
 export interface RunOptions {
   /** Outputs to give back; default every output that is not state (the loss). */
@@ -65,7 +55,7 @@ export interface RunOptions {
 }
 
 /** Something that holds programs and their common state, and runs them. */
-export interface Executor {
+export interface Engine {
   readonly description: EngineDescription;
   /**
    * One run of a program. `feeds` has every input of the graph by name, row-major. State entries with an output of
@@ -88,4 +78,4 @@ export interface Executor {
 }
 
 /** Compiles programs; their state is written afterwards. */
-export type OpenExecutor = (programs: Programs, options?: OpenOptions) => Promise<Executor>;
+export type OpenEngine = (programs: Programs, options?: OpenOptions) => Promise<Engine>;

@@ -1,12 +1,13 @@
-export { chooseEngine, type EngineChoice, type EngineOptions, setEngineDefaults } from "./choose";
-export { openEagerExecutor } from "./eager";
+export { chooseEngine, type EngineChoice, setEngineDefaults } from "./choose";
+export { openEagerEngine } from "./eager";
 export {
   type ArraysByName,
   describeEngine,
+  describeRunning,
   type EngineDescription,
   type EngineName,
-  type Executor,
-  type OpenExecutor,
+  type Engine,
+  type OpenEngine,
   type OpenOptions,
   type Precision,
   type Program,
@@ -14,9 +15,11 @@ export {
   type RunOptions,
   type TypedArray,
 } from "./executor";
-export { openOnnxExecutor } from "./onnx/executor";
+export { openOnnxEngine } from "./onnx/executor";
 export { onnxRuntimeProblem } from "./onnx/runtime";
-export { openExecutor } from "./open";
+export { openEngine } from "./open";
+export { type EngineOptions, engineChoices, engineOf } from "./options";
+export { blamesMemory } from "./process/death";
 export { engineMemory, engineProcesses, openInEngineProcess, stopEngineProcesses } from "./process";
 export { EngineStatus, type ReadyOptions, ready } from "./ready";
 export { tensorflowProblem } from "./tensorflow/binding";

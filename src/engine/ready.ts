@@ -1,9 +1,12 @@
 import { inspect } from "node:util";
+import { LuvitError } from "../core/errors";
 import { packageVersion } from "../core/packageRoot";
 import { type BackendName, startBackend, type TfjsStatus } from "../core/tf";
-import { chooseEngine, type EngineOptions, setEngineDefaults } from "./choose";
+import type { Graph } from "../graph/ir";
+import { chooseEngine, setEngineDefaults } from "./choose";
 import { describeEngine, type EngineDescription } from "./executor";
-import { openExecutor } from "./open";
+import { openEngine } from "./open";
+import type { EngineOptions } from "./options";
 
 /** What the library runs on, and why not on something else. Prints as one line. */
 export class EngineStatus {
@@ -42,11 +45,51 @@ export interface ReadyOptions extends EngineOptions {
  */
 export async function ready({ backend, ...wish }: ReadyOptions = {}): Promise<EngineStatus> {
   const cells = await startBackend({ backend });
-  const { passedOver } = chooseEngine(wish);
-  // An executor without programs: the process is up, the library loaded, the device known.
-  const executor = await openExecutor({}, wish);
-  const { description } = executor;
-  await executor.dispose();
+  const choice = chooseEngine(wish);
+  const description = await tryOut(wish);
+  const { engine, reason } = description;
+  const passedOver = [
+    ...choice.passedOver,
+    ...(engine === choice.engine ? [] : [`${choice.engine} not used: ${reason}`]),
+  ];
   setEngineDefaults(wish);
   return new EngineStatus(description, cells, [...passedOver, ...cells.passedOver], packageVersion());
+}
+
+/** y = x * w, two numbers each. */
+const trial: Graph = {
+  name: "trial",
+  inputs: [{ name: "x", value: { id: 0, shape: [2], dtype: "float32" } }],
+  state: [{ name: "w", value: { id: 1, shape: [2], dtype: "float32" } }],
+  constants: [],
+  nodes: [
+    {
+      op: "Multiply",
+      inputs: [0, 1],
+      inputNames: ["a", "b"],
+      outputs: [{ id: 2, shape: [2], dtype: "float32" }],
+      attributes: {},
+    },
+  ],
+  outputs: [{ name: "y", id: 2 }],
+};
+
+/**
+ * What graphs run on: said after one has. Libraries, drivers and devices are only asked for when there is something to do.
+ * @throws LuvitError("engine") when it cannot be had, or computes something else.
+ */
+async function tryOut(wish: EngineOptions): Promise<EngineDescription> {
+  const executor = await openEngine({ trial: { graph: trial } }, wish);
+  try {
+    await executor.writeState({ w: Float32Array.of(3, -4) });
+    const { y } = await executor.run("trial", { x: Float32Array.of(2, 0.5) });
+    if (y[0] === 6 && y[1] === -2) return executor.description;
+    const engine = describeEngine(executor.description);
+    throw new LuvitError(
+      "engine",
+      `${engine} cannot be used: [2, 0.5] * [3, -4] came out as [${y.join(", ")}]`,
+    );
+  } finally {
+    await executor.dispose();
+  }
 }

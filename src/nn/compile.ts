@@ -2,11 +2,18 @@ import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
 import { type Tensor, tf } from "../core/tf";
-import { describeEngine, type EngineOptions, type Executor, openExecutor, type TypedArray } from "../engine";
+import {
+  describeEngine,
+  describeRunning,
+  type EngineOptions,
+  type Engine,
+  openEngine,
+  type TypedArray,
+} from "../engine";
 import { type Graph, type GraphSummary, graphText, optimise, summarise, trace } from "../graph";
+import type { InputSpec, StateSpec } from "../graph/trace";
 import type { OptimiseOptions } from "../graph/passes";
 import { summaryText } from "../graph/summary";
-import type { InputSpec, StateSpec } from "../graph/trace";
 import { fetchState, parameterShapes, sendParameters, withTracedParameters } from "./modelState";
 import type { Module } from "./module";
 
@@ -39,13 +46,18 @@ const PROGRAM = "function";
 export class Compiled {
   constructor(
     readonly graph: Graph,
-    private readonly executor: Executor,
+    private readonly executor: Engine,
     private readonly spec: CompileSpec,
   ) {}
 
   /** "onnxruntime cpu (2 threads, float32)". */
   get engine(): string {
     return describeEngine(this.executor.description);
+  }
+
+  /** The same with how it runs: "onnxruntime cpu (2 threads, float32), one graph", "tfjs wasm, op by op (asked for)". */
+  get runsOn(): string {
+    return describeRunning(this.executor.description);
   }
 
   /** One run; gives back every result that is not state, on the host. @throws LuvitError("bad-argument") */
@@ -107,7 +119,7 @@ export class Compiled {
   }
 
   toString(): string {
-    return `${this.graph.name}: ${this.engine}, one graph\n${summaryText(this.graph)}`;
+    return `${this.graph.name}: ${this.runsOn}\n${summaryText(this.graph)}`;
   }
 
   [inspect.custom](): string {
@@ -130,7 +142,7 @@ export async function compile(
   { guard, memory, ...engine }: CompileOptions = {},
 ): Promise<Compiled> {
   const graph = withoutUnusedState(optimise(traceSpec(name, spec), { memory }));
-  const executor = await openExecutor({ [PROGRAM]: { graph, guard } }, engine);
+  const executor = await openEngine({ [PROGRAM]: { graph, guard } }, engine);
   const compiled = new Compiled(graph, executor, spec);
   try {
     await compiled.refresh();

@@ -1,6 +1,6 @@
 import { breathe } from "../core/loop";
 import type { tf } from "../core/tf";
-import type { Executor } from "../engine";
+import type { Engine } from "../engine";
 import type { Module } from "./module";
 import { Parameter } from "./parameter";
 
@@ -25,12 +25,12 @@ export function withTracedParameters<Result>(
 export type NamedParameters = Iterable<readonly [string, Parameter]>;
 
 /** Hands parameters to an executor one by one, so that they are never all in memory twice. */
-export async function sendParameters(executor: Executor, parameters: NamedParameters): Promise<void> {
+export async function sendParameters(executor: Engine, parameters: NamedParameters): Promise<void> {
   for (const [name, parameter] of parameters) await executor.writeState({ [name]: await parameter.peek() });
 }
 
 /** Brings parameters up to date with an executor's state; all of them, or none when the executor fails on the way. */
-export async function fetchState(executor: Executor, parameters: NamedParameters): Promise<void> {
+export async function fetchState(executor: Engine, parameters: NamedParameters): Promise<void> {
   const fetched: [Parameter, Float32Array][] = [];
   for (const [name, parameter] of parameters) {
     fetched.push([parameter, (await executor.readState([name]))[name]]);

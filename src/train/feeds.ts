@@ -1,4 +1,3 @@
-import { type Tensor, tf } from "../core/tf";
 import type { InputSpec } from "../graph/trace";
 
 /** One operand of a training step, drawn or read on the host. */
@@ -22,13 +21,4 @@ export function specsOf(feeds: Feeds): Record<string, InputSpec> {
 /** The numbers of feeds, as an executor wants them. */
 export function arraysOf(feeds: Feeds): Record<string, HostFeed["data"]> {
   return Object.fromEntries(Object.entries(feeds).map(([name, { data }]) => [name, data]));
-}
-
-/** Feeds as tensors on the current backend, for the caller's tidy to free. */
-export function tensorsOf(feeds: Feeds): Record<string, Tensor> {
-  const entries = Object.entries(feeds).map(([name, { data, shape, dtype }]) => [
-    name,
-    tf.tensor(data, [...shape], dtype ?? "float32"),
-  ]);
-  return Object.fromEntries(entries);
 }

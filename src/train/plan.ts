@@ -2,7 +2,7 @@ import { LuvitError } from "../core/errors";
 import type { ImageDataset } from "../data/dataset";
 import { batchesPerEpoch } from "../data/loader";
 import { type Schedule, scaledRate } from "../optim/schedule";
-import type { CompiledStepOptions } from "./compiledStepper";
+import type { CompiledStepOptions } from "./stepper";
 
 /** What a set of options is called, where it was published and what came out of it. */
 export interface RecipeNotes {

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
-import { breathe } from "../core/loop";
 import type { StateDict } from "../core/hostTensor";
+import { type StopRequest, withStopRequest } from "../core/stopRequest";
 import type { SkipReport } from "../data/dataset";
 import { ensureBackend } from "../core/tf";
 import type { Module } from "../nn/module";
@@ -36,7 +36,8 @@ export interface RunResult<M extends Module> {
 
 /** What the loop may do with a run it drives. */
 export interface RunDriver<M extends Module> {
-  readonly shouldStop: () => boolean;
+  /** Turned on by an interrupt or `stop()`: the loop ends after the current step, saving. */
+  readonly request: Pick<StopRequest, "stopped">;
   readonly record: (record: StepRecord) => void;
   /** Takes records after a step back; they are made again. */
   readonly rewind: (step: number) => void;
@@ -58,7 +59,7 @@ export class Run<M extends Module> {
   engine: string | undefined;
   /** What its owner should know, e.g. damaged checkpoints that a resume had to pass over. */
   readonly notes: string[] = [];
-  private stopping = false;
+  private readonly stopping = new AbortController();
   private readonly listeners = new Set<(record: StepRecord) => void>();
 
   constructor(
@@ -81,7 +82,7 @@ export class Run<M extends Module> {
 
   /** Finishes the current step, saves, and resolves `done` with `stopped: true`. */
   stop(): Promise<RunResult<M>> {
-    this.stopping = true;
+    this.stopping.abort();
     return this.done;
   }
 
@@ -105,27 +106,21 @@ export class Run<M extends Module> {
   }
 
   private async drive(body: (driver: RunDriver<M>) => Promise<void>): Promise<RunResult<M>> {
-    const interrupt = () => {
-      this.stopping = true;
-    };
-    // tslab runs the synchronous part of a cell with Node's `breakOnSigint`; a listener added there would be lost.
-    await breathe();
     const started = performance.now();
-    process.on("SIGINT", interrupt);
     try {
-      await ensureBackend();
-      await body({
-        shouldStop: () => this.stopping,
-        record: (record) => this.note(record),
-        rewind: (step) => this.takeBack(step),
-        run: this,
+      await withStopRequest(this.stopping.signal, async (request) => {
+        await ensureBackend();
+        await body({
+          request,
+          record: (record) => this.note(record),
+          rewind: (step) => this.takeBack(step),
+          run: this,
+        });
       });
       this.state = (this.latest?.step ?? 0) < this.totalSteps ? "stopped" : "done";
     } catch (error) {
       this.state = "failed";
       throw error;
-    } finally {
-      process.off("SIGINT", interrupt);
     }
     const result: RunResult<M> = {
       model: this.model,

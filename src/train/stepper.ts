@@ -1,23 +1,13 @@
 import { breathe } from "../core/loop";
-import { type Tensor, tf } from "../core/tf";
+import { describeRunning, type EngineOptions, type Engine, openEngine } from "../engine";
+import type { OptimiseOptions } from "../graph/passes";
+import { fetchState, sendParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
+import type { Parameter } from "../nn/parameter";
 import type { AdamW } from "../optim/adamw";
-import { accumulate, lossAndGradients } from "../optim/gradients";
-import type { ParameterRules } from "../optim/groups";
-import { type Feeds, tensorsOf } from "./feeds";
-import { type ForwardFunction, forwardNow } from "./forward";
+import { arraysOf, type Feeds } from "./feeds";
+import { AVERAGE, averaged, STEP, type StepTask, stepPrograms } from "./stepPrograms";
 import type { WeightAverage } from "./weightAverage";
-
-/** What a stepper needs to know of a task. */
-export interface StepTask<M extends Module> {
-  name: string;
-  model: M;
-  rules: ParameterRules;
-  /** Scalar loss of one batch, from the feeds as tensors. */
-  loss(inputs: Readonly<Record<string, Tensor>>): Tensor;
-  /** What else is computed with the model while it trains, e.g. the scores of a validation batch. */
-  functions?: Readonly<Record<string, ForwardFunction>>;
-}
 
 /** Which weights a task's function is computed with. */
 export interface CallOptions {
@@ -25,65 +15,97 @@ export interface CallOptions {
   averaged?: boolean;
 }
 
-/** Makes optimiser steps; hides whether they run op by op or as one compiled graph. */
-export interface Stepper {
-  /** What it runs on, for people. */
-  readonly engine: string;
-  /**
-   * One step over the batches of `group`, whose gradients are averaged. Gives back the mean loss; a loss that is not
-   * finite changes neither model nor optimiser.
-   */
-  step(group: readonly Feeds[], lr: number): Promise<number>;
-  /** Results of one of the task's functions, with the model as the steps have left it, or with its averaged weights. */
-  call(name: string, feeds: Feeds, options?: CallOptions): Promise<Record<string, Float32Array>>;
-  /** Brings model, optimiser and average up to date with the steps made; either wholly or, when it fails, not at all. */
-  sync(): Promise<void>;
-  dispose(): Promise<void>;
-}
+export interface CompiledStepOptions extends EngineOptions, OptimiseOptions {}
 
-/** Op by op in tfjs. */
-export class EagerStepper<M extends Module> implements Stepper {
-  readonly engine: string;
+/**
+ * Makes optimiser steps: traces the step, and the task's functions, once and runs them on an engine that keeps parameters
+ * and moments. The model on the tfjs side is behind until `sync`.
+ */
+export class Stepper<M extends Module> {
+  private executor: Engine | undefined;
+  private unsynced = false;
 
   constructor(
     private readonly task: StepTask<M>,
     private readonly optimizer: AdamW,
     private readonly average: WeightAverage | undefined,
-    /** Why not something faster. */
-    reason: string,
-  ) {
-    this.engine = `tfjs ${tf.getBackend()}, op by op (${reason})`;
+    /** Batches per step, whose gradients are averaged. */
+    private readonly batches: number,
+    private readonly options: CompiledStepOptions = {},
+  ) {}
+
+  /** What it runs on, for people; known after the first step. */
+  get engine(): string | undefined {
+    return this.executor && describeRunning(this.executor.description);
   }
 
+  /**
+   * One step over the batches of `group`, whose gradients are averaged. Gives back the mean loss; a loss that is not
+   * finite changes neither model nor optimiser.
+   *
+   * @throws LuvitError("engine") where the first one finds that what was demanded cannot be had.
+   */
   async step(group: readonly Feeds[], lr: number): Promise<number> {
-    const total = new Map<string, Tensor>();
+    this.executor ??= await this.open(group[0]);
+    const [beta1, beta2] = this.optimizer.betas;
+    const t = this.optimizer.step + 1;
+    const schedule = Float32Array.of(lr, 1 - beta1 ** t, 1 - beta2 ** t);
     let meanLoss = 0;
-    try {
-      for (const feeds of group) {
-        const scaled = () => tf.div(this.task.loss(tensorsOf(feeds)), group.length);
-        const { loss, gradients } = lossAndGradients(scaled, this.optimizer.variables());
-        accumulate(total, gradients);
-        meanLoss += (await loss.data())[0];
-        loss.dispose();
-        if (!Number.isFinite(meanLoss)) return meanLoss;
-        await breathe();
-      }
-      this.optimizer.update(total, lr);
-      this.average?.update();
-      return meanLoss;
-    } finally {
-      tf.dispose([...total.values()]);
+    for (const [i, feeds] of group.entries()) {
+      const hold = i < group.length - 1;
+      const { loss } = await this.executor.run(STEP, { ...arraysOf(feeds), schedule }, { hold });
+      meanLoss += loss[0];
+      await breathe();
+      if (!Number.isFinite(meanLoss)) return meanLoss;
     }
+    // Nothing of an engine that dies between the two is kept: the run goes on from where it was last synced.
+    if (this.average) await this.executor.run(AVERAGE, {});
+    this.optimizer.step = t;
+    this.unsynced = true;
+    return meanLoss;
   }
 
-  call(name: string, feeds: Feeds, { averaged = false }: CallOptions = {}) {
-    const { inputs, body } = this.task.functions![name];
-    const { average } = this;
-    if (!averaged || !average) return forwardNow({ inputs, body }, feeds);
-    return forwardNow({ inputs, body: (fed) => average.within(() => body(fed)) }, feeds);
+  /** Results of one of the task's functions, with the model as the steps have left it, or with its averaged weights. */
+  async call(name: string, feeds: Feeds, options: CallOptions = {}): Promise<Record<string, Float32Array>> {
+    const program = options.averaged && this.average ? averaged(name) : name;
+    return this.executor!.run(program, arraysOf(feeds));
   }
 
-  async sync(): Promise<void> {}
+  /** Brings model, optimiser and average up to date with the steps made; either wholly or, when it fails, not at all. */
+  async sync(): Promise<void> {
+    if (!this.executor || !this.unsynced) return;
+    await fetchState(this.executor, this.changing());
+    this.unsynced = false;
+  }
 
-  async dispose(): Promise<void> {}
+  async dispose(): Promise<void> {
+    await this.executor?.dispose();
+    this.executor = undefined;
+  }
+
+  /** Trained parameters, their moments and averages. */
+  private *changing(): IterableIterator<readonly [string, Parameter]> {
+    for (const [path, parameter] of this.task.model.namedParameters()) {
+      if (this.task.rules.has(path)) yield [path, parameter];
+    }
+    yield* this.optimizer.moments();
+    if (this.average) yield* this.average.parameters();
+  }
+
+  private async open(feeds: Feeds): Promise<Engine> {
+    const { task, optimizer, average, batches } = this;
+    const { memory, ...engine } = this.options;
+    const programs = stepPrograms({ task, optimizer, average, batches, memory }, feeds);
+    const executor = await openEngine(programs, engine);
+    try {
+      await sendParameters(executor, task.model.namedParameters());
+      // Moments of a run that has not begun are zero on both sides.
+      if (optimizer.step > 0) await sendParameters(executor, optimizer.moments());
+      if (average) await sendParameters(executor, average.parameters());
+    } catch (error) {
+      await executor.dispose();
+      throw error;
+    }
+    return executor;
+  }
 }

@@ -44,21 +44,6 @@ export class WeightAverage {
     for (const { weight, average } of this.slots.values()) average.load(await weight.read());
   }
 
-  /** Moves towards the weights, op by op. */
-  update(): void {
-    tf.tidy(() => {
-      for (const { weight, average } of this.slots.values()) {
-        average.value.assign(moved(average.value, weight.value, this.decay));
-      }
-    });
-  }
-
-  /** Runs `body` with the model's trained weights being their averages. */
-  within<Result>(body: () => Result): Result {
-    const pairs = [...this.slots.values()].map(({ weight, average }) => [weight, average.value] as const);
-    return Parameter.withSubstitutes(pairs, body);
-  }
-
   /** Every average by its name. */
   *parameters(): IterableIterator<[string, Parameter]> {
     for (const [path, { average }] of this.slots) yield [averageName(path), average];

@@ -5,7 +5,7 @@ import {
   type ArraysByName,
   describeEngine,
   type EngineDescription,
-  type Executor,
+  type Engine,
   type OpenOptions,
   type Programs,
   type RunOptions,
@@ -16,13 +16,13 @@ import { freeArrays } from "./freeArrays";
 import { HeldGradients } from "./heldGradients";
 import { int8Entries } from "./int8/select";
 import { Int8Weights } from "./int8/weights";
-import { withoutCopies } from "./lower/withoutCopies";
+import { withoutCopies } from "../lower";
 import { OnnxProgram } from "./program";
 import { loadOnnxRuntime, type OnnxRuntime } from "./runtime";
-import { createSession, settleOptions } from "./session";
+import { createSession, refuseWrongGradients, settleOptions } from "./session";
 import { GraphState } from "./state";
 
-class OnnxExecutor implements Executor {
+class OnnxEngine implements Engine {
   private readonly turns: InTurn;
   private readonly held = new HeldGradients();
 
@@ -86,10 +86,11 @@ class OnnxExecutor implements Executor {
  *
  * @throws LuvitError("engine") when onnxruntime-node is missing, or when a graph has ops without a rule.
  */
-export async function openOnnxExecutor(programs: Programs, options: OpenOptions = {}): Promise<Executor> {
+export async function openOnnxEngine(programs: Programs, options: OpenOptions = {}): Promise<Engine> {
   const { threads, provider, frozen } = settleOptions(options);
   const runtime = loadOnnxRuntime();
   const graphs = Object.values(programs).map(({ graph }) => withoutCopies(graph));
+  refuseWrongGradients(provider, graphs);
   const int8 = frozen === "int8" ? int8Entries(graphs) : new Set<string>();
   const opened = Object.entries(programs).map(([name, program], i) => {
     return new OnnxProgram(name, program, splitUpdates(graphs[i]), int8);
@@ -116,7 +117,7 @@ export async function openOnnxExecutor(programs: Programs, options: OpenOptions 
     frozen,
   };
   const byName = new Map(opened.map((program) => [program.name, program]));
-  return new OnnxExecutor(description, runtime, byName, state, pool);
+  return new OnnxEngine(description, runtime, byName, state, pool);
 }
 
 /** Moments and gradients have one place each. */

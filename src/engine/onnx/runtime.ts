@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { isMainThread } from "node:worker_threads";
 import { LuvitError } from "../../core/errors";
 import type { TypedArray } from "../executor";
 
@@ -38,9 +39,31 @@ export function onnxRuntimeProblem(): string | undefined {
   }
 }
 
+/**
+ * From its first session on, onnxruntime 1.30 sends machine, memory, paths and graph names to its makers, and leaves a
+ * device id and a database of events in the user's cache folder and a log in the temporary one. Whatever process loads
+ * it has this in its environment before that, which ends all of it.
+ */
+export const WITHOUT_TELEMETRY = { ORT_DISABLE_TELEMETRY: "1" } as const;
+
+/** The environment of a worker thread is a copy that native code does not see; it tells what the process began with. */
+const reachesNativeCode =
+  isMainThread || process.env.ORT_DISABLE_TELEMETRY === WITHOUT_TELEMETRY.ORT_DISABLE_TELEMETRY;
+
+/** @throws LuvitError("engine") where a session would report to somebody and this thread cannot prevent it. */
+export function expectNoTelemetry(): void {
+  if (reachesNativeCode) return;
+  throw new LuvitError(
+    "engine",
+    "onnxruntime in a worker thread would send telemetry, which only the main thread can turn off: let the engine " +
+      "process run it (openEngine), or start Node with ORT_DISABLE_TELEMETRY=1",
+  );
+}
+
 /** @throws LuvitError("engine") saying what to install. */
 export function loadOnnxRuntime(): OnnxRuntime {
   const require = createRequire(__filename);
+  Object.assign(process.env, WITHOUT_TELEMETRY);
   try {
     return require(PACKAGE) as OnnxRuntime;
   } catch (cause) {

@@ -1,9 +1,10 @@
 import { availableParallelism } from "node:os";
 import { LuvitError } from "../../core/errors";
+import type { Graph } from "../../graph/ir";
 import type { OpenOptions } from "../executor";
 import type { OnnxModel } from "./model";
 import { encodeModel } from "./proto";
-import type { OnnxRuntime, OnnxSession } from "./runtime";
+import { expectNoTelemetry, type OnnxRuntime, type OnnxSession } from "./runtime";
 
 /** Threads and provider as they will be. */
 export function settleOptions({
@@ -34,6 +35,7 @@ export async function createSession(
   model: OnnxModel,
   { threads, provider }: { threads: number; provider: string },
 ): Promise<OnnxSession> {
+  expectNoTelemetry();
   try {
     return await runtime.InferenceSession.create(encodeModel(model), {
       executionProviders: [provider],
@@ -56,6 +58,27 @@ export async function createSession(
       cause,
     });
   }
+}
+
+/** Gradients whose 1 / deviation the forward operator gives as its second result. */
+const rmsGradients = ["LuvitRmsNormInputGradient", "LuvitRmsNormWeightGradient"];
+
+/**
+ * onnxruntime 1.30 never writes the second result of SimplifiedLayerNormalization on WebGPU, so that gradients through
+ * RMSNorm are wrong there.
+ *
+ * @throws LuvitError("engine") naming the graphs that would be computed wrongly.
+ */
+export function refuseWrongGradients(provider: string, graphs: readonly Graph[]): void {
+  if (provider !== "webgpu") return;
+  const wrong = graphs.filter(({ nodes }) => nodes.some(({ op }) => rmsGradients.includes(op)));
+  if (wrong.length === 0) return;
+  const names = wrong.map(({ name }) => `"${name}"`).join(", ");
+  throw new LuvitError(
+    "engine",
+    `provider "webgpu": graph ${names} has gradients through RMSNorm (a LLaMA block's), which onnxruntime computes ` +
+      `wrongly there; use provider "cpu", which is the default`,
+  );
 }
 
 const providerNeeds: Readonly<Record<string, string>> = {

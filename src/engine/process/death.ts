@@ -12,6 +12,8 @@ export interface Death {
   oomAfter: OomKills;
   /** The last reading. */
   memory?: ProcessMemory;
+  /** What the process could have had at most, in bytes, where that is known. */
+  memoryLimit?: number;
   /** What it was asked to do and had not finished. */
   unfinished: readonly string[];
   /** The end of what it wrote to stdout and stderr. */
@@ -52,16 +54,26 @@ function reason(death: Death): string {
   return `exited with code ${exitCode}${memory}`;
 }
 
-function whoKilled({ oomBefore, oomAfter }: Death): string {
+/** Of what it could have, how much a process that is killed for want of memory has at least. */
+const NEARLY_ALL = 0.9;
+
+/** Memory is blamed where the kernel has counted a kill, or, where it does not tell, the process had nearly all there was. */
+function whoKilled({ oomBefore, oomAfter, memory, memoryLimit: limit }: Death): string {
   const rose = (where: keyof OomKills) => (oomAfter[where] ?? 0) > (oomBefore[where] ?? 0);
   if (rose("group"))
     return "by the kernel's out-of-memory killer: it reached the memory limit of its control group or the machine's";
-  if (rose("machine"))
+  const hadNearlyAll = memory && limit !== undefined && memory.resident > NEARLY_ALL * limit;
+  if (rose("machine") && (oomAfter.group === undefined || hadNearlyAll))
     return "most likely by the kernel's out-of-memory killer, which ended a process on this machine meanwhile";
-  const known = oomAfter.group ?? oomAfter.machine;
-  if (known === undefined) return "from outside or by the out-of-memory killer";
-  return "from outside: the kernel's out-of-memory killer has ended nothing here meanwhile";
+  if (oomAfter.group !== undefined || oomAfter.machine !== undefined)
+    return "from outside: by the kernel's counts not for want of memory";
+  if (hadNearlyAll)
+    return `most likely by the out-of-memory killer: it had ${gigabytes(memory.resident)} of ${gigabytes(limit)}`;
+  return "from outside; whether for want of memory this system does not tell";
 }
+
+/** Whether what is said of a death blames memory. */
+export const blamesMemory = (message: string): boolean => /out[- ]of[- ]memory/.test(message);
 
 function listed(items: readonly string[]): string {
   const shown = items.slice(0, SHOWN_REQUESTS).join(", then ");

@@ -5,9 +5,10 @@ import { LuvitError } from "../../core/errors";
 import type { ArraysByName } from "../executor";
 import { Channel } from "./channel";
 import { describeDeath } from "./death";
+import { inheritedEnvironment } from "./environment";
 import type { ProcessEngine } from "./engines";
 import type { Frame } from "./frames";
-import { memoryOf, oomKills, type ProcessMemory } from "./memory";
+import { memoryLimit, memoryOf, oomKills, type ProcessMemory } from "./memory";
 import { type Reply, type Request, unpackError } from "./messages";
 
 /** An answer with its arrays. */
@@ -157,6 +158,7 @@ export class EngineProcess {
       oomBefore,
       oomAfter: oomKills(),
       memory,
+      memoryLimit: memoryLimit(),
       unfinished,
       output,
     };
@@ -195,7 +197,7 @@ export class EngineProcess {
 function spawnEngine(engine: ProcessEngine, environment: Readonly<Record<string, string>>): ChildProcess {
   return spawn(process.execPath, [join(__dirname, "main.js"), engine], {
     stdio: ["pipe", "pipe", "pipe", "pipe"],
-    env: { ...process.env, ...environment },
+    env: { ...inheritedEnvironment(process.env), ...environment },
     detached: true,
     windowsHide: true,
   });

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import type { OpenExecutor, OpenOptions } from "../executor";
+import type { OpenEngine, OpenOptions } from "../executor";
+import { WITHOUT_TELEMETRY } from "../onnx/runtime";
 import { tensorflowEnvironment } from "../tensorflow/environment";
 
 /** An engine that runs in a process of its own. */
@@ -28,10 +29,14 @@ const keepMemory = {
 };
 
 const engines: Record<ProcessEngine, EngineEntry> = {
-  onnxruntime: { module: "onnx/executor", open: "openOnnxExecutor", environment: () => keepMemory },
+  onnxruntime: {
+    module: "onnx/executor",
+    open: "openOnnxEngine",
+    environment: () => ({ ...keepMemory, ...WITHOUT_TELEMETRY }),
+  },
   tensorflow: {
     module: "tensorflow/executor",
-    open: "openTensorflowExecutor",
+    open: "openTensorflowEngine",
     environment: tensorflowEnvironment,
   },
 };
@@ -40,7 +45,7 @@ export const environmentFor = (engine: ProcessEngine, options: OpenOptions) =>
   engines[engine].environment(options);
 
 /** In the engine's process only. */
-export function loadEngine(engine: ProcessEngine): OpenExecutor {
+export function loadEngine(engine: ProcessEngine): OpenEngine {
   const { module, open } = engines[engine];
   return createRequire(__filename)(join(__dirname, "..", `${module}.js`))[open];
 }

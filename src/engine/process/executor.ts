@@ -3,7 +3,7 @@ import {
   type ArraysByName,
   describeEngine,
   type EngineDescription,
-  type Executor,
+  type Engine,
   type OpenOptions,
   type Programs,
   type RunOptions,
@@ -20,7 +20,7 @@ const GROUP_BYTES = 2 ** 24;
 const forgotten = new FinalizationRegistry<() => void>((release) => release());
 
 /** The near end of an executor that lives in an engine process. */
-class ProcessExecutor implements Executor {
+class RemoteEngine implements Engine {
   private readonly turns: InTurn;
 
   constructor(
@@ -103,7 +103,7 @@ export async function openIn(
   process: EngineProcess,
   programs: Programs,
   options: OpenOptions,
-): Promise<Executor> {
+): Promise<Engine> {
   const state = commonState(programs);
   const changed = new Set(Object.values(programs).flatMap(({ graph }) => changedState(graph)));
   const executor = opened++;
@@ -115,7 +115,7 @@ export async function openIn(
   const names = state.map(({ name }) => name);
   const sizes = new Map(state.map(({ name, value }) => [name, sizeOf(value.shape)]));
   const changing = names.filter((name) => changed.has(name));
-  const opening = new ProcessExecutor(description!, process, executor, sizes, changing);
+  const opening = new RemoteEngine(description!, process, executor, sizes, changing);
   forgotten.register(opening, () => void releaseExecutor(process, executor).catch(() => undefined));
   return opening;
 }

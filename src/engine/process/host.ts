@@ -1,5 +1,5 @@
 import { LuvitError } from "../../core/errors";
-import type { ArraysByName, Executor } from "../executor";
+import type { ArraysByName, Engine } from "../executor";
 import { loadEngine, type ProcessEngine } from "./engines";
 import type { Frame } from "./frames";
 import { packError, type Reply, type Request, unpackPrograms } from "./messages";
@@ -8,7 +8,7 @@ type Answer = Omit<Reply, "id" | "error"> & { arrays?: ArraysByName };
 
 /** The executors of an engine process, and what is asked of them. */
 export class EngineHost {
-  private readonly executors = new Map<number, Executor>();
+  private readonly executors = new Map<number, Engine>();
 
   constructor(private readonly engine: ProcessEngine) {}
 

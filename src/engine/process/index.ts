@@ -1,4 +1,4 @@
-import type { Executor, OpenOptions, Programs } from "../executor";
+import type { Engine, OpenOptions, Programs } from "../executor";
 import { EngineProcess } from "./engineProcess";
 import { environmentFor, type ProcessEngine } from "./engines";
 import { openIn } from "./executor";
@@ -19,7 +19,7 @@ export async function openInEngineProcess(
   engine: ProcessEngine,
   programs: Programs,
   options: OpenOptions = {},
-): Promise<Executor> {
+): Promise<Engine> {
   return openIn(processFor(engine, environmentFor(engine, options)), programs, options);
 }
 

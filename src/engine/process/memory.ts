@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { totalmem } from "node:os";
 
 /** Memory of a process, in bytes. */
 export interface ProcessMemory {
@@ -16,6 +17,11 @@ export function memoryOf(pid: number): ProcessMemory | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What a process here can have at most, in bytes: the control group's limit, or all there is. */
+export function memoryLimit(): number {
+  return Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
 }
 
 /** How many processes the kernel's out-of-memory killer has ended; undefined where that cannot be read. */

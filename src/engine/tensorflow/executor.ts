@@ -7,7 +7,7 @@ import {
   type ArraysByName,
   describeEngine,
   type EngineDescription,
-  type Executor,
+  type Engine,
   type OpenOptions,
   type Programs,
   type RunOptions,
@@ -26,7 +26,7 @@ import { addVariable, type Variable } from "./variables";
 /** What a program's held runs have come to. */
 type Held = "nothing" | "finite" | "not finite";
 
-class TensorflowExecutor implements Executor {
+class TensorflowEngine implements Engine {
   private readonly turns: InTurn;
   private readonly held = new Map<TfProgram, Held>();
 
@@ -102,7 +102,7 @@ function feedsOf(program: TfProgram, feeds: ArraysByName): Feed[] {
  *
  * @throws LuvitError("engine") when TensorFlow is not installed, or when a graph has ops without a rule.
  */
-export function openTensorflowExecutor(programs: Programs, options: OpenOptions = {}): Promise<Executor> {
+export function openTensorflowEngine(programs: Programs, options: OpenOptions = {}): Promise<Engine> {
   return openTensorflow(programs, options);
 }
 
@@ -111,7 +111,7 @@ export async function openTensorflow(
   programs: Programs,
   options: OpenOptions,
   asked?: Products,
-): Promise<Executor> {
+): Promise<Engine> {
   refuseOptions(options);
   applyEnvironment(options);
   const binding = loadTensorflow();
@@ -138,7 +138,7 @@ export async function openTensorflow(
   const changing = changedNames(programs);
   const names = [...variables.keys()].filter((name) => changing.has(name));
   const state = new TfState(session, variables, names, momentsOf(programs), zero.name);
-  return new TensorflowExecutor(description, session, new Map(opened), state);
+  return new TensorflowEngine(description, session, new Map(opened), state);
 }
 
 const scalarFloat = { dtype: { type: "float32" }, shape: { shape: [] } } as const;

@@ -2,7 +2,7 @@ import { LuvitError } from "../../core/errors";
 import type { GraphInput } from "../../graph/ir";
 import { type AdamWUpdate, splitUpdates } from "../adamw/splitUpdates";
 import type { Program } from "../executor";
-import { withoutCopies } from "../onnx/lower/withoutCopies";
+import { withoutCopies } from "../lower";
 import { changedState, resultsOf } from "../programs";
 import { lowerGraph } from "./lower";
 import { type TfValue, waitFor } from "./lower/builder";

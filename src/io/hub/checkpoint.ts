@@ -1,5 +1,5 @@
 import { LuvitError } from "../../core/errors";
-import { interruptible } from "../../core/interruption";
+import { interruptible } from "../../core/stopRequest";
 import { openCheckpointAt, type WeightFile } from "../checkpointFiles";
 import type { HubLocation } from "./location";
 import { HubRepository } from "./repository";

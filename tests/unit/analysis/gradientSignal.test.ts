@@ -45,6 +45,36 @@ test("the ratio gathered on an engine is that of the gradients of single picture
   }
 });
 
+test("of groups, the variance is that of their means times the pictures in one", async () => {
+  const model = tinyClassifier();
+  const [groupSize, seed] = [3, 2];
+  const signal = await gradientSignal(model, await folder(), { groupSize, seed });
+  const path = "blocks.1.mlp.fc1.weight";
+  const variable = new Map(model.namedParameters()).get(path)!.value as tf.Variable;
+  const means: Float32Array[] = [];
+  for await (const { images, labels } of batches(await folder(), { batchSize: groupSize, seed })) {
+    const gradient = tf.tidy(() => {
+      const targets = tf.tensor(smoothedTargets(labels, 2, 0), [groupSize, 2]);
+      const shape = [groupSize, 3, 16, 16];
+      const loss = () => softTargetCrossEntropy(model.forward(tf.tensor(images, shape)), targets);
+      return lossAndGradients(loss, new Map([[path, variable]]))
+        .gradients.get(path)!
+        .dataSync();
+    });
+    means.push(gradient as Float32Array);
+  }
+  assert.equal(means.length, 4);
+  const ratios = Array.from(means[0], (_, i) => {
+    const values = means.map((gradient) => gradient[i]);
+    const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+    const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (values.length - 1);
+    return mean ** 2 / (groupSize * variance);
+  });
+  const expected = ratios.reduce((sum, x) => sum + x, 0) / ratios.length;
+  const found = rowsOf(signal.table).find(({ parameter }) => parameter === path)!.gsnr as number;
+  assert.ok(Math.abs(found / expected - 1) < 1e-2, `${found}, not ${expected}`);
+});
+
 test("layers are the model's, every trained parameter weighs the same, frozen ones have no ratio", async () => {
   const signal = await gradientSignal(tinyLuvit(), await folder(), { groups: 3 });
   const layers = signal.layers.map(({ layer }) => layer);

@@ -1,14 +1,29 @@
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { inspect } from "node:util";
-import { chooseEngine, ready, setEngineDefaults } from "../../../src/engine";
+import {
+  chooseEngine,
+  describeRunning,
+  openEngine,
+  ready,
+  setEngineDefaults,
+  tensorflowProblem,
+} from "../../../src/engine";
+import { MANIFEST } from "../../../src/engine/install/cache";
 import { isLuvitError } from "../nn/support";
-import { withOnnxRuntime } from "./support";
+import { temporaryFolder } from "../train/support";
+import { stopProcessesAfterwards } from "./processSupport";
+import { GraphWriter, withOnnxRuntime } from "./support";
+
+stopProcessesAfterwards();
 
 afterEach(() => {
   setEngineDefaults({});
   delete process.env.LUVIT_ENGINE;
   delete process.env.LUVIT_PRECISION;
+  delete process.env.LUVIT_ENGINE_CACHE;
 });
 
 test("onnxruntime is chosen where nothing is asked for", withOnnxRuntime, () => {
@@ -23,7 +38,7 @@ test("an option goes before what ready was given, that before the environment", 
   process.env.LUVIT_ENGINE = "abacus";
   assert.throws(
     () => chooseEngine(),
-    isLuvitError("bad-argument", 'engine "abacus"', "onnxruntime, tensorflow, eager"),
+    isLuvitError("bad-argument", 'engine "abacus"', "auto, onnxruntime, tensorflow or eager"),
   );
   setEngineDefaults({ engine: "eager" });
   assert.equal(chooseEngine().engine, "eager");
@@ -45,7 +60,95 @@ test("an engine that cannot do what is asked for is refused, and so is a precisi
     () => chooseEngine({ precision: "float8" as "float32" }),
     isLuvitError("bad-argument", '"float8"', "float32 or bfloat16"),
   );
+  assert.throws(
+    () => chooseEngine({ provider: "rocm" as "cpu", frozen: "int4" as "int8", threads: 0 }),
+    isLuvitError(
+      "bad-argument",
+      'provider "rocm", expected cpu, cuda or webgpu',
+      '"int4", expected int8',
+      "threads is 0",
+    ),
+  );
 });
+
+/** A cache with an installed engine of this machine's kind; nothing of it is loaded. */
+function withTensorflow(): void {
+  const folder = join(temporaryFolder(), "engines");
+  const engine = join(folder, "made-up");
+  mkdirSync(engine, { recursive: true });
+  writeFileSync(join(engine, "addon.node"), "");
+  const { platform, arch } = process;
+  const manifest = { addon: "addon.node", platform, arch, tensorflow: "2.0", installed: "2026-01-01" };
+  writeFileSync(join(engine, MANIFEST), JSON.stringify(manifest));
+  process.env.LUVIT_ENGINE_CACHE = folder;
+}
+
+test("bfloat16 is given to the engine that has it, and refused where there is none", () => {
+  process.env.LUVIT_ENGINE_CACHE = join(temporaryFolder(), "nothing");
+  if (tensorflowProblem()) {
+    assert.throws(
+      () => chooseEngine({ precision: "bfloat16" }),
+      isLuvitError(
+        "engine",
+        "bfloat16",
+        "onnxruntime not used: it computes in float32 only",
+        "tensorflow not used",
+      ),
+    );
+  }
+  withTensorflow();
+  for (const wish of [{ precision: "bfloat16" }, { engine: "auto", precision: "bfloat16" }] as const)
+    assert.equal(chooseEngine(wish).engine, "tensorflow");
+  setEngineDefaults({ precision: "bfloat16" });
+  assert.deepEqual([chooseEngine().engine, chooseEngine().demanded], ["tensorflow", true]);
+});
+
+/** Running products, which no engine has a rule for. */
+function uncompilable() {
+  const g = new GraphWriter();
+  const x = g.input("x", [3]);
+  const attributes = { axis: 0, exclusive: false, reverse: false };
+  g.output("y", g.node("Cumprod", { x }, [{ shape: [3] }], attributes)[0]);
+  return { step: { graph: g.finish() } };
+}
+
+test(
+  "what does not compile runs op by op, saying why, unless an engine was demanded",
+  withOnnxRuntime,
+  async () => {
+    const executor = await openEngine(uncompilable());
+    assert.match(
+      describeRunning(executor.description),
+      /^tfjs \w+, op by op \(it does not compile: .*Cumprod/,
+    );
+    const { y } = await executor.run("step", { x: Float32Array.of(1, 2, 3) });
+    assert.deepEqual(y, Float32Array.of(1, 2, 6));
+    await executor.dispose();
+    const refused = isLuvitError("engine", "onnxruntime engine has no rule for Cumprod");
+    for (const wish of [{ engine: "onnxruntime" }, { frozen: "int8" }] as const)
+      await assert.rejects(openEngine(uncompilable(), wish), refused);
+    setEngineDefaults({ engine: "onnxruntime" });
+    await assert.rejects(openEngine(uncompilable()), refused);
+    setEngineDefaults({});
+    process.env.LUVIT_ENGINE = "onnxruntime";
+    await assert.rejects(openEngine(uncompilable()), refused);
+  },
+);
+
+for (const [provider, need] of [
+  ["cuda", "CUDA"],
+  ["webgpu", "Vulkan"],
+] as const) {
+  test(`ready says "${provider}" only after something has run there`, withOnnxRuntime, async () => {
+    try {
+      const { engine } = await ready({ engine: "onnxruntime", provider, backend: "wasm" });
+      assert.equal(engine.device, provider);
+    } catch (error) {
+      assert.ok(isLuvitError("engine", provider, need)(error));
+      assert.equal(chooseEngine().options.provider, undefined, "what cannot be had does not hold");
+    }
+  });
+}
 
 test(
   "ready says in one line what graphs and cells run on, and why not on something else",

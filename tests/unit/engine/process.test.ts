@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
-import { engineProcesses, openOnnxExecutor, type TypedArray } from "../../../src/engine";
+import { engineProcesses, openOnnxEngine, type TypedArray } from "../../../src/engine";
 import { type Graph, optimise } from "../../../src/graph";
 import type { MaeInputs } from "../../../src/models/mae";
 import { maskFromNoise } from "../../../src/models/masking";
@@ -43,7 +43,7 @@ async function trainingStep() {
 
 async function train(
   { graph, weights, feeds }: Awaited<ReturnType<typeof trainingStep>>,
-  open = openOnnxExecutor,
+  open = openOnnxEngine,
 ) {
   const executor = await openGraph(graph, weights, { threads: 1, guard: "loss", open });
   const losses: number[] = [];
@@ -79,7 +79,7 @@ test("every element type, empty shapes and unusual numbers come through", withOn
   g.output("counts", g.node("Add", { a: counts, b: counts }, [{ shape: [2, 2], dtype: "int32" }])[0]);
   g.output("one", one);
   const graph = g.finish();
-  const run = async (open = openOnnxExecutor) => {
+  const run = async (open = openOnnxEngine) => {
     const executor = await openGraph(graph, { counts: Int32Array.of(1, 2, 3, 4) }, { threads: 1, open });
     const results = await executor.run("step", { x: Float32Array.of(2), flags: Uint8Array.of(1, 0, 1) });
     return { results, state: await executor.readState() };

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Executor, engineProcesses, stopEngineProcesses } from "../../../src/engine";
+import { type Engine, engineProcesses, stopEngineProcesses } from "../../../src/engine";
 import { isLuvitError } from "../nn/support";
 import {
   eventually,
@@ -20,7 +20,7 @@ import { GraphWriter, openGraph, withOnnxRuntime } from "./support";
 stopProcessesAfterwards();
 const SIZE = 1024;
 
-async function openLong(count: number): Promise<{ executor: Executor; run(): Promise<unknown> }> {
+async function openLong(count: number): Promise<{ executor: Engine; run(): Promise<unknown> }> {
   const w = new Float32Array(SIZE * SIZE);
   const executor = await openGraph(longProduct(SIZE, count), { w }, { threads: 1, open: openInProcess });
   return { executor, run: () => executor.run("step", { x: w }) };

@@ -2,17 +2,22 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after } from "node:test";
-import type { OpenExecutor } from "../../../src/engine";
+import type { OpenEngine } from "../../../src/engine";
 import { openInEngineProcess, stopEngineProcesses } from "../../../src/engine";
 import type { Graph } from "../../../src/graph/ir";
 import { GraphWriter } from "./support";
 
-export const openInProcess: OpenExecutor = (programs, options) =>
+export const openInProcess: OpenEngine = (programs, options) =>
   openInEngineProcess("onnxruntime", programs, options);
 
-/** At the end of a test file. */
+const scripts = new Set<ChildProcess>();
+
+/** At the end of a test file; scripts of tests that have failed among them. */
 export function stopProcessesAfterwards(): void {
-  after(stopEngineProcesses);
+  after(async () => {
+    for (const child of scripts) child.kill("SIGKILL");
+    await stopEngineProcesses();
+  });
 }
 
 /** y = x * w, and w grows by y. */
@@ -80,6 +85,7 @@ export function startScript(...args: string[]): Script {
     stdio: ["pipe", "pipe", "inherit"],
     detached: true,
   });
+  scripts.add(child);
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   const line = async () => (await lines.next()).value;
   const ask = () => {

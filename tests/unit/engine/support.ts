@@ -1,32 +1,33 @@
 import {
   type ArraysByName,
   type EngineName,
-  type Executor,
-  type OpenExecutor,
+  type Engine,
+  type OpenEngine,
   type OpenOptions,
   onnxRuntimeProblem,
-  openEagerExecutor,
-  openOnnxExecutor,
+  openEagerEngine,
+  openOnnxEngine,
   type TypedArray,
   tensorflowProblem,
 } from "../../../src/engine";
-import { openTensorflowExecutor } from "../../../src/engine/tensorflow/executor";
+import { openTensorflowEngine } from "../../../src/engine/tensorflow/executor";
 import type { Graph, GraphAttributes, GraphDtype, GraphNode, GraphValue } from "../../../src/graph/ir";
 
 /** An engine that the tests of executors run on. */
 export interface TestedEngine {
   readonly engine: EngineName;
-  readonly open: OpenExecutor;
+  readonly open: OpenEngine;
   /** Options of a test that runs it: what cannot be run here is skipped, with the reason. */
   readonly options: { readonly skip: string | false };
 }
 
-function tested(engine: EngineName, open: OpenExecutor, problem?: string): TestedEngine {
-  if (problem) console.log(`SKIPPED: everything that runs ${engine}: ${problem}`);
+function tested(engine: EngineName, open: OpenEngine, problem?: string): TestedEngine {
+  // Not to stdout, which scripts of the tests talk over.
+  if (problem) console.error(`SKIPPED: everything that runs ${engine}: ${problem}`);
   return { engine, open, options: { skip: problem ?? false } };
 }
 
-const onnxruntime = tested("onnxruntime", openOnnxExecutor, onnxRuntimeProblem());
+const onnxruntime = tested("onnxruntime", openOnnxEngine, onnxRuntimeProblem());
 
 /** Options of a test that runs onnxruntime. */
 export const withOnnxRuntime = onnxruntime.options;
@@ -34,18 +35,18 @@ export const withOnnxRuntime = onnxruntime.options;
 /** Engines that compile what they run. */
 export const compilingEngines: readonly TestedEngine[] = [
   onnxruntime,
-  tested("tensorflow", openTensorflowExecutor, tensorflowProblem()),
+  tested("tensorflow", openTensorflowEngine, tensorflowProblem()),
 ];
 
 /** Every engine that runs in this process. */
-export const engines: readonly TestedEngine[] = [...compilingEngines, tested("eager", openEagerExecutor)];
+export const engines: readonly TestedEngine[] = [...compilingEngines, tested("eager", openEagerEngine)];
 
 /** One graph, opened as the program "step", with its state written. */
 export async function openGraph(
   graph: Graph,
   state: ArraysByName,
-  { guard, open = openOnnxExecutor, ...options }: OpenOptions & { guard?: string; open?: OpenExecutor } = {},
-): Promise<Executor> {
+  { guard, open = openOnnxEngine, ...options }: OpenOptions & { guard?: string; open?: OpenEngine } = {},
+): Promise<Engine> {
   const executor = await open({ step: { graph, guard } }, options);
   await executor.writeState(state);
   return executor;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
-import { describeEngine, type OpenExecutor, tensorflowProblem } from "../../../src/engine";
+import { describeEngine, type OpenEngine, tensorflowProblem } from "../../../src/engine";
 import { multipliesBfloat16 } from "../../../src/engine/tensorflow/environment";
-import { openTensorflow, openTensorflowExecutor } from "../../../src/engine/tensorflow/executor";
+import { openTensorflow, openTensorflowEngine } from "../../../src/engine/tensorflow/executor";
 import { optimise } from "../../../src/graph";
 import { load, stateDict } from "../../golden/support";
 import { traceStep } from "../graph/support";
@@ -18,7 +18,7 @@ const options: { skip: string | false } = { skip: problem ?? false };
 const U = 2 ** -8;
 
 /** Products in bfloat16 as on processors and GPUs that have them, whatever this one has. */
-const open: OpenExecutor = (programs, more) =>
+const open: OpenEngine = (programs, more) =>
   openTensorflow(programs, { ...more, precision: "bfloat16" }, "bfloat16");
 
 before(() => startBackend());
@@ -156,17 +156,17 @@ test(
   "the description says what was asked for; the other precision needs another process",
   options,
   async () => {
-    const executor = await openTensorflowExecutor({}, { precision: "bfloat16", threads: 1 });
+    const executor = await openTensorflowEngine({}, { precision: "bfloat16", threads: 1 });
     assert.equal(describeEngine(executor.description), "tensorflow cpu (1 thread, bfloat16)");
     assert.equal(typeof multipliesBfloat16(), "boolean");
     await executor.dispose();
-    await assert.rejects(openTensorflowExecutor({}), isLuvitError("engine", "process of its own"));
+    await assert.rejects(openTensorflowEngine({}), isLuvitError("engine", "process of its own"));
     await assert.rejects(
-      openTensorflowExecutor({}, { precision: "bfloat16", frozen: "int8" }),
+      openTensorflowEngine({}, { precision: "bfloat16", frozen: "int8" }),
       isLuvitError("engine", "int8", "onnxruntime"),
     );
     await assert.rejects(
-      openTensorflowExecutor({}, { precision: "bfloat16", provider: "webgpu" }),
+      openTensorflowEngine({}, { precision: "bfloat16", provider: "webgpu" }),
       isLuvitError("engine", "WebGPU"),
     );
   },

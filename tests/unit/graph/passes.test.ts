@@ -122,6 +122,45 @@ describe("passes", () => {
     assert.equal(foldConstants(large).nodes.length, 2);
   });
 
+  test("common subexpressions: nodes that differ in one thing alone, whichever, stay two", () => {
+    const value = (id: number) => ({ id, shape: [2], dtype: "float32" }) as const;
+    const node = {
+      op: "Any",
+      inputs: [0, 1],
+      inputNames: ["a", "b"],
+      attributes: { first: 1, list: [1, 2, 3], flag: true, nothing: null, last: "same" },
+    };
+    const others = [
+      ...Object.entries({ first: 2, list: [1, 2, 4], flag: false, nothing: 0, last: "other" }).map(
+        ([name, changed]) => ({ ...node, attributes: { ...node.attributes, [name]: changed } }),
+      ),
+      { ...node, attributes: { ...node.attributes, more: 0 } },
+      { ...node, op: "Other" },
+      { ...node, inputs: [0, 0] },
+      { ...node, inputs: [1, 0] },
+      { ...node, inputNames: ["a", "c"] },
+    ];
+    const nodesOf = (pair: readonly (typeof node)[]) => {
+      const graph = {
+        name: "pair",
+        inputs: ["x", "y"].map((name, id) => ({ name, value: value(id) })),
+        state: [],
+        constants: [],
+        nodes: pair.map((one, i) => ({ ...one, outputs: [value(2 + i)] })),
+        outputs: pair.map((_, i) => ({ name: `o${i}`, id: 2 + i })),
+      };
+      return shareCommonSubexpressions(graph as unknown as Graph).nodes.length;
+    };
+    for (const other of others) assert.equal(nodesOf([node, other]), 2, JSON.stringify(other));
+    const { attributes } = node;
+    const turned = Object.fromEntries(Object.entries(attributes).reverse()) as typeof attributes;
+    assert.equal(
+      nodesOf([node, { ...node, attributes: turned }]),
+      1,
+      "the order of attributes does not count",
+    );
+  });
+
   test("common subexpressions: equal constants and equal nodes once", () => {
     const twice = (x: Tensor) => {
       const make = () => tf.mul(tf.exp(x), tf.tensor([1, 2, 3]));

@@ -6,7 +6,6 @@ import { startBackend, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { evalTransform, type ImageTransform } from "../../../src/data/transforms";
 import { listTrainingCheckpoints, readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
-import type { MaskedAutoencoder } from "../../../src/models/mae";
 import { finetune } from "../../../src/train/finetune";
 import { pretrain } from "../../../src/train/pretrain";
 import {
@@ -93,14 +92,11 @@ test("nothing was saved yet: the error says so", async () => {
 
 test("parameters that overflow in the step before a checkpoint are not saved", async () => {
   const out = join(temporaryFolder(), "run");
-  const model = tinyMae();
-  const run = pretrain(model, await pictures(), { ...pretraining, out, engine: "eager" });
-  run.onRecord(({ step }) => {
-    if (step === 6) overflow(model);
-  });
-  const checkpoint = join(out, "checkpoint-000003");
+  // One step per epoch: the first at rate 0, the second at one that float32 does not hold.
+  const run = pretrain(tinyMae(), await pictures(), { ...pretraining, batchSize: 12, lr: 1e39, out });
+  const checkpoint = join(out, "checkpoint-000001");
   const pieces = [
-    "step 6",
+    "step 2",
     "learning rate",
     "not saved",
     "mask_token",
@@ -109,14 +105,6 @@ test("parameters that overflow in the step before a checkpoint are not saved", a
   await assertRejects(run.done, "non-finite", ...pieces);
   await assertSavedAreFinite(out);
 });
-
-function overflow(model: MaskedAutoencoder): void {
-  const { mask_token } = model;
-  mask_token.load({
-    shape: mask_token.shape,
-    data: new Float32Array(mask_token.size).fill(Number.POSITIVE_INFINITY),
-  });
-}
 
 test("an unreadable picture is left out by name and the run goes on", async () => {
   const data = await writePictures(temporaryFolder());
@@ -147,8 +135,7 @@ test("steps, epochs, failures and whole runs leave no tensor behind", async () =
   run.onRecord(() => counts.push(tf.memory().numTensors));
   await run.done;
   assert.equal(new Set(counts).size, 1, `tensors after each step: ${counts}`);
-  const parameters = [...model.namedParameters()].length;
-  assert.equal(tf.memory().numTensors, empty + parameters, "the optimiser's are gone, the model's are there");
+  assert.equal(tf.memory().numTensors, empty, "the engine's are gone, and the model has its own on the host");
   model.dispose();
   assert.equal(tf.memory().numTensors, empty);
 

@@ -12,9 +12,6 @@ export interface OnnxValue {
 
 export type OnnxType = Pick<OnnxValue, "shape" | "dtype">;
 
-export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((length, axis) => length === b[axis]);
-
 /** The number of a single value, else the same number however often it stands there. */
 export const isSingle = (value: OnnxType): boolean => sizeOf(value.shape) === 1;
 

@@ -1,71 +1,12 @@
-import { LuvitError } from "../../../core/errors";
-import type { GraphNode } from "../../../graph/ir";
+import { Call as AnyCall, type Rule as AnyRule, type Rules as AnyRules } from "../../lower";
 import type { OnnxValue } from "./builder";
 import type { OnnxOps } from "./ops";
 import type { Scope } from "./scope";
 
-/** How one op of the trace is written in ONNX: gives back its result, or all of them in order. */
-export type Rule = (call: Call) => OnnxValue | readonly OnnxValue[];
-
-export type Rules = Readonly<Record<string, Rule>>;
-
 /** One node of the trace, as its rule sees it. */
-export class Call {
-  readonly ops: OnnxOps;
+export class Call extends AnyCall<OnnxValue, OnnxOps, Scope> {}
 
-  constructor(
-    readonly scope: Scope,
-    readonly node: GraphNode,
-  ) {
-    this.ops = scope.ops;
-  }
+/** How one op of the trace is written here: gives back its result, or all of them in order. */
+export type Rule = AnyRule<Call, OnnxValue>;
 
-  /** Id of an operand by the kernel's name for it. */
-  id(name: string): number {
-    const place = this.node.inputNames.indexOf(name);
-    if (place < 0) throw new LuvitError("engine", `${this.node.op}: the trace has no operand "${name}"`);
-    return this.node.inputs[place];
-  }
-
-  /** An operand in its whole shape. */
-  input(name: string): OnnxValue {
-    return this.scope.whole(this.id(name));
-  }
-
-  /** An operand for operators that broadcast. */
-  small(name: string): OnnxValue {
-    return this.scope.small(this.id(name));
-  }
-
-  /** Every operand in its whole shape: the members of a list input. */
-  inputs(): OnnxValue[] {
-    return this.node.inputs.map((id) => this.scope.whole(id));
-  }
-
-  attribute<Value>(name: string): Value {
-    return this.node.attributes[name] as Value;
-  }
-
-  /** Shape of a result. */
-  shape(result = 0): readonly number[] {
-    return this.node.outputs[result].shape;
-  }
-
-  /** An axis that may count from the end. */
-  axis(name: string, rank: number): number {
-    const axis = this.attribute<number | undefined>(name) ?? 0;
-    return axis < 0 ? axis + rank : axis;
-  }
-
-  /** Axes given as a number, a list or nothing, which means all. */
-  axes(name: string, rank: number): number[] {
-    const axes = this.attribute<number | number[] | null | undefined>(name);
-    if (axes === undefined || axes === null) return Array.from({ length: rank }, (_, axis) => axis);
-    return [axes].flat().map((axis) => (axis < 0 ? axis + rank : axis));
-  }
-
-  /** @throws LuvitError: the op has a rule, but not for this use of it. */
-  refuse(what: string): never {
-    throw new LuvitError("engine", `${this.node.op}: ${what} is not supported by the onnxruntime engine`);
-  }
-}
+export type Rules = AnyRules<Call, OnnxValue>;

@@ -1,14 +1,12 @@
-import { LuvitError } from "../../../core/errors";
-import type { Graph, GraphConstant, GraphInput } from "../../../graph/ir";
+import type { Graph, GraphInput } from "../../../graph/ir";
+import { lowerNodes, refuseUnknownOps, withoutCopies } from "../../lower";
 import { int8Inputs } from "../int8/weights";
 import type { OnnxModel, OnnxNode, OnnxValueInfo } from "../model";
 import type { OnnxValue } from "./builder";
-import { Call } from "./call";
 import { OnnxOps } from "./ops";
 import { rules } from "./rules";
 import { inRunOrder } from "./runOrder";
 import { Scope } from "./scope";
-import { withoutCopies } from "./withoutCopies";
 
 /** A graph as an ONNX model. Its inputs are the graph's inputs and state, its outputs the graph's, by name. */
 export interface LoweredGraph {
@@ -24,17 +22,13 @@ export interface LoweredGraph {
  */
 export function lowerGraph(traced: Graph, int8: ReadonlySet<string> = new Set()): LoweredGraph {
   const graph = withoutCopies(traced);
-  refuseUnknownOps(graph);
+  refuseUnknownOps("onnxruntime", graph, rules);
   const ops = new OnnxOps();
   const scope = new Scope(ops, graph);
   const inputs = [...graph.inputs, ...graph.state].flatMap((input) => {
     return int8.has(input.name) ? declareInt8(scope, input) : declare(scope, input);
   });
-  for (const constant of graph.constants) scope.define(constant.value.id, lowerConstant(ops, constant));
-  for (const node of graph.nodes) {
-    const results = [rules[node.op](new Call(scope, node))].flat() as OnnxValue[];
-    for (const [i, { id }] of node.outputs.entries()) scope.define(id, results[i]);
-  }
+  lowerNodes(graph, scope, rules);
   const results = graph.outputs.map(({ name, id }) => ({ name, value: scope.whole(id) }));
   const names = new ResultNames(ops, inputs);
   const outputs = results.map(({ name, value }) => names.give(value, name));
@@ -52,21 +46,6 @@ function declareInt8(scope: Scope, input: GraphInput): OnnxValueInfo[] {
   const infos = int8Inputs(input);
   scope.int8.set(input.value.id, infos);
   return [infos.rows, infos.columns, infos.scales];
-}
-
-function refuseUnknownOps(graph: Graph): void {
-  const unknown = [...new Set(graph.nodes.map(({ op }) => op).filter((op) => !Object.hasOwn(rules, op)))];
-  if (unknown.length === 0) return;
-  throw new LuvitError(
-    "engine",
-    `graph ${graph.name}: the onnxruntime engine has no rule for ${unknown.sort().join(", ")}; run it eagerly or write the rule (src/engine/onnx/lower)`,
-  );
-}
-
-/** A uniform constant becomes one number that broadcasts. */
-function lowerConstant(ops: OnnxOps, { value, data }: GraphConstant): OnnxValue {
-  const uniform = data.every((number) => Object.is(number, data[0]));
-  return uniform ? ops.scalar(data[0], value.dtype) : ops.store(value.shape, value.dtype, data);
 }
 
 /** The model's names of results: `<name>'`, free of the names of state entries. A value made for it is renamed. */

@@ -1,10 +1,11 @@
 import { sizeOf } from "../../../core/hostTensor";
+import { broadcastShapes } from "../../../graph/shapes/rule";
+import { sameShape } from "../../../graph/values";
 import type { GraphNode } from "../../../graph/ir";
-import { type OnnxValue, sameShape } from "./builder";
+import type { OnnxValue } from "./builder";
 import { Call, type Rules } from "./call";
 import { type Int8Operand, int8Product } from "./int8";
 import type { OnnxOps } from "./ops";
-import { broadcastShapes } from "./ops";
 import type { Scope } from "./scope";
 
 interface Operand {

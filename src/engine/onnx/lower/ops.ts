@@ -1,13 +1,17 @@
 import { sizeOf } from "../../../core/hostTensor";
+import { broadcastShapes } from "../../../graph/shapes/rule";
+import { sameShape } from "../../../graph/values";
+import type { Ops } from "../../lower";
 import { elementTypes, type OnnxAttributes, type OnnxDtype } from "../model";
-import { OnnxBuilder, type OnnxValue, sameShape } from "./builder";
+import { OnnxBuilder, type OnnxValue } from "./builder";
 
 /** What a binary op of one known operand leaves unchanged: x + 0, x - 0, x * 1, x / 1. */
 const neutralRight: Record<string, number> = { Add: 0, Sub: 0, Mul: 1, Div: 1 };
 const neutralLeft: Record<string, number> = { Add: 0, Mul: 1 };
 
 /** The ONNX operators the rules are written in, with their shape rules. */
-export class OnnxOps extends OnnxBuilder {
+export class OnnxOps extends OnnxBuilder implements Ops<OnnxValue> {
+  readonly engine = "onnxruntime";
   private readonly reshapeSource = new Map<string, OnnxValue>();
   private readonly vectors = new Map<string, OnnxValue>();
 
@@ -39,9 +43,33 @@ export class OnnxOps extends OnnxBuilder {
     return this.binary("Div", a, this.operand(b));
   }
 
+  sqrt(x: OnnxValue): OnnxValue {
+    return this.unary("Sqrt", x);
+  }
+
+  square(x: OnnxValue): OnnxValue {
+    return this.mul(x, x);
+  }
+
+  softmax(x: OnnxValue): OnnxValue {
+    return this.unary("Softmax", x, { axis: -1 });
+  }
+
+  logSoftmax(x: OnnxValue): OnnxValue {
+    return this.unary("LogSoftmax", x, { axis: -1 });
+  }
+
+  sum(x: OnnxValue, axes: readonly number[], keepDims: boolean): OnnxValue {
+    return this.reduce("ReduceSum", x, axes, keepDims);
+  }
+
+  mean(x: OnnxValue, axes: readonly number[], keepDims: boolean): OnnxValue {
+    return this.reduce("ReduceMean", x, axes, keepDims);
+  }
+
   /** 1 / sqrt(x). */
   rsqrt(x: OnnxValue): OnnxValue {
-    return this.unary("Reciprocal", this.unary("Sqrt", x));
+    return this.unary("Reciprocal", this.sqrt(x));
   }
 
   cast(x: OnnxValue, dtype: OnnxDtype): OnnxValue {
@@ -100,7 +128,7 @@ export class OnnxOps extends OnnxBuilder {
 
   /** Mean over the last axis, which stays with length 1. */
   rowMean(x: OnnxValue): OnnxValue {
-    return this.reduce("ReduceMean", x, [-1], true);
+    return this.mean(x, [-1], true);
   }
 
   /** `x` [..., D] as a matrix [rows, D]. */
@@ -150,13 +178,4 @@ export class OnnxOps extends OnnxBuilder {
   private operand(x: OnnxValue | number): OnnxValue {
     return typeof x === "number" ? this.scalar(x) : x;
   }
-}
-
-/** The common shape of two operands aligned at their last axes. */
-export function broadcastShapes(a: readonly number[], b: readonly number[]): number[] {
-  const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, axis) => {
-    const [x, y] = [a[axis - rank + a.length] ?? 1, b[axis - rank + b.length] ?? 1];
-    return x === 1 ? y : x;
-  });
 }

@@ -1,12 +1,10 @@
+import { sharedRules } from "../../lower";
 import { activations } from "./activations";
-import { optimizer } from "./adamw";
 import { waiting } from "./after";
 import type { Rules } from "./call";
 import { convolutions } from "./convolutions";
 import { elementwise } from "./elementwise";
-import { heads } from "./heads";
 import { indexing } from "./indexing";
-import { losses } from "./losses";
 import { matmul } from "./matmul";
 import { norms } from "./norms";
 import { pictures } from "./pictures";
@@ -15,15 +13,13 @@ import { shapes } from "./shapes";
 
 /** How every op of a trace is written in ONNX, by the op's name. */
 export const rules: Rules = {
+  ...sharedRules,
   ...activations,
   ...convolutions,
   ...elementwise,
-  ...heads,
   ...indexing,
-  ...losses,
   ...matmul,
   ...norms,
-  ...optimizer,
   ...pictures,
   ...reductions,
   ...shapes,

@@ -2,6 +2,7 @@ import { sizeOf } from "../../../core/hostTensor";
 import { broadcastShapes } from "../../../graph/shapes/rule";
 import { sameShape } from "../../../graph/values";
 import type { TfAttributes, TfDtype } from "../graphDef";
+import type { Ops } from "../../lower";
 import { type CallOptions, TfBuilder, type TfValue } from "./builder";
 
 /** What a binary op of one known operand leaves unchanged: x + 0, x - 0, x * 1, x / 1. */
@@ -11,7 +12,8 @@ const neutralLeft: Record<string, number> = { AddV2: 0, Mul: 1 };
 const widths: Partial<Record<TfDtype, number>> = { bool: 0, int32: 1, float32: 2 };
 
 /** The TensorFlow ops the rules are written in, with their shape rules. */
-export class TfOps extends TfBuilder {
+export class TfOps extends TfBuilder implements Ops<TfValue> {
+  readonly engine = "tensorflow";
   private readonly reshapeSource = new Map<string, TfValue>();
 
   /** An op that works number by number. */
@@ -55,6 +57,30 @@ export class TfOps extends TfBuilder {
 
   div(a: TfValue, b: TfValue | number): TfValue {
     return this.binary("RealDiv", a, this.operand(b));
+  }
+
+  sqrt(x: TfValue): TfValue {
+    return this.unary("Sqrt", x);
+  }
+
+  square(x: TfValue): TfValue {
+    return this.unary("Square", x);
+  }
+
+  softmax(x: TfValue): TfValue {
+    return this.unary("Softmax", x);
+  }
+
+  logSoftmax(x: TfValue): TfValue {
+    return this.unary("LogSoftmax", x);
+  }
+
+  sum(x: TfValue, axes: readonly number[], keepDims: boolean): TfValue {
+    return this.reduce("Sum", x, axes, keepDims);
+  }
+
+  mean(x: TfValue, axes: readonly number[], keepDims: boolean): TfValue {
+    return this.reduce("Mean", x, axes, keepDims);
   }
 
   cast(x: TfValue, dtype: TfDtype, options: CallOptions = {}): TfValue {
@@ -105,7 +131,7 @@ export class TfOps extends TfBuilder {
 
   /** Mean over the last axis, which stays with length 1. */
   rowMean(x: TfValue): TfValue {
-    return this.reduce("Mean", x, [-1], true);
+    return this.mean(x, [-1], true);
   }
 
   /** `x` [..., D] as a matrix [rows, D]. */

@@ -1,11 +1,9 @@
+import { sharedRules } from "../../lower";
 import { activations } from "./activations";
-import { optimizer } from "./adamw";
 import type { Rules } from "./call";
 import { convolutions } from "./convolutions";
 import { elementwise } from "./elementwise";
-import { heads } from "./heads";
 import { indexing } from "./indexing";
-import { losses } from "./losses";
 import { matmul } from "./matmul";
 import { norms } from "./norms";
 import { pictures } from "./pictures";
@@ -14,15 +12,13 @@ import { shapes } from "./shapes";
 
 /** How every op of a trace is written in TensorFlow, by the op's name. */
 export const rules: Rules = {
+  ...sharedRules,
   ...activations,
   ...convolutions,
   ...elementwise,
-  ...heads,
   ...indexing,
-  ...losses,
   ...matmul,
   ...norms,
-  ...optimizer,
   ...pictures,
   ...reductions,
   ...shapes,

@@ -1,8 +1,8 @@
-import type { TfValue } from "./builder";
-import type { Call, Rules } from "./call";
+import type { SharedCall, SharedRules } from "./call";
+import type { Value } from "./ops";
 
-/** AdamW where its results are used by the graph itself. Formula: src/nn/ops/adamw.ts. */
-function adamW(call: Call): TfValue[] {
+/** AdamW inside the graph, where its results are used by the graph itself. Formula: src/nn/ops/adamw.ts. */
+function adamW<V extends Value>(call: SharedCall<V>): V[] {
   const { ops } = call;
   const [parameter, gradient, average, squares] = ["parameter", "gradient", "average", "squares"].map(
     (name) => call.input(name),
@@ -15,11 +15,11 @@ function adamW(call: Call): TfValue[] {
     .map((number) => ops.reshape(number, []));
   const lr = ops.mul(rate, lrScale);
   const m = ops.add(ops.mul(average, beta1), ops.mul(gradient, 1 - beta1));
-  const v = ops.add(ops.mul(squares, beta2), ops.mul(ops.unary("Square", gradient), 1 - beta2));
+  const v = ops.add(ops.mul(squares, beta2), ops.mul(ops.square(gradient), 1 - beta2));
   const keep = ops.sub(ops.scalar(1), ops.mul(lr, weightDecay));
-  const denominator = ops.add(ops.div(ops.unary("Sqrt", v), ops.unary("Sqrt", correction2)), eps);
+  const denominator = ops.add(ops.div(ops.sqrt(v), ops.sqrt(correction2)), eps);
   const step = ops.div(ops.mul(ops.div(lr, correction1), m), denominator);
   return [ops.sub(ops.mul(parameter, keep), step), m, v];
 }
 
-export const optimizer: Rules = { LuvitAdamW: adamW };
+export const optimizer: SharedRules = { LuvitAdamW: adamW };

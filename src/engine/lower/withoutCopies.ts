@@ -1,6 +1,6 @@
-import { sizeOf } from "../../../core/hostTensor";
-import type { Graph, GraphNode, GraphValue } from "../../../graph/ir";
-import { sameShape } from "./builder";
+import { sizeOf } from "../../core/hostTensor";
+import type { Graph, GraphNode, GraphValue } from "../../graph/ir";
+import { sameShape } from "../../graph/values";
 
 /** The graph without nodes that nothing needs and without nodes that copy their operand as it is. */
 export function withoutCopies(graph: Graph): Graph {

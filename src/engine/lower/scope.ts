@@ -1,0 +1,72 @@
+import { LuvitError } from "../../core/errors";
+import type { Graph, GraphDtype, GraphNode, GraphValue } from "../../graph/ir";
+import type { Ops, Value } from "./ops";
+
+/**
+ * What each value of the traced graph became. A value may stand smaller than it is, as long as broadcasting gives the
+ * whole: a uniform constant is one number, a tiled row one row.
+ */
+export class Scope<V extends Value, O extends Ops<V>> {
+  private readonly values = new Map<number, V>();
+  private readonly types = new Map<number, GraphValue>();
+  private readonly producers = new Map<number, GraphNode>();
+
+  constructor(
+    readonly ops: O,
+    graph: Graph,
+  ) {
+    for (const { value } of [...graph.inputs, ...graph.state, ...graph.constants])
+      this.types.set(value.id, value);
+    for (const node of graph.nodes) {
+      for (const output of node.outputs) {
+        this.types.set(output.id, output);
+        this.producers.set(output.id, node);
+      }
+    }
+  }
+
+  /** Says what a value is; its element type is brought to what the trace says. */
+  define(id: number, value: V): void {
+    const type = this.typeOf(id);
+    if (!broadcastsTo(value.shape, type.shape)) {
+      const producer = this.producers.get(id)?.op ?? "input";
+      const message = `${producer}: made [${value.shape}] where the trace has [${type.shape}]`;
+      throw new LuvitError("engine", message);
+    }
+    this.values.set(id, this.kept(value, type.dtype));
+  }
+
+  typeOf(id: number): GraphValue {
+    return this.types.get(id)!;
+  }
+
+  /** As it is kept: a frozen weight perhaps in a type of fewer bits. */
+  stored(id: number): V {
+    return this.values.get(id)!;
+  }
+
+  /** As it stands, perhaps smaller than its shape: for ops that broadcast. */
+  small(id: number): V {
+    return this.ops.cast(this.stored(id), this.typeOf(id).dtype);
+  }
+
+  /** In its whole shape. */
+  whole(id: number): V {
+    return this.ops.expand(this.small(id), this.typeOf(id).shape);
+  }
+
+  producerOf(id: number): GraphNode | undefined {
+    return this.producers.get(id);
+  }
+
+  /** The form in which a value of the trace's type is kept. */
+  protected kept(value: V, dtype: GraphDtype): V {
+    return this.ops.cast(value, dtype);
+  }
+}
+
+/** Aligned at the last axes, every length is the whole's or one. */
+function broadcastsTo(shape: readonly number[], whole: readonly number[]): boolean {
+  const missing = whole.length - shape.length;
+  return missing >= 0 && shape.every((length, i) => length === 1 || length === whole[i + missing]);
+}

@@ -1,0 +1,63 @@
+import { LuvitError } from "../core/errors";
+
+/** What can be said of an engine, each in one place: types, checks, the command line and the benches take it from here. */
+export const engineChoices = {
+  engine: ["auto", "onnxruntime", "tensorflow", "eager"],
+  /** Element type of matrix products; everything else is float32. */
+  precision: ["float32", "bfloat16"],
+  provider: ["cpu", "cuda", "webgpu"],
+  frozen: ["int8"],
+} as const;
+
+type Choice<Name extends keyof typeof engineChoices> = (typeof engineChoices)[Name][number];
+
+export type EngineName = Exclude<Choice<"engine">, "auto">;
+
+/** Element type of matrix products; everything else is float32. */
+export type Precision = Choice<"precision">;
+
+/** How programs are to be run. What an engine cannot do it refuses, saying so. */
+export interface OpenOptions {
+  /** Default: as many as the machine has cores for this process. */
+  threads?: number;
+  /** What computes; default "cpu", with the tensorflow engine a GPU where there is one. */
+  provider?: Choice<"provider">;
+  /** Default float32. */
+  precision?: Precision;
+  /**
+   * "int8": weights of matrix products that no program changes are kept in eight bits, and so are multiplied; what they
+   * are multiplied with is quantised row by row on the way, in the gradient as well. The products are off by some 2 %
+   * (root mean square, normally distributed numbers). Everything else stays as `precision` says.
+   */
+  frozen?: Choice<"frozen">;
+}
+
+/** What compiled graphs are to run on. What is left out is chosen. */
+export interface EngineOptions extends OpenOptions {
+  /** Default "auto": onnxruntime, for bfloat16 or on a GPU tensorflow, op by op where neither can be used. */
+  engine?: Choice<"engine">;
+}
+
+/** What options say of the engine, and nothing else; what they leave out is not there. */
+export function engineOf({ engine, threads, provider, precision, frozen }: EngineOptions): EngineOptions {
+  return withoutUndefined({ engine, threads, provider, precision, frozen });
+}
+
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** @throws LuvitError("bad-argument") listing every option that cannot be. */
+export function expectEngineOptions(options: EngineOptions): void {
+  const problems = Object.entries(engineChoices).flatMap(([name, known]) => {
+    const value = options[name as keyof typeof engineChoices];
+    if (value === undefined || (known as readonly string[]).includes(value)) return [];
+    const [last, ...rest] = [...known].reverse();
+    const expected = rest.length > 0 ? `${rest.reverse().join(", ")} or ${last}` : last;
+    return [`${name} "${value}", expected ${expected}`];
+  });
+  const { threads } = options;
+  if (threads !== undefined && !(Number.isInteger(threads) && threads > 0))
+    problems.push(`threads is ${threads}, expected a whole number from 1`);
+  if (problems.length > 0) throw new LuvitError("bad-argument", `engine options: ${problems.join("; ")}`);
+}

@@ -1,0 +1,94 @@
+import { type Tensor, tf } from "../core/tf";
+import type { Program, Programs } from "../engine";
+import { optimise, trace } from "../graph";
+import type { OptimiseOptions } from "../graph/passes";
+import { parameterShapes, withTracedParameters } from "../nn/modelState";
+import type { Module } from "../nn/module";
+import type { AdamW } from "../optim/adamw";
+import type { ParameterRules } from "../optim/groups";
+import { type Feeds, specsOf } from "./feeds";
+import type { ForwardFunction } from "./forward";
+import { traceStep } from "./traceStep";
+import { averageName, moved, type WeightAverage } from "./weightAverage";
+
+/** What a stepper needs to know of a task. */
+export interface StepTask<M extends Module> {
+  name: string;
+  model: M;
+  rules: ParameterRules;
+  /** Scalar loss of one batch, from the feeds as tensors. */
+  loss(inputs: Readonly<Record<string, Tensor>>): Tensor;
+  /** What else is computed with the model while it trains, e.g. the scores of a validation batch. */
+  functions?: Readonly<Record<string, ForwardFunction>>;
+}
+
+/** The step itself: a batch in, its loss out, parameters and moments changed. */
+export const STEP = "step";
+/** Moves the averages after a step. */
+export const AVERAGE = "average";
+/** A task's function with the averages in place of the weights. */
+export const averaged = (name: string) => `${name}, averaged`;
+
+export interface StepProgramsSpec<M extends Module> extends OptimiseOptions {
+  task: StepTask<M>;
+  optimizer: AdamW;
+  average: WeightAverage | undefined;
+  /** Batches per step, whose gradients are averaged. */
+  batches: number;
+}
+
+/** Traces everything that runs while a model trains, for feeds of these shapes. */
+export function stepPrograms<M extends Module>(spec: StepProgramsSpec<M>, feeds: Feeds): Programs {
+  const { task, optimizer, average, batches, memory } = spec;
+  const { name, model, rules, functions = {} } = task;
+  const { betas, eps } = optimizer;
+  const loss: StepTask<M>["loss"] = (fed) => tf.div(task.loss(fed), batches);
+  const step = traceStep(name, { model, rules, betas, eps, inputs: specsOf(feeds), loss });
+  const programs: Record<string, Program> = { [STEP]: { graph: optimise(step, { memory }), guard: "loss" } };
+  for (const [key, body] of Object.entries(functions)) programs[key] = traceFunction(key, model, body);
+  if (!average) return programs;
+  programs[AVERAGE] = traceAverage(task, average);
+  const stateName = (path: string) => (rules.has(path) ? averageName(path) : path);
+  for (const [key, body] of Object.entries(functions))
+    programs[averaged(key)] = traceFunction(averaged(key), model, body, stateName);
+  return programs;
+}
+
+function traceAverage<M extends Module>({ model, rules }: StepTask<M>, { decay }: WeightAverage): Program {
+  const trained = Object.entries(parameterShapes(model)).filter(([path]) => rules.has(path));
+  const graph = trace(AVERAGE, {
+    inputs: {},
+    state: Object.fromEntries(
+      trained.flatMap(([path, shape]) => [
+        [path, shape],
+        [averageName(path), shape],
+      ]),
+    ),
+    body: (_, state) =>
+      Object.fromEntries(
+        trained.map(([path]) => {
+          const name = averageName(path);
+          return [name, moved(state[name], state[path], decay)];
+        }),
+      ),
+  });
+  return { graph: optimise(graph) };
+}
+
+function traceFunction(
+  name: string,
+  model: Module,
+  { inputs, body }: ForwardFunction,
+  stateName: (path: string) => string = (path) => path,
+): Program {
+  const shapes = Object.entries(parameterShapes(model));
+  const graph = trace(name, {
+    inputs,
+    state: Object.fromEntries(shapes.map(([path, shape]) => [stateName(path), shape])),
+    body(fed, state) {
+      const weights = Object.fromEntries(shapes.map(([path]) => [path, state[stateName(path)]]));
+      return withTracedParameters(model, weights, () => body(fed));
+    },
+  });
+  return { graph: optimise(graph) };
+}

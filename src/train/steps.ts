@@ -1,0 +1,87 @@
+import { LuvitError } from "../core/errors";
+import type { ImageDataset } from "../data/dataset";
+import { type Batch, batches } from "../data/loader";
+import type { Module } from "../nn/module";
+import { rateAt } from "../optim/schedule";
+import type { Feeds } from "./feeds";
+import { lastGoodCheckpoint } from "./nonFinite";
+import { positionOf, type RunPlan } from "./plan";
+import type { StepRecord } from "./run";
+import type { Stepper } from "./stepper";
+import type { StepTask } from "./stepPrograms";
+
+/** What distinguishes one kind of training from another. */
+export interface TrainingTask<M extends Module> extends StepTask<M> {
+  dataset: ImageDataset;
+  plan: RunPlan;
+  /** Further settings that decide the numbers; saved with the plan, and a resumed run must have the same. */
+  settings: Record<string, unknown>;
+  /** What a step is fed for a batch; `micro` counts batches over the whole run and seeds the batch's draws. */
+  feeds(batch: Batch, micro: number): Feeds;
+  /** Times that each picture of an epoch comes in it, augmented anew; default 1. */
+  repeats?: number;
+  /** Decay of the moving average of the weights that the run keeps; default none. */
+  emaDecay?: number;
+  /** Metrics at the end of an epoch, e.g. accuracy. */
+  evaluate?(stepper: Pick<Stepper<M>, "call">): Promise<Record<string, number>>;
+}
+
+/** The batches of each step from `step` to the end of its epoch. */
+export async function* stepBatches<M extends Module>(
+  { plan, dataset, repeats }: TrainingTask<M>,
+  step: number,
+): AsyncGenerator<Batch[]> {
+  const { batchSize, seed, accumulate: spread } = plan;
+  const { epoch, batch: start } = positionOf(plan, step);
+  const last = plan.stepsPerEpoch * plan.accumulate;
+  let group: Batch[] = [];
+  const order = { batchSize, seed, epoch, start, repeats, spread };
+  for await (const batch of batches(dataset, { ...order, reuse: plan.accumulate })) {
+    if (batch.batch >= last) return;
+    group.push(batch);
+    if (group.length < plan.accumulate) continue;
+    yield group;
+    group = [];
+  }
+}
+
+/**
+ * Makes one step and measures it.
+ * @throws LuvitError("non-finite") naming step, rate, pictures and the checkpoint to go back to.
+ */
+export async function trainStep<M extends Module>(
+  task: TrainingTask<M>,
+  stepper: Stepper<M>,
+  group: readonly Batch[],
+  step: number,
+  checkpoint: string | undefined,
+): Promise<StepRecord> {
+  const started = performance.now();
+  const { plan } = task;
+  const { fraction } = positionOf(plan, step);
+  const lr = rateAt(plan.schedule, fraction);
+  const feeds = group.map((batch, i) => task.feeds(batch, step * plan.accumulate + i));
+  const loss = await stepper.step(feeds, lr);
+  if (!Number.isFinite(loss)) throw nonFiniteLoss(task.name, step, lr, group, checkpoint);
+  const images = plan.batchSize * plan.accumulate;
+  const imagesPerSecond = (1000 * images) / (performance.now() - started);
+  return { step: step + 1, epoch: fraction, loss, lr, imagesPerSecond };
+}
+
+function nonFiniteLoss(
+  name: string,
+  step: number,
+  lr: number,
+  group: readonly Batch[],
+  checkpoint?: string,
+): LuvitError {
+  const files = group
+    .flatMap(({ paths }) => paths)
+    .slice(0, 4)
+    .join(", ");
+  return new LuvitError(
+    "non-finite",
+    `${name}: the loss is no longer finite at step ${step + 1}, learning rate ${lr.toExponential(3)}, batch ${files}, …\n` +
+      lastGoodCheckpoint(checkpoint),
+  );
+}

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { Rng } from "../../../src/core/rng";
+import { startBackend, tf } from "../../../src/core/tf";
+import { type Batch, batches } from "../../../src/data/loader";
+import type { MaeInputs } from "../../../src/models/mae";
+import type { Feeds } from "../../../src/train/feeds";
+import { settlePlan } from "../../../src/train/plan";
+import { maskFeeds, pretrain } from "../../../src/train/pretrain";
+import type { Stepper } from "../../../src/train/stepper";
+import { stepBatches, type TrainingTask, trainStep } from "../../../src/train/steps";
+import { pictures, pretraining, tinyMae } from "./support";
+
+before(async () => void (await startBackend()));
+
+test("every micro-batch of a run has a number of its own, and its own pictures", async () => {
+  const dataset = await pictures();
+  const plan = settlePlan(dataset, { ...pretraining, batchSize: 2, accumulate: 3 }, [0.9, 0.95]);
+  const numbers: number[] = [];
+  const seen: number[][] = [];
+  const task = {
+    name: "counted",
+    dataset,
+    plan,
+    feeds(batch: Batch, micro: number): Feeds {
+      numbers.push(micro);
+      seen.push([...batch.indices]);
+      return {};
+    },
+  } as unknown as TrainingTask<never>;
+  const rates: number[] = [];
+  const stepper = {
+    step: async (group: readonly Feeds[], lr: number) => rates.push(lr) && group.length,
+  } as unknown as Stepper<never>;
+  let step = 0;
+  while (step < plan.totalSteps) {
+    for await (const group of stepBatches(task, step)) {
+      const { loss } = await trainStep(task, stepper, group, step, undefined);
+      assert.equal(loss, plan.accumulate, "a step gets as many batches as it accumulates");
+      step++;
+    }
+  }
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: 12 }, (_, i) => i),
+  );
+  for (const epoch of [seen.slice(0, 6), seen.slice(6)])
+    assert.deepEqual(
+      epoch.flat().sort((a, b) => a - b),
+      Array.from({ length: 12 }, (_, i) => i),
+    );
+});
+
+test("the loss of a step is the mean over its micro-batches, each under masks of its own", async () => {
+  const dataset = await pictures();
+  const options = {
+    ...pretraining,
+    batchSize: 4,
+    accumulate: 3,
+    epochs: 2,
+    engine: "eager",
+    out: false,
+  } as const;
+  const { history } = await pretrain(tinyMae(), dataset, options).done;
+  const model = tinyMae();
+  const draws = new Rng(0).fork("pretrain");
+  const lossOf = ({ images }: Batch, mask: number) => {
+    const masks = maskFeeds(model, 4, draws.fork("mask", mask));
+    return tf.tidy(() => {
+      const fed = Object.entries(masks).map(([name, { data, shape, dtype }]) => [
+        name,
+        tf.tensor(data, [...shape], dtype ?? "float32"),
+      ]);
+      const inputs = { images: tf.tensor(images, [4, 3, 16, 16]), ...Object.fromEntries(fed) };
+      return model.loss(inputs as unknown as MaeInputs).dataSync()[0];
+    });
+  };
+  const [own, shared]: number[][] = [[], []];
+  for await (const batch of batches(dataset, { batchSize: 4, seed: 0, epoch: 0, start: 0, spread: 3 })) {
+    own.push(lossOf(batch, batch.batch));
+    shared.push(lossOf(batch, 0));
+  }
+  const mean = (losses: readonly number[]) => losses.reduce((sum, x) => sum + x, 0) / losses.length;
+  assert.equal(own.length, 3);
+  assert.ok(Math.abs(history[0].loss - mean(own)) < 1e-5, `${history[0].loss}, not ${mean(own)}`);
+  assert.ok(Math.abs(mean(shared) - mean(own)) > 1e-4, "masks that are shared would not be noticed");
+});
