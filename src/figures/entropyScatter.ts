@@ -1,4 +1,5 @@
-import { type Figure, type PlotlyAnnotation, type PlotlyAxis, type PlotlyTrace, figure } from "./figure";
+import { type Figure, figure } from "./figure";
+import type { PlotlyAnnotation, PlotlyAxis, PlotlyTrace } from "./spec";
 import { axis, baseLayout, neutralColor, seriesColor, symbols } from "./theme";
 
 /** Mean attention entropy of one image, in nats, over its background and its foreground patches. */

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { isDrawable, isPlotlyDrawable } from "./drawable";
-import type { PlotlyFigure } from "./figure";
+import type { PlotlyFigure } from "./spec";
 import { figureHtml } from "./interactive/figureHtml";
 import { plotlyHtml } from "./plotly/plotlyHtml";
 import { plotlyTemplate } from "./plotly/template";

@@ -1,6 +1,7 @@
 import { type ColormapName, plotlyColorscale } from "./colormap";
 import { formatNumber } from "./format";
-import { type PlotlyAnnotation, type PlotlyAxis, type Figure, type PlotlyTrace, figure } from "./figure";
+import { type Figure, figure } from "./figure";
+import type { PlotlyAnnotation, PlotlyAxis, PlotlyTrace } from "./spec";
 import { baseLayout } from "./theme";
 
 /** What `heatmapGrid` draws. */

@@ -5,6 +5,7 @@ export * from "./entropyMaps";
 export * from "./entropyScatter";
 export * from "./entropyStrip";
 export * from "./figure";
+export * from "./spec";
 export * from "./heatmapGrid";
 export { type HistoryStep, historyCurves } from "./historyCurves";
 export * from "./imageGrid";

@@ -2,7 +2,7 @@ import { LuvitError } from "../core/errors";
 import { writeAtomically } from "../core/writeAtomically";
 import { pageAround } from "./browser/pageAround";
 import { expectDrawable, isDrawable } from "./drawable";
-import type { PlotlyFigure } from "./figure";
+import type { PlotlyFigure } from "./spec";
 import { figureHtml } from "./interactive/figureHtml";
 import { plotlyHtml } from "./plotly/plotlyHtml";
 import { figureSummary } from "./summary";

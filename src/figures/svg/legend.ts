@@ -1,4 +1,4 @@
-import type { PlotlyTrace } from "../figure";
+import type { PlotlyTrace } from "../spec";
 import { px, textElement, textWidth } from "./text";
 import { markerShape, traceColor } from "./traces";
 

@@ -1,4 +1,4 @@
-import type { PlotlyAxis, PlotlyDatum, PlotlyFigure, PlotlyTrace } from "../figure";
+import type { PlotlyAxis, PlotlyDatum, PlotlyFigure, PlotlyTrace } from "../spec";
 import { type Scale, makeScale } from "./scale";
 
 /** A rectangle in pixels. */

@@ -1,4 +1,4 @@
-import type { PlotlyAxis, PlotlyFigure, PlotlyLayout } from "../figure";
+import type { PlotlyAxis, PlotlyFigure, PlotlyLayout } from "../spec";
 import { legendRowHeight, legendRows } from "./legend";
 import { type Box, type Panel, panelsOf } from "./panels";
 import type { Scale } from "./scale";

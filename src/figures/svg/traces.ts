@@ -1,6 +1,6 @@
 import { parseHex } from "../colormap";
-import type { PlotlyColorAxis, PlotlyTrace } from "../figure";
-import { barGroupWidth, seriesColor } from "../theme";
+import type { PlotlyColorAxis, PlotlyTrace } from "../spec";
+import { barGroupWidth, seriesColor, undefinedColor } from "../theme";
 import type { Box, Panel } from "./panels";
 import { px, textElement, textWidth } from "./text";
 
@@ -133,7 +133,7 @@ function drawHeatmap(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorAxis |
 
 /** The colour of a value on a colour axis. */
 export function scaleColor({ colorscale, cmin, cmax }: PlotlyColorAxis, value: number): string {
-  if (!Number.isFinite(value)) return "#808080";
+  if (!Number.isFinite(value)) return undefinedColor;
   const at = Math.min(1, Math.max(0, (value - cmin) / (cmax - cmin || 1)));
   const above = Math.max(
     1,

@@ -1,15 +1,15 @@
-import { type Canvas, makeCanvas, type Pen } from "../../browser/dom";
+import { makeCanvas, penOf } from "../../browser/dom";
 import type { ThemeColors } from "./payload";
 
 /** One panel as it goes into an exported picture. */
 export interface DrawnPanel {
   title: string;
   lines: readonly string[];
-  stage: Canvas;
-  bar: Canvas;
+  stage: HTMLCanvasElement;
+  bar: HTMLCanvasElement;
   low: string;
   high: string;
-  heads: readonly { canvas: Canvas; text: string }[];
+  heads: readonly { canvas: HTMLCanvasElement; text: string }[];
 }
 
 const [side, gap, thumbnail] = [480, 28, 72];
@@ -20,13 +20,13 @@ export function drawAll(
   panels: readonly DrawnPanel[],
   theme: ThemeColors,
   font: string,
-): Canvas {
+): HTMLCanvasElement {
   const perRow = Math.floor((side + 8) / (thumbnail + 8));
   const rows = Math.max(...panels.map(({ heads }) => Math.ceil(heads.length / perRow)));
   const width = gap + panels.length * (side + gap);
   const height = 210 + side + rows * (thumbnail + 26);
   const canvas = makeCanvas(2 * width, 2 * height);
-  const pen = canvas.getContext("2d");
+  const pen = penOf(canvas);
   pen.scale(2, 2);
   pen.fillStyle = theme.background;
   pen.fillRect(0, 0, width, height);
@@ -38,7 +38,7 @@ export function drawAll(
 }
 
 function drawPanel(
-  pen: Pen,
+  pen: CanvasRenderingContext2D,
   panel: DrawnPanel,
   left: number,
   perRow: number,
@@ -63,7 +63,13 @@ function drawPanel(
   }
 }
 
-function write(pen: Pen, text: string, [x, y]: [number, number], font: string, color: string): void {
+function write(
+  pen: CanvasRenderingContext2D,
+  text: string,
+  [x, y]: [number, number],
+  font: string,
+  color: string,
+): void {
   pen.font = font;
   pen.fillStyle = color;
   pen.fillText(text, x, y, side);

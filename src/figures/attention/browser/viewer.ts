@@ -1,5 +1,5 @@
 import { type Controls, makeControls } from "./controls";
-import { type Canvas, type Element, make, type PageEvent, page } from "../../browser/dom";
+import { make } from "../../browser/dom";
 import { type DrawnPanel, drawAll } from "./exports";
 import { download } from "../../browser/download";
 import { pageAround } from "../../browser/pageAround";
@@ -23,7 +23,7 @@ const explanations: Record<View, string> = {
 
 /** The viewer in a page: panels side by side that share the query, the layer and what is shown. */
 export class Viewer {
-  private readonly root: Element;
+  private readonly root: HTMLElement;
   private readonly controls: Controls;
   private readonly explain = make("p", { class: "explain" });
   private readonly hint = make("p", { class: "hint" });
@@ -31,7 +31,7 @@ export class Viewer {
   private readonly source: string;
 
   constructor(
-    private readonly host: Element,
+    private readonly host: HTMLElement,
     private readonly header: ViewerHeader,
     private readonly panels: readonly Panel[],
     private readonly state: ViewState,
@@ -68,7 +68,7 @@ export class Viewer {
     this.change(pinned && query === token ? { pinned: false } : { query: token, pinned: true });
   }
 
-  key(event: PageEvent): void {
+  key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const moved = movedQuery(this.state.query, event.key, this.header.models[0]!.grid);
     const pin = event.key === "Enter" || event.key === " ";
@@ -128,7 +128,7 @@ export class Viewer {
     this.root.dataset.theme = dark ? "dark" : "light";
   }
 
-  private foot(): Element {
+  private foot(): HTMLElement {
     const button = (text: string, hint: string, press: () => void) => {
       const element = make("button", { type: "button", title: hint }, text);
       element.addEventListener("click", press);
@@ -152,7 +152,7 @@ export class Viewer {
   private savePicture(): void {
     const { state, header, panels } = this;
     const theme = this.root.dataset.theme === "dark" ? header.themes.dark : header.themes.light;
-    const canvas: Canvas = drawAll(
+    const canvas = drawAll(
       header.title,
       panels.map((panel): DrawnPanel => panel.drawn()),
       theme,
@@ -173,7 +173,7 @@ export class Viewer {
   private savePage(): void {
     const state = JSON.stringify(this.state).replace(/&/g, "&amp;").replace(/"/g, "&quot;");
     const start = this.source.replace("<div ", `<div data-state="${state}" `);
-    const blob = new page.Blob([pageAround(start, this.header.title)], { type: "text/html" });
+    const blob = new Blob([pageAround(start, this.header.title)], { type: "text/html" });
     download(blob, "attention.html", this.root);
     this.made.replaceChildren();
   }
