@@ -1,5 +1,4 @@
-import "./activityBar";
-import "./transferBar";
+import "./workBar";
 import "./valueDisplays";
 
 export {
@@ -11,8 +10,9 @@ export {
   onComm,
   openComm,
 } from "./comm";
-export { type LiveRecord, type LiveRun, live } from "./live";
+export { live } from "./live";
 export type { LiveMetric, LivePart, LiveSuite } from "./liveParts";
+export type { LiveRecord, LiveRun } from "./liveRun";
 export type { MimeBundle } from "./nbformat";
 export { type ProgressOptions, progress } from "./progress";
 export { html, md, RichText, show } from "./show";

@@ -34,9 +34,10 @@ export interface TrainingTask<M extends Module> extends StepTask<M> {
 export function startRun<M extends Module>(task: TrainingTask<M>, options: TrainOptions): Run<M> {
   const name = options.name ?? task.name;
   const folder = claimRunFolder(name, options);
-  return new Run(name, task.model, task.plan.totalSteps, folder, task.dataset.report, (driver) =>
-    drive(task, options, folder, driver).finally(() => releaseRunFolder(folder)),
-  );
+  const { totalSteps, epochs } = task.plan;
+  const body = (driver: RunDriver<M>) =>
+    drive(task, options, folder, driver).finally(() => releaseRunFolder(folder));
+  return new Run(name, task.model, totalSteps, folder, task.dataset.report, body, epochs);
 }
 
 async function drive<M extends Module>(

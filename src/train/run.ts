@@ -69,6 +69,8 @@ export class Run<M extends Module> {
     /** Pictures that could not be read so far. */
     readonly report: SkipReport,
     body: (driver: RunDriver<M>) => Promise<void>,
+    /** Epochs that the steps make, those of a cool-down among them. */
+    readonly epochs?: number,
   ) {
     this.done = this.drive(body);
     this.done.catch(() => {}); // whoever awaits `done` gets the error; nobody awaiting must not end the session

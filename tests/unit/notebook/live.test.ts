@@ -90,7 +90,7 @@ describe("live displays in a notebook", () => {
       "memory",
       "data:image/svg+xml",
       "mean loss",
-      "top1",
+      "top-1 (%)",
     ])
       assert.ok(last.includes(text), text);
     const count = shown.length;
