@@ -65,7 +65,7 @@ function stripTraces(
       text: dots.map(({ text }) => text),
       hovertemplate: "%{text}: %{y:.3f} nats",
       marker: { color, size: 6 },
-      opacity: 0.45,
+      opacity: 0.6,
     },
     {
       ...shared,

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import type { PlotlyFigure, PlotlyLayout, PlotlyTrace } from "./spec";
+import type { PanelGrid, PlotlyFigure, PlotlyLayout, PlotlyTrace } from "./spec";
 
 /** A figure of ours: plain Plotly JSON that also knows how to write itself. */
 export interface Figure extends PlotlyFigure {
@@ -8,8 +8,14 @@ export interface Figure extends PlotlyFigure {
 }
 
 /** Makes a figure that prints as one line of numbers where it is not drawn. */
-export function figure(data: PlotlyTrace[], layout: PlotlyLayout, summary: string): Figure {
-  const made: PlotlyFigure = { data, layout: { ...layout, meta: { summary } } };
+export function figure(
+  data: PlotlyTrace[],
+  layout: PlotlyLayout,
+  summary: string,
+  panels?: PanelGrid,
+): Figure {
+  const meta = panels ? { summary, panels } : { summary };
+  const made: PlotlyFigure = { data, layout: { ...layout, meta } };
   const print = () => `Figure: ${summary}`;
   const save = async (path: string) => (await import("./saveFigure")).saveFigure(made, path);
   return Object.defineProperties(made, {

@@ -81,6 +81,25 @@ export interface PlotlyColorAxis {
   colorbar?: { title?: PlotlyText };
 }
 
+/** Panels beside and below each other, laid out anew for every width; a figure keeps it in its layout's `meta`. */
+export interface PanelGrid {
+  /** Above each panel, in the order of their axes: `xaxis`, `xaxis2`, … */
+  readonly titles: readonly string[];
+  /** Below the lowest panels and left of the first ones, with units. */
+  readonly xTitle: string;
+  readonly yTitle: string;
+  /** Height of a panel over its width. */
+  readonly ratio: number;
+  /** Least and greatest width of a panel, pixels. */
+  readonly panelWidth: readonly [number, number];
+  /** Between panels side by side, pixels. */
+  readonly gap: number;
+  /** Most panels in a row. */
+  readonly columns: number;
+  /** Around all panels, their titles left out. */
+  readonly margin: { readonly l: number; readonly r: number; readonly t: number; readonly b: number };
+}
+
 /** The part of Plotly's layout that our figures use. */
 export interface PlotlyLayout {
   title?: PlotlyText;
@@ -94,7 +113,7 @@ export interface PlotlyLayout {
   annotations?: PlotlyAnnotation[];
   coloraxis?: PlotlyColorAxis;
   /** The figure's numbers in one line, for terminals and screen readers. */
-  meta?: { summary: string };
+  meta?: { summary: string; panels?: PanelGrid };
   [axis: `xaxis${string}`]: PlotlyAxis | undefined;
   [axis: `yaxis${string}`]: PlotlyAxis | undefined;
 }

@@ -73,7 +73,8 @@ export function barBox(trace: PlotlyTrace, index: number, panel: Panel): Box | u
   const group = panel.traces.filter((other) => other.type === "bar");
   const width = barGroupWidth / group.length;
   const shift = (group.indexOf(trace) - (group.length - 1) / 2) * width;
-  const unit = panel.x(1) - panel.x(0);
+  const { xScale, barUnit } = panel;
+  const unit = (barUnit * panel.box.width) / (xScale.high - xScale.low);
   const left = panel.x(trace.x?.[index] ?? index) + (shift - width / 2) * unit + 1;
   const [top, bottom] = [panel.y(Math.max(value, 0)), panel.y(Math.min(value, 0))];
   return { left, top, width: width * unit - 2, height: bottom - top };

@@ -22,6 +22,8 @@ export class Plot {
   private readonly off = new Set<number>();
   private ranges: Ranges = new Map();
   private placed!: PlacedFigure;
+  /** The width that it was drawn for. */
+  private drawn = 0;
   private drag: { panel: Panel; x: number; y: number } | undefined;
 
   constructor(
@@ -45,13 +47,14 @@ export class Plot {
       if (host.isConnected) this.draw();
     });
     new ResizeObserver(() => {
-      if (host.clientWidth > 0 && this.width() !== this.placed.figure.layout.width) this.draw();
+      if (host.clientWidth > 0 && this.width() !== this.drawn) this.draw();
     }).observe(host);
   }
 
   draw(): void {
     const theme = isDark(this.host) ? "dark" : "light";
-    this.placed = placeFigure(withView(this.figure, this.ranges, this.off), this.width());
+    this.drawn = this.width();
+    this.placed = placeFigure(withView(this.figure, this.ranges, this.off), this.drawn);
     this.drawing.innerHTML = drawFigure(this.placed, { theme, inline: true });
     const colors = { ...themes[theme], accent: seriesColor(0), font: figureFont };
     for (const [name, color] of Object.entries(colors)) this.root.style.setProperty(`--${name}`, color);
@@ -68,7 +71,7 @@ export class Plot {
   private width(): number {
     const own = this.figure.layout.width ?? 720;
     const panels = new Set(this.figure.data.map(({ xaxis }) => xaxis)).size;
-    const least = panels > 1 ? 0.72 * own : 300;
+    const least = panels > 1 && !this.figure.layout.meta?.panels ? 0.72 * own : 240;
     return Math.round(Math.min(own, Math.max(least, this.host.clientWidth || own)));
   }
 
