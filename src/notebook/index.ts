@@ -1,3 +1,5 @@
+import "./readyDisplay";
+import "./runDisplay";
 import "./workBar";
 import "./valueDisplays";
 

@@ -2,6 +2,7 @@ import { type LiveSuite, LiveSuiteView } from "./liveParts";
 import type { LiveRun } from "./liveRun";
 import { LiveRunView } from "./liveView";
 import { openPlace } from "./place";
+import { noteFollowed } from "./runDisplay";
 
 /**
  * Follows a training run, or a suite of evaluations, in one display, updated in place at most five times a second: of a
@@ -31,6 +32,7 @@ function followSuite(suite: LiveSuite): void {
 }
 
 function followRun(run: LiveRun): void {
+  noteFollowed(run);
   const view = new LiveRunView(run);
   const place = openPlace(view);
   place.update();
