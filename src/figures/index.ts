@@ -5,7 +5,18 @@ export * from "./entropyMaps";
 export * from "./entropyScatter";
 export * from "./entropyStrip";
 export * from "./figure";
-export * from "./spec";
+export {
+  isFigure,
+  type PlotlyAnnotation,
+  type PlotlyAxis,
+  type PlotlyColorAxis,
+  type PlotlyDatum,
+  type PlotlyFigure,
+  type PlotlyLayout,
+  type PlotlySymbol,
+  type PlotlyText,
+  type PlotlyTrace,
+} from "./spec";
 export * from "./heatmapGrid";
 export { type HistoryStep, historyCurves } from "./historyCurves";
 export * from "./imageGrid";

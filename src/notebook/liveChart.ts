@@ -31,7 +31,7 @@ const lossBand = { top: 26, height: 136 };
 const rateBand = { top: 196, height: 34 };
 const mostPoints = 400;
 /** How much of the single losses is seen behind their mean, on white and on near-black. */
-const faint = 'stroke-opacity=".55" stroke-width="1.2"';
+const faint = 'stroke-opacity=".6" stroke-width="1.2"';
 
 /**
  * Loss of every step and its running mean over the learning rate, as SVG in colours for light and dark pages. It takes

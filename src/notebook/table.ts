@@ -74,10 +74,10 @@ export class Table {
       .map((text) => `<tr><td colspan="${head.length}">${escapeHtml(text)}</td></tr>`)
       .join("");
     const inner = `<thead>${row(head, "th")}</thead><tbody>${body}${foot}</tbody>`;
-    const look = "display:table;margin:0;background:none;font-variant-numeric:tabular-nums";
-    if (!isLong && head.length <= fewColumns) return `<table style="${look}">${inner}</table>`;
+    const look = "display:table;background:none;font-variant-numeric:tabular-nums;margin:";
+    if (!isLong && head.length <= fewColumns) return `<table style="${look}8px 0">${inner}</table>`;
     const most = isLong ? "max-height:460px;" : "";
-    return `<div style="${most}max-width:100%;margin:8px 0;${scrolls}"><table style="${look}">${inner}</table></div>`;
+    return `<div style="${most}max-width:100%;margin:8px 0;${scrolls}"><table style="${look}0">${inner}</table></div>`;
   }
 
   [inspect.custom](): string {

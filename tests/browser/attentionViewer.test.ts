@@ -160,6 +160,13 @@ test("the PNG button gives a picture, the HTML button a page that opens with the
   const png = await press("Save as PNG");
   const { width, format } = await sharp(png).metadata();
   assert.deepEqual([width, format], [2 * (28 + 2 * 508), "png"]);
+  const svg = readFileSync(await press("Save as SVG"), "utf8");
+  for (const words of ["LUViT: ", "ViT: ", "maximum of 3 heads", "row 4, column 2"])
+    assert.ok(svg.includes(words));
+  const drawn = await sharp(Buffer.from(svg)).metadata();
+  assert.deepEqual([drawn.format, drawn.width], ["svg", 28 + 2 * 508]);
+  assert.equal(svg.match(/<image /g)?.length, 2 * (2 + 3));
+  await press("Save as PNG");
   await page.locator('button:has-text("Show the picture here")').click();
   assert.ok(await page.locator(".made img").isVisible());
   const html = await press("Save as HTML");

@@ -1,6 +1,6 @@
 import { type Controls, makeControls } from "./controls";
 import { make } from "../../browser/dom";
-import { type DrawnPanel, drawAll } from "./exports";
+import { type Drawing, drawingOf, toCanvas, toSvg } from "./exports";
 import { download } from "../../browser/download";
 import { pageAround } from "../../browser/pageAround";
 import type { Panel } from "./panel";
@@ -130,6 +130,7 @@ export class Viewer {
       "div",
       { class: "foot" },
       button("Save as PNG", "What is shown now, as a picture", () => this.savePicture()),
+      button("Save as SVG", "What is shown now, its words as words", () => this.saveSvg()),
       button("Save as HTML", "This viewer as a page of its own, opening with what is shown now", () =>
         this.savePage(),
       ),
@@ -138,15 +139,23 @@ export class Viewer {
     );
   }
 
+  /** What is shown now. */
+  private drawing(): Drawing {
+    const { title, themes, font } = this.header;
+    const theme = this.root.dataset.theme === "dark" ? themes.dark : themes.light;
+    const panels = this.panels.map((panel) => panel.drawn());
+    return drawingOf(title, panels, theme, font);
+  }
+
+  private saveSvg(): void {
+    const blob = new Blob([toSvg(this.drawing())], { type: "image/svg+xml" });
+    download(blob, `attention-${this.state.layer}.svg`, this.root);
+    this.made.replaceChildren();
+  }
+
   private savePicture(): void {
-    const { state, header, panels } = this;
-    const theme = this.root.dataset.theme === "dark" ? header.themes.dark : header.themes.light;
-    const canvas = drawAll(
-      header.title,
-      panels.map((panel): DrawnPanel => panel.drawn()),
-      theme,
-      header.font,
-    );
+    const { state, header } = this;
+    const canvas = toCanvas(this.drawing());
     canvas.toBlob((blob) => {
       if (blob) download(blob, `attention-${state.layer}.png`, this.root);
     }, "image/png");
