@@ -1,4 +1,4 @@
-import { formatNumber } from "../figures/format";
+import { formatNumber, formatRate } from "../figures/format";
 
 /** Digits of the largest number of a column, and of the smallest where that needs more. */
 const [mostDigits, leastDigits] = [4, 2];
@@ -12,7 +12,10 @@ export function columnFormats(
 ): ((value: number) => string)[] {
   const numbers = columns.map((values) => values.filter((value) => typeof value === "number"));
   const units = heads.map((head, index) => unitOf(head) ?? index);
-  return units.map((unit) => columnFormat(numbers.filter((_, other) => units[other] === unit).flat()));
+  return units.map((unit, index) => {
+    if (heads[index] === known.lr) return formatRate;
+    return columnFormat(numbers.filter((_, other) => units[other] === unit).flat());
+  });
 }
 
 /** "%" of "top-1 (%)"; points are what percentages differ by. */

@@ -6,6 +6,9 @@ import { jupyterDisplay } from "./symbols";
 
 /** Longer tables scroll under their head. */
 const mostVisibleRows = 16;
+/** Longer texts break within words before digits beside them are cut. */
+const longText = 12;
+const breaks = ";overflow-wrap:anywhere;min-width:7em";
 /** As many columns fit a phone. */
 const fewColumns = 3;
 const ground = "var(--jp-layout-color0,var(--bg,Canvas))";
@@ -65,7 +68,8 @@ export class Table {
     const style = (column: number, tag: string) => {
       if (tag === "th")
         return `text-align:${this.isNumeric(column) ? "right" : "left"};vertical-align:bottom;white-space:normal${isLong ? stays : ""}`;
-      return this.isNumeric(column) ? "text-align:right;white-space:nowrap" : "text-align:left";
+      if (this.isNumeric(column)) return "text-align:right;white-space:nowrap";
+      return `text-align:left${rows.some((row) => row[column]!.length > longText) ? breaks : ""}`;
     };
     const row = (cells: readonly string[], tag: string) =>
       `<tr>${cells.map((cell, column) => `<${tag} style="${style(column, tag)}">${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;

@@ -66,8 +66,17 @@ test("tables of results show every digit on a phone", { skip }, async () => {
   const rows = ["LUViT", "ViT"].map((model) => ({
     ...{ model, original: 93.333, mixedSame: 85, mixedRand: 72.5, backgroundGap: 12.5 },
   }));
-  for (const width of widths) {
-    const page = await open(table(rows).toHtml(), width);
+  const parts = ["llama_dim_mapper1", "decoder_pos_embed"].map((part) => ({
+    ...{ part, tensors: 48, parameters: 199_936, trainable: 199_936 },
+  }));
+  for (const [width, records] of widths.flatMap(
+    (each) =>
+      [
+        [each, rows],
+        [each, parts],
+      ] as const,
+  )) {
+    const page = await open(table(records).toHtml(), width);
     const [inner, outer] = await page.evaluate<[number, number]>(
       `[document.querySelector("table").scrollWidth, document.querySelector(".output").clientWidth]`,
     );

@@ -43,6 +43,11 @@ describe("the numbers of a column", () => {
   });
 });
 
+it("learning rates are powers of ten, large and small ones", () => {
+  const rates = cellsOf([{ lr: 0.002833 }, { lr: 0.002 }, { lr: 0 }]).flat();
+  assert.deepEqual(rates, ["learning rate", "2.83e-3", "2.00e-3", "0"]);
+});
+
 describe("the heads of a table", () => {
   it("are words, with units where the library knows them", () => {
     const row = {
