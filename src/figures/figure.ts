@@ -3,7 +3,7 @@ import type { PanelGrid, PlotlyFigure, PlotlyLayout, PlotlyTrace } from "./spec"
 
 /** A figure of ours: plain Plotly JSON that also knows how to write itself. */
 export interface Figure extends PlotlyFigure {
-  /** Writes it by the file's ending: `.html` (to point at and zoom into, no network), `.png`, `.svg` or `.json`. */
+  /** Writes it by the file's ending: `.html` (to point at and zoom into, no network), `.png`, `.svg`, `.pdf` or `.json`. */
   save(path: string): Promise<string>;
 }
 
