@@ -66,7 +66,7 @@ async function cellHtml(cell: PictureCell | undefined, title: string): Promise<s
 async function webpUrl({ data, width, height }: RgbImage): Promise<string> {
   const { default: sharp } = await import("sharp");
   const webp = await sharp(data, { raw: { width, height, channels: 3 } })
-    .webp({ lossless: true })
+    .webp({ lossless: true, effort: 0 })
     .toBuffer();
   return dataUrl("image/webp", webp);
 }
