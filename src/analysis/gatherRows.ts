@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type Table, Table as ArrowTable } from "apache-arrow";
-import { type ActivityView, beginActivity } from "../core/activities";
+import { beginWork, type WorkView } from "../core/progress";
 import { LuvitError, listOffenders } from "../core/errors";
 import { type StopRequest, withStopRequest } from "../core/stopRequest";
 import type { Tensor } from "../core/tf";
@@ -68,7 +68,7 @@ export async function gatherRows<Row extends PictureRow<Row>>(
   const { dataset, label, data } = work;
   const { folder, rows, pieces } = await openWork(work);
   const todo = pieces.reduce((sum, { start, end }) => sum + end - start, 0);
-  const activity = beginActivity({
+  const activity = beginWork({
     label: data === undefined ? label : `${label}, ${data}`,
     total: dataset.length,
     kept: dataset.length - todo,
@@ -110,7 +110,7 @@ async function computePieces<Row extends PictureRow<Row>>(
   { model, dataset, body, rows, forward }: RowWork<Row>,
   pieces: readonly PictureRange[],
   request: StopRequest,
-  activity: ActivityView,
+  activity: WorkView,
   keep: (range: PictureRange, fresh: readonly Row[]) => Promise<void>,
 ): Promise<PictureRange[]> {
   const left = pieces.slice();

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
-import { beginActivity } from "../core/activities";
+import { beginWork } from "../core/progress";
 import { LuvitError } from "../core/errors";
 import { breathe } from "../core/loop";
 import { Rng } from "../core/rng";
@@ -87,7 +87,7 @@ export async function gradientSignal(
   expectFit(model, dataset, groups, groupSize);
   const trained = [...model.namedParameters()].filter(([, parameter]) => parameter.trainable);
   const task = taskOf(model, seed ?? 0);
-  const activity = beginActivity({ label: "gradient signal", total: groups * groupSize, kept: 0 });
+  const activity = beginWork({ label: "gradient signal", total: groups * groupSize, kept: 0 });
   let executor: Engine | undefined;
   let count = 0;
   try {

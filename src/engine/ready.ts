@@ -8,7 +8,7 @@ import { describeEngine, type EngineDescription } from "./executor";
 import { openEngine } from "./open";
 import type { EngineOptions } from "./options";
 
-/** What the library runs on, and why not on something else. Prints as one line. */
+/** What the library runs on, which prints as one line, and why not on something else. */
 export class EngineStatus {
   constructor(
     /** What training steps, evaluation and analysis run on, as one graph each. */
@@ -22,8 +22,7 @@ export class EngineStatus {
 
   toString(): string {
     const engine = this.engine.engine === "eager" ? "op by op" : describeEngine(this.engine);
-    const parts = [`engine: ${engine}`, `cells: ${this.cells}`, ...this.passedOver, `luvit ${this.version}`];
-    return parts.join(" · ");
+    return `engine: ${engine} · cells: ${this.cells} · luvit ${this.version}`;
   }
 
   [inspect.custom](): string {

@@ -1,5 +1,6 @@
 import { formatNumber } from "./format";
-import { type Figure, type PlotlyTrace, figure } from "./figure";
+import { type Figure, figure } from "./figure";
+import type { PlotlyTrace } from "./spec";
 import { axis, barGroupWidth, baseLayout, seriesColor } from "./theme";
 
 /** One model's bars. */

@@ -1,7 +1,11 @@
 /** A colour map: 0..1 to red, green, blue in 0..255. */
-export type ColormapName = "viridis" | "magma";
+export type ColormapName = "viridis" | "magma" | "coolwarm";
 
-/** Colours at equal distances; lightness rises evenly along each map, so equal steps look equal. */
+/**
+ * Colours at equal distances. Lightness rises evenly along viridis and magma, so equal steps look equal; coolwarm is for
+ * values around zero: blue below, grey at zero, red above.
+ * Reference: K. Moreland, Diverging color maps for scientific visualization, 2009 (coolwarm).
+ */
 const controlColors: Record<ColormapName, readonly string[]> = {
   viridis: [
     "#440154",
@@ -26,6 +30,19 @@ const controlColors: Record<ColormapName, readonly string[]> = {
     "#fd9668",
     "#feca8d",
     "#fcfdbf",
+  ],
+  coolwarm: [
+    "#3b4cc0",
+    "#5a77e3",
+    "#7c9ff9",
+    "#9fbeff",
+    "#c0d4f5",
+    "#dddddd",
+    "#f2cbb7",
+    "#f7ad8f",
+    "#ee8568",
+    "#d75344",
+    "#b40426",
   ],
 };
 

@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import type { PlotlyFigure } from "./figure";
+import type { PlotlyFigure } from "./spec";
 
 const drawnTypes: readonly string[] = ["scatter", "bar", "heatmap"];
 

@@ -1,5 +1,9 @@
-import { type Figure, type PlotlyAnnotation, type PlotlyAxis, type PlotlyTrace, figure } from "./figure";
-import { axis, baseLayout, neutralColor, seriesColor, symbols } from "./theme";
+import { type Figure, figure } from "./figure";
+import type { PanelGrid, PlotlyAxis, PlotlyTrace } from "./spec";
+import { arrangePanels } from "./svg/panelGrid";
+import { baseLayout, neutralColor, seriesColor, symbols } from "./theme";
+
+const [xTitle, yTitle] = ["mean background entropy (nats)", "mean foreground entropy (nats)"];
 
 /** Mean attention entropy of one image, in nats, over its background and its foreground patches. */
 export interface EntropyPoint {
@@ -31,31 +35,41 @@ export interface EntropyScatterOptions {
  */
 export function entropyScatter(options: EntropyScatterOptions): Figure {
   const series = options.series ?? [{ name: "", points: options.points ?? [] }];
-  const panels = options.layout === "together" ? [series] : series.map((one) => [one]);
+  if (options.layout === "together" || series.length === 1) return onePanel(options, series);
   const range = sharedRange(series);
   const data: PlotlyTrace[] = [];
   const axes: Record<string, PlotlyAxis> = {};
-  for (const [index, models] of panels.entries()) {
+  for (const [index, model] of series.entries()) {
     const suffix = index === 0 ? "" : String(index + 1);
     const place = { xaxis: `x${suffix}`, yaxis: `y${suffix}` };
-    data.push({ ...diagonal(range), ...place });
-    for (const model of models) data.push({ ...cloud(model, series.indexOf(model)), ...place });
-    Object.assign(axes, panelAxes(index, panels.length, range));
+    data.push({ ...diagonal(range), ...place }, { ...cloud(model, index), ...place });
+    Object.assign(axes, panelAxes(suffix, range));
   }
-  const height = options.height ?? (panels.length > 1 ? 460 : 520);
-  const width = panels.length > 1 ? Math.min(1000, 60 + 400 * panels.length) : 560;
-  const together = panels[0]!.length > 1;
-  const headline = [
-    options.title,
-    ...(panels.length === 1 ? panels[0]!.map((model) => `<sub>${headlineOf(model)}</sub>`) : []),
-  ];
-  const layout = {
-    ...baseLayout(headline.filter(Boolean).join("<br>"), { width, height, legend: together }),
-    ...axes,
-    annotations:
-      panels.length > 1 ? panels.map((models, index) => panelTitle(models[0]!, index, panels.length)) : [],
+  const base = baseLayout(options.title ?? "");
+  const panels: PanelGrid = {
+    titles: series.map(panelTitle),
+    xTitle,
+    yTitle,
+    ratio: 1,
+    panelWidth: [200, 400],
+    gap: 44,
+    columns: series.length,
+    margin: { ...base.margin!, t: base.margin!.t },
   };
-  layout.margin = { ...layout.margin!, t: layout.margin!.t + (panels.length > 1 ? 36 : 0) };
+  const layout = arrangePanels({ ...base, ...axes }, panels, Math.min(1000, 88 + 380 * series.length));
+  return figure(data, layout, series.map(headlineOf).join("; "), panels);
+}
+
+/** One cloud, or several over each other. */
+function onePanel(options: EntropyScatterOptions, series: readonly EntropySeries[]): Figure {
+  const range = sharedRange(series);
+  const data = [diagonal(range), ...series.map(cloud)];
+  const headline = [options.title, ...series.map((model) => `<sub>${headlineOf(model)}</sub>`)];
+  const size = { width: 560, height: options.height ?? 520, legend: series.length > 1 };
+  const axes = panelAxes("", range);
+  axes.xaxis = { ...axes.xaxis, title: { text: xTitle } };
+  axes.yaxis = { ...axes.yaxis, title: { text: yTitle } };
+  const layout = { ...baseLayout(headline.filter(Boolean).join("<br>"), size), ...axes };
   return figure(data, layout, series.map(headlineOf).join("; "));
 }
 
@@ -100,42 +114,20 @@ function diagonal([low, high]: [number, number]): PlotlyTrace {
   };
 }
 
-function panelAxes(index: number, count: number, range: [number, number]): Record<string, PlotlyAxis> {
-  const suffix = index === 0 ? "" : String(index + 1);
-  const gap = 0.08;
-  const width = (1 - gap * (count - 1)) / count;
-  const left = index * (width + gap);
-  const x = axis("mean background entropy (nats)", {
-    range,
-    domain: [left, left + width],
-    anchor: `y${suffix}`,
-    constrain: "domain",
-  });
-  const y = axis(index === 0 ? "mean foreground entropy (nats)" : "", {
+function panelAxes(suffix: string, range: [number, number]): Record<string, PlotlyAxis> {
+  const x: PlotlyAxis = { range, anchor: `y${suffix}`, constrain: "domain" };
+  const y: PlotlyAxis = {
     range,
     anchor: `x${suffix}`,
     scaleanchor: `x${suffix}`,
     constrain: "domain",
-  });
+  };
   return { [`xaxis${suffix}`]: x, [`yaxis${suffix}`]: y };
 }
 
-function panelTitle(series: EntropySeries, index: number, count: number): PlotlyAnnotation {
-  const gap = 0.08;
-  const width = (1 - gap * (count - 1)) / count;
+function panelTitle(series: EntropySeries): string {
   const [model, share] = headlineOf(series).split(/: (.*)/);
-  const text = share === undefined ? model! : `<b>${model}</b><br><sub>${share}</sub>`;
-  const x = index * (width + gap) + width / 2;
-  return {
-    text,
-    x,
-    y: 1.01,
-    xref: "paper",
-    yref: "paper",
-    xanchor: "center",
-    yanchor: "bottom",
-    showarrow: false,
-  };
+  return share === undefined ? model! : `<b>${model}</b><br><sub>${share}</sub>`;
 }
 
 /** One range for both axes of all panels, with some air. */

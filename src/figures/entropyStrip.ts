@@ -1,5 +1,6 @@
 import { formatNumber } from "./format";
-import { type Figure, type PlotlyTrace, figure } from "./figure";
+import { type Figure, figure } from "./figure";
+import type { PlotlyTrace } from "./spec";
 import { axis, baseLayout, seriesColor } from "./theme";
 
 /** Attention entropy of each head of one block. */
@@ -64,7 +65,7 @@ function stripTraces(
       text: dots.map(({ text }) => text),
       hovertemplate: "%{text}: %{y:.3f} nats",
       marker: { color, size: 6 },
-      opacity: 0.45,
+      opacity: 0.6,
     },
     {
       ...shared,

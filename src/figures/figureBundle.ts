@@ -1,14 +1,34 @@
 import { inspect } from "node:util";
 import { isDrawable, isPlotlyDrawable } from "./drawable";
-import type { PlotlyFigure } from "./figure";
+import type { PlotlyFigure } from "./spec";
+import { formatNumber } from "./format";
 import { figureHtml } from "./interactive/figureHtml";
 import { plotlyHtml } from "./plotly/plotlyHtml";
 import { plotlyTemplate } from "./plotly/template";
 import { figurePng } from "./saveFigure";
+import { figureSummary } from "./summary";
 import { placeFigure } from "./svg/place";
 
 /** What notebooks hand to Plotly where they have it. */
 export const plotlyMime = "application/vnd.plotly.v1+json";
+
+/** More points than a page can carry and point at. */
+const mostPoints = 200_000;
+
+function pointsOf({ data }: PlotlyFigure): number {
+  return data.reduce(
+    (sum, { y, z }) => sum + (y?.length ?? 0) + (z ?? []).reduce((all, row) => all + row.length, 0),
+    0,
+  );
+}
+
+/** A figure of so many points that a page would be slow with them: a picture, and why there is no more. */
+async function pictureOnly(figure: PlotlyFigure): Promise<Record<string, unknown>> {
+  const png = Buffer.from(await figurePng(figure, { scale: 1 })).toString("base64");
+  const points = formatNumber(pointsOf(figure));
+  const text = `${figureSummary(figure)}\n${points} points: shown as a picture only; thin them out to point at them`;
+  return { "text/plain": text, "image/png": png };
+}
 
 /** A figure as Plotly is to draw it: like the pictures here, legible on white and on near-black. */
 function plotlyJson(figure: PlotlyFigure): object {
@@ -24,6 +44,7 @@ function plotlyJson(figure: PlotlyFigure): object {
  * HTML.
  */
 export async function figureBundle(figure: PlotlyFigure): Promise<Record<string, unknown>> {
+  if (isDrawable(figure) && pointsOf(figure) > mostPoints) return pictureOnly(figure);
   const plain = { "text/plain": inspect(figure), [plotlyMime]: plotlyJson(figure) };
   if (!isPlotlyDrawable(figure)) return plain;
   if (!isDrawable(figure)) return { ...plain, "text/html": plotlyHtml(figure) };

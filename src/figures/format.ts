@@ -19,6 +19,11 @@ export function formatNumber(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
+/** A learning rate: three digits and a power of ten, whatever its size, so that two of them can be compared. */
+export function formatRate(rate: number): string {
+  return rate === 0 || !Number.isFinite(rate) ? String(rate) : rate.toExponential(2);
+}
+
 /** Bytes as `512 MiB` or `1.4 GiB`. */
 export function formatBytes(bytes: number): string {
   const mebibytes = bytes / 2 ** 20;

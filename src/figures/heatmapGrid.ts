@@ -1,6 +1,8 @@
 import { type ColormapName, plotlyColorscale } from "./colormap";
 import { formatNumber } from "./format";
-import { type PlotlyAnnotation, type PlotlyAxis, type Figure, type PlotlyTrace, figure } from "./figure";
+import { type Figure, figure } from "./figure";
+import type { PanelGrid, PlotlyAxis, PlotlyTrace } from "./spec";
+import { arrangePanels } from "./svg/panelGrid";
 import { baseLayout } from "./theme";
 
 /** What `heatmapGrid` draws. */
@@ -10,33 +12,33 @@ export interface HeatmapGridOptions {
   /** With its unit, beside the colour bar. */
   zTitle: string;
   title?: string;
+  /** What the columns and the rows of the maps are; default "column" and "row". */
+  xTitle?: string;
+  yTitle?: string;
+  /** Most maps in a row; default 4. Where the page is narrow there are fewer. */
   columns?: number;
+  /** Default coolwarm for values on both sides of zero, with zero in its middle, else viridis. */
   colormap?: ColormapName;
   /** Values at the ends of the colour bar; default the least and the greatest of all maps. */
   range?: [number, number];
 }
 
-const [columnGap, rowGap] = [24, 38];
+/** Pixels: of the whole figure, of one map at most, between maps. */
+const [width, most, gap] = [816, 420, 36];
 
-/** Maps over the patch grid side by side with one colour bar. */
+/** Maps over rows and columns of cells, counted from 0, side by side with one colour bar. */
 export function heatmapGrid(options: HeatmapGridOptions): Figure {
-  const { maps, zTitle, title = "", columns = Math.min(4, Math.max(1, maps.length)) } = options;
-  const [cmin, cmax] = options.range ?? rangeOf(maps);
-  const size = sizeOf(maps, columns);
-  const base = baseLayout(title, { width: size.width + 24 + 92, colorbar: true });
-  const margin = { ...base.margin!, l: 24, t: base.margin!.t + 20, b: 20 };
+  const { maps, zTitle, title = "" } = options;
+  const { colormap, cmin, cmax } = colorsOf(options);
+  const base = baseLayout(title, { colorbar: true });
+  const data: PlotlyTrace[] = [];
   const axes: Record<string, PlotlyAxis> = {};
-  const annotations: PlotlyAnnotation[] = [];
-  const data = maps.map((map, index): PlotlyTrace => {
+  for (const [index, map] of maps.entries()) {
     const suffix = index === 0 ? "" : String(index + 1);
-    const x = domain(index % columns, columns, columnGap / size.width);
-    const y = domain(size.rows - 1 - Math.floor(index / columns), size.rows, rowGap / size.height);
-    const bare = { showticklabels: false, showgrid: false, constrain: "domain" as const };
-    axes[`xaxis${suffix}`] = { domain: x, anchor: `y${suffix}`, ...bare };
     const square = { autorange: "reversed" as const, scaleanchor: `x${suffix}` };
-    axes[`yaxis${suffix}`] = { domain: y, anchor: `x${suffix}`, ...bare, ...square };
-    annotations.push(titleAbove(map.title, (x[0] + x[1]) / 2, y[1]));
-    return {
+    axes[`xaxis${suffix}`] = { anchor: `y${suffix}`, showgrid: false, constrain: "domain" };
+    axes[`yaxis${suffix}`] = { anchor: `x${suffix}`, showgrid: false, constrain: "domain", ...square };
+    data.push({
       type: "heatmap",
       name: map.title,
       z: map.values.map((row) => [...row]),
@@ -44,20 +46,43 @@ export function heatmapGrid(options: HeatmapGridOptions): Figure {
       xaxis: `x${suffix}`,
       yaxis: `y${suffix}`,
       hovertemplate: "row %{y}, column %{x}: %{z:.4g}",
-    };
-  });
+    });
+  }
+  const panels = gridOf(options, base.margin!.t);
   const colorbar = { title: { text: zTitle, side: "right" as const } };
-  const colorscale = plotlyColorscale(options.colormap ?? "viridis");
-  const layout = {
-    ...base,
-    ...axes,
-    margin,
-    height: size.height + margin.t + margin.b,
-    annotations,
-    coloraxis: { colorscale, cmin, cmax, colorbar },
+  const coloraxis = { colorscale: plotlyColorscale(colormap), cmin, cmax, colorbar };
+  const layout = arrangePanels({ ...base, ...axes, coloraxis }, panels, width);
+  const summary = `${maps.length} maps, ${zTitle} ${formatNumber(cmin)} to ${formatNumber(cmax)}`;
+  return figure(data, layout, summary, panels);
+}
+
+function gridOf(options: HeatmapGridOptions, top: number): PanelGrid {
+  const { maps, xTitle = "column", yTitle = "row", columns = 4 } = options;
+  const { length = 1, 0: first = [0] } = maps[0]?.values ?? [];
+  return {
+    titles: maps.map((map) => map.title),
+    xTitle,
+    yTitle,
+    ratio: length / Math.max(1, first.length),
+    panelWidth: [Math.min(130, Math.max(80, 2 * first.length)), most],
+    gap,
+    columns,
+    margin: { l: 56, r: 92, t: top, b: 52 },
   };
-  const range = `${formatNumber(cmin)} to ${formatNumber(cmax)}`;
-  return figure(data, layout, `${maps.length} maps, ${zTitle} ${range}`);
+}
+
+/** The colour map and its ends; around zero the ends are equally far from it. */
+function colorsOf({ maps, range, colormap }: HeatmapGridOptions): {
+  colormap: ColormapName;
+  cmin: number;
+  cmax: number;
+} {
+  const [low, high] = range ?? rangeOf(maps);
+  const isAround = low < 0 && high > 0;
+  const chosen = colormap ?? (isAround ? "coolwarm" : "viridis");
+  if (!isAround || chosen !== "coolwarm") return { colormap: chosen, cmin: low, cmax: high };
+  const end = Math.max(-low, high);
+  return { colormap: chosen, cmin: -end, cmax: end };
 }
 
 function rangeOf(maps: HeatmapGridOptions["maps"]): [number, number] {
@@ -67,30 +92,4 @@ function rangeOf(maps: HeatmapGridOptions["maps"]): [number, number] {
     range = range ? [Math.min(range[0], value), Math.max(range[1], value)] : [value, value];
   }
   return range ?? [0, 1];
-}
-
-/** The area in which the cells of the first map are square, in pixels. */
-function sizeOf(
-  maps: HeatmapGridOptions["maps"],
-  columns: number,
-): { width: number; height: number; rows: number } {
-  const rows = Math.max(1, Math.ceil(maps.length / columns));
-  const panel = Math.min(320, Math.floor((620 - columnGap * (columns - 1)) / columns));
-  const { length = 1, 0: first = [0] } = maps[0]?.values ?? [];
-  const tall = Math.round((panel * length) / Math.max(1, first.length));
-  return {
-    width: columns * panel + columnGap * (columns - 1),
-    height: rows * tall + rowGap * (rows - 1),
-    rows,
-  };
-}
-
-function titleAbove(text: string, x: number, y: number): PlotlyAnnotation {
-  const place = { xref: "paper", yref: "paper", xanchor: "center", yanchor: "bottom" } as const;
-  return { text, x, y, ...place, showarrow: false };
-}
-
-function domain(index: number, count: number, gap: number): [number, number] {
-  const size = (1 - gap * (count - 1)) / count;
-  return [index * (size + gap), index * (size + gap) + size];
 }

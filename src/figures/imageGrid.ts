@@ -1,7 +1,9 @@
 import { LuvitError } from "../core/errors";
-import { Picture, type RgbImage, expectImage, resizeImage } from "./picture";
+import { compose } from "./composition";
+import { type Picture, type RgbImage, expectImage, resizeImage } from "./picture";
+import { pictureTable } from "./pictureTable";
 import { escapeXml } from "./svg/text";
-import { figureFont, neutralColor } from "./theme";
+import { neutralColor } from "./theme";
 
 /** How a grid of images looks. */
 export interface ImageGridOptions {
@@ -41,26 +43,16 @@ export async function imageGrid(
     height: Math.max(1, Math.round(largest.height * scale)),
   };
   const grid = gridGeometry(rows, cell, options);
-  const { default: sharp } = await import("sharp");
-  const layers = await Promise.all(
-    rows.flatMap((row, y) =>
-      row.map(async (image, x) => (image ? placed(image, cell, grid.left(x), grid.top(y)) : undefined)),
-    ),
+  const shown = await Promise.all(
+    rows.map((row) => Promise.all(row.map((image) => image && fitted(image, cell)))),
   );
-  const labels = Buffer.from(labelSvg(rows, cell, grid, options));
-  const png = await sharp({
-    create: {
-      width: grid.width,
-      height: grid.height,
-      channels: 4,
-      background: { r: 0, g: 0, b: 0, alpha: 0 },
-    },
-  })
-    .composite([...layers.filter((layer) => layer !== undefined), { input: labels, left: 0, top: 0 }])
-    .png({ compressionLevel: 9 })
-    .toBuffer();
-  const alt = options.alt ?? describe(rows, options);
-  return new Picture(png, grid.width, grid.height, alt);
+  const layers = shown.flatMap((row, y) =>
+    row.flatMap((image, x) => (image ? [{ image, left: grid.left(x), top: grid.top(y) }] : [])),
+  );
+  const { columnTitles, rowLabels, captions, alt = describe(rows, options) } = options;
+  const cells = shown.map((row, y) => row.map((image, x) => image && { image, below: captions?.[y]?.[x] }));
+  const html = await pictureTable({ rows: cells, columnTitles, rowLabels, cell: cell.width, alt });
+  return compose({ ...grid, layers, marks: labels(rows, cell, grid, options), alt, html });
 }
 
 interface Size {
@@ -88,23 +80,12 @@ function gridGeometry(
   return { left, top, width: left(columns) - gap, height: top(rows.length) - gap + (caption > 0 ? gap : 0) };
 }
 
-async function placed(
-  image: RgbImage,
-  cell: Size,
-  left: number,
-  top: number,
-): Promise<{
-  input: Buffer;
-  raw: { width: number; height: number; channels: 3 };
-  left: number;
-  top: number;
-}> {
-  const kernel = image.width * 2 <= cell.width ? "nearest" : "lanczos3";
-  const { data } = await resizeImage(expectImage(image, "imageGrid"), cell.width, cell.height, kernel);
-  return { input: Buffer.from(data), raw: { ...cell, channels: 3 }, left, top };
+function fitted(image: RgbImage, { width, height }: Size): Promise<RgbImage> {
+  const kernel = image.width * 2 <= width ? "nearest" : "lanczos3";
+  return resizeImage(expectImage(image, "imageGrid"), width, height, kernel);
 }
 
-function labelSvg(
+function labels(
   rows: readonly (readonly unknown[])[],
   cell: Size,
   grid: GridGeometry,
@@ -115,7 +96,7 @@ function labelSvg(
   const titles = (options.columnTitles ?? []).map((title, x) =>
     text(title, grid.left(x) + cell.width / 2, fontSize + 1, "middle"),
   );
-  const labels = (options.rowLabels ?? []).map((label, y) =>
+  const names = (options.rowLabels ?? []).map((label, y) =>
     text(label, grid.left(0) - 10, grid.top(y) + cell.height / 2 + fontSize / 3, "end"),
   );
   const captions = rows.flatMap((row, y) =>
@@ -129,8 +110,8 @@ function labelSvg(
       ),
     ),
   );
-  const all = [...titles, ...labels, ...captions].join("");
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${grid.width}" height="${grid.height}" fill="${labelColor}" font-family="${escapeXml(figureFont)}">${all}</svg>`;
+  const all = [...titles, ...names, ...captions].join("");
+  return `<g fill="${labelColor}">${all}</g>`;
 }
 
 function describe(rows: readonly (readonly unknown[])[], options: ImageGridOptions): string {

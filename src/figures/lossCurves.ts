@@ -1,5 +1,6 @@
 import { formatNumber } from "./format";
-import { type Figure, type PlotlyTrace, figure } from "./figure";
+import { type Figure, figure } from "./figure";
+import type { PlotlyTrace } from "./spec";
 import { axis, baseLayout, seriesColor } from "./theme";
 
 /** One quantity over training steps. */
@@ -48,22 +49,25 @@ function curveTraces(
   const smooth = movingMean(curve.values, window ?? smoothingWindow(curve.values.length));
   const keep = thin(curve.values.length, maxPoints);
   const x = keep.map((index) => curve.steps[index] ?? index);
-  const shared = { type: "scatter" as const, mode: "lines" as const, legendgroup: curve.name, x };
+  const shared = { type: "scatter" as const, legendgroup: curve.name, x };
   const raw = keep.map((index) => round(curve.values[index]!));
   const strong = keep.map((index) => round(smooth[index]!));
   return [
     {
       ...shared,
       name: `${curve.name}, raw`,
+      mode: "lines",
       y: raw,
-      line: { color, width: 1 },
-      opacity: 0.35,
+      line: { color, width: 1.2 },
+      opacity: 0.49,
       showlegend: false,
       hoverinfo: "skip",
     },
     {
       ...shared,
       name: curve.name,
+      // One value alone has no line.
+      mode: strong.length === 1 ? "lines+markers" : "lines",
       y: strong,
       line: { color, width: 2.2 },
       hovertemplate: "step %{x}: %{y:.4g}",

@@ -1,11 +1,14 @@
 import { LuvitError } from "../core/errors";
 import { type ColormapName, colormap } from "./colormap";
+import { compose } from "./composition";
+import { dataUrl, escapeHtml } from "./html";
 import { overlayMap } from "./maps";
-import { type GridMap, Picture, type RgbImage, resizeImage, valueRange } from "./picture";
+import { pictureTable } from "./pictureTable";
+import { type GridMap, type Picture, type RgbImage, resizeImage, valueRange } from "./picture";
 import { maskOutline, patchLines } from "./svg/patchPaths";
 import { niceTicks } from "./svg/scale";
 import { escapeXml, px, textElement, wrapText } from "./svg/text";
-import { figureFont, neutralColor } from "./theme";
+import { neutralColor } from "./theme";
 
 /** What `overlays` draws. */
 export interface OverlaysOptions {
@@ -58,26 +61,27 @@ export async function overlays(options: OverlaysOptions): Promise<Picture> {
   const tinted = await Promise.all(
     images.map((image, i) => tint(image, maps[i]!, [cell, heights[i]!], range, options)),
   );
-  const { default: sharp } = await import("sharp");
-  const ground = { width, height, channels: 4 as const, background: { r: 0, g: 0, b: 0, alpha: 0 } };
-  const layers = tinted.map(({ data, ...size }, i) => ({
-    input: Buffer.from(data),
-    raw: { ...size, channels: 3 as const },
-    ...places[i]!,
-  }));
-  const marks = places.map((place, i) => markSvg(options, i, place, [cell, heights[i]!]));
+  const layers = tinted.map((image, i) => ({ image, ...places[i]! }));
+  const inside = tinted.map((image, i) => marksWithin(options, i, image));
+  const marks = places.map((place, i) =>
+    inside[i]!.replace("<svg", `<svg x="${place.left}" y="${place.top}"`),
+  );
+  const names = places.map(({ left, top }, i) => titleSvg(options.titles?.[i], left + cell / 2, top - 8));
   const bar = barSvg(options, range, {
     left: width - barSpace + 16,
     top: titleHeight,
     height: height - titleHeight,
   });
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="${escapeXml(figureFont)}">${marks.join("")}${bar}</svg>`;
-  const png = await sharp({ create: ground })
-    .composite([...layers, { input: Buffer.from(svg), left: 0, top: 0 }])
-    .png({ compressionLevel: 9 })
-    .toBuffer();
   const alt = `${images.length} ${images.length === 1 ? "image" : "images"} under ${zTitle}, ${words(range[0])} to ${words(range[1])}`;
-  return new Picture(png, width, height, alt);
+  const marked = await Promise.all(tinted.map((image, i) => drawnOver(image, inside[i]!)));
+  const cells = marked.map((image, i) => ({ image, above: options.titles?.[i] }));
+  const html = await pictureTable({
+    rows: Array.from({ length: rows }, (_, row) => cells.slice(row * columns, (row + 1) * columns)),
+    cell,
+    alt,
+    foot: barHtml(options, range),
+  });
+  return compose({ width, height, layers, marks: [...marks, ...names, bar].join(""), alt, html });
 }
 
 function expectEqualCounts({ images, maps, masks, titles }: OverlaysOptions): void {
@@ -117,31 +121,52 @@ function inGrey({ data, width, height }: RgbImage): RgbImage {
   return { width, height, data: grey };
 }
 
-/** Patch lines, the object's outline and the title of one image. */
-function markSvg(
-  { maps, masks, titles, lines = true }: OverlaysOptions,
+/** Patch lines and the object's outline of one image. */
+function marksWithin(
+  { maps, masks, lines = true }: OverlaysOptions,
   index: number,
-  { left, top }: { left: number; top: number },
-  [width, height]: readonly [number, number],
+  { width, height }: RgbImage,
 ): string {
-  const grid = maps[index]!;
   const mask = masks?.[index];
-  const title = titles?.[index];
   const outline = mask ? maskOutline(mask, width, height) : "";
-  const parts = [
-    lines
-      ? `<path d="${patchLines(grid, width, height)}" stroke="#fff" stroke-opacity=".28" fill="none"/>`
-      : "",
-    outline &&
-      `<path d="${outline}" stroke="#000" stroke-opacity=".55" stroke-width="4.5" fill="none" stroke-linecap="square"/>`,
-    outline && `<path d="${outline}" stroke="#fff" stroke-width="2.2" fill="none" stroke-linecap="square"/>`,
-    title
-      ? `<text x="${width / 2}" y="-8" font-size="13" text-anchor="middle" fill="${neutralColor}">${escapeXml(title)}</text>`
-      : "",
-  ];
-  const [marks, name] = [parts.slice(0, 3).join(""), parts[3]];
-  const within = `<svg x="${left}" y="${top}" width="${width}" height="${height}">${marks}</svg>`;
-  return `${within}<g transform="translate(${left} ${top})">${name}</g>`;
+  const grid = `<path d="${patchLines(maps[index]!, width, height)}" stroke="#fff" stroke-opacity=".28" fill="none"/>`;
+  const stroke = (look: string) => `<path d="${outline}" ${look} fill="none" stroke-linecap="square"/>`;
+  const border =
+    stroke('stroke="#000" stroke-opacity=".55" stroke-width="4.5"') +
+    stroke('stroke="#fff" stroke-width="2.2"');
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${lines ? grid : ""}${outline ? border : ""}</svg>`;
+}
+
+function titleSvg(title: string | undefined, x: number, y: number): string {
+  if (!title) return "";
+  return `<text x="${x}" y="${y}" font-size="13" text-anchor="middle" fill="${neutralColor}">${escapeXml(title)}</text>`;
+}
+
+/** An image with marks drawn over it. */
+async function drawnOver({ data, width, height }: RgbImage, marks: string): Promise<RgbImage> {
+  const { default: sharp } = await import("sharp");
+  const raw = { width, height, channels: 3 as const };
+  const drawn = await sharp(data, { raw })
+    .composite([{ input: Buffer.from(marks) }])
+    .removeAlpha()
+    .raw()
+    .toBuffer();
+  return { width, height, data: drawn };
+}
+
+/** The colour scale in words of the page, below the images. */
+function barHtml(
+  { zTitle, colormap: name = "viridis" }: OverlaysOptions,
+  range: readonly [number, number],
+): string {
+  const colors = Array.from({ length: 9 }, (_, i) => `rgb(${colormap(name, i / 8).join(",")})`);
+  const stops = colors.map((color, i) => `<stop offset="${i / 8}" stop-color="${color}"/>`).join("");
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="100%" height="10"><linearGradient id="c">${stops}</linearGradient><rect width="100%" height="10" fill="url(#c)"/></svg>`;
+  const [low, high] = range.map((value) => `<span>${escapeHtml(words(value))}</span>`);
+  const bar = `<img src="${dataUrl("image/svg+xml", svg)}" alt="" width="200" height="10" style="flex:1;min-width:60px;max-width:260px;height:10px;margin:0">`;
+  const look =
+    "display:flex;flex-wrap:wrap;align-items:center;gap:2px 8px;margin:4px 3px;font:12px/1.35 system-ui,sans-serif;opacity:.78";
+  return `<div style="${look}"><span>${escapeHtml(zTitle)}</span>${low}${bar}${high}</div>`;
 }
 
 function barSvg(

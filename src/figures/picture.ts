@@ -1,6 +1,9 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
+import { writeAtomically } from "../core/writeAtomically";
 import { colormap, type ColormapName } from "./colormap";
+import { dataUrl } from "./html";
+import { escapeXml } from "./svg/text";
 
 /** An image in memory: red, green, blue bytes, row by row from the top. */
 export interface RgbImage {
@@ -16,7 +19,15 @@ export interface GridMap {
   readonly values: ArrayLike<number>;
 }
 
-/** A finished picture: PNG bytes and what they show. Notebooks show it as it is. */
+/** Other forms of a picture. */
+export interface PictureForms {
+  /** As SVG, in which words and marks are no pixels. */
+  svg?: () => Promise<string>;
+  /** For pages, whose words keep their size. */
+  html?: string;
+}
+
+/** A finished picture: PNG bytes and what they show. */
 export class Picture {
   constructor(
     readonly png: Uint8Array,
@@ -24,7 +35,35 @@ export class Picture {
     readonly height: number,
     /** What the picture shows, for readers who do not see it. */
     readonly alt: string,
+    private readonly forms: PictureForms = {},
   ) {}
+
+  /** The picture as SVG; where it was given as PNG only, with that in it. */
+  async toSvg(): Promise<string> {
+    if (this.forms.svg) return this.forms.svg();
+    const { width, height, alt } = this;
+    const size = `width="${width}" height="${height}"`;
+    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" ${size}><title>${escapeXml(alt)}</title><image ${size} href="${dataUrl("image/png", this.png)}"/></svg>`;
+  }
+
+  /**
+   * Writes it by the file's ending: `.png` or `.svg`.
+   *
+   * @throws LuvitError("bad-argument") for other endings.
+   */
+  async save(path: string): Promise<string> {
+    if (/\.png$/i.test(path)) writeAtomically(path, this.png);
+    else if (/\.svg$/i.test(path)) writeAtomically(path, await this.toSvg());
+    else throw new LuvitError("bad-argument", `Picture.save: ${path} ends in none of .png, .svg`);
+    return path;
+  }
+
+  [Symbol.for("Jupyter.display")](): Record<string, unknown> {
+    const { html } = this.forms;
+    const png = Buffer.from(this.png).toString("base64");
+    const shown = { "text/plain": `Picture: ${this.alt}`, "image/png": png };
+    return html === undefined ? shown : { ...shown, "text/html": html };
+  }
 
   [inspect.custom](): string {
     return `Picture(${this.width} × ${this.height} pixels: ${this.alt})`;

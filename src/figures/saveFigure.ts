@@ -2,8 +2,9 @@ import { LuvitError } from "../core/errors";
 import { writeAtomically } from "../core/writeAtomically";
 import { pageAround } from "./browser/pageAround";
 import { expectDrawable, isDrawable } from "./drawable";
-import type { PlotlyFigure } from "./figure";
+import type { PlotlyFigure } from "./spec";
 import { figureHtml } from "./interactive/figureHtml";
+import { figurePdf } from "./pdf/figurePdf";
 import { plotlyHtml } from "./plotly/plotlyHtml";
 import { figureSummary } from "./summary";
 import { renderSvg } from "./svg/render";
@@ -25,15 +26,20 @@ export async function figurePng(figure: PlotlyFigure, options: PngOptions = {}):
     .toBuffer();
 }
 
-/** Writes a figure by the file's ending: `.svg`, `.png`, `.html` (a page to point at and zoom into) or `.json` (Plotly). */
+/** Writes a figure by the file's ending: `.svg`, `.pdf`, `.png`, `.html` (a page to point at and zoom into) or `.json` (Plotly). */
 export async function saveFigure(figure: PlotlyFigure, path: string): Promise<string> {
   const ending = /\.([a-z]+)$/i.exec(path)?.[1]?.toLowerCase();
-  if (ending === "svg" || ending === "png") expectDrawable(figure, path);
+  if (ending === "svg" || ending === "png" || ending === "pdf") expectDrawable(figure, path);
   if (ending === "svg") writeAtomically(path, renderSvg(figure));
   else if (ending === "png") writeAtomically(path, await figurePng(figure));
+  else if (ending === "pdf") writeAtomically(path, figurePdf(figure));
   else if (ending === "html") writeAtomically(path, pageAround(htmlOf(figure), figureSummary(figure)));
   else if (ending === "json") writeAtomically(path, `${JSON.stringify(figure)}\n`);
-  else throw new LuvitError("bad-argument", `saveFigure: ${path} ends in none of .svg, .png, .html, .json`);
+  else
+    throw new LuvitError(
+      "bad-argument",
+      `saveFigure: ${path} ends in none of .svg, .pdf, .png, .html, .json`,
+    );
   return path;
 }
 

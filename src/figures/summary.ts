@@ -1,4 +1,4 @@
-import type { PlotlyFigure } from "./figure";
+import type { PlotlyFigure } from "./spec";
 
 /** The figure's numbers in one line; its title, which Plotly also takes as bare text, when it carries none. */
 export function figureSummary({ data, layout }: PlotlyFigure): string {

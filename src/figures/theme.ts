@@ -1,7 +1,16 @@
-import type { PlotlyAxis, PlotlyLayout, PlotlySymbol } from "./figure";
+import type { PlotlyAxis, PlotlyLayout, PlotlySymbol } from "./spec";
 
 /** Series colours that stay apart for colour-blind readers and are legible on white and on near-black. */
 export const palette: readonly string[] = ["#2b7bba", "#e07b00", "#1a9e76", "#c8588f", "#8a6fd1", "#7d828c"];
+
+/** What is wrong: numbers that are none, runs that ended before their end. */
+export const badColor = "#d0404f";
+
+/** How something goes on or has ended. */
+export const stateColors = { running: palette[0]!, done: palette[2]!, stopped: badColor, failed: badColor };
+
+/** The colour of what is not a number. */
+export const undefinedColor = "#808080";
 
 /** Marker shapes in the order of the palette, so that series differ without colour too. */
 export const symbols: readonly PlotlySymbol[] = ["circle", "diamond", "square", "triangle-up"];

@@ -1,7 +1,7 @@
 import { formatNumber } from "../figures/format";
-import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
-import { table } from "./table";
+import { aside } from "./styles";
+import { Table } from "./table";
 
 /** The part of an Arrow table that is shown. */
 export interface ArrowTable {
@@ -25,10 +25,10 @@ export function arrowBundle(arrow: ArrowTable): MimeBundle {
   const columns = schema.fields.map(({ name, type }) => `${name} (${String(type)})`).join(", ");
   const head = `${formatNumber(numRows)} rows: ${columns}`;
   const rows = Array.from({ length: Math.min(mostRows, numRows) }, (_, row) => arrow.get(row)!.toJSON());
-  const shown = table(rows, { columns: schema.fields.map(({ name }) => name) });
+  const shown = new Table(rows, { columns: schema.fields.map(({ name }) => name) }, (name) => name);
   const more = numRows > mostRows ? `… and ${formatNumber(numRows - mostRows)} more rows` : "";
   return {
     "text/plain": [head, String(shown), more].filter(Boolean).join("\n"),
-    "text/html": `<div style="opacity:.72">${escapeHtml(head)}</div>${shown.toHtml()}<div style="opacity:.72">${more}</div>`,
+    "text/html": `${aside(head)}${shown.toHtml()}${more === "" ? "" : aside(more)}`,
   };
 }

@@ -1,9 +1,11 @@
-import "./activityBar";
-import "./transferBar";
+import "./readyDisplay";
+import "./runDisplay";
+import "./workBar";
 import "./valueDisplays";
 
 export { clearOutput, onComm, openComm } from "./comm";
-export { type LiveRun, live } from "./live";
+export { live } from "./live";
+export type { LiveRun } from "./liveRun";
 export { progress } from "./progress";
 export { html, md, show } from "./show";
 export { jupyterDisplay } from "./symbols";

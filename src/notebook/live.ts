@@ -1,33 +1,8 @@
 import { type LiveSuite, LiveSuiteView } from "./liveParts";
+import type { LiveRun } from "./liveRun";
 import { LiveRunView } from "./liveView";
 import { openPlace } from "./place";
-
-/** One optimiser step, or the mean of a few; further numbers are metrics. */
-export interface LiveRecord {
-  step: number;
-  epoch: number;
-  loss: number;
-  lr: number;
-  imagesPerSecond: number;
-  [metric: string]: number;
-}
-
-/** A training run as seen from outside. */
-export interface LiveRun {
-  readonly name: string;
-  readonly totalSteps: number;
-  readonly history: readonly LiveRecord[];
-  readonly latest?: LiveRecord;
-  readonly done: Promise<unknown>;
-  /** What it runs on. */
-  readonly engine?: string;
-  /** Pictures that could not be read so far; prints as a list. */
-  readonly report?: { readonly count: number };
-  /** What its owner should know. */
-  readonly notes?: readonly string[];
-  readonly state: "running" | "done" | "stopped" | "failed";
-  onRecord(listener: (record: LiveRecord) => void): () => void;
-}
+import { noteFollowed } from "./runDisplay";
 
 /**
  * Follows a training run, or a suite of evaluations, in one display, updated in place at most five times a second: of a
@@ -44,7 +19,10 @@ function followSuite(suite: LiveSuite): void {
   const view = new LiveSuiteView(suite);
   const place = openPlace(view);
   place.update();
-  const off = suite.onProgress(() => place.update());
+  const off = suite.onProgress(() => {
+    view.progressed();
+    place.update();
+  });
   const end = (error?: unknown) => {
     off();
     view.end(error);
@@ -54,6 +32,7 @@ function followSuite(suite: LiveSuite): void {
 }
 
 function followRun(run: LiveRun): void {
+  noteFollowed(run);
   const view = new LiveRunView(run);
   const place = openPlace(view);
   place.update();

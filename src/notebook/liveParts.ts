@@ -2,6 +2,8 @@ import { engineMemory } from "../engine";
 import { formatBytes, formatDuration, formatNumber } from "../figures/format";
 import { escapeHtml } from "./html";
 import type { LiveView } from "./place";
+import { Pace } from "./pace";
+import { aside, bar, container, muted, problemHtml, stateMark } from "./styles";
 import { table } from "./table";
 
 /** A part of a suite of evaluations as seen from outside. */
@@ -39,9 +41,6 @@ export interface LiveSuite {
   onProgress(listener: () => void): () => void;
 }
 
-const colors = { running: "#2b7bba", done: "#1a9e76", stopped: "#d0404f", failed: "#d0404f" };
-const faint = "opacity:.72";
-
 /** Pictures of some parts: done, and how many there will be, as far as anybody can tell. */
 interface Count {
   readonly done: number;
@@ -53,10 +52,18 @@ interface Count {
 /** The state of a suite as HTML, a bar for each set and the rows that are finished, and as a line of text. */
 export class LiveSuiteView implements LiveView {
   private readonly startedAt = Date.now();
+  private readonly pace = new Pace();
   private endedAt: number | undefined;
   private error = "";
 
-  constructor(private readonly suite: LiveSuite) {}
+  constructor(private readonly suite: LiveSuite) {
+    this.progressed();
+  }
+
+  /** Something of the suite is done. */
+  progressed(): void {
+    this.pace.reach(countOf(this.suite.parts).done);
+  }
 
   end(error?: unknown): void {
     this.endedAt = Date.now();
@@ -75,20 +82,17 @@ export class LiveSuiteView implements LiveView {
   }
 
   html(): string {
-    const { name, state, engine } = this.suite;
-    const mark = state === "running" ? "" : ` <b style="color:${colors[state]}">${state}</b>`;
+    const { name, state, engine = "starting" } = this.suite;
+    const head = `<span><b>${escapeHtml(name)}</b>${stateMark(state)}</span><span>${escapeHtml(this.place())}</span>`;
     const parts = [
-      `<div style="display:flex;justify-content:space-between;gap:12px"><span><b>${escapeHtml(name)}</b>${mark}</span><span>${escapeHtml(this.place())}</span></div>`,
-      `<div style="${faint}">${this.facts().map(escapeHtml).join(" · ")}</div>`,
-      engine === undefined ? "" : `<div style="${faint}">${escapeHtml(engine)}</div>`,
-      this.error
-        ? `<div style="color:${colors.failed};white-space:pre-wrap;margin-top:4px">${escapeHtml(this.error)}</div>`
-        : "",
+      `<div style="display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 12px">${head}</div>`,
+      aside(this.facts().join(" · ")),
+      aside(engine),
+      problemHtml(this.error),
       this.bars(),
       this.rows(),
     ];
-    const style = "max-width:720px;font:13px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums";
-    return `<div class="luvit-live" role="group" aria-label="${escapeHtml(this.text())}" style="${style}">${parts.join("")}</div>`;
+    return container("luvit-live", this.text(), parts.join(""));
   }
 
   /** "c/fog/3, 12 of 101 parts". */
@@ -106,7 +110,8 @@ export class LiveSuiteView implements LiveView {
     const elapsed = ((this.endedAt ?? Date.now()) - this.startedAt) / 1000;
     const fresh = done - parts.reduce((sum, { kept }) => sum + kept, 0);
     const rate = fresh / elapsed;
-    const left = state === "running" && fresh > 0 ? `, ${formatDuration((total - done) / rate)} left` : "";
+    const seconds = state === "running" ? this.pace.secondsFor(total - done) : undefined;
+    const left = seconds === undefined ? "" : `, ${formatDuration(seconds)} left`;
     if (total === 0) return ["opening model and pictures", formatDuration(elapsed)];
     return [
       `${formatNumber(done)} of ${isEstimate ? "about " : ""}${formatNumber(total)} pictures`,
@@ -147,7 +152,7 @@ function setBar(data: string, parts: readonly LivePart[]): string {
   const { done, total, isEstimate } = countOf(parts);
   const finished = parts.every(({ state }) => state === "done");
   const isOpen = parts.some(({ state }) => state !== "waiting");
-  const width = finished ? 100 : total === 0 ? 0 : Math.min(100, (100 * done) / total);
+  const share = finished ? 1 : total === 0 ? 0 : done / total;
   const of =
     parts.length === 1
       ? ""
@@ -157,9 +162,8 @@ function setBar(data: string, parts: readonly LivePart[]): string {
     : "waiting";
   return (
     `<span>${escapeHtml(data)}</span>` +
-    '<span style="height:6px;border-radius:3px;background:rgba(128,128,128,.25);overflow:hidden">' +
-    `<span style="display:block;height:100%;width:${width.toFixed(1)}%;background:${finished ? colors.done : colors.running}"></span></span>` +
-    `<span style="${faint};text-align:right">${escapeHtml(text)}</span>`
+    bar(share, finished ? "done" : "running") +
+    `<span style="${muted};text-align:right">${escapeHtml(text)}</span>`
   );
 }
 

@@ -1,27 +1,28 @@
 import { engineMemory } from "../engine";
-import { formatBytes, formatDuration, formatNumber } from "../figures/format";
+import { formatBytes, formatDuration, formatNumber, formatRate } from "../figures/format";
 import { dataUrl, escapeHtml } from "./html";
-import type { LiveRecord, LiveRun } from "./live";
-import { liveChart } from "./liveChart";
+import { chartHeight, liveChart } from "./liveChart";
+import { epochTable } from "./liveEpochs";
+import { type LiveRecord, type LiveRun, metricsOf } from "./liveRun";
+import { Pace } from "./pace";
 import type { LiveView } from "./place";
-import { table } from "./table";
+import { aside, bar, container, muted, problemHtml, stateMark } from "./styles";
 
-const mostEpochRows = 10;
-const ownColumns = ["step", "epoch", "loss", "lr", "imagesPerSecond"];
-const barColors = { running: "#2b7bba", done: "#1a9e76", stopped: "#d0404f", failed: "#d0404f" };
+/** Something that is known of a run, and the width that it may grow to, so that its neighbours stay where they are. */
+type Fact = readonly [text: string, width: number];
 
-/** The state of a training run as HTML and as a line of text. */
+/** The state of a training run as HTML, whose height stays what it is at the beginning, and as a line of text. */
 export class LiveRunView implements LiveView {
   private readonly startedAt = Date.now();
   private readonly records: LiveRecord[];
-  private readonly firstStep: number;
+  private readonly pace = new Pace();
   private state: LiveRun["state"];
   private endedAt: number | undefined;
   private error = "";
 
   constructor(private readonly run: LiveRun) {
     this.records = [...run.history];
-    this.firstStep = this.latest?.step ?? 0;
+    this.pace.reach(this.latest?.step ?? 0);
     this.state = run.state;
   }
 
@@ -30,6 +31,7 @@ export class LiveRunView implements LiveView {
     // Steps that a run had to make again replace the first ones.
     while (this.records.length > 0 && this.latest!.step >= record.step) this.records.pop();
     this.records.push(record);
+    this.pace.reach(record.step);
   }
 
   end(state: LiveRun["state"], error?: unknown): void {
@@ -45,27 +47,28 @@ export class LiveRunView implements LiveView {
   text(): string {
     const ending =
       this.state === "running" ? [] : [this.state + (this.error ? `: ${this.error.split("\n")[0]}` : "")];
-    return [`${this.run.name} ${this.stepText()}`, ...this.facts(), ...ending].join(" · ");
+    const { latest } = this;
+    const facts = latest
+      ? [...this.losses(latest, true), ...this.speed(latest)]
+      : [["waiting for the first step", 0] as const];
+    const words = [...facts, this.memory()].map(([text]) => text);
+    return [`${this.run.name} ${this.stepText()}`, ...words, ...ending].join(" · ");
   }
 
   html(): string {
-    const state =
-      this.state === "running" ? "" : ` <b style="color:${barColors[this.state]}">${this.state}</b>`;
+    const head = `<span><b>${escapeHtml(this.run.name)}</b>${stateMark(this.state)}</span><span>${this.stepText()}</span>`;
+    const { engine = "starting", notes = [] } = this.run;
+    const table = epochTable(this.records, this.run.epochs);
     const parts = [
-      `<div style="display:flex;justify-content:space-between;gap:12px"><span><b>${escapeHtml(this.run.name)}</b>${state}</span><span>${this.stepText()}</span></div>`,
-      this.bar(),
-      `<div style="opacity:.72">${this.facts().map(escapeHtml).join(" · ")}</div>`,
-      ...[this.run.engine, this.unreadable(), ...(this.run.notes ?? [])]
-        .filter((line) => line !== undefined)
-        .map((line) => `<div style="opacity:.72">${escapeHtml(line)}</div>`),
-      this.error
-        ? `<div style="color:${barColors.failed};white-space:pre-wrap;margin-top:4px">${escapeHtml(this.error)}</div>`
-        : "",
+      `<div style="display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 12px">${head}</div>`,
+      bar(this.share(), this.state, "margin:5px 0 6px"),
+      this.factsHtml(table === ""),
+      ...[engine, this.unreadable(), ...notes].filter((line) => line !== undefined).map(aside),
+      problemHtml(this.error),
       this.chart(),
-      this.epochTable(),
+      table,
     ];
-    const style = "max-width:720px;font:13px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums";
-    return `<div class="luvit-live" role="group" aria-label="${escapeHtml(this.text())}" style="${style}">${parts.join("")}</div>`;
+    return container("luvit-live", this.text(), parts.join(""));
   }
 
   /** An image, not SVG among the HTML: that is taken out where a page is not trusted. */
@@ -73,9 +76,9 @@ export class LiveRunView implements LiveView {
     const numbers = (name: string) => this.records.map((record) => record[name]!);
     const [steps, losses, rates] = ["step", "loss", "lr"].map(numbers) as [number[], number[], number[]];
     const svg = liveChart({ steps, losses, rates, lastStep: this.run.totalSteps });
-    if (svg === "") return "";
-    const alt = `loss over steps, at present ${formatNumber(losses[losses.length - 1]!)}`;
-    return `<img src="${dataUrl("image/svg+xml", svg)}" alt="${alt}" style="display:block;max-width:100%;height:auto;margin-top:8px">`;
+    const now = this.latest ? `at present ${formatNumber(this.latest.loss)}` : "none yet";
+    const style = `display:block;width:100%;max-width:100%;height:${chartHeight}px;margin-top:8px`;
+    return `<img src="${dataUrl("image/svg+xml", svg)}" alt="loss over steps, ${escapeHtml(now)}" width="100%" height="${chartHeight}" style="${style}">`;
   }
 
   private get latest(): LiveRecord | undefined {
@@ -92,59 +95,50 @@ export class LiveRunView implements LiveView {
     return `${String(report).split("\n")[0].replace(/:$/, "")}; run.report names them`;
   }
 
-  private bar(): string {
-    const width = (100 * this.share()).toFixed(1);
-    return (
-      '<div style="height:6px;border-radius:3px;background:rgba(128,128,128,.25);margin:5px 0 6px;overflow:hidden">' +
-      `<div style="height:100%;width:${width}%;background:${barColors[this.state]}"></div></div>`
+  /** Each fact in a place of its own; before the first step the places are kept. */
+  private factsHtml(withMetrics: boolean): string {
+    const { latest } = this;
+    const facts = [
+      ...(latest
+        ? this.losses(latest, withMetrics)
+        : ([
+            ["loss –", 7],
+            ["lr –", 6.5],
+          ] as const)),
+      ...(latest
+        ? this.speed(latest)
+        : ([
+            ["– images/s", 8],
+            ["waiting for the first step", 15],
+          ] as const)),
+      this.memory(),
+    ];
+    const cells = facts.map(
+      ([text, width]) => `<span style="min-width:${width}em;white-space:nowrap">${escapeHtml(text)}</span>`,
     );
+    return `<div style="${muted};display:flex;flex-wrap:wrap;gap:0 1em">${cells.join("")}</div>`;
   }
 
-  private facts(): string[] {
-    const { latest } = this;
-    const elapsed = ((this.endedAt ?? Date.now()) - this.startedAt) / 1000;
-    const memory = `memory ${formatBytes(process.memoryUsage.rss() + engineMemory())}`;
-    if (!latest) return ["waiting for the first step", memory];
-    const metrics = Object.keys(latest).filter((name) => !ownColumns.includes(name));
-    const left = this.state === "running" ? this.secondsLeft(elapsed) : undefined;
+  private losses(latest: LiveRecord, withMetrics: boolean): Fact[] {
+    const metrics = withMetrics ? metricsOf(latest) : [];
     return [
-      `loss ${formatNumber(latest.loss)}`,
-      ...metrics.map((name) => `${name} ${formatNumber(latest[name]!)}`),
-      `lr ${formatNumber(latest.lr)}`,
-      `${formatNumber(Number(latest.imagesPerSecond.toPrecision(3)))} images/s`,
-      `${formatDuration(elapsed)}${left === undefined ? "" : `, ${formatDuration(left)} left`}`,
-      memory,
+      [`loss ${formatNumber(latest.loss)}`, 7],
+      ...metrics.map((name): Fact => [`${name} ${formatNumber(latest[name]!)}`, 7]),
+      [`lr ${formatRate(latest.lr)}`, 6.5],
     ];
   }
 
-  private secondsLeft(elapsed: number): number | undefined {
-    const done = (this.latest?.step ?? 0) - this.firstStep;
-    return done > 0 ? (elapsed / done) * Math.max(0, this.run.totalSteps - this.latest!.step) : undefined;
+  private speed(latest: LiveRecord): Fact[] {
+    const elapsed = ((this.endedAt ?? Date.now()) - this.startedAt) / 1000;
+    const left =
+      this.state === "running" ? this.pace.secondsFor(this.run.totalSteps - latest.step) : undefined;
+    return [
+      [`${formatNumber(Number(latest.imagesPerSecond.toPrecision(3)))} images/s`, 8],
+      [`${formatDuration(elapsed)}${left === undefined ? "" : `, ${formatDuration(left)} left`}`, 15],
+    ];
   }
 
-  private epochTable(): string {
-    const epochs = new Map<number, LiveRecord[]>();
-    for (const record of this.records) {
-      const epoch = Math.floor(record.epoch);
-      epochs.set(epoch, [...(epochs.get(epoch) ?? []), record]);
-    }
-    const rows = [...epochs].map(([epoch, records]) => epochRow(epoch, records));
-    if (rows.length < 2) return "";
-    const left = rows.length - mostEpochRows;
-    const more =
-      left > 0 ? `<div style="opacity:.72">… ${left} earlier ${left === 1 ? "epoch" : "epochs"}</div>` : "";
-    return more + table(rows.slice(-mostEpochRows)).toHtml();
+  private memory(): Fact {
+    return [`memory ${formatBytes(process.memoryUsage.rss() + engineMemory())}`, 8.5];
   }
-}
-
-/** Mean loss of an epoch and the last value of every other number. */
-function epochRow(epoch: number, records: readonly LiveRecord[]): Record<string, number> {
-  const row: Record<string, number> = {
-    epoch: epoch + 1,
-    "mean loss": records.reduce((sum, record) => sum + record.loss, 0) / records.length,
-  };
-  for (const record of records) {
-    for (const [name, value] of Object.entries(record)) if (!ownColumns.includes(name)) row[name] = value;
-  }
-  return { ...row, lr: records[records.length - 1]!.lr };
 }

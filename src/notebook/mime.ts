@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import type { HostTensor } from "../core/hostTensor";
-import { isFigure, type PlotlyFigure } from "../figures/figure";
+import { isFigure, type PlotlyFigure } from "../figures/spec";
 import { figureBundle, plotlyMime } from "../figures/figureBundle";
 import { imageGrid } from "../figures/imageGrid";
 import { isRgbImage } from "../figures/picture";

@@ -3,8 +3,8 @@ import { millions } from "../nn/module";
 import { escapeHtml } from "./html";
 import { type ModelNode, modelTree } from "./modelTree";
 import type { MimeBundle } from "./nbformat";
+import { aside, bar, container, muted } from "./styles";
 
-const muted = "opacity:.66";
 const columns = "display:flex;gap:10px;align-items:baseline;padding:2px 0";
 const numbers = "margin-left:auto;white-space:nowrap;font-variant-numeric:tabular-nums";
 
@@ -30,19 +30,10 @@ function detailsOf(model: Module): string {
 
 function treeHtml(tree: ModelNode, details: string): string {
   const size = `${millions(tree.parameters)} parameters`;
-  const bar = share(tree.trainable / Math.max(1, tree.parameters));
+  const trainable = bar(tree.trainable / Math.max(1, tree.parameters), "running", "margin:3px 0 7px");
   const head = `<div style="${columns}"><b>${escapeHtml(tree.kind)}</b><span style="${numbers}">${size}, ${trained(tree)}</span></div>`;
-  const style = "max-width:720px;font:13px/1.5 system-ui,sans-serif";
-  return `<div class="luvit-model" style="${style}">${head}${bar}<div style="${muted}">${escapeHtml(details)}</div>${tree.children.map((part) => partHtml(part, 0)).join("")}</div>`;
-}
-
-/** How much of the model is trained, as a bar. */
-function share(value: number): string {
-  const percent = (100 * value).toFixed(2);
-  return (
-    '<div style="height:5px;border-radius:3px;background:rgba(128,128,128,.28);margin:3px 0 7px;overflow:hidden">' +
-    `<div style="height:100%;width:${percent}%;background:#2b7bba"></div></div>`
-  );
+  const parts = tree.children.map((part) => partHtml(part, 0)).join("");
+  return container("luvit-model", "", `${head}${trainable}${aside(details)}${parts}`);
 }
 
 function partHtml(node: ModelNode, depth: number): string {

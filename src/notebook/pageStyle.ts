@@ -42,7 +42,7 @@ pre.code { background: var(--code); border: 1px solid var(--line); border-radius
 .badge { color: var(--bad); font-weight: 600; }
 table { border-collapse: collapse; font-size: 0.9rem; margin: 0.8em 0; font-variant-numeric: tabular-nums; display: block; overflow-x: auto; }
 th, td { padding: 5px 12px; border-bottom: 1px solid var(--line); text-align: left; }
-th { font-weight: 600; border-bottom-color: var(--muted); white-space: nowrap; }
+th { font-weight: 600; border-bottom-color: var(--muted); vertical-align: bottom; }
 .output img { border-radius: 4px; }
 .luvit-plot { position: relative; }
 .luvit-plot img { border-radius: 0; max-width: none; }
@@ -50,6 +50,6 @@ math { font-size: 1.06em; } math[display="block"] { margin: 1em 0; overflow-x: a
 .t-keyword { color: var(--keyword); } .t-string { color: var(--string); } .t-number, .t-literal { color: var(--number); }
 .t-comment { color: var(--comment); font-style: italic; } .t-call { color: var(--call); } .t-type { color: var(--type); }
 details { margin: 0.8em 0; } summary { cursor: pointer; color: var(--accent); }
-@media (max-width: 600px) { main { padding: 22px 14px 60px; } h1 { font-size: 1.55rem; } body { font-size: 15.5px; } code, pre { font-size: 12.5px; } th, td { padding: 4px 8px; } }
+@media (max-width: 600px) { main { padding: 22px 14px 60px; } h1 { font-size: 1.55rem; } body { font-size: 15.5px; } code, pre { font-size: 12.5px; } table { font-size: 0.78rem; } th, td { padding: 4px 5px; } }
 @media print { main { max-width: none; padding: 0; } .cell { break-inside: avoid; } nav { display: none; } }
 `;

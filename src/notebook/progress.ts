@@ -23,7 +23,10 @@ export function progress<T>(
   items: Iterable<T> | AsyncIterable<T>,
   options: ProgressOptions = {},
 ): Generator<T, void, undefined> | AsyncGenerator<T, void, undefined> {
-  const bar = new ProgressBar(options.label ?? "progress", options.total ?? lengthOf(items));
+  const bar = new ProgressBar({
+    label: options.label ?? "progress",
+    total: options.total ?? lengthOf(items),
+  });
   return Symbol.asyncIterator in items ? passAsync(items, bar) : passSync(items, bar);
 }
 

@@ -1,38 +1,51 @@
 import { formatDuration, formatNumber } from "../figures/format";
 import { escapeHtml } from "./html";
+import { Pace } from "./pace";
+import { bar, type State } from "./styles";
 
-/** Whether it goes on, and how it ended. */
-export type ProgressState = "running" | "done" | "stopped" | "failed";
+/** What a bar counts. */
+export interface Counted {
+  readonly label: string;
+  /** Undefined when nobody knows. */
+  readonly total: number | undefined;
+  /** What had passed before; default 0. */
+  readonly kept?: number;
+  /** Bytes are written as MB; everything else is counted. */
+  readonly unit?: "images" | "bytes";
+}
 
-const colors = { running: "#2b7bba", done: "#1a9e76", stopped: "#d0404f", failed: "#d0404f" };
-
-/** One bar: how many items have passed, how fast, how long it will take. */
+/** One bar: how much has passed, how fast, how long the rest will take. */
 export class ProgressBar {
-  state: ProgressState = "running";
+  state: State = "running";
   private count: number;
   private seconds = 0;
   private problem = "";
-  private readonly startedAt = Date.now();
+  private readonly kept: number;
+  private readonly startedAt: number;
+  private readonly pace: Pace;
 
   constructor(
-    private readonly label: string,
-    private readonly total: number | undefined,
-    /** Items that had passed before. */
-    private readonly kept = 0,
+    private readonly counted: Counted,
+    private readonly now: () => number = Date.now,
   ) {
-    this.count = kept;
+    this.kept = counted.kept ?? 0;
+    this.count = this.kept;
+    this.startedAt = now();
+    this.pace = new Pace(now);
+    this.pace.reach(this.count);
   }
 
   advance(): void {
-    this.count++;
+    this.reach(this.count + 1);
   }
 
-  /** So many items have passed, those before among them. */
+  /** So much has passed, what had before among it. */
   reach(count: number): void {
     this.count = count;
+    this.pace.reach(count);
   }
 
-  end(state: ProgressState, error?: unknown): void {
+  end(state: State, error?: unknown): void {
     this.seconds = this.elapsed();
     this.state = state;
     this.problem =
@@ -41,38 +54,51 @@ export class ProgressBar {
 
   /** 0 to 1; undefined when nobody knows. */
   share(): number | undefined {
+    const { total } = this.counted;
     if (this.state === "done") return 1;
-    return this.total === undefined ? undefined : Math.min(1, this.count / Math.max(1, this.total));
+    return total === undefined ? undefined : Math.min(1, this.count / Math.max(1, total));
   }
 
   text(): string {
+    const { label, total, unit } = this.counted;
+    const isBytes = unit === "bytes";
+    const amount = isBytes ? megabytes : formatNumber;
     const seconds = this.elapsed();
-    const of = this.total === undefined ? "" : ` of ${formatNumber(this.total)}`;
     const fresh = this.count - this.kept;
-    const rate = fresh > 0 && seconds > 0 ? rateText(fresh / seconds) : "";
-    const isOpen = this.state === "running" && this.total !== undefined && fresh > 0;
-    const left = isOpen
-      ? `${formatDuration((seconds / fresh) * Math.max(0, this.total! - this.count))} left`
-      : "";
-    const bad = this.state === "stopped" || this.state === "failed" ? this.state : "";
-    const ending = this.problem ? `${bad}: ${this.problem}` : bad;
-    return [`${this.label} ${formatNumber(this.count)}${of}`, rate, formatDuration(seconds), left, ending]
-      .filter(Boolean)
-      .join(" · ");
+    const left =
+      this.state === "running" && total !== undefined ? this.pace.secondsFor(total - this.count) : undefined;
+    const of = total === undefined ? "" : ` of ${amount(total)}`;
+    const parts = [
+      `${label} ${amount(this.count)}${of}${isBytes ? " MB" : ""}`,
+      isBytes && this.kept > 0 ? `${megabytes(this.kept)} MB were here` : "",
+      fresh > 0 && seconds > 0
+        ? isBytes
+          ? `${megabytes(fresh / seconds)} MB/s`
+          : rateText(fresh / seconds)
+        : "",
+      formatDuration(seconds),
+      left === undefined ? "" : `${formatDuration(left)} left`,
+      this.ending(),
+    ];
+    return parts.filter(Boolean).join(" · ");
   }
 
   html(): string {
     const share = this.share() ?? (this.state === "running" ? 0 : 1);
-    const text = escapeHtml(this.text());
-    return (
-      `<div style="margin:2px 0 6px">${text}` +
-      '<div style="height:5px;border-radius:3px;background:rgba(128,128,128,.25);margin-top:4px;overflow:hidden">' +
-      `<div style="height:100%;width:${(100 * share).toFixed(1)}%;background:${colors[this.state]}"></div></div></div>`
-    );
+    return `<div style="margin:2px 0 6px">${escapeHtml(this.text())}${bar(share, this.state, "margin-top:4px")}</div>`;
+  }
+
+  private ending(): string {
+    if (this.state === "running" || this.state === "done") return "";
+    const word =
+      this.state === "stopped" && this.counted.unit === "bytes"
+        ? "stopped; what has come is kept"
+        : this.state;
+    return this.problem === "" ? word : `${word}: ${this.problem}`;
   }
 
   private elapsed(): number {
-    return this.state === "running" ? (Date.now() - this.startedAt) / 1000 : this.seconds;
+    return this.state === "running" ? (this.now() - this.startedAt) / 1000 : this.seconds;
   }
 }
 
@@ -80,4 +106,8 @@ export class ProgressBar {
 function rateText(rate: number): string {
   const three = (value: number) => formatNumber(Number(value.toPrecision(3)));
   return rate >= 0.5 ? `${three(rate)}/s` : `${three(1 / rate)} s each`;
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
 }

@@ -1,6 +1,6 @@
-import { escapeHtml } from "./html";
 import { type LivePlace, type LiveView, openPlace } from "./place";
-import type { ProgressBar, ProgressState } from "./progressBar";
+import type { ProgressBar } from "./progressBar";
+import { container, type State } from "./styles";
 import { displayOwner } from "./tslab";
 
 /** The group that takes the next bar of each cell; bars that nobody ends keep theirs from growing into other cells. */
@@ -33,7 +33,7 @@ export class ProgressGroup implements LiveView {
     this.place.update();
   }
 
-  end(bar: ProgressBar, state: ProgressState, error?: unknown): void {
+  end(bar: ProgressBar, state: State, error?: unknown): void {
     bar.end(state, error);
     if (this.bars.some(({ state: of }) => of === "running")) {
       this.place.update();
@@ -69,7 +69,6 @@ function progressText(bars: readonly ProgressBar[]): string {
 
 /** Bars below each other, those of inner loops indented. */
 export function progressHtml(bars: readonly ProgressBar[]): string {
-  const style = "max-width:720px;font:13px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums";
   const rows = bars.map((bar, depth) => `<div style="margin-left:${depth * 14}px">${bar.html()}</div>`);
-  return `<div class="luvit-progress" role="group" aria-label="${escapeHtml(progressText(bars))}" style="${style}">${rows.join("")}</div>`;
+  return container("luvit-progress", progressText(bars), rows.join(""));
 }

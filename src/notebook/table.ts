@@ -1,12 +1,23 @@
 import { inspect } from "node:util";
-import { formatNumber } from "../figures/format";
 import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
+import { columnFormats, columnTitle } from "./numberColumns";
 import { jupyterDisplay } from "./symbols";
 
 /** Longer tables scroll under their head. */
 const mostVisibleRows = 16;
-const stays = ";position:sticky;top:0;background:var(--jp-layout-color0,var(--bg,Canvas))";
+/** Longer texts break within words before digits beside them are cut. */
+const longText = 12;
+const breaks = ";overflow-wrap:anywhere;min-width:7em";
+/** As many columns fit a phone. */
+const fewColumns = 3;
+const ground = "var(--jp-layout-color0,var(--bg,Canvas))";
+const stays = `;position:sticky;top:0;background:${ground}`;
+/** Shadows at the ends beyond which a wide table goes on; they are covered where it ends. */
+const edge = (side: string, at: string) =>
+  `linear-gradient(to ${side},${ground} 40%,transparent) ${at} 0/28px 100% no-repeat local,` +
+  `linear-gradient(to ${side},rgba(128,128,128,.45),transparent) ${at} 0/10px 100% no-repeat scroll`;
+const scrolls = `overflow:auto;background:${edge("right", "0")},${edge("left", "100%")}`;
 
 /** One row: an object whose fields are the cells, e.g. `{ model: "LUViT", top1: 83.6 }`. */
 export type TableRecord = object;
@@ -26,6 +37,8 @@ export class Table {
   constructor(
     readonly records: readonly TableRecord[],
     readonly options: TableOptions = {},
+    /** What stands above a column. */
+    private readonly titleOf = columnTitle,
   ) {
     this.columns = options.columns ?? [...new Set(records.flatMap((record) => Object.keys(record)))];
   }
@@ -51,9 +64,13 @@ export class Table {
   /** The table as HTML, without a style sheet. */
   toHtml(): string {
     const { head, rows, more } = this.cells();
-    const scrolls = rows.length > mostVisibleRows;
-    const style = (column: number, tag: string) =>
-      `text-align:${this.isNumeric(column) ? "right" : "left"}${scrolls && tag === "th" ? stays : ""}`;
+    const isLong = rows.length > mostVisibleRows;
+    const style = (column: number, tag: string) => {
+      if (tag === "th")
+        return `text-align:${this.isNumeric(column) ? "right" : "left"};vertical-align:bottom;white-space:normal${isLong ? stays : ""}`;
+      if (this.isNumeric(column)) return "text-align:right;white-space:nowrap";
+      return `text-align:left${rows.some((row) => row[column]!.length > longText) ? breaks : ""}`;
+    };
     const row = (cells: readonly string[], tag: string) =>
       `<tr>${cells.map((cell, column) => `<${tag} style="${style(column, tag)}">${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
     const body = rows.map((cells) => row(cells, "td")).join("");
@@ -61,8 +78,10 @@ export class Table {
       .map((text) => `<tr><td colspan="${head.length}">${escapeHtml(text)}</td></tr>`)
       .join("");
     const inner = `<thead>${row(head, "th")}</thead><tbody>${body}${foot}</tbody>`;
-    if (!scrolls) return `<table>${inner}</table>`;
-    return `<div style="max-height:460px;overflow:auto"><table style="display:table;margin:0">${inner}</table></div>`;
+    const look = "display:table;background:none;font-variant-numeric:tabular-nums;margin:";
+    if (!isLong && head.length <= fewColumns) return `<table style="${look}8px 0">${inner}</table>`;
+    const most = isLong ? "max-height:460px;" : "";
+    return `<div style="${most}max-width:100%;margin:8px 0;${scrolls}"><table style="${look}0">${inner}</table></div>`;
   }
 
   [inspect.custom](): string {
@@ -75,11 +94,13 @@ export class Table {
 
   private cells(): { head: string[]; rows: string[][]; more: string[] } {
     const limit = this.options.limit ?? 200;
-    const rows = this.records
-      .slice(0, limit)
-      .map((record) => this.columns.map((name) => cellText(cellOf(record, name))));
+    const shown = this.records.slice(0, limit);
+    const head = this.columns.map((name) => this.titleOf(name, this.columns));
+    const values = this.columns.map((name) => shown.map((record) => cellOf(record, name)));
+    const formats = columnFormats(head, values);
+    const rows = shown.map((_, row) => values.map((cells, column) => cellText(cells[row], formats[column]!)));
     const left = this.records.length - rows.length;
-    return { head: [...this.columns], rows, more: left > 0 ? [`… and ${left} more rows`] : [] };
+    return { head, rows, more: left > 0 ? [`… and ${left} more rows`] : [] };
   }
 
   private isNumeric(column: number): boolean {
@@ -119,9 +140,9 @@ function cellOf(record: TableRecord, column: string): unknown {
   return (record as Record<string, unknown>)[column];
 }
 
-function cellText(value: unknown): string {
+function cellText(value: unknown, format: (value: number) => string): string {
   if (value === undefined || value === null) return "";
-  if (typeof value === "number") return formatNumber(value);
+  if (typeof value === "number") return format(value);
   return typeof value === "string"
     ? value
     : inspect(value, { breakLength: Number.POSITIVE_INFINITY, depth: 1 });

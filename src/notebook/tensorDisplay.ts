@@ -5,6 +5,7 @@ import { Parameter } from "../nn";
 import { figureFont, neutralColor, seriesColor } from "../figures/theme";
 import { dataUrl, escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
+import { bad, container, muted } from "./styles";
 import { type TensorStats, tensorStats } from "./tensorStats";
 import { isWritten, tensorView } from "./tensorViews";
 
@@ -26,14 +27,13 @@ export async function tensorBundle(tensor: Tensor | HostTensor | Parameter): Pro
   const name = `${dtype} ${formatShape(shape)}`;
   const facts = factsOf(stats);
   const html = [
-    `<div><b>${escapeHtml(name)}</b> <span style="opacity:.66">${escapeHtml(sizeText(stats, values) + remark)}</span></div>`,
+    `<div><b>${escapeHtml(name)}</b> <span style="${muted}">${escapeHtml(sizeText(stats, values) + remark)}</span></div>`,
     factsHtml(facts),
     `<div style="display:flex;flex-wrap:wrap;gap:8px 24px;align-items:flex-start">${isWritten(shape, values) ? "" : histogramHtml(stats)}${await tensorView(shape, values, stats)}</div>`,
   ];
-  const style = "max-width:720px;font:13px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums";
   return {
     "text/plain": `${name}${remark}: ${facts.map(([label, value]) => `${label} ${value}`).join(", ")}`,
-    "text/html": `<div class="luvit-tensor" style="${style}">${html.join("")}</div>`,
+    "text/html": container("luvit-tensor", "", html.join("")),
   };
 }
 
@@ -72,11 +72,11 @@ function factsOf({ min, mean, max, std, nan, infinite, zeros, count }: TensorSta
 }
 
 function factsHtml(facts: readonly [string, string][]): string {
-  const bad = (label: string, value: string) =>
-    value !== "0" && (label === "NaN" || label === "infinite") ? "color:#d0404f;font-weight:600" : "";
+  const look = (label: string, value: string) =>
+    value !== "0" && (label === "NaN" || label === "infinite") ? bad : "";
   const cells = facts.map(
     ([label, value]) =>
-      `<span style="${bad(label, value)}"><span style="opacity:.66">${label}</span> ${value}</span>`,
+      `<span style="${look(label, value)}"><span style="${muted}">${label}</span> ${value}</span>`,
   );
   return `<div style="display:flex;flex-wrap:wrap;gap:2px 16px;margin:2px 0 8px">${cells.join("")}</div>`;
 }

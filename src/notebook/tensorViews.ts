@@ -1,6 +1,7 @@
 import { formatNumber } from "../figures/format";
 import { mapImage, resizeImage, rgbPng } from "../figures/picture";
 import { dataUrl, escapeHtml } from "./html";
+import { bad, muted } from "./styles";
 import { tensorPictures } from "./tensorPictures";
 import type { TensorStats } from "./tensorStats";
 
@@ -36,7 +37,7 @@ export async function tensorView(
 
 function figureHtml(url: string, alt: string, width: number, caption: string, height?: number): string {
   const size = `max-width:100%;width:${width}px;${height ? `height:${Math.max(12, height)}px;` : "height:auto;"}image-rendering:pixelated`;
-  return `<div><img src="${url}" alt="${escapeHtml(alt)}" style="display:block;${size}"><div style="opacity:.66;font-size:12px">${escapeHtml(caption)}</div></div>`;
+  return `<div><img src="${url}" alt="${escapeHtml(alt)}" style="display:block;${size}"><div style="${muted};font-size:12px">${escapeHtml(caption)}</div></div>`;
 }
 
 /** Whether the numbers themselves are shown. */
@@ -49,7 +50,7 @@ function writtenValues(shape: readonly number[], values: ArrayLike<number>): str
   const cells = Array.from({ length: values.length }, (_, index) => {
     const value = values[index]!;
     const text = formatNumber(Number(value.toPrecision(4))).replace("-", "−");
-    return `<span style="text-align:right${Number.isFinite(value) ? "" : ";color:#d0404f;font-weight:600"}">${text}</span>`;
+    return `<span style="text-align:right${Number.isFinite(value) ? "" : `;${bad}`}">${text}</span>`;
   });
   return `<div style="display:grid;grid-template-columns:repeat(${columns},max-content);gap:1px 14px">${cells.join("")}</div>`;
 }

@@ -28,13 +28,10 @@ interface Session<M extends Module> {
 export function startRun<M extends Module>(task: TrainingTask<M>, options: TrainOptions): Run<M> {
   const name = options.name ?? task.name;
   const folder = claimRunFolder(name, options);
-  return new Run(name, task.model, task.plan.totalSteps, folder, task.dataset.report, async (driver) => {
-    try {
-      await drive(openSession(task, options, folder, driver));
-    } finally {
-      releaseRunFolder(folder);
-    }
-  });
+  const { totalSteps, epochs } = task.plan;
+  const body = (driver: RunDriver<M>) =>
+    drive(openSession(task, options, folder, driver)).finally(() => releaseRunFolder(folder));
+  return new Run(name, task.model, totalSteps, folder, task.dataset.report, body, epochs);
 }
 
 function openSession<M extends Module>(

@@ -5,6 +5,8 @@ import type { SkipReport } from "../data/dataset";
 import { ensureBackend } from "../core/tf";
 import type { Module } from "../nn/module";
 
+const jupyterDisplay = Symbol.for("Jupyter.display");
+
 /** One optimiser step. `loss` is the mean over the step's batches; `lr` the scheduled rate before layer scales. */
 export interface StepRecord {
   /** Steps finished, from 1. */
@@ -71,6 +73,8 @@ export class Run<M extends Module> {
     /** Pictures that could not be read so far. */
     readonly report: SkipReport,
     body: (driver: RunDriver<M>) => Promise<void>,
+    /** Epochs that the steps make, those of a cool-down among them. */
+    readonly epochs?: number,
   ) {
     this.done = this.drive(body);
     this.done.catch(() => {}); // whoever awaits `done` gets the error; nobody awaiting must not end the session
@@ -130,8 +134,12 @@ export class Run<M extends Module> {
       averaged: this.averaged,
       seconds: (performance.now() - started) / 1000,
     };
-    // Where a cell ends with `await run.done`, the run's line says enough.
-    return Object.defineProperty(result, inspect.custom, { value: () => this.toString() });
+    // Where a cell ends with `await run.done`, it shows what the run itself shows.
+    const shown = this as unknown as Record<symbol, (() => unknown) | undefined>;
+    return Object.defineProperties(result, {
+      [inspect.custom]: { value: () => this.toString() },
+      [jupyterDisplay]: { value: () => shown[jupyterDisplay]?.() },
+    });
   }
 
   private takeBack(step: number): void {

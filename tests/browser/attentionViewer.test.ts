@@ -160,6 +160,13 @@ test("the PNG button gives a picture, the HTML button a page that opens with the
   const png = await press("Save as PNG");
   const { width, format } = await sharp(png).metadata();
   assert.deepEqual([width, format], [2 * (28 + 2 * 508), "png"]);
+  const svg = readFileSync(await press("Save as SVG"), "utf8");
+  for (const words of ["LUViT: ", "ViT: ", "maximum of 3 heads", "row 4, column 2"])
+    assert.ok(svg.includes(words));
+  const drawn = await sharp(Buffer.from(svg)).metadata();
+  assert.deepEqual([drawn.format, drawn.width], ["svg", 28 + 2 * 508]);
+  assert.equal(svg.match(/<image /g)?.length, 2 * (2 + 3));
+  await press("Save as PNG");
   await page.locator('button:has-text("Show the picture here")').click();
   assert.ok(await page.locator(".made img").isVisible());
   const html = await press("Save as HTML");
@@ -169,6 +176,51 @@ test("the PNG button gives a picture, the HTML button a page that opens with the
   await again.page.waitForSelector(".luvit-attention[data-alive]");
   assert.match((await again.page.locator(".readout").first().textContent())!, /row 4, column 2/);
   assert.match((await again.page.locator(".subtitle").first().textContent())!, /maximum of 3 heads/);
+});
+
+test("no picture moves, whatever is chosen: words above it take the room of the longest of them", {
+  skip,
+}, async () => {
+  for (const [viewer, widths] of [
+    [one, [1040, 620, 390]],
+    [two, [1040, 700, 390]],
+  ] as const) {
+    for (const width of widths) {
+      const { page } = await open(viewer, { viewport: { width, height: 1400 } });
+      const tops = () =>
+        page.evaluate<number[]>(
+          `[...document.querySelector(".luvit-attention").shadowRoot.querySelectorAll("canvas.stage")].map((stage) => stage.getBoundingClientRect().top + scrollY)`,
+        );
+      const before = await tops();
+      for (const choice of ["max of heads", "one head", "rollout", "entropy", "LLaMA", "mean of heads"]) {
+        await page.locator(`label:has-text("${choice}")`).first().click();
+        assert.deepEqual(await tops(), before, `${choice} at ${width}`);
+      }
+      const stage = page.locator("canvas.stage").first();
+      await stage.click(await middleOf(stage, 2, 2));
+      assert.deepEqual(await tops(), before, `pinned at ${width}`);
+      await page.locator(".class-token").first().click();
+      assert.deepEqual(await tops(), before, `class token at ${width}`);
+    }
+  }
+});
+
+test("with the class token as the query nothing speaks of a frame, which is not drawn then", {
+  skip,
+}, async () => {
+  const { page } = await open(one);
+  const words = async () =>
+    (
+      await Promise.all([".explain", ".hint", ".readout"].map((part) => page.locator(part).textContent()))
+    ).join(" ");
+  assert.match(await words(), /framed patch/);
+  await page.locator(".class-token").click();
+  for (const view of ["mean of heads", "max of heads", "one head", "rollout", "entropy"]) {
+    await page.locator(`label:has-text("${view}")`).first().click();
+    assert.doesNotMatch(await words(), /frame/, view);
+  }
+  await page.locator('label:has-text("mean of heads")').first().click();
+  assert.match(await words(), /where the class token, the query, looks most.*The class token looks most at/s);
 });
 
 test("a tap moves the query on a touch screen, and nothing is wider than a phone", { skip }, async () => {

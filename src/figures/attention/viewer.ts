@@ -34,13 +34,19 @@ export class AttentionViewer {
     readonly title: string,
     /** The numbers in words. */
     readonly summary: string,
+    /** The picture as SVG. */
+    private readonly svg: string,
   ) {}
 
-  /** Writes a page of its own (`.html`) or the picture (`.png`). */
+  /** Writes a page of its own (`.html`) or the still picture (`.png`, `.svg`). */
   save(path: string): string {
     if (/\.html?$/i.test(path)) writeAtomically(path, pageAround(this.html, this.title));
     else if (/\.png$/i.test(path)) writeAtomically(path, this.picture.png);
-    else throw new LuvitError("bad-argument", `AttentionViewer.save: ${path} ends in none of .html, .png`);
+    else if (/\.svg$/i.test(path)) writeAtomically(path, this.svg);
+    else {
+      const endings = ".html, .png, .svg";
+      throw new LuvitError("bad-argument", `AttentionViewer.save: ${path} ends in none of ${endings}`);
+    }
     return path;
   }
 
@@ -97,7 +103,8 @@ export async function attentionViewer(
   );
   const chosen = chooseLayers(models, layers, maxBytes - Buffer.byteLength(frame));
   const summary = rows.map(describeRow).join(" ");
-  return new AttentionViewer(around(chosen, packLayers(chosen)), picture, title, summary);
+  const html = around(chosen, packLayers(chosen));
+  return new AttentionViewer(html, picture, title, summary, await picture.toSvg());
 }
 
 function expectComparable(models: readonly AttentionMaps[], labels: readonly string[]): void {

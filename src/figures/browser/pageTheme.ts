@@ -1,30 +1,27 @@
-import { type Element, page } from "./dom";
-
 /** Whether the page around an element is dark: what Jupyter and VS Code say, else the background behind it. */
 export function isDark(host: Element): boolean {
-  const { body, documentElement } = page.document;
+  const { body, documentElement } = document;
   const jupyter = body.dataset.jpThemeLight;
   if (jupyter !== undefined) return jupyter === "false";
   const code = body.dataset.vscodeThemeKind;
   if (code !== undefined) return /dark|high-contrast$/.test(code);
   for (let at: Element | null = host; at; at = at.parentElement) {
-    const light = lightness(page.getComputedStyle(at).backgroundColor);
+    const light = lightness(getComputedStyle(at).backgroundColor);
     if (light !== undefined) return light < 128;
   }
-  const prefersDark = page.matchMedia("(prefers-color-scheme: dark)").matches;
-  return prefersDark && page.getComputedStyle(documentElement).colorScheme.includes("dark");
+  const prefersDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  return prefersDark && getComputedStyle(documentElement).colorScheme.includes("dark");
 }
 
 /** Calls back when the theme may have changed. */
 export function onThemeChange(react: () => void): void {
-  page.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", react);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", react);
   const attributes = {
     attributes: true,
     attributeFilter: ["class", "data-jp-theme-light", "data-vscode-theme-kind", "style"],
   };
-  const observer = new page.MutationObserver(react);
-  for (const element of [page.document.body, page.document.documentElement])
-    observer.observe(element, attributes);
+  const observer = new MutationObserver(react);
+  for (const element of [document.body, document.documentElement]) observer.observe(element, attributes);
 }
 
 /** 0 to 255; undefined for a colour that lets most of what is behind it through. */

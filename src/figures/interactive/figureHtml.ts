@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { browserScript } from "../browserScript";
-import type { PlotlyFigure } from "../figure";
+import type { PlotlyFigure } from "../spec";
 import { dataUrl, escapeHtml, scriptJson } from "../html";
 import { figureSummary } from "../summary";
 import { drawFigure } from "../svg/render";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { browserScript } from "../browserScript";
-import type { PlotlyFigure } from "../figure";
+import type { PlotlyFigure } from "../spec";
 import { escapeHtml, scriptJson } from "../html";
 import { figureSummary } from "../summary";
 import { plotlyTemplate } from "./template";
@@ -15,7 +15,7 @@ const defaultHeight = 450;
  */
 export function plotlyHtml(figure: PlotlyFigure): string {
   const { data, layout } = figure;
-  const height = layout.height ?? defaultHeight;
+  const height = typeof layout.height === "number" ? layout.height : defaultHeight;
   return (
     `<div class="luvit-plotly" style="min-height:${height}px"><p>${escapeHtml(figureSummary(figure))}</p>` +
     `<script type="application/json" class="luvit-figure">${scriptJson({ data, layout: { template: plotlyTemplate, ...layout } })}</script>` +

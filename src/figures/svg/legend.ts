@@ -1,6 +1,6 @@
-import type { PlotlyTrace } from "../figure";
+import type { PlotlyTrace } from "../spec";
 import { px, textElement, textWidth } from "./text";
-import { markerShape, traceColor } from "./traces";
+import { markerColor, markerShape, traceColor } from "./traces";
 
 /** Distance between two rows of a legend. */
 export const legendRowHeight = 20;
@@ -58,8 +58,8 @@ function legendMark(trace: PlotlyTrace, x: number, y: number): string {
   const color = traceColor(trace);
   if (trace.type === "bar")
     return `<rect x="${px(x + 4)}" y="${px(y - 6)}" width="14" height="12" rx="1.5" fill="${color}"/>`;
-  const line = `<path d="M${px(x)} ${px(y)}h20" stroke="${color}" stroke-width="${trace.line?.width ?? 2}"/>`;
-  const marker = `<g fill="${trace.marker?.color ?? color}">${markerShape(trace, x + 10, y)}</g>`;
+  const line = `<path d="M${px(x)} ${px(y)}h20" stroke="${color}" stroke-width="${px(trace.line?.width ?? 2)}"/>`;
+  const marker = `<g fill="${markerColor(trace)}">${markerShape(trace, x + 10, y)}</g>`;
   const mode = trace.mode ?? "lines";
   return (mode.includes("lines") ? line : "") + (mode.includes("markers") ? marker : "");
 }

@@ -1,4 +1,4 @@
-import type { PlotlyAxis, PlotlyDatum, PlotlyFigure, PlotlyTrace } from "../figure";
+import type { PlotlyAxis, PlotlyDatum, PlotlyFigure, PlotlyTrace } from "../spec";
 import { type Scale, makeScale } from "./scale";
 
 /** A rectangle in pixels. */
@@ -23,6 +23,8 @@ export interface Panel {
   readonly xScale: Scale;
   readonly yScale: Scale;
   readonly traces: readonly PlotlyTrace[];
+  /** From one place of a bar to the next, in units of the horizontal axis (powers of ten on a logarithmic one). */
+  readonly barUnit: number;
   /** Horizontal pixel of a data value. */
   x(value: PlotlyDatum): number;
   /** Vertical pixel of a data value. */
@@ -57,11 +59,13 @@ function makePanel(
   const [across, up] = [space.width / 80, space.height / 45];
   const isSquare = yAxis.scaleanchor !== undefined;
   const most = Math.min(space.width, space.height) / 62;
+  const barUnit = unitOf(traces, xAxis.type === "log");
+  const bars = traces.some(({ type }) => type === "bar");
   const xScale = makeScale(
     xAxis,
-    traces.flatMap((trace) => extent(trace, "x")),
+    traces.flatMap((trace) => (trace.type === "bar" ? barExtent(trace, xAxis, barUnit) : extent(trace, "x"))),
     isSquare ? most : across,
-    heatmaps || lines,
+    heatmaps || lines || bars,
   );
   const yScale = makeScale(
     yAxis,
@@ -72,7 +76,25 @@ function makePanel(
   const box = yAxis.scaleanchor === undefined ? space : equalUnits(space, xScale, yScale);
   const x = (value: PlotlyDatum) => box.left + fraction(xScale, value) * box.width;
   const y = (value: PlotlyDatum) => box.top + (1 - fraction(yScale, value)) * box.height;
-  return { box, xAxis, yAxis, xScale, yScale, traces, x, y };
+  return { box, xAxis, yAxis, xScale, yScale, traces, barUnit, x, y };
+}
+
+/** Where the bars of a trace stand. */
+function placesOf({ x, y }: PlotlyTrace): readonly PlotlyDatum[] {
+  return x ?? (y ?? []).map((_, index) => index);
+}
+
+/** From one place of a bar to the next in axis units: the least distance of two, 1 between categories. */
+function unitOf(traces: readonly PlotlyTrace[], isLog: boolean): number {
+  const places = traces.filter(({ type }) => type === "bar").flatMap(placesOf);
+  const units = places
+    .filter((place) => typeof place === "number")
+    .map((place) => (isLog ? Math.log10(place as number) : (place as number)));
+  const numbers = [...new Set(units)].filter(Number.isFinite).sort((a, b) => a - b);
+  let least = Number.POSITIVE_INFINITY;
+  for (const [index, place] of numbers.entries())
+    if (index > 0) least = Math.min(least, place - numbers[index - 1]!);
+  return Number.isFinite(least) ? least : 1;
 }
 
 /** Position of a value between the ends of its axis, 0 to 1 inside. */
@@ -103,6 +125,15 @@ function equalUnits(space: Box, xScale: Scale, yScale: Scale): Box {
     width,
     height,
   };
+}
+
+/** From half a place before the first bar to half a place behind the last, so that none is cut. */
+function barExtent(trace: PlotlyTrace, { type }: PlotlyAxis, unit: number): PlotlyDatum[] {
+  return placesOf(trace).flatMap((place): PlotlyDatum[] => {
+    if (typeof place !== "number") return [place];
+    if (type === "log") return [place * 10 ** (-unit / 2), place * 10 ** (unit / 2)];
+    return [place - unit / 2, place + unit / 2];
+  });
 }
 
 /** Values a trace needs to fit on an axis. */

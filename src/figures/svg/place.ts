@@ -1,5 +1,6 @@
-import type { PlotlyAxis, PlotlyFigure, PlotlyLayout } from "../figure";
+import type { PlotlyAxis, PlotlyFigure, PlotlyLayout } from "../spec";
 import { legendRowHeight, legendRows } from "./legend";
+import { arrangePanels } from "./panelGrid";
 import { type Box, type Panel, panelsOf } from "./panels";
 import type { Scale } from "./scale";
 import { textWidth, wrapText } from "./text";
@@ -16,17 +17,27 @@ export interface PlacedFigure {
 }
 
 /** Places a figure in a width: long titles and legends break, crowded names slant, and the height grows by as much. */
-export function placeFigure(figure: PlotlyFigure, width: number = figure.layout.width ?? 720): PlacedFigure {
-  const own = figure.layout;
-  const margin = { ...(own.margin ?? { l: 64, r: 24, t: 48, b: 56 }) };
+export function placeFigure(figure: PlotlyFigure, width = numeric(figure.layout.width, 720)): PlacedFigure {
+  const { panels: grid } = figure.layout.meta ?? {};
+  const given = grid ? arrangePanels(figure.layout, grid, width) : figure.layout;
+  // A foreign figure may have anything for a number.
+  const own = { ...given, width: numeric(given.width, 720), height: numeric(given.height, 400) };
+  const { l = 64, r = 24, t = 48, b = 56 } = own.margin ?? {};
+  const margin = { l: Number(l) || 0, r: Number(r) || 0, t: Number(t) || 0, b: Number(b) || 0 };
   const space = width - margin.l - margin.r;
   const title = own.title && { ...own.title, text: wrapText(own.title.text, 15, width - margin.l - 12) };
   const grown =
     22 * (lines(title?.text) - lines(own.title?.text)) +
     (own.showlegend ? legendRowHeight * (legendRows(figure.data, space) - 1) : 0);
-  const shrunk = isSquare(own) ? squareLoss(own, margin, width) : 0;
+  const shrunk = !grid && isSquare(own) ? squareLoss(own, margin, width) : 0;
   margin.t += grown;
-  const layout = { ...own, title, margin, width, height: (own.height ?? 400) + grown - shrunk };
+  const layout = {
+    ...own,
+    title,
+    margin,
+    width: grid ? own.width! : width,
+    height: (own.height ?? 400) + grown - shrunk,
+  };
   const placed = panelsOf({ data: figure.data, layout }, areaOf(layout));
   const slanted = slantedAxes(placed);
   if (!slanted) return { figure: { data: figure.data, layout }, area: areaOf(layout), panels: placed };
@@ -38,6 +49,10 @@ export function placeFigure(figure: PlotlyFigure, width: number = figure.layout.
     area,
     panels: panelsOf({ data: figure.data, layout }, area),
   };
+}
+
+function numeric(value: unknown, otherwise: number): number {
+  return typeof value === "number" && Number.isFinite(value) && value > 0 ? value : otherwise;
 }
 
 /** Whether a unit has the same length on both axes, so that the height depends on the width. */

@@ -1,4 +1,4 @@
-import type { PlotlyAnnotation, PlotlyColorAxis, PlotlyFigure } from "../figure";
+import type { PlotlyAnnotation, PlotlyColorAxis, PlotlyFigure } from "../spec";
 import { figureSummary } from "../summary";
 import { type FigureTheme, figureFont, themes } from "../theme";
 import { niceTicks } from "./scale";

@@ -1,4 +1,4 @@
-import type { PlotlyAxis, PlotlyDatum } from "../figure";
+import type { PlotlyAxis, PlotlyDatum } from "../spec";
 
 /** One labelled position on an axis. */
 export interface Tick {

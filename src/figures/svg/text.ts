@@ -3,9 +3,17 @@ export function px(value: number): string {
   return String(Math.round(value * 100) / 100);
 }
 
-/** Text made safe for SVG. */
-export function escapeXml(text: string): string {
-  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what XML may not have
+const unwritable = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|\p{Surrogate}/gu;
+
+/** Text made safe for SVG, of whatever type a foreign figure gives it; letters that XML may not have are seen as �. */
+export function escapeXml(text: unknown): string {
+  return String(text)
+    .replace(unwritable, "\ufffd")
+    .replace(/&/g, "&amp;")
+    .replace(/</g, "&lt;")
+    .replace(/>/g, "&gt;")
+    .replace(/"/g, "&quot;");
 }
 
 /** Where and how a text stands. */
@@ -21,12 +29,12 @@ export interface TextPlace {
 
 /** About how wide a text is, in pixels; system fonts average a little over half their size. */
 export function textWidth(text: string, size: number): number {
-  return plain(text).length * size * 0.56;
+  return plain(String(text)).length * size * 0.56;
 }
 
 /** Lines of Plotly's small HTML: `<br>` breaks, `<b>` is bold, `<sub>` small and muted. The first baseline is at y. */
 export function textElement(text: string, place: TextPlace): string {
-  const lines = text.split(/<br\s*\/?>/);
+  const lines = String(text).split(/<br\s*\/?>/);
   const spans = lines.map((line, index) => {
     const small = line.includes("<sub>");
     const bold = line.includes("<b>") ? ' font-weight="600"' : "";
@@ -36,16 +44,16 @@ export function textElement(text: string, place: TextPlace): string {
   });
   const attributes = [
     `x="${px(place.x)}" y="${px(place.y)}" font-size="${px(place.size)}"`,
-    place.fill === undefined ? `class="${place.className ?? "text"}"` : `fill="${place.fill}"`,
+    place.fill === undefined ? `class="${place.className ?? "text"}"` : `fill="${escapeXml(place.fill)}"`,
     place.anchor && place.anchor !== "start" ? `text-anchor="${place.anchor}"` : "",
-    place.rotate ? `transform="rotate(${place.rotate} ${px(place.x)} ${px(place.y)})"` : "",
+    place.rotate ? `transform="rotate(${px(place.rotate)} ${px(place.x)} ${px(place.y)})"` : "",
   ];
   return `<text ${attributes.filter(Boolean).join(" ")}>${spans.join("")}</text>`;
 }
 
 /** Breaks the lines of a text at spaces so that each fits; a line's marking goes on in what follows it. */
 export function wrapText(text: string, size: number, width: number): string {
-  return text
+  return String(text)
     .split(/<br\s*\/?>/)
     .map((line) => wrapLine(line, size, width))
     .join("<br>");

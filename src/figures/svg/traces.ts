@@ -1,15 +1,15 @@
 import { parseHex } from "../colormap";
-import type { PlotlyColorAxis, PlotlyTrace } from "../figure";
-import { barGroupWidth, seriesColor } from "../theme";
+import type { PlotlyColorAxis, PlotlyTrace } from "../spec";
+import { barGroupWidth, seriesColor, undefinedColor } from "../theme";
 import type { Box, Panel } from "./panels";
-import { px, textElement, textWidth } from "./text";
+import { escapeXml, px, textElement, textWidth } from "./text";
 
 /** Draws one trace of a panel. */
 export function drawTrace(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorAxis | undefined): string {
   if (trace.type === "heatmap") return drawHeatmap(trace, panel, colors);
   if (trace.type === "bar") return drawBars(trace, panel);
   const mode = trace.mode ?? "lines";
-  const opacity = trace.opacity === undefined ? "" : ` opacity="${trace.opacity}"`;
+  const opacity = trace.opacity === undefined ? "" : ` opacity="${px(trace.opacity)}"`;
   const parts = [
     mode.includes("lines") ? drawLine(trace, panel) : "",
     mode.includes("markers") ? drawMarkers(trace, panel) : "",
@@ -17,37 +17,73 @@ export function drawTrace(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorA
   return `<g class="series"${opacity}>${parts.join("")}</g>`;
 }
 
-/** The colour of a trace's line or marker. */
+/** The colour of a trace's line or marker, as an attribute may have it. */
 export function traceColor(trace: PlotlyTrace): string {
-  return trace.line?.color ?? trace.marker?.color ?? seriesColor(0);
+  return escapeXml(trace.line?.color ?? trace.marker?.color ?? seriesColor(0));
+}
+
+/** The colour of a trace's markers. */
+export function markerColor(trace: PlotlyTrace): string {
+  return escapeXml(trace.marker?.color ?? traceColor(trace));
 }
 
 function points(trace: PlotlyTrace, panel: Panel): [number, number][] {
   return (trace.y ?? []).map((y, index) => [panel.x(trace.x?.[index] ?? index), panel.y(y)]);
 }
 
+/** More points of a line than these are taken together where they share a column of pixels. */
+const manyPoints = 4000;
+
+/** The points of a line, of each column of pixels the first, the last, the highest and the lowest. */
+function linePoints(trace: PlotlyTrace, panel: Panel): [number, number][] {
+  const all = points(trace, panel);
+  if (all.length <= manyPoints) return all;
+  const kept: [number, number][] = [];
+  for (let from = 0; from < all.length; ) {
+    const column = Math.floor(all[from]![0]);
+    let to = from + 1;
+    while (to < all.length && Math.floor(all[to]![0]) === column) to++;
+    let [low, high] = [from, from];
+    for (let index = from; index < to; index++) {
+      if (all[index]![1] < all[low]![1]) low = index;
+      if (all[index]![1] > all[high]![1]) high = index;
+    }
+    for (const index of [...new Set([from, Math.min(low, high), Math.max(low, high), to - 1])])
+      kept.push(all[index]!);
+    from = to;
+  }
+  return kept;
+}
+
 function drawLine(trace: PlotlyTrace, panel: Panel): string {
   let path = "";
   let pen = "M";
-  for (const [x, y] of points(trace, panel)) {
+  for (const [x, y] of linePoints(trace, panel)) {
     const visible = Number.isFinite(x) && Number.isFinite(y);
     if (visible) path += `${pen}${px(x)} ${px(y)}`;
     pen = visible ? "L" : "M";
   }
   if (path === "") return "";
-  const width = trace.line?.width ?? 2;
-  const pattern = { dash: `${3 * width + 2} ${2 * width + 2}`, dot: `${width} ${2 * width}`, solid: "" }[
-    trace.line?.dash ?? "solid"
-  ];
+  const width = Number(trace.line?.width ?? 2);
+  const pattern =
+    { dash: `${3 * width + 2} ${2 * width + 2}`, dot: `${width} ${2 * width}`, solid: "" }[
+      trace.line?.dash ?? "solid"
+    ] ?? "";
   const dash = pattern === "" ? "" : ` stroke-dasharray="${pattern}"`;
   return `<path d="${path}" fill="none" stroke="${traceColor(trace)}" stroke-width="${width}" stroke-linejoin="round" stroke-linecap="round"${dash}/>`;
 }
 
 function drawMarkers(trace: PlotlyTrace, panel: Panel): string {
-  const shapes = points(trace, panel)
-    .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
-    .map(([x, y]) => markerShape(trace, x, y));
-  return `<g fill="${trace.marker?.color ?? traceColor(trace)}">${shapes.join("")}</g>`;
+  const seen = new Set<number>();
+  const shapes: string[] = [];
+  for (const [x, y] of points(trace, panel)) {
+    if (!Number.isFinite(x) || !Number.isFinite(y)) continue;
+    // Of marks that cover each other to half a pixel one is drawn.
+    const place = Math.round(2 * x) * 65_536 + Math.round(2 * y);
+    if (!seen.has(place)) shapes.push(markerShape(trace, x, y));
+    seen.add(place);
+  }
+  return `<g fill="${markerColor(trace)}">${shapes.join("")}</g>`;
 }
 
 /** One marker, also used by the legend. */
@@ -73,7 +109,8 @@ export function barBox(trace: PlotlyTrace, index: number, panel: Panel): Box | u
   const group = panel.traces.filter((other) => other.type === "bar");
   const width = barGroupWidth / group.length;
   const shift = (group.indexOf(trace) - (group.length - 1) / 2) * width;
-  const unit = panel.x(1) - panel.x(0);
+  const { xScale, barUnit } = panel;
+  const unit = (barUnit * panel.box.width) / (xScale.high - xScale.low);
   const left = panel.x(trace.x?.[index] ?? index) + (shift - width / 2) * unit + 1;
   const [top, bottom] = [panel.y(Math.max(value, 0)), panel.y(Math.min(value, 0))];
   return { left, top, width: width * unit - 2, height: bottom - top };
@@ -133,7 +170,7 @@ function drawHeatmap(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorAxis |
 
 /** The colour of a value on a colour axis. */
 export function scaleColor({ colorscale, cmin, cmax }: PlotlyColorAxis, value: number): string {
-  if (!Number.isFinite(value)) return "#808080";
+  if (!Number.isFinite(value)) return undefinedColor;
   const at = Math.min(1, Math.max(0, (value - cmin) / (cmax - cmin || 1)));
   const above = Math.max(
     1,

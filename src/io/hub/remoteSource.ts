@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { LuvitError } from "../../core/errors";
-import { beginTransfer } from "../../core/transfers";
+import { beginWork } from "../../core/progress";
 import type { ByteSource, Stretch } from "../byteSource";
 import { RangeRequests, type RemoteFile } from "./rangeRequests";
 import { Scatter } from "./scatter";
@@ -105,8 +105,8 @@ export class RemoteSource implements ByteSource {
     const wanted = lengthOf(missing);
     this.transport.requireOnline(`${this.name}: ${wanted} bytes of it are`);
     const before = this.received;
-    const view =
-      wanted < LEAST_SHOWN ? undefined : beginTransfer({ label: this.name, total, kept: total - wanted });
+    const download = { label: this.name, total, kept: total - wanted, unit: "bytes" } as const;
+    const view = wanted < LEAST_SHOWN ? undefined : beginWork(download);
     const queue = missing.slice();
     const failures: unknown[] = [];
     const lane = async () => {
@@ -117,7 +117,7 @@ export class RemoteSource implements ByteSource {
       }
     };
     await Promise.all(Array.from({ length: Math.min(LANES, missing.length) }, lane));
-    view?.end(failures.length === 0);
+    view?.end(failures.length === 0 ? "done" : "stopped");
     if (failures.length > 0) throw failures[0];
   }
 

@@ -7,7 +7,7 @@ import { entropyShares } from "../../../src/analysis/entropyShares";
 import { gradientSignal } from "../../../src/analysis/gradientSignal";
 import { rowsOf } from "../../../src/analysis/provenance";
 import { pseudoMaskIou } from "../../../src/analysis/pseudoMaskIou";
-import { type Activity, showActivitiesWith } from "../../../src/core/activities";
+import { showWorkWith, type Work } from "../../../src/core/progress";
 import { startBackend } from "../../../src/core/tf";
 import type { ImageDataset } from "../../../src/data/dataset";
 import { onnxRuntimeProblem } from "../../../src/engine";
@@ -15,7 +15,7 @@ import { readTable } from "../../../src/io/table";
 import { assertRejects, maskedPictures, type Region, temporaryFolder, tinyLuvit } from "./support";
 
 before(async () => void (await startBackend()));
-afterEach(() => showActivitiesWith(() => ({ advance: () => {}, end: () => {} })));
+afterEach(() => showWorkWith(() => ({ advance: () => {}, end: () => {} })));
 
 const quarters: Region[][] = Array.from({ length: 11 }, (_, i) => [
   i % 2 === 0 ? "object" : "ground",
@@ -26,8 +26,8 @@ const quarters: Region[][] = Array.from({ length: 11 }, (_, i) => [
 
 /** What was shown of activities, and what to do after so many pictures. */
 function watchActivities(after = new Map<number, () => void>()) {
-  const shown: { activity: Activity; advanced: number[]; state?: string }[] = [];
-  showActivitiesWith((activity) => {
+  const shown: { activity: Work; advanced: number[]; state?: string }[] = [];
+  showWorkWith((activity) => {
     const one: (typeof shown)[number] = { activity, advanced: [] };
     shown.push(one);
     return {

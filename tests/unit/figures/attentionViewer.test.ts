@@ -8,6 +8,7 @@ import { gunzipSync } from "node:zlib";
 import sharp from "sharp";
 import { rowWeights } from "../../../src/analysis/quantisedRows";
 import { attentionViewer } from "../../../src/figures";
+import { explanation, hint, hints, views } from "../../../src/figures/attention/browser/guide";
 import { readLayers, type ViewerHeader } from "../../../src/figures/attention/browser/payload";
 import {
   entropyRow,
@@ -42,6 +43,19 @@ function contentsOf(html: string) {
 }
 
 const toy = { grid: 4, layers: { "blocks.0": 3, "blocks.1": 3, "llama.layers.0": 2 } };
+
+describe("what the viewer says of itself", () => {
+  it("speaks of a frame only where one is drawn: around a patch, not for the class token", () => {
+    for (const view of views) assert.doesNotMatch(explanation(view, 0), /frame/);
+    assert.match(explanation("mean", 7), /where the framed patch, the query, looks most/);
+    assert.match(explanation("mean", 0), /where the class token, the query, looks most/);
+    assert.doesNotMatch(hint({ pinned: true, query: 0 }), /frame/);
+    assert.match(hint({ pinned: true, query: 3 }), /^The frame is pinned/);
+    for (const query of [0, 3])
+      for (const pinned of [true, false])
+        assert.ok(hints.includes(hint({ pinned, query })), "room is kept for each of them");
+  });
+});
 
 describe("the attention viewer", () => {
   it("carries every level, scale and entropy of its maps, byte for byte", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type LiveRun, live, progress } from "../../../src/notebook";
-import type { LiveRecord } from "../../../src/notebook/live";
+import type { LiveRecord } from "../../../src/notebook/liveRun";
 import type { DisplayMessage } from "../../../src/notebook/outputs";
 import { captureDisplays } from "../../../src/notebook/tslab";
 
@@ -91,7 +91,7 @@ describe("live displays in a notebook", () => {
       "memory",
       "data:image/svg+xml",
       "mean loss",
-      "top1",
+      "top-1 (%)",
     ])
       assert.ok(last.includes(text), text);
     const count = shown.length;

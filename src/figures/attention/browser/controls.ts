@@ -1,4 +1,4 @@
-import { type Element, type Input, make } from "../../browser/dom";
+import { make } from "../../browser/dom";
 import type { View } from "./rows";
 import { layerLabel, type ViewState } from "./state";
 
@@ -7,7 +7,7 @@ export type Change = (part: Partial<ViewState>) => void;
 
 /** The row of settings above the pictures. */
 export interface Controls {
-  readonly element: Element;
+  readonly element: HTMLElement;
   /** Shows what the state says. */
   update(state: ViewState): void;
 }
@@ -72,11 +72,11 @@ function segments(
   choices: readonly (readonly [value: string, label: string, hint: string])[],
   choose: (value: string) => void,
   before?: string,
-): { element: Element; update(value: string): void } {
+): { element: HTMLElement; update(value: string): void } {
   const name = `luvit-${title}-${groups++}`;
-  const inputs = new Map<string, Input>();
+  const inputs = new Map<string, HTMLInputElement>();
   const labels = choices.map(([value, text, hint]) => {
-    const input = make<Input>("input", { type: "radio", name, value, "aria-label": hint });
+    const input = make("input", { type: "radio", name, value, "aria-label": hint });
     input.addEventListener("change", () => choose(value));
     inputs.set(value, input);
     return make("label", { title: hint }, input, make("span", {}, text));
@@ -93,18 +93,18 @@ function segments(
 }
 
 interface Checkbox {
-  readonly element: Element;
-  readonly input: Input;
+  readonly element: HTMLElement;
+  readonly input: HTMLInputElement;
 }
 
 function checkbox(title: string, set: (on: boolean) => void): Checkbox {
-  const input = make<Input>("input", { type: "checkbox" });
+  const input = make("input", { type: "checkbox" });
   input.addEventListener("change", () => set(input.checked));
   return { element: make("label", { class: "check" }, input, title), input };
 }
 
 function slider(set: (value: number) => void): Checkbox {
-  const input = make<Input>("input", { type: "range", min: "0", max: "100" });
+  const input = make("input", { type: "range", min: "0", max: "100" });
   input.addEventListener("input", () => set(Number(input.value) / 100));
   return { element: make("label", { class: "check" }, "colours", input), input };
 }

@@ -1,70 +1,130 @@
-import { type Canvas, makeCanvas, type Pen } from "../../browser/dom";
+import { make, makeCanvas, penOf } from "../../browser/dom";
 import type { ThemeColors } from "./payload";
 
 /** One panel as it goes into an exported picture. */
 export interface DrawnPanel {
   title: string;
   lines: readonly string[];
-  stage: Canvas;
-  bar: Canvas;
+  stage: HTMLCanvasElement;
+  bar: HTMLCanvasElement;
   low: string;
   high: string;
-  heads: readonly { canvas: Canvas; text: string }[];
+  heads: readonly { canvas: HTMLCanvasElement; text: string }[];
+}
+
+interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** An image or words at their place, in pixels. */
+type Item =
+  | ({ canvas: HTMLCanvasElement; isPixelated?: boolean } & Box)
+  | { text: string; x: number; y: number; size: number; color: string; bold?: boolean };
+
+/** Everything that a viewer shows, to be written as PNG or as SVG. */
+export interface Drawing {
+  width: number;
+  height: number;
+  background: string;
+  font: string;
+  items: readonly Item[];
 }
 
 const [side, gap, thumbnail] = [480, 28, 72];
 
-/** Everything shown as one picture, twice the screen's resolution. */
-export function drawAll(
+export function drawingOf(
   title: string,
   panels: readonly DrawnPanel[],
   theme: ThemeColors,
   font: string,
-): Canvas {
+): Drawing {
   const perRow = Math.floor((side + 8) / (thumbnail + 8));
   const rows = Math.max(...panels.map(({ heads }) => Math.ceil(heads.length / perRow)));
-  const width = gap + panels.length * (side + gap);
-  const height = 210 + side + rows * (thumbnail + 26);
+  const heading = { text: title, x: gap, y: 34, size: 17, color: theme.text, bold: true };
+  const drawn = panels.map((panel, index) => panelItems(panel, gap + index * (side + gap), perRow, theme));
+  return {
+    width: gap + panels.length * (side + gap),
+    height: 210 + side + rows * (thumbnail + 26),
+    background: theme.background,
+    font,
+    items: [heading, ...drawn.flat()],
+  };
+}
+
+function panelItems(panel: DrawnPanel, left: number, perRow: number, { text, muted }: ThemeColors): Item[] {
+  const below = 74 + side;
+  const words = (content: string, x: number, y: number, size = 12, color = muted, bold = false): Item => ({
+    ...{ text: content, x, y, size, color, bold },
+  });
+  return [
+    words(panel.title, left, 62, 14, text, true),
+    { canvas: panel.stage, x: left, y: 74, width: side, height: side },
+    { canvas: panel.bar, x: left + 60, y: below + 12, width: side - 140, height: 10 },
+    words(panel.low, left, below + 22),
+    words(panel.high, left + side - 70, below + 22),
+    ...panel.lines.map((line, i) => words(line, left, below + 44 + 17 * i, 12, text)),
+    ...panel.heads.flatMap(({ canvas, text: caption }, head): Item[] => {
+      const x = left + (head % perRow) * (thumbnail + 8);
+      const y = below + 116 + Math.floor(head / perRow) * (thumbnail + 26);
+      const square = { x, y, width: thumbnail, height: thumbnail };
+      return [{ canvas, isPixelated: true, ...square }, words(caption, x, y + thumbnail + 14, 11)];
+    }),
+  ];
+}
+
+/** The drawing at twice the screen's resolution. */
+export function toCanvas({ width, height, background, font, items }: Drawing): HTMLCanvasElement {
   const canvas = makeCanvas(2 * width, 2 * height);
-  const pen = canvas.getContext("2d");
+  const pen = penOf(canvas);
   pen.scale(2, 2);
-  pen.fillStyle = theme.background;
+  pen.fillStyle = background;
   pen.fillRect(0, 0, width, height);
-  write(pen, title, [gap, 34], `600 17px ${font}`, theme.text);
-  for (const [index, panel] of panels.entries()) {
-    drawPanel(pen, panel, gap + index * (side + gap), perRow, theme, font);
+  for (const item of items) {
+    if ("canvas" in item) {
+      pen.imageSmoothingEnabled = !item.isPixelated;
+      pen.drawImage(item.canvas, item.x, item.y, item.width, item.height);
+    } else {
+      pen.font = `${item.bold ? "600 " : ""}${item.size}px ${font}`;
+      pen.fillStyle = item.color;
+      pen.fillText(item.text, item.x, item.y, side);
+    }
   }
   return canvas;
 }
 
-function drawPanel(
-  pen: Pen,
-  panel: DrawnPanel,
-  left: number,
-  perRow: number,
-  theme: ThemeColors,
-  font: string,
-): void {
-  write(pen, panel.title, [left, 62], `600 14px ${font}`, theme.text);
-  pen.drawImage(panel.stage, left, 74, side, side);
-  const below = 74 + side;
-  pen.drawImage(panel.bar, left + 60, below + 12, side - 140, 10);
-  write(pen, panel.low, [left, below + 22], `12px ${font}`, theme.muted);
-  write(pen, panel.high, [left + side - 70, below + 22], `12px ${font}`, theme.muted);
-  panel.lines.forEach((line, i) => {
-    write(pen, line, [left, below + 44 + 17 * i], `12px ${font}`, theme.text);
-  });
-  for (const [head, { canvas, text }] of panel.heads.entries()) {
-    const x = left + (head % perRow) * (thumbnail + 8);
-    const y = below + 116 + Math.floor(head / perRow) * (thumbnail + 26);
-    pen.imageSmoothingEnabled = false;
-    pen.drawImage(canvas, x, y, thumbnail, thumbnail);
-    write(pen, text, [x, y + thumbnail + 14], `11px ${font}`, theme.muted);
+/** The drawing as SVG: its words are words. */
+export function toSvg({ width, height, background, font, items }: Drawing): string {
+  const place = make("div");
+  place.innerHTML = "<svg></svg>";
+  const svg = place.firstElementChild!;
+  const add = (parent: Element, tag: string, attributes: object, text = "") => {
+    const element = document.createElementNS(svg.namespaceURI, tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+    element.textContent = text;
+    parent.append(element);
+  };
+  const size = { width, height };
+  for (const [name, value] of Object.entries({
+    ...size,
+    viewBox: `0 0 ${width} ${height}`,
+    "font-family": font,
+  }))
+    svg.setAttribute(name, String(value));
+  add(svg, "rect", { ...size, fill: background });
+  for (const item of items) {
+    if ("canvas" in item) {
+      const { canvas, isPixelated, ...box } = item;
+      const look = isPixelated ? { style: "image-rendering:pixelated" } : {};
+      const href = canvas.toDataURL("image/png");
+      add(svg, "image", { ...box, preserveAspectRatio: "none", href, ...look });
+    } else {
+      const { text, x, y, size: letters, color, bold } = item;
+      const weight = bold ? { "font-weight": 600 } : {};
+      add(svg, "text", { x, y, "font-size": letters, fill: color, ...weight }, text);
+    }
   }
-}
-
-function write(pen: Pen, text: string, [x, y]: [number, number], font: string, color: string): void {
-  pen.font = font;
-  pen.fillStyle = color;
-  pen.fillText(text, x, y, side);
+  return new XMLSerializer().serializeToString(svg);
 }

@@ -1,4 +1,4 @@
-import { type Element, makeCanvas, page } from "../../browser/dom";
+import { makeCanvas, penOf, unpack } from "../../browser/dom";
 import { upgradeHosts } from "../../browser/upgrade";
 import { colorTable } from "./paint";
 import { Panel } from "./panel";
@@ -6,12 +6,9 @@ import { type ModelHeader, readLayers, type ViewerHeader } from "./payload";
 import { startState, type ViewState } from "./state";
 import { Viewer } from "./viewer";
 
-/** Brings every viewer of the document to life that is not yet. */
-export function start(): void {
-  upgradeHosts("luvit-attention", upgrade);
-}
+upgradeHosts("luvit-attention", upgrade);
 
-async function upgrade(host: Element): Promise<void> {
+async function upgrade(host: HTMLElement): Promise<void> {
   const header = JSON.parse(host.querySelector(".luvit-attention-header")!.textContent!) as ViewerHeader;
   const packed = host.querySelector(".luvit-attention-data")!.textContent!.trim();
   const stored = host.dataset.state;
@@ -32,19 +29,12 @@ async function upgrade(host: Element): Promise<void> {
   const viewer = new Viewer(host, header, panels, state);
 }
 
-async function unpack(base64: string): Promise<ArrayBuffer> {
-  const bytes = Uint8Array.from(page.atob(base64), (c) => c.charCodeAt(0));
-  if (!page.DecompressionStream) throw new Error("this browser is too old to unpack the numbers");
-  const stream = new page.Blob([bytes]).stream().pipeThrough(new page.DecompressionStream("gzip"));
-  return new page.Response(stream).arrayBuffer();
-}
-
-async function loadPicture({ picture }: ModelHeader): Promise<ReturnType<typeof makeCanvas>> {
-  const image = new page.Image();
+async function loadPicture({ picture }: ModelHeader): Promise<HTMLCanvasElement> {
+  const image = new Image();
   image.src = picture;
   await image.decode();
   const side = image.naturalWidth;
   const canvas = makeCanvas(side, side);
-  canvas.getContext("2d").drawImage(image, 0, 0, side, side);
+  penOf(canvas).drawImage(image, 0, 0, side, side);
   return canvas;
 }

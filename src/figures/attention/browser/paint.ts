@@ -1,4 +1,4 @@
-import { type Canvas, makeCanvas, type Pen, page } from "../../browser/dom";
+import { makeCanvas, penOf } from "../../browser/dom";
 
 /** 256 RGB triples. */
 export type ColorTable = Uint8Array;
@@ -22,7 +22,7 @@ export interface Overlay {
 }
 
 export function colorTable(base64: string): ColorTable {
-  return Uint8Array.from(page.atob(base64), (c) => c.charCodeAt(0));
+  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 }
 
 export function colorAt(
@@ -40,8 +40,13 @@ function share(value: number, [low, high]: readonly [number, number]): number {
 }
 
 /** The picture, its colours faded as the overlay grows stronger, with a coloured cell over every patch. */
-export function paintOverlay(canvas: Canvas, picture: Canvas, grey: Canvas, overlay: Overlay): void {
-  const pen = canvas.getContext("2d");
+export function paintOverlay(
+  canvas: HTMLCanvasElement,
+  picture: HTMLCanvasElement,
+  grey: HTMLCanvasElement,
+  overlay: Overlay,
+): void {
+  const pen = penOf(canvas);
   const { width } = canvas;
   const { grid, strength, values } = overlay;
   const cell = width / grid;
@@ -63,26 +68,26 @@ export function paintOverlay(canvas: Canvas, picture: Canvas, grey: Canvas, over
 }
 
 /** The picture without its colours. */
-export function greyCopy(picture: Canvas): Canvas {
+export function greyCopy(picture: HTMLCanvasElement): HTMLCanvasElement {
   const { width, height } = picture;
   const copy = makeCanvas(width, height);
-  const pixels = picture.getContext("2d").getImageData(0, 0, width, height);
+  const pixels = penOf(picture).getImageData(0, 0, width, height);
   for (let i = 0; i < pixels.data.length; i += 4) {
     const [r, g, b] = pixels.data.subarray(i, i + 3);
     pixels.data.fill(0.3 * r! + 0.59 * g! + 0.11 * b!, i, i + 3);
   }
-  copy.getContext("2d").putImageData(pixels, 0, 0);
+  penOf(copy).putImageData(pixels, 0, 0);
   return copy;
 }
 
 /** One pixel per patch, for thumbnails. */
 export function paintCells(
-  canvas: Canvas,
+  canvas: HTMLCanvasElement,
   values: Float32Array,
   range: readonly [number, number],
   table: ColorTable,
 ): void {
-  const pen = canvas.getContext("2d");
+  const pen = penOf(canvas);
   const pixels = pen.createImageData(canvas.width, canvas.height);
   for (let patch = 0; patch < values.length - 1; patch++) {
     pixels.data.set([...colorAt(table, values[patch + 1]!, range), 255], 4 * patch);
@@ -91,15 +96,15 @@ export function paintCells(
 }
 
 /** The colour table from left to right. */
-export function paintBar(canvas: Canvas, table: ColorTable): void {
-  const pen = canvas.getContext("2d");
+export function paintBar(canvas: HTMLCanvasElement, table: ColorTable): void {
+  const pen = penOf(canvas);
   for (let x = 0; x < canvas.width; x++) {
     pen.fillStyle = `rgb(${colorAt(table, x, [0, canvas.width - 1]).join(",")})`;
     pen.fillRect(x, 0, 1, canvas.height);
   }
 }
 
-function paintLines(pen: Pen, width: number, grid: number): void {
+function paintLines(pen: CanvasRenderingContext2D, width: number, grid: number): void {
   pen.strokeStyle = "rgba(255,255,255,.22)";
   pen.lineWidth = 1;
   pen.beginPath();
@@ -114,7 +119,12 @@ function paintLines(pen: Pen, width: number, grid: number): void {
 }
 
 /** The edges between object and other patches, white dashes on black: visible on every colour. */
-function paintBorder(pen: Pen, regions: readonly number[], grid: number, cell: number): void {
+function paintBorder(
+  pen: CanvasRenderingContext2D,
+  regions: readonly number[],
+  grid: number,
+  cell: number,
+): void {
   const isObject = (x: number, y: number) =>
     x >= 0 && y >= 0 && x < grid && y < grid && regions[y * grid + x] === 1;
   pen.beginPath();
@@ -133,7 +143,13 @@ function paintBorder(pen: Pen, regions: readonly number[], grid: number, cell: n
   strokeTwice(pen, 5, [cell / 5, cell / 5]);
 }
 
-function paintFrame(pen: Pen, patch: number, grid: number, cell: number, pinned: boolean): void {
+function paintFrame(
+  pen: CanvasRenderingContext2D,
+  patch: number,
+  grid: number,
+  cell: number,
+  pinned: boolean,
+): void {
   const [x, y] = [(patch % grid) * cell, Math.floor(patch / grid) * cell];
   pen.beginPath();
   const corners: [number, number][] = [
@@ -151,7 +167,7 @@ function paintFrame(pen: Pen, patch: number, grid: number, cell: number, pinned:
   strokeTwice(pen, pinned ? 12 : 9, []);
 }
 
-function strokeTwice(pen: Pen, width: number, dash: readonly number[]): void {
+function strokeTwice(pen: CanvasRenderingContext2D, width: number, dash: number[]): void {
   pen.lineWidth = width;
   pen.strokeStyle = "rgba(0,0,0,.85)";
   pen.stroke();

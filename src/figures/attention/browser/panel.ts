@@ -1,4 +1,4 @@
-import { type Canvas, type Element, make, makeCanvas, type PageEvent } from "../../browser/dom";
+import { make, makeCanvas } from "../../browser/dom";
 import type { DrawnPanel } from "./exports";
 import { type ColorTable, colorAt, greyCopy, paintBar, paintCells, paintOverlay } from "./paint";
 import type { Layer, ModelHeader } from "./payload";
@@ -10,7 +10,7 @@ import { scaleTitle, sentencesOf, subtitleOf } from "./words";
 export interface PanelEvents {
   point(token: number): void;
   choose(token: number): void;
-  key(event: PageEvent): void;
+  key(event: KeyboardEvent): void;
   chooseHead(head: number): void;
 }
 
@@ -21,23 +21,28 @@ export interface ColorTables {
 
 /** One model: its picture under the attention, the colours' scale, the numbers in words, a thumbnail per head. */
 export class Panel {
-  readonly element: Element;
-  readonly stage: Canvas;
-  readonly bar: Canvas;
-  private readonly grey: Canvas;
+  readonly element: HTMLElement;
+  readonly stage: HTMLCanvasElement;
+  readonly bar: HTMLCanvasElement;
+  private readonly grey: HTMLCanvasElement;
   private readonly subtitle = make("span", { class: "subtitle" });
   private readonly scale = { low: make("span"), high: make("span"), what: make("span", { class: "what" }) };
   private readonly classToken = make("button", { type: "button", class: "class-token" });
   private readonly readout = make("p", { class: "readout", "aria-live": "polite" });
   private readonly heads = make("div", { class: "heads", role: "group" });
-  private thumbnails: { button: Element; canvas: Canvas; text: Element; meter: Element }[] = [];
+  private thumbnails: {
+    button: HTMLElement;
+    canvas: HTMLCanvasElement;
+    text: HTMLElement;
+    meter: HTMLElement;
+  }[] = [];
   /** Token under the pointer while the query is pinned. */
   hovered: number | undefined;
 
   constructor(
     readonly model: ModelHeader,
     readonly layers: readonly Layer[],
-    private readonly picture: Canvas,
+    private readonly picture: HTMLCanvasElement,
     private readonly tables: ColorTables,
     private readonly events: PanelEvents,
   ) {
@@ -121,7 +126,7 @@ export class Panel {
   }
 
   private listen(): void {
-    const tokenAt = ({ offsetX, offsetY }: PageEvent) => {
+    const tokenAt = ({ offsetX, offsetY }: MouseEvent) => {
       const { grid } = this.model;
       const cell = (at: number, size: number) =>
         Math.min(grid - 1, Math.max(0, Math.floor((at / size) * grid)));

@@ -6,7 +6,7 @@ export const viewerStyle = `
   padding: 16px 18px 14px; font: 13.5px/1.5 var(--font); max-width: 1000px; container-type: inline-size; }
 .single { max-width: 560px; }
 h3 { font-size: 16px; line-height: 1.3; margin: 0; font-weight: 600; }
-.hint { margin: 3px 0 12px; color: var(--muted); }
+.hint, .unseen-hint { margin: 3px 0 12px; color: var(--muted); }
 .controls { display: grid; gap: 8px; margin-bottom: 14px; }
 .setting { display: grid; grid-template-columns: 46px 1fr; align-items: center; }
 .name { color: var(--muted); }
@@ -26,7 +26,8 @@ h3 { font-size: 16px; line-height: 1.3; margin: 0; font-weight: 600; }
 .panel { min-width: 0; display: flex; flex-wrap: wrap; align-items: center; gap: 0 14px; align-content: flex-start; }
 .panel > * { flex: 0 0 100%; min-width: 0; }
 h4 { margin: 0 0 6px; font-size: 14.5px; font-weight: 600; line-height: 1.35; }
-.subtitle { display: block; font-weight: 400; color: var(--muted); font-size: 12.5px; }
+.subtitle { display: block; font-weight: 400; color: var(--muted); font-size: 12.5px; min-height: 2.7em; }
+.reserving { display: grid; } .reserving > * { grid-area: 1 / 1; } .unseen { visibility: hidden; }
 .stage { display: block; width: 100%; aspect-ratio: 1; border-radius: 4px; cursor: crosshair; touch-action: manipulation; }
 .panel > .legend { display: flex; align-items: center; gap: 8px; margin-top: 9px; flex: 0 0 100%; font-variant-numeric: tabular-nums;
   font-size: 12.5px; white-space: nowrap; }
@@ -51,7 +52,8 @@ button { font: inherit; color: inherit; background: none; border: 1px solid var(
 .foot { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; border-top: 1px solid var(--grid); margin-top: 14px; padding-top: 10px; }
 .foot button { padding: 3px 11px; } .foot .note { color: var(--muted); font-size: 12.5px; flex: 1 1 260px; }
 .made { flex: 0 0 100%; } .made img { max-width: 100%; border: 1px solid var(--grid); border-radius: 4px; }
-.explain { margin: 0 0 12px; padding: 7px 11px; border-left: 3px solid var(--accent); background: var(--tint); border-radius: 0 6px 6px 0; }
-@container (max-width: 620px) { .panels { grid-template-columns: minmax(0, 1fr); } .readout { min-height: 0; } }
+.explain, .unseen-explain { margin: 0 0 12px; padding: 7px 11px; border-left: 3px solid var(--accent); background: var(--tint); border-radius: 0 6px 6px 0; }
+@container (min-width: 520px) { .single .subtitle { min-height: 0; } }
+@container (max-width: 620px) { .panels { grid-template-columns: minmax(0, 1fr); } .readout { min-height: 7.5em; } .panel > .what { flex-basis: 100%; } }
 @container (max-width: 420px) { .setting { grid-template-columns: 1fr; gap: 2px; } .details { padding-left: 0; } .segments span { padding: 5px 9px; } }
 `;

@@ -1,29 +1,18 @@
 import { type Controls, makeControls } from "./controls";
-import { type Canvas, type Element, make, type PageEvent, page } from "../../browser/dom";
-import { type DrawnPanel, drawAll } from "./exports";
+import { make } from "../../browser/dom";
+import { type Drawing, drawingOf, toCanvas, toSvg } from "./exports";
 import { download } from "../../browser/download";
 import { pageAround } from "../../browser/pageAround";
 import type { Panel } from "./panel";
 import type { ViewerHeader } from "./payload";
-import type { View } from "./rows";
+import { explanation, hint, hints, views } from "./guide";
 import { layerLabel, layerNames, movedQuery, type ViewState } from "./state";
 import { viewerStyle } from "./style";
 import { isDark, onThemeChange } from "../../browser/pageTheme";
 
-/** What the colours mean, for a reader who sees them for the first time. */
-const explanations: Record<View, string> = {
-  mean: "A layer rebuilds every patch from the patches it looks at. Bright: where the framed patch, the query, looks most, averaged over the heads. Its shares of all patches and of the class token add up to 100\u00a0%.",
-  max: "The largest share that any head gives each patch: everything that some head finds. These shares do not add up to 100\u00a0%.",
-  head: "Where the framed patch, the query, looks in one head. Heads look for different things: choose another below the picture.",
-  rollout:
-    "How much of each patch of the input is in the framed patch after this layer, followed through all layers up to it. Half of every token is taken to pass by the attention (rollout, Abnar & Zuidema 2020).",
-  entropy:
-    "How spread out each patch's own attention is: dark patches look at few places, bright ones at many. Entropy per head in nats, then the mean over the heads.",
-};
-
 /** The viewer in a page: panels side by side that share the query, the layer and what is shown. */
 export class Viewer {
-  private readonly root: Element;
+  private readonly root: HTMLElement;
   private readonly controls: Controls;
   private readonly explain = make("p", { class: "explain" });
   private readonly hint = make("p", { class: "hint" });
@@ -31,7 +20,7 @@ export class Viewer {
   private readonly source: string;
 
   constructor(
-    private readonly host: Element,
+    private readonly host: HTMLElement,
     private readonly header: ViewerHeader,
     private readonly panels: readonly Panel[],
     private readonly state: ViewState,
@@ -44,7 +33,9 @@ export class Viewer {
     row.style.setProperty("--count", String(panels.length));
     const title = make("h3", {}, header.title);
     this.root = make("div", { class: panels.length > 1 ? "viewer" : "viewer single" });
-    this.root.append(title, this.hint, this.controls.element, this.explain, row, this.foot());
+    const explanations = views.flatMap((view) => [0, 1].map((query) => explanation(view, query)));
+    this.root.append(title, reserving(this.hint, hints), this.controls.element);
+    this.root.append(reserving(this.explain, explanations), row, this.foot());
     const shadow = host.attachShadow({ mode: "open" });
     shadow.append(make("style", {}, viewerStyle), this.root);
     this.setTheme();
@@ -68,7 +59,7 @@ export class Viewer {
     this.change(pinned && query === token ? { pinned: false } : { query: token, pinned: true });
   }
 
-  key(event: PageEvent): void {
+  key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const moved = movedQuery(this.state.query, event.key, this.header.models[0]!.grid);
     const pin = event.key === "Enter" || event.key === " ";
@@ -109,10 +100,8 @@ export class Viewer {
       panel.draw(state, index, state.sameScale ? all : ranges[index]!);
     }
     this.controls.update(state);
-    this.explain.textContent = explanations[state.view];
-    this.hint.textContent = state.pinned
-      ? "The frame is pinned. Point at other patches to read their share; click or tap one to move the frame, or the frame itself (or Esc) to let go."
-      : "Point at a patch to see where it looks; click or tap to pin it. Arrow keys move the frame, C is the class token.";
+    this.explain.textContent = explanation(state.view, state.query);
+    this.hint.textContent = hint(state);
     this.host.dataset.state = JSON.stringify(state);
   }
 
@@ -128,7 +117,7 @@ export class Viewer {
     this.root.dataset.theme = dark ? "dark" : "light";
   }
 
-  private foot(): Element {
+  private foot(): HTMLElement {
     const button = (text: string, hint: string, press: () => void) => {
       const element = make("button", { type: "button", title: hint }, text);
       element.addEventListener("click", press);
@@ -141,6 +130,7 @@ export class Viewer {
       "div",
       { class: "foot" },
       button("Save as PNG", "What is shown now, as a picture", () => this.savePicture()),
+      button("Save as SVG", "What is shown now, its words as words", () => this.saveSvg()),
       button("Save as HTML", "This viewer as a page of its own, opening with what is shown now", () =>
         this.savePage(),
       ),
@@ -149,15 +139,23 @@ export class Viewer {
     );
   }
 
+  /** What is shown now. */
+  private drawing(): Drawing {
+    const { title, themes, font } = this.header;
+    const theme = this.root.dataset.theme === "dark" ? themes.dark : themes.light;
+    const panels = this.panels.map((panel) => panel.drawn());
+    return drawingOf(title, panels, theme, font);
+  }
+
+  private saveSvg(): void {
+    const blob = new Blob([toSvg(this.drawing())], { type: "image/svg+xml" });
+    download(blob, `attention-${this.state.layer}.svg`, this.root);
+    this.made.replaceChildren();
+  }
+
   private savePicture(): void {
-    const { state, header, panels } = this;
-    const theme = this.root.dataset.theme === "dark" ? header.themes.dark : header.themes.light;
-    const canvas: Canvas = drawAll(
-      header.title,
-      panels.map((panel): DrawnPanel => panel.drawn()),
-      theme,
-      header.font,
-    );
+    const { state, header } = this;
+    const canvas = toCanvas(this.drawing());
     canvas.toBlob((blob) => {
       if (blob) download(blob, `attention-${state.layer}.png`, this.root);
     }, "image/png");
@@ -173,8 +171,16 @@ export class Viewer {
   private savePage(): void {
     const state = JSON.stringify(this.state).replace(/&/g, "&amp;").replace(/"/g, "&quot;");
     const start = this.source.replace("<div ", `<div data-state="${state}" `);
-    const blob = new page.Blob([pageAround(start, this.header.title)], { type: "text/html" });
+    const blob = new Blob([pageAround(start, this.header.title)], { type: "text/html" });
     download(blob, "attention.html", this.root);
     this.made.replaceChildren();
   }
+}
+
+/** A paragraph that is as high as the highest of its texts, so that nothing below moves when one takes another's place. */
+function reserving(shown: HTMLElement, texts: readonly string[]): HTMLElement {
+  const unseen = texts.map((text) =>
+    make("p", { class: `unseen unseen-${shown.className}`, "aria-hidden": "true" }, text),
+  );
+  return make("div", { class: "reserving" }, shown, ...unseen);
 }

@@ -38,7 +38,7 @@ export function sentencesOf(shown: Shown): string[] {
     const entropy = entropyRow(layer, view === "head" ? head : undefined)[query]!;
     const whose =
       view === "entropy"
-        ? "Entropy of the framed patch"
+        ? `Entropy of ${query === 0 ? "the class token" : "the framed patch"}`
         : view === "head"
           ? "Entropy"
           : "Mean entropy of the heads";

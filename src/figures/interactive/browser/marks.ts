@@ -1,8 +1,9 @@
-import type { PlotlyDatum, PlotlyTrace } from "../../figure";
+import type { PlotlyDatum, PlotlyTrace } from "../../spec";
 import { formatNumber } from "../../format";
 import type { Box, Panel } from "../../svg/panels";
 import type { PlacedFigure } from "../../svg/place";
 import { barBox, scaleColor, traceColor } from "../../svg/traces";
+import { undefinedColor } from "../../theme";
 
 /** Something that can be pointed at: a point, a bar or a cell, in pixels of the drawing. */
 export interface Mark {
@@ -51,7 +52,7 @@ function cellMarks(trace: PlotlyTrace, panel: Panel, figure: PlacedFigure["figur
     row.map((value, i): Mark => {
       const [x, y] = [panel.x(i), panel.y(j)];
       const box = { left: x - width / 2, top: y - height / 2, width, height };
-      const color = colors && value !== null ? scaleColor(colors, value) : "#808080";
+      const color = colors && value !== null ? scaleColor(colors, value) : undefinedColor;
       return { trace, x, y, box, color, values: { x: i, y: j, z: value } };
     }),
   );

@@ -1,6 +1,6 @@
-import { type Element, make, type PageEvent, page } from "../../browser/dom";
+import { make } from "../../browser/dom";
 import { isDark, onThemeChange } from "../../browser/pageTheme";
-import type { PlotlyFigure } from "../../figure";
+import type { PlotlyFigure } from "../../spec";
 import { figureSummary } from "../../summary";
 import type { Panel } from "../../svg/panels";
 import { type PlacedFigure, placeFigure } from "../../svg/place";
@@ -18,14 +18,16 @@ export class Plot {
   private readonly pointer = new Pointer();
   private readonly rectangle = make("div", { class: "rectangle" });
   private readonly reset = button("Reset", "Show everything again", () => this.zoom(new Map()));
-  private readonly root: Element;
+  private readonly root: HTMLElement;
   private readonly off = new Set<number>();
   private ranges: Ranges = new Map();
   private placed!: PlacedFigure;
+  /** The width that it was drawn for. */
+  private drawn = 0;
   private drag: { panel: Panel; x: number; y: number } | undefined;
 
   constructor(
-    private readonly host: Element,
+    private readonly host: HTMLElement,
     private readonly figure: PlotlyFigure,
   ) {
     const tools = make(
@@ -44,14 +46,15 @@ export class Plot {
     onThemeChange(() => {
       if (host.isConnected) this.draw();
     });
-    new page.ResizeObserver(() => {
-      if (host.clientWidth > 0 && this.width() !== this.placed.figure.layout.width) this.draw();
+    new ResizeObserver(() => {
+      if (host.clientWidth > 0 && this.width() !== this.drawn) this.draw();
     }).observe(host);
   }
 
   draw(): void {
     const theme = isDark(this.host) ? "dark" : "light";
-    this.placed = placeFigure(withView(this.figure, this.ranges, this.off), this.width());
+    this.drawn = this.width();
+    this.placed = placeFigure(withView(this.figure, this.ranges, this.off), this.drawn);
     this.drawing.innerHTML = drawFigure(this.placed, { theme, inline: true });
     const colors = { ...themes[theme], accent: seriesColor(0), font: figureFont };
     for (const [name, color] of Object.entries(colors)) this.root.style.setProperty(`--${name}`, color);
@@ -68,7 +71,7 @@ export class Plot {
   private width(): number {
     const own = this.figure.layout.width ?? 720;
     const panels = new Set(this.figure.data.map(({ xaxis }) => xaxis)).size;
-    const least = panels > 1 ? 0.72 * own : 300;
+    const least = panels > 1 && !this.figure.layout.meta?.panels ? 0.72 * own : 240;
     return Math.round(Math.min(own, Math.max(least, this.host.clientWidth || own)));
   }
 
@@ -82,12 +85,12 @@ export class Plot {
     root.addEventListener("keydown", (event) => this.key(event));
     root.addEventListener("blur", () => this.pointer.hide());
     root.addEventListener("click", (event) => {
-      const entry = event.target?.closest(".entry");
+      const entry = (event.target as Element).closest<SVGElement>(".entry");
       if (entry) this.toggle(Number(entry.dataset.trace));
     });
   }
 
-  private move(event: PageEvent): void {
+  private move(event: PointerEvent): void {
     const [x, y] = this.at(event);
     if (!this.drag) {
       this.pointer.at(x, y);
@@ -101,14 +104,14 @@ export class Plot {
     this.rectangle.hidden = false;
   }
 
-  private press(event: PageEvent): void {
+  private press(event: PointerEvent): void {
     const [x, y] = this.at(event);
     const panel = zoomable(this.placed, x, y);
     // A finger that moves scrolls the page; it points by a tap.
     if (event.pointerType !== "touch" && event.button === 0 && panel) this.drag = { panel, x, y };
   }
 
-  private release(event: PageEvent): void {
+  private release(event: PointerEvent): void {
     const { drag } = this;
     this.drag = undefined;
     if (!drag) this.move(event);
@@ -140,7 +143,7 @@ export class Plot {
     this.draw();
   }
 
-  private key(event: PageEvent): void {
+  private key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const along = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     const across = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -152,7 +155,7 @@ export class Plot {
     event.stopPropagation();
   }
 
-  private at({ clientX, clientY }: PageEvent): [number, number] {
+  private at({ clientX, clientY }: PointerEvent): [number, number] {
     const { left, top } = this.root.getBoundingClientRect();
     return [clientX - left, clientY - top];
   }
@@ -162,7 +165,7 @@ export class Plot {
   }
 }
 
-function button(text: string, title: string, press: () => void): Element {
+function button(text: string, title: string, press: () => void): HTMLElement {
   const element = make("button", { type: "button", title }, text);
   element.addEventListener("click", press);
   return element;

@@ -1,4 +1,4 @@
-import { type Element, make } from "../../browser/dom";
+import { make } from "../../browser/dom";
 import { type Mark, markAt, wordsOf } from "./marks";
 
 /** What a plot's reader points at, by hand or by keys, in words beside it. */
@@ -9,7 +9,7 @@ export class Pointer {
   private width = 0;
   private current: Mark | undefined;
 
-  get elements(): Element[] {
+  get elements(): HTMLElement[] {
     return [this.ring, this.tip];
   }
 
@@ -70,6 +70,6 @@ export class Pointer {
 }
 
 /** Sets properties of an element's own style. */
-export function place(element: Element, properties: Readonly<Record<string, string>>): void {
+export function place(element: HTMLElement, properties: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(properties)) element.style.setProperty(name, value);
 }

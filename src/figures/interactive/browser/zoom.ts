@@ -1,4 +1,4 @@
-import type { PlotlyFigure } from "../../figure";
+import type { PlotlyFigure } from "../../spec";
 import type { AxisName, Panel } from "../../svg/panels";
 import type { PlacedFigure } from "../../svg/place";
 

@@ -1,4 +1,4 @@
-import { type Activity, type ActivityView, showActivitiesWith } from "../core/activities";
+import { showWorkWith, type Work, type WorkView } from "../core/progress";
 import { type LivePlace, openPlace } from "./place";
 import { ProgressBar } from "./progressBar";
 import { progressHtml } from "./progressGroup";
@@ -7,8 +7,8 @@ import { progressHtml } from "./progressGroup";
 const patience = 1000;
 
 /** A bar for what takes longer than a moment, where the cell, or the terminal, is. */
-function showActivity({ label, total, kept }: Activity): ActivityView {
-  const bar = new ProgressBar(label, total, kept);
+function showWork(work: Work): WorkView {
+  const bar = new ProgressBar(work);
   let place: LivePlace | undefined;
   const open = () => {
     place = openPlace({ share: () => bar.share(), text: () => bar.text(), html: () => progressHtml([bar]) });
@@ -18,7 +18,7 @@ function showActivity({ label, total, kept }: Activity): ActivityView {
   timer.unref();
   return {
     advance(done) {
-      bar.reach(kept + done);
+      bar.reach(work.kept + done);
       place?.update();
     },
     end(state) {
@@ -29,4 +29,4 @@ function showActivity({ label, total, kept }: Activity): ActivityView {
   };
 }
 
-showActivitiesWith(showActivity);
+showWorkWith(showWork);

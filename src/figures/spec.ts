@@ -1,0 +1,137 @@
+/** A coordinate: a number, a category or nothing. */
+export type PlotlyDatum = number | string | null;
+
+/** Text with Plotly's small HTML: `<br>`, `<b>`, `<sub>`. */
+export interface PlotlyText {
+  text: string;
+  font?: { size?: number; color?: string };
+  side?: "right" | "top";
+}
+
+/** The part of Plotly's traces that our figures use. */
+export interface PlotlyTrace {
+  type: "scatter" | "bar" | "heatmap";
+  name?: string;
+  x?: PlotlyDatum[];
+  y?: PlotlyDatum[];
+  z?: (number | null)[][];
+  mode?: "lines" | "markers" | "lines+markers";
+  line?: { color?: string; width?: number; dash?: "solid" | "dash" | "dot" };
+  marker?: {
+    color?: string;
+    size?: number;
+    symbol?: PlotlySymbol;
+    line?: { width?: number; color?: string };
+  };
+  error_y?: { type: "data"; array: number[]; visible?: boolean };
+  opacity?: number;
+  text?: string[];
+  textposition?: "inside" | "outside";
+  /** `legendonly`: switched off in the legend. */
+  visible?: boolean | "legendonly";
+  hovertemplate?: string;
+  hoverinfo?: "skip" | "all";
+  showlegend?: boolean;
+  legendgroup?: string;
+  coloraxis?: string;
+  xaxis?: string;
+  yaxis?: string;
+}
+
+/** Marker shapes; a second cue beside colour. */
+export type PlotlySymbol = "circle" | "diamond" | "square" | "triangle-up";
+
+/** One axis. */
+export interface PlotlyAxis {
+  title?: PlotlyText;
+  type?: "linear" | "log" | "category";
+  range?: [number, number];
+  domain?: [number, number];
+  anchor?: string;
+  autorange?: boolean | "reversed";
+  scaleanchor?: string;
+  constrain?: "domain";
+  tickvals?: number[];
+  ticktext?: string[];
+  tickangle?: number;
+  rangemode?: "tozero" | "normal";
+  showgrid?: boolean;
+  showticklabels?: boolean;
+  automargin?: boolean;
+}
+
+/** Text placed in a figure. */
+export interface PlotlyAnnotation {
+  text: string;
+  x: number;
+  y: number;
+  xref: string;
+  yref: string;
+  xanchor?: "left" | "center" | "right";
+  yanchor?: "top" | "middle" | "bottom";
+  showarrow: false;
+  font?: { size?: number; color?: string };
+}
+
+/** A colour scale shared by heatmaps. */
+export interface PlotlyColorAxis {
+  colorscale: [number, string][];
+  cmin: number;
+  cmax: number;
+  colorbar?: { title?: PlotlyText };
+}
+
+/** Panels beside and below each other, laid out anew for every width; a figure keeps it in its layout's `meta`. */
+export interface PanelGrid {
+  /** Above each panel, in the order of their axes: `xaxis`, `xaxis2`, … */
+  readonly titles: readonly string[];
+  /** Below the lowest panels and left of the first ones, with units. */
+  readonly xTitle: string;
+  readonly yTitle: string;
+  /** Height of a panel over its width. */
+  readonly ratio: number;
+  /** Least and greatest width of a panel, pixels. */
+  readonly panelWidth: readonly [number, number];
+  /** Between panels side by side, pixels. */
+  readonly gap: number;
+  /** Most panels in a row. */
+  readonly columns: number;
+  /** Around all panels, their titles left out. */
+  readonly margin: { readonly l: number; readonly r: number; readonly t: number; readonly b: number };
+}
+
+/** The part of Plotly's layout that our figures use. */
+export interface PlotlyLayout {
+  title?: PlotlyText;
+  width?: number;
+  height?: number;
+  margin?: { l: number; r: number; t: number; b: number };
+  showlegend?: boolean;
+  legend?: { orientation: "h"; x: number; xanchor: "left"; y: number; yanchor: "bottom" };
+  barmode?: "group";
+  bargap?: number;
+  annotations?: PlotlyAnnotation[];
+  coloraxis?: PlotlyColorAxis;
+  /** The figure's numbers in one line, for terminals and screen readers. */
+  meta?: { summary: string; panels?: PanelGrid };
+  [axis: `xaxis${string}`]: PlotlyAxis | undefined;
+  [axis: `yaxis${string}`]: PlotlyAxis | undefined;
+}
+
+/** A figure as plain Plotly JSON. */
+export interface PlotlyFigure {
+  data: PlotlyTrace[];
+  layout: PlotlyLayout;
+}
+
+/** Whether a value is a figure of ours or any object with Plotly's `data` and `layout`. */
+export function isFigure(value: unknown): value is PlotlyFigure {
+  if (typeof value !== "object" || value === null) return false;
+  const { data, layout } = value as Partial<PlotlyFigure>;
+  return (
+    Array.isArray(data) &&
+    typeof layout === "object" &&
+    layout !== null &&
+    data.every((trace) => typeof trace?.type === "string")
+  );
+}

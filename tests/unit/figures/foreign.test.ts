@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import sharp from "sharp";
+import { figure, lossCurves, type PlotlyFigure, renderSvg } from "../../../src/figures";
+import { figureBundle } from "../../../src/figures/figureBundle";
+import { plotlyHtml } from "../../../src/figures/plotly/plotlyHtml";
+
+/** A foreign figure with something other than it should be wherever a figure has text, a colour or a number. */
+function foreign(evil: string): PlotlyFigure {
+  const trace = (type: string, more: object) => ({
+    ...{ type, name: evil, x: [1, 2, evil], y: [3, 4, 5], text: [evil], opacity: evil, hovertemplate: evil },
+    ...{ line: { color: evil, width: evil, dash: evil }, marker: { color: evil, size: evil, symbol: evil } },
+    ...more,
+  });
+  return {
+    data: [trace("scatter", { mode: "lines+markers" }), trace("bar", { error_y: { array: [evil] } })],
+    layout: {
+      ...{ title: { text: evil }, showlegend: true, width: evil, height: evil, margin: { l: evil, t: evil } },
+      ...{ xaxis: { title: { text: evil }, tickangle: evil }, yaxis: { title: { text: evil } } },
+      annotations: [
+        { text: evil, x: 0, y: 0, xref: "paper", yref: "paper", font: { color: evil, size: evil } },
+      ],
+      meta: { summary: evil },
+    },
+  } as unknown as PlotlyFigure;
+}
+
+describe("foreign figures", () => {
+  for (const evil of [
+    `"><script>alert(1)</script>`,
+    `" onload="alert(1)`,
+    "</style><img src=x onerror=alert(1)>",
+  ]) {
+    it(`cannot leave the place of ${evil}`, async () => {
+      const drawn = foreign(evil);
+      const html = String((await figureBundle(drawn))["text/html"]);
+      const picture = Buffer.from(/svg\+xml;base64,([^"]+)/.exec(html)![1]!, "base64").toString();
+      for (const svg of [renderSvg(drawn), renderSvg(drawn, { inline: true, theme: "dark" }), picture]) {
+        assert.doesNotMatch(svg, /<(script|img)|<[^>]*" on\w+=/);
+        await sharp(Buffer.from(svg)).metadata();
+      }
+      const around = html.replace(/<script[^>]*>[\s\S]*?<\/script>/g, "");
+      assert.doesNotMatch(around, /<script|<img src=x|" on\w+=/);
+      assert.equal(html.match(/<script/g)!.length, 2);
+      assert.match(plotlyHtml(drawn), /^<div class="luvit-plotly" style="min-height:450px"><p>/);
+    });
+  }
+
+  it("with letters that XML may not have are drawn, and show where they were", async () => {
+    const name = "a\0b\x1b[31m\ud800c\uffff";
+    const drawn = lossCurves({ title: name, series: [{ name, steps: [1, 2], values: [1, 2] }] });
+    const bundle = await figureBundle(drawn);
+    assert.ok(String(bundle["image/png"]).length > 1000);
+    assert.match(renderSvg(drawn), />a\ufffdb\ufffd\[31m\ufffdc\ufffd</);
+  });
+});
+
+describe("many points", () => {
+  it("of a line are drawn as what can be seen of them: every peak is there", () => {
+    const values = Array.from({ length: 100_000 }, (_, i) => Math.sin(i / 50));
+    values[54_321] = 5;
+    values[12_345] = -5;
+    const drawn = figure(
+      [{ type: "scatter", mode: "lines", x: values.map((_, i) => i), y: values }],
+      { yaxis: { range: [-5, 5] } },
+      "waves",
+    );
+    const svg = renderSvg(drawn);
+    assert.ok(svg.length < 60_000, `${svg.length} characters`);
+    const heights = [...svg.matchAll(/[ML]-?[\d.]+ (-?[\d.]+)/g)].map(([, y]) => Number(y));
+    assert.deepEqual([Math.min(...heights), Math.max(...heights)], [48, 344]);
+  });
+
+  it("that lie on each other are drawn once", () => {
+    const same = Array<number>(50_000).fill(1);
+    const drawn = figure([{ type: "scatter", mode: "markers", x: same, y: same }], {}, "one place");
+    assert.equal(renderSvg(drawn).match(/<circle/g)!.length, 1);
+  });
+
+  it("of two millions become a picture, which says so", async () => {
+    const x = Array.from({ length: 2_000_000 }, (_, i) => i);
+    const y = x.map((i) => (i * 7919) % 1000);
+    const drawn = figure([{ type: "scatter", mode: "lines", x, y }], {}, "a cloud");
+    const bundle = await figureBundle(drawn);
+    assert.deepEqual(Object.keys(bundle), ["text/plain", "image/png"]);
+    assert.match(String(bundle["text/plain"]), /^a cloud\n2,000,000 points: shown as a picture only/);
+  });
+});
