@@ -3,6 +3,7 @@ export * from "./dropPath";
 export * from "./evaluate";
 export * from "./finetune";
 export * from "./languageModel";
+export { openRun, SavedRun } from "./openRun";
 export type { RecipeNotes, RunPlan, TrainOptions } from "./plan";
 export * from "./pretrain";
 export * from "./recipeCost";

@@ -9,8 +9,10 @@ import { lastGoodCheckpoint } from "./nonFinite";
 import { positionOf, type RunPlan, type TrainOptions } from "./plan";
 import { Run, type RunDriver, type StepRecord } from "./run";
 import { withRestarts } from "./restarts";
-import { claimRunFolder, RunStore, releaseRunFolder } from "./runFolder";
+import { claimRunFolder, releaseRunFolder } from "./claimFolder";
+import { RunStore } from "./runFolder";
 import { WeightAverage } from "./weightAverage";
+import type { RunSets } from "./dataFiles";
 import type { Feeds } from "./feeds";
 import type { Stepper, StepTask } from "./stepper";
 
@@ -26,6 +28,10 @@ export interface TrainingTask<M extends Module> extends StepTask<M> {
   repeats?: number;
   /** Decay of the moving average of the weights that the run keeps; default none. */
   emaDecay?: number;
+  /** What it is evaluated on; its files are noted with those it is trained on. */
+  validation?: ImageDataset;
+  /** Looks, before the first step, whether what is needed later is there. */
+  prepare?(): Promise<void>;
   /** Metrics at the end of an epoch, e.g. accuracy. */
   evaluate?(stepper: Pick<Stepper, "call">): Promise<Record<string, number>>;
 }
@@ -52,10 +58,11 @@ async function drive<M extends Module>(
   const keep = options.keepCheckpoints ?? 2;
   const recipe = options.recipe?.name;
   const store = folder
-    ? new RunStore({ folder, model, optimizer, average, plan, settings, keep, recipe })
+    ? new RunStore({ folder, model, optimizer, average, plan, settings, keep, recipe, sets: setsOf(task) })
     : undefined;
   try {
-    await store?.open();
+    store?.open();
+    await task.prepare?.();
     await average?.begin();
     const step = await resumeStep(store, options, driver);
     forgetSources(task);
@@ -63,10 +70,15 @@ async function drive<M extends Module>(
       trainFrom(from, { task, options, driver, store, optimizer, average }, synced),
     );
     driver.run.averaged = await average?.state();
+    await store?.writeTable();
   } finally {
     optimizer.dispose();
     average?.dispose();
   }
+}
+
+function setsOf<M extends Module>({ dataset, validation }: TrainingTask<M>): RunSets {
+  return { training: dataset, ...(validation && { validation }) };
 }
 
 /** Everything a run of the loop works with. */
@@ -95,24 +107,43 @@ async function trainFrom<M extends Module>(
     if (store && saved !== step) run.checkpoint = await store.save(step, run.checkpoint);
     saved = step;
   };
+  const evaluateInto = async (record: StepRecord) => {
+    Object.assign(record, await task.evaluate?.(stepper));
+    await store?.amend(record);
+  };
+  const due = () => (step / plan.stepsPerEpoch) % (options.checkpointEvery ?? 1) === 0;
   try {
+    if (task.evaluate && endsUnevaluated(run.latest, step, plan)) await evaluateInto(run.latest!);
     while (step < plan.totalSteps && !driver.shouldStop()) {
-      const { epoch } = positionOf(plan, step);
       for await (const group of stepBatches(task, step)) {
         const record = await trainStep(task, stepper, group, step, run.checkpoint);
         run.engine = stepper.engine;
         step++;
-        if (step % plan.stepsPerEpoch === 0) Object.assign(record, await task.evaluate?.(stepper));
         await store?.log(record);
-        driver.record(record);
+        try {
+          if (task.evaluate && step % plan.stepsPerEpoch === 0) {
+            // Saved first: should evaluating fail, what was trained is not lost.
+            if (due()) await save();
+            await evaluateInto(record);
+          }
+        } finally {
+          driver.record(record);
+        }
         if (driver.shouldStop()) break;
       }
-      if ((epoch + 1) % (options.checkpointEvery ?? 1) === 0) await save();
+      if (due()) await save();
     }
     await save();
   } finally {
     await stepper.dispose();
   }
+}
+
+/** An epoch whose run ended, or whose engine died, after its checkpoint and before its evaluation was done. */
+function endsUnevaluated(last: StepRecord | undefined, step: number, { stepsPerEpoch }: RunPlan): boolean {
+  if (last?.step !== step || step % stepsPerEpoch !== 0) return false;
+  const known = ["step", "epoch", "loss", "lr", "imagesPerSecond"];
+  return Object.keys(last).every((key) => known.includes(key));
 }
 
 /** What is trained is no longer what the file it came from holds. */
@@ -126,6 +157,7 @@ async function resumeStep<M extends Module>(
   driver: RunDriver<M>,
 ): Promise<number> {
   const restored = options.resume ? await store?.restore() : undefined;
+  driver.run.notes.push(...((await store?.compareData(restored !== undefined)) ?? []));
   if (!restored) return 0;
   driver.run.checkpoint = restored.folder;
   driver.run.history.push(...restored.history);

@@ -1,3 +1,4 @@
 export * from "../languageModel";
 export * from "../llama";
 export * from "../llamaBlock";
+export { loadLanguageModel as load } from "../openMae";
