@@ -20,7 +20,7 @@ import {
 } from "../train/recipes";
 import type { Run } from "../train/run";
 import { type RunRequest, wordsOf } from "./request";
-import { encoderOf, maeFrom, tunedFrom } from "./models";
+import { encoderOf, maeFrom, shapeOf, tunedFrom } from "./models";
 import { picturesFrom } from "./pictures";
 import { loadConfig } from "./runConfig";
 import { Stopping } from "./signals";
@@ -58,11 +58,12 @@ export async function finetuneCommand(request: RunRequest): Promise<number> {
   const recipe = finetuneRecipes[config.recipe];
   request.print(String(await ready(config.engine)));
   const seed = request.seed ?? config.options?.seed;
-  const { imageSize: size } = encoderOf(config.model.encoder);
+  const { imageSize: size } = await shapeOf(config.model, path);
   const pictures = await picturesFrom(config.data.train, size, finetuneAugment, path);
   const { validation: held } = config.data;
   const validation = held && (await picturesFrom(held, size, undefined, path));
-  const model = await tunedFrom({ ...config.model, seed: request.seed ?? config.model.seed }, path);
+  const named = { ...config.model, seed: request.seed ?? config.model.seed };
+  const model = await tunedFrom(named, path, pictures.classes.length);
   const common = { out, resume: request.resume, seed, validation };
   const options = { ...recipe, ...given(config.options), ...config.engine, ...common };
   announce(request, model, recipe.recipe);

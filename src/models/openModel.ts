@@ -5,7 +5,11 @@ import type { StateDict } from "../core/hostTensor";
 import { isRunFolder } from "../io/isRunFolder";
 import type { JsonObject } from "../io/jsonFile";
 import { CONFIG_FILE, MODEL_FILE, readConfig, readWeights } from "../io/savedModel";
-import { latestTrainingCheckpoint, readTrainingCheckpoint } from "../io/trainingCheckpoint";
+import {
+  latestTrainingCheckpoint,
+  listTrainingCheckpoints,
+  readTrainingCheckpoint,
+} from "../io/trainingCheckpoint";
 import { buildModel } from "./build";
 import type { Classifier } from "./classifier";
 import { type ModelConfig, parseModelConfig } from "./config";
@@ -87,6 +91,17 @@ export async function isSavedFolder(path: string): Promise<boolean> {
   if (isRunFolder(path)) return true;
   const config = await readConfig(path).catch(() => undefined);
   return String(config?.modelType).startsWith("luvit-");
+}
+
+/** What the model of such a folder is, its weights not read; undefined where nothing says it. */
+export async function configOf(path: string): Promise<ModelConfig | undefined> {
+  if (!(await isSavedFolder(path))) return undefined;
+  const checkpoints = await listTrainingCheckpoints(path);
+  for (const folder of [...checkpoints.map((one) => one.folder), path].reverse()) {
+    const config = await readConfig(folder).catch(() => undefined);
+    if (config) return parseModelConfig(join(folder, CONFIG_FILE), config);
+  }
+  return undefined;
 }
 
 /** What a model is made from. */
