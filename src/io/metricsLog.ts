@@ -108,17 +108,21 @@ async function cutTornLine(path: string): Promise<void> {
   }
 }
 
-/** How much of a file's end is looked at for the line before the last; records are far shorter. */
-const TAIL = 1 << 16;
+/** How much of a file's end is looked at first for the line before the last; records are far shorter. */
+const TAIL = 1 << 14;
 
 async function cutLastLine(path: string): Promise<void> {
   const handle = await open(path, "r+");
   try {
     const { size } = await handle.stat();
-    const tail = Buffer.alloc(Math.min(TAIL, size));
-    await handle.read(tail, 0, tail.length, size - tail.length);
-    const before = tail.length < 2 ? -1 : tail.lastIndexOf(NEWLINE, tail.length - 2);
-    await handle.truncate(size - tail.length + before + 1);
+    for (let length = Math.min(TAIL, size); ; length = Math.min(4 * length, size)) {
+      const tail = Buffer.alloc(length);
+      await handle.read(tail, 0, length, size - length);
+      const before = length < 2 ? -1 : tail.lastIndexOf(NEWLINE, length - 2);
+      if (before < 0 && length < size) continue;
+      await handle.truncate(size - length + before + 1);
+      return;
+    }
   } finally {
     await handle.close();
   }

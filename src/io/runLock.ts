@@ -70,15 +70,30 @@ export class RunLock {
   }
 }
 
-/** Exclusively: false where there is one. */
+/** Exclusively, and with its content at once, so that nobody finds it half written: false where there is one. */
 function create(path: string, content: string): boolean {
+  const ready = `${path}.${process.pid}-${names++}`;
   try {
-    writeFileSync(path, content, { flag: "wx" });
-    return true;
+    writeFileSync(ready, content, { flag: "wx" });
+    return linked(ready, path, content);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw writeFailure(path, cause);
+  } finally {
+    rmSync(ready, { force: true });
   }
+}
+
+/** File systems without hard links make the file and then fill it. */
+function linked(ready: string, path: string, content: string): true {
+  try {
+    linkSync(ready, path);
+  } catch (cause) {
+    if (!["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"].includes((cause as NodeJS.ErrnoException).code ?? ""))
+      throw cause;
+    writeFileSync(path, content, { flag: "wx" });
+  }
+  return true;
 }
 
 function readText(path: string): string | undefined {
