@@ -193,3 +193,18 @@ export function modelDifferences(was: ModelConfig, now: ModelConfig): string[] {
   const renamed = names(was) && names(now) ? differences(names(was), names(now), "classNames") : [];
   return [...differences(computing(was), computing(now)), ...renamed];
 }
+
+/**
+ * Where the parts that two models of whatever kinds have in common compute otherwise. Image sizes may differ: positions
+ * are resized.
+ */
+export function sharedDifferences(was: ModelConfig, now: ModelConfig): string[] {
+  const parts = (one: ModelConfig) => {
+    const { encoder, decoder, lora } = one as Partial<MaeConfig>;
+    const { imageSize: _, finalNorm: __, ...body } = encoder ?? {};
+    return { encoder: body, lora, decoder };
+  };
+  const [before, after] = [parts(was), parts(now)];
+  const both = before.decoder && after.decoder ? {} : { decoder: undefined };
+  return differences({ ...before, ...both }, { ...after, ...both });
+}

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { LuvitError } from "../core/errors";
+import { basename, dirname, join } from "node:path";
+import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import { isRunFolder } from "../io/isRunFolder";
 import type { JsonObject } from "../io/jsonFile";
@@ -12,11 +12,12 @@ import {
 } from "../io/trainingCheckpoint";
 import { buildModel } from "./build";
 import type { Classifier } from "./classifier";
-import { type ModelConfig, parseModelConfig } from "./config";
+import { type ModelConfig, parseModelConfig, sharedDifferences } from "./config";
 import { readExternal } from "./external";
 import { expectFrozenWeights } from "./frozenWeights";
 import type { LlamaLanguageModel } from "./languageModel";
 import { MaskedAutoencoder } from "./mae";
+import type { SavableModel } from "./savable";
 
 export interface LoadModelOptions {
   /** Where the frozen block is now, if it was only named and lies elsewhere. See `llama.loadBlock`. */
@@ -102,6 +103,20 @@ export async function configOf(path: string): Promise<ModelConfig | undefined> {
     if (config) return parseModelConfig(join(folder, CONFIG_FILE), config);
   }
   return undefined;
+}
+
+/**
+ * Compares a model with what is said beside weights that are to be loaded into it; nothing where nothing is said.
+ * @throws LuvitError("key-mismatch") listing what the two compute otherwise, which no shape may show.
+ */
+export async function expectSameParts(path: string, model: SavableModel): Promise<void> {
+  const saved = await configOf(basename(path) === MODEL_FILE ? dirname(path) : path);
+  const changed = saved ? sharedDifferences(saved, model.describe()) : [];
+  if (changed.length === 0) return;
+  throw new LuvitError(
+    "key-mismatch",
+    `${path}: the weights there are of a model that computes otherwise\n${listOffenders(changed)}`,
+  );
 }
 
 /** What a model is made from. */

@@ -4,6 +4,7 @@ import { LoadReport } from "../nn/loadStateDict";
 import type { PositionResize } from "../nn/positionEmbedding";
 import type { Classifier } from "./classifier";
 import type { MaskedAutoencoder } from "./mae";
+import { expectSameParts } from "./openModel";
 import { fitPositionTable } from "./vit";
 
 /**
@@ -13,6 +14,7 @@ import { fitPositionTable } from "./vit";
  * @throws LuvitError("key-mismatch" | "shape-mismatch") listing every key that does not fit.
  */
 export async function loadMae(model: MaskedAutoencoder, path: string): Promise<LoadReport> {
+  await expectSameParts(path, model);
   const { tensors } = await readMaeCheckpoint(path);
   const decoder = [...tensors.keys()].some((key) => key.startsWith("decoder_"))
     ? []
@@ -53,6 +55,7 @@ export async function loadClassifier(
   path: string,
   options: FitOptions = {},
 ): Promise<LoadReport> {
+  await expectSameParts(path, model);
   return applyClassifier(model, (await readMaeCheckpoint(path)).tensors, path, options);
 }
 

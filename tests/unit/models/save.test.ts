@@ -207,3 +207,20 @@ test("a saved model is the start of others: finetuned heads keep what the pretra
   await tuned.save(join(root, "tuned"), { frozen: "named" });
   assert.equal(hash(await outputOf(await classifier.load(join(root, "tuned")))), hash(await outputOf(tuned)));
 });
+
+test("weights of a saved model are not loaded into one that computes otherwise, though every shape fits", async () => {
+  const root = temporaryFolder();
+  const pretrained = mae.create({ encoder: tinyViT, decoder: tinyDecoder });
+  await pretrained.save(join(root, "mae"));
+  const heads = { ...tinyViT, heads: 4 };
+  for (const path of [join(root, "mae"), join(root, "mae", "model.safetensors")]) {
+    const other = mae.create({ encoder: heads, decoder: { ...tinyDecoder, heads: 4 } });
+    const pieces = ["encoder.heads: was 2, now 4", "decoder.heads: was 2, now 4"];
+    await assertRejects(() => mae.loadCheckpoint(other, path), "key-mismatch", ...pieces);
+    const tuned = classifier.create({ encoder: heads, classes: 2 });
+    await assertRejects(() => classifier.loadCheckpoint(tuned, path), "key-mismatch", pieces[0]);
+    await mae.loadCheckpoint(mae.create({ encoder: tinyViT, decoder: tinyDecoder, maskRatio: 0.5 }), path);
+    const larger = { ...tinyViT, imageSize: 16 };
+    await classifier.loadCheckpoint(classifier.create({ encoder: larger, classes: 2 }), path);
+  }
+});
