@@ -33,4 +33,10 @@ export { Compiled, compile } from "./nn/compile";
 export * from "./notebook";
 export * as optim from "./optim";
 export * as train from "./train";
+export {
+  Classification,
+  type ClassifiedAs,
+  type ClassifyOptions,
+  classify,
+} from "./train/classify";
 export * as recipes from "./train/recipes";

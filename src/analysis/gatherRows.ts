@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { type Table, Table as ArrowTable } from "apache-arrow";
-import { beginWork, type WorkView } from "../core/progress";
+import { differences } from "../core/differences";
 import { LuvitError, listOffenders } from "../core/errors";
+import { beginWork, type WorkView } from "../core/progress";
 import { type StopRequest, withStopRequest } from "../core/stopRequest";
 import type { Tensor } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
@@ -164,13 +165,10 @@ async function expectSameWork<Row>(
     throw error;
   });
   if (!known) return writeJsonAtomically(path, JSON.parse(JSON.stringify(now)));
-  const text = (value: unknown) => JSON.stringify(value) ?? "not given";
-  const differences = Object.keys({ ...known.value, ...now })
-    .filter((key) => text(known.value[key]) !== text(now[key]))
-    .map((key) => `${key}: was ${text(known.value[key])}, now ${text(now[key])}`);
-  if (differences.length === 0) return;
+  const changed = differences(known.value, now);
+  if (changed.length === 0) return;
   throw new LuvitError(
     "bad-argument",
-    `${path}: the results there are about something else\n${listOffenders(differences)}\nGive another \`out\`.`,
+    `${path}: the results there are about something else\n${listOffenders(changed)}\nGive another \`out\`.`,
   );
 }

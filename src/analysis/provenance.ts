@@ -1,46 +1,6 @@
-import { Int32, Table, vectorFromArray } from "apache-arrow";
-import { codeVersion } from "../core/commit";
-import { textColumn } from "../io/table";
-import { type ResultColumn, vectorsOf } from "./columns";
+import type { Table } from "apache-arrow";
 
-export type { ResultColumn };
-
-/** Where numbers come from; columns of every table of results. */
-export interface Provenance {
-  /** Default: what the model prints as. */
-  model?: string;
-  /** The data set. */
-  data?: string;
-  /** Name of the recipe the model was trained with. */
-  recipe?: string;
-  /** Seed of the run that trained it. */
-  seed?: number;
-}
-
-/** An Arrow table whose columns say model, data, recipe, seed and commit before they give numbers. */
-export interface ResultTable extends Table {}
-
-/**
- * An Arrow table of results: model, data, recipe, seed and commit (of this library), the same in every row unless a
- * given column says otherwise, then the given columns.
- */
-export function resultTable(
-  columns: Readonly<Record<string, ResultColumn>>,
-  provenance: Provenance,
-): ResultTable {
-  const given = vectorsOf(columns);
-  const rows = Object.values(given)[0]?.length ?? 0;
-  const same = <T>(value: T) => Array.from({ length: rows }, () => value);
-  const { model = null, data = null, recipe = null, seed = null } = provenance;
-  return new Table({
-    model: textColumn(same(model)),
-    data: textColumn(same(data)),
-    recipe: textColumn(same(recipe)),
-    seed: vectorFromArray(same(seed), new Int32()),
-    commit: textColumn(same(codeVersion())),
-    ...given,
-  });
-}
+export { type Provenance, type ResultColumn, type ResultTable, resultTable } from "../io/resultTable";
 
 /** The rows of a table of results as plain objects. */
 export function rowsOf(table: Table): Record<string, string | number | boolean | null>[] {

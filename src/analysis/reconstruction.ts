@@ -23,7 +23,11 @@ export interface Reconstruction {
   predicted: RgbImage;
   /** The decoder's output where patches were removed, the original elsewhere. */
   combined: RgbImage;
+  /** What is to be known where it is shown: that the decoder was neither loaded nor trained. */
+  note?: string;
 }
+
+const freshDecoder = "fresh decoder, not trained";
 
 /**
  * Masks and reconstructs every image of a (small) set. With `normPixLoss` the prediction is normalised per patch and is
@@ -60,6 +64,7 @@ export async function reconstruct(
         masked: picture(masked),
         predicted: picture(predicted),
         combined: picture(combined),
+        ...(model.decoderIsFresh && { note: freshDecoder }),
       });
       await breathe();
     }

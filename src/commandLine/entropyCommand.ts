@@ -52,7 +52,7 @@ export async function entropyCommand(request: RunRequest): Promise<number> {
 
 async function openMasked(
   { config, path }: LoadedConfig<"entropy">,
-  { imageSize: size, patchSize: patch }: ViTConfig,
+  { imageSize: size, patchSize: patch }: Pick<ViTConfig, "imageSize" | "patchSize">,
 ): Promise<[name: string, set: MaskedDataset][]> {
   const sets: [string, MaskedDataset][] = [];
   for (const [name, { images, masks }] of Object.entries(config.data)) {

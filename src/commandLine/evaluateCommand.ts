@@ -29,7 +29,7 @@ export async function evaluateCommand(request: RunRequest): Promise<number> {
 
 async function openSets(
   { config, path }: LoadedConfig<"evaluate">,
-  { imageSize: size }: ViTConfig,
+  { imageSize: size }: Pick<ViTConfig, "imageSize" | "patchSize">,
 ): Promise<SuiteSets> {
   const { own = {}, ...published } = config.data;
   const folders = Object.fromEntries(Object.entries(published).map(([key, place]) => [key, path(place!)]));

@@ -77,39 +77,50 @@ export const maeModel = object(
   },
 );
 
-const head = {
-  classes: entry(whole(2), "classes the head tells apart", 1000),
-};
-
 const pooling = entry(
   oneOf(["mean", "cls"]),
   "what the head sees: the mean of the patches, or the class token",
   "mean",
 );
 
+const tunedEntries = {
+  ...common,
+  pooling,
+  pretrained: entry(
+    text,
+    "a run folder of luvit pretrain, a folder of model.save, a MAE checkpoint; left out: trained from scratch",
+    "runs/pretrain",
+  ),
+  decoder: entry(decoder, "of a MAE checkpoint; default decoder512x8", "decoder512x8"),
+};
+const classes = entry(whole(2), "classes the head tells apart", 1000);
+const described = object({ encoder: encoderEntry, classes }, tunedEntries);
+/** A run says itself what its model is, and pictures how many classes there are. */
+const pretrained = object({}, { encoder: encoderEntry, classes, ...tunedEntries });
+
 /** A classifier to be finetuned, from pretrained weights or from scratch. */
-export const tunedModel = object(
-  { encoder: encoderEntry, ...head },
-  {
-    ...common,
-    pooling,
-    pretrained: entry(
-      text,
-      "a run folder of luvit pretrain, a MAE checkpoint; left out: trained from scratch",
-      "runs/pretrain",
-    ),
-    decoder: entry(decoder, "of the run it was pretrained in; default decoder512x8", "decoder512x8"),
+export const tunedModel: typeof pretrained = {
+  ...pretrained,
+  required: described.required,
+  optional: described.optional,
+  check(value, path, problems) {
+    const isPretrained = typeof value === "object" && value !== null && "pretrained" in value;
+    (isPretrained ? pretrained : described).check(value, path, problems);
   },
-);
+};
 
 /** A finetuned classifier to be looked at. */
 export const trainedModel = object(
   {
-    encoder: encoderEntry,
-    ...head,
-    weights: entry(text, "a run folder of luvit finetune, or a finetuned checkpoint", "runs/finetune"),
+    weights: entry(
+      text,
+      "a run folder of luvit finetune, a folder of model.save, or a finetuned checkpoint",
+      "runs/finetune",
+    ),
   },
   {
+    encoder: entry(encoder, `${encoderEntry.about}; a run says it itself`, "base16"),
+    classes: entry(whole(2), "classes the head tells apart; a run says it itself", 1000),
     ...common,
     pooling,
     averaged: entry(flag, "of a run folder: the moving average of the weights instead of these", false),

@@ -1,10 +1,13 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { LuvitError } from "../core/errors";
 import { classifier, fusion, llama, lora, mae, vit } from "../models";
 import type { Classifier } from "../models/classifier";
 import type { FusionPlan } from "../models/fusion";
 import type { DecoderConfig as DecoderShape, MaskedAutoencoder } from "../models/mae";
+import { configOf } from "../models/openModel";
 import type { ViTConfig } from "../models/vit";
+import { openRun } from "../train/openRun";
 import { isRunFolder, loadRunWeights, type RunWeights } from "../train/runWeights";
 import type {
   DecoderConfig,
@@ -48,17 +51,38 @@ export async function maeFrom(config: MaeModelConfig, path: Resolve): Promise<Ma
   return model;
 }
 
-/** The classifier of a configuration, on pretrained weights where there are some. */
-export async function tunedFrom(config: TunedModelConfig, path: Resolve): Promise<Classifier> {
-  const { classes, pooling, seed, pretrained, decoder, fusion: block } = config;
-  const encoder = encoderOf(config.encoder);
-  const plan = await fusionOf(block, path);
-  if (pretrained === undefined) return classifier.create({ encoder, fusion: plan, classes, pooling, seed });
-  const model = mae.create({ encoder, fusion: plan, decoder: decoderOf(decoder), seed });
-  await pretrainedInto(model, path(pretrained));
-  const tuned = await classifier.fromPretrained(model, { classes, pooling, seed });
+/**
+ * The classifier of a configuration, on pretrained weights where there are some. `classes` are those of the pictures,
+ * where the configuration names no number.
+ */
+export async function tunedFrom(
+  config: TunedModelConfig,
+  path: Resolve,
+  classes: number,
+): Promise<Classifier> {
+  const head = { classes: config.classes ?? classes, pooling: config.pooling, seed: config.seed };
+  const { pretrained, decoder, seed } = config;
+  if (pretrained === undefined) {
+    const encoder = encoderOf(config.encoder!);
+    return classifier.create({ encoder, fusion: await fusionOf(config.fusion, path), ...head });
+  }
+  const model = config.encoder
+    ? mae.create({
+        encoder: encoderOf(config.encoder),
+        fusion: await fusionOf(config.fusion, path),
+        decoder: decoderOf(decoder),
+        seed,
+      })
+    : await maeByItself(config, path(pretrained));
+  if (config.encoder) await pretrainedInto(model, path(pretrained));
+  const tuned = await classifier.fromPretrained(model, head);
   model.dispose();
   return tuned;
+}
+
+async function maeByItself(config: TunedModelConfig, place: string): Promise<MaskedAutoencoder> {
+  expectNothingBeside(config, place, ["fusion", "decoder"]);
+  return mae.open(place);
 }
 
 async function pretrainedInto(model: MaskedAutoencoder, path: string): Promise<void> {
@@ -66,26 +90,60 @@ async function pretrainedInto(model: MaskedAutoencoder, path: string): Promise<v
   else await mae.loadCheckpoint(model, path);
 }
 
+/** What pictures must be like for a model: as its configuration says, or the run that it comes from. */
+export async function shapeOf(
+  { encoder, ...config }: TunedModelConfig | TrainedModelConfig,
+  path: Resolve,
+): Promise<Pick<ViTConfig, "imageSize" | "patchSize">> {
+  if (encoder) return encoderOf(encoder);
+  const place = path("weights" in config ? config.weights : (config as TunedModelConfig).pretrained!);
+  const known = await configOf(place);
+  if (known && "encoder" in known) return known.encoder;
+  const advice = "name model.encoder; only runs of luvit and folders of model.save say what their model is";
+  throw new LuvitError("bad-argument", `${place}: ${advice}`);
+}
+
+/** @throws LuvitError("bad-argument") for entries that describe a model which describes itself. */
+function expectNothingBeside<Config extends object>(
+  config: Config,
+  place: string,
+  keys: readonly (keyof Config & string)[],
+): void {
+  const given = keys.filter((key) => config[key] !== undefined).map((key) => `model.${key}`);
+  if (given.length === 0) return;
+  const advice = `leave ${given.join(", ")} out, or name model.encoder too`;
+  throw new LuvitError("bad-argument", `${place} says itself what its model is; ${advice}`);
+}
+
 /** A finetuned classifier, and what its run's folder says of it. */
 export async function trainedFrom(
   config: TrainedModelConfig,
   path: Resolve,
-): Promise<{ model: Classifier; run?: RunWeights }> {
-  const { classes, pooling, seed, averaged } = config;
+): Promise<{ model: Classifier; run?: Pick<RunWeights, "recipe" | "seed" | "notes"> }> {
+  const { averaged } = config;
   const weights = path(config.weights);
   if (averaged && !isRunFolder(weights)) {
     const problem = `${weights} is no run's folder, which alone holds averaged weights; leave model.averaged out`;
     throw new LuvitError("bad-argument", problem);
   }
-  const plan = await fusionOf(config.fusion, path);
-  const model = classifier.create({
-    encoder: encoderOf(config.encoder),
-    fusion: plan,
-    classes,
-    pooling,
-    seed,
-  });
+  if (!config.encoder) return trainedByItself(config, weights);
+  const model = await describedClassifier(config, path);
   if (isRunFolder(weights)) return { model, run: await loadRunWeights(model, weights, { averaged }) };
   await classifier.loadCheckpoint(model, weights);
   return { model };
+}
+
+async function trainedByItself(config: TrainedModelConfig, weights: string) {
+  expectNothingBeside(config, weights, ["fusion", "classes", "pooling"]);
+  const model = await classifier.open(weights, { averaged: config.averaged });
+  return { model, run: existsSync(join(weights, "metrics.jsonl")) ? await openRun(weights) : undefined };
+}
+
+async function describedClassifier(config: TrainedModelConfig, path: Resolve): Promise<Classifier> {
+  const { classes, pooling, seed } = config;
+  if (classes === undefined) {
+    throw new LuvitError("bad-argument", "model.classes: missing; it goes with model.encoder");
+  }
+  const fusion = await fusionOf(config.fusion, path);
+  return classifier.create({ encoder: encoderOf(config.encoder!), fusion, classes, pooling, seed });
 }

@@ -1,15 +1,13 @@
 import { existsSync, readdirSync } from "node:fs";
-import { join, relative } from "node:path";
-import { resultTable } from "../analysis/provenance";
+import { relative } from "node:path";
 import { LuvitError } from "../core/errors";
 import { finetuneAugment, type ImageDataset, maeAugment } from "../data";
 import { ready } from "../engine";
 import { formatDuration } from "../figures/format";
-import { writeTable } from "../io/table";
 import type { Module } from "../nn/module";
 import { live } from "../notebook";
 import { finetune } from "../train/finetune";
-import type { RecipeNotes, TrainOptions } from "../train/plan";
+import type { RecipeNotes } from "../train/plan";
 import { pretrain } from "../train/pretrain";
 import {
   finetune as finetuneRecipe,
@@ -20,9 +18,9 @@ import {
   toyFinetune,
   toyPretrain,
 } from "../train/recipes";
-import type { Run, RunResult } from "../train/run";
+import type { Run } from "../train/run";
 import { type RunRequest, wordsOf } from "./request";
-import { encoderOf, maeFrom, tunedFrom } from "./models";
+import { encoderOf, maeFrom, shapeOf, tunedFrom } from "./models";
 import { picturesFrom } from "./pictures";
 import { loadConfig } from "./runConfig";
 import { Stopping } from "./signals";
@@ -50,7 +48,7 @@ export async function pretrainCommand(request: RunRequest): Promise<number> {
     resume: request.resume,
   };
   announce(request, model, recipe.recipe);
-  return drive(request, "pretrain", [pictures], options, () => pretrain(model, pictures, options));
+  return drive(request, "pretrain", [pictures], () => pretrain(model, pictures, options));
 }
 
 /** `luvit finetune`: exit status. */
@@ -60,16 +58,17 @@ export async function finetuneCommand(request: RunRequest): Promise<number> {
   const recipe = finetuneRecipes[config.recipe];
   request.print(String(await ready(config.engine)));
   const seed = request.seed ?? config.options?.seed;
-  const { imageSize: size } = encoderOf(config.model.encoder);
+  const { imageSize: size } = await shapeOf(config.model, path);
   const pictures = await picturesFrom(config.data.train, size, finetuneAugment, path);
   const { validation: held } = config.data;
   const validation = held && (await picturesFrom(held, size, undefined, path));
-  const model = await tunedFrom({ ...config.model, seed: request.seed ?? config.model.seed }, path);
+  const named = { ...config.model, seed: request.seed ?? config.model.seed };
+  const model = await tunedFrom(named, path, pictures.classes.length);
   const common = { out, resume: request.resume, seed, validation };
   const options = { ...recipe, ...given(config.options), ...config.engine, ...common };
   announce(request, model, recipe.recipe);
   const sets = validation ? [pictures, validation] : [pictures];
-  return drive(request, "finetune", sets, options, () => finetune(model, pictures, options));
+  return drive(request, "finetune", sets, () => finetune(model, pictures, options));
 }
 
 /** A rate of one's own takes the place of the recipe's, however that is written. */
@@ -95,12 +94,11 @@ function announce({ print }: RunRequest, model: Module, recipe: RecipeNotes): vo
   if (departs) print(`  done otherwise here: ${departs}`);
 }
 
-/** Follows a run to its end or its stop, and writes its metrics as a table. */
+/** Follows a run to its end or its stop. */
 async function drive<M extends Module>(
   request: RunRequest,
   command: string,
   sets: readonly ImageDataset[],
-  options: TrainOptions,
   start: () => Run<M>,
 ): Promise<number> {
   const { print } = request;
@@ -118,22 +116,9 @@ async function drive<M extends Module>(
   const { run, result } = value;
   for (const note of run.notes) print(note);
   for (const { report } of sets) if (report.count > 0) print(String(report));
-  await writeMetrics(run, result, options);
   const done = `${result.history.length} of ${run.totalSteps} steps in ${formatDuration(result.seconds)}`;
   print(`${result.stopped ? "stopped" : "done"}: ${done} · ${relative(process.cwd(), run.out!) || "."}`);
   if (!result.stopped) return 0;
   print(`go on with: luvit ${command} ${wordsOf(request)} --resume`);
   return status ?? 130;
-}
-
-/** `metrics.arrow`: a row per step, every metric a column (null where a step has none), and the provenance. */
-async function writeMetrics<M extends Module>(
-  run: Run<M>,
-  { model, history }: RunResult<M>,
-  { recipe, seed = 0 }: TrainOptions,
-): Promise<void> {
-  const names = [...new Set(history.flatMap((record) => Object.keys(record)))];
-  const columns = names.map((name) => [name, history.map((record) => record[name] ?? null)]);
-  const provenance = { model: model.toString(), recipe: recipe?.name, seed };
-  await writeTable(join(run.out!, "metrics.arrow"), resultTable(Object.fromEntries(columns), provenance));
 }

@@ -3,7 +3,7 @@ import { ready } from "../engine";
 import type { Provenance } from "../analysis/provenance";
 import type { Classifier } from "../models/classifier";
 import type { ViTConfig } from "../models/vit";
-import { encoderOf, trainedFrom } from "./models";
+import { shapeOf, trainedFrom } from "./models";
 import type { RunRequest } from "./request";
 import { loadConfig, type LoadedConfig } from "./runConfig";
 
@@ -23,7 +23,10 @@ export interface Trained<Name extends "evaluate" | "entropy"> extends LoadedConf
 export async function openTrained<Name extends "evaluate" | "entropy", Pictures>(
   command: Name,
   request: RunRequest,
-  openPictures: (loaded: LoadedConfig<Name>, encoder: ViTConfig) => Promise<Pictures>,
+  openPictures: (
+    loaded: LoadedConfig<Name>,
+    shape: Pick<ViTConfig, "imageSize" | "patchSize">,
+  ) => Promise<Pictures>,
 ): Promise<Trained<Name> & { readonly pictures: Pictures }> {
   const loaded = loadConfig(command, request.file);
   const { path } = loaded;
@@ -36,7 +39,7 @@ export async function openTrained<Name extends "evaluate" | "entropy", Pictures>
     out,
   } = loaded.config as LoadedConfig<"evaluate">["config"];
   request.print(String(await ready(engine as ReadyOptions)));
-  const pictures = await openPictures(loaded, encoderOf(named.encoder));
+  const pictures = await openPictures(loaded, await shapeOf(named, path));
   const { model, run } = await trainedFrom(named, path);
   for (const note of run?.notes ?? []) request.print(note);
   const about = {

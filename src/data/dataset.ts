@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { Rng } from "../core/rng";
+import type { Preprocessing } from "../core/preprocessing";
 import type { ClassMapping } from "./classMapping";
 import type { PictureReader } from "./pictureReader";
 import type { ImageTransform } from "./transforms";
@@ -24,6 +25,8 @@ export interface ImageDataset {
   readonly size: number;
   /** Pictures that could not be read so far. */
   readonly report: SkipReport;
+  /** How images are prepared, where nothing about it is random. */
+  readonly preprocessing?: Preprocessing;
   /** How a model with `mapping.modelClasses` classes answers; absent where the model's classes are the set's. */
   readonly mapping?: ClassMapping;
   /**

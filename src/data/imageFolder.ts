@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
+import type { Preprocessing } from "../core/preprocessing";
 import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
 import {
@@ -47,6 +48,10 @@ export class FolderDataset implements ImageDataset {
 
   get size(): number {
     return this.transform.size;
+  }
+
+  get preprocessing(): Preprocessing | undefined {
+    return this.transform.preprocessing;
   }
 
   path(index: number): string {

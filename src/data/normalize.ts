@@ -1,13 +1,11 @@
 import { LuvitError } from "../core/errors";
+import { imageNetMean, imageNetStd } from "../core/preprocessing";
 import type { RgbImage } from "./decode";
 import { PIXELS } from "./kernels/normalizeKernel";
 import { PixelMemory, type PlacedPixels } from "./kernels/pixelMemory";
 import { placePixels } from "./kernels/resamplePixels";
 
-/** Mean per channel of ImageNet pictures, in units of 0 … 1. */
-export const imageNetMean: readonly [number, number, number] = [0.485, 0.456, 0.406];
-/** Standard deviation per channel of ImageNet pictures, in units of 0 … 1. */
-export const imageNetStd: readonly [number, number, number] = [0.229, 0.224, 0.225];
+export { imageNetMean, imageNetStd };
 
 /** By channel and byte: (byte / 255 - mean) / std in single precision. */
 const normalized = Float32Array.from({ length: 3 * 256 }, (_, i) => {

@@ -1,4 +1,5 @@
 import { LuvitError } from "../core/errors";
+import { type Preprocessing, usualCropRatio, usualPreprocessing } from "../core/preprocessing";
 import type { Rng } from "../core/rng";
 import { Canvas } from "./augment/canvas";
 import { operations } from "./augment/operations";
@@ -18,6 +19,8 @@ export interface ImageTransform {
   readonly size: number;
   /** Range of the crop's share of the picture's area, where crops are random. */
   readonly scale?: readonly [number, number];
+  /** What it does as plain data, which is saved with models; absent where something is random. */
+  readonly preprocessing?: Preprocessing;
   /** Picture -> normalised float32 [3, size, size]. Draws only from `rng`. */
   apply(image: RgbImage, rng: Rng): Float32Array;
 }
@@ -95,7 +98,7 @@ function expectAugmentation(randAugment: RandAugmentRecipe | null, erasing: numb
  * pixels and 1 above, as in MAE util/datasets.py.
  */
 export function evalTransform(size = 224, options: { cropRatio?: number } = {}): EvalTransform {
-  const { cropRatio = size <= 224 ? 0.875 : 1 } = options;
+  const { cropRatio = usualCropRatio(size) } = options;
   if (!(cropRatio > 0 && cropRatio <= 1)) {
     throw new LuvitError("bad-argument", `evalTransform: cropRatio must lie in (0, 1], got ${cropRatio}`);
   }
@@ -123,7 +126,8 @@ export function evalTransform(size = 224, options: { cropRatio?: number } = {}):
     },
   };
   const apply = (image: RgbImage, rng: Rng) => applySteps(steps, size, image, rng);
-  const transform = { name: "evalTransform", size, pixels, ids, apply };
+  const preprocessing = usualPreprocessing(size, cropRatio);
+  const transform = { name: "evalTransform", size, preprocessing, pixels, ids, apply };
   return withRecipe(transform, { kind: "evalTransform", size, cropRatio }, steps);
 }
 
@@ -153,5 +157,6 @@ export function asIs(size = 224): EvalTransform {
     finish: (memory, part) => normalizePlaced(memory, part),
   };
   const apply = (image: RgbImage, rng: Rng) => applySteps(steps, size, image, rng);
-  return withRecipe({ name: "asIs", size, pixels, ids, apply }, { kind: "asIs", size }, steps);
+  const preprocessing: Preprocessing = { ...usualPreprocessing(size, 1), resize: "none" };
+  return withRecipe({ name: "asIs", size, preprocessing, pixels, ids, apply }, { kind: "asIs", size }, steps);
 }

@@ -113,6 +113,8 @@ export interface Reconstruction {
   /** The decoder's output where patches were removed, the original elsewhere. */
   combined: RgbImage;
   label?: string;
+  /** Stands below what the decoder made. */
+  note?: string;
 }
 
 /** Reconstructions: original, masked, predicted, predicted with the visible patches put back. */
@@ -125,5 +127,8 @@ export function reconstructionGrid(
     ? rows.map((row) => row.label ?? "")
     : undefined;
   const images = rows.map((row) => [row.original, row.masked, row.predicted, row.combined]);
-  return imageGrid(images, { columnTitles, rowLabels, cell: options.cell ?? 168 });
+  const captions = rows.some(({ note }) => note !== undefined)
+    ? rows.map(({ note }) => [undefined, undefined, note, note])
+    : undefined;
+  return imageGrid(images, { columnTitles, rowLabels, captions, cell: options.cell ?? 168 });
 }

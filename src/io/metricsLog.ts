@@ -25,6 +25,17 @@ export async function appendMetrics(path: string, record: MetricsRecord): Promis
   }
 }
 
+/** Puts a record in the place of the last line. Throws LuvitError "bad-file" when the disk refuses. */
+export async function replaceMetrics(path: string, record: MetricsRecord): Promise<void> {
+  try {
+    await cutTornLine(path);
+    await cutLastLine(path);
+  } catch (cause) {
+    throw writeFailure(path, cause);
+  }
+  await appendMetrics(path, record);
+}
+
 /** Makes what was appended survive a power cut. */
 export async function syncMetrics(path: string): Promise<void> {
   const handle = await open(path, "a");
@@ -92,6 +103,26 @@ async function cutTornLine(path: string): Promise<void> {
     if (last[0] === NEWLINE) return;
     const bytes = await readFile(path);
     await handle.truncate(bytes.lastIndexOf(NEWLINE) + 1);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** How much of a file's end is looked at first for the line before the last; records are far shorter. */
+const TAIL = 1 << 14;
+
+async function cutLastLine(path: string): Promise<void> {
+  const handle = await open(path, "r+");
+  try {
+    const { size } = await handle.stat();
+    for (let length = Math.min(TAIL, size); ; length = Math.min(4 * length, size)) {
+      const tail = Buffer.alloc(length);
+      await handle.read(tail, 0, length, size - length);
+      const before = length < 2 ? -1 : tail.lastIndexOf(NEWLINE, length - 2);
+      if (before < 0 && length < size) continue;
+      await handle.truncate(size - length + before + 1);
+      return;
+    }
   } finally {
     await handle.close();
   }

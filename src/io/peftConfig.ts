@@ -106,11 +106,9 @@ export function adapterRank(config: AdapterConfig, modulePath: string): number {
   return matchPattern(config.rank_pattern, modulePath) ?? config.r;
 }
 
-/** What B A is multiplied with: alpha / r, or alpha / sqrt(r) for rank-stabilised LoRA. */
-export function adapterScaling(config: AdapterConfig, modulePath: string): number {
-  const rank = adapterRank(config, modulePath);
-  const alpha = matchPattern(config.alpha_pattern, modulePath) ?? config.lora_alpha;
-  return config.use_rslora ? alpha / Math.sqrt(rank) : alpha / rank;
+/** Alpha of a module, likewise. */
+export function adapterAlpha(config: AdapterConfig, modulePath: string): number {
+  return matchPattern(config.alpha_pattern, modulePath) ?? config.lora_alpha;
 }
 
 /** Reference: peft src/peft/utils/other.py `get_pattern_key`: the pattern matches the end of the path, at a dot. */

@@ -3,18 +3,28 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
+import { isRunning } from "../core/processes";
 import { syncFolder, writeFailure, writeJsonAtomically } from "./atomicFile";
-import { fileSource } from "./byteSource";
 import { type JsonObject, readJsonObject } from "./jsonFile";
-import { openSafetensors, writeSafetensors } from "./safetensors";
+import { writeSafetensors } from "./safetensors";
+import {
+  checkWeights,
+  MODEL_FILE,
+  readConfig,
+  readWeights,
+  writeSavedModel,
+  writeWeights,
+} from "./savedModel";
 
 /** Everything needed to go on training at a step. */
 export interface TrainingState {
   readonly model: StateDict;
   readonly optimizer: StateDict;
+  /** What the model is; absent where it cannot say. */
+  readonly config?: JsonObject;
   /** Moving average of the weights, with all that `model` has, where the run keeps one. */
   readonly average?: StateDict;
-  /** Config, loop position, random state: anything JSON can hold. */
+  /** Loop position, random state: anything JSON can hold. */
   readonly state: JsonObject;
 }
 
@@ -35,7 +45,6 @@ export interface CheckpointFolder {
   readonly folder: string;
 }
 
-const MODEL = "model.safetensors";
 const OPTIMIZER = "optimizer.safetensors";
 const AVERAGE = "average.safetensors";
 const STATE = "state.json";
@@ -48,14 +57,15 @@ const TEMPORARY = /^(?:checkpoint-\d{6,}|metrics\.jsonl)(?:\.old|\.gone)?\.tmp-(
 const writing = new Set<string>();
 
 /**
- * Writes `<runFolder>/checkpoint-000100/` with model.safetensors, optimizer.safetensors, state.json and, where there is an
- * average, average.safetensors. The folder gets its name only when all of them are on disk, so a crash leaves the whole checkpoint or none. An existing checkpoint of
- * the same step is replaced. Returns the folder. Throws LuvitError "bad-file" when the disk refuses.
+ * Writes `<runFolder>/checkpoint-000100/` with model.safetensors, optimizer.safetensors, state.json and, where there are
+ * such, config.json and average.safetensors. The folder gets its name only when all of them are on disk, so a crash leaves
+ * the whole checkpoint or none. An existing checkpoint of the same step is replaced. Returns the folder. Throws LuvitError
+ * "bad-file" when the disk refuses.
  */
 export async function writeTrainingCheckpoint(
   runFolder: string,
   step: number,
-  { model, optimizer, average, state }: TrainingState,
+  { model, optimizer, average, config, state }: TrainingState,
 ): Promise<string> {
   if (!Number.isSafeInteger(step) || step < 0) {
     throw new LuvitError("bad-argument", `a checkpoint needs a whole step number, got ${step}`);
@@ -66,9 +76,10 @@ export async function writeTrainingCheckpoint(
   try {
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });
-    await writeSafetensors(join(temporary, MODEL), model);
+    if (config) await writeSavedModel(temporary, { config, tensors: model });
+    else await writeWeights(join(temporary, MODEL_FILE), model);
     await writeSafetensors(join(temporary, OPTIMIZER), optimizer);
-    if (average) await writeSafetensors(join(temporary, AVERAGE), average);
+    if (average) await writeWeights(join(temporary, AVERAGE), average, config);
     await writeJsonAtomically(join(temporary, STATE), state);
     await moveIntoPlace(temporary, folder);
   } catch (cause) {
@@ -81,15 +92,19 @@ export async function writeTrainingCheckpoint(
   return folder;
 }
 
-/** Reads one checkpoint folder. Throws LuvitError "missing-file" or "bad-file" naming the file at fault. */
+/**
+ * Reads one checkpoint folder. Throws LuvitError "missing-file" or "bad-file" naming the file at fault, "key-mismatch"
+ * where its config is not that of its weights.
+ */
 export async function readTrainingCheckpoint(folder: string): Promise<TrainingCheckpoint> {
   const { value: state } = await readJsonObject(join(folder, STATE));
-  const model = await readAll(join(folder, MODEL));
-  const optimizer = await readAll(join(folder, OPTIMIZER));
+  const config = await readConfig(folder);
+  const model = await readWeights(join(folder, MODEL_FILE), config);
+  const optimizer = await readWeights(join(folder, OPTIMIZER));
   const hasAverage = existsSync(join(folder, AVERAGE));
-  const average = hasAverage ? await readAll(join(folder, AVERAGE)) : undefined;
+  const average = hasAverage ? await readWeights(join(folder, AVERAGE), config) : undefined;
   const step = Number(/checkpoint-(\d+)(?:\.old\.tmp-\d+)?$/.exec(resolve(folder))?.[1] ?? Number.NaN);
-  return { folder, step, model, optimizer, ...(average && { average }), state };
+  return { folder, step, model, optimizer, ...(average && { average }), ...(config && { config }), state };
 }
 
 /**
@@ -128,23 +143,52 @@ export async function latestTrainingCheckpoint(runFolder: string): Promise<Lates
 }
 
 /**
- * Deletes all but the newest `keep` checkpoints, and what crashed writers left behind. Returns the deleted folders.
+ * Deletes what is older than the newest `keep` checkpoints that can be read, and what crashed writers left behind. Damaged
+ * checkpoints do not count, so that the newest good one is never deleted; newer ones are left for people to look at.
+ * Returns the deleted folders.
  */
 export async function pruneTrainingCheckpoints(runFolder: string, keep: number): Promise<string[]> {
   if (!Number.isInteger(keep) || keep < 1) {
     throw new LuvitError("bad-argument", `keep at least one checkpoint, got ${keep}`);
   }
   const checkpoints = await listTrainingCheckpoints(runFolder);
-  const kept = new Set(checkpoints.slice(-keep).map(({ folder }) => folder));
-  const doomed = checkpoints.map(({ folder }) => folder).filter((folder) => !kept.has(folder));
+  const oldest = await oldestKept(checkpoints, keep);
+  const [doomed, kept] = [true, false].map((isOld) =>
+    checkpoints.filter(({ step }) => step < oldest === isOld).map(({ folder }) => folder),
+  );
   for (const name of await namesIn(runFolder)) {
     const path = join(runFolder, name);
     const writer = Number(TEMPORARY.exec(name)?.[1] ?? Number.NaN);
     const isAbandoned = writer === process.pid ? !writing.has(resolve(path)) : !isRunning(writer);
-    if (!Number.isNaN(writer) && isAbandoned && !kept.has(path) && !doomed.includes(path)) doomed.push(path);
+    if (!Number.isNaN(writer) && isAbandoned && !kept.includes(path) && !doomed.includes(path))
+      doomed.push(path);
   }
   for (const folder of doomed) await removeWhole(folder);
   return doomed;
+}
+
+/** Step of the oldest of the newest `keep` checkpoints that can be read; 0 where there are fewer. */
+async function oldestKept(checkpoints: readonly CheckpointFolder[], keep: number): Promise<number> {
+  let readable = 0;
+  for (const { step, folder } of checkpoints.slice().reverse()) {
+    if ((await isReadable(folder)) && ++readable === keep) return step;
+  }
+  return 0;
+}
+
+/** Whether a checkpoint is complete: its files are there, and as long as their headers say. Reads no tensors. */
+async function isReadable(folder: string): Promise<boolean> {
+  try {
+    await readJsonObject(join(folder, STATE));
+    const config = await readConfig(folder);
+    const weights = [MODEL_FILE, OPTIMIZER, ...(existsSync(join(folder, AVERAGE)) ? [AVERAGE] : [])];
+    for (const name of weights)
+      await checkWeights(join(folder, name), name === OPTIMIZER ? undefined : config);
+    return true;
+  } catch (error) {
+    if (error instanceof LuvitError) return false;
+    throw error;
+  }
 }
 
 /** Takes the name away before the files: a checkpoint that is half deleted is not to be taken for one. */
@@ -169,28 +213,9 @@ async function moveIntoPlace(temporary: string, folder: string): Promise<void> {
   await rm(replaced, { recursive: true, force: true });
 }
 
-async function readAll(path: string): Promise<StateDict> {
-  const source = await fileSource(path);
-  try {
-    return await (await openSafetensors(source)).readTensors();
-  } finally {
-    await source.close();
-  }
-}
-
 async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw new LuvitError("bad-file", `${folder}: cannot be listed (${error.message})`, { cause: error });
   });
-}
-
-/** Signal 0 only asks whether the process exists; a refusal for lack of rights means that it does. */
-function isRunning(processId: number): boolean {
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

@@ -10,7 +10,7 @@ import {
   readAdapter,
   writeAdapter,
 } from "../io/peft";
-import { adapterScaling } from "../io/peftConfig";
+import { adapterAlpha, adapterRank } from "../io/peftConfig";
 import { Linear } from "../nn/layers";
 import type { Module } from "../nn/module";
 import { LlamaBlock } from "./llamaBlock";
@@ -108,9 +108,14 @@ function attachOne(
 ): void {
   const a = tensors.get(`${path}.lora_A.weight`)!;
   const b = tensors.get(`${path}.lora_B.weight`)!;
-  const scaling = adapterScaling(config, moduleName(model, path));
+  const name = moduleName(model, path);
   if (base instanceof LoraLinear) removeUpdate(base);
-  const adapted = new LoraLinear(base, a.shape[0], scaling, new Rng(0));
+  const scale = {
+    rank: adapterRank(config, name),
+    alpha: adapterAlpha(config, name),
+    rankStabilised: config.use_rslora,
+  };
+  const adapted = new LoraLinear(base, scale, new Rng(0));
   adapted.lora_A.weight.load(a);
   adapted.lora_B.weight.load(b);
   model.replaceModule(path, adapted);

@@ -1,14 +1,16 @@
 import { LuvitError } from "../core/errors";
+import { type Preprocessing, usualPreprocessing } from "../core/preprocessing";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm, Linear } from "../nn/layers";
-import { Module } from "../nn/module";
+import type { ClassifierConfig } from "./config";
 import { Encoder } from "./encoder";
 import type { FusionPlan } from "./fusion";
 import type { LlamaBlock } from "./llamaBlock";
 import { fusionPlan, type MaskedAutoencoder } from "./mae";
+import { SavableModel } from "./savable";
 import type { ViTConfig } from "./vit";
 
 /** "mean": patch tokens averaged, then `fc_norm` (MAE's default, LUViT); "cls": final norm, then the class token. */
@@ -17,6 +19,10 @@ export type Pooling = "mean" | "cls";
 export interface HeadOptions {
   classes: number;
   pooling?: Pooling;
+  /** Names of the classes in label order; finetuning takes them from its data set. */
+  classNames?: readonly string[];
+  /** How images are prepared; default MAE's for evaluation at the model's size. */
+  preprocessing?: Preprocessing;
   seed?: number;
 }
 
@@ -30,22 +36,42 @@ export interface ClassifierOptions extends HeadOptions {
  * Encoder, pooling, linear head. Keys of `Encoder`, `fc_norm.*` (mean pooling) or `norm.*` (class token), `head.*`.
  * Reference: mae/models_vit.py.
  */
-export class Classifier extends Module {
+export class Classifier extends SavableModel {
   readonly encoder: Encoder;
   readonly fc_norm?: LayerNorm;
   readonly head: Linear;
   readonly pooling: Pooling;
   readonly classes: number;
+  /** In label order, where they are known. */
+  classNames: readonly string[] | undefined;
+  /** How the images are prepared that it was trained for. */
+  preprocessing: Preprocessing;
 
-  constructor(encoder: Encoder, { classes, pooling = "mean", seed = 0 }: HeadOptions, headStd: number) {
+  constructor(encoder: Encoder, options: HeadOptions, headStd: number) {
     super();
-    requireClasses(classes);
+    const { classes, pooling = "mean", seed = 0, classNames } = options;
+    requireClasses(classes, classNames);
     const rng = new Rng(seed).fork("head");
     this.encoder = encoder;
     if (pooling === "mean") this.fc_norm = new LayerNorm(encoder.config.dim);
     this.head = new Linear(encoder.config.dim, classes, rng, { initialize: normal(headStd) });
     this.pooling = pooling;
     this.classes = classes;
+    this.classNames = classNames && [...classNames];
+    this.preprocessing = options.preprocessing ?? usualPreprocessing(encoder.config.imageSize);
+  }
+
+  override describe(): ClassifierConfig {
+    const { encoder, pooling, classes, classNames, preprocessing } = this;
+    return {
+      modelType: "luvit-classifier",
+      encoder: encoder.describe(),
+      pooling,
+      classes,
+      classNames: classNames ? [...classNames] : null,
+      preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
+      ...this.describeCommon(),
+    };
   }
 
   protected override transparentFields(): readonly string[] {
@@ -98,7 +124,7 @@ export async function fromPretrained(
   pretrained: MaskedAutoencoder,
   options: HeadOptions,
 ): Promise<Classifier> {
-  requireClasses(options.classes);
+  requireClasses(options.classes, options.classNames);
   const positions = pretrained.encoder.pos_embed;
   const encoder = await pretrained.encoder.clone((p) => !p.trainable && p !== positions);
   const plan = encoder.fusion?.plan;
@@ -110,7 +136,11 @@ export async function fromPretrained(
   return new Classifier(encoder, options, 2e-5);
 }
 
-function requireClasses(classes: number): void {
-  if (Number.isInteger(classes) && classes >= 2) return;
-  throw new LuvitError("bad-argument", `classifier: classes is ${classes}, expected a whole number from 2`);
+function requireClasses(classes: number, names?: readonly string[]): void {
+  if (!Number.isInteger(classes) || classes < 2) {
+    const problem = `classes is ${classes}, expected a whole number from 2`;
+    throw new LuvitError("bad-argument", `classifier: ${problem}`);
+  }
+  if (names === undefined || names.length === classes) return;
+  throw new LuvitError("bad-argument", `classifier: ${names.length} classNames for ${classes} classes`);
 }

@@ -7,6 +7,8 @@ import { normal } from "../nn/init";
 import { LayerNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { Parameter } from "../nn/parameter";
+import type { EncoderConfig } from "./config";
+import { describeBlocks } from "./describe";
 import { FusionPath, type FusionPlan } from "./fusion";
 import {
   Block,
@@ -57,6 +59,15 @@ export class Encoder extends Module {
 
   protected override transparentFields(): readonly string[] {
     return ["fusion"];
+  }
+
+  /** Everything that decides what its weights compute. */
+  describe(): EncoderConfig {
+    const { config, norm, blocks } = this;
+    const { imageSize, patchSize } = config;
+    const fusion = this.fusion?.describe(config.depth) ?? null;
+    const finalNorm = norm !== undefined;
+    return { imageSize, patchSize, ...describeBlocks(config, blocks), finalNorm, fusion };
   }
 
   /** images [B, 3, S, S] -> patch tokens with position [B, L, D], class token not yet there. */

@@ -5,6 +5,8 @@ import { normal } from "../nn/init";
 import { LayerNorm, Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { gelu } from "../nn/ops";
+import type { EncoderConfig } from "./config";
+import { describeLlama } from "./describe";
 import type { LlamaBlock } from "./llamaBlock";
 
 /** Choices the paper leaves open; the defaults follow LM4VisualEncoding, whose code LUViT builds on. */
@@ -64,6 +66,16 @@ export class FusionPath extends Module {
     if (plan.block) this.llama = withFrozenNorm(plan.block, plan.rmsNorm ?? true);
     if (plan.activation === "gelu-norm") this.mlp_norm = new LayerNorm(plan.width);
     this.llama_dim_mapper2 = new Linear(plan.width, dim, rng, options);
+  }
+
+  /** What it computes with; `depth` is the number of ViT blocks that `after` defaults to. */
+  describe(depth: number): NonNullable<EncoderConfig["fusion"]> {
+    const { after = depth, normFirst = false, residual = false, mapperBias = false, width } = this.plan;
+    const { activation = "none" } = this.llama ? {} : this.plan;
+    const block = this.llama && { ...describeLlama(this.llama.config), depth: this.llama.layers.length };
+    const rmsNorm = this.llama?.norm !== undefined;
+    const between = { rmsNorm, activation, width, block: block ?? null };
+    return { after, normFirst, residual, mapperBias, ...between };
   }
 
   /** x [B, T, D] -> [B, T, D], all tokens, the class token among them. Taps `fusion.*`. */

@@ -5,7 +5,10 @@ import { normal } from "../nn/init";
 import { Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { Parameter } from "../nn/parameter";
+import type { LanguageModelFileConfig } from "./config";
+import { describeLlama } from "./describe";
 import { type LlamaConfig, LlamaLayer } from "./llamaBlock";
+import { SavableModel } from "./savable";
 
 /** Sizes of a whole language model: those of its blocks, their number, and the vocabulary. */
 export interface LanguageModelConfig extends LlamaConfig {
@@ -34,7 +37,7 @@ export class Embedding extends Module {
  * A whole LLaMA language model, small enough to train here: where the toy block that LUViT unlocks comes from.
  * Keys of the original release: `tok_embeddings.weight`, `layers.*`, `norm.weight`, `output.weight`.
  */
-export class LlamaLanguageModel extends Module {
+export class LlamaLanguageModel extends SavableModel {
   readonly tok_embeddings: Embedding;
   readonly layers: LlamaLayer[];
   readonly norm: RMSNorm;
@@ -50,6 +53,12 @@ export class LlamaLanguageModel extends Module {
     this.layers = Array.from({ length: config.depth }, () => new LlamaLayer(config, rng));
     this.norm = new RMSNorm(config.dim, config.normEps);
     this.output = new Linear(config.dim, config.vocabulary, rng, { bias: false, initialize: normal(0.02) });
+  }
+
+  override describe(): LanguageModelFileConfig {
+    const { depth, vocabulary } = this.config;
+    const sizes = { ...describeLlama(this.config), depth, vocabulary };
+    return { modelType: "luvit-language-model", ...sizes, ...this.describeCommon() };
   }
 
   /** ids int32 [B, T] -> logits [B, T, V]. */

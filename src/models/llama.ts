@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { Rng } from "../core/rng";
 import { type LlamaBlockOptions, readLlamaBlocks } from "../io/llamaWeights";
 import { LlamaBlock, type LlamaConfig } from "./llamaBlock";
@@ -30,7 +32,13 @@ export async function loadBlock(path: string, options: LoadBlockOptions = {}): P
   const { bytesReceived } = read;
   const network = bytesReceived === undefined ? "" : `, ${megabytes(bytesReceived)} over the network`;
   const origin = `${path}, block ${numbers} of ${read.totalLayers}, ${megabytes(read.bytesRead)} read${network}`;
-  const block = new LlamaBlock(config, read.layerIndices.length, new Rng(0), origin, read.layerIndices);
+  const { heads, normEps, ropeTheta, revision } = reading;
+  const from = {
+    checkpoint: existsSync(path) ? resolve(path) : path,
+    options: { heads, normEps, ropeTheta, revision },
+  };
+  const count = read.layerIndices.length;
+  const block = new LlamaBlock(config, count, new Rng(0), origin, read.layerIndices, from);
   block.load(read.tensors, { source: read.source });
   block.freeze();
   return block;

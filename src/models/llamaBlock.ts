@@ -11,6 +11,7 @@ import { normal } from "../nn/init";
 import { Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { gatedSilu, mergeHeads, splitHeads } from "../nn/ops";
+import type { BlockSource } from "./config";
 import { rotate } from "./rotary";
 
 /** Shape and switches of a block of the LLaMA family. */
@@ -179,6 +180,8 @@ export class LlamaBlock extends Module {
     readonly origin: string,
     /** Number of each block in the language model it came from, counted from 0; names adapters after it. */
     readonly layerIndices: readonly number[] = Array.from({ length: depth }, (_, i) => i),
+    /** Where it can be read again. */
+    readonly from?: Pick<BlockSource, "checkpoint" | "options">,
   ) {
     super();
     this.layers = Array.from({ length: depth }, () => new LlamaLayer(config, rng));
@@ -187,6 +190,12 @@ export class LlamaBlock extends Module {
   /** The same layers with, or without, a norm behind them: what one model's fusion path holds. */
   withNorm(norm: RMSNorm | undefined): LlamaBlock {
     return Object.assign(Object.create(LlamaBlock.prototype) as LlamaBlock, this, { norm });
+  }
+
+  /** Where its weights come from, as models are saved with it. */
+  get source(): BlockSource {
+    const { checkpoint = null, options = {} } = this.from ?? {};
+    return { checkpoint, blocks: this.layerIndices.map((i) => i + 1), options, origin: this.origin };
   }
 
   /** x [B, T, D] -> [B, T, D]. Taps `<name>.layers.k.attention.pattern`. */

@@ -42,6 +42,14 @@ export class LoraMatrix extends Module {
   }
 }
 
+/** What a low-rank update computes with. */
+export interface LoraScale {
+  rank: number;
+  alpha: number;
+  /** Scale by alpha / sqrt(rank) instead of alpha / rank. */
+  rankStabilised?: boolean;
+}
+
 /**
  * y = W x + b + (alpha/r) B A x. The base weight keeps its key; `lora_A.weight` [r, in] and `lora_B.weight` [out, r]
  * stand beside it, as in PEFT with `.base_layer` and `.default` taken out. A ~ U(±1/sqrt(in)), B = 0.
@@ -51,21 +59,27 @@ export class LoraLinear extends Module {
   readonly bias?: Parameter;
   readonly lora_A: LoraMatrix;
   readonly lora_B: LoraMatrix;
+  readonly rank: number;
+  readonly alpha: number;
+  readonly rankStabilised: boolean;
   /** True while B A is added into `weight`. */
   merged = false;
 
-  constructor(
-    base: Linear | LoraLinear,
-    readonly rank: number,
-    readonly scaling: number,
-    rng: Rng,
-  ) {
+  constructor(base: Linear | LoraLinear, { rank, alpha, rankStabilised = false }: LoraScale, rng: Rng) {
     super();
+    this.rank = rank;
+    this.alpha = alpha;
+    this.rankStabilised = rankStabilised;
     this.weight = base.weight;
     if (base.bias) this.bias = base.bias;
     const [outputs, inputs] = base.weight.shape;
     this.lora_A = new LoraMatrix([rank, inputs], kaimingUniform, rng.uint32());
     this.lora_B = new LoraMatrix([outputs, rank], zeros, rng.uint32());
+  }
+
+  /** What B A x is multiplied with. */
+  get scaling(): number {
+    return this.alpha / (this.rankStabilised ? Math.sqrt(this.rank) : this.rank);
   }
 
   forward(x: Tensor): Tensor {
@@ -154,9 +168,8 @@ export function attach(model: Module, options: LoraOptions = {}): LoraReport {
   if (freeze) model.freeze();
   for (const [, base] of chosen) base.freeze();
   const rng = new Rng(seed).fork("lora");
-  const scaling = alpha / (rankStabilised ? Math.sqrt(rank) : rank);
   for (const [path, base] of chosen) {
-    model.replaceModule(path, new LoraLinear(base as Linear, rank, scaling, rng));
+    model.replaceModule(path, new LoraLinear(base as Linear, { rank, alpha, rankStabilised }, rng));
   }
   const { trainable, total } = model.counts();
   return new LoraReport(

@@ -1,17 +1,22 @@
+import type { StateDict } from "../core/hostTensor";
+import { usualPreprocessing } from "../core/preprocessing";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm, Linear } from "../nn/layers";
+import type { LoadOptions, LoadReport } from "../nn/loadStateDict";
 import { maskedPatchLoss, normalisedPixels } from "../nn/losses";
-import { Module } from "../nn/module";
 import { Parameter } from "../nn/parameter";
 import { patchify } from "../nn/patches";
+import type { MaeConfig } from "./config";
+import { describeBlocks } from "./describe";
 import { Encoder } from "./encoder";
 import type { FusionPlan } from "./fusion";
 import { through } from "./fusion";
 import { LlamaBlock } from "./llamaBlock";
 import type { PatchMask } from "./masking";
+import { SavableModel } from "./savable";
 import { Block, patchCount, positionParameter, runBlocks, type ViTConfig } from "./vit";
 
 /** Shape of MAE's decoder. */
@@ -61,7 +66,7 @@ export function fusionPlan(fusion: LlamaBlock | FusionPlan | undefined): FusionP
  * Masked auto-encoder over an encoder that may carry the fusion path. Keys as in mae/models_mae.py, plus those of
  * `Encoder`. Reference: mae/models_mae.py; LUViT section 3.
  */
-export class MaskedAutoencoder extends Module {
+export class MaskedAutoencoder extends SavableModel {
   readonly encoder: Encoder;
   readonly decoder_embed: Linear;
   readonly mask_token: Parameter;
@@ -72,6 +77,8 @@ export class MaskedAutoencoder extends Module {
   readonly decoder: Readonly<DecoderConfig>;
   readonly maskRatio: number;
   readonly normPixLoss: boolean;
+  /** True until the decoder was trained or its weights were loaded: released encoders come without. */
+  decoderIsFresh = true;
 
   constructor(options: MaeOptions) {
     super();
@@ -92,6 +99,27 @@ export class MaskedAutoencoder extends Module {
 
   protected override transparentFields(): readonly string[] {
     return ["encoder"];
+  }
+
+  override load(state: StateDict, options?: LoadOptions): LoadReport {
+    const report = super.load(state, options);
+    if (report.loaded.some((path) => path.startsWith("decoder_blocks."))) this.decoderIsFresh = false;
+    return report;
+  }
+
+  override describe(): MaeConfig {
+    const { encoder, maskRatio, normPixLoss, decoderIsFresh } = this;
+    const { mean, std, ...geometry } = usualPreprocessing(encoder.config.imageSize);
+    return {
+      modelType: "luvit-mae",
+      encoder: encoder.describe(),
+      decoder: describeBlocks(this.decoder, this.decoder_blocks),
+      normPixLoss,
+      maskRatio,
+      decoderIsFresh,
+      preprocessing: { ...geometry, mean: [...mean], std: [...std] },
+      ...this.describeCommon(),
+    };
   }
 
   /** Visible patches -> latent [B, 1+K, D], class token first, then kept patches in shuffled order. */

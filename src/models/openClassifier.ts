@@ -2,6 +2,13 @@ import { LuvitError } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import { readMaeCheckpoint } from "../io/maeCheckpoint";
 import { type Classifier, create } from "./classifier";
+import {
+  isSavedFolder,
+  type LoadModelOptions,
+  loadModel,
+  type OpenModelOptions,
+  openModel,
+} from "./openModel";
 import { applyClassifier } from "./pretrained";
 import type { ViTConfig } from "./vit";
 
@@ -9,12 +16,39 @@ import type { ViTConfig } from "./vit";
 const publishedHeads: Readonly<Record<number, number>> = { 192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16 };
 
 /**
- * A classifier of the shape that a finetuned checkpoint of MAE or timm has, with its weights: width, depth, patch and
- * image size, pooling and classes are read off the tensors. `heads` is needed for widths other than the published ones.
+ * The classifier that `model.save(folder)` wrote: the same settings, weights, class names and preprocessing, and the same
+ * logits bit for bit.
  *
- * @throws LuvitError("key-mismatch") for a file that holds no ViT with a head, LuvitError("bad-argument") without `heads`.
+ * @throws LuvitError("missing-file" | "bad-file" | "bad-argument" | "key-mismatch") where nothing is there, entries of
+ * config.json are missing or unknown, it is another kind of model, or weights and config do not belong together.
  */
-export async function openClassifier(path: string, options: { heads?: number } = {}): Promise<Classifier> {
+export function loadClassifierFolder(folder: string, options: LoadModelOptions = {}): Promise<Classifier> {
+  return loadModel("luvit-classifier", folder, options);
+}
+
+export interface OpenClassifierOptions extends OpenModelOptions {
+  /** Of a file that does not say it, for widths other than the published ones. */
+  heads?: number;
+}
+
+/**
+ * The classifier of a run's folder (its newest checkpoint), of a folder that `model.save` wrote, or of a finetuned
+ * checkpoint of MAE or timm, whose width, depth, patch and image size, pooling and classes are read off the tensors.
+ *
+ * @throws LuvitError("key-mismatch") for a file that holds no ViT with a head, LuvitError("bad-argument") without `heads`,
+ * and what `load` throws.
+ */
+export async function openClassifier(
+  path: string,
+  { heads, ...options }: OpenClassifierOptions = {},
+): Promise<Classifier> {
+  if (await isSavedFolder(path)) {
+    if (heads === undefined) return openModel("luvit-classifier", path, options);
+    throw new LuvitError(
+      "bad-argument",
+      `${path}: says itself how many heads its model has; leave heads out`,
+    );
+  }
   const { tensors } = await readMaeCheckpoint(path);
   const lacking = ["head.weight", "pos_embed", "patch_embed.proj.weight", "blocks.0.mlp.fc1.weight"].filter(
     (key) => !tensors.has(key),
@@ -22,7 +56,7 @@ export async function openClassifier(path: string, options: { heads?: number } =
   if (lacking.length > 0) {
     throw new LuvitError("key-mismatch", `${path}: no finetuned ViT, it has no ${lacking.join(", ")}`);
   }
-  const encoder = shapeOf(path, tensors, options.heads);
+  const encoder = shapeOf(path, tensors, heads);
   const pooling = tensors.has("fc_norm.weight") ? "mean" : "cls";
   const model = create({ encoder, pooling, classes: tensors.get("head.weight")!.shape[0] });
   applyClassifier(model, tensors, path);

@@ -1,24 +1,36 @@
 import type { HostTensor, StateDict } from "../core/hostTensor";
 import { readMaeCheckpoint } from "../io/maeCheckpoint";
-import type { LoadReport } from "../nn/loadStateDict";
+import { LoadReport } from "../nn/loadStateDict";
 import type { PositionResize } from "../nn/positionEmbedding";
 import type { Classifier } from "./classifier";
 import type { MaskedAutoencoder } from "./mae";
+import { expectSameParts } from "./openModel";
 import { fitPositionTable } from "./vit";
 
 /**
  * Loads an official MAE checkpoint (.pth, or safetensors with the same names) into a masked auto-encoder. Released files
- * hold the encoder only; then the decoder keeps its fresh weights. The fusion path, which MAE does not have, always does.
+ * hold the encoder only; then the decoder keeps its fresh weights, as the report's `note` says. The fusion path, which MAE does not have, always does.
  *
  * @throws LuvitError("key-mismatch" | "shape-mismatch") listing every key that does not fit.
  */
 export async function loadMae(model: MaskedAutoencoder, path: string): Promise<LoadReport> {
+  await expectSameParts(path, model);
   const { tensors } = await readMaeCheckpoint(path);
   const decoder = [...tensors.keys()].some((key) => key.startsWith("decoder_"))
     ? []
     : ["decoder_", "mask_token"];
-  return model.load(fitted(tensors, model), { source: path, allowMissing: [...fusionKeys, ...decoder] });
+  const report = model.load(fitted(tensors, model), {
+    source: path,
+    allowMissing: [...fusionKeys, ...decoder],
+  });
+  if (decoder.length === 0) return report;
+  const { loaded, missing, unexpected, source } = report;
+  return new LoadReport(loaded, missing, unexpected, source, freshDecoder);
 }
+
+/** What is to be known of a file that holds the encoder only. */
+const freshDecoder =
+  "the file holds no decoder: this one is fresh, and what it reconstructs says nothing until it is trained";
 
 /** How a checkpoint is fitted to the model. */
 export interface FitOptions {
@@ -43,6 +55,7 @@ export async function loadClassifier(
   path: string,
   options: FitOptions = {},
 ): Promise<LoadReport> {
+  await expectSameParts(path, model);
   return applyClassifier(model, (await readMaeCheckpoint(path)).tensors, path, options);
 }
 

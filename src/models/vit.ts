@@ -13,7 +13,7 @@ import { type Initializer, Parameter } from "../nn/parameter";
 import { patchesForEmbedding } from "../nn/patches";
 import { type PositionResize, resizePositionTable, sinCosPositionTable } from "../nn/positionEmbedding";
 
-/** Shape of a vision transformer; plain JSON, saved with every checkpoint. */
+/** Shape of a vision transformer; plain JSON. Part of the config that models and checkpoints are saved with. */
 export interface ViTConfig {
   /** Pixels, square. */
   imageSize: number;

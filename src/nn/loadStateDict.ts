@@ -21,6 +21,8 @@ export class LoadReport {
     readonly missing: readonly string[],
     readonly unexpected: readonly string[],
     readonly source: string,
+    /** What follows from it that is easily overlooked. */
+    readonly note?: string,
   ) {}
 
   toString(): string {
@@ -28,7 +30,9 @@ export class LoadReport {
       this.missing.length > 0 ? `${this.missing.length} kept as they were` : "",
       this.unexpected.length > 0 ? `${this.unexpected.length} in the file not used` : "",
     ].filter(Boolean);
-    return `loaded ${this.loaded.length} tensors from ${this.source}${rest.length > 0 ? ` (${rest.join(", ")})` : ""}`;
+    const details = rest.length > 0 ? ` (${rest.join(", ")})` : "";
+    const note = this.note === undefined ? "" : `; ${this.note}`;
+    return `loaded ${this.loaded.length} tensors from ${this.source}${details}${note}`;
   }
 
   [inspect.custom](): string {

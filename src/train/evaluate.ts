@@ -6,7 +6,7 @@ import { batches } from "../data/loader";
 import type { EngineOptions } from "../engine";
 import type { Classifier } from "../models/classifier";
 import type { Feeds } from "./feeds";
-import { expectImageSize } from "./fit";
+import { expectClassOrder, expectImageSize } from "./fit";
 import { type ForwardFunction, openForward } from "./forward";
 import { imageFeed } from "./pretrain";
 import { type Judgement, judge, mappingFor } from "./scoring";
@@ -74,6 +74,7 @@ export async function evaluate(
 
 function expectFit(model: Classifier, dataset: ImageDataset): void {
   expectImageSize(dataset, model.encoder.config.imageSize, "evaluate");
+  expectClassOrder(dataset, model, "evaluate");
   mappingFor(dataset, model.classes, "evaluate");
 }
 

@@ -63,6 +63,8 @@ export function finetune(
     expectClasses(set, model.classes, "finetune");
   }
   expectFinetuneOptions({ ...options, dropPath, smoothing });
+  expectValidation(validation);
+  learnFrom(model, dataset, validation);
   const plan = settlePlan(dataset, options, [0.9, 0.999]);
   const rules = finetuneRules(model, { weightDecay: plan.weightDecay, layerDecay, depth: config.depth });
   const draws = new Rng(plan.seed).fork("finetune");
@@ -76,6 +78,9 @@ export function finetune(
       rules,
       repeats: repeatedAugmentation,
       emaDecay,
+      validation,
+      // Images that cannot be read are found now, not after an epoch; one that can be read is enough.
+      prepare: async () => void (await validation?.load(0, new Rng(0))),
       feeds: (batch, micro) => batchFeeds(model, batch, plan, options, draws.fork("batch", micro)),
       loss: ({ images, targets, dropPath: factors }) =>
         softTargetCrossEntropy(model.forward(images, { dropPath: factors }), targets),
@@ -93,6 +98,22 @@ export function finetune(
     },
     options,
   );
+}
+
+/** @throws LuvitError("bad-argument") for a set that an epoch could not be evaluated on. */
+function expectValidation(validation: ImageDataset | undefined): void {
+  if (!validation || validation.length > 0) return;
+  throw new LuvitError(
+    "bad-argument",
+    "finetune: the validation set is empty; leave it out, or give another",
+  );
+}
+
+/** What a model is to know of the data it is trained on: the names of its classes, and how images are prepared for it. */
+function learnFrom(model: Classifier, dataset: ImageDataset, validation: ImageDataset | undefined): void {
+  if (dataset.classes.length === model.classes) model.classNames = [...dataset.classes];
+  const known = [validation, dataset].map((set) => set?.preprocessing).find((one) => one !== undefined);
+  if (known) model.preprocessing = known;
 }
 
 function expectFinetuneOptions(options: FinetuneOptions): void {

@@ -16,3 +16,16 @@ export function expectClasses(dataset: ImageDataset, classes: number, where: str
   const counts = `${dataset.classes.length} classes, the model's head has ${classes}`;
   throw new LuvitError("bad-argument", `${where}: the data set has ${counts}`);
 }
+
+/** @throws LuvitError("bad-argument") when a data set has the classes that a model knows, in another order. */
+export function expectClassOrder(
+  dataset: ImageDataset,
+  { classNames }: { classNames: readonly string[] | undefined },
+  where: string,
+): void {
+  if (dataset.mapping || classNames?.length !== dataset.classes.length) return;
+  const moved = dataset.classes.findIndex((name, label) => name !== classNames[label]);
+  if (moved < 0 || dataset.classes.some((name) => !classNames.includes(name))) return;
+  const names = `class ${moved} is ${classNames[moved]} for the model, ${dataset.classes[moved]} in the data set`;
+  throw new LuvitError("bad-argument", `${where}: the classes are in another order: ${names}`);
+}

@@ -7,6 +7,7 @@ export { drawDropPath } from "./dropPath";
 export { Evaluation, evaluate } from "./evaluate";
 export { type FinetuneOptions, finetune } from "./finetune";
 export { trainLanguageModel } from "./languageModel";
+export { openRun, SavedRun } from "./openRun";
 export type { TrainOptions } from "./plan";
 export { pretrain } from "./pretrain";
 export { costOf } from "./recipeCost";

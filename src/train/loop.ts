@@ -2,9 +2,11 @@ import { LuvitError } from "../core/errors";
 import { blamesMemory } from "../engine";
 import type { Module } from "../nn/module";
 import { AdamW } from "../optim/adamw";
-import { positionOf, type TrainOptions } from "./plan";
-import { Run, type RunDriver } from "./run";
-import { claimRunFolder, RunStore, releaseRunFolder } from "./runFolder";
+import { claimRunFolder, releaseRunFolder } from "./claimFolder";
+import type { RunSets } from "./dataFiles";
+import type { RunPlan, TrainOptions } from "./plan";
+import { Run, type RunDriver, type StepRecord } from "./run";
+import { RunStore } from "./runFolder";
 import { Stepper } from "./stepper";
 import { stepBatches, type TrainingTask, trainStep } from "./steps";
 import { WeightAverage } from "./weightAverage";
@@ -47,16 +49,21 @@ function openSession<M extends Module>(
   const keep = options.keepCheckpoints ?? 2;
   const recipe = options.recipe?.name;
   const store = folder
-    ? new RunStore({ folder, model, optimizer, average, plan, settings, keep, recipe })
+    ? new RunStore({ folder, model, optimizer, average, plan, settings, keep, recipe, sets: setsOf(task) })
     : undefined;
   return { task, options, driver, store, optimizer, average };
+}
+
+function setsOf<M extends Module>({ dataset, validation }: TrainingTask<M>): RunSets {
+  return { training: dataset, ...(validation && { validation }) };
 }
 
 /** The whole of a run: opens its folder, goes on where it was, trains to the end or a stop. */
 async function drive<M extends Module>(session: Session<M>): Promise<void> {
   const { task, driver, store, optimizer, average } = session;
   try {
-    await store?.open();
+    store?.open();
+    await task.prepare?.();
     await average?.begin();
     let good = await resume(session);
     forgetSources(task);
@@ -74,6 +81,7 @@ async function drive<M extends Module>(session: Session<M>): Promise<void> {
       }
     }
     driver.run.averaged = await average?.state();
+    await store?.writeTable();
   } finally {
     optimizer.dispose();
     average?.dispose();
@@ -93,24 +101,43 @@ async function* trainFrom<M extends Module>(step: number, session: Session<M>): 
     saved = step;
     return step;
   };
+  const evaluateInto = async (record: StepRecord) => {
+    Object.assign(record, await task.evaluate?.(stepper));
+    await store?.amend(record);
+  };
+  const due = () => (step / plan.stepsPerEpoch) % (options.checkpointEvery ?? 1) === 0;
   try {
+    if (task.evaluate && endsUnevaluated(run.latest, step, plan)) await evaluateInto(run.latest!);
     while (step < plan.totalSteps && !request.stopped) {
-      const { epoch } = positionOf(plan, step);
       for await (const group of stepBatches(task, step)) {
         const record = await trainStep(task, stepper, group, step, run.checkpoint);
         run.engine = stepper.engine;
         step++;
-        if (step % plan.stepsPerEpoch === 0) Object.assign(record, await task.evaluate?.(stepper));
         await store?.log(record);
-        driver.record(record);
+        try {
+          if (task.evaluate && step % plan.stepsPerEpoch === 0) {
+            // Saved first: should evaluating fail, what was trained is not lost.
+            if (due()) yield await save();
+            await evaluateInto(record);
+          }
+        } finally {
+          driver.record(record);
+        }
         if (request.stopped) break;
       }
-      if ((epoch + 1) % (options.checkpointEvery ?? 1) === 0) yield await save();
+      if (due()) yield await save();
     }
     yield await save();
   } finally {
     await stepper.dispose();
   }
+}
+
+/** An epoch whose run ended, or whose engine died, after its checkpoint and before its evaluation was done. */
+function endsUnevaluated(last: StepRecord | undefined, step: number, { stepsPerEpoch }: RunPlan): boolean {
+  if (last?.step !== step || step % stepsPerEpoch !== 0) return false;
+  const known = ["step", "epoch", "loss", "lr", "imagesPerSecond"];
+  return Object.keys(last).every((key) => known.includes(key));
 }
 
 /** The engine has died: model and optimiser stand at `good`, and the run's records are taken back to there. */
@@ -136,6 +163,7 @@ function giveUp(error: LuvitError, step: number): LuvitError {
 
 async function resume<M extends Module>({ store, options, driver }: Session<M>): Promise<number> {
   const restored = options.resume ? await store?.restore() : undefined;
+  driver.run.notes.push(...((await store?.compareData(restored !== undefined)) ?? []));
   if (!restored) return 0;
   driver.run.checkpoint = restored.folder;
   driver.run.history.push(...restored.history);

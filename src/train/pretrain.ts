@@ -42,6 +42,7 @@ export function pretrain(
   expectImageSize(dataset, config.imageSize, "pretrain");
   const plan = settlePlan(dataset, options, [0.9, 0.95]);
   const draws = new Rng(plan.seed).fork("pretrain");
+  model.decoderIsFresh = false;
   return startRun(
     {
       name: "pretrain",

@@ -1,63 +1,33 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { codeVersion } from "../core/commit";
+import { differences } from "../core/differences";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { writeFailure } from "../io/atomicFile";
-import { appendMetrics, readMetrics, syncMetrics, truncateMetrics } from "../io/metricsLog";
+import { appendMetrics, readMetrics, replaceMetrics, syncMetrics, truncateMetrics } from "../io/metricsLog";
+import { writeMetricsTable } from "../io/metricsTable";
 import {
   latestTrainingCheckpoint,
   pruneTrainingCheckpoints,
   writeTrainingCheckpoint,
 } from "../io/trainingCheckpoint";
+import {
+  expectFrozenWeights,
+  type FrozenWeight,
+  frozenFromFiles,
+  noteFrozenWeights,
+} from "../models/frozenWeights";
+import { type ModelConfig, modelDifferences } from "../models/config";
+import { SavableModel } from "../models/savable";
+import { weightsBut } from "../models/writeModel";
 import type { Module } from "../nn/module";
 import type { AdamW } from "../optim/adamw";
 import { rateAt } from "../optim/schedule";
-import { expectFrozenWeights, type FrozenWeight, frozenFromFiles, noteFrozenWeights } from "./frozenWeights";
+import { expectClaimed } from "./claimFolder";
+import { compareFiles, type RunSets } from "./dataFiles";
 import { refuseNonFinite } from "./nonFinite";
-import { positionOf, type RunPlan, type TrainOptions } from "./plan";
+import { positionOf, type RunPlan } from "./plan";
 import type { StepRecord } from "./run";
 import type { WeightAverage } from "./weightAverage";
-
-/** Folders that runs of this process write to now. */
-const inUse = new Set<string>();
-
-/**
- * The folder a run writes to: `out` itself if new or resumed, else `out-2`, `out-3`, …, so that nothing is overwritten.
- * It belongs to the run until `releaseRunFolder`.
- *
- * @throws LuvitError("bad-argument") when there is nothing to resume from, or a run still writes there.
- */
-export function claimRunFolder(name: string, { out, resume }: TrainOptions): string | undefined {
-  if (resume && !out) {
-    throw new LuvitError("bad-argument", "resume: true needs `out`, the folder of the run to go on with");
-  }
-  if (out === false) return undefined;
-  const wanted =
-    out ?? join("runs", `${name}-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}`);
-  if (resume && inUse.has(resolve(wanted))) {
-    throw new LuvitError(
-      "bad-argument",
-      `${wanted}: a run still writes there; await its stop() before resuming it`,
-    );
-  }
-  const folder = resume ? wanted : firstFree(wanted);
-  inUse.add(resolve(folder));
-  return folder;
-}
-
-/** Lets other runs have the folder. */
-export function releaseRunFolder(folder: string | undefined): void {
-  if (folder) inUse.delete(resolve(folder));
-}
-
-function firstFree(wanted: string): string {
-  const isEmpty = (path: string) => statSync(path).isDirectory() && readdirSync(path).length === 0;
-  const taken = (path: string) => inUse.has(resolve(path)) || (existsSync(path) && !isEmpty(path));
-  if (!taken(wanted)) return wanted;
-  for (let number = 2; ; number++) if (!taken(`${wanted}-${number}`)) return `${wanted}-${number}`;
-}
 
 /** What a store saves and puts back. */
 export interface StoredRun<M extends Module> {
@@ -73,6 +43,8 @@ export interface StoredRun<M extends Module> {
   keep: number;
   /** Name of the recipe that the options were taken from. */
   recipe?: string;
+  /** What it is trained and evaluated on. */
+  sets: RunSets;
 }
 
 /** A run as it stands on disk. */
@@ -88,16 +60,30 @@ export class RunStore<M extends Module> {
     return join(this.run.folder, "metrics.jsonl");
   }
 
-  /** Makes the folder, so that one that cannot be written is found before anything is computed. */
-  async open(): Promise<void> {
-    const { folder } = this.run;
-    await mkdir(folder, { recursive: true }).catch((cause) => {
-      throw writeFailure(folder, cause);
-    });
+  /** @throws LuvitError("bad-file") for a folder that could not be made: nothing is computed that could not be saved. */
+  open(): void {
+    expectClaimed(this.run.folder);
   }
 
   async log(record: StepRecord): Promise<void> {
     await appendMetrics(this.metricsFile, record);
+  }
+
+  /** Puts a record in the place of the last one, which was of the same step. */
+  async amend(record: StepRecord): Promise<void> {
+    await replaceMetrics(this.metricsFile, record);
+  }
+
+  /** Writes the whole log as a table, metrics.arrow, which says what it is about. */
+  async writeTable(): Promise<void> {
+    const { folder, model, recipe, plan } = this.run;
+    const about = { model: model.toString(), recipe, seed: plan.seed };
+    await writeMetricsTable(join(folder, "metrics.arrow"), await readMetrics(this.metricsFile), about);
+  }
+
+  /** Notes the files of the data sets; of a resumed run, gives back what is said of those that are others now. */
+  compareData(resumed: boolean): Promise<string[]> {
+    return compareFiles(this.run.folder, this.run.sets, resumed);
   }
 
   /** Forgets the records after a step. */
@@ -108,7 +94,8 @@ export class RunStore<M extends Module> {
   /** Saves everything `restore` needs; frozen weights that came from a file are named, not copied. */
   async save(step: number, previous: string | undefined): Promise<string> {
     const { plan, folder: out, keep } = this.run;
-    const model = await this.ownWeights();
+    const external = await this.frozenWeights();
+    const model = await weightsBut(this.run.model, new Map(Object.entries(external)));
     const optimizer = await this.run.optimizer.state();
     const lr = rateAt(plan.schedule, positionOf(plan, step - 1).fraction);
     const average = await this.run.average?.state();
@@ -117,6 +104,7 @@ export class RunStore<M extends Module> {
     await syncMetrics(this.metricsFile);
     const folder = await writeTrainingCheckpoint(out, step, {
       model,
+      config: this.describe(external),
       optimizer,
       // With all that the model's file holds, so that it can be loaded in its place.
       average: average && new Map([...model, ...average]),
@@ -126,7 +114,7 @@ export class RunStore<M extends Module> {
         // Every random draw is a function of the seed and the step, and so is the place in the data.
         rng: { seed: plan.seed, step },
         data: { epoch, batch },
-        external: await this.frozenWeights(),
+        external,
         recipe: this.run.recipe ?? null,
         commit: codeVersion(),
       },
@@ -137,7 +125,7 @@ export class RunStore<M extends Module> {
 
   /**
    * Puts model and optimiser back to the newest checkpoint; undefined if there is none (then the log starts afresh).
-   * @throws LuvitError("bad-argument") listing every option that differs from the run's.
+   * @throws LuvitError("bad-argument") listing every option, and everything of the model, that differs from the run's.
    * @throws LuvitError("key-mismatch") for a model with other parameters or other frozen weights.
    */
   async restore(): Promise<RestoredRun | undefined> {
@@ -148,7 +136,7 @@ export class RunStore<M extends Module> {
       return undefined;
     }
     const saved = checkpoint.state as unknown as SavedState;
-    expectSameSettings(folder, saved.plan, this.settings);
+    const notes = this.expectSame(saved.plan, checkpoint.config as ModelConfig | undefined);
     await expectFrozenWeights(model, saved.external, folder);
     model.load(checkpoint.model, { allowMissing: Object.keys(saved.external), source: checkpoint.folder });
     // They belong to the run and are saved with it, also those that are frozen.
@@ -159,7 +147,7 @@ export class RunStore<M extends Module> {
     average?.load(checkpoint.average ?? new Map(), checkpoint.folder);
     await truncateMetrics(this.metricsFile, saved.step);
     const history = (await readMetrics(this.metricsFile)) as StepRecord[];
-    return { step: saved.step, folder: checkpoint.folder, history, notes: checkpoint.notes };
+    return { step: saved.step, folder: checkpoint.folder, history, notes: [...notes, ...checkpoint.notes] };
   }
 
   /** Frozen weights do not change during a run, so they are read for their digests once. */
@@ -168,13 +156,27 @@ export class RunStore<M extends Module> {
     return this.frozen;
   }
 
-  private async ownWeights(): Promise<StateDict> {
-    const external = frozenFromFiles(this.run.model);
-    const state: StateDict = new Map();
-    for (const [path, parameter] of this.run.model.namedParameters()) {
-      if (!external.has(path)) state.set(path, { shape: parameter.shape, data: await parameter.peek() });
+  /** What the model is; undefined of models that cannot say. */
+  private describe(external: ModelConfig["external"]): ModelConfig | undefined {
+    const { model } = this.run;
+    return model instanceof SavableModel ? { ...model.describe(), external } : undefined;
+  }
+
+  /** Compares options and model with the saved ones; gives back what could not be compared. */
+  private expectSame(plan: Record<string, unknown>, saved: ModelConfig | undefined): string[] {
+    const now = this.describe({});
+    const changed = differences(plan, this.settings);
+    if (saved && now) changed.push(...modelDifferences(saved, now));
+    if (changed.length === 0) {
+      const unknown =
+        "the checkpoint is of an earlier version and does not say what its model is: not compared";
+      return saved || !now ? [] : [unknown];
     }
-    return state;
+    throw new LuvitError(
+      "bad-argument",
+      `${this.run.folder}: the run there cannot be resumed with other options or another model\n` +
+        `${listOffenders(changed)}\nGive the same, or another \`out\` for a new run.`,
+    );
   }
 }
 
@@ -197,21 +199,4 @@ interface SavedState {
   step: number;
   plan: Record<string, unknown>;
   external: Record<string, FrozenWeight>;
-}
-
-function expectSameSettings(
-  folder: string,
-  saved: Record<string, unknown>,
-  now: Record<string, unknown>,
-): void {
-  const text = (value: unknown) => JSON.stringify(value) ?? "not given";
-  const changed = [...new Set([...Object.keys(saved), ...Object.keys(now)])]
-    .filter((key) => text(saved[key]) !== text(now[key]))
-    .map((key) => `${key}: was ${text(saved[key])}, now ${text(now[key])}`);
-  if (changed.length === 0) return;
-  throw new LuvitError(
-    "bad-argument",
-    `${folder}: the run there cannot be resumed with other options\n${listOffenders(changed)}\n` +
-      "Give the same options, or another `out` for a new run.",
-  );
 }

@@ -1,9 +1,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { LuvitError } from "../core/errors";
+import { LuvitError, listOffenders } from "../core/errors";
 import { latestTrainingCheckpoint, readTrainingCheckpoint } from "../io/trainingCheckpoint";
+import { Classifier } from "../models/classifier";
+import { type ClassifierConfig, type ModelConfig, modelDifferences } from "../models/config";
+import { expectFrozenWeights, type FrozenWeight } from "../models/frozenWeights";
+import { SavableModel } from "../models/savable";
 import type { Module } from "../nn/module";
-import { expectFrozenWeights, type FrozenWeight } from "./frozenWeights";
+
+export { isRunFolder } from "../io/isRunFolder";
 
 /** Where weights that a run left came from. */
 export interface RunWeights {
@@ -16,11 +21,6 @@ export interface RunWeights {
   readonly notes: readonly string[];
 }
 
-/** Whether a path is a run's folder, or one of its checkpoints. */
-export function isRunFolder(path: string): boolean {
-  return existsSync(join(path, "metrics.jsonl")) || existsSync(join(path, "state.json"));
-}
-
 export interface RunWeightsOptions {
   /** The moving average that the run kept, in place of the weights; default false. */
   averaged?: boolean;
@@ -30,7 +30,8 @@ export interface RunWeightsOptions {
  * Puts the weights of a run (its newest checkpoint) or of one checkpoint folder into a model of the same parts. Frozen
  * weights that the run took from a file are not in its checkpoints and must be in the model already.
  *
- * @throws LuvitError("missing-file") where nothing, or no average, was saved; "key-mismatch" or "shape-mismatch" for another model.
+ * @throws LuvitError("missing-file") where nothing, or no average, was saved; "key-mismatch" or "shape-mismatch" for
+ * another model, also where its weights have the same names and shapes, listing what it computes otherwise.
  */
 export async function loadRunWeights(
   model: Module,
@@ -59,8 +60,28 @@ export async function loadRunWeights(
       `${found.folder}: no averaged weights (average.safetensors) are there; ${advice}`,
     );
   }
+  const unknown = expectSameModel(model, found.config as ModelConfig | undefined, found.folder);
   await expectFrozenWeights(model, external, found.folder);
   model.load(weights, { allowMissing: Object.keys(external), source: found.folder });
-  const { step, notes } = found;
-  return { folder: found.folder, step, recipe: recipe ?? undefined, seed: rng?.seed, notes };
+  const { classNames, preprocessing } = (found.config ?? {}) as Partial<ClassifierConfig>;
+  if (model instanceof Classifier && preprocessing) {
+    model.classNames ??= classNames ?? undefined;
+    model.preprocessing = preprocessing;
+  }
+  const notes = [...unknown, ...found.notes];
+  return { folder: found.folder, step: found.step, recipe: recipe ?? undefined, seed: rng?.seed, notes };
+}
+
+/** Gives back what is to be said where the checkpoint does not know its model. */
+function expectSameModel(model: Module, saved: ModelConfig | undefined, folder: string): string[] {
+  if (!(model instanceof SavableModel)) return [];
+  if (!saved)
+    return [`${folder}: of an earlier version that did not note what the model is; it was not compared`];
+  const changed = modelDifferences(saved, model.describe());
+  if (changed.length === 0) return [];
+  throw new LuvitError(
+    "key-mismatch",
+    `${folder}: the weights there are of a model that computes otherwise\n${listOffenders(changed)}\n` +
+      "Build the model as it was, or let classifier.open or mae.open do it.",
+  );
 }

@@ -22,6 +22,10 @@ export interface TrainingTask<M extends Module> extends StepTask<M> {
   repeats?: number;
   /** Decay of the moving average of the weights that the run keeps; default none. */
   emaDecay?: number;
+  /** What it is evaluated on; its files are noted with those it is trained on. */
+  validation?: ImageDataset;
+  /** Looks, before the first step, whether what is needed later is there. */
+  prepare?(): Promise<void>;
   /** Metrics at the end of an epoch, e.g. accuracy. */
   evaluate?(stepper: Pick<Stepper<M>, "call">): Promise<Record<string, number>>;
 }

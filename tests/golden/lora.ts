@@ -85,7 +85,7 @@ function checkLinear(folder: string, config: Record<string, number>, bound: numb
   const checks = [absolute("linear base", linear.forward(x), io.get("linear_base_output")!, bound)];
 
   const [rank] = adapter.get(`base_model.model.${path}.lora_A.weight`)!.shape;
-  const adapted = new lora.LoraLinear(linear, rank, config.scaling, new Rng(0));
+  const adapted = new lora.LoraLinear(linear, { rank, alpha: config.scaling * rank }, new Rng(0));
   for (const matrix of ["lora_A", "lora_B"] as const) {
     const golden = adapter.get(`base_model.model.${path}.${matrix}.weight`)!;
     adapted[matrix].weight.load({ shape: golden.shape, data: golden.data as Float32Array });

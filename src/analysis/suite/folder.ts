@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { differences } from "../../core/differences";
 import { LuvitError, listOffenders } from "../../core/errors";
 import { writeJsonAtomically } from "../../io/atomicFile";
 import { readJsonObject } from "../../io/jsonFile";
@@ -34,18 +35,23 @@ export function writeFacts(folder: string, facts: SuiteFacts): Promise<void> {
  * @throws LuvitError("bad-argument") naming everything in which they differ.
  */
 export function commonFacts(known: SuiteFacts, now: SuiteFacts, where: string): SuiteFacts {
-  const problems: string[] = [];
-  const compare = (name: string, was: unknown, is: unknown) => {
-    if (was !== is) problems.push(`${name}: was ${was}, now ${is}`);
-  };
-  compare("the model's weights (sha256)", known.sha256, now.sha256);
-  compare("classes", known.classes, now.classes);
-  for (const key of ["model", "recipe", "seed"] as const) {
-    compare(key, known.provenance[key], now.provenance[key]);
-  }
-  for (const [part, pictures] of Object.entries(now.parts)) {
-    if (part in known.parts) compare(`${part}, pictures`, known.parts[part], pictures);
-  }
+  const about = ({ sha256, classes, provenance: { model, recipe, seed } }: SuiteFacts) => ({
+    "the model's weights (sha256)": sha256,
+    classes,
+    model,
+    recipe,
+    seed,
+  });
+  const pictures = (parts: SuiteFacts["parts"]) =>
+    Object.fromEntries(
+      Object.keys(now.parts)
+        .filter((part) => part in known.parts)
+        .map((part) => [`${part}, pictures`, parts[part]]),
+    );
+  const problems = differences(
+    { ...about(known), ...pictures(known.parts) },
+    { ...about(now), ...pictures(now.parts) },
+  );
   if (problems.length === 0) return { ...now, parts: { ...known.parts, ...now.parts } };
   throw new LuvitError(
     "bad-argument",

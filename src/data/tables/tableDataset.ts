@@ -1,5 +1,6 @@
 import { isAbsolute, join } from "node:path";
 import { inspect } from "node:util";
+import type { Preprocessing } from "../../core/preprocessing";
 import type { Rng } from "../../core/rng";
 import {
   expectIndex,
@@ -47,6 +48,10 @@ export class TableDataset implements ImageDataset {
 
   get size(): number {
     return this.transform.size;
+  }
+
+  get preprocessing(): Preprocessing | undefined {
+    return this.transform.preprocessing;
   }
 
   /** `<shard>#<row>`, since pictures in tables are no files of their own. */

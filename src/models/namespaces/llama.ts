@@ -13,3 +13,4 @@ export {
   LlamaLayer,
   llama7b,
 } from "../llamaBlock";
+export { loadLanguageModel as load } from "../openMae";

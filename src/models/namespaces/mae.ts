@@ -12,5 +12,6 @@ export {
   MaskedAutoencoder,
 } from "../mae";
 export { drawNoise, maskFromNoise, type PatchMask } from "../masking";
+export { loadMaeFolder as load, openMae as open } from "../openMae";
 export { loadMae as loadCheckpoint } from "../pretrained";
 export { saveCheckpoint } from "../saveCheckpoint";

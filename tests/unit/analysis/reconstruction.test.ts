@@ -6,6 +6,7 @@ import { type Reconstruction, reconstruct } from "../../../src/analysis/reconstr
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import type { RgbImage } from "../../../src/data/decode";
 import { imageFolder } from "../../../src/data/imageFolder";
+import { reconstructionGrid } from "../../../src/figures/maps";
 import { evalTransform } from "../../../src/data/transforms";
 import { mae } from "../../../src/models";
 import type { MaeInputs } from "../../../src/models/mae";
@@ -48,6 +49,20 @@ test("visible patches of `combined` are the picture's, removed ones the predicti
       assert.deepEqual([result.predicted.width, result.predicted.height], [16, 16]);
     }
   }
+});
+
+test("what a fresh decoder makes is said to be that, where it is shown too, until the decoder has weights", async () => {
+  const model = tinyMae();
+  const fresh = await reconstruct(model, await fourPictures());
+  assert.ok(fresh.every(({ note }) => note === "fresh decoder, not trained"));
+  const folder = temporaryFolder();
+  await model.save(folder);
+  assert.ok((await mae.load(folder)).decoderIsFresh);
+  model.load(await model.stateDict());
+  const known = await reconstruct(model, await fourPictures());
+  assert.ok(known.every(({ note }) => note === undefined));
+  const [with_, without] = [await reconstructionGrid(fresh), await reconstructionGrid(known)];
+  assert.ok(with_.height > without.height, "a line below each row");
 });
 
 test("`original` is the picture as the model gets it", async () => {

@@ -159,6 +159,44 @@ test("finetuning on the run, evaluating in shards that are merged, and entropy, 
   assert.deepEqual(files, [...kept, "entropy.arrow", "entropy.jsonl", "pseudo-masks.arrow"].sort());
 });
 
+test("a run says itself what its model is: its folder is enough to finetune, evaluate and look into it", async () => {
+  const tuned = config("from-run.json", {
+    model: { pretrained: "runs/pretrain" },
+    data: { train: { path: "pictures" } },
+    recipe: "toyFinetune",
+    options: { ...options, epochs: 1 },
+    engine,
+    out: "runs/from-run",
+  });
+  const finetune = await luvit(["finetune", "--config", tuned]);
+  assert.equal(finetune.status, 0, finetune.output);
+  const model = { weights: "runs/finetune", name: "tiny" };
+  const data = { own: { mine: "pictures" } };
+  const alone = config("alone.json", { model, data, engine, out: "runs/alone" });
+  const contradicting = config("contradicting.json", {
+    model: { ...model, encoder: { ...encoder, heads: 4 }, fusion, classes: 2 },
+    data,
+    engine,
+    out: "runs/contradicting",
+  });
+  const unclear = config("unclear.json", {
+    model: { ...model, fusion, classes: 3 },
+    data,
+    engine,
+    out: "runs/unclear",
+  });
+  const [evaluated, refused, beside] = await Promise.all(
+    [alone, contradicting, unclear].map((file) => luvit(["evaluate", "--config", file])),
+  );
+  assert.equal(evaluated.status, 0, evaluated.output);
+  const rows = async (name: string) => rowsOf(await readTable(join(folder, "runs", name, "results.arrow")));
+  const numbers = async (name: string) => (await rows(name)).map(({ commit, ...row }) => row);
+  assert.deepEqual(await numbers("alone"), await numbers("merged"));
+  assert.deepEqual([refused.status, beside.status], [1, 1]);
+  assert.match(refused.output, /encoder\.heads: was 2, now 4/);
+  assert.match(beside.output, /leave model\.fusion, model\.classes out, or name model\.encoder too/);
+});
+
 test("entropy and evaluation that are interrupted within a set go on there, and end as if they never were", async () => {
   const model = { encoder, fusion, classes: 2, weights: "runs/finetune", name: "tiny" };
   const slow = { batchSize: 1, engine };

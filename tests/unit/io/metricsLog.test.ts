@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { appendMetrics, readMetrics, truncateMetrics } from "../../../src/io/metricsLog";
+import { appendMetrics, readMetrics, replaceMetrics, truncateMetrics } from "../../../src/io/metricsLog";
 import { assertRejects, temporaryFolder } from "./support";
 
 const newLog = () => join(temporaryFolder(), "run", "metrics.jsonl");
@@ -43,4 +43,18 @@ test("records after a step are dropped for resuming", async () => {
   assert.equal(await truncateMetrics(path, 2), 2);
   assert.deepEqual(await steps(path), [1, 2]);
   assert.equal(await truncateMetrics(join(temporaryFolder(), "none"), 2), 0);
+});
+
+test("a record takes the place of the last line, whole or torn, first or long", async () => {
+  const path = newLog();
+  await appendMetrics(path, { step: 1, loss: 0.5 });
+  await replaceMetrics(path, { step: 1, loss: 0.5, top1: 40 });
+  assert.deepEqual(await readMetrics(path), [{ step: 1, loss: 0.5, top1: 40 }]);
+  await appendMetrics(path, { step: 2, note: "é".repeat(30_000) });
+  appendFileSync(path, '{"step": 3');
+  await replaceMetrics(path, { step: 2, top1: 50 });
+  assert.deepEqual(await readMetrics(path), [
+    { step: 1, loss: 0.5, top1: 40 },
+    { step: 2, top1: 50 },
+  ]);
 });

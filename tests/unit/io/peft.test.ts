@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { StateDict } from "../../../src/core/hostTensor";
 import { permuteRowsHfToMeta } from "../../../src/io/keymap";
 import { adapterFromMeta, adapterToMeta, readAdapter, writeAdapter } from "../../../src/io/peft";
-import { adapterDefaults, adapterRank, adapterScaling } from "../../../src/io/peftConfig";
+import { adapterAlpha, adapterDefaults, adapterRank } from "../../../src/io/peftConfig";
 import { assertRejects, assertSameTensors, eighths, goldenCases, temporaryFolder } from "./support";
 
 const golden = join(goldenCases, "lora_peft", "adapter");
@@ -106,8 +106,7 @@ test("rank and scaling follow the patterns and rank stabilisation", () => {
   assert.equal(adapterRank(config, "model.layers.31.self_attn.v_proj"), 4);
   assert.equal(adapterRank(config, "model.layers.31.self_attn.k_proj"), 2);
   assert.equal(adapterRank(config, "model.layers.29.self_attn.k_proj"), 16);
-  assert.equal(adapterScaling(config, "model.layers.31.self_attn.v_proj"), 3);
-  assert.equal(adapterScaling({ ...config, use_rslora: true }, "x.q_proj"), 4);
+  assert.equal(adapterAlpha(config, "model.layers.31.self_attn.v_proj"), 12);
 });
 
 test("expressions that could take for ever are refused", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, renameSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import type { StateDict } from "../../../src/core/hostTensor";
@@ -121,4 +121,31 @@ test("a failed write leaves the earlier checkpoint and no temporaries", async ()
   await assertRejects(() => save(run, 1.5), "bad-argument", "1.5");
   writeFileSync(join(run, "file"), "");
   await assertRejects(() => save(join(run, "file"), 1), "bad-file");
+});
+
+test("pruning counts only checkpoints that can be read, and never deletes the newest of them", async () => {
+  const run = temporaryFolder();
+  for (const step of [1, 2, 3, 10, 20, 30]) await save(run, step);
+  truncateSync(join(run, "checkpoint-000010", "model.safetensors"), 90);
+  writeFileSync(join(run, "checkpoint-000020", "state.json"), "{");
+  rmSync(join(run, "checkpoint-000030", "optimizer.safetensors"));
+  await pruneTrainingCheckpoints(run, 2);
+  const steps = async () => (await listTrainingCheckpoints(run)).map(({ step }) => step);
+  assert.deepEqual(await steps(), [2, 3, 10, 20, 30]);
+  assert.equal((await latestTrainingCheckpoint(run))!.step, 3);
+  await save(run, 4);
+  await pruneTrainingCheckpoints(run, 1);
+  assert.deepEqual(await steps(), [4, 10, 20, 30]);
+});
+
+test("a config that is not that of the weights makes a checkpoint unreadable", async () => {
+  const run = temporaryFolder();
+  const write = (step: number, heads: number) =>
+    writeTrainingCheckpoint(run, step, { model, optimizer, config: { encoder: { heads } }, state });
+  await write(1, 2);
+  const newer = await write(2, 2);
+  assert.deepEqual((await readTrainingCheckpoint(newer)).config, { encoder: { heads: 2 } });
+  writeFileSync(join(newer, "config.json"), '{"encoder": {"heads": 4}}');
+  await assertRejects(() => readTrainingCheckpoint(newer), "key-mismatch", "encoder.heads: was 2, now 4");
+  assert.equal((await latestTrainingCheckpoint(run))!.step, 1);
 });

@@ -34,6 +34,8 @@ test("an official training checkpoint fills the whole model, key for key", async
   const model = mae.create({ encoder, decoder });
   const report = await loadMae(model, wholeFile);
   assert.deepEqual([report.missing, report.unexpected], [[], []]);
+  assert.doesNotMatch(String(report), /fresh/);
+  assert.ok(!model.decoderIsFresh);
   const { tensors } = await readMaeCheckpoint(wholeFile);
   assertSameState(await model.stateDict(), tensors);
   assert.equal(model.encoder.cls_token.source, wholeFile);
@@ -44,6 +46,8 @@ test("a released file fills the encoder and leaves the decoder as it was", async
   const fresh = await model.stateDict();
   const report = await loadMae(model, encoderFile);
   assert.ok(report.missing.length > 0 && report.missing.every(isDecoder));
+  assert.match(String(report), /the file holds no decoder: this one is fresh/);
+  assert.ok(model.decoderIsFresh);
   const { tensors } = await readMaeCheckpoint(encoderFile);
   for (const [key, { data }] of await model.stateDict()) {
     assert.deepEqual(data, (isDecoder(key) ? fresh : tensors).get(key)!.data, key);

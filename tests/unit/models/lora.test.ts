@@ -92,12 +92,12 @@ test("the update is alpha / rank times B A, or alpha / sqrt(rank) when stabilise
     [{ rank: 4, alpha: 6, rankStabilised: true }, 3],
   ] as const) {
     const linear = new Linear(5, 3, new Rng(1), { bias: true });
-    const layer = new lora.LoraLinear(linear, 4, 1, new Rng(2));
+    const layer = new lora.LoraLinear(linear, { rank: 4, alpha: 4 }, new Rng(2));
     const block = tinyBlock();
     lora.attach(block, options);
     assert.equal(lora.adapters(block)[0][1].scaling, scale);
 
-    const scaled = new lora.LoraLinear(linear, 4, scale, new Rng(2));
+    const scaled = new lora.LoraLinear(linear, { rank: 4, alpha: 4 * scale }, new Rng(2));
     for (const each of [layer, scaled]) perturb(each, (path) => isLora(path) || path === "bias");
     const [a, b] = [scaled.lora_A.weight.value, scaled.lora_B.weight.value] as tf.Tensor2D[];
     const full = tf.add(linear.weight.value, tf.mul(tf.matMul(b, a), scale)) as tf.Tensor2D;

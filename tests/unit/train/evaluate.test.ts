@@ -31,6 +31,18 @@ test("accuracy, loss, labels and predictions of a model that judges by colour", 
   assert.match(inspect(result), /^top-1 100\.0 % of 12 images, loss 0\.\d{3}$/);
 });
 
+test("a set with the classes that a model knows in another order is refused", async () => {
+  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const model = Object.assign(colourJudge(), { classNames: ["red", "green"] });
+  await assertRejects(
+    evaluate(model, set),
+    "bad-argument",
+    "class 0 is red for the model, green in the data set",
+  );
+  model.classNames = ["n01440764", "n01443537"]; // other words for them say nothing
+  assert.equal((await evaluate(model, set)).top1, 100);
+});
+
 test("images come in order whatever the batch size, the last batch is counted, the loss is the mean", async () => {
   const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
   const mixed = set.subset([11, 0, 7, 1, 2, 3, 4]);

@@ -105,7 +105,7 @@ test("resuming with other options is refused with every difference", async () =>
     mix: null,
   };
   const lines = [
-    'schedule: was {"lr":0.01,"minLr":0,"warmupEpochs":1,"epochs":2}, now {"lr":0.02,',
+    "schedule.lr: was 0.01, now 0.02",
     "weightDecay: was 0.05, now 0.1",
     "seed: was 0, now 3",
     "layerDecay: was 0.75, now 0.5",

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import { parameterDigest } from "../nn/digest";
 import type { Module } from "../nn/module";
@@ -21,8 +23,12 @@ export async function noteFrozenWeights(
   weights: ReadonlyMap<string, Parameter>,
 ): Promise<Record<string, FrozenWeight>> {
   const notes: Record<string, FrozenWeight> = {};
-  for (const [path, parameter] of weights)
-    notes[path] = { source: parameter.source!, sha256: await parameterDigest(parameter) };
+  for (const [path, parameter] of weights) {
+    const source = parameter.source!;
+    // As seen from anywhere: whoever opens it may stand in another folder.
+    const place = existsSync(source) ? resolve(source) : source;
+    notes[path] = { source: place, sha256: await parameterDigest(parameter) };
+  }
   return notes;
 }
 
@@ -45,6 +51,6 @@ export async function expectFrozenWeights(
   throw new LuvitError(
     "key-mismatch",
     `${where}: the frozen weights are not those the run was made with\n${listOffenders(wrong)}\n` +
-      "Load the same files before resuming.",
+      "Load the same files before.",
   );
 }

@@ -1,0 +1,94 @@
+import { LuvitError, listOffenders } from "../core/errors";
+import { Rng } from "../core/rng";
+import { Linear } from "../nn/layers";
+import { Classifier } from "./classifier";
+import {
+  type BlockSource,
+  type ClassifierConfig,
+  type EncoderConfig,
+  type LoraConfig,
+  type MaeConfig,
+  type ModelConfig,
+  modelDifferences,
+} from "./config";
+import { llamaConfigFrom } from "./describe";
+import { Encoder } from "./encoder";
+import type { FusionPlan } from "./fusion";
+import { LlamaLanguageModel } from "./languageModel";
+import { LlamaBlock } from "./llamaBlock";
+import { LoraLinear } from "./lora";
+import { MaskedAutoencoder } from "./mae";
+import type { SavableModel } from "./savable";
+
+/**
+ * The model that a config describes; its weights are still to be loaded.
+ * @throws LuvitError("bad-file") listing what this version computes otherwise than the config says.
+ */
+export function buildModel(config: ModelConfig, where: string): SavableModel {
+  const model = bareModel(config);
+  attachUpdates(model, config.lora, where);
+  const otherwise = modelDifferences(config, model.describe());
+  if (otherwise.length === 0) return model;
+  throw new LuvitError(
+    "bad-file",
+    `${where}: this version cannot build that model\n${listOffenders(otherwise)}`,
+  );
+}
+
+function bareModel(config: ModelConfig): SavableModel {
+  if (config.modelType === "luvit-mae") return maeFrom(config);
+  if (config.modelType === "luvit-classifier") return classifierFrom(config);
+  return new LlamaLanguageModel({
+    ...llamaConfigFrom(config),
+    depth: config.depth,
+    vocabulary: config.vocabulary,
+  });
+}
+
+function maeFrom({ encoder, decoder, maskRatio, normPixLoss, blockSource }: MaeConfig): MaskedAutoencoder {
+  const fusion = fusionFrom(encoder, blockSource);
+  return new MaskedAutoencoder({ encoder: vitFrom(encoder), fusion, decoder, maskRatio, normPixLoss });
+}
+
+function classifierFrom({ encoder, pooling, classes, ...config }: ClassifierConfig): Classifier {
+  const { classNames, preprocessing, blockSource } = config;
+  const { finalNorm } = encoder;
+  const fusion = fusionFrom(encoder, blockSource);
+  const start = { positions: "learned", init: "timm", seed: 0 } as const;
+  const body = new Encoder({ vit: vitFrom(encoder), fusion, finalNorm, ...start });
+  const head = { classes, pooling, classNames: classNames ?? undefined, preprocessing };
+  return new Classifier(body, head, 0.02);
+}
+
+function vitFrom({ imageSize, patchSize, dim, depth, heads, mlpRatio }: EncoderConfig) {
+  return { imageSize, patchSize, dim, depth, heads, mlpRatio };
+}
+
+function fusionFrom({ fusion }: EncoderConfig, source: BlockSource | null): FusionPlan | undefined {
+  if (!fusion) return undefined;
+  const { block: described, ...options } = fusion;
+  if (!described) return options;
+  const { depth, ...config } = described;
+  const { origin = "a saved model", checkpoint = null, options: reading = {}, blocks = [] } = source ?? {};
+  const indices = blocks.length === depth ? blocks.map((number) => number - 1) : undefined;
+  const from = { checkpoint, options: reading };
+  const block = new LlamaBlock(llamaConfigFrom(config), depth, new Rng(0), origin, indices, from);
+  return { ...options, block };
+}
+
+function attachUpdates(model: SavableModel, lora: LoraConfig, where: string): void {
+  const modules = new Map(model.namedModules());
+  const strangers = Object.keys(lora).filter((path) => !(modules.get(path) instanceof Linear));
+  if (strangers.length > 0) {
+    const lines = strangers.map((path) => `lora.${path}: the model has no such linear`);
+    throw new LuvitError(
+      "bad-file",
+      `${where}: this version cannot build that model\n${listOffenders(lines)}`,
+    );
+  }
+  for (const [path, { merged, ...scale }] of Object.entries(lora)) {
+    const layer = new LoraLinear(modules.get(path) as Linear, scale, new Rng(0));
+    layer.merged = merged;
+    model.replaceModule(path, layer);
+  }
+}

@@ -1,0 +1,88 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { inspect } from "node:util";
+import { join } from "node:path";
+import { LuvitError } from "../core/errors";
+import { type StateDict, sizeOf } from "../core/hostTensor";
+import { writeFailure } from "../io/atomicFile";
+import { CONFIG_FILE, MODEL_FILE, readConfig, writeSavedModel } from "../io/savedModel";
+import type { Module } from "../nn/module";
+import { type ModelConfig, parseModelConfig } from "./config";
+import { frozenFromFiles, noteFrozenWeights } from "./frozenWeights";
+
+export interface SaveOptions {
+  /** "written" (default): the folder is all that is needed. "named": frozen weights that a file holds are only named. */
+  frozen?: "written" | "named";
+}
+
+/** What `save` wrote. Prints as one line. */
+export class SavedFiles {
+  constructor(
+    readonly folder: string,
+    readonly config: ModelConfig,
+    readonly tensors: number,
+    readonly bytes: number,
+  ) {}
+
+  toString(): string {
+    const named = Object.values(this.config.external);
+    const files = [...new Set(named.map(({ source }) => source))].join(", ");
+    const rest = named.length > 0 ? `; ${named.length} frozen tensors stay in ${files}` : "";
+    const size = `${(this.bytes / 1e6).toFixed(2)} MB`;
+    return `saved ${this.tensors} tensors (${size}) and ${CONFIG_FILE} in ${this.folder}${rest}`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+/** See `SavableModel.save`. */
+export async function writeModel(
+  model: Module & { describe(): ModelConfig },
+  folder: string,
+  { frozen = "written" }: SaveOptions,
+): Promise<SavedFiles> {
+  if (frozen !== "written" && frozen !== "named") {
+    throw new LuvitError("bad-argument", `save: frozen is ${inspect(frozen)}, expected "written" or "named"`);
+  }
+  await expectReplaceable(folder);
+  const outside = frozen === "named" ? frozenFromFiles(model) : new Map();
+  const config = { ...model.describe(), external: await noteFrozenWeights(outside) };
+  parseModelConfig(`${folder}: not saved`, JSON.parse(JSON.stringify(config)));
+  const tensors = await weightsBut(model, outside);
+  await mkdir(folder, { recursive: true }).catch((cause) => {
+    throw writeFailure(folder, cause);
+  });
+  await writeSavedModel(folder, { config, tensors });
+  const bytes = [...tensors.values()].reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+  return new SavedFiles(folder, config, tensors.size, bytes);
+}
+
+/** A model's weights by path, to be read only, but for those that are kept elsewhere. */
+export async function weightsBut(model: Module, outside: ReadonlyMap<string, unknown>): Promise<StateDict> {
+  const state: StateDict = new Map();
+  for (const [path, parameter] of model.namedParameters()) {
+    if (!outside.has(path)) state.set(path, { shape: parameter.shape, data: await parameter.peek() });
+  }
+  return state;
+}
+
+/** A folder that is new, empty, or holds a model of this library; weights of others are not written over. */
+async function expectReplaceable(folder: string): Promise<void> {
+  if (!existsSync(folder)) return;
+  if (!statSync(folder).isDirectory()) {
+    throw new LuvitError("bad-argument", `${folder}: is a file; save takes a folder`);
+  }
+  const taken = readdirSync(folder).filter((name) => name === CONFIG_FILE || name === MODEL_FILE);
+  if (taken.length === 0) return;
+  if (existsSync(join(folder, "state.json"))) {
+    throw new LuvitError("bad-argument", `${folder}: is a checkpoint of a run; save into another folder`);
+  }
+  const known = await readConfig(folder).catch(() => undefined);
+  if (String(known?.modelType).startsWith("luvit-")) return;
+  throw new LuvitError(
+    "bad-argument",
+    `${folder}: holds ${taken.join(" and ")} that this library did not write; save into another folder`,
+  );
+}

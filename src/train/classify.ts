@@ -1,0 +1,106 @@
+import { inspect } from "node:util";
+import { LuvitError } from "../core/errors";
+import type { Preprocessing } from "../core/preprocessing";
+import { Rng } from "../core/rng";
+import { ensureBackend, tf } from "../core/tf";
+import { decodeImage, type RgbImage } from "../data/decode";
+import { asIs, evalTransform, type EvalTransform } from "../data/transforms";
+import type { Classifier } from "../models/classifier";
+
+export interface ClassifyOptions {
+  /** How many classes are given back, the likeliest first; default 5, or all where there are fewer. */
+  topK?: number;
+}
+
+/** A class that a model gives an image, and how sure it is. */
+export interface ClassifiedAs {
+  /** Its name where the model knows it, else "class 7". */
+  readonly name: string;
+  /** Its label, from 0. */
+  readonly label: number;
+  /** 0 … 1; those of all classes sum to 1. */
+  readonly probability: number;
+}
+
+/** What a model says of an image. Prints as one line. */
+export class Classification {
+  constructor(readonly classes: readonly ClassifiedAs[]) {}
+
+  /** The likeliest. */
+  get best(): ClassifiedAs {
+    return this.classes[0];
+  }
+
+  toString(): string {
+    return this.classes
+      .map(({ name, probability }) => `${name} ${(100 * probability).toFixed(1)} %`)
+      .join(", ");
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+/**
+ * Classifies one image: a file, encoded bytes, pixels, or what a data set gives ([3, S, S], already prepared). It is
+ * prepared as the model's `preprocessing` says.
+ *
+ * @throws LuvitError("bad-argument") for topK that cannot be or values of another size, "bad-image" or "missing-file" for
+ * what cannot be read.
+ * @example
+ * const model = await luvit.classifier.load("models/mine");
+ * console.log(await luvit.classify(model, "cat.jpg", { topK: 3 }));
+ */
+export async function classify(
+  model: Classifier,
+  image: string | Uint8Array | RgbImage | Float32Array,
+  { topK }: ClassifyOptions = {},
+): Promise<Classification> {
+  const { classes, classNames } = model;
+  const count = topK ?? Math.min(5, classes);
+  if (!Number.isInteger(count) || count < 1 || count > classes) {
+    throw new LuvitError("bad-argument", `classify: topK is ${inspect(topK)}, expected 1 to ${classes}`);
+  }
+  const side = model.encoder.config.imageSize;
+  const values = await preparedValues(image, model.preprocessing, side);
+  await ensureBackend();
+  const scores = tf.tidy(() => tf.softmax(model.forward(tf.tensor(values, [1, 3, side, side]))));
+  const probabilities = await scores.data<"float32">();
+  scores.dispose();
+  const order = Array.from(probabilities, (_, label) => label).sort(
+    (a, b) => probabilities[b] - probabilities[a],
+  );
+  const named = (label: number) => classNames?.[label] ?? `class ${label}`;
+  return new Classification(
+    order.slice(0, count).map((label) => ({ name: named(label), label, probability: probabilities[label] })),
+  );
+}
+
+/** Float32 [3, S, S], normalised. */
+async function preparedValues(
+  image: string | Uint8Array | RgbImage | Float32Array,
+  preprocessing: Preprocessing,
+  side: number,
+): Promise<Float32Array> {
+  if (image instanceof Float32Array) {
+    if (image.length === 3 * side * side) return image;
+    const expected = `3 x ${side} x ${side} = ${3 * side * side}`;
+    throw new LuvitError("bad-argument", `classify: ${image.length} values, the model takes ${expected}`);
+  }
+  const pixels = typeof image === "string" || image instanceof Uint8Array ? await decodeImage(image) : image;
+  return transformOf(preprocessing, side).apply(pixels, new Rng(0));
+}
+
+/** The transform that plain data describe. @throws LuvitError("bad-argument") for normalisation other than ImageNet's. */
+function transformOf({ size, resize, cropRatio, mean, std }: Preprocessing, side: number): EvalTransform {
+  const transform = resize === "none" ? asIs(size) : evalTransform(size, { cropRatio });
+  const known = transform.preprocessing!;
+  const same = (a: readonly number[], b: readonly number[]) => a.every((value, i) => value === b[i]);
+  if (size === side && same(mean, known.mean) && same(std, known.std)) return transform;
+  throw new LuvitError(
+    "bad-argument",
+    `classify: images of ${size} px with mean ${mean.join(", ")} and deviation ${std.join(", ")} cannot be prepared ` +
+      `here; the model takes ${side} px, mean ${known.mean.join(", ")}, deviation ${known.std.join(", ")}`,
+  );
+}

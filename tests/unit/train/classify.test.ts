@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { Rng } from "../../../src/core/rng";
+import { startBackend } from "../../../src/core/tf";
+import { imageFolder } from "../../../src/data/imageFolder";
+import { decodeImage } from "../../../src/data/decode";
+import { asIs } from "../../../src/data/transforms";
+import { classifier } from "../../../src/models";
+import { classify } from "../../../src/train/classify";
+import { finetune } from "../../../src/train/finetune";
+import {
+  assertRejects,
+  finetuning,
+  temporaryFolder,
+  tinyClassifier,
+  tinyViT,
+  writePictures,
+} from "./support";
+
+before(async () => void (await startBackend({ backend: "wasm" })));
+
+test("an image is named by its likeliest classes, whether it is a file, bytes, pixels or values", async () => {
+  const folder = await writePictures(temporaryFolder());
+  const set = await imageFolder(folder, { size: 16 });
+  const options = { ...finetuning, epochs: 8, dropPath: 0, mix: null, engine: "eager", out: false } as const;
+  const { model } = await finetune(tinyClassifier(), set, options).done;
+  const path = join(folder, "red", "2.png");
+  const red = await classify(model, path);
+  assert.deepEqual(
+    red.classes.map(({ name, label }) => [name, label]),
+    [
+      ["red", 1],
+      ["green", 0],
+    ],
+  );
+  assert.ok(red.best.probability > 0.5);
+  assert.ok(Math.abs(red.classes[0].probability + red.classes[1].probability - 1) < 1e-6);
+  assert.match(String(red), /^red \d+\.\d %, green \d+\.\d %$/);
+  const bytes = readFileSync(path);
+  const { image } = await set.load(8, new Rng(0));
+  for (const form of [new Uint8Array(bytes), await decodeImage(path), image])
+    assert.deepEqual(await classify(model, form), red);
+  assert.equal((await classify(model, join(folder, "green", "0.png"), { topK: 1 })).classes.length, 1);
+});
+
+test("a model prepares images as it was trained to, also after it was saved and loaded", async () => {
+  const folder = await writePictures(temporaryFolder());
+  const root = temporaryFolder();
+  const model = classifier.create({
+    encoder: { ...tinyViT, imageSize: 24 },
+    classes: 2,
+    preprocessing: asIs(24).preprocessing,
+  });
+  await model.save(join(root, "model"));
+  const loaded = await classifier.load(join(root, "model"));
+  assert.deepEqual(loaded.preprocessing, model.preprocessing);
+  const path = join(folder, "red", "2.png");
+  const values = asIs(24).apply(await decodeImage(path), new Rng(0));
+  assert.deepEqual(await classify(loaded, path), await classify(model, values));
+  assert.equal((await classify(loaded, path)).best.name.slice(0, 6), "class ");
+});
+
+test("what cannot be classified, and so many classes as there are not, are refused", async () => {
+  const model = tinyClassifier();
+  const [folder, values] = [temporaryFolder(), new Float32Array(768)];
+  writeFileSync(join(folder, "text.png"), "text");
+  await assertRejects(classify(model, join(folder, "text.png")), "bad-image", "text.png");
+  await assertRejects(classify(model, values.subarray(1)), "bad-argument", "767 values", "3 x 16 x 16 = 768");
+  for (const topK of [0, 3, 1.5, Number.NaN])
+    await assertRejects(classify(model, values, { topK }), "bad-argument", "expected 1 to 2");
+  const preprocessing = { ...model.preprocessing, mean: [0.5, 0.5, 0.5] };
+  const clip = classifier.create({ encoder: tinyViT, classes: 2, preprocessing });
+  const raw = { width: 2, height: 1, data: new Uint8Array(6) };
+  await assertRejects(classify(clip, raw), "bad-argument", "mean 0.5, 0.5, 0.5");
+});
