@@ -1,3 +1,4 @@
+import { brief } from "../core/brief";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { GgufMetadata } from "./ggufHeader";
 import type { RowOrder } from "./keymap";
@@ -67,8 +68,4 @@ function ropeScaling(metadata: GgufMetadata, prefix: string): RopeScaling | unde
   if (type === "none") return undefined;
   if (type === "linear" && typeof factor === "number" && factor > 0) return { type: "linear", factor };
   return { type: "other", name: brief(type) };
-}
-
-function brief(value: unknown): string {
-  return String(JSON.stringify(value)).slice(0, 60);
 }

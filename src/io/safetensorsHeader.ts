@@ -1,3 +1,4 @@
+import { brief } from "../core/brief";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StoredDtype } from "../core/hostTensor";
 import { bytesPerElement } from "./floats";
@@ -106,16 +107,6 @@ function parseEntry(value: unknown, dataStart: number, fileSize: number): Stored
     return `${dtype} [${shape.join(", ")}] needs ${expected} bytes, data_offsets span ${end - begin}`;
   }
   return { dtype: dtype as string, shape, start: dataStart + begin, end: dataStart + end };
-}
-
-/** A value for a message: short, whatever the file holds. */
-function brief(value: unknown): string {
-  try {
-    const text = JSON.stringify(value) ?? "nothing";
-    return text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  } catch {
-    return "a deeply nested value";
-  }
 }
 
 function bitsPerElement(dtype: string): number | undefined {
