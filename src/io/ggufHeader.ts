@@ -1,7 +1,7 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import type { ByteSource } from "./byteSource";
 import { GgufInput, HeaderGoesOn, type NumberType, numberBytes } from "./ggufInput";
-import { type GgufType, ggufTypes } from "./ggufTypes";
+import { type GgufType, ggufType } from "./ggufTypes";
 
 /** A value of a GGUF header. Of long arrays (vocabularies) only the length is kept. */
 export type GgufValue = string | number | boolean | readonly GgufValue[] | { readonly length: number };
@@ -15,6 +15,7 @@ export interface GgufTensor {
   readonly shape: readonly number[];
   readonly type: GgufType;
   readonly start: number;
+  /** Equal to `start` for a type whose length nobody knows. */
   readonly end: number;
 }
 
@@ -133,9 +134,7 @@ function readTensorEntry(input: GgufInput, name: string): Omit<GgufTensor, "end"
   if (axes < 1 || axes > MOST_AXES)
     return input.fail(`${name} has ${axes} axes, 1 to ${MOST_AXES} are possible`);
   const lengths = Array.from({ length: axes }, () => input.uint64(`shape of ${name}`));
-  const typeNumber = input.uint32(`type of ${name}`);
-  const type = ggufTypes.get(typeNumber);
-  if (!type) return input.fail(`${name} has the unknown type ${typeNumber}`);
+  const type = ggufType(input.uint32(`type of ${name}`));
   return { shape: lengths.reverse(), type, start: input.uint64(`place of ${name}`) };
 }
 

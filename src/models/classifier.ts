@@ -4,6 +4,7 @@ import { type Tensor, tf } from "../core/tf";
 import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm, Linear } from "../nn/layers";
+import type { LoadReport } from "../nn/loadStateDict";
 import { Module } from "../nn/module";
 import { Encoder } from "./encoder";
 import type { FusionPlan } from "./fusion";
@@ -35,6 +36,8 @@ export class Classifier extends Module {
   readonly head: Linear;
   readonly pooling: Pooling;
   readonly classes: number;
+  /** For people: what `open` found in the file. */
+  loaded?: LoadReport;
 
   constructor(encoder: Encoder, { classes, pooling = "mean", seed = 0 }: HeadOptions, headStd: number) {
     super();
@@ -49,6 +52,10 @@ export class Classifier extends Module {
 
   protected override transparentFields(): readonly string[] {
     return ["encoder"];
+  }
+
+  override toString(): string {
+    return this.loaded ? `${super.toString()}, ${this.loaded}` : super.toString();
   }
 
   /** images [B, 3, S, S] -> tokens [B, 1+L, D] after the whole encoder. */

@@ -1,6 +1,6 @@
 import { LuvitError } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { readMaeCheckpoint } from "../io/maeCheckpoint";
+import { type CheckpointPart, readMaeCheckpoint } from "../io/maeCheckpoint";
 import { type Classifier, create } from "./classifier";
 import { applyClassifier } from "./pretrained";
 import type { ViTConfig } from "./vit";
@@ -14,18 +14,22 @@ const publishedHeads: Readonly<Record<number, number>> = { 192: 3, 384: 6, 768: 
  *
  * @throws LuvitError("key-mismatch") for a file that holds no ViT with a head, LuvitError("bad-argument") without `heads`.
  */
-export async function openClassifier(path: string, options: { heads?: number } = {}): Promise<Classifier> {
-  const { tensors } = await readMaeCheckpoint(path);
+export async function openClassifier(
+  path: string,
+  options: { heads?: number } & CheckpointPart = {},
+): Promise<Classifier> {
+  const checkpoint = await readMaeCheckpoint(path, options);
+  const { tensors, source } = checkpoint;
   const lacking = ["head.weight", "pos_embed", "patch_embed.proj.weight", "blocks.0.mlp.fc1.weight"].filter(
     (key) => !tensors.has(key),
   );
   if (lacking.length > 0) {
-    throw new LuvitError("key-mismatch", `${path}: no finetuned ViT, it has no ${lacking.join(", ")}`);
+    throw new LuvitError("key-mismatch", `${source}: no finetuned ViT, it has no ${lacking.join(", ")}`);
   }
   const encoder = shapeOf(path, tensors, options.heads);
   const pooling = tensors.has("fc_norm.weight") ? "mean" : "cls";
   const model = create({ encoder, pooling, classes: tensors.get("head.weight")!.shape[0] });
-  applyClassifier(model, tensors, path);
+  model.loaded = applyClassifier(model, checkpoint);
   return model;
 }
 
