@@ -3,6 +3,7 @@ import { openCheckpoint, type WeightFile } from "./checkpointFiles";
 import { toPlainValue } from "./plainValue";
 import { isStoredDtype } from "./torchDtypes";
 import { UnreadableTensor } from "./unreadableTensor";
+import type { WeightPartOptions } from "./weightPart";
 import { type Unwrapped, unwrap, unwrapUnder } from "./wrappers";
 
 /** A checkpoint of the MAE code: pretraining, finetuning or the released encoder. */
@@ -19,15 +20,6 @@ export interface MaeCheckpoint {
   readonly source: string;
 }
 
-/** Which weights of a checkpoint. */
-export interface CheckpointPart {
-  /**
-   * Dotted path of the dict that holds the tensors, e.g. "model_ema" for averaged weights, or what the names of those
-   * wanted begin with, e.g. "backbone". Default: `state_dict`, `model` and the like, wherever the file has them.
-   */
-  key?: string;
-}
-
 /**
  * Reads a .pth (.pt, .bin) of the official MAE code or of timm (weights under the key `model`, `state_dict` or none), a
  * safetensors file with the same names, or a folder of one of them as timm's are on the Hugging Face hub. What wrappers
@@ -36,7 +28,10 @@ export interface CheckpointPart {
  * Throws LuvitError "missing-file", "bad-file", "refused-file" or "key-mismatch".
  * Reference: facebookresearch/mae util/misc.py `save_model`; timm models/_helpers.py `load_state_dict`.
  */
-export async function readMaeCheckpoint(path: string, { key }: CheckpointPart = {}): Promise<MaeCheckpoint> {
+export async function readMaeCheckpoint(
+  path: string,
+  { key }: WeightPartOptions = {},
+): Promise<MaeCheckpoint> {
   const file = await openCheckpoint(path, { key });
   try {
     const isPrefix = key !== undefined && !file.torch;

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type StateDict } from "../core/hostTensor";
-import { writeFileAtomically } from "./atomicFile";
+import { writeFileAtomically } from "../core/writeAtomically";
 import { openCheckpoint } from "./checkpointFiles";
 import { readJsonObject } from "./jsonFile";
 import { convertRowOrder, hfToMetaName, metaToHfName, type RowOrder } from "./keymap";

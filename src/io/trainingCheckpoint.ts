@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { syncFolder, writeFailure, writeJsonAtomically } from "./atomicFile";
+import { syncFolder, writeFailure, writeJsonAtomically } from "../core/writeAtomically";
 import { fileSource } from "./byteSource";
 import { type JsonObject, readJsonObject } from "./jsonFile";
 import { openSafetensors, writeSafetensors } from "./safetensors";

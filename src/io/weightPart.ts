@@ -23,7 +23,10 @@ export interface WeightPart {
 
 /** Where to look inside a file. */
 export interface WeightPartOptions {
-  /** For .pth files: dotted path of the dict that holds the tensors, e.g. "model". By default the usual keys are tried. */
+  /**
+   * Dotted path of the dict of a .pth file that holds the tensors, e.g. "model_ema" for averaged weights, or what the names
+   * of those wanted begin with, e.g. "backbone". Default: `state_dict`, `model` and the like, wherever the file has them.
+   */
   key?: string;
 }
 

@@ -1,6 +1,7 @@
 import { LuvitError } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { type CheckpointPart, readMaeCheckpoint } from "../io/maeCheckpoint";
+import { readMaeCheckpoint } from "../io/maeCheckpoint";
+import type { WeightPartOptions } from "../io/weightPart";
 import { type Classifier, create } from "./classifier";
 import { applyClassifier } from "./pretrained";
 import type { ViTConfig } from "./vit";
@@ -16,7 +17,7 @@ const publishedHeads: Readonly<Record<number, number>> = { 192: 3, 384: 6, 768: 
  */
 export async function openClassifier(
   path: string,
-  options: { heads?: number } & CheckpointPart = {},
+  options: { heads?: number } & WeightPartOptions = {},
 ): Promise<Classifier> {
   const checkpoint = await readMaeCheckpoint(path, options);
   const { tensors, source } = checkpoint;

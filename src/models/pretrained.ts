@@ -1,5 +1,6 @@
 import type { HostTensor, StateDict } from "../core/hostTensor";
-import { type CheckpointPart, type MaeCheckpoint, readMaeCheckpoint } from "../io/maeCheckpoint";
+import { type MaeCheckpoint, readMaeCheckpoint } from "../io/maeCheckpoint";
+import type { WeightPartOptions } from "../io/weightPart";
 import type { LoadReport } from "../nn/loadStateDict";
 import type { PositionResize } from "../nn/positionEmbedding";
 import type { Classifier } from "./classifier";
@@ -15,7 +16,7 @@ import { fitPositionTable } from "./vit";
 export async function loadMae(
   model: MaskedAutoencoder,
   path: string,
-  part: CheckpointPart = {},
+  part: WeightPartOptions = {},
 ): Promise<LoadReport> {
   const { tensors, source, notes } = await readMaeCheckpoint(path, part);
   const decoder = [...tensors.keys()].some((key) => key.startsWith("decoder_"))
@@ -25,7 +26,7 @@ export async function loadMae(
 }
 
 /** How a checkpoint is fitted to the model. */
-export interface FitOptions extends CheckpointPart {
+export interface FitOptions extends WeightPartOptions {
   /**
    * How positions of another image size are resized: "mae" (default) as MAE's code does, plain bicubic; "timm" as timm
    * does, bicubic with antialiasing, whose curve is another one also where nothing shrinks.

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { codeVersion } from "../core/commit";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { writeFailure } from "../io/atomicFile";
+import { writeFailure } from "../core/writeAtomically";
 import { appendMetrics, readMetrics, syncMetrics, truncateMetrics } from "../io/metricsLog";
 import {
   latestTrainingCheckpoint,

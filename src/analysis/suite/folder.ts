@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
-import { writeJsonAtomically } from "../../io/atomicFile";
+import { writeJsonAtomically } from "../../core/writeAtomically";
 import { readJsonObject } from "../../io/jsonFile";
 import type { Provenance } from "../provenance";
 

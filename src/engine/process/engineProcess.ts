@@ -6,6 +6,7 @@ import type { ArraysByName } from "../executor";
 import { Channel } from "./channel";
 import { describeDeath } from "./death";
 import type { ProcessEngine } from "./engines";
+import { engineEnvironment } from "./environment";
 import type { Frame } from "./frames";
 import { memoryOf, oomKills, type ProcessMemory } from "./memory";
 import { type Reply, type Request, unpackError } from "./messages";
@@ -195,7 +196,7 @@ export class EngineProcess {
 function spawnEngine(engine: ProcessEngine, environment: Readonly<Record<string, string>>): ChildProcess {
   return spawn(process.execPath, [join(__dirname, "main.js"), engine], {
     stdio: ["pipe", "pipe", "pipe", "pipe"],
-    env: { ...process.env, ...environment },
+    env: { ...engineEnvironment(process.env), ...environment },
     detached: true,
     windowsHide: true,
   });

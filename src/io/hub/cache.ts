@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
+import { writeFileAtomically } from "../../core/writeAtomically";
 import { exists } from "../checkpointPlace";
 
 /** A file of a repository, as the hub lists it. */
@@ -40,7 +41,7 @@ export class RepositoryCache {
 
   async rememberCommit(revision: string, commit: string): Promise<void> {
     if (!COMMIT.test(commit)) throw new LuvitError("network", `the hub gave "${commit}" as a commit`);
-    if (revision !== commit) await writeAside(this.refPath(revision), commit);
+    if (revision !== commit) await writeText(this.refPath(revision), commit);
   }
 
   snapshot(commit: string): string {
@@ -93,7 +94,7 @@ export class RepositoryCache {
 
   async rememberListing(commit: string, files: readonly ListedFile[]): Promise<void> {
     checkedListing(this.folder, files);
-    await writeAside(join(this.folder, "luvit", `${commit}.json`), JSON.stringify(files));
+    await writeText(join(this.folder, "luvit", `${commit}.json`), JSON.stringify(files));
   }
 
   /** Names of the files that are complete. */
@@ -143,9 +144,6 @@ function asideOf(path: string): string {
   return `${path}.${randomBytes(4).toString("hex")}.incomplete`;
 }
 
-async function writeAside(path: string, text: string): Promise<void> {
-  const aside = asideOf(path);
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(aside, text);
-  await rename(aside, path);
+function writeText(path: string, text: string): Promise<void> {
+  return writeFileAtomically(path, (handle) => handle.writeFile(text));
 }

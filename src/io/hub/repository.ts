@@ -98,7 +98,7 @@ export class HubRepository {
     const bytes = new Uint8Array(await answer.arrayBuffer());
     this.wholeBytes += bytes.length;
     this.requireContent(file, bytes);
-    return this.cache.store(this.commit, file, (path) => writeFile(path, bytes));
+    return this.cache.store(this.commit, file, (path) => writeFile(path, bytes, { flag: "wx" }));
   }
 
   /** A file of any size: the complete one where it is cached, else read by ranges. */

@@ -1,0 +1,35 @@
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where programs, libraries, the user's folders, temporary files and languages are; what Node itself reads. */
+const named = new Set([
+  ...[
+    "PATH",
+    "PATHEXT",
+    "HOME",
+    "USERPROFILE",
+    "HOMEDRIVE",
+    "HOMEPATH",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "PROGRAMDATA",
+  ],
+  ...["SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "NUMBER_OF_PROCESSORS", "TEMP", "TMP", "TMPDIR"],
+  ...["LANG", "LANGUAGE", "TZ", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY"],
+  ...["NODE_OPTIONS", "NODE_PATH", "NODE_V8_COVERAGE", "UV_THREADPOOL_SIZE", "GLIBC_TUNABLES"],
+]);
+
+/** Settings of loaders, allocators, threads, graphics cards and the engines. */
+const families =
+  /^(LC|LD|DYLD|PROCESSOR|MALLOC|OMP|GOMP|KMP|MKL|OPENBLAS|ONEDNN|DNNL|CUDA|CUDNN|CUBLAS|NCCL|NVIDIA|ROCM|HIP|HSA|VK|MESA|TF|XLA|ORT|LUVIT)_/;
+
+/** Names like these are nobody's business, whatever they begin with. */
+const secret = /TOKEN|SECRET|PASSW|CREDENTIAL|AUTH|(^|_)(API_?)?KEY(_|$)/;
+
+/** What of this process's environment an engine's process gets: all it needs, and no tokens. */
+export function engineEnvironment(all: Environment): Record<string, string> {
+  const isPassed = ([name, value]: [string, string | undefined]): boolean => {
+    const upper = name.toUpperCase();
+    return value !== undefined && (named.has(upper) || families.test(upper)) && !secret.test(upper);
+  };
+  return Object.fromEntries(Object.entries(all).filter(isPassed)) as Record<string, string>;
+}
