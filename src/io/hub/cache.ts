@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
+import { brief } from "../../core/brief";
 import { LuvitError, listOffenders } from "../../core/errors";
 import { writeFileAtomically } from "../../core/writeAtomically";
-import { exists } from "../checkpointPlace";
 
 /** A file of a repository, as the hub lists it. */
 export interface ListedFile {
@@ -48,16 +48,12 @@ export class RepositoryCache {
     return join(this.folder, "snapshots", commit);
   }
 
-  /** Where the complete file lies, if it does; a blob of another commit is linked. */
+  /** Where the complete file lies, if it does; a blob of another commit is linked. One that was cut off counts as none. */
   async complete(commit: string, { path, etag, size }: ListedFile): Promise<string | undefined> {
     const link = join(this.snapshot(commit), path);
-    if (await exists(link)) return link;
+    if ((await lengthOf(link)) === size) return link;
     const blob = this.blobPath(etag);
-    const length = await stat(blob).then(
-      ({ size }) => size,
-      () => undefined,
-    );
-    if (length !== size) return undefined;
+    if ((await lengthOf(blob)) !== size) return undefined;
     await this.link(link, blob);
     return link;
   }
@@ -135,9 +131,17 @@ function checkedListing(folder: string, value: unknown): ListedFile[] {
     Number.isSafeInteger(size) &&
     size >= 0 &&
     ETAG.test(etag);
-  const faults = files.filter((file) => !isSafe(file)).map((file) => JSON.stringify(file));
+  const faults = files.filter((file) => !isSafe(file)).map((file) => brief(file));
   if (faults.length === 0) return files;
   throw new LuvitError("network", `${folder}: a listing with impossible files\n${listOffenders(faults)}`);
+}
+
+/** Bytes of a file, or of what a link leads to; undefined where there is none. */
+function lengthOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  );
 }
 
 function asideOf(path: string): string {
