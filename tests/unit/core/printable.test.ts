@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import { test } from "node:test";
 import { brief } from "../../../src/core/brief";
-import { LuvitError } from "../../../src/core/errors";
+import type { LuvitError } from "../../../src/core/errors";
 import { printable } from "../../../src/core/printable";
 import { openCheckpoint } from "../../../src/io/checkpointFiles";
 import { temporaryFolder, writeBytes } from "../io/support";

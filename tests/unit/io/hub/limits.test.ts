@@ -77,7 +77,7 @@ test("packed answers that are small are read, and ways of packing that nobody kn
   }
 });
 
-test("an endless answer is ended", async () => {
+test("an endless answer is ended", { timeout: 120_000 }, async () => {
   const block = Buffer.alloc(2 ** 20, " ");
   let sent = 0;
   const { load } = await askFor((_, response) => {
@@ -125,7 +125,7 @@ test("a list whose pages do not end is ended", async () => {
   assert.equal(requests(), 1001);
 });
 
-test("pages that are large together are one answer that is too large", async () => {
+test("pages that are large together are one answer that is too large", { timeout: 120_000 }, async () => {
   const text = Buffer.concat([Buffer.from("["), Buffer.alloc(30 * 2 ** 20, " "), Buffer.from("]")]);
   const { load, requests } = await askFor(
     listing((request, response) => {
