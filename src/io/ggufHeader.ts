@@ -3,6 +3,15 @@ import type { ByteSource } from "./byteSource";
 import { GgufInput, HeaderGoesOn, type NumberType, numberBytes } from "./ggufInput";
 import { type GgufType, ggufType } from "./ggufTypes";
 
+/*
+ * Why this is not left to @huggingface/gguf (0.4.6): it reads from addresses and paths only, in pieces of 2 MB, where here
+ * any source is read, counted and cached; it keeps vocabularies whole; and it does not check where tensors lie. On a header
+ * with LLaMA 3's vocabulary (9.6 MB, 128 k tokens, 280 k merges; alternating runs of five on two busy cores) it takes 3.0 to
+ * 6.5 s and keeps 21 MB, this 0.3 to 0.7 s and 0.5 MB. Of seven damaged files (a name twice, tensors that overlap, that lie
+ * far outside, data cut off, a header cut off, a text longer than the file, a type nobody knows) it refuses none, this all
+ * that can do harm: see tests/unit/io/gguf.test.ts and fuzz.test.ts.
+ */
+
 /** A value of a GGUF header. Of long arrays (vocabularies) only the length is kept. */
 export type GgufValue = string | number | boolean | readonly GgufValue[] | { readonly length: number };
 

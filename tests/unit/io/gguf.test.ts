@@ -305,6 +305,32 @@ test("every tensor that cannot be where or what the header says is in one error"
   await assertRejects(() => file.readTensors(["y"]), "key-mismatch", "y");
 });
 
+test("names that are there twice, tensors that overlap or lie outside, and headers that are cut off are refused", async () => {
+  const tensor = { shape: [8], type: 0, bytes: new Uint8Array(32) };
+  const good = ggufFile({}, { a: tensor, b: tensor });
+  const second = Buffer.from(good).indexOf(Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, 0x62]));
+  const nameAt = second + 8;
+  const placeAt = nameAt + 1 + 4 + 8 + 4;
+  const changed = (change: (bytes: Buffer) => void) => {
+    const bytes = Buffer.from(good);
+    change(bytes);
+    return opened(Uint8Array.from(bytes));
+  };
+  const twice = changed((bytes) => bytes.write("a", nameAt));
+  await assertRejects(twice, "bad-file", "tensor a is there twice");
+  await assertRejects(
+    changed((bytes) => bytes.writeBigUInt64LE(0n, placeAt)),
+    "bad-file",
+    "b: overlaps a",
+  );
+  await assertRejects(
+    changed((bytes) => bytes.writeBigUInt64LE(2n ** 40n, placeAt)),
+    "bad-file",
+    "b: F32 [8]: ends at byte",
+  );
+  await assertRejects(opened(good.slice(0, 60)), "bad-file", "file has");
+});
+
 test("models that are not of the family are refused by name", async () => {
   const refuse = async (entries: Record<string, Entry>, ...texts: string[]) => {
     const bytes = ggufFile(entries, written(tinyLanguageModel(1, grouped), float32));
