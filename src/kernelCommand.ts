@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { keepCode } from "./kernel/compiler/codeCache";
 import { Compiler } from "./kernel/compiler/compiler";
 import { installedFolders, kernelFolder, type Target } from "./kernel/spec/folders";
-import { installKernel, removeKernel } from "./kernel/spec/install";
+import { foreignFiles, installKernel, removeKernel } from "./kernel/spec/install";
 
 export const kernelHelp = `  luvit kernel install [place]           make the TypeScript · LUViT kernel known to Jupyter and VS Code
       --user                             for this user (the default; JUPYTER_DATA_DIR if set)
@@ -40,7 +40,10 @@ export function kernelCommand(
     installKernel(folder);
     warmUp();
     print(`installed "TypeScript · LUViT" in ${folder}`);
-  } else print(removeKernel(folder) ? `removed ${folder}` : `nothing to remove in ${folder}`);
+    return true;
+  }
+  if (!removeKernel(folder)) print(`nothing to remove in ${folder}`);
+  else print(`removed ${folder}${left(foreignFiles(folder))}`);
   return true;
 }
 
@@ -50,6 +53,11 @@ function warmUp(): void {
   compiler.compile("1 + 1");
   compiler.close();
   keepCode();
+}
+
+/** Says which files of others stay. */
+function left(files: readonly string[]): string {
+  return files.length === 0 ? "" : `; left there, as they are not the kernel's: ${files.join(", ")}`;
 }
 
 /** The one place that was named; undefined for several. */

@@ -6,7 +6,7 @@ import { beginWork, type WorkView } from "../core/progress";
 import { type StopRequest, withStopRequest } from "../core/stopRequest";
 import type { Tensor } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
-import { writeJsonAtomically } from "../io/atomicFile";
+import { writeJsonAtomically } from "../core/writeAtomically";
 import { readJsonObject } from "../io/jsonFile";
 import { readTable } from "../io/table";
 import type { Encoder } from "../models/encoder";

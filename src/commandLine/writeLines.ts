@@ -1,6 +1,6 @@
 import type { Table } from "apache-arrow";
 import { rowsOf } from "../analysis/provenance";
-import { writeFileAtomically } from "../io/atomicFile";
+import { writeFileAtomically } from "../core/writeAtomically";
 
 /** A table as JSON lines. */
 export function writeLines(path: string, table: Table): Promise<void> {

@@ -9,6 +9,8 @@ export interface HostTensor {
   peek?(): Float32Array;
   /** How it was stored; "F32" for tensors made in memory. */
   readonly dtype?: StoredDtype;
+  /** Why its numbers cannot be had; asking for them is an error. */
+  readonly problem?: string;
 }
 
 /** Parameter path -> tensor, in the official PyTorch names and layouts. */

@@ -1,5 +1,6 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { LuvitError } from "../core/errors";
+import { gitLfsPointer, LONGEST_POINTER } from "../core/gitLfsPointer";
 
 /** Bytes start (inclusive) to end (exclusive). */
 export interface Stretch {
@@ -30,11 +31,13 @@ const LANES = 2;
 
 /**
  * Opens a regular file for positional reads.
- * Throws LuvitError "missing-file" when there is no such file, "bad-file" when it is a folder, pipe or device.
+ * Throws LuvitError "missing-file" when there is no such file, "bad-file" when it is a folder, pipe, device or a Git LFS
+ * pointer.
  */
 export async function fileSource(path: string): Promise<ByteSource> {
   const handle = await openRegularFile(path);
   const { size } = await handle.stat();
+  if (size <= LONGEST_POINTER) await refusePointer(handle, path, size);
   return {
     name: path,
     size,
@@ -44,6 +47,16 @@ export async function fileSource(path: string): Promise<ByteSource> {
     },
     close: () => handle.close(),
   };
+}
+
+async function refusePointer(handle: FileHandle, path: string, size: number): Promise<void> {
+  try {
+    const pointer = gitLfsPointer(await readFully(handle, path, 0, size));
+    if (pointer) throw new LuvitError("bad-file", `${path}: ${pointer}`);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
 }
 
 /** A source over bytes already in memory; reads are copies, as from a file. */

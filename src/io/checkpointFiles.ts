@@ -2,13 +2,14 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type CheckpointPlace, localPlace } from "./checkpointPlace";
 import type { GgufMetadata } from "./ggufHeader";
-import { ggufPartsOf, openGgufParts, refuseLonePart } from "./ggufParts";
+import { ggufPartsOf } from "./ggufNames";
+import { openGgufParts, refuseLonePart } from "./ggufParts";
 import { OpenParts } from "./openParts";
 import { isParallelPart, ParallelParts } from "./parallelParts";
 import type { TensorInfo } from "./safetensorsHeader";
 import { openShardIndex } from "./shardIndex";
 import { Shards, type Tensors } from "./shards";
-import type { WeightPartOptions } from "./weightPart";
+import type { WeightPart, WeightPartOptions } from "./weightPart";
 
 /** The weights behind a path, whatever they are stored as. Tensors are read only when asked for. */
 export interface WeightFile extends Tensors {
@@ -20,6 +21,8 @@ export interface WeightFile extends Tensors {
   readonly files: readonly string[];
   /** The header's entries of a GGUF file. */
   readonly ggufMetadata: GgufMetadata | undefined;
+  /** Of a single torch file: what it holds, and which of its dicts the tensors are from. */
+  readonly torch: WeightPart["torch"];
   /** Bytes read so far, headers included. */
   readonly bytesRead: number;
   info(name: string): Promise<TensorInfo>;
@@ -50,7 +53,7 @@ export async function openCheckpointAt(
   const configName = CONFIG_FILES.find((name) => present.has(name));
   const parts = new OpenParts(place, options);
   try {
-    const { tensors, ggufMetadata, indexBytes = 0 } = await openTensors(parts);
+    const { tensors, ggufMetadata, torch, indexBytes = 0 } = await openTensors(parts);
     return {
       source,
       configPath: configName && join(folder, configName),
@@ -59,6 +62,7 @@ export async function openCheckpointAt(
       },
       names: tensors.names,
       ggufMetadata,
+      torch,
       get bytesRead() {
         return parts.bytesRead + indexBytes;
       },
@@ -76,6 +80,7 @@ export async function openCheckpointAt(
 interface Opened {
   tensors: Tensors;
   ggufMetadata?: GgufMetadata;
+  torch?: WeightPart["torch"];
   indexBytes?: number;
 }
 
@@ -88,7 +93,7 @@ async function openTensors(parts: OpenParts): Promise<Opened> {
   const ggufParts = ggufPartsOf(source);
   if (ggufParts) return openGgufParts(parts, ggufParts);
   if (isParallelPart(basename(source))) return { tensors: await ParallelParts.open(parts, beside) };
-  const { names, ggufMetadata } = await parts.open(source);
+  const { names, ggufMetadata, torch } = await parts.open(source);
   if (ggufMetadata) refuseLonePart(source, ggufMetadata);
-  return { tensors: new Shards(parts, new Map(names.map((name) => [name, source]))), ggufMetadata };
+  return { tensors: new Shards(parts, new Map(names.map((name) => [name, source]))), ggufMetadata, torch };
 }

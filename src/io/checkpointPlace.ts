@@ -2,7 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import { type ByteSource, fileSource } from "./byteSource";
-import { ggufModels } from "./ggufParts";
+import { ggufModels } from "./ggufNames";
 
 /** Where the files of a checkpoint are found and opened. */
 export interface CheckpointPlace {

@@ -1,3 +1,4 @@
+import { brief } from "../core/brief";
 import type { JsonObject } from "./jsonFile";
 
 /** Picks numbers out of a config and collects what is wrong. */
@@ -39,7 +40,7 @@ export class ConfigFields {
   }
 
   private fault(name: string, expected: string): undefined {
-    const line = `${name}: expected ${expected}, got ${String(JSON.stringify(this.value[name])).slice(0, 60)}`;
+    const line = `${name}: expected ${expected}, got ${brief(this.value[name])}`;
     if (!this.faults.includes(line)) this.faults.push(line);
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { brief } from "../core/brief";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { GgufMetadata } from "./ggufHeader";
 import type { RowOrder } from "./keymap";
@@ -43,6 +44,7 @@ export function ggufLlamaHints(
   const valueLength = number("attention.value_length") ?? keyLength;
   if (keyLength !== valueLength)
     faults.push(`keys of ${keyLength} and values of ${valueLength} numbers a head`);
+  const rotated = number("rope.dimension_count") ?? keyLength;
   const hints: LlamaFileHints = withoutGaps({
     dim,
     heads,
@@ -51,7 +53,10 @@ export function ggufLlamaHints(
     hiddenDim: number("feed_forward_length"),
     normEps: number("attention.layer_norm_rms_epsilon"),
     ropeTheta: number("rope.freq_base"),
-    ropeScaling: ropeScaling(metadata, `${String(architecture)}.rope.scaling`),
+    ropeScaling:
+      rotated === keyLength
+        ? ropeScaling(metadata, `${String(architecture)}.rope`)
+        : { type: "other", name: `on ${rotated} of ${keyLength} numbers a head` },
     slidingWindow: number("attention.sliding_window"),
     layers: number("block_count"),
   });
@@ -61,14 +66,19 @@ export function ggufLlamaHints(
   return { hints, rowOrder: rowOrders[architecture as string] };
 }
 
+/**
+ * The scaling that llama.cpp would use: linear where no type is named, by `factor` or, in older files, `scale_linear`.
+ * Reference: llama.cpp llama-model.cpp `load_hparams`, LLM_KV_ROPE_SCALING_TYPE and LLM_KV_ROPE_SCALE_LINEAR.
+ */
 function ropeScaling(metadata: GgufMetadata, prefix: string): RopeScaling | undefined {
-  const type = metadata.get(`${prefix}.type`) ?? "none";
-  const factor = metadata.get(`${prefix}.factor`);
+  const type = metadata.get(`${prefix}.scaling.type`) ?? "linear";
+  const factor = metadata.get(`${prefix}.scaling.factor`) ?? metadata.get(`${prefix}.scale_linear`) ?? 0;
+  const magnitude = metadata.get(`${prefix}.scaling.attn_factor`) ?? 1;
   if (type === "none") return undefined;
-  if (type === "linear" && typeof factor === "number" && factor > 0) return { type: "linear", factor };
-  return { type: "other", name: brief(type) };
-}
-
-function brief(value: unknown): string {
-  return String(JSON.stringify(value)).slice(0, 60);
+  if (type !== "linear" || typeof factor !== "number" || !(factor >= 0) || magnitude !== 1)
+    return {
+      type: "other",
+      name: type === "linear" ? `linear, ${brief({ factor, magnitude })}` : brief(type),
+    };
+  return factor === 0 || factor === 1 ? undefined : { type: "linear", factor };
 }

@@ -1,24 +1,9 @@
 import { basename } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { GgufMetadata } from "./ggufHeader";
+import { digitsOf } from "./ggufNames";
 import type { OpenParts } from "./openParts";
 import { Shards } from "./shards";
-
-const PART = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/s;
-
-/** Paths of all parts of a split GGUF model, given any of them; undefined where the name is not that of a part. */
-export function ggufPartsOf(path: string): string[] | undefined {
-  const [, prefix, number, count] = PART.exec(path) ?? [];
-  if (Number(number) < 1 || !(Number(count) > 1) || Number(number) > Number(count)) return undefined;
-  const pathOf = (part: number) => `${prefix}-${digitsOf(part)}-of-${count}.gguf`;
-  return Array.from({ length: Number(count) }, (_, i) => pathOf(i + 1));
-}
-
-/** The models among the names of a folder's files, each by its first part. */
-export function ggufModels(names: readonly string[]): string[] {
-  const files = names.filter((name) => name.endsWith(".gguf"));
-  return [...new Set(files.map((name) => ggufPartsOf(name)?.[0] ?? name))];
-}
 
 /**
  * The tensors of a GGUF model in several files, and the header entries, which are the first one's.
@@ -65,10 +50,6 @@ export function refuseLonePart(source: string, metadata: GgufMetadata): void {
     "bad-file",
     `${source}: part ${number + 1} of ${count}; the parts find each other by names like ${name}`,
   );
-}
-
-function digitsOf(part: number): string {
-  return String(part).padStart(5, "0");
 }
 
 function said(value: unknown): string {

@@ -60,6 +60,8 @@ const types: readonly (readonly [number, string, number, number, (StoredDtype | 
   [34, "TQ1_0", 256, 54],
   [35, "TQ2_0", 256, 66],
   [39, "MXFP4", 32, 17],
+  [40, "NVFP4", 64, 36],
+  [41, "Q1_0", 128, 18],
 ];
 
 /** Every type by its number in the file. */
@@ -69,6 +71,14 @@ export const ggufTypes: ReadonlyMap<number, GgufType> = new Map(
     return [number, { name, elements, bytes, stored, dequantise }];
   }),
 );
+
+/**
+ * A type by its number in the file. One that is newer than this list has no known length: reading its tensors is an error,
+ * their being there is not.
+ */
+export function ggufType(number: number): GgufType {
+  return ggufTypes.get(number) ?? { name: `type ${number}`, elements: 1, bytes: 0 };
+}
 
 export function isReadable({ stored, dequantise }: GgufType): boolean {
   return stored !== undefined || dequantise !== undefined;

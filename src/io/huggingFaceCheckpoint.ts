@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { writeJsonAtomically } from "./atomicFile";
+import { writeJsonAtomically } from "../core/writeAtomically";
 import { bytesPerElement, type WritableDtype } from "./floats";
 import { metaToHfName } from "./keymap";
 import type { LlamaFileConfig } from "./llamaConfig";

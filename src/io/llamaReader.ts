@@ -161,8 +161,12 @@ export class LlamaReader {
   /** GGUF files keep LLaMA 3.1's scaling as a tensor of divisors, not as the numbers it is made from. */
   private async withRopeDivisors(): Promise<LlamaFileHints> {
     if (this.naming !== "gguf" || !this.file.names.includes(ROPE_DIVISORS)) return this.hints;
-    const divisors = (await this.file.readTensors([ROPE_DIVISORS])).get(ROPE_DIVISORS)!;
-    return { ...this.hints, ropeScaling: { type: "divisors", divisors: [...divisors.data] } };
+    const { data } = (await this.file.readTensors([ROPE_DIVISORS])).get(ROPE_DIVISORS)!;
+    const { ropeScaling } = this.hints;
+    if (ropeScaling?.type === "other") return this.hints;
+    const factor = ropeScaling?.type === "linear" ? ropeScaling.factor : 1; // llama.cpp applies both
+    const divisors = Array.from(data, (divisor) => factor * divisor);
+    return { ...this.hints, ropeScaling: { type: "divisors", divisors } };
   }
 
   private async infosOf(metaNames: readonly string[]): Promise<Map<string, TensorInfo>> {

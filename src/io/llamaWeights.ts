@@ -4,6 +4,7 @@ import { ggufLlamaHints } from "./ggufLlama";
 import { withHubCheckpoint } from "./hub/checkpoint";
 import { hubLocation } from "./hub/location";
 import { readLlamaConfig } from "./llamaConfig";
+import { withoutWrappers } from "./wrappers";
 import { type KnownModel, type LlamaBlocks, LlamaReader, type LlamaReadOptions } from "./llamaReader";
 
 export type { LlamaBlocks, LlamaReadOptions };
@@ -61,7 +62,8 @@ async function withLlamaFile<Result extends LlamaBlocks>(
   options: LlamaReadOptions,
   use: (reader: LlamaReader) => Promise<Result>,
 ): Promise<Result> {
-  const read = async (file: WeightFile) => use(new LlamaReader(file, await findHints(file), options));
+  const read = async (file: WeightFile) =>
+    use(new LlamaReader(withoutWrappers(file), await findHints(file), options));
   const location = await hubLocation(path);
   if (location) {
     const { result, report } = await withHubCheckpoint(location, options, read);

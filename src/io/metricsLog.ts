@@ -1,7 +1,7 @@
 import { appendFile, mkdir, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LuvitError } from "../core/errors";
-import { writeFailure, writeFileAtomically } from "./atomicFile";
+import { writeFailure, writeFileAtomically } from "../core/writeAtomically";
 
 /** One line of a log: a step and whatever was measured there. NaN and infinities are written as null (JSON has neither). */
 export interface MetricsRecord {

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type StateDict } from "../core/hostTensor";
-import { writeFileAtomically } from "./atomicFile";
+import { writeFileAtomically } from "../core/writeAtomically";
 import { openCheckpoint } from "./checkpointFiles";
 import { readJsonObject } from "./jsonFile";
 import { convertRowOrder, hfToMetaName, metaToHfName, type RowOrder } from "./keymap";
@@ -17,52 +17,82 @@ export interface Adapter {
    * model, e.g. `model.layers.1.self_attn.q_proj`.
    */
   readonly tensors: StateDict;
+  /** Parameters that came whole (`modules_to_save`, or the base weight under LoRA), by path: `lm_head.weight`. */
+  readonly whole?: StateDict;
+  /** Names of tensors that were not asked for. */
+  readonly leftOut?: readonly string[];
 }
 
 const CONFIG = "adapter_config.json";
 const WEIGHTS = "adapter_model.safetensors";
 const OLD_WEIGHTS = "adapter_model.bin";
 const PREFIX = "base_model.model.";
+/** A parameter of the base model, not of LoRA. */
+const WHOLE_PARAMETER = /^(?!.*\.lora_)(?:.+\.)?(?:weight|bias)$/;
 const LORA_TENSOR = /^(.+)\.lora_([AB])\.weight$/;
 
 /**
- * Reads a folder written by PEFT's `save_pretrained`.
+ * Reads a folder written by PEFT's `save_pretrained`: the tensors whose names in the base model `isWanted` (all by
+ * default).
  * Throws LuvitError "missing-file", "bad-file" for variants of LoRA that are not supported, "key-mismatch" listing
- * tensors that are no LoRA pair, "shape-mismatch" listing pairs whose rank is not the configured one.
+ * tensors that are neither LoRA pairs nor whole parameters, "shape-mismatch" listing pairs whose rank is not the
+ * configured one.
  * Reference: peft src/peft/utils/save_and_load.py.
  */
-export async function readAdapter(folder: string): Promise<Adapter> {
+export async function readAdapter(
+  folder: string,
+  isWanted: (name: string) => boolean = () => true,
+): Promise<Adapter> {
   const configPath = join(folder, CONFIG);
   const config = parseAdapterConfig(configPath, (await readJsonObject(configPath)).value);
   const hasSafetensors = await stat(join(folder, WEIGHTS)).catch(() => undefined);
   const file = await openCheckpoint(join(folder, hasSafetensors ? WEIGHTS : OLD_WEIGHTS));
   try {
-    const stored = await file.readTensors(file.names);
-    const tensors: StateDict = new Map();
-    for (const [name, tensor] of stored) {
-      // In memory PEFT names carry the adapter's own name ("default"); some tools save it.
-      const plain = name.replace(/\.lora_([AB])\.default\.weight$/, ".lora_$1.weight");
-      tensors.set(plain.startsWith(PREFIX) ? plain.slice(PREFIX.length) : plain, tensor);
+    const wanted = file.names.filter((name) => isWanted(baseName(name)));
+    const [tensors, whole]: StateDict[] = [new Map(), new Map()];
+    for (const [name, tensor] of await file.readTensors(wanted)) {
+      const plain = baseName(name);
+      (WHOLE_PARAMETER.test(plain) ? whole : tensors).set(plain, tensor);
     }
-    requireLoraPairs(file.source, config, tensors);
-    return { config, tensors };
+    requireLoraPairs(file.source, config, tensors, file.names.length);
+    const leftOut = file.names.filter((name) => !wanted.includes(name)).map(baseName);
+    return { config, tensors, whole, leftOut };
   } finally {
     await file.close();
   }
 }
 
+/** The name of an adapter's tensor in the base model: without PEFT's wrappers, and the adapter's own name ("default"). */
+function baseName(name: string): string {
+  const plain = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
+  return plain
+    .replace(/\.lora_([AB])\.default\.weight$/, ".lora_$1.weight")
+    .replace(/\.(?:base_layer|modules_to_save(?:\.default)?)\.(weight|bias)$/, ".$1");
+}
+
 /**
  * Writes adapter_config.json (sorted keys) and adapter_model.safetensors so that `PeftModel.from_pretrained` reads them.
- * Tensor names are as in `Adapter.tensors`; missing config keys get PEFT's defaults. Throws as `readAdapter`.
+ * Names are as in `Adapter`; missing config keys get PEFT's defaults. Throws as `readAdapter`.
  */
 export async function writeAdapter(
   folder: string,
-  { config, tensors }: { config: Partial<AdapterConfig>; tensors: StateDict },
+  { config, tensors, whole = new Map() }: Omit<Adapter, "config"> & { config: Partial<AdapterConfig> },
 ): Promise<void> {
-  const complete = parseAdapterConfig(folder, { ...adapterDefaults, ...config });
-  requireLoraPairs(folder, complete, tensors);
+  const modules = new Set([...whole.keys()].map(moduleOf));
+  const adapted = new Set([...tensors.keys()].map((name) => LORA_TENSOR.exec(name)?.[1]));
+  const saved = [...modules].filter((path) => !adapted.has(path));
+  const complete = parseAdapterConfig(folder, {
+    ...adapterDefaults,
+    ...(saved.length > 0 && { modules_to_save: saved }),
+    ...config,
+  });
+  requireLoraPairs(folder, complete, tensors, tensors.size);
   const prefixed: StateDict = new Map();
   for (const [name, tensor] of tensors) prefixed.set(PREFIX + name, tensor);
+  for (const [name, tensor] of whole) {
+    const stored = adapted.has(moduleOf(name)) ? name.replace(/(\w+)$/, "base_layer.$1") : name;
+    prefixed.set(PREFIX + stored, tensor);
+  }
   await writeSafetensors(join(folder, WEIGHTS), prefixed, { metadata: { format: "pt" } });
   const sorted = Object.fromEntries(Object.entries(complete).sort(([a], [b]) => (a < b ? -1 : 1)));
   // Python tells 0.0 from 0; PEFT declares the dropout as a float.
@@ -122,7 +152,13 @@ function renameAll(tensors: StateDict, rename: (name: string) => string | undefi
   );
 }
 
-function requireLoraPairs(source: string, config: AdapterConfig, tensors: StateDict): void {
+/** `lm_head.weight` -> `lm_head`. */
+function moduleOf(parameter: string): string {
+  return parameter.slice(0, parameter.lastIndexOf("."));
+}
+
+/** `count`: tensors of the whole file, those that are not asked for among them. */
+function requireLoraPairs(source: string, config: AdapterConfig, tensors: StateDict, count: number): void {
   const foreign: string[] = [];
   const wrong: string[] = [];
   for (const [name, { shape }] of tensors) {
@@ -138,7 +174,7 @@ function requireLoraPairs(source: string, config: AdapterConfig, tensors: StateD
     const expected = side === "A" ? `[${rank}, in]` : `[out, ${rank}]`;
     if (!fits) wrong.push(`${name}: expected ${expected}, got ${formatShape(shape)}`);
   }
-  if (tensors.size === 0) foreign.push("no tensors at all");
+  if (count === 0) foreign.push("no tensors at all");
   if (foreign.length > 0) {
     throw new LuvitError(
       "key-mismatch",

@@ -1,8 +1,10 @@
+import { brief } from "../core/brief";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { JsonObject } from "./jsonFile";
+import { formulaFaults } from "./peftKeys";
 
 /**
- * adapter_config.json of a LoRA adapter, in PEFT's names. Keys this library does not know are kept and written back.
+ * adapter_config.json of a LoRA adapter, in PEFT's names. All its keys are kept and written back.
  * Reference: peft src/peft/tuners/lora/config.py.
  */
 export interface AdapterConfig {
@@ -48,36 +50,14 @@ export const adapterDefaults: Readonly<AdapterConfig> = {
   use_rslora: false,
 };
 
-/** Options that change the formula y = W x + scaling B A x; only these values leave it as it is. */
-const plainLora: readonly (readonly [key: string, allowed: readonly unknown[]])[] = [
-  ["peft_type", ["LORA", undefined]],
-  ["bias", ["none", undefined]],
-  ["use_dora", [false, null, undefined]],
-  ["use_qalora", [false, null, undefined]],
-  ["use_bdlora", [false, null, undefined]],
-  ["lora_bias", [false, null, undefined]],
-  ["fan_in_fan_out", [false, null, undefined]],
-  ["alora_invocation_tokens", [null, undefined]],
-  ["layer_replication", [null, undefined]],
-  ["trainable_token_indices", [null, undefined]],
-  ["modules_to_save", [null, undefined]],
-  ["target_parameters", [null, undefined]],
-  ["megatron_config", [null, undefined]],
-];
-
 /**
  * Checks an adapter config and fills in defaults.
- * Throws one LuvitError "bad-file" listing fields of the wrong kind and variants of LoRA that are not supported.
+ * Throws one LuvitError "bad-file" listing fields of the wrong kind and whatever makes it another formula than LoRA's.
  */
 export function parseAdapterConfig(source: string, value: JsonObject): AdapterConfig {
-  const faults: string[] = [];
-  for (const [key, allowed] of plainLora) {
-    const field = Array.isArray(value[key]) && (value[key] as unknown[]).length === 0 ? null : value[key];
-    if (!allowed.includes(field)) {
-      faults.push(`${key}: ${brief(field)} is not supported, only ${brief(allowed[0])}`);
-    }
-  }
+  const faults = formulaFaults(value);
   const config: AdapterConfig = { ...adapterDefaults, ...value };
+  for (const key of ["rank_pattern", "alpha_pattern"] as const) config[key] ??= {};
   if (!isPositive(config.r) || !Number.isInteger(config.r))
     faults.push(`r: expected a whole number, got ${brief(config.r)}`);
   if (!isPositive(config.lora_alpha))
@@ -130,10 +110,6 @@ function patternMatches(pattern: string, modulePath: string): boolean {
     // Falls through: not an expression either.
   }
   throw new LuvitError("bad-file", `adapter config: the expression ${brief(pattern)} cannot be used`);
-}
-
-function brief(value: unknown): string {
-  return String(JSON.stringify(value)).slice(0, 80);
 }
 
 function isPositive(value: unknown): value is number {

@@ -1,6 +1,6 @@
 import { LuvitError } from "../core/errors";
 import type { PickleInput } from "./pickleInput";
-import { fillMap, opcodeHandlers, STOP } from "./pickleOpcodes";
+import { fillMap, opcodeHandlers, type PickleMachine, STOP } from "./pickleOpcodes";
 
 /**
  * A name the pickle may refer to. Nothing is looked up or run: `construct` and `setState` are functions of this
@@ -44,7 +44,7 @@ export function unpickle(input: PickleInput, options: PickleOptions): unknown {
 }
 
 /** The stack machine that pickles are programs for. */
-export class Unpickler {
+class Unpickler implements PickleMachine {
   readonly memo = new Map<number, unknown>();
   stack: unknown[] = [];
   private readonly outerStacks: unknown[][] = [];

@@ -1,9 +1,30 @@
-import type { Unpickler } from "./pickle";
+import type { PickleInput } from "./pickleInput";
+
+/** The stack machine that opcodes work on. */
+export interface PickleMachine {
+  readonly input: PickleInput;
+  readonly memo: ReadonlyMap<number, unknown>;
+  push(value: unknown): void;
+  pop(): unknown;
+  top(): unknown;
+  mark(): void;
+  popMark(): unknown[];
+  popTuple(length: number): void;
+  remember(index: number): void;
+  recall(index: number): void;
+  append(items: readonly unknown[]): void;
+  addToSet(items: readonly unknown[]): void;
+  setItems(items: readonly unknown[]): void;
+  global(module: unknown, name: unknown): void;
+  call(): void;
+  build(): void;
+  persistent(): void;
+}
 
 /** Ends a pickle. */
 export const STOP = 0x2e;
 
-type Handler = (machine: Unpickler) => void;
+type Handler = (machine: PickleMachine) => void;
 
 /** Sets `[key, value, key, value, …]` on a dict. */
 export function fillMap(target: Map<unknown, unknown>, items: readonly unknown[]): Map<unknown, unknown> {

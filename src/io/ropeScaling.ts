@@ -1,3 +1,4 @@
+import { brief } from "../core/brief";
 import { LuvitError } from "../core/errors";
 import type { JsonObject } from "./jsonFile";
 
@@ -78,7 +79,9 @@ export function parseRopeScaling(value: unknown): RopeScaling | undefined {
     originalLength: number("original_max_position_embeddings"),
   };
   const complete = Object.values(scaling).every((entry) => !Number.isNaN(entry));
-  return name === "llama3" && complete ? scaling : { type: "other", name: String(name).slice(0, 60) };
+  return name === "llama3" && complete
+    ? scaling
+    : { type: "other", name: typeof name === "string" ? name.slice(0, 60) : brief(name) };
 }
 
 /**

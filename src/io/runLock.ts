@@ -2,7 +2,7 @@ import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, write
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { isRunning, startOf } from "../core/processes";
-import { writeFailure } from "./atomicFile";
+import { writeFailure } from "../core/writeAtomically";
 
 /** Who writes to a run's folder. */
 export interface LockHolder {

@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type HostTensor, type StateDict, type StoredDtype, sizeOf } from "../core/hostTensor";
-import { writeFileAtomically } from "./atomicFile";
+import { writeFileAtomically } from "../core/writeAtomically";
 import type { ByteSource } from "./byteSource";
 import { bytesPerElement, narrowFromFloat32, type WritableDtype } from "./floats";
 import { readRanges } from "./rangeReads";

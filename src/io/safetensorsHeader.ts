@@ -1,6 +1,8 @@
+import { brief } from "../core/brief";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StoredDtype } from "../core/hostTensor";
 import { bytesPerElement } from "./floats";
+import { repeatedKeys } from "./jsonKeys";
 
 /** Shape and stored type of a tensor in a file, known without reading its numbers. */
 export interface TensorInfo {
@@ -22,13 +24,15 @@ export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Valid in the format but not readable here: bits per element. */
+/** Valid in the format but not readable here: bits per element. Of types that are newer than this list nobody knows. */
 const foreignBits: Readonly<Record<string, number>> = {
   U16: 16,
   U32: 32,
   U64: 64,
   C64: 64,
   F8_E4M3: 8,
+  F8_E4M3FNUZ: 8,
+  F8_E5M2FNUZ: 8,
   F8_E5M2: 8,
   F8_E8M0: 8,
   F6_E2M3: 6,
@@ -36,9 +40,13 @@ const foreignBits: Readonly<Record<string, number>> = {
   F4: 4,
 };
 
+/** All names of types, those to come as well. */
+const TYPE_NAME = /^[A-Z][A-Z0-9_]{0,31}$/;
+
 /**
- * Checks a header against the rules of the format: known types, whole non-negative shapes, byte counts that fit, and
- * data that fills the file from `dataStart` to `fileSize` without holes or overlaps.
+ * Checks a header against the rules of the format: types, whole non-negative shapes, byte counts that fit, data that
+ * fills the file from `dataStart` to `fileSize` without holes or overlaps, and no name twice. A tensor of a type that is
+ * not known here has the bytes that it claims; reading it is an error, its being there is not.
  * Throws one LuvitError "bad-file" with every offending key.
  * Reference: github.com/huggingface/safetensors, README "Format" and safetensors/src/tensor.rs `Metadata::validate`.
  */
@@ -49,12 +57,13 @@ export function parseSafetensorsHeader(
   fileSize: number,
 ): SafetensorsHeader {
   const entries = parseObject(name, text);
-  let faults: string[] = [];
+  let faults = repeatedKeys(text).map((key) => `${brief(key)} is there twice`);
   const tensors = new Map<string, StoredTensor>();
   let metadata: Record<string, string> = {};
   for (const [key, value] of Object.entries(entries)) {
     if (key === "__metadata__") {
-      if (isTextRecord(value)) metadata = value;
+      if (value === null) metadata = {};
+      else if (isTextRecord(value)) metadata = value;
       else faults.push("__metadata__: must map names to texts");
       continue;
     }
@@ -72,7 +81,7 @@ export function parseSafetensorsHeader(
 function parseObject(name: string, text: string): Record<string, unknown> {
   let parsed: unknown;
   try {
-    parsed = text.startsWith("{") ? JSON.parse(text) : undefined;
+    parsed = JSON.parse(text);
   } catch (cause) {
     throw new LuvitError("bad-file", `${name}: the safetensors header is not JSON`, { cause });
   }
@@ -91,8 +100,8 @@ function isTextRecord(value: unknown): value is Record<string, string> {
 function parseEntry(value: unknown, dataStart: number, fileSize: number): StoredTensor | string {
   if (typeof value !== "object" || value === null) return "entry is not an object";
   const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
-  const bits = typeof dtype === "string" ? bitsPerElement(dtype) : undefined;
-  if (bits === undefined) return `unknown dtype ${brief(dtype)}`;
+  if (typeof dtype !== "string" || !TYPE_NAME.test(dtype)) return `unknown dtype ${brief(dtype)}`;
+  const bits = bitsPerElement(dtype);
   if (!isCountList(shape)) return `shape must be a list of whole numbers, got ${brief(shape)}`;
   if (!isCountList(offsets) || offsets.length !== 2) {
     return `data_offsets must be two whole numbers, got ${brief(offsets)}`;
@@ -101,21 +110,11 @@ function parseEntry(value: unknown, dataStart: number, fileSize: number): Stored
   if (begin > end) return `data_offsets are reversed: [${begin}, ${end}]`;
   const available = fileSize - dataStart;
   if (end > available) return `data_offsets end at byte ${end}, the file holds ${available} bytes of data`;
-  const expected = (elementCount(shape) * bits) / 8;
+  const expected = bits === undefined ? end - begin : (elementCount(shape) * bits) / 8;
   if (end - begin !== expected) {
     return `${dtype} [${shape.join(", ")}] needs ${expected} bytes, data_offsets span ${end - begin}`;
   }
-  return { dtype: dtype as string, shape, start: dataStart + begin, end: dataStart + end };
-}
-
-/** A value for a message: short, whatever the file holds. */
-function brief(value: unknown): string {
-  try {
-    const text = JSON.stringify(value) ?? "nothing";
-    return text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  } catch {
-    return "a deeply nested value";
-  }
+  return { dtype, shape, start: dataStart + begin, end: dataStart + end };
 }
 
 function bitsPerElement(dtype: string): number | undefined {

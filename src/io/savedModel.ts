@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { differences } from "../core/differences";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { writeJsonAtomically } from "./atomicFile";
+import { writeJsonAtomically } from "../core/writeAtomically";
 import { fileSource } from "./byteSource";
 import { type JsonObject, readJsonObject } from "./jsonFile";
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors";

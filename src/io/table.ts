@@ -10,7 +10,7 @@ import {
   vectorFromArray,
 } from "apache-arrow";
 import { LuvitError } from "../core/errors";
-import { writeFileAtomically } from "./atomicFile";
+import { writeFileAtomically } from "../core/writeAtomically";
 import { fileSource } from "./byteSource";
 
 /** Text column that stores each different text once (Arrow dictionary<utf8, int32>). */

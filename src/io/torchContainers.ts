@@ -1,9 +1,10 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import type { ByteSource } from "./byteSource";
-import { bytesPerElement } from "./floats";
 import { type PickleOptions, unpickle } from "./pickle";
 import { PickleEndsEarly, PickleInput } from "./pickleInput";
-import { parseStorageId, type StorageRef, torchGlobals } from "./torchTensors";
+import { elementBytes } from "./torchDtypes";
+import { torchGlobals } from "./torchGlobals";
+import { parseStorageId, type StorageRef } from "./torchTensors";
 import { locateEntryData, readZipDirectory, type ZipEntry } from "./zipArchive";
 
 /** The object a torch file holds, with references to its storages and where those lie. */
@@ -52,7 +53,7 @@ export async function openLegacyContainer(source: ByteSource): Promise<TorchCont
   return {
     root,
     locate: async ({ key, dtype, windowStart }) => {
-      return places.get(key)!.start + windowStart * (dtype ? bytesPerElement[dtype] : 1);
+      return places.get(key)!.start + windowStart * widthOf(dtype);
     },
   };
 }
@@ -103,12 +104,13 @@ async function locateLegacyStorages(
   storages: readonly StorageRef[],
   dataStart: number,
 ): Promise<Map<string, Place>> {
-  const widths = new Map(storages.map(({ key, dtype }) => [key, dtype ? bytesPerElement[dtype] : 1]));
+  const widths = new Map(storages.map(({ key, dtype }) => [key, widthOf(dtype)]));
   const places = new Map<string, Place>();
   let at = dataStart;
   for (const key of keys) {
     const width = widths.get(key as string);
     if (width === undefined) return fail(source, "storage data that no tensor refers to");
+    if (width === 0) return fail(source, `storage ${key} has a type whose length is not known`);
     if (places.has(key as string)) return fail(source, `storage ${key} is there twice`);
     const head = await source.read(at, at + 8);
     const elements = Number(new DataView(head.buffer, head.byteOffset, 8).getBigInt64(0, true));
@@ -137,6 +139,11 @@ function preparePickle(source: ByteSource, bytes: Uint8Array) {
   return { input: new PickleInput(source.name, bytes), options, storages };
 }
 
+/** Bytes of an element of a storage; 0 where nobody knows. */
+function widthOf(dtype: string | undefined): number {
+  return dtype === undefined ? 1 : (elementBytes(dtype) ?? 0);
+}
+
 function requireStorages(
   source: ByteSource,
   storages: readonly StorageRef[],
@@ -144,7 +151,7 @@ function requireStorages(
 ): void {
   const faults = new Set<string>();
   for (const { key, dtype, elements, windowStart } of storages) {
-    const needed = (windowStart + elements) * (dtype ? bytesPerElement[dtype] : 1);
+    const needed = (windowStart + elements) * widthOf(dtype);
     const size = sizeOfStorage(key);
     if (size === undefined) faults.add(`data/${key}: missing`);
     else if (size < needed) faults.add(`data/${key}: ${needed} bytes expected, ${size} found`);

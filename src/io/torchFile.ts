@@ -1,14 +1,12 @@
 import { LuvitError, listOffenders } from "../core/errors";
-import type { HostTensor } from "../core/hostTensor";
+import type { HostTensor, StoredDtype } from "../core/hostTensor";
 import type { ByteSource } from "./byteSource";
 import { bytesPerElement, widenToFloat32 } from "./floats";
 import { type ByteRange, readRanges } from "./rangeReads";
 import { StoredTensor } from "./storedTensor";
 import { openLegacyContainer, openZipContainer, type TorchContainer } from "./torchContainers";
-import { TensorRef } from "./torchTensors";
-
-/** Where state dicts usually sit in a training checkpoint, in the order they are looked for. */
-const USUAL_KEYS = ["model", "state_dict", "model_state_dict", "module"];
+import { findTorchState, type TorchState } from "./torchStates";
+import type { TensorRef } from "./torchTensors";
 
 /** An open torch.save file: its object without the numbers, tensors are read when asked for. */
 export interface TorchFile {
@@ -17,11 +15,8 @@ export interface TorchFile {
    * -> PlainRecord. May refer to itself; do not walk it without a limit.
    */
   readonly root: unknown;
-  /**
-   * The tensors of the dict at a dotted path ("model", "optimizer.state"); without a path those of the root or of the
-   * usual keys model, state_dict, model_state_dict, module. Throws LuvitError "key-mismatch" when there are none.
-   */
-  stateDict(path?: string): ReadonlyMap<string, TensorRef>;
+  /** The tensors of the dict at a dotted path, or at the usual places. See `findTorchState`. */
+  state(path?: string): TorchState;
   /** Reads tensors found anywhere in `root`, each as its own copy in row-major order; `seen` gets each when it is there. */
   readTensors<Name>(
     tensors: ReadonlyMap<Name, TensorRef>,
@@ -38,7 +33,7 @@ export async function openTorchFile(source: ByteSource): Promise<TorchFile> {
   const container = await openContainer(source);
   return {
     root: container.root,
-    stateDict: (path) => findStateDict(source, container.root, path),
+    state: (path) => findTorchState(source.name, container.root, path),
     readTensors: (tensors, seen) => readTensors(source, container, tensors, seen),
     close: () => source.close(),
   };
@@ -52,47 +47,17 @@ async function openContainer(source: ByteSource): Promise<TorchContainer> {
   throw new LuvitError("bad-file", `${source.name}: ${what}`);
 }
 
-function findStateDict(source: ByteSource, root: unknown, path: string | undefined): Map<string, TensorRef> {
-  if (path !== undefined) {
-    const found = tensorsOf(
-      path.split(".").reduce((at, key) => (at instanceof Map ? at.get(key) : undefined), root),
-    );
-    return found.size > 0 ? found : failWithoutTensors(source, root, ` under "${path}"`);
-  }
-  const direct = tensorsOf(root);
-  if (direct.size > 0) return direct;
-  for (const key of root instanceof Map ? USUAL_KEYS : []) {
-    const found = tensorsOf((root as Map<unknown, unknown>).get(key));
-    if (found.size > 0) return found;
-  }
-  return failWithoutTensors(source, root, "");
-}
-
-function tensorsOf(value: unknown): Map<string, TensorRef> {
-  const found = new Map<string, TensorRef>();
-  if (!(value instanceof Map)) return found;
-  for (const [name, entry] of value) {
-    if (typeof name === "string" && entry instanceof TensorRef) found.set(name, entry);
-  }
-  return found;
-}
-
-function failWithoutTensors(source: ByteSource, root: unknown, where: string): never {
-  const keys = root instanceof Map ? [...root.keys()].filter((key) => typeof key === "string") : [];
-  const holds = keys.length > 0 ? `; the file holds\n${listOffenders(keys as string[])}` : "";
-  throw new LuvitError("key-mismatch", `${source.name}: no tensors${where}${holds}`);
-}
-
 async function readTensors<Name>(
   source: ByteSource,
   container: TorchContainer,
   tensors: ReadonlyMap<Name, TensorRef>,
   seen?: (name: Name, tensor: HostTensor) => void,
 ): Promise<Map<Name, HostTensor>> {
+  requireReadable(source, tensors);
   requirePlausibleSize(source, tensors.values());
   const ranges: ByteRange<Name>[] = [];
   for (const [name, tensor] of tensors) {
-    const width = bytesPerElement[tensor.dtype];
+    const width = bytesPerElement[tensor.dtype as StoredDtype];
     const start = tensor.size === 0 ? 0 : (await container.locate(tensor.storage)) + tensor.offset * width;
     ranges.push({ start, end: start + tensor.span * width, tag: name });
   }
@@ -103,6 +68,13 @@ async function readTensors<Name>(
     seen?.(name, found.get(name)!);
   });
   return new Map([...tensors.keys()].map((name) => [name, found.get(name)!]));
+}
+
+function requireReadable(source: ByteSource, tensors: ReadonlyMap<unknown, TensorRef>): void {
+  const foreign = [...tensors].filter(([, { isReadable }]) => !isReadable);
+  if (foreign.length === 0) return;
+  const lines = foreign.map(([name, { dtype }]) => `${name}: ${dtype}`);
+  throw new LuvitError("bad-file", `${source.name}: types that cannot be read\n${listOffenders(lines)}`);
 }
 
 /** Expanded or shared tensors could ask for far more memory or time than the file's length justifies; real ones do not. */
@@ -120,7 +92,8 @@ function requirePlausibleSize(source: ByteSource, tensors: Iterable<TensorRef>):
 
 /** A tensor of the stretch of bytes from its first to its last element. */
 function rowMajor(span: Uint8Array, tensor: TensorRef): HostTensor {
-  const { shape, strides, dtype } = tensor;
+  const { shape, strides } = tensor;
+  const dtype = tensor.dtype as StoredDtype;
   if (isRowMajor(shape, strides)) return new StoredTensor(shape, dtype, span);
   return { shape, dtype, data: gather(widenToFloat32(span, dtype), tensor) };
 }

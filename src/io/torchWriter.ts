@@ -1,6 +1,6 @@
 import { formatShape, type HostTensor, type StateDict, sizeOf } from "../core/hostTensor";
 import { LuvitError, listOffenders } from "../core/errors";
-import { writeFileAtomically } from "./atomicFile";
+import { writeFileAtomically } from "../core/writeAtomically";
 import { narrowFromFloat32, type WritableDtype } from "./floats";
 import { ZipWriter } from "./zipWriter";
 

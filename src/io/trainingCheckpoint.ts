@@ -4,7 +4,8 @@ import { basename, dirname, join, resolve } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import { isRunning } from "../core/processes";
-import { syncFolder, writeFailure, writeJsonAtomically } from "./atomicFile";
+
+import { syncFolder, writeFailure, writeJsonAtomically } from "../core/writeAtomically";
 import { type JsonObject, readJsonObject } from "./jsonFile";
 import { writeSafetensors } from "./safetensors";
 import {

@@ -6,11 +6,14 @@ import type { GgufMetadata } from "./ggufHeader";
 import { openSafetensors, type TensorSeen } from "./safetensors";
 import type { TensorInfo } from "./safetensorsHeader";
 import { openTorchFile } from "./torchFile";
+import type { TorchState } from "./torchStates";
 
 /** One file of a checkpoint, safetensors, torch or GGUF. */
 export interface WeightPart {
   /** The header's entries of a GGUF file. */
   readonly ggufMetadata?: GgufMetadata;
+  /** What a torch file holds, and which of its dicts the tensors are from. */
+  readonly torch?: { readonly root: unknown } & Pick<TorchState, "where" | "others">;
   readonly names: readonly string[];
   info(name: string): TensorInfo;
   /** `seen` is called with each tensor as soon as it is there, while others are still being read. */
@@ -20,7 +23,10 @@ export interface WeightPart {
 
 /** Where to look inside a file. */
 export interface WeightPartOptions {
-  /** For .pth files: dotted path of the dict that holds the tensors, e.g. "model". By default the usual keys are tried. */
+  /**
+   * Dotted path of the dict of a .pth file that holds the tensors, e.g. "model_ema" for averaged weights, or what the names
+   * of those wanted begin with, e.g. "backbone". Default: `state_dict`, `model` and the like, wherever the file has them.
+   */
   key?: string;
 }
 
@@ -36,8 +42,9 @@ export async function openWeightPart(
     return { ...file, ggufMetadata: file.metadata };
   }
   const file = await openTorchFile(source);
-  const tensors = file.stateDict(key);
+  const { tensors, where, others } = file.state(key);
   return {
+    torch: { root: file.root, where, others },
     names: [...tensors.keys()],
     info: (name) => {
       const { shape, dtype } = requireTensor(source, tensors, name);

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { setImmediate as deliverSignals } from "node:timers/promises";
 import { LuvitError } from "../core/errors";
@@ -78,7 +78,7 @@ class RunSession {
   ) {
     this.name = basename(source, ".ipynb");
     this.folder = resolve(options.out ?? join("out", this.name));
-    if (join(this.folder, `${this.name}.ipynb`) === source) {
+    if (isSameFile(this.notebookPath, source)) {
       throw new LuvitError(
         "bad-argument",
         `--out ${this.folder} would overwrite the notebook itself; choose another folder`,
@@ -206,6 +206,12 @@ class RunSession {
   private get pagePath(): string | undefined {
     return this.options.html === false ? undefined : join(this.folder, `${this.name}.html`);
   }
+}
+
+/** Whether two paths lead to one file, through links too. */
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }));
+  return one === other || (a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino);
 }
 
 function printedBy(cell: NotebookCell | undefined): string {

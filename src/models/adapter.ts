@@ -1,5 +1,5 @@
 import { LuvitError, listOffenders } from "../core/errors";
-import type { StateDict } from "../core/hostTensor";
+import { formatShape, type StateDict } from "../core/hostTensor";
 import { Rng } from "../core/rng";
 import { metaToHfName, type RowOrder } from "../io/keymap";
 import {
@@ -13,6 +13,7 @@ import {
 import { adapterAlpha, adapterRank } from "../io/peftConfig";
 import { Linear } from "../nn/layers";
 import type { Module } from "../nn/module";
+import { putWhole, wholeMisfits, wholeParameters } from "./adapterParameters";
 import { LlamaBlock } from "./llamaBlock";
 import { adapters, LoraLinear, LoraReport } from "./lora";
 
@@ -21,45 +22,40 @@ type AdaptedModel = Module & { readonly config: { rowOrder: RowOrder; heads: num
 
 /**
  * Attaches a PEFT adapter to a language model, or to the block of one that it was trained for, and freezes the rest.
- * @throws LuvitError("key-mismatch") listing every adapter module this model lacks.
+ * Parameters that it holds whole take the place of the model's. What of an adapter lies outside a block is left out and
+ * named in the answer; a language model gets all of it.
+ * @throws LuvitError("key-mismatch") listing everything of the adapter that this model lacks.
  */
 export function applyAdapter(model: AdaptedModel, adapter: Adapter): LoraReport {
-  const tensors = fromFileLayers(model, adapterToMeta(adapter.tensors, mappingOf(model)));
+  const isWanted = wantedBy(model);
+  const take = (tensors: StateDict = new Map()) => {
+    const wanted = new Map([...tensors].filter(([name]) => isWanted(name)));
+    return fromFileLayers(model, adapterToMeta(wanted, mappingOf(model)));
+  };
+  const [tensors, whole] = [take(adapter.tensors), take(adapter.whole)];
+  const names = [...adapter.tensors.keys(), ...(adapter.whole?.keys() ?? [])];
+  const leftOut = [...(adapter.leftOut ?? []), ...names.filter((name) => !isWanted(name))];
   const paths = [...tensors.keys()]
     .filter((key) => key.endsWith(".lora_A.weight"))
     .map((key) => key.slice(0, -14));
-  const linears = new Map(
-    [...model.namedModules()].filter(([, m]) => m instanceof Linear || m instanceof LoraLinear),
-  );
-  const misfits = paths.flatMap((path) => {
-    const weight = (linears.get(path) as Linear | undefined)?.weight;
-    if (!weight) return [`${path}: no such linear in this model`];
-    const [outputs, inputs] = [
-      tensors.get(`${path}.lora_B.weight`)!.shape[0],
-      tensors.get(`${path}.lora_A.weight`)!.shape[1],
-    ];
-    const fits = weight.shape[0] === outputs && weight.shape[1] === inputs;
-    return fits
-      ? []
-      : [`${path}: adapter is for [${outputs}, ${inputs}], the weight is [${weight.shape.join(", ")}]`];
-  });
-  if (paths.length === 0 || misfits.length > 0) {
-    const reasons = paths.length === 0 ? ["it holds no tensor for a block of this model"] : misfits;
-    throw new LuvitError("key-mismatch", `the adapter does not fit:\n${listOffenders(reasons)}`);
-  }
+  requireFit(model, adapter, { paths, tensors, whole, leftOut });
   model.freeze();
-  for (const path of paths)
-    attachOne(model, path, linears.get(path) as Linear | LoraLinear, tensors, adapter);
+  putWhole(model, whole);
+  const linears = linearsOf(model);
+  for (const path of paths) attachOne(model, path, linears.get(path)!, tensors, adapter);
   const { trainable, total } = model.counts();
-  return new LoraReport(paths, trainable, total);
+  return new LoraReport(paths, trainable, total, [...whole.keys()], leftOut);
 }
 
 /** Reads a PEFT adapter folder and attaches it. See `applyAdapter`. */
 export async function loadAdapter(model: AdaptedModel, folder: string): Promise<LoraReport> {
-  return applyAdapter(model, await readAdapter(folder));
+  return applyAdapter(model, await readAdapter(folder, wantedBy(model)));
 }
 
-/** Writes a model's LoRA updates as a PEFT adapter folder (adapter_config.json, adapter_model.safetensors). */
+/**
+ * Writes a model's LoRA updates, and what an adapter brought whole, as a PEFT adapter folder (adapter_config.json,
+ * adapter_model.safetensors).
+ */
 export async function saveAdapter(model: AdaptedModel, folder: string): Promise<void> {
   const layers = adapters(model);
   if (layers.length === 0)
@@ -69,16 +65,20 @@ export async function saveAdapter(model: AdaptedModel, folder: string): Promise<
     tensors.set(`${path}.lora_A.weight`, await layer.lora_A.weight.read());
     tensors.set(`${path}.lora_B.weight`, await layer.lora_B.weight.read());
   }
-  const named = adapterFromMeta(toFileLayers(model, tensors), mappingOf(model));
+  const nameAll = (state: StateDict) => adapterFromMeta(toFileLayers(model, state), mappingOf(model));
+  const named = nameAll(tensors);
   const modules = [...named.keys()].map((key) => key.replace(/\.lora_[AB]\.weight$/, ""));
-  const indices = modules.map((path) => Number(/layers\.(\d+)\./.exec(path)![1]));
+  const indices = modules.map((path) => Number(/layers\.(\d+)\./.exec(path)?.[1] ?? Number.NaN));
+  const inLayers = indices.every(Number.isInteger);
   await writeAdapter(folder, {
     config: {
       ...ranksAndAlphas(layers.map(([path, layer]) => [moduleName(model, path), layer])),
       target_modules: [...new Set(modules.map((path) => path.split(".").at(-1)!))].sort(),
-      layers_to_transform: [...new Set(indices)].sort((a, b) => a - b),
+      // PEFT would not find modules outside the layers where it is told the layers.
+      layers_to_transform: inLayers ? [...new Set(indices)].sort((a, b) => a - b) : null,
     },
     tensors: named,
+    whole: nameAll(await wholeParameters(model)),
   });
 }
 
@@ -97,6 +97,39 @@ function ranksAndAlphas(layers: readonly (readonly [string, LoraLinear])[]) {
 
 function mappingOf({ config: { rowOrder, heads, kvHeads } }: AdaptedModel): AdapterMapping {
   return { rowOrder, heads, kvHeads };
+}
+
+function linearsOf(model: Module): Map<string, Linear | LoraLinear> {
+  const isLinear = (entry: [string, Module]): entry is [string, Linear | LoraLinear] =>
+    entry[1] instanceof Linear || entry[1] instanceof LoraLinear;
+  return new Map([...model.namedModules()].filter(isLinear));
+}
+
+interface Fitted {
+  readonly paths: readonly string[];
+  readonly tensors: StateDict;
+  readonly whole: StateDict;
+  readonly leftOut: readonly string[];
+}
+
+function requireFit(model: Module, { config }: Adapter, { paths, tensors, whole, leftOut }: Fitted): void {
+  const linears = linearsOf(model);
+  const misfits = paths.flatMap((path) => {
+    const weight = linears.get(path)?.weight;
+    if (!weight) return [`${path}: no such linear in this model`];
+    const [outputs] = tensors.get(`${path}.lora_B.weight`)!.shape;
+    const [, inputs] = tensors.get(`${path}.lora_A.weight`)!.shape;
+    if (weight.shape[0] === outputs && weight.shape[1] === inputs) return [];
+    return [`${path}: adapter is for [${outputs}, ${inputs}], the weight is ${formatShape(weight.shape)}`];
+  });
+  misfits.push(...wholeMisfits(model, whole));
+  if (!(model instanceof LlamaBlock) && config.ensure_weight_tying === true)
+    misfits.push("ensure_weight_tying: true, but this model's embedding and output layer are two");
+  if (paths.length === 0 && whole.size === 0) misfits.push("it holds no tensor for a block of this model");
+  if (misfits.length === 0) return;
+  const rest =
+    leftOut.length > 0 ? `\nof other parts of the model it holds\n${listOffenders(leftOut, 10)}` : "";
+  throw new LuvitError("key-mismatch", `the adapter does not fit:\n${listOffenders(misfits)}${rest}`);
 }
 
 function attachOne(
@@ -130,15 +163,18 @@ function removeUpdate(layer: LoraLinear): void {
 
 const layerNumber = /^layers\.(\d+)\./;
 
-/** `layers.31.…` of the file -> `layers.0.…` of a block read as the only one; other layers are left out. */
+/** Which of an adapter's tensors, by their names in the base model, belong to a model: of a block those of its layers. */
+function wantedBy(model: Module): (name: string) => boolean {
+  if (!(model instanceof LlamaBlock)) return () => true;
+  return (name) =>
+    model.layerIndices.includes(Number(/^(?:model\.)?layers\.(\d+)\./.exec(name)?.[1] ?? Number.NaN));
+}
+
+/** `layers.31.…` of the file -> `layers.0.…` of a block read as the only one. */
 function fromFileLayers(model: Module, tensors: StateDict): StateDict {
   if (!(model instanceof LlamaBlock)) return tensors;
-  const renamed: StateDict = new Map();
-  for (const [key, tensor] of tensors) {
-    const position = model.layerIndices.indexOf(Number(layerNumber.exec(key)?.[1]));
-    if (position >= 0) renamed.set(key.replace(layerNumber, `layers.${position}.`), tensor);
-  }
-  return renamed;
+  const position = (_: string, index: string) => `layers.${model.layerIndices.indexOf(Number(index))}.`;
+  return new Map([...tensors].map(([key, tensor]) => [key.replace(layerNumber, position), tensor]));
 }
 
 function toFileLayers(model: Module, tensors: StateDict): StateDict {

@@ -6,6 +6,7 @@ import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm, Linear } from "../nn/layers";
 import type { ClassifierConfig } from "./config";
+import type { LoadReport } from "../nn/loadStateDict";
 import { Encoder } from "./encoder";
 import type { FusionPlan } from "./fusion";
 import type { LlamaBlock } from "./llamaBlock";
@@ -46,6 +47,8 @@ export class Classifier extends SavableModel {
   classNames: readonly string[] | undefined;
   /** How the images are prepared that it was trained for. */
   preprocessing: Preprocessing;
+  /** For people: what `open` found in the file. */
+  loaded?: LoadReport;
 
   constructor(encoder: Encoder, options: HeadOptions, headStd: number) {
     super();
@@ -76,6 +79,10 @@ export class Classifier extends SavableModel {
 
   protected override transparentFields(): readonly string[] {
     return ["encoder"];
+  }
+
+  override toString(): string {
+    return this.loaded ? `${super.toString()}, ${this.loaded}` : super.toString();
   }
 
   /** images [B, 3, S, S] -> tokens [B, 1+L, D] after the whole encoder. */

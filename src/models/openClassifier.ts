@@ -1,6 +1,7 @@
 import { LuvitError } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import { readMaeCheckpoint } from "../io/maeCheckpoint";
+import type { WeightPartOptions } from "../io/weightPart";
 import { type Classifier, create } from "./classifier";
 import {
   isSavedFolder,
@@ -26,7 +27,7 @@ export function loadClassifierFolder(folder: string, options: LoadModelOptions =
   return loadModel("luvit-classifier", folder, options);
 }
 
-export interface OpenClassifierOptions extends OpenModelOptions {
+export interface OpenClassifierOptions extends OpenModelOptions, WeightPartOptions {
   /** Of a file that does not say it, for widths other than the published ones. */
   heads?: number;
 }
@@ -40,26 +41,27 @@ export interface OpenClassifierOptions extends OpenModelOptions {
  */
 export async function openClassifier(
   path: string,
-  { heads, ...options }: OpenClassifierOptions = {},
+  { heads, key, ...options }: OpenClassifierOptions = {},
 ): Promise<Classifier> {
   if (await isSavedFolder(path)) {
-    if (heads === undefined) return openModel("luvit-classifier", path, options);
+    if (heads === undefined && key === undefined) return openModel("luvit-classifier", path, options);
     throw new LuvitError(
       "bad-argument",
-      `${path}: says itself how many heads its model has; leave heads out`,
+      `${path}: says itself what its model is; leave heads and key out`,
     );
   }
-  const { tensors } = await readMaeCheckpoint(path);
+  const checkpoint = await readMaeCheckpoint(path, { key });
+  const { tensors, source } = checkpoint;
   const lacking = ["head.weight", "pos_embed", "patch_embed.proj.weight", "blocks.0.mlp.fc1.weight"].filter(
     (key) => !tensors.has(key),
   );
   if (lacking.length > 0) {
-    throw new LuvitError("key-mismatch", `${path}: no finetuned ViT, it has no ${lacking.join(", ")}`);
+    throw new LuvitError("key-mismatch", `${source}: no finetuned ViT, it has no ${lacking.join(", ")}`);
   }
   const encoder = shapeOf(path, tensors, heads);
   const pooling = tensors.has("fc_norm.weight") ? "mean" : "cls";
   const model = create({ encoder, pooling, classes: tensors.get("head.weight")!.shape[0] });
-  applyClassifier(model, tensors, path);
+  model.loaded = applyClassifier(model, checkpoint);
   return model;
 }
 

@@ -1,6 +1,7 @@
 import type { HostTensor, StateDict } from "../core/hostTensor";
-import { readMaeCheckpoint } from "../io/maeCheckpoint";
-import { LoadReport } from "../nn/loadStateDict";
+import { type MaeCheckpoint, readMaeCheckpoint } from "../io/maeCheckpoint";
+import type { WeightPartOptions } from "../io/weightPart";
+import type { LoadReport } from "../nn/loadStateDict";
 import type { PositionResize } from "../nn/positionEmbedding";
 import type { Classifier } from "./classifier";
 import type { MaskedAutoencoder } from "./mae";
@@ -13,19 +14,20 @@ import { fitPositionTable } from "./vit";
  *
  * @throws LuvitError("key-mismatch" | "shape-mismatch") listing every key that does not fit.
  */
-export async function loadMae(model: MaskedAutoencoder, path: string): Promise<LoadReport> {
+export async function loadMae(
+  model: MaskedAutoencoder,
+  path: string,
+  part: WeightPartOptions = {},
+): Promise<LoadReport> {
   await expectSameParts(path, model);
-  const { tensors } = await readMaeCheckpoint(path);
-  const decoder = [...tensors.keys()].some((key) => key.startsWith("decoder_"))
-    ? []
-    : ["decoder_", "mask_token"];
-  const report = model.load(fitted(tensors, model), {
-    source: path,
+  const { tensors, source, notes } = await readMaeCheckpoint(path, part);
+  const hasDecoder = [...tensors.keys()].some((key) => key.startsWith("decoder_"));
+  const decoder = hasDecoder ? [] : ["decoder_", "mask_token"];
+  return model.load(fitted(tensors, model), {
+    source,
+    notes: hasDecoder ? notes : [...notes, freshDecoder],
     allowMissing: [...fusionKeys, ...decoder],
   });
-  if (decoder.length === 0) return report;
-  const { loaded, missing, unexpected, source } = report;
-  return new LoadReport(loaded, missing, unexpected, source, freshDecoder);
 }
 
 /** What is to be known of a file that holds the encoder only. */
@@ -33,7 +35,7 @@ const freshDecoder =
   "the file holds no decoder: this one is fresh, and what it reconstructs says nothing until it is trained";
 
 /** How a checkpoint is fitted to the model. */
-export interface FitOptions {
+export interface FitOptions extends WeightPartOptions {
   /**
    * How positions of another image size are resized: "mae" (default) as MAE's code does, plain bicubic; "timm" as timm
    * does, bicubic with antialiasing, whose curve is another one also where nothing shrinks.
@@ -56,24 +58,27 @@ export async function loadClassifier(
   options: FitOptions = {},
 ): Promise<LoadReport> {
   await expectSameParts(path, model);
-  return applyClassifier(model, (await readMaeCheckpoint(path)).tensors, path, options);
+  return applyClassifier(model, await readMaeCheckpoint(path, options), options);
 }
 
-/** The same of tensors that were read from `path`. */
+/** The same of a checkpoint that was read. */
 export function applyClassifier(
   model: Classifier,
-  tensors: StateDict,
-  path: string,
+  { tensors, source, notes }: MaeCheckpoint,
   options: FitOptions = {},
 ): LoadReport {
   const fittedTensors = fitted(asOfficial(tensors), model, options);
-  const unused = model.encoder.norm ? ["decoder_", "mask_token"] : ["decoder_", "mask_token", "norm."];
+  const unused = ["decoder_", "mask_token", ...(model.encoder.norm ? [] : ["norm."])];
+  // MoCo's projection, which is no head for classes: a small network in its place.
+  if (!tensors.has("head.weight"))
+    unused.push(...[0, 1, 2, 3, 4, 5, 6, 7, 8].map((layer) => `head.${layer}.`));
   const head = fittedTensors.get("head.weight");
   if (head && head.shape[0] !== model.classes) {
     for (const key of ["head.weight", "head.bias"]) fittedTensors.delete(key);
   }
   return model.load(fittedTensors, {
-    source: path,
+    source,
+    notes,
     allowMissing: [...fusionKeys, "head.", "fc_norm."],
     allowUnexpected: unused,
   });

@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 import { join } from "node:path";
 import { LuvitError } from "../core/errors";
 import { type StateDict, sizeOf } from "../core/hostTensor";
-import { writeFailure } from "../io/atomicFile";
+import { writeFailure } from "../core/writeAtomically";
 import { CONFIG_FILE, MODEL_FILE, readConfig, writeSavedModel } from "../io/savedModel";
 import type { Module } from "../nn/module";
 import { type ModelConfig, parseModelConfig } from "./config";

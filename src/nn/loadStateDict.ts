@@ -12,6 +12,8 @@ export interface LoadOptions {
   allowUnexpected?: readonly string[];
   /** Named in errors and remembered by each parameter. */
   source?: string;
+  /** What else is to be said about where the tensors are from. */
+  notes?: readonly string[];
 }
 
 /** What a load did. Prints as one line. */
@@ -21,18 +23,18 @@ export class LoadReport {
     readonly missing: readonly string[],
     readonly unexpected: readonly string[],
     readonly source: string,
-    /** What follows from it that is easily overlooked. */
-    readonly note?: string,
+    /** What was found in the file, and what follows from it that is easily overlooked. */
+    readonly notes: readonly string[] = [],
   ) {}
 
   toString(): string {
     const rest = [
+      ...this.notes,
       this.missing.length > 0 ? `${this.missing.length} kept as they were` : "",
       this.unexpected.length > 0 ? `${this.unexpected.length} in the file not used` : "",
     ].filter(Boolean);
     const details = rest.length > 0 ? ` (${rest.join(", ")})` : "";
-    const note = this.note === undefined ? "" : `; ${this.note}`;
-    return `loaded ${this.loaded.length} tensors from ${this.source}${details}${note}`;
+    return `loaded ${this.loaded.length} tensors from ${this.source}${details}`;
   }
 
   [inspect.custom](): string {
@@ -42,7 +44,7 @@ export class LoadReport {
 
 /** See `Module.load`. @throws LuvitError("key-mismatch") listing every offending key; the model is then unchanged. */
 export function loadStateDict(model: Module, state: StateDict, options: LoadOptions): LoadReport {
-  const { only = "", allowMissing = [], allowUnexpected = [], source = "the state dict" } = options;
+  const { only = "", allowMissing = [], allowUnexpected = [], source = "the state dict", notes } = options;
   const startsWithAny = (key: string, prefixes: readonly string[]) => prefixes.some((p) => key.startsWith(p));
   const parameters = new Map([...model.namedParameters()].filter(([path]) => path.startsWith(only)));
   const offered = new Map([...state].filter(([key]) => key.startsWith(only)));
@@ -56,10 +58,14 @@ export function loadStateDict(model: Module, state: StateDict, options: LoadOpti
       ? []
       : [`${key}: file has ${formatShape(tensor.shape)}, model expects ${formatShape(expected)}`];
   });
+  const unreadable = [...offered].flatMap(([key, { problem }]) =>
+    problem !== undefined && parameters.has(key) ? [`${key}: ${problem}`] : [],
+  );
   const problems = [
     ...missing.filter((key) => !startsWithAny(key, allowMissing)).map((key) => `missing: ${key}`),
     ...unexpected.filter((key) => !startsWithAny(key, allowUnexpected)).map((key) => `unexpected: ${key}`),
     ...misshapen,
+    ...unreadable,
   ];
   if (problems.length > 0) {
     throw new LuvitError(
@@ -75,5 +81,6 @@ export function loadStateDict(model: Module, state: StateDict, options: LoadOpti
     missing,
     unexpected,
     source,
+    notes,
   );
 }

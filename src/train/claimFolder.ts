@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { LuvitError } from "../core/errors";
-import { writeFailure } from "../io/atomicFile";
+import { writeFailure } from "../core/writeAtomically";
 import { LOCK_FILE, type LockHolder, RunLock } from "../io/runLock";
 import type { TrainOptions } from "./plan";
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { writeJsonAtomically } from "../io/atomicFile";
+import { writeJsonAtomically } from "../core/writeAtomically";
 import { readJsonObject } from "../io/jsonFile";
 import { breathe } from "../core/loop";
 import type { ImageDataset } from "../data/dataset";

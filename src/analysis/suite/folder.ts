@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { differences } from "../../core/differences";
 import { LuvitError, listOffenders } from "../../core/errors";
-import { writeJsonAtomically } from "../../io/atomicFile";
+import { writeJsonAtomically } from "../../core/writeAtomically";
 import { readJsonObject } from "../../io/jsonFile";
 import type { Provenance } from "../provenance";
 

@@ -5,8 +5,8 @@ import { LuvitError } from "../../core/errors";
 import type { ArraysByName } from "../executor";
 import { Channel } from "./channel";
 import { describeDeath } from "./death";
-import { inheritedEnvironment } from "./environment";
 import type { ProcessEngine } from "./engines";
+import { engineEnvironment } from "./environment";
 import type { Frame } from "./frames";
 import { memoryLimit, memoryOf, oomKills, type ProcessMemory } from "./memory";
 import { type Reply, type Request, unpackError } from "./messages";
@@ -197,7 +197,7 @@ export class EngineProcess {
 function spawnEngine(engine: ProcessEngine, environment: Readonly<Record<string, string>>): ChildProcess {
   return spawn(process.execPath, [join(__dirname, "main.js"), engine], {
     stdio: ["pipe", "pipe", "pipe", "pipe"],
-    env: { ...inheritedEnvironment(process.env), ...environment },
+    env: { ...engineEnvironment(process.env), ...environment },
     detached: true,
     windowsHide: true,
   });

@@ -1,28 +1,35 @@
-/** Where things are, and how the machine is set up. */
-const names = [
-  ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "LANG", "TZ", "TMPDIR", "TMP", "TEMP", "DISPLAY"],
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where programs, libraries, the user's folders, temporary files and languages are; what Node itself reads. */
+const named = new Set([
   ...[
-    "NODE_OPTIONS",
-    "NODE_PATH",
-    "NODE_V8_COVERAGE",
-    "GLIBC_TUNABLES",
-    "UV_THREADPOOL_SIZE",
-    "LUVIT_ENGINE_CACHE",
+    "PATH",
+    "PATHEXT",
+    "HOME",
+    "USERPROFILE",
+    "HOMEDRIVE",
+    "HOMEPATH",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "PROGRAMDATA",
   ],
-  ...["SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA"],
-];
+  ...["SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "NUMBER_OF_PROCESSORS", "TEMP", "TMP", "TMPDIR"],
+  ...["LANG", "LANGUAGE", "TZ", "DISPLAY"],
+  ...["NODE_OPTIONS", "NODE_PATH", "NODE_V8_COVERAGE", "UV_THREADPOOL_SIZE", "GLIBC_TUNABLES"],
+]);
 
-/** Settings of the loader, of the allocator, of thread pools, of GPUs and of the engines' libraries. */
-const families = [
-  ...["LC_", "XDG_", "LD_", "DYLD_", "MALLOC_"],
-  ...["OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "ONEDNN_", "DNNL_", "EIGEN_"],
-  ...["CUDA_", "CUDNN_", "CUBLAS_", "NVIDIA_", "NCCL_", "VK_", "DAWN_", "WAYLAND_", "MESA_"],
-  ...["TF_", "XLA_", "ORT_"],
-];
+/** Settings of loaders, allocators, threads, graphics cards and the engines. */
+const families =
+  /^(LC|LD|DYLD|PROCESSOR|MALLOC|OMP|GOMP|EIGEN|KMP|MKL|OPENBLAS|ONEDNN|DNNL|CUDA|CUDNN|CUBLAS|NCCL|NVIDIA|ROCM|HIP|HSA|VK|DAWN|WAYLAND|XDG|MESA|TF|XLA|ORT|LUVIT)_/;
 
-/** What of this process's environment an engine process gets: what its libraries need, no tokens and no passwords. */
-export function inheritedEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const needed = (name: string) => names.includes(name) || families.some((family) => name.startsWith(family));
-  // Windows writes names as it likes: Path, SystemRoot.
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => needed(name.toUpperCase())));
+/** Names like these are nobody's business, whatever they begin with. */
+const secret = /TOKEN|SECRET|PASSW|CREDENTIAL|AUTH|(^|_)(API_?)?KEY(_|$)/;
+
+/** What of this process's environment an engine's process gets: all it needs, and no tokens. */
+export function engineEnvironment(all: Environment): Record<string, string> {
+  const isPassed = ([name, value]: [string, string | undefined]): boolean => {
+    const upper = name.toUpperCase();
+    return value !== undefined && (named.has(upper) || families.test(upper)) && !secret.test(upper);
+  };
+  return Object.fromEntries(Object.entries(all).filter(isPassed)) as Record<string, string>;
 }

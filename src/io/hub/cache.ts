@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
+import { brief } from "../../core/brief";
 import { LuvitError, listOffenders } from "../../core/errors";
-import { exists } from "../checkpointPlace";
+import { writeFileAtomically } from "../../core/writeAtomically";
 
 /** A file of a repository, as the hub lists it. */
 export interface ListedFile {
@@ -40,23 +41,19 @@ export class RepositoryCache {
 
   async rememberCommit(revision: string, commit: string): Promise<void> {
     if (!COMMIT.test(commit)) throw new LuvitError("network", `the hub gave "${commit}" as a commit`);
-    if (revision !== commit) await writeAside(this.refPath(revision), commit);
+    if (revision !== commit) await writeText(this.refPath(revision), commit);
   }
 
   snapshot(commit: string): string {
     return join(this.folder, "snapshots", commit);
   }
 
-  /** Where the complete file lies, if it does; a blob of another commit is linked. */
+  /** Where the complete file lies, if it does; a blob of another commit is linked. One that was cut off counts as none. */
   async complete(commit: string, { path, etag, size }: ListedFile): Promise<string | undefined> {
     const link = join(this.snapshot(commit), path);
-    if (await exists(link)) return link;
+    if ((await lengthOf(link)) === size) return link;
     const blob = this.blobPath(etag);
-    const length = await stat(blob).then(
-      ({ size }) => size,
-      () => undefined,
-    );
-    if (length !== size) return undefined;
+    if ((await lengthOf(blob)) !== size) return undefined;
     await this.link(link, blob);
     return link;
   }
@@ -93,7 +90,7 @@ export class RepositoryCache {
 
   async rememberListing(commit: string, files: readonly ListedFile[]): Promise<void> {
     checkedListing(this.folder, files);
-    await writeAside(join(this.folder, "luvit", `${commit}.json`), JSON.stringify(files));
+    await writeText(join(this.folder, "luvit", `${commit}.json`), JSON.stringify(files));
   }
 
   /** Names of the files that are complete. */
@@ -134,18 +131,23 @@ function checkedListing(folder: string, value: unknown): ListedFile[] {
     Number.isSafeInteger(size) &&
     size >= 0 &&
     ETAG.test(etag);
-  const faults = files.filter((file) => !isSafe(file)).map((file) => JSON.stringify(file));
+  const faults = files.filter((file) => !isSafe(file)).map((file) => brief(file));
   if (faults.length === 0) return files;
   throw new LuvitError("network", `${folder}: a listing with impossible files\n${listOffenders(faults)}`);
+}
+
+/** Bytes of a file, or of what a link leads to; undefined where there is none. */
+function lengthOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  );
 }
 
 function asideOf(path: string): string {
   return `${path}.${randomBytes(4).toString("hex")}.incomplete`;
 }
 
-async function writeAside(path: string, text: string): Promise<void> {
-  const aside = asideOf(path);
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(aside, text);
-  await rename(aside, path);
+function writeText(path: string, text: string): Promise<void> {
+  return writeFileAtomically(path, (handle) => handle.writeFile(text));
 }

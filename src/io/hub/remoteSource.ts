@@ -75,7 +75,7 @@ export class RemoteSource implements ByteSource {
    */
   async assemble(path: string): Promise<void> {
     const hash = createHash("sha256");
-    const handle = await open(path, "w");
+    const handle = await open(path, "wx");
     try {
       for (let start = 0; start < this.size; start += PIECE) {
         const range = { start, end: Math.min(this.size, start + PIECE) };

@@ -98,7 +98,7 @@ export class HubRepository {
     const bytes = new Uint8Array(await answer.arrayBuffer());
     this.wholeBytes += bytes.length;
     this.requireContent(file, bytes);
-    return this.cache.store(this.commit, file, (path) => writeFile(path, bytes));
+    return this.cache.store(this.commit, file, (path) => writeFile(path, bytes, { flag: "wx" }));
   }
 
   /** A file of any size: the complete one where it is cached, else read by ranges. */
@@ -155,23 +155,15 @@ export class HubRepository {
     cache: RepositoryCache,
     revision: string,
   ): Promise<HubRepository> {
-    const { settings, repo } = transport;
-    const known = (await cache.commitOf(revision)) === revision && (await cache.listing(revision));
-    if (known) return HubRepository.at(transport, cache, revision, known);
-    transport.requireOnline(`${repo} at ${revision}: its list of files is`);
-    const { modelInfo, listFiles } = await import("@huggingface/hub");
-    const fetch = transport.fetchFor(revision);
-    const common = { hubUrl: settings.endpoint, fetch };
-    const { sha } = await modelInfo({ name: repo, revision, additionalFields: ["sha"], ...common });
+    const recalled = (await cache.commitOf(revision)) === revision && (await cache.listing(revision));
+    if (recalled) return HubRepository.at(transport, cache, revision, recalled);
+    transport.requireOnline(`${transport.repo} at ${revision}: its list of files is`);
+    const sha = await askCommit(transport, revision).catch((error) => explain(transport, error));
     await cache.rememberCommit(revision, sha);
-    const listing = (await cache.listing(sha)) ?? [];
-    if (listing.length === 0) {
-      for await (const { type, path, size, oid, lfs } of listFiles({ repo, revision: sha, ...common })) {
-        if (type === "file" && oid)
-          listing.push({ path, size, etag: lfs?.oid ?? oid, isLarge: lfs !== undefined });
-      }
-      await cache.rememberListing(sha, listing);
-    }
+    const known = await cache.listing(sha);
+    if (known && known.length > 0) return HubRepository.at(transport, cache, sha, known);
+    const listing = await askListing(transport, sha).catch((error) => explain(transport, error));
+    await cache.rememberListing(sha, listing);
     return HubRepository.at(transport, cache, sha, listing);
   }
 
@@ -196,4 +188,30 @@ export class HubRepository {
     const byName = new Map(listing.map((file) => [file.path, file]));
     return new HubRepository(transport, cache, commit, byName, await cache.completeNames(commit));
   }
+}
+
+async function askCommit(transport: HubTransport, revision: string): Promise<string> {
+  const { modelInfo } = await import("@huggingface/hub");
+  const { settings, repo } = transport;
+  const common = { hubUrl: settings.endpoint, fetch: transport.fetchFor(revision) };
+  return (await modelInfo({ name: repo, revision, additionalFields: ["sha"], ...common })).sha;
+}
+
+async function askListing(transport: HubTransport, revision: string): Promise<ListedFile[]> {
+  const { listFiles } = await import("@huggingface/hub");
+  const { settings, repo } = transport;
+  const common = { hubUrl: settings.endpoint, fetch: transport.fetchFor(revision) };
+  const listing: ListedFile[] = [];
+  for await (const { type, path, size, oid, lfs } of listFiles({ repo, revision, ...common })) {
+    if (type === "file" && oid)
+      listing.push({ path, size, etag: lfs?.oid ?? oid, isLarge: lfs !== undefined });
+  }
+  return listing;
+}
+
+/** The hub, or what stands in its place, may answer anything. */
+function explain({ settings, repo, signal }: HubTransport, error: unknown): never {
+  if (error instanceof LuvitError || signal.aborted) throw error;
+  const text = `the answer about ${repo} cannot be understood (${(error as Error).message})`;
+  throw new LuvitError("network", `${settings.endpoint}: ${text}; is this a hub?`, { cause: error });
 }

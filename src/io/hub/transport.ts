@@ -1,4 +1,5 @@
 import type { Dispatcher } from "undici";
+import { brief } from "../../core/brief";
 import { LuvitError } from "../../core/errors";
 import { type Body, StreamedBody } from "./body";
 import { ContentConnections } from "./contentConnection";
@@ -6,6 +7,7 @@ import { Connections } from "./proxy";
 import { explainRefusal, type Subject } from "./refusal";
 import { PassingFailure, retrying } from "./retry";
 import type { HubSettings } from "./settings";
+import { SmallAnswers } from "./smallAnswers";
 import { undici } from "./undici";
 
 /** The start of an answer whose body is still to come. */
@@ -38,25 +40,29 @@ export class HubTransport {
   }
 
   /**
-   * A `fetch` for @huggingface/hub, whose own knows neither proxies nor repetition, insists on tokens that begin with hf_
-   * and forgets the hub's reasons. @throws LuvitError saying what the hub refused.
+   * A `fetch` for @huggingface/hub, whose own knows neither proxies, repetition nor limits, insists on tokens that begin
+   * with hf_ and forgets the hub's reasons. For one question, whose answers together have one limit.
+   * @throws LuvitError saying what the hub refused.
    */
   fetchFor(revision: string, file?: string): typeof fetch {
     const { repo, signal, settings } = this;
     const what = `${settings.endpoint}/${repo}${file ? `/${file}` : ""}`;
-    const ask = async (input: string | URL | Request, init: RequestInit = {}) => {
-      const url = new URL(input instanceof Request ? input.url : input);
-      const headers = { ...(init.headers as Record<string, string>), ...this.headersFor(url) };
-      const dispatcher = this.connections.for(url);
-      const answer = await undici()
-        .fetch(url, { method: init.method, headers, dispatcher, signal })
-        .catch(fail);
-      if (answer.ok) return answer as unknown as Response;
-      const headerOf = (name: string) => answer.headers.get(name) ?? undefined;
-      await answer.body?.cancel();
-      throw this.refusalOf(answer.status, headerOf, revision, file);
+    const answers = new SmallAnswers(what, settings.idleTimeout);
+    const ask = async (url: URL): Promise<Response> => {
+      const { status, header, body } = await this.open(url, { accept: "*/*" });
+      if (status < 200 || status >= 300) {
+        body.discard();
+        throw this.refusalOf(status, header, revision, file);
+      }
+      const bytes = await answers.read(body, header("content-encoding")).catch(fail);
+      const link = header("link");
+      return new Response(bytes, { headers: link === undefined ? {} : { link } });
     };
-    return (input, init) => retrying({ what, signal, delay: settings.retryDelay }, () => ask(input, init));
+    return async (input) => {
+      answers.begin();
+      const url = this.addressOf(input instanceof Request ? input.url : `${input}`);
+      return retrying({ what, signal, delay: settings.retryDelay }, () => ask(url));
+    };
   }
 
   /** Sends one request and follows redirections by hand, so that the token stays with the hub. */
@@ -83,7 +89,7 @@ export class HubTransport {
         };
       }
       await answer.body.dump();
-      url = new URL(location, url);
+      url = this.addressOf(location, url);
     }
     throw new LuvitError(
       "network",
@@ -136,6 +142,14 @@ export class HubTransport {
     return this.connections.close();
   }
 
+  /** Where to ask next. @throws LuvitError("network") for what is no http address. */
+  private addressOf(address: string, from?: URL): URL {
+    const url = URL.canParse(address, from?.href) ? new URL(address, from) : undefined;
+    if (url && /^https?:$/.test(url.protocol)) return url;
+    const asked = from ? `${from.host} redirects to` : "the hub leads to";
+    throw new LuvitError("network", `${this.repo}: ${asked} ${brief(address)}, which is no http address`);
+  }
+
   private headersFor(url: URL): Record<string, string> {
     const { endpoint, token } = this.settings;
     const own = url.origin === new URL(endpoint).origin;
@@ -154,7 +168,7 @@ function waitAskedFor(headerOf: (name: string) => string | undefined): number | 
 }
 
 const passing =
-  /^(UND_ERR_(?!CONNECT_TIMEOUT)|ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ENETDOWN|ENETRESET|ECONNABORTED)/;
+  /^(UND_ERR_(?!CONNECT_TIMEOUT|INVALID_ARG)|ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ENETDOWN|ENETRESET|ECONNABORTED)/;
 
 /** Turns what a connection throws into a passing failure, or an error that says which address cannot be reached. */
 export function fail(thrown: unknown): never {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
-import { engineProcesses, openOnnxEngine, type TypedArray } from "../../../src/engine";
+import { engineProcesses, openOnnxEngine, stopEngineProcesses, type TypedArray } from "../../../src/engine";
 import { type Graph, optimise } from "../../../src/graph";
 import type { MaeInputs } from "../../../src/models/mae";
 import { maskFromNoise } from "../../../src/models/masking";
@@ -161,4 +162,21 @@ test("an idle engine process does not keep Node alive, and ends with it", withOn
   const code = await new Promise((resolve) => child.on("exit", resolve));
   assert.equal(code, 0);
   assert.ok(await eventually(() => !isRunning(pid)));
+});
+
+test("the engine's process has no token in its environment", withOnnxRuntime, async () => {
+  await stopEngineProcesses();
+  process.env.HF_TOKEN = "hf_secret";
+  try {
+    const executor = await openInProcess({ step: { graph: growingProduct() } });
+    const [{ pid }] = engineProcesses();
+    if (process.platform === "linux") {
+      const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+      assert.ok(environment.some((entry) => entry.startsWith("PATH=")));
+      assert.ok(!environment.some((entry) => entry.includes("hf_secret")));
+    }
+    await executor.dispose();
+  } finally {
+    delete process.env.HF_TOKEN;
+  }
 });

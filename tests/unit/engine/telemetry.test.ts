@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { before, test } from "node:test";
 import { engineProcesses, onnxRuntimeProblem } from "../../../src/engine";
-import { inheritedEnvironment } from "../../../src/engine/process/environment";
+import { engineEnvironment } from "../../../src/engine/process/environment";
 import { repository } from "../io/support";
 import { temporaryFolder, writePictures } from "../train/support";
 import { growingProduct, openInProcess, stopProcessesAfterwards } from "./processSupport";
@@ -160,7 +160,7 @@ test("settings of the loader, thread pools, GPUs and engines reach the engine pr
     SystemRoot: "C:\\Windows",
   };
   assert.deepEqual(
-    inheritedEnvironment({ ...needed, HF_TOKEN: "x", HTTPS_PROXY: "http://u:p@host" }),
+    engineEnvironment({ ...needed, HF_TOKEN: "x", HTTPS_PROXY: "http://u:p@host" }),
     needed,
   );
 });

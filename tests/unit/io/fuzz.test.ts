@@ -17,7 +17,7 @@ import { goldenCases } from "./support";
 const loadSafetensors: Load = async (source) => (await openSafetensors(source)).readTensors();
 const loadTorch: Load = async (source) => {
   const file = await openTorchFile(source);
-  return file.readTensors(file.stateDict());
+  return file.readTensors(file.state().tensors);
 };
 const loadGguf: Load = async (source) => {
   const file = await openGguf(source);

@@ -12,6 +12,7 @@ import {
   bitPairs,
   bits,
   type Entry,
+  f32,
   ggufFile,
   half,
   nibbles,
@@ -164,6 +165,61 @@ test("LLaMA 3.1's divisors of the rotary frequencies are read with the block", a
   assert.deepEqual((await readLlamaBlocks(path)).config.ropeScaling, { type: "divisors", divisors: [1, 8] });
 });
 
+test("linear scaling of the rotary frequencies is found under today's keys and under the old one", async () => {
+  const scalingOf = async (entries: Record<string, Entry>) => {
+    const bytes = ggufFile(
+      { ...describe("llama", 1), ...entries },
+      written(tinyLanguageModel(1, grouped), float32),
+    );
+    return (await readLlamaBlocks(writeBytes(temporaryFolder(), "m.gguf", bytes))).config.ropeScaling;
+  };
+  const linear = { type: "linear", factor: 4 };
+  const [type, factor] = ["llama.rope.scaling.type", "llama.rope.scaling.factor"];
+  assert.deepEqual(await scalingOf({ "llama.rope.scale_linear": f32(4) }), linear);
+  assert.deepEqual(await scalingOf({ [type]: text("linear"), [factor]: f32(4) }), linear);
+  assert.deepEqual(await scalingOf({ [factor]: f32(4) }), linear, "linear is what no type means");
+  assert.deepEqual(await scalingOf({ [factor]: f32(4), "llama.rope.scale_linear": f32(2) }), linear);
+  for (const none of [
+    {},
+    { [factor]: f32(1) },
+    { "llama.rope.scale_linear": f32(0) },
+    { [type]: text("none"), [factor]: f32(4) },
+  ])
+    assert.equal(await scalingOf(none), undefined);
+  const others: Record<string, Entry>[] = [
+    { [type]: text("yarn"), [factor]: f32(4) },
+    { [factor]: f32(-4) },
+    { [factor]: f32(4), "llama.rope.scaling.attn_factor": f32(2) },
+    { "llama.rope.dimension_count": u32(2) },
+  ];
+  for (const other of others) assert.equal((await scalingOf(other))?.type, "other");
+});
+
+test("divisors of the rotary frequencies and a linear factor are both applied", async () => {
+  const tensors = written(tinyLanguageModel(1, grouped), float32);
+  tensors["rope_freqs.weight"] = float32({ shape: [2], data: Float32Array.of(1, 8) });
+  const bytes = ggufFile({ ...describe("llama", 1), "llama.rope.scaling.factor": f32(2) }, tensors);
+  const { config } = await readLlamaBlocks(writeBytes(temporaryFolder(), "m.gguf", bytes));
+  assert.deepEqual(config.ropeScaling, { type: "divisors", divisors: [2, 16] });
+});
+
+test("tensors of types that are newer than this reader harm only who asks for them", async () => {
+  for (const type of [4, 36, 40, 41, 42, 4_000_000_000]) {
+    const odd = { shape: [3, 128], type, bytes: new Uint8Array(216) };
+    const tensors = { "blk.9.extra.weight": odd, ...written(tinyLanguageModel(2, grouped), float32) };
+    const path = writeBytes(temporaryFolder(), "m.gguf", ggufFile(describe("llama", 2), tensors));
+    const { tensors: read } = await readLlamaBlocks(path, { block: 2 });
+    assertSameTensors(read, blockOf(tinyLanguageModel(2, grouped), 1));
+    const file = await openCheckpoint(path);
+    await assertRejects(
+      () => file.readTensors(["blk.9.extra.weight"]),
+      "bad-file",
+      /extra\.weight: (type \d+|NVFP4|Q1_0)/,
+    );
+    await file.close();
+  }
+});
+
 test("only the header and the wanted block are read, in few reads", async () => {
   const model = tinyLanguageModel(12, { ...grouped, dim: 64, hiddenDim: 640 });
   const config = { ...grouped, dim: 64, hiddenDim: 640 };
@@ -247,6 +303,32 @@ test("every tensor that cannot be where or what the header says is in one error"
   await assertRejects(() => file.readTensors(), "bad-file", "foreign: IQ2_XXS");
   assert.equal((await file.readTensors(["x"])).size, 1);
   await assertRejects(() => file.readTensors(["y"]), "key-mismatch", "y");
+});
+
+test("names that are there twice, tensors that overlap or lie outside, and headers that are cut off are refused", async () => {
+  const tensor = { shape: [8], type: 0, bytes: new Uint8Array(32) };
+  const good = ggufFile({}, { a: tensor, b: tensor });
+  const second = Buffer.from(good).indexOf(Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, 0x62]));
+  const nameAt = second + 8;
+  const placeAt = nameAt + 1 + 4 + 8 + 4;
+  const changed = (change: (bytes: Buffer) => void) => {
+    const bytes = Buffer.from(good);
+    change(bytes);
+    return opened(Uint8Array.from(bytes));
+  };
+  const twice = changed((bytes) => bytes.write("a", nameAt));
+  await assertRejects(twice, "bad-file", "tensor a is there twice");
+  await assertRejects(
+    changed((bytes) => bytes.writeBigUInt64LE(0n, placeAt)),
+    "bad-file",
+    "b: overlaps a",
+  );
+  await assertRejects(
+    changed((bytes) => bytes.writeBigUInt64LE(2n ** 40n, placeAt)),
+    "bad-file",
+    "b: F32 [8]: ends at byte",
+  );
+  await assertRejects(opened(good.slice(0, 60)), "bad-file", "file has");
 });
 
 test("models that are not of the family are refused by name", async () => {

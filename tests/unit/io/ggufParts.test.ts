@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
-import { ggufModels } from "../../../src/io/ggufParts";
+import { ggufModels } from "../../../src/io/ggufNames";
 import { readLanguageModel, readLlamaBlocks } from "../../../src/io/llamaWeights";
 import { blockOf, describe, float32, ggufSplit, grouped, written } from "./ggufModel";
 import { assertRejects, assertSameTensors, temporaryFolder, tinyLanguageModel, writeBytes } from "./support";

@@ -114,22 +114,36 @@ test("expressions that could take for ever are refused", () => {
   assert.throws(() => adapterRank(config, "a".repeat(60)), /cannot be used/);
 });
 
-test("target_modules may be one expression; unknown keys are kept", async () => {
-  const { config } = await readWithConfig({ target_modules: ".*\\.[qv]_proj", from_the_future: 3 });
+test("target_modules may be one expression; keys that are known, or off, are kept", async () => {
+  const kept = { velora_config: { rank: 2 }, from_the_future: null, another: {}, third: false };
+  const { config } = await readWithConfig({ target_modules: ".*\\.[qv]_proj", ...kept });
   assert.equal(config.target_modules, ".*\\.[qv]_proj");
-  assert.equal(config.from_the_future, 3);
+  for (const [key, value] of Object.entries(kept)) assert.deepEqual(config[key], value);
 });
 
+/** Every key of PEFT 0.21 that makes another formula of it, with a value that does. */
+const otherFormulas = {
+  alora_invocation_tokens: [5, 6],
+  arrow_config: { top_k: 3 },
+  bias: "all",
+  fan_in_fan_out: true,
+  kasa_config: { beta: 1 },
+  layer_replication: [[0, 4]],
+  lora_bias: true,
+  megatron_config: { a: 1 },
+  monteclora_config: { n: 1 },
+  peft_type: "IA3",
+  target_parameters: ["experts.gate_up_proj"],
+  use_bdlora: { blocks: 2 },
+  use_dora: true,
+  use_qalora: true,
+  use_rslora: "yes",
+};
+
 test("variants of LoRA with another formula are refused, all named at once", async () => {
-  const variant = {
-    bias: "all",
-    use_dora: true,
-    modules_to_save: ["lm_head"],
-    peft_type: "IA3",
-    lora_bias: true,
-  };
-  await assertRejects(() => readWithConfig(variant), "bad-file", ...Object.keys(variant));
-  assert.ok(await readWithConfig({ modules_to_save: [] }));
+  const lines = Object.keys(otherFormulas).map((key) => `\n  ${key}: `);
+  await assertRejects(() => readWithConfig(otherFormulas), "bad-file", ...lines);
+  assert.ok(await readWithConfig({ modules_to_save: [], use_rslora: true, rank_pattern: null }));
   await assertRejects(
     () => readWithConfig({ r: 0, lora_alpha: "8", rank_pattern: [] }),
     "bad-file",
@@ -137,6 +151,33 @@ test("variants of LoRA with another formula are refused, all named at once", asy
     "lora_alpha",
     "rank_pattern",
   );
+});
+
+test("a key that nobody knows and that is on is refused by name, whatever its value", async () => {
+  for (const value of [true, 3, "on", [1], { a: 1 }]) {
+    const read = () => readWithConfig({ from_the_future: value });
+    await assertRejects(read, "bad-file", "from_the_future", "is not known", "take it out");
+  }
+  const inherited = JSON.parse('{"__proto__": {"use_dora": true}, "constructor": 1, "toString": 2}');
+  await assertRejects(() => readWithConfig(inherited), "bad-file", "__proto__", "constructor", "toString");
+});
+
+test("a start that changed the base weights is refused with PEFT's way out", async () => {
+  const changed = ["pissa", "pissa_niter_4", "olora", "OLoRA", "corda", "loftq", "lora_ga", "new", 3, {}];
+  for (const init_lora_weights of changed) {
+    const read = () => readWithConfig({ init_lora_weights });
+    await assertRejects(read, "bad-file", "init_lora_weights", "path_initial_model_for_weight_conversion");
+  }
+  for (const init_lora_weights of [true, false, null, "gaussian", "Gaussian", "eva", "orthogonal", "mica"])
+    assert.ok(await readWithConfig({ init_lora_weights }));
+});
+
+test("a config nested deeply is refused and named, not met by a raw error", async () => {
+  const folder = temporaryFolder();
+  cpSync(join(golden, "adapter_model.safetensors"), join(folder, "adapter_model.safetensors"));
+  const deep = `${"[".repeat(50_000)}1${"]".repeat(50_000)}`;
+  writeFileSync(join(folder, "adapter_config.json"), `{"use_dora": ${deep}, "r": ${deep}}`);
+  await assertRejects(() => readAdapter(folder), "bad-file", "use_dora", "r:", "cannot be shown");
 });
 
 test("tensors of another rank, half pairs and foreign tensors are listed", async () => {
@@ -148,9 +189,9 @@ test("tensors of another rank, half pairs and foreign tensors are listed", async
   );
   const half = pair("m");
   half.delete("m.lora_B.weight");
-  half.set("m.weight", eighths([2]));
+  half.set("m.scale", eighths([2]));
   const write = () => writeAdapter(temporaryFolder(), { config: {}, tensors: half });
-  await assertRejects(write, "key-mismatch", "m.lora_B.weight: missing", "m.weight: neither");
+  await assertRejects(write, "key-mismatch", "m.lora_B.weight: missing", "m.scale: neither");
   const empty = () => writeAdapter(temporaryFolder(), { config: {}, tensors: new Map() });
   await assertRejects(empty, "key-mismatch", "no tensors");
   await assertRejects(() => readAdapter(temporaryFolder()), "missing-file", "adapter_config.json");

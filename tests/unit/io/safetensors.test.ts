@@ -91,7 +91,7 @@ test("reading one tensor reads its bytes and the header, neighbours come in one 
 test("all faults of a header are listed in one error", async () => {
   const header = {
     a: { dtype: "F32", shape: [2], data_offsets: [8, 0] },
-    b: { dtype: "F99", shape: [2], data_offsets: [0, 8] },
+    b: { dtype: 7, shape: [2], data_offsets: [0, 8] },
     c: { dtype: "F32", shape: [-1], data_offsets: [0, 8] },
     d: { dtype: "F32", shape: [3], data_offsets: [0, 8] },
     e: { dtype: "F32", shape: [2], data_offsets: [96, 104] },
@@ -101,7 +101,7 @@ test("all faults of a header are listed in one error", async () => {
     () => openBytes(fileWith(header, 16)),
     "bad-file",
     "a: data_offsets are reversed",
-    'b: unknown dtype "F99"',
+    "b: unknown dtype 7",
     "c: shape",
     "d: F32 [3] needs 12 bytes",
     "e: data_offsets end",
@@ -142,6 +142,50 @@ test("a type that exists but cannot be widened is reported when it is read", asy
   const file = await openBytes(fileWith({ a: { dtype: "F8_E4M3", shape: [4], data_offsets: [0, 4] } }, 4));
   assert.equal(file.info("a").dtype, "F8_E4M3");
   await assertRejects(() => file.readTensors(), "bad-file", "a: F8_E4M3");
+});
+
+test("a type that nobody here knows has the bytes it claims, and harms only who asks for it", async () => {
+  for (const dtype of ["F8_E4M3FNUZ", "F8_E5M2FNUZ", "F99", "INT4_OF_THE_FUTURE"]) {
+    const header = {
+      a: { dtype, shape: [4], data_offsets: [0, 4] },
+      b: { dtype: "U8", shape: [2], data_offsets: [4, 6] },
+    };
+    const file = await openBytes(fileWith(header, 6));
+    assert.deepEqual([...(await file.readTensors(["b"])).get("b")!.data], [0, 0]);
+    await assertRejects(() => file.readTensors(), "bad-file", `a: ${dtype}`);
+    await assertRejects(() => openBytes(fileWith(header, 7)), "bad-file", "1 bytes at the end");
+  }
+  const wrong = { a: { dtype: "F8_E4M3FNUZ", shape: [4], data_offsets: [0, 5] } };
+  await assertRejects(() => openBytes(fileWith(wrong, 5)), "bad-file", "needs 4 bytes");
+  for (const dtype of ["", "f32", "F 32", "\u001b[31m", "A".repeat(33)]) {
+    const header = { a: { dtype, shape: [4], data_offsets: [0, 4] } };
+    await assertRejects(() => openBytes(fileWith(header, 4)), "bad-file", "unknown dtype");
+  }
+});
+
+test("metadata may be null, and the header may begin with a space", async () => {
+  const tensor = '"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}';
+  for (const header of [`{"__metadata__":null,${tensor}}`, ` {${tensor}}`, `\n\t{${tensor}}  `]) {
+    const file = await openBytes(fileWith(header, 1));
+    assert.deepEqual([file.names, file.metadata], [["a"], {}]);
+  }
+  await assertRejects(
+    () => openBytes(fileWith(`{"__metadata__":7,${tensor}}`, 1)),
+    "bad-file",
+    "__metadata__",
+  );
+});
+
+test("a key that is there twice is refused, at any place and however it is written", async () => {
+  const tensor = '{"dtype":"U8","shape":[1],"data_offsets":[0,1]}';
+  const refuse = (header: string, named: string) =>
+    assertRejects(() => openBytes(fileWith(header, 1)), "bad-file", `"${named}" is there twice`);
+  await refuse(`{"a":${tensor},"a":${tensor}}`, "a");
+  await refuse(`{"a":${tensor},"\\u0061":${tensor}}`, "a");
+  await refuse('{"a":{"dtype":"U8","shape":[1],"dtype":"U8","data_offsets":[0,1]}}', "a.dtype");
+  await refuse(`{"__metadata__":{"k":"1","k":"2"},"a":${tensor}}`, "__metadata__.k");
+  const alike = `{"__metadata__":{"a":"\\"a\\":{","b":"a: a"},"a":${tensor}}`;
+  assert.deepEqual((await openBytes(fileWith(alike, 1))).metadata, { a: '"a":{', b: "a: a" });
 });
 
 test("unknown names are listed", async () => {

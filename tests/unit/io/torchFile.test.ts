@@ -29,7 +29,7 @@ const openBytes = (bytes: Uint8Array) => openTorchFile(memorySource("x.pth", byt
 
 async function readOne(opcodes: readonly number[], storage: Uint8Array): Promise<HostTensor> {
   const file = await openBytes(torchZip(dictPickle({ w: opcodes }), { "0": storage }));
-  return (await file.readTensors(file.stateDict())).get("w")!;
+  return (await file.readTensors(file.state().tensors)).get("w")!;
 }
 
 test("views are gathered: transposed, offset, strided, expanded, scalar, empty", async () => {
@@ -56,7 +56,7 @@ test("only the stretch of storage that a view needs is read", async () => {
   const source = new CountingSource(memorySource("x.pth", torchZip(pickle, { "0": counting(1000) })));
   const file = await openTorchFile(source);
   const before = source.bytesRead;
-  await file.readTensors(file.stateDict());
+  await file.readTensors(file.state().tensors);
   const localHeader = 30;
   assert.equal(source.bytesRead - before, localHeader + 6 * 4);
 });
@@ -99,7 +99,7 @@ test("ZIP64 archives and archive comments are read", async () => {
   const pickle = dictPickle({ w: tensorOpcodes("0", "FloatStorage", 3, [3], [1]) });
   for (const options of [{ zip64: true }, { comment: "a comment" }]) {
     const file = await openBytes(zip({ "m/data.pkl": pickle, "m/data/0": counting(3) }, options));
-    assert.deepEqual([...(await file.readTensors(file.stateDict())).get("w")!.data], [0, 1, 2]);
+    assert.deepEqual([...(await file.readTensors(file.state().tensors)).get("w")!.data], [0, 1, 2]);
   }
 });
 
@@ -160,7 +160,7 @@ test("a plain pickle, an empty file and other formats are no torch files", async
 test("structures that refer to themselves or nest deeply do no harm", async () => {
   const itself = [...op.emptyList, ...put(1), ...get(1), ...op.append];
   const file = await openBytes(torchZip(dictPickle({ w: itself })));
-  await assertRejects(async () => file.stateDict(), "key-mismatch", "no tensors");
+  await assertRejects(async () => file.state().tensors, "key-mismatch", "no tensors");
   const deep = Array.from({ length: 100_000 }, () => op.emptyList).flat();
   const nest = [...deep, ...Array.from({ length: 99_999 }, () => op.append).flat()];
   assert.ok((await openBytes(torchZip(dictPickle({ w: nest })))).root instanceof Map);
@@ -206,9 +206,9 @@ test("tensors nested anywhere in a checkpoint can be reached", async () => {
   assert.ok(moment instanceof TensorRef);
   const read = await file.readTensors(new Map([["moment", moment]]));
   assert.equal(read.get("moment")!.data.length, moment.size);
-  assert.ok(file.stateDict("model").size > 0);
+  assert.ok(file.state("model").tensors.size > 0);
   await assertRejects(
-    async () => file.stateDict("nothing.here"),
+    async () => file.state("nothing.here").tensors,
     "key-mismatch",
     'under "nothing.here"',
     "  model",
@@ -220,5 +220,5 @@ test("reading a good file works right after refusing a hostile one", async () =>
   const open = async (name: string) => openTorchFile(await fileSource(join(checkpoints, name)));
   await assertRejects(() => open("damaged/evil_pickle_zip.pth"), "refused-file", "posix.system");
   await assertRejects(() => open("damaged/evil_pickle_legacy.pth"), "refused-file", "posix.system");
-  assert.ok((await open("layouts/views.pth")).stateDict().has("transposed"));
+  assert.ok((await open("layouts/views.pth")).state().tensors.has("transposed"));
 });

@@ -29,7 +29,7 @@ test("a written checkpoint comes back: tensors under model, the rest beside it",
     new Map([...(file.root as Map<string, unknown>)].slice(1)),
     new Map(Object.entries(extras)),
   );
-  const read = await file.readTensors(file.stateDict("model"));
+  const read = await file.readTensors(file.state("model").tensors);
   await file.close();
   assertSameTensors(read, tensors());
 });
@@ -40,7 +40,7 @@ test("sixteen-bit checkpoints keep numbers that fit", async () => {
     const path = join(temporaryFolder(), "checkpoint.pth");
     await writeTorchCheckpoint(path, exact, { dtype });
     const file = await openTorchFile(await fileSource(path));
-    const read = await file.readTensors(file.stateDict());
+    const read = await file.readTensors(file.state().tensors);
     await file.close();
     assert.equal(read.get("x")!.dtype, dtype);
     assertSameTensors(read, exact);

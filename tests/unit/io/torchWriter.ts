@@ -76,10 +76,43 @@ export function tensorOpcodes(
   return [...global("torch._utils", "_rebuild_tensor_v2"), ...args, ...op.reduce];
 }
 
-/** `{ name: value }` as a complete pickle. */
-export function dictPickle(entries: Record<string, readonly number[]>): Uint8Array {
+/** `{ name: value }`. */
+export function dict(entries: Record<string, readonly number[]>): number[] {
   const items = Object.entries(entries).flatMap(([name, value]) => [...text(name), ...value]);
-  return Uint8Array.from([...op.proto, ...op.emptyDict, ...op.mark, ...items, ...op.setItems, ...op.stop]);
+  return [...op.emptyDict, ...op.mark, ...items, ...op.setItems];
+}
+
+/** The same as a complete pickle. */
+export function dictPickle(entries: Record<string, readonly number[]>): Uint8Array {
+  return Uint8Array.from([...op.proto, ...dict(entries), ...op.stop]);
+}
+
+/** A tensor whose type is no storage's, as torch.save pickles it since 2.3. */
+export function typedTensorOpcodes(
+  key: string,
+  dtype: string,
+  bytes: number,
+  shape: readonly number[],
+): number[] {
+  const storage = tuple(
+    text("storage"),
+    global("torch.storage", "UntypedStorage"),
+    text(key),
+    text("cpu"),
+    integer(bytes),
+  );
+  const hooks = [...global("collections", "OrderedDict"), ...op.emptyTuple, ...op.reduce];
+  const strides = shape.map((_, axis) =>
+    shape.slice(axis + 1).reduce((product, length) => product * length, 1),
+  );
+  const place = [
+    [...storage, ...op.persistent],
+    integer(0),
+    tuple(...shape.map(integer)),
+    tuple(...strides.map(integer)),
+  ];
+  const args = tuple(...place, [...op.false], hooks, global("torch", dtype));
+  return [...global("torch._utils", "_rebuild_tensor_v3"), ...args, ...op.reduce];
 }
 
 /** A torch zip file with one entry per storage. */

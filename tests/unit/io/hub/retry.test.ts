@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LuvitError } from "../../../../src/core/errors";
+import { PassingFailure, retrying } from "../../../../src/io/hub/retry";
+import { hubSettings } from "../../../../src/io/hub/settings";
+import { HubTransport } from "../../../../src/io/hub/transport";
+import { assertRejects, temporaryFolder } from "../support";
+
+const { signal } = new AbortController();
+const what = "a question";
+
+/** Fails `times` times, then gives the number of attempts. */
+function failing(times: number, make: () => Error, each: () => void = () => {}) {
+  let tried = 0;
+  return async () => {
+    each();
+    if (tried++ < times) throw make();
+    return tried;
+  };
+}
+
+test("what passes by itself is tried seven times, anything else once", async () => {
+  const passing = () => new PassingFailure("HTTP 503");
+  assert.equal(await retrying({ what, signal, delay: 0 }, failing(6, passing)), 7);
+  await assertRejects(
+    () => retrying({ what, signal, delay: 0 }, failing(7, passing)),
+    "network",
+    "HTTP 503, 7 times",
+  );
+  let tried = 0;
+  const other = failing(
+    1,
+    () => new LuvitError("no-access", "no"),
+    () => void tried++,
+  );
+  await assertRejects(() => retrying({ what, signal, delay: 0 }, other), "no-access");
+  assert.equal(tried, 1);
+});
+
+test("work that gets on is tried as often as it takes", async () => {
+  let reached = 0;
+  const work = failing(
+    40,
+    () => new PassingFailure("the connection failed"),
+    () => void reached++,
+  );
+  assert.equal(await retrying({ what, signal, delay: 0, progress: () => reached }, work), 41);
+  const stuck = failing(40, () => new PassingFailure("the connection failed"));
+  await assertRejects(
+    () => retrying({ what, signal, delay: 0, progress: () => 7 }, stuck),
+    "network",
+    "7 times",
+  );
+});
+
+test("the time that a server asks for is waited, not the usual one", async () => {
+  const started = performance.now();
+  await retrying(
+    { what, signal, delay: 0 },
+    failing(2, () => new PassingFailure("busy", 150)),
+  );
+  assert.ok(performance.now() - started >= 290);
+  // Waiting the usual time would take longer than a test may.
+  await retrying(
+    { what, signal, delay: 1e8 },
+    failing(3, () => new PassingFailure("busy", 0)),
+  );
+});
+
+test("a stop during the wait ends it", async () => {
+  const controller = new AbortController();
+  const waiting = retrying(
+    { what, signal: controller.signal, delay: 1e8 },
+    failing(9, () => new PassingFailure("busy")),
+  );
+  setTimeout(() => controller.abort(new LuvitError("interrupted", "stopped")), 10);
+  await assertRejects(() => waiting, "interrupted");
+});
+
+test("the wait is read from Retry-After, in seconds or as a date, and from the hub's own header", async () => {
+  const settings = await hubSettings({}, { cache: temporaryFolder(), endpoint: "http://127.0.0.1:1" });
+  const transport = new HubTransport(settings, "org/name", signal);
+  const waitFor = (headers: Record<string, string>, status = 429) => {
+    const failure = transport.refusalOf(status, (name) => headers[name], "main");
+    assert.ok(failure instanceof PassingFailure, `${failure}`);
+    return failure.wait;
+  };
+  assert.equal(waitFor({ "retry-after": "7" }), 7000);
+  assert.equal(waitFor({ "retry-after": "7", ratelimit: '"api";r=0;t=55' }), 7000);
+  assert.equal(waitFor({ ratelimit: '"api";r=0;t=55' }), 55_000);
+  assert.equal(waitFor({ "retry-after": "3" }, 503), 3000);
+  assert.equal(waitFor({}), undefined);
+  assert.equal(waitFor({ "retry-after": "soon" }), undefined);
+  const soon = waitFor({ "retry-after": new Date(Date.now() + 60_000).toUTCString() })!;
+  assert.ok(soon > 50_000 && soon <= 60_000, `${soon}`);
+  assert.equal(waitFor({ "retry-after": new Date(0).toUTCString() }), 0);
+  await transport.close();
+});
