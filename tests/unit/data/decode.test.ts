@@ -43,7 +43,7 @@ describe("decodeImage", () => {
     assert.deepEqual([...(await decodeImage(png)).data], [255, 0, 0, 0, 0, 255]);
   });
 
-  it("keeps the high byte of 16-bit channels, gray ones too", async () => {
+  it("keeps the high byte of 16-bit channels, of gray alone only where asked", async () => {
     const values = Uint16Array.from([0x12ff, 0x8000, 0xff01, 0x0080, 0x7fff, 0xffff]);
     const rgb = await sharp(values, raw(2, 1, 3))
       .toColourspace("rgb16")
@@ -56,8 +56,10 @@ describe("decodeImage", () => {
       .png()
       .toBuffer();
     assert.equal((await sharp(gray).metadata()).depth, "ushort");
-    const reds = [...(await decodeImage(gray)).data].filter((_, i) => i % 3 === 0);
-    assert.deepEqual(reds, [0x12, 0x80, 0xff, 0x00, 0x7f, 0xff]);
+    const high = await decodeImage(gray, { gray16: "high-byte" });
+    const reds = ({ data }: { data: Uint8Array }) => [...data].filter((_, i) => i % 3 === 0);
+    assert.deepEqual(reds(high), [0x12, 0x80, 0xff, 0x00, 0x7f, 0xff]);
+    assert.deepEqual(reds(await decodeImage(gray)), [255, 255, 255, 0x80, 255, 255]);
   });
 
   it("lets each ink of a CMYK picture take its share of the light that black leaves", async () => {
