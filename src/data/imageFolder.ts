@@ -2,19 +2,13 @@ import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
-import {
-  expectIndex,
-  type ImageDataset,
-  readOrNext,
-  type Sample,
-  SkipReport,
-  spreadIndices,
-} from "./dataset";
+import { expectIndex, type ImageDataset, type Sample, SkipReport, spreadIndices } from "./dataset";
 import type { DecodeOptions } from "./decode";
 import { hereReader, type PictureReader } from "./pictureReader";
 import { PixelCache } from "./pixelCache";
 import { type LabelledFile, scanClassFolders } from "./scanFolder";
 import { evalTransform, type ImageTransform, type TransformFactory } from "./transforms";
+import { readOrReplace } from "./unreadable";
 
 /** How the pictures of a folder are read. Give `transform`, or `size` and `augment`; default `evalTransform(224)`. */
 export interface ImageFolderOptions extends DecodeOptions {
@@ -57,13 +51,13 @@ export class FolderDataset implements ImageDataset {
     return this.fileAt(index).label;
   }
 
-  /** Reads one picture: image [3, size, size]. Unreadable ones are replaced by the next and named in `report`. */
+  /** Reads one picture: image [3, size, size]. Others of their class replace unreadable ones; `report` names these. */
   load(index: number, rng: Rng, reader: PictureReader = hereReader): Promise<Sample> {
-    const path = (at: number) => this.files[at].path;
-    return readOrNext(index, this.length, this.report, path, async (at) => {
+    return readOrReplace(this, index, async (at) => {
       const { cache, transform } = this;
-      const image = await reader.read({ path: path(at), cache, transform, rng });
-      return { image, label: this.files[at].label, path: path(at), index: at };
+      const { path, label } = this.files[at];
+      const image = await reader.read({ path, cache, transform, rng });
+      return { image, label, path, index: at };
     });
   }
 
@@ -124,6 +118,6 @@ export function transformOf(
 
 /** The pixel memory that the options ask for. */
 export function cacheOf(options: ImageFolderOptions): PixelCache {
-  const { cache = defaultCacheBytes, exif } = options;
-  return new PixelCache(cache === false ? 0 : cache, { exif });
+  const { cache = defaultCacheBytes, exif, gray16, maxPixels } = options;
+  return new PixelCache(cache === false ? 0 : cache, { exif, gray16, maxPixels });
 }

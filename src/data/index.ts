@@ -20,3 +20,4 @@ export * from "./segmentation";
 export * from "./sets";
 export * from "./toy/toySet";
 export * from "./transforms";
+export { readOrReplace, type ReplaceableImages } from "./unreadable";

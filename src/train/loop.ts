@@ -1,5 +1,6 @@
 import { LuvitError } from "../core/errors";
 import type { ImageDataset } from "../data/dataset";
+import { expectReadable, tooManyUnreadable } from "../data/expectReadable";
 import { type Batch, batches } from "../data/loader";
 import type { Module } from "../nn/module";
 import { AdamW } from "../optim/adamw";
@@ -55,6 +56,7 @@ async function drive<M extends Module>(
     ? new RunStore({ folder, model, optimizer, average, plan, settings, keep, recipe })
     : undefined;
   try {
+    await expectReadable(task.dataset, options.maxUnreadable);
     await store?.open();
     await average?.begin();
     const step = await resumeStep(store, options, driver);
@@ -106,6 +108,11 @@ async function trainFrom<M extends Module>(
         await store?.log(record);
         driver.record(record);
         if (driver.shouldStop()) break;
+        const unusable = tooManyUnreadable(task.dataset, options.maxUnreadable);
+        if (unusable) {
+          await save();
+          throw unusable;
+        }
       }
       if ((epoch + 1) % (options.checkpointEvery ?? 1) === 0) await save();
     }
