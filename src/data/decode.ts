@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { LuvitError } from "../core/errors";
+import { fileSystemPath } from "../core/fileNames";
 import { decodeBmp } from "./formats/bmp";
 import { decodeGif } from "./formats/gif";
 import { formatOf, type ImageFormat, kindOf } from "./formats/identify";
@@ -60,7 +61,7 @@ export async function decodeImage(
 ): Promise<RgbImage> {
   const { exif = "honour", gray16 = "clip", maxPixels = maxImagePixels } = options;
   try {
-    const bytes = typeof source === "string" ? await readFile(source) : source;
+    const bytes = typeof source === "string" ? await readFile(fileSystemPath(source)) : source;
     const format = formatOf(bytes);
     if (!format) throw new LuvitError("bad-image", `it is ${kindOf(bytes)}, not an image that can be read`);
     const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { LuvitError } from "../core/errors";
+import { fileSystemPath } from "../core/fileNames";
 import { decodeImage, type RgbImage } from "./decode";
 import type { IdMap } from "./geometry";
 
@@ -33,7 +34,7 @@ export async function decodeMaskIds(source: string | Uint8Array): Promise<IdMap>
 
 async function readMask(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readFile(fileSystemPath(path));
   } catch (cause) {
     throw new LuvitError("bad-image", `${path}: cannot be read (${(cause as Error).message})`, { cause });
   }

@@ -4,7 +4,8 @@ import { LuvitError, listOffenders } from "../../core/errors";
 
 /**
  * What each picture is written as, below the folder of a corruption: JPEG files keep their names, others get the ending
- * JPEG, behind their own one where a second picture has the same name without it. The same for the same pictures.
+ * JPEG, behind their own one where a second picture has the same name without it. Bytes that are not UTF-8 are written
+ * out. The same for the same pictures.
  *
  * @throws LuvitError("bad-dataset") for pictures that would still be written to one file.
  */
@@ -12,8 +13,8 @@ export function outputNames(pictures: readonly string[]): string[] {
   const perStem = new Map<string, number>();
   for (const path of pictures) perStem.set(stem(path), (perStem.get(stem(path)) ?? 0) + 1);
   const names = pictures.map((path) => {
-    if (isJpegName(path)) return path;
-    return `${perStem.get(stem(path))! > 1 ? path : stem(path)}.JPEG`;
+    if (isJpegName(path)) return inUtf8(path);
+    return inUtf8(`${perStem.get(stem(path))! > 1 ? path : stem(path)}.JPEG`);
   });
   const writers = new Map<string, string[]>();
   for (const [i, name] of names.entries()) {
@@ -26,6 +27,11 @@ export function outputNames(pictures: readonly string[]): string[] {
     "bad-dataset",
     `corruptions: pictures whose names end up the same; rename them:\n${listOffenders(lines)}`,
   );
+}
+
+/** Bytes of names that are not UTF-8 as `%e9`. */
+function inUtf8(name: string): string {
+  return name.replace(/\p{Cs}/gu, (byte) => `%${(byte.charCodeAt(0) & 0xff).toString(16)}`);
 }
 
 function isJpegName(path: string): boolean {

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { fileSystemPath } from "../../core/fileNames";
 import type { PixelMemory } from "../kernels/pixelMemory";
 import { SLACK } from "./unstuffKernel";
 
@@ -17,7 +18,7 @@ export function placeBytes(memory: PixelMemory, bytes: Uint8Array): PlacedFile {
 
 /** Reads a file to where kernels can read it. Throws what the file system throws. */
 export function placeFile(memory: PixelMemory, path: string): PlacedFile {
-  const file = openSync(path, "r");
+  const file = openSync(fileSystemPath(path), "r");
   try {
     const { size } = fstatSync(file);
     const address = memory.take(size + SLACK);
