@@ -11,6 +11,8 @@ export type TiffReading =
   | "inverted-gray16"
   /** One channel of signed bytes, whose bits Pillow takes for unsigned ones. */
   | "signed-bytes"
+  /** RGB that was multiplied with alpha, to be undone. */
+  | "multiplied"
   | "inks"
   /** Inks of 16 bits, of which the high byte counts. */
   | "deep-inks";
@@ -83,8 +85,8 @@ function hasAlpha({ bits, sampleFormat, extra }: TiffLayout): boolean {
 function rgbReading(layout: TiffLayout): TiffReading | undefined {
   const { sampleFormat, extra } = layout;
   if (sampleFormat !== 1) return undefined;
+  if (extra.includes(1)) return areAll(layout, 8, 4) ? "multiplied" : undefined;
   if (areAll(layout, 8, 3, 4)) return "colors";
-  if (extra.includes(1)) return undefined; // colors multiplied with alpha, rounded otherwise than by Pillow
   return areAll(layout, 16, 3, 4) || areAll(layout, 8, 5) ? "colors" : undefined;
 }
 

@@ -2,7 +2,7 @@ import sharp, { type Sharp } from "sharp";
 import { isCmykJpeg } from "../jpeg/isCmyk";
 import type { RgbImage } from "../decode";
 import { type Gray16, gray16ToBytes, inksToRgb, replicate, unreadable } from "./raster";
-import { readTiffLayout } from "./tiffDirectory";
+import { readTiffLayout, type TiffLayout } from "./tiffDirectory";
 import { type TiffReading, tiffReading } from "./tiff";
 
 /** Loaders of libvips that no format needs which is read here; SVG is drawn by figures. */
@@ -53,8 +53,11 @@ export async function decodePng(file: Buffer, options: SharpOptions): Promise<Rg
 
 /** A TIFF file as RGB, always turned upright, as Pillow has it. Throws "bad-image" where it would come out otherwise. */
 export async function decodeTiff(file: Buffer, options: SharpOptions): Promise<RgbImage> {
-  const reading = tiffReading(readTiffLayout(file));
-  const input = open(file, { ...options, exif: "honour" });
+  const layout = readTiffLayout(file);
+  const reading = tiffReading(layout);
+  const upright = { ...options, exif: "honour" } as const;
+  if (reading === "multiplied") return multiplied(open(withPlainAlpha(file, layout), upright));
+  const input = open(file, upright);
   if (reading === "colors") return colors(input);
   if (reading === "inks") return inks(input);
   if (reading === "deep-inks") return deepInks(input);
@@ -71,6 +74,26 @@ function open(file: Buffer, { exif, maxPixels }: SharpOptions): Sharp {
 async function colors(input: Sharp): Promise<RgbImage> {
   const { data, channels, width, height } = await raw(input.toColourspace("srgb").removeAlpha(), "uchar");
   return { data: channels === 3 ? data : replicate(data), width, height };
+}
+
+/** The file, said to hold colors that alpha was not multiplied into, so that libvips leaves them alone. */
+function withPlainAlpha(file: Buffer, { extraPlace }: TiffLayout): Buffer {
+  const changed = Buffer.from(file);
+  changed[extraPlace!] = 2;
+  return changed;
+}
+
+/** Colors divided by alpha and cut off, black where there is none. Reference: Pillow Unpack.c, unpackRGBa. */
+async function multiplied(input: Sharp): Promise<RgbImage> {
+  const { data, channels, width, height } = await raw(input.toColourspace("srgb"), "uchar");
+  if (channels !== 4) throw unreadable(`${channels} channels where RGB and alpha are expected`);
+  const rgb = new Uint8Array(3 * width * height);
+  for (let from = 0, to = 0; from < data.length; from += 4) {
+    const alpha = data[from + 3];
+    for (let c = 0; c < 3; c++)
+      rgb[to++] = alpha === 0 ? 0 : Math.min(255, Math.floor((data[from + c] * 255) / alpha));
+  }
+  return { data: rgb, width, height };
 }
 
 const asInks = (input: Sharp) => input.pipelineColourspace("cmyk").toColourspace("cmyk");
