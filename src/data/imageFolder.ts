@@ -1,12 +1,13 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
+import { printable } from "../core/printable";
 import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
 import { expectIndex, type ImageDataset, type Sample, SkipReport, spreadIndices } from "./dataset";
 import type { DecodeOptions } from "./decode";
 import { hereReader, type PictureReader } from "./pictureReader";
 import { PixelCache } from "./pixelCache";
-import { type LabelledFile, scanClassFolders } from "./scanFolder";
+import { describeOthers, type LabelledFile, scanClassFolders } from "./scanFolder";
 import { evalTransform, type ImageTransform, type TransformFactory } from "./transforms";
 import { readOrReplace } from "./unreadable";
 
@@ -33,6 +34,8 @@ export class FolderDataset implements ImageDataset {
     readonly cache: PixelCache,
     readonly report: SkipReport = new SkipReport(),
     readonly mapping?: ClassMapping,
+    /** How many files of its class folders are not called images, by their endings. */
+    readonly others: ReadonlyMap<string, number> = new Map(),
   ) {}
 
   get length(): number {
@@ -78,14 +81,15 @@ export class FolderDataset implements ImageDataset {
 
   [inspect.custom](): string {
     const skipped = this.report.count > 0 ? `, ${this.report.count} unreadable` : "";
+    const others = this.others.size > 0 ? `; ${describeOthers(this.others)}` : "";
     const { name } = this.transform;
-    return `FolderDataset(${this.root}) ${this.length} pictures, ${this.classes.length} classes, ${name} ${this.size} px${skipped}`;
+    return `FolderDataset(${printable(this.root)}) ${this.length} pictures, ${this.classes.length} classes, ${name} ${this.size} px${skipped}${others}`;
   }
 
   private with(change: { files?: LabelledFile[]; transform?: ImageTransform }): FolderDataset {
-    const { root, classes, cache, report, mapping } = this;
+    const { root, classes, cache, report, mapping, others } = this;
     const { files, transform } = { files: this.files, transform: this.transform, ...change };
-    return new FolderDataset(root, classes, files, transform, cache, report, mapping);
+    return new FolderDataset(root, classes, files, transform, cache, report, mapping, others);
   }
 
   private fileAt(index: number): LabelledFile {
@@ -100,8 +104,10 @@ export class FolderDataset implements ImageDataset {
  * Throws "missing-file" or "bad-dataset" when the folder is missing, empty or half copied.
  */
 export async function imageFolder(root: string, options: ImageFolderOptions = {}): Promise<FolderDataset> {
-  const { classes, files } = await scanClassFolders(root);
-  return new FolderDataset(root, classes, files, transformOf(options), cacheOf(options));
+  const { classes, files, others } = await scanClassFolders(root);
+  const report = new SkipReport();
+  const [transform, cache] = [transformOf(options), cacheOf(options)];
+  return new FolderDataset(root, classes, files, transform, cache, report, undefined, others);
 }
 
 /** The transform that the options ask for. */

@@ -15,7 +15,14 @@ export * from "./pixelCache";
 export * from "./preview";
 export * from "./repetitions";
 export * from "./resample";
-export * from "./scanFolder";
+export {
+  imageExtensions,
+  type LabelledFile,
+  listClassFolders,
+  listImages,
+  scanClassFolders,
+  type ScannedFolder,
+} from "./scanFolder";
 export * from "./segmentation";
 export * from "./sets";
 export * from "./toy/toySet";

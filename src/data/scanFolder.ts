@@ -3,6 +3,7 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { extname, join, sep } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import { fileSystemPath, textOfName } from "../core/fileNames";
+import { printable } from "../core/printable";
 
 /** A picture file and its label. */
 export interface LabelledFile {
@@ -14,6 +15,8 @@ export interface LabelledFile {
 export interface ScannedFolder {
   readonly classes: string[];
   readonly files: LabelledFile[];
+  /** How many files there are that are not called images, by their endings. */
+  readonly others?: ReadonlyMap<string, number>;
 }
 
 /** Endings that count as pictures, as in torchvision's ImageFolder. */
@@ -34,23 +37,39 @@ export const imageExtensions: readonly string[] = [
  * folder does not exist and "bad-dataset" when it has no class folders or a class folder has no picture.
  */
 export async function scanClassFolders(root: string): Promise<ScannedFolder> {
-  const { classes, perClass } = await listClassFolders(root);
+  const { classes, perClass, others } = await listClassFolders(root);
   const wanted = wantedIn(root);
   const empty = classes.filter((_, label) => perClass[label].length === 0);
   if (empty.length > 0) {
     const found = `${classes.length - empty.length} of ${classes.length} class folders hold pictures`;
     const hint = "copy the missing pictures, or remove the empty folders to train without these classes";
+    const other = others.size > 0 ? `\nthere are ${describeOthers(others)}, which are not read` : "";
     throw new LuvitError(
       "bad-dataset",
-      `${wanted}: ${found}; these do not:\n${listOffenders(empty)}\n${hint}`,
+      `${wanted}: ${found}; these do not:\n${listOffenders(empty)}${other}\n${hint}`,
     );
   }
   const files = perClass.flatMap((paths, label) => paths.map((path) => ({ path, label })));
-  return { classes, files };
+  return { classes, files, others };
+}
+
+/** "12 other files (.txt 10, .heic 2)". */
+export function describeOthers(others: ReadonlyMap<string, number>): string {
+  const count = [...others.values()].reduce((sum, one) => sum + one, 0);
+  const most = [...others].sort(([, a], [, b]) => b - a).slice(0, 3);
+  const endings = most.map(([ending, files]) => `${ending || "no ending"} ${files}`).join(", ");
+  return `${count} other file${count === 1 ? "" : "s"} (${printable(endings)}${others.size > 3 ? ", …" : ""})`;
+}
+
+/** Class folders, the pictures of each, and other files by their endings. */
+interface ListedFolders {
+  readonly classes: string[];
+  readonly perClass: string[][];
+  readonly others: Map<string, number>;
 }
 
 /** Class folders sorted by name and the pictures of each, which may be none. Throws as `scanClassFolders` otherwise. */
-export async function listClassFolders(root: string): Promise<{ classes: string[]; perClass: string[][] }> {
+export async function listClassFolders(root: string): Promise<ListedFolders> {
   const entries = await readFolder(root);
   const classes = sorted(entries.filter(({ kind }) => kind === "folder")).map(({ name }) => name);
   if (classes.length === 0) {
@@ -58,8 +77,9 @@ export async function listClassFolders(root: string): Promise<{ classes: string[
     throw new LuvitError("bad-dataset", `${wantedIn(root)}, found no class folders, only ${found}`);
   }
   await expectNoParts(root, classes);
-  const perClass = await Promise.all(classes.map((name) => listImages(join(root, name))));
-  return { classes, perClass };
+  const others = new Map<string, number>();
+  const perClass = await Promise.all(classes.map((name) => imagesBelow(join(root, name), [], others)));
+  return { classes, perClass, others };
 }
 
 function wantedIn(root: string): string {
@@ -68,21 +88,30 @@ function wantedIn(root: string): string {
 
 /** All pictures under a folder, at any depth, sorted folder by folder. */
 export function listImages(folder: string): Promise<string[]> {
-  return imagesBelow(folder, []);
+  return imagesBelow(folder, [], new Map());
 }
 
-/** `linked`: where the links lead that were followed on the way here. */
-async function imagesBelow(folder: string, linked: readonly string[]): Promise<string[]> {
+/** `linked`: where the links lead that were followed on the way here; other files are counted in `others`. */
+async function imagesBelow(
+  folder: string,
+  linked: readonly string[],
+  others: Map<string, number>,
+): Promise<string[]> {
   const entries = sorted(await readFolder(folder));
-  const isImage = ({ kind, name }: Entry) =>
-    kind === "file" && imageExtensions.includes(extname(name).toLowerCase());
-  const here = entries.filter(isImage).map(({ name }) => join(folder, name));
+  const here: string[] = [];
+  for (const { kind, name } of entries) {
+    if (kind !== "file") continue;
+    const ending = extname(name).toLowerCase();
+    if (imageExtensions.includes(ending)) here.push(join(folder, name));
+    else others.set(ending, (others.get(ending) ?? 0) + 1);
+  }
   const below = await Promise.all(
     entries
       .filter(({ kind }) => kind === "folder")
       .map(async ({ name, isLink }) => {
         const inside = join(folder, name);
-        return imagesBelow(inside, isLink ? [...linked, await followed(folder, inside, linked)] : linked);
+        const links = isLink ? [...linked, await followed(folder, inside, linked)] : linked;
+        return imagesBelow(inside, links, others);
       }),
   );
   return [...here, ...below.flat()];

@@ -3,6 +3,8 @@ import { describe, it } from "node:test";
 import sharp from "sharp";
 import { LuvitError } from "../../../src/core/errors";
 import { decodeImage } from "../../../src/data/decode";
+import { imageFolder } from "../../../src/data/imageFolder";
+import { batches } from "../../../src/data/loader";
 import { flatPng, put, temporaryFolder } from "./support";
 
 const raw = (width: number, height: number, channels: 1 | 2 | 3 | 4) => ({
@@ -116,6 +118,36 @@ describe("decodeImage", () => {
       });
     }
     await assert.rejects(decodeImage(`${folder}/none.png`), /none\.png: cannot be read \(.*no such file/);
+  });
+
+  it("refuses more pixels than are allowed, also in threads that read parts of JPEG files", async () => {
+    const [folder, jpeg] = [
+      temporaryFolder(),
+      await sharp(await flatPng(40, 30, [9, 9, 9]))
+        .jpeg()
+        .toBuffer(),
+    ];
+    await put(folder, "a/b.jpg", jpeg);
+    await assert.rejects(decodeImage(jpeg, { maxPixels: 1199 }), /more pixels than the limit of 1199/);
+    assert.equal((await decodeImage(jpeg, { maxPixels: 1200 })).width, 40);
+    for (const [maxPixels, workers] of [
+      [1199, 0],
+      [1199, 1],
+    ]) {
+      const set = await imageFolder(folder, { size: 8, maxPixels, cache: false });
+      await assert.rejects(
+        batches(set, { batchSize: 1, workers }).next(),
+        /more pixels than the limit of 1199/,
+      );
+    }
+  });
+
+  it("leaves no loader of libvips that nobody asked for", async () => {
+    const avif = await sharp(await flatPng(8, 8, [1, 2, 3]))
+      .avif()
+      .toBuffer();
+    await assert.rejects(decodeImage(avif), /it is AVIF, not an image that can be read/);
+    await assert.rejects(sharp(avif).raw().toBuffer());
   });
 
   it("notices that a file was replaced", async () => {

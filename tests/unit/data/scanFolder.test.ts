@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { inspect } from "node:util";
 import { Rng } from "../../../src/core/rng";
 import { corruptions } from "../../../src/data";
 import { imageFolder } from "../../../src/data/imageFolder";
@@ -88,6 +89,22 @@ describe("folders of pictures", () => {
     await put(other, "cat/a.png", await flatPng(4, 4, [1, 2, 3]));
     symlinkSync(other, join(other, "cat", "up"));
     await assert.rejects(imageFolder(other), /cat\/up leads back to/);
+  });
+
+  it("say how many other files they have, which are not read", async () => {
+    const root = temporaryFolder();
+    await put(root, "cat/a.png", await flatPng(4, 4, [1, 2, 3]));
+    for (const name of ["b.heic", "c.HEIC", "deep/d.heic", "e.txt", "f"]) await put(root, `cat/${name}`, "?");
+    const set = await imageFolder(root, { size: 8 });
+    assert.match(
+      inspect(set.take(1)),
+      /1 pictures, 1 classes, .* px; 5 other files \(\.heic 3, \.txt 1, no ending 1\)$/,
+    );
+    await put(root, "dog/a.avif", "?");
+    await assert.rejects(
+      imageFolder(root),
+      /do not:\n {2}dog\nthere are 6 other files \(\.heic 3.*, …\), which are not read/,
+    );
   });
 
   it("have no pipes among their pictures, which nobody could read to an end", async () => {
