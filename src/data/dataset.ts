@@ -57,6 +57,8 @@ export interface SkippedImage {
 export class SkipReport {
   /** Samples that are other pictures of the same class, in place of unreadable ones. */
   replaced = 0;
+  /** Pictures that are being read, by path: nobody tries one of them in place of another at the same time. */
+  readonly ongoing = new Map<string, Promise<unknown>>();
   private readonly reasons = new Map<string, string>();
 
   /** Notes a picture. */

@@ -1,12 +1,11 @@
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { LuvitError } from "../core/errors";
-import { fileSystemPath } from "../core/fileNames";
 import { decodeBmp } from "./formats/bmp";
 import { decodeGif } from "./formats/gif";
 import { formatOf, type ImageFormat, kindOf } from "./formats/identify";
 import { decodePnm } from "./formats/pnm";
 import { decodeColors, decodePng, decodeTiff, type SharpOptions } from "./formats/withSharp";
+import { readImageFile } from "./imageFile";
 
 /** A picture in host memory: `data` holds RGB bytes [H, W, 3], rows from the top. */
 export interface RgbImage {
@@ -61,7 +60,7 @@ export async function decodeImage(
 ): Promise<RgbImage> {
   const { exif = "honour", gray16 = "clip", maxPixels = maxImagePixels } = options;
   try {
-    const bytes = typeof source === "string" ? await readFile(fileSystemPath(source)) : source;
+    const bytes = typeof source === "string" ? await readImageFile(source) : source;
     const format = formatOf(bytes);
     if (!format) throw new LuvitError("bad-image", `it is ${kindOf(bytes)}, not an image that can be read`);
     const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

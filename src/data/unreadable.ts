@@ -1,6 +1,6 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import type { Rng } from "../core/rng";
-import { expectIndex, type ImageDataset, type Sample } from "./dataset";
+import { expectIndex, type ImageDataset, type Sample, type SkipReport } from "./dataset";
 import type { PictureReader } from "./pictureReader";
 
 /*
@@ -33,20 +33,39 @@ export async function readOrReplace<T>(
   let tries = 0;
   for (const candidate of sameClass(set, index)) {
     const path = set.path(candidate);
+    if (candidate !== index) await report.ongoing.get(path);
     if (!report.has(path)) {
       if (tries++ === mostTries) throw nothingReadable(set, index, reasons, true);
-      try {
-        const result = await read(candidate);
-        if (candidate !== index) report.replaced++;
-        return result;
-      } catch (error) {
-        if (!(error instanceof LuvitError && error.code === "bad-image")) throw error;
-        report.add(path, error.message);
-      }
+      const found = await noted(report, path, () => read(candidate));
+      if (found && candidate !== index) report.replaced++;
+      if (found) return found.result;
     }
     reasons.push(report.reason(path)!);
   }
   throw nothingReadable(set, index, reasons, false);
+}
+
+/** What was read, or undefined for an unreadable image, which is noted then. */
+async function noted<T>(
+  report: SkipReport,
+  path: string,
+  read: () => Promise<T>,
+): Promise<{ result: T } | undefined> {
+  const attempt = read().then(
+    (result) => ({ result }),
+    (error: unknown) => {
+      if (!(error instanceof LuvitError && error.code === "bad-image")) throw error;
+      report.add(path, error.message);
+      return undefined;
+    },
+  );
+  const end = attempt.catch(() => undefined);
+  report.ongoing.set(path, end);
+  try {
+    return await attempt;
+  } finally {
+    if (report.ongoing.get(path) === end) report.ongoing.delete(path);
+  }
 }
 
 /** `index` and, from there on cyclically, the other positions of its class. */

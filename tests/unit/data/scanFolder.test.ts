@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { inspect } from "node:util";
@@ -107,10 +107,25 @@ describe("folders of pictures", () => {
     );
   });
 
-  it("have no pipes among their pictures, which nobody could read to an end", async () => {
-    const root = temporaryFolder();
+  it("have no pipes among their pictures, and links to those, to devices and to folders are unreadable", async () => {
+    const [root, elsewhere] = [temporaryFolder(), temporaryFolder()];
     await put(root, "cat/a.png", await flatPng(4, 4, [1, 2, 3]));
-    execFileSync("mkfifo", [join(root, "cat", "b.png")]);
+    execFileSync("mkfifo", [join(root, "cat", "b.png"), join(elsewhere, "pipe")]);
     assert.equal((await imageFolder(root)).length, 1);
+    symlinkSync(join(elsewhere, "pipe"), join(root, "cat", "c.jpg"));
+    symlinkSync("/dev/zero", join(root, "cat", "d.jpg"));
+    symlinkSync(elsewhere, join(root, "cat", "e.jpg"));
+    writeFileSync(join(root, "cat", "f.jpg"), "");
+    truncateSync(join(root, "cat", "f.jpg"), 2 ** 31);
+    for (const workers of [0, 1]) {
+      const set = await imageFolder(root, { size: 8, cache: false });
+      const batch = await batches(set, { batchSize: 5, shuffle: false, workers }).next();
+      assert.deepEqual([...batch.value.indices], [0, 0, 0, 0, 0]);
+      const report = String(set.report);
+      for (const name of ["c", "d"])
+        assert.match(report, new RegExp(`${name}\\.jpg: .*it is a pipe or a device`));
+      assert.match(report, /e\.jpg: .*it is a folder/);
+      assert.match(report, /f\.jpg: .*2147483648 bytes are more than the limit of 1073741824/);
+    }
   });
 });

@@ -86,6 +86,21 @@ describe("an unreadable picture", () => {
     assert.equal(set.report.count, 2);
   });
 
+  it("is not tried again for others that are read at the same time", async () => {
+    const set = new Positions(
+      ["a"],
+      count(6, () => 0),
+      (i) => i === 3,
+    );
+    const found = await Promise.all([0, 1, 2, 3, 4, 5].map((i) => set.load(i)));
+    assert.deepEqual(
+      found.map(({ index }) => index),
+      [3, 3, 3, 3, 3, 3],
+    );
+    assert.deepEqual(set.tried.filter((i) => i !== 3).sort(), [0, 1, 2, 4, 5]);
+    assert.equal(set.report.ongoing.size, 0);
+  });
+
   it("does not make a million others be tried one by one", async () => {
     const set = new Positions(
       ["a"],
