@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
+import { printable } from "../core/printable";
 import type { Tensor } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { RgbImage } from "../data/decode";
@@ -46,7 +47,7 @@ export class AttentionMaps {
 
   toString(): string {
     const layers = this.layers.map(({ layer, heads }) => `${layer} (${heads} heads)`).join(", ");
-    return `AttentionMaps(${this.sample.path}, ${this.grid} × ${this.grid} patches: ${layers})`;
+    return `AttentionMaps(${printable(this.sample.path)}, ${this.grid} × ${this.grid} patches: ${layers})`;
   }
 
   [inspect.custom](): string {

@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
+import { printable } from "../core/printable";
 import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
 import type { PictureReader } from "./pictureReader";
@@ -125,7 +126,7 @@ export function withPath<T>(path: string, step: () => T): T {
     return step();
   } catch (error) {
     if (!(error instanceof LuvitError)) throw error;
-    throw new LuvitError(error.code, `${path}: ${error.message}`, { cause: error });
+    throw new LuvitError(error.code, `${printable(path)}: ${error.message}`, { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { LuvitError } from "../core/errors";
+import { printable } from "../core/printable";
 import { decodeBmp } from "./formats/bmp";
 import { decodeGif } from "./formats/gif";
 import { formatOf, type ImageFormat, kindOf } from "./formats/identify";
@@ -68,7 +69,7 @@ export async function decodeImage(
   } catch (error) {
     const verb = (error as NodeJS.ErrnoException).syscall === undefined ? "decoded" : "read";
     const reason = reasonOf(error, source, maxPixels);
-    throw new LuvitError("bad-image", `${name}: cannot be ${verb} (${reason})`, { cause: error });
+    throw new LuvitError("bad-image", `${printable(name)}: cannot be ${verb} (${reason})`, { cause: error });
   }
 }
 

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { corruptions, decodeImage, imageNetC, type CorruptionType } from "../../../../src/data";
@@ -147,10 +156,16 @@ describe("corruptions.generate", () => {
 
   it("is a command, too", () => {
     const [source, target] = [pictures(), temporaryFolder()];
+    writeFileSync(join(source, wnids[0], "\x1b]0;title\x07\n.png"), "no picture");
     const cli = join(__dirname, "..", "..", "..", "..", "src", "cli.js");
     const words = ["corrupt", source, target, "--types", "contrast", "--severities", "2", "--size", "48"];
     const output = execFileSync(process.execPath, [cli, ...words], { encoding: "utf8" });
-    assert.match(output, /4 pictures, 1 corruptions x 1 severities in .*: 4 files written, 0 kept/);
+    assert.match(
+      output,
+      /5 pictures, 1 corruptions x 1 severities in .*: 4 files written, 0 kept; 1 unreadable/,
+    );
+    assert.ok(output.includes("\\x1b]0;title\\x07\\n.png: cannot be decoded"), output);
+    assert.doesNotMatch(output, /\p{Cc}(?<!\n)/u);
     assert.ok(statSync(join(target, "contrast", "2", wnids[3], "d.JPEG")).size > 100);
   });
 });
