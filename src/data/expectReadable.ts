@@ -25,9 +25,10 @@ export async function expectReadable(dataset: ImageDataset, share = defaultUnrea
     throw new LuvitError("bad-argument", `maxUnreadable is ${share}, expected a share of 0 … 1`);
   const { report, length } = dataset;
   const { replaced } = report;
-  const problems = await classesWithoutImages(dataset);
+  const view = dataset.take(length); // whoever watches the set itself sees only what is trained with
+  const problems = await classesWithoutImages(view);
   const looked = spreadIndices(length, sampleSize);
-  const missing = (await loadAll(dataset, looked)).filter((one) => one !== "readable").length;
+  const missing = (await loadAll(view, looked)).filter((one) => one !== "readable").length;
   report.replaced = replaced; // by nothing that is trained with
   const noise = looked.length < length ? 3 * Math.sqrt(looked.length * share * (1 - share)) : 0;
   if (missing > share * looked.length + noise) {
