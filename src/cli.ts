@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { corruptCommand, corruptHelp } from "./commandLine/corruptCommand";
 import { LuvitError } from "./core/errors";
 import { packageVersion } from "./core/packageRoot";
-import { printable } from "./core/printable";
+import { printableLines } from "./core/printable";
 import { isRunCommand, runHelp } from "./commandLine/help";
 import { engineCommand, engineHelp } from "./engineCommand";
 import { formatDuration } from "./figures/format";
@@ -105,7 +105,7 @@ export async function main(args: readonly string[]): Promise<number> {
       (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") || error instanceof UsageError;
     if (wrongUsage)
       process.stderr.write(
-        `luvit: ${printable((error as Error).message)}\nluvit --help lists the options.\n`,
+        `luvit: ${printableLines((error as Error).message)}\nluvit --help lists the options.\n`,
       );
     else if (error instanceof LuvitError) process.stderr.write(`luvit: ${error.message}\n`);
     else throw error;
@@ -132,12 +132,12 @@ function finish(report: RunReport): number {
   print(`${word}: ${ran} of ${report.cells.length} cells in ${formatDuration(report.seconds)}`);
   for (const path of [report.notebookPath, report.pagePath])
     if (path) print(`  ${relative(startedIn, path)}`);
-  if (report.outcome === "ok" && report.closingText) print(report.closingText);
+  if (report.outcome === "ok" && report.closingText) process.stdout.write(`${report.closingText}\n`);
   return { ok: 0, failed: 1, interrupted: 130 }[report.outcome];
 }
 
 function print(text: string): 0 {
-  process.stdout.write(`${printable(text)}\n`);
+  process.stdout.write(`${printableLines(text)}\n`);
   return 0;
 }
 

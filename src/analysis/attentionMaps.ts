@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
+import { printable } from "../core/printable";
 import type { Tensor } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { RgbImage } from "../data/decode";
@@ -46,7 +47,7 @@ export class AttentionMaps {
 
   toString(): string {
     const layers = this.layers.map(({ layer, heads }) => `${layer} (${heads} heads)`).join(", ");
-    return `AttentionMaps(${this.sample.path}, ${this.grid} × ${this.grid} patches: ${layers})`;
+    return `AttentionMaps(${printable(this.sample.path)}, ${this.grid} × ${this.grid} patches: ${layers})`;
   }
 
   [inspect.custom](): string {
@@ -84,10 +85,13 @@ export async function attentionMaps(
   };
   const tokens = patchCount(config) + 1;
   for await (const { samples, results } of forwardBatches(model, one, body, { batchSize: 1, ...engine })) {
+    if (samples.length === 0) break;
     const made = names.map((layer) => layerAttention(layer, results, tokens));
     return new AttentionMaps(samples[0], config.imageSize / config.patchSize, made);
   }
-  throw new LuvitError("bad-dataset", `attentionMaps: picture ${index} cannot be read; choose another index`);
+  const reason = "load" in pictures ? pictures.report.reason(pictures.path(index)) : undefined;
+  const what = `attentionMaps: picture ${index} cannot be read; choose another index`;
+  throw new LuvitError("bad-dataset", reason === undefined ? what : `${what}\n  ${reason}`);
 }
 
 /** What is taken from every layer with attention, by the layer's name; the names of the results begin with it. */

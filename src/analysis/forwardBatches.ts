@@ -4,6 +4,7 @@ import { Rng } from "../core/rng";
 import type { Tensor } from "../core/tf";
 import type { ImageDataset, Sample } from "../data/dataset";
 import type { CellMask } from "../data/masks";
+import { loadIfReadable } from "../data/unreadable";
 import type { EngineOptions } from "../engine";
 import type { Encoder } from "../models/encoder";
 import { type PictureRange, piecesOf } from "./keptRanges";
@@ -85,9 +86,10 @@ async function* sampleBatches(
 ): AsyncGenerator<Pick<ForwardBatch, "samples" | "start" | "end">> {
   const rng = new Rng(0);
   for (const { start, end } of ranges.flatMap((range) => [...piecesOf(range, size)])) {
-    const loads = Array.from({ length: end - start }, (_, i) => dataset.load(start + i, rng.fork(start + i)));
-    // Another index stands in for an unreadable picture; no picture is to count twice.
-    const samples = (await Promise.all(loads)).filter(({ index }, i) => index === start + i);
+    const loads = Array.from({ length: end - start }, (_, i) =>
+      loadIfReadable(dataset, start + i, rng.fork(start + i)),
+    );
+    const samples = (await Promise.all(loads)).filter((sample) => sample !== undefined);
     for (const sample of samples) expectCells(sample, config);
     yield { samples, start, end };
   }

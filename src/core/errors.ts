@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { printable } from "./printable";
+import { printableLines } from "./printable";
 
 /** What kind of thing went wrong; stable, for programs. Messages are for people. */
 export type LuvitErrorCode =
@@ -20,8 +20,7 @@ export type LuvitErrorCode =
 
 /**
  * The error of this library: says where, what was expected, what came and what to do. In a notebook it prints as
- * its message alone, not as a stack of frames inside the library. Control characters in it, of file names say, are written
- * out.
+ * its message alone, not as a stack of frames inside the library. Names in it cannot steer a terminal.
  */
 export class LuvitError extends Error {
   override readonly name: string = "LuvitError";
@@ -31,7 +30,7 @@ export class LuvitError extends Error {
     message: string,
     options?: { cause?: unknown },
   ) {
-    super(printable(message), options);
+    super(printableLines(message), options);
   }
 
   [inspect.custom](): string {

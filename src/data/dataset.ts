@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
+import { printable } from "../core/printable";
 import type { Rng } from "../core/rng";
 import type { Preprocessing } from "../core/preprocessing";
 import type { ClassMapping } from "./classMapping";
@@ -30,8 +31,9 @@ export interface ImageDataset {
   /** How a model with `mapping.modelClasses` classes answers; absent where the model's classes are the set's. */
   readonly mapping?: ClassMapping;
   /**
-   * Reads and transforms one picture; an unreadable one is replaced by the next readable one. A set that reads picture
-   * files may leave decoding and transforming to `reader`, which `batches` runs in other threads.
+   * Reads and transforms one picture; an unreadable one is replaced by the next readable one of its class (see
+   * `readOrReplace`). A set that reads picture files may leave decoding and transforming to `reader`, which `batches`
+   * runs in other threads.
    */
   load(index: number, rng: Rng, reader?: PictureReader): Promise<Sample>;
   path(index: number): string;
@@ -57,6 +59,10 @@ export interface SkippedImage {
 
 /** Pictures that could not be read, each named once however often it was asked for. */
 export class SkipReport {
+  /** Samples that are other pictures of the same class, in place of unreadable ones. */
+  replaced = 0;
+  /** Pictures that are being read, by path: nobody tries one of them in place of another at the same time. */
+  readonly ongoing = new Map<string, Promise<unknown>>();
   private readonly reasons = new Map<string, string>();
 
   /** Notes a picture. */
@@ -66,6 +72,11 @@ export class SkipReport {
 
   has(path: string): boolean {
     return this.reasons.has(path);
+  }
+
+  /** Why a picture could not be read; undefined for all others. */
+  reason(path: string): string | undefined {
+    return this.reasons.get(path);
   }
 
   get count(): number {
@@ -79,37 +90,14 @@ export class SkipReport {
   toString(): string {
     if (this.count === 0) return "no picture skipped";
     const lines = this.skipped.map(({ reason }) => reason);
-    return `${this.count} unreadable picture${this.count === 1 ? "" : "s"} left out or replaced by the next:\n${listOffenders(lines)}`;
+    const times = this.replaced === 0 ? "" : ` (${this.replaced} time${this.replaced === 1 ? "" : "s"})`;
+    const what = `${this.count} unreadable picture${this.count === 1 ? "" : "s"}`;
+    return `${what} left out or replaced by others of their class${times}:\n${listOffenders(lines)}`;
   }
 
   [inspect.custom](): string {
     return this.toString();
   }
-}
-
-/**
- * Reads position `index`, or the next readable one (cyclically), noting what had to be skipped. Throws "bad-dataset"
- * when nothing in the set can be read; every error that is not about the picture file is passed on.
- */
-export async function readOrNext<T>(
-  index: number,
-  length: number,
-  report: SkipReport,
-  path: (index: number) => string,
-  read: (index: number) => Promise<T>,
-): Promise<T> {
-  expectIndex(index, length);
-  for (let offset = 0; offset < length; offset++) {
-    const candidate = (index + offset) % length;
-    if (report.has(path(candidate))) continue;
-    try {
-      return await read(candidate);
-    } catch (error) {
-      if (!(error instanceof LuvitError && error.code === "bad-image")) throw error;
-      report.add(path(candidate), error.message);
-    }
-  }
-  throw new LuvitError("bad-dataset", `none of the ${length} pictures can be read; ${report}`);
 }
 
 /** `count` of `length` positions spread evenly, each once. */
@@ -141,7 +129,7 @@ export function withPath<T>(path: string, step: () => T): T {
     return step();
   } catch (error) {
     if (!(error instanceof LuvitError)) throw error;
-    throw new LuvitError(error.code, `${path}: ${error.message}`, { cause: error });
+    throw new LuvitError(error.code, `${printable(path)}: ${error.message}`, { cause: error });
   }
 }
 

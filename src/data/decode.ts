@@ -1,8 +1,12 @@
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import sharp from "sharp";
 import { LuvitError } from "../core/errors";
-import { isCmykJpeg } from "./jpeg/isCmyk";
+import { printable } from "../core/printable";
+import { decodeBmp } from "./formats/bmp";
+import { decodeGif } from "./formats/gif";
+import { formatOf, type ImageFormat, kindOf } from "./formats/identify";
+import { decodePnm } from "./formats/pnm";
+import { decodeColors, decodePng, decodeTiff, type SharpOptions } from "./formats/withSharp";
+import { readImageFile } from "./imageFile";
 
 /** A picture in host memory: `data` holds RGB bytes [H, W, 3], rows from the top. */
 export interface RgbImage {
@@ -11,65 +15,69 @@ export interface RgbImage {
   readonly height: number;
 }
 
-/** Whether the orientation a camera wrote into the file turns the picture. */
+/** How image files become RGB bytes. */
 export interface DecodeOptions {
-  /** Default "honour". "ignore" is what the reference training code (PIL without exif_transpose) does. */
+  /**
+   * Whether the orientation a camera wrote into the file turns the image. Default "honour". "ignore" is what the
+   * reference training code (PIL without exif_transpose) does; TIFF files are turned by both.
+   */
   exif?: "honour" | "ignore";
+  /**
+   * What becomes of gray of 16 bits: "clip" (default, as PIL's `convert("RGB")`) makes everything above 255 white,
+   * "high-byte" keeps the upper 8 bits, which is what most such files mean.
+   */
+  gray16?: "clip" | "high-byte";
+  /** Larger images are refused before memory is taken for them; default `maxImagePixels`. */
+  maxPixels?: number;
 }
 
+/** Pixels of the largest image that is read unless more are allowed; as in Pillow. */
+export const maxImagePixels = 178_956_970;
+
+const decoders: Readonly<
+  Record<ImageFormat, (file: Buffer, options: SharpOptions) => RgbImage | Promise<RgbImage>>
+> = {
+  JPEG: decodeColors,
+  WebP: decodeColors,
+  PNG: decodePng,
+  TIFF: decodeTiff,
+  GIF: (file, { maxPixels }) => decodeGif(file, maxPixels),
+  BMP: (file, { maxPixels }) => decodeBmp(file, maxPixels),
+  PNM: (file, { maxPixels, gray16 }) => decodePnm(file, maxPixels, gray16),
+};
+
 /**
- * Decodes a picture file to 8-bit RGB as PIL's `convert("RGB")` does: gray is replicated, alpha is dropped and not
- * blended, palettes are expanded, embedded colour profiles are ignored, JPEG files of four inks are converted without any.
- * Of 16-bit channels the high byte is kept (PIL clips 16-bit gray instead).
+ * Decodes an image file to 8-bit RGB as PIL's `convert("RGB")` does: JPEG, PNG, WebP, TIFF, GIF (its first picture),
+ * BMP, and PBM, PGM, PPM, told apart by their content, whatever the file is called. Gray is replicated, alpha is
+ * dropped and not blended, palettes are expanded, embedded color profiles are ignored, four inks are converted without
+ * any. Of 16-bit channels the high byte is kept, except for gray alone, which `gray16` is for.
  *
- * Throws LuvitError "bad-image" for anything that cannot be read to the end.
+ * @throws LuvitError("bad-image") for anything that cannot be read to the end, or is not read as PIL would.
  */
 export async function decodeImage(
   source: string | Uint8Array,
   options: DecodeOptions = {},
   name = typeof source === "string" ? source : `${source.length} bytes in memory`,
 ): Promise<RgbImage> {
-  const { exif = "honour" } = options;
+  const { exif = "honour", gray16 = "clip", maxPixels = maxImagePixels } = options;
   try {
-    // Bytes, not a path: libvips remembers files by name and would not notice that one was replaced.
-    const bytes = typeof source === "string" ? await readFile(source) : source;
-    const input = sharp(bytes, { failOn: "error", ignoreIcc: true });
-    const upright = exif === "honour" ? input.autoOrient() : input;
-    const coloured = isCmykJpeg(bytes)
-      ? upright.pipelineColourspace("cmyk").toColourspace("cmyk")
-      : upright.toColourspace("srgb").removeAlpha();
-    const { data, info } = await coloured.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
-    return { data: toRgb(data, info.channels), width: info.width, height: info.height };
+    const bytes = typeof source === "string" ? await readImageFile(source) : source;
+    const format = formatOf(bytes);
+    if (!format) throw new LuvitError("bad-image", `it is ${kindOf(bytes)}, not an image that can be read`);
+    const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return await decoders[format](file, { exif, gray16, maxPixels });
   } catch (error) {
     const verb = (error as NodeJS.ErrnoException).syscall === undefined ? "decoded" : "read";
-    throw new LuvitError("bad-image", `${name}: cannot be ${verb} (${reasonOf(error, source)})`, {
-      cause: error,
-    });
+    const reason = reasonOf(error, source, maxPixels);
+    throw new LuvitError("bad-image", `${printable(name)}: cannot be ${verb} (${reason})`, { cause: error });
   }
-}
-
-function toRgb(data: Uint8Array, channels: number): Uint8Array {
-  if (channels === 3) return data;
-  return channels === 4 ? inksToRgb(data) : replicate(data);
-}
-
-function replicate(gray: Uint8Array): Uint8Array {
-  return Uint8Array.from({ length: 3 * gray.length }, (_, i) => gray[(i / 3) | 0]);
-}
-
-/** Every ink takes its share of the light that black leaves. Reference: Pillow src/libImaging/Convert.c, cmyk2rgb. */
-function inksToRgb(inks: Uint8Array): Uint8Array {
-  const rgb = new Uint8Array((inks.length / 4) * 3);
-  for (let from = 0, to = 0; from < inks.length; from += 4) {
-    const light = 255 - inks[from + 3];
-    for (let c = 0; c < 3; c++) rgb[to++] = Math.max(0, light - Math.round((inks[from + c] * light) / 255));
-  }
-  return rgb;
 }
 
 /** The decoder's own words on one line, without repeating the path. */
-function reasonOf(error: unknown, source: string | Uint8Array): string {
+function reasonOf(error: unknown, source: string | Uint8Array, maxPixels: number): string {
   const message = error instanceof Error ? error.message : String(error);
+  if (message.includes("exceeds pixel limit"))
+    return `it has more pixels than the limit of ${maxPixels}; give a larger maxPixels to read it`;
   // libvips repeats itself.
   const line = [...new Set(message.trim().split(/\s*\n\s*/))].join("; ");
   return typeof source === "string" ? line.split(source).join(basename(source)) : line;

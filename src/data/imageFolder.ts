@@ -1,21 +1,16 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { Preprocessing } from "../core/preprocessing";
+import { printable } from "../core/printable";
 import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
-import {
-  expectIndex,
-  type ImageDataset,
-  readOrNext,
-  type Sample,
-  SkipReport,
-  spreadIndices,
-} from "./dataset";
+import { expectIndex, type ImageDataset, type Sample, SkipReport, spreadIndices } from "./dataset";
 import type { DecodeOptions } from "./decode";
 import { hereReader, type PictureReader } from "./pictureReader";
 import { PixelCache } from "./pixelCache";
-import { type LabelledFile, scanClassFolders } from "./scanFolder";
+import { describeOthers, type LabelledFile, scanClassFolders } from "./scanFolder";
 import { evalTransform, type ImageTransform, type TransformFactory } from "./transforms";
+import { readOrReplace } from "./unreadable";
 
 /** How the pictures of a folder are read. Give `transform`, or `size` and `augment`; default `evalTransform(224)`. */
 export interface ImageFolderOptions extends DecodeOptions {
@@ -40,6 +35,8 @@ export class FolderDataset implements ImageDataset {
     readonly cache: PixelCache,
     readonly report: SkipReport = new SkipReport(),
     readonly mapping?: ClassMapping,
+    /** How many files of its class folders are not called images, by their endings. */
+    readonly others: ReadonlyMap<string, number> = new Map(),
   ) {}
 
   get length(): number {
@@ -62,13 +59,13 @@ export class FolderDataset implements ImageDataset {
     return this.fileAt(index).label;
   }
 
-  /** Reads one picture: image [3, size, size]. Unreadable ones are replaced by the next and named in `report`. */
+  /** Reads one picture: image [3, size, size]. Others of their class replace unreadable ones; `report` names these. */
   load(index: number, rng: Rng, reader: PictureReader = hereReader): Promise<Sample> {
-    const path = (at: number) => this.files[at].path;
-    return readOrNext(index, this.length, this.report, path, async (at) => {
+    return readOrReplace(this, index, async (at) => {
       const { cache, transform } = this;
-      const image = await reader.read({ path: path(at), cache, transform, rng });
-      return { image, label: this.files[at].label, path: path(at), index: at };
+      const { path, label } = this.files[at];
+      const image = await reader.read({ path, cache, transform, rng });
+      return { image, label, path, index: at };
     });
   }
 
@@ -89,14 +86,15 @@ export class FolderDataset implements ImageDataset {
 
   [inspect.custom](): string {
     const skipped = this.report.count > 0 ? `, ${this.report.count} unreadable` : "";
+    const others = this.others.size > 0 ? `; ${describeOthers(this.others)}` : "";
     const { name } = this.transform;
-    return `FolderDataset(${this.root}) ${this.length} pictures, ${this.classes.length} classes, ${name} ${this.size} px${skipped}`;
+    return `FolderDataset(${printable(this.root)}) ${this.length} pictures, ${this.classes.length} classes, ${name} ${this.size} px${skipped}${others}`;
   }
 
   private with(change: { files?: LabelledFile[]; transform?: ImageTransform }): FolderDataset {
-    const { root, classes, cache, report, mapping } = this;
+    const { root, classes, cache, report, mapping, others } = this;
     const { files, transform } = { files: this.files, transform: this.transform, ...change };
-    return new FolderDataset(root, classes, files, transform, cache, report, mapping);
+    return new FolderDataset(root, classes, files, transform, cache, report, mapping, others);
   }
 
   private fileAt(index: number): LabelledFile {
@@ -111,8 +109,10 @@ export class FolderDataset implements ImageDataset {
  * Throws "missing-file" or "bad-dataset" when the folder is missing, empty or half copied.
  */
 export async function imageFolder(root: string, options: ImageFolderOptions = {}): Promise<FolderDataset> {
-  const { classes, files } = await scanClassFolders(root);
-  return new FolderDataset(root, classes, files, transformOf(options), cacheOf(options));
+  const { classes, files, others } = await scanClassFolders(root);
+  const report = new SkipReport();
+  const [transform, cache] = [transformOf(options), cacheOf(options)];
+  return new FolderDataset(root, classes, files, transform, cache, report, undefined, others);
 }
 
 /** The transform that the options ask for. */
@@ -129,6 +129,6 @@ export function transformOf(
 
 /** The pixel memory that the options ask for. */
 export function cacheOf(options: ImageFolderOptions): PixelCache {
-  const { cache = defaultCacheBytes, exif } = options;
-  return new PixelCache(cache === false ? 0 : cache, { exif });
+  const { cache = defaultCacheBytes, exif, gray16, maxPixels } = options;
+  return new PixelCache(cache === false ? 0 : cache, { exif, gray16, maxPixels });
 }

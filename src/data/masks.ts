@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { LuvitError } from "../core/errors";
 import { decodeImage, type RgbImage } from "./decode";
 import type { IdMap } from "./geometry";
+import { readImageFile } from "./imageFile";
 
 /** Id of pixels that count neither as foreground nor as background. */
 const ignoreId = 1000;
@@ -33,7 +33,7 @@ export async function decodeMaskIds(source: string | Uint8Array): Promise<IdMap>
 
 async function readMask(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readImageFile(path);
   } catch (cause) {
     throw new LuvitError("bad-image", `${path}: cannot be read (${(cause as Error).message})`, { cause });
   }

@@ -1,6 +1,6 @@
 import { Rng } from "../core/rng";
 import { withPath } from "./dataset";
-import { type DecodeOptions, decodeImage, type RgbImage } from "./decode";
+import { type DecodeOptions, decodeImage, maxImagePixels, type RgbImage } from "./decode";
 import { decodeJpeg } from "./jpeg/decodeJpeg";
 import { type JpegHeader, readJpegHeader } from "./jpeg/header";
 import { type PlacedFile, placeBytes, placeFile } from "./jpeg/placedFile";
@@ -121,8 +121,9 @@ function placeContent(memory: PixelMemory, { content }: PictureSource): PlacedFi
 function uprightHeader(
   memory: PixelMemory,
   { address, length }: PlacedFile,
-  { exif = "honour" }: DecodeOptions,
+  { exif = "honour", maxPixels = maxImagePixels }: DecodeOptions,
 ): JpegHeader | undefined {
   const header = readJpegHeader(Buffer.from(memory.buffer, address, length));
-  return header && (exif === "ignore" || header.orientation === 1) ? header : undefined;
+  if (!header || header.width * header.height > maxPixels) return undefined;
+  return exif === "ignore" || header.orientation === 1 ? header : undefined;
 }

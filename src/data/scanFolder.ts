@@ -1,7 +1,9 @@
 import type { Dirent } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { extname, join, sep } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
+import { fileSystemPath, textOfName } from "../core/fileNames";
+import { printable } from "../core/printable";
 
 /** A picture file and its label. */
 export interface LabelledFile {
@@ -13,6 +15,8 @@ export interface LabelledFile {
 export interface ScannedFolder {
   readonly classes: string[];
   readonly files: LabelledFile[];
+  /** How many files there are that are not called images, by their endings. */
+  readonly others?: ReadonlyMap<string, number>;
 }
 
 /** Endings that count as pictures, as in torchvision's ImageFolder. */
@@ -33,32 +37,49 @@ export const imageExtensions: readonly string[] = [
  * folder does not exist and "bad-dataset" when it has no class folders or a class folder has no picture.
  */
 export async function scanClassFolders(root: string): Promise<ScannedFolder> {
-  const { classes, perClass } = await listClassFolders(root);
+  const { classes, perClass, others } = await listClassFolders(root);
   const wanted = wantedIn(root);
   const empty = classes.filter((_, label) => perClass[label].length === 0);
   if (empty.length > 0) {
     const found = `${classes.length - empty.length} of ${classes.length} class folders hold pictures`;
     const hint = "copy the missing pictures, or remove the empty folders to train without these classes";
+    const other = others.size > 0 ? `\nthere are ${describeOthers(others)}, which are not read` : "";
     throw new LuvitError(
       "bad-dataset",
-      `${wanted}: ${found}; these do not:\n${listOffenders(empty)}\n${hint}`,
+      `${wanted}: ${found}; these do not:\n${listOffenders(empty)}${other}\n${hint}`,
     );
   }
   const files = perClass.flatMap((paths, label) => paths.map((path) => ({ path, label })));
-  return { classes, files };
+  return { classes, files, others };
+}
+
+/** "12 other files (.txt 10, .heic 2)". */
+export function describeOthers(others: ReadonlyMap<string, number>): string {
+  const count = [...others.values()].reduce((sum, one) => sum + one, 0);
+  const most = [...others].sort(([, a], [, b]) => b - a).slice(0, 3);
+  const endings = most.map(([ending, files]) => `${ending || "no ending"} ${files}`).join(", ");
+  return `${count} other file${count === 1 ? "" : "s"} (${printable(endings)}${others.size > 3 ? ", …" : ""})`;
+}
+
+/** Class folders, the pictures of each, and other files by their endings. */
+interface ListedFolders {
+  readonly classes: string[];
+  readonly perClass: string[][];
+  readonly others: Map<string, number>;
 }
 
 /** Class folders sorted by name and the pictures of each, which may be none. Throws as `scanClassFolders` otherwise. */
-export async function listClassFolders(root: string): Promise<{ classes: string[]; perClass: string[][] }> {
+export async function listClassFolders(root: string): Promise<ListedFolders> {
   const entries = await readFolder(root);
-  const classes = sorted(entries.filter((entry) => entry.isFolder).map((entry) => entry.name));
+  const classes = sorted(entries.filter(({ kind }) => kind === "folder")).map(({ name }) => name);
   if (classes.length === 0) {
     const found = describe(entries);
     throw new LuvitError("bad-dataset", `${wantedIn(root)}, found no class folders, only ${found}`);
   }
   await expectNoParts(root, classes);
-  const perClass = await Promise.all(classes.map((name) => listImages(join(root, name))));
-  return { classes, perClass };
+  const others = new Map<string, number>();
+  const perClass = await Promise.all(classes.map((name) => imagesBelow(join(root, name), [], others)));
+  return { classes, perClass, others };
 }
 
 function wantedIn(root: string): string {
@@ -66,22 +87,51 @@ function wantedIn(root: string): string {
 }
 
 /** All pictures under a folder, at any depth, sorted folder by folder. */
-export async function listImages(folder: string): Promise<string[]> {
-  const entries = await readFolder(folder);
-  const names = (keep: (entry: Entry) => boolean) => sorted(entries.filter(keep).map((entry) => entry.name));
-  const isImage = (entry: Entry) => imageExtensions.includes(extname(entry.name).toLowerCase());
-  const here = names((entry) => !entry.isFolder && isImage(entry)).map((name) => join(folder, name));
+export function listImages(folder: string): Promise<string[]> {
+  return imagesBelow(folder, [], new Map());
+}
+
+/** `linked`: where the links lead that were followed on the way here; other files are counted in `others`. */
+async function imagesBelow(
+  folder: string,
+  linked: readonly string[],
+  others: Map<string, number>,
+): Promise<string[]> {
+  const entries = sorted(await readFolder(folder));
+  const here: string[] = [];
+  for (const { kind, name } of entries) {
+    if (kind !== "file") continue;
+    const ending = extname(name).toLowerCase();
+    if (imageExtensions.includes(ending)) here.push(join(folder, name));
+    else others.set(ending, (others.get(ending) ?? 0) + 1);
+  }
   const below = await Promise.all(
-    names((entry) => entry.isFolder).map((name) => listImages(join(folder, name))),
+    entries
+      .filter(({ kind }) => kind === "folder")
+      .map(async ({ name, isLink }) => {
+        const inside = join(folder, name);
+        const links = isLink ? [...linked, await followed(folder, inside, linked)] : linked;
+        return imagesBelow(inside, links, others);
+      }),
   );
   return [...here, ...below.flat()];
+}
+
+/** Where a link to a folder leads. Throws where that is on the way here already, so that there would be no end. */
+async function followed(folder: string, link: string, linked: readonly string[]): Promise<string> {
+  const [place, target] = await Promise.all([
+    realpath(fileSystemPath(folder)),
+    realpath(fileSystemPath(link)),
+  ]);
+  if (!linked.includes(target) && !`${place}${sep}`.startsWith(`${target}${sep}`)) return target;
+  throw new LuvitError("bad-dataset", `${link} leads back to ${target}, which it lies in; remove the link`);
 }
 
 /** A folder with `train` or `val` inside is one level too high; reading it would make classes of its parts. */
 async function expectNoParts(root: string, classes: readonly string[]): Promise<void> {
   for (const part of classes.filter((name) => name === "train" || name === "val")) {
     const inside = await readFolder(join(root, part));
-    if (inside.some((entry) => !entry.isFolder)) continue;
+    if (inside.some(({ kind }) => kind !== "folder")) continue;
     const found = `its parts ${classes.join(", ")}`;
     throw new LuvitError(
       "bad-dataset",
@@ -90,23 +140,24 @@ async function expectNoParts(root: string, classes: readonly string[]): Promise<
   }
 }
 
-/** What is in a folder; links count as what they lead to. */
+/** What is in a folder; links count as what they lead to, and pipes and devices are neither. */
 interface Entry {
   readonly name: string;
-  readonly isFolder: boolean;
+  readonly kind: "file" | "folder" | "other";
+  readonly isLink: boolean;
 }
 
 async function readFolder(folder: string): Promise<Entry[]> {
   try {
-    const entries = await readdir(folder, { withFileTypes: true });
-    const seen = entries.filter((entry) => !entry.name.startsWith("."));
-    const links = seen.filter(isLinkToWhat).map(({ name }) => name);
-    const toFiles = new Set<string>();
-    for (const name of links) if (await leadsToFile(join(folder, name))) toFiles.add(name);
-    return seen.map((entry) => ({
-      name: entry.name,
-      isFolder: isLinkToWhat(entry) ? !toFiles.has(entry.name) : entry.isDirectory(),
-    }));
+    const seen = (await entriesOf(folder)).filter(({ name }) => !name.startsWith("."));
+    const links = seen.filter(({ name, entry }) => entry.isSymbolicLink() && mayBeFolder(name));
+    const toFolders = new Set<string>();
+    for (const { name } of links) if (!(await leadsToFile(join(folder, name)))) toFolders.add(name);
+    return seen.map(({ name, entry }) => {
+      const isLink = entry.isSymbolicLink();
+      const isFolder = entry.isDirectory() || toFolders.has(name);
+      return { name, isLink, kind: isFolder ? "folder" : isLink || entry.isFile() ? "file" : "other" };
+    });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const what =
@@ -121,20 +172,30 @@ async function readFolder(folder: string): Promise<Entry[]> {
   }
 }
 
-/** A link that may lead to a folder; a million links called pictures are not asked about one by one. */
-function isLinkToWhat(entry: Dirent): boolean {
-  return entry.isSymbolicLink() && !imageExtensions.includes(extname(entry.name).toLowerCase());
+/** Names and kinds; a folder is read again as bytes where a name is not UTF-8. */
+async function entriesOf(folder: string): Promise<{ name: string; entry: Dirent | Dirent<Buffer> }[]> {
+  const place = fileSystemPath(folder);
+  const entries = await readdir(place, { withFileTypes: true });
+  if (!entries.some(({ name }) => name.includes("\ufffd")))
+    return entries.map((entry) => ({ name: entry.name, entry }));
+  const exact = await readdir(place, { withFileTypes: true, encoding: "buffer" });
+  return exact.map((entry) => ({ name: textOfName(entry.name), entry }));
+}
+
+/** A million links called pictures are not asked about one by one. */
+function mayBeFolder(name: string): boolean {
+  return !imageExtensions.includes(extname(name).toLowerCase());
 }
 
 /** False for a folder, and for what is not there, which is to be missed where a folder was expected. */
 async function leadsToFile(link: string): Promise<boolean> {
-  const target = await stat(link).catch(() => undefined);
+  const target = await stat(fileSystemPath(link)).catch(() => undefined);
   return target !== undefined && !target.isDirectory();
 }
 
 /** By UTF-16 code unit, which for the usual names is the order of Python's `sorted`. */
-function sorted(names: string[]): string[] {
-  return names.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+function sorted(entries: Entry[]): Entry[] {
+  return entries.sort(({ name: a }, { name: b }) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
 function describe(entries: readonly Entry[]): string {

@@ -3,20 +3,14 @@ import { basename, dirname, extname, join, sep } from "node:path";
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { Rng } from "../core/rng";
-import {
-  type ImageDataset,
-  readOrNext,
-  type Sample,
-  type SkipReport,
-  spreadIndices,
-  withPath,
-} from "./dataset";
+import { type ImageDataset, type Sample, type SkipReport, spreadIndices, withPath } from "./dataset";
 import type { RgbImage } from "./decode";
 import type { IdMap } from "./geometry";
 import { cacheOf, FolderDataset } from "./imageFolder";
 import { type CellMask, decodeMaskIds, maskCells } from "./masks";
 import { listImages, scanClassFolders } from "./scanFolder";
 import { type EvalTransform, evalTransform, type ImageTransform } from "./transforms";
+import { readOrReplace } from "./unreadable";
 
 /** A sample and its mask; `ids` [size, size] went through the same geometry as the picture. */
 export interface MaskedSample extends Sample, CellMask {
@@ -86,15 +80,9 @@ export class MaskedDataset implements ImageDataset {
     return this.pictures.label(index);
   }
 
-  /** Reads a picture with its mask; when either is unreadable, or their sizes differ, the next pair is taken. */
+  /** Reads a picture with its mask; when either is unreadable, or their sizes differ, another pair of the class comes. */
   load(index: number, rng: Rng): Promise<MaskedSample> {
-    return readOrNext(
-      index,
-      this.length,
-      this.report,
-      (at) => this.path(at),
-      (at) => this.readPair(at, rng),
-    );
+    return readOrReplace(this, index, (at) => this.readPair(at, rng));
   }
 
   take(count: number): MaskedDataset {

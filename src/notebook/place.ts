@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { printable } from "../core/printable";
+import { printableLines } from "../core/printable";
 import { formatBar } from "../figures/format";
 import { inNotebook, sendDisplay } from "./tslab";
 
@@ -50,7 +50,7 @@ function lineWriter(view: LiveView): Writer {
     const share = view.share();
     const bar = share === undefined ? "" : `${formatBar(share)} `;
     const line = (bar + view.text()).slice(0, (process.stdout.columns ?? 120) - 1);
-    process.stdout.write(`\r\x1b[K${printable(line)}${final ? "\n" : ""}`);
+    process.stdout.write(`\r\x1b[K${printableLines(line)}${final ? "\n" : ""}`);
   };
 }
 
@@ -62,7 +62,7 @@ function plainWriter(view: LiveView): Writer {
     if (!final && tenth <= written && Date.now() - writtenAt < plainInterval) return;
     written = tenth;
     writtenAt = Date.now();
-    process.stdout.write(`${printable(view.text())}\n`);
+    process.stdout.write(`${printableLines(view.text())}\n`);
   };
 }
 

@@ -1,4 +1,4 @@
-import { printable } from "../core/printable";
+import { printableLines } from "../core/printable";
 import { formatDuration } from "../figures/format";
 import { stripAnsi } from "./html";
 
@@ -29,7 +29,7 @@ export class RunTerminal {
 
   startCell(index: number, title: string): void {
     const width = String(this.total).length;
-    this.prefix = `[${String(index).padStart(width)}/${this.total}] ${printable(title)}`;
+    this.prefix = `[${String(index).padStart(width)}/${this.total}] ${printableLines(title)}`;
     this.startedAt = Date.now();
     this.lastDraw = this.startedAt;
     if (this.stream.isTTY) this.stream.write(`\r\x1b[K${this.clip(`${this.prefix} …`)}`);
@@ -41,7 +41,7 @@ export class RunTerminal {
     const wait = this.stream.isTTY ? 100 : secondsBetweenPlainLines * 1000;
     if (now - this.lastDraw < wait) return;
     this.lastDraw = now;
-    const text = printable(stripAnsi(line).trim());
+    const text = printableLines(stripAnsi(line).trim());
     const seconds = formatDuration((now - this.startedAt) / 1000);
     if (this.stream.isTTY) this.stream.write(`\r\x1b[K${this.clip(`${this.prefix} … ${seconds}  ${text}`)}`);
     else this.stream.write(`${this.clip(`${this.prefix} … ${seconds}  ${text}`)}\n`);

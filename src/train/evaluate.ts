@@ -1,8 +1,10 @@
 import { inspect } from "node:util";
 import { breathe } from "../core/loop";
+import { LuvitError } from "../core/errors";
 import { tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import { batches } from "../data/loader";
+import { leavingOut } from "../data/unreadable";
 import type { EngineOptions } from "../engine";
 import type { Classifier } from "../models/classifier";
 import type { Feeds } from "./feeds";
@@ -96,6 +98,10 @@ export async function evaluateWith(
 ): Promise<Evaluation> {
   const all: Answer[] = [];
   for await (const answers of answersOf(scores, model, dataset, batchSize)) all.push(...answers);
+  if (all.length === 0) {
+    const none = `none of the ${dataset.length} pictures can be read`;
+    throw new LuvitError("bad-dataset", `evaluate: ${none}; ${dataset.report}`);
+  }
   const percent = (count: number) => (100 * count) / all.length;
   const right = all.filter(({ label, prediction }) => label === prediction).length;
   const ranked = all.every(({ inTop5 }) => inTop5 !== null);
@@ -116,7 +122,7 @@ export async function* answersOf(
   const mapping = mappingFor(dataset, model.classes, "evaluate");
   const { imageSize } = model.encoder.config;
   const order = { batchSize, shuffle: false, dropLast: false };
-  for await (const batch of batches(dataset, { ...order, reuse: 1 })) {
+  for await (const batch of batches(leavingOut(dataset), { ...order, reuse: 1 })) {
     const images = imageFeed(filled(batch.images, batchSize, imageSize), imageSize);
     const { scores } = await scoresFor({ images });
     const answers: Answer[] = [];

@@ -1,4 +1,5 @@
 import { LuvitError } from "../core/errors";
+import { expectReadable, tooManyUnreadable } from "../data/expectReadable";
 import { blamesMemory } from "../engine";
 import type { Module } from "../nn/module";
 import { AdamW } from "../optim/adamw";
@@ -60,8 +61,9 @@ function setsOf<M extends Module>({ dataset, validation }: TrainingTask<M>): Run
 
 /** The whole of a run: opens its folder, goes on where it was, trains to the end or a stop. */
 async function drive<M extends Module>(session: Session<M>): Promise<void> {
-  const { task, driver, store, optimizer, average } = session;
+  const { task, options, driver, store, optimizer, average } = session;
   try {
+    await expectReadable(task.dataset, options.maxUnreadable);
     store?.open();
     await task.prepare?.();
     await average?.begin();
@@ -124,6 +126,11 @@ async function* trainFrom<M extends Module>(step: number, session: Session<M>): 
           driver.record(record);
         }
         if (request.stopped) break;
+        const unusable = tooManyUnreadable(task.dataset, options.maxUnreadable);
+        if (unusable) {
+          yield await save();
+          throw unusable;
+        }
       }
       if (due()) yield await save();
     }

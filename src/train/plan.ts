@@ -55,6 +55,11 @@ export interface TrainOptions extends CompiledStepOptions {
   checkpointEvery?: number;
   /** Checkpoints kept; default 2. */
   keepCheckpoints?: number;
+  /**
+   * Share of the pictures that may be unreadable; default 0.1. With more, or with a class of which nothing can be read, a
+   * run stops before its first step, or after the step that showed it.
+   */
+  maxUnreadable?: number;
   /** For the run's name and folder. */
   name?: string;
   /** Where these options come from; its name is noted in the run's checkpoints. Decides no number. */

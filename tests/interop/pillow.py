@@ -112,10 +112,15 @@ def four_inks(as_ycck, **options):
 
 
 def files():
-    """Files of every kind that data sets have, except for 16-bit gray, which Pillow clips."""
+    """Files of every kind that data sets have."""
     kinds = {f"PNG, colour type {c}, {d} bit": png(d, c) for c, d in PNG_KINDS}
     kinds["PNG, palette with alpha"] = png(8, 3, random.bytes(256))
     kinds["PNG, gray with one clear value"] = png(8, 0, b"\0\x20")
+    kinds["PNG, 16-bit gray with one clear value"] = png(16, 0, b"\0\x20")
+    small = [picture(i, 60).resize((40, 30)) for i in range(2)]
+    clear = Image.merge("RGBA", [*small[0].split(), small[1].convert("L")])
+    kinds["WebP with alpha"] = saved(clear, "WEBP", lossless=True, exact=True)
+    kinds["WebP, animated"] = saved(small[0], "WEBP", save_all=True, append_images=small[1:], lossless=True)
     for as_ycck in (False, True):
         kinds[f"JPEG, {'YCCK' if as_ycck else 'CMYK'}"] = four_inks(as_ycck)
     kinds["JPEG, CMYK, progressive"] = four_inks(False, progressive=True)
@@ -131,7 +136,7 @@ def files():
     return result
 
 
-PNG_KINDS = [(0, 1), (0, 2), (0, 4), (0, 8), (2, 8), (2, 16), (3, 1), (3, 4), (3, 8), (4, 8), (4, 16), (6, 8), (6, 16)]
+PNG_KINDS = [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (3, 1), (3, 4), (3, 8), (4, 8), (4, 16), (6, 8), (6, 16)]
 
 
 def resize(i):

@@ -1,4 +1,5 @@
 import { codeVersion } from "../../core/commit";
+import { printable } from "../../core/printable";
 import { type ImageDataset, shardRange } from "../../data/dataset";
 import type { StopRequest } from "../../core/stopRequest";
 import type { Classifier } from "../../models/classifier";
@@ -152,7 +153,7 @@ export class SuiteWork {
       if (known.has(at)) continue;
       count++;
       const path = dataset.path(at);
-      this.skipped.push(reasons.get(path) ?? `${path}: could not be read before`);
+      this.skipped.push(reasons.get(path) ?? `${printable(path)}: could not be read before`);
     }
     if (count > 0) this.unreadable[part] = count;
   }

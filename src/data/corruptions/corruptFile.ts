@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname, extname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { LuvitError } from "../../core/errors";
 import { Rng } from "../../core/rng";
 import { writeAtomically } from "../../core/writeAtomically";
@@ -9,6 +9,7 @@ import { cropBox, resize } from "../resample";
 import type { CorruptionType } from "../sets/corruptionTypes";
 import { apply } from "./apply";
 import { encodeJpeg } from "./digital";
+import type { OwnFolders } from "./outputs";
 
 /** What becomes of every picture. */
 export interface CorruptionPlan {
@@ -24,6 +25,12 @@ export interface CorruptionPlan {
 /** Quality of the official files. */
 const jpegQuality = 85;
 
+/** A picture below the source folder, and what it is called below the folder of a corruption. */
+export interface PictureToCorrupt {
+  readonly path: string;
+  readonly output: string;
+}
+
 /** One picture of the folder under all corruptions. */
 export interface CorruptedPicture {
   /** Below the source folder. */
@@ -36,16 +43,19 @@ export interface CorruptedPicture {
 }
 
 /**
- * Writes `<target>/<type>/<severity>/<path>.JPEG` for all types and severities that are not there yet. The draws follow
+ * Writes `<target>/<type>/<severity>/<output>` for all types and severities that are not there yet. The draws follow
  * from seed, type, severity and path alone.
  */
 export async function corruptFile(
   plan: CorruptionPlan,
-  path: string,
+  { path, output }: PictureToCorrupt,
   frost: readonly RgbImage[],
+  folders: OwnFolders,
 ): Promise<CorruptedPicture> {
   const outputs = plan.types.flatMap((type) =>
-    plan.severities.map((severity) => ({ type, severity, file: outputPath(plan, type, severity, path) })),
+    plan.severities.map((severity) => {
+      return { type, severity, file: join(plan.target, type, String(severity), output) };
+    }),
   );
   const missing = outputs.filter(({ file }) => !existsSync(file));
   const kept = outputs.length - missing.length;
@@ -55,16 +65,10 @@ export async function corruptFile(
   for (const { type, severity, file } of missing) {
     const rng = new Rng(plan.seed).fork(type, severity, path);
     const corrupted = await apply(picture, type, severity, rng, { frost });
-    mkdirSync(dirname(file), { recursive: true });
+    folders.make(dirname(file));
     writeAtomically(file, await encodeJpeg(corrupted, jpegQuality));
   }
   return { path, written: missing.length, kept };
-}
-
-export function outputPath(plan: CorruptionPlan, type: string, severity: number, path: string): string {
-  const stem = path.slice(0, path.length - extname(path).length);
-  const ending = /^\.jpe?g$/i.test(extname(path)) ? extname(path) : ".JPEG";
-  return join(plan.target, type, String(severity), stem + ending);
 }
 
 /** The centred square after the shorter side became 8/7 of its size, bilinear, as the official pictures are cut. */

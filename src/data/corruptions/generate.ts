@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { join, relative, resolve, sep } from "node:path";
+import { join, relative } from "node:path";
 import { inspect } from "node:util";
 import { Worker } from "node:worker_threads";
 import { LuvitError, type LuvitErrorCode } from "../../core/errors";
@@ -9,7 +9,8 @@ import { writeAtomically } from "../../core/writeAtomically";
 import { shardRange, SkipReport } from "../dataset";
 import { listImages } from "../scanFolder";
 import { type CorruptionType, corruptionTypes, severities as allSeverities } from "../sets/corruptionTypes";
-import type { CorruptedPicture, CorruptionPlan } from "./corruptFile";
+import type { CorruptedPicture, CorruptionPlan, PictureToCorrupt } from "./corruptFile";
+import { isWithin, outputNames, realPlace } from "./outputs";
 
 /** Which corruptions of a folder are written. */
 export interface GenerateOptions {
@@ -31,9 +32,10 @@ export interface GenerateOptions {
 
 /**
  * Writes a folder of pictures under corruptions in the layout of ImageNet-C, `<target>/<type>/<severity>/<class>/x.JPEG`:
- * shorter side to 256, centred 224 (in proportion for other sizes), JPEG of quality 85. Iterate over the result to have it
- * done: `for await (const picture of progress(await corruptions.generate(…)))`. Files that are there are kept, so that a
- * stopped run goes on; the pictures follow from the seed alone.
+ * shorter side to 256, centred 224 (in proportion for other sizes), JPEG of quality 85, one file for each picture, also
+ * where names differ in their endings alone. Nothing is written through links below the target. Iterate over the result
+ * to have it done: `for await (const picture of progress(await corruptions.generate(…)))`. Files that are there are kept,
+ * so that a stopped run goes on; the pictures follow from the seed alone.
  *
  * Throws "missing-file", "bad-dataset", or "bad-argument" e.g. where `target` was begun with another seed or size.
  */
@@ -43,17 +45,19 @@ export async function generate(
   options: GenerateOptions = {},
 ): Promise<CorruptionRun> {
   const { types = corruptionTypes, severities = allSeverities, size = 224, seed = 0, shard } = options;
-  const plan = { source: resolve(source), target: resolve(target), types, severities, size, seed };
+  const plan = { source: realPlace(source), target: realPlace(target), types, severities, size, seed };
   const photographs = options.frost === undefined ? [] : (await listImages(options.frost)).slice(0, 5);
   expectPlan(plan, photographs.length, options.frost);
   const all = (await listImages(plan.source)).map((path) => relative(plan.source, path));
   if (all.length === 0) throw new LuvitError("bad-dataset", `corruptions: no pictures under ${source}`);
+  const outputs = outputNames(all);
+  const pictures = all.map((path, i) => ({ path, output: outputs[i] }));
   const { start, end } = shard
     ? shardRange(all.length, shard.index, shard.count)
     : { start: 0, end: all.length };
   await claim(plan);
   const workers = options.workers ?? availableParallelism();
-  return new CorruptionRun(plan, all.slice(start, end), photographs, Math.max(1, workers));
+  return new CorruptionRun(plan, pictures.slice(start, end), photographs, Math.max(1, workers));
 }
 
 /** Pictures under corruptions, being written while it is iterated over. */
@@ -66,14 +70,14 @@ export class CorruptionRun implements AsyncIterable<CorruptedPicture> {
 
   constructor(
     readonly plan: CorruptionPlan,
-    private readonly paths: readonly string[],
+    private readonly pictures: readonly PictureToCorrupt[],
     private readonly photographs: readonly string[],
     readonly workers: number,
   ) {}
 
   /** Pictures to do. */
   get length(): number {
-    return this.paths.length;
+    return this.pictures.length;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<CorruptedPicture, void, undefined> {
@@ -81,15 +85,15 @@ export class CorruptionRun implements AsyncIterable<CorruptedPicture> {
       { length: Math.min(this.workers, this.length) },
       () => new CorruptingThread(this.plan, this.photographs),
     );
-    const queue = this.paths.values();
+    const queue = this.pictures.values();
     const busy = new Map<CorruptingThread, Promise<{ thread: CorruptingThread; done: CorruptedPicture }>>();
     const feed = (thread: CorruptingThread) => {
-      const { value: path } = queue.next();
-      if (path === undefined) busy.delete(thread);
+      const { value: picture } = queue.next();
+      if (picture === undefined) busy.delete(thread);
       else
         busy.set(
           thread,
-          thread.corrupt(path).then((done) => ({ thread, done })),
+          thread.corrupt(picture).then((done) => ({ thread, done })),
         );
     };
     try {
@@ -139,10 +143,10 @@ class CorruptingThread {
     this.worker.on("exit", () => this.waiting?.reject(new Error("corruptions: a thread ended by itself")));
   }
 
-  corrupt(path: string): Promise<CorruptedPicture> {
+  corrupt(picture: PictureToCorrupt): Promise<CorruptedPicture> {
     return new Promise((resolve, reject) => {
       this.waiting = { resolve, reject };
-      this.worker.postMessage(path);
+      this.worker.postMessage(picture);
     });
   }
 
@@ -168,8 +172,7 @@ function expectPlan(plan: CorruptionPlan, photographs: number, frost: string | u
         "e.g. of the original generator, or leave frost out of the types",
     );
   }
-  if (`${target}${sep}`.startsWith(`${source}${sep}`))
-    problems.push(`the target ${target} lies inside the source`);
+  if (isWithin(target, source)) problems.push(`the target ${target} lies inside the source`);
   if (problems.length > 0) throw new LuvitError("bad-argument", `corruptions: ${problems.join("; ")}`);
 }
 

@@ -1,16 +1,19 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { LuvitError } from "../../core/errors";
 import { decodeImage } from "../decode";
-import { type CorruptionPlan, corruptFile } from "./corruptFile";
+import { type CorruptionPlan, corruptFile, type PictureToCorrupt } from "./corruptFile";
+import { OwnFolders } from "./outputs";
 
 /* A thread that corrupts one picture after another for the one that started it. */
 
 const { plan, frost } = workerData as { plan: CorruptionPlan; frost: readonly string[] };
 const photographs = Promise.all(frost.map((path) => decodeImage(path)));
 
-parentPort!.on("message", (path: string) => {
+const folders = new OwnFolders(plan.target);
+
+parentPort!.on("message", (picture: PictureToCorrupt) => {
   photographs
-    .then((pictures) => corruptFile(plan, path, pictures))
+    .then((pictures) => corruptFile(plan, picture, pictures, folders))
     .then(
       (done) => parentPort!.postMessage(done),
       (error) => {

@@ -1,4 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { fileSystemPath } from "../../core/fileNames";
+import { expectImageFile, openFlags } from "../imageFile";
 import type { PixelMemory } from "../kernels/pixelMemory";
 import { SLACK } from "./unstuffKernel";
 
@@ -15,11 +17,13 @@ export function placeBytes(memory: PixelMemory, bytes: Uint8Array): PlacedFile {
   return { address, length };
 }
 
-/** Reads a file to where kernels can read it. Throws what the file system throws. */
+/** Reads an image file to where kernels can read it. Throws what the file system throws, and as `expectImageFile`. */
 export function placeFile(memory: PixelMemory, path: string): PlacedFile {
-  const file = openSync(path, "r");
+  const file = openSync(fileSystemPath(path), openFlags);
   try {
-    const { size } = fstatSync(file);
+    const stats = fstatSync(file);
+    expectImageFile(stats);
+    const { size } = stats;
     const address = memory.take(size + SLACK);
     const bytes = memory.bytes(address, size);
     let length = 0;

@@ -2,17 +2,11 @@ import { isAbsolute, join } from "node:path";
 import { inspect } from "node:util";
 import type { Preprocessing } from "../../core/preprocessing";
 import type { Rng } from "../../core/rng";
-import {
-  expectIndex,
-  type ImageDataset,
-  readOrNext,
-  type Sample,
-  type SkipReport,
-  spreadIndices,
-} from "../dataset";
+import { expectIndex, type ImageDataset, type Sample, type SkipReport, spreadIndices } from "../dataset";
 import { hereReader, type PictureReader } from "../pictureReader";
 import type { PixelCache } from "../pixelCache";
 import type { ImageTransform } from "../transforms";
+import { readOrReplace } from "../unreadable";
 import type { PictureShard } from "./pictureTable";
 import type { RecentGroups } from "./recentGroups";
 
@@ -64,14 +58,14 @@ export class TableDataset implements ImageDataset {
     return this.rows.labels[this.rowAt(index)];
   }
 
-  /** Reads one picture: image [3, size, size]. Unreadable ones are replaced by the next and named in `report`. */
+  /** Reads one picture: image [3, size, size]. Others of their class replace unreadable ones; `report` names these. */
   load(index: number, rng: Rng, reader: PictureReader = hereReader): Promise<Sample> {
-    const path = (at: number) => this.path(at);
-    return readOrNext(index, this.length, this.report, path, async (at) => {
+    return readOrReplace(this, index, async (at) => {
       const { cache, transform } = this;
       const stored = () => this.stored(this.rowAt(at));
-      const image = await reader.read({ path: path(at), stored, cache, transform, rng });
-      return { image, label: this.label(at), path: path(at), index: at };
+      const path = this.path(at);
+      const image = await reader.read({ path, stored, cache, transform, rng });
+      return { image, label: this.label(at), path, index: at };
     });
   }
 

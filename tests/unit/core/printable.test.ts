@@ -1,42 +1,54 @@
 import assert from "node:assert/strict";
-import { inspect } from "node:util";
-import { test } from "node:test";
-import { brief } from "../../../src/core/brief";
-import type { LuvitError } from "../../../src/core/errors";
-import { printable } from "../../../src/core/printable";
-import { openCheckpoint } from "../../../src/io/checkpointFiles";
-import { temporaryFolder, writeBytes } from "../io/support";
+import { describe, it } from "node:test";
+import { LuvitError } from "../../../src/core/errors";
+import { fileSystemPath, textOfName } from "../../../src/core/fileNames";
+import { printable, printableLines } from "../../../src/core/printable";
+import { Rng } from "../../../src/core/rng";
 
-const hostile = "a\x1b[31mred\x1b]0;title\x07\r\b\x9b2J\u202egnp.exe";
+describe("a name from outside", () => {
+  it("shows what a terminal would obey", () => {
+    assert.equal(printable("a\x1b[2Jb\x07\x9b31m.png"), "a\\x1b[2Jb\\x07\\x9b31m.png");
+    assert.equal(printable("one\ntwo\r\tthree\x7f\0"), "one\\ntwo\\r\\tthree\\x7f\\x00");
+    assert.equal(printable("gpj.\u202eexe\u2066\u2028"), "gpj.\\u{202e}exe\\u{2066}\\u{2028}");
+    assert.equal(printable(textOfName(Buffer.from("caf\xe9", "latin1"))), "caf\\xe9");
+    assert.equal(printable("\ud83d"), "\\u{d83d}");
+  });
 
-test("control characters and turned writing are written out, lines, tabs and letters stay", () => {
-  assert.equal(printable(hostile), "a\\x1b[31mred\\x1b]0;title\\x07\\r\\x08\\x9b2J\\u202egnp.exe");
-  const plain = "été 画像 🙂\n\tnext line";
-  assert.equal(printable(plain), plain);
-  for (let code = 0; code < 0xa0; code++) {
-    const shown = printable(String.fromCharCode(code));
-    const isPlain = code === 9 || code === 10 || (code >= 0x20 && code < 0x7f);
-    assert.equal(shown === String.fromCharCode(code), isPlain, `${code}`);
-  }
-});
+  it("stays as it is where it is only foreign", () => {
+    for (const name of ["naïve 写真 🐈.png", "शब्द", "עברית", "a\\b'c\"d$(e)", "👩‍🚀"])
+      assert.equal(printable(name), name);
+  });
 
-test("an error says a file's name without the escape sequences in it", async () => {
-  const path = writeBytes(temporaryFolder(), `${hostile.replaceAll("/", "")}.pth`, "no weights");
-  await assert.rejects(openCheckpoint(path), (error: LuvitError) => {
-    for (const text of [error.message, inspect(error)]) {
-      assert.equal(printable(text), text);
-      assert.ok(text.includes("a\\x1b[31mred"));
-    }
-    return true;
+  it("cannot steer a terminal through an error either, whose lines stay lines", () => {
+    const error = new LuvitError("bad-image", "two lines:\n  \x1b]0;title\x07.png");
+    assert.equal(error.message, "two lines:\n  \\x1b]0;title\\x07.png");
+    assert.equal(printableLines(error.message), error.message);
   });
 });
 
-test("a value for a message is short, and there is one for every value", () => {
-  assert.equal(brief({ a: [1, "x"] }), '{"a":[1,"x"]}');
-  assert.equal(brief(undefined), "nothing");
-  assert.equal(brief("x".repeat(200)).length, 81);
-  const deep = JSON.parse(`${"[".repeat(100_000)}${"]".repeat(100_000)}`);
-  const cyclic: unknown[] = [];
-  cyclic.push(cyclic);
-  for (const value of [deep, cyclic, 1n]) assert.match(brief(value), /cannot be shown/);
+describe("file names as text", () => {
+  it("are those of UTF-8, byte by byte where they are not, and lead back to the same bytes", () => {
+    const text = (bytes: number[]) => textOfName(Uint8Array.from(bytes));
+    assert.equal(text([0x63, 0xc3, 0xa9, 0xe9]), "cé\udce9");
+    assert.equal(text([0xf0, 0x9f, 0x90, 0x88, 0xf0, 0x9f]), "🐈\udcf0\udc9f");
+    assert.equal(text([0xc0, 0xaf, 0xed, 0xa0, 0x80]), "\udcc0\udcaf\udced\udca0\udc80");
+    assert.equal(text([0xef, 0xbb, 0xbf, 0x61]), "\ufeffa");
+    const rng = new Rng(3);
+    for (let i = 0; i < 2000; i++) {
+      const bytes = Buffer.from(Array.from({ length: rng.integer(12) }, () => 1 + rng.integer(255)));
+      const path = fileSystemPath(textOfName(bytes));
+      assert.deepEqual(typeof path === "string" ? Buffer.from(path) : path, bytes);
+    }
+  });
+
+  it("of one spelling are never two", () => {
+    const rng = new Rng(4);
+    const names = new Map<string, string>();
+    for (let i = 0; i < 5000; i++) {
+      const bytes = Buffer.from(Array.from({ length: 3 }, () => 0xb0 + rng.integer(0x50)));
+      const text = textOfName(bytes);
+      assert.equal(names.get(text) ?? bytes.toString("hex"), bytes.toString("hex"));
+      names.set(text, bytes.toString("hex"));
+    }
+  });
 });

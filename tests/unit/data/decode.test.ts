@@ -3,6 +3,8 @@ import { describe, it } from "node:test";
 import sharp from "sharp";
 import { LuvitError } from "../../../src/core/errors";
 import { decodeImage } from "../../../src/data/decode";
+import { imageFolder } from "../../../src/data/imageFolder";
+import { batches } from "../../../src/data/loader";
 import { flatPng, put, temporaryFolder } from "./support";
 
 const raw = (width: number, height: number, channels: 1 | 2 | 3 | 4) => ({
@@ -43,7 +45,7 @@ describe("decodeImage", () => {
     assert.deepEqual([...(await decodeImage(png)).data], [255, 0, 0, 0, 0, 255]);
   });
 
-  it("keeps the high byte of 16-bit channels, gray ones too", async () => {
+  it("keeps the high byte of 16-bit channels, of gray alone only where asked", async () => {
     const values = Uint16Array.from([0x12ff, 0x8000, 0xff01, 0x0080, 0x7fff, 0xffff]);
     const rgb = await sharp(values, raw(2, 1, 3))
       .toColourspace("rgb16")
@@ -56,8 +58,10 @@ describe("decodeImage", () => {
       .png()
       .toBuffer();
     assert.equal((await sharp(gray).metadata()).depth, "ushort");
-    const reds = [...(await decodeImage(gray)).data].filter((_, i) => i % 3 === 0);
-    assert.deepEqual(reds, [0x12, 0x80, 0xff, 0x00, 0x7f, 0xff]);
+    const high = await decodeImage(gray, { gray16: "high-byte" });
+    const reds = ({ data }: { data: Uint8Array }) => [...data].filter((_, i) => i % 3 === 0);
+    assert.deepEqual(reds(high), [0x12, 0x80, 0xff, 0x00, 0x7f, 0xff]);
+    assert.deepEqual(reds(await decodeImage(gray)), [255, 255, 255, 0x80, 255, 255]);
   });
 
   it("lets each ink of a CMYK picture take its share of the light that black leaves", async () => {
@@ -114,6 +118,36 @@ describe("decodeImage", () => {
       });
     }
     await assert.rejects(decodeImage(`${folder}/none.png`), /none\.png: cannot be read \(.*no such file/);
+  });
+
+  it("refuses more pixels than are allowed, also in threads that read parts of JPEG files", async () => {
+    const [folder, jpeg] = [
+      temporaryFolder(),
+      await sharp(await flatPng(40, 30, [9, 9, 9]))
+        .jpeg()
+        .toBuffer(),
+    ];
+    await put(folder, "a/b.jpg", jpeg);
+    await assert.rejects(decodeImage(jpeg, { maxPixels: 1199 }), /more pixels than the limit of 1199/);
+    assert.equal((await decodeImage(jpeg, { maxPixels: 1200 })).width, 40);
+    for (const [maxPixels, workers] of [
+      [1199, 0],
+      [1199, 1],
+    ]) {
+      const set = await imageFolder(folder, { size: 8, maxPixels, cache: false });
+      await assert.rejects(
+        batches(set, { batchSize: 1, workers }).next(),
+        /more pixels than the limit of 1199/,
+      );
+    }
+  });
+
+  it("leaves no loader of libvips that nobody asked for", async () => {
+    const avif = await sharp(await flatPng(8, 8, [1, 2, 3]))
+      .avif()
+      .toBuffer();
+    await assert.rejects(decodeImage(avif), /it is AVIF, not an image that can be read/);
+    await assert.rejects(sharp(avif).raw().toBuffer());
   });
 
   it("notices that a file was replaced", async () => {

@@ -61,13 +61,13 @@ describe("imageFolder", () => {
     assert.match(await rejection(imageFolder(root, small), "missing-file"), /fish, which does not exist/);
   });
 
-  it("replaces an unreadable picture by the next one and names it once", async () => {
+  it("replaces an unreadable picture by one of its class, never of another, counts that and names it once", async () => {
     const set = await imageFolder(await threePictures(), small);
     for (let i = 0; i < 3; i++) {
       const sample = await set.load(1, new Rng(0));
-      assert.deepEqual([sample.index, sample.label, sample.path], [2, 1, set.path(2)]);
+      assert.deepEqual([sample.index, sample.label, sample.path], [0, 0, set.path(0)]);
     }
-    assert.equal(set.report.count, 1);
+    assert.deepEqual([set.report.count, set.report.replaced], [1, 3]);
     assert.equal(set.report.skipped[0].path, set.path(1));
     assert.match(
       String(set.report),
@@ -78,19 +78,21 @@ describe("imageFolder", () => {
   it("goes on through a whole epoch with unreadable pictures", async () => {
     const set = await imageFolder(await threePictures(), small);
     for await (const batch of batches(set, { batchSize: 3, shuffle: false })) {
-      assert.deepEqual([...batch.indices], [0, 2, 2]);
-      assert.deepEqual([...batch.labels], [0, 1, 1]);
+      assert.deepEqual([...batch.indices], [0, 0, 2]);
+      assert.deepEqual([...batch.labels], [0, 0, 1]);
     }
     assert.equal(set.report.count, 1);
   });
 
-  it("fails when no picture can be read, and names them", async () => {
+  it("fails when no picture of a class can be read, and names them", async () => {
     const root = temporaryFolder();
     await put(root, "a/1.png", "x");
-    await put(root, "b/2.png", "y");
+    await put(root, "a/2.png", "y");
+    await put(root, "b/3.png", await flatPng(4, 4, [0, 0, 0]));
     const set = await imageFolder(root, small);
-    const message = await rejection(set.load(0, new Rng(0)), "bad-dataset");
-    assert.match(message, /none of the 2 pictures can be read[\s\S]*1\.png[\s\S]*2\.png/);
+    const message = await rejection(set.load(1, new Rng(0)), "bad-dataset");
+    assert.match(message, /class a: none of the 2 pictures can be read[\s\S]*2\.png[\s\S]*1\.png/);
+    assert.equal((await set.load(2, new Rng(0))).label, 1);
   });
 
   it("says what it looked for, where, and what it found", async () => {

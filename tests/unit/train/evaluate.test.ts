@@ -70,6 +70,22 @@ test("an unreadable picture is counted neither itself nor as another one twice",
   assert.equal(set.report.count, 1);
 });
 
+test("pictures whose whole class is unreadable are left out as well, and nothing at all is no evaluation", async () => {
+  const data = await writePictures(temporaryFolder(), 2);
+  for (const name of ["0.png", "1.png"]) writeFileSync(join(data, "green", name), "not a picture");
+  const set = await imageFolder(data, { size: 16 });
+  const { labels } = await evaluate(colourJudge(), set, { batchSize: 3 });
+  assert.deepEqual([...labels], [1, 1]);
+  assert.equal(set.report.count, 2);
+  const green = set.subset([0, 1]);
+  await assertRejects(
+    evaluate(colourJudge(), green),
+    "bad-dataset",
+    "none of the 2 pictures can be read",
+    "0.png",
+  );
+});
+
 test("a model whose logits are not numbers is right nowhere", async () => {
   const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
   const broken = Object.assign(tinyClassifier(), {

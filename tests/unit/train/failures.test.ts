@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
@@ -118,6 +118,38 @@ test("an unreadable picture is left out by name and the run goes on", async () =
     set.report.skipped.map(({ path }) => path),
     [broken],
   );
+});
+
+test("a class of which nothing can be read, or too many unreadable pictures, stop a run before its first step", async () => {
+  const data = await writePictures(temporaryFolder());
+  const files = readdirSync(join(data, "red")).map((name) => join(data, "red", name));
+  for (const file of files) writeFileSync(file, "<svg xmlns='http://www.w3.org/2000/svg'/>");
+  const lost = pretrain(tinyMae(), await imageFolder(data, { size: 16 }), { ...pretraining, out: false });
+  await assertRejects(lost.done, "bad-dataset", "class red: none of the 6", "it is SVG", ...files);
+  assert.equal(lost.history.length, 0);
+  await writePictures(data);
+  for (const file of files.slice(0, 2)) writeFileSync(file, "not a picture");
+  const set = await imageFolder(data, { size: 16 });
+  const many = pretrain(tinyMae(), set, { ...pretraining, out: false });
+  await assertRejects(many.done, "bad-dataset", "2 of 12 pictures", "at most 10 %", ...files.slice(0, 2));
+  assert.equal(many.history.length, 0);
+  const allowed = pretrain(tinyMae(), set, { ...pretraining, out: false, maxUnreadable: 0.2 });
+  assert.equal((await allowed.done).history.length, 6);
+});
+
+test("pictures that become unreadable stop a run after the step that showed it, which is saved", async () => {
+  const data = await writePictures(temporaryFolder());
+  const set = await imageFolder(data, { size: 16, cache: false });
+  const out = join(temporaryFolder(), "run");
+  const run = pretrain(tinyMae(), set, { ...pretraining, epochs: 40, out });
+  run.onRecord(({ step }) => {
+    if (step !== 2) return;
+    for (const name of ["1", "2", "3"]) writeFileSync(join(data, "red", `${name}.png`), "gone");
+  });
+  await assertRejects(run.done, "bad-dataset", "of 12 pictures could not be read so far");
+  const steps = run.history.length;
+  assert.ok(steps >= 2 && steps < 120, `${steps} steps`);
+  assert.ok(existsSync(join(out, `checkpoint-${String(steps).padStart(6, "0")}`)), String(readdirSync(out)));
 });
 
 test("steps, epochs, failures and whole runs leave no tensor behind", async () => {

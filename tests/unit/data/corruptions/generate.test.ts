@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { corruptions, decodeImage, imageNetC, type CorruptionType } from "../../../../src/data";
@@ -60,6 +69,59 @@ describe("corruptions.generate", () => {
     );
   });
 
+  it("writes a picture for each one, whose names may differ in their endings alone, or refuses", async () => {
+    const [source, target] = [temporaryFolder(), temporaryFolder()];
+    layOut(
+      source,
+      ["x.jpg", "x.png", "x.webp", "x.tif", "y.png", "X.png", "b/x.tif"].map((name) => `a/${name}`),
+      toy,
+    );
+    const one = { ...options, types: ["contrast" as const], severities: [3] };
+    const run = await finish(await corruptions.generate(source, target, one));
+    const written = readdirSync(join(target, "contrast", "3", "a"), { recursive: true });
+    assert.deepEqual(written.map(String).sort(), [
+      "X.JPEG",
+      "b",
+      join("b", "x.JPEG"),
+      "x.jpg",
+      "x.png.JPEG",
+      "x.tif.JPEG",
+      "x.webp.JPEG",
+      "y.JPEG",
+    ]);
+    assert.deepEqual([run.written, run.kept], [7, 0]);
+    assert.equal((await finish(await corruptions.generate(source, target, one))).kept, 7);
+    layOut(source, ["a/y.JPEG"], toy);
+    await finish(await corruptions.generate(source, temporaryFolder(), one));
+    layOut(source, ["a/x.png.JPEG"], toy);
+    await assert.rejects(
+      corruptions.generate(source, target, one),
+      /rename them:\n {2}a\/x\.png and a\/x\.png\.JPEG would both be a\/x\.png\.JPEG/,
+    );
+  });
+
+  it("writes through no link below its target, also where that leads into the source", async () => {
+    const [source, target, elsewhere] = [pictures(), temporaryFolder(), temporaryFolder()];
+    symlinkSync(elsewhere, join(target, "fog"));
+    const one = { ...options, types: ["fog" as const], workers: 1 };
+    await assert.rejects(
+      corruptions.generate(source, target, one).then(finish),
+      (error: { code: string; message: string }) =>
+        error.code === "refused-file" &&
+        /fog is a link; pictures are only written to folders of/.test(error.message),
+    );
+    assert.deepEqual(readdirSync(elsewhere), []);
+    symlinkSync(source, join(elsewhere, "to-source"));
+    await assert.rejects(
+      corruptions.generate(source, join(elsewhere, "to-source", "new"), one),
+      /the target .* lies inside the source/,
+    );
+    const linked = join(elsewhere, "linked");
+    mkdirSync(join(elsewhere, "real"));
+    symlinkSync(join(elsewhere, "real"), linked);
+    assert.equal((await finish(await corruptions.generate(source, linked, one))).written, 8);
+  });
+
   it("does a part of the pictures, and names those that cannot be read", async () => {
     const [source, target] = [pictures(), temporaryFolder()];
     await put(source, `${wnids[0]}/b.JPEG`, "no picture");
@@ -94,10 +156,16 @@ describe("corruptions.generate", () => {
 
   it("is a command, too", () => {
     const [source, target] = [pictures(), temporaryFolder()];
+    writeFileSync(join(source, wnids[0], "\x1b]0;title\x07\n.png"), "no picture");
     const cli = join(__dirname, "..", "..", "..", "..", "src", "cli.js");
     const words = ["corrupt", source, target, "--types", "contrast", "--severities", "2", "--size", "48"];
     const output = execFileSync(process.execPath, [cli, ...words], { encoding: "utf8" });
-    assert.match(output, /4 pictures, 1 corruptions x 1 severities in .*: 4 files written, 0 kept/);
+    assert.match(
+      output,
+      /5 pictures, 1 corruptions x 1 severities in .*: 4 files written, 0 kept; 1 unreadable/,
+    );
+    assert.ok(output.includes("\\x1b]0;title\\x07\\n.png: cannot be decoded"), output);
+    assert.doesNotMatch(output, /\p{Cc}(?<!\n)/u);
     assert.ok(statSync(join(target, "contrast", "2", wnids[3], "d.JPEG")).size > 100);
   });
 });

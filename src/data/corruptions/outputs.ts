@@ -1,0 +1,82 @@
+import { lstatSync, mkdirSync, realpathSync } from "node:fs";
+import { dirname, extname, join, relative, resolve, sep } from "node:path";
+import { LuvitError, listOffenders } from "../../core/errors";
+
+/**
+ * What each picture is written as, below the folder of a corruption: JPEG files keep their names, others get the ending
+ * JPEG, behind their own one where a second picture has the same name without it. Bytes that are not UTF-8 are written
+ * out. The same for the same pictures.
+ *
+ * @throws LuvitError("bad-dataset") for pictures that would still be written to one file.
+ */
+export function outputNames(pictures: readonly string[]): string[] {
+  const perStem = new Map<string, number>();
+  for (const path of pictures) perStem.set(stem(path), (perStem.get(stem(path)) ?? 0) + 1);
+  const names = pictures.map((path) => {
+    if (isJpegName(path)) return inUtf8(path);
+    return inUtf8(`${perStem.get(stem(path))! > 1 ? path : stem(path)}.JPEG`);
+  });
+  const writers = new Map<string, string[]>();
+  for (const [i, name] of names.entries()) {
+    writers.set(name, [...(writers.get(name) ?? []), pictures[i]]);
+  }
+  const clashes = [...writers].filter(([, paths]) => paths.length > 1);
+  if (clashes.length === 0) return names;
+  const lines = clashes.map(([name, paths]) => `${paths.join(" and ")} would both be ${name}`);
+  throw new LuvitError(
+    "bad-dataset",
+    `corruptions: pictures whose names end up the same; rename them:\n${listOffenders(lines)}`,
+  );
+}
+
+/** Bytes of names that are not UTF-8 as `%e9`. */
+function inUtf8(name: string): string {
+  return name.replace(/\p{Cs}/gu, (byte) => `%${(byte.charCodeAt(0) & 0xff).toString(16)}`);
+}
+
+function isJpegName(path: string): boolean {
+  return /^\.jpe?g$/i.test(extname(path));
+}
+
+function stem(path: string): string {
+  return path.slice(0, path.length - extname(path).length);
+}
+
+/** Where a path leads, also of one that is not there yet: links in what there is of it are followed. */
+export function realPlace(path: string): string {
+  const whole = resolve(path);
+  try {
+    return realpathSync(whole);
+  } catch {
+    const above = dirname(whole);
+    return above === whole ? whole : join(realPlace(above), relative(above, whole));
+  }
+}
+
+/** Makes folders below a root, none of them a link to somewhere else. */
+export class OwnFolders {
+  private readonly known = new Set<string>();
+
+  constructor(readonly root: string) {}
+
+  /** @throws LuvitError("refused-file") where a part of the way is a link or no folder. */
+  make(folder: string): void {
+    if (folder === this.root || this.known.has(folder)) return;
+    this.make(dirname(folder));
+    const there = lstatSync(folder, { throwIfNoEntry: false });
+    if (there && !there.isDirectory()) {
+      const what = there.isSymbolicLink() ? "a link" : "no folder";
+      throw new LuvitError(
+        "refused-file",
+        `${folder} is ${what}; pictures are only written to folders of ${this.root}`,
+      );
+    }
+    if (!there) mkdirSync(folder, { recursive: true });
+    this.known.add(folder);
+  }
+}
+
+/** Whether a place is a folder or lies in it. */
+export function isWithin(place: string, folder: string): boolean {
+  return `${place}${sep}`.startsWith(`${folder}${sep}`);
+}
