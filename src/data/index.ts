@@ -1,4 +1,4 @@
-export * from "./augment/erasing";
+export { type ErasingDraws, erasedBox, erasingDraws, randomErasing } from "./augment/erasing";
 export * from "./augment/randAugment";
 export * from "./classMapping";
 export * as corruptions from "./corruptions";

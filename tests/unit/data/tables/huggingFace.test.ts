@@ -153,7 +153,7 @@ describe("huggingFace explains", () => {
   it("which splits and columns there are", async () => {
     await assert.rejects(
       open("hub", { split: "validation" }),
-      /looked for the split validation, found test, train/,
+      /looked for the split validation, found test \(1 file\), train \(2 files\)/,
     );
     await assert.rejects(open("saved", { split: "test" }), /looked for the split test, found train/);
     await assert.rejects(open("hub", { image: "img" }), /no column img; its columns are image, label/);
