@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { resultTable } from "../analysis/provenance";
 import { LuvitError } from "../core/errors";
-import { finetuneAugment, type ImageDataset, maeAugment } from "../data";
+import { type ImageDataset, transforms } from "../data";
 import { ready } from "../engine";
 import { formatDuration } from "../figures/format";
 import { writeTable } from "../io/table";
@@ -39,7 +39,7 @@ export async function pretrainCommand(request: RunRequest): Promise<number> {
   const seed = request.seed ?? config.options?.seed;
   const { imageSize: size } = encoderOf(config.model.encoder);
   // Before the model: a folder that is not there is said at once, not after a language model was loaded.
-  const pictures = await picturesFrom(config.data.train, size, maeAugment, path);
+  const pictures = await picturesFrom(config.data.train, transforms.mae(size), "train", path);
   const model = await maeFrom({ ...config.model, seed: request.seed ?? config.model.seed }, path);
   const options = {
     ...recipe,
@@ -61,9 +61,9 @@ export async function finetuneCommand(request: RunRequest): Promise<number> {
   request.print(String(await ready(config.engine)));
   const seed = request.seed ?? config.options?.seed;
   const { imageSize: size } = encoderOf(config.model.encoder);
-  const pictures = await picturesFrom(config.data.train, size, finetuneAugment, path);
+  const pictures = await picturesFrom(config.data.train, transforms.finetune(size), "train", path);
   const { validation: held } = config.data;
-  const validation = held && (await picturesFrom(held, size, undefined, path));
+  const validation = held && (await picturesFrom(held, transforms.evaluation(size), "val", path));
   const model = await tunedFrom({ ...config.model, seed: request.seed ?? config.model.seed }, path);
   const common = { out, resume: request.resume, seed, validation };
   const options = { ...recipe, ...given(config.options), ...config.engine, ...common };

@@ -3,7 +3,7 @@ import { LuvitError, listOffenders } from "../core/errors";
 import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
 import type { PictureReader } from "./pictureReader";
-import type { ImageTransform } from "./transforms";
+import type { ImageTransform } from "./imageTransform";
 
 /** One training or evaluation example. */
 export interface Sample {

@@ -19,4 +19,5 @@ export * from "./scanFolder";
 export * from "./segmentation";
 export * from "./sets";
 export * from "./toy/toySet";
-export * from "./transforms";
+export type { EvalTransform, FinetuneAugmentOptions, ImageTransform } from "./imageTransform";
+export * as transforms from "./transforms";

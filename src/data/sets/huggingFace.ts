@@ -1,10 +1,11 @@
 import { LuvitError } from "../../core/errors";
 import { SkipReport } from "../dataset";
-import { cacheOf, type ImageFolderOptions, transformOf } from "../imageFolder";
+import { cacheOf, type ImageFolderOptions } from "../imageFolder";
 import { openShard } from "../tables/openShard";
 import type { ColumnChoice, Features, PictureShard } from "../tables/pictureTable";
 import { RecentGroups } from "../tables/recentGroups";
 import { TableDataset, type TableRows } from "../tables/tableDataset";
+import { evaluation } from "../transforms";
 import { shardFiles } from "./shardFiles";
 import { classesOf } from "./tableClasses";
 
@@ -44,7 +45,7 @@ export async function huggingFace(source: string, options: HuggingFaceOptions = 
   if (labels.length === 0) throw new LuvitError("bad-dataset", `${source}: ${split} has no rows`);
   const cache = cacheOf({ exif: "ignore", ...options });
   const report = new SkipReport();
-  const transform = transformOf(options);
+  const { transform = evaluation() } = options;
   const root = source;
   return new TableDataset({ root, classes, shards, rows, transform, cache, recent, report, notTaken });
 }

@@ -11,7 +11,7 @@ import {
 } from "../dataset";
 import { hereReader, type PictureReader } from "../pictureReader";
 import type { PixelCache } from "../pixelCache";
-import type { ImageTransform } from "../transforms";
+import type { ImageTransform } from "../imageTransform";
 import type { PictureShard } from "./pictureTable";
 import type { RecentGroups } from "./recentGroups";
 

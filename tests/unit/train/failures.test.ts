@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
-import { evalTransform, type ImageTransform } from "../../../src/data/transforms";
+import type { ImageTransform } from "../../../src/data/imageTransform";
+import * as transforms from "../../../src/data/transforms";
 import { listTrainingCheckpoints, readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
 import type { MaskedAutoencoder } from "../../../src/models/mae";
 import { finetune } from "../../../src/train/finetune";
 import { pretrain } from "../../../src/train/pretrain";
 import {
   assertRejects,
-  finetuneAugment,
   finetuning,
   pictures,
   pretraining,
@@ -57,7 +57,7 @@ test("an absurd rate ends the run, naming step, rate, pictures and last good che
 
 test("a poisoned picture ends the run, naming the batch; what was saved before stays good", async () => {
   const out = join(temporaryFolder(), "run");
-  const plain = evalTransform(16);
+  const plain = transforms.evaluation(16);
   let poisoned = false;
   const apply: ImageTransform["apply"] = (image, rng) =>
     poisoned ? plain.apply(image, rng).fill(Number.NaN) : plain.apply(image, rng);
@@ -122,7 +122,7 @@ test("an unreadable picture is left out by name and the run goes on", async () =
   const data = await writePictures(temporaryFolder());
   const broken = join(data, "red", "3.png");
   writeFileSync(broken, "not a picture");
-  const set = await imageFolder(data, { size: 16 });
+  const set = await imageFolder(data, { transform: transforms.evaluation(16) });
   const { history } = await pretrain(tinyMae(), set, { ...pretraining, out: false }).done;
   assert.equal(history.length, 6);
   assert.ok(history.every(({ loss }) => Number.isFinite(loss)));
@@ -133,7 +133,7 @@ test("an unreadable picture is left out by name and the run goes on", async () =
 });
 
 test("steps, epochs, failures and whole runs leave no tensor behind", async () => {
-  const set = await pictures(finetuneAugment);
+  const set = await pictures(transforms.finetune);
   const { numTensors: empty } = tf.memory();
   const model = tinyClassifier();
   const run = finetune(model, set, {

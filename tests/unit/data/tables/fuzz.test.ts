@@ -8,7 +8,7 @@ import { Rng } from "../../../../src/core/rng";
 import { decodeMaskIds } from "../../../../src/data/masks";
 import { huggingFace } from "../../../../src/data/sets";
 import { readMat } from "../../../../src/data/sets/matFile";
-import { asIs } from "../../../../src/data/transforms";
+import * as transforms from "../../../../src/data/transforms";
 import { bytesTaken, mutate, type Sample } from "../../io/mutations";
 import { temporaryFolder } from "../support";
 
@@ -64,7 +64,7 @@ async function memoryTaken(work: () => Promise<unknown>): Promise<number> {
 
 /** Opens a table and asks for every picture in it, without decoding them: libvips does not know watched arrays. */
 async function readAll(path: string): Promise<void> {
-  const { shards } = await huggingFace(path, { transform: asIs(4), cache: false });
+  const { shards } = await huggingFace(path, { transform: transforms.none(4), cache: false });
   for (const shard of shards) {
     for (let row = 0; row < shard.rows; row++) await shard.picture(row);
   }

@@ -6,11 +6,11 @@ import { Rng } from "../../../../src/core/rng";
 import { batches } from "../../../../src/data/loader";
 import { unnormalize } from "../../../../src/data/normalize";
 import { type HuggingFaceOptions, huggingFace } from "../../../../src/data/sets";
-import { asIs } from "../../../../src/data/transforms";
+import * as transforms from "../../../../src/data/transforms";
 import { temporaryFolder } from "../support";
 
 const fixtures = join(__dirname, "..", "..", "..", "..", "..", "tests", "unit", "data", "tables", "fixtures");
-const small = { transform: asIs(4), cache: false } as const;
+const small = { transform: transforms.none(4), cache: false } as const;
 const names = ["cat", "dog", "owl"];
 
 function open(path: string, options: HuggingFaceOptions = {}) {
