@@ -43,3 +43,13 @@ export function listOffenders(lines: readonly string[], limit = 40): string {
   if (lines.length > limit) shown.push(`  … and ${lines.length - limit} more`);
   return shown.join("\n");
 }
+
+/** Runs a step on what a file holds and puts the file's name in front of what it complains about. */
+export function withPath<T>(path: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof LuvitError)) throw error;
+    throw new LuvitError(error.code, `${path}: ${error.message}`, { cause: error });
+  }
+}

@@ -132,16 +132,6 @@ export function shard(dataset: ImageDataset, index: number, count: number): Imag
   return dataset.subset(Array.from({ length: end - start }, (_, i) => start + i));
 }
 
-/** Runs a step on the picture of a file and puts the file's name in front of what it complains about. */
-export function withPath<T>(path: string, step: () => T): T {
-  try {
-    return step();
-  } catch (error) {
-    if (!(error instanceof LuvitError)) throw error;
-    throw new LuvitError(error.code, `${path}: ${error.message}`, { cause: error });
-  }
-}
-
 /** Throws "bad-argument" unless `index` is one of 0 … length - 1. */
 export function expectIndex(index: number, length: number): void {
   if (Number.isInteger(index) && index >= 0 && index < length) return;

@@ -1,6 +1,6 @@
+import { withPath } from "../core/errors";
 import { breathe } from "../core/loop";
 import type { Rng } from "../core/rng";
-import { withPath } from "./dataset";
 import type { PixelCache } from "./pixelCache";
 import type { ImageTransform } from "./imageTransform";
 

@@ -1,16 +1,9 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, extname, join, sep } from "node:path";
 import { inspect } from "node:util";
-import { LuvitError, listOffenders } from "../core/errors";
+import { LuvitError, listOffenders, withPath } from "../core/errors";
 import type { Rng } from "../core/rng";
-import {
-  type ImageDataset,
-  readOrNext,
-  type Sample,
-  type SkipReport,
-  spreadIndices,
-  withPath,
-} from "./dataset";
+import { type ImageDataset, readOrNext, type Sample, type SkipReport, spreadIndices } from "./dataset";
 import type { RgbImage } from "./decode";
 import type { IdMap } from "./geometry";
 import { cacheOf, FolderDataset } from "./imageFolder";

@@ -1,7 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { LuvitError } from "../../core/errors";
+import { LuvitError, withPath } from "../../core/errors";
 import { Rng } from "../../core/rng";
-import { withPath } from "../dataset";
 import type { RgbImage } from "../decode";
 import type { BuiltInTransform, TransformSpec } from "../imageTransform";
 import { PixelMemory, type Region } from "../kernels/pixelMemory";

@@ -61,7 +61,10 @@ describe("imageNetS", () => {
     const set = (await imageNetS(toy)).withTransform(transforms.evaluation(32, { cropRatio: 1 }));
     const { ids, grid } = await set.load(0, new Rng(0));
     assert.deepEqual([ids.length, grid], [32 * 32, 4]);
-    assert.throws(() => set.withTransform(transforms.mae(32)), /mae cannot carry a mask along; use transforms.evaluation or transforms.none/);
+    assert.throws(
+      () => set.withTransform(transforms.mae(32)),
+      /mae cannot carry a mask along; use transforms.evaluation or transforms.none/,
+    );
   });
 
   it("can be batched like any other set", async () => {
