@@ -5,7 +5,7 @@ import sharp from "sharp";
 import { Rng } from "../src/core/rng";
 import { imageFolder } from "../src/data/imageFolder";
 import { batches } from "../src/data/loader";
-import { finetuneAugment, maeAugment } from "../src/data/transforms";
+import * as transforms from "../src/data/transforms";
 import { alternate, type Side, timed } from "./core/alternate";
 import { type Heading, headingOf, headingText, noFigures } from "./core/heading";
 import { memoryOfTree } from "./core/memory";
@@ -18,8 +18,8 @@ import { median, type Spread, scaleSpread, spreadOf } from "./core/statistics";
 /** Class folders, and sides as the mean of ImageNet's. */
 const [CLASSES, WIDTH, HEIGHT] = [4, 500, 375];
 const picturesFor = ({ preset }: BenchOptions) => (preset === "toy" ? 24 : 384);
-const transforms = { pretrain: maeAugment, finetune: finetuneAugment };
-type Pipeline = keyof typeof transforms;
+const augmentations = { pretrain: transforms.mae, finetune: transforms.finetune };
+type Pipeline = keyof typeof augmentations;
 
 interface PipelineFigures {
   ms_per_image: Spread;
@@ -112,7 +112,7 @@ async function measure(options: BenchOptions, folder: string, fileKilobytes: num
 
 /** A pass: every batch of one epoch, each with another draw of crops. */
 async function passes(folder: string, pipeline: Pipeline, size: number, batchSize: number): Promise<Side> {
-  const dataset = await imageFolder(folder, { size, augment: transforms[pipeline], cache: false });
+  const dataset = await imageFolder(folder, { transform: augmentations[pipeline](size), cache: false });
   let epoch = 0;
   return timed(async () => {
     let sum = 0;

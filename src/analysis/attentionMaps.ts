@@ -5,7 +5,7 @@ import type { Tensor } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { RgbImage } from "../data/decode";
 import { normalize } from "../data/normalize";
-import { evalTransform } from "../data/transforms";
+import { evaluation } from "../data/transforms";
 import type { EngineOptions } from "../engine";
 import type { Classifier } from "../models/classifier";
 import type { MaskedAutoencoder } from "../models/mae";
@@ -131,6 +131,6 @@ function layerAttention(
 /** A picture as a set of one. */
 function onlyPicture(picture: RgbImage, size: number): ReadablePictures {
   const fits = picture.width === size && picture.height === size;
-  const image = normalize(fits ? picture : evalTransform(size).pixels(picture));
+  const image = normalize(fits ? picture : evaluation(size).pixels(picture));
   return { size, length: 1, load: async () => ({ image, label: -1, path: "picture", index: 0 }) };
 }

@@ -5,6 +5,8 @@ import type { Tensor } from "../core/tf";
 import type { ImageDataset, Sample } from "../data/dataset";
 import type { CellMask } from "../data/masks";
 import { loadIfReadable } from "../data/unreadable";
+import { readSamples } from "../data/readSamples";
+import { defaultWorkers, readerWith } from "../data/workers/pool";
 import type { EngineOptions } from "../engine";
 import type { Encoder } from "../models/encoder";
 import { type PictureRange, piecesOf } from "./keptRanges";
@@ -61,9 +63,7 @@ export async function* forwardBatches(
     engine,
   );
   try {
-    for await (const { samples, start, end } of sampleBatches(dataset, config, size, ranges)) {
-      const images = new Float32Array(size * 3 * config.imageSize ** 2);
-      for (const [i, { image }] of samples.entries()) images.set(image, i * image.length);
+    for await (const { images, samples, start, end } of sampleBatches(dataset, config, size, ranges)) {
       const results = await forward.run({ images: imageFeed(images, config.imageSize) });
       yield { samples, size, start, end, results };
       await breathe();
@@ -78,21 +78,55 @@ export function batchLength(batchSize: number, dataset: Pick<ImageDataset, "leng
   return Math.min(batchSize, dataset.length);
 }
 
+interface SampleBatch extends Pick<ForwardBatch, "samples" | "start" | "end"> {
+  /** [size, 3, S, S]: the samples' images, then black ones. */
+  readonly images: Float32Array;
+}
+
 async function* sampleBatches(
   dataset: ReadablePictures,
   config: ViTConfig,
   size: number,
   ranges: readonly PictureRange[],
-): AsyncGenerator<Pick<ForwardBatch, "samples" | "start" | "end">> {
+): AsyncGenerator<SampleBatch> {
   const rng = new Rng(0);
-  for (const { start, end } of ranges.flatMap((range) => [...piecesOf(range, size)])) {
-    const loads = Array.from({ length: end - start }, (_, i) =>
-      loadIfReadable(dataset, start + i, rng.fork(start + i)),
-    );
-    const samples = (await Promise.all(loads)).filter((sample) => sample !== undefined);
-    for (const sample of samples) expectCells(sample, config);
-    yield { samples, start, end };
+  const length = 3 * config.imageSize ** 2;
+  const readable: Pick<ImageDataset, "load"> = {
+    load: async (index, stream, into) =>
+      (await loadIfReadable(dataset, index, stream, into)) ?? standIn(length),
+  };
+  const reader = readerWith(defaultWorkers(dataset.size));
+  const stop = new AbortController();
+  try {
+    for (const { start, end } of ranges.flatMap((range) => [...piecesOf(range, size)])) {
+      const images = new Float32Array(size * length);
+      const indices = Array.from({ length: end - start }, (_, i) => start + i);
+      const stream = (place: number) => rng.fork(start + place);
+      const loads = readSamples({ dataset: readable, indices, images, length, stream, reader, signal: stop.signal });
+      const samples = withoutStandIns(await Promise.all(loads), indices, images);
+      for (const sample of samples) expectCells(sample, config);
+      yield { images, samples, start, end };
+    }
+  } finally {
+    stop.abort();
   }
+}
+
+/** In place of an image of which nothing, not even another of its class, can be read. */
+const standIn = (length: number): Sample => ({ image: new Float32Array(length), label: -1, path: "", index: -1 });
+
+/** Another index stands in for an unreadable picture; no picture is to count twice. Images follow one another again. */
+function withoutStandIns(read: Sample[], indices: readonly number[], images: Float32Array): Sample[] {
+  const samples = read.filter(({ index }, i) => index === indices[i]);
+  if (samples.length === read.length) return samples;
+  const { length } = read[0].image;
+  const moved = samples.map((sample, i) => {
+    const place = images.subarray(i * length, (i + 1) * length);
+    place.set(sample.image);
+    return { ...sample, image: place };
+  });
+  images.fill(0, samples.length * length);
+  return moved;
 }
 
 /** @throws LuvitError("bad-argument") when masks were cut into other cells than the model's patches. */

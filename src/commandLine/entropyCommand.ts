@@ -1,7 +1,7 @@
 import { join, relative } from "node:path";
 import { entropyShares } from "../analysis/entropyShares";
 import { pseudoMaskIou } from "../analysis/pseudoMaskIou";
-import { imageNetS, type MaskedDataset } from "../data";
+import { imageNetS, type MaskedDataset, transforms } from "../data";
 import type { ViTConfig } from "../models/vit";
 import type { LoadedConfig } from "./runConfig";
 import { type RunRequest, wordsOf } from "./request";
@@ -54,9 +54,10 @@ async function openMasked(
   { config, path }: LoadedConfig<"entropy">,
   { imageSize: size, patchSize: patch }: Pick<ViTConfig, "imageSize" | "patchSize">,
 ): Promise<[name: string, set: MaskedDataset][]> {
+  const transform = transforms.evaluation(size);
   const sets: [string, MaskedDataset][] = [];
   for (const [name, { images, masks }] of Object.entries(config.data)) {
-    sets.push([name, await imageNetS({ images: path(images), masks: path(masks), size, patch })]);
+    sets.push([name, await imageNetS({ images: path(images), masks: path(masks), transform, patch })]);
   }
   return sets;
 }

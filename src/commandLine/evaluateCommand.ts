@@ -1,7 +1,7 @@
 import { join, relative } from "node:path";
 import { mergeSuites, openSuiteSets, type SuiteResult, suite } from "../analysis/suite";
 import type { SuiteSets } from "../analysis/suite/sets";
-import { imageFolder } from "../data";
+import { imageFolder, transforms } from "../data";
 import type { ViTConfig } from "../models/vit";
 import { live } from "../notebook";
 import { type RunRequest, wordsOf } from "./request";
@@ -34,8 +34,9 @@ async function openSets(
   const { own = {}, ...published } = config.data;
   const folders = Object.fromEntries(Object.entries(published).map(([key, place]) => [key, path(place!)]));
   const sets = await openSuiteSets(folders, { size, partial: config.partial });
+  const transform = transforms.evaluation(size);
   for (const [name, place] of Object.entries(own)) {
-    sets.own = { ...sets.own, [name]: await imageFolder(path(place), { size }) };
+    sets.own = { ...sets.own, [name]: await imageFolder(path(place), { transform }) };
   }
   return sets;
 }

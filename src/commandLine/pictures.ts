@@ -1,25 +1,20 @@
-import { huggingFace, type ImageDataset, imageFolder, imageNet1k } from "../data";
+import { huggingFace, type ImageDataset, type ImageTransform, imageFolder, imageNet1k } from "../data";
 import type { ImageNet1kPart } from "../data/sets/imageNet1k";
-import type { TransformFactory } from "../data/transforms";
 import type { PicturesConfig } from "./runConfig";
 
-/** The pictures of a configuration, at the model's size. */
+/** The pictures of a configuration, for training or for validation. */
 export async function picturesFrom(
   { kind = "folder", path: place, part, partial, take }: PicturesConfig,
-  size: number,
-  augment: TransformFactory | undefined,
+  transform: ImageTransform,
+  usual: "train" | "val",
   path: (relative: string) => string,
 ): Promise<ImageDataset> {
-  const options = { size, augment };
+  const options = { transform };
   const open: Record<typeof kind, () => Promise<ImageDataset>> = {
     folder: () => imageFolder(path(place), options),
-    imageNet1k: () =>
-      imageNet1k(path(place), (part as ImageNet1kPart) ?? (augment ? "train" : "val"), {
-        ...options,
-        partial,
-      }),
+    imageNet1k: () => imageNet1k(path(place), (part as ImageNet1kPart) ?? usual, { ...options, partial }),
     huggingFace: () =>
-      huggingFace(path(place), { ...options, split: part ?? (augment ? "train" : "validation") }),
+      huggingFace(path(place), { ...options, split: part ?? (usual === "val" ? "validation" : usual) }),
   };
   const set = await open[kind]();
   return take === undefined ? set : set.take(take);

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { relative } from "node:path";
 import { LuvitError } from "../core/errors";
-import { finetuneAugment, type ImageDataset, maeAugment } from "../data";
+import { type ImageDataset, transforms } from "../data";
 import { ready } from "../engine";
 import { formatDuration } from "../figures/format";
 import type { Module } from "../nn/module";
@@ -37,7 +37,7 @@ export async function pretrainCommand(request: RunRequest): Promise<number> {
   const seed = request.seed ?? config.options?.seed;
   const { imageSize: size } = encoderOf(config.model.encoder);
   // Before the model: a folder that is not there is said at once, not after a language model was loaded.
-  const pictures = await picturesFrom(config.data.train, size, maeAugment, path);
+  const pictures = await picturesFrom(config.data.train, transforms.mae(size), "train", path);
   const model = await maeFrom({ ...config.model, seed: request.seed ?? config.model.seed }, path);
   const options = {
     ...recipe,
@@ -59,9 +59,9 @@ export async function finetuneCommand(request: RunRequest): Promise<number> {
   request.print(String(await ready(config.engine)));
   const seed = request.seed ?? config.options?.seed;
   const { imageSize: size } = await shapeOf(config.model, path);
-  const pictures = await picturesFrom(config.data.train, size, finetuneAugment, path);
+  const pictures = await picturesFrom(config.data.train, transforms.finetune(size), "train", path);
   const { validation: held } = config.data;
-  const validation = held && (await picturesFrom(held, size, undefined, path));
+  const validation = held && (await picturesFrom(held, transforms.evaluation(size), "val", path));
   const named = { ...config.model, seed: request.seed ?? config.model.seed };
   const model = await tunedFrom(named, path, pictures.classes.length);
   const common = { out, resume: request.resume, seed, validation };

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { printableLines } from "./printable";
+import { printable, printableLines } from "./printable";
 
 /** What kind of thing went wrong; stable, for programs. Messages are for people. */
 export type LuvitErrorCode =
@@ -43,4 +43,14 @@ export function listOffenders(lines: readonly string[], limit = 40): string {
   const shown = lines.slice(0, limit).map((line) => `  ${line}`);
   if (lines.length > limit) shown.push(`  … and ${lines.length - limit} more`);
   return shown.join("\n");
+}
+
+/** Runs a step on what a file holds and puts the file's name in front of what it complains about. */
+export function withPath<T>(path: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof LuvitError)) throw error;
+    throw new LuvitError(error.code, `${printable(path)}: ${error.message}`, { cause: error });
+  }
 }

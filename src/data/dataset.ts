@@ -1,11 +1,10 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
-import { printable } from "../core/printable";
 import type { Rng } from "../core/rng";
 import type { Preprocessing } from "../core/preprocessing";
 import type { ClassMapping } from "./classMapping";
 import type { PictureReader } from "./pictureReader";
-import type { ImageTransform } from "./transforms";
+import type { ImageTransform } from "./imageTransform";
 
 /** One training or evaluation example. */
 export interface Sample {
@@ -121,16 +120,6 @@ export function shardRange(length: number, index: number, count: number): { star
 export function shard(dataset: ImageDataset, index: number, count: number): ImageDataset {
   const { start, end } = shardRange(dataset.length, index, count);
   return dataset.subset(Array.from({ length: end - start }, (_, i) => start + i));
-}
-
-/** Runs a step on the picture of a file and puts the file's name in front of what it complains about. */
-export function withPath<T>(path: string, step: () => T): T {
-  try {
-    return step();
-  } catch (error) {
-    if (!(error instanceof LuvitError)) throw error;
-    throw new LuvitError(error.code, `${printable(path)}: ${error.message}`, { cause: error });
-  }
 }
 
 /** Throws "bad-argument" unless `index` is one of 0 … length - 1. */

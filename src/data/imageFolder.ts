@@ -1,24 +1,21 @@
 import { inspect } from "node:util";
-import { LuvitError } from "../core/errors";
 import type { Preprocessing } from "../core/preprocessing";
 import { printable } from "../core/printable";
 import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
 import { expectIndex, type ImageDataset, type Sample, SkipReport, spreadIndices } from "./dataset";
 import type { DecodeOptions } from "./decode";
+import type { ImageTransform } from "./imageTransform";
 import { hereReader, type PictureReader } from "./pictureReader";
 import { PixelCache } from "./pixelCache";
 import { describeOthers, type LabelledFile, scanClassFolders } from "./scanFolder";
-import { evalTransform, type ImageTransform, type TransformFactory } from "./transforms";
+import { evaluation } from "./transforms";
 import { readOrReplace } from "./unreadable";
 
-/** How the pictures of a folder are read. Give `transform`, or `size` and `augment`; default `evalTransform(224)`. */
+/** How the pictures of a folder are read. */
 export interface ImageFolderOptions extends DecodeOptions {
+  /** E.g. `transforms.mae(64)`; default `transforms.evaluation(224)`. */
   transform?: ImageTransform;
-  /** Side of the samples in pixels; default 224. */
-  size?: number;
-  /** E.g. `maeAugment` or `finetuneAugment`; default `evalTransform`. */
-  augment?: TransformFactory;
   /** Bytes of decoded pixels kept in memory, or false for none; default 512 MB. */
   cache?: number | false;
 }
@@ -110,21 +107,8 @@ export class FolderDataset implements ImageDataset {
  */
 export async function imageFolder(root: string, options: ImageFolderOptions = {}): Promise<FolderDataset> {
   const { classes, files, others } = await scanClassFolders(root);
-  const report = new SkipReport();
-  const [transform, cache] = [transformOf(options), cacheOf(options)];
-  return new FolderDataset(root, classes, files, transform, cache, report, undefined, others);
-}
-
-/** The transform that the options ask for. */
-export function transformOf(
-  options: ImageFolderOptions,
-  fallback: TransformFactory = evalTransform,
-): ImageTransform {
-  const { transform, size, augment } = options;
-  if (transform && (augment || (size !== undefined && size !== transform.size))) {
-    throw new LuvitError("bad-argument", "give either transform, or size and augment");
-  }
-  return transform ?? (augment ?? fallback)(size ?? 224);
+  const [report, transform] = [new SkipReport(), options.transform ?? evaluation()];
+  return new FolderDataset(root, classes, files, transform, cacheOf(options), report, undefined, others);
 }
 
 /** The pixel memory that the options ask for. */

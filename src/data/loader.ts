@@ -2,7 +2,7 @@ import { LuvitError } from "../core/errors";
 import { Rng } from "../core/rng";
 import { BatchMemory } from "./batchMemory";
 import type { ImageDataset, Sample } from "./dataset";
-import { readingInto } from "./pictureReader";
+import { readSamples } from "./readSamples";
 import { repeatedOrder } from "./repetitions";
 import { defaultWorkers, readerWith } from "./workers/pool";
 
@@ -102,13 +102,12 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
     const first = batch * plan.batchSize;
     const indices = order.subarray(first, first + plan.batchSize);
     const images = memory.take(indices.length * length);
-    const loads = Array.from(indices, (index, i) => {
-      const place = images.subarray(i * length, (i + 1) * length);
-      const sample = streams.fork("sample", plan.epoch, index);
-      const again = repetition[first + i];
-      const rng = again === 0 ? sample : sample.fork("repetition", again);
-      return placed(place, dataset.load(index, rng, readingInto(reader, place, stop.signal)));
-    });
+    const stream = (place: number) => {
+      const sample = streams.fork("sample", plan.epoch, indices[place]);
+      const again = repetition[first + place];
+      return again === 0 ? sample : sample.fork("repetition", again);
+    };
+    const loads = readSamples({ dataset, indices, images, length, stream, reader, signal: stop.signal });
     memory.writtenBy(loads);
     return { images, ...describe(await Promise.all(loads)), epoch: plan.epoch, batch };
   };
@@ -123,13 +122,6 @@ export function collate(samples: readonly Sample[]): Stack {
   const images = new Float32Array(samples.length * length);
   for (const [i, sample] of samples.entries()) images.set(sample.image, i * length);
   return { images, ...describe(samples) };
-}
-
-/** A sample without its image, which is in its place: put there by the reader, or copied if a set made it itself. */
-async function placed(place: Float32Array, load: Promise<Sample>): Promise<Omit<Sample, "image">> {
-  const { image, ...sample } = await load;
-  if (image.buffer !== place.buffer) place.set(image);
-  return sample;
 }
 
 function describe(samples: readonly Omit<Sample, "image">[]): Omit<Stack, "images"> {

@@ -1,8 +1,8 @@
+import { withPath } from "../core/errors";
 import { breathe } from "../core/loop";
 import type { Rng } from "../core/rng";
-import { withPath } from "./dataset";
 import type { PixelCache } from "./pixelCache";
-import type { ImageTransform } from "./transforms";
+import type { ImageTransform } from "./imageTransform";
 
 /** One picture to read, and what becomes of it. */
 export interface PictureJob {

@@ -1,5 +1,5 @@
+import { withPath } from "../core/errors";
 import { Rng } from "../core/rng";
-import { withPath } from "./dataset";
 import { type DecodeOptions, decodeImage, maxImagePixels, type RgbImage } from "./decode";
 import { decodeJpeg } from "./jpeg/decodeJpeg";
 import { type JpegHeader, readJpegHeader } from "./jpeg/header";

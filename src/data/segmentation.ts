@@ -1,15 +1,16 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, extname, join, sep } from "node:path";
 import { inspect } from "node:util";
-import { LuvitError, listOffenders } from "../core/errors";
+import { LuvitError, listOffenders, withPath } from "../core/errors";
 import type { Rng } from "../core/rng";
-import { type ImageDataset, type Sample, type SkipReport, spreadIndices, withPath } from "./dataset";
+import { type ImageDataset, type Sample, type SkipReport, spreadIndices } from "./dataset";
 import type { RgbImage } from "./decode";
 import type { IdMap } from "./geometry";
 import { cacheOf, FolderDataset } from "./imageFolder";
 import { type CellMask, decodeMaskIds, maskCells } from "./masks";
 import { listImages, scanClassFolders } from "./scanFolder";
-import { type EvalTransform, evalTransform, type ImageTransform } from "./transforms";
+import type { EvalTransform, ImageTransform } from "./imageTransform";
+import { evaluation } from "./transforms";
 import { readOrReplace } from "./unreadable";
 
 /** A sample and its mask; `ids` [size, size] went through the same geometry as the picture. */
@@ -35,11 +36,9 @@ export interface ImageNetSOptions {
   masks?: string;
   /** With `variant`: fewer pictures than were published are no error; default false. */
   partial?: boolean;
-  /** Side of the samples in pixels; default 224. */
-  size?: number;
   /** Side of a cell in pixels; default 16. */
   patch?: number;
-  /** Default `evalTransform(size)`. */
+  /** E.g. `transforms.none(64)`; default `transforms.evaluation(224)`. */
   transform?: EvalTransform;
   /** Default "ignore": masks are drawn on the stored pixels. */
   exif?: "honour" | "ignore";
@@ -94,7 +93,7 @@ export class MaskedDataset implements ImageDataset {
     return new MaskedDataset(this.pictures.subset(indices), masks, this.transform, this.patch);
   }
 
-  /** Needs a transform that can carry masks along, such as `evalTransform` or `asIs`. */
+  /** Needs a transform that can carry masks along, such as `transforms.evaluation()` or `transforms.none()`. */
   withTransform(transform: ImageTransform): MaskedDataset {
     return new MaskedDataset(
       this.pictures.withTransform(transform),
@@ -126,7 +125,7 @@ export class MaskedDataset implements ImageDataset {
  * Throws "bad-dataset" when a mask has no picture. Reference: LUSSeg/ImageNet-S README, data/data.py.
  */
 export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDataset> {
-  const { size = 224, patch = 16, transform = evalTransform(size), exif = "ignore", cache } = options;
+  const { patch = 16, transform = evaluation(), exif = "ignore", cache } = options;
   const { images, masks } = foldersOf(options);
   if (transform.size % patch !== 0) {
     throw new LuvitError(
@@ -194,7 +193,7 @@ function expectEval(transform: ImageTransform): EvalTransform {
   if ("ids" in transform) return transform as EvalTransform;
   throw new LuvitError(
     "bad-argument",
-    `${transform.name} cannot carry a mask along; use evalTransform or asIs`,
+    `${transform.name} cannot carry a mask along; use transforms.evaluation or transforms.none`,
   );
 }
 

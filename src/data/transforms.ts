@@ -1,59 +1,27 @@
 import { LuvitError } from "../core/errors";
 import { type Preprocessing, usualCropRatio, usualPreprocessing } from "../core/preprocessing";
-import type { Rng } from "../core/rng";
 import { Canvas } from "./augment/canvas";
 import { operations } from "./augment/operations";
 import { eraseRandomly } from "./augment/placedErasing";
-import { drawRandAugment, expectRandAugment, type RandAugmentRecipe } from "./augment/randAugment";
+import { drawRandAugment, expectRandAugment } from "./augment/randAugment";
 import type { RgbImage } from "./decode";
 import { centreBox, cropIds, type IdMap, resizeIds, shorterSideSize } from "./geometry";
+import { BuiltInTransform, type EvalTransform, type FinetuneAugmentOptions } from "./imageTransform";
 import { normalizePlaced } from "./normalize";
-import { applySteps, type PixelSteps, randomCrop, resized, whole } from "./pixelSteps";
+import { type PixelSteps, randomCrop, resized, whole } from "./pixelSteps";
 import { cropBox, resize } from "./resample";
-import { withRecipe } from "./workers/recipes";
 
-/** What happens to a picture between the file and the model. */
-export interface ImageTransform {
-  readonly name: string;
-  /** Side of the result in pixels. */
-  readonly size: number;
-  /** Range of the crop's share of the picture's area, where crops are random. */
-  readonly scale?: readonly [number, number];
-  /** What it does as plain data, which is saved with models; absent where something is random. */
-  readonly preprocessing?: Preprocessing;
-  /** Picture -> normalised float32 [3, size, size]. Draws only from `rng`. */
-  apply(image: RgbImage, rng: Rng): Float32Array;
-}
-
-/** A transform without randomness that can also carry a segmentation map along. */
-export interface EvalTransform extends ImageTransform {
-  /** The same geometry in bytes, before normalisation. */
-  pixels(image: RgbImage): RgbImage;
-  /** The same geometry on ids, by nearest neighbour: [size, size]. */
-  ids(map: IdMap): IdMap;
-}
-
-/** Makes a transform for a side in pixels, e.g. `maeAugment`. */
-export type TransformFactory = (size: number) => ImageTransform;
+/* The transforms of this library: `data.transforms`. Each is unchangeable and can be made again from its `spec`. */
 
 /** Pretraining: random resized crop of 20-100 % of the area (bicubic), mirrored half of the time. MAE main_pretrain.py. */
-export function maeAugment(size = 224): ImageTransform {
+export function mae(size = 224): BuiltInTransform {
   const scale = [0.2, 1] as const;
   const steps: PixelSteps = {
     region: randomCrop(scale),
     finish: (memory, part, rng) =>
       normalizePlaced(memory, resized(memory, part, size, size), rng.uniform() < 0.5),
   };
-  const apply = (image: RgbImage, rng: Rng) => applySteps(steps, size, image, rng);
-  return withRecipe({ name: "maeAugment", size, scale, apply }, { kind: "maeAugment", size }, steps);
-}
-
-/** What finetuning does to pictures after crop and mirror. */
-export interface FinetuneAugmentOptions {
-  /** Default `rand-m9-mstd0.5-inc1`; null for none. */
-  randAugment?: RandAugmentRecipe | null;
-  /** Probability that a box of the normalised picture is erased; default 0.25. */
-  erasing?: number;
+  return frozen(new BuiltInTransform({ kind: "mae", size }, steps, { scale }));
 }
 
 /**
@@ -62,9 +30,9 @@ export interface FinetuneAugmentOptions {
  *
  * Reference: mae/util/datasets.py; timm 0.3.2 data/transforms_factory.py.
  */
-export function finetuneAugment(size = 224, options: FinetuneAugmentOptions = {}): ImageTransform {
+export function finetune(size = 224, options: FinetuneAugmentOptions = {}): BuiltInTransform {
   const { randAugment = {}, erasing = 0.25 } = options;
-  expectAugmentation(randAugment, erasing);
+  expectAugmentation({ randAugment, erasing });
   const scale = [0.08, 1] as const;
   const steps: PixelSteps = {
     region: randomCrop(scale),
@@ -79,17 +47,15 @@ export function finetuneAugment(size = 224, options: FinetuneAugmentOptions = {}
       return planes;
     },
   };
-  const apply = (image: RgbImage, rng: Rng) => applySteps(steps, size, image, rng);
-  const recipe = { kind: "finetuneAugment", size, randAugment, erasing } as const;
-  return withRecipe({ name: "finetuneAugment", size, scale, apply }, recipe, steps);
+  return frozen(new BuiltInTransform({ kind: "finetune", size, randAugment, erasing }, steps, { scale }));
 }
 
-function expectAugmentation(randAugment: RandAugmentRecipe | null, erasing: number): void {
+function expectAugmentation({ randAugment, erasing }: Required<FinetuneAugmentOptions>): void {
   if (randAugment) expectRandAugment(randAugment);
   if (erasing >= 0 && erasing <= 1) return;
   throw new LuvitError(
     "bad-argument",
-    `finetuneAugment: erasing is ${erasing}, expected a probability of 0 … 1`,
+    `transforms.finetune: erasing is ${erasing}, expected a probability of 0 … 1`,
   );
 }
 
@@ -97,10 +63,16 @@ function expectAugmentation(randAugment: RandAugmentRecipe | null, erasing: numb
  * Evaluation: shorter side to floor(size / cropRatio) (bicubic), then the centred square. The ratio is 0.875 up to 224
  * pixels and 1 above, as in MAE util/datasets.py.
  */
-export function evalTransform(size = 224, options: { cropRatio?: number } = {}): EvalTransform {
+export function evaluation(
+  size = 224,
+  options: { cropRatio?: number } = {},
+): BuiltInTransform & EvalTransform {
   const { cropRatio = usualCropRatio(size) } = options;
   if (!(cropRatio > 0 && cropRatio <= 1)) {
-    throw new LuvitError("bad-argument", `evalTransform: cropRatio must lie in (0, 1], got ${cropRatio}`);
+    throw new LuvitError(
+      "bad-argument",
+      `transforms.evaluation: cropRatio must lie in (0, 1], got ${cropRatio}`,
+    );
   }
   const side = Math.floor(size / cropRatio);
   const pixels = (image: RgbImage) => {
@@ -125,20 +97,20 @@ export function evalTransform(size = 224, options: { cropRatio?: number } = {}):
       });
     },
   };
-  const apply = (image: RgbImage, rng: Rng) => applySteps(steps, size, image, rng);
-  const preprocessing = usualPreprocessing(size, cropRatio);
-  const transform = { name: "evalTransform", size, preprocessing, pixels, ids, apply };
-  return withRecipe(transform, { kind: "evalTransform", size, cropRatio }, steps);
+  const transform = new BuiltInTransform({ kind: "evaluation", size, cropRatio }, steps, {
+    preprocessing: usualPreprocessing(size, cropRatio),
+  });
+  return frozen(Object.assign(transform, { pixels, ids }));
 }
 
 /** Pictures that already have the model's size: only normalised. Any other size is a "bad-argument" error. */
-export function asIs(size = 224): EvalTransform {
+export function none(size = 224): BuiltInTransform & EvalTransform {
   const expectSize = (width: number, height: number) => {
     if (width === size && height === size) return;
     throw new LuvitError(
       "bad-argument",
       `picture of ${width} x ${height} pixels where ${size} x ${size} is expected; pictures are used as they are here ` +
-        "(set the size to that of the files, or ask for a resize)",
+        "(give transforms.none their size, or take transforms.evaluation, which resizes)",
     );
   };
   const pixels = (image: RgbImage) => {
@@ -156,7 +128,12 @@ export function asIs(size = 224): EvalTransform {
     },
     finish: (memory, part) => normalizePlaced(memory, part),
   };
-  const apply = (image: RgbImage, rng: Rng) => applySteps(steps, size, image, rng);
   const preprocessing: Preprocessing = { ...usualPreprocessing(size, 1), resize: "none" };
-  return withRecipe({ name: "asIs", size, preprocessing, pixels, ids, apply }, { kind: "asIs", size }, steps);
+  const transform = new BuiltInTransform({ kind: "none", size }, steps, { preprocessing });
+  return frozen(Object.assign(transform, { pixels, ids }));
+}
+
+function frozen<Transform extends object>(transform: Transform): Transform {
+  Object.freeze(transform);
+  return transform;
 }

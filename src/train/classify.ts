@@ -4,7 +4,8 @@ import type { Preprocessing } from "../core/preprocessing";
 import { Rng } from "../core/rng";
 import { ensureBackend, tf } from "../core/tf";
 import { decodeImage, type RgbImage } from "../data/decode";
-import { asIs, evalTransform, type EvalTransform } from "../data/transforms";
+import type { EvalTransform } from "../data/imageTransform";
+import { evaluation, none } from "../data/transforms";
 import type { Classifier } from "../models/classifier";
 
 export interface ClassifyOptions {
@@ -94,7 +95,7 @@ async function preparedValues(
 
 /** The transform that plain data describe. @throws LuvitError("bad-argument") for normalisation other than ImageNet's. */
 function transformOf({ size, resize, cropRatio, mean, std }: Preprocessing, side: number): EvalTransform {
-  const transform = resize === "none" ? asIs(size) : evalTransform(size, { cropRatio });
+  const transform = resize === "none" ? none(size) : evaluation(size, { cropRatio });
   const known = transform.preprocessing!;
   const same = (a: readonly number[], b: readonly number[]) => a.every((value, i) => value === b[i]);
   if (size === side && same(mean, known.mean) && same(std, known.std)) return transform;

@@ -3,7 +3,8 @@ import { Rng } from "../core/rng";
 import type { ImageDataset } from "../data/dataset";
 import type { Batch } from "../data/loader";
 import { mixBatch } from "../data/mixup";
-import { type FinetuneAugmentOptions, finetuneAugment } from "../data/transforms";
+import type { FinetuneAugmentOptions } from "../data/imageTransform";
+import * as transforms from "../data/transforms";
 import type { Classifier } from "../models/classifier";
 import { smoothedTargets, softTargetCrossEntropy } from "../nn/losses";
 import { finetuneRules } from "../optim/groups";
@@ -56,7 +57,7 @@ export function finetune(
   const { config } = model.encoder;
   const { layerDecay = 0.75, dropPath = 0.1, smoothing = 0.1, mix = null, augment, validation } = options;
   const { repeatedAugmentation, emaDecay } = options;
-  const dataset = augment ? pictures.withTransform(finetuneAugment(config.imageSize, augment)) : pictures;
+  const dataset = augment ? pictures.withTransform(transforms.finetune(config.imageSize, augment)) : pictures;
   for (const set of [dataset, validation]) {
     if (!set) continue;
     expectImageSize(set, config.imageSize, "finetune");

@@ -15,7 +15,7 @@ export interface RecipeNotes {
   readonly expected: string;
   /** How much has to be computed. */
   readonly cost: string;
-  /** How pictures are augmented: `data.maeAugment` or `data.finetuneAugment`. */
+  /** How pictures are augmented: `data.transforms.mae` or `.finetune`. */
   readonly augment: "mae" | "finetune";
   /** What of the published recipe is done otherwise here. */
   readonly departs?: string;

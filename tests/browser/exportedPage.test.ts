@@ -21,7 +21,7 @@ before(async () => {
     `import * as luvit from "luvit";
 const { analysis, classifier, data, figures, show, vit } = luvit;
 await luvit.ready();`,
-    `const pictures = await data.imageFolder(${JSON.stringify(join(data, "val"))}, { transform: data.asIs(64) });
+    `const pictures = await data.imageFolder(${JSON.stringify(join(data, "val"))}, { transform: data.transforms.none(64) });
 const model = classifier.create({ encoder: vit.toy, classes: 6 });
 show(await figures.attentionViewer(await analysis.attentionMaps(model, pictures, { index: 0 })));`,
     `const step = (step: number, loss: number) => ({ step, epoch: 0, loss, lr: 1, imagesPerSecond: 1 });

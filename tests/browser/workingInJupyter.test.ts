@@ -10,7 +10,7 @@ const cells = {
   imports: `import * as luvit from "luvit";
 const { data, figures, mae, recipes, train, vit } = luvit;`,
   sum: "1 + 1",
-  training: `const pictures = await data.imageFolder("../data/shapes/train", { transform: data.maeAugment(64) });
+  training: `const pictures = await data.imageFolder("../data/shapes/train", { transform: data.transforms.mae(64) });
 const model = mae.create({ encoder: vit.toy, decoder: mae.decoderToy });
 const run = train.pretrain(model, pictures, { ...recipes.toyPretrain, epochs: 1000, name: "long" });
 luvit.live(run);

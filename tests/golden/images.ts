@@ -5,7 +5,7 @@ import { flipHorizontally, randomCropBox, shorterSideSize } from "../../src/data
 import { cutBox, mixBatch } from "../../src/data/mixup";
 import { normalize } from "../../src/data/normalize";
 import { cropBox, resize } from "../../src/data/resample";
-import { evalTransform } from "../../src/data/transforms";
+import * as transforms from "../../src/data/transforms";
 import { augmentChecks, erasingChecks } from "./augmentations";
 import { boxDraws } from "./boxDraws";
 import { type CaseFile, type CaseRunner, type Check, maxAbsError } from "./harness";
@@ -102,7 +102,7 @@ function transformCheck(
       tolerance: slack,
     };
   }
-  const transform = evalTransform(expected.shape[1]);
+  const transform = transforms.evaluation(expected.shape[1]);
   const cropped = transform.pixels(image);
   if (kind === "eval") return { name, error: maxAbsError(cropped.data, expected.data), tolerance: slack };
   const tolerance = meta.recommended_tolerance.normalized_abs;

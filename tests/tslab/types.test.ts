@@ -82,7 +82,8 @@ test("the calls of a notebook have the types their documentation names", () => {
       "luvit.train.Run<luvit.mae.MaskedAutoencoder>",
     [`luvit.train.pretrain(${mae}, ${data}, luvit.recipes.toyPretrain).latest`]: "luvit.train.StepRecord",
     'luvit.llama.loadBlock("data/llama-toy")': "Promise<luvit.llama.LlamaBlock>",
-    'luvit.data.imageFolder("data/shapes/train", { size: 64 })': "Promise<luvit.data.FolderDataset>",
+    'luvit.data.imageFolder("data/shapes/train", { transform: luvit.data.transforms.evaluation(64) })':
+      "Promise<luvit.data.FolderDataset>",
     "luvit.lora.attach(null as unknown as luvit.llama.LlamaBlock)": "luvit.lora.LoraReport",
     [`luvit.classifier.fromPretrained(${mae}, { classes: 6 })`]: "Promise<luvit.classifier.Classifier>",
     'luvit.analysis.summariseEntropy(null, "blocks.3").points[0].foreground': "number",

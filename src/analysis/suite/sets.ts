@@ -19,6 +19,8 @@ import {
   severities,
 } from "../../data/sets";
 import { isWnid } from "../../data/sets/wnids";
+import type { ImageTransform } from "../../data/imageTransform";
+import * as transforms from "../../data/transforms";
 
 /** ImageNet-C, one set per corruption and severity, opened when its turn comes. */
 export interface CorruptionSets {
@@ -61,6 +63,12 @@ export interface SuitePart {
 
 const plainSets = ["in1k", "a", "r", "v2", "sketch"] as const;
 
+/** How the sets of a suite are read. */
+export interface SuiteSetOptions extends Omit<ImageNetOptions, "transform"> {
+  /** Side of the model's images in pixels; default 224. */
+  size?: number;
+}
+
 /** Where the sets lie on disk; see `openSuiteSets`. */
 export type SuiteFolders = Partial<Record<Exclude<keyof SuiteSets, "own">, string>>;
 
@@ -72,7 +80,7 @@ export type SuiteFolders = Partial<Record<Exclude<keyof SuiteSets, "own">, strin
  */
 export async function openSuiteSets(
   folders: SuiteFolders,
-  options: Omit<ImageNetOptions, "augment" | "transform"> = {},
+  { size, ...options }: SuiteSetOptions = {},
 ): Promise<SuiteSets> {
   const failures: unknown[] = [];
   const { a, r, v2, sketch, c, in9 } = folders;
@@ -86,17 +94,19 @@ export async function openSuiteSets(
       return undefined;
     }
   };
-  const in1k = await opened(folders.in1k, (root) => openValidation(root, options));
+  const transform = transforms.evaluation(size);
+  const in1k = await opened(folders.in1k, (root) => openValidation(root, { ...options, transform }));
   const own = in1k?.classes.length === 1000 && in1k.classes.every(isWnid) ? in1k.classes : undefined;
-  const settings = { ...options, wnids: options.wnids ?? own };
+  const settings = { ...options, transform, wnids: options.wnids ?? own };
+  const asTheyAre = { ...settings, transform: transforms.none(size) };
   const sets: SuiteSets = {
     in1k,
     a: await opened(a, (root) => imageNetA(root, settings)),
     r: await opened(r, (root) => imageNetR(root, settings)),
     v2: await opened(v2, (root) => imageNetV2(root, settings)),
     sketch: await opened(sketch, (root) => imageNetSketch(root, settings)),
-    c: await opened(c, (root) => openCorruptions(root, settings)),
-    in9: await opened(in9, (root) => openBackgrounds(root, options.size)),
+    c: await opened(c, (root) => openCorruptions(root, asTheyAre)),
+    in9: await opened(in9, (root) => openBackgrounds(root, asTheyAre.transform)),
   };
   throwTogether(failures);
   return sets;
@@ -131,7 +141,7 @@ function openCorruptions(root: string, settings: ImageNetOptions): CorruptionSet
   );
 }
 
-async function openBackgrounds(root: string, size?: number): Promise<SuiteSets["in9"]> {
+async function openBackgrounds(root: string, transform: ImageTransform): Promise<SuiteSets["in9"]> {
   const hasNext = existsSync(join(root, "mixed_next")); // which no table of the paper has
   const splits: ImageNet9Split[] = [
     "original",
@@ -139,7 +149,7 @@ async function openBackgrounds(root: string, size?: number): Promise<SuiteSets["
     "mixed_rand",
     ...(hasNext ? (["mixed_next"] as const) : []),
   ];
-  const opened = await Promise.allSettled(splits.map((split) => imageNet9(root, split, { size })));
+  const opened = await Promise.allSettled(splits.map((split) => imageNet9(root, split, { transform })));
   throwTogether(opened.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])));
   return Object.fromEntries(
     opened.flatMap((result, i) => (result.status === "fulfilled" ? [[splits[i], result.value]] : [])),

@@ -1,10 +1,7 @@
 import { NOTE_BYTES } from "../kernels/affineKernel";
 import { ENTRY_BYTES } from "../kernels/pixelCode";
 import type { Canvas } from "./canvas";
-import { columnShift, type Move, type Rows, rowShift } from "./shift";
-
-/** Output (x, y) shows input (a x + b y + c, d x + e y + f), both at the centres of pixels. */
-export type AffineMatrix = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
+import { type AffineMatrix, columnShift, type Move, type Rows, rowShift } from "./shift";
 
 /** A colour for places outside of the picture. */
 export type Fill = readonly [red: number, green: number, blue: number];

@@ -1,4 +1,5 @@
-import { type AffineMatrix, affine, type Fill } from "./affine";
+import { affine, type Fill } from "./affine";
+import type { AffineMatrix } from "./shift";
 import type { Canvas } from "./canvas";
 import { enhanceBrightness, enhanceColor, enhanceContrast, enhanceSharpness } from "./enhance";
 import { autoContrast, equalize, invert, posterize, solarize, solarizeAdd } from "./lookup";

@@ -1,4 +1,4 @@
-import type { AffineMatrix } from "./affine";
+import type { AffineMatrix } from "./shift";
 
 /** Bits behind the point. */
 const BITS = 100;

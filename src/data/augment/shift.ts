@@ -1,8 +1,10 @@
 import { BORDER } from "../kernels/borderKernel";
 import { type PixelMemory, placeSize } from "../kernels/pixelMemory";
 import { ROW_INTS } from "../kernels/shiftKernel";
-import type { AffineMatrix } from "./affine";
 import { MARGIN, putWeights, SpanFinder } from "./shiftWeights";
+
+/** Output (x, y) shows input (a x + b y + c, d x + e y + f), both at the centres of pixels. */
+export type AffineMatrix = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 
 /** Where the first pixel of a picture lies, and how far its rows are apart. */
 interface Place {

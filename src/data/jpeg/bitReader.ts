@@ -1,4 +1,3 @@
-import type { PixelMemory } from "../kernels/pixelMemory";
 import type { I32Local, Local, Locals } from "../../core/wasm/function";
 import { when } from "../../core/wasm/function";
 import { type Code, type I32, type I64, i32 } from "../../core/wasm/values";
@@ -98,12 +97,12 @@ export class BitReader {
 }
 
 /** Puts a state at the beginning of the stream that ends, at higher addresses, below `top`. */
-export function setState(memory: PixelMemory, state: number, top: number): void {
-  memory.ints(state, STATE_BYTES / 4).set([0, 0, 0, top - 8]);
+export function setState(state: Int32Array, top: number): void {
+  state.set([0, 0, 0, top - 8]);
 }
 
 /** Bits of the stream down to `bottom` that were not read; negative where more were read than there are. */
-export function unreadBits(memory: PixelMemory, state: number, bottom: number): number {
-  const [, , bits, at] = memory.ints(state, STATE_BYTES / 4);
+export function unreadBits(state: Int32Array, bottom: number): number {
+  const [, , bits, at] = state;
   return 8 * (at + 8 - bottom) + bits;
 }

@@ -88,8 +88,12 @@ export class CodedStream {
     return true;
   }
 
+  private stateIn(memory: PixelMemory): Int32Array {
+    return memory.ints(this.state, STATE_BYTES / 4);
+  }
+
   private closeStretch(): boolean {
-    return this.bottom === 0 || unreadBits(this.memory, this.state, this.bottom) >= 0;
+    return this.bottom === 0 || unreadBits(this.stateIn(this.memory), this.bottom) >= 0;
   }
 
   private openStretch(): boolean {
@@ -99,7 +103,7 @@ export class CodedStream {
     this.bottom = memory.ints(this.cell, 1)[0];
     memory.bytes(this.bottom - SLACK, SLACK).fill(0);
     memory.ints(this.blocks.predictors, this.blocks.components).fill(0);
-    setState(memory, this.state, this.streamTop);
+    setState(this.stateIn(memory), this.streamTop);
     this.marker = stop < end ? memory.bytes(stop + 1, 1)[0] : 0;
     this.next = stop + 2;
     this.leftInStretch = Math.min(this.stretch, this.leftInPicture);

@@ -1,46 +1,7 @@
 import type { WasmMemory } from "../../core/wasm/binary";
 import { createModule, type WasmModule } from "../../core/wasm/module";
-import { grayToRgb, upsample, yccToRgb } from "../jpeg/colourKernel";
-import { readMcus, skipMcus } from "../jpeg/entropyKernel";
-import { transformBlocks } from "../jpeg/transformKernel";
-import { unstuff } from "../jpeg/unstuffKernel";
-import { affineListed } from "./affineExactKernel";
-import { affine } from "./affineKernel";
-import { bordered, copyRows } from "./borderKernel";
-import { lumaSum, saturate, sharpen } from "./enhanceKernel";
-import { horizontals, ROWS } from "./horizontalKernel";
-import { histograms, lookUp } from "./lookupKernel";
-import { noise } from "./noiseKernel";
-import { normalizedPlanes, planes } from "./normalizeKernel";
-import { copyStrip, shiftColumns, shiftRows } from "./shiftKernel";
-import { verticals } from "./verticalKernel";
-
-const kernels = {
-  ...horizontals,
-  ...verticals,
-  planes,
-  normalizedPlanes,
-  noise,
-  unstuff,
-  readMcus,
-  skipMcus,
-  transformBlocks,
-  upsample,
-  yccToRgb,
-  grayToRgb,
-  histograms,
-  lookUp,
-  lumaSum,
-  saturate,
-  sharpen,
-  bordered,
-  copyRows,
-  affine,
-  affineListed,
-  shiftRows,
-  shiftColumns,
-  copyStrip,
-};
+import { ROWS } from "./horizontalKernel";
+import { kernels } from "./registry";
 
 /** Memory that one large picture has claimed is given back from here on. */
 const MOST_KEPT_BYTES = 128 * 2 ** 20;

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { ClassMapping } from "../classMapping";
 import { SkipReport } from "../dataset";
-import { cacheOf, FolderDataset, transformOf } from "../imageFolder";
-import { asIs, type TransformFactory } from "../transforms";
+import { cacheOf, FolderDataset } from "../imageFolder";
+import type { ImageTransform } from "../imageTransform";
+import { evaluation, none } from "../transforms";
 import { type Inventory, scanInventory, wnidFolders } from "./completeness";
 import { corruptionFolder, type CorruptionType } from "./corruptionTypes";
 import { imageNetAMapping, imageNetRMapping } from "./mappings";
@@ -54,7 +55,7 @@ export async function imageNetC(
   const expected = expectWnids(options.wnids);
   const name = `ImageNet-C ${type} ${severity}`;
   const inventory = { name, folders: wnidFolders, perClass: [50, 50], expected } as const;
-  return open(folder, inventory, options, { fallback: asIs });
+  return open(folder, inventory, options, { fallback: none() });
 }
 
 function slice(
@@ -71,7 +72,7 @@ function slice(
 
 interface Reading {
   mapping?: ClassMapping;
-  fallback?: TransformFactory;
+  fallback?: ImageTransform;
   classes?: readonly string[];
 }
 
@@ -82,7 +83,7 @@ async function open(
   reading: Reading = {},
 ): Promise<FolderDataset> {
   const { classes, files } = await scanInventory(root, { ...inventory, partial: options.partial });
-  const transform = transformOf(options, reading.fallback);
+  const transform = options.transform ?? reading.fallback ?? evaluation();
   const cache = cacheOf({ exif: "ignore", ...options });
   const names = [...(reading.classes ?? classes)];
   return new FolderDataset(root, names, files, transform, cache, new SkipReport(), reading.mapping);

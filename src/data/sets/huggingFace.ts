@@ -1,12 +1,13 @@
-import { LuvitError, listOffenders } from "../../core/errors";
+import { LuvitError } from "../../core/errors";
 import { SkipReport } from "../dataset";
-import { cacheOf, type ImageFolderOptions, transformOf } from "../imageFolder";
-import { openArrowShard } from "../tables/arrowShard";
-import { openParquetShard } from "../tables/parquetShard";
+import { cacheOf, type ImageFolderOptions } from "../imageFolder";
+import { openShard } from "../tables/openShard";
 import type { ColumnChoice, Features, PictureShard } from "../tables/pictureTable";
 import { RecentGroups } from "../tables/recentGroups";
 import { TableDataset, type TableRows } from "../tables/tableDataset";
+import { evaluation } from "../transforms";
 import { shardFiles } from "./shardFiles";
+import { classesOf } from "./tableClasses";
 
 /** Which part of a Hugging Face data set is read, and how. */
 export interface HuggingFaceOptions extends ImageFolderOptions {
@@ -23,8 +24,6 @@ export interface HuggingFaceOptions extends ImageFolderOptions {
 }
 
 const defaultGroupBytes = 256e6;
-/** Without class names every number up to the largest is one. */
-const mostClasses = 30_000;
 
 /**
  * Pictures in Parquet or Arrow files, as on the Hugging Face hub, in the cache of `load_dataset` or written by
@@ -36,32 +35,19 @@ const mostClasses = 30_000;
  */
 export async function huggingFace(source: string, options: HuggingFaceOptions = {}): Promise<TableDataset> {
   const { split = "train", config, groupCache = defaultGroupBytes } = options;
-  const { files, features } = await shardFiles(source, split, config);
+  const { files, features, notTaken } = await shardFiles(source, split, config);
   const recent = new RecentGroups(groupCache);
   const columns = columnsOf(options, features);
   const shards: PictureShard[] = [];
   for (const file of files) shards.push(await openShard(file, columns, recent));
-  const declared = { ...shards[0].features, ...features };
-  const { classes, labels } = labelsOf(source, shards, declared);
+  const { classes, labels } = classesOf(source, shards, features);
   const rows = rowsOf(shards, labels);
   if (labels.length === 0) throw new LuvitError("bad-dataset", `${source}: ${split} has no rows`);
   const cache = cacheOf({ exif: "ignore", ...options });
-  return new TableDataset(
-    source,
-    classes,
-    shards,
-    rows,
-    transformOf(options),
-    cache,
-    recent,
-    new SkipReport(),
-  );
-}
-
-function openShard(file: string, columns: ColumnChoice, recent: RecentGroups): Promise<PictureShard> {
-  return file.endsWith(".arrow")
-    ? openArrowShard(file, columns, recent)
-    : openParquetShard(file, columns, recent);
+  const report = new SkipReport();
+  const { transform = evaluation() } = options;
+  const root = source;
+  return new TableDataset({ root, classes, shards, rows, transform, cache, recent, report, notTaken });
 }
 
 /** Column names that were given, else those that the features declare. */
@@ -73,39 +59,6 @@ function columnsOf({ image, label }: HuggingFaceOptions, described: Features): C
     if (label === false) return { image: images };
     return { image: images, label: label ?? ofType("ClassLabel") ?? "label" };
   };
-}
-
-function labelsOf(
-  source: string,
-  shards: readonly PictureShard[],
-  features: Features,
-): { classes: string[]; labels: Int32Array } {
-  const { label } = shards[0].columns;
-  const stored = shards.flatMap(({ labels, rows }) => labels ?? new Array<null>(rows).fill(null));
-  if (label === undefined) return { classes: ["picture"], labels: new Int32Array(stored.length) };
-  const texts = stored.filter((value) => typeof value === "string");
-  const names = features[label]?.names ?? (texts.length > 0 ? [...new Set(texts)].sort() : undefined);
-  const numbers = stored.filter((value) => typeof value === "number");
-  const most = numbers.reduce((a, b) => Math.max(a, b), -1);
-  if (!names && most >= mostClasses) {
-    const hint = "numbers this large are no classes; name another column with label, or give label: false";
-    throw new LuvitError("bad-dataset", `${source}: labels up to ${most} in column ${label}; ${hint}`);
-  }
-  const classes = names ? [...names] : Array.from({ length: most + 1 }, (_, i) => String(i));
-  const byName = new Map(classes.map((name, i) => [name, i]));
-  const labels = Int32Array.from(stored, (value) =>
-    typeof value === "string" ? (byName.get(value) ?? -1) : (value ?? -1),
-  );
-  const wrong = [...labels.keys()].filter((row) => !(labels[row] >= 0 && labels[row] < classes.length));
-  if (wrong.length > 0) {
-    const lines = wrong.slice(0, 5).map((row) => `row ${row}: ${stored[row]}`);
-    const hint = "splits without labels hold -1: give label: false to use the pictures alone";
-    throw new LuvitError(
-      "bad-dataset",
-      `${source}: ${wrong.length} labels in column ${label} are none of the ${classes.length} classes; ${hint}\n${listOffenders(lines)}`,
-    );
-  }
-  return { classes, labels };
 }
 
 function rowsOf(shards: readonly PictureShard[], labels: Int32Array): TableRows {

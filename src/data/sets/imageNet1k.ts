@@ -3,8 +3,9 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
 import { SkipReport } from "../dataset";
-import { cacheOf, FolderDataset, transformOf } from "../imageFolder";
+import { cacheOf, FolderDataset } from "../imageFolder";
 import type { ScannedFolder } from "../scanFolder";
+import { evaluation } from "../transforms";
 import { scanInventory, wnidFolders } from "./completeness";
 import { isFlatName, labelFlat } from "./flatValidation";
 import { synsetsOf } from "./synsets";
@@ -35,8 +36,9 @@ export async function imageNet1k(
   const { classes, files } = (await isFlat(folder))
     ? await labelFlat(root, folder, options)
     : await classFolders(root, folder, part, options);
+  const { transform = evaluation() } = options;
   const cache = cacheOf({ exif: "ignore", ...options });
-  return new FolderDataset(folder, classes, files, transformOf(options), cache, new SkipReport());
+  return new FolderDataset(folder, classes, files, transform, cache, new SkipReport());
 }
 
 async function classFolders(

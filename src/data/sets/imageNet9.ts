@@ -5,7 +5,8 @@ import { LuvitError } from "../../core/errors";
 import { SkipReport } from "../dataset";
 import { cacheOf, FolderDataset } from "../imageFolder";
 import { scanClassFolders } from "../scanFolder";
-import { asIs, evalTransform, type ImageTransform } from "../transforms";
+import type { ImageTransform } from "../imageTransform";
+import { none } from "../transforms";
 import { imageNet9Classes, imageNet9Mapping } from "./mappings";
 
 /** The parts of the backgrounds challenge: own background, one of the same class, of a random and of the next class … */
@@ -21,11 +22,10 @@ export type ImageNet9Split =
 
 /** How ImageNet-9 pictures are read. */
 export interface ImageNet9Options {
-  /** Side of the model's pictures in pixels; default 224, the size of the published files. */
-  size?: number;
-  /** Resize and crop pictures of another size instead of refusing them; default false. */
-  resize?: boolean;
-  /** Replaces both of the above. */
+  /**
+   * Default `transforms.none(224)`, for the size of the published files; `transforms.evaluation(size)` resizes and crops
+   * those of another size.
+   */
   transform?: ImageTransform;
   /** Class names in label order; default the folder names without their leading number. */
   classes?: readonly string[];
@@ -58,12 +58,7 @@ export async function imageNet9(
   split: ImageNet9Split,
   options: ImageNet9Options = {},
 ): Promise<FolderDataset> {
-  const {
-    size = 224,
-    resize = false,
-    transform = resize ? evalTransform(size) : asIs(size),
-    cache,
-  } = options;
+  const { transform = none(), cache } = options;
   const folder = join(root, split, "val");
   if (!existsSync(folder)) {
     const there = existsSync(root)

@@ -2,7 +2,7 @@ import { LuvitError } from "../../core/errors";
 import type { BatchPlace } from "./arrowMessages";
 import { unpackLz4Frame } from "./lz4Frame";
 import { expectGrowth } from "./parquetPages";
-import { readStretch } from "./pictureTable";
+import type { TableFile } from "./tableFile";
 import { unpackZstdFrame } from "./zstdFrame";
 
 /** Bytes before a compressed buffer that hold its length, -1 for one that is stored as it is. */
@@ -10,12 +10,13 @@ const prefix = 8;
 
 /** The first bytes of a buffer of a record batch, which must have that many; unpacked where the batch is compressed. */
 export async function readBuffer(
-  path: string,
+  file: TableFile,
   place: BatchPlace,
   index: number,
   length: number,
 ): Promise<Uint8Array> {
-  const bytes = place.codec ? await unpackBuffer(path, place, index) : undefined;
+  const { path } = file;
+  const bytes = place.codec ? await wholeBuffer(file, place, index) : undefined;
   const region = regionOf(path, place, index);
   const size = bytes?.length ?? region.length;
   if (!(length >= 0) || length > size) {
@@ -23,16 +24,19 @@ export async function readBuffer(
   }
   if (bytes) return bytes.subarray(0, length);
   const start = place.bodyStart + region.offset;
-  return readStretch(path, start, start + length);
+  return file.read(start, start + length);
 }
 
-/** A whole buffer of a compressed record batch. */
-export async function unpackBuffer(path: string, place: BatchPlace, index: number): Promise<Uint8Array> {
+/** A whole buffer of a record batch, unpacked where that is compressed. */
+export async function wholeBuffer(file: TableFile, place: BatchPlace, index: number): Promise<Uint8Array> {
+  const { path } = file;
   const { offset, length } = regionOf(path, place, index);
   if (length === 0) return new Uint8Array();
-  if (length < prefix) throw new LuvitError("bad-file", `${path}: a compressed buffer of ${length} bytes`);
+  if (place.codec && length < prefix)
+    throw new LuvitError("bad-file", `${path}: a compressed buffer of ${length} bytes`);
   const start = place.bodyStart + offset;
-  const stored = await readStretch(path, start, start + length);
+  const stored = await file.read(start, start + length);
+  if (!place.codec) return stored;
   const size = Number(new DataView(stored.buffer).getBigInt64(0, true));
   const packed = stored.subarray(prefix);
   if (size === -1) return packed;

@@ -1,7 +1,7 @@
-import { type FileHandle, open } from "node:fs/promises";
 import { LuvitError } from "../../core/errors";
-import { type ArrowField, fieldsOf } from "./arrowLayout";
+import { type ArrowField, fieldsOf } from "./arrowFields";
 import { FlatTable } from "./flatbuffer";
+import type { TableFile } from "./tableFile";
 
 /** A record batch and where its buffers lie in the file. */
 export interface BatchPlace {
@@ -9,6 +9,8 @@ export interface BatchPlace {
   /** How many rows each column lacks, columns in depth-first order. */
   readonly nullCounts: readonly number[];
   readonly buffers: readonly { offset: number; length: number }[];
+  /** How many buffers with data each column of views has, in depth-first order. */
+  readonly dataBuffers: readonly number[];
   readonly bodyStart: number;
   /** How each buffer is compressed, where they are. */
   readonly codec?: "LZ4" | "ZSTD";
@@ -43,41 +45,35 @@ const headers = { schema: 1, dictionaryBatch: 2, recordBatch: 3 };
 const codecs = ["LZ4", "ZSTD"] as const;
 
 /**
- * The schema, the record batches and the dictionaries of an Arrow stream or file, without their bodies. Throws "bad-file"
- * for a file that is cut off or none of these.
+ * The schema, the record batches and the dictionaries of an Arrow stream or file, without their bodies.
+ *
+ * @throws LuvitError("bad-file") for a file that is cut off or none of these.
  */
-export async function scanMessages(path: string): Promise<ArrowMessages> {
-  const handle = await open(path, "r");
-  try {
-    const { size } = await handle.stat();
-    const isFile = (await text(handle, 0, Math.min(6, size))) === magic;
-    const batches: BatchPlace[] = [];
-    const dictionaries: DictionaryPlace[] = [];
-    let at = isFile ? 8 : 0;
-    let schema: ArrowSchema | undefined;
-    while (at < size) {
-      const { message, bodyStart, next } = await readMessage(handle, path, size, at);
-      if (!message) break;
-      const header = message.table(2);
-      if (header && message.byte(1) === headers.schema) schema ??= schemaOf(header);
-      if (header && message.byte(1) === headers.recordBatch) {
-        batches.push(batchOf(path, header, bodyStart, message.long(3)));
-      }
-      if (header && message.byte(1) === headers.dictionaryBatch) {
-        const values = header.table(1);
-        if (!values) throw new LuvitError("bad-file", `${path}: a dictionary without values`);
-        const place = batchOf(path, values, bodyStart, message.long(3));
-        // In a file, whose parts may be read in any order, a dictionary is meant for every batch.
-        const before = isFile ? 0 : batches.length;
-        dictionaries.push({ id: header.long(0), isDelta: header.byte(2) === 1, before, place });
-      }
-      at = next;
+export async function scanMessages(file: TableFile): Promise<ArrowMessages> {
+  const { path, size } = file;
+  const isFile = Buffer.from(await file.read(0, Math.min(6, size))).toString("latin1") === magic;
+  const batches: BatchPlace[] = [];
+  const dictionaries: DictionaryPlace[] = [];
+  let schema: ArrowSchema | undefined;
+  for (let at = isFile ? 8 : 0; at < size; ) {
+    const { message, bodyStart, next } = await readMessage(file, at);
+    if (!message) break;
+    const header = message.table(2);
+    const kind = header && message.byte(1);
+    if (kind === headers.schema) schema ??= schemaOf(path, header!, message.short(0));
+    if (kind === headers.recordBatch) batches.push(batchOf(path, header!, bodyStart, message.long(3)));
+    if (kind === headers.dictionaryBatch) {
+      const values = header!.table(1);
+      if (!values) throw new LuvitError("bad-file", `${path}: a dictionary without values`);
+      const place = batchOf(path, values, bodyStart, message.long(3));
+      // In a file, whose parts may be read in any order, a dictionary is meant for every batch.
+      const before = isFile ? 0 : batches.length;
+      dictionaries.push({ id: header!.long(0), isDelta: header!.byte(2) === 1, before, place });
     }
-    if (!schema) throw new LuvitError("bad-file", `${path}: an Arrow file without a schema`);
-    return { schema, batches, dictionaries };
-  } finally {
-    await handle.close();
+    at = next;
   }
+  if (!schema) throw new LuvitError("bad-file", `${path}: an Arrow file without a schema`);
+  return { schema, batches, dictionaries };
 }
 
 interface Read {
@@ -88,7 +84,8 @@ interface Read {
 }
 
 /** One message: a mark (since Arrow 0.15), the length of the metadata, the metadata, the body. */
-async function readMessage(handle: FileHandle, path: string, size: number, at: number): Promise<Read> {
+async function readMessage(file: TableFile, at: number): Promise<Read> {
+  const { path, size } = file;
   const cut = (needed: number) =>
     new LuvitError(
       "bad-file",
@@ -98,7 +95,7 @@ async function readMessage(handle: FileHandle, path: string, size: number, at: n
     if (at + 4 === size) return { bodyStart: size, next: size }; // the end mark of older streams
     throw cut(at + 8);
   }
-  const head = Buffer.from(await bytesAt(handle, at, 8));
+  const head = Buffer.from(await file.read(at, at + 8));
   const marked = head.readUInt32LE(0) === 0xffffffff;
   const length = marked ? head.readInt32LE(4) : head.readInt32LE(0);
   const start = at + (marked ? 8 : 4);
@@ -107,16 +104,23 @@ async function readMessage(handle: FileHandle, path: string, size: number, at: n
     if (at === 0) throw new LuvitError("bad-file", `${path}: no Arrow stream or file`);
     throw cut(start + length);
   }
-  const message = FlatTable.root(await bytesAt(handle, start, length));
+  const message = FlatTable.root(await file.read(start, start + length));
   const bodyStart = start + length;
   const bodyLength = message.long(3);
   if (!(bodyLength >= 0) || bodyStart + bodyLength > size) throw cut(bodyStart + bodyLength);
   return { message, bodyStart, next: bodyStart + padded(bodyLength) };
 }
 
-function schemaOf(header: FlatTable): ArrowSchema {
+function schemaOf(path: string, header: FlatTable, version: number): ArrowSchema {
+  if (header.short(0) !== 0) {
+    const hint = "write it on a machine with little-endian numbers, as nearly all are";
+    throw new LuvitError(
+      "bad-file",
+      `${path}: an Arrow file with big-endian numbers, which are not read; ${hint}`,
+    );
+  }
   const metadata = new Map(header.tables(2).map((entry) => [entry.text(0), entry.text(1)]));
-  return { fields: fieldsOf(header, 1), metadata };
+  return { fields: fieldsOf(header, 1, version), metadata };
 }
 
 /** Buffers must lie in the body. */
@@ -136,19 +140,10 @@ function batchOf(path: string, header: FlatTable, bodyStart: number, bodyLength:
     const found = outside ? `a buffer of ${outside.length} bytes at ${outside.offset}` : `${rows} rows`;
     throw new LuvitError("bad-file", `${path}: ${found} in a record batch of ${bodyLength} bytes`);
   }
-  return { rows, buffers, bodyStart, codec, nullCounts: header.pairs(1).map(([, nulls]) => nulls) };
+  const nullCounts = header.pairs(1).map(([, nulls]) => nulls);
+  return { rows, buffers, bodyStart, codec, nullCounts, dataBuffers: header.longs(4) };
 }
 
 function padded(length: number): number {
   return Math.ceil(length / 8) * 8;
-}
-
-async function text(handle: FileHandle, start: number, length: number): Promise<string> {
-  return Buffer.from(await bytesAt(handle, start, length)).toString("latin1");
-}
-
-async function bytesAt(handle: FileHandle, start: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  const { bytesRead } = await handle.read(bytes, 0, length, start);
-  return bytesRead === length ? bytes : bytes.subarray(0, bytesRead);
 }

@@ -1,72 +1,86 @@
-import { LuvitError } from "../../core/errors";
-import { readLabels, type StoredLabel } from "./arrowLabels";
-import { type ColumnPlace, isStruct, layoutOf } from "./arrowLayout";
-import { type BatchPlace, scanMessages } from "./arrowMessages";
-import { openRuns, type RunColumn } from "./arrowRuns";
-import { type ColumnChoice, featuresFrom, type PictureShard, pictureOf, reading } from "./pictureTable";
+import { ArrowLabels } from "./arrowLabels";
+import { isStruct } from "./arrowFields";
+import { ArrowLayout } from "./arrowLayout";
+import { type ArrowMessages, scanMessages } from "./arrowMessages";
+import { openRuns, type RunColumn, readValidity } from "./arrowRuns";
+import { LabelColumn } from "./labelColumn";
+import {
+  type ColumnChoice,
+  expectRowCount,
+  featuresFrom,
+  groupAt,
+  type PictureShard,
+  pictureOf,
+} from "./pictureTable";
 import type { RecentGroups } from "./recentGroups";
+import { reading, type TableFile } from "./tableFile";
+
+/** Where the pictures of a batch are. */
+interface PictureColumns {
+  /** Which rows are there. */
+  readonly present: (row: number) => boolean;
+  readonly bytes: RunColumn;
+  readonly paths?: RunColumn;
+}
 
 /**
  * Opens an Arrow stream or file with a picture column, struct {bytes, path} or binary: messages and labels now, then each
- * picture by the bytes that it lies in; pictures of a compressed batch together, which `recent` keeps. Throws "missing-file" or "bad-file".
+ * picture by the bytes that it lies in; pictures of a compressed batch together, which `recent` keeps. Columns that
+ * nobody asks for may be of any type. Throws "missing-file" or "bad-file".
  */
 export function openArrowShard(
-  path: string,
+  file: TableFile,
   choose: ColumnChoice,
   recent: RecentGroups,
 ): Promise<PictureShard> {
+  const { path } = file;
   return reading(path, "Arrow", async () => {
-    const messages = await scanMessages(path);
-    const { schema, batches } = messages;
-    const layout = layoutOf(path, schema.fields);
-    const features = featuresFrom(schema.metadata.get("huggingface"));
+    const messages = await scanMessages(file);
+    const { starts, rows } = groupsOf(messages);
+    expectRowCount(path, rows, file.size);
+    const features = featuresFrom(messages.schema.metadata.get("huggingface"));
     const columns = choose(features);
     const { image, label } = columns;
-    const place = (name: string) => layout.get(name) ?? missing(path, name, layout);
-    const inStruct = isStruct(place(image).field);
-    const bytesPlace = inStruct ? place(`${image}.bytes`) : place(image);
-    const pathPlace = inStruct ? layout.get(`${image}.path`) : undefined;
-    const labelPlace = label === undefined ? undefined : place(label);
-    const groups = groupsOf(batches);
-    const pictures: RunColumn[] = [];
-    const paths: (RunColumn | undefined)[] = [];
-    const labels: StoredLabel[] = [];
-    for (const [index, batch] of batches.entries()) {
-      pictures.push(await openRuns(path, batch, bytesPlace, recent));
-      paths.push(pathPlace && (await openRuns(path, batch, pathPlace, recent)));
-      if (!labelPlace) continue;
-      for (const value of await readLabels(path, messages, index, labelPlace)) labels.push(value);
+    const labels = label === undefined ? undefined : new LabelColumn(rows, `${path}, column ${label}`);
+    const stored = new ArrowLabels(file, messages);
+    const pictures: PictureColumns[] = [];
+    for (const [index, batch] of messages.batches.entries()) {
+      const layout = new ArrowLayout(path, messages.schema.fields, batch.dataBuffers);
+      const column = layout.place(image);
+      const inStruct = isStruct(column.field);
+      const bytes = inStruct ? layout.place(`${image}.bytes`) : column;
+      const paths = inStruct ? layout.find(`${image}.path`) : undefined;
+      pictures.push({
+        present: await readValidity(file, batch, column),
+        bytes: await openRuns(file, batch, bytes, recent),
+        paths: paths && (await openRuns(file, batch, paths, recent)),
+      });
+      if (labels) labels.add(await stored.next(index, layout.place(label!)));
     }
     return {
       path,
-      rows: groups.reduce((sum, { rows }) => sum + rows, 0),
-      groups: groups.map(({ start }) => start),
+      rows,
+      groups: starts,
       features,
       columns,
-      labels: labelPlace && labels,
+      labels,
       async picture(row) {
-        const index = groups.findIndex((group) => row < group.start + group.rows);
-        const at = row - groups[index].start;
-        const bytes = await pictures[index].read(at);
-        const text = bytes ? undefined : await paths[index]?.read(at);
+        const index = groupAt(starts, row);
+        const at = row - starts[index];
+        const { present, bytes: column, paths } = pictures[index];
+        const bytes = present(at) ? await column.read(at) : undefined;
+        const text = !present(at) || bytes?.length ? undefined : await paths?.read(at);
         return pictureOf(`${path} row ${row}`, bytes, text && Buffer.from(text).toString("utf8"));
       },
     };
   });
 }
 
-function groupsOf(batches: readonly BatchPlace[]): { start: number; rows: number }[] {
-  let end = 0;
-  return batches.map(({ rows }) => {
-    end += rows;
-    return { start: end - rows, rows };
+function groupsOf({ batches }: ArrowMessages): { starts: number[]; rows: number } {
+  let rows = 0;
+  const starts = batches.map((batch) => {
+    rows += batch.rows;
+    return rows - batch.rows;
   });
-}
-
-function missing(path: string, name: string, layout: ReadonlyMap<string, ColumnPlace>): never {
-  const columns = [...layout.keys()].filter((key) => !key.includes("."));
-  throw new LuvitError(
-    "bad-dataset",
-    `${path}: no column ${name}; its columns are ${columns.join(", ") || "none"}`,
-  );
+  return { starts, rows };
 }

@@ -19,6 +19,11 @@ export class FlatTable {
     return at === undefined ? 0 : this.view.getUint8(at);
   }
 
+  short(field: number): number {
+    const at = this.place(field);
+    return at === undefined ? 0 : this.view.getInt16(at, true);
+  }
+
   int(field: number): number {
     const at = this.place(field);
     return at === undefined ? 0 : this.view.getInt32(at, true);
@@ -49,6 +54,11 @@ export class FlatTable {
     const { start, length } = this.vector(field, 16);
     const long = (at: number) => Number(this.view.getBigInt64(at, true));
     return Array.from({ length }, (_, i) => [long(start + 16 * i), long(start + 16 * i + 8)]);
+  }
+
+  longs(field: number): number[] {
+    const { start, length } = this.vector(field, 8);
+    return Array.from({ length }, (_, i) => Number(this.view.getBigInt64(start + 8 * i, true)));
   }
 
   private vector(field: number, itemBytes: number): { start: number; length: number } {

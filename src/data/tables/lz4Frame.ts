@@ -34,6 +34,38 @@ export function unpackLz4Frame(frame: Uint8Array, length: number): Uint8Array {
   return output;
 }
 
+/** Unpacks a block of a known length, which stands on its own. */
+export function unpackLz4Block(block: Uint8Array, length: number): Uint8Array {
+  const output = new Uint8Array(length);
+  const written = unpackBlock(block, output, 0);
+  if (written === length) return output;
+  throw new Error(`an LZ4 block of ${written} bytes, expected ${length}`);
+}
+
+/**
+ * Unpacks blocks as Hadoop frames them, each behind its two lengths with the highest byte first; where the lengths do not
+ * fit, one block without. Reference: Arrow cpp/src/arrow/util/compression_lz4.cc.
+ */
+export function unpackHadoopLz4(framed: Uint8Array, length: number): Uint8Array {
+  const view = new DataView(framed.buffer, framed.byteOffset, framed.byteLength);
+  const output = new Uint8Array(length);
+  let written = 0;
+  let at = 0;
+  while (at + 8 <= framed.length) {
+    const [unpacked, stored] = [view.getUint32(at), view.getUint32(at + 4)];
+    const end = at + 8 + stored;
+    if (end > framed.length || written + unpacked > length) break;
+    try {
+      output.set(unpackLz4Block(framed.subarray(at + 8, end), unpacked), written);
+    } catch {
+      break;
+    }
+    written += unpacked;
+    at = end;
+  }
+  return at === framed.length && written === length ? output : unpackLz4Block(framed, length);
+}
+
 /** Unpacks one block behind what is already there; gives back where it ends. */
 function unpackBlock(block: Uint8Array, output: Uint8Array, start: number): number {
   let at = 0;

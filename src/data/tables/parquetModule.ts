@@ -1,5 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { unpackHadoopLz4, unpackLz4Block } from "./lz4Frame";
 
 /** A column of a row group as hyparquet describes it. */
 export interface ColumnMetaData {
@@ -24,7 +25,7 @@ type Compressors = Record<string, ((input: Uint8Array, length: number) => Uint8A
 /** What is used of hyparquet. */
 interface Hyparquet {
   parquetMetadata(footer: Uint8Array, options: { geoparquet: boolean }): FileMetaData;
-  parquetReadObjects(options: {
+  parquetRead(options: {
     file: { byteLength: number; slice(start: number, end?: number): ArrayBuffer };
     metadata: FileMetaData;
     columns: string[];
@@ -32,7 +33,8 @@ interface Hyparquet {
     rowEnd: number;
     compressors: Compressors;
     utf8: boolean;
-  }): Promise<Record<string, unknown>[]>;
+    onChunk(chunk: { columnData: ArrayLike<unknown>; rowStart: number }): void;
+  }): Promise<void>;
 }
 
 /** hyparquet and the decompressors it has none of itself. */
@@ -60,14 +62,14 @@ async function openModule(): Promise<ParquetModule> {
   const from = (name: string) => load(pathToFileURL(require.resolve(name)).href);
   const parquet = (await from("hyparquet")) as Hyparquet;
   const { compressors } = (await from("hyparquet-compressors")) as { compressors: Compressors };
-  const { ZSTD, LZ4, LZ4_RAW } = compressors;
+  const { ZSTD } = compressors;
   const unpacked = (bytes: Buffer) => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   return {
     parquet,
     compressors: {
       ZSTD,
-      LZ4,
-      LZ4_RAW,
+      LZ4: unpackHadoopLz4,
+      LZ4_RAW: unpackLz4Block,
       GZIP: (input, length) => unpacked(gunzipSync(input, { maxOutputLength: Math.max(1, length) })),
       BROTLI: (input, length) =>
         unpacked(brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) })),

@@ -1,17 +1,22 @@
 import { LuvitError } from "../../core/errors";
+import { tooLarge } from "./labelColumn";
 import { readThrift, type ThriftStruct } from "./thrift";
 
 /** How much larger than its stored bytes a page may become, beside what numbers of all its rows take. */
 const mostGrowth = 64;
 const anyPage = 2 ** 12;
 const numberBytes = 16;
+/** Entries of a dictionary beside one for each row: some writers keep those that no row has. */
+const unusedEntries = 2 ** 20;
 
 /**
  * Walks the pages of a column chunk: they must fill it, hold at most `rows` values each, and unpack to sizes that their
- * stored bytes justify. Throws "bad-file".
+ * stored bytes justify.
+ *
+ * @throws LuvitError("bad-file"), or LuvitError("bad-dataset") where all together unpack to more than `mostBytes`.
  */
-export function expectPages(chunk: Uint8Array, rows: number, what: string): void {
-  for (let at = 0, values = 0; at < chunk.length; ) {
+export function expectPages(chunk: Uint8Array, rows: number, what: string, mostBytes: number): void {
+  for (let at = 0, values = 0, sum = 0; at < chunk.length; ) {
     const { value: header, end } = readThrift(chunk, at, what);
     const unpacked = numberField(header, 2, what);
     const stored = numberField(header, 3, what);
@@ -22,9 +27,13 @@ export function expectPages(chunk: Uint8Array, rows: number, what: string): void
       );
     }
     expectGrowth(stored, unpacked, rows, `${what}: a page`);
+    sum += unpacked;
+    if (sum > mostBytes) throw tooLarge(what);
     const count = valuesOf(header, what);
-    values += isDictionary(header) ? 0 : count;
-    if (!(count >= 0) || count > Math.max(rows, unpacked) || values > rows) {
+    const isTable = isDictionary(header);
+    values += isTable ? 0 : count;
+    const most = isTable ? Math.min(Math.max(rows, unpacked), rows + unusedEntries) : rows;
+    if (!(count >= 0) || count > most || values > rows) {
       throw new LuvitError("bad-file", `${what}: pages hold more than the ${rows} values of their group`);
     }
     at = end + stored;

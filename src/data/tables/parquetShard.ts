@@ -1,18 +1,19 @@
-import { stat } from "node:fs/promises";
 import { LuvitError } from "../../core/errors";
-import { expectPages } from "./parquetPages";
+import { LabelColumn, mostLabelBytes } from "./labelColumn";
 import { type ColumnMetaData, type FileMetaData, parquetModule } from "./parquetModule";
+import { expectPages } from "./parquetPages";
 import {
   type ColumnChoice,
   type ColumnNames,
+  expectRowCount,
   type Features,
   featuresFrom,
+  groupAt,
   type PictureShard,
   pictureOf,
-  reading,
-  readStretch,
 } from "./pictureTable";
 import type { RecentGroups } from "./recentGroups";
+import { reading, type TableFile } from "./tableFile";
 import { readThrift } from "./thrift";
 
 /** Bytes before the end that are read first; most footers fit. */
@@ -23,6 +24,8 @@ interface Group {
   readonly start: number;
   readonly rows: number;
   readonly columns: readonly ColumnMetaData[];
+  /** What a reader needs to know of a file that consists of this group alone. */
+  readonly metadata: FileMetaData;
 }
 
 type Cell = { bytes?: Uint8Array | null; path?: string | null } | Uint8Array | null | undefined;
@@ -32,34 +35,35 @@ type Cell = { bytes?: Uint8Array | null; path?: string | null } | Uint8Array | n
  * row group of that column at a time. Throws "missing-file" or "bad-file".
  */
 export function openParquetShard(
-  path: string,
+  file: TableFile,
   choose: ColumnChoice,
   recent: RecentGroups,
 ): Promise<PictureShard> {
+  const { path } = file;
   return reading(path, "Parquet", async () => {
-    const { size } = await stat(path);
-    const metadata = await readFooter(path, size);
-    const groups = groupsOf(path, size, metadata);
-    const features = featuresOf(metadata);
-    const columns = choose(features);
+    const metadata = await readFooter(file);
+    const groups = groupsOf(file, metadata);
+    const starts = groups.map(({ start }) => start);
+    expectRowCount(path, rowsOf(groups), file.size);
+    const columns = choose(featuresOf(metadata));
     expectColumns(path, metadata, columns);
-    const rows = groups.reduce((sum, group) => sum + group.rows, 0);
-    const labels =
-      columns.label === undefined ? undefined : await readAll(path, metadata, groups, columns.label);
     const cells = (index: number) =>
       recent.get(`${path}#${index}`, () =>
-        reading(path, "Parquet", () => readColumn<Cell>(path, metadata, groups[index], columns.image)),
+        reading(path, "Parquet", async () => {
+          const parts = await readColumn<Cell>(file, groups[index], columns.image);
+          return parts.flatMap((part) => Array.from(part));
+        }),
       );
     return {
       path,
-      rows,
-      groups: groups.map(({ start }) => start),
-      features,
+      rows: rowsOf(groups),
+      groups: starts,
+      features: featuresOf(metadata),
       columns,
-      labels: labels?.map(plainLabel),
+      labels: columns.label === undefined ? undefined : await readLabels(file, groups, columns.label),
       async picture(row) {
-        const index = groups.findIndex((group) => row < group.start + group.rows);
-        const cell = (await cells(index))[row - groups[index].start];
+        const index = groupAt(starts, row);
+        const cell = (await cells(index))[row - starts[index]];
         const name = `${path} row ${row}`;
         if (cell instanceof Uint8Array) return pictureOf(name, cell, undefined);
         return pictureOf(name, cell?.bytes, cell?.path);
@@ -68,9 +72,10 @@ export function openParquetShard(
   });
 }
 
-async function readFooter(path: string, size: number): Promise<FileMetaData> {
+async function readFooter(file: TableFile): Promise<FileMetaData> {
+  const { path, size } = file;
   if (size < 12) throw new LuvitError("bad-file", `${path}: ${size} bytes are no Parquet file`);
-  let end = await readStretch(path, Math.max(0, size - tail), size);
+  let end = await file.read(Math.max(0, size - tail), size);
   const view = new DataView(end.buffer, end.byteLength - 8);
   const magic = Buffer.from(end.subarray(-4)).toString("latin1");
   const length = view.getUint32(0, true);
@@ -79,26 +84,30 @@ async function readFooter(path: string, size: number): Promise<FileMetaData> {
       magic === "PAR1" ? `a footer of ${length} bytes in a file of ${size}` : `"${magic}" at the end`;
     throw new LuvitError("bad-file", `${path}: not a whole Parquet file (${found}); copy it again`);
   }
-  if (length + 8 > end.length) end = await readStretch(path, size - length - 8, size);
+  if (length + 8 > end.length) end = await file.read(size - length - 8, size);
   const footer = end.slice(-length - 8);
   readThrift(footer, 0, `${path}, footer`);
   const { parquet } = await parquetModule();
   return parquet.parquetMetadata(footer, { geoparquet: false });
 }
 
-function groupsOf(path: string, size: number, metadata: FileMetaData): Group[] {
+function groupsOf({ path, size }: TableFile, metadata: FileMetaData): Group[] {
   let start = 0;
   return metadata.row_groups.map((group, index) => {
     const rows = Number(group.num_rows);
     const columns = group.columns.map(({ meta_data }) => meta_data!);
     const where = `${path}, row group ${index}`;
+    start += rows;
     if (!Number.isInteger(rows) || rows < 0 || rows > size) {
       throw new LuvitError("bad-file", `${where}: ${rows} rows in a file of ${size} bytes`);
     }
     for (const column of columns) expectInside(where, size, column);
-    start += rows;
-    return { start: start - rows, rows, columns };
+    return { start: start - rows, rows, columns, metadata: { ...metadata, row_groups: [group] } };
   });
+}
+
+function rowsOf(groups: readonly Group[]): number {
+  return groups.reduce((sum, { rows }) => sum + rows, 0);
 }
 
 function expectInside(where: string, size: number, column: ColumnMetaData | undefined): void {
@@ -126,53 +135,49 @@ function expectColumns(path: string, metadata: FileMetaData, { image, label }: C
 }
 
 /** One column of a group: its chunks are read, walked page by page, and then decoded. */
-async function readColumn<T>(path: string, metadata: FileMetaData, group: Group, name: string): Promise<T[]> {
-  const chunks = group.columns.filter((column) => column.path_in_schema[0] === name);
+async function readColumn<T>(
+  file: TableFile,
+  { metadata, columns, rows }: Group,
+  name: string,
+  { utf8 = false, mostBytes = Number.POSITIVE_INFINITY } = {},
+): Promise<ArrayLike<T>[]> {
+  const { path } = file;
+  const chunks = columns.filter((column) => column.path_in_schema[0] === name);
   const places = chunks.map(chunkOf);
   const start = Math.min(...places.map((place) => place.start));
   const end = Math.max(...places.map((place) => place.end));
-  const bytes = await readStretch(path, start, end);
+  const bytes = await file.read(start, end);
   for (const [i, chunk] of chunks.entries()) {
     const what = `${path}, column ${chunk.path_in_schema.join(".")}`;
-    expectPages(bytes.subarray(places[i].start - start, places[i].end - start), group.rows, what);
+    expectPages(bytes.subarray(places[i].start - start, places[i].end - start), rows, what, mostBytes);
   }
   const { parquet, compressors } = await parquetModule();
-  const file = {
-    byteLength: end,
-    slice: (from: number, to = end) => bytes.slice(from - start, to - start).buffer as ArrayBuffer,
-  };
-  const rows = await parquet.parquetReadObjects({
-    file,
+  const slice = (from: number, to = end) => bytes.slice(from - start, to - start).buffer as ArrayBuffer;
+  const parts: ArrayLike<T>[] = [];
+  await parquet.parquetRead({
+    file: { byteLength: end, slice },
     metadata,
     columns: [name],
-    rowStart: group.start,
-    rowEnd: group.start + group.rows,
+    rowStart: 0,
+    rowEnd: rows,
     compressors,
-    utf8: false,
+    utf8,
+    onChunk: ({ columnData }) => parts.push(columnData as ArrayLike<T>),
   });
-  if (rows.length !== group.rows) {
-    throw new LuvitError("bad-file", `${path}: ${rows.length} of ${group.rows} rows in column ${name}`);
-  }
-  return rows.map((row) => row[name] as T);
+  const found = parts.reduce((sum, { length }) => sum + length, 0);
+  if (found === rows) return parts;
+  throw new LuvitError("bad-file", `${path}: ${found} of ${rows} rows in column ${name}`);
 }
 
-async function readAll(
-  path: string,
-  metadata: FileMetaData,
-  groups: readonly Group[],
-  name: string,
-): Promise<unknown[]> {
-  const values: unknown[] = [];
+/** Texts of a dictionary are decoded once, however many rows have them. */
+async function readLabels(file: TableFile, groups: readonly Group[], name: string): Promise<LabelColumn> {
+  const labels = new LabelColumn(rowsOf(groups), `${file.path}, column ${name}`);
   for (const group of groups) {
-    for (const value of await readColumn<unknown>(path, metadata, group, name)) values.push(value);
+    if (group.rows === 0) continue;
+    const parts = await readColumn(file, group, name, { utf8: true, mostBytes: mostLabelBytes });
+    for (const part of parts) labels.add(part);
   }
-  return values;
-}
-
-function plainLabel(value: unknown): number | string | null {
-  if (typeof value === "bigint" || typeof value === "number") return Number(value);
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("utf8");
-  return typeof value === "string" ? value : null;
+  return labels;
 }
 
 function featuresOf(metadata: FileMetaData): Features {

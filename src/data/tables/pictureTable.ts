@@ -1,5 +1,5 @@
-import { open } from "node:fs/promises";
 import { LuvitError } from "../../core/errors";
+import type { LabelColumn } from "./labelColumn";
 
 /** What a column of a table says about itself, as the `datasets` package notes it. */
 export interface Feature {
@@ -30,43 +30,9 @@ export interface PictureShard {
   readonly features: Features;
   readonly columns: ColumnNames;
   /** Labels or class names of all rows; undefined where none were asked for. */
-  readonly labels?: readonly (number | string | null)[];
+  readonly labels?: LabelColumn;
   /** The picture file of a row: its bytes, or where it lies. Throws "bad-image" where there is none. */
   picture(row: number): Promise<Uint8Array | string>;
-}
-
-/** Bytes [start, end) of a file. */
-export async function readStretch(path: string, start: number, end: number): Promise<Uint8Array> {
-  const handle = await open(path, "r");
-  try {
-    const bytes = new Uint8Array(end - start);
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesRead } = await handle.read(bytes, done, bytes.length - done, start + done);
-      if (bytesRead === 0)
-        throw new LuvitError("bad-file", `${path}: ends at byte ${start + done}, before ${end}`);
-      done += bytesRead;
-    }
-    return bytes;
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Opens something of a table file; what goes wrong in it that is not this library's error becomes "bad-file". */
-export async function reading<T>(path: string, kind: string, step: () => Promise<T>): Promise<T> {
-  try {
-    return await step();
-  } catch (cause) {
-    if (cause instanceof LuvitError) throw cause;
-    throw new LuvitError("bad-file", `${path}: cannot be read as ${kind} (${reasonOf(cause)})`, { cause });
-  }
-}
-
-/** What a decoder says; where it stumbled over what it did not expect, its own words mean nothing to a reader. */
-function reasonOf(cause: unknown): string {
-  if (cause instanceof TypeError || cause instanceof RangeError)
-    return "its structure is damaged; copy it again";
-  return (cause as Error).message;
 }
 
 /** The picture of a cell as `datasets` stores it: bytes, or a path where the picture was not embedded. */
@@ -88,4 +54,29 @@ export function featuresFrom(json: string | undefined): Features {
   } catch {
     return {};
   }
+}
+
+/** Rows that a file of any length may have, and bytes of file that each further one needs. */
+const freeRows = 2 ** 20;
+const leastRowBytes = 8;
+
+/**
+ * Every row takes some memory, but none of the file where it repeats the one before.
+ *
+ * @throws LuvitError("bad-file") where a file of this length cannot have so many rows.
+ */
+export function expectRowCount(path: string, rows: number, size: number): void {
+  if (Number.isInteger(rows) && rows >= 0 && rows <= freeRows + size / leastRowBytes) return;
+  throw new LuvitError("bad-file", `${path}: ${rows} rows in a file of ${size} bytes`);
+}
+
+/** The group that a row is in, of groups that begin at rows in ascending order. */
+export function groupAt(starts: readonly number[], row: number): number {
+  let [first, end] = [0, starts.length];
+  while (end - first > 1) {
+    const middle = (first + end) >> 1;
+    if (starts[middle] <= row) first = middle;
+    else end = middle;
+  }
+  return first;
 }

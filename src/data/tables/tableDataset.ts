@@ -5,7 +5,7 @@ import type { Rng } from "../../core/rng";
 import { expectIndex, type ImageDataset, type Sample, type SkipReport, spreadIndices } from "../dataset";
 import { hereReader, type PictureReader } from "../pictureReader";
 import type { PixelCache } from "../pixelCache";
-import type { ImageTransform } from "../transforms";
+import type { ImageTransform } from "../imageTransform";
 import { readOrReplace } from "../unreadable";
 import type { PictureShard } from "./pictureTable";
 import type { RecentGroups } from "./recentGroups";
@@ -21,20 +21,48 @@ export interface TableRows {
 /** Groups whose rows are shuffled together. */
 const groupsAtOnce = 8;
 
+/** What a set of tables consists of; its views have all of it in common but the transform. */
+export interface TableParts {
+  readonly root: string;
+  readonly classes: string[];
+  readonly shards: readonly PictureShard[];
+  readonly rows: TableRows;
+  readonly transform: ImageTransform;
+  readonly cache: PixelCache;
+  readonly recent: RecentGroups;
+  readonly report: SkipReport;
+  /** Table files of the same folder that are in no split. */
+  readonly notTaken: readonly string[];
+}
+
 /** Pictures in the rows of tables. Views made with `take`, `subset` and `withTransform` share memory and report. */
 export class TableDataset implements ImageDataset {
+  readonly root: string;
+  readonly classes: string[];
+  readonly shards: readonly PictureShard[];
+  readonly rows: TableRows;
+  readonly transform: ImageTransform;
+  readonly cache: PixelCache;
+  readonly recent: RecentGroups;
+  readonly report: SkipReport;
+  /** Table files of the same folder that are in no split. */
+  readonly notTaken: readonly string[];
+
+  /** `view` has the rows of this view, in order; all of them where absent. */
   constructor(
-    readonly root: string,
-    readonly classes: string[],
-    readonly shards: readonly PictureShard[],
-    readonly rows: TableRows,
-    readonly transform: ImageTransform,
-    readonly cache: PixelCache,
-    readonly recent: RecentGroups,
-    readonly report: SkipReport,
-    /** Rows of this view, in order; all of them where absent. */
+    private readonly parts: TableParts,
     private readonly view?: Int32Array,
-  ) {}
+  ) {
+    this.root = parts.root;
+    this.classes = parts.classes;
+    this.shards = parts.shards;
+    this.rows = parts.rows;
+    this.transform = parts.transform;
+    this.cache = parts.cache;
+    this.recent = parts.recent;
+    this.report = parts.report;
+    this.notTaken = parts.notTaken;
+  }
 
   get length(): number {
     return (this.view ?? this.rows.labels).length;
@@ -96,18 +124,21 @@ export class TableDataset implements ImageDataset {
   }
 
   subset(indices: ArrayLike<number>): TableDataset {
-    return this.with({ view: Int32Array.from(indices, (index) => this.rowAt(index)) });
+    return new TableDataset(
+      this.parts,
+      Int32Array.from(indices, (index) => this.rowAt(index)),
+    );
   }
 
   withTransform(transform: ImageTransform): TableDataset {
-    return this.with({ transform });
+    return new TableDataset({ ...this.parts, transform }, this.view);
   }
 
   [inspect.custom](): string {
     const skipped = this.report.count > 0 ? `, ${this.report.count} unreadable` : "";
     const { name } = this.transform;
     const files = `${this.shards.length} file${this.shards.length === 1 ? "" : "s"}`;
-    return `TableDataset(${this.root}) ${this.length} pictures in ${files}, ${this.classes.length} classes, ${name} ${this.size} px${skipped}`;
+    return `TableDataset(${this.root}) ${this.length} pictures in ${files}, ${this.classes.length} classes, ${name} ${this.size} px${skipped}${leftOut(this.notTaken)}`;
   }
 
   /** Bytes of a row's picture, or its file, which may be named from the folder of the set. */
@@ -116,14 +147,14 @@ export class TableDataset implements ImageDataset {
     return typeof picture !== "string" || isAbsolute(picture) ? picture : join(this.root, picture);
   }
 
-  private with(change: { transform?: ImageTransform; view?: Int32Array }): TableDataset {
-    const { root, classes, shards, rows, cache, recent, report } = this;
-    const { transform, view } = { transform: this.transform, view: this.view, ...change };
-    return new TableDataset(root, classes, shards, rows, transform, cache, recent, report, view);
-  }
-
   private rowAt(index: number): number {
     expectIndex(index, this.length);
     return this.view ? this.view[index] : index;
   }
+}
+
+function leftOut(files: readonly string[]): string {
+  if (files.length === 0) return "";
+  const rest = files.length > 5 ? ` and ${files.length - 5} more` : "";
+  return `, not taken: ${files.slice(0, 5).join(", ")}${rest}`;
 }

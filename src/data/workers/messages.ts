@@ -1,6 +1,6 @@
 import type { LuvitErrorCode } from "../../core/errors";
 import type { DecodeOptions, RgbImage } from "../decode";
-import type { TransformRecipe } from "./recipes";
+import type { TransformSpec } from "../imageTransform";
 
 /** Results of a thread that may wait to be copied: the pictures it is given before it has answered the first. */
 export const SLOTS = 8;
@@ -16,7 +16,7 @@ export interface ReadRequest {
   readonly pixels?: RgbImage;
   /** Give the decoded pixels back, for the next time. */
   readonly keep: boolean;
-  readonly recipe: TransformRecipe;
+  readonly spec: TransformSpec;
   /** Of the stream that the transform draws from. */
   readonly seed: number;
   /** Numbers of the result, and the slot for it, of SLOTS, where it has no address in the common memory. */

@@ -1,10 +1,10 @@
 import { availableParallelism } from "node:os";
 import { LuvitError } from "../../core/errors";
+import { BuiltInTransform } from "../imageTransform";
 import { hereReader, type PictureJob, type PictureReader } from "../pictureReader";
 import { CommonMemory } from "./commonMemory";
 import type { ReadSuccess } from "./messages";
 import { type PendingRead, ReadingThread } from "./readingThread";
-import { recipeOf } from "./recipes";
 
 /** Threads that have nothing to do for this long are ended. */
 const IDLE_MS = 30_000;
@@ -37,15 +37,15 @@ export class ReadingPool implements PictureReader {
   constructor(readonly size: number) {}
 
   async read(job: PictureJob): Promise<Float32Array> {
-    const recipe = recipeOf(job.transform);
-    if (!recipe) return hereReader.read(job);
+    const spec = BuiltInTransform.from(job.transform)?.spec;
+    if (!spec) return hereReader.read(job);
     const { path, cache, transform, signal } = job;
     const into = job.into ?? new Float32Array(3 * transform.size ** 2);
     const pixels = cache.peek(path);
     const keep = !pixels && cache.hasRoom;
     const stored = job.stored && !pixels ? await job.stored() : undefined;
     const seed = job.rng.seed;
-    const request = { id: this.nextId++, path, stored, decode: cache.options, pixels, keep, recipe, seed };
+    const request = { id: this.nextId++, path, stored, decode: cache.options, pixels, keep, spec, seed };
     const reply = await this.ask(request, into, signal);
     if (reply.pixels) cache.put(path, reply.pixels);
     return into;

@@ -1,32 +1,25 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { LuvitError } from "../../core/errors";
+import { LuvitError, withPath } from "../../core/errors";
 import { Rng } from "../../core/rng";
-import { withPath } from "../dataset";
 import type { RgbImage } from "../decode";
+import type { BuiltInTransform, TransformSpec } from "../imageTransform";
 import { PixelMemory, type Region } from "../kernels/pixelMemory";
 import { decodeWhole, put, readPart } from "../readPart";
-import { asIs, evalTransform, finetuneAugment, type ImageTransform, maeAugment } from "../transforms";
+import { rebuildTransform } from "../rebuildTransform";
 import type { ReadFailure, ReadRequest, ReadSuccess } from "./messages";
-import { stepsOf, type TransformRecipe } from "./recipes";
 import { ResultMemory } from "./resultMemory";
 
 /* A thread that decodes and transforms pictures for the one that started it. */
 
-const transforms = new Map<string, ImageTransform>();
+const transforms = new Map<string, BuiltInTransform>();
 
-function transformOf(recipe: TransformRecipe): ImageTransform {
-  const key = JSON.stringify(recipe);
+function transformOf(spec: TransformSpec): BuiltInTransform {
+  const key = JSON.stringify(spec);
   const known = transforms.get(key);
   if (known) return known;
-  const made = makeTransform(recipe);
+  const made = rebuildTransform(spec);
   transforms.set(key, made);
   return made;
-}
-
-function makeTransform(recipe: TransformRecipe): ImageTransform {
-  if (recipe.kind === "evalTransform") return evalTransform(recipe.size, { cropRatio: recipe.cropRatio });
-  if (recipe.kind === "finetuneAugment") return finetuneAugment(recipe.size, recipe);
-  return { maeAugment, asIs }[recipe.kind](recipe.size);
 }
 
 const results = new ResultMemory();
@@ -34,14 +27,14 @@ const { region } = workerData as { region?: Region };
 const common = region && new PixelMemory(0, region);
 
 async function read(request: ReadRequest): Promise<ReadSuccess> {
-  const { id, path, stored, decode, pixels, keep, recipe, seed } = request;
-  const transform = transformOf(recipe);
+  const { id, path, stored, decode, pixels, keep, spec, seed } = request;
+  const transform = transformOf(spec);
   const source = { name: path, content: stored ?? path };
   const image = pixels ?? (keep ? await decodeWhole(source, decode) : undefined);
   const { address, length } = request;
   const isCommon = common !== undefined && address !== undefined;
   const place = isCommon ? { memory: common, address, length } : results.place(request.slot, length);
-  if (!image) await readPart(source, decode, stepsOf(transform)!, seed, place);
+  if (!image) await readPart(source, decode, transform.steps, seed, place);
   else
     put(
       withPath(path, () => transform.apply(image, new Rng(seed))),

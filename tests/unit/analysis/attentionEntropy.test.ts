@@ -26,6 +26,7 @@ import {
   tinyLuvit,
   writePictures,
 } from "./support";
+import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend()));
 
@@ -118,7 +119,9 @@ test("foreground is true, false, or null for ignored cells and for sets without 
   assert.deepEqual(regions(0), [true, false, false, false]);
   assert.deepEqual(regions(1), [true, true, true, true]);
   assert.deepEqual(regions(2), [false, true, true, null]);
-  const plain = await imageFolder(await writePictures(temporaryFolder(), 2), { size: 16 });
+  const plain = await imageFolder(await writePictures(temporaryFolder(), 2), {
+    transform: transforms.evaluation(16),
+  });
   const unmasked = await attentionEntropy(model, plain, { layers: ["blocks.0"] });
   assert.equal(unmasked.numRows, 4 * 2 * 4);
   assert.ok(rowsOf(unmasked).every(({ foreground }) => foreground === null));
@@ -129,7 +132,7 @@ test("foreground is true, false, or null for ignored cells and for sets without 
 
 test("the table does not depend on the batch size, and pictures that cannot be read have no rows", async () => {
   const data = await writePictures(temporaryFolder(), 3);
-  const set = await imageFolder(data, { size: 16 });
+  const set = await imageFolder(data, { transform: transforms.evaluation(16) });
   const model = tinyLuvit();
   const one = rowsOf(await attentionEntropy(model, set, { batchSize: 1 }));
   const all = rowsOf(await attentionEntropy(model, set, { batchSize: 99 }));
@@ -141,7 +144,9 @@ test("the table does not depend on the batch size, and pictures that cannot be r
     assert.ok(Math.abs(row.entropy - sorted(all)[i].entropy) < 1e-5);
   writeFileSync(join(data, "red", "1.png"), "not a picture");
   const partial = rowsOf(
-    await attentionEntropy(model, await imageFolder(data, { size: 16 }), { layers: ["blocks.0"] }),
+    await attentionEntropy(model, await imageFolder(data, { transform: transforms.evaluation(16) }), {
+      layers: ["blocks.0"],
+    }),
   );
   assert.deepEqual([...new Set(partial.map(({ index }) => index))], [0, 1, 2, 3, 5]);
   assert.equal(partial.length, 5 * 2 * 4);
@@ -186,9 +191,9 @@ test("unknown layers, masks on another grid and pictures of another size are ref
   await assert.rejects(async () => summariseEntropy(table, "blocks.0"), /no layer "blocks.0"/);
   await assertRejects(patchMaps(model, set, { layer: "blocks.2" }), "bad-argument", "blocks.2", "blocks.1");
   const folders = { images: set.pictures.root, masks: set.pictures.root.replace(/images$/, "masks") };
-  const fine = await imageNetS({ ...folders, size: 16, patch: 4 });
+  const fine = await imageNetS({ ...folders, transform: transforms.evaluation(16), patch: 4 });
   await assertRejects(attentionEntropy(model, fine), "bad-argument", "16 cells", "4 patches", "patch: 8");
-  const large = await imageNetS({ ...folders, size: 32, patch: 8 });
+  const large = await imageNetS({ ...folders, transform: transforms.evaluation(32), patch: 8 });
   await assertRejects(attentionEntropy(model, large), "bad-argument", "32 px", "16 px");
 });
 

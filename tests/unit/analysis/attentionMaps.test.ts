@@ -10,7 +10,7 @@ import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { unnormalize } from "../../../src/data/normalize";
-import { asIs } from "../../../src/data/transforms";
+import * as transforms from "../../../src/data/transforms";
 import type { Classifier } from "../../../src/models/classifier";
 import {
   assertRejects,
@@ -158,9 +158,9 @@ test("a picture alone gives what the same picture of a set gives; a pretrained e
 test("an unreadable picture is named, not replaced by the next", async () => {
   const folder = await writePictures(temporaryFolder(), 2);
   writeFileSync(join(folder, "green", "0.png"), "not a picture");
-  const set = await imageFolder(folder, { transform: asIs(24) });
+  const set = await imageFolder(folder, { transform: transforms.none(24) });
   await assertRejects(attentionMaps(tinyMae(), set), "bad-argument", "24 px", "16 px");
-  const fitting = await imageFolder(folder, { size: 16 });
+  const fitting = await imageFolder(folder, { transform: transforms.evaluation(16) });
   await assertRejects(attentionMaps(tinyMae(), fitting), "bad-dataset", join("green", "0.png"));
 });
 

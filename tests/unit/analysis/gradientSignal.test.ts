@@ -10,10 +10,12 @@ import { imageFolder } from "../../../src/data/imageFolder";
 import { smoothedTargets, softTargetCrossEntropy } from "../../../src/nn/losses";
 import { lossAndGradients } from "../../../src/optim/gradients";
 import { assertRejects, temporaryFolder, tinyClassifier, tinyLuvit, tinyMae, writePictures } from "./support";
+import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend()));
 
-const folder = async () => imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+const folder = async () =>
+  imageFolder(await writePictures(temporaryFolder()), { transform: transforms.evaluation(16) });
 
 /** Gradients of one parameter, picture by picture, in the order of the set. */
 async function gradientsOf(model: ReturnType<typeof tinyClassifier>, path: string): Promise<number[]> {
@@ -113,6 +115,6 @@ test("too few pictures and pictures of another size are refused, and nothing sta
     "bad-argument",
     "1 groups of 12 from 12",
   );
-  const large = await imageFolder(set.root, { size: 32 });
+  const large = await imageFolder(set.root, { transform: transforms.evaluation(32) });
   await assertRejects(gradientSignal(model, large), "bad-argument", "32 px");
 });

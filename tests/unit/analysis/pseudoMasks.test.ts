@@ -25,6 +25,7 @@ import {
   tinyLuvit,
   writePictures,
 } from "./support";
+import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend()));
 
@@ -127,7 +128,9 @@ test("entropy shares are those of the full table, picture by picture, beside the
 });
 
 test("sets without masks and layers there are not are refused", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const set = await imageFolder(await writePictures(temporaryFolder()), {
+    transform: transforms.evaluation(16),
+  });
   const model = tinyLuvit();
   await assertRejects(pseudoMaskIou(model, set), "bad-argument", "has no mask");
   await assertRejects(entropyShares(model, { set }), "bad-argument", "has no mask");

@@ -7,7 +7,7 @@ import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import type { RgbImage } from "../../../src/data/decode";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { reconstructionGrid } from "../../../src/figures/maps";
-import { evalTransform } from "../../../src/data/transforms";
+import * as transforms from "../../../src/data/transforms";
 import { mae } from "../../../src/models";
 import type { MaeInputs } from "../../../src/models/mae";
 import { tinyDecoder, tinyViT } from "../train/support";
@@ -15,7 +15,8 @@ import { assertRejects, temporaryFolder, tinyClassifier, tinyMae, writePictures 
 
 before(async () => void (await startBackend()));
 
-const fourPictures = async () => imageFolder(await writePictures(temporaryFolder(), 2), { size: 16 });
+const fourPictures = async () =>
+  imageFolder(await writePictures(temporaryFolder(), 2), { transform: transforms.evaluation(16) });
 
 /** The bytes of patch `number` (8 pixels wide, row-major). */
 function patch({ data, width }: RgbImage, number: number): number[] {
@@ -69,7 +70,7 @@ test("`original` is the picture as the model gets it", async () => {
   const set = await fourPictures();
   const [{ original }] = await reconstruct(tinyMae(), set);
   const pixels = await set.cache.get(set.path(0));
-  assert.deepEqual(original, evalTransform(16).pixels(pixels));
+  assert.deepEqual(original, transforms.evaluation(16).pixels(pixels));
 });
 
 test("a model that predicts the target gives the picture back, up to rounding", async () => {
@@ -106,7 +107,7 @@ test("the seed decides the mask; nothing is left behind; pictures of another siz
   const others = [await visible(1), await visible(2), await visible(3)];
   assert.ok(others.some((other) => JSON.stringify(other) !== JSON.stringify(first)));
   assert.equal(tf.memory().numTensors, numTensors);
-  const large = await imageFolder(set.root, { size: 32 });
+  const large = await imageFolder(set.root, { transform: transforms.evaluation(32) });
   await assertRejects(reconstruct(model, large), "bad-argument", "32 px", "16 px");
 });
 

@@ -26,6 +26,7 @@ import { evaluate } from "../../../src/train/evaluate";
 import { repository } from "../io/support";
 import { assertThrows, tinyViT } from "../train/support";
 import { assertRejects, temporaryFolder, writePictures } from "./support";
+import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend()));
 
@@ -34,7 +35,7 @@ const suite = (...args: Parameters<typeof startSuite>) => startSuite(...args).do
 const mapping = sliceMapping("slice", [0, 1], 2);
 
 async function pictures(): Promise<FolderDataset> {
-  return imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  return imageFolder(await writePictures(temporaryFolder()), { transform: transforms.evaluation(16) });
 }
 
 /** Small sets in the places of the published ones. */
@@ -151,7 +152,7 @@ test("answers about another model, other pictures or another seed are not mixed 
 test("an unreadable picture is counted, a killed writer's leftovers are not read, no set at all is refused", async () => {
   const [set, out] = [await pictures(), join(temporaryFolder(), "suite")];
   writeFileSync(set.path(5), "not a picture");
-  const fresh = await imageFolder(set.root, { size: 16 });
+  const fresh = await imageFolder(set.root, { transform: transforms.evaluation(16) });
   const { unreadable, metrics, skipped } = await suite(model(), { in1k: fresh }, { out });
   assert.deepEqual([unreadable, metrics[0].images], [{ in1k: 1 }, 11]);
   assert.equal(skipped.length, 1);

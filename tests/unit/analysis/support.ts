@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { imageNetS, type MaskedDataset } from "../../../src/data/segmentation";
-import { asIs } from "../../../src/data/transforms";
+import * as transforms from "../../../src/data/transforms";
 import { baselines, classifier } from "../../../src/models";
 import type { Classifier } from "../../../src/models/classifier";
 import { llama7b } from "../../../src/models/llamaBlock";
@@ -42,7 +42,7 @@ export async function maskedPictures(pictures: readonly Region[][]): Promise<Mas
       0,
     ]);
   }
-  return imageNetS({ images, masks, size: 16, patch: 8, transform: asIs(16) });
+  return imageNetS({ images, masks, patch: 8, transform: transforms.none(16) });
 }
 
 async function writePng(path: string, colour: (x: number, y: number) => readonly number[]): Promise<void> {

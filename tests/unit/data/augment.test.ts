@@ -11,7 +11,7 @@ import {
   type RandAugmentRecipe,
 } from "../../../src/data/augment/randAugment";
 import { PixelMemory } from "../../../src/data/kernels/pixelMemory";
-import { finetuneAugment } from "../../../src/data/transforms";
+import * as transforms from "../../../src/data/transforms";
 import { paintedImage } from "./support";
 
 const picture = paintedImage(31, 23, (x, y) => [8 * x, 11 * y, (x * y) & 255]);
@@ -63,10 +63,10 @@ describe("RandAugment", () => {
 
   it("names everything that is wrong with a recipe", () => {
     assert.throws(
-      () => finetuneAugment(32, { randAugment: { layers: 1.5, magnitude: 11, probability: -1 } }),
+      () => transforms.finetune(32, { randAugment: { layers: 1.5, magnitude: 11, probability: -1 } }),
       /layers is 1.5.*magnitude is 11.*probability is -1/,
     );
-    assert.throws(() => finetuneAugment(32, { erasing: 2 }), /erasing is 2/);
+    assert.throws(() => transforms.finetune(32, { erasing: 2 }), /erasing is 2/);
   });
 });
 
@@ -110,16 +110,16 @@ describe("random erasing", () => {
   });
 });
 
-describe("finetuneAugment", () => {
+describe("transforms.finetune", () => {
   it("comes with RandAugment and erasing unless told otherwise", () => {
     const seeds = Array.from({ length: 40 }, (_, seed) => seed);
-    const outputs = (transform: ReturnType<typeof finetuneAugment>) =>
+    const outputs = (transform: ReturnType<typeof transforms.finetune>) =>
       seeds.map((seed) => transform.apply(picture, new Rng(seed)));
-    const plain = outputs(finetuneAugment(16, { randAugment: null, erasing: 0 }));
+    const plain = outputs(transforms.finetune(16, { randAugment: null, erasing: 0 }));
     const differing = (others: Float32Array[]) =>
       others.filter((other, i) => other.some((value, k) => value !== plain[i][k])).length / 40;
-    assert.ok(differing(outputs(finetuneAugment(16, { randAugment: null }))) < 0.5);
-    assert.ok(differing(outputs(finetuneAugment(16, { erasing: 0 }))) > 0.5);
-    assert.ok(differing(outputs(finetuneAugment(16))) > 0.6);
+    assert.ok(differing(outputs(transforms.finetune(16, { randAugment: null }))) < 0.5);
+    assert.ok(differing(outputs(transforms.finetune(16, { erasing: 0 }))) > 0.5);
+    assert.ok(differing(outputs(transforms.finetune(16))) > 0.6);
   });
 });

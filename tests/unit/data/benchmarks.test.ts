@@ -8,13 +8,13 @@ import { imageNet9 } from "../../../src/data/sets/imageNet9";
 import { batches } from "../../../src/data/loader";
 import { decodeMaskIds, maskCells } from "../../../src/data/masks";
 import { imageNetS } from "../../../src/data/segmentation";
-import { evalTransform, maeAugment } from "../../../src/data/transforms";
+import * as transforms from "../../../src/data/transforms";
 import { flatPng, put, shapesFolder, temporaryFolder } from "./support";
 
 const toy = {
   images: join(shapesFolder, "val"),
   masks: join(shapesFolder, "segmentation", "validation"),
-  size: 64,
+  transform: transforms.evaluation(64),
   patch: 8,
 };
 
@@ -58,10 +58,13 @@ describe("imageNetS", () => {
   });
 
   it("gives mask and picture the same crop", async () => {
-    const set = (await imageNetS(toy)).withTransform(evalTransform(32, { cropRatio: 1 }));
+    const set = (await imageNetS(toy)).withTransform(transforms.evaluation(32, { cropRatio: 1 }));
     const { ids, grid } = await set.load(0, new Rng(0));
     assert.deepEqual([ids.length, grid], [32 * 32, 4]);
-    assert.throws(() => set.withTransform(maeAugment(32)), /maeAugment cannot carry a mask/);
+    assert.throws(
+      () => set.withTransform(transforms.mae(32)),
+      /mae cannot carry a mask along; use transforms.evaluation or transforms.none/,
+    );
   });
 
   it("can be batched like any other set", async () => {
@@ -76,7 +79,12 @@ describe("imageNetS", () => {
     for (const path of ["val/n1/x.png", "val/n2/y.png", "val/n3/z.png", "masks/n1/x.png", "masks/n1/y.png"]) {
       await put(root, path, picture);
     }
-    const set = await imageNetS({ images: join(root, "val"), masks: join(root, "masks"), size: 8, patch: 4 });
+    const set = await imageNetS({
+      images: join(root, "val"),
+      masks: join(root, "masks"),
+      transform: transforms.evaluation(8),
+      patch: 4,
+    });
     assert.deepEqual([set.length, set.label(0), set.label(1)], [2, 0, 1]);
   });
 
@@ -87,7 +95,7 @@ describe("imageNetS", () => {
       await put(root, `ImageNetS50/validation/${wnid}/x_${wnid}.JPEG`, picture);
       await put(root, `ImageNetS50/validation-segmentation/${wnid}/x_${wnid}.png`, picture);
     }
-    const options = { root, variant: 50, size: 8, patch: 4 } as const;
+    const options = { root, variant: 50, transform: transforms.evaluation(8), patch: 4 } as const;
     const set = await imageNetS({ ...options, partial: true });
     assert.deepEqual([set.length, set.label(1), set.classes[1]], [2, 1, "n01491361"]);
     await assert.rejects(
@@ -99,7 +107,12 @@ describe("imageNetS", () => {
 
   it("skips a pair of unequal sizes, and names masks that have no picture", async () => {
     const root = temporaryFolder();
-    const options = { images: join(root, "val"), masks: join(root, "masks"), size: 8, patch: 4 };
+    const options = {
+      images: join(root, "val"),
+      masks: join(root, "masks"),
+      transform: transforms.evaluation(8),
+      patch: 4,
+    };
     for (const name of ["a", "b"]) await put(root, `val/n1/${name}.png`, await flatPng(8, 8, [1, 2, 3]));
     await put(root, "masks/n1/a.png", await flatPng(9, 8, [1, 0, 0]));
     await put(root, "masks/n1/b.png", await flatPng(8, 8, [1, 0, 0]));
@@ -133,7 +146,7 @@ describe("imageNet9", () => {
   it("reads the three parts of the toy set with the same objects", async () => {
     const parts = await Promise.all(
       (["original", "mixed_same", "mixed_rand"] as const).map((split) =>
-        imageNet9(join(shapesFolder, "in9"), split, { size: 64 }),
+        imageNet9(join(shapesFolder, "in9"), split, { transform: transforms.none(64) }),
       ),
     );
     for (const part of parts) {
@@ -147,7 +160,7 @@ describe("imageNet9", () => {
     const root = join(shapesFolder, "in9");
     const set = await imageNet9(root, "original");
     await assert.rejects(set.load(0, new Rng(0)), /picture of 64 x 64 pixels where 224 x 224 is expected/);
-    const resized = await imageNet9(root, "original", { size: 32, resize: true });
+    const resized = await imageNet9(root, "original", { transform: transforms.evaluation(32) });
     assert.equal((await resized.load(0, new Rng(0))).image.length, 3 * 32 * 32);
   });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import sharp from "sharp";
 import { LuvitError } from "../../../src/core/errors";
+import * as transforms from "../../../src/data/transforms";
 import { decodeImage } from "../../../src/data/decode";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { batches } from "../../../src/data/loader";
@@ -134,7 +135,7 @@ describe("decodeImage", () => {
       [1199, 0],
       [1199, 1],
     ]) {
-      const set = await imageFolder(folder, { size: 8, maxPixels, cache: false });
+      const set = await imageFolder(folder, { transform: transforms.evaluation(8), maxPixels, cache: false });
       await assert.rejects(
         batches(set, { batchSize: 1, workers }).next(),
         /more pixels than the limit of 1199/,

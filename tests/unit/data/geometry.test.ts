@@ -14,7 +14,7 @@ import type { RgbImage } from "../../../src/data/decode";
 import { type AxisWeights, axisWeights, kernels } from "../../../src/data/kernels/axisWeights";
 import { normalize, unnormalize } from "../../../src/data/normalize";
 import { cropBox, resize } from "../../../src/data/resample";
-import { asIs, evalTransform, finetuneAugment, maeAugment } from "../../../src/data/transforms";
+import * as transforms from "../../../src/data/transforms";
 import { paintedImage } from "./support";
 
 const ramp = paintedImage(9, 5, (x, y) => [20 * x, 50 * y, 7]);
@@ -157,7 +157,7 @@ describe("transforms", () => {
   it("takes masks through the same geometry as pictures", () => {
     const image = paintedImage(50, 40, (x, y) => (x < 20 ? [0, 0, 0] : [255, 255, y]));
     const ids = Int32Array.from({ length: 2000 }, (_, i) => (i % 50 < 20 ? 0 : 7));
-    const transform = evalTransform(32);
+    const transform = transforms.evaluation(32);
     const cropped = transform.pixels(image);
     const mask = transform.ids({ ids, width: 50, height: 40 });
     const disagree = mask.ids.filter((id, i) => (id === 7) !== cropped.data[3 * i] > 127);
@@ -166,14 +166,14 @@ describe("transforms", () => {
 
   it("gives the same result for the same stream and another for another", () => {
     const image = paintedImage(60, 50, (x, y) => [4 * x, 5 * y, x ^ y]);
-    for (const transform of [maeAugment(32), finetuneAugment(32)]) {
+    for (const transform of [transforms.mae(32), transforms.finetune(32)]) {
       const [a, b, c] = [3, 3, 4].map((seed) => transform.apply(image, new Rng(seed)));
       assert.equal(a.length, 3 * 32 * 32);
       assert.deepEqual(a, b);
       assert.notDeepEqual(a, c);
     }
     assert.deepEqual(
-      [maeAugment(32).scale, finetuneAugment(32).scale],
+      [transforms.mae(32).scale, transforms.finetune(32).scale],
       [
         [0.2, 1],
         [0.08, 1],
@@ -183,7 +183,7 @@ describe("transforms", () => {
 
   it("refuses another size where pictures are used as they are", () => {
     assert.throws(
-      () => asIs(64).apply(ramp, new Rng(0)),
+      () => transforms.none(64).apply(ramp, new Rng(0)),
       /picture of 9 x 5 pixels where 64 x 64 is expected/,
     );
   });

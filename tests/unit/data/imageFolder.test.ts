@@ -6,10 +6,10 @@ import { LuvitError } from "../../../src/core/errors";
 import { Rng } from "../../../src/core/rng";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { batches } from "../../../src/data/loader";
-import { asIs, evalTransform, maeAugment } from "../../../src/data/transforms";
+import * as transforms from "../../../src/data/transforms";
 import { flatPng, put, shapesFolder, temporaryFolder } from "./support";
 
-const small = { transform: asIs(4) };
+const small = { transform: transforms.none(4) };
 
 async function threePictures(): Promise<string> {
   const root = temporaryFolder();
@@ -115,18 +115,18 @@ describe("imageFolder", () => {
   });
 
   it("names the picture whose size does not fit", async () => {
-    const set = await imageFolder(await threePictures(), { transform: asIs(8) });
+    const set = await imageFolder(await threePictures(), { transform: transforms.none(8) });
     assert.match(await rejection(set.load(0, new Rng(0)), "bad-argument"), /a\.png: picture of 4 x 4 pixels/);
   });
 
   it("gives views that share pixels and report", async () => {
-    const set = await imageFolder(join(shapesFolder, "train"), { size: 32, augment: maeAugment });
+    const set = await imageFolder(join(shapesFolder, "train"), { transform: transforms.mae(32) });
     const some = set.take(12);
     assert.deepEqual(
       [...Array(12).keys()].map((i) => some.label(i)),
       [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5],
     );
-    const view = set.subset([599, 0]).withTransform(evalTransform(16));
+    const view = set.subset([599, 0]).withTransform(transforms.evaluation(16));
     assert.deepEqual([view.size, view.length, view.label(0)], [16, 2, 5]);
     await view.load(0, new Rng(0));
     assert.equal(set.cache.bytes, 64 * 64 * 3);
@@ -140,7 +140,7 @@ describe("imageFolder", () => {
       await imageFolder(root, small),
       await imageFolder(root, { ...small, cache: false }),
     ];
-    const transform = evalTransform(32);
+    const transform = transforms.evaluation(32);
     const [a, b] = await Promise.all(
       [kept, decoded].map((set) => set.withTransform(transform).load(5, new Rng(0))),
     );
@@ -153,7 +153,7 @@ describe("imageFolder", () => {
       ["train", 600],
       ["val", 150],
     ] as const) {
-      const set = await imageFolder(join(shapesFolder, part), { size: 64 });
+      const set = await imageFolder(join(shapesFolder, part), { transform: transforms.evaluation(64) });
       assert.equal(set.length, count);
       assert.deepEqual(set.classes, ["fish", "flower", "heart", "moon", "mushroom", "star"]);
     }

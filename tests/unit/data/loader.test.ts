@@ -11,11 +11,11 @@ import {
   batchesPerEpoch,
   epochOrder,
 } from "../../../src/data/loader";
-import { maeAugment } from "../../../src/data/transforms";
+import * as transforms from "../../../src/data/transforms";
 import { shapesFolder } from "./support";
 
 async function shapes(): Promise<ImageDataset> {
-  const set = await imageFolder(join(shapesFolder, "val"), { size: 16, augment: maeAugment });
+  const set = await imageFolder(join(shapesFolder, "val"), { transform: transforms.mae(16) });
   return set.take(40);
 }
 

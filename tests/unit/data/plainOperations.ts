@@ -1,4 +1,4 @@
-import type { AffineMatrix } from "../../../src/data/augment/affine";
+import type { AffineMatrix } from "../../../src/data/augment/shift";
 import type { AugmentOp } from "../../../src/data/augment/randAugment";
 import { rotation } from "../../../src/data/augment/rotation";
 import type { RgbImage } from "../../../src/data/decode";

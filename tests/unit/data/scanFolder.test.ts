@@ -9,7 +9,7 @@ import { corruptions } from "../../../src/data";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { batches } from "../../../src/data/loader";
 import { listImages } from "../../../src/data/scanFolder";
-import { evalTransform } from "../../../src/data/transforms";
+import * as transforms from "../../../src/data/transforms";
 import { flatPng, put, temporaryFolder } from "./support";
 
 /** Not every file system takes names that are not UTF-8. */
@@ -39,7 +39,7 @@ describe("names that are not UTF-8", { skip: takesAnyBytes() ? false : "not on t
   }
 
   it("are read like all others, in this thread and in others", async () => {
-    const set = await imageFolder(await archive(), { transform: evalTransform(8), cache: false });
+    const set = await imageFolder(await archive(), { transform: transforms.evaluation(8), cache: false });
     assert.deepEqual(set.classes, ["cafe", "caf\udce9"]);
     assert.equal(set.length, 4);
     const values = async (workers: number) => {
@@ -58,7 +58,7 @@ describe("names that are not UTF-8", { skip: takesAnyBytes() ? false : "not on t
   it("are written out where they are named", async () => {
     const root = await archive();
     writeFileSync(latin(root, "caf\xe9/na\xefve.png"), "not a picture");
-    const set = await imageFolder(root, { size: 8 });
+    const set = await imageFolder(root, { transform: transforms.evaluation(8) });
     await set.load(2, new Rng(0));
     await set.load(3, new Rng(0));
     assert.match(String(set.report), /caf\\xe9\/na\\xefve\.png: cannot be decoded/);
@@ -95,7 +95,7 @@ describe("folders of pictures", () => {
     const root = temporaryFolder();
     await put(root, "cat/a.png", await flatPng(4, 4, [1, 2, 3]));
     for (const name of ["b.heic", "c.HEIC", "deep/d.heic", "e.txt", "f"]) await put(root, `cat/${name}`, "?");
-    const set = await imageFolder(root, { size: 8 });
+    const set = await imageFolder(root, { transform: transforms.evaluation(8) });
     assert.match(
       inspect(set.take(1)),
       /1 pictures, 1 classes, .* px; 5 other files \(\.heic 3, \.txt 1, no ending 1\)$/,
@@ -118,7 +118,7 @@ describe("folders of pictures", () => {
     writeFileSync(join(root, "cat", "f.jpg"), "");
     truncateSync(join(root, "cat", "f.jpg"), 2 ** 31);
     for (const workers of [0, 1]) {
-      const set = await imageFolder(root, { size: 8, cache: false });
+      const set = await imageFolder(root, { transform: transforms.evaluation(8), cache: false });
       const batch = await batches(set, { batchSize: 5, shuffle: false, workers }).next();
       assert.deepEqual([...batch.value.indices], [0, 0, 0, 0, 0]);
       const report = String(set.report);

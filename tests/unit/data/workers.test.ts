@@ -12,18 +12,13 @@ import { Rng } from "../../../src/core/rng";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { type Batch, type BatchOptions, batches } from "../../../src/data/loader";
 import { readingInto } from "../../../src/data/pictureReader";
-import {
-  asIs,
-  evalTransform,
-  finetuneAugment,
-  type ImageTransform,
-  maeAugment,
-} from "../../../src/data/transforms";
+import type { ImageTransform } from "../../../src/data/imageTransform";
+import * as transforms from "../../../src/data/transforms";
 import { ReadingPool } from "../../../src/data/workers/pool";
 import { paintedImage, put, shapesFolder, temporaryFolder } from "./support";
 
 const validation = join(shapesFolder, "val");
-const setOf = async (transform: ImageTransform = maeAugment(32), cache?: number | false) =>
+const setOf = async (transform: ImageTransform = transforms.mae(32), cache?: number | false) =>
   (await imageFolder(validation, { transform, cache })).take(24);
 
 async function collect(
@@ -49,7 +44,11 @@ describe("reading threads", () => {
   after(() => clearInterval(open));
 
   it("give the same batches to the last bit, from any start, whatever their number", async () => {
-    for (const transform of [maeAugment(32), finetuneAugment(32), evalTransform(24, { cropRatio: 0.8 })]) {
+    for (const transform of [
+      transforms.mae(32),
+      transforms.finetune(32),
+      transforms.evaluation(24, { cropRatio: 0.8 }),
+    ]) {
       const options = { seed: 5, epoch: 3 };
       const here = await collect(await setOf(transform), { ...options, workers: 0 });
       for (const workers of [1, 2]) {
@@ -70,13 +69,13 @@ describe("reading threads", () => {
 
   it("keep results of different sizes apart while their memory changes", async () => {
     const sides = [16, 48, 32, 96, 24];
-    const sets = await Promise.all(sides.map((side) => setOf(maeAugment(side), false)));
+    const sets = await Promise.all(sides.map((side) => setOf(transforms.mae(side), false)));
     const read = (workers: number) => Promise.all(sets.map((set) => collect(set, { workers })));
     assert.deepEqual(await read(1), await read(0));
   });
 
   it("write to where batches lie, which nobody else gets while they may write", async () => {
-    const transform = finetuneAugment(32);
+    const transform = transforms.finetune(32);
     const expected = await collect(await setOf(transform, false), { workers: 0 });
     const set = await setOf(transform, false);
     for (let i = 0; i < 5; i++) {
@@ -99,7 +98,7 @@ describe("reading threads", () => {
       .jpeg()
       .toBuffer();
     for (const name of ["a", "b"]) await put(root, `pictures/${name}.jpg`, large);
-    const set = await imageFolder(root, { transform: evalTransform(32), cache: false });
+    const set = await imageFolder(root, { transform: transforms.evaluation(32), cache: false });
     const [batch] = await collect(set, { batchSize: 2, workers: 1, reuse: 1 });
     const [here] = await collect(set, { batchSize: 2, workers: 0 });
     assert.deepEqual(batch, here);
@@ -112,7 +111,7 @@ describe("reading threads", () => {
       .toBuffer();
     for (const i of [0, 1, 2, 3, 4, 5]) await put(root, `a/${i}.png`, i % 2 ? png : png.subarray(0, 60));
     const read = async (workers: number) => {
-      const set = await imageFolder(root, { transform: maeAugment(8) });
+      const set = await imageFolder(root, { transform: transforms.mae(8) });
       const found = await collect(set, { batchSize: 3, workers });
       return { found, skipped: set.report.skipped.sort((x, y) => (x.path < y.path ? -1 : 1)) };
     };
@@ -124,7 +123,7 @@ describe("reading threads", () => {
   it("pass errors on with code and message", async () => {
     const problemOf = async (workers: number) => {
       const one = { batchSize: 1, prefetch: 0, workers };
-      const error = await collect(await setOf(asIs(48)), one).catch((problem) => problem);
+      const error = await collect(await setOf(transforms.none(48)), one).catch((problem) => problem);
       assert.ok(error instanceof LuvitError);
       return [error.code, error.message];
     };
@@ -135,7 +134,7 @@ describe("reading threads", () => {
 
   it("leave transforms of other makers, copies of ours among them, to the calling thread", async () => {
     let calls = 0;
-    const ours = maeAugment(32);
+    const ours = transforms.mae(32);
     const counting: ImageTransform = {
       ...ours,
       apply(image, rng) {
@@ -205,7 +204,7 @@ describe("reading threads", () => {
       const turned = picture.clone().withMetadata({ orientation: 6 });
       await put(root, `a/${i}-turned.jpg`, await turned.jpeg().toBuffer());
     }
-    for (const transform of [maeAugment(64), finetuneAugment(64), evalTransform(64)]) {
+    for (const transform of [transforms.mae(64), transforms.finetune(64), transforms.evaluation(64)]) {
       for (const exif of ["honour", "ignore"] as const) {
         const batch = async (workers: number) => {
           const set = await imageFolder(root, { transform, exif, cache: false });
@@ -218,9 +217,9 @@ describe("reading threads", () => {
 
   it("end with the process, which stays for what is awaited and for nothing else", async () => {
     const script = (body: string) => `
-      const { batches, imageFolder, maeAugment } = require(${JSON.stringify(join(__dirname, "..", "..", "..", "src", "data"))});
+      const { batches, imageFolder, transforms } = require(${JSON.stringify(join(__dirname, "..", "..", "..", "src", "data"))});
       (async () => {
-        const set = await imageFolder(${JSON.stringify(validation)}, { transform: maeAugment(32) });
+        const set = await imageFolder(${JSON.stringify(validation)}, { transform: transforms.mae(32) });
         let count = 0;
         for await (const _ of batches(set, { batchSize: 8, workers: 2 })) { count++; ${body} }
         console.log("batches", count);
@@ -246,7 +245,7 @@ describe("reading threads", () => {
       .png()
       .toBuffer();
     const file = await put(root, "a/0.png", png);
-    const set = await imageFolder(root, { transform: maeAugment(16) });
+    const set = await imageFolder(root, { transform: transforms.mae(16) });
     const first = await collect(set, { batchSize: 1, workers: 1 });
     await rm(file);
     assert.deepEqual(await collect(set, { batchSize: 1, workers: 1 }), first);
@@ -260,7 +259,7 @@ describe("reading threads", () => {
       .jpeg()
       .toBuffer();
     for (let i = 0; i < 32; i++) await put(root, `a/${i}.jpg`, jpeg);
-    const set = await imageFolder(root, { transform: maeAugment(224) });
+    const set = await imageFolder(root, { transform: transforms.mae(224) });
     for (const workers of [1, 0]) {
       await collect(set, { batchSize: 4, workers });
       // What else runs on the machine can only add to a delay.

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { openOnnxEngine, stopEngineProcesses } from "../../../src/engine";
 import { encodeModel } from "../../../src/engine/onnx/proto";
 import { imageFolder } from "../../../src/data/imageFolder";
-import { maeAugment } from "../../../src/data/transforms";
+import * as transforms from "../../../src/data/transforms";
 import { pretrain } from "../../../src/train/pretrain";
 import { pretraining, tinyMae } from "../train/support";
 import { growingProduct } from "./processSupport";
@@ -30,7 +30,7 @@ async function session(): Promise<void> {
 }
 
 async function training(pictures: string): Promise<void> {
-  const set = await imageFolder(pictures, { size: 16, augment: maeAugment });
+  const set = await imageFolder(pictures, { transform: transforms.mae(16) });
   const run = pretrain(tinyMae(), set, { ...pretraining, out: false, engine: "onnxruntime" });
   await run.done;
   console.log(run.engine);

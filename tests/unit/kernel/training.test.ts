@@ -15,7 +15,7 @@ before(async () => {
   await ran(`import * as luvit from "luvit";
 await luvit.ready();
 const { data, mae, recipes, train, vit } = luvit;
-const pictures = await data.imageFolder(${folder}, { transform: data.maeAugment(64) });
+const pictures = await data.imageFolder(${folder}, { transform: data.transforms.mae(64) });
 const model = mae.create({ encoder: vit.toy, decoder: mae.decoderToy });
 const recipe = { ...recipes.toyPretrain, epochs: 1000 };
 let run: ReturnType<typeof train.pretrain>;`);

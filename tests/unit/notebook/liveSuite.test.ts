@@ -10,6 +10,7 @@ import { LiveSuiteView } from "../../../src/notebook/liveParts";
 import type { DisplayMessage } from "../../../src/notebook/outputs";
 import { captureDisplays } from "../../../src/notebook/tslab";
 import { temporaryFolder, tinyClassifier, writePictures } from "../train/support";
+import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend()));
 
@@ -31,7 +32,9 @@ beforeEach(() => {
 afterEach(() => restore());
 
 async function start(options: object = {}): Promise<SuiteRun> {
-  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const set = await imageFolder(await writePictures(temporaryFolder()), {
+    transform: transforms.evaluation(16),
+  });
   const c = { types: ["fog", "snow"] as const, severities: [1, 2], open: () => set.take(6) };
   const own = { "mine & yours": set };
   return suite(tinyClassifier(), { in1k: set, own, c }, { batchSize: 4, engine: "eager", ...options });
@@ -78,7 +81,8 @@ describe("a suite in a notebook", () => {
   });
 });
 
-const pictures = async () => imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+const pictures = async () =>
+  imageFolder(await writePictures(temporaryFolder()), { transform: transforms.evaluation(16) });
 
 describe("an analysis in a notebook", () => {
   it("shows a bar with the time left once it takes longer than a second", async () => {

@@ -6,14 +6,14 @@
  */
 import { startBackend } from "../../../src/core/tf";
 import { type FolderDataset, imageFolder } from "../../../src/data/imageFolder";
-import { maeAugment } from "../../../src/data/transforms";
+import * as transforms from "../../../src/data/transforms";
 import { latestTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
 import { pretrain } from "../../../src/train/pretrain";
 import { pretraining, tinyMae } from "./support";
 
 async function main([mode, pictures, out, steps]: readonly string[]): Promise<void> {
   await startBackend();
-  const set = await imageFolder(pictures, { size: 16, augment: maeAugment });
+  const set = await imageFolder(pictures, { transform: transforms.mae(16) });
   if (mode === "saving") return saveEveryStep(set, out, Number(steps));
   const lr = mode === "unwatched" ? 1e30 : 1e-3;
   const options = { ...pretraining, epochs: mode === "unwatched" ? 20 : 1000, lr, warmupEpochs: 0, out };

@@ -6,7 +6,7 @@ import { Rng } from "../../../src/core/rng";
 import { startBackend } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { decodeImage } from "../../../src/data/decode";
-import { asIs } from "../../../src/data/transforms";
+import * as transforms from "../../../src/data/transforms";
 import { classifier } from "../../../src/models";
 import { classify } from "../../../src/train/classify";
 import { finetune } from "../../../src/train/finetune";
@@ -23,7 +23,7 @@ before(async () => void (await startBackend({ backend: "wasm" })));
 
 test("an image is named by its likeliest classes, whether it is a file, bytes, pixels or values", async () => {
   const folder = await writePictures(temporaryFolder());
-  const set = await imageFolder(folder, { size: 16 });
+  const set = await imageFolder(folder, { transform: transforms.evaluation(16) });
   const options = { ...finetuning, epochs: 8, dropPath: 0, mix: null, engine: "eager", out: false } as const;
   const { model } = await finetune(tinyClassifier(), set, options).done;
   const path = join(folder, "red", "2.png");
@@ -51,13 +51,13 @@ test("a model prepares images as it was trained to, also after it was saved and 
   const model = classifier.create({
     encoder: { ...tinyViT, imageSize: 24 },
     classes: 2,
-    preprocessing: asIs(24).preprocessing,
+    preprocessing: transforms.none(24).preprocessing,
   });
   await model.save(join(root, "model"));
   const loaded = await classifier.load(join(root, "model"));
   assert.deepEqual(loaded.preprocessing, model.preprocessing);
   const path = join(folder, "red", "2.png");
-  const values = asIs(24).apply(await decodeImage(path), new Rng(0));
+  const values = transforms.none(24).apply(await decodeImage(path), new Rng(0));
   assert.deepEqual(await classify(loaded, path), await classify(model, values));
   assert.equal((await classify(loaded, path)).best.name.slice(0, 6), "class ");
 });

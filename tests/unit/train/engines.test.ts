@@ -15,7 +15,6 @@ import type { Run } from "../../../src/train/run";
 import {
   assertRejects,
   assertSameCheckpoint,
-  finetuneAugment,
   finetuning,
   losses,
   pictures,
@@ -26,6 +25,7 @@ import {
   tinyMae,
   tinyViT,
 } from "./support";
+import * as transforms from "../../../src/data/transforms";
 
 const problem = onnxRuntimeProblem();
 if (problem) console.log(`SKIPPED: training as one compiled graph: ${problem}`);
@@ -92,7 +92,7 @@ for (const [graph, problem] of graphEngines) {
   test(`${graph}: so are twenty steps of finetuning with drop path, mixing and smoothing`, {
     skip: problem ?? false,
   }, async () => {
-    const set = await pictures(finetuneAugment);
+    const set = await pictures(transforms.finetune);
     const options: FinetuneOptions = {
       ...finetuning,
       batchSize: 2,

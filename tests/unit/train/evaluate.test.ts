@@ -9,6 +9,7 @@ import type { Classifier } from "../../../src/models/classifier";
 import { evaluate } from "../../../src/train/evaluate";
 import { finetune } from "../../../src/train/finetune";
 import { assertRejects, temporaryFolder, tinyClassifier, writePictures } from "./support";
+import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend()));
 
@@ -22,7 +23,9 @@ function colourJudge(): Classifier {
 }
 
 test("accuracy, loss, labels and predictions of a model that judges by colour", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const set = await imageFolder(await writePictures(temporaryFolder()), {
+    transform: transforms.evaluation(16),
+  });
   const result = await evaluate(colourJudge(), set, { batchSize: 5 });
   assert.equal(result.top1, 100);
   assert.deepEqual([...result.labels], [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
@@ -32,7 +35,7 @@ test("accuracy, loss, labels and predictions of a model that judges by colour", 
 });
 
 test("a set with the classes that a model knows in another order is refused", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const set = await imageFolder(await writePictures(temporaryFolder()), { transform: transforms.evaluation(16) });
   const model = Object.assign(colourJudge(), { classNames: ["red", "green"] });
   await assertRejects(
     evaluate(model, set),
@@ -44,7 +47,9 @@ test("a set with the classes that a model knows in another order is refused", as
 });
 
 test("images come in order whatever the batch size, the last batch is counted, the loss is the mean", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const set = await imageFolder(await writePictures(temporaryFolder()), {
+    transform: transforms.evaluation(16),
+  });
   const mixed = set.subset([11, 0, 7, 1, 2, 3, 4]);
   const whole = await evaluate(tinyClassifier(), mixed, { batchSize: 7 });
   assert.deepEqual([...whole.labels], [1, 0, 1, 0, 0, 0, 0]);
@@ -64,7 +69,7 @@ test("images come in order whatever the batch size, the last batch is counted, t
 test("an unreadable picture is counted neither itself nor as another one twice", async () => {
   const data = await writePictures(temporaryFolder());
   writeFileSync(join(data, "green", "5.png"), "not a picture");
-  const set = await imageFolder(data, { size: 16 });
+  const set = await imageFolder(data, { transform: transforms.evaluation(16) });
   const { labels } = await evaluate(colourJudge(), set, { batchSize: 4 });
   assert.deepEqual([...labels], [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
   assert.equal(set.report.count, 1);
@@ -73,7 +78,7 @@ test("an unreadable picture is counted neither itself nor as another one twice",
 test("pictures whose whole class is unreadable are left out as well, and nothing at all is no evaluation", async () => {
   const data = await writePictures(temporaryFolder(), 2);
   for (const name of ["0.png", "1.png"]) writeFileSync(join(data, "green", name), "not a picture");
-  const set = await imageFolder(data, { size: 16 });
+  const set = await imageFolder(data, { transform: transforms.evaluation(16) });
   const { labels } = await evaluate(colourJudge(), set, { batchSize: 3 });
   assert.deepEqual([...labels], [1, 1]);
   assert.equal(set.report.count, 2);
@@ -87,7 +92,9 @@ test("pictures whose whole class is unreadable are left out as well, and nothing
 });
 
 test("a model whose logits are not numbers is right nowhere", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const set = await imageFolder(await writePictures(temporaryFolder()), {
+    transform: transforms.evaluation(16),
+  });
   const broken = Object.assign(tinyClassifier(), {
     forward: (images: Tensor) => tf.fill([images.shape[0], 2], Number.NaN),
   });
@@ -97,20 +104,24 @@ test("a model whose logits are not numbers is right nowhere", async () => {
 });
 
 test("evaluation leaves no tensor behind and refuses sets that do not fit", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const set = await imageFolder(await writePictures(temporaryFolder()), {
+    transform: transforms.evaluation(16),
+  });
   const model = tinyClassifier();
   await evaluate(model, set);
   const { numTensors } = tf.memory();
   await evaluate(model, set, { batchSize: 5 });
   assert.equal(tf.memory().numTensors, numTensors);
-  const large = await imageFolder(set.root, { size: 32 });
+  const large = await imageFolder(set.root, { transform: transforms.evaluation(32) });
   await assertRejects(evaluate(model, large), "bad-argument", "32 px", "16 px");
   set.classes.push("blue");
   await assertRejects(evaluate(model, set), "bad-argument", "3 classes", "head has 2");
 });
 
 test("every engine judges alike, and validation during a run is evaluation after it", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), { size: 16 });
+  const set = await imageFolder(await writePictures(temporaryFolder()), {
+    transform: transforms.evaluation(16),
+  });
   const model = tinyClassifier();
   const options = { epochs: 1, batchSize: 5, lr: 1e-3, out: false, validation: set } as const;
   const { history } = await finetune(model, set, options).done;

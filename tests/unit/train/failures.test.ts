@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
-import { evalTransform, type ImageTransform } from "../../../src/data/transforms";
+import type { ImageTransform } from "../../../src/data/imageTransform";
+import * as transforms from "../../../src/data/transforms";
 import { listTrainingCheckpoints, readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
 import { finetune } from "../../../src/train/finetune";
 import { pretrain } from "../../../src/train/pretrain";
 import {
   assertRejects,
-  finetuneAugment,
   finetuning,
   pictures,
   pretraining,
@@ -56,7 +56,7 @@ test("an absurd rate ends the run, naming step, rate, pictures and last good che
 
 test("a poisoned picture ends the run, naming the batch; what was saved before stays good", async () => {
   const out = join(temporaryFolder(), "run");
-  const plain = evalTransform(16);
+  const plain = transforms.evaluation(16);
   let poisoned = false;
   const apply: ImageTransform["apply"] = (image, rng) =>
     poisoned ? plain.apply(image, rng).fill(Number.NaN) : plain.apply(image, rng);
@@ -110,7 +110,7 @@ test("an unreadable picture is left out by name and the run goes on", async () =
   const data = await writePictures(temporaryFolder());
   const broken = join(data, "red", "3.png");
   writeFileSync(broken, "not a picture");
-  const set = await imageFolder(data, { size: 16 });
+  const set = await imageFolder(data, { transform: transforms.evaluation(16) });
   const { history } = await pretrain(tinyMae(), set, { ...pretraining, out: false }).done;
   assert.equal(history.length, 6);
   assert.ok(history.every(({ loss }) => Number.isFinite(loss)));
@@ -124,12 +124,12 @@ test("a class of which nothing can be read, or too many unreadable pictures, sto
   const data = await writePictures(temporaryFolder());
   const files = readdirSync(join(data, "red")).map((name) => join(data, "red", name));
   for (const file of files) writeFileSync(file, "<svg xmlns='http://www.w3.org/2000/svg'/>");
-  const lost = pretrain(tinyMae(), await imageFolder(data, { size: 16 }), { ...pretraining, out: false });
+  const lost = pretrain(tinyMae(), await imageFolder(data, { transform: transforms.evaluation(16) }), { ...pretraining, out: false });
   await assertRejects(lost.done, "bad-dataset", "class red: none of the 6", "it is SVG", ...files);
   assert.equal(lost.history.length, 0);
   await writePictures(data);
   for (const file of files.slice(0, 2)) writeFileSync(file, "not a picture");
-  const set = await imageFolder(data, { size: 16 });
+  const set = await imageFolder(data, { transform: transforms.evaluation(16) });
   const many = pretrain(tinyMae(), set, { ...pretraining, out: false });
   await assertRejects(many.done, "bad-dataset", "2 of 12 pictures", "at most 10 %", ...files.slice(0, 2));
   assert.equal(many.history.length, 0);
@@ -139,7 +139,7 @@ test("a class of which nothing can be read, or too many unreadable pictures, sto
 
 test("pictures that become unreadable stop a run after the step that showed it, which is saved", async () => {
   const data = await writePictures(temporaryFolder());
-  const set = await imageFolder(data, { size: 16, cache: false });
+  const set = await imageFolder(data, { transform: transforms.evaluation(16), cache: false });
   const out = join(temporaryFolder(), "run");
   const run = pretrain(tinyMae(), set, { ...pretraining, epochs: 40, out });
   run.onRecord(({ step }) => {
@@ -153,7 +153,7 @@ test("pictures that become unreadable stop a run after the step that showed it, 
 });
 
 test("steps, epochs, failures and whole runs leave no tensor behind", async () => {
-  const set = await pictures(finetuneAugment);
+  const set = await pictures(transforms.finetune);
   const { numTensors: empty } = tf.memory();
   const model = tinyClassifier();
   const run = finetune(model, set, {

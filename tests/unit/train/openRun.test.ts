@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { rowsOf } from "../../../src/analysis/provenance";
 import { startBackend } from "../../../src/core/tf";
+import * as transforms from "../../../src/data/transforms";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { readTable } from "../../../src/io/table";
 import { listTrainingCheckpoints } from "../../../src/io/trainingCheckpoint";
@@ -14,7 +15,6 @@ import { pretrain } from "../../../src/train/pretrain";
 import {
   assertRejects,
   assertThrows,
-  finetuneAugment,
   finetuning,
   pictures,
   pretraining,
@@ -31,7 +31,7 @@ before(async () => void (await startBackend({ backend: "wasm" })));
 const options = { ...finetuning, dropPath: 0, mix: null, engine: "eager" } as const;
 
 test("a run's folder is opened with its history, its settings and its model", async () => {
-  const set = await pictures(finetuneAugment);
+  const set = await pictures(transforms.finetune);
   const out = join(temporaryFolder(), "run");
   const recipe = { name: "mine" } as never;
   const { history } = await stopAfter(
@@ -59,7 +59,7 @@ test("a run's folder is opened with its history, its settings and its model", as
 });
 
 test("every run leaves its log as a table", async () => {
-  const set = await pictures(finetuneAugment);
+  const set = await pictures(transforms.finetune);
   const out = join(temporaryFolder(), "run");
   const { history } = await finetune(tinyClassifier(), set, { ...options, seed: 2, validation: set, out })
     .done;
@@ -72,21 +72,21 @@ test("every run leaves its log as a table", async () => {
 });
 
 test("a validation set that is empty or cannot be read is refused before the first step", async () => {
-  const set = await pictures(finetuneAugment);
+  const set = await pictures(transforms.finetune);
   const empty = () => finetune(tinyClassifier(), set, { ...options, validation: set.subset([]), out: false });
   assertThrows(empty, "bad-argument", "the validation set is empty");
   const folder = await writePictures(temporaryFolder());
   for (const name of ["green", "red"]) {
     for (let i = 0; i < 6; i++) writeFileSync(join(folder, name, `${i}.png`), "no image");
   }
-  const validation = await imageFolder(folder, { size: 16 });
+  const validation = await imageFolder(folder, { transform: transforms.evaluation(16) });
   const run = finetune(tinyClassifier(), set, { ...options, validation, out: false });
   await assertRejects(run.done, "bad-dataset", "none of the 12");
   assert.equal(run.history.length, 0);
 });
 
 test("an epoch is saved before it is evaluated, and evaluated when the run goes on", async () => {
-  const set = await pictures(finetuneAugment);
+  const set = await pictures(transforms.finetune);
   const out = join(temporaryFolder(), "run");
   const broken = Object.assign(Object.create(set), {
     load: (index: number, ...rest: [never]) =>
@@ -112,7 +112,7 @@ test("a run whose files were replaced says so when it goes on, and one whose fol
   const [folder, moved] = [await writePictures(temporaryFolder()), await writePictures(temporaryFolder())];
   const out = join(temporaryFolder(), "run");
   const go = async (from: string, step: number) => {
-    const set = await imageFolder(from, { size: 16 });
+    const set = await imageFolder(from, { transform: transforms.evaluation(16) });
     const run = pretrain(tinyMae(), set, { ...pretraining, engine: "eager", out, resume: step > 1 });
     await stopAfter(run, step);
     return run.notes;

@@ -19,7 +19,6 @@ import {
   assertRejects,
   assertSameBits,
   assertSameCheckpoint,
-  finetuneAugment,
   finetuning,
   losses,
   pictures,
@@ -32,6 +31,7 @@ import {
   tinyMae,
   tinyViT,
 } from "./support";
+import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend({ backend: "wasm" })));
 
@@ -71,7 +71,7 @@ test("pretraining stopped at the end of an epoch goes on bit for bit, also with 
 });
 
 test("finetuning with mixing, drop path and accumulation goes on bit for bit", async () => {
-  const set = await pictures(finetuneAugment);
+  const set = await pictures(transforms.finetune);
   const options = { ...finetuning, validation: set };
   const start: Start = (out, resume) => finetune(tinyClassifier(), set, { ...options, out, resume });
   await assertResumesExactly(start, [2]);
@@ -88,7 +88,7 @@ test("another seed gives another run, the same seed the same one", async () => {
 });
 
 test("resuming with other options is refused with every difference", async () => {
-  const set = await pictures(finetuneAugment);
+  const set = await pictures(transforms.finetune);
   const out = join(temporaryFolder(), "run");
   const model = tinyClassifier();
   await stopAfter(finetune(model, set, { ...finetuning, out }), 2);
@@ -269,7 +269,7 @@ test("frozen weights without a file are in every checkpoint, those after a resum
 });
 
 test("weights that were trained and frozen afterwards are saved, though a file once held others", async () => {
-  const set = await pictures(finetuneAugment);
+  const set = await pictures(transforms.finetune);
   const options = { ...finetuning, dropPath: 0, epochs: 1 };
   const model = tinyClassifier();
   model.load(await model.stateDict(), { source: "start.safetensors" });
@@ -284,7 +284,7 @@ test("weights that were trained and frozen afterwards are saved, though a file o
 });
 
 test("a classifier on a pretrained encoder shares the frozen block and is resumed with it", async () => {
-  const set = await pictures(finetuneAugment);
+  const set = await pictures(transforms.finetune);
   const file = await blockFile(5);
   const fresh = async () => classifier.fromPretrained((await luvit(file)).model, { classes: 2 });
   const models = [await fresh(), await fresh(), await fresh()];

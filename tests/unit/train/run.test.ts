@@ -6,14 +6,13 @@ import { before, test } from "node:test";
 import { inspect } from "node:util";
 import { startBackend } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
-import { maeAugment } from "../../../src/data/transforms";
+import * as transforms from "../../../src/data/transforms";
 import { listTrainingCheckpoints } from "../../../src/io/trainingCheckpoint";
 import { finetune } from "../../../src/train/finetune";
 import { pretrain } from "../../../src/train/pretrain";
 import {
   assertRejects,
   assertThrows,
-  finetuneAugment,
   finetuning,
   pictures,
   pretraining,
@@ -74,7 +73,7 @@ test("pretraining on the same pictures again and again makes the loss fall", asy
 });
 
 test("finetuning evaluates after every epoch and learns to tell red from green", async () => {
-  const set = await pictures((size) => finetuneAugment(size, { randAugment: null, erasing: 0 }));
+  const set = await pictures((size) => transforms.finetune(size, { randAugment: null, erasing: 0 }));
   const options = {
     ...finetuning,
     epochs: 8,
@@ -98,7 +97,7 @@ test("finetuning's own augmentation takes the place of the set's transform", asy
     const run = finetune(tinyClassifier(), set, { ...finetuning, epochs: 1, out: false, ...options });
     return (await run.done).history.map(({ loss }) => loss);
   };
-  const expected = await losses(await pictures(finetuneAugment), {});
+  const expected = await losses(await pictures(transforms.finetune), {});
   assert.deepEqual(await losses(await pictures(), { augment: {} }), expected);
   assert.notDeepEqual(await losses(await pictures(), {}), expected);
   const set = await pictures();
@@ -194,7 +193,7 @@ test("a listener that throws ends the run with its error", async () => {
 
 test("pictures of another size, too many classes and impossible options are refused before anything runs", async () => {
   const set = await pictures();
-  const large = set.withTransform(finetuneAugment(32));
+  const large = set.withTransform(transforms.finetune(32));
   const options = { ...finetuning, out: false } as const;
   assertThrows(() => pretrain(tinyMae(), large, pretraining), "bad-argument", "32 px", "16 px", "size: 16");
   assertThrows(() => finetune(tinyClassifier(), large, options), "bad-argument", "32 px");
@@ -238,7 +237,7 @@ test("a killed run goes on from its last checkpoint, or from the start, with one
   ]) {
     const { out, data } = await child("forever", steps);
     assert.ok(readLines(out).length >= steps);
-    const set = await imageFolder(data, { size: 16, augment: maeAugment });
+    const set = await imageFolder(data, { transform: transforms.mae(16) });
     const options = {
       ...pretraining,
       epochs: 1000,

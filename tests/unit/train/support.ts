@@ -8,7 +8,8 @@ import sharp from "sharp";
 import { LuvitError, type LuvitErrorCode } from "../../../src/core/errors";
 import type { StateDict } from "../../../src/core/hostTensor";
 import { type FolderDataset, imageFolder } from "../../../src/data/imageFolder";
-import { finetuneAugment, type ImageTransform, maeAugment } from "../../../src/data/transforms";
+import type { ImageTransform } from "../../../src/data/imageTransform";
+import * as transforms from "../../../src/data/transforms";
 import { readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
 import { classifier, mae, type vit } from "../../../src/models";
 import type { Classifier } from "../../../src/models/classifier";
@@ -70,9 +71,9 @@ export async function writePictures(folder: string, perClass = 6): Promise<strin
 
 /** Twelve pictures of two classes, cropped and mirrored at random. */
 export async function pictures(
-  augment: (size: number) => ImageTransform = maeAugment,
+  augment: (size: number) => ImageTransform = transforms.mae,
 ): Promise<FolderDataset> {
-  return imageFolder(await writePictures(temporaryFolder()), { size: 16, augment });
+  return imageFolder(await writePictures(temporaryFolder()), { transform: augment(16) });
 }
 
 export function tinyMae(seed = 0): MaskedAutoencoder {
@@ -82,8 +83,6 @@ export function tinyMae(seed = 0): MaskedAutoencoder {
 export function tinyClassifier(seed = 0): Classifier {
   return classifier.create({ encoder: tinyViT, classes: 2, seed });
 }
-
-export { finetuneAugment };
 
 /** Asks a run to stop once it has finished `step` steps. */
 export function stopAfter<M extends Module>(run: Run<M>, step: number): Promise<RunResult<M>> {

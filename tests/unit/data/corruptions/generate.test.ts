@@ -15,6 +15,7 @@ import { describe, it } from "node:test";
 import { corruptions, decodeImage, imageNetC, type CorruptionType } from "../../../../src/data";
 import { Rng } from "../../../../src/core/rng";
 import { cropBox, resize } from "../../../../src/data/resample";
+import { none } from "../../../../src/data/transforms";
 import { shapesFolder, put, temporaryFolder } from "../support";
 import { layOut, wnids } from "../sets/standIns";
 
@@ -38,7 +39,7 @@ describe("corruptions.generate", () => {
     const [source, target] = [pictures(), temporaryFolder()];
     const run = await finish(await corruptions.generate(source, target, options));
     assert.deepEqual([run.length, run.written, run.kept, run.report.count], [4, 24, 0, 0]);
-    const set = await imageNetC(target, "fog", 4, { partial: true, size: 56 });
+    const set = await imageNetC(target, "fog", 4, { partial: true, transform: none(56) });
     assert.deepEqual(
       Array.from({ length: 4 }, (_, i) => set.label(i)),
       [0, 0, 3, 3],

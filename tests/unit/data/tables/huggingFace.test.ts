@@ -6,11 +6,11 @@ import { Rng } from "../../../../src/core/rng";
 import { batches } from "../../../../src/data/loader";
 import { unnormalize } from "../../../../src/data/normalize";
 import { type HuggingFaceOptions, huggingFace } from "../../../../src/data/sets";
-import { asIs } from "../../../../src/data/transforms";
+import * as transforms from "../../../../src/data/transforms";
 import { temporaryFolder } from "../support";
 
 const fixtures = join(__dirname, "..", "..", "..", "..", "..", "tests", "unit", "data", "tables", "fixtures");
-const small = { transform: asIs(4), cache: false } as const;
+const small = { transform: transforms.none(4), cache: false } as const;
 const names = ["cat", "dog", "owl"];
 
 function open(path: string, options: HuggingFaceOptions = {}) {
@@ -154,7 +154,7 @@ describe("huggingFace explains", () => {
   it("which splits and columns there are", async () => {
     await assert.rejects(
       open("hub", { split: "validation" }),
-      /looked for the split validation, found test, train/,
+      /looked for the split validation, found test \(1 file\), train \(2 files\)/,
     );
     await assert.rejects(open("saved", { split: "test" }), /looked for the split test, found train/);
     await assert.rejects(open("hub", { image: "img" }), /no column img; its columns are image, label/);

@@ -100,3 +100,59 @@ dictionaries(here / "packed" / "growing.arrow", growing, emit_dictionary_deltas=
 dictionaries(here / "packed" / "file.arrow", same, writer=pa.ipc.new_file, compression="lz4")
 numbers = [indexed(row, pa.array([0, 1, 2], pa.int64()), pa.int32()) for row in ([0, 1], [2, 0], [1, 2])]
 dictionaries(here / "packed" / "numbers.arrow", numbers)
+
+# Columns that nobody asks for, of types that are laid out in ways of their own, in front of and behind those that are.
+count = 6
+bits = pa.array([0] * count, pa.int8())
+others = {
+    "views": pa.array([f"more than twelve bytes {row}" for row in range(count)], pa.string_view()),
+    "lists": pa.array([[row] for row in range(count)], pa.list_view(pa.int8())),
+    "runs": pa.RunEndEncodedArray.from_arrays([2, count], [1, 2]),
+    "sparse": pa.UnionArray.from_sparse(bits, [pa.array(range(count))]),
+    "dense": pa.UnionArray.from_dense(bits, pa.array(range(count), pa.int32()), [pa.array(range(count))]),
+    "map": pa.array([[("a", 1)]] * count, pa.map_(pa.string(), pa.int8())),
+    "nothing": pa.nulls(count),
+}
+seen = table(range(count))
+viewed = pa.StructArray.from_arrays(
+    [pa.array([png(row) for row in range(count)], pa.binary_view()), pa.array([f"{row}.png" for row in range(count)], pa.string_view())],
+    ["bytes", "path"],
+)
+spelled = [names[row % 3] + " in more than twelve bytes" * (row % 3 == 2) for row in range(count)]
+stream(here / "views" / "others.arrow", [], batch=4, data=pa.table({**others, "image": seen["image"], **{f"{key} again": value for key, value in others.items()}, "label": seen["label"]}))
+stream(here / "views" / "viewed.arrow", [], batch=4, data=pa.table({"image": viewed, "label": pa.array(spelled, pa.string_view())}), compression="zstd")
+
+
+def labelled(name, labels, **options):
+    data = pa.table({"image": seen["image"], "label": labels})
+    (here / "labels").mkdir(exist_ok=True)
+    pq.write_table(data, here / "labels" / f"{name}.parquet", **options)
+    stream(here / "labels" / f"{name}.arrow", [], batch=4, data=data)
+
+
+labelled("fractions", pa.array([0, 0.3, 0.6, 1, 1.5, 2.1]))
+labelled("floats", pa.array([0.0, 1.0, 2.0] * 2, pa.float32()))
+labelled("halves", pa.array([0, 1, 2] * 2).cast(pa.float16()))
+labelled("booleans", pa.array([True, False, True, True, False, True]))
+labelled("onlytrue", pa.array([True] * count))
+labelled("gaps", pa.array([0.0, 1.0, float("nan")] * 2))
+labelled("empty", pa.nulls(count, pa.string()))
+labelled("dates", pa.array(range(count), pa.date32()))
+labelled("lists", pa.array([[row] for row in range(count)]))
+labelled("large", pa.array([10**6 * row for row in range(count)]))
+labelled("bytes", pa.array([b"a", b"b", b"c"] * 2))
+
+# A path column without any path: its dictionary is empty, which LZ4 packs into the single byte 0.
+for codec in ["snappy", "gzip", "brotli", "zstd", "lz4"]:
+    pathless = pa.array([{"bytes": png(row), "path": None} for row in range(count)], image_type)
+    data = seen.set_column(0, "image", pathless)
+    (here / "nullpath").mkdir(exist_ok=True)
+    pq.write_table(data, here / "nullpath" / f"{codec}.parquet", compression=codec, row_group_size=4)
+pq.write_table(data, here / "nullpath" / "lz4-pages2.parquet", compression="lz4", data_page_version="2.0")
+
+# One text that very many rows have, as bytes through a dictionary: a few bytes of file for each of them.
+rows = 30_000
+kinds = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int8()), [b"a name of " + b"very, " * 500 + b"many letters"])
+noise = pa.array([hash_of.to_bytes(1, "little") for hash_of in [(row * row * 31 + row // 7) % 251 for row in range(rows)]], pa.binary(1))
+data = pa.table({"image": pa.array([{"bytes": None, "path": "0.png"}] * rows, image_type), "label": kinds, "noise": noise})
+pq.write_table(data, here / "labels" / "repeated.parquet", compression={"image": "zstd", "label": "zstd", "noise": "none"}, use_dictionary=["image.path", "image.bytes", "label"], store_schema=False)

@@ -1,0 +1,74 @@
+import type { Preprocessing } from "../core/preprocessing";
+import type { Rng } from "../core/rng";
+import type { RandAugmentRecipe } from "./augment/randAugment";
+import type { RgbImage } from "./decode";
+import type { IdMap } from "./geometry";
+import { applySteps, type PixelSteps } from "./pixelSteps";
+
+/** What happens to an image between the file and the model. */
+export interface ImageTransform {
+  readonly name: string;
+  /** Side of the result in pixels. */
+  readonly size: number;
+  /** Range of the crop's share of the image's area, where crops are random. */
+  readonly scale?: readonly [number, number];
+  /** What it does as plain data, which is saved with models; absent where something is random. */
+  readonly preprocessing?: Preprocessing;
+  /** Image -> normalized float32 [3, size, size]. Draws only from `rng`. */
+  apply(image: RgbImage, rng: Rng): Float32Array;
+}
+
+/** A transform without randomness that can also carry a segmentation map along. */
+export interface EvalTransform extends ImageTransform {
+  /** The same geometry in bytes, before normalization. */
+  pixels(image: RgbImage): RgbImage;
+  /** The same geometry on ids, by nearest neighbour: [size, size]. */
+  ids(map: IdMap): IdMap;
+}
+
+/** What finetuning does to images after crop and mirror. */
+export interface FinetuneAugmentOptions {
+  /** Default `rand-m9-mstd0.5-inc1`; null for none. */
+  randAugment?: RandAugmentRecipe | null;
+  /** Probability that a box of the normalized image is erased; default 0.25. */
+  erasing?: number;
+}
+
+/** Plain data from which a transform of this library is made again, in another thread; see `rebuildTransform`. */
+export type TransformSpec =
+  | { readonly kind: "mae" | "none"; readonly size: number }
+  | ({ readonly kind: "finetune"; readonly size: number } & Required<FinetuneAugmentOptions>)
+  | { readonly kind: "evaluation"; readonly size: number; readonly cropRatio: number };
+
+/** A transform of this library: its steps, and what it is made from. */
+export class BuiltInTransform implements ImageTransform {
+  readonly name: string;
+  readonly size: number;
+  readonly scale?: readonly [number, number];
+  readonly preprocessing?: Preprocessing;
+  /** Copies have none: with another `apply` they are other transforms. */
+  readonly #spec: TransformSpec;
+
+  constructor(
+    spec: TransformSpec,
+    readonly steps: PixelSteps,
+    facts: Pick<ImageTransform, "scale" | "preprocessing"> = {},
+  ) {
+    this.name = spec.kind;
+    this.size = spec.size;
+    this.#spec = spec;
+    if (facts.scale) this.scale = facts.scale;
+    if (facts.preprocessing) this.preprocessing = facts.preprocessing;
+  }
+
+  /** A transform as one of this library; undefined for others and for copies. */
+  static from(transform: ImageTransform): BuiltInTransform | undefined {
+    return #spec in transform ? transform : undefined;
+  }
+
+  get spec(): TransformSpec {
+    return this.#spec;
+  }
+
+  readonly apply = (image: RgbImage, rng: Rng): Float32Array => applySteps(this.steps, this.size, image, rng);
+}

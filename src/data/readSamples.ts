@@ -1,0 +1,29 @@
+import type { Rng } from "../core/rng";
+import type { ImageDataset, Sample } from "./dataset";
+import { type PictureReader, readingInto } from "./pictureReader";
+
+/** Which samples of a set are read, and where their images belong. */
+export interface SampleReads {
+  readonly dataset: Pick<ImageDataset, "load">;
+  readonly indices: ArrayLike<number>;
+  /** Float32 [at least indices, 3, size, size]. */
+  readonly images: Float32Array;
+  /** Numbers of one image. */
+  readonly length: number;
+  /** The stream of the sample at a place. */
+  readonly stream: (place: number) => Rng;
+  readonly reader: PictureReader;
+  /** Aborted when nobody wants the samples any more. */
+  readonly signal: AbortSignal;
+}
+
+/** Reads samples side by side. Each image is put in its place by the reader, or copied there if a set made it itself. */
+export function readSamples(reads: SampleReads): Promise<Sample>[] {
+  const { dataset, indices, images, length, stream, reader, signal } = reads;
+  return Array.from(indices, async (index, i) => {
+    const place = images.subarray(i * length, (i + 1) * length);
+    const { image, ...sample } = await dataset.load(index, stream(i), readingInto(reader, place, signal));
+    if (image.buffer !== place.buffer) place.set(image);
+    return { ...sample, image: place };
+  });
+}

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { type HuggingFaceOptions, huggingFace } from "../../../../src/data/sets";
+import { LabelColumn, mostLabelBytes } from "../../../../src/data/tables/labelColumn";
+
+const fixtures = join(__dirname, "..", "..", "..", "..", "..", "tests", "unit", "data", "tables", "fixtures");
+const formats = ["parquet", "arrow"];
+
+const open = (path: string, options: HuggingFaceOptions = {}) => huggingFace(join(fixtures, path), options);
+
+async function expectLabels(name: string, classes: string[], labels: number[]): Promise<void> {
+  for (const format of formats) {
+    const set = await open(`labels/${name}.${format}`);
+    assert.deepEqual(set.classes, classes, format);
+    assert.deepEqual(
+      labels.map((_, i) => set.label(i)),
+      labels,
+      format,
+    );
+  }
+}
+
+async function expectRefused(name: string, reason: RegExp): Promise<void> {
+  for (const format of formats) {
+    await assert.rejects(open(`labels/${name}.${format}`), { code: "bad-dataset", message: reason });
+    const set = await open(`labels/${name}.${format}`, { label: false });
+    assert.deepEqual([set.length, set.classes], [6, ["picture"]], format);
+  }
+}
+
+describe("labels of a table", () => {
+  it("are two classes where they are booleans, also where only one of them is there", async () => {
+    await expectLabels("booleans", ["false", "true"], [1, 0, 1, 1, 0, 1]);
+    await expectLabels("onlytrue", ["false", "true"], [1, 1, 1, 1, 1, 1]);
+  });
+
+  it("are classes where floating-point numbers are all whole", async () => {
+    await expectLabels("floats", ["0", "1", "2"], [0, 1, 2, 0, 1, 2]);
+    await expectLabels("halves", ["0", "1", "2"], [0, 1, 2, 0, 1, 2]);
+  });
+
+  it("are classes where texts are declared as mere bytes", async () => {
+    await expectLabels("bytes", ["a", "b", "c"], [0, 1, 2, 0, 1, 2]);
+  });
+
+  it("are no classes where numbers are not whole, which are counted and shown", async () => {
+    await expectRefused(
+      "fractions",
+      /column label: labels hold 4 numbers that are not whole.*row 1: 0\.3\n.*row 2: 0\.6\n.*row 4: 1\.5\n.*row 5: 2\.1$/s,
+    );
+  });
+
+  it("are no classes where they are dates, lists or very large numbers", async () => {
+    await expectRefused("dates", /column label: labels .*date.* no classes/);
+    await expectRefused("lists", /column label: labels .*list.* no classes/);
+    await expectRefused("large", /column label: labels go up to 5000000, which are no classes/);
+  });
+
+  it("are named where they are missing", async () => {
+    await expectRefused(
+      "gaps",
+      /2 labels in column label are none of the 2 classes.*row 2: empty\n.*row 5: empty$/s,
+    );
+    await expectRefused("empty", /all 6 labels in column label are empty; give label: false/);
+  });
+
+  it("are there once however many rows have them", async () => {
+    const set = await open("labels/repeated.parquet");
+    assert.deepEqual([set.length, set.classes.length, set.classes[0].length], [30_000, 1, 3022]);
+    assert.equal(set.shards[0].labels?.values.length, 1);
+  });
+});
+
+describe("LabelColumn", () => {
+  it("refuses texts of more memory than names of classes ever take", () => {
+    const column = new LabelColumn(100, "x, column label");
+    const text = (i: number) => String.fromCharCode(65 + i).repeat(mostLabelBytes / 8);
+    const texts = Array.from({ length: 8 }, (_, i) => text(i));
+    for (let i = 0; i < 5; i++) column.add(texts);
+    assert.equal(column.values.length, 8);
+    assert.throws(() => column.add(["one more"]), {
+      code: "bad-dataset",
+      message: /^x, column label: labels are texts of more than 128 MB, which are no classes/,
+    });
+  });
+
+  it("refuses more different numbers than there are classes", () => {
+    const column = new LabelColumn(2 ** 20 + 1, "x, column label");
+    column.add(Array.from({ length: 2 ** 20 }, (_, i) => i / 3));
+    assert.throws(
+      () => column.add([-1]),
+      /labels have more than 1048576 different values, which are no classes/,
+    );
+  });
+});
