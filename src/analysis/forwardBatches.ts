@@ -3,15 +3,16 @@ import { breathe } from "../core/loop";
 import { Rng } from "../core/rng";
 import type { Tensor } from "../core/tf";
 import type { ImageDataset, Sample } from "../data/dataset";
+import { expectSample } from "../data/expectSample";
 import type { CellMask } from "../data/masks";
 import type { EngineOptions } from "../engine";
 import type { Encoder } from "../models/encoder";
-import { type PictureRange, piecesOf } from "./keptRanges";
 import { patchCount, type ViTConfig } from "../models/vit";
 import type { Module } from "../nn/module";
 import { expectImageSize } from "../train/fit";
 import { openForward } from "../train/forward";
 import { imageFeed } from "../train/pretrain";
+import { type PictureRange, piecesOf } from "./keptRanges";
 
 /** A sample, with the mask on the patch grid where the set has masks. */
 export type MaskedOrPlain = Sample & Partial<CellMask>;
@@ -28,7 +29,8 @@ export interface ForwardBatch {
 }
 
 /** What of a set is needed here. */
-export type ReadablePictures = Pick<ImageDataset, "length" | "size" | "load">;
+export type ReadablePictures = Pick<ImageDataset, "length" | "size" | "load"> &
+  Partial<Pick<ImageDataset, "classes">>;
 
 export interface ForwardBatchOptions extends EngineOptions {
   batchSize: number;
@@ -88,7 +90,10 @@ async function* sampleBatches(
     const loads = Array.from({ length: end - start }, (_, i) => dataset.load(start + i, rng.fork(start + i)));
     // Another index stands in for an unreadable picture; no picture is to count twice.
     const samples = (await Promise.all(loads)).filter(({ index }, i) => index === start + i);
-    for (const sample of samples) expectCells(sample, config);
+    for (const sample of samples) {
+      expectSample(sample, dataset);
+      expectCells(sample, config);
+    }
     yield { samples, start, end };
   }
 }

@@ -3,6 +3,7 @@ import type { Table } from "apache-arrow";
 import { beginActivity } from "../core/activities";
 import { LuvitError } from "../core/errors";
 import { breathe } from "../core/loop";
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { withStopRequest } from "../core/stopRequest";
 import { type Tensor, tf } from "../core/tf";
@@ -22,6 +23,7 @@ import { reasonToGoEager } from "../train/forward";
 import { imageFeed, maskFeeds } from "../train/pretrain";
 import { engineOf } from "./engineOf";
 import { signalToNoise } from "./gsnr";
+import { checkLooked, gradientSignalOptions } from "./options";
 import { type Provenance, resultTable } from "./provenance";
 
 export interface GradientSignalOptions extends EngineOptions, Provenance {
@@ -83,6 +85,8 @@ export async function gradientSignal(
   dataset: ImageDataset,
   options: GradientSignalOptions = {},
 ): Promise<GradientSignal> {
+  checkLooked("gradientSignal", model, dataset);
+  checkOptions("gradientSignal", gradientSignalOptions, options);
   const { groupSize = 1, groups: wanted = 64, model: name = model.toString(), data, recipe, seed } = options;
   const groups = Math.min(wanted, Math.floor(dataset.length / groupSize));
   expectFit(model, dataset, groups, groupSize);

@@ -1,7 +1,8 @@
+import { jsonSchemaOf, type ObjectField } from "../core/options";
 import type { CommandName } from "./help";
 import type { RunRequest } from "./request";
 import { configs } from "./runConfig";
-import { commentedStart, type ObjectField } from "./schema";
+import { commentedStart } from "./schema";
 
 /** Options of the command line that concern runs. */
 export interface RunFlags {
@@ -33,7 +34,8 @@ export async function runCommand(
   print: (line: string) => void,
 ): Promise<number | string> {
   if (flags["print-config"]) return print(commentedStart(configs[name] as ObjectField<unknown>)) ?? 0;
-  if (flags["print-schema"]) return print(JSON.stringify(configs[name].json(), null, 2)) ?? 0;
+  if (flags["print-schema"])
+    return print(JSON.stringify(jsonSchemaOf(configs[name] as ObjectField<unknown>), null, 2)) ?? 0;
   if (flags.merge && name === "evaluate") {
     if (words.length === 0) return "evaluate --merge takes the folders of the shards";
     return (await import("./evaluateCommand")).mergeCommand(words, flags.out, print);

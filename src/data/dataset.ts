@@ -1,7 +1,9 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
+import { checkOptions } from "../core/options";
 import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
+import { countArgument } from "./options";
 import type { PictureReader } from "./pictureReader";
 import type { ImageTransform } from "./transforms";
 
@@ -111,6 +113,7 @@ export async function readOrNext<T>(
 
 /** `count` of `length` positions spread evenly, each once. */
 export function spreadIndices(length: number, count: number): number[] {
+  checkOptions("take", countArgument, { count });
   const kept = Math.min(count, length);
   return Array.from({ length: kept }, (_, i) => Math.floor((i * length) / kept));
 }

@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
 import {
@@ -11,6 +12,7 @@ import {
   spreadIndices,
 } from "./dataset";
 import type { DecodeOptions } from "./decode";
+import { folderArgument, imageFolderOptions } from "./options";
 import { hereReader, type PictureReader } from "./pictureReader";
 import { PixelCache } from "./pixelCache";
 import { type LabelledFile, scanClassFolders } from "./scanFolder";
@@ -106,6 +108,8 @@ export class FolderDataset implements ImageDataset {
  * Throws "missing-file" or "bad-dataset" when the folder is missing, empty or half copied.
  */
 export async function imageFolder(root: string, options: ImageFolderOptions = {}): Promise<FolderDataset> {
+  checkOptions("data.imageFolder", folderArgument, { root });
+  checkOptions("data.imageFolder", imageFolderOptions, options);
   const { classes, files } = await scanClassFolders(root);
   return new FolderDataset(root, classes, files, transformOf(options), cacheOf(options));
 }

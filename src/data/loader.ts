@@ -1,7 +1,10 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { BatchMemory } from "./batchMemory";
 import type { ImageDataset, Sample } from "./dataset";
+import { expectSample } from "./expectSample";
+import { batchOptions, datasetField } from "./options";
 import { readingInto } from "./pictureReader";
 import { repeatedOrder } from "./repetitions";
 import { defaultWorkers, readerWith } from "./workers/pool";
@@ -74,6 +77,8 @@ export function datasetOrder(dataset: ImageDataset, seed: number, epoch: number,
  * the loop stops it.
  */
 export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIterableIterator<Batch> {
+  checkOptions("batches", datasetField, dataset);
+  checkOptions("batches", batchOptions, options);
   const plan = {
     seed: 0,
     epoch: 0,
@@ -107,7 +112,7 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
       const sample = streams.fork("sample", plan.epoch, index);
       const again = repetition[first + i];
       const rng = again === 0 ? sample : sample.fork("repetition", again);
-      return placed(place, dataset.load(index, rng, readingInto(reader, place, stop.signal)));
+      return placed(place, dataset, dataset.load(index, rng, readingInto(reader, place, stop.signal)));
     });
     memory.writtenBy(loads);
     return { images, ...describe(await Promise.all(loads)), epoch: plan.epoch, batch };
@@ -126,8 +131,14 @@ export function collate(samples: readonly Sample[]): Stack {
 }
 
 /** A sample without its image, which is in its place: put there by the reader, or copied if a set made it itself. */
-async function placed(place: Float32Array, load: Promise<Sample>): Promise<Omit<Sample, "image">> {
-  const { image, ...sample } = await load;
+async function placed(
+  place: Float32Array,
+  dataset: ImageDataset,
+  load: Promise<Sample>,
+): Promise<Omit<Sample, "image">> {
+  const loaded = await load;
+  expectSample(loaded, dataset);
+  const { image, ...sample } = loaded;
   if (image.buffer !== place.buffer) place.set(image);
   return sample;
 }
@@ -169,18 +180,7 @@ async function* ahead(
 }
 
 function expectPlan(dataset: ImageDataset, plan: Required<BatchOptions>, total: number): void {
-  const { batchSize, repeats, spread, start, prefetch, workers, reuse } = plan;
-  const areCounts = (values: readonly number[], least: number) =>
-    values.every((value) => Number.isInteger(value) && value >= least);
-  const finiteReuse = reuse === Number.POSITIVE_INFINITY ? 1 : reuse;
-  if (!areCounts([batchSize, repeats, spread, finiteReuse], 1) || !areCounts([start, prefetch, workers], 0)) {
-    const given = Object.entries({ batchSize, repeats, spread, start, prefetch, workers, reuse });
-    throw new LuvitError(
-      "bad-argument",
-      "batches: expected whole numbers, batchSize, repeats, spread and reuse of at least 1; got " +
-        given.map(([name, value]) => `${name} ${value}`).join(", "),
-    );
-  }
+  const { batchSize, start } = plan;
   if (total === 0) {
     throw new LuvitError(
       "bad-argument",

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, extname, join, sep } from "node:path";
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
+import { checkOptions } from "../core/options";
 import type { Rng } from "../core/rng";
 import {
   type ImageDataset,
@@ -15,6 +16,7 @@ import type { RgbImage } from "./decode";
 import type { IdMap } from "./geometry";
 import { cacheOf, FolderDataset } from "./imageFolder";
 import { type CellMask, decodeMaskIds, maskCells } from "./masks";
+import { imageNetSOptions } from "./options";
 import { listImages, scanClassFolders } from "./scanFolder";
 import { type EvalTransform, evalTransform, type ImageTransform } from "./transforms";
 
@@ -138,6 +140,7 @@ export class MaskedDataset implements ImageDataset {
  * Throws "bad-dataset" when a mask has no picture. Reference: LUSSeg/ImageNet-S README, data/data.py.
  */
 export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDataset> {
+  checkOptions("data.imageNetS", imageNetSOptions, options);
   const { size = 224, patch = 16, transform = evalTransform(size), exif = "ignore", cache } = options;
   const { images, masks } = foldersOf(options);
   if (transform.size % patch !== 0) {

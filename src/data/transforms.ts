@@ -1,12 +1,14 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import type { Rng } from "../core/rng";
 import { Canvas } from "./augment/canvas";
 import { operations } from "./augment/operations";
 import { eraseRandomly } from "./augment/placedErasing";
-import { drawRandAugment, expectRandAugment, type RandAugmentRecipe } from "./augment/randAugment";
+import { drawRandAugment, type RandAugmentRecipe } from "./augment/randAugment";
 import type { RgbImage } from "./decode";
 import { centreBox, cropIds, type IdMap, resizeIds, shorterSideSize } from "./geometry";
 import { normalizePlaced } from "./normalize";
+import { evalTransformOptions, finetuneAugmentOptions, sizeArgument } from "./options";
 import { applySteps, type PixelSteps, randomCrop, resized, whole } from "./pixelSteps";
 import { cropBox, resize } from "./resample";
 import { withRecipe } from "./workers/recipes";
@@ -35,6 +37,7 @@ export type TransformFactory = (size: number) => ImageTransform;
 
 /** Pretraining: random resized crop of 20-100 % of the area (bicubic), mirrored half of the time. MAE main_pretrain.py. */
 export function maeAugment(size = 224): ImageTransform {
+  checkOptions("maeAugment", sizeArgument, { size });
   const scale = [0.2, 1] as const;
   const steps: PixelSteps = {
     region: randomCrop(scale),
@@ -60,8 +63,9 @@ export interface FinetuneAugmentOptions {
  * Reference: mae/util/datasets.py; timm 0.3.2 data/transforms_factory.py.
  */
 export function finetuneAugment(size = 224, options: FinetuneAugmentOptions = {}): ImageTransform {
+  checkOptions("finetuneAugment", sizeArgument, { size });
+  checkOptions("finetuneAugment", finetuneAugmentOptions, options);
   const { randAugment = {}, erasing = 0.25 } = options;
-  expectAugmentation(randAugment, erasing);
   const scale = [0.08, 1] as const;
   const steps: PixelSteps = {
     region: randomCrop(scale),
@@ -81,24 +85,14 @@ export function finetuneAugment(size = 224, options: FinetuneAugmentOptions = {}
   return withRecipe({ name: "finetuneAugment", size, scale, apply }, recipe, steps);
 }
 
-function expectAugmentation(randAugment: RandAugmentRecipe | null, erasing: number): void {
-  if (randAugment) expectRandAugment(randAugment);
-  if (erasing >= 0 && erasing <= 1) return;
-  throw new LuvitError(
-    "bad-argument",
-    `finetuneAugment: erasing is ${erasing}, expected a probability of 0 … 1`,
-  );
-}
-
 /**
  * Evaluation: shorter side to floor(size / cropRatio) (bicubic), then the centred square. The ratio is 0.875 up to 224
  * pixels and 1 above, as in MAE util/datasets.py.
  */
 export function evalTransform(size = 224, options: { cropRatio?: number } = {}): EvalTransform {
+  checkOptions("evalTransform", sizeArgument, { size });
+  checkOptions("evalTransform", evalTransformOptions, options);
   const { cropRatio = size <= 224 ? 0.875 : 1 } = options;
-  if (!(cropRatio > 0 && cropRatio <= 1)) {
-    throw new LuvitError("bad-argument", `evalTransform: cropRatio must lie in (0, 1], got ${cropRatio}`);
-  }
   const side = Math.floor(size / cropRatio);
   const pixels = (image: RgbImage) => {
     const to = shorterSideSize(image.width, image.height, side);
@@ -129,6 +123,7 @@ export function evalTransform(size = 224, options: { cropRatio?: number } = {}):
 
 /** Pictures that already have the model's size: only normalised. Any other size is a "bad-argument" error. */
 export function asIs(size = 224): EvalTransform {
+  checkOptions("asIs", sizeArgument, { size });
   const expectSize = (width: number, height: number) => {
     if (width === size && height === size) return;
     throw new LuvitError(

@@ -1,9 +1,11 @@
 import { inspect } from "node:util";
+import { checkOptions } from "../core/options";
 import { packageVersion } from "../core/packageRoot";
 import { type BackendName, startBackend, type TfjsStatus } from "../core/tf";
 import { chooseEngine, type EngineOptions, setEngineDefaults } from "./choose";
 import { describeEngine, type EngineDescription } from "./executor";
 import { openExecutor } from "./open";
+import { readyOptions } from "./options";
 
 /** What the library runs on, and why not on something else. Prints as one line. */
 export class EngineStatus {
@@ -39,7 +41,9 @@ export interface ReadyOptions extends EngineOptions {
  *
  * @throws LuvitError("engine") when what is demanded cannot be had, saying why and what to do.
  */
-export async function ready({ backend, ...wish }: ReadyOptions = {}): Promise<EngineStatus> {
+export async function ready(options: ReadyOptions = {}): Promise<EngineStatus> {
+  checkOptions("ready", readyOptions, options);
+  const { backend, ...wish } = options;
   const cells = await startBackend({ backend });
   const { passedOver } = chooseEngine(wish);
   // An executor without programs: the process is up, the library loaded, the device known.

@@ -1,5 +1,7 @@
+import { checkOptions } from "../core/options";
+import { type Figure, figure, type PlotlyTrace } from "./figure";
 import { formatNumber } from "./format";
-import { type Figure, type PlotlyTrace, figure } from "./figure";
+import { barComparisonOptions } from "./options";
 import { axis, barGroupWidth, baseLayout, seriesColor } from "./theme";
 
 /** One model's bars. */
@@ -24,6 +26,7 @@ export interface BarComparisonOptions {
 
 /** Numbers of several models side by side, the value above each bar. */
 export function barComparison(options: BarComparisonOptions): Figure {
+  checkOptions("barComparison", barComparisonOptions, options);
   const { categories, series, title = "", yTitle } = options;
   const label = labelsOf(series.flatMap(({ values }) => values));
   const data = series.map(

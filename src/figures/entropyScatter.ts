@@ -1,4 +1,6 @@
-import { type Figure, type PlotlyAnnotation, type PlotlyAxis, type PlotlyTrace, figure } from "./figure";
+import { checkOptions } from "../core/options";
+import { type Figure, figure, type PlotlyAnnotation, type PlotlyAxis, type PlotlyTrace } from "./figure";
+import { entropyScatterOptions } from "./options";
 import { axis, baseLayout, neutralColor, seriesColor, symbols } from "./theme";
 
 /** Mean attention entropy of one image, in nats, over its background and its foreground patches. */
@@ -30,6 +32,7 @@ export interface EntropyScatterOptions {
  * background is the more spread out; the share of such images is in the title of each panel.
  */
 export function entropyScatter(options: EntropyScatterOptions): Figure {
+  checkOptions("entropyScatter", entropyScatterOptions, options);
   const series = options.series ?? [{ name: "", points: options.points ?? [] }];
   const panels = options.layout === "together" ? [series] : series.map((one) => [one]);
   const range = sharedRange(series);

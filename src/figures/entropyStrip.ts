@@ -1,5 +1,7 @@
+import { checkOptions } from "../core/options";
+import { type Figure, figure, type PlotlyTrace } from "./figure";
 import { formatNumber } from "./format";
-import { type Figure, type PlotlyTrace, figure } from "./figure";
+import { entropyStripOptions } from "./options";
 import { axis, baseLayout, seriesColor } from "./theme";
 
 /** Attention entropy of each head of one block. */
@@ -20,6 +22,7 @@ export interface EntropyStripOptions {
 
 /** Entropy per block: a dot for every head, a line through the means. */
 export function entropyStrip(options: EntropyStripOptions): Figure {
+  checkOptions("entropyStrip", entropyStripOptions, options);
   const { series, title = "", yTitle = "attention entropy (nats)" } = options;
   const names = [...new Set(series.flatMap(({ blocks }) => blocks.map(({ block }) => block)))];
   const data = series.flatMap((model, index) => stripTraces(model, index, series.length, names));

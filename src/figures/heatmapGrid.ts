@@ -1,6 +1,8 @@
+import { checkOptions } from "../core/options";
 import { type ColormapName, plotlyColorscale } from "./colormap";
+import { type Figure, figure, type PlotlyAnnotation, type PlotlyAxis, type PlotlyTrace } from "./figure";
 import { formatNumber } from "./format";
-import { type PlotlyAnnotation, type PlotlyAxis, type Figure, type PlotlyTrace, figure } from "./figure";
+import { heatmapGridOptions } from "./options";
 import { baseLayout } from "./theme";
 
 /** What `heatmapGrid` draws. */
@@ -20,6 +22,7 @@ const [columnGap, rowGap] = [24, 38];
 
 /** Maps over the patch grid side by side with one colour bar. */
 export function heatmapGrid(options: HeatmapGridOptions): Figure {
+  checkOptions("heatmapGrid", heatmapGridOptions, options);
   const { maps, zTitle, title = "", columns = Math.min(4, Math.max(1, maps.length)) } = options;
   const [cmin, cmax] = options.range ?? rangeOf(maps);
   const size = sizeOf(maps, columns);

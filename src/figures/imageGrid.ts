@@ -1,5 +1,7 @@
 import { LuvitError } from "../core/errors";
-import { Picture, type RgbImage, expectImage, resizeImage } from "./picture";
+import { checkOptions } from "../core/options";
+import { imageGridOptions } from "./options";
+import { expectImage, Picture, type RgbImage, resizeImage } from "./picture";
 import { escapeXml } from "./svg/text";
 import { figureFont, neutralColor } from "./theme";
 
@@ -29,6 +31,7 @@ export async function imageGrid(
   rows: readonly (readonly (RgbImage | undefined)[])[],
   options: ImageGridOptions = {},
 ): Promise<Picture> {
+  checkOptions("imageGrid", imageGridOptions, options);
   const images = rows.flat().filter((image): image is RgbImage => image !== undefined);
   const largest = images.reduce<RgbImage | undefined>(
     (best, image) => (!best || image.width > best.width ? image : best),

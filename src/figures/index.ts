@@ -12,5 +12,6 @@ export { type CurveSeries, type LossCurvesOptions, lossCurves } from "./lossCurv
 export * from "./maps";
 export * from "./overlays";
 export { type GridMap, mapImage, Picture, type RgbImage } from "./picture";
+export { renderSvg } from "./renderSvg";
 export * from "./saveFigure";
-export { type RenderOptions, renderSvg } from "./svg/render";
+export type { RenderOptions } from "./svg/render";

@@ -1,5 +1,7 @@
+import { checkOptions } from "../core/options";
+import { type Figure, figure, type PlotlyTrace } from "./figure";
 import { formatNumber } from "./format";
-import { type Figure, type PlotlyTrace, figure } from "./figure";
+import { lossCurvesOptions } from "./options";
 import { axis, baseLayout, seriesColor } from "./theme";
 
 /** One quantity over training steps. */
@@ -27,6 +29,7 @@ export interface LossCurvesOptions {
 
 /** Training curves: the raw values faint, their moving mean strong. */
 export function lossCurves(options: LossCurvesOptions): Figure {
+  checkOptions("lossCurves", lossCurvesOptions, options);
   const { series, title = "", yTitle = "loss", xTitle = "optimiser step", maxPoints = 1000 } = options;
   const data = series.flatMap((curve, index) =>
     curveTraces(curve, seriesColor(index), options.smoothing, maxPoints),

@@ -1,4 +1,4 @@
-import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { type Context, inference } from "../nn/context";
@@ -9,6 +9,7 @@ import { Encoder } from "./encoder";
 import type { FusionPlan } from "./fusion";
 import type { LlamaBlock } from "./llamaBlock";
 import { fusionPlan, type MaskedAutoencoder } from "./mae";
+import { classifierOptions, headOptions, maeField } from "./options";
 import type { ViTConfig } from "./vit";
 
 /** "mean": patch tokens averaged, then `fc_norm` (MAE's default, LUViT); "cls": final norm, then the class token. */
@@ -38,7 +39,7 @@ export class Classifier extends Module {
 
   constructor(encoder: Encoder, { classes, pooling = "mean", seed = 0 }: HeadOptions, headStd: number) {
     super();
-    requireClasses(classes);
+    checkOptions("Classifier", headOptions, { classes, pooling, seed });
     const rng = new Rng(seed).fork("head");
     this.encoder = encoder;
     if (pooling === "mean") this.fc_norm = new LayerNorm(encoder.config.dim);
@@ -77,6 +78,7 @@ export class Classifier extends Module {
 
 /** A classifier to be trained from scratch (timm's initialisation, trainable positions). */
 export function create(options: ClassifierOptions): Classifier {
+  checkOptions("classifier.create", classifierOptions, options);
   const { encoder: vit, pooling = "mean", seed = 0 } = options;
   const encoder = new Encoder({
     vit,
@@ -97,7 +99,8 @@ export async function fromPretrained(
   pretrained: MaskedAutoencoder,
   options: HeadOptions,
 ): Promise<Classifier> {
-  requireClasses(options.classes);
+  checkOptions("classifier.fromPretrained", maeField, pretrained);
+  checkOptions("classifier.fromPretrained", headOptions, options);
   const positions = pretrained.encoder.pos_embed;
   const encoder = await pretrained.encoder.clone((p) => !p.trainable && p !== positions);
   const plan = encoder.fusion?.plan;
@@ -107,9 +110,4 @@ export async function fromPretrained(
   }
   encoder.pos_embed.trainable = true;
   return new Classifier(encoder, options, 2e-5);
-}
-
-function requireClasses(classes: number): void {
-  if (Number.isInteger(classes) && classes >= 2) return;
-  throw new LuvitError("bad-argument", `classifier: classes is ${classes}, expected a whole number from 2`);
 }

@@ -1,3 +1,4 @@
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { type Context, inference } from "../nn/context";
@@ -6,6 +7,7 @@ import { Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { Parameter } from "../nn/parameter";
 import { type LlamaConfig, LlamaLayer } from "./llamaBlock";
+import { languageModelConfig, seedOption } from "./options";
 
 export interface LanguageModelConfig extends LlamaConfig {
   depth: number;
@@ -44,6 +46,8 @@ export class LlamaLanguageModel extends Module {
     seed = 0,
   ) {
     super();
+    checkOptions("LlamaLanguageModel", languageModelConfig, config);
+    checkOptions("LlamaLanguageModel", seedOption, { seed });
     const rng = new Rng(seed).fork("language model");
     this.tok_embeddings = new Embedding(config.vocabulary, config.dim, rng);
     this.layers = Array.from({ length: config.depth }, () => new LlamaLayer(config, rng));

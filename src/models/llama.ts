@@ -1,6 +1,9 @@
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { type LlamaBlockOptions, readLlamaBlocks } from "../io/llamaWeights";
+import { source } from "../io/options";
 import { LlamaBlock, type LlamaConfig } from "./llamaBlock";
+import { loadBlockOptions } from "./options";
 
 export interface LoadBlockOptions extends LlamaBlockOptions {
   /** Each token sees only earlier ones; LUViT: false. */
@@ -21,6 +24,8 @@ export interface LoadBlockOptions extends LlamaBlockOptions {
  * refused; "interrupted" when it was stopped.
  */
 export async function loadBlock(path: string, options: LoadBlockOptions = {}): Promise<LlamaBlock> {
+  checkOptions("llama.loadBlock", source, { path });
+  checkOptions("llama.loadBlock", loadBlockOptions, options);
   const { causal = false, rope = false, ...reading } = options;
   const read = await readLlamaBlocks(path, reading);
   const config: LlamaConfig = { ...read.config, causal, rope, rowOrder: read.rowOrder };

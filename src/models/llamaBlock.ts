@@ -1,4 +1,5 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph";
@@ -11,6 +12,7 @@ import { normal } from "../nn/init";
 import { Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { gatedSilu, mergeHeads, splitHeads } from "../nn/ops";
+import { blocksOfLlama } from "./options";
 import { rotate } from "./rotary";
 
 /** Shape and switches of a block of the LLaMA family. */
@@ -181,6 +183,7 @@ export class LlamaBlock extends Module {
     readonly layerIndices: readonly number[] = Array.from({ length: depth }, (_, i) => i),
   ) {
     super();
+    checkOptions("LlamaBlock", blocksOfLlama, { config, depth });
     this.layers = Array.from({ length: depth }, () => new LlamaLayer(config, rng));
   }
 

@@ -1,3 +1,4 @@
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { type Context, inference } from "../nn/context";
@@ -12,6 +13,7 @@ import type { FusionPlan } from "./fusion";
 import { through } from "./fusion";
 import { LlamaBlock } from "./llamaBlock";
 import type { PatchMask } from "./masking";
+import { maeOptions } from "./options";
 import { Block, patchCount, positionParameter, runBlocks, type ViTConfig } from "./vit";
 
 /** Shape of MAE's decoder. */
@@ -148,5 +150,6 @@ function withoutDropPath(context: Context): Context {
 
 /** Builds a (LUViT) masked auto-encoder. */
 export function create(options: MaeOptions): MaskedAutoencoder {
+  checkOptions("mae.create", maeOptions, options);
   return new MaskedAutoencoder(options);
 }

@@ -1,7 +1,10 @@
 import { LuvitError } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import { readMaeCheckpoint } from "../io/maeCheckpoint";
+import { source } from "../io/options";
 import { type Classifier, create } from "./classifier";
+import { openClassifierOptions } from "./options";
 import { applyClassifier } from "./pretrained";
 import type { ViTConfig } from "./vit";
 
@@ -15,6 +18,8 @@ const publishedHeads: Readonly<Record<number, number>> = { 192: 3, 384: 6, 768: 
  * @throws LuvitError("key-mismatch") for a file that holds no ViT with a head, LuvitError("bad-argument") without `heads`.
  */
 export async function openClassifier(path: string, options: { heads?: number } = {}): Promise<Classifier> {
+  checkOptions("classifier.open", source, { path });
+  checkOptions("classifier.open", openClassifierOptions, options);
   const { tensors } = await readMaeCheckpoint(path);
   const lacking = ["head.weight", "pos_embed", "patch_embed.proj.weight", "blocks.0.mlp.fc1.weight"].filter(
     (key) => !tensors.has(key),

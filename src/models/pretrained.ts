@@ -1,9 +1,12 @@
 import type { HostTensor, StateDict } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import { readMaeCheckpoint } from "../io/maeCheckpoint";
+import { source } from "../io/options";
 import type { LoadReport } from "../nn/loadStateDict";
 import type { PositionResize } from "../nn/positionEmbedding";
 import type { Classifier } from "./classifier";
 import type { MaskedAutoencoder } from "./mae";
+import { classifierField, fitOptions, maeField } from "./options";
 import { fitPositionTable } from "./vit";
 
 /**
@@ -13,6 +16,8 @@ import { fitPositionTable } from "./vit";
  * @throws LuvitError("key-mismatch" | "shape-mismatch") listing every key that does not fit.
  */
 export async function loadMae(model: MaskedAutoencoder, path: string): Promise<LoadReport> {
+  checkOptions("mae.loadCheckpoint", maeField, model);
+  checkOptions("mae.loadCheckpoint", source, { path });
   const { tensors } = await readMaeCheckpoint(path);
   const decoder = [...tensors.keys()].some((key) => key.startsWith("decoder_"))
     ? []
@@ -43,6 +48,9 @@ export async function loadClassifier(
   path: string,
   options: FitOptions = {},
 ): Promise<LoadReport> {
+  checkOptions("classifier.loadCheckpoint", classifierField, model);
+  checkOptions("classifier.loadCheckpoint", source, { path });
+  checkOptions("classifier.loadCheckpoint", fitOptions, options);
   return applyClassifier(model, (await readMaeCheckpoint(path)).tensors, path, options);
 }
 

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import { describeEngine, type EngineOptions, type Executor, openExecutor, type TypedArray } from "../engine";
 import {
@@ -17,6 +18,7 @@ import {
 } from "../graph";
 import { fetchState, parameterShapes, sendParameters, withTracedParameters } from "./modelState";
 import type { Module } from "./module";
+import { compileOptions } from "./options";
 
 /** A computation written in tfjs. */
 export interface CompileSpec {
@@ -135,8 +137,10 @@ export class Compiled {
 export async function compile(
   name: string,
   spec: CompileSpec,
-  { guard, memory, ...engine }: CompileOptions = {},
+  options: CompileOptions = {},
 ): Promise<Compiled> {
+  checkOptions("compile", compileOptions, options);
+  const { guard, memory, ...engine } = options;
   const graph = withoutUnusedState(optimise(traceSpec(name, spec), { memory }));
   const executor = await openExecutor({ [PROGRAM]: { graph, guard } }, engine);
   const compiled = new Compiled(graph, executor, spec);

@@ -1,20 +1,23 @@
-import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import type { ImageDataset } from "../data/dataset";
 import type { Batch } from "../data/loader";
 import { mixBatch } from "../data/mixup";
+import { datasetField } from "../data/options";
 import { type FinetuneAugmentOptions, finetuneAugment } from "../data/transforms";
 import type { Classifier } from "../models/classifier";
+import { classifierField } from "../models/options";
 import { smoothedTargets, softTargetCrossEntropy } from "../nn/losses";
 import { finetuneRules } from "../optim/groups";
 import { drawDropPath } from "./dropPath";
 import { evaluateWith, scoresOf } from "./evaluate";
+import type { Feeds } from "./feeds";
 import { expectClasses, expectImageSize } from "./fit";
 import { startRun } from "./loop";
+import { finetuneOptions } from "./options";
 import { type RunPlan, settlePlan, type TrainOptions } from "./plan";
 import { imageFeed } from "./pretrain";
 import type { Run } from "./run";
-import type { Feeds } from "./feeds";
 
 /** What finetuning adds to the common options. */
 export interface FinetuneOptions extends TrainOptions {
@@ -53,6 +56,9 @@ export function finetune(
   pictures: ImageDataset,
   options: FinetuneOptions,
 ): Run<Classifier> {
+  checkOptions("finetune", classifierField, model);
+  checkOptions("finetune", datasetField, pictures);
+  checkOptions("finetune", finetuneOptions, options);
   const { config } = model.encoder;
   const { layerDecay = 0.75, dropPath = 0.1, smoothing = 0.1, mix = null, augment, validation } = options;
   const { repeatedAugmentation, emaDecay } = options;
@@ -62,7 +68,6 @@ export function finetune(
     expectImageSize(set, config.imageSize, "finetune");
     expectClasses(set, model.classes, "finetune");
   }
-  expectFinetuneOptions({ ...options, dropPath, smoothing });
   const plan = settlePlan(dataset, options, [0.9, 0.999]);
   const rules = finetuneRules(model, { weightDecay: plan.weightDecay, layerDecay, depth: config.depth });
   const draws = new Rng(plan.seed).fork("finetune");
@@ -93,29 +98,6 @@ export function finetune(
     },
     options,
   );
-}
-
-function expectFinetuneOptions(options: FinetuneOptions): void {
-  const {
-    dropPath = 0,
-    smoothing = 0,
-    mix,
-    batchSize,
-    repeatedAugmentation: repeats = 1,
-    emaDecay = 0,
-  } = options;
-  const share = (name: string, value: number) =>
-    value >= 0 && value < 1 ? "" : `${name} is ${value}, expected at least 0 and less than 1`;
-  const problems = [
-    share("dropPath", dropPath),
-    share("smoothing", smoothing),
-    share("emaDecay", emaDecay),
-    Number.isInteger(repeats) && repeats > 0
-      ? ""
-      : `repeatedAugmentation is ${repeats}, expected a whole number from 1`,
-    mix && batchSize % 2 !== 0 ? `batchSize is ${batchSize}, mixing pairs images and needs an even one` : "",
-  ].filter(Boolean);
-  if (problems.length > 0) throw new LuvitError("bad-argument", `finetune: ${problems.join("; ")}`);
 }
 
 function batchFeeds(

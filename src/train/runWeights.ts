@@ -1,9 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { latestTrainingCheckpoint, readTrainingCheckpoint } from "../io/trainingCheckpoint";
+import { modelField } from "../models/options";
 import type { Module } from "../nn/module";
 import { expectFrozenWeights, type FrozenWeight } from "./frozenWeights";
+import { runWeightsOptions } from "./options";
 
 /** Where weights that a run left came from. */
 export interface RunWeights {
@@ -35,8 +38,11 @@ export interface RunWeightsOptions {
 export async function loadRunWeights(
   model: Module,
   folder: string,
-  { averaged = false }: RunWeightsOptions = {},
+  options: RunWeightsOptions = {},
 ): Promise<RunWeights> {
+  checkOptions("loadRunWeights", modelField, model);
+  checkOptions("loadRunWeights", runWeightsOptions, options);
+  const { averaged = false } = options;
   const isCheckpoint = existsSync(join(folder, "state.json"));
   const found = isCheckpoint
     ? { ...(await readTrainingCheckpoint(folder)), notes: [] }

@@ -5,10 +5,12 @@ import { join, relative, resolve, sep } from "node:path";
 import { inspect } from "node:util";
 import { Worker } from "node:worker_threads";
 import { LuvitError, type LuvitErrorCode } from "../../core/errors";
+import { checkOptions } from "../../core/options";
 import { writeAtomically } from "../../core/writeAtomically";
-import { shardRange, SkipReport } from "../dataset";
+import { SkipReport, shardRange } from "../dataset";
+import { generateOptions } from "../options";
 import { listImages } from "../scanFolder";
-import { type CorruptionType, corruptionTypes, severities as allSeverities } from "../sets/corruptionTypes";
+import { severities as allSeverities, type CorruptionType, corruptionTypes } from "../sets/corruptionTypes";
 import type { CorruptedPicture, CorruptionPlan } from "./corruptFile";
 
 /** Which corruptions of a folder are written. */
@@ -42,6 +44,7 @@ export async function generate(
   target: string,
   options: GenerateOptions = {},
 ): Promise<CorruptionRun> {
+  checkOptions("corruptions.generate", generateOptions, options);
   const { types = corruptionTypes, severities = allSeverities, size = 224, seed = 0, shard } = options;
   const plan = { source: resolve(source), target: resolve(target), types, severities, size, seed };
   const photographs = options.frost === undefined ? [] : (await listImages(options.frost)).slice(0, 5);

@@ -1,6 +1,8 @@
 import { LuvitError, listOffenders } from "../../core/errors";
+import { checkOptions } from "../../core/options";
 import { SkipReport } from "../dataset";
 import { cacheOf, type ImageFolderOptions, transformOf } from "../imageFolder";
+import { folderArgument, huggingFaceOptions } from "../options";
 import { openArrowShard } from "../tables/arrowShard";
 import { openParquetShard } from "../tables/parquetShard";
 import type { ColumnChoice, Features, PictureShard } from "../tables/pictureTable";
@@ -35,6 +37,8 @@ const mostClasses = 30_000;
  * Throws "missing-file", "bad-file" or "bad-dataset" with what was looked for and what was found.
  */
 export async function huggingFace(source: string, options: HuggingFaceOptions = {}): Promise<TableDataset> {
+  checkOptions("data.huggingFace", folderArgument, { root: source });
+  checkOptions("data.huggingFace", huggingFaceOptions, options);
   const { split = "train", config, groupCache = defaultGroupBytes } = options;
   const { files, features } = await shardFiles(source, split, config);
   const recent = new RecentGroups(groupCache);

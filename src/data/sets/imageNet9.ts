@@ -2,8 +2,10 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
+import { checkOptions } from "../../core/options";
 import { SkipReport } from "../dataset";
 import { cacheOf, FolderDataset } from "../imageFolder";
+import { folderArgument, imageNet9Options } from "../options";
 import { scanClassFolders } from "../scanFolder";
 import { asIs, evalTransform, type ImageTransform } from "../transforms";
 import { imageNet9Classes, imageNet9Mapping } from "./mappings";
@@ -58,6 +60,8 @@ export async function imageNet9(
   split: ImageNet9Split,
   options: ImageNet9Options = {},
 ): Promise<FolderDataset> {
+  checkOptions("data.imageNet9", folderArgument, { root });
+  checkOptions("data.imageNet9", imageNet9Options, options);
   const {
     size = 224,
     resize = false,

@@ -25,7 +25,10 @@ function transformOf(recipe: TransformRecipe): ImageTransform {
 
 function makeTransform(recipe: TransformRecipe): ImageTransform {
   if (recipe.kind === "evalTransform") return evalTransform(recipe.size, { cropRatio: recipe.cropRatio });
-  if (recipe.kind === "finetuneAugment") return finetuneAugment(recipe.size, recipe);
+  if (recipe.kind === "finetuneAugment") {
+    const { size, randAugment, erasing } = recipe;
+    return finetuneAugment(size, { randAugment, erasing });
+  }
   return { maeAugment, asIs }[recipe.kind](recipe.size);
 }
 

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { parseJsonWithComments } from "../../../src/commandLine/jsonc";
-import { runCommand, type RunFlags } from "../../../src/commandLine/commands";
+import { type RunFlags, runCommand } from "../../../src/commandLine/commands";
 import type { CommandName } from "../../../src/commandLine/help";
+import { parseJsonWithComments } from "../../../src/commandLine/jsonc";
 import { trainedFrom } from "../../../src/commandLine/models";
 import { configs, loadConfig } from "../../../src/commandLine/runConfig";
-import { commentedStart, type ObjectField } from "../../../src/commandLine/schema";
+import { commentedStart } from "../../../src/commandLine/schema";
+import { jsonSchemaOf, type ObjectField } from "../../../src/core/options";
 import { assertThrows, temporaryFolder } from "../train/support";
 
 const commands = Object.keys(configs) as CommandName[];
@@ -42,13 +43,13 @@ test("a mistake in the file is named with line and column", () => {
   assertThrows(
     () => parseJsonWithComments("f.json", '{\n  "a": 1,\n  "b": x\n}'),
     "bad-file",
-    "f.json: line 3, column 8",
+    "line 3, column 8: invalid symbol",
   );
   assertThrows(
     () => parseJsonWithComments("f.json", '{\n  "a": [1,'),
     "bad-file",
-    "f.json: line 2",
-    "not JSON",
+    "f.json: not JSON",
+    "line 2, column 11: close bracket expected",
   );
 });
 
@@ -61,21 +62,21 @@ test("everything that is wrong is said at once, each with its place, what is exp
     "engine": { "engine": "gpu" },
   }`);
   const lines = [
-    'model.encoder: expected "tiny16", "small16", "base16", "large16", "huge14" or "toy", got \'base17\'',
+    'model.encoder: expected "tiny16", "small16", "base16", "large16", "huge14" or "toy", or an object, got \'base17\'',
     "model.decoder.dim: expected a whole number from 1, got 1.5",
     "model.decoder.depth: missing",
-    "model.maskRato: unknown; there are encoder, decoder, fusion, seed, maskRatio, weights",
+    "model.maskRato: unknown; did you mean maskRatio? there are encoder, decoder, fusion, seed, maskRatio, weights",
     "data.train.path: expected a text, got ''",
-    "data.train.take: expected a whole number from 1, got 0",
+    "data.train.take: expected a whole number from 1 to 1,000,000,000, got 0",
     'recipe: expected "maePretrain", "maePretrain1600" or "toyPretrain", got \'finetune\'',
-    "options.epochs: expected a whole number from 1, got -1",
+    "options.epochs: expected a whole number from 1 to 10,000,000, got -1",
     "options.betas: expected a list of two",
-    "options.lr: expected a number above 0, got 0",
+    "options.lr: expected a number above 0 and at most 1e+38, got 0",
     'engine.engine: expected "auto"',
     "out: missing, expected a text",
   ];
   assertThrows(() => loadConfig("pretrain", file), "bad-argument", ...lines, "luvit pretrain --print-config");
-  assertThrows(() => loadConfig("pretrain", write("[1]")), "bad-argument", "the file: expected an object");
+  assertThrows(() => loadConfig("pretrain", write("[1]")), "bad-argument", "expected an object, got [ 1 ]");
   assertThrows(() => loadConfig("pretrain", join(folder, "none.json")), "missing-file", "--print-config >");
 });
 
@@ -94,7 +95,7 @@ test("averaged weights are asked of run folders only", async () => {
 });
 
 test("the schema names every entry with its description", () => {
-  const schema = configs.finetune.json() as {
+  const schema = jsonSchemaOf(configs.finetune) as {
     properties: Record<string, { description: string }>;
     required: string[];
   };

@@ -210,13 +210,13 @@ test("options that cannot be are refused together, and nothing is left in memory
   assertThrows(
     () => finetune(tinyClassifier(), set, { ...finetuning, ...wrong }),
     "bad-argument",
-    "emaDecay is 1",
-    "repeatedAugmentation is 0",
+    "emaDecay: expected a number from 0, less than 1, got 1",
+    "repeatedAugmentation: expected a whole number from 1",
   );
   assertThrows(
     () => finetune(tinyClassifier(), set, { ...finetuning, cooldownEpochs: 0.5 }),
     "bad-argument",
-    "cooldownEpochs is 0.5",
+    "cooldownEpochs: expected a whole number from 0",
   );
   const model = tinyClassifier();
   const run = () => finetune(model, set, { ...options, engine: "eager", out: false }).done;
