@@ -16,7 +16,7 @@ const rows = [
   ["figures"],
   ["notebook"],
   ["kernel"],
-  ["commandLine", "engineCommand", "kernelCommand"],
+  ["commandLine"],
   ["index", "cli"],
 ];
 

@@ -3,6 +3,7 @@ import { mergeSuites, openSuiteSets, type SuiteResult, type SuiteSets, suite } f
 import { imageFolder } from "../data";
 import type { ViTConfig } from "../models/vit";
 import { live } from "../notebook";
+import { expectFolderOrNothing } from "./folders";
 import { type RunRequest, wordsOf } from "./request";
 import type { LoadedConfig } from "./runConfig";
 import { Stopping } from "./signals";
@@ -12,7 +13,15 @@ import { writeLines } from "./writeLines";
 /** `luvit evaluate`: exit status. */
 export async function evaluateCommand(request: RunRequest): Promise<number> {
   const { shard } = request;
-  const { pictures: sets, model, out, about } = await openTrained("evaluate", request, openSets);
+  const {
+    pictures: sets,
+    model,
+    out,
+    about,
+  } = await openTrained("evaluate", request, (loaded, encoder) => {
+    expectFolderOrNothing(request.out ?? loaded.path(loaded.config.out));
+    return openSets(loaded, encoder);
+  });
   const stop = new AbortController();
   const { value: result, status } = await Stopping.around(
     "batch",

@@ -1,4 +1,4 @@
-import { entry, either, flag, list, number, object, oneOf, text, type ValueOf, whole } from "./schema";
+import { either, entry, flag, list, number, object, oneOf, text, type ValueOf, whole } from "./schema";
 
 const sizes = ["tiny16", "small16", "base16", "large16", "huge14", "toy"] as const;
 

@@ -18,9 +18,10 @@ import {
 import { engineOptions } from "../engine/options";
 import { optimiseOptions } from "../graph/options";
 import { evaluateOptions, finetuneOptions, trainOptions } from "../train/options";
-import type { CommandName } from "./help";
+import { expectFile } from "./folders";
 import { parseJsonWithComments } from "./jsonc";
 import { maeModel, trainedModel, tunedModel } from "./modelConfig";
+import type { RunCommandName } from "./request";
 
 const pictures = object(
   { path: entry(text, "the folder; from the place of this file", "imagenet") },
@@ -155,11 +156,11 @@ export const configs = {
   ),
 } as const;
 
-export type RunConfig<Name extends CommandName> = ValueOf<(typeof configs)[Name]>;
+export type RunConfig<Name extends RunCommandName> = ValueOf<(typeof configs)[Name]>;
 export type PicturesConfig = ValueOf<typeof pictures>;
 
 /** A configuration and where its paths begin. */
-export interface LoadedConfig<Name extends CommandName> {
+export interface LoadedConfig<Name extends RunCommandName> {
   readonly config: RunConfig<Name>;
   /** A path of the file, from the place of the file. */
   path(relative: string): string;
@@ -169,7 +170,7 @@ export interface LoadedConfig<Name extends CommandName> {
  * Reads a configuration file (JSON, comments allowed).
  * @throws LuvitError("missing-file" | "bad-file" | "bad-argument") listing everything that is wrong with it.
  */
-export function loadConfig<Name extends CommandName>(command: Name, file: string): LoadedConfig<Name> {
+export function loadConfig<Name extends RunCommandName>(command: Name, file: string): LoadedConfig<Name> {
   const value = parseJsonWithComments(file, readText(command, file));
   const where = `${file} (luvit ${command} --print-config shows every entry)`;
   checkOptions(where, configs[command] as Field<unknown>, value);
@@ -177,17 +178,10 @@ export function loadConfig<Name extends CommandName>(command: Name, file: string
   return { config: value as RunConfig<Name>, path: (relative) => resolve(folder, relative) };
 }
 
-function readText(command: CommandName, file: string): string {
-  const advice = `luvit ${command} --print-config > run.json writes one to start from`;
-  try {
-    const status = statSync(file);
-    if (status.isFile() && status.size <= MOST_BYTES) return readFileSync(file, "utf8");
-    const found = status.isFile() ? `a file of ${status.size} bytes` : "no file";
-    throw new LuvitError("bad-file", `${file} is ${found}, expected a configuration in JSON; ${advice}`);
-  } catch (cause) {
-    if (cause instanceof LuvitError) throw cause;
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" ? "no such file" : `cannot be read (${message})`;
-    throw new LuvitError("missing-file", `${file}: ${reason}; ${advice}`, { cause });
-  }
+function readText(command: RunCommandName, file: string): string {
+  const advice = `a configuration in JSON; luvit ${command} --print-config > run.json writes one to start from`;
+  expectFile(file, advice);
+  const { size } = statSync(file);
+  if (size <= MOST_BYTES) return readFileSync(file, "utf8");
+  throw new LuvitError("bad-file", `${file} is a file of ${size} bytes, expected ${advice}`);
 }

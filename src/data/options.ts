@@ -213,7 +213,7 @@ const severity = whole(1, 5);
 
 export const corruptionArguments = object({ type: oneOf(corruptionTypes), severity }, {});
 
-export const corruptionOptions = optionsOf<CorruptionOptions>({}, { frost: list(image, 1) });
+export const corruptionOptions = optionsOf<CorruptionOptions>({}, { frost: list(image) });
 
 export const generateOptions = optionsOf<GenerateOptions>(
   {},

@@ -4,6 +4,7 @@
  */
 export { checkOptions, problemsOf } from "./check";
 export { describeValue } from "./describeValue";
+export { nearest } from "./nearest";
 export { entry, type Field, type ValueOf } from "./field";
 export {
   callback,
