@@ -1,6 +1,8 @@
-export type { Metric } from "./metrics";
 export { mergeSuites } from "./merge";
+export type { Metric } from "./metrics";
 export { SuiteResult } from "./result";
+export { type SuitePartState, type SuiteProgress, SuiteRun } from "./run";
+export { overSeeds, SeedTable } from "./seeds";
 export {
   type BackgroundSplit,
   type CorruptionSets,
@@ -8,6 +10,4 @@ export {
   type SuiteFolders,
   type SuiteSets,
 } from "./sets";
-export { type SuitePartState, type SuiteProgress, SuiteRun } from "./run";
 export { type SuiteOptions, suite } from "./suite";
-export { overSeeds, SeedTable } from "./seeds";

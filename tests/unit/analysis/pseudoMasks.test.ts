@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { inspect } from "node:util";
-import { entropyShares } from "../../../src/analysis/entropyShares";
 import { attentionEntropy, summariseEntropy } from "../../../src/analysis/attentionEntropy";
+import { entropyShares } from "../../../src/analysis/entropyShares";
 import { rowPhases } from "../../../src/analysis/fourier";
 import { rowsOf } from "../../../src/analysis/provenance";
 import { pseudoMaskIou } from "../../../src/analysis/pseudoMaskIou";

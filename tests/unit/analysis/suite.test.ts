@@ -13,8 +13,8 @@ import {
   type SuiteSets,
   suite as startSuite,
 } from "../../../src/analysis/suite";
-import { metricsOf, type SuiteAnswers } from "../../../src/analysis/suite/metrics";
 import { alexNetErrors } from "../../../src/analysis/suite/corruptionErrors";
+import { metricsOf, type SuiteAnswers } from "../../../src/analysis/suite/metrics";
 import { startBackend, tf } from "../../../src/core/tf";
 import { sliceMapping } from "../../../src/data/classMapping";
 import type { ImageDataset } from "../../../src/data/dataset";
@@ -23,9 +23,9 @@ import { benchmarkCorruptions } from "../../../src/data/sets";
 import { readTable } from "../../../src/io/table";
 import { classifier } from "../../../src/models";
 import { evaluate } from "../../../src/train/evaluate";
-import { assertRejects, temporaryFolder, writePictures } from "./support";
 import { repository } from "../io/support";
 import { assertThrows, tinyViT } from "../train/support";
+import { assertRejects, temporaryFolder, writePictures } from "./support";
 
 before(async () => void (await startBackend()));
 
@@ -168,8 +168,8 @@ test("an unreadable picture is counted, a killed writer's leftovers are not read
   assertThrows(
     () => suite(model(), { in1k: fresh }, wrong),
     "bad-argument",
-    "batchSize is 0",
-    "shard is 3/2",
+    "batchSize: expected a whole number",
+    "shard.index: expected at most count (2), got 3",
   );
 });
 
