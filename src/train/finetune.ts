@@ -60,8 +60,9 @@ export function finetune(
   checkOptions("finetune", datasetField, pictures);
   checkOptions("finetune", finetuneOptions, options);
   const { config } = model.encoder;
-  const { layerDecay = 0.75, dropPath = 0.1, smoothing = 0.1, mix = null, augment, validation } = options;
-  const { repeatedAugmentation, emaDecay } = options;
+  const settings = settingsOf(options);
+  const { layerDecay, augment, repeatedAugmentation, emaDecay } = settings;
+  const { validation } = options;
   const dataset = augment ? pictures.withTransform(finetuneAugment(config.imageSize, augment)) : pictures;
   for (const set of [dataset, validation]) {
     if (!set) continue;
@@ -77,11 +78,11 @@ export function finetune(
       model,
       dataset,
       plan,
-      settings: { layerDecay, dropPath, smoothing, mix, augment, repeatedAugmentation, emaDecay },
+      settings,
       rules,
       repeats: repeatedAugmentation,
       emaDecay,
-      feeds: (batch, micro) => batchFeeds(model, batch, plan, options, draws.fork("batch", micro)),
+      feeds: (batch, micro) => batchFeeds(model, batch, plan, settings, draws.fork("batch", micro)),
       loss: ({ images, targets, dropPath: factors }) =>
         softTargetCrossEntropy(model.forward(images, { dropPath: factors }), targets),
       functions: validation ? { scores: scoresOf(model, plan.batchSize) } : {},
@@ -100,16 +101,40 @@ export function finetune(
   );
 }
 
+/** What decides the numbers, beside the plan: saved with every checkpoint, and the same when a run goes on. */
+interface FinetuneSettings {
+  layerDecay: number;
+  dropPath: number;
+  smoothing: number;
+  mix: FinetuneOptions["mix"];
+  augment?: FinetuneAugmentOptions;
+  repeatedAugmentation?: number;
+  emaDecay?: number;
+}
+
+/** The one place where finetuning's defaults stand. */
+function settingsOf({
+  layerDecay = 0.75,
+  dropPath = 0.1,
+  smoothing = 0.1,
+  mix = null,
+  augment,
+  repeatedAugmentation,
+  emaDecay,
+}: FinetuneOptions): FinetuneSettings & Record<string, unknown> {
+  return { layerDecay, dropPath, smoothing, mix, augment, repeatedAugmentation, emaDecay };
+}
+
 function batchFeeds(
   model: Classifier,
   batch: Batch,
   plan: RunPlan,
-  options: FinetuneOptions,
+  settings: FinetuneSettings,
   rng: Rng,
 ): Feeds {
   const { imageSize, depth } = model.encoder.config;
-  const { dropPath = 0.1 } = options;
-  const { images, targets } = mixedBatch(model, batch, options, rng);
+  const { dropPath } = settings;
+  const { images, targets } = mixedBatch(model, batch, settings, rng);
   const feeds = {
     images: imageFeed(images, imageSize),
     targets: { data: targets, shape: [plan.batchSize, model.classes] },
@@ -119,7 +144,7 @@ function batchFeeds(
   return { ...feeds, dropPath: { data: factors, shape: [2 * depth, plan.batchSize] } };
 }
 
-function mixedBatch(model: Classifier, batch: Batch, { mix, smoothing = 0.1 }: FinetuneOptions, rng: Rng) {
+function mixedBatch(model: Classifier, batch: Batch, { mix, smoothing }: FinetuneSettings, rng: Rng) {
   const { classes } = model;
   if (!mix) return { images: batch.images, targets: smoothedTargets(batch.labels, classes, smoothing) };
   const { imageSize: side } = model.encoder.config;
