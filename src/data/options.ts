@@ -220,7 +220,7 @@ export const generateOptions = optionsOf<GenerateOptions>(
   {
     types: list(oneOf(corruptionTypes), 1),
     severities: list(severity, 1),
-    size: imageSide,
+    size: whole(32, MOST_PIXELS),
     seed,
     frost: text,
     workers: whole(1, 1024),

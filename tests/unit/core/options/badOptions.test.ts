@@ -409,7 +409,7 @@ refused(
   [{ numbers: 100 }, /= 768 numbers, got Float32Array\(100\)/],
 );
 const sizes: Case[] = [
-  [{ size: 0 }, /size: expected a whole number from 1/],
+  [{ size: 0 }, /size: expected a whole number from (1|32) to /],
   [{ size: 1e6 }, /size: .*got 1000000/],
   [{ size: 16.5 }, /size: .*got 16.5/],
   [{ size: "224" }, /size/],

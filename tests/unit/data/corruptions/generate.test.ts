@@ -80,7 +80,11 @@ describe("corruptions.generate", () => {
     const wrong = { ...options, types: ["rain" as CorruptionType], severities: [0], size: 8 };
     await assert.rejects(
       corruptions.generate(source, join(source, "inside"), wrong),
-      /no corruption rain.*severities are 1 … 5, not 0.*at least 32.*lies inside the source/,
+      /types\[0\]: expected "gaussian_noise".*got 'rain'\n.*severities\[0\]: .*got 0\n.*size: .*from 32 .*got 8/,
+    );
+    await assert.rejects(
+      corruptions.generate(source, join(source, "inside"), { types: ["frost"] }),
+      /frost needs a folder of photographs.*lies inside the source/,
     );
     const frost = {
       types: ["frost" as const],
