@@ -1,7 +1,7 @@
 import { describeEngine, stopEngineProcesses } from "../src/engine";
 import { splitUpdates } from "../src/engine/adamw/splitUpdates";
-import { lowerGraph } from "../src/engine/onnx/lower";
 import { withoutCopies } from "../src/engine/lower";
+import { lowerGraph } from "../src/engine/onnx/lower";
 import { encodeModel } from "../src/engine/onnx/proto";
 import { type Graph, optimise, summarise } from "../src/graph";
 import { openPrograms } from "./core/engines";

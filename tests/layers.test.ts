@@ -16,7 +16,7 @@ const rows = [
   ["figures"],
   ["notebook"],
   ["kernel"],
-  ["commandLine", "engineCommand", "kernelCommand"],
+  ["commandLine"],
   ["index", "cli"],
 ];
 
@@ -29,6 +29,8 @@ const packageOwners: [pattern: RegExp, mayName: (file: string) => boolean, where
     "src/notebook and src/kernel",
   ],
   [/^(@huggingface\/hub|undici)$/, (file) => file.startsWith("io/hub/"), "src/io/hub"],
+  [/^zod(\/|$)/, (file) => file.startsWith("core/options/"), "src/core/options"],
+  [/^jsonc-parser$/, (file) => file === "commandLine/jsonc.ts", "src/commandLine/jsonc.ts"],
   [/^zeromq$/, (file) => file === "kernel/protocol/sockets.ts", "src/kernel/protocol/sockets.ts"],
 ];
 

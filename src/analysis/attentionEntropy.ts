@@ -1,5 +1,6 @@
 import { Bool, Table, vectorFromArray } from "apache-arrow";
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset, Sample } from "../data/dataset";
 import type { CellMask } from "../data/masks";
@@ -9,6 +10,7 @@ import type { Classifier } from "../models/classifier";
 import { patchCount } from "../models/vit";
 import { backgroundShare, type EntropyShare, patchEntropy, regionMeans } from "./entropy";
 import { forwardBatches, type MaskedOrPlain } from "./forwardBatches";
+import { checkLooked, entropyOptions, patchMapOptions } from "./options";
 import { expectLayers, tapPatterns } from "./patterns";
 
 /** A row per image, layer, head and patch; see `attentionEntropy`. */
@@ -35,8 +37,11 @@ export function lastViTLayer(model: Classifier): string {
 export async function attentionEntropy(
   model: Classifier,
   dataset: ImageDataset,
-  { layers, batchSize = 16, ...engine }: EntropyOptions = {},
+  options: EntropyOptions = {},
 ): Promise<EntropyTable> {
+  checkLooked("attentionEntropy", model, dataset);
+  checkOptions("attentionEntropy", entropyOptions, options);
+  const { layers, batchSize = 16, ...engine } = options;
   const columns = new EntropyColumns();
   const body = (images: Tensor) => {
     const entropies = layerEntropies(model, images);
@@ -44,8 +49,8 @@ export async function attentionEntropy(
     return layers ? Object.fromEntries(layers.map((layer) => [layer, entropies[layer]])) : entropies;
   };
   const patches = patchCount(model.encoder.config);
-  const options = { batchSize, ...engine };
-  for await (const { samples, size, results } of forwardBatches(model, dataset, body, options)) {
+  const forward = { batchSize, ...engine };
+  for await (const { samples, size, results } of forwardBatches(model, dataset, body, forward)) {
     for (const [layer, entropy] of Object.entries(results)) {
       columns.add(samples, layer, patches, entropy, entropy.length / (size * patches));
     }
@@ -78,12 +83,11 @@ export interface PatchMaps {
 export async function patchMaps(
   model: Classifier,
   dataset: ImageDataset,
-  {
-    layer = lastViTLayer(model),
-    batchSize = 16,
-    ...engine
-  }: { layer?: string; batchSize?: number } & EngineOptions = {},
+  options: { layer?: string; batchSize?: number } & EngineOptions = {},
 ): Promise<PatchMaps[]> {
+  checkLooked("patchMaps", model, dataset);
+  checkOptions("patchMaps", patchMapOptions, options);
+  const { layer = lastViTLayer(model), batchSize = 16, ...engine } = options;
   const body = (images: Tensor) => {
     const maps: Record<string, Tensor> = {};
     const tap = (name: string, value: Tensor) => {

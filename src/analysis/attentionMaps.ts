@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { printable } from "../core/printable";
 import type { Tensor } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
@@ -12,6 +13,7 @@ import type { MaskedAutoencoder } from "../models/mae";
 import { patchCount } from "../models/vit";
 import { rowEntropy } from "./entropy";
 import { forwardBatches, type MaskedOrPlain, type ReadablePictures } from "./forwardBatches";
+import { attentionMapOptions, encodingModel } from "./options";
 import { expectLayers, tapPatterns } from "./patterns";
 import { type QuantisedRows, quantiseRows } from "./quantisedRows";
 import { rolloutThrough } from "./rollout";
@@ -72,8 +74,11 @@ export interface AttentionMapOptions extends EngineOptions {
 export async function attentionMaps(
   model: Classifier | MaskedAutoencoder,
   pictures: ImageDataset | RgbImage,
-  { layers, index = 0, ...engine }: AttentionMapOptions = {},
+  options: AttentionMapOptions = {},
 ): Promise<AttentionMaps> {
+  checkOptions("attentionMaps", encodingModel, model);
+  checkOptions("attentionMaps", attentionMapOptions, options);
+  const { layers, index = 0, ...engine } = options;
   const { config } = model.encoder;
   const one = "load" in pictures ? pictures.subset([index]) : onlyPicture(pictures, config.imageSize);
   const names: string[] = [];

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { textTable } from "../core/textTable";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
@@ -13,6 +14,7 @@ import { lastViTLayer } from "./attentionEntropy";
 import { engineOf } from "./engineOf";
 import { backgroundShare, type EntropyShare, patchEntropy, type RegionMeans, regionMeans } from "./entropy";
 import { describeMissing, gatherRows, type KeepingOptions, type RowWork } from "./gatherRows";
+import { encodingModel, entropyShareOptions } from "./options";
 import { type PaperPair, paperEntropyShares } from "./paper";
 import { expectLayers, tapPatterns } from "./patterns";
 import { type Provenance, resultTable } from "./provenance";
@@ -78,6 +80,8 @@ export async function entropyShares(
   sets: Readonly<Record<string, ImageDataset>>,
   options: EntropyShareOptions = {},
 ): Promise<EntropyShares> {
+  checkOptions("entropyShares", encodingModel, model);
+  checkOptions("entropyShares", entropyShareOptions, options);
   const { layer = lastViTLayer(model), out } = options;
   const points: RegionPoint[] = [];
   const shares: Record<string, EntropyShare> = {};

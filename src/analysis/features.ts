@@ -1,10 +1,12 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { EngineOptions } from "../engine";
 import { Classifier } from "../models/classifier";
 import type { MaskedAutoencoder } from "../models/mae";
 import { forwardBatches } from "./forwardBatches";
+import { checkLooked, featureOptions } from "./options";
 
 /** Features of every image of a set, row by row; for nearest neighbours, linear probes, projections. */
 export interface Features {
@@ -35,8 +37,11 @@ export interface FeatureOptions extends EngineOptions {
 export async function extractFeatures(
   model: Classifier | MaskedAutoencoder,
   dataset: ImageDataset,
-  { layer, batchSize = 16, ...engine }: FeatureOptions = {},
+  options: FeatureOptions = {},
 ): Promise<Features> {
+  checkLooked("extractFeatures", model, dataset);
+  checkOptions("extractFeatures", featureOptions, options);
+  const { layer, batchSize = 16, ...engine } = options;
   const body = (images: Tensor) => ({
     features: layer ? afterLayer(model, images, layer) : atTheEnd(model, images),
   });

@@ -4,17 +4,17 @@ import { Rng } from "../core/rng";
 import type { Tensor } from "../core/tf";
 import type { ImageDataset, Sample } from "../data/dataset";
 import type { CellMask } from "../data/masks";
-import { loadIfReadable } from "../data/unreadable";
 import { readSamples } from "../data/readSamples";
+import { loadIfReadable } from "../data/unreadable";
 import { defaultWorkers, readerWith } from "../data/workers/pool";
 import type { EngineOptions } from "../engine";
 import type { Encoder } from "../models/encoder";
-import { type PictureRange, piecesOf } from "./keptRanges";
 import { patchCount, type ViTConfig } from "../models/vit";
 import type { Module } from "../nn/module";
 import { expectImageSize } from "../train/fit";
 import { openForward } from "../train/forward";
 import { imageFeed } from "../train/pretrain";
+import { type PictureRange, piecesOf } from "./keptRanges";
 
 /** A sample, with the mask on the patch grid where the set has masks. */
 export type MaskedOrPlain = Sample & Partial<CellMask>;
@@ -31,7 +31,8 @@ export interface ForwardBatch {
 }
 
 /** What of a set is needed here. */
-export type ReadablePictures = Pick<ImageDataset, "length" | "size" | "load">;
+export type ReadablePictures = Pick<ImageDataset, "length" | "size" | "load"> &
+  Partial<Pick<ImageDataset, "classes">>;
 
 export interface ForwardBatchOptions extends EngineOptions {
   batchSize: number;
@@ -91,7 +92,8 @@ async function* sampleBatches(
 ): AsyncGenerator<SampleBatch> {
   const rng = new Rng(0);
   const length = 3 * config.imageSize ** 2;
-  const readable: Pick<ImageDataset, "load"> = {
+  const readable: Pick<ImageDataset, "load" | "size"> = {
+    size: dataset.size,
     load: async (index, stream, into) =>
       (await loadIfReadable(dataset, index, stream, into)) ?? standIn(length),
   };
@@ -102,7 +104,15 @@ async function* sampleBatches(
       const images = new Float32Array(size * length);
       const indices = Array.from({ length: end - start }, (_, i) => start + i);
       const stream = (place: number) => rng.fork(start + place);
-      const loads = readSamples({ dataset: readable, indices, images, length, stream, reader, signal: stop.signal });
+      const loads = readSamples({
+        dataset: readable,
+        indices,
+        images,
+        length,
+        stream,
+        reader,
+        signal: stop.signal,
+      });
       const samples = withoutStandIns(await Promise.all(loads), indices, images);
       for (const sample of samples) expectCells(sample, config);
       yield { images, samples, start, end };
@@ -113,7 +123,12 @@ async function* sampleBatches(
 }
 
 /** In place of an image of which nothing, not even another of its class, can be read. */
-const standIn = (length: number): Sample => ({ image: new Float32Array(length), label: -1, path: "", index: -1 });
+const standIn = (length: number): Sample => ({
+  image: new Float32Array(length),
+  label: -1,
+  path: "",
+  index: -1,
+});
 
 /** Another index stands in for an unreadable picture; no picture is to count twice. Images follow one another again. */
 function withoutStandIns(read: Sample[], indices: readonly number[], images: Float32Array): Sample[] {

@@ -1,20 +1,20 @@
 import { join } from "node:path";
-import { type Table, Table as ArrowTable } from "apache-arrow";
+import { Table as ArrowTable, type Table } from "apache-arrow";
 import { differences } from "../core/differences";
 import { LuvitError, listOffenders } from "../core/errors";
 import { beginWork, type WorkView } from "../core/progress";
 import { type StopRequest, withStopRequest } from "../core/stopRequest";
 import type { Tensor } from "../core/tf";
-import type { ImageDataset } from "../data/dataset";
 import { writeJsonAtomically } from "../core/writeAtomically";
+import type { ImageDataset } from "../data/dataset";
 import { readJsonObject } from "../io/jsonFile";
 import { readTable } from "../io/table";
 import type { Encoder } from "../models/encoder";
 import { modelDigest } from "../nn/digest";
 import type { Module } from "../nn/module";
+import { tableOf } from "./columns";
 import { batchLength, type ForwardBatch, type ForwardBatchOptions, forwardBatches } from "./forwardBatches";
 import { gapsIn, joined, keepRange, keptRanges, type PictureRange, piecesOf } from "./keptRanges";
-import { tableOf } from "./columns";
 import { rowsOf } from "./provenance";
 
 /** How results about every picture of a set are computed, kept and given up. */

@@ -1,14 +1,15 @@
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
-import { beginWork } from "../core/progress";
 import { LuvitError } from "../core/errors";
 import { breathe } from "../core/loop";
+import { checkOptions } from "../core/options";
+import { beginWork } from "../core/progress";
 import { Rng } from "../core/rng";
 import { withStopRequest } from "../core/stopRequest";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import { type Batch, batches } from "../data/loader";
-import { type EngineOptions, type Engine, openEngine } from "../engine";
+import { type Engine, type EngineOptions, openEngine } from "../engine";
 import { optimise, trace } from "../graph";
 import { Classifier } from "../models/classifier";
 import type { MaeInputs, MaskedAutoencoder } from "../models/mae";
@@ -21,6 +22,7 @@ import { expectClasses, expectImageSize } from "../train/fit";
 import { imageFeed, maskFeeds } from "../train/pretrain";
 import { engineOf } from "./engineOf";
 import { signalToNoise } from "./gsnr";
+import { checkLooked, gradientSignalOptions } from "./options";
 import { type Provenance, resultTable } from "./provenance";
 
 export interface GradientSignalOptions extends EngineOptions, Provenance {
@@ -82,6 +84,8 @@ export async function gradientSignal(
   dataset: ImageDataset,
   options: GradientSignalOptions = {},
 ): Promise<GradientSignal> {
+  checkLooked("gradientSignal", model, dataset);
+  checkOptions("gradientSignal", gradientSignalOptions, options);
   const { groupSize = 1, groups: wanted = 64, model: name = model.toString(), data, recipe, seed } = options;
   const groups = Math.min(wanted, Math.floor(dataset.length / groupSize));
   expectFit(model, dataset, groups, groupSize);

@@ -32,11 +32,11 @@ export async function keepRange(folder: string, { start, end }: PictureRange, ta
   await writeTable(join(folder, `${digits(start)}-${digits(end)}.arrow`), table);
 }
 
-/** What of start … end - 1 no range covers. */
+/** What of start … end - 1 no range covers; ranges in any order. */
 export function gapsIn({ start, end }: PictureRange, ranges: readonly PictureRange[]): PictureRange[] {
   const gaps: PictureRange[] = [];
   let at = start;
-  for (const range of ranges) {
+  for (const range of [...ranges].sort((a, b) => a.start - b.start)) {
     if (range.start >= end) break;
     if (range.start > at) gaps.push({ start: at, end: range.start });
     at = Math.max(at, range.end);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { textTable } from "../core/textTable";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
@@ -13,6 +14,7 @@ import type { Module } from "../nn/module";
 import { engineOf } from "./engineOf";
 import type { ForwardBatch, MaskedOrPlain } from "./forwardBatches";
 import { describeMissing, gatherRows, type KeepingOptions } from "./gatherRows";
+import { checkLooked, pseudoMaskOptions } from "./options";
 import { type PaperPair, paperTable7 } from "./paper";
 import { type Provenance, resultTable } from "./provenance";
 import {
@@ -109,6 +111,8 @@ export async function pseudoMaskIou(
   dataset: ImageDataset,
   options: PseudoMaskOptions = {},
 ): Promise<PseudoMaskIou> {
+  checkLooked("pseudoMaskIou", model, dataset);
+  checkOptions("pseudoMaskIou", pseudoMaskOptions, options);
   const { depth } = model.encoder.config;
   const { layer = `blocks.${depth - 1}`, kinds = ["magnitude", "frequency"], batchSize = 16, mean } = options;
   const { data, recipe, seed, model: name = model.toString(), out, keepEvery, signal } = options;

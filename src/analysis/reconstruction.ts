@@ -1,18 +1,23 @@
 import { breathe } from "../core/loop";
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { RgbImage } from "../data/decode";
+import { expectSample } from "../data/expectSample";
 import { unnormalize } from "../data/normalize";
+import { datasetField } from "../data/options";
 import type { EngineOptions } from "../engine";
 import type { MaeInputs, MaskedAutoencoder } from "../models/mae";
 import { drawNoise, maskFromNoise } from "../models/masking";
+import { maeField } from "../models/options";
 import { patchCount } from "../models/vit";
 import { patchify, unpatchify } from "../nn/patches";
 import { type Feeds, specsOf } from "../train/feeds";
 import { expectImageSize } from "../train/fit";
 import { openForward } from "../train/forward";
 import { imageFeed } from "../train/pretrain";
+import { reconstructOptions } from "./options";
 
 /** One image, what the model saw of it, and what it made of that. */
 export interface Reconstruction {
@@ -36,14 +41,20 @@ const freshDecoder = "fresh decoder, not trained";
 export async function reconstruct(
   model: MaskedAutoencoder,
   dataset: ImageDataset,
-  { seed = 0, ...engine }: { seed?: number } & EngineOptions = {},
+  options: { seed?: number } & EngineOptions = {},
 ): Promise<Reconstruction[]> {
+  checkOptions("reconstruct", maeField, model);
+  checkOptions("reconstruct", datasetField, dataset);
+  checkOptions("reconstruct", reconstructOptions, options);
+  const { seed = 0, ...engine } = options;
   const { imageSize: side } = model.encoder.config;
   expectImageSize(dataset, side, "reconstruct");
   const draws = new Rng(seed);
   const feedsAt = async (index: number) => {
     const rng = draws.fork("reconstruct", index);
-    const { image } = await dataset.load(index, rng);
+    const sample = await dataset.load(index, rng);
+    expectSample(sample, dataset);
+    const { image } = sample;
     return maskedFeeds(model, image, rng);
   };
   const inputs = specsOf(await feedsAt(0));

@@ -1,7 +1,7 @@
 import { LuvitError } from "../core/errors";
-import { Stopping } from "./signals";
-import { corruptions, type CorruptionType } from "../data";
+import { type CorruptionType, corruptions } from "../data";
 import { progress } from "../notebook";
+import { Stopping } from "./signals";
 
 export const corruptHelp = `  luvit corrupt <pictures> <target>      write ImageNet-C's corruptions of a folder; goes on where it stopped
       --types <a,b,...>                  default all 19

@@ -3,8 +3,9 @@ import { entropyShares } from "../analysis/entropyShares";
 import { pseudoMaskIou } from "../analysis/pseudoMaskIou";
 import { imageNetS, type MaskedDataset, transforms } from "../data";
 import type { ViTConfig } from "../models/vit";
-import type { LoadedConfig } from "./runConfig";
+import { expectFolderOrNothing } from "./folders";
 import { type RunRequest, wordsOf } from "./request";
+import type { LoadedConfig } from "./runConfig";
 import { Stopping } from "./signals";
 import { openTrained } from "./trained";
 import { writeLines } from "./writeLines";
@@ -15,7 +16,10 @@ import { writeLines } from "./writeLines";
  */
 export async function entropyCommand(request: RunRequest): Promise<number> {
   const { print } = request;
-  const { config, pictures, model, out, about } = await openTrained("entropy", request, openMasked);
+  const { config, pictures, model, out, about } = await openTrained("entropy", request, (loaded, encoder) => {
+    expectFolderOrNothing(request.out ?? loaded.path(loaded.config.out));
+    return openMasked(loaded, encoder);
+  });
   const stop = new AbortController();
   const options = { ...about, layer: config.layer, signal: stop.signal };
   /** Whether the set was looked at to its end. */

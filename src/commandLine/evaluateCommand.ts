@@ -4,6 +4,7 @@ import type { SuiteSets } from "../analysis/suite/sets";
 import { imageFolder, transforms } from "../data";
 import type { ViTConfig } from "../models/vit";
 import { live } from "../notebook";
+import { expectFolderOrNothing } from "./folders";
 import { type RunRequest, wordsOf } from "./request";
 import type { LoadedConfig } from "./runConfig";
 import { Stopping } from "./signals";
@@ -13,7 +14,15 @@ import { writeLines } from "./writeLines";
 /** `luvit evaluate`: exit status. */
 export async function evaluateCommand(request: RunRequest): Promise<number> {
   const { shard } = request;
-  const { pictures: sets, model, out, about } = await openTrained("evaluate", request, openSets);
+  const {
+    pictures: sets,
+    model,
+    out,
+    about,
+  } = await openTrained("evaluate", request, (loaded, encoder) => {
+    expectFolderOrNothing(request.out ?? loaded.path(loaded.config.out));
+    return openSets(loaded, encoder);
+  });
   const stop = new AbortController();
   const { value: result, status } = await Stopping.around(
     "batch",

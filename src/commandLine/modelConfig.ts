@@ -1,4 +1,4 @@
-import { entry, either, flag, list, number, object, oneOf, text, type ValueOf, whole } from "./schema";
+import { either, entry, flag, list, number, object, oneOf, text, type ValueOf, whole } from "./schema";
 
 const sizes = ["tiny16", "small16", "base16", "large16", "huge14", "toy"] as const;
 
@@ -94,20 +94,23 @@ const tunedEntries = {
   decoder: entry(decoder, "of a MAE checkpoint; default decoder512x8", "decoder512x8"),
 };
 const classes = entry(whole(2), "classes the head tells apart", 1000);
-const described = object({ encoder: encoderEntry, classes }, tunedEntries);
-/** A run says itself what its model is, and pictures how many classes there are. */
-const pretrained = object({}, { encoder: encoderEntry, classes, ...tunedEntries });
 
-/** A classifier to be finetuned, from pretrained weights or from scratch. */
-export const tunedModel: typeof pretrained = {
-  ...pretrained,
-  required: described.required,
-  optional: described.optional,
-  check(value, path, problems) {
-    const isPretrained = typeof value === "object" && value !== null && "pretrained" in value;
-    (isPretrained ? pretrained : described).check(value, path, problems);
-  },
-};
+/**
+ * A classifier to be finetuned, from pretrained weights or from scratch. A run says itself what its model is, and images
+ * how many classes there are.
+ */
+export const tunedModel = object({}, { encoder: encoderEntry, classes, ...tunedEntries }, (model) =>
+  model.pretrained !== undefined
+    ? []
+    : [
+        ...(model.encoder === undefined
+          ? [["encoder", `${encoderEntry.expected}, or \`pretrained\``] as const]
+          : []),
+        ...(model.classes === undefined
+          ? [["classes", `${classes.expected}, or \`pretrained\``] as const]
+          : []),
+      ],
+);
 
 /** A finetuned classifier to be looked at. */
 export const trainedModel = object(

@@ -1,4 +1,7 @@
-/** What a command works with. */
+/** A command that is told what to do by a file. */
+export type RunCommandName = "pretrain" | "finetune" | "evaluate" | "entropy";
+
+/** What such a command works with. */
 export interface RunRequest {
   file: string;
   out?: string;
@@ -8,13 +11,17 @@ export interface RunRequest {
   print(line: string): void;
 }
 
-/** The words after the command that ask for the same again. */
+/** The words after the command that ask for the same again, as a shell takes them. */
 export function wordsOf({ file, out, seed, shard }: RunRequest): string {
   const words = [
-    `--config ${file}`,
-    out === undefined ? "" : `--out ${out}`,
+    `--config ${quoted(file)}`,
+    out === undefined ? "" : `--out ${quoted(out)}`,
     seed === undefined ? "" : `--seed ${seed}`,
     shard === undefined ? "" : `--shard ${shard.index}/${shard.count}`,
   ];
   return words.filter(Boolean).join(" ");
+}
+
+function quoted(path: string): string {
+  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

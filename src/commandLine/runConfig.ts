@@ -1,25 +1,27 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { LuvitError, listOffenders } from "../core/errors";
-import { engineChoices } from "../engine";
-import type { CommandName } from "./help";
-import { parseJsonWithComments } from "./jsonc";
-import { maeModel, trainedModel, tunedModel } from "./modelConfig";
+import { LuvitError } from "../core/errors";
 import {
+  checkOptions,
   entry,
+  type Field,
   flag,
   named,
-  number,
-  type ObjectField,
   object,
   oneOf,
-  pair,
+  partly,
+  seed,
   text,
   type ValueOf,
   whole,
-} from "./schema";
-
-const positive = number(0, undefined, true);
+} from "../core/options";
+import { engineOptions } from "../engine/options";
+import { optimiseOptions } from "../graph/options";
+import { evaluateOptions, finetuneOptions, trainOptions } from "../train/options";
+import { expectFile } from "./folders";
+import { parseJsonWithComments } from "./jsonc";
+import { maeModel, trainedModel, tunedModel } from "./modelConfig";
+import type { RunCommandName } from "./request";
 
 const pictures = object(
   { path: entry(text, "the folder; from the place of this file", "imagenet") },
@@ -31,62 +33,32 @@ const pictures = object(
     ),
     part: entry(text, "of imageNet1k (train, val) or huggingFace (a split)", "train"),
     partial: entry(flag, "of imageNet1k: take it as it is, incomplete", false),
-    take: entry(whole(), "only so many pictures, spread evenly", 1000),
+    take: entry(whole(1, 1_000_000_000), "only so many pictures, spread evenly", 1000),
   },
 );
 
-const engine = object(
-  {},
-  {
-    engine: entry(oneOf(engineChoices.engine), "default auto", "auto"),
-    precision: entry(oneOf(engineChoices.precision), "of matrix products", "float32"),
-    threads: entry(whole(), "default as many as there are cores", 8),
-    provider: entry(oneOf(engineChoices.provider), "what computes", "cpu"),
-    frozen: entry(oneOf(engineChoices.frozen), "frozen weights in eight bits", "int8"),
-    memory: entry(oneOf(["recompute"]), "blocks again instead of keeping what they computed", "recompute"),
-  },
-);
+/** Longest configuration that is read. */
+const MOST_BYTES = 10_000_000;
 
-const training = {
-  epochs: entry(whole(), "passes over the pictures", 800),
-  batchSize: entry(whole(), "pictures per batch", 64),
-  accumulate: entry(whole(), "batches per step", 64),
-  lr: entry(positive, "peak rate", 2.4e-3),
-  baseLr: entry(positive, "peak rate / (effective batch / 256), instead of lr", 1.5e-4),
-  minLr: entry(number(), "rate at the end", 0),
-  warmupEpochs: entry(number(), "epochs of warm-up", 40),
-  warmupLr: entry(
-    number(),
-    "rate that the warm-up begins with, and then one rate per epoch, as timm has it",
-    1e-6,
-  ),
-  cooldownEpochs: entry(whole(0), "further epochs at minLr", 10),
-  weightDecay: entry(number(), "AdamW's", 0.05),
-  betas: entry(pair(number(0, 1)), "AdamW's", [0.9, 0.95]),
-  seed: entry(whole(0), "of order, augmentation and masks", 0),
-  checkpointEvery: entry(whole(), "epochs between checkpoints", 1),
-  keepCheckpoints: entry(whole(), "checkpoints kept", 2),
-} as const;
-
-const finetuning = {
-  ...training,
-  layerDecay: entry(positive, "factor on the rate from layer to layer", 0.75),
-  dropPath: entry(number(0, 1), "of the last block", 0.1),
-  smoothing: entry(number(0, 1), "of labels", 0.1),
-  repeatedAugmentation: entry(whole(), "times that each picture of an epoch comes, augmented anew", 3),
-  emaDecay: entry(
-    number(0, 1),
-    "of a moving average of the weights, evaluated and saved beside them",
-    0.99996,
-  ),
-} as const;
+/** What only the API has, or the file says elsewhere. */
+const elsewhere = [
+  ...(["engine", "precision", "threads", "provider", "frozen", "memory"] as const),
+  ...(["out", "resume", "name", "recipe"] as const),
+] as const;
+const training = partly(trainOptions, elsewhere);
+const finetuning = partly(finetuneOptions, [...elsewhere, "mix", "augment", "validation"]);
+const { batchSize } = evaluateOptions.optional;
 
 const out = entry(
   text,
   "folder for checkpoints, metrics and results; from the place of this file",
   "runs/mine",
 );
-const engineEntry = entry(engine, "what it runs on");
+const trainingEngine = entry(
+  object({}, { ...engineOptions.optional, ...optimiseOptions.optional }),
+  "what it runs on",
+);
+const engine = entry(engineOptions, "what it runs on");
 
 /** The configuration of each command. */
 export const configs = {
@@ -101,7 +73,7 @@ export const configs = {
       ),
       out,
     },
-    { options: entry(object({}, training), "instead of the recipe's"), engine: engineEntry },
+    { options: entry(training, "instead of the recipe's"), engine: trainingEngine },
   ),
   finetune: object(
     {
@@ -120,7 +92,7 @@ export const configs = {
       ),
       out,
     },
-    { options: entry(object({}, finetuning), "instead of the recipe's"), engine: engineEntry },
+    { options: entry(finetuning, "instead of the recipe's"), engine: trainingEngine },
   ),
   evaluate: object(
     {
@@ -147,10 +119,10 @@ export const configs = {
     },
     {
       recipe: entry(text, "what it was trained with, which decides the paper's row", "finetune"),
-      seed: entry(whole(0), "of the run that trained it", 0),
-      batchSize: entry(whole(), "pictures at a time", 32),
+      seed: entry(seed, "of the run that trained it", 0),
+      batchSize,
       partial: entry(flag, "take incomplete sets as they are", false),
-      engine: engineEntry,
+      engine,
     },
   ),
   entropy: object(
@@ -175,21 +147,20 @@ export const configs = {
     },
     {
       recipe: entry(text, "what it was trained with", "finetune"),
-      seed: entry(whole(0), "of the run that trained it", 0),
-      batchSize: entry(whole(), "pictures at a time", 16),
+      seed: entry(seed, "of the run that trained it", 0),
+      batchSize,
       layer: entry(text, "default the last ViT block", "blocks.11"),
       pseudoMasks: entry(flag, "also the pseudo-masks of Table 7", true),
-      engine: engineEntry,
+      engine,
     },
   ),
 } as const;
 
-export type RunConfig<Name extends CommandName> = ValueOf<(typeof configs)[Name]>;
+export type RunConfig<Name extends RunCommandName> = ValueOf<(typeof configs)[Name]>;
 export type PicturesConfig = ValueOf<typeof pictures>;
-export type EngineConfig = ValueOf<typeof engine>;
 
 /** A configuration and where its paths begin. */
-export interface LoadedConfig<Name extends CommandName> {
+export interface LoadedConfig<Name extends RunCommandName> {
   readonly config: RunConfig<Name>;
   /** A path of the file, from the place of the file. */
   path(relative: string): string;
@@ -199,18 +170,18 @@ export interface LoadedConfig<Name extends CommandName> {
  * Reads a configuration file (JSON, comments allowed).
  * @throws LuvitError("missing-file" | "bad-file" | "bad-argument") listing everything that is wrong with it.
  */
-export function loadConfig<Name extends CommandName>(command: Name, file: string): LoadedConfig<Name> {
-  if (!existsSync(file)) {
-    const advice = `luvit ${command} --print-config > ${file} writes one to start from`;
-    throw new LuvitError("missing-file", `${file}: no such file; ${advice}`);
-  }
-  const value = parseJsonWithComments(file, readFileSync(file, "utf8"));
-  const problems: string[] = [];
-  (configs[command] as ObjectField<unknown>).check(value, "", problems);
-  if (problems.length > 0) {
-    const advice = `luvit ${command} --print-config shows every entry`;
-    throw new LuvitError("bad-argument", `${file}: ${advice}\n${listOffenders(problems)}`);
-  }
+export function loadConfig<Name extends RunCommandName>(command: Name, file: string): LoadedConfig<Name> {
+  const value = parseJsonWithComments(file, readText(command, file));
+  const where = `${file} (luvit ${command} --print-config shows every entry)`;
+  checkOptions(where, configs[command] as Field<unknown>, value);
   const folder = dirname(resolve(file));
   return { config: value as RunConfig<Name>, path: (relative) => resolve(folder, relative) };
+}
+
+function readText(command: RunCommandName, file: string): string {
+  const advice = `a configuration in JSON; luvit ${command} --print-config > run.json writes one to start from`;
+  expectFile(file, advice);
+  const { size } = statSync(file);
+  if (size <= MOST_BYTES) return readFileSync(file, "utf8");
+  throw new LuvitError("bad-file", `${file} is a file of ${size} bytes, expected ${advice}`);
 }

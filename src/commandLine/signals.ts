@@ -1,9 +1,9 @@
 /** What a stop was asked with, and the status a process that was stopped so ends with. */
-const statuses = { SIGINT: 130, SIGTERM: 143 } as const;
+const statuses = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 type StopSignal = keyof typeof statuses;
 
-/** Turns the first Ctrl-C (or SIGTERM) into a request to stop, and lets the second end the process at once. */
+/** Turns the first Ctrl-C (or SIGTERM, or a terminal that is closed) into a request to stop, and lets the second end the process at once. */
 export class Stopping {
   private asked: StopSignal | undefined;
 

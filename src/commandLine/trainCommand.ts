@@ -1,17 +1,18 @@
-import { existsSync, readdirSync } from "node:fs";
 import { relative } from "node:path";
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { type ImageDataset, transforms } from "../data";
-import { ready } from "../engine";
+import { type EngineOptions, ready } from "../engine";
 import { formatDuration } from "../figures/format";
 import type { Module } from "../nn/module";
 import { live } from "../notebook";
 import { finetune } from "../train/finetune";
+import { finetuneOptions, trainOptions } from "../train/options";
 import type { RecipeNotes } from "../train/plan";
 import { pretrain } from "../train/pretrain";
 import {
-  finetune as finetuneRecipe,
   finetuneMae,
+  finetune as finetuneRecipe,
   maePretrain,
   maePretrain1600,
   supervised,
@@ -19,9 +20,10 @@ import {
   toyPretrain,
 } from "../train/recipes";
 import type { Run } from "../train/run";
-import { type RunRequest, wordsOf } from "./request";
+import { entriesOf } from "./folders";
 import { encoderOf, maeFrom, shapeOf, tunedFrom } from "./models";
 import { picturesFrom } from "./pictures";
+import { type RunRequest, wordsOf } from "./request";
 import { loadConfig } from "./runConfig";
 import { Stopping } from "./signals";
 
@@ -33,12 +35,7 @@ export async function pretrainCommand(request: RunRequest): Promise<number> {
   const { config, path } = loadConfig("pretrain", request.file);
   const out = freeFolder(request, path(config.out));
   const recipe = pretrainRecipes[config.recipe];
-  request.print(String(await ready(config.engine)));
   const seed = request.seed ?? config.options?.seed;
-  const { imageSize: size } = encoderOf(config.model.encoder);
-  // Before the model: a folder that is not there is said at once, not after a language model was loaded.
-  const pictures = await picturesFrom(config.data.train, transforms.mae(size), "train", path);
-  const model = await maeFrom({ ...config.model, seed: request.seed ?? config.model.seed }, path);
   const options = {
     ...recipe,
     ...given(config.options),
@@ -47,6 +44,12 @@ export async function pretrainCommand(request: RunRequest): Promise<number> {
     out,
     resume: request.resume,
   };
+  checkOptions(`${request.file}: options`, trainOptions, options);
+  await startEngine(request, config.engine);
+  const { imageSize: size } = encoderOf(config.model.encoder);
+  // Before the model: a folder that is not there is said at once, not after a language model was loaded.
+  const pictures = await picturesFrom(config.data.train, transforms.mae(size), "train", path);
+  const model = await maeFrom({ ...config.model, seed: request.seed ?? config.model.seed }, path);
   announce(request, model, recipe.recipe);
   return drive(request, "pretrain", [pictures], () => pretrain(model, pictures, options));
 }
@@ -56,19 +59,30 @@ export async function finetuneCommand(request: RunRequest): Promise<number> {
   const { config, path } = loadConfig("finetune", request.file);
   const out = freeFolder(request, path(config.out));
   const recipe = finetuneRecipes[config.recipe];
-  request.print(String(await ready(config.engine)));
   const seed = request.seed ?? config.options?.seed;
+  const common = { out, resume: request.resume, seed };
+  const settled = { ...recipe, ...given(config.options), ...config.engine, ...common };
+  checkOptions(`${request.file}: options`, finetuneOptions, settled);
+  await startEngine(request, config.engine);
   const { imageSize: size } = await shapeOf(config.model, path);
   const pictures = await picturesFrom(config.data.train, transforms.finetune(size), "train", path);
   const { validation: held } = config.data;
   const validation = held && (await picturesFrom(held, transforms.evaluation(size), "val", path));
   const named = { ...config.model, seed: request.seed ?? config.model.seed };
   const model = await tunedFrom(named, path, pictures.classes.length);
-  const common = { out, resume: request.resume, seed, validation };
-  const options = { ...recipe, ...given(config.options), ...config.engine, ...common };
+  const options = { ...settled, validation };
   announce(request, model, recipe.recipe);
   const sets = validation ? [pictures, validation] : [pictures];
   return drive(request, "finetune", sets, () => finetune(model, pictures, options));
+}
+
+/** Says what runs are computed on; how they use memory is theirs alone. */
+async function startEngine(
+  { print }: RunRequest,
+  engine: EngineOptions & { memory?: unknown } = {},
+): Promise<void> {
+  const { memory: _, ...wish } = engine;
+  print(String(await ready(wish)));
 }
 
 /** A rate of one's own takes the place of the recipe's, however that is written. */
@@ -80,7 +94,8 @@ function given<T extends { lr?: number; baseLr?: number }>(options: T | undefine
 /** @throws LuvitError("bad-argument") for a folder that holds something which is not to be gone on with. */
 function freeFolder({ out, resume }: RunRequest, configured: string): string {
   const folder = out ?? configured;
-  if (resume || !existsSync(folder) || readdirSync(folder).length === 0) return folder;
+  const isFree = entriesOf(folder).length === 0;
+  if (resume || isFree) return folder;
   throw new LuvitError(
     "bad-argument",
     `${folder} holds something already: --resume goes on with it, --out <folder> writes elsewhere`,

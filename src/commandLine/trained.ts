@@ -1,11 +1,11 @@
+import type { Provenance } from "../analysis/provenance";
 import type { EngineOptions, ReadyOptions } from "../engine";
 import { ready } from "../engine";
-import type { Provenance } from "../analysis/provenance";
 import type { Classifier } from "../models/classifier";
 import type { ViTConfig } from "../models/vit";
 import { shapeOf, trainedFrom } from "./models";
 import type { RunRequest } from "./request";
-import { loadConfig, type LoadedConfig } from "./runConfig";
+import { type LoadedConfig, loadConfig } from "./runConfig";
 
 /** A finetuned model that a command looks at. */
 export interface Trained<Name extends "evaluate" | "entropy"> extends LoadedConfig<Name> {

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import {
-  type Stats,
   closeSync,
   fchmodSync,
   mkdirSync,
   openSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   writeFileSync,
 } from "node:fs";

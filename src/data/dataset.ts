@@ -1,10 +1,12 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
-import type { Rng } from "../core/rng";
+import { checkOptions } from "../core/options";
 import type { Preprocessing } from "../core/preprocessing";
+import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
-import type { PictureReader } from "./pictureReader";
 import type { ImageTransform } from "./imageTransform";
+import { countArgument } from "./options";
+import type { PictureReader } from "./pictureReader";
 
 /** One training or evaluation example. */
 export interface Sample {
@@ -101,6 +103,7 @@ export class SkipReport {
 
 /** `count` of `length` positions spread evenly, each once. */
 export function spreadIndices(length: number, count: number): number[] {
+  checkOptions("take", countArgument, { count });
   const kept = Math.min(count, length);
   return Array.from({ length: kept }, (_, i) => Math.floor((i * length) / kept));
 }

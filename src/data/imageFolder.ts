@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { checkOptions } from "../core/options";
 import type { Preprocessing } from "../core/preprocessing";
 import { printable } from "../core/printable";
 import type { Rng } from "../core/rng";
@@ -6,6 +7,7 @@ import type { ClassMapping } from "./classMapping";
 import { expectIndex, type ImageDataset, type Sample, SkipReport, spreadIndices } from "./dataset";
 import type { DecodeOptions } from "./decode";
 import type { ImageTransform } from "./imageTransform";
+import { folderArgument, imageFolderOptions } from "./options";
 import { hereReader, type PictureReader } from "./pictureReader";
 import { PixelCache } from "./pixelCache";
 import { describeOthers, type LabelledFile, scanClassFolders } from "./scanFolder";
@@ -106,6 +108,8 @@ export class FolderDataset implements ImageDataset {
  * Throws "missing-file" or "bad-dataset" when the folder is missing, empty or half copied.
  */
 export async function imageFolder(root: string, options: ImageFolderOptions = {}): Promise<FolderDataset> {
+  checkOptions("data.imageFolder", folderArgument, { root });
+  checkOptions("data.imageFolder", imageFolderOptions, options);
   const { classes, files, others } = await scanClassFolders(root);
   const [report, transform] = [new SkipReport(), options.transform ?? evaluation()];
   return new FolderDataset(root, classes, files, transform, cacheOf(options), report, undefined, others);

@@ -1,7 +1,9 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { BatchMemory } from "./batchMemory";
 import type { ImageDataset, Sample } from "./dataset";
+import { batchOptions, datasetField } from "./options";
 import { readSamples } from "./readSamples";
 import { repeatedOrder } from "./repetitions";
 import { defaultWorkers, readerWith } from "./workers/pool";
@@ -74,6 +76,8 @@ export function datasetOrder(dataset: ImageDataset, seed: number, epoch: number,
  * the loop stops it.
  */
 export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIterableIterator<Batch> {
+  checkOptions("batches", datasetField, dataset);
+  checkOptions("batches", batchOptions, options);
   const plan = {
     seed: 0,
     epoch: 0,
@@ -161,18 +165,7 @@ async function* ahead(
 }
 
 function expectPlan(dataset: ImageDataset, plan: Required<BatchOptions>, total: number): void {
-  const { batchSize, repeats, spread, start, prefetch, workers, reuse } = plan;
-  const areCounts = (values: readonly number[], least: number) =>
-    values.every((value) => Number.isInteger(value) && value >= least);
-  const finiteReuse = reuse === Number.POSITIVE_INFINITY ? 1 : reuse;
-  if (!areCounts([batchSize, repeats, spread, finiteReuse], 1) || !areCounts([start, prefetch, workers], 0)) {
-    const given = Object.entries({ batchSize, repeats, spread, start, prefetch, workers, reuse });
-    throw new LuvitError(
-      "bad-argument",
-      "batches: expected whole numbers, batchSize, repeats, spread and reuse of at least 1; got " +
-        given.map(([name, value]) => `${name} ${value}`).join(", "),
-    );
-  }
+  const { batchSize, start } = plan;
   if (total === 0) {
     throw new LuvitError(
       "bad-argument",

@@ -1,5 +1,7 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import type { Rng } from "../core/rng";
+import { mixOptions, mixRecipe } from "./options";
 
 /** How often and how strongly batches are mixed. */
 export interface MixRecipe {
@@ -54,9 +56,10 @@ export interface CutBox {
  * Reference: timm 0.3.2 data/mixup.py, mode "batch".
  */
 export function mixBatch(options: MixOptions): MixedBatch {
+  checkOptions("mixBatch", mixOptions, options);
   const { images, labels, height, width, classes, smoothing = 0.1 } = options;
   expectBatch(options);
-  const draw = givenDraw(options) ?? drawMix(expectRng(options), height, width, options);
+  const draw = givenDraw(options) ?? drawMix(expectRng(options), height, width, recipeOf(options));
   if (draw.centre) {
     const box = cutBox(height, width, draw.lambda, draw.centre);
     const mixed = pasteReversed(images, labels.length, height, width, box);
@@ -68,6 +71,7 @@ export function mixBatch(options: MixOptions): MixedBatch {
 
 /** Draws mixup or cutmix for one batch. */
 export function drawMix(rng: Rng, height: number, width: number, recipe: MixRecipe = {}): MixDraw {
+  checkOptions("drawMix", mixRecipe, recipe);
   const { mixupAlpha = 0.8, cutmixAlpha = 1, switchProbability = 0.5 } = recipe;
   if (rng.uniform() >= switchProbability) return { lambda: rng.beta(mixupAlpha, mixupAlpha) };
   return { lambda: rng.beta(cutmixAlpha, cutmixAlpha), centre: [rng.integer(height), rng.integer(width)] };
@@ -143,6 +147,10 @@ function pasteReversed(
 
 function givenDraw({ lambda, centre }: MixOptions): MixDraw | undefined {
   return lambda === undefined ? undefined : { lambda, centre };
+}
+
+function recipeOf({ mixupAlpha, cutmixAlpha, switchProbability }: MixOptions): MixRecipe {
+  return { mixupAlpha, cutmixAlpha, switchProbability };
 }
 
 function expectRng({ rng }: MixOptions): Rng {

@@ -1,8 +1,8 @@
 import { withPath } from "../core/errors";
 import { breathe } from "../core/loop";
 import type { Rng } from "../core/rng";
-import type { PixelCache } from "./pixelCache";
 import type { ImageTransform } from "./imageTransform";
+import type { PixelCache } from "./pixelCache";
 
 /** One picture to read, and what becomes of it. */
 export interface PictureJob {

@@ -1,13 +1,19 @@
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import type { ImageDataset } from "./dataset";
 import type { RgbImage } from "./decode";
+import { expectSample } from "./expectSample";
 import { unnormalize } from "./normalize";
+import { datasetField, seedOption } from "./options";
 
 /** The pictures of a (small) set as a model sees them, back in RGB bytes. */
-export async function pictures(
-  dataset: ImageDataset,
-  { seed = 0 }: { seed?: number } = {},
-): Promise<RgbImage[]> {
+export async function pictures(dataset: ImageDataset, options: { seed?: number } = {}): Promise<RgbImage[]> {
+  checkOptions("data.pictures", datasetField, dataset);
+  checkOptions("data.pictures", seedOption, options);
+  const { seed = 0 } = options;
   const loads = Array.from({ length: dataset.length }, (_, i) => dataset.load(i, new Rng(seed).fork(i)));
-  return (await Promise.all(loads)).map(({ image }) => unnormalize(image, dataset.size, dataset.size));
+  return (await Promise.all(loads)).map((sample) => {
+    expectSample(sample, dataset);
+    return unnormalize(sample.image, dataset.size, dataset.size);
+  });
 }

@@ -1,10 +1,11 @@
 import type { Rng } from "../core/rng";
 import type { ImageDataset, Sample } from "./dataset";
+import { expectSample } from "./expectSample";
 import { type PictureReader, readingInto } from "./pictureReader";
 
 /** Which samples of a set are read, and where their images belong. */
 export interface SampleReads {
-  readonly dataset: Pick<ImageDataset, "load">;
+  readonly dataset: Pick<ImageDataset, "load" | "size"> & Partial<Pick<ImageDataset, "classes">>;
   readonly indices: ArrayLike<number>;
   /** Float32 [at least indices, 3, size, size]. */
   readonly images: Float32Array;
@@ -22,7 +23,9 @@ export function readSamples(reads: SampleReads): Promise<Sample>[] {
   const { dataset, indices, images, length, stream, reader, signal } = reads;
   return Array.from(indices, async (index, i) => {
     const place = images.subarray(i * length, (i + 1) * length);
-    const { image, ...sample } = await dataset.load(index, stream(i), readingInto(reader, place, signal));
+    const loaded = await dataset.load(index, stream(i), readingInto(reader, place, signal));
+    expectSample(loaded, dataset);
+    const { image, ...sample } = loaded;
     if (image.buffer !== place.buffer) place.set(image);
     return { ...sample, image: place };
   });

@@ -2,14 +2,16 @@ import { existsSync } from "node:fs";
 import { basename, dirname, extname, join, sep } from "node:path";
 import { inspect } from "node:util";
 import { LuvitError, listOffenders, withPath } from "../core/errors";
+import { checkOptions } from "../core/options";
 import type { Rng } from "../core/rng";
 import { type ImageDataset, type Sample, type SkipReport, spreadIndices } from "./dataset";
 import type { RgbImage } from "./decode";
 import type { IdMap } from "./geometry";
 import { cacheOf, FolderDataset } from "./imageFolder";
-import { type CellMask, decodeMaskIds, maskCells } from "./masks";
-import { listImages, scanClassFolders } from "./scanFolder";
 import type { EvalTransform, ImageTransform } from "./imageTransform";
+import { type CellMask, decodeMaskIds, maskCells } from "./masks";
+import { imageNetSOptions } from "./options";
+import { listImages, scanClassFolders } from "./scanFolder";
 import { evaluation } from "./transforms";
 import { readOrReplace } from "./unreadable";
 
@@ -125,6 +127,7 @@ export class MaskedDataset implements ImageDataset {
  * Throws "bad-dataset" when a mask has no picture. Reference: LUSSeg/ImageNet-S README, data/data.py.
  */
 export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDataset> {
+  checkOptions("data.imageNetS", imageNetSOptions, options);
   const { patch = 16, transform = evaluation(), exif = "ignore", cache } = options;
   const { images, masks } = foldersOf(options);
   if (transform.size % patch !== 0) {

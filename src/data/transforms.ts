@@ -1,13 +1,15 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { type Preprocessing, usualCropRatio, usualPreprocessing } from "../core/preprocessing";
 import { Canvas } from "./augment/canvas";
 import { operations } from "./augment/operations";
 import { eraseRandomly } from "./augment/placedErasing";
-import { drawRandAugment, expectRandAugment } from "./augment/randAugment";
+import { drawRandAugment } from "./augment/randAugment";
 import type { RgbImage } from "./decode";
 import { centreBox, cropIds, type IdMap, resizeIds, shorterSideSize } from "./geometry";
 import { BuiltInTransform, type EvalTransform, type FinetuneAugmentOptions } from "./imageTransform";
 import { normalizePlaced } from "./normalize";
+import { evaluationOptions, finetuneAugmentOptions, sizeArgument } from "./options";
 import { type PixelSteps, randomCrop, resized, whole } from "./pixelSteps";
 import { cropBox, resize } from "./resample";
 
@@ -15,6 +17,7 @@ import { cropBox, resize } from "./resample";
 
 /** Pretraining: random resized crop of 20-100 % of the area (bicubic), mirrored half of the time. MAE main_pretrain.py. */
 export function mae(size = 224): BuiltInTransform {
+  checkOptions("transforms.mae", sizeArgument, { size });
   const scale = [0.2, 1] as const;
   const steps: PixelSteps = {
     region: randomCrop(scale),
@@ -31,8 +34,9 @@ export function mae(size = 224): BuiltInTransform {
  * Reference: mae/util/datasets.py; timm 0.3.2 data/transforms_factory.py.
  */
 export function finetune(size = 224, options: FinetuneAugmentOptions = {}): BuiltInTransform {
+  checkOptions("transforms.finetune", sizeArgument, { size });
+  checkOptions("transforms.finetune", finetuneAugmentOptions, options);
   const { randAugment = {}, erasing = 0.25 } = options;
-  expectAugmentation({ randAugment, erasing });
   const scale = [0.08, 1] as const;
   const steps: PixelSteps = {
     region: randomCrop(scale),
@@ -50,15 +54,6 @@ export function finetune(size = 224, options: FinetuneAugmentOptions = {}): Buil
   return frozen(new BuiltInTransform({ kind: "finetune", size, randAugment, erasing }, steps, { scale }));
 }
 
-function expectAugmentation({ randAugment, erasing }: Required<FinetuneAugmentOptions>): void {
-  if (randAugment) expectRandAugment(randAugment);
-  if (erasing >= 0 && erasing <= 1) return;
-  throw new LuvitError(
-    "bad-argument",
-    `transforms.finetune: erasing is ${erasing}, expected a probability of 0 … 1`,
-  );
-}
-
 /**
  * Evaluation: shorter side to floor(size / cropRatio) (bicubic), then the centred square. The ratio is 0.875 up to 224
  * pixels and 1 above, as in MAE util/datasets.py.
@@ -67,13 +62,9 @@ export function evaluation(
   size = 224,
   options: { cropRatio?: number } = {},
 ): BuiltInTransform & EvalTransform {
+  checkOptions("transforms.evaluation", sizeArgument, { size });
+  checkOptions("transforms.evaluation", evaluationOptions, options);
   const { cropRatio = usualCropRatio(size) } = options;
-  if (!(cropRatio > 0 && cropRatio <= 1)) {
-    throw new LuvitError(
-      "bad-argument",
-      `transforms.evaluation: cropRatio must lie in (0, 1], got ${cropRatio}`,
-    );
-  }
   const side = Math.floor(size / cropRatio);
   const pixels = (image: RgbImage) => {
     const to = shorterSideSize(image.width, image.height, side);
@@ -105,6 +96,7 @@ export function evaluation(
 
 /** Pictures that already have the model's size: only normalised. Any other size is a "bad-argument" error. */
 export function none(size = 224): BuiltInTransform & EvalTransform {
+  checkOptions("transforms.none", sizeArgument, { size });
   const expectSize = (width: number, height: number) => {
     if (width === size && height === size) return;
     throw new LuvitError(

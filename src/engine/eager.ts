@@ -6,8 +6,8 @@ import { type AdamWUpdate, splitUpdates } from "./adamw/splitUpdates";
 import { checkArrays } from "./arrays";
 import type {
   ArraysByName,
-  EngineDescription,
   Engine,
+  EngineDescription,
   OpenOptions,
   Program,
   Programs,

@@ -4,9 +4,9 @@ export {
   type ArraysByName,
   describeEngine,
   describeRunning,
+  type Engine,
   type EngineDescription,
   type EngineName,
-  type Engine,
   type OpenEngine,
   type OpenOptions,
   type Precision,
@@ -19,7 +19,7 @@ export { openOnnxEngine } from "./onnx/executor";
 export { onnxRuntimeProblem } from "./onnx/runtime";
 export { openEngine } from "./open";
 export { type EngineOptions, engineChoices, engineOf } from "./options";
-export { blamesMemory } from "./process/death";
 export { engineMemory, engineProcesses, openInEngineProcess, stopEngineProcesses } from "./process";
+export { blamesMemory } from "./process/death";
 export { EngineStatus, type ReadyOptions, ready } from "./ready";
 export { tensorflowProblem } from "./tensorflow/binding";

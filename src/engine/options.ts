@@ -1,4 +1,6 @@
 import { LuvitError } from "../core/errors";
+import { entry, oneOf, optionsOf, whole } from "../core/options";
+import type { ReadyOptions } from "./ready";
 
 /** What can be said of an engine, each in one place: types, checks, the command line and the benches take it from here. */
 export const engineChoices = {
@@ -61,3 +63,20 @@ export function expectEngineOptions(options: EngineOptions): void {
     problems.push(`threads is ${threads}, expected a whole number from 1`);
   if (problems.length > 0) throw new LuvitError("bad-argument", `engine options: ${problems.join("; ")}`);
 }
+
+/** What compiled graphs run on, as it is checked. */
+export const engineOptions = optionsOf<EngineOptions>(
+  {},
+  {
+    engine: entry(oneOf(engineChoices.engine), "default auto", "auto"),
+    precision: entry(oneOf(engineChoices.precision), "of matrix products", "float32"),
+    threads: entry(whole(1, 4096), "default as many as there are cores", 8),
+    provider: entry(oneOf(engineChoices.provider), "what computes", "cpu"),
+    frozen: entry(oneOf(engineChoices.frozen), "frozen weights in eight bits", "int8"),
+  },
+);
+
+export const readyOptions = optionsOf<ReadyOptions>(
+  {},
+  { ...engineOptions.optional, backend: oneOf(["tensorflow", "wasm", "cpu"]) },
+);

@@ -1,12 +1,13 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { packageVersion } from "../core/packageRoot";
 import { type BackendName, startBackend, type TfjsStatus } from "../core/tf";
 import type { Graph } from "../graph/ir";
 import { chooseEngine, setEngineDefaults } from "./choose";
 import { describeEngine, type EngineDescription } from "./executor";
 import { openEngine } from "./open";
-import type { EngineOptions } from "./options";
+import { type EngineOptions, readyOptions } from "./options";
 
 /** What the library runs on, which prints as one line, and why not on something else. */
 export class EngineStatus {
@@ -42,7 +43,9 @@ export interface ReadyOptions extends EngineOptions {
  *
  * @throws LuvitError("engine") when what is demanded cannot be had, saying why and what to do.
  */
-export async function ready({ backend, ...wish }: ReadyOptions = {}): Promise<EngineStatus> {
+export async function ready(options: ReadyOptions = {}): Promise<EngineStatus> {
+  checkOptions("ready", readyOptions, options);
+  const { backend, ...wish } = options;
   const cells = await startBackend({ backend });
   const choice = chooseEngine(wish);
   const description = await tryOut(wish);

@@ -1,5 +1,7 @@
-import { formatNumber } from "./format";
+import { checkOptions } from "../core/options";
 import { type Figure, figure } from "./figure";
+import { formatNumber } from "./format";
+import { barComparisonOptions } from "./options";
 import type { PlotlyTrace } from "./spec";
 import { axis, barGroupWidth, baseLayout, seriesColor } from "./theme";
 
@@ -25,6 +27,7 @@ export interface BarComparisonOptions {
 
 /** Numbers of several models side by side, the value above each bar. */
 export function barComparison(options: BarComparisonOptions): Figure {
+  checkOptions("barComparison", barComparisonOptions, options);
   const { categories, series, title = "", yTitle } = options;
   const label = labelsOf(series.flatMap(({ values }) => values));
   const data = series.map(

@@ -1,5 +1,5 @@
-import { Picture, type RgbImage, rgbPng } from "./picture";
 import { dataUrl } from "./html";
+import { Picture, type RgbImage, rgbPng } from "./picture";
 import { escapeXml } from "./svg/text";
 import { figureFont } from "./theme";
 

@@ -1,4 +1,6 @@
+import { checkOptions } from "../core/options";
 import { type Figure, figure } from "./figure";
+import { entropyScatterOptions } from "./options";
 import type { PanelGrid, PlotlyAxis, PlotlyTrace } from "./spec";
 import { arrangePanels } from "./svg/panelGrid";
 import { baseLayout, neutralColor, seriesColor, symbols } from "./theme";
@@ -34,6 +36,7 @@ export interface EntropyScatterOptions {
  * background is the more spread out; the share of such images is in the title of each panel.
  */
 export function entropyScatter(options: EntropyScatterOptions): Figure {
+  checkOptions("entropyScatter", entropyScatterOptions, options);
   const series = options.series ?? [{ name: "", points: options.points ?? [] }];
   if (options.layout === "together" || series.length === 1) return onePanel(options, series);
   const range = sharedRange(series);

@@ -1,5 +1,7 @@
-import { formatNumber } from "./format";
+import { checkOptions } from "../core/options";
 import { type Figure, figure } from "./figure";
+import { formatNumber } from "./format";
+import { entropyStripOptions } from "./options";
 import type { PlotlyTrace } from "./spec";
 import { axis, baseLayout, seriesColor } from "./theme";
 
@@ -21,6 +23,7 @@ export interface EntropyStripOptions {
 
 /** Entropy per block: a dot for every head, a line through the means. */
 export function entropyStrip(options: EntropyStripOptions): Figure {
+  checkOptions("entropyStrip", entropyStripOptions, options);
   const { series, title = "", yTitle = "attention entropy (nats)" } = options;
   const names = [...new Set(series.flatMap(({ blocks }) => blocks.map(({ block }) => block)))];
   const data = series.flatMap((model, index) => stripTraces(model, index, series.length, names));

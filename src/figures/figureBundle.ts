@@ -1,11 +1,11 @@
 import { inspect } from "node:util";
 import { isDrawable, isPlotlyDrawable } from "./drawable";
-import type { PlotlyFigure } from "./spec";
 import { formatNumber } from "./format";
 import { figureHtml } from "./interactive/figureHtml";
 import { plotlyHtml } from "./plotly/plotlyHtml";
 import { plotlyTemplate } from "./plotly/template";
 import { figurePng } from "./saveFigure";
+import type { PlotlyFigure } from "./spec";
 import { figureSummary } from "./summary";
 import { placeFigure } from "./svg/place";
 

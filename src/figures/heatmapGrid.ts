@@ -1,6 +1,8 @@
+import { checkOptions } from "../core/options";
 import { type ColormapName, plotlyColorscale } from "./colormap";
-import { formatNumber } from "./format";
 import { type Figure, figure } from "./figure";
+import { formatNumber } from "./format";
+import { heatmapGridOptions } from "./options";
 import type { PanelGrid, PlotlyAxis, PlotlyTrace } from "./spec";
 import { arrangePanels } from "./svg/panelGrid";
 import { baseLayout } from "./theme";
@@ -28,6 +30,7 @@ const [width, most, gap] = [816, 420, 36];
 
 /** Maps over rows and columns of cells, counted from 0, side by side with one colour bar. */
 export function heatmapGrid(options: HeatmapGridOptions): Figure {
+  checkOptions("heatmapGrid", heatmapGridOptions, options);
   const { maps, zTitle, title = "" } = options;
   const { colormap, cmin, cmax } = colorsOf(options);
   const base = baseLayout(title, { colorbar: true });

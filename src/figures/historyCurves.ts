@@ -1,5 +1,7 @@
+import { checkOptions } from "../core/options";
 import type { Figure } from "./figure";
 import { lossCurves } from "./lossCurves";
+import { historyCurvesOptions } from "./options";
 
 /** A step of a run, as `train` records it. */
 export interface HistoryStep {
@@ -12,6 +14,7 @@ export function historyCurves(
   runs: Readonly<Record<string, readonly HistoryStep[]>>,
   options: { metric?: string; title?: string; yTitle?: string } = {},
 ): Figure {
+  checkOptions("historyCurves", historyCurvesOptions, options);
   const { metric = "loss", yTitle = metric, title } = options;
   const series = Object.entries(runs).map(([name, history]) => {
     const measured = history.filter((step) => step[metric] !== undefined);

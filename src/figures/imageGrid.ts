@@ -1,6 +1,8 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { compose } from "./composition";
-import { type Picture, type RgbImage, expectImage, resizeImage } from "./picture";
+import { imageGridOptions } from "./options";
+import { expectImage, type Picture, type RgbImage, resizeImage } from "./picture";
 import { pictureTable } from "./pictureTable";
 import { escapeXml } from "./svg/text";
 import { neutralColor } from "./theme";
@@ -31,6 +33,7 @@ export async function imageGrid(
   rows: readonly (readonly (RgbImage | undefined)[])[],
   options: ImageGridOptions = {},
 ): Promise<Picture> {
+  checkOptions("imageGrid", imageGridOptions, options);
   const images = rows.flat().filter((image): image is RgbImage => image !== undefined);
   const largest = images.reduce<RgbImage | undefined>(
     (best, image) => (!best || image.width > best.width ? image : best),

@@ -17,6 +17,6 @@ export { lossCurves } from "./lossCurves";
 export { mapGrid, reconstructionGrid } from "./maps";
 export { overlays } from "./overlays";
 export { Picture } from "./picture";
+export { renderSvg } from "./renderSvg";
 export { saveFigure } from "./saveFigure";
 export type { PlotlyFigure } from "./spec";
-export { renderSvg } from "./svg/render";

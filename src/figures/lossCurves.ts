@@ -1,5 +1,7 @@
-import { formatNumber } from "./format";
+import { checkOptions } from "../core/options";
 import { type Figure, figure } from "./figure";
+import { formatNumber } from "./format";
+import { lossCurvesOptions } from "./options";
 import type { PlotlyTrace } from "./spec";
 import { axis, baseLayout, seriesColor } from "./theme";
 
@@ -28,6 +30,7 @@ export interface LossCurvesOptions {
 
 /** Training curves: the raw values faint, their moving mean strong. */
 export function lossCurves(options: LossCurvesOptions): Figure {
+  checkOptions("lossCurves", lossCurvesOptions, options);
   const { series, title = "", yTitle = "loss", xTitle = "optimiser step", maxPoints = 1000 } = options;
   const data = series.flatMap((curve, index) =>
     curveTraces(curve, seriesColor(index), options.smoothing, maxPoints),

@@ -1,13 +1,15 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import type { ColormapName } from "./colormap";
 import { formatNumber } from "./format";
 import { type ImageGridOptions, imageGrid } from "./imageGrid";
+import { cellOptions, mapGridOptions, overlayOptions } from "./options";
 import {
+  expectImage,
   type GridMap,
+  mapImage,
   type Picture,
   type RgbImage,
-  expectImage,
-  mapImage,
   resizeImage,
   valueRange,
 } from "./picture";
@@ -29,6 +31,7 @@ export async function overlayMap(
   map: GridMap,
   options: OverlayOptions = {},
 ): Promise<RgbImage> {
+  checkOptions("overlayMap", overlayOptions, options);
   const { data, width, height } = expectImage(image, "overlayMap");
   const kernel = options.smooth ? "lanczos3" : "nearest";
   const colors = await resizeImage(
@@ -67,6 +70,7 @@ export interface MapGridOptions {
 
 /** Images beside their maps, for instance image, mask, patch norm and entropy, with the range below each map. */
 export async function mapGrid(options: MapGridOptions): Promise<Picture> {
+  checkOptions("mapGrid", mapGridOptions, options);
   const { columns, rowLabels, cell = 168 } = options;
   const count = columns.map((column) => (column.images ?? column.maps ?? []).length);
   if (count.length === 0 || count.some((length) => length !== count[0] || length === 0)) {
@@ -122,6 +126,7 @@ export function reconstructionGrid(
   rows: readonly Reconstruction[],
   options: { cell?: number } = {},
 ): Promise<Picture> {
+  checkOptions("reconstructionGrid", cellOptions, options);
   const columnTitles = ["original", "masked", "predicted", "predicted + visible"];
   const rowLabels = rows.some((row) => row.label !== undefined)
     ? rows.map((row) => row.label ?? "")

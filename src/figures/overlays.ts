@@ -1,10 +1,12 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { type ColormapName, colormap } from "./colormap";
 import { compose } from "./composition";
 import { dataUrl, escapeHtml } from "./html";
 import { overlayMap } from "./maps";
-import { pictureTable } from "./pictureTable";
+import { overlaysOptions } from "./options";
 import { type GridMap, type Picture, type RgbImage, resizeImage, valueRange } from "./picture";
+import { pictureTable } from "./pictureTable";
 import { maskOutline, patchLines } from "./svg/patchPaths";
 import { niceTicks } from "./svg/scale";
 import { escapeXml, px, textElement, wrapText } from "./svg/text";
@@ -42,6 +44,7 @@ const [gap, head, barWidth, barSpace] = [10, 22, 12, 98];
  * @throws LuvitError("bad-argument") where images, maps and masks are not as many as each other.
  */
 export async function overlays(options: OverlaysOptions): Promise<Picture> {
+  checkOptions("overlays", overlaysOptions, options);
   const { images, maps, cell: wanted = 176, zTitle } = options;
   expectEqualCounts(options);
   const columns = Math.min(options.columns ?? 4, images.length);

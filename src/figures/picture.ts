@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import { writeAtomically } from "../core/writeAtomically";
-import { colormap, type ColormapName } from "./colormap";
+import { type ColormapName, colormap } from "./colormap";
 import { dataUrl } from "./html";
 import { escapeXml } from "./svg/text";
 

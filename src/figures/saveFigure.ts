@@ -1,11 +1,13 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { writeAtomically } from "../core/writeAtomically";
 import { pageAround } from "./browser/pageAround";
 import { expectDrawable, isDrawable } from "./drawable";
-import type { PlotlyFigure } from "./spec";
 import { figureHtml } from "./interactive/figureHtml";
+import { pngOptions } from "./options";
 import { figurePdf } from "./pdf/figurePdf";
 import { plotlyHtml } from "./plotly/plotlyHtml";
+import type { PlotlyFigure } from "./spec";
 import { figureSummary } from "./summary";
 import { renderSvg } from "./svg/render";
 
@@ -19,6 +21,7 @@ export interface PngOptions {
 
 /** A figure as PNG bytes, through librsvg. Texts need at least one font on the machine. */
 export async function figurePng(figure: PlotlyFigure, options: PngOptions = {}): Promise<Uint8Array> {
+  checkOptions("figurePng", pngOptions, options);
   const { default: sharp } = await import("sharp");
   const svg = renderSvg(figure, { theme: options.theme ?? "light" });
   return sharp(Buffer.from(svg), { density: 72 * (options.scale ?? 2) })

@@ -5,13 +5,13 @@ import {
   iq4xs,
   q2k,
   q3k,
-  q40,
-  q41,
   q4k,
-  q50,
-  q51,
   q5k,
   q6k,
+  q40,
+  q41,
+  q50,
+  q51,
   q80,
 } from "./ggufBlocks";
 

@@ -1,11 +1,13 @@
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import { writeJsonAtomically } from "../core/writeAtomically";
 import { bytesPerElement, type WritableDtype } from "./floats";
 import { metaToHfName } from "./keymap";
 import type { LlamaFileConfig } from "./llamaConfig";
 import { blockParameters } from "./llamaShapes";
+import { shardOptions } from "./options";
 import { formatRopeScaling } from "./ropeScaling";
 import { writeSafetensors } from "./safetensors";
 
@@ -35,8 +37,10 @@ export async function writeHuggingFaceCheckpoint(
   folder: string,
   tensors: StateDict,
   config: LlamaFileConfig,
-  { dtype = "F32", maxShardBytes = 5e9 }: HuggingFaceOptions = {},
+  options: HuggingFaceOptions = {},
 ): Promise<string[]> {
+  checkOptions("writeHuggingFaceCheckpoint", shardOptions, options);
+  const { dtype = "F32", maxShardBytes = 5e9 } = options;
   const architecture = chooseArchitecture(folder, config);
   const renamed = renameAndSort(folder, tensors, config);
   const shards = splitIntoShards(renamed, dtype, maxShardBytes);

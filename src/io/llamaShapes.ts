@@ -2,9 +2,9 @@ import { formatShape } from "../core/hostTensor";
 import { llamaBlockModules } from "./keymap";
 import {
   type LlamaFeatures,
-  llamaDefaults,
   type LlamaFileConfig,
   type LlamaFileHints,
+  llamaDefaults,
   withoutGaps,
 } from "./llamaConfig";
 import type { TensorInfo } from "./safetensorsHeader";

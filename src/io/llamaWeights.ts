@@ -1,11 +1,13 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { openCheckpoint, type WeightFile } from "./checkpointFiles";
 import { ggufLlamaHints } from "./ggufLlama";
 import { withHubCheckpoint } from "./hub/checkpoint";
 import { hubLocation } from "./hub/location";
 import { readLlamaConfig } from "./llamaConfig";
-import { withoutWrappers } from "./wrappers";
 import { type KnownModel, type LlamaBlocks, LlamaReader, type LlamaReadOptions } from "./llamaReader";
+import { llamaBlockOptions, llamaReadOptions, source } from "./options";
+import { withoutWrappers } from "./wrappers";
 
 export type { LlamaBlocks, LlamaReadOptions };
 
@@ -32,6 +34,8 @@ export interface LanguageModelWeights extends LlamaBlocks {
  * (expected and actual shape), "non-finite"; "bad-argument" when the number of heads must be given.
  */
 export async function readLlamaBlocks(path: string, options: LlamaBlockOptions = {}): Promise<LlamaBlocks> {
+  checkOptions("readLlamaBlocks", source, { path });
+  checkOptions("readLlamaBlocks", llamaBlockOptions, options);
   return withLlamaFile(path, options, async (reader) => {
     const layerIndices = chooseLayers(reader, options);
     return reader.read(layerIndices, []);
@@ -43,6 +47,8 @@ export async function readLanguageModel(
   path: string,
   options: LlamaReadOptions = {},
 ): Promise<LanguageModelWeights> {
+  checkOptions("readLanguageModel", source, { path });
+  checkOptions("readLanguageModel", llamaReadOptions, options);
   return withLlamaFile(path, options, async (reader) => {
     const { layers, totalLayers } = reader;
     if (layers.length !== totalLayers) {

@@ -1,9 +1,11 @@
 import type { FileHandle } from "node:fs/promises";
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type HostTensor, type StateDict, type StoredDtype, sizeOf } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import { writeFileAtomically } from "../core/writeAtomically";
 import type { ByteSource } from "./byteSource";
 import { bytesPerElement, narrowFromFloat32, type WritableDtype } from "./floats";
+import { safetensorsOptions } from "./options";
 import { readRanges } from "./rangeReads";
 import { requireNames } from "./requireNames";
 import { parseSafetensorsHeader, type SafetensorsHeader, type TensorInfo } from "./safetensorsHeader";
@@ -106,8 +108,10 @@ export interface SafetensorsOptions {
 export async function writeSafetensors(
   path: string,
   tensors: StateDict,
-  { dtype = "F32", metadata }: SafetensorsOptions = {},
+  options: SafetensorsOptions = {},
 ): Promise<void> {
+  checkOptions("writeSafetensors", safetensorsOptions, options);
+  const { dtype = "F32", metadata } = options;
   requireFittingShapes(path, tensors);
   const ordered = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
   const header = buildHeader(ordered, dtype, metadata);

@@ -1,7 +1,9 @@
-import { formatShape, type HostTensor, type StateDict, sizeOf } from "../core/hostTensor";
 import { LuvitError, listOffenders } from "../core/errors";
+import { formatShape, type HostTensor, type StateDict, sizeOf } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import { writeFileAtomically } from "../core/writeAtomically";
 import { narrowFromFloat32, type WritableDtype } from "./floats";
+import { torchFileOptions } from "./options";
 import { ZipWriter } from "./zipWriter";
 
 /** What a torch file may hold beside its tensors. */
@@ -33,8 +35,10 @@ const storageClasses: Readonly<Record<WritableDtype, string>> = {
 export async function writeTorchCheckpoint(
   path: string,
   model: StateDict,
-  { dtype = "F32", extras = {} }: TorchFileOptions = {},
+  options: TorchFileOptions = {},
 ): Promise<void> {
+  checkOptions("writeTorchCheckpoint", torchFileOptions, options);
+  const { dtype = "F32", extras = {} } = options;
   const wrong = [...model].filter(([, { shape, data }]) => sizeOf(shape) !== data.length);
   if (wrong.length > 0) {
     const lines = wrong.map(

@@ -1,16 +1,18 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { type Preprocessing, usualPreprocessing } from "../core/preprocessing";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm, Linear } from "../nn/layers";
-import type { ClassifierConfig } from "./config";
 import type { LoadReport } from "../nn/loadStateDict";
+import type { ClassifierConfig } from "./config";
 import { Encoder } from "./encoder";
 import type { FusionPlan } from "./fusion";
 import type { LlamaBlock } from "./llamaBlock";
 import { fusionPlan, type MaskedAutoencoder } from "./mae";
+import { classifierOptions, headOptions, maeField } from "./options";
 import { SavableModel } from "./savable";
 import type { ViTConfig } from "./vit";
 
@@ -53,7 +55,8 @@ export class Classifier extends SavableModel {
   constructor(encoder: Encoder, options: HeadOptions, headStd: number) {
     super();
     const { classes, pooling = "mean", seed = 0, classNames } = options;
-    requireClasses(classes, classNames);
+    checkOptions("Classifier", headOptions, { classes, pooling, seed });
+    expectNames(classes, classNames);
     const rng = new Rng(seed).fork("head");
     this.encoder = encoder;
     if (pooling === "mean") this.fc_norm = new LayerNorm(encoder.config.dim);
@@ -111,6 +114,7 @@ export class Classifier extends SavableModel {
 
 /** A classifier to be trained from scratch (timm's initialisation, trainable positions). */
 export function create(options: ClassifierOptions): Classifier {
+  checkOptions("classifier.create", classifierOptions, options);
   const { encoder: vit, pooling = "mean", seed = 0 } = options;
   const encoder = new Encoder({
     vit,
@@ -131,7 +135,8 @@ export async function fromPretrained(
   pretrained: MaskedAutoencoder,
   options: HeadOptions,
 ): Promise<Classifier> {
-  requireClasses(options.classes, options.classNames);
+  checkOptions("classifier.fromPretrained", maeField, pretrained);
+  checkOptions("classifier.fromPretrained", headOptions, options);
   const positions = pretrained.encoder.pos_embed;
   const encoder = await pretrained.encoder.clone((p) => !p.trainable && p !== positions);
   const plan = encoder.fusion?.plan;
@@ -143,11 +148,7 @@ export async function fromPretrained(
   return new Classifier(encoder, options, 2e-5);
 }
 
-function requireClasses(classes: number, names?: readonly string[]): void {
-  if (!Number.isInteger(classes) || classes < 2) {
-    const problem = `classes is ${classes}, expected a whole number from 2`;
-    throw new LuvitError("bad-argument", `classifier: ${problem}`);
-  }
+function expectNames(classes: number, names?: readonly string[]): void {
   if (names === undefined || names.length === classes) return;
   throw new LuvitError("bad-argument", `classifier: ${names.length} classNames for ${classes} classes`);
 }

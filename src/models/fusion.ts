@@ -1,3 +1,4 @@
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import type { Context } from "../nn/context";
@@ -8,6 +9,7 @@ import { gelu } from "../nn/ops";
 import type { EncoderConfig } from "./config";
 import { describeLlama } from "./describe";
 import type { LlamaBlock } from "./llamaBlock";
+import { fusionOptions, fusionPlan, llamaBlockField, mlpPlan } from "./options";
 
 /** Choices the paper leaves open; the defaults follow LM4VisualEncoding, whose code LUViT builds on. */
 export interface FusionOptions {
@@ -37,12 +39,16 @@ export interface FusionPlan extends FusionOptions {
 
 /** Tokens -> mapper -> LLaMA block -> mapper -> tokens. The block is used as it is, with or without LoRA. */
 export function through(block: LlamaBlock, options: FusionOptions = {}): FusionPlan {
+  checkOptions("fusion.through", llamaBlockField, block);
+  checkOptions("fusion.through", fusionOptions, options);
   return { ...options, block, width: block.config.dim };
 }
 
 /** The same two mappers without a language model between them. */
 export function mlp(width: number, options: FusionOptions & { activation?: MlpActivation } = {}): FusionPlan {
-  return { ...options, width };
+  const plan = { ...options, width };
+  checkOptions("fusion.mlp", mlpPlan, plan);
+  return plan;
 }
 
 /**
@@ -60,6 +66,7 @@ export class FusionPath extends Module {
     readonly plan: FusionPlan,
   ) {
     super();
+    checkOptions("fusion", fusionPlan, plan);
     const rng = new Rng(plan.seed ?? 0).fork("fusion");
     const options = { bias: plan.mapperBias ?? false, initialize: normal(0.02) };
     this.llama_dim_mapper1 = new Linear(dim, plan.width, rng, options);

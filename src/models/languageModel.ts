@@ -1,3 +1,4 @@
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { type Context, inference } from "../nn/context";
@@ -8,6 +9,7 @@ import { Parameter } from "../nn/parameter";
 import type { LanguageModelFileConfig } from "./config";
 import { describeLlama } from "./describe";
 import { type LlamaConfig, LlamaLayer } from "./llamaBlock";
+import { languageModelConfig, seedOption } from "./options";
 import { SavableModel } from "./savable";
 
 /** Sizes of a whole language model: those of its blocks, their number, and the vocabulary. */
@@ -48,6 +50,8 @@ export class LlamaLanguageModel extends SavableModel {
     seed = 0,
   ) {
     super();
+    checkOptions("LlamaLanguageModel", languageModelConfig, config);
+    checkOptions("LlamaLanguageModel", seedOption, { seed });
     const rng = new Rng(seed).fork("language model");
     this.tok_embeddings = new Embedding(config.vocabulary, config.dim, rng);
     this.layers = Array.from({ length: config.depth }, () => new LlamaLayer(config, rng));

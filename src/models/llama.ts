@@ -1,8 +1,11 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { type LlamaBlockOptions, readLlamaBlocks } from "../io/llamaWeights";
+import { source } from "../io/options";
 import { LlamaBlock, type LlamaConfig } from "./llamaBlock";
+import { loadBlockOptions } from "./options";
 
 /** Which blocks of a checkpoint to load, and how they attend. */
 export interface LoadBlockOptions extends LlamaBlockOptions {
@@ -24,6 +27,8 @@ export interface LoadBlockOptions extends LlamaBlockOptions {
  * refused; "interrupted" when it was stopped.
  */
 export async function loadBlock(path: string, options: LoadBlockOptions = {}): Promise<LlamaBlock> {
+  checkOptions("llama.loadBlock", source, { path });
+  checkOptions("llama.loadBlock", loadBlockOptions, options);
   const { causal = false, rope = false, ...reading } = options;
   const read = await readLlamaBlocks(path, reading);
   const config: LlamaConfig = { ...read.config, causal, rope, rowOrder: read.rowOrder };

@@ -1,4 +1,5 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
@@ -12,6 +13,7 @@ import { Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { gatedSilu, mergeHeads, splitHeads } from "../nn/ops";
 import type { BlockSource } from "./config";
+import { blocksOfLlama } from "./options";
 import { rotate } from "./rotary";
 
 /** Shape and switches of a block of the LLaMA family. */
@@ -184,6 +186,7 @@ export class LlamaBlock extends Module {
     readonly from?: Pick<BlockSource, "checkpoint" | "options">,
   ) {
     super();
+    checkOptions("LlamaBlock", blocksOfLlama, { config, depth });
     this.layers = Array.from({ length: depth }, () => new LlamaLayer(config, rng));
   }
 

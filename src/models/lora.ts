@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { llamaBlockModules } from "../io/keymap";
@@ -9,6 +10,7 @@ import { Linear } from "../nn/layers";
 import { Module, millions } from "../nn/module";
 import { linear } from "../nn/ops";
 import { Parameter } from "../nn/parameter";
+import { loraOptions, modelField } from "./options";
 
 /** Rank, scale, targets and dropout of low-rank adapters. */
 export interface LoraOptions {
@@ -20,6 +22,16 @@ export interface LoraOptions {
   targets?: readonly string[];
   /** rsLoRA: scale by alpha / sqrt(rank). */
   rankStabilised?: boolean;
+  /** PEFT's name of `rank`. */
+  r?: number;
+  /** PEFT's name of `alpha`. Left out it is the rank here; PEFT's default is 8. */
+  loraAlpha?: number;
+  /** PEFT's name of `targets`. */
+  targetModules?: readonly string[];
+  /** PEFT's name of `rankStabilised`. */
+  useRslora?: boolean;
+  /** PEFT's; LUViT trains without, and only 0 can be had here. */
+  loraDropout?: 0;
   /** Freeze everything else in `model` (default); false leaves other parameters as they are. */
   freeze?: boolean;
   seed?: number;
@@ -163,17 +175,10 @@ function partsOf(names: readonly string[]): string[] {
  * @throws LuvitError("bad-argument") when no linear has a target's name, listing the names there are.
  */
 export function attach(model: Module, options: LoraOptions = {}): LoraReport {
-  const {
-    rank = 16,
-    alpha = rank,
-    targets = ["q_proj", "v_proj"],
-    rankStabilised = false,
-    freeze = true,
-    seed = 0,
-  } = options;
-  if (!Number.isInteger(rank) || rank < 1) {
-    throw new LuvitError("bad-argument", `lora.attach: rank is ${rank}, expected a whole number from 1`);
-  }
+  checkOptions("lora.attach", modelField, model);
+  checkOptions("lora.attach", loraOptions, options);
+  const { freeze = true, seed = 0 } = options;
+  const { rank, alpha, targets, rankStabilised } = underOwnNames(options);
   const wanted = targets.map((name) => originalNames.get(name) ?? name);
   const linears = [...model.namedModules()].filter(([, m]) => m instanceof Linear);
   const isNamed = (path: string, name: string) => path === name || path.endsWith(`.${name}`);
@@ -199,6 +204,17 @@ export function attach(model: Module, options: LoraOptions = {}): LoraReport {
     trainable,
     total,
   );
+}
+
+/** Options that may have PEFT's names, under this library's, with its defaults. */
+function underOwnNames(options: LoraOptions) {
+  const rank = options.rank ?? options.r ?? 16;
+  return {
+    rank,
+    alpha: options.alpha ?? options.loraAlpha ?? rank,
+    targets: options.targets ?? options.targetModules ?? ["q_proj", "v_proj"],
+    rankStabilised: options.rankStabilised ?? options.useRslora ?? false,
+  };
 }
 
 /** Every LoRA linear of a model with its path. */

@@ -1,4 +1,5 @@
 import type { StateDict } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import { usualPreprocessing } from "../core/preprocessing";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
@@ -16,6 +17,7 @@ import type { FusionPlan } from "./fusion";
 import { through } from "./fusion";
 import { LlamaBlock } from "./llamaBlock";
 import type { PatchMask } from "./masking";
+import { maeOptions } from "./options";
 import { SavableModel } from "./savable";
 import { Block, patchCount, positionParameter, runBlocks, type ViTConfig } from "./vit";
 
@@ -177,5 +179,6 @@ function withoutDropPath(context: Context): Context {
 
 /** Builds a (LUViT) masked auto-encoder. */
 export function create(options: MaeOptions): MaskedAutoencoder {
+  checkOptions("mae.create", maeOptions, options);
   return new MaskedAutoencoder(options);
 }

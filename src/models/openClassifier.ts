@@ -1,6 +1,8 @@
 import { LuvitError } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import { readMaeCheckpoint } from "../io/maeCheckpoint";
+import { source as sourceArgument } from "../io/options";
 import type { WeightPartOptions } from "../io/weightPart";
 import { type Classifier, create } from "./classifier";
 import {
@@ -10,6 +12,7 @@ import {
   type OpenModelOptions,
   openModel,
 } from "./openModel";
+import { openClassifierOptions } from "./options";
 import { applyClassifier } from "./pretrained";
 import type { ViTConfig } from "./vit";
 
@@ -39,16 +42,13 @@ export interface OpenClassifierOptions extends OpenModelOptions, WeightPartOptio
  * @throws LuvitError("key-mismatch") for a file that holds no ViT with a head, LuvitError("bad-argument") without `heads`,
  * and what `load` throws.
  */
-export async function openClassifier(
-  path: string,
-  { heads, key, ...options }: OpenClassifierOptions = {},
-): Promise<Classifier> {
+export async function openClassifier(path: string, given: OpenClassifierOptions = {}): Promise<Classifier> {
+  checkOptions("classifier.open", sourceArgument, { path });
+  checkOptions("classifier.open", openClassifierOptions, given);
+  const { heads, key, ...options } = given;
   if (await isSavedFolder(path)) {
     if (heads === undefined && key === undefined) return openModel("luvit-classifier", path, options);
-    throw new LuvitError(
-      "bad-argument",
-      `${path}: says itself what its model is; leave heads and key out`,
-    );
+    throw new LuvitError("bad-argument", `${path}: says itself what its model is; leave heads and key out`);
   }
   const checkpoint = await readMaeCheckpoint(path, { key });
   const { tensors, source } = checkpoint;

@@ -1,11 +1,14 @@
 import type { HostTensor, StateDict } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import { type MaeCheckpoint, readMaeCheckpoint } from "../io/maeCheckpoint";
+import { source as sourceArgument } from "../io/options";
 import type { WeightPartOptions } from "../io/weightPart";
 import type { LoadReport } from "../nn/loadStateDict";
 import type { PositionResize } from "../nn/positionEmbedding";
 import type { Classifier } from "./classifier";
 import type { MaskedAutoencoder } from "./mae";
 import { expectSameParts } from "./openModel";
+import { classifierField, fitOptions, maeField, partOptions } from "./options";
 import { fitPositionTable } from "./vit";
 
 /**
@@ -19,6 +22,9 @@ export async function loadMae(
   path: string,
   part: WeightPartOptions = {},
 ): Promise<LoadReport> {
+  checkOptions("mae.loadCheckpoint", maeField, model);
+  checkOptions("mae.loadCheckpoint", sourceArgument, { path });
+  checkOptions("mae.loadCheckpoint", partOptions, part);
   await expectSameParts(path, model);
   const { tensors, source, notes } = await readMaeCheckpoint(path, part);
   const hasDecoder = [...tensors.keys()].some((key) => key.startsWith("decoder_"));
@@ -57,6 +63,9 @@ export async function loadClassifier(
   path: string,
   options: FitOptions = {},
 ): Promise<LoadReport> {
+  checkOptions("classifier.loadCheckpoint", classifierField, model);
+  checkOptions("classifier.loadCheckpoint", sourceArgument, { path });
+  checkOptions("classifier.loadCheckpoint", fitOptions, options);
   await expectSameParts(path, model);
   return applyClassifier(model, await readMaeCheckpoint(path, options), options);
 }

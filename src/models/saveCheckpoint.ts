@@ -1,11 +1,14 @@
 import { extname } from "node:path";
 import { LuvitError } from "../core/errors";
 import type { HostTensor, StateDict } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import type { WritableDtype } from "../io/floats";
+import { source } from "../io/options";
 import { writeSafetensors } from "../io/safetensors";
 import { type TorchPlain, writeTorchCheckpoint } from "../io/torchWriter";
 import type { Module } from "../nn/module";
 import { adapters } from "./lora";
+import { modelField, saveCheckpointOptions } from "./options";
 
 export interface SaveCheckpointOptions {
   /** Stored type; default "F32". */
@@ -39,8 +42,12 @@ export async function mergedState(model: Module): Promise<StateDict> {
 export async function saveCheckpoint(
   model: Module,
   path: string,
-  { dtype, leaveOut = [], extras }: SaveCheckpointOptions = {},
+  options: SaveCheckpointOptions = {},
 ): Promise<string[]> {
+  checkOptions("saveCheckpoint", modelField, model);
+  checkOptions("saveCheckpoint", source, { path });
+  checkOptions("saveCheckpoint", saveCheckpointOptions, options);
+  const { dtype, leaveOut = [], extras } = options;
   const ending = extname(path);
   if (![".pth", ".pt", ".bin", ".safetensors"].includes(ending)) {
     throw new LuvitError("bad-argument", `${path}: a checkpoint ends in .pth, .pt, .bin or .safetensors`);

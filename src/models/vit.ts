@@ -1,5 +1,5 @@
-import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
@@ -12,6 +12,7 @@ import { gelu, linear, mergeHeads, splitQkv } from "../nn/ops";
 import { type Initializer, Parameter } from "../nn/parameter";
 import { patchesForEmbedding } from "../nn/patches";
 import { type PositionResize, resizePositionTable, sinCosPositionTable } from "../nn/positionEmbedding";
+import { attentionSizes, blockSizes, vitConfig } from "./options";
 
 /** Shape of a vision transformer; plain JSON. Part of the config that models and checkpoints are saved with. */
 export interface ViTConfig {
@@ -46,15 +47,10 @@ export const toy: Readonly<ViTConfig> = {
   mlpRatio: 4,
 };
 
-/** Number of patches of a configuration. @throws LuvitError("bad-argument") when sizes do not divide. */
+/** Number of patches of a configuration. @throws LuvitError("bad-argument") for sizes that cannot be. */
 export function patchCount(config: ViTConfig): number {
-  const { imageSize, patchSize, dim, heads } = config;
-  const problems = [
-    imageSize % patchSize === 0 ? "" : `imageSize ${imageSize} is not a multiple of patchSize ${patchSize}`,
-    dim % heads === 0 ? "" : `dim ${dim} is not a multiple of heads ${heads}`,
-  ].filter(Boolean);
-  if (problems.length > 0) throw new LuvitError("bad-argument", `ViT: ${problems.join("; ")}`);
-  return (imageSize / patchSize) ** 2;
+  checkOptions("ViT", vitConfig, config);
+  return (config.imageSize / config.patchSize) ** 2;
 }
 
 /** How weights start: "mae" for pretraining (xavier), "timm" for training or finetuning from scratch (normal 0.02). */
@@ -74,6 +70,7 @@ export class Attention extends Module {
     initialize: Initializer,
   ) {
     super();
+    checkOptions("Attention", attentionSizes, { dim, heads });
     this.qkv = new Linear(dim, 3 * dim, rng, { initialize });
     this.proj = new Linear(dim, dim, rng, { initialize });
   }
@@ -110,6 +107,8 @@ export class Block extends Module {
 
   constructor(config: { dim: number; heads: number; mlpRatio: number }, rng: Rng, scheme: InitScheme) {
     super();
+    const { dim, heads, mlpRatio } = config;
+    checkOptions("Block", blockSizes, { dim, heads, mlpRatio });
     const initialize = linearInit[scheme];
     this.norm1 = new LayerNorm(config.dim);
     this.attn = new Attention(config.dim, config.heads, rng, initialize);

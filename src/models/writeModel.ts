@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { inspect } from "node:util";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import { type StateDict, sizeOf } from "../core/hostTensor";
 import { writeFailure } from "../core/writeAtomically";

@@ -1,5 +1,7 @@
+import { checkOptions } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import type { Tap } from "./context";
+import { attentionOptions } from "./options";
 
 export interface AttentionOptions {
   /** Each position sees only itself and earlier ones. */
@@ -18,6 +20,7 @@ export interface AttentionOptions {
  * Source: LUViT eq. 2; timm 0.3.2 Attention; Ainslie et al. 2023, "GQA".
  */
 export function attend(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
+  checkOptions("attend", attentionOptions, options);
   const { causal = false, window, tap, tapName = "pattern" } = options;
   const [batch, heads, tokens, channels] = query.shape as [number, number, number, number];
   const groups = key.shape[1]!;

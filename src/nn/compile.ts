@@ -1,21 +1,23 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import {
   describeEngine,
   describeRunning,
-  type EngineOptions,
   type Engine,
+  type EngineOptions,
   openEngine,
   type TypedArray,
 } from "../engine";
 import { type Graph, type GraphSummary, graphText, optimise, summarise, trace } from "../graph";
-import type { InputSpec, StateSpec } from "../graph/trace";
 import type { OptimiseOptions } from "../graph/passes";
 import { summaryText } from "../graph/summary";
+import type { InputSpec, StateSpec } from "../graph/trace";
 import { fetchState, parameterShapes, sendParameters, withTracedParameters } from "./modelState";
 import type { Module } from "./module";
+import { compileOptions } from "./options";
 
 /** A computation written in tfjs. */
 export interface CompileSpec {
@@ -139,8 +141,10 @@ export class Compiled {
 export async function compile(
   name: string,
   spec: CompileSpec,
-  { guard, memory, ...engine }: CompileOptions = {},
+  options: CompileOptions = {},
 ): Promise<Compiled> {
+  checkOptions("compile", compileOptions, options);
+  const { guard, memory, ...engine } = options;
   const graph = withoutUnusedState(optimise(traceSpec(name, spec), { memory }));
   const executor = await openEngine({ [PROGRAM]: { graph, guard } }, engine);
   const compiled = new Compiled(graph, executor, spec);

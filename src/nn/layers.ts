@@ -1,8 +1,10 @@
+import { checkOptions } from "../core/options";
 import type { Rng } from "../core/rng";
 import type { Tensor } from "../core/tf";
 import { ones, xavierUniform, zeros } from "./init";
 import { Module } from "./module";
 import { layerNorm, linear, rmsNorm } from "./ops";
+import { linearSizes, normSizes } from "./options";
 import { type Initializer, Parameter } from "./parameter";
 
 export interface LinearOptions {
@@ -22,6 +24,7 @@ export class Linear extends Module {
     { bias = true, initialize = xavierUniform }: LinearOptions = {},
   ) {
     super();
+    checkOptions("Linear", linearSizes, { inputs, outputs });
     this.weight = new Parameter([outputs, inputs], initialize, rng.uint32());
     if (bias) this.bias = new Parameter([outputs], zeros, rng.uint32());
   }
@@ -41,6 +44,7 @@ export class LayerNorm extends Module {
     readonly eps = 1e-6,
   ) {
     super();
+    checkOptions("LayerNorm", normSizes, { dim, eps });
     this.weight = new Parameter([dim], ones, 0);
     this.bias = new Parameter([dim], zeros, 0);
   }
@@ -59,6 +63,7 @@ export class RMSNorm extends Module {
     readonly eps = 1e-6,
   ) {
     super();
+    checkOptions("RMSNorm", normSizes, { dim, eps });
     this.weight = new Parameter([dim], ones, 0);
   }
 

@@ -1,7 +1,9 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type StateDict } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import type { Module } from "./module";
+import { loadOptions } from "./options";
 
 export interface LoadOptions {
   /** Only keys that start with this are taken; the rest of the model keeps its values. */
@@ -44,6 +46,7 @@ export class LoadReport {
 
 /** See `Module.load`. @throws LuvitError("key-mismatch") listing every offending key; the model is then unchanged. */
 export function loadStateDict(model: Module, state: StateDict, options: LoadOptions): LoadReport {
+  checkOptions("load", loadOptions, options);
   const { only = "", allowMissing = [], allowUnexpected = [], source = "the state dict", notes } = options;
   const startsWithAny = (key: string, prefixes: readonly string[]) => prefixes.some((p) => key.startsWith(p));
   const parameters = new Map([...model.namedParameters()].filter(([path]) => path.startsWith(only)));

@@ -1,5 +1,5 @@
-import type { HostTensor } from "../core/hostTensor";
 import { LuvitError } from "../core/errors";
+import type { HostTensor } from "../core/hostTensor";
 
 /**
  * MAE's fixed 2-D sine-cosine table [1 + grid², dim]; row 0 (class token) is zero. The first half of the channels

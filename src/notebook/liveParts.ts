@@ -1,8 +1,8 @@
 import { engineMemory } from "../engine";
 import { formatBytes, formatDuration, formatNumber } from "../figures/format";
 import { escapeHtml } from "./html";
-import type { LiveView } from "./place";
 import { Pace } from "./pace";
+import type { LiveView } from "./place";
 import { aside, bar, container, muted, problemHtml, stateMark } from "./styles";
 import { table } from "./table";
 

@@ -1,14 +1,14 @@
 import { inspect } from "node:util";
 import type { HostTensor } from "../core/hostTensor";
-import { isFigure, type PlotlyFigure } from "../figures/spec";
 import { figureBundle, plotlyMime } from "../figures/figureBundle";
 import { imageGrid } from "../figures/imageGrid";
 import { isRgbImage } from "../figures/picture";
+import { isFigure, type PlotlyFigure } from "../figures/spec";
+import { arrowBundle, isArrowTable } from "./arrowDisplay";
 import { foreignBundle } from "./foreign";
 import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 import { jupyterDisplay } from "./symbols";
-import { arrowBundle, isArrowTable } from "./arrowDisplay";
 import { isRecords, table } from "./table";
 
 /**

@@ -1,3 +1,5 @@
+import { checkOptions } from "../core/options";
+import { progressOptions } from "./options";
 import { ProgressBar } from "./progressBar";
 import { ProgressGroup } from "./progressGroup";
 
@@ -23,6 +25,7 @@ export function progress<T>(
   items: Iterable<T> | AsyncIterable<T>,
   options: ProgressOptions = {},
 ): Generator<T, void, undefined> | AsyncGenerator<T, void, undefined> {
+  checkOptions("progress", progressOptions, options);
   const bar = new ProgressBar({
     label: options.label ?? "progress",
     total: options.total ?? lengthOf(items),

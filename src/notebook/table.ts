@@ -1,7 +1,9 @@
 import { inspect } from "node:util";
+import { checkOptions } from "../core/options";
 import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 import { columnFormats, columnTitle } from "./numberColumns";
+import { tableOptions } from "./options";
 import { jupyterDisplay } from "./symbols";
 
 /** Longer tables scroll under their head. */
@@ -114,6 +116,7 @@ export class Table {
 
 /** A table of records; the last expression of a cell, or `show(table(records))`. */
 export function table(records: readonly TableRecord[], options: TableOptions = {}): Table {
+  checkOptions("table", tableOptions, options);
   return new Table(records, options);
 }
 

@@ -1,8 +1,8 @@
 import { formatShape, type HostTensor } from "../core/hostTensor";
 import { type Tensor, tf } from "../core/tf";
 import { formatBytes, formatNumber } from "../figures/format";
-import { Parameter } from "../nn";
 import { figureFont, neutralColor, seriesColor } from "../figures/theme";
+import { Parameter } from "../nn";
 import { dataUrl, escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 import { bad, container, muted } from "./styles";

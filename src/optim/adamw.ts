@@ -1,10 +1,12 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type StateDict } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import type { Module } from "../nn/module";
 import { adamW } from "../nn/ops";
 import { Parameter } from "../nn/parameter";
 import type { ParameterRules } from "./groups";
+import { adamWOptions } from "./options";
 
 /** Decay rates of the moments, epsilon and weight decay of AdamW. */
 export interface AdamWOptions {
@@ -33,8 +35,10 @@ export class AdamW {
   constructor(
     model: Module,
     readonly rules: ParameterRules,
-    { betas = [0.9, 0.999], eps = 1e-8 }: AdamWOptions = {},
+    options: AdamWOptions = {},
   ) {
+    checkOptions("AdamW", adamWOptions, options);
+    const { betas = [0.9, 0.999], eps = 1e-8 } = options;
     this.betas = betas;
     this.eps = eps;
     for (const [path, parameter] of model.namedParameters()) {

@@ -1,4 +1,6 @@
+import { checkOptions } from "../core/options";
 import type { Module } from "../nn/module";
+import { layerDecayOptions, weightDecayOption } from "./options";
 
 /** How the optimiser treats one parameter. */
 export interface ParameterRule {
@@ -17,6 +19,7 @@ export type ParameterRules = Map<string, ParameterRule>;
  * Reference: timm 0.3.2 optim_factory.py add_weight_decay, called without a skip list.
  */
 export function pretrainRules(model: Module, weightDecay: number): ParameterRules {
+  checkOptions("pretrainRules", weightDecayOption, { weightDecay });
   return rules(model, (path, shape) => ({
     weightDecay: shape.length === 1 || path.endsWith(".bias") ? 0 : weightDecay,
     lrScale: 1,
@@ -37,6 +40,7 @@ export interface LayerDecayOptions {
  * Reference: mae/util/lr_decay.py.
  */
 export function finetuneRules(model: Module, options: LayerDecayOptions): ParameterRules {
+  checkOptions("finetuneRules", layerDecayOptions, options);
   const { weightDecay, layerDecay, depth } = options;
   const last = depth + 1;
   return rules(model, (path, shape) => {

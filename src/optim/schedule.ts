@@ -1,3 +1,6 @@
+import { checkOptions } from "../core/options";
+import { epochCosineOptions, warmupCosineOptions } from "./options";
+
 /** Linear warm-up from 0, then half a cosine down to `minLr`, which stays. Epochs may be fractional. */
 export interface WarmupCosine {
   lr: number;
@@ -10,7 +13,9 @@ export interface WarmupCosine {
  * The rate at a fractional epoch (epoch + iteration / iterationsPerEpoch); the first step's rate is exactly 0.
  * Reference: mae/util/lr_sched.py.
  */
-export function warmupCosine({ lr, minLr, warmupEpochs, epochs }: WarmupCosine, epoch: number): number {
+export function warmupCosine(schedule: WarmupCosine, epoch: number): number {
+  checkOptions("warmupCosine", warmupCosineOptions, schedule);
+  const { lr, minLr, warmupEpochs, epochs } = schedule;
   if (epoch < warmupEpochs) return (lr * epoch) / warmupEpochs;
   if (epoch >= epochs) return minLr;
   const progress = (epoch - warmupEpochs) / (epochs - warmupEpochs);
@@ -29,7 +34,9 @@ export interface EpochCosine extends WarmupCosine {
  * epoch's number, so it is one epoch late and the first two epochs share one.
  * Reference: timm scheduler/cosine_lr.py; DeiT main.py.
  */
-export function epochCosine({ warmupLr, ...cosine }: EpochCosine, epoch: number): number {
+export function epochCosine(schedule: EpochCosine, epoch: number): number {
+  checkOptions("epochCosine", epochCosineOptions, schedule);
+  const { warmupLr, ...cosine } = schedule;
   const { lr, minLr, warmupEpochs, epochs } = cosine;
   const set = Math.max(0, Math.floor(epoch) - 1);
   if (set < warmupEpochs) return warmupLr + ((lr - warmupLr) * set) / warmupEpochs;

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { writeJsonAtomically } from "../core/writeAtomically";
-import { readJsonObject } from "../io/jsonFile";
 import { breathe } from "../core/loop";
+import { writeJsonAtomically } from "../core/writeAtomically";
 import type { ImageDataset } from "../data/dataset";
+import { readJsonObject } from "../io/jsonFile";
 
 /** The data sets of a run by what they are for. */
 export type RunSets = Readonly<Record<string, ImageDataset>>;

@@ -1,15 +1,19 @@
 import { inspect } from "node:util";
-import { breathe } from "../core/loop";
 import { LuvitError } from "../core/errors";
+import { breathe } from "../core/loop";
+import { checkOptions } from "../core/options";
 import { tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import { batches } from "../data/loader";
+import { datasetField } from "../data/options";
 import { leavingOut } from "../data/unreadable";
 import type { EngineOptions } from "../engine";
 import type { Classifier } from "../models/classifier";
+import { classifierField } from "../models/options";
 import type { Feeds } from "./feeds";
 import { expectClassOrder, expectImageSize } from "./fit";
 import { type ForwardFunction, openForward } from "./forward";
+import { evaluateOptions } from "./options";
 import { imageFeed } from "./pretrain";
 import { type Judgement, judge, mappingFor } from "./scoring";
 
@@ -62,8 +66,12 @@ export type Scores = (feeds: Feeds) => Promise<Record<string, Float32Array>>;
 export async function evaluate(
   model: Classifier,
   dataset: ImageDataset,
-  { batchSize = 32, ...engine }: EvaluateOptions = {},
+  options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  checkOptions("evaluate", classifierField, model);
+  checkOptions("evaluate", datasetField, dataset);
+  checkOptions("evaluate", evaluateOptions, options);
+  const { batchSize = 32, ...engine } = options;
   expectFit(model, dataset);
   const size = Math.min(batchSize, dataset.length);
   const forward = await openForward("evaluate", model, scoresOf(model, size), engine);

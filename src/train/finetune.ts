@@ -1,21 +1,25 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import type { ImageDataset } from "../data/dataset";
+import type { FinetuneAugmentOptions } from "../data/imageTransform";
 import type { Batch } from "../data/loader";
 import { mixBatch } from "../data/mixup";
-import type { FinetuneAugmentOptions } from "../data/imageTransform";
+import { datasetField } from "../data/options";
 import * as transforms from "../data/transforms";
 import type { Classifier } from "../models/classifier";
+import { classifierField } from "../models/options";
 import { smoothedTargets, softTargetCrossEntropy } from "../nn/losses";
 import { finetuneRules } from "../optim/groups";
 import { drawDropPath } from "./dropPath";
 import { evaluateWith, scoresOf } from "./evaluate";
+import type { Feeds } from "./feeds";
 import { expectClasses, expectImageSize } from "./fit";
 import { startRun } from "./loop";
+import { finetuneOptions } from "./options";
 import { type RunPlan, settlePlan, type TrainOptions } from "./plan";
 import { imageFeed } from "./pretrain";
 import type { Run } from "./run";
-import type { Feeds } from "./feeds";
 
 /** What finetuning adds to the common options. */
 export interface FinetuneOptions extends TrainOptions {
@@ -54,16 +58,19 @@ export function finetune(
   pictures: ImageDataset,
   options: FinetuneOptions,
 ): Run<Classifier> {
+  checkOptions("finetune", classifierField, model);
+  checkOptions("finetune", datasetField, pictures);
+  checkOptions("finetune", finetuneOptions, options);
   const { config } = model.encoder;
-  const { layerDecay = 0.75, dropPath = 0.1, smoothing = 0.1, mix = null, augment, validation } = options;
-  const { repeatedAugmentation, emaDecay } = options;
+  const settings = settingsOf(options);
+  const { layerDecay, augment, repeatedAugmentation, emaDecay } = settings;
+  const { validation } = options;
   const dataset = augment ? pictures.withTransform(transforms.finetune(config.imageSize, augment)) : pictures;
   for (const set of [dataset, validation]) {
     if (!set) continue;
     expectImageSize(set, config.imageSize, "finetune");
     expectClasses(set, model.classes, "finetune");
   }
-  expectFinetuneOptions({ ...options, dropPath, smoothing });
   expectValidation(validation);
   learnFrom(model, dataset, validation);
   const plan = settlePlan(dataset, options, [0.9, 0.999]);
@@ -75,14 +82,14 @@ export function finetune(
       model,
       dataset,
       plan,
-      settings: { layerDecay, dropPath, smoothing, mix, augment, repeatedAugmentation, emaDecay },
+      settings,
       rules,
       repeats: repeatedAugmentation,
       emaDecay,
       validation,
       // Images that cannot be read are found now, not after an epoch; one that can be read is enough.
       prepare: async () => void (await validation?.load(0, new Rng(0))),
-      feeds: (batch, micro) => batchFeeds(model, batch, plan, options, draws.fork("batch", micro)),
+      feeds: (batch, micro) => batchFeeds(model, batch, plan, settings, draws.fork("batch", micro)),
       loss: ({ images, targets, dropPath: factors }) =>
         softTargetCrossEntropy(model.forward(images, { dropPath: factors }), targets),
       functions: validation ? { scores: scoresOf(model, plan.batchSize) } : {},
@@ -117,39 +124,40 @@ function learnFrom(model: Classifier, dataset: ImageDataset, validation: ImageDa
   if (known) model.preprocessing = known;
 }
 
-function expectFinetuneOptions(options: FinetuneOptions): void {
-  const {
-    dropPath = 0,
-    smoothing = 0,
-    mix,
-    batchSize,
-    repeatedAugmentation: repeats = 1,
-    emaDecay = 0,
-  } = options;
-  const share = (name: string, value: number) =>
-    value >= 0 && value < 1 ? "" : `${name} is ${value}, expected at least 0 and less than 1`;
-  const problems = [
-    share("dropPath", dropPath),
-    share("smoothing", smoothing),
-    share("emaDecay", emaDecay),
-    Number.isInteger(repeats) && repeats > 0
-      ? ""
-      : `repeatedAugmentation is ${repeats}, expected a whole number from 1`,
-    mix && batchSize % 2 !== 0 ? `batchSize is ${batchSize}, mixing pairs images and needs an even one` : "",
-  ].filter(Boolean);
-  if (problems.length > 0) throw new LuvitError("bad-argument", `finetune: ${problems.join("; ")}`);
+/** What decides the numbers, beside the plan: saved with every checkpoint, and the same when a run goes on. */
+interface FinetuneSettings {
+  layerDecay: number;
+  dropPath: number;
+  smoothing: number;
+  mix: FinetuneOptions["mix"];
+  augment?: FinetuneAugmentOptions;
+  repeatedAugmentation?: number;
+  emaDecay?: number;
+}
+
+/** The one place where finetuning's defaults stand. */
+function settingsOf({
+  layerDecay = 0.75,
+  dropPath = 0.1,
+  smoothing = 0.1,
+  mix = null,
+  augment,
+  repeatedAugmentation,
+  emaDecay,
+}: FinetuneOptions): FinetuneSettings & Record<string, unknown> {
+  return { layerDecay, dropPath, smoothing, mix, augment, repeatedAugmentation, emaDecay };
 }
 
 function batchFeeds(
   model: Classifier,
   batch: Batch,
   plan: RunPlan,
-  options: FinetuneOptions,
+  settings: FinetuneSettings,
   rng: Rng,
 ): Feeds {
   const { imageSize, depth } = model.encoder.config;
-  const { dropPath = 0.1 } = options;
-  const { images, targets } = mixedBatch(model, batch, options, rng);
+  const { dropPath } = settings;
+  const { images, targets } = mixedBatch(model, batch, settings, rng);
   const feeds = {
     images: imageFeed(images, imageSize),
     targets: { data: targets, shape: [plan.batchSize, model.classes] },
@@ -159,7 +167,7 @@ function batchFeeds(
   return { ...feeds, dropPath: { data: factors, shape: [2 * depth, plan.batchSize] } };
 }
 
-function mixedBatch(model: Classifier, batch: Batch, { mix, smoothing = 0.1 }: FinetuneOptions, rng: Rng) {
+function mixedBatch(model: Classifier, batch: Batch, { mix, smoothing }: FinetuneSettings, rng: Rng) {
   const { classes } = model;
   if (!mix) return { images: batch.images, targets: smoothedTargets(batch.labels, classes, smoothing) };
   const { imageSize: side } = model.encoder.config;

@@ -1,3 +1,4 @@
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { tf } from "../core/tf";
 import type { LlamaLanguageModel } from "../models/languageModel";
@@ -6,6 +7,7 @@ import { AdamW } from "../optim/adamw";
 import { lossAndGradients } from "../optim/gradients";
 import { pretrainRules } from "../optim/groups";
 import { warmupCosine } from "../optim/schedule";
+import { languageModelTraining } from "./options";
 
 export interface LanguageModelTraining {
   steps: number;
@@ -29,6 +31,7 @@ export async function trainLanguageModel(
   text: Uint8Array,
   options: LanguageModelTraining,
 ): Promise<void> {
+  checkOptions("trainLanguageModel", languageModelTraining, options);
   const { steps, batchSize, length, seed, onStep } = options;
   const optimizer = new AdamW(model, pretrainRules(model, options.weightDecay), { betas: [0.9, 0.95] });
   const schedule = { lr: options.lr, minLr: options.minLr, warmupEpochs: options.warmupSteps, epochs: steps };

@@ -1,7 +1,8 @@
 import { LuvitError } from "../core/errors";
 import type { ImageDataset } from "../data/dataset";
 import { batchesPerEpoch } from "../data/loader";
-import { type Schedule, scaledRate } from "../optim/schedule";
+import type { Schedule } from "../optim/schedule";
+import { peakRate } from "./options";
 import type { CompiledStepOptions } from "./stepper";
 
 /** What a set of options is called, where it was published and what came out of it. */
@@ -83,7 +84,10 @@ export interface RunPlan {
   images: number;
 }
 
-/** @throws LuvitError("bad-argument") listing every option that cannot be. */
+/**
+ * Settles checked options for a data set.
+ * @throws LuvitError("bad-argument") where the images do not fill one step.
+ */
 export function settlePlan(
   dataset: ImageDataset,
   options: TrainOptions,
@@ -100,32 +104,13 @@ export function settlePlan(
     weightDecay = 0.05,
     seed = 0,
   } = options;
-  const lr =
-    options.lr ??
-    (options.baseLr === undefined ? undefined : scaledRate(options.baseLr, batchSize * accumulate));
+  const lr = peakRate(options)!;
   const batches = batchesPerEpoch(dataset.length, batchSize);
   const stepsPerEpoch = Math.floor(batches / accumulate);
-  const { checkpointEvery = 1, keepCheckpoints = 2 } = options;
-  const positive = (name: string, value: number) =>
-    value > 0 ? "" : `${name} is ${value}, expected more than 0`;
-  const count = (name: string, value: number) =>
-    Number.isInteger(value) && value > 0 ? "" : `${name} is ${value}, expected a whole number from 1`;
-  const problems = [
-    count("epochs", epochs),
-    Number.isInteger(cooldownEpochs) && cooldownEpochs >= 0
-      ? ""
-      : `cooldownEpochs is ${cooldownEpochs}, expected a whole number from 0`,
-    count("batchSize", batchSize),
-    count("accumulate", accumulate),
-    count("checkpointEvery", checkpointEvery),
-    count("keepCheckpoints", keepCheckpoints),
-    lr === undefined ? "neither lr nor baseLr is given" : positive("lr", lr),
-    warmupEpochs <= epochs ? "" : `warmupEpochs ${warmupEpochs} is more than epochs ${epochs}`,
-    stepsPerEpoch > 0 || !(batchSize > 0 && accumulate > 0)
-      ? ""
-      : `${dataset.length} images do not fill one step of ${batchSize} x ${accumulate}`,
-  ].filter(Boolean);
-  if (problems.length > 0) throw new LuvitError("bad-argument", `training options: ${problems.join("; ")}`);
+  if (stepsPerEpoch === 0) {
+    const step = `${dataset.length} images do not fill one step of ${batchSize} x ${accumulate}`;
+    throw new LuvitError("bad-argument", `training options: ${step}; make batchSize or accumulate smaller`);
+  }
   const allEpochs = epochs + cooldownEpochs;
   return {
     epochs: allEpochs,
@@ -134,7 +119,7 @@ export function settlePlan(
     batchesPerEpoch: batches,
     stepsPerEpoch,
     totalSteps: allEpochs * stepsPerEpoch,
-    schedule: { lr: lr!, minLr, warmupEpochs, epochs, ...(warmupLr !== undefined && { warmupLr }) },
+    schedule: { lr, minLr, warmupEpochs, epochs, ...(warmupLr !== undefined && { warmupLr }) },
     weightDecay,
     betas: options.betas ?? betas,
     seed,

@@ -1,14 +1,18 @@
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import type { ImageDataset } from "../data/dataset";
+import { datasetField } from "../data/options";
 import type { MaeInputs, MaskedAutoencoder } from "../models/mae";
 import { drawNoise, maskFromNoise } from "../models/masking";
+import { maeField } from "../models/options";
 import { patchCount } from "../models/vit";
 import { pretrainRules } from "../optim/groups";
+import type { Feeds, HostFeed } from "./feeds";
 import { expectImageSize } from "./fit";
 import { startRun } from "./loop";
+import { trainOptions } from "./options";
 import { settlePlan, type TrainOptions } from "./plan";
 import type { Run } from "./run";
-import type { Feeds, HostFeed } from "./feeds";
 
 /** Pictures [B, 3, S, S] as an operand of a step. */
 export function imageFeed(images: Float32Array, size: number): HostFeed {
@@ -38,6 +42,9 @@ export function pretrain(
   dataset: ImageDataset,
   options: TrainOptions,
 ): Run<MaskedAutoencoder> {
+  checkOptions("pretrain", maeField, model);
+  checkOptions("pretrain", datasetField, dataset);
+  checkOptions("pretrain", trainOptions, options);
   const { config } = model.encoder;
   expectImageSize(dataset, config.imageSize, "pretrain");
   const plan = settlePlan(dataset, options, [0.9, 0.95]);

@@ -1,8 +1,8 @@
 import { inspect } from "node:util";
 import type { StateDict } from "../core/hostTensor";
 import { type StopRequest, withStopRequest } from "../core/stopRequest";
-import type { SkipReport } from "../data/dataset";
 import { ensureBackend } from "../core/tf";
+import type { SkipReport } from "../data/dataset";
 import type { Module } from "../nn/module";
 
 const jupyterDisplay = Symbol.for("Jupyter.display");

@@ -10,13 +10,13 @@ import {
   pruneTrainingCheckpoints,
   writeTrainingCheckpoint,
 } from "../io/trainingCheckpoint";
+import { type ModelConfig, modelDifferences } from "../models/config";
 import {
   expectFrozenWeights,
   type FrozenWeight,
   frozenFromFiles,
   noteFrozenWeights,
 } from "../models/frozenWeights";
-import { type ModelConfig, modelDifferences } from "../models/config";
 import { SavableModel } from "../models/savable";
 import { weightsBut } from "../models/writeModel";
 import type { Module } from "../nn/module";

@@ -1,12 +1,16 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { latestTrainingCheckpoint, readTrainingCheckpoint } from "../io/trainingCheckpoint";
 import { Classifier } from "../models/classifier";
 import { type ClassifierConfig, type ModelConfig, modelDifferences } from "../models/config";
 import { expectFrozenWeights, type FrozenWeight } from "../models/frozenWeights";
+import { modelField } from "../models/options";
 import { SavableModel } from "../models/savable";
 import type { Module } from "../nn/module";
+
+import { runWeightsOptions } from "./options";
 
 export { isRunFolder } from "../io/isRunFolder";
 
@@ -36,8 +40,11 @@ export interface RunWeightsOptions {
 export async function loadRunWeights(
   model: Module,
   folder: string,
-  { averaged = false }: RunWeightsOptions = {},
+  options: RunWeightsOptions = {},
 ): Promise<RunWeights> {
+  checkOptions("loadRunWeights", modelField, model);
+  checkOptions("loadRunWeights", runWeightsOptions, options);
+  const { averaged = false } = options;
   const isCheckpoint = existsSync(join(folder, "state.json"));
   const found = isCheckpoint
     ? { ...(await readTrainingCheckpoint(folder)), notes: [] }

@@ -1,5 +1,5 @@
 import { breathe } from "../core/loop";
-import { describeRunning, type EngineOptions, type Engine, openEngine } from "../engine";
+import { describeRunning, type Engine, type EngineOptions, openEngine } from "../engine";
 import type { OptimiseOptions } from "../graph/passes";
 import { fetchState, sendParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";

@@ -7,8 +7,8 @@ import type { Feeds } from "./feeds";
 import { lastGoodCheckpoint } from "./nonFinite";
 import { positionOf, type RunPlan } from "./plan";
 import type { StepRecord } from "./run";
-import type { Stepper } from "./stepper";
 import type { StepTask } from "./stepPrograms";
+import type { Stepper } from "./stepper";
 
 /** What distinguishes one kind of training from another. */
 export interface TrainingTask<M extends Module> extends StepTask<M> {

@@ -9,8 +9,8 @@ import {
   magnitudeMap,
   pseudoMaskOverlap,
 } from "../../src/analysis/pseudoMasks";
-import { imageNet9Mapping, imageNetAMapping, imageNetRMapping } from "../../src/data/sets";
 import { decodeMaskIds, maskCells } from "../../src/data/masks";
+import { imageNet9Mapping, imageNetAMapping, imageNetRMapping } from "../../src/data/sets";
 import { type CaseFile, type CaseRunner, type Check, maxAbsError, relativeToTensorMax } from "./harness";
 import { absolute, atStep, type GoldenTensors, load, tensor } from "./support";
 

@@ -1,6 +1,6 @@
-import { jpegCompression, pixelate } from "../../src/data/corruptions/digital";
-import { defocusKernel } from "../../src/data/corruptions/blur";
 import { layerCorruptions } from "../../src/data/corruptions/apply";
+import { defocusKernel } from "../../src/data/corruptions/blur";
+import { jpegCompression, pixelate } from "../../src/data/corruptions/digital";
 import type { Draws } from "../../src/data/corruptions/draws";
 import { fogs, plasma, underCloud } from "../../src/data/corruptions/fog";
 import { type Layer, truncate } from "../../src/data/corruptions/image";

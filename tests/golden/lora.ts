@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { Rng } from "../../src/core/rng";
 import { tf } from "../../src/core/tf";
+import { hfToMetaName } from "../../src/io/keymap";
+import { readAdapter } from "../../src/io/peft";
 import { applyAdapter } from "../../src/models/adapter";
 import { LlamaLanguageModel } from "../../src/models/languageModel";
 import * as lora from "../../src/models/lora";
-import { hfToMetaName } from "../../src/io/keymap";
-import { readAdapter } from "../../src/io/peft";
 import { Linear } from "../../src/nn/layers";
 import { trainableVariables } from "../../src/nn/variables";
 import { lossAndGradients } from "../../src/optim/gradients";

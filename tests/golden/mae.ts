@@ -1,9 +1,9 @@
+import type { Tensor } from "../../src/core/tf";
 import { MaskedAutoencoder } from "../../src/models/mae";
 import { maskFromNoise } from "../../src/models/masking";
-import type { Tensor } from "../../src/core/tf";
 import { patchify } from "../../src/nn/patches";
-import { lossAndGradients } from "../../src/optim/gradients";
 import { trainableVariables } from "../../src/nn/variables";
+import { lossAndGradients } from "../../src/optim/gradients";
 import { type CaseRunner, type Check, maxAbsError } from "./harness";
 import { absolute, compareAll, hostGradients, load, stateDict, tensor, vitConfig } from "./support";
 

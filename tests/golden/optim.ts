@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Tensor } from "../../src/core/tf";
+import { zeros } from "../../src/nn/init";
 import { Module } from "../../src/nn/module";
 import { Parameter } from "../../src/nn/parameter";
-import { zeros } from "../../src/nn/init";
 import { AdamW } from "../../src/optim/adamw";
 import { warmupCosine } from "../../src/optim/schedule";
 import { type CaseRunner, type Check, maxAbsError, relativeToTensorMax } from "./harness";

@@ -1,7 +1,7 @@
 import { type Tensor, tf } from "../../src/core/tf";
 import {
-  normalisedPixels,
   maskedPatchLoss,
+  normalisedPixels,
   smoothedTargets,
   softTargetCrossEntropy,
 } from "../../src/nn/losses";

@@ -27,12 +27,16 @@ export function answersTable(answers: readonly Answer[]): Table {
 
 /**
  * Adds the answers of a written range.
- * @throws LuvitError("bad-file") where a picture was answered before and otherwise.
+ * @throws LuvitError("bad-file") where a picture is none of the range's, or was answered before and otherwise.
  */
-export async function readAnswers({ file }: KeptRange, into: PartAnswers): Promise<void> {
+export async function readAnswers({ file, start, end }: KeptRange, into: PartAnswers): Promise<void> {
   const table = await readTable(file);
   for (const row of table.toArray()) {
     const answer = row.toJSON() as Answer;
+    if (!(answer.index >= start && answer.index < end)) {
+      const range = `pictures ${start} to ${end - 1}, as its name says`;
+      throw new LuvitError("bad-file", `${file}: answers picture ${answer.index}, expected ${range}`);
+    }
     const known = into.get(answer.index);
     if (known && (known.label !== answer.label || known.prediction !== answer.prediction)) {
       const values = `label ${answer.label} as ${answer.prediction}, elsewhere ${known.label} as ${known.prediction}`;

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { differences } from "../../core/differences";
 import { LuvitError, listOffenders } from "../../core/errors";
+import { isPlain, named, optionsOf, problemsOf, such, text, whole } from "../../core/options";
 import { writeJsonAtomically } from "../../core/writeAtomically";
 import { readJsonObject } from "../../io/jsonFile";
 import type { Provenance } from "../provenance";
@@ -19,11 +20,25 @@ export interface SuiteFacts {
 
 const FACTS = "suite.json";
 
+const facts = optionsOf<SuiteFacts>(
+  {
+    sha256: text,
+    classes: whole(1),
+    provenance: such("an object", isPlain),
+    commit: text,
+    parts: named(whole(0)),
+  },
+  {},
+);
+
 /** Facts of a folder; undefined where no suite was begun. */
 export async function readFacts(folder: string): Promise<SuiteFacts | undefined> {
   const path = join(folder, FACTS);
   if (!existsSync(path)) return undefined;
-  return (await readJsonObject(path)).value as unknown as SuiteFacts;
+  const { value } = await readJsonObject(path);
+  const problems = problemsOf(facts, value);
+  if (problems.length === 0) return value as unknown as SuiteFacts;
+  throw new LuvitError("bad-file", `${path}: not what a suite writes\n${listOffenders(problems)}`);
 }
 
 export function writeFacts(folder: string, facts: SuiteFacts): Promise<void> {

@@ -2,12 +2,13 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
 import type { ImageDataset } from "../../data/dataset";
+import type { ImageTransform } from "../../data/imageTransform";
 import {
   type CorruptionType,
   corruptionsIn,
   corruptionTypes,
-  type ImageNet9Split,
   huggingFace,
+  type ImageNet9Split,
   type ImageNetOptions,
   imageNet1k,
   imageNet9,
@@ -19,7 +20,6 @@ import {
   severities,
 } from "../../data/sets";
 import { isWnid } from "../../data/sets/wnids";
-import type { ImageTransform } from "../../data/imageTransform";
 import * as transforms from "../../data/transforms";
 
 /** ImageNet-C, one set per corruption and severity, opened when its turn comes. */

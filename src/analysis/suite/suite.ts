@@ -1,12 +1,14 @@
 import { join } from "node:path";
-import { LuvitError } from "../../core/errors";
+import { checkOptions } from "../../core/options";
 import { withStopRequest } from "../../core/stopRequest";
 import type { EngineOptions } from "../../engine";
 import { writeTable } from "../../io/table";
 import type { Classifier } from "../../models/classifier";
+import { classifierField } from "../../models/options";
 import { scoresOf } from "../../train/evaluate";
 import { openForward } from "../../train/forward";
 import { engineOf } from "../engineOf";
+import { suiteOptions } from "../options";
 import type { Provenance } from "../provenance";
 import { dataOf } from "./metrics";
 import type { SuiteResult } from "./result";
@@ -42,8 +44,9 @@ export interface SuiteOptions extends EngineOptions, Omit<Provenance, "data"> {
  * luvit.live(run);  const result = await run.done;
  */
 export function suite(model: Classifier, sets: SuiteSets, options: SuiteOptions = {}): SuiteRun {
+  checkOptions("suite", classifierField, model);
+  checkOptions("suite", suiteOptions, options);
   const parts = partsOf(sets);
-  expectOptions(options);
   const named = parts.map(({ key }) => ({ key, data: dataOf(key) }));
   const run = new SuiteRun(named, (driver, stopping) =>
     evaluateParts(model, parts, options, driver, stopping),
@@ -76,20 +79,4 @@ async function evaluateParts(
     if (out !== undefined && isWhole) await writeTable(join(out, "results.arrow"), result.table);
     return result;
   });
-}
-
-function expectOptions({
-  batchSize = 32,
-  keepEvery = 2048,
-  shard = { index: 1, count: 1 },
-}: SuiteOptions): void {
-  const isCount = (value: number) => Number.isInteger(value) && value > 0;
-  const problems = [
-    isCount(batchSize) ? "" : `batchSize is ${batchSize}, expected a whole number from 1`,
-    isCount(keepEvery) ? "" : `keepEvery is ${keepEvery}, expected a whole number from 1`,
-    isCount(shard.index) && isCount(shard.count) && shard.index <= shard.count
-      ? ""
-      : `shard is ${shard.index}/${shard.count}, expected 1/n to n/n`,
-  ].filter(Boolean);
-  if (problems.length > 0) throw new LuvitError("bad-argument", `suite: ${problems.join("; ")}`);
 }

@@ -1,16 +1,16 @@
 import { codeVersion } from "../../core/commit";
 import { printable } from "../../core/printable";
-import { type ImageDataset, shardRange } from "../../data/dataset";
 import type { StopRequest } from "../../core/stopRequest";
+import { type ImageDataset, shardRange } from "../../data/dataset";
 import type { Classifier } from "../../models/classifier";
 import { modelDigest } from "../../nn/digest";
 import { type Answer, answersOf } from "../../train/evaluate";
 import { expectImageSize } from "../../train/fit";
 import type { Forward } from "../../train/forward";
 import { mappingFor } from "../../train/scoring";
-import type { Provenance } from "../provenance";
 import { describeMissing } from "../gatherRows";
 import { gapsIn, joined, keepRange, keptRanges, type PictureRange, piecesOf } from "../keptRanges";
+import type { Provenance } from "../provenance";
 import { answersFolder, answersTable, type PartAnswers, readAnswers } from "./answers";
 import { commonFacts, readFacts, type SuiteFacts, writeFacts } from "./folder";
 import { type Metric, metricsOf } from "./metrics";

@@ -1,9 +1,9 @@
 import { affine, type Fill } from "./affine";
-import type { AffineMatrix } from "./shift";
 import type { Canvas } from "./canvas";
 import { enhanceBrightness, enhanceColor, enhanceContrast, enhanceSharpness } from "./enhance";
 import { autoContrast, equalize, invert, posterize, solarize, solarizeAdd } from "./lookup";
 import { rotation } from "./rotation";
+import type { AffineMatrix } from "./shift";
 
 /** One of RandAugment's operations, on a picture where it lies. */
 export interface Operation {

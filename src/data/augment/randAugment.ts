@@ -1,4 +1,3 @@
-import { LuvitError } from "../../core/errors";
 import type { Rng } from "../../core/rng";
 import type { RgbImage } from "../decode";
 import { PixelMemory } from "../kernels/pixelMemory";
@@ -46,7 +45,7 @@ export function augment(image: RgbImage, { op, argument }: AugmentStep): RgbImag
 
 /** Draws the operations for one picture. Reference: timm 0.3.2 data/auto_augment.py, RandAugment and AugmentOp. */
 export function drawRandAugment(rng: Rng, recipe: RandAugmentRecipe = {}): AugmentStep[] {
-  const { layers, magnitude, magnitudeStd, probability } = settled(recipe);
+  const { layers = 2, magnitude = 9, magnitudeStd = 0.5, probability = 0.5 } = recipe;
   const drawn = Array.from({ length: layers }, () => augmentOps[rng.integer(augmentOps.length)]);
   return drawn.flatMap((op) => {
     if (rng.uniform() > probability) return [];
@@ -54,21 +53,4 @@ export function drawRandAugment(rng: Rng, recipe: RandAugmentRecipe = {}): Augme
     const negative = (operations[op] as Operation).signed === true && rng.uniform() > 0.5;
     return [{ op, argument: augmentArgument(op, strength, negative) }];
   });
-}
-
-function settled(recipe: RandAugmentRecipe): Required<RandAugmentRecipe> {
-  const { layers = 2, magnitude = 9, magnitudeStd = 0.5, probability = 0.5 } = recipe;
-  return { layers, magnitude, magnitudeStd, probability };
-}
-
-/** Throws "bad-argument" for a recipe that cannot be followed. */
-export function expectRandAugment(recipe: RandAugmentRecipe): void {
-  const { layers, magnitude, magnitudeStd, probability } = settled(recipe);
-  const problems = [
-    Number.isInteger(layers) && layers >= 0 ? "" : `layers is ${layers}, expected a whole number`,
-    magnitude >= 0 && magnitude <= 10 ? "" : `magnitude is ${magnitude}, expected 0 … 10`,
-    magnitudeStd >= 0 ? "" : `magnitudeStd is ${magnitudeStd}, expected at least 0`,
-    probability >= 0 && probability <= 1 ? "" : `probability is ${probability}, expected 0 … 1`,
-  ].filter(Boolean);
-  if (problems.length > 0) throw new LuvitError("bad-argument", `RandAugment: ${problems.join("; ")}`);
 }

@@ -1,6 +1,8 @@
 import { LuvitError } from "../../core/errors";
+import { checkOptions } from "../../core/options";
 import type { Rng } from "../../core/rng";
 import type { RgbImage } from "../decode";
+import { corruptionOptions } from "../options";
 import { type CorruptionType, corruptionTypes } from "../sets/corruptionTypes";
 import { defocusBlur, gaussianBlur, glassBlur } from "./blur";
 import { brightness, contrast, saturate } from "./colour";
@@ -66,6 +68,7 @@ export async function apply(
   rng: Rng,
   options: CorruptionOptions = {},
 ): Promise<RgbImage> {
+  checkOptions("corruptions.apply", corruptionOptions, options);
   expectKnown(image, type, severity);
   if (type === "pixelate") return pixelate(image, severity);
   if (type === "jpeg_compression") return jpegCompression(image, severity);

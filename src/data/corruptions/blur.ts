@@ -1,6 +1,6 @@
 import type { RgbImage } from "../decode";
 import type { Draws } from "./draws";
-import { correlate, correlateLines, gaussianBlur as blurred, gaussianWeights } from "./filters";
+import { gaussianBlur as blurred, correlate, correlateLines, gaussianWeights } from "./filters";
 import { type Layer, mapLayer, plane, toByteRange, toUnit } from "./image";
 
 const sigmas = [1, 2, 3, 4, 6];

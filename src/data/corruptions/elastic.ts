@@ -1,6 +1,6 @@
 import type { RgbImage } from "../decode";
-import type { Draws } from "./draws";
 import { roundHalfEven } from "../geometry";
+import type { Draws } from "./draws";
 import { type Border, gaussianBlur, inside } from "./filters";
 import { type Layer, plane, toByteRange, toSingle, toUnit } from "./image";
 

@@ -5,10 +5,12 @@ import { join, relative } from "node:path";
 import { inspect } from "node:util";
 import { Worker } from "node:worker_threads";
 import { LuvitError, type LuvitErrorCode } from "../../core/errors";
+import { checkOptions } from "../../core/options";
 import { writeAtomically } from "../../core/writeAtomically";
-import { shardRange, SkipReport } from "../dataset";
+import { SkipReport, shardRange } from "../dataset";
+import { generateOptions } from "../options";
 import { listImages } from "../scanFolder";
-import { type CorruptionType, corruptionTypes, severities as allSeverities } from "../sets/corruptionTypes";
+import { severities as allSeverities, type CorruptionType, corruptionTypes } from "../sets/corruptionTypes";
 import type { CorruptedPicture, CorruptionPlan, PictureToCorrupt } from "./corruptFile";
 import { isWithin, outputNames, realPlace } from "./outputs";
 
@@ -44,6 +46,7 @@ export async function generate(
   target: string,
   options: GenerateOptions = {},
 ): Promise<CorruptionRun> {
+  checkOptions("corruptions.generate", generateOptions, options);
   const { types = corruptionTypes, severities = allSeverities, size = 224, seed = 0, shard } = options;
   const plan = { source: realPlace(source), target: realPlace(target), types, severities, size, seed };
   const photographs = options.frost === undefined ? [] : (await listImages(options.frost)).slice(0, 5);
@@ -157,14 +160,8 @@ class CorruptingThread {
 }
 
 function expectPlan(plan: CorruptionPlan, photographs: number, frost: string | undefined): void {
-  const { source, target, types, severities, size } = plan;
+  const { source, target, types } = plan;
   const problems: string[] = [];
-  const unknown = types.filter((type) => !corruptionTypes.includes(type));
-  if (unknown.length > 0)
-    problems.push(`no corruption ${unknown.join(", ")}; there are ${corruptionTypes.join(", ")}`);
-  const wrong = severities.filter((severity) => !allSeverities.includes(severity));
-  if (wrong.length > 0) problems.push(`severities are 1 … 5, not ${wrong.join(", ")}`);
-  if (!(Number.isInteger(size) && size >= 32)) problems.push(`size must be at least 32 pixels, got ${size}`);
   if (types.includes("frost") && photographs === 0) {
     const found = frost === undefined ? "" : ` (none found in ${frost})`;
     problems.push(

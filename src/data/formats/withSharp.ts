@@ -1,9 +1,9 @@
 import sharp, { type Sharp } from "sharp";
-import { isCmykJpeg } from "../jpeg/isCmyk";
 import type { RgbImage } from "../decode";
+import { isCmykJpeg } from "../jpeg/isCmyk";
 import { type Gray16, gray16ToBytes, inksToRgb, replicate, unreadable } from "./raster";
-import { readTiffLayout, type TiffLayout } from "./tiffDirectory";
 import { type TiffReading, tiffReading } from "./tiff";
+import { readTiffLayout, type TiffLayout } from "./tiffDirectory";
 
 /** Loaders of libvips that no format needs which is read here; SVG is drawn by figures. */
 sharp.block({

@@ -1,11 +1,13 @@
 import { join } from "node:path";
+import { checkOptions } from "../../core/options";
 import type { ClassMapping } from "../classMapping";
 import { SkipReport } from "../dataset";
 import { cacheOf, FolderDataset } from "../imageFolder";
 import type { ImageTransform } from "../imageTransform";
+import { corruptionArguments, folderArgument, imageNetOptions } from "../options";
 import { evaluation, none } from "../transforms";
 import { type Inventory, scanInventory, wnidFolders } from "./completeness";
-import { corruptionFolder, type CorruptionType } from "./corruptionTypes";
+import { type CorruptionType, corruptionFolder } from "./corruptionTypes";
 import { imageNetAMapping, imageNetRMapping } from "./mappings";
 import { expectWnids, type ImageNetOptions } from "./wnids";
 
@@ -16,16 +18,19 @@ import { expectWnids, type ImageNetOptions } from "./wnids";
  * Throws "missing-file" or "bad-dataset" with what is missing, as all sets here do.
  */
 export async function imageNetA(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
+  checkSet("data.imageNetA", root, options);
   return slice(root, "ImageNet-A", 7500, imageNetAMapping, options);
 }
 
 /** ImageNet-R: `<root>/<wnid>/*`, 30,000 pictures of 200 classes. Reference: hendrycks/imagenet-r eval.py. */
 export async function imageNetR(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
+  checkSet("data.imageNetR", root, options);
   return slice(root, "ImageNet-R", 30000, imageNetRMapping, options);
 }
 
 /** ImageNet-Sketch: `<root>/<wnid>/*`, at least 50,000 pictures of 1000 classes. */
 export async function imageNetSketch(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
+  checkSet("data.imageNetSketch", root, options);
   const expected = expectWnids(options.wnids);
   return open(root, { name: "ImageNet-Sketch", folders: wnidFolders, total: 50000, expected }, options);
 }
@@ -35,6 +40,7 @@ export async function imageNetSketch(root: string, options: ImageNetOptions = {}
  * folder's number, not its place in the sorted names. `classes` are the wnids.
  */
 export async function imageNetV2(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
+  checkSet("data.imageNetV2", root, options);
   const expected = Array.from({ length: 1000 }, (_, i) => String(i));
   const inventory = { name: "ImageNet-V2", folders: "0 … 999", perClass: [10, 10], expected } as const;
   return open(root, inventory, options, { classes: expectWnids(options.wnids) });
@@ -51,6 +57,8 @@ export async function imageNetC(
   severity: number,
   options: ImageNetOptions = {},
 ): Promise<FolderDataset> {
+  checkSet("data.imageNetC", root, options);
+  checkOptions("data.imageNetC", corruptionArguments, { type, severity });
   const folder = join(await corruptionFolder(root, type), String(severity));
   const expected = expectWnids(options.wnids);
   const name = `ImageNet-C ${type} ${severity}`;
@@ -74,6 +82,11 @@ interface Reading {
   mapping?: ClassMapping;
   fallback?: ImageTransform;
   classes?: readonly string[];
+}
+
+function checkSet(where: string, root: string, options: ImageNetOptions): void {
+  checkOptions(where, folderArgument, { root });
+  checkOptions(where, imageNetOptions, options);
 }
 
 async function open(

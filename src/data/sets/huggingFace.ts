@@ -1,6 +1,8 @@
 import { LuvitError } from "../../core/errors";
+import { checkOptions } from "../../core/options";
 import { SkipReport } from "../dataset";
 import { cacheOf, type ImageFolderOptions } from "../imageFolder";
+import { folderArgument, huggingFaceOptions } from "../options";
 import { openShard } from "../tables/openShard";
 import type { ColumnChoice, Features, PictureShard } from "../tables/pictureTable";
 import { RecentGroups } from "../tables/recentGroups";
@@ -34,6 +36,8 @@ const defaultGroupBytes = 256e6;
  * Throws "missing-file", "bad-file" or "bad-dataset" with what was looked for and what was found.
  */
 export async function huggingFace(source: string, options: HuggingFaceOptions = {}): Promise<TableDataset> {
+  checkOptions("data.huggingFace", folderArgument, { root: source });
+  checkOptions("data.huggingFace", huggingFaceOptions, options);
   const { split = "train", config, groupCache = defaultGroupBytes } = options;
   const { files, features, notTaken } = await shardFiles(source, split, config);
   const recent = new RecentGroups(groupCache);

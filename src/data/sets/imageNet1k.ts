@@ -2,14 +2,16 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
+import { checkOptions } from "../../core/options";
 import { SkipReport } from "../dataset";
 import { cacheOf, FolderDataset } from "../imageFolder";
+import { imageNetOptions, partArguments } from "../options";
 import type { ScannedFolder } from "../scanFolder";
 import { evaluation } from "../transforms";
 import { scanInventory, wnidFolders } from "./completeness";
 import { isFlatName, labelFlat } from "./flatValidation";
 import { synsetsOf } from "./synsets";
-import { expectWnids, isWnid, type ImageNetOptions } from "./wnids";
+import { expectWnids, type ImageNetOptions, isWnid } from "./wnids";
 
 /** The parts of ImageNet-1K that have labels. */
 export type ImageNet1kPart = "train" | "val";
@@ -32,6 +34,8 @@ export async function imageNet1k(
   part: ImageNet1kPart = "val",
   options: ImageNetOptions = {},
 ): Promise<FolderDataset> {
+  checkOptions("data.imageNet1k", partArguments, { root, part });
+  checkOptions("data.imageNet1k", imageNetOptions, options);
   const folder = await partFolder(root, part);
   const { classes, files } = (await isFlat(folder))
     ? await labelFlat(root, folder, options)

@@ -2,10 +2,12 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
+import { checkOptions } from "../../core/options";
 import { SkipReport } from "../dataset";
 import { cacheOf, FolderDataset } from "../imageFolder";
-import { scanClassFolders } from "../scanFolder";
 import type { ImageTransform } from "../imageTransform";
+import { folderArgument, imageNet9Options } from "../options";
+import { scanClassFolders } from "../scanFolder";
 import { none } from "../transforms";
 import { imageNet9Classes, imageNet9Mapping } from "./mappings";
 
@@ -58,6 +60,8 @@ export async function imageNet9(
   split: ImageNet9Split,
   options: ImageNet9Options = {},
 ): Promise<FolderDataset> {
+  checkOptions("data.imageNet9", folderArgument, { root });
+  checkOptions("data.imageNet9", imageNet9Options, options);
   const { transform = none(), cache } = options;
   const folder = join(root, split, "val");
   if (!existsSync(folder)) {

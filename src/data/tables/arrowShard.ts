@@ -1,5 +1,5 @@
-import { ArrowLabels } from "./arrowLabels";
 import { isStruct } from "./arrowFields";
+import { ArrowLabels } from "./arrowLabels";
 import { ArrowLayout } from "./arrowLayout";
 import { type ArrowMessages, scanMessages } from "./arrowMessages";
 import { openRuns, type RunColumn, readValidity } from "./arrowRuns";

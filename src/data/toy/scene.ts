@@ -1,7 +1,7 @@
 import type { Rng } from "../../core/rng";
 import { backgroundFamilies } from "./backgrounds";
 import { blend, type Colour, dim, hsl, type Paint } from "./paint";
-import { textures, type ToyShape, toyShapes } from "./shapes";
+import { type ToyShape, textures, toyShapes } from "./shapes";
 
 /** A foreground object placed in the picture: which points it covers and how they are painted. */
 export interface ToyObject {

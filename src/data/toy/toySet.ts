@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
+import { checkOptions } from "../../core/options";
 import { Rng } from "../../core/rng";
+import { toySetOptions } from "../options";
 import { drawBackground, drawObject, rasterise, segmentationIds } from "./scene";
 import { toyShapes } from "./shapes";
 
@@ -32,6 +34,7 @@ const defaults: Required<ToySetOptions> = { seed: 2024, size: 64, train: 100, va
  * and ImageNet-9 (`in9/<split>/val`). Nothing is drawn before `draw()` is called.
  */
 export function toyFiles(options: ToySetOptions = {}): ToyFile[] {
+  checkOptions("data.toyFiles", toySetOptions, options);
   const plan = { ...defaults, ...options };
   return toyClasses.flatMap((_, label) => [
     ...range(plan.train).map((i) => picture(plan, "train", label, i)),

@@ -4,19 +4,19 @@ import { splitUpdates } from "../adamw/splitUpdates";
 import {
   type ArraysByName,
   describeEngine,
-  type EngineDescription,
   type Engine,
+  type EngineDescription,
   type OpenOptions,
   type Programs,
   type RunOptions,
 } from "../executor";
 import { InTurn } from "../inTurn";
+import { withoutCopies } from "../lower";
 import { changedState, commonState, programNamed } from "../programs";
 import { freeArrays } from "./freeArrays";
 import { HeldGradients } from "./heldGradients";
 import { int8Entries } from "./int8/select";
 import { Int8Weights } from "./int8/weights";
-import { withoutCopies } from "../lower";
 import { OnnxProgram } from "./program";
 import { loadOnnxRuntime, type OnnxRuntime } from "./runtime";
 import { createSession, refuseWrongGradients, settleOptions } from "./session";

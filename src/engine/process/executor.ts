@@ -2,8 +2,8 @@ import { sizeOf } from "../../core/hostTensor";
 import {
   type ArraysByName,
   describeEngine,
-  type EngineDescription,
   type Engine,
+  type EngineDescription,
   type OpenOptions,
   type Programs,
   type RunOptions,

@@ -6,8 +6,8 @@ import { checkArrays } from "../arrays";
 import {
   type ArraysByName,
   describeEngine,
-  type EngineDescription,
   type Engine,
+  type EngineDescription,
   type OpenOptions,
   type Programs,
   type RunOptions,

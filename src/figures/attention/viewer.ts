@@ -2,14 +2,16 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import type { AttentionMaps } from "../../analysis/attentionMaps";
 import { LuvitError } from "../../core/errors";
+import { checkOptions } from "../../core/options";
 import { writeAtomically } from "../../core/writeAtomically";
+import { pageAround } from "../browser/pageAround";
+import { browserScript } from "../browserScript";
 import { colormapTable } from "../colormap";
+import { attentionViewerOptions } from "../options";
 import type { Picture, RgbImage } from "../picture";
 import { escapeXml } from "../svg/text";
 import { figureFont, themes } from "../theme";
-import { pageAround } from "../browser/pageAround";
 import type { ModelHeader, ViewerHeader } from "./browser/payload";
-import { browserScript } from "../browserScript";
 import { chooseLayers, packLayers } from "./payload";
 import { describeRow, pictureOf, staticPicture } from "./staticPicture";
 
@@ -79,6 +81,7 @@ export async function attentionViewer(
   maps: AttentionMaps | readonly AttentionMaps[],
   options: AttentionViewerOptions = {},
 ): Promise<AttentionViewer> {
+  checkOptions("attentionViewer", attentionViewerOptions, options);
   const models = "layers" in maps ? [maps] : [...maps];
   const { title = "Where does each patch look?", layers, maxBytes = 2_000_000 } = options;
   const labels = options.labels ?? (models.length > 1 ? ["model A", "model B"] : ["model"]);

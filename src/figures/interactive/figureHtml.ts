@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { browserScript } from "../browserScript";
-import type { PlotlyFigure } from "../spec";
 import { dataUrl, escapeHtml, scriptJson } from "../html";
+import type { PlotlyFigure } from "../spec";
 import { figureSummary } from "../summary";
-import { drawFigure } from "../svg/render";
 import { placeFigure } from "../svg/place";
+import { drawFigure } from "../svg/render";
 
 /**
  * A figure as HTML that needs nothing else: a static picture, and a script that draws the same in the page's theme and

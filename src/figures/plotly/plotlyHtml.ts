@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { browserScript } from "../browserScript";
-import type { PlotlyFigure } from "../spec";
 import { escapeHtml, scriptJson } from "../html";
+import type { PlotlyFigure } from "../spec";
 import { figureSummary } from "../summary";
 import { plotlyTemplate } from "./template";
 

@@ -1,5 +1,5 @@
 import type { PlotlyAxis, PlotlyDatum, PlotlyFigure, PlotlyTrace } from "../spec";
-import { type Scale, makeScale } from "./scale";
+import { makeScale, type Scale } from "./scale";
 
 /** A rectangle in pixels. */
 export interface Box {

@@ -1,10 +1,10 @@
 import type { PlotlyAnnotation, PlotlyColorAxis, PlotlyFigure } from "../spec";
 import { figureSummary } from "../summary";
 import { type FigureTheme, figureFont, themes } from "../theme";
-import { niceTicks } from "./scale";
 import { drawLegend } from "./legend";
-import { type Box, type Panel, fraction } from "./panels";
+import { type Box, fraction, type Panel } from "./panels";
 import { type PlacedFigure, placeFigure, slantedHeight } from "./place";
+import { niceTicks } from "./scale";
 import { escapeXml, px, textElement } from "./text";
 import { barLabels, drawTrace, scaleColor } from "./traces";
 

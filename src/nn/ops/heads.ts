@@ -1,4 +1,6 @@
+import { checkOptions } from "../../core/options";
 import { type Tensor, tf } from "../../core/tf";
+import { headsOfWidth } from "../options";
 import { defineOp } from "./defineOp";
 
 interface Heads {
@@ -59,6 +61,7 @@ const splitHeadsOp = defineOp<"x", Heads>({
 
 /** x [B, T, H*C] -> [B, H, T, C]; each head is contiguous in the last axis of x. */
 export function splitHeads(x: Tensor, heads: number): Tensor {
+  checkOptions("splitHeads", headsOfWidth, { width: x.shape.at(-1), heads });
   return splitHeadsOp({ x }, { heads })[0];
 }
 

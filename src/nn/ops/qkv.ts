@@ -1,4 +1,6 @@
+import { checkOptions } from "../../core/options";
 import { type Tensor, tf } from "../../core/tf";
+import { headsOfWidth } from "../options";
 import { defineOp } from "./defineOp";
 
 interface Heads {
@@ -82,5 +84,6 @@ const splitQkvOp = defineOp<"x", Heads>({
 
 /** A fused projection [B, T, 3*H*C] (all q heads, then k, then v) -> q, k, v [B, H, T, C] each. */
 export function splitQkv(x: Tensor, heads: number): Tensor[] {
+  checkOptions("splitQkv", headsOfWidth, { width: x.shape.at(-1)! / 3, heads });
   return splitQkvOp({ x }, { heads });
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CellOutput } from "../../../src/notebook/nbformat";
-import { type Browser, type Context, launch, type Locator, type Page } from "../chromium";
+import { type Browser, type Context, type Locator, launch, type Page } from "../chromium";
 import { classicNotebook } from "./classicNotebook";
 import { labNotebook } from "./labNotebook";
 import { JupyterServer } from "./server";

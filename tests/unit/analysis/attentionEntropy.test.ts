@@ -16,6 +16,7 @@ import { startBackend, tf } from "../../../src/core/tf";
 import type { ImageDataset } from "../../../src/data/dataset";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { imageNetS } from "../../../src/data/segmentation";
+import * as transforms from "../../../src/data/transforms";
 import { readTable, writeTable } from "../../../src/io/table";
 import type { Classifier } from "../../../src/models/classifier";
 import {
@@ -26,7 +27,6 @@ import {
   tinyLuvit,
   writePictures,
 } from "./support";
-import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend()));
 

@@ -4,9 +4,9 @@ import { extractFeatures } from "../../../src/analysis/features";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
+import * as transforms from "../../../src/data/transforms";
 import { assertClose } from "../nn/support";
 import { assertRejects, temporaryFolder, tinyLuvit, tinyMae, writePictures } from "./support";
-import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend()));
 

@@ -5,12 +5,12 @@ import { gradientSignal } from "../../../src/analysis/gradientSignal";
 import { signalToNoiseOf } from "../../../src/analysis/gsnr";
 import { rowsOf } from "../../../src/analysis/provenance";
 import { startBackend, tf } from "../../../src/core/tf";
-import { batches } from "../../../src/data/loader";
 import { imageFolder } from "../../../src/data/imageFolder";
+import { batches } from "../../../src/data/loader";
+import * as transforms from "../../../src/data/transforms";
 import { smoothedTargets, softTargetCrossEntropy } from "../../../src/nn/losses";
 import { lossAndGradients } from "../../../src/optim/gradients";
 import { assertRejects, temporaryFolder, tinyClassifier, tinyLuvit, tinyMae, writePictures } from "./support";
-import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend()));
 

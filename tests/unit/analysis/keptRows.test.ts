@@ -137,7 +137,7 @@ test("kept numbers of another model, layer or set are not mixed in", async () =>
   await assertRejects(
     entropyShares(model, { mine: set }, { keepEvery: 0 }),
     "bad-argument",
-    "keepEvery is 0",
+    "keepEvery: expected a whole number from 1",
   );
 });
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { inspect } from "node:util";
-import { entropyShares } from "../../../src/analysis/entropyShares";
 import { attentionEntropy, summariseEntropy } from "../../../src/analysis/attentionEntropy";
+import { entropyShares } from "../../../src/analysis/entropyShares";
 import { rowPhases } from "../../../src/analysis/fourier";
 import { rowsOf } from "../../../src/analysis/provenance";
 import { pseudoMaskIou } from "../../../src/analysis/pseudoMaskIou";
@@ -15,6 +15,7 @@ import {
 import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
+import * as transforms from "../../../src/data/transforms";
 import { assertClose } from "../nn/support";
 import { assertThrows } from "../train/support";
 import {
@@ -25,7 +26,6 @@ import {
   tinyLuvit,
   writePictures,
 } from "./support";
-import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend()));
 

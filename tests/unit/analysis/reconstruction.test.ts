@@ -6,8 +6,8 @@ import { type Reconstruction, reconstruct } from "../../../src/analysis/reconstr
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import type { RgbImage } from "../../../src/data/decode";
 import { imageFolder } from "../../../src/data/imageFolder";
-import { reconstructionGrid } from "../../../src/figures/maps";
 import * as transforms from "../../../src/data/transforms";
+import { reconstructionGrid } from "../../../src/figures/maps";
 import { mae } from "../../../src/models";
 import type { MaeInputs } from "../../../src/models/mae";
 import { tinyDecoder, tinyViT } from "../train/support";

@@ -20,13 +20,13 @@ import { sliceMapping } from "../../../src/data/classMapping";
 import type { ImageDataset } from "../../../src/data/dataset";
 import { FolderDataset, imageFolder } from "../../../src/data/imageFolder";
 import { benchmarkCorruptions } from "../../../src/data/sets";
+import * as transforms from "../../../src/data/transforms";
 import { readTable } from "../../../src/io/table";
 import { classifier } from "../../../src/models";
 import { evaluate } from "../../../src/train/evaluate";
 import { repository } from "../io/support";
 import { assertThrows, tinyViT } from "../train/support";
 import { assertRejects, temporaryFolder, writePictures } from "./support";
-import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend()));
 
@@ -169,8 +169,8 @@ test("an unreadable picture is counted, a killed writer's leftovers are not read
   assertThrows(
     () => suite(model(), { in1k: fresh }, wrong),
     "bad-argument",
-    "batchSize is 0",
-    "shard is 3/2",
+    "batchSize: expected a whole number",
+    "shard.index: expected at most count (2), got 3",
   );
 });
 

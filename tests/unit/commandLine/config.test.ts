@@ -2,15 +2,17 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { readCall, UsageError } from "../../../src/commandLine/command";
 import { parseJsonWithComments } from "../../../src/commandLine/jsonc";
-import { runCommand, type RunFlags } from "../../../src/commandLine/commands";
-import type { CommandName } from "../../../src/commandLine/help";
+import { commands as allCommands } from "../../../src/commandLine/main";
 import { trainedFrom } from "../../../src/commandLine/models";
+import type { RunCommandName } from "../../../src/commandLine/request";
 import { configs, loadConfig } from "../../../src/commandLine/runConfig";
-import { commentedStart, type ObjectField } from "../../../src/commandLine/schema";
+import { commentedStart } from "../../../src/commandLine/schema";
+import { jsonSchemaOf, type ObjectField } from "../../../src/core/options";
 import { assertThrows, temporaryFolder } from "../train/support";
 
-const commands = Object.keys(configs) as CommandName[];
+const commands = Object.keys(configs) as RunCommandName[];
 const folder = temporaryFolder();
 
 function write(text: string): string {
@@ -19,7 +21,7 @@ function write(text: string): string {
   return file;
 }
 
-const start = (command: CommandName) => commentedStart(configs[command] as ObjectField<unknown>);
+const start = (command: RunCommandName) => commentedStart(configs[command] as ObjectField<unknown>);
 
 test("what is printed to start from is a configuration, as it is and with everything taken in", () => {
   for (const command of commands) {
@@ -42,13 +44,13 @@ test("a mistake in the file is named with line and column", () => {
   assertThrows(
     () => parseJsonWithComments("f.json", '{\n  "a": 1,\n  "b": x\n}'),
     "bad-file",
-    "f.json: line 3, column 8",
+    "line 3, column 8: invalid symbol",
   );
   assertThrows(
     () => parseJsonWithComments("f.json", '{\n  "a": [1,'),
     "bad-file",
-    "f.json: line 2",
-    "not JSON",
+    "f.json: not JSON",
+    "line 2, column 11: close bracket expected",
   );
 });
 
@@ -61,21 +63,21 @@ test("everything that is wrong is said at once, each with its place, what is exp
     "engine": { "engine": "gpu" },
   }`);
   const lines = [
-    'model.encoder: expected "tiny16", "small16", "base16", "large16", "huge14" or "toy", got \'base17\'',
+    'model.encoder: expected "tiny16", "small16", "base16", "large16", "huge14" or "toy", or an object, got \'base17\'',
     "model.decoder.dim: expected a whole number from 1, got 1.5",
     "model.decoder.depth: missing",
-    "model.maskRato: unknown; there are encoder, decoder, fusion, seed, maskRatio, weights",
+    "model.maskRato: unknown; did you mean maskRatio? there are encoder, decoder, fusion, seed, maskRatio, weights",
     "data.train.path: expected a text, got ''",
-    "data.train.take: expected a whole number from 1, got 0",
+    "data.train.take: expected a whole number from 1 to 1,000,000,000, got 0",
     'recipe: expected "maePretrain", "maePretrain1600" or "toyPretrain", got \'finetune\'',
-    "options.epochs: expected a whole number from 1, got -1",
+    "options.epochs: expected a whole number from 1 to 10,000,000, got -1",
     "options.betas: expected a list of two",
-    "options.lr: expected a number above 0, got 0",
+    "options.lr: expected a number above 0 and at most 1e+38, got 0",
     'engine.engine: expected "auto"',
     "out: missing, expected a text",
   ];
   assertThrows(() => loadConfig("pretrain", file), "bad-argument", ...lines, "luvit pretrain --print-config");
-  assertThrows(() => loadConfig("pretrain", write("[1]")), "bad-argument", "the file: expected an object");
+  assertThrows(() => loadConfig("pretrain", write("[1]")), "bad-argument", "expected an object, got [ 1 ]");
   assertThrows(() => loadConfig("pretrain", join(folder, "none.json")), "missing-file", "--print-config >");
 });
 
@@ -94,7 +96,7 @@ test("averaged weights are asked of run folders only", async () => {
 });
 
 test("the schema names every entry with its description", () => {
-  const schema = configs.finetune.json() as {
+  const schema = jsonSchemaOf(configs.finetune) as {
     properties: Record<string, { description: string }>;
     required: string[];
   };
@@ -102,24 +104,44 @@ test("the schema names every entry with its description", () => {
   assert.ok(Object.values(schema.properties).every(({ description }) => description.length > 3));
 });
 
+/** What a command prints and its status, or what it says of wrong usage. */
+async function run(name: string, ...args: string[]): Promise<[status: number | string, printed: string]> {
+  const lines: string[] = [];
+  const chosen = allCommands.find((one) => one.name === name)!;
+  try {
+    const call = readCall(chosen, args)!;
+    return [await chosen.run({ ...call, print: (line) => void lines.push(line) }), lines.join("\n")];
+  } catch (error) {
+    assert.ok(error instanceof UsageError, String((error as Error).stack));
+    return [error.message, lines.join("\n")];
+  }
+}
+
 test("wrong usage is said in words, a printed configuration is all that is printed", async () => {
-  const run = async (name: CommandName, words: readonly string[], flags: RunFlags) => {
-    const lines: string[] = [];
-    return [await runCommand(name, words, flags, (line) => void lines.push(line)), lines.join("\n")] as const;
-  };
-  const wrong: [name: CommandName, words: string[], flags: RunFlags, text: RegExp][] = [
-    ["pretrain", [], {}, /^pretrain needs --config <file>/],
-    ["pretrain", ["more"], { config: "f", seed: "x" }, /takes no more; --seed takes a whole number, got x/],
-    ["evaluate", [], { config: "f", shard: "3/2" }, /^--shard takes 1\/n to n\/n .* got 3\/2$/],
-    ["finetune", [], { config: "f", shard: "1/2", merge: true }, /--shard .*; --merge goes with evaluate/],
-    ["evaluate", [], { merge: true }, /takes the folders/],
+  const wrong: [words: string[], text: RegExp][] = [
+    [["pretrain"], /^pretrain needs --config <file>/],
+    [
+      ["pretrain", "more", "--config", "f", "--seed", "x"],
+      /takes no more; --seed takes a whole number .* "x"/,
+    ],
+    [["pretrain", "--config", "f", "--seed", "1e99"], /--seed takes a whole number/],
+    [["pretrain", "--config", "f", "--sede", "1"], /pretrain has no option --sede. Did you mean --seed\?/],
+    [["pretrain", "--config", "f", "--shard", "1/2"], /pretrain has no option --shard/],
+    [["finetune", "--config", "f", "--merge"], /finetune has no option --merge/],
+    [["pretrain", "--config"], /--config/],
+    [["evaluate", "--merge"], /takes the folders/],
+    [["evaluate", "--merge", "a", "--seed", "1"], /not --seed/],
+    ...["3/2", "0/2", "0/0", "1/0", "-1/2", "1.5/2", "1", "a/b", ""].map((shard): [string[], RegExp] => [
+      ["evaluate", "--config", "f", `--shard=${shard}`],
+      /^--shard takes 1\/n to n\/n, got /,
+    ]),
   ];
-  for (const [name, words, flags, text] of wrong) {
-    const [result, printed] = await run(name, words, flags);
+  for (const [[name, ...args], text] of wrong) {
+    const [result, printed] = await run(name, ...args);
     assert.match(String(result), text);
     assert.equal(printed, "");
   }
-  assert.deepEqual(await run("entropy", [], { "print-config": true }), [0, start("entropy")]);
-  const [status, schema] = await run("evaluate", [], { "print-schema": true });
+  assert.deepEqual(await run("entropy", "--print-config"), [0, start("entropy")]);
+  const [status, schema] = await run("evaluate", "--print-schema");
   assert.deepEqual([status, JSON.parse(schema).additionalProperties], [0, false]);
 });

@@ -290,5 +290,5 @@ test("wrong usage ends with 2, a wrong file with 1", async () => {
   ]);
   assert.deepEqual([usage.status, file.status], [2, 1]);
   assert.match(usage.output, /--sede/);
-  assert.match(file.output, /model\.encoder: missing[\s\S]*out: expected a text[\s\S]*recipe: missing/);
+  assert.match(file.output, /model\.encoder: missing[\s\S]*recipe: missing[\s\S]*out: expected a text/);
 });

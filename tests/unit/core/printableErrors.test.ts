@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { inspect } from "node:util";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { brief } from "../../../src/core/brief";
 import type { LuvitError } from "../../../src/core/errors";
 import { printableLines } from "../../../src/core/printable";

@@ -64,9 +64,9 @@ describe("RandAugment", () => {
   it("names everything that is wrong with a recipe", () => {
     assert.throws(
       () => transforms.finetune(32, { randAugment: { layers: 1.5, magnitude: 11, probability: -1 } }),
-      /layers is 1.5.*magnitude is 11.*probability is -1/,
+      /layers: .*got 1.5\n.*magnitude: .*got 11\n.*probability: .*got -1/,
     );
-    assert.throws(() => transforms.finetune(32, { erasing: 2 }), /erasing is 2/);
+    assert.throws(() => transforms.finetune(32, { erasing: 2 }), /erasing: .*got 2/);
   });
 });
 

@@ -4,10 +4,10 @@ import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import sharp from "sharp";
 import { Rng } from "../../../src/core/rng";
-import { imageNet9 } from "../../../src/data/sets/imageNet9";
 import { batches } from "../../../src/data/loader";
 import { decodeMaskIds, maskCells } from "../../../src/data/masks";
 import { imageNetS } from "../../../src/data/segmentation";
+import { imageNet9 } from "../../../src/data/sets/imageNet9";
 import * as transforms from "../../../src/data/transforms";
 import { flatPng, put, shapesFolder, temporaryFolder } from "./support";
 

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import sharp from "sharp";
 import { LuvitError } from "../../../src/core/errors";
-import * as transforms from "../../../src/data/transforms";
 import { decodeImage } from "../../../src/data/decode";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { batches } from "../../../src/data/loader";
+import * as transforms from "../../../src/data/transforms";
 import { flatPng, put, temporaryFolder } from "./support";
 
 const raw = (width: number, height: number, channels: 1 | 2 | 3 | 4) => ({

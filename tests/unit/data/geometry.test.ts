@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Rng } from "../../../src/core/rng";
+import type { RgbImage } from "../../../src/data/decode";
 import {
   centreBox,
   cropDraws,
@@ -10,7 +11,6 @@ import {
   roundHalfEven,
   shorterSideSize,
 } from "../../../src/data/geometry";
-import type { RgbImage } from "../../../src/data/decode";
 import { type AxisWeights, axisWeights, kernels } from "../../../src/data/kernels/axisWeights";
 import { normalize, unnormalize } from "../../../src/data/normalize";
 import { cropBox, resize } from "../../../src/data/resample";

@@ -178,7 +178,7 @@ describe("batches", () => {
     const set = await shapes();
     assert.throws(() => batches(set, { batchSize: 41 }), /40 pictures do not fill a batch of 41/);
     assert.throws(() => batches(set, { batchSize: 8, start: 6 }), /start 6 is behind the last of 5/);
-    assert.throws(() => batches(set, { batchSize: 0 }), /whole numbers/);
+    assert.throws(() => batches(set, { batchSize: 0 }), /batchSize: expected a whole number/);
   });
 });
 

@@ -1,6 +1,6 @@
-import type { AffineMatrix } from "../../../src/data/augment/shift";
 import type { AugmentOp } from "../../../src/data/augment/randAugment";
 import { rotation } from "../../../src/data/augment/rotation";
+import type { AffineMatrix } from "../../../src/data/augment/shift";
 import type { RgbImage } from "../../../src/data/decode";
 
 /* Pillow's operations as they are defined, one byte after another. */

@@ -10,9 +10,9 @@ import sharp from "sharp";
 import { LuvitError } from "../../../src/core/errors";
 import { Rng } from "../../../src/core/rng";
 import { imageFolder } from "../../../src/data/imageFolder";
+import type { ImageTransform } from "../../../src/data/imageTransform";
 import { type Batch, type BatchOptions, batches } from "../../../src/data/loader";
 import { readingInto } from "../../../src/data/pictureReader";
-import type { ImageTransform } from "../../../src/data/imageTransform";
 import * as transforms from "../../../src/data/transforms";
 import { ReadingPool } from "../../../src/data/workers/pool";
 import { paintedImage, put, shapesFolder, temporaryFolder } from "./support";
@@ -149,7 +149,7 @@ describe("reading threads", () => {
 
   it("refuse a number of threads that is none", async () => {
     const set = await setOf();
-    assert.throws(() => batches(set, { batchSize: 4, workers: 1.5 }), /workers 1.5/);
+    assert.throws(() => batches(set, { batchSize: 4, workers: 1.5 }), /workers: .*got 1.5/);
   });
 
   it("are replaced when they end, with a warning, and their pictures read again", async () => {

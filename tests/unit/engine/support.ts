@@ -1,7 +1,7 @@
 import {
   type ArraysByName,
-  type EngineName,
   type Engine,
+  type EngineName,
   type OpenEngine,
   type OpenOptions,
   onnxRuntimeProblem,

@@ -159,8 +159,5 @@ test("settings of the loader, thread pools, GPUs and engines reach the engine pr
     Path: "C:\\",
     SystemRoot: "C:\\Windows",
   };
-  assert.deepEqual(
-    engineEnvironment({ ...needed, HF_TOKEN: "x", HTTPS_PROXY: "http://u:p@host" }),
-    needed,
-  );
+  assert.deepEqual(engineEnvironment({ ...needed, HF_TOKEN: "x", HTTPS_PROXY: "http://u:p@host" }), needed);
 });

@@ -4,10 +4,10 @@
  * All stay until the library, left to itself, has begun to send.
  */
 import { createRequire } from "node:module";
-import { openOnnxEngine, stopEngineProcesses } from "../../../src/engine";
-import { encodeModel } from "../../../src/engine/onnx/proto";
 import { imageFolder } from "../../../src/data/imageFolder";
 import * as transforms from "../../../src/data/transforms";
+import { openOnnxEngine, stopEngineProcesses } from "../../../src/engine";
+import { encodeModel } from "../../../src/engine/onnx/proto";
 import { pretrain } from "../../../src/train/pretrain";
 import { pretraining, tinyMae } from "../train/support";
 import { growingProduct } from "./processSupport";

@@ -13,8 +13,8 @@ import {
   saveFigure,
 } from "../../../src/figures";
 import { shareBelowDiagonal } from "../../../src/figures/entropyScatter";
-import { isFigure } from "../../../src/figures/spec";
 import { movingMean, thin } from "../../../src/figures/lossCurves";
+import { isFigure } from "../../../src/figures/spec";
 import { placeFigure } from "../../../src/figures/svg/place";
 import { niceTicks } from "../../../src/figures/svg/scale";
 

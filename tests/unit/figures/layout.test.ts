@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { entropyScatter, figure, heatmapGrid, lossCurves, type PlotlyFigure, renderSvg } from "../../../src/figures";
-import type { PlotlyTrace } from "../../../src/figures/spec";
+import {
+  entropyScatter,
+  figure,
+  heatmapGrid,
+  lossCurves,
+  type PlotlyFigure,
+  renderSvg,
+} from "../../../src/figures";
 import { parseHex } from "../../../src/figures/colormap";
+import type { PlotlyTrace } from "../../../src/figures/spec";
 import { placeFigure } from "../../../src/figures/svg/place";
 import { barBox, scaleColor } from "../../../src/figures/svg/traces";
 import { seriesColor, themes } from "../../../src/figures/theme";

@@ -4,11 +4,11 @@ import { ownOpRules } from "../../../src/core/opRegistry";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import type { Graph } from "../../../src/graph";
 import { AFTER } from "../../../src/graph/passes";
+import { rotate } from "../../../src/models/rotary";
 import { attend } from "../../../src/nn/attention";
 import { maskedPatchLoss, normalisedPixels, softTargetCrossEntropy } from "../../../src/nn/losses";
 import * as ops from "../../../src/nn/ops";
 import { patchify } from "../../../src/nn/patches";
-import { rotate } from "../../../src/models/rotary";
 import { assertClose, randomTensor } from "../nn/support";
 import { traceOf, valuesOfGraph } from "./support";
 

@@ -9,16 +9,16 @@ import { create as createClassifier } from "../../../src/models/classifier";
 import { through } from "../../../src/models/fusion";
 import { llama7b } from "../../../src/models/llamaBlock";
 import * as lora from "../../../src/models/lora";
-import { decoder512x8, type MaeInputs, MaskedAutoencoder, type MaeOptions } from "../../../src/models/mae";
+import { decoder512x8, type MaeInputs, type MaeOptions, MaskedAutoencoder } from "../../../src/models/mae";
 import { maskFromNoise } from "../../../src/models/masking";
 import { base16, patchCount } from "../../../src/models/vit";
 import { softTargetCrossEntropy } from "../../../src/nn/losses";
 import { finetuneRules, pretrainRules } from "../../../src/optim/groups";
 import { type CaseFile, readCaseFile } from "../../golden/harness";
 import { atStep, load, luvitLlamaConfig, stateDict, tensor, vitConfig } from "../../golden/support";
+import { tinyBlock, tinyDecoder, tinyViT } from "../models/support";
 import { assertClose, assertNoLeak, maxDifference, repository } from "../nn/support";
 import { eagerSteps, interpretSteps, type RunSpec, type StepSpec, traceStep } from "./support";
-import { tinyBlock, tinyDecoder, tinyViT } from "../models/support";
 
 before(async () => {
   await startBackend();

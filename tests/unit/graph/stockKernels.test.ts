@@ -4,8 +4,8 @@ import { LuvitError } from "../../../src/core/errors";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { kernelSamples } from "../engine/kernelSamples";
 import "../../../src/nn";
-import { assertClose, randomTensor } from "../nn/support";
 import { knownKernels } from "../../../src/graph/shapes";
+import { assertClose, randomTensor } from "../nn/support";
 import { traceOf, valuesOfGraph } from "./support";
 
 before(async () => {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
+import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { graphText, interpret, trace } from "../../../src/graph";
 import { Linear } from "../../../src/nn";
-import { Rng } from "../../../src/core/rng";
 import { Parameter } from "../../../src/nn/parameter";
 import { assertNoLeak, isLuvitError, randomTensor } from "../nn/support";
 import { traceOf } from "./support";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { open } from "node:fs/promises";
 import { readdirSync, readFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";

@@ -3,7 +3,7 @@ import { before, describe, test } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
 import * as baselines from "../../../src/models/baselines";
 import * as classifier from "../../../src/models/classifier";
-import { type FusionPlan, FusionPath, mlp, through } from "../../../src/models/fusion";
+import { FusionPath, type FusionPlan, mlp, through } from "../../../src/models/fusion";
 import { type LlamaConfig, llama7b } from "../../../src/models/llamaBlock";
 import * as lora from "../../../src/models/lora";
 import * as mae from "../../../src/models/mae";
@@ -62,7 +62,7 @@ test("the tail is the default place, and places outside the encoder are errors",
   for (const after of [-1, 3, 0.5]) {
     assert.throws(
       () => build(through(tinyBlock(), { after })),
-      isLuvitError("bad-argument", `after is ${after}`, "0 to 2"),
+      isLuvitError("bad-argument", "after", `${after}`),
     );
   }
 });

@@ -165,7 +165,10 @@ test("a target that names no linear is an error that lists the names there are, 
     isLuvitError("bad-argument", "no linear named v;"),
   );
   for (const rank of [0, 1.5, -4]) {
-    assert.throws(() => lora.attach(block, { rank }), isLuvitError("bad-argument", `rank is ${rank}`));
+    assert.throws(
+      () => lora.attach(block, { rank }),
+      isLuvitError("bad-argument", "rank: expected a whole number", `got ${rank}`),
+    );
   }
 });
 

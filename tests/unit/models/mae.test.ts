@@ -252,7 +252,7 @@ test("an impossible number of classes is an error before anything is copied", as
   for (const classes of [1, 0, 2.5, Number.NaN]) {
     await assert.rejects(
       classifier.fromPretrained(pretrained, { classes }),
-      isLuvitError("bad-argument", `classes is ${classes}`),
+      isLuvitError("bad-argument", "classes: expected a whole number from 2", `got ${classes}`),
     );
   }
   assert.equal(tf.memory().numTensors, numTensors);

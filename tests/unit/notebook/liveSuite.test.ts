@@ -5,12 +5,12 @@ import { type SuiteRun, suite } from "../../../src/analysis/suite";
 import { beginWork } from "../../../src/core/progress";
 import { startBackend } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
+import * as transforms from "../../../src/data/transforms";
 import { live } from "../../../src/notebook";
 import { LiveSuiteView } from "../../../src/notebook/liveParts";
 import type { DisplayMessage } from "../../../src/notebook/outputs";
 import { captureDisplays } from "../../../src/notebook/tslab";
 import { temporaryFolder, tinyClassifier, writePictures } from "../train/support";
-import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend()));
 

@@ -138,7 +138,7 @@ describe("luvit run", () => {
     assert.equal(python.status, 1);
     assert.match(python.stderr, /written in python/);
     assert.equal(missing.status, 1);
-    assert.match(missing.stderr, /not a readable notebook/);
+    assert.match(missing.stderr, /no such file; expected a notebook/);
   });
 });
 

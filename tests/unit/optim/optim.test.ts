@@ -6,12 +6,12 @@ import * as classifier from "../../../src/models/classifier";
 import { through } from "../../../src/models/fusion";
 import * as lora from "../../../src/models/lora";
 import * as mae from "../../../src/models/mae";
-import { softTargetCrossEntropy } from "../../../src/nn/losses";
 import { Linear } from "../../../src/nn/layers";
+import { softTargetCrossEntropy } from "../../../src/nn/losses";
 import { trainableVariables } from "../../../src/nn/variables";
 import {
-  accumulate,
   AdamW,
+  accumulate,
   finetuneRules,
   lossAndGradients,
   pretrainRules,

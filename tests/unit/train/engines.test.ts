@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import type { HostTensor } from "../../../src/core/hostTensor";
 import { startBackend, tf } from "../../../src/core/tf";
+import * as transforms from "../../../src/data/transforms";
 import { onnxRuntimeProblem, tensorflowProblem } from "../../../src/engine";
 import { baselines, classifier, fusion, lora } from "../../../src/models";
 import type { ClassifierOptions } from "../../../src/models/classifier";
@@ -25,7 +26,6 @@ import {
   tinyMae,
   tinyViT,
 } from "./support";
-import * as transforms from "../../../src/data/transforms";
 
 const problem = onnxRuntimeProblem();
 if (problem) console.log(`SKIPPED: training as one compiled graph: ${problem}`);

@@ -5,11 +5,11 @@ import { before, test } from "node:test";
 import { inspect } from "node:util";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
+import * as transforms from "../../../src/data/transforms";
 import type { Classifier } from "../../../src/models/classifier";
 import { evaluate } from "../../../src/train/evaluate";
 import { finetune } from "../../../src/train/finetune";
 import { assertRejects, temporaryFolder, tinyClassifier, writePictures } from "./support";
-import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend()));
 
@@ -35,7 +35,9 @@ test("accuracy, loss, labels and predictions of a model that judges by colour", 
 });
 
 test("a set with the classes that a model knows in another order is refused", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), { transform: transforms.evaluation(16) });
+  const set = await imageFolder(await writePictures(temporaryFolder()), {
+    transform: transforms.evaluation(16),
+  });
   const model = Object.assign(colourJudge(), { classNames: ["red", "green"] });
   await assertRejects(
     evaluate(model, set),

@@ -124,7 +124,10 @@ test("a class of which nothing can be read, or too many unreadable pictures, sto
   const data = await writePictures(temporaryFolder());
   const files = readdirSync(join(data, "red")).map((name) => join(data, "red", name));
   for (const file of files) writeFileSync(file, "<svg xmlns='http://www.w3.org/2000/svg'/>");
-  const lost = pretrain(tinyMae(), await imageFolder(data, { transform: transforms.evaluation(16) }), { ...pretraining, out: false });
+  const lost = pretrain(tinyMae(), await imageFolder(data, { transform: transforms.evaluation(16) }), {
+    ...pretraining,
+    out: false,
+  });
   await assertRejects(lost.done, "bad-dataset", "class red: none of the 6", "it is SVG", ...files);
   assert.equal(lost.history.length, 0);
   await writePictures(data);

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import { Rng } from "../../../src/core/rng";
 import { startBackend } from "../../../src/core/tf";
 import type { ImageDataset } from "../../../src/data/dataset";
 import { warmupCosine } from "../../../src/optim/schedule";
-import { dropPathRates, drawDropPath } from "../../../src/train/dropPath";
-import { positionOf, settlePlan, type TrainOptions } from "../../../src/train/plan";
+import { drawDropPath, dropPathRates } from "../../../src/train/dropPath";
+import { positionOf, settlePlan } from "../../../src/train/plan";
 import * as recipes from "../../../src/train/recipes";
-import { Rng } from "../../../src/core/rng";
 import { assertThrows } from "./support";
 
 before(async () => void (await startBackend()));
@@ -65,27 +65,9 @@ test("baseLr is scaled by the effective batch, lr is taken as it is", () => {
   assert.equal(settlePlan(ofLength(64), { ...options, lr: 1e-3, baseLr: 9 }, betas).schedule.lr, 1e-3);
 });
 
-test("every impossible option is named at once", () => {
-  const wrong: TrainOptions = {
-    epochs: 1.5,
-    batchSize: 0,
-    accumulate: -1,
-    warmupEpochs: 2,
-    checkpointEvery: 0,
-    keepCheckpoints: 0.5,
-  };
-  const pieces = [
-    "epochs is 1.5",
-    "batchSize is 0",
-    "accumulate is -1",
-    "neither lr nor baseLr",
-    "warmupEpochs 2 is more than epochs 1.5",
-    "checkpointEvery is 0",
-    "keepCheckpoints is 0.5",
-  ];
-  assertThrows(() => settlePlan(ofLength(64), wrong, betas), "bad-argument", ...pieces);
-  const few = { epochs: 1, batchSize: 8, accumulate: 9, lr: Number.NaN };
-  assertThrows(() => settlePlan(ofLength(64), few, betas), "bad-argument", "64 images", "8 x 9", "lr is NaN");
+test("images that do not fill one step are counted", () => {
+  const few = { epochs: 1, batchSize: 8, accumulate: 9, lr: 1e-3 };
+  assertThrows(() => settlePlan(ofLength(64), few, betas), "bad-argument", "64 images", "8 x 9");
 });
 
 test("drop path rises linearly from 0, scales what it keeps, and draws each branch on its own", () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
 import type { FolderDataset } from "../../../src/data/imageFolder";
+import * as transforms from "../../../src/data/transforms";
 import { fileSource } from "../../../src/io/byteSource";
 import { openSafetensors, writeSafetensors } from "../../../src/io/safetensors";
 import { readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
@@ -31,7 +32,6 @@ import {
   tinyMae,
   tinyViT,
 } from "./support";
-import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend({ backend: "wasm" })));
 

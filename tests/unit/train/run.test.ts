@@ -208,9 +208,9 @@ test("pictures of another size, too many classes and impossible options are refu
   assertThrows(
     () => finetune(tinyClassifier(), set, { ...options, batchSize: 3, dropPath: 1, smoothing: -0.1 }),
     "bad-argument",
-    "dropPath is 1",
-    "smoothing is -0.1",
-    "batchSize is 3",
+    "dropPath: expected a number from 0, less than 1, got 1",
+    "smoothing: expected",
+    "batchSize: expected an even number",
   );
 });
 

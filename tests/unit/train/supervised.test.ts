@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import type { StateDict } from "../../../src/core/hostTensor";
 import { startBackend, tf } from "../../../src/core/tf";
+import * as transforms from "../../../src/data/transforms";
 import { engineProcesses, onnxRuntimeProblem, tensorflowProblem } from "../../../src/engine";
 import { readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
 import { evaluate } from "../../../src/train/evaluate";
@@ -23,7 +24,6 @@ import {
   temporaryFolder,
   tinyClassifier,
 } from "./support";
-import * as transforms from "../../../src/data/transforms";
 
 before(async () => void (await startBackend({ backend: "wasm" })));
 
@@ -210,13 +210,13 @@ test("options that cannot be are refused together, and nothing is left in memory
   assertThrows(
     () => finetune(tinyClassifier(), set, { ...finetuning, ...wrong }),
     "bad-argument",
-    "emaDecay is 1",
-    "repeatedAugmentation is 0",
+    "emaDecay: expected a number from 0, less than 1, got 1",
+    "repeatedAugmentation: expected a whole number from 1",
   );
   assertThrows(
     () => finetune(tinyClassifier(), set, { ...finetuning, cooldownEpochs: 0.5 }),
     "bad-argument",
-    "cooldownEpochs is 0.5",
+    "cooldownEpochs: expected a whole number from 0",
   );
   const model = tinyClassifier();
   const run = () => finetune(model, set, { ...options, engine: "eager", out: false }).done;

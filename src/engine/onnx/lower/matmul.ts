@@ -1,7 +1,7 @@
 import { sizeOf } from "../../../core/hostTensor";
+import type { GraphNode } from "../../../graph/ir";
 import { broadcastShapes } from "../../../graph/shapes/rule";
 import { sameShape } from "../../../graph/values";
-import type { GraphNode } from "../../../graph/ir";
 import type { OnnxValue } from "./builder";
 import { Call, type Rules } from "./call";
 import { type Int8Operand, int8Product } from "./int8";

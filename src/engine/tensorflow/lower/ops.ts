@@ -1,8 +1,8 @@
 import { sizeOf } from "../../../core/hostTensor";
 import { broadcastShapes } from "../../../graph/shapes/rule";
 import { sameShape } from "../../../graph/values";
-import type { TfAttributes, TfDtype } from "../graphDef";
 import type { Ops } from "../../lower";
+import type { TfAttributes, TfDtype } from "../graphDef";
 import { type CallOptions, TfBuilder, type TfValue } from "./builder";
 
 /** What a binary op of one known operand leaves unchanged: x + 0, x - 0, x * 1, x / 1. */

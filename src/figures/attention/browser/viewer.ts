@@ -1,14 +1,14 @@
-import { type Controls, makeControls } from "./controls";
 import { make } from "../../browser/dom";
-import { type Drawing, drawingOf, toCanvas, toSvg } from "./exports";
 import { download } from "../../browser/download";
 import { pageAround } from "../../browser/pageAround";
+import { isDark, onThemeChange } from "../../browser/pageTheme";
+import { type Controls, makeControls } from "./controls";
+import { type Drawing, drawingOf, toCanvas, toSvg } from "./exports";
+import { explanation, hint, hints, views } from "./guide";
 import type { Panel } from "./panel";
 import type { ViewerHeader } from "./payload";
-import { explanation, hint, hints, views } from "./guide";
 import { layerLabel, layerNames, movedQuery, type ViewState } from "./state";
 import { viewerStyle } from "./style";
-import { isDark, onThemeChange } from "../../browser/pageTheme";
 
 /** The viewer in a page: panels side by side that share the query, the layer and what is shown. */
 export class Viewer {

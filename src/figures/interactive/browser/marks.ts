@@ -1,5 +1,5 @@
-import type { PlotlyDatum, PlotlyTrace } from "../../spec";
 import { formatNumber } from "../../format";
+import type { PlotlyDatum, PlotlyTrace } from "../../spec";
 import type { Box, Panel } from "../../svg/panels";
 import type { PlacedFigure } from "../../svg/place";
 import { barBox, scaleColor, traceColor } from "../../svg/traces";

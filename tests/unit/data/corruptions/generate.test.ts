@@ -12,12 +12,12 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { corruptions, decodeImage, imageNetC, type CorruptionType } from "../../../../src/data";
 import { Rng } from "../../../../src/core/rng";
+import { type CorruptionType, corruptions, decodeImage, imageNetC } from "../../../../src/data";
 import { cropBox, resize } from "../../../../src/data/resample";
 import { none } from "../../../../src/data/transforms";
-import { shapesFolder, put, temporaryFolder } from "../support";
 import { layOut, wnids } from "../sets/standIns";
+import { put, shapesFolder, temporaryFolder } from "../support";
 
 const types: CorruptionType[] = ["fog", "jpeg_compression", "glass_blur"];
 const options = { types, severities: [1, 4], size: 56, workers: 2 };
@@ -143,7 +143,11 @@ describe("corruptions.generate", () => {
     const wrong = { ...options, types: ["rain" as CorruptionType], severities: [0], size: 8 };
     await assert.rejects(
       corruptions.generate(source, join(source, "inside"), wrong),
-      /no corruption rain.*severities are 1 … 5, not 0.*at least 32.*lies inside the source/,
+      /types\[0\]: expected "gaussian_noise".*got 'rain'\n.*severities\[0\]: .*got 0\n.*size: .*from 32 .*got 8/,
+    );
+    await assert.rejects(
+      corruptions.generate(source, join(source, "inside"), { types: ["frost"] }),
+      /frost needs a folder of photographs.*lies inside the source/,
     );
     const frost = {
       types: ["frost" as const],

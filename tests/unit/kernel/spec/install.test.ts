@@ -10,8 +10,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { kernelCommand } from "../../../../src/commandLine/kernelCommand";
 import { installKernel, kernelSpec, removeKernel } from "../../../../src/kernel/spec/install";
-import { kernelCommand } from "../../../../src/kernelCommand";
 import { temporaryFolder } from "../../io/support";
 import { isLuvitError } from "../../nn/support";
 
@@ -29,17 +29,15 @@ test("what is installed is the specification and the logos, and removing takes t
   assert.equal(removeKernel(folder), false);
 });
 
-test("removing leaves files that are not the kernel's, and says which", () => {
+test("removing leaves files that are not the kernel's, and says which", async () => {
   const prefix = temporaryFolder();
   const folder = join(prefix, "share", "jupyter", "kernels", "luvit");
   installKernel(folder);
   writeFileSync(join(folder, "notes.md"), "mine");
   mkdirSync(join(folder, "data"));
   const lines: string[] = [];
-  assert.equal(
-    kernelCommand(["remove"], { prefix }, (line) => lines.push(line)),
-    true,
-  );
+  const print = (line: string) => void lines.push(line);
+  assert.equal(await kernelCommand.run({ words: ["remove"], flags: { prefix }, print }), 0);
   assert.deepEqual(readdirSync(folder).sort(), ["data", "notes.md"]);
   assert.match(lines[0], /removed .*left there, as they are not the kernel's: data, notes\.md/);
 });

@@ -6,9 +6,10 @@ import {
   megabytes,
   removeEngines,
   type Variant,
-} from "./engine/install";
+} from "../engine/install";
+import { type CommandCall, command, UsageError } from "./command";
 
-export const engineHelp = `  luvit engine install [options]         build the tensorflow engine and keep it in the cache
+const engineHelp = `  luvit engine install [options]         build the tensorflow engine and keep it in the cache
       --cuda                             against TensorFlow with CUDA
       --stock                            take what tfjs-node-gpu itself downloads (TensorFlow 2.9, CUDA 11.2)
       --tensorflow <version>             a version pip offers (default: the newest)
@@ -16,18 +17,28 @@ export const engineHelp = `  luvit engine install [options]         build the te
   luvit engine remove [name ...]         remove engines, by default all
 `;
 
-export interface EngineFlags {
-  cuda?: boolean;
-  stock?: boolean;
-  tensorflow?: string;
-}
+const flags = {
+  cuda: { type: "boolean" },
+  stock: { type: "boolean" },
+  tensorflow: { type: "string" },
+} as const;
+
+export const engineCommand = command({
+  name: "engine",
+  help: engineHelp,
+  flags,
+  async run(call) {
+    if (await runAction(call)) return 0;
+    throw new UsageError(`engine takes install, list or remove, not ${call.words.join(" ") || "nothing"}`);
+  },
+});
 
 /** The subcommands of `luvit engine`; false for words that are none. */
-export async function engineCommand(
-  [action, ...names]: readonly string[],
-  { cuda, stock, tensorflow }: EngineFlags,
-  print: (line: string) => void,
-): Promise<boolean> {
+async function runAction({
+  words: [action, ...names],
+  flags: { cuda, stock, tensorflow },
+  print,
+}: CommandCall<typeof flags>): Promise<boolean> {
   if (action === "install" && names.length === 0 && !(cuda && stock) && !(stock && tensorflow)) {
     const variant: Variant = cuda ? "cuda" : stock ? "stock" : "cpu";
     const started = Date.now();

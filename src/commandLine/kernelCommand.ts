@@ -1,10 +1,11 @@
 import { homedir } from "node:os";
-import { keepCode } from "./kernel/compiler/codeCache";
-import { Compiler } from "./kernel/compiler/compiler";
-import { installedFolders, kernelFolder, type Target } from "./kernel/spec/folders";
-import { foreignFiles, installKernel, removeKernel } from "./kernel/spec/install";
+import { keepCode } from "../kernel/compiler/codeCache";
+import { Compiler } from "../kernel/compiler/compiler";
+import { installedFolders, kernelFolder, type Target } from "../kernel/spec/folders";
+import { foreignFiles, installKernel, removeKernel } from "../kernel/spec/install";
+import { type CommandCall, command, UsageError } from "./command";
 
-export const kernelHelp = `  luvit kernel install [place]           make the TypeScript · LUViT kernel known to Jupyter and VS Code
+const kernelHelp = `  luvit kernel install [place]           make the TypeScript · LUViT kernel known to Jupyter and VS Code
       --user                             for this user (the default; JUPYTER_DATA_DIR if set)
       --sys-prefix                       in the active virtual or conda environment
       --prefix <folder>                  below another folder
@@ -12,20 +13,30 @@ export const kernelHelp = `  luvit kernel install [place]           make the Typ
   luvit kernel remove [place]            take it away
 `;
 
-export interface KernelFlags {
-  user?: boolean;
-  "sys-prefix"?: boolean;
-  prefix?: string;
-}
+const flags = {
+  user: { type: "boolean" },
+  "sys-prefix": { type: "boolean" },
+  prefix: { type: "string" },
+} as const;
+
+type KernelCall = CommandCall<typeof flags>;
+
+export const kernelCommand = command({
+  name: "kernel",
+  help: kernelHelp,
+  flags,
+  async run(call) {
+    if (runAction(call)) return 0;
+    throw new UsageError(
+      "kernel takes install, list or remove, and one of --user, --sys-prefix, --prefix <folder>",
+    );
+  },
+});
 
 /** The subcommands of `luvit kernel`; false for words that are none. */
-export function kernelCommand(
-  words: readonly string[],
-  flags: KernelFlags,
-  print: (line: string) => void,
-): boolean {
+function runAction({ words, flags: places, print }: KernelCall): boolean {
   const [action] = words;
-  const target = targetOf(flags);
+  const target = targetOf(places);
   if (words.length !== 1 || target === undefined) return false;
   const machine = { platform: process.platform, env: process.env, home: homedir() };
   if (action === "list") {
@@ -61,7 +72,7 @@ function left(files: readonly string[]): string {
 }
 
 /** The one place that was named; undefined for several. */
-function targetOf({ user, "sys-prefix": environment, prefix }: KernelFlags): Target | undefined {
+function targetOf({ user, "sys-prefix": environment, prefix }: KernelCall["flags"]): Target | undefined {
   const named: Target[] = [];
   if (user) named.push("user");
   if (environment) named.push("sys-prefix");

@@ -1,0 +1,112 @@
+import { jsonSchemaOf, type ObjectField, problemsOf, seed as seedField } from "../core/options";
+import { type CommandCall, command, type FlagSpecs, UsageError } from "./command";
+import { expectFolderOrNothing } from "./folders";
+import type { RunCommandName, RunRequest } from "./request";
+import { configs } from "./runConfig";
+import { commentedStart } from "./schema";
+
+const common = {
+  config: { type: "string" },
+  out: { type: "string" },
+  seed: { type: "string" },
+  "print-config": { type: "boolean" },
+  "print-schema": { type: "boolean" },
+} as const satisfies FlagSpecs;
+
+const resume = { resume: { type: "boolean" } } as const satisfies FlagSpecs;
+
+const commonHelp = `      --print-config                     a commented configuration to start from
+      --print-schema                     the configuration as JSON Schema, for editors
+      --out <folder>                     instead of the configuration's
+      --seed <n>                         instead of the configuration's
+`;
+const resumeHelp = "      --resume                           go on with what is in the folder\n";
+
+// What does the work is loaded when it is wanted: a printed configuration and a wrong word need no engine.
+
+export const pretrainCommand = command({
+  name: "pretrain",
+  help: `  luvit pretrain --config run.json       masked auto-encoding, as in the notebooks but for days
+${commonHelp}${resumeHelp}`,
+  flags: { ...common, ...resume },
+  run: (call) => runWith("pretrain", call, async (r) => (await import("./trainCommand")).pretrainCommand(r)),
+});
+
+export const finetuneCommand = command({
+  name: "finetune",
+  help: `  luvit finetune --config run.json       classification on pretrained weights, or from scratch
+${commonHelp}${resumeHelp}`,
+  flags: { ...common, ...resume },
+  run: (call) => runWith("finetune", call, async (r) => (await import("./trainCommand")).finetuneCommand(r)),
+});
+
+export const evaluateCommand = command({
+  name: "evaluate",
+  help: `  luvit evaluate --config run.json       the rows of Tables 1, 3, 4 and 5 on the published sets; goes on where it was
+${commonHelp}      --shard <i/n>                      part i of n, from 1
+  luvit evaluate --merge <folder ...>    put the answers of shards together
+`,
+  flags: { ...common, shard: { type: "string" }, merge: { type: "boolean" } },
+  async run(call) {
+    const { words, flags, print } = call;
+    if (flags.merge) {
+      if (words.length === 0) throw new UsageError("evaluate --merge takes the folders of the shards");
+      const beside = (["config", "seed", "shard"] as const).filter((name) => flags[name] !== undefined);
+      if (beside.length > 0) {
+        throw new UsageError(
+          `evaluate --merge takes only --out beside the folders, not --${beside.join(", --")}`,
+        );
+      }
+      expectFolderOrNothing(flags.out);
+      return (await import("./evaluateCommand")).mergeCommand(words, flags.out, print);
+    }
+    const shard = shardOf(flags.shard);
+    return runWith("evaluate", call, async (request) =>
+      (await import("./evaluateCommand")).evaluateCommand({ ...request, shard }),
+    );
+  },
+});
+
+export const entropyCommand = command({
+  name: "entropy",
+  help: `  luvit entropy  --config run.json       entropy shares (Figures 2, 4, 5) and pseudo-masks (Table 7); goes on where it was
+${commonHelp}`,
+  flags: common,
+  run: (call) => runWith("entropy", call, async (r) => (await import("./entropyCommand")).entropyCommand(r)),
+});
+
+/** Prints what is asked for, or makes a request of words and flags and runs it. */
+async function runWith(
+  name: RunCommandName,
+  { words, flags, print }: CommandCall<typeof common & typeof resume>,
+  run: (request: RunRequest) => Promise<number>,
+): Promise<number> {
+  const config = configs[name] as ObjectField<unknown>;
+  if (flags["print-config"]) return print(commentedStart(config)) ?? 0;
+  if (flags["print-schema"]) return print(JSON.stringify(jsonSchemaOf(config), null, 2)) ?? 0;
+  const { config: file, out, resume: goOn = false } = flags;
+  const problems = [
+    words.length > 0 ? `${name} takes no ${words.join(" ")}` : "",
+    file === undefined ? `${name} needs --config <file>; --print-config shows one` : "",
+    flags.seed !== undefined && seedOf(flags.seed) === undefined
+      ? `--seed takes ${seedField.expected}, got ${JSON.stringify(flags.seed)}`
+      : "",
+  ].filter(Boolean);
+  if (file === undefined || problems.length > 0) throw new UsageError(problems.join("; "));
+  expectFolderOrNothing(out);
+  return run({ file, out, seed: seedOf(flags.seed), resume: goOn, print });
+}
+
+function seedOf(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d+$/.test(text)) return undefined;
+  const value = Number(text);
+  return problemsOf(seedField, value).length === 0 ? value : undefined;
+}
+
+/** Part `index` of `count`, from 1. @throws UsageError for anything else, `0/n` too. */
+function shardOf(text: string | undefined): { index: number; count: number } | undefined {
+  if (text === undefined) return undefined;
+  const [, index, count] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? []).map(Number);
+  if (index >= 1 && index <= count) return { index, count };
+  throw new UsageError(`--shard takes 1/n to n/n, got ${JSON.stringify(text)}`);
+}

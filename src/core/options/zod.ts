@@ -1,0 +1,12 @@
+import type * as Zod from "zod";
+
+/** A zod schema of any kind. */
+export type Schema = Zod.ZodType;
+
+let loaded: typeof Zod | undefined;
+
+/** zod, loaded when the first options are checked: it takes 50 ms, which a library that is only imported need not pay. */
+export function zod(): typeof Zod {
+  loaded ??= require("zod") as typeof Zod;
+  return loaded;
+}

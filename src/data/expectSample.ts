@@ -1,0 +1,23 @@
+import { LuvitError, listOffenders } from "../core/errors";
+import { describeValue } from "../core/options";
+import type { ImageDataset, Sample } from "./dataset";
+
+/** What a set promises of its samples. */
+type SampleSource = Pick<ImageDataset, "size"> & Partial<Pick<ImageDataset, "classes">>;
+
+/** @throws LuvitError("bad-dataset") for a sample, of a set of somebody else's making, that is not what its set promises. */
+export function expectSample(sample: Sample, { size, classes }: SampleSource): void {
+  const length = 3 * size ** 2;
+  const { image, label, index } = sample ?? {};
+  const problems = [
+    image instanceof Float32Array && image.length === length
+      ? ""
+      : `image: expected a Float32Array of 3 x ${size} x ${size} = ${length} numbers, got ${describeValue(image)}`,
+    !classes || (Number.isInteger(label) && label >= 0 && label < classes.length)
+      ? ""
+      : `label: expected a whole number from 0 to ${classes.length - 1}, got ${describeValue(label)}`,
+    Number.isInteger(index) ? "" : `index: expected the picture's position, got ${describeValue(index)}`,
+  ].filter(Boolean);
+  if (problems.length === 0) return;
+  throw new LuvitError("bad-dataset", `a sample of the data set cannot be\n${listOffenders(problems)}`);
+}

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { main } from "../../../src/commandLine/main";
+import { readLines, temporaryFolder, writePictures } from "../train/support";
+
+const folder = temporaryFolder();
+const encoder = { imageSize: 16, patchSize: 8, dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
+const decoder = { dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
+
+/** The rate of a run's first step under these options, without warm-up its peak. */
+async function peak(command: "pretrain" | "finetune", recipe: string, options: object): Promise<number> {
+  const out = join(folder, `${recipe}-${Object.keys(options).join("-")}`);
+  const model = command === "pretrain" ? { encoder, decoder } : { encoder, classes: 2 };
+  const file = join(folder, "run.json");
+  const data = { train: { path: "pictures" } };
+  const all = { epochs: 1, batchSize: 4, accumulate: 1, warmupEpochs: 0, ...options };
+  writeFileSync(
+    file,
+    JSON.stringify({ model, data, recipe, options: all, engine: { engine: "eager" }, out }),
+  );
+  const said: string[] = [];
+  const hear = (line: string) => void said.push(line);
+  assert.equal(await main([command, "--config", file], { print: hear, complain: hear }), 0, said.join("\n"));
+  return readLines(out)[0].lr;
+}
+
+test("a file's lr or baseLr takes the place of the recipe's, however that is written", async () => {
+  await writePictures(join(folder, "pictures"));
+  const scaled = (base: number) => (base * 4) / 256;
+  assert.equal(await peak("pretrain", "toyPretrain", {}), 3e-3);
+  assert.equal(await peak("pretrain", "toyPretrain", { baseLr: 0.064 }), scaled(0.064));
+  assert.equal(await peak("pretrain", "toyPretrain", { lr: 0.002 }), 0.002);
+  assert.equal(await peak("pretrain", "maePretrain", { baseLr: 0.064 }), scaled(0.064));
+  assert.equal(await peak("pretrain", "maePretrain", { lr: 0.002 }), 0.002);
+  assert.equal(await peak("finetune", "toyFinetune", { baseLr: 0.064 }), scaled(0.064));
+  assert.equal(await peak("finetune", "finetune", { lr: 0.002 }), 0.002);
+});
