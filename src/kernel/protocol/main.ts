@@ -4,7 +4,7 @@ import { slot } from "../signals";
 import type { ProtocolData, ToCells, ToProtocol } from "./channel";
 import { Interrupter } from "./interrupter";
 import { ShellQueue } from "./shellQueue";
-import { Sockets } from "./sockets";
+import { reportFault, Sockets } from "./sockets";
 import type { Message } from "./wire";
 
 /**
@@ -70,6 +70,7 @@ function followParent(): void {
 
 async function main(): Promise<void> {
   await sockets.open();
+  process.on("uncaughtException", reportFault); // a fault here must not end the cells' thread
   parentPort!.on("message", () => {}); // keeps the thread alive
   parentPort!.on("message", takeFromCells);
   interrupter.onInterrupt = () => answer(null);

@@ -90,13 +90,25 @@ export class ShellQueue {
     if (answered.has(type) || taken.has(type)) {
       this.current = message;
       const interrupts = this.interrupts();
-      this.toCells({ kind: "request", request: { type, header, content, metadata, buffers, interrupts } });
+      this.handOver({ kind: "request", request: { type, header, content, metadata, buffers, interrupts } });
       return;
     }
     if (["kernel_info_request", "connect_request", "shutdown_request"].includes(type))
       this.answerAtOnce("shell", message);
     this.status("idle", header);
     if (type === "shutdown_request") void this.shutdown();
+  }
+
+  /** What is too deeply nested for the way to the cells' thread is answered here. */
+  private handOver(message: ToCells): void {
+    try {
+      this.toCells(message);
+    } catch (error) {
+      const type = this.current!.header.msg_type;
+      const evalue = `the request cannot be read: ${(error as Error).message}`;
+      const content = { status: "error", ename: "BadRequest", evalue, traceback: [evalue] };
+      this.finish({ kind: "finish", content: answered.has(type) ? content : undefined });
+    }
   }
 
   private abortWaiting(execution_count: number): void {
