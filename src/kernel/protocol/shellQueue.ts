@@ -39,6 +39,18 @@ export class ShellQueue {
     this.sockets.publish({ type: "status", content: { execution_state }, parent });
   }
 
+  /** Whether a request is being answered. */
+  get isBusy(): boolean {
+    return this.current !== undefined;
+  }
+
+  /** Writes a line below the running cell. */
+  say(text: string): void {
+    const parent = this.current?.header;
+    if (parent)
+      this.sockets.publish({ type: "stream", content: { name: "stderr", text: `${text}\n` }, parent });
+  }
+
   /** Answers what needs no cell. */
   answerAtOnce(channel: RequestChannel, message: Message): void {
     const { msg_type } = message.header;
