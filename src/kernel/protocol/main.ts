@@ -26,7 +26,7 @@ const interrupter = new Interrupter(signals, toCells, cells, stopper, (text) => 
 new MemoryGuard(
   cells,
   data.heapLimit,
-  () => queue.isBusy,
+  () => queue.running,
   () => toCells({ kind: "full" }),
 );
 

@@ -39,9 +39,9 @@ export class ShellQueue {
     this.sockets.publish({ type: "status", content: { execution_state }, parent });
   }
 
-  /** Whether a request is being answered. */
-  get isBusy(): boolean {
-    return this.current !== undefined;
+  /** Names the request that is being answered. */
+  get running(): string | undefined {
+    return this.current?.header.msg_id;
   }
 
   /** Writes a line below the running cell. */

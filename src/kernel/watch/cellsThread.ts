@@ -25,14 +25,6 @@ export class CellsThread {
       await Promise.all([cleared, terminated]);
     });
   }
-
-  /** Share of the memory for JavaScript that is really in use. Takes seconds where it is full. */
-  async liveHeapShare(): Promise<number> {
-    return withSession(async (post) => {
-      await post("HeapProfiler.collectGarbage");
-      return Number(await evaluate(post, question("heapShare")));
-    });
-  }
 }
 
 async function evaluate(post: Post, expression: string): Promise<unknown> {

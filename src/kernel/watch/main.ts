@@ -39,6 +39,6 @@ parentPort!.on("message", (message: ToWatch) => {
 new MemoryGuard(
   cells,
   data.heapLimit,
-  () => running > 0,
+  () => running || undefined,
   () => tell("full"),
 );

@@ -1,56 +1,59 @@
 import type { CellsThread } from "./cellsThread";
 
-/** Milliseconds between two looks at the memory while a cell runs. */
+/** Milliseconds between two looks at the memory while a cell runs, and while the memory for JavaScript is nearly full. */
 const interval = 50;
-/** The same while the memory for JavaScript is far from full. */
-const longInterval = 500;
+const shortInterval = 10;
 
-/** Share of the memory for JavaScript at which a cell is ended: a little later V8 ends the process. */
-const full = 0.85;
-const farFromFull = 0.6;
+/** Share of the memory for JavaScript that is worth a closer look. */
+const filling = 0.6;
+/**
+ * Share at which a cell is ended: V8 collects garbage at the latest half-way between what is live and the end, hence
+ * five sixths of the memory are live here; a little later V8 ends the process.
+ */
+const full = 0.92;
+const last = 0.97;
+/** Further share that a cell may take that begins with a full memory: it may be the one that frees it. */
+const allowance = 0.02;
 
 /** Ends a cell that is about to fill the memory, before V8 ends the process with everything in it. */
 export class MemoryGuard {
-  private threshold = full;
   private looking = false;
-  private nextLook = 0;
+  private cell: unknown;
+  private threshold = full;
 
-  /** `isRunning` says whether a cell runs; `onFull` is called when its code was stopped. `limit`: bytes that its JavaScript may have. */
+  /**
+   * `limit`: bytes that the cells' JavaScript may have; `running` names the running cell; `onFull` is called when its
+   * code was stopped.
+   */
   constructor(
     private readonly cells: CellsThread,
     private readonly limit: number,
-    private readonly isRunning: () => boolean,
+    private readonly running: () => unknown,
     private readonly onFull: () => void,
   ) {
     setInterval(() => void this.look(), interval).unref();
   }
 
-  /** The whole process's memory is cheap to read, hence read first. */
+  /** The memory of the whole process is cheap to read, hence read first. */
   private async look(): Promise<void> {
-    if (this.looking || !this.isRunning() || Date.now() < this.nextLook) return;
-    if (process.memoryUsage.rss() < farFromFull * this.limit) return;
+    if (this.looking || this.running() === undefined) return;
+    if (process.memoryUsage.rss() < filling * this.limit) return;
     this.looking = true;
-    try {
-      await this.judge();
-    } catch {
-      this.nextLook = Date.now() + longInterval; // a thread that cannot be asked is asked later
-    } finally {
-      this.looking = false;
-    }
+    const share = await this.judge().catch(() => 0); // a thread that cannot be asked is asked again
+    this.looking = false;
+    if (share > filling) setTimeout(() => void this.look(), shortInterval).unref();
   }
 
-  private async judge(): Promise<void> {
+  private async judge(): Promise<number> {
     const share = Number(await this.cells.ask("heapShare"));
-    if (!(share >= farFromFull)) this.nextLook = Date.now() + longInterval;
-    if (!(share >= this.threshold)) return;
-    const live = await this.cells.liveHeapShare();
-    if (live < this.threshold || (await this.cells.ask("isInCode")) !== true) {
-      this.nextLook = Date.now() + longInterval;
-      return;
+    if (this.running() !== this.cell) {
+      this.cell = this.running();
+      this.threshold = Math.min(Math.max(full, share + allowance), last);
     }
+    if (share < this.threshold || (await this.cells.ask("isInCode")) !== true) return share;
+    this.threshold = Number.POSITIVE_INFINITY; // once per cell
     await this.cells.terminate();
     this.onFull();
-    const left = await this.cells.liveHeapShare();
-    this.threshold = left < full ? full : (left + 1) / 2; // what cells keep is theirs: the next may free it
+    return 0;
   }
 }

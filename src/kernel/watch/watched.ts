@@ -38,15 +38,17 @@ export function question(name: Question, ...values: readonly number[]): string {
   return `globalThis[Symbol.for(${JSON.stringify(place)})]?.${name}(${values.join(", ")})`;
 }
 
-/** Bytes that this thread's JavaScript may have. */
+/** Bytes of V8's limit that only young objects may take. */
+const youngBytes = 48 * 1024 * 1024;
+
+/** Bytes that this thread's JavaScript may have, young objects aside. */
 export function heapLimit(): number {
-  return getHeapStatistics().heap_size_limit;
+  return getHeapStatistics().heap_size_limit - youngBytes;
 }
 
 /** Share of the memory for JavaScript that is in use, garbage included. */
 function heapShare(): number {
-  const { used_heap_size, heap_size_limit } = getHeapStatistics();
-  return used_heap_size / heap_size_limit;
+  return getHeapStatistics().used_heap_size / heapLimit();
 }
 
 /**
