@@ -29,7 +29,11 @@ const packageOwners: [pattern: RegExp, mayName: (file: string) => boolean, where
     "src/notebook and src/kernel",
   ],
   [/^(@huggingface\/hub|undici)$/, (file) => file.startsWith("io/hub/"), "src/io/hub"],
-  [/^zod(\/|$)/, (file) => file.startsWith("core/options/"), "src/core/options"],
+  [
+    /^zod(\/|$)/,
+    (file) => file.startsWith("core/options/") || file === "models/configSchema.ts",
+    "src/core/options and src/models/configSchema.ts",
+  ],
   [/^jsonc-parser$/, (file) => file === "commandLine/jsonc.ts", "src/commandLine/jsonc.ts"],
   [/^zeromq$/, (file) => file === "kernel/protocol/sockets.ts", "src/kernel/protocol/sockets.ts"],
 ];

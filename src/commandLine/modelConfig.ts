@@ -95,11 +95,7 @@ const tunedEntries = {
 };
 const classes = entry(whole(2), "classes the head tells apart", 1000);
 
-/**
- * A classifier to be finetuned, from pretrained weights or from scratch. A run says itself what its model is, and images
- * how many classes there are.
- */
-export const tunedModel = object({}, { encoder: encoderEntry, classes, ...tunedEntries }, (model) =>
+const tuned = object({}, { encoder: encoderEntry, classes, ...tunedEntries }, (model) =>
   model.pretrained !== undefined
     ? []
     : [
@@ -111,6 +107,16 @@ export const tunedModel = object({}, { encoder: encoderEntry, classes, ...tunedE
           : []),
       ],
 );
+
+/**
+ * A classifier to be finetuned, from pretrained weights or from scratch. A run says itself what its model is, and images
+ * how many classes there are; what is printed to start from has both.
+ */
+export const tunedModel: typeof tuned = {
+  ...tuned,
+  required: { encoder: encoderEntry, classes } as unknown as typeof tuned.required,
+  optional: tunedEntries as unknown as typeof tuned.optional,
+};
 
 /** A finetuned classifier to be looked at. */
 export const trainedModel = object(

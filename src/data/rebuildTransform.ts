@@ -3,7 +3,10 @@ import { evaluation, finetune, mae, none } from "./transforms";
 
 /** Makes a transform of this library again. */
 export function rebuildTransform(spec: TransformSpec): BuiltInTransform {
-  if (spec.kind === "finetune") return finetune(spec.size, spec);
-  if (spec.kind === "evaluation") return evaluation(spec.size, spec);
+  if (spec.kind === "finetune") {
+    const { size, randAugment, erasing } = spec;
+    return finetune(size, { randAugment, erasing });
+  }
+  if (spec.kind === "evaluation") return evaluation(spec.size, { cropRatio: spec.cropRatio });
   return { mae, none }[spec.kind](spec.size);
 }

@@ -13,6 +13,7 @@ export const engineChoices = {
 
 type Choice<Name extends keyof typeof engineChoices> = (typeof engineChoices)[Name][number];
 
+/** What runs traced graphs: `eager` is tfjs, op by op. */
 export type EngineName = Exclude<Choice<"engine">, "auto">;
 
 /** Element type of matrix products; everything else is float32. */

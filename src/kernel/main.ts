@@ -6,9 +6,7 @@ import { Link } from "./jupyter/link";
 import { Session } from "./jupyter/session";
 import type { Connection, ProtocolData, ToCells } from "./protocol/channel";
 import { createSignals } from "./signals";
-
-/** Milliseconds that the last outputs have to get out when a cell ends the process. */
-const drainTime = 1000;
+import { heapLimit } from "./watch/watched";
 
 /** Runs the kernel that a connection file describes: the protocol in a thread of its own, cells in this one. */
 function main(connectionFile: string): void {
@@ -18,6 +16,7 @@ function main(connectionFile: string): void {
   const workerData: ProtocolData = {
     connection,
     signals: signals.buffer as SharedArrayBuffer,
+    heapLimit: heapLimit(),
     answers: port2,
     info: kernelInfo(),
   };
@@ -31,11 +30,8 @@ function main(connectionFile: string): void {
   worker.on("message", (message: ToCells) => {
     if (message.kind === "request") void session.take(message.request);
     else if (message.kind === "interrupt") session.executor.interrupt(message.number);
-    else process.exit(0);
-  });
-  process.on("exit", () => {
-    session.flush();
-    link.end(drainTime);
+    else if (message.kind === "full") session.executor.endForMemory();
+    else session.shutDown();
   });
 }
 

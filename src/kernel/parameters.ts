@@ -1,5 +1,6 @@
 import { LuvitError } from "../core/errors";
 import type { Notebook, NotebookCell } from "../notebook/nbformat";
+import { declaredNames } from "./compiler/declaredNames";
 
 /** Values by name; JSON values, or text. */
 export type Parameters = Readonly<Record<string, unknown>>;
@@ -32,8 +33,29 @@ export function setParameters(notebook: Notebook, parameters: Parameters): Noteb
     outputs: [],
     execution_count: null,
   };
-  const defaults = notebook.cells.findIndex((one) => one.metadata.tags?.includes("parameters"));
   const cells = [...notebook.cells];
-  cells.splice(defaults + 1, 0, cell);
+  cells.splice(notebook.cells.findIndex(declares) + 1, 0, cell);
   return { ...notebook, cells };
+}
+
+/** What the user should know about parameters that the notebook does not declare. */
+export function parameterNotes(notebook: Notebook, parameters: Parameters): string[] {
+  const given = Object.keys(parameters);
+  if (given.length === 0) return [];
+  const cell = notebook.cells.find(declares);
+  if (!cell) {
+    return [
+      `note: no cell of the notebook is tagged "parameters": ${given.join(", ")} set before its first cell, where a cell ` +
+        "that declares the same name has the last word",
+    ];
+  }
+  const known = declaredNames(cell.source);
+  const unknown = given.filter((name) => !known.includes(name));
+  if (unknown.length === 0) return [];
+  const names = known.length > 0 ? `it has ${known.join(", ")}` : "its cell of parameters declares none";
+  return [`note: the notebook has no parameter ${unknown.join(", ")}; ${names}`];
+}
+
+function declares(cell: NotebookCell): boolean {
+  return cell.cell_type === "code" && (cell.metadata.tags ?? []).includes("parameters");
 }

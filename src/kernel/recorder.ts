@@ -1,6 +1,6 @@
 import { metadataOf } from "../notebook/mime";
 import type { CellOutput, DisplayOutput, MimeBundle } from "../notebook/nbformat";
-import { type DisplayMessage, overwriteLines } from "../notebook/outputs";
+import { type DisplayMessage, StreamText } from "../notebook/outputs";
 import type { CellFailure, CellOutputs } from "./executor/outputs";
 
 /** Called with each line of text a cell produces, for progress on the terminal. */
@@ -15,18 +15,23 @@ export class OutputRecorder {
   /** The outputs of one cell, stored into `outputs`. */
   cell(outputs: CellOutput[], executionCount: number): CellOutputs {
     let clearing = false;
+    let printed = new StreamText();
     const add = (output: CellOutput) => {
       if (clearing) outputs.length = 0;
       clearing = false;
+      printed = new StreamText();
       outputs.push(output);
     };
     return {
       stream: (name, text) => {
         lastLine(text, this.onLine);
         const last = clearing ? undefined : outputs[outputs.length - 1];
-        if (last?.output_type === "stream" && last.name === name)
-          last.text = overwriteLines(last.text + text);
-        else add({ output_type: "stream", name, text: overwriteLines(text) });
+        if (last?.output_type === "stream" && last.name === name) last.text = printed.add(text);
+        else {
+          const output: CellOutput = { output_type: "stream", name, text: "" };
+          add(output);
+          output.text = printed.add(text);
+        }
       },
       display: (message, update = false) => {
         const label = /aria-label="([^"]*)"/.exec(String(message.data["text/html"] ?? ""));

@@ -1,23 +1,18 @@
-import { mkdirSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { setImmediate as deliverSignals } from "node:timers/promises";
 import { LuvitError } from "../core/errors";
-import { writeAtomically } from "../core/writeAtomically";
 import { cellTitle } from "../notebook/cellTitle";
 import { stripAnsi } from "../notebook/html";
-import {
-  type CellOutput,
-  type Notebook,
-  type NotebookCell,
-  readNotebook,
-  writeNotebook,
-} from "../notebook/nbformat";
-import { type CellReport, renderPage } from "../notebook/page";
+import { type CellOutput, type Notebook, type NotebookCell, readNotebook } from "../notebook/nbformat";
+import type { CellReport, PageFacts } from "../notebook/page";
 import { RunTerminal, type TerminalStream } from "../notebook/terminal";
 import { Executor } from "./executor/executor";
-import type { CellFailure } from "./executor/outputs";
-import { type Parameters, setParameters } from "./parameters";
+import type { CellFailure, CellOutputs } from "./executor/outputs";
+import { type Parameters, parameterNotes, setParameters } from "./parameters";
 import { OutputRecorder } from "./recorder";
+import { RunFiles } from "./runFiles";
+import { createSignals } from "./signals";
+import { Watch } from "./watch/watch";
 
 /** How to run a notebook. */
 export interface RunOptions {
@@ -40,15 +35,20 @@ export interface RunReport {
   readonly seconds: number;
   readonly notebookPath: string;
   readonly pagePath: string | undefined;
-  /** What the last cell printed; a notebook's last word. */
+  /** The last line that the last cell printed; a notebook's last word. */
   readonly closingText: string;
 }
 
-/** Runs the code cells of a TypeScript notebook in order and writes the executed notebook and a page of it. */
+/**
+ * Runs the code cells of a TypeScript notebook in order and writes the executed notebook, cell by cell, and a page of it.
+ * @throws LuvitError("bad-file" | "bad-argument") for what is no TypeScript notebook, or would be overwritten.
+ */
 export async function runNotebook(path: string, options: RunOptions = {}): Promise<RunReport> {
   const source = resolve(path);
-  const notebook = setParameters(readNotebook(source), options.parameters ?? {});
-  const session = new RunSession(source, notebook, options);
+  const parameters = options.parameters ?? {};
+  const plain = readNotebook(source);
+  const session = new RunSession(source, setParameters(plain, parameters), options);
+  session.say(parameterNotes(plain, parameters));
   try {
     await session.run();
   } finally {
@@ -58,33 +58,27 @@ export async function runNotebook(path: string, options: RunOptions = {}): Promi
 }
 
 class RunSession {
-  private readonly name: string;
-  private readonly folder: string;
+  private readonly files: RunFiles;
   private readonly cells: NotebookCell[];
   private readonly reports: CellReport[];
   private readonly recorder: OutputRecorder;
   private readonly startedAt = new Date();
   private readonly terminal: RunTerminal;
   private readonly executor: Executor;
+  private readonly watch: Watch;
   /** What failed in the background while no cell ran. */
   private orphan: CellFailure | undefined;
+  private running: { report: CellReport; outputs: CellOutputs; startedAt: number } | undefined;
   private signals = 0;
   private saved = false;
 
   constructor(
     source: string,
-    private readonly notebook: Notebook,
+    notebook: Notebook,
     private readonly options: RunOptions,
   ) {
-    this.name = basename(source, ".ipynb");
-    this.folder = resolve(options.out ?? join("out", this.name));
-    if (isSameFile(this.notebookPath, source)) {
-      throw new LuvitError(
-        "bad-argument",
-        `--out ${this.folder} would overwrite the notebook itself; choose another folder`,
-      );
-    }
-    mkdirSync(this.folder, { recursive: true });
+    const language = languageOf(notebook, source);
+    this.files = new RunFiles(source, notebook, options);
     this.cells = notebook.cells.filter((cell) => cell.cell_type === "code");
     this.reports = this.cells.map((_, index) => ({
       index: index + 1,
@@ -95,16 +89,25 @@ class RunSession {
     this.terminal = new RunTerminal(options.terminal ?? originalStdout(), this.cells.length);
     this.recorder = new OutputRecorder((line) => this.terminal.note(line));
     process.chdir(dirname(source));
+    const signals = createSignals();
+    this.watch = new Watch(signals, () => this.executor.endForMemory());
     this.executor = new Executor({
       folder: dirname(source),
-      language: languageOf(notebook, source),
+      language,
+      signals,
       listen: false,
+      onWait: (others) => this.watch.waits(others),
+      onExit: (code) => this.endWith(code),
       onOrphan: (failure) => {
         this.orphan ??= failure;
       },
     });
     process.on("SIGINT", this.onSignal);
-    process.on("exit", this.save);
+  }
+
+  /** Lines for the terminal. */
+  say(lines: readonly string[]): void {
+    for (const line of lines) this.terminal.say(line);
   }
 
   async run(): Promise<void> {
@@ -117,19 +120,33 @@ class RunSession {
     }
   }
 
-  /** Writes the files now; also called when a cell ends the process. */
-  readonly save = (): void => {
-    if (this.saved) return;
-    this.saved = true;
-    writeNotebook(this.notebookPath, this.notebook);
-    if (this.pagePath) writeAtomically(this.pagePath, renderPage(this.notebook, this.facts()));
-  };
-
   close(): void {
     this.executor.close();
+    this.watch.close();
     process.off("SIGINT", this.onSignal);
-    process.off("exit", this.save);
     this.save();
+  }
+
+  /** Writes the files, once. */
+  private save(): void {
+    if (this.saved) return;
+    this.saved = true;
+    this.files.finish(this.facts());
+  }
+
+  /** The process ends, by a second Ctrl-C or because a cell ends it: that is said, and what ran is saved. */
+  private endWith(code: number): void {
+    const { running } = this;
+    if (this.saved) return;
+    if (running && this.signals < 2) {
+      const evalue = `process.exit(${code}) ended the run in this cell`;
+      running.outputs.error({ ename: "ProcessExit", evalue, traceback: [`ProcessExit: ${evalue}`] });
+      this.terminal.endCell("failed", (Date.now() - running.startedAt) / 1000);
+      this.terminal.say(`cell [${running.report.index}]: ${evalue}; the cells after it were not run`);
+      if (code === 0) process.exitCode = 1; // not all cells ran
+    }
+    this.save();
+    this.say([this.files.notebookPath, this.files.pagePath].flatMap((path) => (path ? [`  ${path}`] : [])));
   }
 
   report(): RunReport {
@@ -137,20 +154,24 @@ class RunSession {
     const interrupted = this.signals > 0 || this.reports.some((cell) => cell.status === "interrupted");
     const outcome = interrupted ? "interrupted" : failed ? "failed" : "ok";
     const { cells, seconds } = this.facts();
-    const { notebookPath, pagePath } = this;
+    const { notebookPath, pagePath } = this.files;
     return { cells, outcome, seconds, notebookPath, pagePath, closingText: printedBy(this.cells.at(-1)) };
   }
 
   private async runCell(cell: NotebookCell, report: CellReport): Promise<CellReport["status"]> {
     const started = Date.now();
     const outputs: CellOutput[] = [];
+    const seconds = this.options.timeout;
+    const recorded = this.recorder.cell(outputs, report.index);
     Object.assign(cell, { outputs, execution_count: report.index });
     this.terminal.startCell(report.index, report.title);
     report.status = "failed";
-    const timer = this.startTimer();
-    const recorded = this.recorder.cell(outputs, report.index);
-    const outcome = await this.executor.execute(cell.source, `cell [${report.index}]`, recorded);
-    clearTimeout(timer);
+    this.running = { report, outputs: recorded, startedAt: started };
+    this.files.begin(cell);
+    this.watch.begin(seconds === undefined ? undefined : 1000 * seconds);
+    const outcome = await this.executor.execute(cell.source, `cell [${report.index}]`, recorded, { seconds });
+    this.watch.end();
+    this.running = undefined;
     if (this.orphan) recorded.error(this.orphan);
     const ran = outcome.status === "ok" && !this.orphan;
     this.orphan = undefined;
@@ -165,12 +186,6 @@ class RunSession {
     this.terminal.endCell(status, report.seconds);
     if (status === "failed") this.sayWhy(cell, outputs);
     return status;
-  }
-
-  private startTimer(): NodeJS.Timeout | undefined {
-    const { timeout } = this.options;
-    if (timeout === undefined) return undefined;
-    return setTimeout(() => this.executor.expire(`the cell took longer than ${timeout} s`), timeout * 1000);
   }
 
   private sayWhy(cell: NotebookCell, outputs: readonly CellOutput[]): void {
@@ -194,29 +209,19 @@ class RunSession {
     if (process.listenerCount("SIGINT") === 1) this.executor.interrupt();
   };
 
-  private facts(): { title: string; startedAt: Date; seconds: number; cells: readonly CellReport[] } {
+  private facts(): PageFacts {
     const seconds = (Date.now() - this.startedAt.getTime()) / 1000;
-    return { title: this.name, startedAt: this.startedAt, seconds, cells: this.reports };
-  }
-
-  private get notebookPath(): string {
-    return join(this.folder, `${this.name}.ipynb`);
-  }
-
-  private get pagePath(): string | undefined {
-    return this.options.html === false ? undefined : join(this.folder, `${this.name}.html`);
+    return { title: this.files.name, startedAt: this.startedAt, seconds, cells: this.reports };
   }
 }
 
-/** Whether two paths lead to one file, through links too. */
-function isSameFile(one: string, other: string): boolean {
-  const [a, b] = [one, other].map((path) => statSync(path, { bigint: true, throwIfNoEntry: false }));
-  return one === other || (a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino);
-}
+/** The longest last line that is repeated on the terminal. */
+const longestClosing = 400;
 
 function printedBy(cell: NotebookCell | undefined): string {
   const texts = (cell?.outputs ?? []).map((output) => (output.output_type === "stream" ? output.text : ""));
-  return stripAnsi(texts.join("")).trim();
+  const line = stripAnsi(texts.join("").trimEnd().split("\n").at(-1)!).trim();
+  return line.length > longestClosing ? `${line.slice(0, longestClosing)}…` : line;
 }
 
 function languageOf(notebook: Notebook, path: string): "typescript" | "javascript" {

@@ -38,11 +38,9 @@ export function buildModel(config: ModelConfig, where: string): SavableModel {
 function bareModel(config: ModelConfig): SavableModel {
   if (config.modelType === "luvit-mae") return maeFrom(config);
   if (config.modelType === "luvit-classifier") return classifierFrom(config);
-  return new LlamaLanguageModel({
-    ...llamaConfigFrom(config),
-    depth: config.depth,
-    vocabulary: config.vocabulary,
-  });
+  const { modelType, luvitVersion, lora, frozen, blockSource, external, depth, vocabulary, ...block } =
+    config;
+  return new LlamaLanguageModel({ ...llamaConfigFrom(block), depth, vocabulary });
 }
 
 function maeFrom({ encoder, decoder, maskRatio, normPixLoss, blockSource }: MaeConfig): MaskedAutoencoder {

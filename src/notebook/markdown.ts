@@ -3,13 +3,14 @@ import { Marked } from "marked";
 import { highlight } from "./highlight";
 import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
+import { isSafeAddress, safeHtml } from "./safeMarkup";
 
 const formula = /\$\$([\s\S]+?)\$\$|(?<![\\$\w])\$(?!\s)([^$\n]*?[^\s\\$])\$(?!\w)/g;
 const code = /(`{3,}[\s\S]*?`{3,}|`[^`\n]+`)/;
 
 /**
  * Markdown to HTML: GitHub's dialect, TypeScript highlighted, `$…$` formulas as MathML (drawn by the browser, no
- * fonts needed), pictures attached to the cell inlined.
+ * fonts needed), pictures attached to the cell inlined. HTML in it is kept where it is harmless; nothing in it runs.
  */
 export function renderMarkdown(source: string, attachments: Record<string, MimeBundle> = {}): string {
   const formulas: string[] = [];
@@ -48,8 +49,18 @@ function marked(attachments: Record<string, MimeBundle>): Marked {
         const html = this.parser.parseInline(tokens);
         return `<h${depth} id="${headingId(html)}">${html}</h${depth}>\n`;
       },
-      image: ({ href, text }) =>
-        `<img src="${escapeHtml(resolveAttachment(href, attachments))}" alt="${escapeHtml(text)}">`,
+      image: ({ href, text }) => {
+        const address = resolveAttachment(href, attachments);
+        if (!isSafeAddress(address)) return escapeHtml(text);
+        return `<img src="${escapeHtml(address)}" alt="${escapeHtml(text)}">`;
+      },
+      link({ href, title, tokens }) {
+        const text = this.parser.parseInline(tokens);
+        if (!isSafeAddress(href)) return text;
+        const tip = title ? ` title="${escapeHtml(title)}"` : "";
+        return `<a href="${escapeHtml(href)}"${tip}>${text}</a>`;
+      },
+      html: ({ text }) => safeHtml(text),
     },
   });
 }

@@ -12,8 +12,8 @@ import { jupyterDisplay } from "./symbols";
 import { isRecords, table } from "./table";
 
 /**
- * How a value looks in a notebook: its own bundle, a figure, a model, a tensor, a picture, a table, HTML, or its text. Always has
- * `text/plain`. A promise where a picture has to be drawn or the value's own display method returns one.
+ * How a value looks in a notebook: its own bundle, a figure, a model, a tensor, a picture, a table, or its text. Always has
+ * `text/plain`; HTML only where a class or `html()` says that it is. A promise where a picture has to be drawn or the value's own display method returns one.
  */
 export function mimeBundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
   const own = ownBundle(value);
@@ -67,8 +67,7 @@ function complete(own: MimeBundle | undefined, value: unknown): MimeBundle | Pro
   if (image) return image;
   const foreign = foreignBundle(value);
   if (foreign) return { "text/plain": inspect(value), ...foreign };
-  if (typeof value !== "string") return { "text/plain": inspect(value) };
-  return looksLikeHtml(value) ? { "text/plain": value, "text/html": value } : { "text/plain": value };
+  return { "text/plain": typeof value === "string" ? value : inspect(value) };
 }
 
 function ownBundle(value: unknown): MimeBundle | undefined | Promise<MimeBundle | undefined> {
@@ -129,13 +128,10 @@ function sideBySide(bundles: readonly MimeBundle[]): MimeBundle {
     if (mime === "text/html")
       return `<div style="flex:0 1 auto;min-width:min(100%,320px)">${String(content)}</div>`;
     if (mime === "image/svg+xml") return `<div>${String(content)}</div>`;
-    if (mime.startsWith("image/")) return `<img src="data:${mime};base64,${String(content)}" alt="${alt}">`;
+    if (mime.startsWith("image/"))
+      return `<img src="${escapeHtml(`data:${mime};base64,${String(content)}`)}" alt="${alt}">`;
     return `<pre>${alt}</pre>`;
   });
   const html = `<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start">${cells.join("")}</div>`;
   return { "text/plain": bundles.map((bundle) => bundle["text/plain"]).join("\n"), "text/html": html };
-}
-
-function looksLikeHtml(text: string): boolean {
-  return /^\s*<(!doctype|[a-z][\w-]*)[\s>/]/i.test(text) && /(<\/[a-z][\w-]*>|\/>)\s*$/i.test(text);
 }

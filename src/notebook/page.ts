@@ -94,7 +94,8 @@ function codeCell(cell: NotebookCell, report: CellReport | undefined): string {
 
 /** One output as HTML: of a MIME bundle the richest part a page can show. */
 export function renderOutput(output: CellOutput): string {
-  if (output.output_type === "stream") return textOutput(output.name, output.text);
+  if (output.output_type === "stream")
+    return textOutput(output.name === "stderr" ? "stderr" : "stdout", output.text);
   if (output.output_type === "error") return textOutput("error", output.traceback.join("\n"));
   return `<div class="output">${renderBundle(output.data)}</div>`;
 }
@@ -112,7 +113,8 @@ function renderBundle(data: MimeBundle): string {
   if ("image/svg+xml" in data)
     return `<img alt="${alt}" src="${dataUrl("image/svg+xml", text("image/svg+xml"))}">`;
   for (const mime of ["image/png", "image/jpeg", "image/gif", "image/webp"]) {
-    if (mime in data) return `<img alt="${alt}" src="data:${mime};base64,${text(mime).replace(/\s/g, "")}">`;
+    const base64 = mime in data ? text(mime).replace(/\s/g, "") : "";
+    if (/^[A-Za-z0-9+/]+=*$/.test(base64)) return `<img alt="${alt}" src="data:${mime};base64,${base64}">`;
   }
   if ("text/markdown" in data) return renderMarkdown(text("text/markdown"));
   if ("text/latex" in data) return renderMarkdown(text("text/latex"));

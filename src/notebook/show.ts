@@ -7,7 +7,7 @@ import { jupyterDisplay } from "./symbols";
 import { inNotebook, sendDisplay } from "./tslab";
 
 /**
- * Shows a value: figures, pictures, tables, lists of these, HTML, anything with a `Symbol.for("Jupyter.display")`
+ * Shows a value: figures, pictures, tables, lists of these, `html()` and `md()`, anything with a `Symbol.for("Jupyter.display")`
  * method, and promises of them. What takes time to draw keeps its place until then. Outside a notebook prints the
  * value's text.
  */
@@ -47,16 +47,20 @@ export class RichText {
   }
 }
 
-/** Markdown from a template or a string: show(md`**${share} %** of the images`). */
+/**
+ * Markdown from a template or a string: show(md`**${share} %** of the images`). Backslashes of a template stay what they
+ * are, so that formulas read as they are written: md`$\frac{a}{b}$`.
+ */
 export function md(parts: TemplateStringsArray | string, ...values: unknown[]): RichText {
   return new RichText("text/markdown", fill(parts, values));
 }
 
-/** HTML from a template or a string; values are inserted as they are. */
+/** HTML from a template or a string; values are inserted as they are, and nothing else is ever taken for HTML. */
 export function html(parts: TemplateStringsArray | string, ...values: unknown[]): RichText {
-  return new RichText("text/html", fill(parts, values));
+  const text = typeof parts === "string" ? parts : String.raw({ raw: parts }, ...values);
+  return new RichText("text/html", text);
 }
 
 function fill(parts: TemplateStringsArray | string, values: readonly unknown[]): string {
-  return typeof parts === "string" ? parts : String.raw({ raw: parts }, ...values);
+  return typeof parts === "string" ? parts : String.raw(parts, ...values);
 }

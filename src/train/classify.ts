@@ -8,6 +8,7 @@ import type { EvalTransform } from "../data/imageTransform";
 import { evaluation, none } from "../data/transforms";
 import type { Classifier } from "../models/classifier";
 
+/** How an image is classified. */
 export interface ClassifyOptions {
   /** How many classes are given back, the likeliest first; default 5, or all where there are fewer. */
   topK?: number;

@@ -2,6 +2,7 @@ import { LuvitError } from "../core/errors";
 import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import type { ImageDataset } from "../data/dataset";
+import { expectReadable } from "../data/expectReadable";
 import type { FinetuneAugmentOptions } from "../data/imageTransform";
 import type { Batch } from "../data/loader";
 import { mixBatch } from "../data/mixup";
@@ -87,8 +88,10 @@ export function finetune(
       repeats: repeatedAugmentation,
       emaDecay,
       validation,
-      // Images that cannot be read are found now, not after an epoch; one that can be read is enough.
-      prepare: async () => void (await validation?.load(0, new Rng(0))),
+      // Images that cannot be read are found now, not after an epoch.
+      prepare: async () => {
+        if (validation) await expectReadable(validation, options.maxUnreadable);
+      },
       feeds: (batch, micro) => batchFeeds(model, batch, plan, settings, draws.fork("batch", micro)),
       loss: ({ images, targets, dropPath: factors }) =>
         softTargetCrossEntropy(model.forward(images, { dropPath: factors }), targets),

@@ -9,7 +9,7 @@ import type { RunPlan, TrainOptions } from "./plan";
 import { Run, type RunDriver, type StepRecord } from "./run";
 import { RunStore } from "./runFolder";
 import { Stepper } from "./stepper";
-import { stepBatches, type TrainingTask, trainStep } from "./steps";
+import { prepareStepper, stepBatches, type TrainingTask, trainStep } from "./steps";
 import { WeightAverage } from "./weightAverage";
 
 export type { TrainingTask } from "./steps";
@@ -109,7 +109,10 @@ async function* trainFrom<M extends Module>(step: number, session: Session<M>): 
   };
   const due = () => (step / plan.stepsPerEpoch) % (options.checkpointEvery ?? 1) === 0;
   try {
-    if (task.evaluate && endsUnevaluated(run.latest, step, plan)) await evaluateInto(run.latest!);
+    if (task.evaluate && endsUnevaluated(run.latest, step, plan)) {
+      await prepareStepper(task, stepper, step - 1);
+      await evaluateInto(run.latest!);
+    }
     while (step < plan.totalSteps && !request.stopped) {
       for await (const group of stepBatches(task, step)) {
         const record = await trainStep(task, stepper, group, step, run.checkpoint);

@@ -46,23 +46,29 @@ export class Stepper<M extends Module> {
    * @throws LuvitError("engine") where the first one finds that what was demanded cannot be had.
    */
   async step(group: readonly Feeds[], lr: number): Promise<number> {
-    this.executor ??= await this.open(group[0]);
+    await this.prepare(group[0]);
+    const executor = this.executor!;
     const [beta1, beta2] = this.optimizer.betas;
     const t = this.optimizer.step + 1;
     const schedule = Float32Array.of(lr, 1 - beta1 ** t, 1 - beta2 ** t);
     let meanLoss = 0;
     for (const [i, feeds] of group.entries()) {
       const hold = i < group.length - 1;
-      const { loss } = await this.executor.run(STEP, { ...arraysOf(feeds), schedule }, { hold });
+      const { loss } = await executor.run(STEP, { ...arraysOf(feeds), schedule }, { hold });
       meanLoss += loss[0];
       await breathe();
       if (!Number.isFinite(meanLoss)) return meanLoss;
     }
     // Nothing of an engine that dies between the two is kept: the run goes on from where it was last synced.
-    if (this.average) await this.executor.run(AVERAGE, {});
+    if (this.average) await executor.run(AVERAGE, {});
     this.optimizer.step = t;
     this.unsynced = true;
     return meanLoss;
+  }
+
+  /** Opens the engine, for batches like these; otherwise the first step does. */
+  async prepare(feeds: Feeds): Promise<void> {
+    this.executor ??= await this.open(feeds);
   }
 
   /** Results of one of the task's functions, with the model as the steps have left it, or with its averaged weights. */

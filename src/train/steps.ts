@@ -49,6 +49,18 @@ export async function* stepBatches<M extends Module>(
   }
 }
 
+/** Opens the engine for batches like that of a step, without making the step. */
+export async function prepareStepper<M extends Module>(
+  task: TrainingTask<M>,
+  stepper: Stepper<M>,
+  step: number,
+): Promise<void> {
+  for await (const [batch] of stepBatches(task, step)) {
+    await stepper.prepare(task.feeds(batch, step * task.plan.accumulate));
+    return;
+  }
+}
+
 /**
  * Makes one step and measures it.
  * @throws LuvitError("non-finite") naming step, rate, pictures and the checkpoint to go back to.

@@ -8,10 +8,14 @@ export class Execution {
   interruption: CellInterrupt | undefined;
   /** When somebody first asked it to end. */
   askedAt: number | undefined;
+  /** Whether the cell's own code has begun and not settled. */
+  inCode = false;
   /** Rejects when the cell is ended from outside. */
   readonly stopped: Promise<never>;
   /** Ends the wait for the cell. */
   fail!: (error: unknown) => void;
+  /** Makes what the cell has declared known to those after it. */
+  commit: () => void = () => {};
 
   constructor(
     readonly name: string,
@@ -27,10 +31,10 @@ export class Execution {
 /** Tells which cell the running code belongs to, across awaits and timers. */
 export const currentExecution = new AsyncLocalStorage<Execution>();
 
-/** A cell ended from outside: by the stop button, by Ctrl-C or by a time limit. */
+/** A cell ended from outside: by the stop button, by Ctrl-C, by a time limit or because memory is full. */
 export class CellInterrupt extends Error {
   constructor(
-    override readonly name: "KeyboardInterrupt" | "TimeLimit",
+    override readonly name: "KeyboardInterrupt" | "TimeLimit" | "OutOfMemory",
     message: string,
   ) {
     super(message);

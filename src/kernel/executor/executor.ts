@@ -7,12 +7,15 @@ import { keepCode } from "../compiler/codeCache";
 import { type CompiledCell, Compiler } from "../compiler/compiler";
 import { mapStacks, registerMap } from "../compiler/sourceMaps";
 import { createSignals } from "../signals";
+import { tellWaits } from "../watch/syncChildren";
+import { heapLimit, letWatch } from "../watch/watched";
 import { CellInterrupt, currentExecution, Execution } from "./execution";
 import { failure, rejection } from "./failures";
-import { Interrupts, listenForSigint } from "./interrupts";
+import { guardProcess } from "./guard";
+import { Interrupts, keepListening, listenForSigint } from "./interrupts";
 import { CellModules, cellGlobals } from "./modules";
 import type { CellFailure, CellOutputs } from "./outputs";
-import { cellFunction, isSigint, moduleNames, runInterruptibly } from "./run";
+import { afterTermination, cellFunction, isSigint, moduleNames, runInterruptibly } from "./run";
 import { redirectOutput } from "./streams";
 
 export interface ExecutorOptions {
@@ -29,10 +32,22 @@ export interface ExecutorOptions {
   stray?: "cell" | "process";
   /** Whether SIGINT ends the running cell; default true. */
   listen?: boolean;
+  /** Called first thing when the process ends, e.g. because a cell calls `process.exit()`. */
+  onExit?: (code: number) => void;
+  /** Called when a cell begins to wait for a process, with the children that it does not wait for, and when it goes on. */
+  onWait?: (others: number[] | undefined) => void;
 }
 
 /** Milliseconds after the first cell at which the compiler's machine code is kept, if it has to be. */
 const keepCodeAfter = 500;
+
+/** What is known when a cell begins. */
+export interface ExecuteOptions {
+  /** How many interrupts there had been when somebody asked for it. */
+  interrupts?: number;
+  /** How long it may take. */
+  seconds?: number;
+}
 
 /** How a cell ended. */
 export type CellOutcome = { status: "ok" } | ({ status: "error"; interrupted: boolean } & CellFailure);
@@ -61,38 +76,43 @@ export class Executor {
     this.modules = new CellModules(folder, globals);
     this.given = { ...moduleNames(folder, this.exports), require: this.modules.require, ...globals };
     this.exports.prompt = options.prompt ?? (() => null);
-    const orphan = (error: unknown) => this.takeOrphan(error);
-    process.on("uncaughtException", orphan);
-    process.on("unhandledRejection", orphan);
     this.undo = [
       mapStacks(),
       redirectOutput(() => this.outputs()),
       options.listen === false ? () => {} : listenForSigint(() => this.interrupts.take()),
-      () => process.off("uncaughtException", orphan),
-      () => process.off("unhandledRejection", orphan),
+      guardProcess({ error: (error) => this.takeOrphan(error), exit: options.onExit }),
+      letWatch({
+        hears: (request) => this.interrupts.hears(request),
+        isOverdue: () => this.interrupts.isOverdue(),
+        isInCode: () => this.running?.inCode === true,
+      }),
+      options.onWait ? tellWaits(options.onWait) : () => {},
     ];
   }
 
-  /**
-   * Runs one cell; `cell` is its name in stacks, `interrupts` how many there had been when somebody asked for it. Its
-   * outputs have all been given when this resolves.
-   */
+  /** Runs one cell; `cell` is its name in stacks. Its outputs have all been given when this resolves. */
   async execute(
     source: string,
     cell: string,
     outputs: CellOutputs,
-    interrupts?: number,
+    { interrupts, seconds }: ExecuteOptions = {},
   ): Promise<CellOutcome> {
     const execution = new Execution(cell, outputs);
     this.running = execution;
     if (!outputs.hidden) this.last = execution;
     this.sources.set(cell, source);
+    keepListening();
     this.interrupts.watch(execution, interrupts);
+    if (seconds !== undefined) this.interrupts.allow(seconds);
     try {
-      return await currentExecution.run(execution, () => this.run(source, execution));
+      const ran = currentExecution.run(execution, () => this.run(source, execution));
+      return await Promise.race([ran, stoppedForGood(execution)]);
     } catch (error) {
-      return this.fail(error, execution);
+      this.interrupts.catchUp();
+      return this.fail(execution.interruption ?? error, execution);
     } finally {
+      afterTermination(this.signals);
+      execution.commit(); // what a failing cell has declared stays declared
       this.running = undefined;
       this.interrupts.watch(undefined);
       this.keeping ??= setTimeout(keepCode, keepCodeAfter).unref();
@@ -104,9 +124,18 @@ export class Executor {
     this.interrupts.take(request);
   }
 
-  /** Ends the running cell because its time is over. */
-  expire(message: string): void {
-    if (this.running) this.interrupts.end(this.running, new CellInterrupt("TimeLimit", message));
+  /** Ends the running cell, whose code was stopped because it filled the memory. */
+  endForMemory(): void {
+    if (this.running) this.interrupts.end(this.running, new CellInterrupt("OutOfMemory", memoryIsFull()));
+  }
+
+  get isRunning(): boolean {
+    return this.running !== undefined;
+  }
+
+  /** The cell that code running now belongs to, or the running one. */
+  get current(): Execution | undefined {
+    return currentExecution.getStore() ?? this.running;
   }
 
   /** Why something failed, as a notebook shows it. */
@@ -136,11 +165,10 @@ export class Executor {
     registerMap(execution.name, compiled.locate);
     this.modules.add(compiled.sideOutputs);
     await Promise.race([this.modules.prepare(compiled.imports), execution.stopped]);
-    try {
-      await this.runCode(compiled, execution);
-    } finally {
-      compiled.commit(); // what a failing cell has declared stays declared
-    }
+    execution.commit = compiled.commit;
+    execution.inCode = true;
+    await this.runCode(compiled, execution);
+    execution.inCode = false;
     const value = this.takeValue(compiled);
     const says = value !== undefined && value !== null && !isPendingDisplay(value);
     await Promise.race([displaysFinished(), execution.stopped]);
@@ -193,8 +221,34 @@ export class Executor {
     const why = this.describe(error);
     if (this.running) this.running.fail(error);
     else if (this.options.onOrphan) this.options.onOrphan(why);
-    else this.last?.outputs.stream("stderr", `${why.traceback.join("\n")}\n`);
+    else {
+      const text = `${why.traceback.join("\n")}\n`;
+      if (this.last) this.last.outputs.stream("stderr", text);
+      else process.stderr.write(text);
+    }
   }
+}
+
+/**
+ * Rejects a turn of the event loop after the cell was ended, so that what it does at its end comes first. Code that was
+ * stopped from another thread never comes to its end.
+ */
+async function stoppedForGood(execution: Execution): Promise<never> {
+  try {
+    return await execution.stopped;
+  } catch (error) {
+    await deliverSignals();
+    throw error;
+  }
+}
+
+function memoryIsFull(): string {
+  const limit = (heapLimit() / 1e9).toFixed(1);
+  return (
+    `the cell was ended before it filled the ${limit} GB that Node gives JavaScript, which would have ended the process. ` +
+    "What it had declared is still there: free what is large (x = undefined), or start with " +
+    "NODE_OPTIONS=--max-old-space-size=<megabytes>"
+  );
 }
 
 function isKeyboardInterrupt(error: unknown): boolean {

@@ -1,4 +1,5 @@
 import { segment, slot } from "../signals";
+import type { Hearing } from "../watch/watched";
 import { CellInterrupt, currentExecution, type Execution } from "./execution";
 
 /** Milliseconds a library that listens for SIGINT has to finish and save before its cell is ended. */
@@ -11,6 +12,7 @@ const forgetAfter = 60_000;
 export class Interrupts {
   private running: Execution | undefined;
   private handled = 0;
+  private limit: { at: number; reason: CellInterrupt; timer: NodeJS.Timeout } | undefined;
   private grace: NodeJS.Timeout | undefined;
   /** Ended cells whose code may still be going on. */
   private readonly ended = new Set<Execution>();
@@ -23,6 +25,8 @@ export class Interrupts {
    */
   watch(execution: Execution | undefined, asked = this.requested()): void {
     clearTimeout(this.grace);
+    clearTimeout(this.limit?.timer);
+    this.limit = undefined;
     this.running = execution;
     this.hear(asked);
     this.announce();
@@ -76,11 +80,36 @@ export class Interrupts {
     const { running } = this;
     if (running?.askedAt !== undefined && Date.now() - running.askedAt > libraryGrace)
       this.end(running, stillSaving());
+    this.expire();
     const execution = currentExecution.getStore();
     if (execution?.interruption) throw execution.interruption;
   };
 
-  private catchUp(): void {
+  /** Gives the running cell so much time. */
+  allow(seconds: number): void {
+    const milliseconds = 1000 * seconds;
+    const reason = new CellInterrupt("TimeLimit", `the cell took longer than ${seconds} s`);
+    const timer = setTimeout(() => this.expire(), milliseconds);
+    this.limit = { at: Date.now() + milliseconds, reason, timer };
+  }
+
+  /** Ends the running cell if its time is over. */
+  expire(): void {
+    if (this.running && this.limit && this.isOverdue()) this.end(this.running, this.limit.reason);
+  }
+
+  isOverdue(): boolean {
+    return this.limit !== undefined && Date.now() >= this.limit.at && !this.running?.interruption;
+  }
+
+  /** What has become of an interrupt, as another thread asks. */
+  hears(request: number): Hearing {
+    if (!this.running || this.handled >= request) return "heard";
+    return foreignListeners().length > 0 ? "listening" : "deaf";
+  }
+
+  /** Takes interrupts that were asked for and not heard yet. */
+  catchUp(): void {
     const request = this.requested();
     if (request > this.handled) this.take(request);
   }
@@ -96,7 +125,8 @@ export class Interrupts {
 
   private announce(): void {
     const asked = this.running?.askedAt !== undefined && this.running.interruption === undefined;
-    Atomics.store(this.signals, slot.stop, asked || this.ended.size > 0 ? 1 : 0);
+    const told = asked || this.isOverdue() || this.ended.size > 0;
+    Atomics.store(this.signals, slot.stop, told ? 1 : 0);
   }
 }
 
@@ -121,11 +151,18 @@ export function listenForSigint(take: () => void): () => void {
   };
 }
 
+/** Puts our listeners back where a package has removed them. */
+export function keepListening(): void {
+  const there = process.listeners("SIGINT") as unknown[];
+  for (const listener of ownListeners)
+    if (!there.includes(listener)) process.on("SIGINT", listener as () => void);
+}
+
 const ownListeners = new Set<unknown>();
 
 /** Calls the listeners of libraries, as a signal would; false when there are none. */
 function notifyListeners(): boolean {
-  const listeners = process.listeners("SIGINT").filter((listener) => !ownListeners.has(listener));
+  const listeners = foreignListeners();
   notifying = true;
   try {
     for (const listener of listeners) listener.call(process, "SIGINT");
@@ -133,6 +170,10 @@ function notifyListeners(): boolean {
     notifying = false;
   }
   return listeners.length > 0;
+}
+
+function foreignListeners(): NodeJS.SignalsListener[] {
+  return process.listeners("SIGINT").filter((listener) => !ownListeners.has(listener));
 }
 
 /** The end of the interruptible part: a signal that is on its way must arrive before it is over. */

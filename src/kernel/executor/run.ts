@@ -26,9 +26,13 @@ export function moduleNames(folder: string, exports: object): Record<string, unk
   return { exports, module: { exports, filename }, __filename: filename, __dirname: dirname(filename) };
 }
 
+/** Listeners of SIGINT that Node has put aside while the part of a cell before its first `await` runs. */
+let putAside: readonly NodeJS.SignalsListener[] | undefined;
+
 /** Runs the part of a cell before its first `await` such that a SIGINT ends it. */
 export function runInterruptibly(signals: Int32Array, run: () => unknown): unknown {
   const before = sigintListeners();
+  putAside = before;
   Object.defineProperty(globalThis, handover, {
     configurable: true,
     value: () => {
@@ -43,9 +47,20 @@ export function runInterruptibly(signals: Int32Array, run: () => unknown): unkno
   try {
     return startSegment.runInThisContext({ breakOnSigint: true, displayErrors: false });
   } finally {
+    putAside = undefined;
     Atomics.store(signals, slot.segment, segment.none);
     rearmSigint(before);
   }
+}
+
+/** What `runInterruptibly` does at its end, for code that was stopped from another thread: nothing else of it ran. */
+export function afterTermination(signals: Int32Array): void {
+  if (!putAside) return;
+  const added = sigintListeners();
+  process.removeAllListeners("SIGINT");
+  for (const listener of [...putAside, ...added]) process.on("SIGINT", listener);
+  putAside = undefined;
+  Atomics.store(signals, slot.segment, segment.none);
 }
 
 /** Whether an error is Node's for code that a SIGINT ended. */

@@ -32,7 +32,8 @@ export class History {
       const to = typeof stop === "number" ? stop : Number.POSITIVE_INFINITY;
       return this.entries.filter(({ line }) => line >= from && line < to);
     }
-    const matches = this.entries.filter(({ input }) => glob(String(pattern ?? "*")).test(input));
+    const wanted = String(pattern ?? "*");
+    const matches = this.entries.filter(({ input }) => matchesGlob(input, wanted));
     return last(unique ? latestOfEach(matches) : matches);
   }
 }
@@ -42,8 +43,25 @@ function latestOfEach(entries: readonly Entry[]): Entry[] {
   return entries.filter((entry) => latest.get(entry.input) === entry);
 }
 
-/** A pattern with `*` and `?` as SQLite's GLOB reads it. */
-function glob(pattern: string): RegExp {
-  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&");
-  return new RegExp(`^${escaped.replaceAll("*", "[\\s\\S]*").replaceAll("?", "[\\s\\S]")}$`);
+/**
+ * Whether a text is what a pattern with `*` and `?` stands for. Only the last `*` is ever tried again, so that the time
+ * is at most the product of both lengths, whatever the pattern.
+ */
+export function matchesGlob(text: string, pattern: string): boolean {
+  let [at, place, star, tried] = [0, 0, -1, 0];
+  while (at < text.length) {
+    const wanted = pattern[place];
+    if (wanted === "*") {
+      star = place++;
+      tried = at;
+    } else if (wanted === "?" || wanted === text[at]) {
+      at++;
+      place++;
+    } else if (star >= 0) {
+      place = star + 1;
+      at = ++tried;
+    } else return false;
+  }
+  while (pattern[place] === "*") place++;
+  return place === pattern.length;
 }

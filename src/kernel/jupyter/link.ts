@@ -48,6 +48,11 @@ export class Link {
     Atomics.wait(this.signals, slot.drained, 0, milliseconds);
   }
 
+  /** Tells that this thread waits for a process, or goes on. */
+  waits(others: number[] | undefined): void {
+    this.post({ kind: "waits", others });
+  }
+
   private holdBack(bytes: number): void {
     const { signals } = this;
     for (;;) {

@@ -2,7 +2,7 @@ import { setKernelHost } from "../../notebook/comm";
 import { currentExecution } from "../executor/execution";
 import type { CellOutcome } from "../executor/executor";
 import { Executor } from "../executor/executor";
-import type { CellOutputs } from "../executor/outputs";
+import type { CellFailure, CellOutputs } from "../executor/outputs";
 import type { Request } from "../protocol/channel";
 import type { Header } from "../protocol/wire";
 import { Comms } from "./comms";
@@ -10,6 +10,9 @@ import { History } from "./history";
 import { complete, inspect } from "./language";
 import type { Link } from "./link";
 import { CellPublisher, silence } from "./publisher";
+
+/** Milliseconds that the last outputs have to get out when the process ends. */
+const drainTime = 1000;
 
 /** What one `execute_request` asks for. */
 interface ExecuteRequest {
@@ -28,6 +31,7 @@ export class Session {
   private count = 0;
   private last: CellPublisher | undefined;
   private parent: Header | undefined;
+  private wanted = false;
 
   constructor(
     private readonly link: Link,
@@ -40,6 +44,8 @@ export class Session {
       signals,
       prompt: (question = "", initial = "") =>
         this.link.ask(question, this.currentParent()) ?? (initial || null),
+      onExit: (code) => this.end(code),
+      onWait: (others) => this.link.waits(others),
     });
     setKernelHost({
       openComm: (target, data, options) => this.comms.openFromHere(target, data, options),
@@ -59,9 +65,24 @@ export class Session {
     }
   }
 
-  /** Sends the text that still waits. */
-  flush(): void {
+  /** The process ends; where nobody asked for it, the cell that did it says so and is answered. */
+  private end(code: number): void {
+    const { current } = this.executor;
+    if (!this.wanted) {
+      const why = exited(code);
+      if (current) current.outputs.error(why);
+      else this.last?.stream("stderr", `${why.evalue}\n`);
+      const content = { status: "error", execution_count: this.count, ...why };
+      if (this.executor.isRunning) this.link.finish(content, true);
+    }
     this.last?.flush();
+    this.link.end(drainTime);
+  }
+
+  /** Ends the process as it was asked to. */
+  shutDown(): void {
+    this.wanted = true;
+    process.exit(0);
   }
 
   private async answer(request: Request): Promise<void> {
@@ -96,12 +117,9 @@ export class Session {
     const page = this.page(asked.code);
     const outcome: CellOutcome = page
       ? { status: "ok" }
-      : await this.executor.execute(
-          asked.code,
-          stores ? `cell [${count}]` : "cell [silent]",
-          outputs,
+      : await this.executor.execute(asked.code, stores ? `cell [${count}]` : "cell [silent]", outputs, {
           interrupts,
-        );
+        });
     publisher.flush();
     if (stores) this.history.add(count, asked.code, publisher.resultText);
     const user_expressions = outcome.status === "ok" ? await this.evaluate(asked.user_expressions) : {};
@@ -158,6 +176,11 @@ export class Session {
     const outputs = currentExecution.getStore()?.outputs as Partial<CellPublisher> | undefined;
     return outputs?.parent ?? this.parent!;
   }
+}
+
+function exited(code: number): CellFailure {
+  const evalue = `process.exit(${code}) ended the kernel; what the cells had declared is gone`;
+  return { ename: "ProcessExit", evalue, traceback: [`ProcessExit: ${evalue}`] };
 }
 
 function readExecute(content: Record<string, unknown>): ExecuteRequest {

@@ -28,6 +28,8 @@ export interface Request {
 export type ToCells =
   | { kind: "request"; request: Request }
   | { kind: "interrupt"; number: number }
+  /** The running cell's code was stopped, since it had filled the memory. */
+  | { kind: "full" }
   | { kind: "shutdown" };
 
 /** From the thread of the cells to that of the protocol, in order. */
@@ -46,6 +48,8 @@ export type ToProtocol =
   | { kind: "finish"; content?: object; failed?: boolean; stopOnError?: boolean }
   /** A question to the user; the answer comes through `answers`. */
   | { kind: "ask"; prompt: string; password: boolean; parent: Header }
+  /** The thread begins to wait for a process, with the children that it does not wait for, or goes on. */
+  | { kind: "waits"; others: number[] | undefined }
   /** Asks to be told, by the `drained` slot, when everything is sent and closed. */
   | { kind: "end" };
 
@@ -53,6 +57,8 @@ export type ToProtocol =
 export interface ProtocolData {
   connection: Connection;
   signals: SharedArrayBuffer;
+  /** Bytes that the cells' JavaScript may have. */
+  heapLimit: number;
   /** Answers to questions, read with `receiveMessageOnPort`. */
   answers: import("node:worker_threads").MessagePort;
   info: object;

@@ -1,6 +1,17 @@
 import { kill, pid } from "node:process";
 import { segment, slot } from "../signals";
+import type { CellsThread } from "../watch/cellsThread";
+import type { Stopper } from "../watch/stopper";
+import type { Hearing } from "../watch/watched";
 import type { ToCells } from "./channel";
+
+const explanations = {
+  listening:
+    "interrupted: a library finishes its step and saves; interrupt again to stop it at once, without what it has not saved",
+  native:
+    "interrupted, but the cell is inside native code, which nothing can stop: it ends when that returns. Restarting the " +
+    "kernel ends it at once; the variables of all cells, and what has not been written to a file, are lost",
+};
 
 /** Milliseconds after which a cell whose code does not notice the interrupt gets a signal. */
 const signalAfter = 200;
@@ -13,11 +24,16 @@ export class Interrupter {
   constructor(
     private readonly signals: Int32Array,
     private readonly toCells: (message: ToCells) => void,
+    private readonly cells: CellsThread,
+    private readonly stopper: Stopper,
+    /** Says something to the user of the running cell. */
+    private readonly say: (text: string) => void,
   ) {}
 
   /**
    * Loops and functions of cells see the request in shared memory; code that awaits gets a message; what computes
-   * outside the cells' own code before the first `await` gets a signal.
+   * outside the cells' own code before the first `await` gets a signal, and what hears none of that is stopped: at once,
+   * or at the second request where a library listens that finishes its step and saves.
    */
   interrupt(): void {
     const { signals } = this;
@@ -26,16 +42,22 @@ export class Interrupter {
     this.toCells({ kind: "interrupt", number });
     this.onInterrupt();
     setTimeout(() => this.signal(), signalAfter);
+    this.stopper.stop({
+      isOpen: () => this.isUnheard(number),
+      hearing: async () => (await this.cells.ask("hears", number)) as Hearing,
+      isPatient: () => Atomics.load(signals, slot.request) - Atomics.load(signals, slot.heard) < 2,
+      tell: (why) => this.say(explanations[why]),
+    });
   }
 
   private signal(): void {
     const { interruptible, signalled } = segment;
-    if (process.platform === "win32" || !this.isUnheard()) return;
+    if (process.platform === "win32" || !this.isUnheard(Atomics.load(this.signals, slot.request))) return;
     if (Atomics.compareExchange(this.signals, slot.segment, interruptible, signalled) === interruptible)
       kill(pid, "SIGINT");
   }
 
-  private isUnheard(): boolean {
-    return Atomics.load(this.signals, slot.heard) < Atomics.load(this.signals, slot.request);
+  private isUnheard(request: number): boolean {
+    return Atomics.load(this.signals, slot.heard) < request;
   }
 }

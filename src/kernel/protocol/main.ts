@@ -1,10 +1,13 @@
 import { kill, pid } from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { slot } from "../signals";
+import { CellsThread } from "../watch/cellsThread";
+import { MemoryGuard } from "../watch/memoryGuard";
+import { Stopper } from "../watch/stopper";
 import type { ProtocolData, ToCells, ToProtocol } from "./channel";
 import { Interrupter } from "./interrupter";
 import { ShellQueue } from "./shellQueue";
-import { Sockets } from "./sockets";
+import { reportFault, Sockets } from "./sockets";
 import type { Message } from "./wire";
 
 /**
@@ -15,9 +18,17 @@ const data = workerData as ProtocolData;
 const signals = new Int32Array(data.signals);
 const sockets = new Sockets(data.connection);
 const toCells = (message: ToCells) => parentPort!.postMessage(message);
-const interrupter = new Interrupter(signals, toCells);
 const interrupts = () => Atomics.load(signals, slot.request);
 const queue = new ShellQueue(sockets, toCells, interrupts, data.info, shutdown);
+const cells = new CellsThread();
+const stopper = new Stopper(cells);
+const interrupter = new Interrupter(signals, toCells, cells, stopper, (text) => queue.say(text));
+new MemoryGuard(
+  cells,
+  data.heapLimit,
+  () => queue.running,
+  () => toCells({ kind: "full" }),
+);
 
 /** Milliseconds the thread of the cells has to end by itself. */
 const shutdownGrace = 500;
@@ -47,6 +58,7 @@ function takeFromCells(message: ToProtocol): void {
     });
   } else if (message.kind === "finish") queue.finish(message);
   else if (message.kind === "ask") queue.ask(message);
+  else if (message.kind === "waits") stopper.others = message.others;
   else
     void sockets.close().then(() => {
       Atomics.store(signals, slot.drained, 1);
@@ -70,6 +82,7 @@ function followParent(): void {
 
 async function main(): Promise<void> {
   await sockets.open();
+  process.on("uncaughtException", reportFault); // a fault here must not end the cells' thread
   parentPort!.on("message", () => {}); // keeps the thread alive
   parentPort!.on("message", takeFromCells);
   interrupter.onInterrupt = () => answer(null);

@@ -39,6 +39,18 @@ export class ShellQueue {
     this.sockets.publish({ type: "status", content: { execution_state }, parent });
   }
 
+  /** Names the request that is being answered. */
+  get running(): string | undefined {
+    return this.current?.header.msg_id;
+  }
+
+  /** Writes a line below the running cell. */
+  say(text: string): void {
+    const parent = this.current?.header;
+    if (parent)
+      this.sockets.publish({ type: "stream", content: { name: "stderr", text: `${text}\n` }, parent });
+  }
+
   /** Answers what needs no cell. */
   answerAtOnce(channel: RequestChannel, message: Message): void {
     const { msg_type } = message.header;
@@ -90,13 +102,25 @@ export class ShellQueue {
     if (answered.has(type) || taken.has(type)) {
       this.current = message;
       const interrupts = this.interrupts();
-      this.toCells({ kind: "request", request: { type, header, content, metadata, buffers, interrupts } });
+      this.handOver({ kind: "request", request: { type, header, content, metadata, buffers, interrupts } });
       return;
     }
     if (["kernel_info_request", "connect_request", "shutdown_request"].includes(type))
       this.answerAtOnce("shell", message);
     this.status("idle", header);
     if (type === "shutdown_request") void this.shutdown();
+  }
+
+  /** What is too deeply nested for the way to the cells' thread is answered here. */
+  private handOver(message: ToCells): void {
+    try {
+      this.toCells(message);
+    } catch (error) {
+      const type = this.current!.header.msg_type;
+      const evalue = `the request cannot be read: ${(error as Error).message}`;
+      const content = { status: "error", ename: "BadRequest", evalue, traceback: [evalue] };
+      this.finish({ kind: "finish", content: answered.has(type) ? content : undefined });
+    }
   }
 
   private abortWaiting(execution_count: number): void {

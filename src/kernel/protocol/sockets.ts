@@ -1,18 +1,34 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import * as zmq from "zeromq";
 import type { Connection } from "./channel";
 import { type Message, type Outgoing, Wire } from "./wire";
 
 export type RequestChannel = "shell" | "control";
 
-/** The five sockets of a kernel. Everything sent is sent in the order of the calls; nothing is dropped. */
+/** Most bytes of one frame of a request; who sends more is disconnected before the rest is taken in. */
+const requestLimit = 256 * 1024 * 1024;
+/** The same where only control messages, subscriptions and heartbeats come. */
+const smallLimit = 1024 * 1024;
+
+const requests = { linger: 500, maxMessageSize: requestLimit };
+
+/**
+ * The five sockets of a kernel. Everything sent is sent in the order of the calls; nothing is dropped. Whatever comes
+ * in, from whomever, they go on.
+ */
 export class Sockets {
   private readonly wire: Wire;
-  private readonly shell = new zmq.Router({ linger: 500 });
-  private readonly control = new zmq.Router({ linger: 500 });
-  private readonly stdin = new zmq.Router({ linger: 500 });
+  private readonly shell = new zmq.Router(requests);
+  private readonly control = new zmq.Router({ ...requests, maxMessageSize: smallLimit });
+  private readonly stdin = new zmq.Router(requests);
   /** Without a limit: output must not be lost because a frontend is slow. */
-  private readonly iopub = new zmq.Publisher({ linger: 500, sendHighWaterMark: 0 });
-  private readonly heartbeat = new zmq.Reply({ linger: 0 });
+  private readonly iopub = new zmq.Publisher({
+    linger: 500,
+    sendHighWaterMark: 0,
+    maxMessageSize: smallLimit,
+  });
+  /** Takes frames as they are: a reply socket fails at a frame without the delimiter of a request. */
+  private readonly heartbeat = new zmq.Router({ linger: 0, maxMessageSize: smallLimit });
   private sending: Promise<unknown> = Promise.resolve();
 
   constructor(readonly connection: Connection) {
@@ -33,11 +49,11 @@ export class Sockets {
   }
 
   /** Calls `take` with each message that is well-formed and signed. */
-  async listen(channel: RequestChannel | "stdin", take: (message: Message) => void): Promise<void> {
-    for await (const frames of this[channel]) {
+  listen(channel: RequestChannel | "stdin", take: (message: Message) => void): Promise<void> {
+    return receive(this[channel], (frames) => {
       const message = this.wire.decode(frames);
       if (message) take(message);
-    }
+    });
   }
 
   /** Answers a request on the channel it came by. */
@@ -48,8 +64,13 @@ export class Sockets {
 
   /** Sends a message to everybody; `sent` is called when it is out. */
   publish(outgoing: Outgoing, sent: () => void = () => {}): void {
-    const frames = this.wire.encode([outgoing.type], outgoing);
-    this.enqueue(() => this.iopub.send(frames).finally(sent));
+    this.enqueue(async () => {
+      try {
+        await this.iopub.send(this.wire.encode([outgoing.type], outgoing));
+      } finally {
+        sent();
+      }
+    });
   }
 
   /** Sends everything, then closes all sockets: an open one would abort a process that exits. */
@@ -63,9 +84,30 @@ export class Sockets {
     this.sending = this.sending.then(send).catch(() => {}); // a frontend that went away
   }
 
-  private async beat(): Promise<void> {
-    for await (const frames of this.heartbeat) await this.heartbeat.send(frames);
+  private beat(): Promise<void> {
+    return receive(this.heartbeat, (frames) => this.heartbeat.send(frames));
   }
+}
+
+/** Gives every message to `take` until the socket is closed; what goes wrong with one of them is that one's. */
+async function receive(socket: zmq.Router, take: (frames: Buffer[]) => unknown): Promise<void> {
+  while (!socket.closed) {
+    try {
+      await take(await socket.receive());
+    } catch (error) {
+      if (socket.closed) return;
+      reportFault(error);
+      await sleep(10); // so that a fault that stays does not take the thread
+    }
+  }
+}
+
+let reportedFaults = 0;
+
+/** Says on the kernel's log what went wrong with a message, the first times. */
+export function reportFault(error: unknown): void {
+  if (++reportedFaults <= 20)
+    process.stderr.write(`luvit kernel: a message was dropped: ${(error as Error).message}\n`);
 }
 
 function address({ transport, ip }: Connection, port: number): string {

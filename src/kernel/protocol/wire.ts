@@ -31,10 +31,15 @@ export interface Outgoing {
 
 export const protocolVersion = "5.3";
 const delimiter = "<IDS|MSG>";
+const delimiterBytes = Buffer.from(delimiter);
+
+/** Signatures of messages taken that are remembered, so that none of them is taken twice; as many as Jupyter's own. */
+const rememberedSignatures = 1 << 16;
 
 /** Writes and reads the frames of one kernel's messages; an empty key means unsigned. */
 export class Wire {
   private readonly session = randomUUID();
+  private readonly taken = new Set<string>();
 
   constructor(
     private readonly key: string,
@@ -57,19 +62,24 @@ export class Wire {
     return [...address, delimiter, this.sign(parts), ...parts, ...(message.buffers ?? [])];
   }
 
-  /** A message from its frames; undefined for what is not one, or was signed with another key. */
+  /**
+   * A message from its frames; undefined for what is not one, was signed with another key or has come before. No frame
+   * is decoded before its signature is known to be right.
+   */
   decode(frames: readonly Buffer[]): Message | undefined {
-    const at = frames.findIndex((frame) => frame.toString("latin1") === delimiter);
+    const at = frames.findIndex((frame) => delimiterBytes.equals(frame));
     if (at < 0 || frames.length < at + 6) return undefined;
     const parts = frames.slice(at + 2, at + 6);
-    if (!this.isSigned(frames[at + 1]!, parts)) return undefined;
+    const signature = frames[at + 1]!;
+    if (!this.isSigned(signature, parts)) return undefined;
     try {
-      const [header, parent, metadata, content] = parts.map((part) => JSON.parse(part.toString("utf8")));
+      const [header, parent, metadata, content] = parts.map((part) => readObject(part));
       if (typeof header?.msg_type !== "string" || typeof header.msg_id !== "string") return undefined;
+      if (!parent || !metadata || !content || !this.isNew(signature)) return undefined;
       return {
         identities: frames.slice(0, at),
-        header,
-        parent,
+        header: scalars(header) as unknown as Header,
+        parent: scalars(parent) as unknown as Header,
         metadata,
         content,
         buffers: frames.slice(at + 6),
@@ -77,6 +87,16 @@ export class Wire {
     } catch {
       return undefined;
     }
+  }
+
+  /** Whether a signature has not come before; without a key there are none. */
+  private isNew(signature: Buffer): boolean {
+    if (this.key === "") return true;
+    const text = signature.toString("latin1");
+    if (this.taken.has(text)) return false;
+    if (this.taken.size >= rememberedSignatures) this.taken.delete(this.taken.values().next().value!);
+    this.taken.add(text);
+    return true;
   }
 
   private sign(parts: readonly (string | Buffer)[]): string {
@@ -90,4 +110,16 @@ export class Wire {
     const expected = Buffer.from(this.sign(parts));
     return this.key === "" || (expected.length === signature.length && timingSafeEqual(expected, signature));
   }
+}
+
+/** A part of a message: a JSON object, where `null` is an empty one; undefined for everything else. */
+function readObject(part: Buffer): Record<string, unknown> | undefined {
+  const value: unknown = JSON.parse(part.toString("utf8"));
+  if (value === null) return {};
+  return typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+}
+
+/** A header without what no header has: it goes back with every answer, however deep it is. */
+function scalars(header: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(header).filter(([, value]) => typeof value !== "object"));
 }

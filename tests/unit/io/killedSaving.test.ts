@@ -41,7 +41,7 @@ test(`killed ${kills} times at any moment of saving, a run always goes on from w
   let saved = 0;
   const moments = new Set<string>();
   for (let kill = 0; kill < kills; kill++) {
-    const life = await saveAndKill(folder, 60 * rng.uniform() ** 2);
+    const life = await saveAndKill(folder, 200 * rng.uniform() ** 2);
     assert.ok(
       life.from >= saved && life.from <= saved + 1,
       `step ${saved} was saved, went on from ${life.from}`,

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -97,8 +97,33 @@ export class KernelClient {
   }
 
   /** Sends frames that need not be a message. */
-  sendFrames(frames: string[]): void {
-    void this.shell.send(frames);
+  sendFrames(frames: (string | Buffer | Uint8Array)[], channel: Channel | "stdin" = "shell"): void {
+    void this[channel].send(frames);
+  }
+
+  /** The frames of a request, signed as the kernel wants them. */
+  frames(type: string, content: unknown): (string | Buffer | Uint8Array)[] {
+    return this.wire.encode([], { type, content: content as object });
+  }
+
+  /** The frames of a request whose content is this text, signed. */
+  signed(type: string, content: string): (string | Buffer | Uint8Array)[] {
+    const frames = this.frames(type, {});
+    const hmac = createHmac("sha256", this.connection.key);
+    for (const part of [...frames.slice(2, 5), content]) hmac.update(part);
+    return [frames[0]!, hmac.digest("hex"), ...frames.slice(2, 5), content];
+  }
+
+  /** The kernel's ports. */
+  get ports(): Record<"shell" | "control" | "iopub" | "stdin" | "heartbeat", number> {
+    const { shell_port, control_port, iopub_port, stdin_port, hb_port } = this.connection;
+    return {
+      shell: shell_port,
+      control: control_port,
+      iopub: iopub_port,
+      stdin: stdin_port,
+      heartbeat: hb_port,
+    };
   }
 
   start(code: string, more: object = {}): string {

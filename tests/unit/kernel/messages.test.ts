@@ -126,8 +126,14 @@ describe("cells under the protocol", () => {
     assert.equal(png["image/png"], "iVBORw0KGgo=");
     const canvas = await bundle('({ toDataURL: () => "data:image/png;base64,iVBO" })');
     assert.equal(canvas["image/png"], "iVBO");
-    assert.equal((await bundle('({ outerHTML: "<svg></svg>" })'))["image/svg+xml"], "<svg></svg>");
-    assert.equal((await bundle('({ outerHTML: "<b>x</b>" })'))["text/html"], "<b>x</b>");
+    assert.equal(
+      (await bundle('new (class { get outerHTML() { return "<svg></svg>"; } })()'))["image/svg+xml"],
+      "<svg></svg>",
+    );
+    assert.equal(
+      (await bundle('new (class { get outerHTML() { return "<b>x</b>"; } })()'))["text/html"],
+      "<b>x</b>",
+    );
     const spec = { $schema: "https://vega.github.io/schema/vega-lite/v5.json", mark: "bar" };
     const chart = await bundle(`({ toSpec: () => (${JSON.stringify(spec)}) })`);
     assert.deepEqual(chart["application/vnd.vegalite.v5+json"], spec);

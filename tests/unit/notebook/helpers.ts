@@ -45,9 +45,13 @@ export function writeTestNotebook(cells: readonly TestCell[], language = "typesc
 }
 
 /** Runs a notebook with `luvit run`. */
-export async function runCli(path: string, args: readonly string[] = []): Promise<CliRun> {
+export async function runCli(
+  path: string,
+  args: readonly string[] = [],
+  nodeArgs: readonly string[] = [],
+): Promise<CliRun> {
   const out = join(path, "..", "out");
-  const child = spawn(process.execPath, [cliPath, "run", path, "--out", out, ...args], {
+  const child = spawn(process.execPath, [...nodeArgs, cliPath, "run", path, "--out", out, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 60_000,
     killSignal: "SIGKILL",

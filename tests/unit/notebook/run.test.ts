@@ -92,6 +92,100 @@ describe("luvit run", () => {
     assert.ok(Date.now() - started < 30_000);
   });
 
+  it("ends at the time limit what no event reaches: a loop, library code, a regular expression, a process", async () => {
+    for (const code of [
+      "while (true) {}",
+      "await null;\nwhile (true) {}",
+      'await null;\n"a".repeat(40).match(/^(a+)+b/);',
+      '"a".repeat(40).match(/^(a+)+b/);',
+      'require("child_process").execSync("sleep 100");',
+    ]) {
+      const run = await runCli(writeTestNotebook(['console.log("before")', code]), ["--timeout", "1"]);
+      assert.equal(run.status, 1, code);
+      assert.equal(streamText(run.outputs[0]!, "stdout"), "before\n");
+      assert.match(JSON.stringify(run.outputs[1]), /TimeLimit.*took longer than 1 s/, code);
+      assert.match(run.page, /failed in cell 2/);
+    }
+  });
+
+  it("goes on after errors that nobody catches, whatever listeners packages add", async () => {
+    const again = "const again = (e: unknown) => { throw e; };";
+    const on = 'process.on("uncaughtException", again);\nvoid process.on("unhandledRejection", again);';
+    const run = await runCli(
+      writeTestNotebook([
+        `${again}\n${on}`,
+        'setTimeout(() => { throw new Error("in a timer"); }, 5);\nawait new Promise((done) => setTimeout(done, 100));',
+        "console.log('never')",
+      ]),
+    );
+    assert.equal(run.status, 1, run.stderr);
+    assert.match(JSON.stringify(run.outputs[1]), /in a timer/);
+    assert.match(run.page, /failed in cell 2/);
+  });
+
+  it("stores 200,000 printed lines, and lines without an end", async () => {
+    const run = await runCli(
+      writeTestNotebook([
+        "for (let i = 0; i < 200_000; i++) console.log(i);",
+        'for (let i = 0; i < 200_000; i++) process.stdout.write(".");',
+        "for (let i = 0; i < 50_000; i++) process.stdout.write('\\r' + i);",
+      ]),
+    );
+    assert.equal(run.status, 0, run.stderr);
+    const lines = streamText(run.outputs[0]!, "stdout").split("\n");
+    assert.deepEqual([lines.length, lines[123_456], lines.at(-2)], [200_001, "123456", "199999"]);
+    assert.equal(streamText(run.outputs[1]!, "stdout").length, 200_000);
+    assert.equal(streamText(run.outputs[2]!, "stdout"), "49999");
+  });
+
+  it("has every cell in the file before the next one begins", async () => {
+    const stored = 'JSON.parse(require("fs").readFileSync("out/test.ipynb", "utf8")).cells';
+    const run = await runCli(
+      writeTestNotebook([
+        'console.log("one")',
+        `const cells = ${stored};\nconsole.log(cells[0].outputs[0].text[0], cells[1].outputs[0].ename);`,
+        'console.log("two");\nprocess.kill(process.pid, "SIGKILL");\nawait new Promise(() => {});',
+      ]),
+    );
+    assert.equal(run.status, null);
+    assert.equal(streamText(run.outputs[1]!, "stdout"), "one\n Unfinished\n");
+    assert.match(JSON.stringify(run.outputs[2]), /the process ended while this cell ran/);
+  });
+
+  it("ends a cell that fills the memory, and keeps what ran", async () => {
+    const path = writeTestNotebook([
+      'console.log("before")',
+      "const all: unknown[] = [];\nwhile (true) all.push([all.length]);",
+    ]);
+    const run = await runCli(path, [], ["--max-old-space-size=400"]);
+    assert.equal(run.status, 1);
+    assert.equal(streamText(run.outputs[0]!, "stdout"), "before\n");
+    assert.match(JSON.stringify(run.outputs[1]), /OutOfMemory/);
+  });
+
+  it("names the parameters there are where another is given, and says when a notebook has none", async () => {
+    const path = writeTestNotebook([
+      { code: "let rate = 1, { a, b: [c] } = { a: 1, b: [2] };\nconst epochs = 2;", tags: ["parameters"] },
+    ]);
+    const run = await runCli(path, ["-p", "nosuch=1", "-p", "rate=2", "-p", "other=3"]);
+    assert.equal(run.status, 0);
+    assert.match(run.stdout, /no parameter nosuch, other; it has rate, a, c, epochs\n/);
+    assert.doesNotMatch((await runCli(path, ["-p", "rate=2"])).stdout, /note:/);
+    const none = await runCli(writeTestNotebook(["1"]), ["-p", "rate=2"]);
+    assert.match(
+      none.stdout,
+      /no cell of the notebook is tagged "parameters": rate set before its first cell/,
+    );
+  });
+
+  it("repeats the last line of the last cell only", async () => {
+    const run = await runCli(
+      writeTestNotebook(['console.log("many");\nconsole.log("lines");\nconsole.log("end")']),
+    );
+    assert.match(run.stdout, /\nend\n$/);
+    assert.doesNotMatch(run.stdout.slice(run.stdout.indexOf("done:")), /many|lines/);
+  });
+
   it("reports a failure in the background as the running cell's", async () => {
     const path = writeTestNotebook([
       'setTimeout(() => { throw new Error("from a timer"); }, 10);\nawait new Promise(() => {});',
@@ -119,6 +213,10 @@ describe("luvit run", () => {
     assert.equal(run.status, 3);
     assert.equal(streamText(run.outputs[0]!, "stdout"), "last words\n");
     assert.match(run.page, /last words/);
+    assert.match(run.stdout, /cell \[1\]: process\.exit\(3\) ended the run in this cell/);
+    assert.match(JSON.stringify(run.outputs[0]), /ProcessExit.*process\.exit\(3\)/);
+    const quiet = await runCli(writeTestNotebook(["await null;\nprocess.exit(0);", "1"]));
+    assert.equal(quiet.status, 1, "not all cells ran");
   });
 
   it("explains itself", async () => {

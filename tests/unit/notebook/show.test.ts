@@ -47,7 +47,7 @@ describe("show in a notebook", () => {
       "image/png",
       "text/html",
       "text/markdown",
-      "text/html",
+      "text/plain",
       "text/plain",
       "text/plain",
       "text/html",

@@ -92,8 +92,9 @@ test("nothing was saved yet: the error says so", async () => {
 
 test("parameters that overflow in the step before a checkpoint are not saved", async () => {
   const out = join(temporaryFolder(), "run");
-  // One step per epoch: the first at rate 0, the second at one that float32 does not hold.
-  const run = pretrain(tinyMae(), await pictures(), { ...pretraining, batchSize: 12, lr: 1e39, out });
+  // One step per epoch: the first at rate 0, the second so large that float32 does not hold what decay takes away.
+  const overflowing = { ...pretraining, batchSize: 12, lr: 1e38, weightDecay: 1000 };
+  const run = pretrain(tinyMae(), await pictures(), { ...overflowing, out });
   const checkpoint = join(out, "checkpoint-000001");
   const pieces = [
     "step 2",

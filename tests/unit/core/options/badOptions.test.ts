@@ -437,8 +437,7 @@ refused(
   "data.imageFolder",
   (o) => data.imageFolder(folder, o),
   unknown,
-  ...sizes,
-  [{ augment: "mae" }, /augment: expected a function/],
+  [{ size: 16, augment: "mae" }, /size: unknown/, /augment: unknown/],
   [{ cache: -1 }, /cache/],
   [{ exif: "obey" }, /exif/],
   [{ transform: transforms.mae }, /transform: expected a transform.*got a function \(mae\)/],
@@ -458,7 +457,7 @@ refused("data.imageNet1k, part", (o: { part: "val" }) => data.imageNet1k(folder,
   { part: "test" },
   /part/,
 ]);
-refused("data.imageNetA", (o) => data.imageNetA(folder, o), unknown, ...sizes);
+refused("data.imageNetA", (o) => data.imageNetA(folder, o), unknown);
 refused("data.imageNetR", (o) => data.imageNetR(folder, o), unknown);
 refused("data.imageNetSketch", (o) => data.imageNetSketch(folder, o), unknown);
 refused("data.imageNetV2", (o) => data.imageNetV2(folder, o), unknown);
@@ -467,7 +466,7 @@ refused("data.imageNetC, severity", (o: { severity: number }) => data.imageNetC(
   { severity: 6 },
   /severity/,
 ]);
-refused("data.imageNet9", (o) => data.imageNet9(folder, "original", o), unknown, ...sizes);
+refused("data.imageNet9", (o) => data.imageNet9(folder, "original", o), unknown);
 refused(
   "data.imageNetS",
   (o) => data.imageNetS({ images: folder, masks: folder, ...(o as Options) }),

@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { shard } from "../../../../src/data/dataset";
 import { imageNetA, imageNetC, imageNetR, imageNetSketch, imageNetV2 } from "../../../../src/data/sets";
 import { imageNetAMapping, imageNetRMapping } from "../../../../src/data/sets/mappings";
+import * as transforms from "../../../../src/data/transforms";
 import { flatPng, temporaryFolder } from "../support";
 import { filesIn, layOut, wnids } from "./standIns";
 
@@ -119,7 +120,7 @@ describe("ImageNet-C", () => {
     const root = temporaryFolder();
     const image = await flatPng(32, 32, [4, 5, 6]);
     layOut(root, filesIn([`fog/3/${wnids[7]}`, `blur/glass_blur/1/${wnids[8]}`], 2), image);
-    const options = { partial: true, size: 32 };
+    const options = { partial: true, transform: transforms.none(32) };
     const fog = await imageNetC(root, "fog", 3, options);
     assert.deepEqual([fog.label(0), fog.length, fog.transform.name], [7, 2, "none"]);
     assert.equal((await imageNetC(root, "glass_blur", 1, options)).label(0), 8);

@@ -1,0 +1,59 @@
+import type { CellsThread } from "./cellsThread";
+
+/** Milliseconds between two looks at the memory while a cell runs, and while the memory for JavaScript is nearly full. */
+const interval = 50;
+const shortInterval = 10;
+
+/** Share of the memory for JavaScript that is worth a closer look. */
+const filling = 0.6;
+/**
+ * Share at which a cell is ended: V8 collects garbage at the latest half-way between what is live and the end, hence
+ * five sixths of the memory are live here; a little later V8 ends the process.
+ */
+const full = 0.92;
+const last = 0.97;
+/** Further share that a cell may take that begins with a full memory: it may be the one that frees it. */
+const allowance = 0.02;
+
+/** Ends a cell that is about to fill the memory, before V8 ends the process with everything in it. */
+export class MemoryGuard {
+  private looking = false;
+  private cell: unknown;
+  private threshold = full;
+
+  /**
+   * `limit`: bytes that the cells' JavaScript may have; `running` names the running cell; `onFull` is called when its
+   * code was stopped.
+   */
+  constructor(
+    private readonly cells: CellsThread,
+    private readonly limit: number,
+    private readonly running: () => unknown,
+    private readonly onFull: () => void,
+  ) {
+    setInterval(() => void this.look(), interval).unref();
+  }
+
+  /** The memory of the whole process is cheap to read, hence read first. */
+  private async look(): Promise<void> {
+    if (this.looking || this.running() === undefined) return;
+    if (process.memoryUsage.rss() < filling * this.limit) return;
+    this.looking = true;
+    const share = await this.judge().catch(() => 0); // a thread that cannot be asked is asked again
+    this.looking = false;
+    if (share > filling) setTimeout(() => void this.look(), shortInterval).unref();
+  }
+
+  private async judge(): Promise<number> {
+    const share = Number(await this.cells.ask("heapShare"));
+    if (this.running() !== this.cell) {
+      this.cell = this.running();
+      this.threshold = Math.min(Math.max(full, share + allowance), last);
+    }
+    if (share < this.threshold || (await this.cells.ask("isInCode")) !== true) return share;
+    this.threshold = Number.POSITIVE_INFINITY; // once per cell
+    await this.cells.terminate();
+    this.onFull();
+    return 0;
+  }
+}

@@ -1,0 +1,169 @@
+import type * as Zod from "zod";
+import { zod } from "../core/options";
+
+/*
+ * What a saved model says of itself: config.json beside model.safetensors. Plain JSON; every entry is required, null
+ * where there is nothing, so that no default of a later version changes what weights compute.
+ */
+
+function schemas(z: typeof Zod) {
+  const count = z.int().min(1).max(1e6);
+  const depth = z.int().min(1).max(1000);
+  const positive = z.number().positive();
+  const text = z.string().min(1);
+  const flag = z.boolean();
+
+  const transformer = { dim: count, depth, heads: count, mlpRatio: positive, normEps: positive };
+
+  const rope = z.discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("linear"), factor: positive }),
+    z.strictObject({
+      type: z.literal("llama3"),
+      factor: positive,
+      lowFrequencyFactor: positive,
+      highFrequencyFactor: positive,
+      originalLength: positive,
+    }),
+    z.strictObject({ type: z.literal("divisors"), divisors: z.array(positive) }),
+    z.strictObject({ type: z.literal("other"), name: z.string() }),
+  ]);
+
+  const llama = {
+    dim: count,
+    heads: count,
+    kvHeads: count,
+    headDim: count,
+    hiddenDim: count,
+    normEps: positive,
+    causal: flag,
+    slidingWindow: count.nullable(),
+    rope: flag,
+    ropeTheta: positive,
+    ropeScaling: rope.nullable(),
+    rowOrder: z.enum(["hf", "meta"]),
+    qkvBias: flag,
+    outputBias: flag,
+    mlpBias: flag,
+    qkNorm: flag,
+  };
+
+  const fusion = z.strictObject({
+    after: z.int().min(0),
+    normFirst: flag,
+    residual: flag,
+    mapperBias: flag,
+    /** Between the block and the second mapper. */
+    rmsNorm: flag,
+    /** Between the mappers where there is no block. */
+    activation: z.enum(["none", "gelu", "gelu-norm"]),
+    /** Between the mappers. */
+    width: count,
+    block: z.strictObject({ ...llama, depth }).nullable(),
+  });
+
+  const encoder = z.strictObject({
+    imageSize: count,
+    patchSize: count,
+    ...transformer,
+    finalNorm: flag,
+    fusion: fusion.nullable(),
+  });
+
+  /** One linear's low-rank update. */
+  const update = z.strictObject({ rank: count, alpha: z.number(), rankStabilised: flag, merged: flag });
+
+  const preprocessing = z.strictObject({
+    size: count,
+    resize: z.enum(["shorterSide", "none"]),
+    cropRatio: positive.max(1),
+    interpolation: z.literal("bicubic"),
+    mean: z.array(z.number()).length(3),
+    std: z.array(positive).length(3),
+  });
+
+  const blockSource = z.strictObject({
+    /** File, folder or repository, as `llama.loadBlock` takes it; null where it was read from none. */
+    checkpoint: text.nullable(),
+    /** Which of its blocks, from 1. */
+    blocks: z.array(count),
+    /** What was said when it was read, e.g. a revision. */
+    options: z.strictObject({
+      heads: count.optional(),
+      normEps: positive.optional(),
+      ropeTheta: positive.optional(),
+      revision: text.optional(),
+    }),
+    /** For people. */
+    origin: z.string(),
+  });
+
+  /** What every config has beside what its model computes with. */
+  const common = {
+    luvitVersion: text,
+    /** Low-rank updates by the path of their linear. */
+    lora: z.record(z.string(), update),
+    /** Paths at and below which nothing is trained. */
+    frozen: z.array(text),
+    /** Where the language model's block came from. */
+    blockSource: blockSource.nullable(),
+    /** Frozen weights that are not in model.safetensors but in the file they were read from. */
+    external: z.record(
+      z.string(),
+      z.strictObject({ source: text, sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+    ),
+  };
+
+  const classifier = z.strictObject({
+    modelType: z.literal("luvit-classifier"),
+    encoder,
+    pooling: z.enum(["mean", "cls"]),
+    classes: z.int().min(2),
+    classNames: z.array(z.string()).nullable(),
+    preprocessing,
+    ...common,
+  });
+
+  const mae = z.strictObject({
+    modelType: z.literal("luvit-mae"),
+    encoder,
+    decoder: z.strictObject(transformer),
+    normPixLoss: flag,
+    maskRatio: z.number().min(0).max(1),
+    /** Whether the decoder has no weights but those it was initialised with. */
+    decoderIsFresh: flag,
+    preprocessing,
+    ...common,
+  });
+
+  const languageModel = z.strictObject({
+    modelType: z.literal("luvit-language-model"),
+    ...llama,
+    depth,
+    vocabulary: count,
+    ...common,
+  });
+
+  const config = z.discriminatedUnion("modelType", [classifier, mae, languageModel]);
+
+  return { classifier, mae, languageModel, config, encoder, llama: z.strictObject(llama), blockSource };
+}
+
+let made: ReturnType<typeof schemas> | undefined;
+
+/** The schema of config.json, made when the first one is read or written. */
+export function configSchema() {
+  made ??= schemas(zod());
+  return made.config;
+}
+
+type Schemas = ReturnType<typeof schemas>;
+
+export type ClassifierConfig = Zod.infer<Schemas["classifier"]>;
+export type MaeConfig = Zod.infer<Schemas["mae"]>;
+export type LanguageModelFileConfig = Zod.infer<Schemas["languageModel"]>;
+/** What a saved model says of itself. */
+export type ModelConfig = Zod.infer<Schemas["config"]>;
+export type EncoderConfig = Zod.infer<Schemas["encoder"]>;
+export type LlamaDescription = Zod.infer<Schemas["llama"]>;
+export type BlockSource = Zod.infer<Schemas["blockSource"]>;
+export type LoraConfig = ModelConfig["lora"];
