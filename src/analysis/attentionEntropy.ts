@@ -1,6 +1,6 @@
 import { Bool, Table, vectorFromArray } from "apache-arrow";
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, list, optionsOf, text } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset, Sample } from "../data/dataset";
 import type { CellMask } from "../data/masks";
@@ -10,7 +10,7 @@ import type { Classifier } from "../models/classifier";
 import { patchCount } from "../models/vit";
 import { backgroundShare, type EntropyShare, patchEntropy, regionMeans } from "./entropy";
 import { forwardBatches, type MaskedOrPlain } from "./forwardBatches";
-import { checkLooked, entropyOptions, patchMapOptions } from "./options";
+import { batchSize, checkLooked, engine, patchMapOptions } from "./options";
 import { expectLayers, tapPatterns } from "./patterns";
 
 /** A row per image, layer, head and patch; see `attentionEntropy`. */
@@ -23,6 +23,8 @@ export interface EntropyOptions extends EngineOptions {
   /** Default 16. */
   batchSize?: number;
 }
+
+export const entropyOptions = optionsOf<EntropyOptions>({}, { ...engine, layers: list(text, 1), batchSize });
 
 /** The layer Figures 2 and 3 look at: the last ViT block (the paper's 12th), before the fusion path. */
 export function lastViTLayer(model: Classifier): string {

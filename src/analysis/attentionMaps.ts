@@ -1,11 +1,11 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, list, optionsOf, text, whole } from "../core/options";
 import { printable } from "../core/printable";
 import type { Tensor } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
-import type { RgbImage } from "../data/decode";
 import { normalize } from "../data/normalize";
+import type { RgbImage } from "../data/rgbImage";
 import { evaluation } from "../data/transforms";
 import type { EngineOptions } from "../engine";
 import type { Classifier } from "../models/classifier";
@@ -13,7 +13,7 @@ import type { MaskedAutoencoder } from "../models/mae";
 import { patchCount } from "../models/vit";
 import { rowEntropy } from "./entropy";
 import { forwardBatches, type MaskedOrPlain, type ReadablePictures } from "./forwardBatches";
-import { attentionMapOptions, encodingModel } from "./options";
+import { encodingModel, engine } from "./options";
 import { expectLayers, tapPatterns } from "./patterns";
 import { type QuantisedRows, quantiseRows } from "./quantisedRows";
 import { rolloutThrough } from "./rollout";
@@ -63,6 +63,11 @@ export interface AttentionMapOptions extends EngineOptions {
   /** Which picture of a set; default 0. */
   index?: number;
 }
+
+export const attentionMapOptions = optionsOf<AttentionMapOptions>(
+  {},
+  { ...engine, layers: list(text, 1), index: whole(0, 1_000_000_000) },
+);
 
 /**
  * Where a model looks in one picture of a set, or in a picture of any size, which is resized and cropped as for

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, optionsOf, text } from "../core/options";
 import { textTable } from "../core/textTable";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
@@ -13,8 +13,8 @@ import { patchCount } from "../models/vit";
 import { lastViTLayer } from "./attentionEntropy";
 import { engineOf } from "./engineOf";
 import { backgroundShare, type EntropyShare, patchEntropy, type RegionMeans, regionMeans } from "./entropy";
-import { describeMissing, gatherRows, type KeepingOptions, type RowWork } from "./gatherRows";
-import { encodingModel, entropyShareOptions } from "./options";
+import { describeMissing, gatherRows, type KeepingOptions, keeping, type RowWork } from "./gatherRows";
+import { aboutModel, batchSize, encodingModel, engine } from "./options";
 import { type PaperPair, paperEntropyShares } from "./paper";
 import { expectLayers, tapPatterns } from "./patterns";
 import { type Provenance, resultTable } from "./provenance";
@@ -25,6 +25,11 @@ export interface EntropyShareOptions extends EngineOptions, KeepingOptions, Omit
   /** Default 16. */
   batchSize?: number;
 }
+
+export const entropyShareOptions = optionsOf<EntropyShareOptions>(
+  {},
+  { ...engine, ...keeping.optional, ...aboutModel, layer: text, batchSize },
+);
 
 /** How often the background's attention entropy is above the foreground's, set by set. Prints beside the paper's numbers. */
 export class EntropyShares {

@@ -1,12 +1,12 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, optionsOf, text } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { EngineOptions } from "../engine";
 import { Classifier } from "../models/classifier";
 import type { MaskedAutoencoder } from "../models/mae";
 import { forwardBatches } from "./forwardBatches";
-import { checkLooked, featureOptions } from "./options";
+import { batchSize, checkLooked, engine } from "./options";
 
 /** Features of every image of a set, row by row; for nearest neighbours, linear probes, projections. */
 export interface Features {
@@ -27,6 +27,8 @@ export interface FeatureOptions extends EngineOptions {
   /** Default 16. */
   batchSize?: number;
 }
+
+export const featureOptions = optionsOf<FeatureOptions>({}, { ...engine, layer: text, batchSize });
 
 /**
  * Features of a classifier (default: what its head sees, after `fc_norm`) or of a pretrained encoder (mean over the

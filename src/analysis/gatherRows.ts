@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Table as ArrowTable, type Table } from "apache-arrow";
 import { differences } from "../core/differences";
 import { LuvitError, listOffenders } from "../core/errors";
+import { optionsOf, signal, text } from "../core/options";
 import { beginWork, type WorkView } from "../core/progress";
 import { type StopRequest, withStopRequest } from "../core/stopRequest";
 import type { Tensor } from "../core/tf";
@@ -15,6 +16,7 @@ import type { Module } from "../nn/module";
 import { tableOf } from "./columns";
 import { batchLength, type ForwardBatch, type ForwardBatchOptions, forwardBatches } from "./forwardBatches";
 import { gapsIn, joined, keepRange, keptRanges, type PictureRange, piecesOf } from "./keptRanges";
+import { count } from "./options";
 import { rowsOf } from "./provenance";
 
 /** How results about every picture of a set are computed, kept and given up. */
@@ -29,6 +31,8 @@ export interface KeepingOptions {
   /** Ends it after the current batch; what was computed is kept and given back. SIGINT does the same. */
   signal?: AbortSignal;
 }
+
+export const keeping = optionsOf<KeepingOptions>({}, { out: text, keepEvery: count, signal });
 
 /** A value of a row. */
 type Cell = string | number | null;

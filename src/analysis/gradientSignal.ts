@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../core/errors";
 import { breathe } from "../core/loop";
-import { checkOptions } from "../core/options";
+import { checkOptions, optionsOf, signal, whole } from "../core/options";
 import { beginWork } from "../core/progress";
 import { Rng } from "../core/rng";
 import { withStopRequest } from "../core/stopRequest";
@@ -22,7 +22,7 @@ import { expectClasses, expectImageSize } from "../train/fit";
 import { imageFeed, maskFeeds } from "../train/pretrain";
 import { engineOf } from "./engineOf";
 import { signalToNoise } from "./gsnr";
-import { checkLooked, gradientSignalOptions } from "./options";
+import { checkLooked, count, engine, provenance } from "./options";
 import { type Provenance, resultTable } from "./provenance";
 
 export interface GradientSignalOptions extends EngineOptions, Provenance {
@@ -36,6 +36,11 @@ export interface GradientSignalOptions extends EngineOptions, Provenance {
   /** Ends it after the current group; the ratios are then over the groups until then, at least two. SIGINT does the same. */
   signal?: AbortSignal;
 }
+
+export const gradientSignalOptions = optionsOf<GradientSignalOptions>(
+  {},
+  { ...engine, ...provenance.optional, groupSize: count, groups: whole(2, 1_000_000), signal },
+);
 
 /** One layer of a `GradientSignal`. */
 export interface LayerSignal {

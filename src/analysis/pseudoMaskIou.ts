@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, list, oneOf, optionsOf, text } from "../core/options";
 import { textTable } from "../core/textTable";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
@@ -13,8 +13,8 @@ import { patchCount } from "../models/vit";
 import type { Module } from "../nn/module";
 import { engineOf } from "./engineOf";
 import type { ForwardBatch, MaskedOrPlain } from "./forwardBatches";
-import { describeMissing, gatherRows, type KeepingOptions } from "./gatherRows";
-import { checkLooked, pseudoMaskOptions } from "./options";
+import { describeMissing, gatherRows, type KeepingOptions, keeping } from "./gatherRows";
+import { batchSize, checkLooked, engine, provenance } from "./options";
 import { type PaperPair, paperTable7 } from "./paper";
 import { type Provenance, resultTable } from "./provenance";
 import {
@@ -37,6 +37,19 @@ export interface PseudoMaskOptions extends EngineOptions, KeepingOptions, Proven
   /** Default 16. */
   batchSize?: number;
 }
+
+export const pseudoMaskOptions = optionsOf<PseudoMaskOptions>(
+  {},
+  {
+    ...engine,
+    ...keeping.optional,
+    ...provenance.optional,
+    layer: text,
+    kinds: list(oneOf(["magnitude", "frequency", "attention"]), 1),
+    batchSize,
+    mean: oneOf(["all", "column"]),
+  },
+);
 
 /** One kind of pseudo-mask over a set; percent. */
 export interface PseudoMaskSummary {

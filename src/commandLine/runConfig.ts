@@ -16,8 +16,11 @@ import {
   whole,
 } from "../core/options";
 import { engineOptions } from "../engine/options";
-import { optimiseOptions } from "../graph/options";
-import { evaluateOptions, finetuneOptions, trainOptions } from "../train/options";
+import { optimiseOptions } from "../graph/passes";
+import { evaluateOptions } from "../train/evaluate";
+import { finetuneOptions } from "../train/finetune";
+import { trainOptions } from "../train/plan";
+
 import { expectFile } from "./folders";
 import { parseJsonWithComments } from "./jsonc";
 import { maeModel, trainedModel, tunedModel } from "./modelConfig";

@@ -6,9 +6,9 @@ import { type EngineOptions, ready } from "../engine";
 import { formatDuration } from "../figures/format";
 import type { Module } from "../nn/module";
 import { live } from "../notebook";
-import { finetune } from "../train/finetune";
-import { finetuneOptions, trainOptions } from "../train/options";
-import type { RecipeNotes } from "../train/plan";
+import { finetune, finetuneOptions } from "../train/finetune";
+import { type RecipeNotes, trainOptions } from "../train/plan";
+
 import { pretrain } from "../train/pretrain";
 import {
   finetuneMae,

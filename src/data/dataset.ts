@@ -1,11 +1,11 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, such } from "../core/options";
 import type { Preprocessing } from "../core/preprocessing";
 import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
 import type { ImageTransform } from "./imageTransform";
-import { countArgument } from "./options";
+import { countArgument, has } from "./options";
 import type { PictureReader } from "./pictureReader";
 
 /** One training or evaluation example. */
@@ -51,6 +51,17 @@ export interface ImageDataset {
   /** The same pictures under another transform. */
   withTransform(transform: ImageTransform): ImageDataset;
 }
+
+/** A set of pictures, the library's or one of one's own. */
+export const datasetField = such<ImageDataset>(
+  "a data set, e.g. of data.imageFolder: classes, length, size, report and load are needed",
+  (value) => {
+    if (!has(value, "classes", "length", "size", "report", "load")) return false;
+    const { classes, length, size, load } = value as ImageDataset;
+    const counts = Number.isInteger(length) && length >= 0 && Number.isInteger(size) && size > 0;
+    return Array.isArray(classes) && counts && typeof load === "function";
+  },
+);
 
 /** A picture that was left out, and why. */
 export interface SkippedImage {

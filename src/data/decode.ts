@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { LuvitError } from "../core/errors";
+import { oneOf, optionsOf, whole } from "../core/options";
 import { printable } from "../core/printable";
 import { decodeBmp } from "./formats/bmp";
 import { decodeGif } from "./formats/gif";
@@ -7,13 +8,8 @@ import { formatOf, type ImageFormat, kindOf } from "./formats/identify";
 import { decodePnm } from "./formats/pnm";
 import { decodeColors, decodePng, decodeTiff, type SharpOptions } from "./formats/withSharp";
 import { readImageFile } from "./imageFile";
-
-/** A picture in host memory: `data` holds RGB bytes [H, W, 3], rows from the top. */
-export interface RgbImage {
-  readonly data: Uint8Array;
-  readonly width: number;
-  readonly height: number;
-}
+import { exif } from "./options";
+import type { RgbImage } from "./rgbImage";
 
 /** How image files become RGB bytes. */
 export interface DecodeOptions {
@@ -30,6 +26,11 @@ export interface DecodeOptions {
   /** Larger images are refused before memory is taken for them; default `maxImagePixels`. */
   maxPixels?: number;
 }
+
+export const decodeOptions = optionsOf<DecodeOptions>(
+  {},
+  { exif, gray16: oneOf(["clip", "high-byte"]), maxPixels: whole(1, Number.MAX_SAFE_INTEGER) },
+);
 
 /** Pixels of the largest image that is read unless more are allowed; as in Pillow. */
 export const maxImagePixels = 178_956_970;

@@ -1,6 +1,6 @@
 import type { Rng } from "../core/rng";
-import type { RgbImage } from "./decode";
 import { type Box, nearestPositions } from "./resample";
+import type { RgbImage } from "./rgbImage";
 
 /** Rounds to the nearest integer, halves to the even one, as Python's `round`. */
 export function roundHalfEven(value: number): number {

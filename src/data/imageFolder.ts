@@ -1,13 +1,13 @@
 import { inspect } from "node:util";
-import { checkOptions } from "../core/options";
+import { checkOptions, optionsOf } from "../core/options";
 import type { Preprocessing } from "../core/preprocessing";
 import { printable } from "../core/printable";
 import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
 import { expectIndex, type ImageDataset, type Sample, SkipReport, spreadIndices } from "./dataset";
-import type { DecodeOptions } from "./decode";
-import type { ImageTransform } from "./imageTransform";
-import { folderArgument, imageFolderOptions } from "./options";
+import { type DecodeOptions, decodeOptions } from "./decode";
+import { type ImageTransform, transform } from "./imageTransform";
+import { bytes, folderArgument } from "./options";
 import { hereReader, type PictureReader } from "./pictureReader";
 import { PixelCache } from "./pixelCache";
 import { describeOthers, type LabelledFile, scanClassFolders } from "./scanFolder";
@@ -21,6 +21,15 @@ export interface ImageFolderOptions extends DecodeOptions {
   /** Bytes of decoded pixels kept in memory, or false for none; default 512 MB. */
   cache?: number | false;
 }
+
+export const imageFolderOptions = optionsOf<ImageFolderOptions>(
+  {},
+  {
+    ...decodeOptions.optional,
+    transform,
+    cache: bytes,
+  },
+);
 
 const defaultCacheBytes = 512e6;
 

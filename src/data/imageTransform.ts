@@ -1,9 +1,11 @@
+import { either, exactly, optionsOf, share, such } from "../core/options";
 import type { Preprocessing } from "../core/preprocessing";
 import type { Rng } from "../core/rng";
-import type { RandAugmentRecipe } from "./augment/randAugment";
-import type { RgbImage } from "./decode";
+import { type RandAugmentRecipe, randAugmentRecipe } from "./augment/randAugment";
 import type { IdMap } from "./geometry";
+import { has } from "./options";
 import { applySteps, type PixelSteps } from "./pixelSteps";
+import type { RgbImage } from "./rgbImage";
 
 /** What happens to an image between the file and the model. */
 export interface ImageTransform {
@@ -33,6 +35,21 @@ export interface FinetuneAugmentOptions {
   /** Probability that a box of the normalized image is erased; default 0.25. */
   erasing?: number;
 }
+
+export const transform = such<ImageTransform>(
+  "a transform, e.g. data.transforms.evaluation(224): name, size and apply are needed",
+  (value) => has(value, "name", "size", "apply") && Number.isInteger((value as ImageTransform).size),
+);
+
+export const evalTransform = such<EvalTransform>(
+  "a transform without randomness, e.g. data.transforms.evaluation(224)",
+  (value) => has(value, "name", "size", "apply", "ids", "pixels"),
+);
+
+export const finetuneAugmentOptions = optionsOf<FinetuneAugmentOptions>(
+  {},
+  { randAugment: either(randAugmentRecipe, exactly(null)), erasing: share },
+);
 
 /** Plain data from which a transform of this library is made again, in another thread; see `rebuildTransform`. */
 export type TransformSpec =

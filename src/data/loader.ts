@@ -1,9 +1,10 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, either, flag, optionsOf, seed, such, whole } from "../core/options";
 import { Rng } from "../core/rng";
 import { BatchMemory } from "./batchMemory";
-import type { ImageDataset, Sample } from "./dataset";
-import { batchOptions, datasetField } from "./options";
+import { datasetField, type ImageDataset, type Sample } from "./dataset";
+import { MOST } from "./options";
+
 import { readSamples } from "./readSamples";
 import { repeatedOrder } from "./repetitions";
 import { defaultWorkers, readerWith } from "./workers/pool";
@@ -52,6 +53,25 @@ export interface BatchOptions {
    */
   workers?: number;
 }
+
+export const batchOptions = optionsOf<BatchOptions>(
+  { batchSize: whole(1, 1_000_000) },
+  {
+    seed,
+    epoch: whole(0, MOST),
+    start: whole(0, MOST),
+    shuffle: flag,
+    repeats: whole(1, MOST),
+    spread: whole(1, MOST),
+    dropLast: flag,
+    prefetch: whole(0, 10_000),
+    reuse: either(
+      whole(1, MOST),
+      such("Infinity", (value) => value === Number.POSITIVE_INFINITY),
+    ),
+    workers: whole(0, 1024),
+  },
+);
 
 /** Batches in one epoch. */
 export function batchesPerEpoch(length: number, batchSize: number, dropLast = true): number {

@@ -1,7 +1,8 @@
 import { LuvitError } from "../core/errors";
-import { decodeImage, type RgbImage } from "./decode";
+import { decodeImage } from "./decode";
 import type { IdMap } from "./geometry";
 import { readImageFile } from "./imageFile";
+import type { RgbImage } from "./rgbImage";
 
 /** Id of pixels that count neither as foreground nor as background. */
 const ignoreId = 1000;

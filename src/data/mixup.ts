@@ -1,7 +1,7 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
-import type { Rng } from "../core/rng";
-import { mixOptions, mixRecipe } from "./options";
+import { checkOptions, optionsOf, pair, share, shareBelowOne, such, whole } from "../core/options";
+import { Rng } from "../core/rng";
+import { alpha, has, imageSide, MOST_PIXELS } from "./options";
 
 /** How often and how strongly batches are mixed. */
 export interface MixRecipe {
@@ -32,6 +32,28 @@ export interface MixOptions extends MixRecipe {
   centre?: readonly [number, number];
   rng?: Rng;
 }
+
+export const mixRecipe = optionsOf<MixRecipe>(
+  {},
+  { mixupAlpha: alpha, cutmixAlpha: alpha, switchProbability: share },
+);
+
+export const mixOptions = optionsOf<MixOptions>(
+  {
+    images: such("a Float32Array [B, C, H, W]", (value) => value instanceof Float32Array),
+    labels: such("labels [B]", (value) => has(value, "length") || typeof value === "string"),
+    height: imageSide,
+    width: imageSide,
+    classes: whole(1, 1_000_000),
+  },
+  {
+    ...mixRecipe.optional,
+    smoothing: shareBelowOne,
+    lambda: share,
+    centre: pair(whole(0, MOST_PIXELS)),
+    rng: such("an Rng", (value) => value instanceof Rng),
+  },
+);
 
 /** Mixed `images` [B, C, H, W], soft `targets` [B, K], and the lambda that was used (after the cut box was clipped). */
 export interface MixedBatch {

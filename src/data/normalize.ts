@@ -1,9 +1,9 @@
 import { LuvitError } from "../core/errors";
 import { imageNetMean, imageNetStd } from "../core/preprocessing";
-import type { RgbImage } from "./decode";
 import { PIXELS } from "./kernels/normalizeKernel";
 import { PixelMemory, type PlacedPixels } from "./kernels/pixelMemory";
 import { placePixels } from "./kernels/resamplePixels";
+import type { RgbImage } from "./rgbImage";
 
 export { imageNetMean, imageNetStd };
 

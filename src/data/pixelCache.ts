@@ -1,4 +1,5 @@
-import { type DecodeOptions, decodeImage, type RgbImage } from "./decode";
+import { type DecodeOptions, decodeImage } from "./decode";
+import type { RgbImage } from "./rgbImage";
 
 /** Keeps decoded pictures in memory until a budget is used up; later ones are decoded every time. */
 export class PixelCache {

@@ -1,10 +1,10 @@
 import type { Rng } from "../core/rng";
-import type { RgbImage } from "./decode";
 import { cropDraws, randomCropBox } from "./geometry";
 import { bicubicAxis } from "./kernels/axisWeights";
 import { PixelMemory, type PlacedPixels } from "./kernels/pixelMemory";
 import { placePixels, resamplePixels } from "./kernels/resamplePixels";
 import type { Box } from "./resample";
+import type { RgbImage } from "./rgbImage";
 
 /** A transform by its steps, which work where the picture was decoded and only on what they look at. */
 export interface PixelSteps {

@@ -1,10 +1,10 @@
 import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
-import type { ImageDataset } from "./dataset";
-import type { RgbImage } from "./decode";
+import { datasetField, type ImageDataset } from "./dataset";
 import { expectSample } from "./expectSample";
 import { unnormalize } from "./normalize";
-import { datasetField, seedOption } from "./options";
+import { seedOption } from "./options";
+import type { RgbImage } from "./rgbImage";
 
 /** The pictures of a (small) set as a model sees them, back in RGB bytes. */
 export async function pictures(dataset: ImageDataset, options: { seed?: number } = {}): Promise<RgbImage[]> {

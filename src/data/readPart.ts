@@ -1,12 +1,13 @@
 import { withPath } from "../core/errors";
 import { Rng } from "../core/rng";
-import { type DecodeOptions, decodeImage, maxImagePixels, type RgbImage } from "./decode";
+import { type DecodeOptions, decodeImage, maxImagePixels } from "./decode";
 import { decodeJpeg } from "./jpeg/decodeJpeg";
 import { type JpegHeader, readJpegHeader } from "./jpeg/header";
 import { type PlacedFile, placeBytes, placeFile } from "./jpeg/placedFile";
 import { PixelMemory, RegionFull, type ResultPlace } from "./kernels/pixelMemory";
 import { applySteps, type PixelSteps } from "./pixelSteps";
 import type { Box } from "./resample";
+import type { RgbImage } from "./rgbImage";
 
 /*
  * Reading in a thread of one's own, where waiting holds up nobody. Baseline JPEG files, which nearly all photographs

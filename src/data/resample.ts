@@ -1,8 +1,8 @@
 import { LuvitError } from "../core/errors";
-import type { RgbImage } from "./decode";
 import { axisWeights, kernels, packAxis } from "./kernels/axisWeights";
 import { PixelMemory } from "./kernels/pixelMemory";
 import { placePixels, resamplePixels } from "./kernels/resamplePixels";
+import type { RgbImage } from "./rgbImage";
 
 /** Interpolation kernels, named as in Pillow; "bicubic" has a = -0.5. All but "nearest" widen when shrinking. */
 export type ResampleFilter = "nearest" | "box" | "bilinear" | "bicubic";

@@ -2,15 +2,16 @@ import { existsSync } from "node:fs";
 import { basename, dirname, extname, join, sep } from "node:path";
 import { inspect } from "node:util";
 import { LuvitError, listOffenders, withPath } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, flag, optionsOf, such, text, whole } from "../core/options";
 import type { Rng } from "../core/rng";
 import { type ImageDataset, type Sample, type SkipReport, spreadIndices } from "./dataset";
-import type { RgbImage } from "./decode";
 import type { IdMap } from "./geometry";
 import { cacheOf, FolderDataset } from "./imageFolder";
-import type { EvalTransform, ImageTransform } from "./imageTransform";
+import { type EvalTransform, evalTransform, type ImageTransform } from "./imageTransform";
 import { type CellMask, decodeMaskIds, maskCells } from "./masks";
-import { imageNetSOptions } from "./options";
+import { bytes, exif, MOST_PIXELS } from "./options";
+import type { RgbImage } from "./rgbImage";
+
 import { listImages, scanClassFolders } from "./scanFolder";
 import { evaluation } from "./transforms";
 import { readOrReplace } from "./unreadable";
@@ -47,6 +48,21 @@ export interface ImageNetSOptions {
   /** Bytes of decoded pixels kept in memory, or false for none; default 512 MB. */
   cache?: number | false;
 }
+
+export const imageNetSOptions = optionsOf<ImageNetSOptions>(
+  {},
+  {
+    root: text,
+    variant: such("50, 300 or 919", (value) => [50, 300, 919].includes(value as number)),
+    images: text,
+    masks: text,
+    partial: flag,
+    patch: whole(1, MOST_PIXELS),
+    transform: evalTransform,
+    exif,
+    cache: bytes,
+  },
+);
 
 /** Pictures with segmentation masks. */
 export class MaskedDataset implements ImageDataset {

@@ -5,13 +5,18 @@ import { Canvas } from "./augment/canvas";
 import { operations } from "./augment/operations";
 import { eraseRandomly } from "./augment/placedErasing";
 import { drawRandAugment } from "./augment/randAugment";
-import type { RgbImage } from "./decode";
 import { centreBox, cropIds, type IdMap, resizeIds, shorterSideSize } from "./geometry";
-import { BuiltInTransform, type EvalTransform, type FinetuneAugmentOptions } from "./imageTransform";
+import {
+  BuiltInTransform,
+  type EvalTransform,
+  type FinetuneAugmentOptions,
+  finetuneAugmentOptions,
+} from "./imageTransform";
 import { normalizePlaced } from "./normalize";
-import { evaluationOptions, finetuneAugmentOptions, sizeArgument } from "./options";
+import { evaluationOptions, sizeArgument } from "./options";
 import { type PixelSteps, randomCrop, resized, whole } from "./pixelSteps";
 import { cropBox, resize } from "./resample";
+import type { RgbImage } from "./rgbImage";
 
 /* The transforms of this library: `data.transforms`. Each is unchangeable and can be made again from its `spec`. */
 

@@ -1,6 +1,5 @@
 import { LuvitError } from "../core/errors";
 import { entry, oneOf, optionsOf, whole } from "../core/options";
-import type { ReadyOptions } from "./ready";
 
 /** What can be said of an engine, each in one place: types, checks, the command line and the benches take it from here. */
 export const engineChoices = {
@@ -75,9 +74,4 @@ export const engineOptions = optionsOf<EngineOptions>(
     provider: entry(oneOf(engineChoices.provider), "what computes", "cpu"),
     frozen: entry(oneOf(engineChoices.frozen), "frozen weights in eight bits", "int8"),
   },
-);
-
-export const readyOptions = optionsOf<ReadyOptions>(
-  {},
-  { ...engineOptions.optional, backend: oneOf(["tensorflow", "wasm", "cpu"]) },
 );

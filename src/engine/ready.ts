@@ -1,13 +1,13 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, oneOf, optionsOf } from "../core/options";
 import { packageVersion } from "../core/packageRoot";
 import { type BackendName, startBackend, type TfjsStatus } from "../core/tf";
 import type { Graph } from "../graph/ir";
 import { chooseEngine, setEngineDefaults } from "./choose";
 import { describeEngine, type EngineDescription } from "./executor";
 import { openEngine } from "./open";
-import { type EngineOptions, readyOptions } from "./options";
+import { type EngineOptions, engineOptions } from "./options";
 
 /** What the library runs on, which prints as one line, and why not on something else. */
 export class EngineStatus {
@@ -36,6 +36,11 @@ export interface ReadyOptions extends EngineOptions {
   /** The tfjs backend that single ops in cells run on; default what is best here, or LUVIT_BACKEND. */
   backend?: BackendName;
 }
+
+export const readyOptions = optionsOf<ReadyOptions>(
+  {},
+  { ...engineOptions.optional, backend: oneOf(["tensorflow", "wasm", "cpu"]) },
+);
 
 /**
  * Starts the tfjs backend for single ops and the engine for compiled graphs, and says what they are. What is given here

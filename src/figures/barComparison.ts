@@ -1,7 +1,8 @@
-import { checkOptions } from "../core/options";
+import { checkOptions, list, object, optionsOf } from "../core/options";
 import { type Figure, figure } from "./figure";
 import { formatNumber } from "./format";
-import { barComparisonOptions } from "./options";
+import { label, labels, numbers, side } from "./options";
+
 import type { PlotlyTrace } from "./spec";
 import { axis, barGroupWidth, baseLayout, seriesColor } from "./theme";
 
@@ -24,6 +25,15 @@ export interface BarComparisonOptions {
   width?: number;
   height?: number;
 }
+
+export const barComparisonOptions = optionsOf<BarComparisonOptions>(
+  {
+    categories: labels,
+    series: list(object({ name: label, values: numbers }, { errors: numbers })),
+    yTitle: label,
+  },
+  { title: label, width: side, height: side },
+);
 
 /** Numbers of several models side by side, the value above each bar. */
 export function barComparison(options: BarComparisonOptions): Figure {

@@ -1,6 +1,7 @@
-import { checkOptions } from "../core/options";
+import { checkOptions, list, object, oneOf, optionsOf } from "../core/options";
 import { type Figure, figure } from "./figure";
-import { entropyScatterOptions } from "./options";
+import { label, objects, side } from "./options";
+
 import type { PanelGrid, PlotlyAxis, PlotlyTrace } from "./spec";
 import { arrangePanels } from "./svg/panelGrid";
 import { baseLayout, neutralColor, seriesColor, symbols } from "./theme";
@@ -30,6 +31,21 @@ export interface EntropyScatterOptions {
   layout?: "side by side" | "together";
   height?: number;
 }
+
+const points = objects<NonNullable<EntropyScatterOptions["points"]>>(
+  "a list of points { background, foreground }",
+);
+
+export const entropyScatterOptions = optionsOf<EntropyScatterOptions>(
+  {},
+  {
+    points,
+    series: list(object({ name: label, points }, {})),
+    title: label,
+    layout: oneOf(["side by side", "together"]),
+    height: side,
+  },
+);
 
 /**
  * Foreground against background attention entropy, one point per image. Below the diagonal the attention over the

@@ -1,7 +1,8 @@
-import { checkOptions } from "../core/options";
+import { checkOptions, list, object, optionsOf } from "../core/options";
 import { type Figure, figure } from "./figure";
 import { formatNumber } from "./format";
-import { entropyStripOptions } from "./options";
+import { label, numbers, side } from "./options";
+
 import type { PlotlyTrace } from "./spec";
 import { axis, baseLayout, seriesColor } from "./theme";
 
@@ -20,6 +21,11 @@ export interface EntropyStripOptions {
   width?: number;
   height?: number;
 }
+
+export const entropyStripOptions = optionsOf<EntropyStripOptions>(
+  { series: list(object({ name: label, blocks: list(object({ block: label, heads: numbers }, {})) }, {})) },
+  { title: label, yTitle: label, width: side, height: side },
+);
 
 /** Entropy per block: a dot for every head, a line through the means. */
 export function entropyStrip(options: EntropyStripOptions): Figure {

@@ -1,8 +1,9 @@
-import { checkOptions } from "../core/options";
-import { type ColormapName, plotlyColorscale } from "./colormap";
+import { checkOptions, type Field, list, object, optionsOf, whole } from "../core/options";
+import { type ColormapName, colormapField, plotlyColorscale } from "./colormap";
 import { type Figure, figure } from "./figure";
 import { formatNumber } from "./format";
-import { heatmapGridOptions } from "./options";
+import { ends, label, numbers } from "./options";
+
 import type { PanelGrid, PlotlyAxis, PlotlyTrace } from "./spec";
 import { arrangePanels } from "./svg/panelGrid";
 import { baseLayout } from "./theme";
@@ -24,6 +25,18 @@ export interface HeatmapGridOptions {
   /** Values at the ends of the colour bar; default the least and the greatest of all maps. */
   range?: [number, number];
 }
+
+export const heatmapGridOptions = optionsOf<HeatmapGridOptions>(
+  { maps: list(object({ title: label, values: list(numbers, 1) }, {}), 1), zTitle: label },
+  {
+    title: label,
+    xTitle: label,
+    yTitle: label,
+    columns: whole(1, 1000),
+    colormap: colormapField,
+    range: ends as unknown as Field<[number, number]>,
+  },
+);
 
 /** Pixels: of the whole figure, of one map at most, between maps. */
 const [width, most, gap] = [816, 420, 36];

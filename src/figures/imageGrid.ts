@@ -1,7 +1,8 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, number, optionsOf } from "../core/options";
 import { compose } from "./composition";
-import { imageGridOptions } from "./options";
+import { cell, label, objects, labels as texts } from "./options";
+
 import { expectImage, type Picture, type RgbImage, resizeImage } from "./picture";
 import { pictureTable } from "./pictureTable";
 import { escapeXml } from "./svg/text";
@@ -22,6 +23,18 @@ export interface ImageGridOptions {
   /** What the picture shows, for readers who do not see it. */
   alt?: string;
 }
+
+export const imageGridOptions = optionsOf<ImageGridOptions>(
+  {},
+  {
+    columnTitles: texts,
+    rowLabels: texts,
+    captions: objects("a list of rows of texts"),
+    scale: number(0, 1000, true),
+    cell,
+    alt: label,
+  },
+);
 
 const gap = 6;
 const fontSize = 13;

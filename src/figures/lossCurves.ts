@@ -1,7 +1,8 @@
-import { checkOptions } from "../core/options";
+import { checkOptions, list, object, oneOf, optionsOf, whole } from "../core/options";
 import { type Figure, figure } from "./figure";
 import { formatNumber } from "./format";
-import { lossCurvesOptions } from "./options";
+import { label, numbers, sameLength, side } from "./options";
+
 import type { PlotlyTrace } from "./spec";
 import { axis, baseLayout, seriesColor } from "./theme";
 
@@ -27,6 +28,20 @@ export interface LossCurvesOptions {
   width?: number;
   height?: number;
 }
+
+export const lossCurvesOptions = optionsOf<LossCurvesOptions>(
+  { series: list(object({ name: label, steps: numbers, values: numbers }, {}, sameLength)) },
+  {
+    title: label,
+    yTitle: label,
+    xTitle: label,
+    yScale: oneOf(["linear", "log"]),
+    smoothing: whole(1, 1_000_000),
+    maxPoints: whole(2, 100_000),
+    width: side,
+    height: side,
+  },
+);
 
 /** Training curves: the raw values faint, their moving mean strong. */
 export function lossCurves(options: LossCurvesOptions): Figure {

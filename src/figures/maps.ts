@@ -1,9 +1,9 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
-import type { ColormapName } from "./colormap";
+import { checkOptions, flag, optionsOf } from "../core/options";
+import { type ColormapName, colormapField } from "./colormap";
 import { formatNumber } from "./format";
 import { type ImageGridOptions, imageGrid } from "./imageGrid";
-import { cellOptions, mapGridOptions, overlayOptions } from "./options";
+import { cell, cellOptions, ends, labels, objects, share } from "./options";
 import {
   expectImage,
   type GridMap,
@@ -67,6 +67,16 @@ export interface MapGridOptions {
   /** Width of a cell in pixels; default 168. */
   cell?: number;
 }
+
+export const overlayOptions = optionsOf<OverlayOptions>(
+  {},
+  { colormap: colormapField, alpha: share, range: ends, smooth: flag },
+);
+
+export const mapGridOptions = optionsOf<MapGridOptions>(
+  { columns: objects("a list of columns { title, images } or { title, maps }") },
+  { rowLabels: labels, cell },
+);
 
 /** Images beside their maps, for instance image, mask, patch norm and entropy, with the range below each map. */
 export async function mapGrid(options: MapGridOptions): Promise<Picture> {

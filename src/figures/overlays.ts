@@ -1,10 +1,11 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
-import { type ColormapName, colormap } from "./colormap";
+import { checkOptions, flag, optionsOf, whole } from "../core/options";
+import { type ColormapName, colormap, colormapField } from "./colormap";
 import { compose } from "./composition";
 import { dataUrl, escapeHtml } from "./html";
 import { overlayMap } from "./maps";
-import { overlaysOptions } from "./options";
+import { cell, ends, label, labels, objects, share } from "./options";
+
 import { type GridMap, type Picture, type RgbImage, resizeImage, valueRange } from "./picture";
 import { pictureTable } from "./pictureTable";
 import { maskOutline, patchLines } from "./svg/patchPaths";
@@ -35,6 +36,24 @@ export interface OverlaysOptions {
   /** Width of an image in pixels; default 176. */
   cell?: number;
 }
+
+export const overlaysOptions = optionsOf<OverlaysOptions>(
+  {
+    images: objects("a list of images { data, width, height }"),
+    maps: objects("a list of maps { values, width, height }"),
+    zTitle: label,
+  },
+  {
+    masks: objects("a list of maps, or undefined, one per image"),
+    titles: labels,
+    range: ends,
+    colormap: colormapField,
+    alpha: share,
+    lines: flag,
+    columns: whole(1, 1000),
+    cell,
+  },
+);
 
 const [gap, head, barWidth, barSpace] = [10, 22, 12, 98];
 

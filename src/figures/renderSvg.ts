@@ -1,7 +1,6 @@
 import { checkOptions } from "../core/options";
-import { renderOptions } from "./options";
 import type { PlotlyFigure } from "./spec";
-import { type RenderOptions, renderSvg as render } from "./svg/render";
+import { type RenderOptions, renderSvg as render, renderOptions } from "./svg/render";
 
 /**
  * A figure as SVG, for files and pages of one's own. (`svg/render` is also a part of pages' scripts, where options are

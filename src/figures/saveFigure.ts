@@ -1,10 +1,10 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, number, oneOf, optionsOf } from "../core/options";
 import { writeAtomically } from "../core/writeAtomically";
 import { pageAround } from "./browser/pageAround";
 import { expectDrawable, isDrawable } from "./drawable";
 import { figureHtml } from "./interactive/figureHtml";
-import { pngOptions } from "./options";
+
 import { figurePdf } from "./pdf/figurePdf";
 import { plotlyHtml } from "./plotly/plotlyHtml";
 import type { PlotlyFigure } from "./spec";
@@ -18,6 +18,11 @@ export interface PngOptions {
   /** Pixels per unit of the figure's size; default 2. */
   scale?: number;
 }
+
+export const pngOptions = optionsOf<PngOptions>(
+  {},
+  { theme: oneOf(["light", "dark"]), scale: number(0, 20, true) },
+);
 
 /** A figure as PNG bytes, through librsvg. Texts need at least one font on the machine. */
 export async function figurePng(figure: PlotlyFigure, options: PngOptions = {}): Promise<Uint8Array> {

@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { checkOptions } from "../core/options";
+import { checkOptions, number, optionsOf } from "../core/options";
 import { writeJsonAtomically } from "../core/writeAtomically";
 import { bytesPerElement, type WritableDtype } from "./floats";
 import { metaToHfName } from "./keymap";
 import type { LlamaFileConfig } from "./llamaConfig";
 import { blockParameters } from "./llamaShapes";
-import { shardOptions } from "./options";
+import { storedDtype } from "./options";
+
 import { formatRopeScaling } from "./ropeScaling";
 import { writeSafetensors } from "./safetensors";
 
@@ -18,6 +19,11 @@ export interface HuggingFaceOptions {
   /** Largest shard in bytes of tensor data; a single larger tensor gets a shard of its own. Default 5e9. */
   maxShardBytes?: number;
 }
+
+export const shardOptions = optionsOf<HuggingFaceOptions>(
+  {},
+  { dtype: storedDtype, maxShardBytes: number(1, Number.MAX_SAFE_INTEGER) },
+);
 
 const torchDtype: Readonly<Record<WritableDtype, string>> = {
   F32: "float32",

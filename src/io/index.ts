@@ -5,7 +5,7 @@
  */
 export type { HubOptions } from "./hub/checkpoint";
 export { writeHuggingFaceCheckpoint } from "./huggingFaceCheckpoint";
-export type { LlamaBlocks } from "./llamaReader";
+export type { LlamaBlocks } from "./llamaReading";
 export { readLanguageModel, readLlamaBlocks } from "./llamaWeights";
 export { readMaeCheckpoint } from "./maeCheckpoint";
 export { type Adapter, readAdapter, writeAdapter } from "./peft";

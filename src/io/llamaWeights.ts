@@ -1,12 +1,13 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, list, optionsOf } from "../core/options";
 import { openCheckpoint, type WeightFile } from "./checkpointFiles";
 import { ggufLlamaHints } from "./ggufLlama";
 import { withHubCheckpoint } from "./hub/checkpoint";
 import { hubLocation } from "./hub/location";
 import { readLlamaConfig } from "./llamaConfig";
-import { type KnownModel, type LlamaBlocks, LlamaReader, type LlamaReadOptions } from "./llamaReader";
-import { llamaBlockOptions, llamaReadOptions, source } from "./options";
+import { LlamaReader } from "./llamaReader";
+import { type KnownModel, type LlamaBlocks, type LlamaReadOptions, llamaReadOptions } from "./llamaReading";
+import { blockNumber, source } from "./options";
 import { withoutWrappers } from "./wrappers";
 
 export type { LlamaBlocks, LlamaReadOptions };
@@ -18,6 +19,11 @@ export interface LlamaBlockOptions extends LlamaReadOptions {
   /** Several blocks, counted from 1. */
   blocks?: readonly number[];
 }
+
+export const llamaBlockOptions = optionsOf<LlamaBlockOptions>(
+  {},
+  { ...llamaReadOptions.optional, block: blockNumber, blocks: list(blockNumber, 1) },
+);
 
 /** A whole language model. */
 export interface LanguageModelWeights extends LlamaBlocks {

@@ -1,11 +1,12 @@
 import type { FileHandle } from "node:fs/promises";
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type HostTensor, type StateDict, type StoredDtype, sizeOf } from "../core/hostTensor";
-import { checkOptions } from "../core/options";
+import { checkOptions, named, optionsOf, such } from "../core/options";
 import { writeFileAtomically } from "../core/writeAtomically";
 import type { ByteSource } from "./byteSource";
 import { bytesPerElement, narrowFromFloat32, type WritableDtype } from "./floats";
-import { safetensorsOptions } from "./options";
+import { storedDtype } from "./options";
+
 import { readRanges } from "./rangeReads";
 import { requireNames } from "./requireNames";
 import { parseSafetensorsHeader, type SafetensorsHeader, type TensorInfo } from "./safetensorsHeader";
@@ -99,6 +100,11 @@ export interface SafetensorsOptions {
   /** Texts kept in the header, e.g. `{ format: "pt" }`. */
   metadata?: Readonly<Record<string, string>>;
 }
+
+export const safetensorsOptions = optionsOf<SafetensorsOptions>(
+  {},
+  { dtype: storedDtype, metadata: named(such<string>("a text", (value) => typeof value === "string")) },
+);
 
 /**
  * Writes a state dict: tensors sorted by name, header padded to a multiple of 8 bytes as the official library does.

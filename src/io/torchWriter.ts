@@ -1,9 +1,10 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type HostTensor, type StateDict, sizeOf } from "../core/hostTensor";
-import { checkOptions } from "../core/options";
+import { checkOptions, optionsOf } from "../core/options";
 import { writeFileAtomically } from "../core/writeAtomically";
 import { narrowFromFloat32, type WritableDtype } from "./floats";
-import { torchFileOptions } from "./options";
+import { plainObject, storedDtype } from "./options";
+
 import { ZipWriter } from "./zipWriter";
 
 /** What a torch file may hold beside its tensors. */
@@ -15,6 +16,10 @@ export interface TorchFileOptions {
   /** Entries beside `model`, e.g. `{ epoch: 7 }`. */
   extras?: Readonly<Record<string, TorchPlain>>;
 }
+
+export const extras = plainObject<Readonly<Record<string, TorchPlain>>>("an object of plain values");
+
+export const torchFileOptions = optionsOf<TorchFileOptions>({}, { dtype: storedDtype, extras });
 
 /** Elements converted at a time while writing. */
 const CHUNK = 1 << 22;

@@ -1,9 +1,9 @@
 import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { type FusionOptions, type FusionPlan, type MlpActivation, mlp, through } from "./fusion";
-import { LlamaBlock, type LlamaConfig } from "./llamaBlock";
+import { LlamaBlock, type LlamaConfig, llamaBlockField, llamaConfig } from "./llamaBlock";
 import { attach, type LoraOptions } from "./lora";
-import { llamaBlockField, llamaConfig, randomBlockOptions } from "./options";
+import { randomBlockOptions } from "./options";
 import type { ViTConfig } from "./vit";
 
 /*

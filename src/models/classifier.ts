@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, entry, list, oneOf, optionsOf, seed, such, text, whole } from "../core/options";
 import { type Preprocessing, usualPreprocessing } from "../core/preprocessing";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
@@ -9,12 +9,12 @@ import { LayerNorm, Linear } from "../nn/layers";
 import type { LoadReport } from "../nn/loadStateDict";
 import type { ClassifierConfig } from "./config";
 import { Encoder } from "./encoder";
-import type { FusionPlan } from "./fusion";
+import { type FusionPlan, fusion } from "./fusion";
 import type { LlamaBlock } from "./llamaBlock";
-import { fusionPlan, type MaskedAutoencoder } from "./mae";
-import { classifierOptions, headOptions, maeField } from "./options";
+import { fusionPlan, type MaskedAutoencoder, maeField } from "./mae";
+import { has, preprocessing } from "./options";
 import { SavableModel } from "./savable";
-import type { ViTConfig } from "./vit";
+import { type ViTConfig, vitConfig } from "./vit";
 
 /** "mean": patch tokens averaged, then `fc_norm` (MAE's default, LUViT); "cls": final norm, then the class token. */
 export type Pooling = "mean" | "cls";
@@ -34,6 +34,21 @@ export interface ClassifierOptions extends HeadOptions {
   encoder: ViTConfig;
   fusion?: LlamaBlock | FusionPlan;
 }
+
+export const classifierField = such<Classifier>(
+  "a classifier, from classifier.create, fromPretrained or open",
+  (value) => has(value, "encoder", "head", "classes"),
+);
+
+export const headOptions = optionsOf<HeadOptions>(
+  { classes: entry(whole(2, 1_000_000), "classes the head tells apart", 1000) },
+  { pooling: oneOf(["mean", "cls"]), seed, classNames: list(text, 1), preprocessing },
+);
+
+export const classifierOptions = optionsOf<ClassifierOptions>(
+  { ...headOptions.required, encoder: vitConfig },
+  { ...headOptions.optional, fusion },
+);
 
 /**
  * Encoder, pooling, linear head. Keys of `Encoder`, `fc_norm.*` (mean pooling) or `norm.*` (class token), `head.*`.

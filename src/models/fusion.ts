@@ -1,4 +1,4 @@
-import { checkOptions } from "../core/options";
+import { checkOptions, entry, flag, object, oneOf, optionsOf, seed, such, whole } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import type { Context } from "../nn/context";
@@ -6,10 +6,11 @@ import { normal } from "../nn/init";
 import { LayerNorm, Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { gelu } from "../nn/ops";
+import { width } from "../nn/options";
 import type { EncoderConfig } from "./config";
 import { describeLlama } from "./describe";
-import type { LlamaBlock } from "./llamaBlock";
-import { fusionOptions, fusionPlan, llamaBlockField, mlpPlan } from "./options";
+import { type LlamaBlock, llamaBlockField } from "./llamaBlock";
+import { has } from "./options";
 
 /** Choices the paper leaves open; the defaults follow LM4VisualEncoding, whose code LUViT builds on. */
 export interface FusionOptions {
@@ -36,6 +37,31 @@ export interface FusionPlan extends FusionOptions {
   width: number;
   activation?: MlpActivation;
 }
+
+export const fusionOptions = optionsOf<FusionOptions>(
+  {},
+  {
+    after: entry(whole(0, 10_000), "ViT blocks before it; default all", 12),
+    normFirst: entry(flag, "the encoder's final norm before it instead of behind", false),
+    rmsNorm: flag,
+    residual: entry(flag, "tokens also pass by it", false),
+    mapperBias: entry(flag, "biases in the two mappers", false),
+    seed,
+  },
+);
+
+export const mlpFusionOptions = optionsOf<FusionOptions & { activation?: MlpActivation }>(
+  {},
+  { ...fusionOptions.optional, activation: oneOf(["none", "gelu", "gelu-norm"]) },
+);
+
+/** What `fusion.mlp` makes. */
+export const mlpPlan = object({ width }, mlpFusionOptions.optional);
+
+export const fusionPlan = optionsOf<FusionPlan>(
+  { width },
+  { ...mlpFusionOptions.optional, block: llamaBlockField },
+);
 
 /** Tokens -> mapper -> LLaMA block -> mapper -> tokens. The block is used as it is, with or without LoRA. */
 export function through(block: LlamaBlock, options: FusionOptions = {}): FusionPlan {
@@ -108,3 +134,8 @@ function withFrozenNorm(block: LlamaBlock, rmsNorm: boolean): LlamaBlock {
   if (!rmsNorm) return block.withNorm(undefined);
   return block.withNorm(block.norm ?? new RMSNorm(block.config.dim, block.config.normEps).freeze());
 }
+
+export const fusion = such<LlamaBlock | FusionPlan>(
+  "a LLaMA block, from llama.loadBlock or baselines.randomBlock, or a plan of fusion.* or baselines.*",
+  (value) => has(value, "config", "layers", "withNorm") || has(value, "width"),
+);

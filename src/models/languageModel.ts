@@ -1,4 +1,4 @@
-import { checkOptions } from "../core/options";
+import { checkOptions, optionsOf, whole } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { type Context, inference } from "../nn/context";
@@ -8,8 +8,8 @@ import { Module } from "../nn/module";
 import { Parameter } from "../nn/parameter";
 import type { LanguageModelFileConfig } from "./config";
 import { describeLlama } from "./describe";
-import { type LlamaConfig, LlamaLayer } from "./llamaBlock";
-import { languageModelConfig, seedOption } from "./options";
+import { type LlamaConfig, LlamaLayer, llamaConfig } from "./llamaBlock";
+import { seedOption } from "./options";
 import { SavableModel } from "./savable";
 
 /** Sizes of a whole language model: those of its blocks, their number, and the vocabulary. */
@@ -17,6 +17,11 @@ export interface LanguageModelConfig extends LlamaConfig {
   depth: number;
   vocabulary: number;
 }
+
+export const languageModelConfig = optionsOf<LanguageModelConfig>(
+  { ...llamaConfig.required, depth: whole(1, 10_000), vocabulary: whole(2, 100_000_000) },
+  llamaConfig.optional,
+);
 
 /** A token table; key `weight` [V, D]. */
 export class Embedding extends Module {

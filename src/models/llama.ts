@@ -1,11 +1,10 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { checkOptions } from "../core/options";
+import { checkOptions, flag, optionsOf } from "../core/options";
 import { Rng } from "../core/rng";
-import { type LlamaBlockOptions, readLlamaBlocks } from "../io/llamaWeights";
+import { type LlamaBlockOptions, llamaBlockOptions, readLlamaBlocks } from "../io/llamaWeights";
 import { source } from "../io/options";
 import { LlamaBlock, type LlamaConfig } from "./llamaBlock";
-import { loadBlockOptions } from "./options";
 
 /** Which blocks of a checkpoint to load, and how they attend. */
 export interface LoadBlockOptions extends LlamaBlockOptions {
@@ -14,6 +13,11 @@ export interface LoadBlockOptions extends LlamaBlockOptions {
   /** Rotary position embedding; LUViT: false. */
   rope?: boolean;
 }
+
+export const loadBlockOptions = optionsOf<LoadBlockOptions>(
+  {},
+  { ...llamaBlockOptions.optional, causal: flag, rope: flag },
+);
 
 /**
  * Reads one block (or several in a row) of a language model of the LLaMA family (LLaMA 1 to 3, Mistral, Qwen2, Qwen3) and

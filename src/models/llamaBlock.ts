@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, flag, number, object, oneOf, optionsOf, such, whole } from "../core/options";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
@@ -12,8 +12,10 @@ import { normal } from "../nn/init";
 import { Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { gatedSilu, mergeHeads, splitHeads } from "../nn/ops";
+import { epsilon, headCount, width } from "../nn/options";
 import type { BlockSource } from "./config";
-import { blocksOfLlama } from "./options";
+import { has, ropeScaling } from "./options";
+
 import { rotate } from "./rotary";
 
 /** Shape and switches of a block of the LLaMA family. */
@@ -39,6 +41,38 @@ export interface LlamaConfig extends LlamaFeatures {
   /** How q and k rows are ordered; matters for RoPE and for moving LoRA between formats. */
   rowOrder: RowOrder;
 }
+
+export const llamaBlockField = such<LlamaBlock>(
+  "a LLaMA block, from llama.loadBlock or baselines.randomBlock",
+  (value) => has(value, "config", "layers", "withNorm"),
+);
+
+/** Shape and switches of a block of the LLaMA family. */
+export const llamaConfig = optionsOf<LlamaConfig>(
+  {
+    dim: width,
+    heads: headCount,
+    hiddenDim: width,
+    normEps: epsilon,
+    ropeTheta: number(0, 1e12, true),
+    causal: flag,
+    rope: flag,
+    rowOrder: oneOf(["hf", "meta"]),
+  },
+  {
+    kvHeads: headCount,
+    headDim: width,
+    ropeScaling,
+    slidingWindow: whole(1),
+    qkvBias: flag,
+    outputBias: flag,
+    mlpBias: flag,
+    qkNorm: flag,
+  },
+);
+
+/** Blocks in a row. */
+export const blocksOfLlama = object({ config: llamaConfig, depth: whole(1, 10_000) }, {});
 
 /** LLaMA-7B's shape with LUViT's switches: every token sees every other, no rotation. */
 export const llama7b: Readonly<LlamaConfig> = {

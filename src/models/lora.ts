@@ -10,32 +10,10 @@ import { Linear } from "../nn/layers";
 import { Module, millions } from "../nn/module";
 import { linear } from "../nn/ops";
 import { Parameter } from "../nn/parameter";
-import { loraOptions, modelField } from "./options";
+import { type LoraOptions, loraOptions } from "./loraOptions";
+import { modelField } from "./options";
 
-/** Rank, scale, targets and dropout of low-rank adapters. */
-export interface LoraOptions {
-  /** Rank r. LUViT: 16. */
-  rank?: number;
-  /** Scale numerator; the update is alpha/rank * B A. The paper's equation has no scale, hence alpha = rank. */
-  alpha?: number;
-  /** Last path segments, Hugging Face ("q_proj") or original ("wq") names. LUViT: q and v. */
-  targets?: readonly string[];
-  /** rsLoRA: scale by alpha / sqrt(rank). */
-  rankStabilised?: boolean;
-  /** PEFT's name of `rank`. */
-  r?: number;
-  /** PEFT's name of `alpha`. Left out it is the rank here; PEFT's default is 8. */
-  loraAlpha?: number;
-  /** PEFT's name of `targets`. */
-  targetModules?: readonly string[];
-  /** PEFT's name of `rankStabilised`. */
-  useRslora?: boolean;
-  /** PEFT's; LUViT trains without, and only 0 can be had here. */
-  loraDropout?: 0;
-  /** Freeze everything else in `model` (default); false leaves other parameters as they are. */
-  freeze?: boolean;
-  seed?: number;
-}
+export type { LoraOptions } from "./loraOptions";
 
 /** Hugging Face's names of the LLaMA modules' last segments -> those of the original release used here. */
 const originalNames = new Map(llamaBlockModules.map(({ hf, meta }) => [lastSegment(hf), lastSegment(meta)]));

@@ -1,5 +1,5 @@
 import type { StateDict } from "../core/hostTensor";
-import { checkOptions } from "../core/options";
+import { checkOptions, entry, flag, optionsOf, seed, shareBelowOne, such } from "../core/options";
 import { usualPreprocessing } from "../core/preprocessing";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
@@ -13,13 +13,12 @@ import { patchify } from "../nn/patches";
 import type { MaeConfig } from "./config";
 import { describeBlocks } from "./describe";
 import { Encoder } from "./encoder";
-import type { FusionPlan } from "./fusion";
-import { through } from "./fusion";
+import { type FusionPlan, fusion, through } from "./fusion";
 import { LlamaBlock } from "./llamaBlock";
 import type { PatchMask } from "./masking";
-import { maeOptions } from "./options";
+import { depth, dim, has, heads, mlpRatio, stackFits } from "./options";
 import { SavableModel } from "./savable";
-import { Block, patchCount, positionParameter, runBlocks, type ViTConfig } from "./vit";
+import { Block, patchCount, positionParameter, runBlocks, type ViTConfig, vitConfig } from "./vit";
 
 /** Shape of MAE's decoder. */
 export interface DecoderConfig {
@@ -46,6 +45,24 @@ export interface MaeOptions {
   normPixLoss?: boolean;
   seed?: number;
 }
+
+/** Shape of MAE's decoder. */
+export const decoderConfig = optionsOf<DecoderConfig>({ dim, depth, heads, mlpRatio }, {}, stackFits);
+
+export const maeField = such<MaskedAutoencoder>("a masked auto-encoder, from mae.create", (value) =>
+  has(value, "encoder", "decoder_blocks"),
+);
+
+export const maeOptions = optionsOf<MaeOptions>(
+  { encoder: vitConfig },
+  {
+    fusion,
+    decoder: decoderConfig,
+    maskRatio: entry(shareBelowOne, "share of patches removed", 0.75),
+    normPixLoss: flag,
+    seed,
+  },
+);
 
 /** The tensors of one pretraining step; everything random is drawn on the host. */
 export interface MaeInputs {

@@ -1,9 +1,10 @@
 import { LuvitError } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { checkOptions } from "../core/options";
+import { checkOptions, flag, optionsOf, text } from "../core/options";
 import { readMaeCheckpoint } from "../io/maeCheckpoint";
 import { source as sourceArgument } from "../io/options";
 import type { WeightPartOptions } from "../io/weightPart";
+import { headCount } from "../nn/options";
 import { type Classifier, create } from "./classifier";
 import {
   isSavedFolder,
@@ -12,7 +13,7 @@ import {
   type OpenModelOptions,
   openModel,
 } from "./openModel";
-import { openClassifierOptions } from "./options";
+
 import { applyClassifier } from "./pretrained";
 import type { ViTConfig } from "./vit";
 
@@ -34,6 +35,11 @@ export interface OpenClassifierOptions extends OpenModelOptions, WeightPartOptio
   /** Of a file that does not say it, for widths other than the published ones. */
   heads?: number;
 }
+
+export const openClassifierOptions = optionsOf<OpenClassifierOptions>(
+  {},
+  { heads: headCount, key: text, averaged: flag, block: text },
+);
 
 /**
  * The classifier of a run's folder (its newest checkpoint), of a folder that `model.save` wrote, or of a finetuned

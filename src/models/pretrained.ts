@@ -1,14 +1,14 @@
 import type { HostTensor, StateDict } from "../core/hostTensor";
-import { checkOptions } from "../core/options";
+import { checkOptions, oneOf, optionsOf, text } from "../core/options";
 import { type MaeCheckpoint, readMaeCheckpoint } from "../io/maeCheckpoint";
 import { source as sourceArgument } from "../io/options";
 import type { WeightPartOptions } from "../io/weightPart";
 import type { LoadReport } from "../nn/loadStateDict";
 import type { PositionResize } from "../nn/positionEmbedding";
-import type { Classifier } from "./classifier";
-import type { MaskedAutoencoder } from "./mae";
+import { type Classifier, classifierField } from "./classifier";
+import { type MaskedAutoencoder, maeField } from "./mae";
 import { expectSameParts } from "./openModel";
-import { classifierField, fitOptions, maeField, partOptions } from "./options";
+import { partOptions } from "./options";
 import { fitPositionTable } from "./vit";
 
 /**
@@ -48,6 +48,8 @@ export interface FitOptions extends WeightPartOptions {
    */
   positions?: PositionResize;
 }
+
+export const fitOptions = optionsOf<FitOptions>({}, { positions: oneOf(["mae", "timm"]), key: text });
 
 /**
  * Loads a MAE checkpoint's encoder, a finetuned MAE classifier, or a ViT of timm (file or folder) into a classifier. A

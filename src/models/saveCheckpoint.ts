@@ -1,14 +1,14 @@
 import { extname } from "node:path";
 import { LuvitError } from "../core/errors";
 import type { HostTensor, StateDict } from "../core/hostTensor";
-import { checkOptions } from "../core/options";
+import { checkOptions, list, optionsOf, text } from "../core/options";
 import type { WritableDtype } from "../io/floats";
-import { source } from "../io/options";
+import { source, storedDtype } from "../io/options";
 import { writeSafetensors } from "../io/safetensors";
-import { type TorchPlain, writeTorchCheckpoint } from "../io/torchWriter";
+import { extras, type TorchPlain, writeTorchCheckpoint } from "../io/torchWriter";
 import type { Module } from "../nn/module";
 import { adapters } from "./lora";
-import { modelField, saveCheckpointOptions } from "./options";
+import { modelField } from "./options";
 
 export interface SaveCheckpointOptions {
   /** Stored type; default "F32". */
@@ -18,6 +18,11 @@ export interface SaveCheckpointOptions {
   /** Entries beside `model` in a .pth, e.g. `{ epoch: 7 }`. */
   extras?: Readonly<Record<string, TorchPlain>>;
 }
+
+export const saveCheckpointOptions = optionsOf<SaveCheckpointOptions>(
+  {},
+  { dtype: storedDtype, leaveOut: list(text), extras },
+);
 
 /** A model's parameters by path with LoRA added into the weights it is on, as if there had never been any. */
 export async function mergedState(model: Module): Promise<StateDict> {

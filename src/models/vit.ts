@@ -1,5 +1,5 @@
 import type { HostTensor } from "../core/hostTensor";
-import { checkOptions } from "../core/options";
+import { checkOptions, entry, optionsOf, type Rule } from "../core/options";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
@@ -12,7 +12,17 @@ import { gelu, linear, mergeHeads, splitQkv } from "../nn/ops";
 import { type Initializer, Parameter } from "../nn/parameter";
 import { patchesForEmbedding } from "../nn/patches";
 import { type PositionResize, resizePositionTable, sinCosPositionTable } from "../nn/positionEmbedding";
-import { attentionSizes, blockSizes, vitConfig } from "./options";
+import {
+  attentionSizes,
+  blockSizes,
+  depth,
+  dim,
+  heads,
+  MOST_PATCHES,
+  mlpRatio,
+  pixels,
+  stackFits,
+} from "./options";
 
 /** Shape of a vision transformer; plain JSON. Part of the config that models and checkpoints are saved with. */
 export interface ViTConfig {
@@ -25,6 +35,28 @@ export interface ViTConfig {
   heads: number;
   mlpRatio: number;
 }
+
+const patchesFit: Rule<ViTConfig> = ({ imageSize = 0, patchSize = 1 }) => {
+  if (imageSize % patchSize !== 0) return [["imageSize", `a multiple of patchSize (${patchSize})`]];
+  const patches = (imageSize / patchSize) ** 2;
+  if (patches <= MOST_PATCHES) return [];
+  return [["imageSize", `at most ${MOST_PATCHES} patches (it makes ${patches} with patchSize ${patchSize})`]];
+};
+
+/** Shape of a vision transformer. */
+export const vitConfig = optionsOf<ViTConfig>(
+  {
+    imageSize: entry(pixels, "pixels", 224),
+    patchSize: entry(pixels, "pixels", 16),
+    dim,
+    depth,
+    heads,
+    mlpRatio,
+  },
+  {},
+  patchesFit,
+  stackFits,
+);
 
 const at224 = { imageSize: 224, patchSize: 16, mlpRatio: 4 } as const;
 /** ViT-Ti/16: 5.72 M parameters with a 1000-class head (timm v0.4.12). */

@@ -1,7 +1,6 @@
-import { checkOptions } from "../core/options";
+import { callback, checkOptions, flag, optionsOf, text, whole } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import type { Tap } from "./context";
-import { attentionOptions } from "./options";
 
 export interface AttentionOptions {
   /** Each position sees only itself and earlier ones. */
@@ -12,6 +11,11 @@ export interface AttentionOptions {
   tap?: Tap;
   tapName?: string;
 }
+
+export const attentionOptions = optionsOf<AttentionOptions>(
+  {},
+  { causal: flag, window: whole(1), tap: callback(), tapName: text },
+);
 
 /**
  * softmax(q kᵀ / sqrt(C)) v per head: query [B, H, T, C], key and value [B, G, T, C] -> [B, H, T, C]. With fewer heads of

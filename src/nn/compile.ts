@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
-import { checkOptions } from "../core/options";
+import { checkOptions, optionsOf, text } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import {
   describeEngine,
@@ -11,13 +11,13 @@ import {
   openEngine,
   type TypedArray,
 } from "../engine";
+import { engineOptions } from "../engine/options";
 import { type Graph, type GraphSummary, graphText, optimise, summarise, trace } from "../graph";
-import type { OptimiseOptions } from "../graph/passes";
+import { type OptimiseOptions, optimiseOptions } from "../graph/passes";
 import { summaryText } from "../graph/summary";
 import type { InputSpec, StateSpec } from "../graph/trace";
 import { fetchState, parameterShapes, sendParameters, withTracedParameters } from "./modelState";
 import type { Module } from "./module";
-import { compileOptions } from "./options";
 
 /** A computation written in tfjs. */
 export interface CompileSpec {
@@ -38,6 +38,11 @@ export interface CompileOptions extends EngineOptions, OptimiseOptions {
   /** A result, "loss" say: a run in which it is not finite leaves the state as it was. */
   guard?: string;
 }
+
+export const compileOptions = optionsOf<CompileOptions>(
+  {},
+  { ...engineOptions.optional, ...optimiseOptions.optional, guard: text },
+);
 
 /** What a run is fed: flat row-major numbers, or tensors. */
 export type CompiledFeeds = Readonly<Record<string, TypedArray | readonly number[] | number | Tensor>>;

@@ -1,4 +1,4 @@
-import { checkOptions } from "../core/options";
+import { callback, checkOptions, flag, optionsOf } from "../core/options";
 import type { Rng } from "../core/rng";
 import type { Tensor } from "../core/tf";
 import { ones, xavierUniform, zeros } from "./init";
@@ -11,6 +11,8 @@ export interface LinearOptions {
   bias?: boolean;
   initialize?: Initializer;
 }
+
+export const linearOptions = optionsOf<LinearOptions>({}, { bias: flag, initialize: callback() });
 
 /** y = x Wᵀ + b: x [..., in] -> [..., out]. Keys `weight` [out, in], `bias` [out]. */
 export class Linear extends Module {

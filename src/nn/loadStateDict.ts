@@ -1,9 +1,8 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type StateDict } from "../core/hostTensor";
-import { checkOptions } from "../core/options";
+import { checkOptions, list, optionsOf, text } from "../core/options";
 import type { Module } from "./module";
-import { loadOptions } from "./options";
 
 export interface LoadOptions {
   /** Only keys that start with this are taken; the rest of the model keeps its values. */
@@ -17,6 +16,11 @@ export interface LoadOptions {
   /** What else is to be said about where the tensors are from. */
   notes?: readonly string[];
 }
+
+export const loadOptions = optionsOf<LoadOptions>(
+  {},
+  { only: text, allowMissing: list(text), allowUnexpected: list(text), source: text, notes: list(text) },
+);
 
 /** What a load did. Prints as one line. */
 export class LoadReport {

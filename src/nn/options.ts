@@ -1,10 +1,4 @@
-import { callback, flag, list, number, object, optionsOf, text, whole } from "../core/options";
-import { engineOptions } from "../engine/options";
-import { optimiseOptions } from "../graph/options";
-import type { AttentionOptions } from "./attention";
-import type { CompileOptions } from "./compile";
-import type { LinearOptions } from "./layers";
-import type { LoadOptions } from "./loadStateDict";
+import { number, object, whole } from "../core/options";
 
 /** Widest vector of a model. */
 const MOST_WIDTH = 1_000_000;
@@ -22,20 +16,4 @@ export const headsOfWidth = object({ width, heads: headCount }, {}, ({ width: wi
 );
 
 export const linearSizes = object({ inputs: width, outputs: width }, {});
-export const linearOptions = optionsOf<LinearOptions>({}, { bias: flag, initialize: callback() });
 export const normSizes = object({ dim: width }, { eps: epsilon });
-
-export const attentionOptions = optionsOf<AttentionOptions>(
-  {},
-  { causal: flag, window: whole(1), tap: callback(), tapName: text },
-);
-
-export const loadOptions = optionsOf<LoadOptions>(
-  {},
-  { only: text, allowMissing: list(text), allowUnexpected: list(text), source: text, notes: list(text) },
-);
-
-export const compileOptions = optionsOf<CompileOptions>(
-  {},
-  { ...engineOptions.optional, ...optimiseOptions.optional, guard: text },
-);

@@ -1,5 +1,6 @@
-import { checkOptions } from "../core/options";
-import { progressOptions } from "./options";
+import { checkOptions, number, optionsOf } from "../core/options";
+import { label } from "./options";
+
 import { ProgressBar } from "./progressBar";
 import { ProgressGroup } from "./progressGroup";
 
@@ -10,6 +11,11 @@ export interface ProgressOptions {
   /** What is going on. */
   label?: string;
 }
+
+export const progressOptions = optionsOf<ProgressOptions>(
+  {},
+  { total: number(0, Number.MAX_SAFE_INTEGER), label },
+);
 
 /**
  * Passes an iterable's items on and shows how far it is: `for (const image of progress(images)) …`. Loops within loops

@@ -1,9 +1,10 @@
 import { inspect } from "node:util";
-import { checkOptions } from "../core/options";
+import { checkOptions, list, optionsOf, whole } from "../core/options";
 import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 import { columnFormats, columnTitle } from "./numberColumns";
-import { tableOptions } from "./options";
+import { label } from "./options";
+
 import { jupyterDisplay } from "./symbols";
 
 /** Longer tables scroll under their head. */
@@ -31,6 +32,11 @@ export interface TableOptions {
   /** Most rows shown; default 200. */
   limit?: number;
 }
+
+export const tableOptions = optionsOf<TableOptions>(
+  {},
+  { columns: list(label, 1), limit: whole(1, 100_000) },
+);
 
 /** Rows that print as an aligned table on a terminal and as an HTML table in a notebook. */
 export class Table {

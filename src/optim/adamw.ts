@@ -1,18 +1,20 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type StateDict } from "../core/hostTensor";
-import { checkOptions } from "../core/options";
+import { checkOptions, number, optionsOf } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import type { Module } from "../nn/module";
 import { adamW } from "../nn/ops";
 import { Parameter } from "../nn/parameter";
 import type { ParameterRules } from "./groups";
-import { adamWOptions } from "./options";
+import { betas } from "./options";
 
 /** Decay rates of the moments, epsilon and weight decay of AdamW. */
 export interface AdamWOptions {
   betas?: readonly [number, number];
   eps?: number;
 }
+
+export const adamWOptions = optionsOf<AdamWOptions>({}, { betas, eps: number(0, 1, true) });
 
 /** Moments begin at zero and take memory when they are first used. */
 interface Slot {

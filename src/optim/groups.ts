@@ -1,6 +1,6 @@
-import { checkOptions } from "../core/options";
+import { checkOptions, optionsOf, whole } from "../core/options";
 import type { Module } from "../nn/module";
-import { layerDecayOptions, weightDecayOption } from "./options";
+import { layerDecay, weightDecay, weightDecayOption } from "./options";
 
 /** How the optimiser treats one parameter. */
 export interface ParameterRule {
@@ -33,6 +33,11 @@ export interface LayerDecayOptions {
   /** Number of ViT blocks. */
   depth: number;
 }
+
+export const layerDecayOptions = optionsOf<LayerDecayOptions>(
+  { weightDecay, layerDecay, depth: whole(0, 10_000) },
+  {},
+);
 
 /**
  * Finetuning with layer-wise decay: embeddings are layer 0, block k is layer k+1, everything else (norms, head, mappers,

@@ -1,5 +1,5 @@
-import { checkOptions } from "../core/options";
-import { epochCosineOptions, warmupCosineOptions } from "./options";
+import { checkOptions, optionsOf, type Rule } from "../core/options";
+import { rate, schedule } from "./options";
 
 /** Linear warm-up from 0, then half a cosine down to `minLr`, which stays. Epochs may be fractional. */
 export interface WarmupCosine {
@@ -27,6 +27,21 @@ export interface EpochCosine extends WarmupCosine {
   /** Rate that the warm-up begins with. */
   warmupLr: number;
 }
+
+/** What is wrong with a schedule's parts together: no rate rises above the peak, the warm-up is a part of the whole. */
+export function scheduleFits(schedule: Partial<EpochCosine>): ReturnType<Rule<EpochCosine>> {
+  const most = Number.POSITIVE_INFINITY;
+  const { lr = most, minLr = 0, warmupLr = 0, warmupEpochs: warmup = 0, epochs = most } = schedule;
+  const wrong: [name: string, expected: string][] = [];
+  if (minLr > lr) wrong.push(["minLr", `at most the peak rate (${lr})`]);
+  if (warmupLr > lr) wrong.push(["warmupLr", `at most the peak rate (${lr})`]);
+  if (warmup > epochs) wrong.push(["warmupEpochs", `at most epochs (${epochs})`]);
+  return wrong;
+}
+
+export const warmupCosineOptions = optionsOf<WarmupCosine>(schedule, {}, scheduleFits);
+
+export const epochCosineOptions = optionsOf<EpochCosine>({ ...schedule, warmupLr: rate }, {}, scheduleFits);
 
 /**
  * The rate at a fractional epoch, the same all through an epoch: a line from `warmupLr`, then the cosine that began with

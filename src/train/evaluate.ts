@@ -1,19 +1,19 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import { breathe } from "../core/loop";
-import { checkOptions } from "../core/options";
+import { checkOptions, entry, optionsOf, whole } from "../core/options";
 import { tf } from "../core/tf";
-import type { ImageDataset } from "../data/dataset";
+import { datasetField, type ImageDataset } from "../data/dataset";
 import { batches } from "../data/loader";
-import { datasetField } from "../data/options";
 import { leavingOut } from "../data/unreadable";
 import type { EngineOptions } from "../engine";
-import type { Classifier } from "../models/classifier";
-import { classifierField } from "../models/options";
+import { engineOptions } from "../engine/options";
+import { type Classifier, classifierField } from "../models/classifier";
 import type { Feeds } from "./feeds";
 import { expectClassOrder, expectImageSize } from "./fit";
 import { type ForwardFunction, openForward } from "./forward";
-import { evaluateOptions } from "./options";
+import { MOST } from "./options";
+
 import { imageFeed } from "./pretrain";
 import { type Judgement, judge, mappingFor } from "./scoring";
 
@@ -47,6 +47,11 @@ export interface EvaluateOptions extends EngineOptions {
   /** Default 32. */
   batchSize?: number;
 }
+
+export const evaluateOptions = optionsOf<EvaluateOptions>(
+  {},
+  { ...engineOptions.optional, batchSize: entry(whole(1, MOST), "pictures at a time", 32) },
+);
 
 /** One picture and what the model made of it. */
 export interface Answer extends Judgement {

@@ -1,15 +1,14 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, either, exactly, optionsOf, type Rule } from "../core/options";
 import { Rng } from "../core/rng";
-import type { ImageDataset } from "../data/dataset";
+import { datasetField, type ImageDataset } from "../data/dataset";
 import { expectReadable } from "../data/expectReadable";
-import type { FinetuneAugmentOptions } from "../data/imageTransform";
+import { type FinetuneAugmentOptions, finetuneAugmentOptions } from "../data/imageTransform";
 import type { Batch } from "../data/loader";
 import { mixBatch } from "../data/mixup";
-import { datasetField } from "../data/options";
+import { mixAlphas } from "../data/options";
 import * as transforms from "../data/transforms";
-import type { Classifier } from "../models/classifier";
-import { classifierField } from "../models/options";
+import { type Classifier, classifierField } from "../models/classifier";
 import { smoothedTargets, softTargetCrossEntropy } from "../nn/losses";
 import { finetuneRules } from "../optim/groups";
 import { drawDropPath } from "./dropPath";
@@ -17,8 +16,9 @@ import { evaluateWith, scoresOf } from "./evaluate";
 import type { Feeds } from "./feeds";
 import { expectClasses, expectImageSize } from "./fit";
 import { startRun } from "./loop";
-import { finetuneOptions } from "./options";
-import { type RunPlan, settlePlan, type TrainOptions } from "./plan";
+import { finetuning } from "./options";
+import { type RunPlan, settlePlan, type TrainOptions, trainOptions } from "./plan";
+
 import { imageFeed } from "./pretrain";
 import type { Run } from "./run";
 
@@ -48,6 +48,22 @@ export interface FinetuneOptions extends TrainOptions {
   /** Evaluated after every epoch: `top1` in percent, `emaTop1` of the averaged weights. */
   validation?: ImageDataset;
 }
+
+const evenBatches: Rule<FinetuneOptions> = ({ mix, batchSize = 0 }) =>
+  mix && batchSize % 2 !== 0 ? [["batchSize", "an even number, because mixing pairs images"]] : [];
+
+export const finetuneOptions = optionsOf<FinetuneOptions>(
+  trainOptions.required,
+  {
+    ...trainOptions.optional,
+    ...finetuning,
+    mix: either(mixAlphas, exactly(null)),
+    augment: finetuneAugmentOptions,
+    validation: datasetField,
+  },
+  ...(trainOptions.rules as Rule<FinetuneOptions>[]),
+  evenBatches,
+);
 
 /**
  * Supervised finetuning (mae/engine_finetune.py; LUViT D.3). Returns at once with a handle; the model is trained in place.

@@ -1,4 +1,4 @@
-import { checkOptions } from "../core/options";
+import { callback, checkOptions, optionsOf, seed, whole } from "../core/options";
 import { Rng } from "../core/rng";
 import { tf } from "../core/tf";
 import type { LlamaLanguageModel } from "../models/languageModel";
@@ -6,8 +6,9 @@ import { smoothedTargets, softTargetCrossEntropy } from "../nn/losses";
 import { AdamW } from "../optim/adamw";
 import { lossAndGradients } from "../optim/gradients";
 import { pretrainRules } from "../optim/groups";
-import { warmupCosine } from "../optim/schedule";
-import { languageModelTraining } from "./options";
+import { epochCount, positiveRate, rate, weightDecay } from "../optim/options";
+import { scheduleFits, warmupCosine } from "../optim/schedule";
+import { MOST } from "./options";
 
 export interface LanguageModelTraining {
   steps: number;
@@ -21,6 +22,24 @@ export interface LanguageModelTraining {
   seed: number;
   onStep?: (step: number, loss: number, lr: number) => void;
 }
+
+export const languageModelTraining = optionsOf<LanguageModelTraining>(
+  {
+    steps: epochCount,
+    batchSize: whole(1, MOST),
+    length: whole(1, MOST),
+    lr: positiveRate,
+    minLr: rate,
+    warmupSteps: whole(0, 10_000_000),
+    weightDecay,
+    seed,
+  },
+  { onStep: callback() },
+  ({ lr, minLr, steps, warmupSteps: warmup = 0 }) => [
+    ...scheduleFits({ lr, minLr }),
+    ...(steps !== undefined && warmup > steps ? [["warmupSteps", `at most steps (${steps})`] as const] : []),
+  ],
+);
 
 /**
  * Trains a language model on bytes: next-byte cross entropy over random windows of `text`. For the toy block this

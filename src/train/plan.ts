@@ -1,8 +1,26 @@
 import { LuvitError } from "../core/errors";
+import {
+  either,
+  entry,
+  exactly,
+  flag,
+  isPlain,
+  optionsOf,
+  type Rule,
+  seed,
+  share,
+  such,
+  text,
+  whole,
+} from "../core/options";
 import type { ImageDataset } from "../data/dataset";
 import { batchesPerEpoch } from "../data/loader";
-import type { Schedule } from "../optim/schedule";
-import { peakRate } from "./options";
+import { engineOptions } from "../engine/options";
+import { optimiseOptions } from "../graph/passes";
+import { betas, epochCount, positiveRate, rate, warmupEpochs, weightDecay } from "../optim/options";
+import { type Schedule, scaledRate, scheduleFits } from "../optim/schedule";
+import { MOST } from "./options";
+
 import type { CompiledStepOptions } from "./stepper";
 
 /** What a set of options is called, where it was published and what came out of it. */
@@ -66,6 +84,56 @@ export interface TrainOptions extends CompiledStepOptions {
   /** Where these options come from; its name is noted in the run's checkpoints. Decides no number. */
   recipe?: RecipeNotes;
 }
+
+const recipe = such<RecipeNotes>(
+  "notes of a recipe, as luvit.recipes have them",
+  (value) => isPlain(value) && typeof value.name === "string",
+);
+
+/** The peak rate that options ask for, however it is written; undefined where they do not. */
+export function peakRate({ lr, baseLr, batchSize = 1, accumulate = 1 }: Partial<TrainOptions>) {
+  return lr ?? (baseLr === undefined ? undefined : scaledRate(baseLr, batchSize * accumulate));
+}
+
+const oneRate: Rule<TrainOptions> = (options) =>
+  options.lr === undefined && options.baseLr === undefined
+    ? [["lr", "a number above 0, or baseLr to be scaled by effective batch / 256"]]
+    : [];
+
+/** Options every training run understands. */
+export const trainOptions = optionsOf<TrainOptions>(
+  {
+    epochs: entry(epochCount, "passes over the pictures", 800),
+    batchSize: entry(whole(1, MOST), "pictures per batch", 64),
+  },
+  {
+    accumulate: entry(whole(1, MOST), "batches per step", 64),
+    lr: entry(positiveRate, "peak rate", 2.4e-3),
+    baseLr: entry(positiveRate, "peak rate / (effective batch / 256), instead of lr", 1.5e-4),
+    minLr: entry(rate, "rate at the end", 0),
+    warmupEpochs,
+    warmupLr: entry(
+      rate,
+      "rate that the warm-up begins with, and then one rate per epoch, as timm has it",
+      1e-6,
+    ),
+    cooldownEpochs: entry(whole(0, 10_000_000), "further epochs at minLr", 10),
+    weightDecay,
+    betas,
+    seed: entry(seed, "of order, augmentation and masks", 0),
+    out: either(text, exactly(false)),
+    resume: flag,
+    checkpointEvery: entry(epochCount, "epochs between checkpoints", 1),
+    maxUnreadable: entry(share, "share of images that may be unreadable", 0.1),
+    keepCheckpoints: entry(whole(1, MOST), "checkpoints kept", 2),
+    name: text,
+    recipe,
+    ...engineOptions.optional,
+    ...optimiseOptions.optional,
+  },
+  oneRate,
+  (options) => scheduleFits({ ...options, lr: peakRate(options) }),
+);
 
 /** A run's numbers, settled: what is saved with a checkpoint and must be the same to resume it. */
 export interface RunPlan {

@@ -1,17 +1,15 @@
 import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
-import type { ImageDataset } from "../data/dataset";
-import { datasetField } from "../data/options";
-import type { MaeInputs, MaskedAutoencoder } from "../models/mae";
+import { datasetField, type ImageDataset } from "../data/dataset";
+import { type MaeInputs, type MaskedAutoencoder, maeField } from "../models/mae";
 import { drawNoise, maskFromNoise } from "../models/masking";
-import { maeField } from "../models/options";
 import { patchCount } from "../models/vit";
 import { pretrainRules } from "../optim/groups";
 import type { Feeds, HostFeed } from "./feeds";
 import { expectImageSize } from "./fit";
 import { startRun } from "./loop";
-import { trainOptions } from "./options";
-import { settlePlan, type TrainOptions } from "./plan";
+import { settlePlan, type TrainOptions, trainOptions } from "./plan";
+
 import type { Run } from "./run";
 
 /** Pictures [B, 3, S, S] as an operand of a step. */

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
-import { checkOptions } from "../core/options";
+import { checkOptions, flag, optionsOf } from "../core/options";
 import { latestTrainingCheckpoint, readTrainingCheckpoint } from "../io/trainingCheckpoint";
 import { Classifier } from "../models/classifier";
 import { type ClassifierConfig, type ModelConfig, modelDifferences } from "../models/config";
@@ -9,8 +9,6 @@ import { expectFrozenWeights, type FrozenWeight } from "../models/frozenWeights"
 import { modelField } from "../models/options";
 import { SavableModel } from "../models/savable";
 import type { Module } from "../nn/module";
-
-import { runWeightsOptions } from "./options";
 
 export { isRunFolder } from "../io/isRunFolder";
 
@@ -29,6 +27,8 @@ export interface RunWeightsOptions {
   /** The moving average that the run kept, in place of the weights; default false. */
   averaged?: boolean;
 }
+
+export const runWeightsOptions = optionsOf<RunWeightsOptions>({}, { averaged: flag });
 
 /**
  * Puts the weights of a run (its newest checkpoint) or of one checkpoint folder into a model of the same parts. Frozen

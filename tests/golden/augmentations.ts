@@ -1,7 +1,7 @@
 import { erasedBox } from "../../src/data/augment/erasing";
 import { type AugmentOp, augment, augmentArgument, augmentOps } from "../../src/data/augment/randAugment";
-import type { RgbImage } from "../../src/data/decode";
 import type { Box } from "../../src/data/resample";
+import type { RgbImage } from "../../src/data/rgbImage";
 import { boxDraws } from "./boxDraws";
 import { type CaseFile, type Check, maxAbsError } from "./harness";
 import type { GoldenTensor } from "./readTensors";

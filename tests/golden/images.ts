@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import sharp from "sharp";
-import { decodeImage, type RgbImage } from "../../src/data/decode";
+import { decodeImage } from "../../src/data/decode";
 import { flipHorizontally, randomCropBox, shorterSideSize } from "../../src/data/geometry";
 import { cutBox, mixBatch } from "../../src/data/mixup";
 import { normalize } from "../../src/data/normalize";
 import { cropBox, resize } from "../../src/data/resample";
+import type { RgbImage } from "../../src/data/rgbImage";
 import * as transforms from "../../src/data/transforms";
 import { augmentChecks, erasingChecks } from "./augmentations";
 import { boxDraws } from "./boxDraws";

@@ -1,35 +1,19 @@
 import { join } from "node:path";
 import { checkOptions } from "../../core/options";
 import { withStopRequest } from "../../core/stopRequest";
-import type { EngineOptions } from "../../engine";
 import { writeTable } from "../../io/table";
-import type { Classifier } from "../../models/classifier";
-import { classifierField } from "../../models/options";
+import { type Classifier, classifierField } from "../../models/classifier";
 import { scoresOf } from "../../train/evaluate";
 import { openForward } from "../../train/forward";
 import { engineOf } from "../engineOf";
-import { suiteOptions } from "../options";
-import type { Provenance } from "../provenance";
 import { dataOf } from "./metrics";
+import { type SuiteOptions, suiteOptions } from "./options";
 import type { SuiteResult } from "./result";
-import { type SuiteDriver, type SuiteProgress, SuiteRun } from "./run";
+import { type SuiteDriver, SuiteRun } from "./run";
 import { partsOf, type SuitePart, type SuiteSets } from "./sets";
 import { SuiteWork } from "./work";
 
-/** What a suite of evaluations is called, where it keeps its results, and which shard of it this is. */
-export interface SuiteOptions extends EngineOptions, Omit<Provenance, "data"> {
-  /** Folder that keeps the answers; with it a suite that was stopped goes on where it was. Default none. */
-  out?: string;
-  /** Shard `index` (from 1) of `count`: the same share of every part, so that several machines can work at once. */
-  shard?: { index: number; count: number };
-  /** Pictures per forward pass; default 32. */
-  batchSize?: number;
-  /** Pictures per file of answers, which is what a killed suite has to do again; default 2048. */
-  keepEvery?: number;
-  onProgress?(progress: SuiteProgress): void;
-  /** Ends the suite after the current batch; what was answered is kept. SIGINT does the same. */
-  signal?: AbortSignal;
-}
+export type { SuiteOptions } from "./options";
 
 /**
  * Evaluates a classifier on everything that Tables 1, 3, 4 and 5 report and gives their rows: top-1 and top-5, mean

@@ -14,10 +14,10 @@ import type { Provenance } from "../provenance";
 import { answersFolder, answersTable, type PartAnswers, readAnswers } from "./answers";
 import { commonFacts, readFacts, type SuiteFacts, writeFacts } from "./folder";
 import { type Metric, metricsOf } from "./metrics";
+import type { SuiteOptions } from "./options";
 import { SuiteResult } from "./result";
 import type { SuiteDriver } from "./run";
 import type { SuitePart } from "./sets";
-import type { SuiteOptions } from "./suite";
 
 /** What one call of `suite` has done and has to do. */
 export class SuiteWork {

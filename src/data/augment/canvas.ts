@@ -1,9 +1,9 @@
-import type { RgbImage } from "../decode";
 import { flipHorizontally } from "../geometry";
 import { BORDER } from "../kernels/borderKernel";
 import { COUNTER_SETS } from "../kernels/lookupKernel";
 import { type PixelMemory, type PlacedPixels, placeSize } from "../kernels/pixelMemory";
 import { normalizePlaced } from "../normalize";
+import type { RgbImage } from "../rgbImage";
 
 /** A byte for every byte. */
 export type Table = Uint8Array;

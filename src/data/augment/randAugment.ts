@@ -1,7 +1,8 @@
+import { number, optionsOf, share, whole } from "../../core/options";
 import type { Rng } from "../../core/rng";
-import type { RgbImage } from "../decode";
 import { PixelMemory } from "../kernels/pixelMemory";
 import { placePixels } from "../kernels/resamplePixels";
+import type { RgbImage } from "../rgbImage";
 import { Canvas } from "./canvas";
 import { type AugmentOp, type Operation, operations } from "./operations";
 
@@ -16,6 +17,16 @@ export interface RandAugmentRecipe {
   /** Share of the drawn operations that are done; default 0.5. */
   probability?: number;
 }
+
+export const randAugmentRecipe = optionsOf<RandAugmentRecipe>(
+  {},
+  {
+    layers: whole(0, 100),
+    magnitude: number(0, 10),
+    magnitudeStd: number(0, 100),
+    probability: share,
+  },
+);
 
 export type { AugmentOp };
 

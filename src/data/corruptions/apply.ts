@@ -1,8 +1,8 @@
 import { LuvitError } from "../../core/errors";
-import { checkOptions } from "../../core/options";
+import { checkOptions, list, optionsOf } from "../../core/options";
 import type { Rng } from "../../core/rng";
-import type { RgbImage } from "../decode";
-import { corruptionOptions } from "../options";
+import { image, type RgbImage } from "../rgbImage";
+
 import { type CorruptionType, corruptionTypes } from "../sets/corruptionTypes";
 import { defocusBlur, gaussianBlur, glassBlur } from "./blur";
 import { brightness, contrast, saturate } from "./colour";
@@ -23,6 +23,8 @@ export interface CorruptionOptions {
   /** Photographs for `frost`, larger than the picture; of more than five the first five are used, as in the original. */
   frost?: readonly RgbImage[];
 }
+
+export const corruptionOptions = optionsOf<CorruptionOptions>({}, { frost: list(image) });
 
 type LayerCorruption = (
   image: RgbImage,

@@ -1,6 +1,7 @@
 import sharp from "sharp";
-import { decodeImage, type RgbImage } from "../decode";
+import { decodeImage } from "../decode";
 import { resize } from "../resample";
+import type { RgbImage } from "../rgbImage";
 
 const shares = [0.6, 0.5, 0.4, 0.3, 0.25];
 const qualities = [25, 18, 15, 10, 7];

@@ -1,5 +1,5 @@
-import type { RgbImage } from "../decode";
 import { roundHalfEven } from "../geometry";
+import type { RgbImage } from "../rgbImage";
 import type { Draws } from "./draws";
 import { type Border, gaussianBlur, inside } from "./filters";
 import { type Layer, plane, toByteRange, toSingle, toUnit } from "./image";

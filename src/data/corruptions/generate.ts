@@ -5,10 +5,11 @@ import { join, relative } from "node:path";
 import { inspect } from "node:util";
 import { Worker } from "node:worker_threads";
 import { LuvitError, type LuvitErrorCode } from "../../core/errors";
-import { checkOptions } from "../../core/options";
+import { checkOptions, list, oneOf, optionsOf, seed, text, whole } from "../../core/options";
 import { writeAtomically } from "../../core/writeAtomically";
 import { SkipReport, shardRange } from "../dataset";
-import { generateOptions } from "../options";
+import { MOST_PIXELS, severity } from "../options";
+
 import { listImages } from "../scanFolder";
 import { severities as allSeverities, type CorruptionType, corruptionTypes } from "../sets/corruptionTypes";
 import type { CorruptedPicture, CorruptionPlan, PictureToCorrupt } from "./corruptFile";
@@ -31,6 +32,22 @@ export interface GenerateOptions {
   /** Part `index` of `count` of the pictures, e.g. for one of several machines. */
   shard?: { index: number; count: number };
 }
+
+export const generateOptions = optionsOf<GenerateOptions>(
+  {},
+  {
+    types: list(oneOf(corruptionTypes), 1),
+    severities: list(severity, 1),
+    size: whole(32, MOST_PIXELS),
+    seed,
+    frost: text,
+    workers: whole(1, 1024),
+    shard: optionsOf<{ index: number; count: number }>(
+      { index: whole(0, 1_000_000), count: whole(1, 1_000_000) },
+      {},
+    ),
+  },
+);
 
 /**
  * Writes a folder of pictures under corruptions in the layout of ImageNet-C, `<target>/<type>/<severity>/<class>/x.JPEG`:

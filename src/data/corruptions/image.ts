@@ -1,4 +1,4 @@
-import type { RgbImage } from "../decode";
+import type { RgbImage } from "../rgbImage";
 
 /** A picture or one layer of it in double precision, rows first: `data` [H, W, channels]. */
 export interface Layer {

@@ -1,5 +1,5 @@
-import type { RgbImage } from "../decode";
 import { roundHalfEven } from "../geometry";
+import type { RgbImage } from "../rgbImage";
 import type { Draws } from "./draws";
 import { type Bytes, canny, distanceToZero, equalize } from "./edges";
 import { correlate, gaussianBlur } from "./filters";

@@ -1,5 +1,5 @@
-import type { RgbImage } from "../decode";
 import { roundHalfEven } from "../geometry";
+import type { RgbImage } from "../rgbImage";
 import { type Layer, mapLayer, toByteRange, toSingle, toUnit } from "./image";
 
 /** How many enlargements are averaged and how far apart they are; the first is 1. */

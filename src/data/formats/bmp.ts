@@ -1,4 +1,4 @@
-import type { RgbImage } from "../decode";
+import type { RgbImage } from "../rgbImage";
 import { type BmpHeader, readBmpHeader } from "./bmpHeader";
 import { expectSize, paletteToRgb, unreadable } from "./raster";
 

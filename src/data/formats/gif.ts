@@ -1,4 +1,4 @@
-import type { RgbImage } from "../decode";
+import type { RgbImage } from "../rgbImage";
 import { inflateLzw } from "./lzw";
 import { expectSize, grayPalette, paletteToRgb, unreadable } from "./raster";
 

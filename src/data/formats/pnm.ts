@@ -1,4 +1,4 @@
-import type { RgbImage } from "../decode";
+import type { RgbImage } from "../rgbImage";
 import { expectSize, type Gray16, gray16ToBytes, replicate, unreadable } from "./raster";
 
 /** What stands before the pixels: PBM (P1, P4), PGM (P2, P5) or PPM (P3, P6). */

@@ -1,5 +1,5 @@
 import { LuvitError } from "../../core/errors";
-import type { RgbImage } from "../decode";
+import type { RgbImage } from "../rgbImage";
 
 /** An error about an image, without the name of its file, which whoever opened that puts in front. */
 export function unreadable(reason: string): LuvitError {

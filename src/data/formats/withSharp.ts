@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from "sharp";
-import type { RgbImage } from "../decode";
 import { isCmykJpeg } from "../jpeg/isCmyk";
+import type { RgbImage } from "../rgbImage";
 import { type Gray16, gray16ToBytes, inksToRgb, replicate, unreadable } from "./raster";
 import { type TiffReading, tiffReading } from "./tiff";
 import { readTiffLayout, type TiffLayout } from "./tiffDirectory";

@@ -4,12 +4,12 @@ import type { ClassMapping } from "../classMapping";
 import { SkipReport } from "../dataset";
 import { cacheOf, FolderDataset } from "../imageFolder";
 import type { ImageTransform } from "../imageTransform";
-import { corruptionArguments, folderArgument, imageNetOptions } from "../options";
+import { corruptionArguments, folderArgument } from "../options";
 import { evaluation, none } from "../transforms";
 import { type Inventory, scanInventory, wnidFolders } from "./completeness";
 import { type CorruptionType, corruptionFolder } from "./corruptionTypes";
 import { imageNetAMapping, imageNetRMapping } from "./mappings";
-import { expectWnids, type ImageNetOptions } from "./wnids";
+import { expectWnids, type ImageNetOptions, imageNetOptions } from "./wnids";
 
 /**
  * ImageNet-A: `<root>/<wnid>/*`, 7,500 pictures of 200 classes. Labels are positions in the sorted wnids; a model of 1000

@@ -1,8 +1,8 @@
 import { LuvitError } from "../../core/errors";
-import { checkOptions } from "../../core/options";
+import { checkOptions, either, exactly, number, optionsOf, text } from "../../core/options";
 import { SkipReport } from "../dataset";
-import { cacheOf, type ImageFolderOptions } from "../imageFolder";
-import { folderArgument, huggingFaceOptions } from "../options";
+import { cacheOf, type ImageFolderOptions, imageFolderOptions } from "../imageFolder";
+import { folderArgument } from "../options";
 import { openShard } from "../tables/openShard";
 import type { ColumnChoice, Features, PictureShard } from "../tables/pictureTable";
 import { RecentGroups } from "../tables/recentGroups";
@@ -24,6 +24,18 @@ export interface HuggingFaceOptions extends ImageFolderOptions {
   /** Bytes of stored row groups kept in memory; default 256 MB. */
   groupCache?: number;
 }
+
+export const huggingFaceOptions = optionsOf<HuggingFaceOptions>(
+  {},
+  {
+    ...imageFolderOptions.optional,
+    split: text,
+    config: text,
+    image: text,
+    label: either(text, exactly(false)),
+    groupCache: number(0, Number.MAX_SAFE_INTEGER),
+  },
+);
 
 const defaultGroupBytes = 256e6;
 

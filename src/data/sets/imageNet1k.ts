@@ -5,13 +5,13 @@ import { LuvitError } from "../../core/errors";
 import { checkOptions } from "../../core/options";
 import { SkipReport } from "../dataset";
 import { cacheOf, FolderDataset } from "../imageFolder";
-import { imageNetOptions, partArguments } from "../options";
+import { partArguments } from "../options";
 import type { ScannedFolder } from "../scanFolder";
 import { evaluation } from "../transforms";
 import { scanInventory, wnidFolders } from "./completeness";
 import { isFlatName, labelFlat } from "./flatValidation";
 import { synsetsOf } from "./synsets";
-import { expectWnids, type ImageNetOptions, isWnid } from "./wnids";
+import { expectWnids, type ImageNetOptions, imageNetOptions, isWnid } from "./wnids";
 
 /** The parts of ImageNet-1K that have labels. */
 export type ImageNet1kPart = "train" | "val";

@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
-import { checkOptions } from "../../core/options";
+import { checkOptions, list, optionsOf, text } from "../../core/options";
 import { SkipReport } from "../dataset";
 import { cacheOf, FolderDataset } from "../imageFolder";
-import type { ImageTransform } from "../imageTransform";
-import { folderArgument, imageNet9Options } from "../options";
+import { type ImageTransform, transform } from "../imageTransform";
+import { bytes, folderArgument } from "../options";
 import { scanClassFolders } from "../scanFolder";
 import { none } from "../transforms";
 import { imageNet9Classes, imageNet9Mapping } from "./mappings";
@@ -34,6 +34,11 @@ export interface ImageNet9Options {
   /** Bytes of decoded pixels kept in memory, or false for none; default 512 MB. */
   cache?: number | false;
 }
+
+export const imageNet9Options = optionsOf<ImageNet9Options>(
+  {},
+  { transform, classes: list(text), cache: bytes },
+);
 
 /** Class folders of the published set. */
 const publishedFolders = [

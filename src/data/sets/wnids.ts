@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
+import { flag, list, optionsOf, text } from "../../core/options";
 import { packageRoot } from "../../core/packageRoot";
-import type { ImageFolderOptions } from "../imageFolder";
+import { type ImageFolderOptions, imageFolderOptions } from "../imageFolder";
 
 /** How a published ImageNet-like set is read. */
 export interface ImageNetOptions extends ImageFolderOptions {
@@ -11,6 +12,11 @@ export interface ImageNetOptions extends ImageFolderOptions {
   /** Take what is there; labels stay those of the whole set. Default false. */
   partial?: boolean;
 }
+
+export const imageNetOptions = optionsOf<ImageNetOptions>(
+  {},
+  { ...imageFolderOptions.optional, wnids: list(text), partial: flag },
+);
 
 /** Whether a name is in the form of a class folder of ImageNet: n########. */
 export function isWnid(name: string): boolean {

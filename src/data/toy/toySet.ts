@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
-import { checkOptions } from "../../core/options";
+import { checkOptions, optionsOf, seed, whole } from "../../core/options";
 import { Rng } from "../../core/rng";
-import { toySetOptions } from "../options";
+
 import { drawBackground, drawObject, rasterise, segmentationIds } from "./scene";
 import { toyShapes } from "./shapes";
 
@@ -15,6 +15,17 @@ export interface ToySetOptions {
   validation?: number;
   imageNet9?: number;
 }
+
+export const toySetOptions = optionsOf<ToySetOptions>(
+  {},
+  {
+    seed,
+    size: whole(8, 1024),
+    train: whole(0, 1_000_000),
+    validation: whole(0, 1_000_000),
+    imageNet9: whole(0, 1_000_000),
+  },
+);
 
 /** One file of the toy set: its place under the set's root and its pixels, 3 bytes each. */
 export interface ToyFile {

@@ -1,6 +1,7 @@
 import type { LuvitErrorCode } from "../../core/errors";
-import type { DecodeOptions, RgbImage } from "../decode";
+import type { DecodeOptions } from "../decode";
 import type { TransformSpec } from "../imageTransform";
+import type { RgbImage } from "../rgbImage";
 
 /** Results of a thread that may wait to be copied: the pictures it is given before it has answered the first. */
 export const SLOTS = 8;

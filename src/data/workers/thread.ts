@@ -1,11 +1,11 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { LuvitError, withPath } from "../../core/errors";
 import { Rng } from "../../core/rng";
-import type { RgbImage } from "../decode";
 import type { BuiltInTransform, TransformSpec } from "../imageTransform";
 import { PixelMemory, type Region } from "../kernels/pixelMemory";
 import { decodeWhole, put, readPart } from "../readPart";
 import { rebuildTransform } from "../rebuildTransform";
+import type { RgbImage } from "../rgbImage";
 import type { ReadFailure, ReadRequest, ReadSuccess } from "./messages";
 import { ResultMemory } from "./resultMemory";
 

@@ -2,12 +2,13 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import type { AttentionMaps } from "../../analysis/attentionMaps";
 import { LuvitError } from "../../core/errors";
-import { checkOptions } from "../../core/options";
+import { checkOptions, list, optionsOf, whole } from "../../core/options";
 import { writeAtomically } from "../../core/writeAtomically";
 import { pageAround } from "../browser/pageAround";
 import { browserScript } from "../browserScript";
 import { colormapTable } from "../colormap";
-import { attentionViewerOptions } from "../options";
+import { label, labels } from "../options";
+
 import type { Picture, RgbImage } from "../picture";
 import { escapeXml } from "../svg/text";
 import { figureFont, themes } from "../theme";
@@ -25,6 +26,11 @@ export interface AttentionViewerOptions {
   /** Most bytes of the page; default 2,000,000. */
   maxBytes?: number;
 }
+
+export const attentionViewerOptions = optionsOf<AttentionViewerOptions>(
+  {},
+  { title: label, labels, layers: list(label, 1), maxBytes: whole(10_000, 1_000_000_000) },
+);
 
 /** Attention to be looked into with pointer, touch and keys; where no script runs, a picture of it. */
 export class AttentionViewer {

@@ -1,3 +1,4 @@
+import { entry, oneOf, optionsOf } from "../../core/options";
 import type { Graph } from "../ir";
 import { shareCommonSubexpressions } from "./commonSubexpressions";
 import { foldConstants } from "./constants";
@@ -18,6 +19,17 @@ export interface OptimiseOptions {
   /** "keep" (default) keeps what the gradients need; "recompute" keeps block inputs only (`recomputeBlocks`). */
   memory?: "keep" | "recompute";
 }
+
+export const optimiseOptions = optionsOf<OptimiseOptions>(
+  {},
+  {
+    memory: entry(
+      oneOf(["keep", "recompute"]),
+      "blocks again instead of keeping what they computed",
+      "recompute",
+    ),
+  },
+);
 
 /** Every pass, until the graph no longer shrinks. The result computes the same outputs from the same feeds. */
 export function optimise(graph: Graph, { memory = "keep" }: OptimiseOptions = {}): Graph {

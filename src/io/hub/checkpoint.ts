@@ -1,6 +1,8 @@
 import { LuvitError } from "../../core/errors";
+import { optionsOf, signal, text } from "../../core/options";
 import { interruptible } from "../../core/stopRequest";
 import { openCheckpointAt, type WeightFile } from "../checkpointFiles";
+import { plainObject } from "../options";
 import type { HubLocation } from "./location";
 import { HubRepository } from "./repository";
 import { type HubSettings, hubSettings } from "./settings";
@@ -15,6 +17,11 @@ export interface HubOptions {
   /** Ends a download early, as the stop button does; what has come is kept. */
   signal?: AbortSignal;
 }
+
+export const hubOptions = optionsOf<HubOptions>(
+  {},
+  { revision: text, hub: plainObject("an object of the hub's settings"), signal },
+);
 
 /** What reading from the hub took. */
 export interface HubReport {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Rng } from "../../../src/core/rng";
-import type { RgbImage } from "../../../src/data/decode";
 import {
   centreBox,
   cropDraws,
@@ -14,6 +13,7 @@ import {
 import { type AxisWeights, axisWeights, kernels } from "../../../src/data/kernels/axisWeights";
 import { normalize, unnormalize } from "../../../src/data/normalize";
 import { cropBox, resize } from "../../../src/data/resample";
+import type { RgbImage } from "../../../src/data/rgbImage";
 import * as transforms from "../../../src/data/transforms";
 import { paintedImage } from "./support";
 

@@ -11,11 +11,11 @@ import {
   augmentOps,
   drawRandAugment,
 } from "../../../src/data/augment/randAugment";
-import type { RgbImage } from "../../../src/data/decode";
 import { flipHorizontally } from "../../../src/data/geometry";
 import { PixelMemory } from "../../../src/data/kernels/pixelMemory";
 import { placePixels } from "../../../src/data/kernels/resamplePixels";
 import { imageNetMean, imageNetStd, normalize } from "../../../src/data/normalize";
+import type { RgbImage } from "../../../src/data/rgbImage";
 import { plainOperations } from "./plainOperations";
 
 /** Noise, bytes of the extremes alone, soft slopes, few levels with flat places, or one colour. */

@@ -1,7 +1,7 @@
 import type { AugmentOp } from "../../../src/data/augment/randAugment";
 import { rotation } from "../../../src/data/augment/rotation";
 import type { AffineMatrix } from "../../../src/data/augment/shift";
-import type { RgbImage } from "../../../src/data/decode";
+import type { RgbImage } from "../../../src/data/rgbImage";
 
 /* Pillow's operations as they are defined, one byte after another. */
 
