@@ -1,8 +1,5 @@
-import { type Field, oneOf } from "../core/options";
 /** A colour map: 0..1 to red, green, blue in 0..255. */
 export type ColormapName = "viridis" | "magma" | "coolwarm";
-
-export const colormapField: Field<ColormapName> = oneOf(["viridis", "magma", "coolwarm"]);
 
 /**
  * Colours at equal distances. Lightness rises evenly along viridis and magma, so equal steps look equal; coolwarm is for

@@ -1,8 +1,8 @@
 import { checkOptions, type Field, list, object, optionsOf, whole } from "../core/options";
-import { type ColormapName, colormapField, plotlyColorscale } from "./colormap";
+import { type ColormapName, plotlyColorscale } from "./colormap";
 import { type Figure, figure } from "./figure";
 import { formatNumber } from "./format";
-import { ends, label, numbers } from "./options";
+import { colormapField, ends, label, numbers } from "./options";
 
 import type { PanelGrid, PlotlyAxis, PlotlyTrace } from "./spec";
 import { arrangePanels } from "./svg/panelGrid";

@@ -1,9 +1,9 @@
 import { LuvitError } from "../core/errors";
 import { checkOptions, flag, optionsOf } from "../core/options";
-import { type ColormapName, colormapField } from "./colormap";
+import type { ColormapName } from "./colormap";
 import { formatNumber } from "./format";
 import { type ImageGridOptions, imageGrid } from "./imageGrid";
-import { cell, cellOptions, ends, labels, objects, share } from "./options";
+import { cell, cellOptions, colormapField, ends, labels, objects, share } from "./options";
 import {
   expectImage,
   type GridMap,

@@ -1,4 +1,5 @@
-import { list, number, object, pair, such } from "../core/options";
+import { type Field, list, number, object, oneOf, pair, such } from "../core/options";
+import type { ColormapName } from "./colormap";
 
 /** Longest side of a figure in pixels. */
 const MOST_PIXELS = 20_000;
@@ -29,3 +30,6 @@ export function sameLength({ steps, values }: { steps?: unknown; values?: unknow
 }
 
 export const historyCurvesOptions = object({}, { metric: label, title: label, yTitle: label });
+
+/** Name of a color map. */
+export const colormapField: Field<ColormapName> = oneOf(["viridis", "magma", "coolwarm"]);

@@ -1,10 +1,10 @@
 import { LuvitError } from "../core/errors";
 import { checkOptions, flag, optionsOf, whole } from "../core/options";
-import { type ColormapName, colormap, colormapField } from "./colormap";
+import { type ColormapName, colormap } from "./colormap";
 import { compose } from "./composition";
 import { dataUrl, escapeHtml } from "./html";
 import { overlayMap } from "./maps";
-import { cell, ends, label, labels, objects, share } from "./options";
+import { cell, colormapField, ends, label, labels, objects, share } from "./options";
 
 import { type GridMap, type Picture, type RgbImage, resizeImage, valueRange } from "./picture";
 import { pictureTable } from "./pictureTable";

@@ -1,6 +1,12 @@
-import { checkOptions } from "../core/options";
+import { checkOptions, flag, oneOf, optionsOf } from "../core/options";
+import { side } from "./options";
 import type { PlotlyFigure } from "./spec";
-import { type RenderOptions, renderSvg as render, renderOptions } from "./svg/render";
+import { type RenderOptions, renderSvg as render } from "./svg/render";
+
+export const renderOptions = optionsOf<RenderOptions>(
+  {},
+  { theme: oneOf(["auto", "light", "dark"]), width: side, inline: flag },
+);
 
 /**
  * A figure as SVG, for files and pages of one's own. (`svg/render` is also a part of pages' scripts, where options are

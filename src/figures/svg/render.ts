@@ -1,5 +1,3 @@
-import { flag, oneOf, optionsOf } from "../../core/options";
-import { side } from "../options";
 import type { PlotlyAnnotation, PlotlyColorAxis, PlotlyFigure } from "../spec";
 import { figureSummary } from "../summary";
 import { type FigureTheme, figureFont, themes } from "../theme";
@@ -19,11 +17,6 @@ export interface RenderOptions {
   /** Whether it stands within a page: without ground and without a title of its own. */
   inline?: boolean;
 }
-
-export const renderOptions = optionsOf<RenderOptions>(
-  {},
-  { theme: oneOf(["auto", "light", "dark"]), width: side, inline: flag },
-);
 
 /**
  * Draws a figure as SVG. This is our own renderer for the subset of Plotly that the figures emit: Plotly itself runs
