@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import * as ts from "typescript";
-import * as library from "../src/index";
+import * as library from "../src";
 
 /*
  * The public names of the library, one per line in tests/api.txt, so that every change of them is seen in a diff.

@@ -104,6 +104,66 @@ test("no folder imports from its own row or from below", () => {
   assert.deepEqual(wrong.map(place), []);
 });
 
+/** Rooms within a folder; what lies in one is imported through its index.ts from outside. */
+const rooms = sourceFiles()
+  .filter((file) => /^(io|data)\/[^/]+\/index\.ts$/.test(file))
+  .map((file) => posix.dirname(file));
+
+test("rooms of io and data are entered through their index", () => {
+  assert.ok(rooms.length > 12, rooms.join(", "));
+  const wrong = imports.filter(({ file, from }) => {
+    if (!from.startsWith(".")) return false;
+    const target = posix.join(posix.dirname(file), from);
+    return rooms.some(
+      (room) => target.startsWith(`${room}/`) && !file.startsWith(`${room}/`) && target !== `${room}/index`,
+    );
+  });
+  assert.deepEqual(wrong.map(place), []);
+});
+
+/** Files that import each other, directly or through others; what is inherent in what they do is named here. */
+const inherentCircles = [["nn/loadStateDict.ts", "nn/module.ts"]];
+
+test("no files import each other in a circle, not even types, but the inherent ones", () => {
+  const files = new Set(sourceFiles());
+  const edges = new Map<string, string[]>([...files].map((file) => [file, []]));
+  for (const { file, from } of imports) {
+    const target = posix.join(posix.dirname(file), from);
+    const found = [`${target}.ts`, `${target}/index.ts`].find((name) => files.has(name));
+    if (from.startsWith(".") && found) edges.get(file)!.push(found);
+  }
+  assert.deepEqual(circles(edges), inherentCircles);
+});
+
+/** Strongly connected files, by Tarjan's algorithm. */
+function circles(edges: ReadonlyMap<string, readonly string[]>): string[][] {
+  const order = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const found: string[][] = [];
+  const visit = (file: string): void => {
+    order.set(file, order.size);
+    low.set(file, order.get(file)!);
+    stack.push(file);
+    for (const next of edges.get(file)!) {
+      if (!order.has(next)) visit(next);
+      if (stack.includes(next)) low.set(file, Math.min(low.get(file)!, low.get(next)!));
+    }
+    if (low.get(file) !== order.get(file)) return;
+    const circle = stack.splice(stack.indexOf(file));
+    if (circle.length > 1) found.push(circle.sort());
+  };
+  for (const file of edges.keys()) if (!order.has(file)) visit(file);
+  return found;
+}
+
+test("no file of src has more than 260 lines", () => {
+  const long = sourceFiles().filter(
+    (file) => readFileSync(join(source, file), "utf8").split("\n").length > 261,
+  );
+  assert.deepEqual(long, []);
+});
+
 for (const [pattern, mayName, where] of packageOwners) {
   test(`only ${where} may name packages like ${pattern.source}`, () => {
     const wrong = imports.filter(({ file, from }) => pattern.test(from) && !mayName(file));

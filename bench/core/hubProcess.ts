@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Imitation } from "../../tests/unit/io/hub/imitation";
+import { Imitation } from "../../tests/support/hubImitation";
 import { answerParent } from "./child";
 
 /** What the imitation of the hub is asked to do. */

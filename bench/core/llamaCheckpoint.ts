@@ -2,7 +2,7 @@ import { randomFillSync } from "node:crypto";
 import { type FileHandle, mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sizeOf } from "../../src/core/hostTensor";
-import { llamaBlockModules, llamaOuterModules } from "../../src/io/keymap";
+import { llamaBlockModules, llamaOuterModules } from "../../src/io/llama/keymap";
 import type { LlamaConfig } from "../../src/models/llamaBlock";
 
 /** A language model of these sizes, as transformers shards it. */

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { Agent, request } from "undici";
-import { commit } from "../../tests/unit/io/hub/imitation";
+import { commit } from "../../tests/support/hubImitation";
 import type { BlockBytes } from "./llamaCheckpoint";
 
 /** A file's stretch in pieces, one after the other, kept as one array. */

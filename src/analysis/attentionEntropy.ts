@@ -5,7 +5,7 @@ import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset, Sample } from "../data/dataset";
 import type { CellMask } from "../data/masks";
 import type { EngineOptions } from "../engine";
-import { textColumn } from "../io/table";
+import { textColumn } from "../io/tables";
 import type { Classifier } from "../models/classifier";
 import { patchCount } from "../models/vit";
 import { backgroundShare, type EntropyShare, patchEntropy, regionMeans } from "./entropy";

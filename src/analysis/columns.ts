@@ -1,1 +1,1 @@
-export { type ResultColumn, tableOf, vectorsOf } from "../io/resultTable";
+export { type ResultColumn, tableOf, vectorsOf } from "../io/tables";

@@ -7,7 +7,7 @@ import { textTable } from "../core/textTable";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { EngineOptions } from "../engine";
-import { writeTable } from "../io/table";
+import { writeTable } from "../io/tables";
 import type { Classifier } from "../models/classifier";
 import { patchCount } from "../models/vit";
 import { lastViTLayer } from "./attentionEntropy";

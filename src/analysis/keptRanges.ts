@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Table } from "apache-arrow";
-import { writeTable } from "../io/table";
+import { writeTable } from "../io/tables";
 
 /** Pictures start … end - 1 of a set. */
 export interface PictureRange {

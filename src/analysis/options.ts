@@ -1,7 +1,7 @@
 import { checkOptions, object, optionsOf, seed, such, text, whole } from "../core/options";
 import { datasetField, type ImageDataset } from "../data/dataset";
 import { engineOptions } from "../engine/options";
-import type { Provenance } from "../io/resultTable";
+import type { Provenance } from "../io/tables";
 
 /** A model that has an encoder. */
 export const encodingModel = such<{ encoder: unknown }>(

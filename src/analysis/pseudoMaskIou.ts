@@ -7,7 +7,7 @@ import { textTable } from "../core/textTable";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { EngineOptions } from "../engine";
-import { writeTable } from "../io/table";
+import { writeTable } from "../io/tables";
 import type { Encoder } from "../models/encoder";
 import { patchCount } from "../models/vit";
 import type { Module } from "../nn/module";

@@ -1,5 +1,5 @@
 import { huggingFace, type ImageDataset, type ImageTransform, imageFolder, imageNet1k } from "../data";
-import type { ImageNet1kPart } from "../data/sets/imageNet1k";
+import type { ImageNet1kPart } from "../data/sets";
 import type { PicturesConfig } from "./runConfig";
 
 /** The pictures of a configuration, for training or for validation. */

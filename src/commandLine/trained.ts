@@ -1,6 +1,5 @@
 import type { Provenance } from "../analysis/provenance";
-import type { EngineOptions, ReadyOptions } from "../engine";
-import { ready } from "../engine";
+import { type EngineOptions, type ReadyOptions, ready } from "../engine";
 import type { Classifier } from "../models/classifier";
 import type { ViTConfig } from "../models/vit";
 import { shapeOf, trainedFrom } from "./models";

@@ -6,7 +6,7 @@ import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
 import type { ImageTransform } from "./imageTransform";
 import { countArgument, has } from "./options";
-import type { PictureReader } from "./pictureReader";
+import type { PictureReader } from "./reading";
 
 /** One training or evaluation example. */
 export interface Sample {

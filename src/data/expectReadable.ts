@@ -1,8 +1,8 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import { Rng } from "../core/rng";
 import { type ImageDataset, spreadIndices } from "./dataset";
+import { defaultWorkers, readerWith } from "./reading";
 import { UnreadableClass } from "./unreadable";
-import { defaultWorkers, readerWith } from "./workers/pool";
 
 /** Share of a set's images that may be unreadable where nothing else is said. */
 export const defaultUnreadableShare = 0.1;

@@ -1,11 +1,15 @@
 import { either, exactly, optionsOf, share, such } from "../core/options";
 import type { Preprocessing } from "../core/preprocessing";
 import type { Rng } from "../core/rng";
-import { type RandAugmentRecipe, randAugmentRecipe } from "./augment/randAugment";
-import type { IdMap } from "./geometry";
 import { has } from "./options";
-import { applySteps, type PixelSteps } from "./pixelSteps";
-import type { RgbImage } from "./rgbImage";
+import {
+  applySteps,
+  type IdMap,
+  type PixelSteps,
+  type RandAugmentRecipe,
+  type RgbImage,
+  randAugmentRecipe,
+} from "./pixels";
 
 /** What happens to an image between the file and the model. */
 export interface ImageTransform {

@@ -1,13 +1,12 @@
 import { LuvitError } from "../core/errors";
 import { checkOptions, either, flag, optionsOf, seed, such, whole } from "../core/options";
 import { Rng } from "../core/rng";
-import { BatchMemory } from "./batchMemory";
 import { datasetField, type ImageDataset, type Sample } from "./dataset";
 import { MOST } from "./options";
+import { BatchMemory, defaultWorkers, readerWith } from "./reading";
 
 import { readSamples } from "./readSamples";
 import { repeatedOrder } from "./repetitions";
-import { defaultWorkers, readerWith } from "./workers/pool";
 
 /** Stacked samples. */
 export interface Batch {

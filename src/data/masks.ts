@@ -1,8 +1,6 @@
 import { LuvitError } from "../core/errors";
-import { decodeImage } from "./decode";
-import type { IdMap } from "./geometry";
-import { readImageFile } from "./imageFile";
-import type { RgbImage } from "./rgbImage";
+import { type IdMap, type RgbImage, readImageFile } from "./pixels";
+import { decodeImage } from "./reading";
 
 /** Id of pixels that count neither as foreground nor as background. */
 const ignoreId = 1000;

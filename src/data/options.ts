@@ -1,5 +1,5 @@
 import { either, exactly, number, object, oneOf, optionsOf, seed, text, whole } from "../core/options";
-import { corruptionTypes } from "./sets/corruptionTypes";
+import { corruptionTypes } from "./corruptionTypes";
 
 /** Longest side of a picture that is made, in pixels. */
 export const MOST_PIXELS = 16_384;

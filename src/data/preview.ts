@@ -2,9 +2,8 @@ import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { datasetField, type ImageDataset } from "./dataset";
 import { expectSample } from "./expectSample";
-import { unnormalize } from "./normalize";
 import { seedOption } from "./options";
-import type { RgbImage } from "./rgbImage";
+import { type RgbImage, unnormalize } from "./pixels";
 
 /** The pictures of a (small) set as a model sees them, back in RGB bytes. */
 export async function pictures(dataset: ImageDataset, options: { seed?: number } = {}): Promise<RgbImage[]> {

@@ -1,7 +1,7 @@
 import type { Rng } from "../core/rng";
 import type { ImageDataset, Sample } from "./dataset";
 import { expectSample } from "./expectSample";
-import { type PictureReader, readingInto } from "./pictureReader";
+import { type PictureReader, readingInto } from "./reading";
 
 /** Which samples of a set are read, and where their images belong. */
 export interface SampleReads {

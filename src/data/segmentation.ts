@@ -5,12 +5,11 @@ import { LuvitError, listOffenders, withPath } from "../core/errors";
 import { checkOptions, flag, optionsOf, such, text, whole } from "../core/options";
 import type { Rng } from "../core/rng";
 import { type ImageDataset, type Sample, type SkipReport, spreadIndices } from "./dataset";
-import type { IdMap } from "./geometry";
 import { cacheOf, FolderDataset } from "./imageFolder";
 import { type EvalTransform, evalTransform, type ImageTransform } from "./imageTransform";
 import { type CellMask, decodeMaskIds, maskCells } from "./masks";
 import { bytes, exif, MOST_PIXELS } from "./options";
-import type { RgbImage } from "./rgbImage";
+import type { IdMap, RgbImage } from "./pixels";
 
 import { listImages, scanClassFolders } from "./scanFolder";
 import { evaluation } from "./transforms";

@@ -1,22 +1,32 @@
 import { LuvitError } from "../core/errors";
 import { checkOptions } from "../core/options";
 import { type Preprocessing, usualCropRatio, usualPreprocessing } from "../core/preprocessing";
-import { Canvas } from "./augment/canvas";
-import { operations } from "./augment/operations";
-import { eraseRandomly } from "./augment/placedErasing";
-import { drawRandAugment } from "./augment/randAugment";
-import { centreBox, cropIds, type IdMap, resizeIds, shorterSideSize } from "./geometry";
 import {
   BuiltInTransform,
   type EvalTransform,
   type FinetuneAugmentOptions,
   finetuneAugmentOptions,
 } from "./imageTransform";
-import { normalizePlaced } from "./normalize";
 import { evaluationOptions, sizeArgument } from "./options";
-import { type PixelSteps, randomCrop, resized, whole } from "./pixelSteps";
-import { cropBox, resize } from "./resample";
-import type { RgbImage } from "./rgbImage";
+import {
+  Canvas,
+  centreBox,
+  cropBox,
+  cropIds,
+  drawRandAugment,
+  eraseRandomly,
+  type IdMap,
+  normalizePlaced,
+  operations,
+  type PixelSteps,
+  type RgbImage,
+  randomCrop,
+  resize,
+  resized,
+  resizeIds,
+  shorterSideSize,
+  whole,
+} from "./pixels";
 
 /* The transforms of this library: `data.transforms`. Each is unchangeable and can be made again from its `spec`. */
 

@@ -1,7 +1,7 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import type { Rng } from "../core/rng";
 import { expectIndex, type ImageDataset, type Sample, type SkipReport } from "./dataset";
-import type { PictureReader } from "./pictureReader";
+import type { PictureReader } from "./reading";
 
 /*
  * What becomes of images that cannot be read: in training, others of the same class come in their place, named and

@@ -1,5 +1,5 @@
 import type { PatchMaps } from "../analysis/attentionEntropy";
-import { unnormalize } from "../data/normalize";
+import { unnormalize } from "../data/pixels";
 import { type MapColumn, mapGrid } from "./maps";
 import { type OverlaysOptions, overlays } from "./overlays";
 import type { GridMap, Picture, RgbImage } from "./picture";

@@ -3,13 +3,13 @@
  *
  * @module
  */
-export type { HubOptions } from "./hub/checkpoint";
-export { writeHuggingFaceCheckpoint } from "./huggingFaceCheckpoint";
-export type { LlamaBlocks } from "./llamaReading";
-export { readLanguageModel, readLlamaBlocks } from "./llamaWeights";
-export { readMaeCheckpoint } from "./maeCheckpoint";
+
+export { readMaeCheckpoint } from "./checkpoint";
+export type { HubOptions } from "./hub";
+export type { LlamaBlocks } from "./llama";
+export { readLanguageModel, readLlamaBlocks, writeHuggingFaceCheckpoint } from "./llama";
 export { type Adapter, readAdapter, writeAdapter } from "./peft";
+export { readTrainingCheckpoint } from "./runs";
 export { openSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors";
-export { readTable, writeTable } from "./table";
-export { writeTorchCheckpoint } from "./torchWriter";
-export { readTrainingCheckpoint } from "./trainingCheckpoint";
+export { readTable, writeTable } from "./tables";
+export { writeTorchCheckpoint } from "./torch";

@@ -1,16 +1,17 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type StateDict } from "../core/hostTensor";
 import { Rng } from "../core/rng";
-import { metaToHfName, type RowOrder } from "../io/keymap";
+import { metaToHfName, type RowOrder } from "../io/llama";
 import {
   type Adapter,
   type AdapterMapping,
+  adapterAlpha,
   adapterFromMeta,
+  adapterRank,
   adapterToMeta,
   readAdapter,
   writeAdapter,
 } from "../io/peft";
-import { adapterAlpha, adapterRank } from "../io/peftConfig";
 import { Linear } from "../nn/layers";
 import type { Module } from "../nn/module";
 import { putWhole, wholeMisfits, wholeParameters } from "./adapterParameters";

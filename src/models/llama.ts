@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { checkOptions, flag, optionsOf } from "../core/options";
 import { Rng } from "../core/rng";
-import { type LlamaBlockOptions, llamaBlockOptions, readLlamaBlocks } from "../io/llamaWeights";
+import { type LlamaBlockOptions, llamaBlockOptions, readLlamaBlocks } from "../io/llama";
 import { source } from "../io/options";
 import { LlamaBlock, type LlamaConfig } from "./llamaBlock";
 

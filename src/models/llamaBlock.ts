@@ -3,9 +3,7 @@ import { checkOptions, flag, number, object, oneOf, optionsOf, such, whole } fro
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
-import type { RowOrder } from "../io/keymap";
-import type { LlamaFeatures } from "../io/llamaConfig";
-import { type RopeScaling, rotaryFrequencies } from "../io/ropeScaling";
+import { type LlamaFeatures, type RopeScaling, type RowOrder, rotaryFrequencies } from "../io/llama";
 import { attend } from "../nn/attention";
 import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";

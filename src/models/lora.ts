@@ -4,7 +4,7 @@ import type { HostTensor } from "../core/hostTensor";
 import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
-import { llamaBlockModules } from "../io/keymap";
+import { llamaBlockModules } from "../io/llama";
 import { kaimingUniform, zeros } from "../nn/init";
 import { Linear } from "../nn/layers";
 import { Module, millions } from "../nn/module";

@@ -1,9 +1,8 @@
 import { LuvitError } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import { checkOptions, flag, optionsOf, text } from "../core/options";
-import { readMaeCheckpoint } from "../io/maeCheckpoint";
+import { readMaeCheckpoint, type WeightPartOptions } from "../io/checkpoint";
 import { source as sourceArgument } from "../io/options";
-import type { WeightPartOptions } from "../io/weightPart";
 import { headCount } from "../nn/options";
 import { type Classifier, create } from "./classifier";
 import {

@@ -2,14 +2,14 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { isRunFolder } from "../io/isRunFolder";
-import type { JsonObject } from "../io/jsonFile";
-import { CONFIG_FILE, MODEL_FILE, readConfig, readWeights } from "../io/savedModel";
+import type { JsonObject } from "../io/bytes";
+import { CONFIG_FILE, MODEL_FILE, readConfig, readWeights } from "../io/checkpoint";
 import {
+  isRunFolder,
   latestTrainingCheckpoint,
   listTrainingCheckpoints,
   readTrainingCheckpoint,
-} from "../io/trainingCheckpoint";
+} from "../io/runs";
 import { buildModel } from "./build";
 import type { Classifier } from "./classifier";
 import { type ModelConfig, parseModelConfig, sharedDifferences } from "./config";

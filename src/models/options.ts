@@ -12,7 +12,7 @@ import {
   whole,
 } from "../core/options";
 import type { Preprocessing } from "../core/preprocessing";
-import type { RopeScaling } from "../io/ropeScaling";
+import type { RopeScaling } from "../io/llama";
 import { headCount, width } from "../nn/options";
 
 /** Most patches of an image: attention over more takes 17 GB a head. */

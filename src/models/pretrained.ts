@@ -1,8 +1,7 @@
 import type { HostTensor, StateDict } from "../core/hostTensor";
 import { checkOptions, oneOf, optionsOf, text } from "../core/options";
-import { type MaeCheckpoint, readMaeCheckpoint } from "../io/maeCheckpoint";
+import { type MaeCheckpoint, readMaeCheckpoint, type WeightPartOptions } from "../io/checkpoint";
 import { source as sourceArgument } from "../io/options";
-import type { WeightPartOptions } from "../io/weightPart";
 import type { LoadReport } from "../nn/loadStateDict";
 import type { PositionResize } from "../nn/positionEmbedding";
 import { type Classifier, classifierField } from "./classifier";

@@ -1,6 +1,5 @@
 import { type Tensor, tf } from "../core/tf";
-import type { RowOrder } from "../io/keymap";
-import { type RopeScaling, rotaryFrequencies } from "../io/ropeScaling";
+import { type RopeScaling, type RowOrder, rotaryFrequencies } from "../io/llama";
 
 /** What the rotation of a head depends on. */
 export interface Rotation {

@@ -5,7 +5,7 @@ import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import { type StateDict, sizeOf } from "../core/hostTensor";
 import { writeFailure } from "../core/writeAtomically";
-import { CONFIG_FILE, MODEL_FILE, readConfig, writeSavedModel } from "../io/savedModel";
+import { CONFIG_FILE, MODEL_FILE, readConfig, writeSavedModel } from "../io/checkpoint";
 import type { Module } from "../nn/module";
 import { type ModelConfig, parseModelConfig } from "./config";
 import { frozenFromFiles, noteFrozenWeights } from "./frozenWeights";

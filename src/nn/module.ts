@@ -1,6 +1,5 @@
 import { inspect } from "node:util";
-import type { StateDict } from "../core/hostTensor";
-import { formatShape } from "../core/hostTensor";
+import { formatShape, type StateDict } from "../core/hostTensor";
 import { type LoadOptions, type LoadReport, loadStateDict } from "./loadStateDict";
 import { Parameter } from "./parameter";
 

@@ -2,8 +2,7 @@ import { formatDuration } from "../figures/format";
 import { highlight } from "./highlight";
 import { dataUrl, escapeHtml, stripAnsi } from "./html";
 import { renderMarkdown } from "./markdown";
-import type { CellOutput, MimeBundle, Notebook, NotebookCell } from "./nbformat";
-import { joinLines } from "./nbformat";
+import { type CellOutput, joinLines, type MimeBundle, type Notebook, type NotebookCell } from "./nbformat";
 import { pageStyle } from "./pageStyle";
 
 /** How one code cell ended. */

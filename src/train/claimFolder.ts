@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { LuvitError } from "../core/errors";
 import { writeFailure } from "../core/writeAtomically";
-import { LOCK_FILE, type LockHolder, RunLock } from "../io/runLock";
+import { LOCK_FILE, type LockHolder, RunLock } from "../io/runs";
 import type { TrainOptions } from "./plan";
 
 /** Folders that runs of this process write to now. */

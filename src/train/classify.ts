@@ -3,9 +3,9 @@ import { LuvitError } from "../core/errors";
 import type { Preprocessing } from "../core/preprocessing";
 import { Rng } from "../core/rng";
 import { ensureBackend, tf } from "../core/tf";
-import { decodeImage } from "../data/decode";
 import type { EvalTransform } from "../data/imageTransform";
-import type { RgbImage } from "../data/rgbImage";
+import type { RgbImage } from "../data/pixels";
+import { decodeImage } from "../data/reading";
 import { evaluation, none } from "../data/transforms";
 import type { Classifier } from "../models/classifier";
 

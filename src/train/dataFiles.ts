@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { breathe } from "../core/loop";
 import { writeJsonAtomically } from "../core/writeAtomically";
 import type { ImageDataset } from "../data/dataset";
-import { readJsonObject } from "../io/jsonFile";
+import { readJsonObject } from "../io/bytes";
 
 /** The data sets of a run by what they are for. */
 export type RunSets = Readonly<Record<string, ImageDataset>>;

@@ -3,13 +3,17 @@ import { codeVersion } from "../core/commit";
 import { differences } from "../core/differences";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { appendMetrics, readMetrics, replaceMetrics, syncMetrics, truncateMetrics } from "../io/metricsLog";
-import { writeMetricsTable } from "../io/metricsTable";
 import {
+  appendMetrics,
   latestTrainingCheckpoint,
   pruneTrainingCheckpoints,
+  readMetrics,
+  replaceMetrics,
+  syncMetrics,
+  truncateMetrics,
+  writeMetricsTable,
   writeTrainingCheckpoint,
-} from "../io/trainingCheckpoint";
+} from "../io/runs";
 import { type ModelConfig, modelDifferences } from "../models/config";
 import {
   expectFrozenWeights,

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import { checkOptions, flag, optionsOf } from "../core/options";
-import { latestTrainingCheckpoint, readTrainingCheckpoint } from "../io/trainingCheckpoint";
+import { latestTrainingCheckpoint, readTrainingCheckpoint } from "../io/runs";
 import { Classifier } from "../models/classifier";
 import { type ClassifierConfig, type ModelConfig, modelDifferences } from "../models/config";
 import { expectFrozenWeights, type FrozenWeight } from "../models/frozenWeights";
@@ -10,7 +10,7 @@ import { modelField } from "../models/options";
 import { SavableModel } from "../models/savable";
 import type { Module } from "../nn/module";
 
-export { isRunFolder } from "../io/isRunFolder";
+export { isRunFolder } from "../io/runs";
 
 /** Where weights that a run left came from. */
 export interface RunWeights {

@@ -1,7 +1,12 @@
-import { erasedBox } from "../../src/data/augment/erasing";
-import { type AugmentOp, augment, augmentArgument, augmentOps } from "../../src/data/augment/randAugment";
-import type { Box } from "../../src/data/resample";
-import type { RgbImage } from "../../src/data/rgbImage";
+import { erasedBox } from "../../src/data/pixels/augment/erasing";
+import {
+  type AugmentOp,
+  augment,
+  augmentArgument,
+  augmentOps,
+} from "../../src/data/pixels/augment/randAugment";
+import type { Box } from "../../src/data/pixels/resample";
+import type { RgbImage } from "../../src/data/pixels/rgbImage";
 import { boxDraws } from "./boxDraws";
 import { type CaseFile, type Check, maxAbsError } from "./harness";
 import type { GoldenTensor } from "./readTensors";

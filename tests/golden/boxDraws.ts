@@ -1,5 +1,5 @@
-import type { ErasingDraws } from "../../src/data/augment/erasing";
-import type { CropDraws } from "../../src/data/geometry";
+import type { ErasingDraws } from "../../src/data/pixels/augment/erasing";
+import type { CropDraws } from "../../src/data/pixels/geometry";
 
 /** Hands out a row's stored draws; a limit that differs from the stored one spoils the result and so shows. */
 // biome-ignore lint/suspicious/noExplicitAny: a row of a JSON file

@@ -2,10 +2,10 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { LuvitError } from "../../src/core/errors";
 import type { HostTensor, StateDict } from "../../src/core/hostTensor";
-import { openCheckpoint } from "../../src/io/checkpointFiles";
-import { hfToMetaName } from "../../src/io/keymap";
-import { readLlamaBlocks } from "../../src/io/llamaWeights";
-import { readMaeCheckpoint } from "../../src/io/maeCheckpoint";
+import { openCheckpoint } from "../../src/io/checkpoint/checkpoint";
+import { readMaeCheckpoint } from "../../src/io/checkpoint/maeCheckpoint";
+import { hfToMetaName } from "../../src/io/llama/keymap";
+import { readLlamaBlocks } from "../../src/io/llama/weights";
 import { type CaseFile, type CaseRunner, type Check, maxAbsError } from "./harness";
 
 /** One row of `entries` in case.json. */

@@ -4,7 +4,7 @@ import { jpegCompression, pixelate } from "../../src/data/corruptions/digital";
 import type { Draws } from "../../src/data/corruptions/draws";
 import { fogs, plasma, underCloud } from "../../src/data/corruptions/fog";
 import { type Layer, truncate } from "../../src/data/corruptions/image";
-import type { RgbImage } from "../../src/data/rgbImage";
+import type { RgbImage } from "../../src/data/pixels/rgbImage";
 import { type CaseFile, type CaseRunner, type Check, maxAbsError } from "./harness";
 import { type GoldenTensors, load } from "./support";
 

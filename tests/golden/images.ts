@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import sharp from "sharp";
-import { decodeImage } from "../../src/data/decode";
-import { flipHorizontally, randomCropBox, shorterSideSize } from "../../src/data/geometry";
 import { cutBox, mixBatch } from "../../src/data/mixup";
-import { normalize } from "../../src/data/normalize";
-import { cropBox, resize } from "../../src/data/resample";
-import type { RgbImage } from "../../src/data/rgbImage";
+import { flipHorizontally, randomCropBox, shorterSideSize } from "../../src/data/pixels/geometry";
+import { normalize } from "../../src/data/pixels/normalize";
+import { cropBox, resize } from "../../src/data/pixels/resample";
+import type { RgbImage } from "../../src/data/pixels/rgbImage";
+import { decodeImage } from "../../src/data/reading/decode";
 import * as transforms from "../../src/data/transforms";
 import { augmentChecks, erasingChecks } from "./augmentations";
 import { boxDraws } from "./boxDraws";

@@ -1,6 +1,6 @@
 import { Rng } from "../../src/core/rng";
 import { type Tensor, tf } from "../../src/core/tf";
-import { hfToMetaName, type RowOrder } from "../../src/io/keymap";
+import { hfToMetaName, type RowOrder } from "../../src/io/llama/keymap";
 import { LlamaLayer } from "../../src/models/llamaBlock";
 import { type CaseFile, type CaseRunner, type Check, relativeToRowMax } from "./harness";
 import { absolute, load, stateDict, tensor } from "./support";

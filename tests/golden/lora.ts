@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { Rng } from "../../src/core/rng";
 import { tf } from "../../src/core/tf";
-import { hfToMetaName } from "../../src/io/keymap";
-import { readAdapter } from "../../src/io/peft";
+import { hfToMetaName } from "../../src/io/llama/keymap";
+import { readAdapter } from "../../src/io/peft/peft";
 import { applyAdapter } from "../../src/models/adapter";
 import { LlamaLanguageModel } from "../../src/models/languageModel";
 import * as lora from "../../src/models/lora";

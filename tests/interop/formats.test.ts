@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { decodeImage } from "../../src/data/decode";
+import { decodeImage } from "../../src/data/reading/decode";
 import { runPython, unlessPythonHas } from "./python";
 
 const skip = unlessPythonHas("PIL", "numpy");

@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type AugmentOp, augment } from "../../src/data/augment/randAugment";
-import { decodeImage } from "../../src/data/decode";
-import { decodePart } from "../../src/data/readPart";
-import { cropBox, type ResampleFilter, resize } from "../../src/data/resample";
+import { type AugmentOp, augment } from "../../src/data/pixels/augment/randAugment";
+import { cropBox, type ResampleFilter, resize } from "../../src/data/pixels/resample";
+import { decodeImage } from "../../src/data/reading/decode";
+import { decodePart } from "../../src/data/reading/readPart";
 import { runPython, unlessPythonHas } from "./python";
 
 const skip = unlessPythonHas("PIL", "numpy");

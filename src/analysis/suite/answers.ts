@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { Bool, Float32, Int32, Table, vectorFromArray } from "apache-arrow";
 import { LuvitError } from "../../core/errors";
-import { readTable } from "../../io/table";
+import { readTable } from "../../io/tables";
 import type { Answer } from "../../train/evaluate";
 import type { KeptRange } from "../keptRanges";
 

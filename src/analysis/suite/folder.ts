@@ -4,7 +4,7 @@ import { differences } from "../../core/differences";
 import { LuvitError, listOffenders } from "../../core/errors";
 import { isPlain, named, optionsOf, problemsOf, such, text, whole } from "../../core/options";
 import { writeJsonAtomically } from "../../core/writeAtomically";
-import { readJsonObject } from "../../io/jsonFile";
+import { readJsonObject } from "../../io/bytes";
 import type { Provenance } from "../provenance";
 
 /** What the answers in a folder are about. */

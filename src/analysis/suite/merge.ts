@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
-import { writeTable } from "../../io/table";
+import { writeTable } from "../../io/tables";
 import { gapsIn, keptRanges } from "../keptRanges";
 import { answersFolder, type PartAnswers, readAnswers } from "./answers";
 import { commonFacts, readFacts, type SuiteFacts } from "./folder";

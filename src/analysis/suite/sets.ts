@@ -17,9 +17,9 @@ import {
   imageNetR,
   imageNetSketch,
   imageNetV2,
+  isWnid,
   severities,
 } from "../../data/sets";
-import { isWnid } from "../../data/sets/wnids";
 import * as transforms from "../../data/transforms";
 
 /** ImageNet-C, one set per corruption and severity, opened when its turn comes. */

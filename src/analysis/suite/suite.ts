@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { checkOptions } from "../../core/options";
 import { withStopRequest } from "../../core/stopRequest";
-import { writeTable } from "../../io/table";
+import { writeTable } from "../../io/tables";
 import { type Classifier, classifierField } from "../../models/classifier";
 import { scoresOf } from "../../train/evaluate";
 import { openForward } from "../../train/forward";

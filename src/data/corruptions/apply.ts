@@ -1,9 +1,8 @@
 import { LuvitError } from "../../core/errors";
 import { checkOptions, list, optionsOf } from "../../core/options";
 import type { Rng } from "../../core/rng";
-import { image, type RgbImage } from "../rgbImage";
-
-import { type CorruptionType, corruptionTypes } from "../sets/corruptionTypes";
+import { type CorruptionType, corruptionTypes } from "../corruptionTypes";
+import { image, type RgbImage } from "../pixels";
 import { defocusBlur, gaussianBlur, glassBlur } from "./blur";
 import { brightness, contrast, saturate } from "./colour";
 import { jpegCompression, pixelate } from "./digital";

@@ -1,4 +1,4 @@
-import type { RgbImage } from "../rgbImage";
+import type { RgbImage } from "../pixels";
 import type { Draws } from "./draws";
 import { gaussianBlur as blurred, correlate, correlateLines, gaussianWeights } from "./filters";
 import { type Layer, mapLayer, plane, toByteRange, toUnit } from "./image";

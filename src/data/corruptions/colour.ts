@@ -1,4 +1,4 @@
-import type { RgbImage } from "../rgbImage";
+import type { RgbImage } from "../pixels";
 import { clipUnit, type Layer, mapLayer, toByteRange, toUnit } from "./image";
 
 const contrasts = [0.4, 0.3, 0.2, 0.1, 0.05];

@@ -1,7 +1,6 @@
 import sharp from "sharp";
-import { decodeImage } from "../decode";
-import { resize } from "../resample";
-import type { RgbImage } from "../rgbImage";
+import { type RgbImage, resize } from "../pixels";
+import { decodeImage } from "../reading";
 
 const shares = [0.6, 0.5, 0.4, 0.3, 0.25];
 const qualities = [25, 18, 15, 10, 7];

@@ -1,5 +1,4 @@
-import { roundHalfEven } from "../geometry";
-import type { RgbImage } from "../rgbImage";
+import { type RgbImage, roundHalfEven } from "../pixels";
 import type { Draws } from "./draws";
 import { type Border, gaussianBlur, inside } from "./filters";
 import { type Layer, plane, toByteRange, toSingle, toUnit } from "./image";

@@ -1,5 +1,5 @@
 import { LuvitError } from "../../core/errors";
-import type { RgbImage } from "../rgbImage";
+import type { RgbImage } from "../pixels";
 import type { Draws } from "./draws";
 import { type Layer, mapLayer, toLayer } from "./image";
 

@@ -7,11 +7,10 @@ import { Worker } from "node:worker_threads";
 import { LuvitError, type LuvitErrorCode } from "../../core/errors";
 import { checkOptions, list, oneOf, optionsOf, seed, text, whole } from "../../core/options";
 import { writeAtomically } from "../../core/writeAtomically";
+import { severities as allSeverities, type CorruptionType, corruptionTypes } from "../corruptionTypes";
 import { SkipReport, shardRange } from "../dataset";
 import { MOST_PIXELS, severity } from "../options";
-
 import { listImages } from "../scanFolder";
-import { severities as allSeverities, type CorruptionType, corruptionTypes } from "../sets/corruptionTypes";
 import type { CorruptedPicture, CorruptionPlan, PictureToCorrupt } from "./corruptFile";
 import { isWithin, outputNames, realPlace } from "./outputs";
 

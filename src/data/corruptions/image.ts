@@ -1,4 +1,4 @@
-import type { RgbImage } from "../rgbImage";
+import type { RgbImage } from "../pixels";
 
 /** A picture or one layer of it in double precision, rows first: `data` [H, W, channels]. */
 export interface Layer {

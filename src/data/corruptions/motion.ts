@@ -1,4 +1,4 @@
-import type { RgbImage } from "../rgbImage";
+import type { RgbImage } from "../pixels";
 import type { Draws } from "./draws";
 import { inside } from "./filters";
 import { type Layer, mapLayer, toLayer } from "./image";

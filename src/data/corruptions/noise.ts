@@ -1,4 +1,4 @@
-import type { RgbImage } from "../rgbImage";
+import type { RgbImage } from "../pixels";
 import type { Draws } from "./draws";
 import { type Layer, mapLayer, toByteRange, toUnit } from "./image";
 

@@ -1,4 +1,4 @@
-import type { RgbImage } from "../rgbImage";
+import type { RgbImage } from "../pixels";
 import type { Draws } from "./draws";
 import { clipUnit, type Layer, mapLayer, plane, toByteRange, toSingle, toUnit } from "./image";
 import { motionBlurred } from "./motion";

@@ -1,5 +1,4 @@
-import { roundHalfEven } from "../geometry";
-import type { RgbImage } from "../rgbImage";
+import { type RgbImage, roundHalfEven } from "../pixels";
 import type { Draws } from "./draws";
 import { type Bytes, canny, distanceToZero, equalize } from "./edges";
 import { correlate, gaussianBlur } from "./filters";

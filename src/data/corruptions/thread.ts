@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { LuvitError } from "../../core/errors";
-import { decodeImage } from "../decode";
+import { decodeImage } from "../reading";
 import { type CorruptionPlan, corruptFile, type PictureToCorrupt } from "./corruptFile";
 import { OwnFolders } from "./outputs";
 

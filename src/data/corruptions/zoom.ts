@@ -1,5 +1,4 @@
-import { roundHalfEven } from "../geometry";
-import type { RgbImage } from "../rgbImage";
+import { type RgbImage, roundHalfEven } from "../pixels";
 import { type Layer, mapLayer, toByteRange, toSingle, toUnit } from "./image";
 
 /** How many enlargements are averaged and how far apart they are; the first is 1. */

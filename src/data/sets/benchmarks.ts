@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { checkOptions } from "../../core/options";
 import type { ClassMapping } from "../classMapping";
+import { type CorruptionType, corruptionFolder } from "../corruptionTypes";
 import { SkipReport } from "../dataset";
 import { cacheOf, FolderDataset } from "../imageFolder";
 import type { ImageTransform } from "../imageTransform";
 import { corruptionArguments, folderArgument } from "../options";
 import { evaluation, none } from "../transforms";
 import { type Inventory, scanInventory, wnidFolders } from "./completeness";
-import { type CorruptionType, corruptionFolder } from "./corruptionTypes";
 import { imageNetAMapping, imageNetRMapping } from "./mappings";
 import { expectWnids, type ImageNetOptions, imageNetOptions } from "./wnids";
 

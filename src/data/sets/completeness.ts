@@ -1,6 +1,5 @@
 import { LuvitError, listOffenders } from "../../core/errors";
-import type { LabelledFile } from "../scanFolder";
-import { listClassFolders } from "../scanFolder";
+import { type LabelledFile, listClassFolders } from "../scanFolder";
 import { hintsFor } from "./hints";
 
 /** What a published set of class folders consists of. */

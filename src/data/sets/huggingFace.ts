@@ -3,10 +3,15 @@ import { checkOptions, either, exactly, number, optionsOf, text } from "../../co
 import { SkipReport } from "../dataset";
 import { cacheOf, type ImageFolderOptions, imageFolderOptions } from "../imageFolder";
 import { folderArgument } from "../options";
-import { openShard } from "../tables/openShard";
-import type { ColumnChoice, Features, PictureShard } from "../tables/pictureTable";
-import { RecentGroups } from "../tables/recentGroups";
-import { TableDataset, type TableRows } from "../tables/tableDataset";
+import {
+  type ColumnChoice,
+  type Features,
+  openShard,
+  type PictureShard,
+  RecentGroups,
+  TableDataset,
+  type TableRows,
+} from "../tables";
 import { evaluation } from "../transforms";
 import { shardFiles } from "./shardFiles";
 import { classesOf } from "./tableClasses";

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
-import type { Features } from "../tables/pictureTable";
+import type { Features } from "../tables";
 
 /** The files of one split, in order, and what a description beside them says of the columns. */
 export interface ShardFiles {

@@ -1,6 +1,5 @@
 import { LuvitError, listOffenders } from "../../core/errors";
-import { notLabels, type StoredLabel } from "../tables/labelColumn";
-import type { Features, PictureShard } from "../tables/pictureTable";
+import { type Features, notLabels, type PictureShard, type StoredLabel } from "../tables";
 
 /** Class names, and the label of every row of all shards together, [N]. */
 export interface TableClasses {

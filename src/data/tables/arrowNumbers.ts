@@ -1,4 +1,4 @@
-import { widenToFloat32 } from "../../io/floats";
+import { widenToFloat32 } from "../../io/bytes";
 import type { ArrowField } from "./arrowFields";
 
 /** What numbers are made of. */

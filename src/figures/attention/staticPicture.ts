@@ -1,6 +1,6 @@
 import type { AttentionMaps, LayerAttention } from "../../analysis/attentionMaps";
 import { rowWeights } from "../../analysis/quantisedRows";
-import { unnormalize } from "../../data/normalize";
+import { unnormalize } from "../../data/pixels";
 import { imageGrid } from "../imageGrid";
 import { overlayMap } from "../maps";
 import { type Picture, type RgbImage, resizeImage } from "../picture";

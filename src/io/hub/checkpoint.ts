@@ -1,7 +1,7 @@
 import { LuvitError } from "../../core/errors";
 import { optionsOf, signal, text } from "../../core/options";
 import { interruptible } from "../../core/stopRequest";
-import { openCheckpointAt, type WeightFile } from "../checkpointFiles";
+import { openCheckpointAt, type WeightFile } from "../checkpoint";
 import { plainObject } from "../options";
 import type { HubLocation } from "./location";
 import { HubRepository } from "./repository";

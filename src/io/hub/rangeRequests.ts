@@ -1,5 +1,5 @@
 import { LuvitError } from "../../core/errors";
-import type { Stretch } from "../byteSource";
+import type { Stretch } from "../bytes";
 import type { Body } from "./body";
 import { PassingFailure, retrying } from "./retry";
 import { type Answer, fail, type HubTransport } from "./transport";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { LuvitError } from "../../core/errors";
 import { beginWork } from "../../core/progress";
-import type { ByteSource, Stretch } from "../byteSource";
+import type { ByteSource, Stretch } from "../bytes";
 import { RangeRequests, type RemoteFile } from "./rangeRequests";
 import { Scatter } from "./scatter";
 import { type Part, partsOf, type StretchFolder } from "./stretches";

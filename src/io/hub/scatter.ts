@@ -1,4 +1,4 @@
-import type { Stretch } from "../byteSource";
+import type { Stretch } from "../bytes";
 
 interface Destination extends Stretch {
   readonly bytes: Uint8Array;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Stretch } from "../byteSource";
+import type { Stretch } from "../bytes";
 
 /** A stretch of a remote file that lies in a local one, from that one's first byte on. */
 export interface KeptStretch extends Stretch {

@@ -1,7 +1,6 @@
 import { setKernelHost } from "../../notebook/comm";
 import { currentExecution } from "../executor/execution";
-import type { CellOutcome } from "../executor/executor";
-import { Executor } from "../executor/executor";
+import { type CellOutcome, Executor } from "../executor/executor";
 import type { CellFailure, CellOutputs } from "../executor/outputs";
 import type { Request } from "../protocol/channel";
 import type { Header } from "../protocol/wire";

@@ -17,7 +17,7 @@ import type { ImageDataset } from "../../../src/data/dataset";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { imageNetS } from "../../../src/data/segmentation";
 import * as transforms from "../../../src/data/transforms";
-import { readTable, writeTable } from "../../../src/io/table";
+import { readTable, writeTable } from "../../../src/io/tables/table";
 import type { Classifier } from "../../../src/models/classifier";
 import {
   assertRejects,

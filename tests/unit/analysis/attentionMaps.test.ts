@@ -9,7 +9,7 @@ import { rolloutThrough } from "../../../src/analysis/rollout";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
-import { unnormalize } from "../../../src/data/normalize";
+import { unnormalize } from "../../../src/data/pixels/normalize";
 import * as transforms from "../../../src/data/transforms";
 import type { Classifier } from "../../../src/models/classifier";
 import {

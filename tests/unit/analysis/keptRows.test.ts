@@ -11,7 +11,7 @@ import { showWorkWith, type Work } from "../../../src/core/progress";
 import { startBackend } from "../../../src/core/tf";
 import type { ImageDataset } from "../../../src/data/dataset";
 import { onnxRuntimeProblem } from "../../../src/engine";
-import { readTable } from "../../../src/io/table";
+import { readTable } from "../../../src/io/tables/table";
 import { assertRejects, maskedPictures, type Region, temporaryFolder, tinyLuvit } from "./support";
 
 before(async () => void (await startBackend()));

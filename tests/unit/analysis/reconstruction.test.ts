@@ -5,7 +5,7 @@ import { backgroundReliance } from "../../../src/analysis/backgrounds";
 import { type Reconstruction, reconstruct } from "../../../src/analysis/reconstruction";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
-import type { RgbImage } from "../../../src/data/rgbImage";
+import type { RgbImage } from "../../../src/data/pixels/rgbImage";
 import * as transforms from "../../../src/data/transforms";
 import { reconstructionGrid } from "../../../src/figures/maps";
 import { mae } from "../../../src/models";

@@ -21,7 +21,7 @@ import type { ImageDataset } from "../../../src/data/dataset";
 import { FolderDataset, imageFolder } from "../../../src/data/imageFolder";
 import { benchmarkCorruptions } from "../../../src/data/sets";
 import * as transforms from "../../../src/data/transforms";
-import { readTable } from "../../../src/io/table";
+import { readTable } from "../../../src/io/tables/table";
 import { classifier } from "../../../src/models";
 import { evaluate } from "../../../src/train/evaluate";
 import { repository } from "../io/support";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import sharp from "sharp";
 import { rowsOf } from "../../../src/analysis/provenance";
-import { readTable } from "../../../src/io/table";
+import { readTable } from "../../../src/io/tables/table";
 import { repository } from "../io/support";
 import { assertSameCheckpoint, readLines, temporaryFolder, writePictures } from "../train/support";
 

@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 import { brief } from "../../../src/core/brief";
 import type { LuvitError } from "../../../src/core/errors";
 import { printableLines } from "../../../src/core/printable";
-import { openCheckpoint } from "../../../src/io/checkpointFiles";
+import { openCheckpoint } from "../../../src/io/checkpoint/checkpoint";
 import { temporaryFolder, writeBytes } from "../io/support";
 
 const hostile = "a\x1b[31mred\x1b]0;title\x07\r\b\x9b2J\u202egnp.exe";

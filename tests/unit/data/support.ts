@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after } from "node:test";
 import sharp from "sharp";
-import type { RgbImage } from "../../../src/data/rgbImage";
+import type { RgbImage } from "../../../src/data/pixels/rgbImage";
 
 /** The toy picture set of this checkout. */
 export const shapesFolder = join(__dirname, "..", "..", "..", "..", "data", "shapes");

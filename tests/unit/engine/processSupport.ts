@@ -2,8 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after } from "node:test";
-import type { OpenEngine } from "../../../src/engine";
-import { openInEngineProcess, stopEngineProcesses } from "../../../src/engine";
+import { type OpenEngine, openInEngineProcess, stopEngineProcesses } from "../../../src/engine";
 import type { Graph } from "../../../src/graph/ir";
 import { GraphWriter } from "./support";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { LuvitError } from "../../../src/core/errors";
 import type { StateDict } from "../../../src/core/hostTensor";
 import { Rng } from "../../../src/core/rng";
-import { type ByteSource, memorySource } from "../../../src/io/byteSource";
+import { type ByteSource, memorySource } from "../../../src/io/bytes/byteSource";
 import { bytesTaken, mutate, type Sample } from "./mutations";
 
 /** Mutants per format; LUVIT_FUZZ sets another number. */

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { before, test } from "node:test";
-import { type ByteSource, memorySource } from "../../../src/io/byteSource";
-import { openCheckpointAt } from "../../../src/io/checkpointFiles";
-import { writeTorchCheckpoint } from "../../../src/io/torchWriter";
+import { type ByteSource, memorySource } from "../../../src/io/bytes/byteSource";
+import { openCheckpointAt } from "../../../src/io/checkpoint/checkpoint";
+import { writeTorchCheckpoint } from "../../../src/io/torch/torchWriter";
 import { end, fuzz, insertOpcodes, type Load, start, timeout } from "./fuzz";
 import { describe, float32, ggufSplit, grouped, written } from "./ggufModel";
 import { partOf } from "./parallelModel";

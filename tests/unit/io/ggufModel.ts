@@ -1,6 +1,6 @@
 import type { HostTensor, StateDict } from "../../../src/core/hostTensor";
-import { narrowFromFloat32 } from "../../../src/io/floats";
-import { metaToGgufName } from "../../../src/io/keymap";
+import { narrowFromFloat32 } from "../../../src/io/bytes/floats";
+import { metaToGgufName } from "../../../src/io/llama/keymap";
 import { type Entry, f32, ggufFile, text, u16, u32, type WrittenTensor } from "./ggufWriter";
 import { tinyLlama } from "./support";
 

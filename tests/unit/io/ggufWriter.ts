@@ -1,5 +1,5 @@
 /** Writes GGUF files and quantised blocks by hand, from the format's definition, for the tests of the reader. */
-import { halfBits } from "../../../src/io/floats";
+import { halfBits } from "../../../src/io/bytes/floats";
 
 /** An entry of the header: a value and its type as the format numbers them. */
 export type Entry =

@@ -6,9 +6,9 @@ import { after } from "node:test";
 import { LuvitError, type LuvitErrorCode } from "../../../src/core/errors";
 import type { HostTensor, StateDict } from "../../../src/core/hostTensor";
 import { Rng } from "../../../src/core/rng";
-import { CountingSource, fileSource } from "../../../src/io/byteSource";
-import type { LlamaFileConfig } from "../../../src/io/llamaConfig";
-import { blockParameters, expectedBlockShapes } from "../../../src/io/llamaShapes";
+import { CountingSource, fileSource } from "../../../src/io/bytes/byteSource";
+import type { LlamaFileConfig } from "../../../src/io/llama/config";
+import { blockParameters, expectedBlockShapes } from "../../../src/io/llama/shapes";
 
 /** The repository, found from the compiled test as well as from its source. */
 export const repository = findUp(__dirname, "biome.json");

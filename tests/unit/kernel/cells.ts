@@ -1,8 +1,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { CellOutcome } from "../../../src/kernel/executor/executor";
-import { Executor, type ExecutorOptions } from "../../../src/kernel/executor/executor";
+import { type CellOutcome, Executor, type ExecutorOptions } from "../../../src/kernel/executor/executor";
 import { OutputRecorder } from "../../../src/kernel/recorder";
 import type { CellOutput } from "../../../src/notebook/nbformat";
 

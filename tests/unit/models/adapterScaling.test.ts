@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../../src/core/rng";
-import { adapterDefaults } from "../../../src/io/peftConfig";
+import { adapterDefaults } from "../../../src/io/peft/config";
 import { applyAdapter } from "../../../src/models/adapter";
 import { LlamaBlock } from "../../../src/models/llamaBlock";
 import { adapters } from "../../../src/models/lora";

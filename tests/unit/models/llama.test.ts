@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
-import { permuteRowsHfToMeta } from "../../../src/io/keymap";
+import { permuteRowsHfToMeta } from "../../../src/io/llama/keymap";
 import { LlamaLanguageModel } from "../../../src/models/languageModel";
 import { LlamaBlock, type LlamaConfig, swigluWidth } from "../../../src/models/llamaBlock";
 import { rotate } from "../../../src/models/rotary";

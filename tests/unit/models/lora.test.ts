@@ -6,8 +6,8 @@ import { after, before, test } from "node:test";
 import { inspect } from "node:util";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, tf } from "../../../src/core/tf";
-import { permuteRowsMetaToHf } from "../../../src/io/keymap";
-import { readAdapter } from "../../../src/io/peft";
+import { permuteRowsMetaToHf } from "../../../src/io/llama/keymap";
+import { readAdapter } from "../../../src/io/peft/peft";
 import { loadAdapter, saveAdapter } from "../../../src/models/adapter";
 import * as classifier from "../../../src/models/classifier";
 import { through } from "../../../src/models/fusion";
@@ -313,7 +313,7 @@ test("an adapter moved between row orders gives the same block output", async ()
   await saveAdapter(hf, folder);
   const meta = loadedBlock("meta", [31]);
   const [hfState, state] = [await hf.stateDict(), await loadedBlock("hf", [31]).stateDict()];
-  const { permuteRowsHfToMeta } = await import("../../../src/io/keymap");
+  const { permuteRowsHfToMeta } = await import("../../../src/io/llama/keymap");
   for (const w of ["wq", "wk"]) {
     const path = `layers.0.attention.${w}.weight`;
     state.set(path, permuteRowsHfToMeta(hfState.get(path)!, tinyLlama.heads));

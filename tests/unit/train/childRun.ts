@@ -7,7 +7,7 @@
 import { startBackend } from "../../../src/core/tf";
 import { type FolderDataset, imageFolder } from "../../../src/data/imageFolder";
 import * as transforms from "../../../src/data/transforms";
-import { latestTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
+import { latestTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
 import { pretrain } from "../../../src/train/pretrain";
 import { pretraining, tinyMae } from "./support";
 

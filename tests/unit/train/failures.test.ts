@@ -6,7 +6,7 @@ import { startBackend, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import type { ImageTransform } from "../../../src/data/imageTransform";
 import * as transforms from "../../../src/data/transforms";
-import { listTrainingCheckpoints, readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
+import { listTrainingCheckpoints, readTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
 import { finetune } from "../../../src/train/finetune";
 import { pretrain } from "../../../src/train/pretrain";
 import {

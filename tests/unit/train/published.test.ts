@@ -5,7 +5,7 @@ import { Rng } from "../../../src/core/rng";
 import { startBackend } from "../../../src/core/tf";
 import { drawMix } from "../../../src/data/mixup";
 import { evaluation } from "../../../src/data/transforms";
-import { readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
+import { readTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
 import { baselines, classifier, fusion, llama, lora, mae, vit } from "../../../src/models";
 import { swigluWidth } from "../../../src/models/llamaBlock";
 import { AdamW } from "../../../src/optim/adamw";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
-import { readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
+import { readTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
 import { scaledRate } from "../../../src/optim/schedule";
 import { pretrain } from "../../../src/train/pretrain";
 import { costOf } from "../../../src/train/recipeCost";

@@ -7,7 +7,7 @@ import { inspect } from "node:util";
 import { startBackend } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import * as transforms from "../../../src/data/transforms";
-import { listTrainingCheckpoints } from "../../../src/io/trainingCheckpoint";
+import { listTrainingCheckpoints } from "../../../src/io/runs/trainingCheckpoint";
 import { finetune } from "../../../src/train/finetune";
 import { pretrain } from "../../../src/train/pretrain";
 import {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
 import * as transforms from "../../../src/data/transforms";
-import { readWeights, writeSavedModel } from "../../../src/io/savedModel";
+import { readWeights, writeSavedModel } from "../../../src/io/checkpoint/savedModel";
 import { baselines, classifier, fusion, llama, lora, mae } from "../../../src/models";
 import type { Classifier } from "../../../src/models/classifier";
 import type { FusionPlan } from "../../../src/models/fusion";

@@ -6,7 +6,7 @@ import type { StateDict } from "../../../src/core/hostTensor";
 import { startBackend, tf } from "../../../src/core/tf";
 import * as transforms from "../../../src/data/transforms";
 import { engineProcesses, onnxRuntimeProblem, tensorflowProblem } from "../../../src/engine";
-import { readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
+import { readTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
 import { evaluate } from "../../../src/train/evaluate";
 import { type FinetuneOptions, finetune } from "../../../src/train/finetune";
 import { supervised } from "../../../src/train/recipes";

@@ -10,7 +10,7 @@ import type { StateDict } from "../../../src/core/hostTensor";
 import { type FolderDataset, imageFolder } from "../../../src/data/imageFolder";
 import type { ImageTransform } from "../../../src/data/imageTransform";
 import * as transforms from "../../../src/data/transforms";
-import { readTrainingCheckpoint } from "../../../src/io/trainingCheckpoint";
+import { readTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
 import { classifier, mae, type vit } from "../../../src/models";
 import type { Classifier } from "../../../src/models/classifier";
 import type { MaskedAutoencoder } from "../../../src/models/mae";

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import type { ImageDataset, Sample } from "../../../../src/data/dataset";
-import { SkipReport, spreadIndices } from "../../../../src/data/dataset";
+import * as luvit from "../../../../src";
+import { type ImageDataset, type Sample, SkipReport, spreadIndices } from "../../../../src/data/dataset";
 import { toyFiles } from "../../../../src/data/toy/toySet";
 import { figurePng } from "../../../../src/figures/saveFigure";
-import * as luvit from "../../../../src/index";
 import * as ops from "../../../../src/nn/ops";
 import { temporaryFolder } from "../../train/support";
 

@@ -9,7 +9,7 @@ import { warpAffine } from "../../../../src/data/corruptions/elastic";
 import { correlateLines, gaussianBlur, gaussianWeights } from "../../../../src/data/corruptions/filters";
 import { toUnit } from "../../../../src/data/corruptions/image";
 import { motionBlurred } from "../../../../src/data/corruptions/motion";
-import type { RgbImage } from "../../../../src/data/rgbImage";
+import type { RgbImage } from "../../../../src/data/pixels/rgbImage";
 import { benchmarkCorruptions, corruptionTypes } from "../../../../src/data/sets";
 import { paintedImage } from "../support";
 

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { Rng } from "../../../../src/core/rng";
 import { type CorruptionType, corruptions, decodeImage, imageNetC } from "../../../../src/data";
-import { cropBox, resize } from "../../../../src/data/resample";
+import { cropBox, resize } from "../../../../src/data/pixels/resample";
 import { none } from "../../../../src/data/transforms";
 import { layOut, wnids } from "../sets/standIns";
 import { put, shapesFolder, temporaryFolder } from "../support";

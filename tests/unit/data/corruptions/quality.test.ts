@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { Rng } from "../../../../src/core/rng";
 import { corruptions } from "../../../../src/data";
 import { encodeJpeg } from "../../../../src/data/corruptions/digital";
-import { decodeImage } from "../../../../src/data/decode";
+import { decodeImage } from "../../../../src/data/reading/decode";
 import { temporaryFolder, writePictures } from "../../train/support";
 
 /** The first luminance steps of the JPEG standard's annex K, in zigzag order. */

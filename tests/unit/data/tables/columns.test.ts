@@ -4,7 +4,7 @@ import files from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { Rng } from "../../../../src/core/rng";
-import { unnormalize } from "../../../../src/data/normalize";
+import { unnormalize } from "../../../../src/data/pixels/normalize";
 import { huggingFace } from "../../../../src/data/sets";
 import { expectPages } from "../../../../src/data/tables/parquetPages";
 import { expectRowCount, groupAt } from "../../../../src/data/tables/pictureTable";

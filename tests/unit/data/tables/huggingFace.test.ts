@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { Rng } from "../../../../src/core/rng";
 import { batches } from "../../../../src/data/loader";
-import { unnormalize } from "../../../../src/data/normalize";
+import { unnormalize } from "../../../../src/data/pixels/normalize";
 import { type HuggingFaceOptions, huggingFace } from "../../../../src/data/sets";
 import * as transforms from "../../../../src/data/transforms";
 import { temporaryFolder } from "../support";

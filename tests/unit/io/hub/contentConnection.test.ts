@@ -11,7 +11,7 @@ import { LuvitError } from "../../../../src/core/errors";
 import { Rng } from "../../../../src/core/rng";
 import { parseAnswerHead } from "../../../../src/io/hub/answerHead";
 import { ContentConnections } from "../../../../src/io/hub/contentConnection";
-import { readLlamaBlocks } from "../../../../src/io/llamaWeights";
+import { readLlamaBlocks } from "../../../../src/io/llama/weights";
 import { assertSameTensors, fixtures, temporaryFolder } from "../support";
 import { asking, blockOf, startHub, writeCheckpoint } from "./support";
 

@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llamaWeights";
+import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llama/weights";
+import { commit, type Imitation } from "../../../support/hubImitation";
 import { assertRejects, assertSameTensors, goldenCases, temporaryFolder } from "../support";
-import { commit, type Imitation } from "./imitation";
 import { asking, blockBytes, blockOf, languageModel, layers, servedCheckpoint, startHub } from "./support";
 
 let hub: Imitation;

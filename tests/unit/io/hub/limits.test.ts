@@ -3,9 +3,9 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { readLlamaBlocks } from "../../../../src/io/llamaWeights";
+import { readLlamaBlocks } from "../../../../src/io/llama/weights";
+import { commit } from "../../../support/hubImitation";
 import { assertRejects } from "../support";
-import { commit } from "./imitation";
 import { asking } from "./support";
 
 const servers: Server[] = [];

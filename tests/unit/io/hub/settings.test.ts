@@ -9,7 +9,7 @@ import { hubLocation } from "../../../../src/io/hub/location";
 import { proxyFor } from "../../../../src/io/hub/proxy";
 import { hubSettings } from "../../../../src/io/hub/settings";
 import { partsOf } from "../../../../src/io/hub/stretches";
-import { readLlamaBlocks } from "../../../../src/io/llamaWeights";
+import { readLlamaBlocks } from "../../../../src/io/llama/weights";
 import { assertRejects, assertSameTensors, temporaryFolder } from "../support";
 import { asking, blockOf, startHub, writeCheckpoint } from "./support";
 

@@ -1,10 +1,10 @@
 import { mkdirSync } from "node:fs";
 import { after, before, beforeEach } from "node:test";
 import type { StateDict } from "../../../../src/core/hostTensor";
-import { writeHuggingFaceCheckpoint } from "../../../../src/io/huggingFaceCheckpoint";
-import type { LlamaBlockOptions } from "../../../../src/io/llamaWeights";
+import { writeHuggingFaceCheckpoint } from "../../../../src/io/llama/huggingFaceCheckpoint";
+import type { LlamaBlockOptions } from "../../../../src/io/llama/weights";
+import { type HubOptions, Imitation } from "../../../support/hubImitation";
 import { temporaryFolder, tinyLanguageModel, tinyLlama } from "../support";
-import { type HubOptions, Imitation } from "./imitation";
 
 export const layers = 4;
 export const config = { ...tinyLlama, dim: 256, heads: 4, kvHeads: 4, hiddenDim: 704 };

@@ -8,9 +8,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { RangeRequests } from "../../../../src/io/hub/rangeRequests";
 import { hubSettings } from "../../../../src/io/hub/settings";
 import { HubTransport } from "../../../../src/io/hub/transport";
-import { readLlamaBlocks } from "../../../../src/io/llamaWeights";
+import { readLlamaBlocks } from "../../../../src/io/llama/weights";
+import { commit, type Imitation } from "../../../support/hubImitation";
 import { assertRejects, assertSameTensors } from "../support";
-import { commit, type Imitation } from "./imitation";
 import { asking, blockBytes, blockOf, servedCheckpoint } from "./support";
 
 let hub: Imitation;
@@ -144,7 +144,7 @@ test("a download goes on where its killed process left it", async () => {
   const options = asking(hub);
   hub.misbehave({ pause: 3, times: 1000, where: (url) => url.search.includes("model-") });
   const script = `
-    const { readLlamaBlocks } = require(${JSON.stringify(require.resolve("../../../../src/io/llamaWeights"))});
+    const { readLlamaBlocks } = require(${JSON.stringify(require.resolve("../../../../src/io/llama/weights"))});
     readLlamaBlocks("org/name", ${JSON.stringify({ blocks: [1, 2, 3, 4], ...options })}).catch(() => {});`;
   const child = spawn(process.execPath, ["-e", script], { stdio: "inherit" });
   while (hub.contentBytes < 2 * blockBytes && child.exitCode === null) await sleep(20);

@@ -11,10 +11,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { fileSource } from "../../../../src/io/byteSource";
-import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llamaWeights";
+import { fileSource } from "../../../../src/io/bytes/byteSource";
+import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llama/weights";
+import { commit, type Imitation } from "../../../support/hubImitation";
 import { assertRejects, assertSameTensors, temporaryFolder } from "../support";
-import { commit, type Imitation } from "./imitation";
 import { asking, blockOf, languageModel, startHub, writeCheckpoint } from "./support";
 
 const folder = temporaryFolder();

@@ -1,0 +1,44 @@
+import type { Rng } from "../../core/rng";
+import { cropDraws, randomCropBox } from "./geometry";
+import { bicubicAxis } from "./kernels/axisWeights";
+import { PixelMemory, type PlacedPixels } from "./kernels/pixelMemory";
+import { placePixels, resamplePixels } from "./kernels/resamplePixels";
+import type { Box } from "./resample";
+import type { RgbImage } from "./rgbImage";
+
+/** A transform by its steps, which work where the picture was decoded and only on what they look at. */
+export interface PixelSteps {
+  /** The part of a picture that is looked at. Draws first. */
+  region(width: number, height: number, rng: Rng): Box;
+  /** That part to normalised float32 [3, size, size]: their address. Draws what is left. */
+  finish(memory: PixelMemory, part: PlacedPixels, rng: Rng): number;
+}
+
+/** Does the steps for a decoded picture: float32 [3, size, size]. */
+export function applySteps(steps: PixelSteps, size: number, image: RgbImage, rng: Rng): Float32Array {
+  const { left, top, width, height } = steps.region(image.width, image.height, rng);
+  const line = 3 * image.width;
+  const rows = { data: image.data, offset: top * line + 3 * left, line, width, height };
+  return PixelMemory.use((memory) => {
+    const planes = steps.finish(memory, placePixels(memory, rows), rng);
+    return memory.floats(planes, 3 * size * size).slice();
+  });
+}
+
+/** All of a picture. */
+export const whole: PixelSteps["region"] = (width, height) => ({ left: 0, top: 0, width, height });
+
+/** A random crop of this share of the area. */
+export function randomCrop(scale: readonly [number, number]): PixelSteps["region"] {
+  return (width, height, rng) => randomCropBox(width, height, cropDraws(rng, scale));
+}
+
+/** Pillow's bicubic resizing of a whole part. */
+export function resized(
+  memory: PixelMemory,
+  part: PlacedPixels,
+  width: number,
+  height: number,
+): PlacedPixels {
+  return resamplePixels(memory, part, bicubicAxis(part.width, width), bicubicAxis(part.height, height));
+}

@@ -1,0 +1,2 @@
+/** The drawn toy set. */
+export { toyClasses, writeToySet } from "./toySet";

@@ -1,0 +1,59 @@
+import type { HostTensor, StoredDtype } from "../../core/hostTensor";
+import { widenToFloat32 } from "./floats";
+import { hasSpecialShortFloats, type ShortFloat, widenShortFloats } from "./shortFloats";
+
+/**
+ * A tensor as it was read. Float16 and bfloat16 stay two bytes a number until `data` is asked for; from then on they are
+ * float32 and the stored bytes are let go. `peek` widens them for a moment: a frozen block that is only handed to an
+ * engine never takes more than its file's bytes here.
+ */
+export class StoredTensor implements HostTensor {
+  #bytes: Uint8Array | undefined;
+  #data: Float32Array | undefined;
+
+  /** `bytes` belong to the tensor from now on. */
+  constructor(
+    readonly shape: readonly number[],
+    readonly dtype: StoredDtype,
+    bytes: Uint8Array,
+  ) {
+    if (isShort(dtype) && bytes.length % 2 === 0) this.#bytes = bytes;
+    else this.#data = floatsOf(bytes, dtype);
+  }
+
+  get data(): Float32Array {
+    this.#data ??= this.widen();
+    this.#bytes = undefined;
+    return this.#data;
+  }
+
+  /** The stored bytes of float16 and bfloat16 while they are kept; to be read only. */
+  get bytes(): Uint8Array | undefined {
+    return this.#bytes;
+  }
+
+  peek(): Float32Array {
+    return this.#data ?? this.widen();
+  }
+
+  /** False where the stored bits show an infinity or a NaN; undefined when they are no longer, or never were, kept. */
+  get isFinite(): boolean | undefined {
+    return this.#bytes && !hasSpecialShortFloats(this.#bytes, this.dtype as ShortFloat);
+  }
+
+  private widen(): Float32Array {
+    const out = new Float32Array(this.#bytes!.length / 2);
+    widenShortFloats(this.#bytes!, this.dtype as ShortFloat, out);
+    return out;
+  }
+}
+
+function isShort(dtype: StoredDtype): dtype is ShortFloat {
+  return dtype === "F16" || dtype === "BF16";
+}
+
+/** Float32 in an array of their own are taken as they are. */
+function floatsOf(bytes: Uint8Array, dtype: StoredDtype): Float32Array {
+  const owned = bytes.length === bytes.buffer.byteLength && bytes.length % 4 === 0;
+  return dtype === "F32" && owned ? new Float32Array(bytes.buffer) : widenToFloat32(bytes, dtype);
+}

@@ -1,0 +1,15 @@
+/** A checkpoint: the place it lies in, its parts, and the tensors of all parts by name. */
+export { CONFIG_FILES, openCheckpoint, openCheckpointAt, type WeightFile } from "./checkpoint";
+export { type MaeCheckpoint, readMaeCheckpoint } from "./maeCheckpoint";
+export type { WeightPartOptions } from "./part";
+export { type CheckpointPlace, chooseWeights } from "./place";
+export {
+  CONFIG_FILE,
+  checkWeights,
+  MODEL_FILE,
+  readConfig,
+  readWeights,
+  writeSavedModel,
+  writeWeights,
+} from "./savedModel";
+export { withoutWrappers } from "./wrappers";

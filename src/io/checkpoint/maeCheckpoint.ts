@@ -1,0 +1,84 @@
+import type { StateDict } from "../../core/hostTensor";
+import { UnreadableTensor } from "../bytes";
+import { isStoredDtype, toPlainValue } from "../torch";
+import { openCheckpoint, type WeightFile } from "./checkpoint";
+import type { WeightPartOptions } from "./part";
+import { type Unwrapped, unwrap, unwrapUnder } from "./wrappers";
+
+/** A checkpoint of the MAE code: pretraining, finetuning or the released encoder. */
+export interface MaeCheckpoint {
+  /** Official names and layouts, e.g. `blocks.0.attn.qkv.weight` [3 D, D]. Types that cannot be read have a `problem`. */
+  readonly tensors: StateDict;
+  /** Epochs finished are this plus one; absent in released files. */
+  readonly epoch?: number;
+  /** The command line it was trained with; absent in released files. */
+  readonly args?: Record<string, unknown>;
+  /** Which of the weights in the file were taken, where there was a choice, and what was taken from their names. */
+  readonly notes: readonly string[];
+  /** The path, for messages about names: says what they all begin with where that is no known wrapper. */
+  readonly source: string;
+}
+
+/**
+ * Reads a .pth (.pt, .bin) of the official MAE code or of timm (weights under the key `model`, `state_dict` or none), a
+ * safetensors file with the same names, or a folder of one of them as timm's are on the Hugging Face hub. What wrappers
+ * put before all names (`module.`, `_orig_mod.`, `model.`, `base_encoder.`) is taken away. The optimizer state in a
+ * training checkpoint is not read.
+ * Throws LuvitError "missing-file", "bad-file", "refused-file" or "key-mismatch".
+ * Reference: facebookresearch/mae util/misc.py `save_model`; timm models/_helpers.py `load_state_dict`.
+ */
+export async function readMaeCheckpoint(
+  path: string,
+  { key }: WeightPartOptions = {},
+): Promise<MaeCheckpoint> {
+  const file = await openCheckpoint(path, { key });
+  try {
+    const isPrefix = key !== undefined && !file.torch;
+    const unwrapped = isPrefix ? unwrapUnder(path, file.names, key) : unwrap(file.names);
+    const { unknown } = unwrapped;
+    return {
+      tensors: await readAll(file, unwrapped.names),
+      ...describeTraining(file.torch?.root),
+      notes: notesOf(file, unwrapped),
+      source: unknown
+        ? `${path} (where all names begin with "${unknown}": { key: "${unknown.slice(0, -1)}" }?)`
+        : path,
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+async function readAll(file: WeightFile, names: ReadonlyMap<string, string>): Promise<StateDict> {
+  const infos = await file.infos([...names.values()]);
+  const isReadable = (stored: string) => file.ggufMetadata || isStoredDtype(infos.get(stored)!.dtype);
+  const found = await file.readTensors([...names.values()].filter(isReadable));
+  const tensors: StateDict = new Map();
+  for (const [name, stored] of names) {
+    const { shape, dtype } = infos.get(stored)!;
+    tensors.set(name, found.get(stored) ?? new UnreadableTensor(`${file.source}: ${name}`, shape, dtype));
+  }
+  return tensors;
+}
+
+function notesOf({ torch }: WeightFile, { wrapper, leftOut }: Unwrapped): string[] {
+  const notes: string[] = [];
+  if (torch?.where && torch.others.length > 0) {
+    const others = torch.others.map((other) => `"${other}"`).join(", ");
+    notes.push(`taken from "${torch.where}"; ${others} would be taken with { key }`);
+  } else if (torch?.where) notes.push(`taken from "${torch.where}"`);
+  if (wrapper) notes.push(`names without "${wrapper}"`);
+  if (leftOut.length > 0) notes.push(`${leftOut.length} tensors of other networks left out`);
+  return notes;
+}
+
+function describeTraining(root: unknown): Pick<MaeCheckpoint, "epoch" | "args"> {
+  if (!(root instanceof Map)) return {};
+  const epoch = root.get("epoch");
+  const args = toPlainValue(root.get("args"));
+  const isRecord = typeof args === "object" && args !== null && !Array.isArray(args);
+  return {
+    ...(typeof epoch === "number" && { epoch }),
+    ...(isRecord && { args: args as Record<string, unknown> }),
+  };
+}

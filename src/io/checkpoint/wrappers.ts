@@ -1,0 +1,85 @@
+import { LuvitError, listOffenders } from "../../core/errors";
+import type { WeightFile } from "./checkpoint";
+
+/** What DistributedDataParallel and torch.compile put before the names of the model inside. */
+const MECHANICAL = ["module.", "_orig_mod."];
+
+/** The same of models inside models: Lightning's, MoCo's. */
+const ALL = [...MECHANICAL, "model.", "base_encoder."];
+
+/** MoCo keeps three networks; the first is the one that is used afterwards. */
+const MOCO = /^(base_encoder|momentum_encoder|predictor)\./;
+
+/** Names of a checkpoint without what wrappers put before all of them. */
+export interface Unwrapped {
+  /** Name in the model -> name in the file. */
+  readonly names: ReadonlyMap<string, string>;
+  /** What was taken away, e.g. "module._orig_mod.". */
+  readonly wrapper: string;
+  /** Another beginning that all names share, and that is not known; "" where there is none. */
+  readonly unknown: string;
+  /** Names of other networks in the file. */
+  readonly leftOut: readonly string[];
+}
+
+/** Takes the known wrappers away that are common to all names, one around the other; `asked` comes before them. */
+export function unwrap(names: readonly string[], asked = "", wrappers: readonly string[] = ALL): Unwrapped {
+  let wrapper = asked;
+  for (;;) {
+    const inside = insideOf(names, wrapper);
+    const known = wrappers.find((each) => inside.length > 0 && inside.every((name) => name.startsWith(each)));
+    const isMoco =
+      inside.some((name) => name.startsWith("base_encoder.")) && inside.every((name) => MOCO.test(name));
+    const taken = known ?? (isMoco && wrappers.includes("base_encoder.") ? "base_encoder." : undefined);
+    if (taken === undefined) break;
+    wrapper += taken;
+  }
+  const inside = insideOf(names, wrapper);
+  return {
+    names: new Map(inside.map((name) => [name, wrapper + name])),
+    wrapper,
+    unknown: sharedBeginning(inside),
+    leftOut: names.filter((name) => !name.startsWith(wrapper)),
+  };
+}
+
+/** What follows `key` in the names of a file. @throws LuvitError("key-mismatch") where none begins with it. */
+export function unwrapUnder(source: string, names: readonly string[], key: string): Unwrapped {
+  const unwrapped = unwrap(names, `${key}.`);
+  if (unwrapped.names.size > 0) return unwrapped;
+  const holds = listOffenders(names, 10);
+  throw new LuvitError(
+    "key-mismatch",
+    `${source}: no names that begin with "${key}."; the file holds\n${holds}`,
+  );
+}
+
+/** A file as it was before DistributedDataParallel or torch.compile put something before all its names. */
+export function withoutWrappers(file: WeightFile): WeightFile {
+  const { names, wrapper } = unwrap(file.names, "", MECHANICAL);
+  if (wrapper === "") return file;
+  const stored = (wanted: readonly string[]) => wanted.map((name) => wrapper + name);
+  const plain = <Value>(found: Map<string, Value>) =>
+    new Map([...found].map(([name, value]) => [name.slice(wrapper.length), value]));
+  const changed: Partial<WeightFile> = {
+    names: [...names.keys()],
+    info: (name) => file.info(wrapper + name),
+    infos: async (wanted) => plain(await file.infos(stored(wanted))),
+    readTensors: async (wanted, seen) =>
+      plain(
+        await file.readTensors(stored(wanted), (name, tensor) => seen?.(name.slice(wrapper.length), tensor)),
+      ),
+  };
+  return Object.assign(Object.create(file), changed);
+}
+
+function insideOf(names: readonly string[], wrapper: string): string[] {
+  return names.filter((name) => name.startsWith(wrapper)).map((name) => name.slice(wrapper.length));
+}
+
+/** The part up to the first dot, where more than one name have it in common. */
+function sharedBeginning(names: readonly string[]): string {
+  const [first = ""] = names;
+  const beginning = first.slice(0, first.indexOf(".") + 1);
+  return names.length > 1 && names.every((name) => name.startsWith(beginning)) ? beginning : "";
+}

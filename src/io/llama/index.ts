@@ -1,0 +1,7 @@
+/** Language models of the LLaMA family: configuration, names and shapes of their tensors, blocks read and written. */
+export type { LlamaFeatures } from "./config";
+export { writeHuggingFaceCheckpoint } from "./huggingFaceCheckpoint";
+export { convertRowOrder, hfToMetaName, llamaBlockModules, metaToHfName, type RowOrder } from "./keymap";
+export type { LlamaBlocks } from "./reading";
+export { type RopeScaling, rotaryFrequencies } from "./ropeScaling";
+export { type LlamaBlockOptions, llamaBlockOptions, readLanguageModel, readLlamaBlocks } from "./weights";

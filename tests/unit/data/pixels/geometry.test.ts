@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Rng } from "../../../../src/core/rng";
+import {
+  centreBox,
+  cropDraws,
+  flipHorizontally,
+  randomCropBox,
+  resizeIds,
+  roundHalfEven,
+  shorterSideSize,
+} from "../../../../src/data/pixels/geometry";
+import { type AxisWeights, axisWeights, kernels } from "../../../../src/data/pixels/kernels/axisWeights";
+import { normalize, unnormalize } from "../../../../src/data/pixels/normalize";
+import { cropBox, resize } from "../../../../src/data/pixels/resample";
+import type { RgbImage } from "../../../../src/data/pixels/rgbImage";
+import * as transforms from "../../../../src/data/transforms";
+import { paintedImage } from "../support";
+
+const ramp = paintedImage(9, 5, (x, y) => [20 * x, 50 * y, 7]);
+
+/** Pillow's two bicubic passes, number by number. */
+function resizedPlainly({ data, width, height }: RgbImage, toWidth: number, toHeight: number): Buffer {
+  const pass = (source: Uint8Array, line: number, lines: number, step: number, axis: AxisWeights) => {
+    const outputs = axis.starts.length;
+    return Buffer.from(
+      Array.from({ length: 3 * outputs * lines }, (_, i) => {
+        const [other, x, c] = [Math.floor(i / (3 * outputs)), Math.floor(i / 3) % outputs, i % 3];
+        let sum = 2 ** 21;
+        for (let k = 0; k < axis.counts[x]; k++) {
+          sum += axis.weights[x * axis.stride + k] * source[other * line + (axis.starts[x] + k) * step + c];
+        }
+        return Math.min(255, Math.max(0, Math.floor(sum / 2 ** 22)));
+      }),
+    );
+  };
+  const across = pass(data, 3 * width, height, 3, axisWeights(width, 0, width, toWidth, kernels.bicubic));
+  const down = pass(
+    across,
+    3,
+    toWidth,
+    3 * toWidth,
+    axisWeights(height, 0, height, toHeight, kernels.bicubic),
+  );
+  const rows = Array.from({ length: toHeight }, (_, y) =>
+    Array.from({ length: toWidth }, (_, x) => [
+      ...down.subarray(3 * (x * toHeight + y), 3 * (x * toHeight + y) + 3),
+    ]),
+  );
+  return Buffer.from(rows.flat(2));
+}
+
+describe("resize", () => {
+  it("returns the picture itself when the size stays", () => {
+    for (const filter of ["nearest", "box", "bilinear", "bicubic"] as const) {
+      assert.deepEqual([...resize(ramp, 9, 5, { filter }).data], [...ramp.data], filter);
+    }
+  });
+
+  it("keeps a flat picture flat", () => {
+    const flat = paintedImage(13, 7, () => [3, 128, 255]);
+    for (const filter of ["nearest", "box", "bilinear", "bicubic"] as const) {
+      const { data } = resize(flat, 31, 4, { filter });
+      assert.deepEqual([...data], [...paintedImage(31, 4, () => [3, 128, 255]).data], filter);
+    }
+  });
+
+  it("averages all covered pixels when shrinking with the box filter", () => {
+    const image = paintedImage(4, 2, (x, y) => [10 * x, 100 * y, 0]);
+    assert.deepEqual([...resize(image, 1, 1, { filter: "box" }).data], [15, 50, 0]);
+  });
+
+  it("overshoots at edges with the bicubic filter and clips to bytes", () => {
+    const step = paintedImage(8, 1, (x) => (x < 4 ? [50, 0, 0] : [200, 255, 0]));
+    const { data } = resize(step, 32, 1);
+    const reds = [...data].filter((_, i) => i % 3 === 0);
+    assert.ok(Math.min(...reds) < 50 && Math.max(...reds) > 200);
+    const greens = [...data].filter((_, i) => i % 3 === 1);
+    assert.deepEqual([Math.min(...greens), Math.max(...greens)], [0, 255]);
+  });
+
+  it("looks only at the box it is given, as far as the kernel reaches", () => {
+    const box = { left: 2, top: 1, width: 3, height: 2 };
+    assert.deepEqual([...resize(ramp, 3, 2, { box }).data], [...cropBox(ramp, box).data]);
+  });
+
+  it("sums weights of 22 bits and rounds after either pass, however many pixels count", () => {
+    const rng = new Rng(1);
+    const blackOrWhite = () => 255 * rng.integer(2);
+    for (const side of [1, 5, 11, 20, 33, 47, 70, 140]) {
+      const [width, height] = [side, 1 + rng.integer(2 * side)];
+      const image = paintedImage(width, height, () => [blackOrWhite(), blackOrWhite(), rng.integer(256)]);
+      for (const to of [7, 16]) {
+        const { data } = resize(image, to, to + 1);
+        assert.deepEqual(
+          Buffer.from(data),
+          resizedPlainly(image, to, to + 1),
+          `${width} x ${height} to ${to}`,
+        );
+      }
+    }
+  });
+
+  it("refuses boxes outside the picture", () => {
+    assert.throws(
+      () => cropBox(ramp, { left: 5, top: 0, width: 5, height: 5 }),
+      /does not fit a picture of 9 x 5/,
+    );
+    assert.throws(() => resize(ramp, 0, 5), /bad-argument|does not fit/);
+  });
+});
+
+describe("geometry", () => {
+  it("rounds halves to even", () => {
+    assert.deepEqual(
+      [0.5, 1.5, 2.5, -0.5, 2.4, 2.6].map(roundHalfEven).map((x) => x + 0),
+      [0, 2, 2, 0, 2, 3],
+    );
+    assert.deepEqual(centreBox(17, 20, 16), { left: 0, top: 2, width: 16, height: 16 });
+    assert.deepEqual(centreBox(19, 16, 16), { left: 2, top: 0, width: 16, height: 16 });
+  });
+
+  it("cuts the longer side to whole pixels", () => {
+    assert.deepEqual(shorterSideSize(301, 200, 64), { width: 96, height: 64 });
+    assert.deepEqual(shorterSideSize(97, 131, 64), { width: 64, height: 86 });
+  });
+
+  it("keeps random crops inside the picture, their area and aspect in range", () => {
+    const rng = new Rng(1);
+    for (let i = 0; i < 500; i++) {
+      const box = randomCropBox(120, 90, cropDraws(rng, [0.2, 1]));
+      assert.ok(box.left >= 0 && box.top >= 0 && box.left + box.width <= 120 && box.top + box.height <= 90);
+      assert.ok((box.width * box.height) / (120 * 90) > 0.18);
+      assert.ok(box.width / box.height > 0.72 && box.width / box.height < 1.4);
+    }
+  });
+
+  it("mirrors left to right", () => {
+    const twice = flipHorizontally(flipHorizontally(ramp));
+    assert.deepEqual([...twice.data], [...ramp.data]);
+    assert.equal(flipHorizontally(ramp).data[0], 160);
+  });
+
+  it("resizes ids without making new ones", () => {
+    const map = { ids: Int32Array.from([1, 1000, 0, 300]), width: 2, height: 2 };
+    assert.deepEqual([...resizeIds(map, 4, 2).ids], [1, 1, 1000, 1000, 0, 0, 300, 300]);
+  });
+});
+
+describe("transforms", () => {
+  it("normalises with the ImageNet mean and deviation and back without loss", () => {
+    const planes = normalize(ramp);
+    assert.ok(Math.abs(planes[45 + 9] - (50 / 255 - 0.456) / 0.224) < 1e-6);
+    assert.deepEqual([...unnormalize(planes, 9, 5).data], [...ramp.data]);
+  });
+
+  it("takes masks through the same geometry as pictures", () => {
+    const image = paintedImage(50, 40, (x, y) => (x < 20 ? [0, 0, 0] : [255, 255, y]));
+    const ids = Int32Array.from({ length: 2000 }, (_, i) => (i % 50 < 20 ? 0 : 7));
+    const transform = transforms.evaluation(32);
+    const cropped = transform.pixels(image);
+    const mask = transform.ids({ ids, width: 50, height: 40 });
+    const disagree = mask.ids.filter((id, i) => (id === 7) !== cropped.data[3 * i] > 127);
+    assert.equal(disagree.length, 0);
+  });
+
+  it("gives the same result for the same stream and another for another", () => {
+    const image = paintedImage(60, 50, (x, y) => [4 * x, 5 * y, x ^ y]);
+    for (const transform of [transforms.mae(32), transforms.finetune(32)]) {
+      const [a, b, c] = [3, 3, 4].map((seed) => transform.apply(image, new Rng(seed)));
+      assert.equal(a.length, 3 * 32 * 32);
+      assert.deepEqual(a, b);
+      assert.notDeepEqual(a, c);
+    }
+    assert.deepEqual(
+      [transforms.mae(32).scale, transforms.finetune(32).scale],
+      [
+        [0.2, 1],
+        [0.08, 1],
+      ],
+    );
+  });
+
+  it("refuses another size where pictures are used as they are", () => {
+    assert.throws(
+      () => transforms.none(64).apply(ramp, new Rng(0)),
+      /picture of 9 x 5 pixels where 64 x 64 is expected/,
+    );
+  });
+});

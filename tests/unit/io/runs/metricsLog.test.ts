@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { appendMetrics, readMetrics, replaceMetrics, truncateMetrics } from "../../../../src/io/runs/metricsLog";
+import { assertRejects, temporaryFolder } from "../support";
+
+const newLog = () => join(temporaryFolder(), "run", "metrics.jsonl");
+const steps = async (path: string) => (await readMetrics(path)).map(({ step }) => step);
+
+test("records are appended and read back; a log that is not there is empty", async () => {
+  const path = newLog();
+  assert.deepEqual(await readMetrics(path), []);
+  await appendMetrics(path, { step: 1, loss: 0.5 });
+  await appendMetrics(path, { step: 2, loss: Number.NaN, note: "text\nwith a newline" });
+  assert.deepEqual(await readMetrics(path), [
+    { step: 1, loss: 0.5 },
+    { step: 2, loss: null, note: "text\nwith a newline" },
+  ]);
+});
+
+test("a torn last line is left out, and cut before the next record", async () => {
+  const path = newLog();
+  await appendMetrics(path, { step: 1 });
+  appendFileSync(path, '{"step": 2, "lo');
+  assert.deepEqual(await steps(path), [1]);
+  await appendMetrics(path, { step: 3 });
+  assert.deepEqual(await steps(path), [1, 3]);
+  assert.equal(readFileSync(path, "utf8"), '{"step":1}\n{"step":3}\n');
+});
+
+test("damage before the last line is an error that names the line", async () => {
+  const path = join(temporaryFolder(), "metrics.jsonl");
+  writeFileSync(path, '{"step":1}\ngarbage\n{"step":3}\n');
+  await assertRejects(() => readMetrics(path), "bad-file", "line 2");
+  writeFileSync(path, '{"step":1}\n{"loss":3}\n');
+  await assertRejects(() => readMetrics(path), "bad-file", "line 2");
+});
+
+test("records after a step are dropped for resuming", async () => {
+  const path = newLog();
+  for (const step of [1, 2, 3, 4]) await appendMetrics(path, { step });
+  assert.equal(await truncateMetrics(path, 2), 2);
+  assert.deepEqual(await steps(path), [1, 2]);
+  assert.equal(await truncateMetrics(join(temporaryFolder(), "none"), 2), 0);
+});
+
+test("a record takes the place of the last line, whole or torn, first or long", async () => {
+  const path = newLog();
+  await appendMetrics(path, { step: 1, loss: 0.5 });
+  await replaceMetrics(path, { step: 1, loss: 0.5, top1: 40 });
+  assert.deepEqual(await readMetrics(path), [{ step: 1, loss: 0.5, top1: 40 }]);
+  await appendMetrics(path, { step: 2, note: "é".repeat(30_000) });
+  appendFileSync(path, '{"step": 3');
+  await replaceMetrics(path, { step: 2, top1: 50 });
+  assert.deepEqual(await readMetrics(path), [
+    { step: 1, loss: 0.5, top1: 40 },
+    { step: 2, top1: 50 },
+  ]);
+});

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { memorySource } from "../../../../src/io/bytes/byteSource";
+import { openTorchFile } from "../../../../src/io/torch/torchFile";
+import { torchGlobals } from "../../../../src/io/torch/torchGlobals";
+import { assertRejects } from "../support";
+import { dictPickle, global, op, text, torchZip, tuple } from "../torchWriter";
+
+/** Names whose calls do something; each is a decision. */
+const callable = [
+  ...["Counter", "OrderedDict", "defaultdict"].flatMap((name) => [
+    `_collections ${name}`,
+    `collections ${name}`,
+  ]),
+  ...["__builtin__ set", "argparse Namespace", "builtins set", "torch Size", "torch device"],
+  "torch._tensor _rebuild_from_type_v2",
+  ...[
+    "meta_tensor_no_storage",
+    "nested_tensor",
+    "parameter",
+    "parameter_with_state",
+    "qtensor",
+    "sparse_csr_tensor",
+  ].map((name) => `torch._utils _rebuild_${name}`),
+  ...["sparse_tensor", "tensor", "tensor_v2", "tensor_v3", "wrapper_subclass"].map(
+    (name) => `torch._utils _rebuild_${name}`,
+  ),
+  "torch.nn.parameter Parameter",
+  "torch.serialization _get_layout",
+];
+
+test("what a torch pickle may call is this list and nothing else", () => {
+  const globals = torchGlobals("x.pth");
+  const found = [...globals.values()].filter(({ construct }) => construct).map(({ name }) => name);
+  assert.deepEqual(found.sort(), callable.sort());
+});
+
+const hostile = [
+  ...[
+    "eval",
+    "exec",
+    "getattr",
+    "setattr",
+    "__import__",
+    "open",
+    "compile",
+    "globals",
+    "vars",
+    "map",
+    "apply",
+  ].flatMap((name) => [`builtins ${name}`, `__builtin__ ${name}`]),
+  ...["os system", "posix system", "nt system", "subprocess Popen", "sys exit", "pty spawn", "shutil rmtree"],
+  ...[
+    "operator attrgetter",
+    "operator methodcaller",
+    "functools partial",
+    "importlib import_module",
+    "pickle loads",
+  ],
+  ...[
+    "torch load",
+    "torch.hub load",
+    "torch.jit load",
+    "torch.storage _load_from_bytes",
+    "torch.package PackageImporter",
+  ],
+  ...["torch._utils _rebuild_device_tensor_from_numpy", "numpy.core.multiarray _reconstruct", "numpy load"],
+  ...[
+    "_codecs encode",
+    "types FunctionType",
+    "copyreg _reconstructor",
+    "runpy run_path",
+    "ctypes CDLL",
+    "code interact",
+  ],
+  ...[
+    "torch._utils getattr",
+    "torch.nn.modules.linear Linear",
+    "__main__ Model",
+    "torch _C",
+    "torch __builtins__",
+  ],
+];
+
+for (const name of hostile) {
+  test(`a pickle that names ${name} is refused by name, called or not`, async () => {
+    const [module, attribute] = name.split(" ");
+    const named = global(module, attribute);
+    const called = [...named, ...tuple(text("id")), ...op.reduce];
+    const stacked = [...text(module), ...text(attribute), 0x93, ...tuple(text("id")), ...op.reduce];
+    for (const opcodes of [named, called, stacked, [...named, ...tuple(text("id")), ...op.newObject]]) {
+      const file = torchZip(dictPickle({ x: opcodes }));
+      const said = `${module}.${attribute}`;
+      await assertRejects(() => openTorchFile(memorySource("x.pth", file)), "refused-file", said);
+    }
+  });
+}

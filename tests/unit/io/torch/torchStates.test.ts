@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { memorySource } from "../../../../src/io/bytes/byteSource";
+import { unwrap } from "../../../../src/io/checkpoint/wrappers";
+import { openTorchFile } from "../../../../src/io/torch/torchFile";
+import { assertRejects } from "../support";
+import {
+  dict,
+  dictPickle,
+  global,
+  integer,
+  op,
+  tensorOpcodes,
+  text,
+  torchZip,
+  tuple,
+  typedTensorOpcodes,
+} from "../torchWriter";
+
+const bytes = new Uint8Array(64);
+const tensor = (key = "0") => tensorOpcodes(key, "FloatStorage", 2, [2], [1]);
+const open = (entries: Record<string, readonly number[]>) =>
+  openTorchFile(memorySource("x.pth", torchZip(dictPickle(entries), { "0": bytes })));
+const stateOf = async (entries: Record<string, readonly number[]>, key?: string) => {
+  const { tensors, where, others } = (await open(entries)).state(key);
+  return [[...tensors.keys()], where, others];
+};
+
+test("a state dict is found beside other tensors, in timm's order", async () => {
+  const [a, b] = [dict({ a: tensor() }), dict({ b: tensor() })];
+  assert.deepEqual(await stateOf({ model: a, rng: tensor() }), [["a"], "model", []]);
+  assert.deepEqual(await stateOf({ model: a, state_dict: b }), [["b"], "state_dict", ["model"]]);
+  assert.deepEqual(await stateOf({ model_ema: b, model: a }), [["a"], "model", ["model_ema"]]);
+  assert.deepEqual(await stateOf({ epoch: integer(3), model_ema: b }), [["b"], "model_ema", []]);
+  assert.deepEqual(await stateOf({ x: tensor(), optimizer: dict({ state: dict({}) }) }), [["x"], "", []]);
+  assert.deepEqual(
+    await stateOf({ x: tensor(), model: tensor() }),
+    [["x", "model"], "", []],
+    "a tensor of that name",
+  );
+});
+
+test("another dict can be asked for, inside others too, and names by what they begin with", async () => {
+  const teacher = dict({ "backbone.a": tensor(), "head.b": tensor() });
+  const entries = { model: dict({ a: tensor() }), ema: dict({ module: dict({ c: tensor() }) }), teacher };
+  assert.deepEqual(await stateOf(entries, "ema.module"), [["c"], "ema.module", []]);
+  assert.deepEqual(await stateOf(entries, "teacher.backbone"), [["a"], "teacher.backbone", []]);
+  assert.deepEqual(await stateOf({ "a.b.c": tensor(), d: tensor() }, "a.b"), [["c"], "a.b", []]);
+  await assertRejects(() => stateOf(entries, "model_ema"), "key-mismatch", '"model_ema"', "  teacher");
+});
+
+const foreignTypes: Record<string, readonly number[]> = {
+  uint16: typedTensorOpcodes("0", "uint16", 4, [2]),
+  complex64: typedTensorOpcodes("0", "complex64", 16, [2]),
+  float8_e4m3fnuz: typedTensorOpcodes("0", "float8_e4m3fnuz", 2, [2]),
+  uint3_of_tomorrow: typedTensorOpcodes("0", "uint3_of_tomorrow", 2, [2]),
+  complex128: tensorOpcodes("0", "ComplexDoubleStorage", 2, [2], [1]),
+  "a quantized tensor": [
+    ...global("torch._utils", "_rebuild_qtensor"),
+    ...tuple(
+      [
+        ...tuple(text("storage"), global("torch", "QInt8Storage"), text("0"), text("cpu"), integer(2)),
+        ...op.persistent,
+      ],
+      ...[integer(0), tuple(integer(2)), tuple(integer(1))],
+      tuple(global("torch", "per_tensor_affine"), integer(1), integer(0)),
+    ),
+    ...op.reduce,
+  ],
+  "a sparse tensor": [
+    ...global("torch._utils", "_rebuild_sparse_tensor"),
+    ...tuple(
+      [...global("torch.serialization", "_get_layout"), ...tuple(text("torch.sparse_coo")), ...op.reduce],
+      tuple(tensor(), tensor(), tuple(integer(2))),
+    ),
+    ...op.reduce,
+  ],
+};
+
+for (const [type, opcodes] of Object.entries(foreignTypes)) {
+  test(`${type} harms only who asks for it`, async () => {
+    const file = await open({ model: dict({ a: tensor(), odd: opcodes }), beside: opcodes });
+    const { tensors } = file.state();
+    const wanted = new Map([...tensors].filter(([name]) => name === "a"));
+    assert.equal((await file.readTensors(wanted)).size, 1);
+    await assertRejects(() => file.readTensors(tensors), "bad-file", `odd: ${type}`);
+  });
+}
+
+test("foreign types that reach past their storage are still refused, and so are names that are no types", async () => {
+  const long = typedTensorOpcodes("0", "uint16", 4, [3]);
+  await assertRejects(() => open({ model: dict({ a: long }) }), "bad-file", "past the end");
+  for (const name of ["load", "hub", "int_", "float", "jit.load", "ops", "uint"].filter(
+    (name) => name !== "float",
+  ))
+    await assertRejects(() => open({ a: global("torch", name) }), "refused-file", `torch.${name}`);
+  const called = [...global("torch", "uint16"), ...op.emptyTuple, ...op.reduce];
+  await assertRejects(() => open({ a: called }), "refused-file", "a call of torch.uint16");
+  const attribute = [
+    ...global("builtins", "getattr"),
+    ...tuple(global("torch", "Tensor"), text("x")),
+    ...op.reduce,
+  ];
+  await assertRejects(() => open({ a: attribute }), "refused-file", "builtins.getattr");
+});
+
+test("known wrappers are taken from names that all have them, one around the other", () => {
+  const names = (wrapper: string) =>
+    ["cls_token", "blocks.0.norm1.weight", "head.bias"].map((name) => wrapper + name);
+  for (const wrapper of [
+    "",
+    "module.",
+    "_orig_mod.",
+    "model.",
+    "base_encoder.",
+    "module._orig_mod.model.",
+    "module.base_encoder.",
+  ]) {
+    const { names: plain, wrapper: found, unknown, leftOut } = unwrap(names(wrapper));
+    assert.deepEqual(
+      [...plain],
+      names("").map((name) => [name, wrapper + name]),
+    );
+    assert.deepEqual([found, unknown, leftOut], [wrapper, "", []]);
+  }
+  assert.equal(unwrap([...names("module."), "epoch.weight"]).wrapper, "", "not all names have it");
+  const strange = unwrap(names("module.backbone."));
+  assert.deepEqual([strange.wrapper, strange.unknown], ["module.", "backbone."]);
+  assert.equal(unwrap([]).names.size, 0);
+});
+
+test("of MoCo's three networks the first is taken", () => {
+  const names = ["module.base_encoder.a", "module.momentum_encoder.a", "module.predictor.0.weight"];
+  const { names: plain, leftOut } = unwrap(names);
+  assert.deepEqual([...plain], [["a", names[0]]]);
+  assert.deepEqual(leftOut, names.slice(1));
+});
