@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type LoadBlockOptions, loadBlock as load } from "../src/models/llama";
-import { type LlamaBlock, llama7b } from "../src/models/llamaBlock";
+import { type LlamaBlocks, llama7b } from "../src/models/llamaBlock";
 import { alternate, type Run, type Side, timed } from "./core/alternate";
 import { Child } from "./core/child";
 import { type Heading, headingOf, headingText, noFigures } from "./core/heading";
@@ -128,7 +128,7 @@ function alone(side: Side): Side {
 async function withBlock(
   path: string,
   options: LoadBlockOptions,
-  use: (block: LlamaBlock) => Promise<number>,
+  use: (block: LlamaBlocks) => Promise<number>,
 ): Promise<number> {
   const block = await load(path, options);
   const result = await use(block);
@@ -136,7 +136,7 @@ async function withBlock(
   return result;
 }
 
-async function widenAll(block: LlamaBlock): Promise<number> {
+async function widenAll(block: LlamaBlocks): Promise<number> {
   let sum = 0;
   for (const [, parameter] of block.namedParameters()) sum += (await parameter.peek())[0];
   return sum;

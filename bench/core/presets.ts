@@ -1,5 +1,5 @@
 import { randomBlock } from "../../src/models/baselines";
-import { type LlamaBlock, type LlamaConfig, llama7b } from "../../src/models/llamaBlock";
+import { type LlamaBlocks, type LlamaConfig, llama7b } from "../../src/models/llamaBlock";
 import { attach } from "../../src/models/lora";
 import { type DecoderConfig, decoder512x8, decoderToy } from "../../src/models/mae";
 import { base16, toy, type ViTConfig } from "../../src/models/vit";
@@ -28,7 +28,7 @@ export const presetNames = Object.keys(presets) as PresetName[];
 export const presetOf = (name: PresetName): Preset => presets[name];
 
 /** The frozen block of a preset with random weights and LoRA; undefined for the plain ViT. */
-export function fusionOf({ llama, rank }: Preset): LlamaBlock | undefined {
+export function fusionOf({ llama, rank }: Preset): LlamaBlocks | undefined {
   if (!llama) return undefined;
   const block = randomBlock(llama);
   attach(block, { rank });

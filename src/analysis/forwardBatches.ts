@@ -11,7 +11,7 @@ import type { EngineOptions } from "../engine";
 import type { Encoder } from "../models/encoder";
 import { patchCount, type ViTConfig } from "../models/vit";
 import type { Module } from "../nn/module";
-import { expectImageSize } from "../train/fit";
+import { expectImageSize } from "../train/checkSizes";
 import { openForward } from "../train/forward";
 import { imageFeed } from "../train/pretrain";
 import { type PictureRange, piecesOf } from "./keptRanges";

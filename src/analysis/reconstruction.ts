@@ -11,8 +11,8 @@ import { drawNoise, maskFromNoise } from "../models/masking";
 
 import { patchCount } from "../models/vit";
 import { patchify, unpatchify } from "../nn/patches";
+import { expectImageSize } from "../train/checkSizes";
 import { type Feeds, specsOf } from "../train/feeds";
-import { expectImageSize } from "../train/fit";
 import { openForward } from "../train/forward";
 import { imageFeed } from "../train/pretrain";
 import { reconstructOptions } from "./options";

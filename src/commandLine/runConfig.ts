@@ -70,9 +70,9 @@ export const configs = {
       model: entry(maeModel, "what is trained"),
       data: entry(object({ train: entry(pictures, "pictures to train on") }, {}), "what it is trained on"),
       recipe: entry(
-        oneOf(["maePretrain", "maePretrain1600", "toyPretrain"]),
+        oneOf(["pretrainMae", "pretrainMae1600", "pretrainToy"]),
         "published options; see luvit.recipes",
-        "maePretrain",
+        "pretrainMae",
       ),
       out,
     },
@@ -89,9 +89,9 @@ export const configs = {
         "what it is trained on",
       ),
       recipe: entry(
-        oneOf(["finetune", "finetuneMae", "supervised", "toyFinetune"]),
+        oneOf(["finetuneLuvit", "finetuneMae", "supervised", "finetuneToy"]),
         "published options; see luvit.recipes",
-        "finetune",
+        "finetuneLuvit",
       ),
       out,
     },
@@ -121,7 +121,7 @@ export const configs = {
       out,
     },
     {
-      recipe: entry(text, "what it was trained with, which decides the paper's row", "finetune"),
+      recipe: entry(text, "what it was trained with, which decides the paper's row", "finetuneLuvit"),
       seed: entry(seed, "of the run that trained it", 0),
       batchSize,
       partial: entry(flag, "take incomplete sets as they are", false),
@@ -149,7 +149,7 @@ export const configs = {
       out,
     },
     {
-      recipe: entry(text, "what it was trained with", "finetune"),
+      recipe: entry(text, "what it was trained with", "finetuneLuvit"),
       seed: entry(seed, "of the run that trained it", 0),
       batchSize,
       layer: entry(text, "default the last ViT block", "blocks.11"),

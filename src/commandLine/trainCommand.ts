@@ -11,13 +11,13 @@ import { type RecipeNotes, trainOptions } from "../train/plan";
 
 import { pretrain } from "../train/pretrain";
 import {
+  finetuneLuvit,
   finetuneMae,
-  finetune as finetuneRecipe,
-  maePretrain,
-  maePretrain1600,
+  finetuneToy,
+  pretrainMae,
+  pretrainMae1600,
+  pretrainToy,
   supervised,
-  toyFinetune,
-  toyPretrain,
 } from "../train/recipes";
 import type { Run } from "../train/run";
 import { entriesOf } from "./folders";
@@ -27,8 +27,8 @@ import { type RunRequest, wordsOf } from "./request";
 import { loadConfig } from "./runConfig";
 import { Stopping } from "./signals";
 
-const pretrainRecipes = { maePretrain, maePretrain1600, toyPretrain };
-const finetuneRecipes = { finetune: finetuneRecipe, finetuneMae, supervised, toyFinetune };
+const pretrainRecipes = { pretrainMae, pretrainMae1600, pretrainToy };
+const finetuneRecipes = { finetuneLuvit, finetuneMae, supervised, finetuneToy };
 
 /** `luvit pretrain`: exit status. */
 export async function pretrainCommand(request: RunRequest): Promise<number> {

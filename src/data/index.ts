@@ -15,7 +15,7 @@ export { decodeMaskIds, maskCells } from "./masks";
 export { drawMix, mixBatch } from "./mixup";
 export type { RgbImage } from "./pixels";
 export {
-  augment,
+  applyAugmentation,
   cropBox,
   drawRandAugment,
   imageNetMean,
@@ -25,7 +25,7 @@ export {
   resize,
   unnormalize,
 } from "./pixels";
-export { pictures } from "./preview";
+export { preview } from "./preview";
 export { decodeImage } from "./reading";
 export { imageNetS, MaskedDataset, type MaskedSample } from "./segmentation";
 export {

@@ -6,7 +6,7 @@ import { seedOption } from "./options";
 import { type RgbImage, unnormalize } from "./pixels";
 
 /** The pictures of a (small) set as a model sees them, back in RGB bytes. */
-export async function pictures(dataset: ImageDataset, options: { seed?: number } = {}): Promise<RgbImage[]> {
+export async function preview(dataset: ImageDataset, options: { seed?: number } = {}): Promise<RgbImage[]> {
   checkOptions("data.pictures", datasetField, dataset);
   checkOptions("data.pictures", seedOption, options);
   const { seed = 0 } = options;

@@ -6,7 +6,7 @@ import { stripAnsi } from "../notebook/html";
 import { type CellOutput, type Notebook, type NotebookCell, readNotebook } from "../notebook/nbformat";
 import type { CellReport, PageFacts } from "../notebook/page";
 import { RunTerminal, type TerminalStream } from "../notebook/terminal";
-import { Executor } from "./executor/executor";
+import { CellRunner } from "./executor/cellRunner";
 import type { CellFailure, CellOutputs } from "./executor/outputs";
 import { type Parameters, parameterNotes, setParameters } from "./parameters";
 import { OutputRecorder } from "./recorder";
@@ -64,7 +64,7 @@ class RunSession {
   private readonly recorder: OutputRecorder;
   private readonly startedAt = new Date();
   private readonly terminal: RunTerminal;
-  private readonly executor: Executor;
+  private readonly executor: CellRunner;
   private readonly watch: Watch;
   /** What failed in the background while no cell ran. */
   private orphan: CellFailure | undefined;
@@ -91,7 +91,7 @@ class RunSession {
     process.chdir(dirname(source));
     const signals = createSignals();
     this.watch = new Watch(signals, () => this.executor.endForMemory());
-    this.executor = new Executor({
+    this.executor = new CellRunner({
       folder: dirname(source),
       language,
       signals,

@@ -15,7 +15,7 @@ import {
 import { Linear } from "../nn/layers";
 import type { Module } from "../nn/module";
 import { putWhole, wholeMisfits, wholeParameters } from "./adapterParameters";
-import { LlamaBlock } from "./llamaBlock";
+import { LlamaBlocks } from "./llamaBlock";
 import { adapters, LoraLinear, LoraReport } from "./lora";
 
 /** A model that LLaMA adapters fit: a whole language model, or a block of one. */
@@ -124,7 +124,7 @@ function requireFit(model: Module, { config }: Adapter, { paths, tensors, whole,
     return [`${path}: adapter is for [${outputs}, ${inputs}], the weight is ${formatShape(weight.shape)}`];
   });
   misfits.push(...wholeMisfits(model, whole));
-  if (!(model instanceof LlamaBlock) && config.ensure_weight_tying === true)
+  if (!(model instanceof LlamaBlocks) && config.ensure_weight_tying === true)
     misfits.push("ensure_weight_tying: true, but this model's embedding and output layer are two");
   if (paths.length === 0 && whole.size === 0) misfits.push("it holds no tensor for a block of this model");
   if (misfits.length === 0) return;
@@ -166,14 +166,14 @@ const layerNumber = /^layers\.(\d+)\./;
 
 /** Which of an adapter's tensors, by their names in the base model, belong to a model: of a block those of its layers. */
 function wantedBy(model: Module): (name: string) => boolean {
-  if (!(model instanceof LlamaBlock)) return () => true;
+  if (!(model instanceof LlamaBlocks)) return () => true;
   return (name) =>
     model.layerIndices.includes(Number(/^(?:model\.)?layers\.(\d+)\./.exec(name)?.[1] ?? Number.NaN));
 }
 
 /** `layers.31.…` of the file -> `layers.0.…` of a block read as the only one. */
 function fromFileLayers(model: Module, tensors: StateDict): StateDict {
-  if (!(model instanceof LlamaBlock)) return tensors;
+  if (!(model instanceof LlamaBlocks)) return tensors;
   const position = (_: string, index: string) => `layers.${model.layerIndices.indexOf(Number(index))}.`;
   return new Map([...tensors].map(([key, tensor]) => [key.replace(layerNumber, position), tensor]));
 }
@@ -189,6 +189,6 @@ function moduleName(model: Module, path: string): string {
 
 /** A block's `layers.0.…` as the language model it came from numbers it: `layers.31.…`. */
 function fileName(model: Module, path: string): string {
-  if (!(model instanceof LlamaBlock)) return path;
+  if (!(model instanceof LlamaBlocks)) return path;
   return path.replace(layerNumber, (_, i) => `layers.${model.layerIndices[Number(i)]}.`);
 }

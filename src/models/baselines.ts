@@ -1,7 +1,7 @@
 import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
 import { type FusionOptions, type FusionPlan, type MlpActivation, mlp, through } from "./fusion";
-import { LlamaBlock, type LlamaConfig, llamaBlockField, llamaConfig } from "./llamaBlock";
+import { LlamaBlocks, type LlamaConfig, llamaBlockField, llamaConfig } from "./llamaBlock";
 import { attach, type LoraOptions } from "./lora";
 import { randomBlockOptions } from "./options";
 import type { ViTConfig } from "./vit";
@@ -12,7 +12,7 @@ import type { ViTConfig } from "./vit";
  */
 
 /** ViT + frozen LLaMA block without LoRA (Pang et al.): the mappers train, the block does not. */
-export function frozenBlock(block: LlamaBlock, options: FusionOptions = {}): FusionPlan {
+export function frozenBlock(block: LlamaBlocks, options: FusionOptions = {}): FusionPlan {
   checkOptions("baselines.frozenBlock", llamaBlockField, block);
   block.freeze();
   return through(block, options);
@@ -22,11 +22,11 @@ export function frozenBlock(block: LlamaBlock, options: FusionOptions = {}): Fus
 export function randomBlock(
   config: LlamaConfig,
   options: { depth?: number; seed?: number } = {},
-): LlamaBlock {
+): LlamaBlocks {
   checkOptions("baselines.randomBlock", llamaConfig, config);
   checkOptions("baselines.randomBlock", randomBlockOptions, options);
   const { depth = 1, seed = 0 } = options;
-  const block = new LlamaBlock({ ...config }, depth, new Rng(seed).fork("random block"), "random numbers");
+  const block = new LlamaBlocks({ ...config }, depth, new Rng(seed).fork("random block"), "random numbers");
   block.freeze();
   return block;
 }

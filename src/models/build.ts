@@ -15,7 +15,7 @@ import { llamaConfigFrom } from "./describe";
 import { Encoder } from "./encoder";
 import type { FusionPlan } from "./fusion";
 import { LlamaLanguageModel } from "./languageModel";
-import { LlamaBlock } from "./llamaBlock";
+import { LlamaBlocks } from "./llamaBlock";
 import { LoraLinear } from "./lora";
 import { MaskedAutoencoder } from "./mae";
 import type { SavableModel } from "./savable";
@@ -70,7 +70,7 @@ function fusionFrom({ fusion }: EncoderConfig, source: BlockSource | null): Fusi
   const { origin = "a saved model", checkpoint = null, options: reading = {}, blocks = [] } = source ?? {};
   const indices = blocks.length === depth ? blocks.map((number) => number - 1) : undefined;
   const from = { checkpoint, options: reading };
-  const block = new LlamaBlock(llamaConfigFrom(config), depth, new Rng(0), origin, indices, from);
+  const block = new LlamaBlocks(llamaConfigFrom(config), depth, new Rng(0), origin, indices, from);
   return { ...options, block };
 }
 

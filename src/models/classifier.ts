@@ -10,7 +10,7 @@ import type { LoadReport } from "../nn/loadStateDict";
 import type { ClassifierConfig } from "./config";
 import { Encoder } from "./encoder";
 import { type FusionPlan, fusion } from "./fusion";
-import type { LlamaBlock } from "./llamaBlock";
+import type { LlamaBlocks } from "./llamaBlock";
 import { fusionPlan, type MaskedAutoencoder, maeField } from "./mae";
 import { has, preprocessing } from "./options";
 import { SavableModel } from "./savable";
@@ -32,7 +32,7 @@ export interface HeadOptions {
 /** Parts of a classifier: encoder, what stands behind it, classes, pooling. */
 export interface ClassifierOptions extends HeadOptions {
   encoder: ViTConfig;
-  fusion?: LlamaBlock | FusionPlan;
+  fusion?: LlamaBlocks | FusionPlan;
 }
 
 export const classifierField = such<Classifier>(

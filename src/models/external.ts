@@ -7,7 +7,7 @@ import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
 import type { ModelConfig } from "./config";
 import { loadBlock } from "./llama";
-import { LlamaBlock } from "./llamaBlock";
+import { LlamaBlocks } from "./llamaBlock";
 
 /** Frozen weights that a saved model only names, read from where they lie. */
 export interface ExternalWeights {
@@ -61,7 +61,7 @@ export async function readExternal(
 
 /** "llama." where the model has a block there. */
 function blockPrefix(model: Module): string | undefined {
-  const found = [...model.namedModules()].find(([, module]) => module instanceof LlamaBlock);
+  const found = [...model.namedModules()].find(([, module]) => module instanceof LlamaBlocks);
   return found && `${found[0]}.`;
 }
 

@@ -9,7 +9,7 @@ import { gelu } from "../nn/ops";
 import { width } from "../nn/options";
 import type { EncoderConfig } from "./config";
 import { describeLlama } from "./describe";
-import { type LlamaBlock, llamaBlockField } from "./llamaBlock";
+import { type LlamaBlocks, llamaBlockField } from "./llamaBlock";
 import { has } from "./options";
 
 /** Choices the paper leaves open; the defaults follow LM4VisualEncoding, whose code LUViT builds on. */
@@ -32,7 +32,7 @@ export type MlpActivation = "none" | "gelu" | "gelu-norm";
 
 /** A fusion path to be built into an encoder: through a LLaMA block, or (baselines MLP-P and MLP-L) through nothing. */
 export interface FusionPlan extends FusionOptions {
-  block?: LlamaBlock;
+  block?: LlamaBlocks;
   /** Width between the mappers. */
   width: number;
   activation?: MlpActivation;
@@ -64,7 +64,7 @@ export const fusionPlan = optionsOf<FusionPlan>(
 );
 
 /** Tokens -> mapper -> LLaMA block -> mapper -> tokens. The block is used as it is, with or without LoRA. */
-export function through(block: LlamaBlock, options: FusionOptions = {}): FusionPlan {
+export function through(block: LlamaBlocks, options: FusionOptions = {}): FusionPlan {
   checkOptions("fusion.through", llamaBlockField, block);
   checkOptions("fusion.through", fusionOptions, options);
   return { ...options, block, width: block.config.dim };
@@ -83,7 +83,7 @@ export function mlp(width: number, options: FusionOptions & { activation?: MlpAc
  */
 export class FusionPath extends Module {
   readonly llama_dim_mapper1: Linear;
-  readonly llama?: LlamaBlock;
+  readonly llama?: LlamaBlocks;
   readonly mlp_norm?: LayerNorm;
   readonly llama_dim_mapper2: Linear;
 
@@ -130,12 +130,12 @@ export class FusionPath extends Module {
 }
 
 /** The block's own layers; the norm is the model's, so that one block can serve models with and without it. */
-function withFrozenNorm(block: LlamaBlock, rmsNorm: boolean): LlamaBlock {
+function withFrozenNorm(block: LlamaBlocks, rmsNorm: boolean): LlamaBlocks {
   if (!rmsNorm) return block.withNorm(undefined);
   return block.withNorm(block.norm ?? new RMSNorm(block.config.dim, block.config.normEps).freeze());
 }
 
-export const fusion = such<LlamaBlock | FusionPlan>(
+export const fusion = such<LlamaBlocks | FusionPlan>(
   "a LLaMA block, from llama.loadBlock or baselines.randomBlock, or a plan of fusion.* or baselines.*",
   (value) => has(value, "config", "layers", "withNorm") || has(value, "width"),
 );

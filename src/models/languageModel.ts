@@ -8,7 +8,7 @@ import { Module } from "../nn/module";
 import { Parameter } from "../nn/parameter";
 import type { LanguageModelFileConfig } from "./config";
 import { describeLlama } from "./describe";
-import { type LlamaConfig, LlamaLayer, llamaConfig } from "./llamaBlock";
+import { LlamaBlock, type LlamaConfig, llamaConfig } from "./llamaBlock";
 import { seedOption } from "./options";
 import { SavableModel } from "./savable";
 
@@ -46,7 +46,7 @@ export class Embedding extends Module {
  */
 export class LlamaLanguageModel extends SavableModel {
   readonly tok_embeddings: Embedding;
-  readonly layers: LlamaLayer[];
+  readonly layers: LlamaBlock[];
   readonly norm: RMSNorm;
   readonly output: Linear;
 
@@ -59,7 +59,7 @@ export class LlamaLanguageModel extends SavableModel {
     checkOptions("LlamaLanguageModel", seedOption, { seed });
     const rng = new Rng(seed).fork("language model");
     this.tok_embeddings = new Embedding(config.vocabulary, config.dim, rng);
-    this.layers = Array.from({ length: config.depth }, () => new LlamaLayer(config, rng));
+    this.layers = Array.from({ length: config.depth }, () => new LlamaBlock(config, rng));
     this.norm = new RMSNorm(config.dim, config.normEps);
     this.output = new Linear(config.dim, config.vocabulary, rng, { bias: false, initialize: normal(0.02) });
   }

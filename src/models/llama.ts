@@ -4,7 +4,7 @@ import { checkOptions, flag, optionsOf } from "../core/options";
 import { Rng } from "../core/rng";
 import { type LlamaBlockOptions, llamaBlockOptions, readLlamaBlocks } from "../io/llama";
 import { source } from "../io/options";
-import { LlamaBlock, type LlamaConfig } from "./llamaBlock";
+import { LlamaBlocks, type LlamaConfig } from "./llamaBlock";
 
 /** Which blocks of a checkpoint to load, and how they attend. */
 export interface LoadBlockOptions extends LlamaBlockOptions {
@@ -30,7 +30,7 @@ export const loadBlockOptions = optionsOf<LoadBlockOptions>(
  * @throws LuvitError listing every missing, misshapen or non-finite tensor; "network" or "no-access" saying what the hub
  * refused; "interrupted" when it was stopped.
  */
-export async function loadBlock(path: string, options: LoadBlockOptions = {}): Promise<LlamaBlock> {
+export async function loadBlock(path: string, options: LoadBlockOptions = {}): Promise<LlamaBlocks> {
   checkOptions("llama.loadBlock", source, { path });
   checkOptions("llama.loadBlock", loadBlockOptions, options);
   const { causal = false, rope = false, ...reading } = options;
@@ -47,8 +47,8 @@ export async function loadBlock(path: string, options: LoadBlockOptions = {}): P
     options: { heads, normEps, ropeTheta, revision },
   };
   const count = read.layerIndices.length;
-  const block = new LlamaBlock(config, count, new Rng(0), origin, read.layerIndices, from);
-  block.load(read.tensors, { source: read.source });
+  const block = new LlamaBlocks(config, count, new Rng(0), origin, read.layerIndices, from);
+  block.loadStateDict(read.tensors, { source: read.source });
   block.freeze();
   return block;
 }

@@ -4,7 +4,7 @@ import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
 import { type LlamaFeatures, type RopeScaling, type RowOrder, rotaryFrequencies } from "../io/llama";
-import { attend } from "../nn/attention";
+import { scaledDotProductAttention } from "../nn/attention";
 import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
 import { Linear, RMSNorm } from "../nn/layers";
@@ -40,7 +40,7 @@ export interface LlamaConfig extends LlamaFeatures {
   rowOrder: RowOrder;
 }
 
-export const llamaBlockField = such<LlamaBlock>(
+export const llamaBlockField = such<LlamaBlocks>(
   "a LLaMA block, from llama.loadBlock or baselines.randomBlock",
   (value) => has(value, "config", "layers", "withNorm"),
 );
@@ -142,7 +142,7 @@ export class LlamaAttention extends Module {
     const q = turn(normed(split(this.wq, heads), this.q_norm));
     const k = turn(normed(split(this.wk, kvHeads), this.k_norm));
     const options = { causal, window, tap: context.tap, tapName: `${name}.pattern` };
-    return this.wo.forward(mergeHeads(attend(q, k, split(this.wv, kvHeads), options)));
+    return this.wo.forward(mergeHeads(scaledDotProductAttention(q, k, split(this.wv, kvHeads), options)));
   }
 }
 
@@ -172,7 +172,7 @@ export class LlamaFeedForward extends Module {
  * h = x + attention(norm x); out = h + feed_forward(norm h).
  * Reference: facebookresearch/llama (v1) model.py; transformers models/{llama,mistral,qwen2,qwen3}.
  */
-export class LlamaLayer extends Module {
+export class LlamaBlock extends Module {
   readonly attention: LlamaAttention;
   readonly feed_forward: LlamaFeedForward;
   readonly attention_norm: RMSNorm;
@@ -201,8 +201,8 @@ export class LlamaLayer extends Module {
  * One or more LLaMA blocks in a row, with the original release's names: `layers.0.attention.wq.weight`, ….
  * Made by `llama.loadBlock` (from a checkpoint) or `llama.randomBlock` (the paper's random-init baseline).
  */
-export class LlamaBlock extends Module {
-  readonly layers: LlamaLayer[];
+export class LlamaBlocks extends Module {
+  readonly layers: LlamaBlock[];
   /** RMSNorm after the blocks; ones and frozen in LUViT, absent when the fusion asks for none. */
   norm?: RMSNorm;
 
@@ -219,12 +219,12 @@ export class LlamaBlock extends Module {
   ) {
     super();
     checkOptions("LlamaBlock", blocksOfLlama, { config, depth });
-    this.layers = Array.from({ length: depth }, () => new LlamaLayer(config, rng));
+    this.layers = Array.from({ length: depth }, () => new LlamaBlock(config, rng));
   }
 
   /** The same layers with, or without, a norm behind them: what one model's fusion path holds. */
-  withNorm(norm: RMSNorm | undefined): LlamaBlock {
-    return Object.assign(Object.create(LlamaBlock.prototype) as LlamaBlock, this, { norm });
+  withNorm(norm: RMSNorm | undefined): LlamaBlocks {
+    return Object.assign(Object.create(LlamaBlocks.prototype) as LlamaBlocks, this, { norm });
   }
 
   /** Where its weights come from, as models are saved with it. */

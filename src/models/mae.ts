@@ -14,7 +14,7 @@ import type { MaeConfig } from "./config";
 import { describeBlocks } from "./describe";
 import { Encoder } from "./encoder";
 import { type FusionPlan, fusion, through } from "./fusion";
-import { LlamaBlock } from "./llamaBlock";
+import { LlamaBlocks } from "./llamaBlock";
 import type { PatchMask } from "./masking";
 import { depth, dim, has, heads, mlpRatio, stackFits } from "./options";
 import { SavableModel } from "./savable";
@@ -37,7 +37,7 @@ export const decoderToy: Readonly<DecoderConfig> = { dim: 48, depth: 1, heads: 4
 export interface MaeOptions {
   encoder: ViTConfig;
   /** A LLaMA block (LUViT's default placement) or a plan from `fusion.*`; left out, this is a plain MAE. */
-  fusion?: LlamaBlock | FusionPlan;
+  fusion?: LlamaBlocks | FusionPlan;
   decoder?: DecoderConfig;
   /** Share of patches removed. */
   maskRatio?: number;
@@ -77,8 +77,8 @@ export interface MaeInputs {
 }
 
 /** A plan from either spelling of the `fusion` option. */
-export function fusionPlan(fusion: LlamaBlock | FusionPlan | undefined): FusionPlan | undefined {
-  return fusion instanceof LlamaBlock ? through(fusion) : fusion;
+export function fusionPlan(fusion: LlamaBlocks | FusionPlan | undefined): FusionPlan | undefined {
+  return fusion instanceof LlamaBlocks ? through(fusion) : fusion;
 }
 
 /**
@@ -120,8 +120,8 @@ export class MaskedAutoencoder extends SavableModel {
     return ["encoder"];
   }
 
-  override load(state: StateDict, options?: LoadOptions): LoadReport {
-    const report = super.load(state, options);
+  override loadStateDict(state: StateDict, options?: LoadOptions): LoadReport {
+    const report = super.loadStateDict(state, options);
     if (report.loaded.some((path) => path.startsWith("decoder_blocks."))) this.decoderIsFresh = false;
     return report;
   }

@@ -138,14 +138,14 @@ async function modelFrom<Kind extends keyof Kinds>(
   const outside = Object.keys(config.external);
   const source = join(folder, MODEL_FILE);
   // Before what lies elsewhere is read, which may be large.
-  model.load(tensors, { allowMissing: outside, source });
+  model.loadStateDict(tensors, { allowMissing: outside, source });
   if (outside.length > 0) {
     const external = await readExternal(model, config, folder, options.block);
     for (const [key, tensor] of external.tensors)
       external.parameters.get(key)!.load(tensor, external.source(key));
     await expectFrozenWeights(model, config.external, folder);
   }
-  model.freeze("", true);
+  model.unfreeze();
   for (const branch of config.frozen) model.freeze(branch);
   if (model instanceof MaskedAutoencoder && config.modelType === "luvit-mae")
     model.decoderIsFresh = config.decoderIsFresh;

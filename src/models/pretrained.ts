@@ -28,7 +28,7 @@ export async function loadMae(
   const { tensors, source, notes } = await readMaeCheckpoint(path, part);
   const hasDecoder = [...tensors.keys()].some((key) => key.startsWith("decoder_"));
   const decoder = hasDecoder ? [] : ["decoder_", "mask_token"];
-  return model.load(fitted(tensors, model), {
+  return model.loadStateDict(fitted(tensors, model), {
     source,
     notes: hasDecoder ? notes : [...notes, freshDecoder],
     allowMissing: [...fusionKeys, ...decoder],
@@ -86,7 +86,7 @@ export function applyClassifier(
   if (head && head.shape[0] !== model.classes) {
     for (const key of ["head.weight", "head.bias"]) fittedTensors.delete(key);
   }
-  return model.load(fittedTensors, {
+  return model.loadStateDict(fittedTensors, {
     source,
     notes,
     allowMissing: [...fusionKeys, "head.", "fc_norm."],

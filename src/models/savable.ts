@@ -2,7 +2,7 @@ import { packageVersion } from "../core/packageRoot";
 import { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
 import type { ModelConfig } from "./config";
-import { LlamaBlock } from "./llamaBlock";
+import { LlamaBlocks } from "./llamaBlock";
 import { adapters } from "./lora";
 import { type SavedFiles, type SaveOptions, writeModel } from "./writeModel";
 
@@ -27,7 +27,7 @@ export abstract class SavableModel extends Module {
 
   /** The entries that configs of all kinds have. */
   protected describeCommon(): CommonConfig {
-    const block = [...this.namedModules()].map(([, module]) => module).find((m) => m instanceof LlamaBlock);
+    const block = [...this.namedModules()].map(([, module]) => module).find((m) => m instanceof LlamaBlocks);
     return {
       luvitVersion: packageVersion(),
       lora: Object.fromEntries(
@@ -37,7 +37,7 @@ export abstract class SavableModel extends Module {
         ]),
       ),
       frozen: frozenBranches([...this.namedParameters()]),
-      blockSource: (block as LlamaBlock | undefined)?.source ?? null,
+      blockSource: (block as LlamaBlocks | undefined)?.source ?? null,
       external: {},
     };
   }

@@ -3,7 +3,7 @@ import { checkOptions, entry, optionsOf, type Rule } from "../core/options";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
-import { attend } from "../nn/attention";
+import { scaledDotProductAttention } from "../nn/attention";
 import { type Context, inference } from "../nn/context";
 import { constant, kaimingUniform, normal, uniform, xavierUniform } from "../nn/init";
 import { LayerNorm, Linear } from "../nn/layers";
@@ -110,7 +110,9 @@ export class Attention extends Module {
   /** x [B, T, D] -> [B, T, D]. Taps `<name>.pattern` [B, H, T, T]. */
   forward(x: Tensor, context: Context, name: string): Tensor {
     const [q, k, v] = splitQkv(this.qkv.forward(x), this.heads);
-    return this.proj.forward(mergeHeads(attend(q, k, v, { tap: context.tap, tapName: `${name}.pattern` })));
+    return this.proj.forward(
+      mergeHeads(scaledDotProductAttention(q, k, v, { tap: context.tap, tapName: `${name}.pattern` })),
+    );
   }
 }
 

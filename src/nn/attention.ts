@@ -23,7 +23,12 @@ export const attentionOptions = optionsOf<AttentionOptions>(
  * laid one after another as rows of one product, so that keys and values are not repeated in memory.
  * Source: LUViT eq. 2; timm 0.3.2 Attention; Ainslie et al. 2023, "GQA".
  */
-export function attend(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions = {}): Tensor {
+export function scaledDotProductAttention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  options: AttentionOptions = {},
+): Tensor {
   checkOptions("attend", attentionOptions, options);
   const { causal = false, window, tap, tapName = "pattern" } = options;
   const [batch, heads, tokens, channels] = query.shape as [number, number, number, number];

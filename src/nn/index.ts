@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { attend } from "./attention";
+export { scaledDotProductAttention } from "./attention";
 export { type Context, inference, type Tap } from "./context";
 export { constant, kaimingUniform, normal, ones, uniform, xavierUniform, zeros } from "./init";
 export { LayerNorm, Linear, RMSNorm } from "./layers";

@@ -78,12 +78,21 @@ export abstract class Module {
    * Copies values in by path. Strict by default: one error names every missing, unexpected and misshapen key, and then
    * nothing has been changed.
    */
-  load(state: StateDict, options: LoadOptions = {}): LoadReport {
+  loadStateDict(state: StateDict, options: LoadOptions = {}): LoadReport {
     return loadStateDict(this, state, options);
   }
 
-  /** Stops (or with `trainable` true resumes) training of everything at or below a path, e.g. "blocks.1"; default all. */
-  freeze(at = "", trainable = false): this {
+  /** Stops training of everything at or below a path, e.g. "blocks.1"; default all. */
+  freeze(at = ""): this {
+    return this.setTrainable(at, false);
+  }
+
+  /** Trains everything at or below a path again; default all. */
+  unfreeze(at = ""): this {
+    return this.setTrainable(at, true);
+  }
+
+  private setTrainable(at: string, trainable: boolean): this {
     const branch = at.replace(/\.$/, "");
     for (const [path, parameter] of this.namedParameters()) {
       if (branch === "" || path === branch || path.startsWith(`${branch}.`)) parameter.trainable = trainable;

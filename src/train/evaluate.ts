@@ -9,8 +9,8 @@ import { leavingOut } from "../data/unreadable";
 import type { EngineOptions } from "../engine";
 import { engineOptions } from "../engine/options";
 import { type Classifier, classifierField } from "../models/classifier";
+import { expectClassOrder, expectImageSize } from "./checkSizes";
 import type { Feeds } from "./feeds";
-import { expectClassOrder, expectImageSize } from "./fit";
 import { type ForwardFunction, openForward } from "./forward";
 import { MOST } from "./options";
 
@@ -79,7 +79,7 @@ export async function evaluate(
   const { batchSize = 32, ...engine } = options;
   expectFit(model, dataset);
   const size = Math.min(batchSize, dataset.length);
-  const forward = await openForward("evaluate", model, scoresOf(model, size), engine);
+  const forward = await openForward("evaluate", model, logProbabilities(model, size), engine);
   try {
     return await evaluateWith((feeds) => forward.run(feeds), model, dataset, size);
   } finally {
@@ -94,7 +94,7 @@ function expectFit(model: Classifier, dataset: ImageDataset): void {
 }
 
 /** images [B, 3, S, S] -> scores [B, classes], log probabilities. */
-export function scoresOf(model: Classifier, batchSize: number): ForwardFunction {
+export function logProbabilities(model: Classifier, batchSize: number): ForwardFunction {
   const { imageSize } = model.encoder.config;
   return {
     inputs: { images: { shape: [batchSize, 3, imageSize, imageSize] } },

@@ -11,10 +11,10 @@ import * as transforms from "../data/transforms";
 import { type Classifier, classifierField } from "../models/classifier";
 import { smoothedTargets, softTargetCrossEntropy } from "../nn/losses";
 import { finetuneRules } from "../optim/groups";
+import { expectClasses, expectImageSize } from "./checkSizes";
 import { drawDropPath } from "./dropPath";
-import { evaluateWith, scoresOf } from "./evaluate";
+import { evaluateWith, logProbabilities } from "./evaluate";
 import type { Feeds } from "./feeds";
-import { expectClasses, expectImageSize } from "./fit";
 import { startRun } from "./loop";
 import { finetuning } from "./options";
 import { type RunPlan, settlePlan, type TrainOptions, trainOptions } from "./plan";
@@ -111,7 +111,7 @@ export function finetune(
       feeds: (batch, micro) => batchFeeds(model, batch, plan, settings, draws.fork("batch", micro)),
       loss: ({ images, targets, dropPath: factors }) =>
         softTargetCrossEntropy(model.forward(images, { dropPath: factors }), targets),
-      functions: validation ? { scores: scoresOf(model, plan.batchSize) } : {},
+      functions: validation ? { scores: logProbabilities(model, plan.batchSize) } : {},
       evaluate: validation
         ? async (stepper) => {
             const top1 = async (averaged: boolean) => {

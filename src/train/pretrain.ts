@@ -5,8 +5,8 @@ import { type MaeInputs, type MaskedAutoencoder, maeField } from "../models/mae"
 import { drawNoise, maskFromNoise } from "../models/masking";
 import { patchCount } from "../models/vit";
 import { pretrainRules } from "../optim/groups";
+import { expectImageSize } from "./checkSizes";
 import type { Feeds, HostFeed } from "./feeds";
-import { expectImageSize } from "./fit";
 import { startRun } from "./loop";
 import { settlePlan, type TrainOptions, trainOptions } from "./plan";
 

@@ -20,7 +20,7 @@ function recipe<Options extends TrainOptions>(
  * of warm-up, AdamW (0.9, 0.95), weight decay 0.05; `batchSize` times `accumulate` must be 4096. Every finetuned row of
  * Tables 1, 4 and 5 begins with it. Reference: mae/PRETRAIN.md.
  */
-export const maePretrain = recipe<TrainOptions>(
+export const pretrainMae = recipe<TrainOptions>(
   {
     epochs: 800,
     batchSize: 64,
@@ -32,7 +32,7 @@ export const maePretrain = recipe<TrainOptions>(
     betas: [0.9, 0.95],
   },
   {
-    name: "maePretrain",
+    name: "pretrainMae",
     source: "LUViT D.2; mae/PRETRAIN.md",
     rows: "Tables 1, 4, 5 and 7, after finetuning",
     expected: "ViT-B/16 finetuned: 83.2 % top-1",
@@ -41,11 +41,11 @@ export const maePretrain = recipe<TrainOptions>(
 );
 
 /** What MAE's released checkpoints were pretrained with: the same for 1600 epochs. Reference: mae/README.md. */
-export const maePretrain1600 = recipe<TrainOptions>(
-  { ...maePretrain, epochs: 1600 },
+export const pretrainMae1600 = recipe<TrainOptions>(
+  { ...pretrainMae, epochs: 1600 },
   {
-    ...maePretrain.recipe,
-    name: "maePretrain1600",
+    ...pretrainMae.recipe,
+    name: "pretrainMae1600",
     source: "mae/README.md (released checkpoints)",
     rows: "none",
     expected: "ViT-B/16 finetuned with finetuneMae: 83.66 % top-1",
@@ -57,7 +57,7 @@ export const maePretrain1600 = recipe<TrainOptions>(
  * 0.8, cutmix 1.0, RandAugment (9, 0.5). The rate is read as the base rate (4e-3 after scaling); for the other reading give
  * `lr: 1e-3`. Random erasing is not mentioned; 0.25 is MAE's.
  */
-export const finetune = recipe<FinetuneOptions>(
+export const finetuneLuvit = recipe<FinetuneOptions>(
   {
     epochs: 100,
     batchSize: 32,
@@ -77,7 +77,7 @@ export const finetune = recipe<FinetuneOptions>(
     },
   },
   {
-    name: "finetune",
+    name: "finetuneLuvit",
     source: "LUViT D.3",
     rows: "Tables 1, 4, 5 and 7",
     expected: "ViT-B/16: 83.2 % top-1",
@@ -87,7 +87,7 @@ export const finetune = recipe<FinetuneOptions>(
 
 /** MAE's own finetuning recipe for ViT-B: base rate 5e-4 (2e-3), layer decay 0.65. Reference: mae/FINETUNE.md. */
 export const finetuneMae = recipe<FinetuneOptions>(
-  { ...finetune, baseLr: 5e-4, layerDecay: 0.65 },
+  { ...finetuneLuvit, baseLr: 5e-4, layerDecay: 0.65 },
   {
     name: "finetuneMae",
     source: "mae/FINETUNE.md",
@@ -107,7 +107,7 @@ export const finetuneMae = recipe<FinetuneOptions>(
  */
 export const supervised = recipe<FinetuneOptions>(
   {
-    ...finetune,
+    ...finetuneLuvit,
     epochs: 300,
     baseLr: 2.5e-4,
     minLr: 1e-5,
@@ -128,7 +128,7 @@ export const supervised = recipe<FinetuneOptions>(
 );
 
 /** Pretraining `vit.toy` on the bundled shapes: seconds as one compiled graph, half a minute op by op. */
-export const toyPretrain: Recipe<TrainOptions> = {
+export const pretrainToy: Recipe<TrainOptions> = {
   epochs: 6,
   batchSize: 32,
   lr: 3e-3,
@@ -136,7 +136,7 @@ export const toyPretrain: Recipe<TrainOptions> = {
   warmupEpochs: 1,
   weightDecay: 0.05,
   recipe: {
-    name: "toyPretrain",
+    name: "pretrainToy",
     source: "made for the bundled shapes",
     rows: "none",
     expected: "the loss falls",
@@ -146,7 +146,7 @@ export const toyPretrain: Recipe<TrainOptions> = {
 };
 
 /** Finetuning `vit.toy` on the bundled shapes: half a minute compiled, two op by op; well above chance (16.7 %). */
-export const toyFinetune: Recipe<FinetuneOptions> = {
+export const finetuneToy: Recipe<FinetuneOptions> = {
   epochs: 8,
   batchSize: 32,
   lr: 3e-3,
@@ -157,7 +157,7 @@ export const toyFinetune: Recipe<FinetuneOptions> = {
   dropPath: 0,
   smoothing: 0.1,
   recipe: {
-    name: "toyFinetune",
+    name: "finetuneToy",
     source: "made for the bundled shapes",
     rows: "none",
     expected: "well above chance (16.7 %)",

@@ -142,7 +142,10 @@ export class RunStore<M extends Module> {
     const saved = checkpoint.state as unknown as SavedState;
     const notes = this.expectSame(saved.plan, checkpoint.config as ModelConfig | undefined);
     await expectFrozenWeights(model, saved.external, folder);
-    model.load(checkpoint.model, { allowMissing: Object.keys(saved.external), source: checkpoint.folder });
+    model.loadStateDict(checkpoint.model, {
+      allowMissing: Object.keys(saved.external),
+      source: checkpoint.folder,
+    });
     // They belong to the run and are saved with it, also those that are frozen.
     for (const [path, parameter] of model.namedParameters()) {
       if (checkpoint.model.has(path)) parameter.source = undefined;

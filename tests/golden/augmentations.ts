@@ -1,7 +1,7 @@
 import { erasedBox } from "../../src/data/pixels/augment/erasing";
 import {
   type AugmentOp,
-  augment,
+  applyAugmentation,
   augmentArgument,
   augmentOps,
 } from "../../src/data/pixels/augment/randAugment";
@@ -18,7 +18,7 @@ export function augmentChecks(
   meta: CaseFile,
 ): Check[] {
   const against = (name: string, image: RgbImage, op: AugmentOp, argument: number): Check => {
-    const { data } = augment(image, { op, argument });
+    const { data } = applyAugmentation(image, { op, argument });
     return { name, error: maxAbsError(data, tensors.get(name)?.data ?? []), tolerance: 0 };
   };
   const picture = images.get("aug.png")!;

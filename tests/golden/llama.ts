@@ -1,7 +1,7 @@
 import { Rng } from "../../src/core/rng";
 import { type Tensor, tf } from "../../src/core/tf";
 import { hfToMetaName, type RowOrder } from "../../src/io/llama/keymap";
-import { LlamaLayer } from "../../src/models/llamaBlock";
+import { LlamaBlock } from "../../src/models/llamaBlock";
 import { type CaseFile, type CaseRunner, type Check, relativeToRowMax } from "./harness";
 import { absolute, load, stateDict, tensor } from "./support";
 
@@ -25,7 +25,7 @@ function runFormat(
   causal: boolean,
 ) {
   const io = load(folder, "io.safetensors");
-  const layer = new LlamaLayer(
+  const layer = new LlamaBlock(
     {
       dim: config.dim,
       heads: config.n_heads,
@@ -40,7 +40,7 @@ function runFormat(
   );
   const prefix = `layers.${config.layer}.`;
   const rename = (name: string) => (rowOrder === "hf" ? hfToMetaName(name)! : name).slice(prefix.length);
-  layer.load(stateDict(load(folder, `weights_${rowOrder}.safetensors`), rename));
+  layer.loadStateDict(stateDict(load(folder, `weights_${rowOrder}.safetensors`), rename));
   const x = tensor(io.get("input")!);
   const checks = [absolute(`${rowOrder} output`, layer.forward(x), io.get("output")!, tolerance.output_abs)];
   if (!causal) {

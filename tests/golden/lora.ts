@@ -27,7 +27,7 @@ export const runLoraPeft: CaseRunner = async (folder, { config, recommended_tole
     depth: config.num_hidden_layers,
     vocabulary: config.vocab_size,
   });
-  model.load(stateDict(load(folder, "base_model.safetensors"), (name) => hfToMetaName(name)!));
+  model.loadStateDict(stateDict(load(folder, "base_model.safetensors"), (name) => hfToMetaName(name)!));
   const ids = tensor(io.get("input_ids")!);
   const checks: Check[] = [];
   const logits = (name: string, bound: number) =>

@@ -39,7 +39,7 @@ export const runLuvitPretrain: CaseRunner = async (folder, meta) => {
   const io = load(folder, "io.safetensors");
   const state = load(folder, "state.safetensors");
   const model = buildMae(config, {});
-  model.load(stateDict(state));
+  model.loadStateDict(stateDict(state));
   const inputsAt = (step: number, target: MaskedAutoencoder) => {
     const noise = atStep(io.get("noise")!, step).data;
     const mask = maskFromNoise(noise, config.batch, config.mask_ratio);
@@ -62,7 +62,7 @@ export const runLuvitPretrain: CaseRunner = async (folder, meta) => {
   ];
 
   const variant = buildMae(config, { normFirst: true, rmsNorm: false });
-  variant.load(stateDict(state), { allowUnexpected: ["llama.norm."] });
+  variant.loadStateDict(stateDict(state), { allowUnexpected: ["llama.norm."] });
   const variantLoss = variant.loss(inputsAt(0, variant));
   const error = maxAbsError(variantLoss.dataSync(), [meta.variant_norm_first.loss]);
   checks.push({ name: "norm-first variant loss", error, tolerance: tolerance.loss_abs });
@@ -82,7 +82,7 @@ export const runLuvitFinetune: CaseRunner = async (folder, meta) => {
     classes: config.num_classes,
     pooling: config.global_pool ? "mean" : "cls",
   });
-  model.load(stateDict(load(folder, "state.safetensors")));
+  model.loadStateDict(stateDict(load(folder, "state.safetensors")));
   const checks: Check[] = [...checkMixing(io, config, tolerance)];
 
   const mixedAt = (step: number) => tensor(atStep(io.get("mixed_images")!, step));

@@ -22,7 +22,7 @@ export const runMaePretrain: CaseRunner = async (folder, { config, recommended_t
       maskRatio: config.mask_ratio,
       normPixLoss,
     });
-    model.load(stateDict(load(folder, "state.safetensors")));
+    model.loadStateDict(stateDict(load(folder, "state.safetensors")));
     return model;
   };
   const model = build(config.norm_pix_loss);

@@ -27,7 +27,7 @@ export const runAdamW: CaseRunner = async (
     .map((name) => name.split(".")[0])
     .sort();
   const model = new NamedTensors(Object.fromEntries(names.map((name, i) => [name, config.shapes[i]])));
-  model.load(stateDict(new Map(names.map((name) => [name, golden.get(`${name}.initial`)!]))));
+  model.loadStateDict(stateDict(new Map(names.map((name) => [name, golden.get(`${name}.initial`)!]))));
   const rules = new Map(
     names.map((name, i) => [name, { weightDecay: config.wd[i], lrScale: config.lr_scale[i] }]),
   );

@@ -9,7 +9,7 @@ import { openCheckpoint } from "../../src/io/checkpoint/checkpoint";
 import { convertRowOrder, hfToMetaName } from "../../src/io/llama/keymap";
 import { readLanguageModel, readLlamaBlocks } from "../../src/io/llama/weights";
 import { loadBlock } from "../../src/models/llama";
-import type { LlamaBlock } from "../../src/models/llamaBlock";
+import type { LlamaBlocks } from "../../src/models/llamaBlock";
 import { lossAndGradients } from "../../src/optim/gradients";
 import { runPython, unlessPythonHas } from "./python";
 
@@ -47,7 +47,7 @@ function assertAlike(actual: ArrayLike<number>, expected: ArrayLike<number>, wha
 }
 
 /** Output and gradients of a block against what transformers computed, under `prefix` in io.safetensors. */
-function compareBlock(block: LlamaBlock, model: string, prefix: string): void {
+function compareBlock(block: LlamaBlocks, model: string, prefix: string): void {
   const { heads, kvHeads = heads, rowOrder } = block.config;
   const [x, upstream] = [io.get(`${model}.input`)!, io.get(`${model}.upstream`)!].map(toTensor);
   assertAlike(block.forward(x).dataSync(), io.get(`${prefix}.output`)!.data, `${prefix} output`);

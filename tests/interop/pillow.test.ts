@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type AugmentOp, augment } from "../../src/data/pixels/augment/randAugment";
+import { type AugmentOp, applyAugmentation } from "../../src/data/pixels/augment/randAugment";
 import { cropBox, type ResampleFilter, resize } from "../../src/data/pixels/resample";
 import { decodeImage } from "../../src/data/reading/decode";
 import { decodePart } from "../../src/data/reading/readPart";
@@ -81,7 +81,7 @@ test("pictures are resized as Pillow resizes them, to the last bit", { skip }, (
 
 test("RandAugment's operations are Pillow's, to the last bit", { skip }, () => {
   for (const { op, argument, from, ...picture } of cases.operations) {
-    const { data } = augment(pictureOf(bytesOf(from), picture), { op, argument });
+    const { data } = applyAugmentation(pictureOf(bytesOf(from), picture), { op, argument });
     assert.ok(same(data, bytesOf(picture.result)), `${op} ${argument}, ${picture.width} x ${picture.height}`);
   }
 });

@@ -78,9 +78,9 @@ test("the calls of a notebook have the types their documentation names", () => {
   const data = "(null as unknown as luvit.data.FolderDataset)";
   const types = {
     [mae]: "luvit.mae.MaskedAutoencoder",
-    [`luvit.train.pretrain(${mae}, ${data}, luvit.recipes.toyPretrain)`]:
+    [`luvit.train.pretrain(${mae}, ${data}, luvit.recipes.pretrainToy)`]:
       "luvit.train.Run<luvit.mae.MaskedAutoencoder>",
-    [`luvit.train.pretrain(${mae}, ${data}, luvit.recipes.toyPretrain).latest`]: "luvit.train.StepRecord",
+    [`luvit.train.pretrain(${mae}, ${data}, luvit.recipes.pretrainToy).latest`]: "luvit.train.StepRecord",
     'luvit.llama.loadBlock("data/llama-toy")': "Promise<luvit.llama.LlamaBlock>",
     'luvit.data.imageFolder("data/shapes/train", { transform: luvit.data.transforms.evaluation(64) })':
       "Promise<luvit.data.FolderDataset>",
@@ -113,7 +113,7 @@ test("a misspelt option, a missing one and a wrong kind of model are refused bef
 
 test("what one cell declares keeps its type in the next", () => {
   const first = cell(
-    "const run = luvit.train.pretrain(null, null, luvit.recipes.toyPretrain);\nconst { history } = run;",
+    "const run = luvit.train.pretrain(null, null, luvit.recipes.pretrainToy);\nconst { history } = run;",
   );
   assert.deepEqual(first.diagnostics, []);
   const next = converter.convert(

@@ -69,7 +69,7 @@ export function metricsOf(answers: SuiteAnswers, comparison: Comparison): Metric
 /** The paper's numbers that a model trained by this recipe is to be held against. */
 function paperRow({ recipe, classes }: Comparison): Record<string, PaperPair> {
   if (classes !== 1000) return {};
-  if (recipe === "finetune") return paperTable1;
+  if (recipe === "finetuneLuvit") return paperTable1;
   return recipe === "supervised" ? paperTable3 : {};
 }
 

@@ -3,7 +3,7 @@ import { checkOptions } from "../../core/options";
 import { withStopRequest } from "../../core/stopRequest";
 import { writeTable } from "../../io/tables";
 import { type Classifier, classifierField } from "../../models/classifier";
-import { scoresOf } from "../../train/evaluate";
+import { logProbabilities } from "../../train/evaluate";
 import { openForward } from "../../train/forward";
 import { engineOf } from "../engineOf";
 import { dataOf } from "./metrics";
@@ -23,8 +23,8 @@ export type { SuiteOptions } from "./options";
  * @throws LuvitError("bad-argument") for options that cannot be; the run rejects with it for sets that do not fit the
  * model, or an `out` with answers of another model.
  * @example
- * const sets = await luvit.evaluate.openSuiteSets({ in1k: "imagenet", a: "imagenet-a" });
- * const run = luvit.evaluate.suite(model, sets, { out: "runs/suite", recipe: "finetune", seed: 0 });
+ * const sets = await luvit.benchmark.openSuiteSets({ in1k: "imagenet", a: "imagenet-a" });
+ * const run = luvit.benchmark.suite(model, sets, { out: "runs/suite", recipe: "finetuneLuvit", seed: 0 });
  * luvit.live(run);  const result = await run.done;
  */
 export function suite(model: Classifier, sets: SuiteSets, options: SuiteOptions = {}): SuiteRun {
@@ -49,7 +49,12 @@ async function evaluateParts(
   const { batchSize = 32, out, shard, signal } = options;
   const signals = AbortSignal.any(signal ? [stopping, signal] : [stopping]);
   return withStopRequest(signals, async (request) => {
-    const forward = await openForward("evaluate", model, scoresOf(model, batchSize), engineOf(options));
+    const forward = await openForward(
+      "evaluate",
+      model,
+      logProbabilities(model, batchSize),
+      engineOf(options),
+    );
     driver.runsOn(forward.engine);
     const work = new SuiteWork(model, options, request, driver, forward, batchSize);
     try {

@@ -3,7 +3,12 @@ export { Canvas } from "./augment/canvas";
 export { randomErasing } from "./augment/erasing";
 export { operations } from "./augment/operations";
 export { eraseRandomly } from "./augment/placedErasing";
-export { augment, drawRandAugment, type RandAugmentRecipe, randAugmentRecipe } from "./augment/randAugment";
+export {
+  applyAugmentation,
+  drawRandAugment,
+  type RandAugmentRecipe,
+  randAugmentRecipe,
+} from "./augment/randAugment";
 export { unreadable } from "./badImage";
 export { centreBox, cropIds, type IdMap, resizeIds, roundHalfEven, shorterSideSize } from "./geometry";
 export { readImageFile } from "./imageFile";

@@ -1,6 +1,6 @@
 import { setKernelHost } from "../../notebook/comm";
+import { type CellOutcome, CellRunner } from "../executor/cellRunner";
 import { currentExecution } from "../executor/execution";
-import { type CellOutcome, Executor } from "../executor/executor";
 import type { CellFailure, CellOutputs } from "../executor/outputs";
 import type { Request } from "../protocol/channel";
 import type { Header } from "../protocol/wire";
@@ -24,7 +24,7 @@ interface ExecuteRequest {
 
 /** Answers the requests of the shell channel, one after the other. */
 export class Session {
-  readonly executor: Executor;
+  readonly executor: CellRunner;
   private readonly history = new History();
   private readonly comms: Comms;
   private count = 0;
@@ -37,7 +37,7 @@ export class Session {
     signals: Int32Array,
   ) {
     this.comms = new Comms(link, () => this.currentParent());
-    this.executor = new Executor({
+    this.executor = new CellRunner({
       folder: process.cwd(),
       language: "typescript",
       signals,

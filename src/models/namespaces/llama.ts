@@ -8,9 +8,9 @@ export { type LoadBlockOptions, loadBlock } from "../llama";
 export {
   LlamaAttention,
   LlamaBlock,
+  LlamaBlocks,
   type LlamaConfig,
   LlamaFeedForward,
-  LlamaLayer,
   llama7b,
 } from "../llamaBlock";
 export { loadLanguageModel as load } from "../openMae";

@@ -34,7 +34,7 @@ async function gradientsOf(model: ReturnType<typeof tinyClassifier>, path: strin
 
 test("the ratio gathered on an engine is that of the gradients of single pictures", async () => {
   const model = tinyClassifier();
-  const signal = await gradientSignal(model, await folder(), { recipe: "finetune", seed: 3 });
+  const signal = await gradientSignal(model, await folder(), { recipe: "finetuneLuvit", seed: 3 });
   assert.deepEqual([signal.groups, signal.groupSize], [12, 1]);
   const rows = rowsOf(signal.table);
   for (const path of ["head.weight", "blocks.1.mlp.fc1.weight", "patch_embed.proj.bias"]) {
@@ -42,7 +42,7 @@ test("the ratio gathered on an engine is that of the gradients of single picture
     const ratios = signalToNoiseOf(await gradientsOf(model, path), row.size as number);
     const expected = ratios.reduce((sum, x) => sum + x, 0) / ratios.length;
     assert.ok(Math.abs((row.gsnr as number) / expected - 1) < 1e-3, `${path}: ${row.gsnr}, not ${expected}`);
-    assert.deepEqual([row.recipe, row.seed, row.model], ["finetune", 3, model.toString()]);
+    assert.deepEqual([row.recipe, row.seed, row.model], ["finetuneLuvit", 3, model.toString()]);
     assert.match(row.commit as string, /^[0-9a-f]{12}\+?$|^luvit /);
   }
 });

@@ -132,7 +132,9 @@ test("kept numbers of another model, layer or set are not mixed in", async () =>
   );
   await assertRejects(again({}, set.take(5)), "bad-argument", "pictures: was 11, now 5");
   (await model.stateDict()).get("head.bias")!.data[0] = 1;
-  model.load(new Map([["head.bias", { shape: [2], data: Float32Array.of(1, 2) }]]), { only: "head.bias" });
+  model.loadStateDict(new Map([["head.bias", { shape: [2], data: Float32Array.of(1, 2) }]]), {
+    only: "head.bias",
+  });
   await assertRejects(again({}), "bad-argument", "the model's weights (sha256)");
   await assertRejects(
     entropyShares(model, { mine: set }, { keepEvery: 0 }),

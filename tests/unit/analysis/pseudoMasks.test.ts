@@ -75,7 +75,7 @@ test("overlap counts cells above the threshold, and none that is ignored", () =>
 test("pseudo-masks of a set are those of its tokens, with both rules for the threshold", async () => {
   const [model, set] = [tinyLuvit(), await maskedPictures(quarters)];
   const kinds = ["magnitude", "frequency", "attention"] as const;
-  const options = { kinds, batchSize: 3, data: "ImageNet-S-50", recipe: "finetune", seed: 0 };
+  const options = { kinds, batchSize: 3, data: "ImageNet-S-50", recipe: "finetuneLuvit", seed: 0 };
   const found = await pseudoMaskIou(model, set, options);
   const rows = rowsOf(found.table);
   assert.equal(rows.length, 4 * 3 * 9);

@@ -59,7 +59,7 @@ test("what a fresh decoder makes is said to be that, where it is shown too, unti
   const folder = temporaryFolder();
   await model.save(folder);
   assert.ok((await mae.load(folder)).decoderIsFresh);
-  model.load(await model.stateDict());
+  model.loadStateDict(await model.stateDict());
   const known = await reconstruct(model, await fourPictures());
   assert.ok(known.every(({ note }) => note === undefined));
   const [with_, without] = [await reconstructionGrid(fresh), await reconstructionGrid(known)];

@@ -37,7 +37,7 @@ function answered(right: number): ReturnType<SuiteAnswers["get"]> & object {
 }
 
 const metrics = (answers: SuiteAnswers) => {
-  const all = metricsOf(answers, { recipe: "finetune", classes: 1000 });
+  const all = metricsOf(answers, { recipe: "finetuneLuvit", classes: 1000 });
   return new Map(all.map(({ metric, value }) => [metric, value]));
 };
 

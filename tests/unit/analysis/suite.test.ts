@@ -63,7 +63,7 @@ const values = (result: SuiteResult) =>
 test("the rows are what evaluating each set by itself gives, beside the paper's numbers", async () => {
   const [set, net] = [await pictures(), model()];
   const given = await sets(set);
-  const result = await suite(net, given, { recipe: "finetune", seed: 0, batchSize: 5 });
+  const result = await suite(net, given, { recipe: "finetuneLuvit", seed: 0, batchSize: 5 });
   const top1 = async (one: ImageDataset) => (await evaluate(net, one)).top1;
   const found = new Map(result.metrics.map(({ data, metric, value }) => [`${data}, ${metric}`, value]));
   assert.equal(found.get("ImageNet-1K, top-1"), await top1(set));
@@ -78,7 +78,7 @@ test("the rows are what evaluating each set by itself gives, beside the paper's 
   assert.ok(!found.has("ImageNet-C, mCE of 15 corruptions"), "there are only two");
   assert.ok(result.complete);
   const rows = rowsOf(result.table);
-  assert.deepEqual([rows[0].paperViT, rows[0].seed, rows[0].recipe], [null, 0, "finetune"]);
+  assert.deepEqual([rows[0].paperViT, rows[0].seed, rows[0].recipe], [null, 0, "finetuneLuvit"]);
   assert.match(inspect(result), /finetune · seed 0\ndata .* paper: ViT {2}LUViT\n/);
   assert.equal(result.answers("in9/mixed_rand").numRows, 3);
 });

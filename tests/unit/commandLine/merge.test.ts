@@ -20,7 +20,7 @@ before(async () => {
   });
   const net = classifier.create({ encoder: tinyViT, classes: 2 });
   for (const index of [1, 2, 3]) {
-    const about = { recipe: "finetune", seed: 0, out: shard(index), shard: { index, count: 3 } };
+    const about = { recipe: "finetuneLuvit", seed: 0, out: shard(index), shard: { index, count: 3 } };
     await suite(net, { in1k: set }, about).done;
   }
 });
@@ -84,7 +84,8 @@ test("shards that contradict each other are refused", async () => {
   const chosen = own.answers("in1k").getChild("prediction")!.get(4) as number;
   bias.load({ shape: [2], data: Float32Array.of(chosen === 0 ? -1e4 : 1e4, chosen === 0 ? 1e4 : -1e4) });
   const out = join(folder, "contradicting");
-  await suite(other, { in1k: set }, { recipe: "finetune", seed: 0, out, shard: { index: 2, count: 3 } }).done;
+  await suite(other, { in1k: set }, { recipe: "finetuneLuvit", seed: 0, out, shard: { index: 2, count: 3 } })
+    .done;
   cpSync(join(shard(2), "suite.json"), join(out, "suite.json")); // as if the weights were the same
   const { status, said } = await merge(shard(1), shard(2), out, shard(3));
   assert.equal(status, 1);

@@ -29,11 +29,11 @@ async function peak(command: "pretrain" | "finetune", recipe: string, options: o
 test("a file's lr or baseLr takes the place of the recipe's, however that is written", async () => {
   await writePictures(join(folder, "pictures"));
   const scaled = (base: number) => (base * 4) / 256;
-  assert.equal(await peak("pretrain", "toyPretrain", {}), 3e-3);
-  assert.equal(await peak("pretrain", "toyPretrain", { baseLr: 0.064 }), scaled(0.064));
-  assert.equal(await peak("pretrain", "toyPretrain", { lr: 0.002 }), 0.002);
-  assert.equal(await peak("pretrain", "maePretrain", { baseLr: 0.064 }), scaled(0.064));
-  assert.equal(await peak("pretrain", "maePretrain", { lr: 0.002 }), 0.002);
-  assert.equal(await peak("finetune", "toyFinetune", { baseLr: 0.064 }), scaled(0.064));
+  assert.equal(await peak("pretrain", "pretrainToy", {}), 3e-3);
+  assert.equal(await peak("pretrain", "pretrainToy", { baseLr: 0.064 }), scaled(0.064));
+  assert.equal(await peak("pretrain", "pretrainToy", { lr: 0.002 }), 0.002);
+  assert.equal(await peak("pretrain", "pretrainMae", { baseLr: 0.064 }), scaled(0.064));
+  assert.equal(await peak("pretrain", "pretrainMae", { lr: 0.002 }), 0.002);
+  assert.equal(await peak("finetune", "finetuneToy", { baseLr: 0.064 }), scaled(0.064));
   assert.equal(await peak("finetune", "finetune", { lr: 0.002 }), 0.002);
 });

@@ -61,7 +61,7 @@ async function luvit(words: readonly string[], interrupts: readonly ((output: st
 const pretraining = (out: string, epochs: number) => ({
   model: { encoder, decoder, fusion },
   data: { train: { path: "pictures" } },
-  recipe: "toyPretrain",
+  recipe: "pretrainToy",
   options: { ...options, epochs },
   engine,
   out,
@@ -81,7 +81,7 @@ test("pretraining that is interrupted saves, says how to go on, and then ends as
   assert.deepEqual([refused.status, /holds something already: --resume/.test(refused.output)], [1, true]);
   const second = await luvit(["pretrain", "--config", file, "--resume"]);
   assert.equal(second.status, 0, second.output);
-  assert.match(second.output, /recipe toyPretrain .*\n[\s\S]*done: 24 of 24 steps/);
+  assert.match(second.output, /recipe pretrainToy .*\n[\s\S]*done: 24 of 24 steps/);
   const whole = await luvit(["pretrain", "--config", file, "--out", join(folder, "runs/whole")]);
   assert.equal(whole.status, 0, whole.output);
   const [run, other] = ["pretrain", "whole"].map((name) => join(folder, "runs", name));
@@ -91,7 +91,7 @@ test("pretraining that is interrupted saves, says how to go on, and then ends as
     rows.map(({ step, loss }) => [step, loss]),
     readLines(run).map(({ step, loss }) => [step, loss]),
   );
-  assert.deepEqual([rows[0].recipe, rows[0].seed], ["toyPretrain", 0]);
+  assert.deepEqual([rows[0].recipe, rows[0].seed], ["pretrainToy", 0]);
 });
 
 test("a second interrupt ends at once", async () => {
@@ -111,7 +111,7 @@ test("finetuning on the run, evaluating in shards that are merged, and entropy, 
   const tuned = config("finetune.json", {
     model: { encoder, decoder, fusion, classes: 2, pretrained: "runs/pretrain" },
     data: { train: { path: "pictures" }, validation: { path: "pictures", take: 6 } },
-    recipe: "toyFinetune",
+    recipe: "finetuneToy",
     options: { ...options, epochs: 2 },
     engine,
     out: "runs/finetune",
@@ -150,7 +150,7 @@ test("finetuning on the run, evaluating in shards that are merged, and entropy, 
       recipe,
       seed,
     ])[0],
-    ["tiny", "toyFinetune", 3],
+    ["tiny", "finetuneToy", 3],
   );
   assert.equal(entropy.status, 0, entropy.output);
   assert.match(entropy.output, /background above foreground[\s\S]*magnitude +12/);
@@ -163,7 +163,7 @@ test("a run says itself what its model is: its folder is enough to finetune, eva
   const tuned = config("from-run.json", {
     model: { pretrained: "runs/pretrain" },
     data: { train: { path: "pictures" } },
-    recipe: "toyFinetune",
+    recipe: "finetuneToy",
     options: { ...options, epochs: 1 },
     engine,
     out: "runs/from-run",

@@ -49,7 +49,7 @@ before(async () => {
     engine,
     out: "out",
   };
-  config("good", { ...training, recipe: "toyPretrain" });
+  config("good", { ...training, recipe: "pretrainToy" });
 });
 
 function config(name: string, value: unknown): string {
@@ -166,7 +166,7 @@ test("what is no data set and no folder of answers is named", async () => {
     const file = config("data", {
       model: { ...model, decoder },
       data,
-      recipe: "toyPretrain",
+      recipe: "pretrainToy",
       out: "out-data",
     });
     await fails("pretrain", "--config", file);
@@ -187,7 +187,7 @@ test("configurations that nobody can mean are refused", async () => {
     "\uFEFF{}",
     deep,
     `{"model":${deep}}`,
-    '{"__proto__":{"recipe":"toyPretrain"}}',
+    '{"__proto__":{"recipe":"pretrainToy"}}',
     '{"constructor":1,"toString":2}',
     '{"model":{"encoder":{"__proto__":1}}}',
     '{"model":"\u0000","out":"\u001b[31m"}',
@@ -197,7 +197,7 @@ test("configurations that nobody can mean are refused", async () => {
       await fails(name, "--config", config("strange", text));
     }
   }
-  const good = { model: { ...model, decoder }, data: { train: { path: "pictures" } }, recipe: "toyPretrain" };
+  const good = { model: { ...model, decoder }, data: { train: { path: "pictures" } }, recipe: "pretrainToy" };
   const wrong = [{ minLr: 1 }, { epochs: 1e9 }, { warmupEpochs: 99 }, { seed: -1 }, { batchSize: 1_000_000 }];
   for (const options of wrong)
     await fails("pretrain", "--config", config("wrong", { ...good, options, out: "o" }));
@@ -219,7 +219,7 @@ test("a reader that goes away ends neither a listing nor a run", async () => {
   const listing = await withoutReader("--help");
   assert.deepEqual(listing, { status: 0, errors: "" });
   const options = { epochs: 3, batchSize: 4 };
-  const good = { model: { ...model, decoder }, data: { train: { path: "pictures" } }, recipe: "toyPretrain" };
+  const good = { model: { ...model, decoder }, data: { train: { path: "pictures" } }, recipe: "pretrainToy" };
   const file = config("long", { ...good, options, engine: { engine: "eager" }, out: "out-long" });
   const run = await withoutReader("pretrain", "--config", file);
   assert.equal(run.status, 0, run.errors);
@@ -228,7 +228,7 @@ test("a reader that goes away ends neither a listing nor a run", async () => {
 });
 
 test("a terminal that is closed, and SIGTERM, let a run save", async () => {
-  const good = { model: { ...model, decoder }, data: { train: { path: "pictures" } }, recipe: "toyPretrain" };
+  const good = { model: { ...model, decoder }, data: { train: { path: "pictures" } }, recipe: "pretrainToy" };
   for (const [signal, expected] of [
     ["SIGHUP", 129],
     ["SIGTERM", 143],

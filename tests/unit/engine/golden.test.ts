@@ -36,7 +36,7 @@ async function compareWithGolden(
   const { folder, io, meta } = opened;
   const tolerance = meta.recommended_tolerance;
   const scenario = make(opened);
-  scenario.step.model.load(stateDict(load(folder, "state.safetensors")));
+  scenario.step.model.loadStateDict(stateDict(load(folder, "state.safetensors")));
   const graph = pass(traceStep(name, scenario.step));
   const { losses, state } = await train(engine, graph, scenario, opened);
   const loss = maxAbsError(losses, io.get("losses")!.data);
@@ -55,7 +55,7 @@ const INT8_LOSS_TOLERANCE = 0.02;
 async function compareInt8WithGolden(engine: TestedEngine, name: string, make: (opened: Opened) => Scenario) {
   const opened = openCase(name);
   const scenario = make(opened);
-  scenario.step.model.load(stateDict(load(opened.folder, "state.safetensors")));
+  scenario.step.model.loadStateDict(stateDict(load(opened.folder, "state.safetensors")));
   const graph = optimise(traceStep(name, scenario.step));
   const { losses } = await train(engine, graph, scenario, opened, "int8");
   const expected = opened.io.get("losses")!.data;

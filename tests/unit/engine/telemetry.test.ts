@@ -68,7 +68,7 @@ function pretraining(): string {
   const config = {
     model: { encoder: vit, decoder },
     data: { train: { path: "pictures" } },
-    recipe: "toyPretrain",
+    recipe: "pretrainToy",
     options: { batchSize: 4, accumulate: 1, lr: 1e-2, warmupEpochs: 1, epochs: 2 },
     engine: { engine: "onnxruntime" },
     out: "run",

@@ -124,7 +124,7 @@ describe("the golden training runs in bfloat16", () => {
       const opened = openCase(name);
       const { folder, io, meta } = opened;
       const scenario = make(opened);
-      scenario.step.model.load(stateDict(load(folder, "state.safetensors")));
+      scenario.step.model.loadStateDict(stateDict(load(folder, "state.safetensors")));
       const graph = optimise(traceStep(name, scenario.step));
       const { losses, state } = await train({ engine: "tensorflow", open, options }, graph, scenario, opened);
       const golden = Array.from(io.get("losses")!.data);

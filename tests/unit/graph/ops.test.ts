@@ -5,7 +5,7 @@ import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import type { Graph } from "../../../src/graph";
 import { AFTER } from "../../../src/graph/passes";
 import { rotate } from "../../../src/models/rotary";
-import { attend } from "../../../src/nn/attention";
+import { scaledDotProductAttention } from "../../../src/nn/attention";
 import { maskedPatchLoss, normalisedPixels, softTargetCrossEntropy } from "../../../src/nn/losses";
 import * as ops from "../../../src/nn/ops";
 import { patchify } from "../../../src/nn/patches";
@@ -141,7 +141,7 @@ const stockSamples: Record<string, Sample> = {
       [2, 2, 3, 4],
       [2, 2, 3, 4],
     ],
-    (q, k, v) => attend(q, k, v, { causal: true }),
+    (q, k, v) => scaledDotProductAttention(q, k, v, { causal: true }),
   ],
   rotary: [[[2, 2, 3, 8]], (x) => [rotate(x, { ...rope }), rotate(x, { ...rope, rowOrder: "meta" })]],
   reconstruction: [

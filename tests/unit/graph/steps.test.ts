@@ -72,7 +72,7 @@ function pretraining(): Scenario {
   const make = () => {
     const decoder = { dim, depth, heads, mlpRatio: config.mlp_ratio };
     const step = maeStep({ encoder: vitConfig(config), fusion: goldenBlock(config), decoder }, config.batch);
-    step.model.load(weights);
+    step.model.loadStateDict(weights);
     return step;
   };
   const { model } = make();
@@ -94,7 +94,7 @@ function finetuning(dropPath: boolean): Scenario {
       fusion: through(goldenBlock(config)),
       classes: config.num_classes,
     });
-    model.load(weights);
+    model.loadStateDict(weights);
     const { weight_decay: weightDecay, layer_decay: layerDecay, depth, batch } = config;
     return {
       model,

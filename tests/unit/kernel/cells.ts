@@ -1,7 +1,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CellOutcome, Executor, type ExecutorOptions } from "../../../src/kernel/executor/executor";
+import { type CellOutcome, CellRunner, type ExecutorOptions } from "../../../src/kernel/executor/cellRunner";
 import { OutputRecorder } from "../../../src/kernel/recorder";
 import type { CellOutput } from "../../../src/notebook/nbformat";
 
@@ -18,14 +18,14 @@ export interface RanCell {
 /** A notebook without a file: runs cells in this process, in a folder of its own. */
 export class Cells {
   readonly folder = mkdtempSync(join(tmpdir(), "luvit-cells-"));
-  readonly executor: Executor;
+  readonly executor: CellRunner;
   private readonly recorder = new OutputRecorder();
   private readonly startedIn = process.cwd();
   private count = 0;
 
   constructor(options: Partial<ExecutorOptions> = {}) {
     process.chdir(this.folder);
-    this.executor = new Executor({
+    this.executor = new CellRunner({
       folder: this.folder,
       language: "typescript",
       stray: "process",

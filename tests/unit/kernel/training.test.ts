@@ -17,7 +17,7 @@ await luvit.ready();
 const { data, mae, recipes, train, vit } = luvit;
 const pictures = await data.imageFolder(${folder}, { transform: data.transforms.mae(64) });
 const model = mae.create({ encoder: vit.toy, decoder: mae.decoderToy });
-const recipe = { ...recipes.toyPretrain, epochs: 1000 };
+const recipe = { ...recipes.pretrainToy, epochs: 1000 };
 let run: ReturnType<typeof train.pretrain>;`);
 });
 after(() => kernel.close());

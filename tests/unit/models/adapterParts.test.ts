@@ -11,7 +11,7 @@ import { readAdapter, writeAdapter } from "../../../src/io/peft/peft";
 import { writeSafetensors } from "../../../src/io/safetensors/safetensors";
 import { applyAdapter, loadAdapter, saveAdapter } from "../../../src/models/adapter";
 import { LlamaLanguageModel } from "../../../src/models/languageModel";
-import { LlamaBlock } from "../../../src/models/llamaBlock";
+import { LlamaBlocks } from "../../../src/models/llamaBlock";
 import { adapters, merge } from "../../../src/models/lora";
 import { randomTensor, temporaryFolder, writeBytes } from "../io/support";
 import { assertClose, isLuvitError, valuesOf } from "../nn/support";
@@ -29,7 +29,7 @@ const languageModel = (rowOrder: "hf" | "meta" = "hf") => {
   return new LlamaLanguageModel(config, 3);
 };
 const block = (...layers: number[]) => {
-  const made = new LlamaBlock(tinyLlama, layers.length, new Rng(1), "a test", layers);
+  const made = new LlamaBlocks(tinyLlama, layers.length, new Rng(1), "a test", layers);
   made.freeze();
   return made;
 };
@@ -169,7 +169,7 @@ test("a norm saved whole goes into the block, and other models that share its nu
   const shared = await base.clone(() => true);
   const report = await loadAdapter(shared, folder);
   assert.deepEqual(report.replaced, ["layers.1.attention_norm.weight"]);
-  const read = async (model: LlamaBlock) => (await model.stateDict()).get(report.replaced[0])!.data;
+  const read = async (model: LlamaBlocks) => (await model.stateDict()).get(report.replaced[0])!.data;
   assert.deepEqual(await read(shared), norm.data);
   assert.notDeepEqual(await read(base), norm.data);
   merge(shared);

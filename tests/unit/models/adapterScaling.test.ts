@@ -3,12 +3,12 @@ import { test } from "node:test";
 import { Rng } from "../../../src/core/rng";
 import { adapterDefaults } from "../../../src/io/peft/config";
 import { applyAdapter } from "../../../src/models/adapter";
-import { LlamaBlock } from "../../../src/models/llamaBlock";
+import { LlamaBlocks } from "../../../src/models/llamaBlock";
 import { adapters } from "../../../src/models/lora";
 import { tinyLlama } from "./support";
 
 test("an adapter's alpha patterns name modules as the language model numbers them, also on one block of it", () => {
-  const block = new LlamaBlock(tinyLlama, 1, new Rng(0), "a test", [3]);
+  const block = new LlamaBlocks(tinyLlama, 1, new Rng(0), "a test", [3]);
   const { dim } = tinyLlama;
   const matrix = (shape: number[]) => ({ shape, data: new Float32Array(shape[0] * shape[1]) });
   const modules = ["q_proj", "k_proj", "v_proj"].map((name) => `model.layers.3.self_attn.${name}`);

@@ -4,7 +4,7 @@ import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { permuteRowsHfToMeta } from "../../../src/io/llama/keymap";
 import { LlamaLanguageModel } from "../../../src/models/languageModel";
-import { LlamaBlock, type LlamaConfig, swigluWidth } from "../../../src/models/llamaBlock";
+import { LlamaBlocks, type LlamaConfig, swigluWidth } from "../../../src/models/llamaBlock";
 import { rotate } from "../../../src/models/rotary";
 import { linear, rmsNorm } from "../../../src/nn/ops";
 import { assertClose, maxDifference, randomTensor, valuesOf } from "../nn/support";
@@ -15,14 +15,14 @@ before(() => startBackend());
 const tokens = 5;
 const x = () => randomTensor([2, tokens, tinyLlama.dim], 3);
 
-function blockWith(switches: Partial<LlamaConfig>): LlamaBlock {
-  const block = new LlamaBlock({ ...tinyLlama, ...switches }, 1, new Rng(1), "a test");
+function blockWith(switches: Partial<LlamaConfig>): LlamaBlocks {
+  const block = new LlamaBlocks({ ...tinyLlama, ...switches }, 1, new Rng(1), "a test");
   perturb(block);
   return block;
 }
 
 /** The largest change of each token's output when the last token of the input changes. */
-function reachOfLastToken(block: LlamaBlock): number[] {
+function reachOfLastToken(block: LlamaBlocks): number[] {
   const nudge = tf.concat(
     [tf.zeros([2, tokens - 1, tinyLlama.dim]), randomTensor([2, 1, tinyLlama.dim], 9)],
     1,
@@ -76,7 +76,7 @@ for (const rope of [false, true]) {
       const path = `layers.0.attention.${w}.weight`;
       state.set(path, permuteRowsHfToMeta(state.get(path)!, tinyLlama.heads));
     }
-    meta.load(state);
+    meta.loadStateDict(state);
     assertClose(
       valuesOf(() => meta.forward(x())),
       valuesOf(() => hf.forward(x())),

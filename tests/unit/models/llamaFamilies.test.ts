@@ -9,10 +9,10 @@ import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { convertRowOrder } from "../../../src/io/llama/keymap";
 import { llama31Scaling, rotaryFrequencies } from "../../../src/io/llama/ropeScaling";
 import { loadAdapter, saveAdapter } from "../../../src/models/adapter";
-import { LlamaBlock, type LlamaConfig } from "../../../src/models/llamaBlock";
+import { LlamaBlocks, type LlamaConfig } from "../../../src/models/llamaBlock";
 import * as lora from "../../../src/models/lora";
 import { rotate } from "../../../src/models/rotary";
-import { attend } from "../../../src/nn/attention";
+import { scaledDotProductAttention } from "../../../src/nn/attention";
 import { rmsNorm } from "../../../src/nn/ops";
 import { assertClose, isLuvitError, maxDifference, randomTensor, valuesOf } from "../nn/support";
 import { hostGradients, perturb } from "./support";
@@ -33,9 +33,9 @@ const grouped: LlamaConfig = {
 const tokens = 5;
 const x = () => randomTensor([2, tokens, grouped.dim], 3);
 
-function blockWith(config: Partial<LlamaConfig>, state?: StateDict): LlamaBlock {
-  const block = new LlamaBlock({ ...grouped, ...config }, 1, new Rng(1), "a test");
-  if (state) block.load(state);
+function blockWith(config: Partial<LlamaConfig>, state?: StateDict): LlamaBlocks {
+  const block = new LlamaBlocks({ ...grouped, ...config }, 1, new Rng(1), "a test");
+  if (state) block.loadStateDict(state);
   else perturb(block);
   return block;
 }
@@ -63,7 +63,7 @@ function sumCopies(gradient: Float32Array, heads: number, copies: number): Float
   return sum;
 }
 
-const gradientsOf = (block: LlamaBlock) =>
+const gradientsOf = (block: LlamaBlocks) =>
   hostGradients(
     () => tf.sum(tf.mul(block.forward(x()), randomTensor([2, tokens, grouped.dim], 8))),
     new Map([...block.namedParameters()].map(([path, parameter]) => [path, parameter.value])),
@@ -108,12 +108,16 @@ test("the pattern of every query head is seen, its rows sum to one", () => {
     [2, 2, 4, 3],
   ].map((shape, i) => randomTensor(shape, i));
   let pattern: Tensor | undefined;
-  const mixed = attend(q, k, v, { tap: (_, value) => (pattern = value) });
+  const mixed = scaledDotProductAttention(q, k, v, { tap: (_, value) => (pattern = value) });
   assert.deepEqual([mixed.shape, pattern!.shape], [q.shape, [2, 6, 4, 4]]);
   assertClose(tf.sum(pattern!, -1).dataSync(), new Float32Array(2 * 6 * 4).fill(1), 1e-6);
   const head = (t: Tensor, i: number) => tf.slice(t, [0, i, 0, 0], [2, 1, -1, -1]);
   for (let h = 0; h < 6; h++) {
-    const alone = attend(head(q, h), head(k, Math.floor(h / 3)), head(v, Math.floor(h / 3)));
+    const alone = scaledDotProductAttention(
+      head(q, h),
+      head(k, Math.floor(h / 3)),
+      head(v, Math.floor(h / 3)),
+    );
     assertClose(head(mixed, h).dataSync(), alone.dataSync(), 1e-6, `head ${h}`);
   }
 });
@@ -151,7 +155,7 @@ test("head norms act on each head of q and k before the rotation", () => {
   const scaled = blockWith({ qkNorm: true });
   const own = scaled.layers[0].attention;
   tf.tidy(() => own.wq.weight.value.assign(tf.mul(attention.wq.weight.value, 10)));
-  const out = (each: LlamaBlock) => valuesOf(() => each.layers[0].attention.forward(x(), {}, ""));
+  const out = (each: LlamaBlocks) => valuesOf(() => each.layers[0].attention.forward(x(), {}, ""));
   assertClose(out(scaled), out(block), 1e-4, "the norm takes out the scale of q");
   const q = randomTensor([2, 6, tokens, 4], 1);
   assertClose(

@@ -11,7 +11,7 @@ import { readAdapter } from "../../../src/io/peft/peft";
 import { loadAdapter, saveAdapter } from "../../../src/models/adapter";
 import * as classifier from "../../../src/models/classifier";
 import { through } from "../../../src/models/fusion";
-import { LlamaBlock } from "../../../src/models/llamaBlock";
+import { LlamaBlocks } from "../../../src/models/llamaBlock";
 import * as lora from "../../../src/models/lora";
 import * as mae from "../../../src/models/mae";
 import { Linear } from "../../../src/nn/layers";
@@ -49,7 +49,7 @@ function temporaryFolder(): string {
 }
 
 const x = () => randomTensor([2, 5, tinyLlama.dim], 3);
-const outputOf = (block: LlamaBlock) => valuesOf(() => block.forward(x()));
+const outputOf = (block: LlamaBlocks) => valuesOf(() => block.forward(x()));
 const isLora = (path: string) => path.includes("lora_");
 const trainablePaths = (model: Module) => [...trainableVariables(model).keys()];
 
@@ -237,8 +237,8 @@ test("merging in a model leaves a model that shares its frozen weights as it was
 });
 
 /** A block read as layers 30 and 31 of its language model. */
-function loadedBlock(rowOrder: "hf" | "meta", indices: number[]): LlamaBlock {
-  const block = new LlamaBlock({ ...tinyLlama, rowOrder }, indices.length, new Rng(1), "a test", indices);
+function loadedBlock(rowOrder: "hf" | "meta", indices: number[]): LlamaBlocks {
+  const block = new LlamaBlocks({ ...tinyLlama, rowOrder }, indices.length, new Rng(1), "a test", indices);
   block.freeze();
   return block;
 }
@@ -318,7 +318,7 @@ test("an adapter moved between row orders gives the same block output", async ()
     const path = `layers.0.attention.${w}.weight`;
     state.set(path, permuteRowsHfToMeta(hfState.get(path)!, tinyLlama.heads));
   }
-  meta.load(state);
+  meta.loadStateDict(state);
   await loadAdapter(meta, folder);
   assertClose(outputOf(meta), outputOf(hf), 1e-5);
 });
@@ -333,7 +333,7 @@ test("an adapter for another layer or another width is an error, and the block s
     loadAdapter(elsewhere, folder),
     isLuvitError("key-mismatch", "no tensor for a block of this model"),
   );
-  const wide = new LlamaBlock({ ...tinyLlama, dim: 32 }, 1, new Rng(1), "a test", [31]);
+  const wide = new LlamaBlocks({ ...tinyLlama, dim: 32 }, 1, new Rng(1), "a test", [31]);
   const texts = [
     "layers.0.attention.wq: adapter is for [24, 24], the weight is [32, 32]",
     "layers.0.attention.wv",

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { tf } from "../../../src/core/tf";
 import { baselines, classifier, fusion, llama, lora, mae } from "../../../src/models";
 import { LlamaLanguageModel } from "../../../src/models/languageModel";
-import type { LlamaBlock } from "../../../src/models/llamaBlock";
+import type { LlamaBlocks } from "../../../src/models/llamaBlock";
 import type { SavableModel } from "../../../src/models/savable";
 import { repository } from "../io/support";
 import { perturb, tinyBlock, tinyDecoder, tinyImages, tinyInputs, tinyLlama, tinyViT } from "./support";
@@ -27,7 +27,7 @@ export async function outputOf(model: SavableModel): Promise<Float32Array> {
 }
 
 /** The block of the language model that the library ships. */
-export const toyBlock = (options: llama.LoadBlockOptions = {}): Promise<LlamaBlock> =>
+export const toyBlock = (options: llama.LoadBlockOptions = {}): Promise<LlamaBlocks> =>
   llama.loadBlock(join(repository, "data", "llama-toy"), options);
 
 /** One of each kind of model, with every option somewhere away from its default, no weight at a special value. */

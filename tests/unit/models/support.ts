@@ -1,7 +1,7 @@
 import { Rng } from "../../../src/core/rng";
 import { type Tensor, tf } from "../../../src/core/tf";
 import { randomBlock } from "../../../src/models/baselines";
-import type { LlamaBlock, LlamaConfig } from "../../../src/models/llamaBlock";
+import type { LlamaBlocks, LlamaConfig } from "../../../src/models/llamaBlock";
 import type { DecoderConfig, MaskedAutoencoder } from "../../../src/models/mae";
 import { drawNoise, maskFromNoise } from "../../../src/models/masking";
 import type { ViTConfig } from "../../../src/models/vit";
@@ -23,7 +23,7 @@ export const tinyLlama: LlamaConfig = {
   rowOrder: "hf",
 };
 
-export const tinyBlock = (options: { depth?: number; seed?: number } = {}): LlamaBlock =>
+export const tinyBlock = (options: { depth?: number; seed?: number } = {}): LlamaBlocks =>
   randomBlock(tinyLlama, options);
 
 export const tinyImages = (batch = 2, seed = 11): Tensor =>

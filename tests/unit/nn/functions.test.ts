@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import {
-  attend,
   maskedPatchLoss,
   patchify,
   resizePositionTable,
+  scaledDotProductAttention,
   sinCosPositionTable,
   smoothedTargets,
   softTargetCrossEntropy,
@@ -125,7 +125,7 @@ test("attention rows sum to one; a causal row sees only itself and what came bef
   const [q, k, v] = [1, 2, 3].map((seed) => randomTensor([2, 3, 5, 4], seed));
   for (const causal of [false, true]) {
     let pattern: number[] = [];
-    attend(q, k, v, {
+    scaledDotProductAttention(q, k, v, {
       causal,
       tapName: "rows",
       tap: (name, value) => {
@@ -159,7 +159,7 @@ test("attention equals its formula in double precision", () => {
     }
   }
   const [query, key, value] = [q, k, v].map((x) => tf.tensor(x, [1, 1, tokens, channels]));
-  assertClose(attend(query, key, value).dataSync(), expected, 1e-6);
+  assertClose(scaledDotProductAttention(query, key, value).dataSync(), expected, 1e-6);
 });
 
 test("the position table's first half encodes the column, the second the row; the class token's row is zero", () => {

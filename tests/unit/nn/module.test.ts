@@ -83,13 +83,13 @@ test("freezing takes parameters from counts, variables and trainable states, and
     "proj.weight",
     "token",
   ]);
-  assert.equal(tree.freeze("list.", true).counts().trainable, 20);
+  assert.equal(tree.unfreeze("list.").counts().trainable, 20);
 });
 
 test("a state goes in and comes out unchanged, before and after memory was taken", async () => {
   const tree = new Tree();
   for (const state of [randomState(tree), randomState(new Tree())]) {
-    const report = tree.load(state, { source: "a file" });
+    const report = tree.loadStateDict(state, { source: "a file" });
     assert.equal(`${report}`, "loaded 6 tensors from a file");
     assertSameState(await tree.stateDict(), state);
     trainableVariables(tree);
@@ -116,13 +116,16 @@ test("one error names every missing, unexpected and misshapen key, and nothing h
     "[1, 3]",
   ];
   assert.throws(
-    () => tree.load(state, { source: "x.pth" }),
+    () => tree.loadStateDict(state, { source: "x.pth" }),
     isLuvitError("key-mismatch", "x.pth", "4 keys", ...everything),
   );
   assertSameState(await tree.stateDict(), before);
 
   const misshapen = randomState(tree).set("token", { shape: [2, 1], data: new Float32Array(2) });
-  assert.throws(() => tree.load(misshapen), isLuvitError("shape-mismatch", "token", "[2, 1]", "[1, 2]"));
+  assert.throws(
+    () => tree.loadStateDict(misshapen),
+    isLuvitError("shape-mismatch", "token", "[2, 1]", "[1, 2]"),
+  );
   assertSameState(await tree.stateDict(), before);
 });
 
@@ -131,20 +134,23 @@ test("keys may be allowed to be missing or unexpected by prefix, and the report 
   const state = randomState(tree);
   state.delete("list.1.weight");
   state.set("extra.a", { shape: [1], data: new Float32Array(1) });
-  const report = tree.load(state, { allowMissing: ["list."], allowUnexpected: ["extra."] });
+  const report = tree.loadStateDict(state, { allowMissing: ["list."], allowUnexpected: ["extra."] });
   assert.deepEqual([report.missing, report.unexpected], [["list.1.weight"], ["extra.a"]]);
   assert.equal(
     `${report}`,
     "loaded 5 tensors from the state dict (1 kept as they were, 1 in the file not used)",
   );
-  assert.throws(() => tree.load(state, { allowMissing: ["list."] }), isLuvitError("key-mismatch", "extra.a"));
+  assert.throws(
+    () => tree.loadStateDict(state, { allowMissing: ["list."] }),
+    isLuvitError("key-mismatch", "extra.a"),
+  );
 });
 
 test("only a prefix of a state is loaded when asked for", async () => {
   const tree = new Tree();
   const before = await tree.stateDict();
   const state = randomState(tree);
-  const report = tree.load(state, { only: "list.0." });
+  const report = tree.loadStateDict(state, { only: "list.0." });
   assert.deepEqual([...report.loaded].sort(), ["list.0.norm.bias", "list.0.norm.weight"]);
   const after = await tree.stateDict();
   for (const path of paths) {
@@ -158,7 +164,7 @@ test("only a prefix of a state is loaded when asked for", async () => {
 
 test("a clone has its own trainable parameters and shares the frozen ones", async () => {
   const tree = new Tree().freeze("list.");
-  tree.load(randomState(tree));
+  tree.loadStateDict(randomState(tree));
   const state = await tree.stateDict();
   const copy = await tree.clone();
   assert.ok(copy instanceof Tree);

@@ -32,7 +32,7 @@ describe("a model shows itself as a tree", () => {
   it("and blocks that differ in what is trained stand apart", async () => {
     model.freeze("blocks.3");
     const html = await htmlOf(model);
-    model.freeze("blocks.3", true);
+    model.unfreeze("blocks.3");
     for (const text of ["0 … 2", ">3<", "4 … 11"]) assert.ok(html.includes(text), text);
   });
 });

@@ -182,7 +182,7 @@ function reference(
 
 test("AdamW follows its definition, with each parameter's own decay and rate", async () => {
   const linear = new Linear(2, 1, new Rng(1));
-  linear.load(
+  linear.loadStateDict(
     new Map([
       ["weight", { shape: [1, 2], data: Float32Array.of(0.5, -2) }],
       ["bias", { shape: [1], data: Float32Array.of(1) }],
@@ -238,7 +238,7 @@ test("training goes on from saved moments exactly as without saving", async () =
   const first = trained(1);
   for (let i = 0; i < 2; i++) step(first, i);
   const resumed = trained(2);
-  resumed.linear.load(await first.linear.stateDict());
+  resumed.linear.loadStateDict(await first.linear.stateDict());
   const moments = await first.optimizer.state();
   assert.deepEqual(
     [...moments.keys()].sort(),

@@ -7,7 +7,7 @@ import * as transforms from "../../../src/data/transforms";
 import { onnxRuntimeProblem, tensorflowProblem } from "../../../src/engine";
 import { baselines, classifier, fusion, lora } from "../../../src/models";
 import type { ClassifierOptions } from "../../../src/models/classifier";
-import type { LlamaBlock, LlamaConfig } from "../../../src/models/llamaBlock";
+import type { LlamaBlocks, LlamaConfig } from "../../../src/models/llamaBlock";
 import type { Module } from "../../../src/nn/module";
 import { type FinetuneOptions, finetune } from "../../../src/train/finetune";
 import type { TrainOptions } from "../../../src/train/plan";
@@ -194,7 +194,7 @@ test(
 const llama = { dim: 16, heads: 2, hiddenDim: 24, normEps: 1e-6, ropeTheta: 1e4, rowOrder: "meta" as const };
 const plainLlama = { ...llama, causal: false, rope: false };
 
-function adapted(config: LlamaConfig, depth = 1): LlamaBlock {
+function adapted(config: LlamaConfig, depth = 1): LlamaBlocks {
   const block = baselines.randomBlock(config, { depth });
   lora.attach(block, { rank: 2 });
   return block;

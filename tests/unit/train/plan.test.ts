@@ -16,11 +16,11 @@ const imageNet = ofLength(1_281_167);
 const betas = [0.9, 0.95] as const;
 
 test("the paper's recipes have the paper's effective batches and rates", () => {
-  const pretrain = settlePlan(imageNet, recipes.maePretrain, betas);
+  const pretrain = settlePlan(imageNet, recipes.pretrainMae, betas);
   assert.equal(pretrain.batchSize * pretrain.accumulate, 4096);
   assert.ok(Math.abs(pretrain.schedule.lr - 2.4e-3) < 1e-12);
   assert.deepEqual([pretrain.stepsPerEpoch, pretrain.totalSteps], [312, 249_600]);
-  const tuning = settlePlan(imageNet, recipes.finetune, betas);
+  const tuning = settlePlan(imageNet, recipes.finetuneLuvit, betas);
   assert.equal(tuning.batchSize * tuning.accumulate, 1024);
   assert.ok(Math.abs(tuning.schedule.lr - 4e-3) < 1e-12);
   assert.deepEqual([...tuning.betas], [0.9, 0.999]);

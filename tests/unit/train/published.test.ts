@@ -91,9 +91,9 @@ const toy = { batchSize: 32, lr: 3e-3, warmupEpochs: 1, weightDecay: 0.05 };
 
 /** Options of every recipe: mae/PRETRAIN.md, mae/FINETUNE.md, LUViT D.2 and D.3, LM4VisualEncoding image_classification. */
 const published: Record<keyof typeof recipes, object> = {
-  maePretrain: pretraining,
-  maePretrain1600: { ...pretraining, epochs: 1600 },
-  finetune: finetuning,
+  pretrainMae: pretraining,
+  pretrainMae1600: { ...pretraining, epochs: 1600 },
+  finetuneLuvit: finetuning,
   finetuneMae: { ...finetuning, baseLr: 5e-4, layerDecay: 0.65 },
   supervised: {
     ...finetuning,
@@ -106,8 +106,8 @@ const published: Record<keyof typeof recipes, object> = {
     repeatedAugmentation: 3,
     emaDecay: 0.99996,
   },
-  toyPretrain: { ...toy, epochs: 6, minLr: 0 },
-  toyFinetune: { ...toy, epochs: 8, minLr: 1e-5, layerDecay: 0.95, dropPath: 0, smoothing: 0.1 },
+  pretrainToy: { ...toy, epochs: 6, minLr: 0 },
+  finetuneToy: { ...toy, epochs: 8, minLr: 1e-5, layerDecay: 0.95, dropPath: 0, smoothing: 0.1 },
 };
 
 test("every option of every recipe is its source's", () => {

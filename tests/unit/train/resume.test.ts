@@ -9,7 +9,7 @@ import { fileSource } from "../../../src/io/bytes/byteSource";
 import { readTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
 import { openSafetensors, writeSafetensors } from "../../../src/io/safetensors/safetensors";
 import { baselines, classifier, mae } from "../../../src/models";
-import { type LlamaBlock, type LlamaConfig, llama7b } from "../../../src/models/llamaBlock";
+import { type LlamaBlocks, type LlamaConfig, llama7b } from "../../../src/models/llamaBlock";
 import { attach } from "../../../src/models/lora";
 import type { Module } from "../../../src/nn/module";
 import { type FinetuneOptions, finetune } from "../../../src/train/finetune";
@@ -124,7 +124,7 @@ test("resuming with other options is refused with every difference", async () =>
   );
   model.freeze("blocks.0.");
   await assertRejects(resumed({}), "bad-argument", "trainable: was");
-  model.freeze("blocks.0.", true);
+  model.unfreeze("blocks.0.");
   assert.deepEqual(await model.stateDict(), values, "a refused resume changes nothing");
   assert.equal(readLines(out).length, 2);
 });
@@ -177,10 +177,10 @@ const blockConfig: LlamaConfig = { ...llama7b, dim: 16, heads: 2, hiddenDim: 24 
 async function luvit(
   file: string,
   { seed = 0, config = blockConfig } = {},
-): Promise<{ block: LlamaBlock; model: mae.MaskedAutoencoder }> {
+): Promise<{ block: LlamaBlocks; model: mae.MaskedAutoencoder }> {
   const block = baselines.randomBlock(config, { seed });
   const source = await fileSource(file);
-  block.load(await (await openSafetensors(source)).readTensors(), { source: file });
+  block.loadStateDict(await (await openSafetensors(source)).readTensors(), { source: file });
   await source.close();
   block.freeze();
   attach(block, { rank: 2 });
@@ -272,7 +272,7 @@ test("weights that were trained and frozen afterwards are saved, though a file o
   const set = await pictures(transforms.finetune);
   const options = { ...finetuning, dropPath: 0, epochs: 1 };
   const model = tinyClassifier();
-  model.load(await model.stateDict(), { source: "start.safetensors" });
+  model.loadStateDict(await model.stateDict(), { source: "start.safetensors" });
   await finetune(model, set, { ...options, out: false }).done;
   model.freeze("blocks.");
   const weight = "blocks.0.attn.qkv.weight";

@@ -130,7 +130,7 @@ test("the averaged weights are evaluated beside the weights, and can be put into
   assert.equal(found.folder, checkpoint);
   assert.equal((await evaluate(fresh, validation)).top1, last.emaTop1);
   const inMemory = tinyClassifier(9);
-  inMemory.load(averaged!);
+  inMemory.loadStateDict(averaged!);
   assertSameBits(await inMemory.stateDict(), await fresh.stateDict());
   assert.deepEqual(readLines(out).at(-1), last);
 });

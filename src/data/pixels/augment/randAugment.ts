@@ -45,7 +45,7 @@ export function augmentArgument(op: AugmentOp, magnitude: number, negative = fal
 }
 
 /** Does one operation as Pillow does it, to the last bit. The result has the size of the picture. */
-export function augment(image: RgbImage, { op, argument }: AugmentStep): RgbImage {
+export function applyAugmentation(image: RgbImage, { op, argument }: AugmentStep): RgbImage {
   return PixelMemory.use((memory) => {
     const line = 3 * image.width;
     const canvas = new Canvas(memory, placePixels(memory, { ...image, offset: 0, line }));

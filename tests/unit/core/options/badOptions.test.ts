@@ -44,7 +44,7 @@ function ownSet(numbers = 3 * size * size, label: unknown = 0): ImageDataset {
 
 let tuned: luvit.classifier.Classifier;
 let masked: luvit.mae.MaskedAutoencoder;
-let block: luvit.llama.LlamaBlock;
+let block: luvit.llama.LlamaBlocks;
 let language: luvit.llama.LlamaLanguageModel;
 
 before(async () => {
@@ -107,7 +107,7 @@ const runs: Case[] = [
   [{ provider: "tpu" }, /provider/],
   [{ frozen: "int4" }, /frozen/],
   [{ memory: "little" }, /memory/],
-  [{ recipe: "finetune" }, /recipe: expected notes of a recipe/],
+  [{ recipe: "finetuneLuvit" }, /recipe: expected notes of a recipe/],
 ];
 
 refused(
@@ -339,12 +339,12 @@ refused(
   (o) =>
     luvit.tf.tidy(() => {
       const x = luvit.tf.zeros([1, 1, 2, 4]);
-      return nn.attend(x, x, x, o);
+      return nn.scaledDotProductAttention(x, x, x, o);
     }),
   unknown,
   [{ causal: true, window: 0 }, /window/],
 );
-refused("a model's load", (o) => tuned.load(new Map(), o), unknown, [
+refused("a model's load", (o) => tuned.loadStateDict(new Map(), o), unknown, [
   { allowMissing: "head." },
   /allowMissing: expected a list/,
 ]);
@@ -473,8 +473,8 @@ refused(
   [{ patch: 0, variant: 51 }, /patch/, /variant: expected 50, 300 or 919/],
 );
 refused("data.toyFiles", (o) => toyFiles(o), unknown, [{ size: 0, train: -1 }, /size/, /train/]);
-refused("data.pictures", (o) => data.pictures(ownSet(), o), unknown, [{ seed: -1 }, /seed/]);
-refused("data.pictures of a Promise", (o) => data.pictures(later as never, o), [{}, /Promise/]);
+refused("data.pictures", (o) => data.preview(ownSet(), o), unknown, [{ seed: -1 }, /seed/]);
+refused("data.pictures of a Promise", (o) => data.preview(later as never, o), [{}, /Promise/]);
 refused(
   "take",
   (o: { count: number }) => spreadIndices(10, o.count),
@@ -579,7 +579,7 @@ refused("analysis.reconstruct", (o) => analysis.reconstruct(masked, ownSet(), o)
 refused("analysis of a Promise", (o) => analysis.attentionEntropy(tuned, later as never, o), [{}, /Promise/]);
 refused(
   "evaluate.suite",
-  (o) => luvit.evaluate.suite(tuned, {}, o).done,
+  (o) => luvit.benchmark.suite(tuned, {}, o).done,
   ...analyses,
   [{ shard: { index: 0, count: 2 } }, /shard.index: expected a whole number from 1/],
   [{ shard: { index: 3, count: 2 }, batchSize: 0 }, /shard.index: expected at most count \(2\)/, /batchSize/],

@@ -4,7 +4,7 @@ import { Rng } from "../../../../src/core/rng";
 import { randomErasing } from "../../../../src/data/pixels/augment/erasing";
 import { eraseRandomly } from "../../../../src/data/pixels/augment/placedErasing";
 import {
-  augment,
+  applyAugmentation,
   augmentArgument,
   augmentOps,
   drawRandAugment,
@@ -52,12 +52,12 @@ describe("RandAugment", () => {
   it("keeps the picture it is given and its size, under every operation", () => {
     const before = [...picture.data];
     for (const op of augmentOps) {
-      const result = augment(picture, { op, argument: augmentArgument(op, 9, true) });
+      const result = applyAugmentation(picture, { op, argument: augmentArgument(op, 9, true) });
       assert.deepEqual([result.width, result.height, result.data.length], [31, 23, 31 * 23 * 3], op);
       assert.notDeepEqual([...result.data], before, op);
     }
     const buffer = Buffer.from(picture.data);
-    for (const op of augmentOps) augment({ ...picture, data: buffer }, { op, argument: 1.5 });
+    for (const op of augmentOps) applyAugmentation({ ...picture, data: buffer }, { op, argument: 1.5 });
     assert.deepEqual([...picture.data, ...buffer], [...before, ...before]);
   });
 

@@ -6,7 +6,7 @@ import { operations } from "../../../../src/data/pixels/augment/operations";
 import {
   type AugmentOp,
   type AugmentStep,
-  augment,
+  applyAugmentation,
   augmentArgument,
   augmentOps,
   drawRandAugment,
@@ -36,7 +36,7 @@ function picture(rng: Rng, width: number, height: number): RgbImage {
 const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
 
 function expectPlain(image: RgbImage, op: AugmentOp, argument: number): void {
-  const { data } = augment(image, { op, argument });
+  const { data } = applyAugmentation(image, { op, argument });
   const expected = plainOperations[op](image, argument);
   if (same(data, expected)) return;
   const at = data.findIndex((byte, i) => byte !== expected[i]);

@@ -53,7 +53,7 @@ export interface ExecuteOptions {
 export type CellOutcome = { status: "ok" } | ({ status: "error"; interrupted: boolean } & CellFailure);
 
 /** Runs cells one after the other in this process; each sees the declarations of those before it. */
-export class Executor {
+export class CellRunner {
   readonly compiler: Compiler;
   private readonly exports: Record<string, unknown> = {};
   private readonly modules: CellModules;
