@@ -138,8 +138,8 @@ function layerAttention(
 }
 
 /** A picture as a set of one. */
-function onlyPicture(picture: RgbImage, size: number): ReadablePictures {
-  const fits = picture.width === size && picture.height === size;
-  const image = normalize(fits ? picture : evaluation(size).pixels(picture));
+function onlyPicture(given: RgbImage, size: number): ReadablePictures {
+  const fits = given.width === size && given.height === size;
+  const image = normalize(fits ? given : evaluation(size).pixels(given));
   return { size, length: 1, load: async () => ({ image, label: -1, path: "picture", index: 0 }) };
 }

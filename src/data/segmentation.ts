@@ -169,8 +169,8 @@ export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDatase
     throw new LuvitError("bad-dataset", `${summary}:\n${listOffenders(lonely)}`);
   }
   const kept = paired.map(({ file }) => file!);
-  const pictures = new FolderDataset(images, classes, kept, transform, cacheOf({ exif, cache }));
-  return new MaskedDataset(pictures, maskPaths, transform, patch);
+  const set = new FolderDataset(images, classes, kept, transform, cacheOf({ exif, cache }));
+  return new MaskedDataset(set, maskPaths, transform, patch);
 }
 
 function foldersOf({ root, variant, images, masks }: ImageNetSOptions): { images: string; masks: string } {

@@ -1,5 +1,5 @@
 import { dataUrl } from "./html";
-import { Picture, type RgbImage, rgbPng } from "./picture";
+import { ImageFigure, type RgbImage, rgbPng } from "./picture";
 import { escapeXml } from "./svg/text";
 import { figureFont } from "./theme";
 
@@ -24,7 +24,7 @@ export interface Composition {
 }
 
 /** One picture of all, on transparent ground; as SVG its words and marks stay what they are. */
-export async function compose(composition: Composition): Promise<Picture> {
+export async function compose(composition: Composition): Promise<ImageFigure> {
   const { width, height, layers, alt, html } = composition;
   const { default: sharp } = await import("sharp");
   const ground = { width, height, channels: 4 as const, background: { r: 0, g: 0, b: 0, alpha: 0 } };
@@ -39,7 +39,7 @@ export async function compose(composition: Composition): Promise<Picture> {
     .composite([...images, marks])
     .png({ compressionLevel: 9 })
     .toBuffer();
-  return new Picture(png, width, height, alt, { svg: () => composedSvg(composition), html });
+  return new ImageFigure(png, width, height, alt, { svg: () => composedSvg(composition), html });
 }
 
 async function composedSvg(composition: Composition): Promise<string> {

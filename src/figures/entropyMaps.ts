@@ -2,13 +2,16 @@ import type { PatchMaps } from "../analysis/attentionEntropy";
 import { unnormalize } from "../data/pixels";
 import { type MapColumn, mapGrid } from "./maps";
 import { type OverlaysOptions, overlays } from "./overlays";
-import type { GridMap, Picture, RgbImage } from "./picture";
+import type { GridMap, ImageFigure, RgbImage } from "./picture";
 
 /**
  * Figure 3 of the paper: each image beside its foreground cells (where known; the others dimmed), the L2 norm of its patch tokens and the
  * entropy of their attention, both with their own range written below.
  */
-export function entropyMaps(maps: readonly PatchMaps[], options: { cell?: number } = {}): Promise<Picture> {
+export function entropyMaps(
+  maps: readonly PatchMaps[],
+  options: { cell?: number } = {},
+): Promise<ImageFigure> {
   const grid = (values: (map: PatchMaps) => ArrayLike<number>) => maps.map((map) => gridOf(map, values(map)));
   const columns: MapColumn[] = [{ title: "image", images: maps.map(imageOf) }];
   if (maps.every((map) => map.sample.foreground)) {
@@ -23,7 +26,7 @@ export function entropyMaps(maps: readonly PatchMaps[], options: { cell?: number
 export function entropyOverlays(
   maps: readonly PatchMaps[],
   options: Partial<Pick<OverlaysOptions, "alpha" | "cell" | "columns" | "range" | "titles">> = {},
-): Promise<Picture> {
+): Promise<ImageFigure> {
   return overlays({
     images: maps.map(imageOf),
     maps: maps.map((map) => gridOf(map, map.entropy)),

@@ -3,7 +3,7 @@ import { checkOptions, number, optionsOf } from "../core/options";
 import { compose } from "./composition";
 import { cell, label, objects, labels as texts } from "./options";
 
-import { expectImage, type Picture, type RgbImage, resizeImage } from "./picture";
+import { expectImage, type ImageFigure, type RgbImage, resizeImage } from "./picture";
 import { pictureTable } from "./pictureTable";
 import { escapeXml } from "./svg/text";
 import { neutralColor } from "./theme";
@@ -45,7 +45,7 @@ const labelColor = neutralColor;
 export async function imageGrid(
   rows: readonly (readonly (RgbImage | undefined)[])[],
   options: ImageGridOptions = {},
-): Promise<Picture> {
+): Promise<ImageFigure> {
   checkOptions("imageGrid", imageGridOptions, options);
   const images = rows.flat().filter((image): image is RgbImage => image !== undefined);
   const largest = images.reduce<RgbImage | undefined>(

@@ -16,7 +16,7 @@ export { imageGrid } from "./imageGrid";
 export { lossCurves } from "./lossCurves";
 export { mapGrid, reconstructionGrid } from "./maps";
 export { overlays } from "./overlays";
-export { Picture } from "./picture";
+export { ImageFigure } from "./picture";
 export { renderSvg } from "./renderSvg";
 export { saveFigure } from "./saveFigure";
 export type { PlotlyFigure } from "./spec";

@@ -7,8 +7,8 @@ import { cell, cellOptions, colormapField, ends, labels, objects, share } from "
 import {
   expectImage,
   type GridMap,
+  type ImageFigure,
   mapImage,
-  type Picture,
   type RgbImage,
   resizeImage,
   valueRange,
@@ -79,7 +79,7 @@ export const mapGridOptions = optionsOf<MapGridOptions>(
 );
 
 /** Images beside their maps, for instance image, mask, patch norm and entropy, with the range below each map. */
-export async function mapGrid(options: MapGridOptions): Promise<Picture> {
+export async function mapGrid(options: MapGridOptions): Promise<ImageFigure> {
   checkOptions("mapGrid", mapGridOptions, options);
   const { columns, rowLabels, cell = 168 } = options;
   const count = columns.map((column) => (column.images ?? column.maps ?? []).length);
@@ -135,7 +135,7 @@ export interface Reconstruction {
 export function reconstructionGrid(
   rows: readonly Reconstruction[],
   options: { cell?: number } = {},
-): Promise<Picture> {
+): Promise<ImageFigure> {
   checkOptions("reconstructionGrid", cellOptions, options);
   const columnTitles = ["original", "masked", "predicted", "predicted + visible"];
   const rowLabels = rows.some((row) => row.label !== undefined)

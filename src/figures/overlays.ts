@@ -6,7 +6,7 @@ import { dataUrl, escapeHtml } from "./html";
 import { overlayMap } from "./maps";
 import { cell, colormapField, ends, label, labels, objects, share } from "./options";
 
-import { type GridMap, type Picture, type RgbImage, resizeImage, valueRange } from "./picture";
+import { type GridMap, type ImageFigure, type RgbImage, resizeImage, valueRange } from "./picture";
 import { pictureTable } from "./pictureTable";
 import { maskOutline, patchLines } from "./svg/patchPaths";
 import { niceTicks } from "./svg/scale";
@@ -62,7 +62,7 @@ const [gap, head, barWidth, barSpace] = [10, 22, 12, 98];
  *
  * @throws LuvitError("bad-argument") where images, maps and masks are not as many as each other.
  */
-export async function overlays(options: OverlaysOptions): Promise<Picture> {
+export async function overlays(options: OverlaysOptions): Promise<ImageFigure> {
   checkOptions("overlays", overlaysOptions, options);
   const { images, maps, cell: wanted = 176, zTitle } = options;
   expectEqualCounts(options);

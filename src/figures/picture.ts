@@ -28,7 +28,7 @@ export interface PictureForms {
 }
 
 /** A finished picture: PNG bytes and what they show. */
-export class Picture {
+export class ImageFigure {
   constructor(
     readonly png: Uint8Array,
     readonly width: number,

@@ -1,5 +1,5 @@
 import { imageNetMean, imageNetStd } from "../data";
-import { imageGrid, type Picture } from "../figures";
+import { type ImageFigure, imageGrid } from "../figures";
 import type { RgbImage } from "../figures/picture";
 
 /** Where the pictures lie in a tensor. */
@@ -24,7 +24,7 @@ export async function tensorPictures(
   shape: readonly number[],
   values: ArrayLike<number>,
   range: { min: number; max: number },
-): Promise<Picture | undefined> {
+): Promise<ImageFigure | undefined> {
   const layout = layoutOf(shape);
   if (!layout) return undefined;
   const scale = scaleOf(range);

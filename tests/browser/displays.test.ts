@@ -95,15 +95,15 @@ test("words of pictures keep their size where their images shrink", { skip }, as
     ...{ images: [image, image, image, image], maps: [map, map, map, map], zTitle: "entropy (nats)" },
     titles: ["first", "second", "third", "fourth"],
   });
-  for (const picture of [grid, tinted]) {
-    const html = String((await mimeBundleOf(picture))["text/html"]);
+  for (const shown of [grid, tinted]) {
+    const html = String((await mimeBundleOf(shown))["text/html"]);
     const sides = [];
     for (const width of widths) {
       const page = await open(html, width);
       const found = await page.evaluate<{ page: number; words: number[]; image: number }>(`({
         page: document.documentElement.scrollWidth,
-        words: [...document.querySelectorAll(".luvit-picture span, .luvit-picture td div")].map((one) => parseFloat(getComputedStyle(one).fontSize)),
-        image: document.querySelector(".luvit-picture img").clientWidth,
+        words: [...document.querySelectorAll(".luvit-shown span, .luvit-shown td div")].map((one) => parseFloat(getComputedStyle(one).fontSize)),
+        image: document.querySelector(".luvit-shown img").clientWidth,
       })`);
       assert.ok(found.page <= width);
       assert.ok(found.words.length >= 4 && Math.min(...found.words) >= 12, String(found.words));

@@ -62,9 +62,9 @@ test("baseline JPEG files are decoded as Pillow decodes them, whole and in part,
 test("files of every kind are decoded as Pillow decodes them, to the last bit", { skip }, async () => {
   const different: string[] = [];
   for (const { what, file, ...picture } of [...cases.files, ...cases.jpeg]) {
-    const image = await decodeImage(bytesOf(file), { exif: "ignore" });
-    assert.deepEqual([image.width, image.height], [picture.width, picture.height], what);
-    if (!same(image.data, bytesOf(picture.result))) different.push(what);
+    const decoded = await decodeImage(bytesOf(file), { exif: "ignore" });
+    assert.deepEqual([decoded.width, decoded.height], [picture.width, picture.height], what);
+    if (!same(decoded.data, bytesOf(picture.result))) different.push(what);
   }
   assert.deepEqual(different, []);
 });

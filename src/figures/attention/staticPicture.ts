@@ -3,7 +3,7 @@ import { rowWeights } from "../../analysis/quantisedRows";
 import { unnormalize } from "../../data/pixels";
 import { imageGrid } from "../imageGrid";
 import { overlayMap } from "../maps";
-import { type Picture, type RgbImage, resizeImage } from "../picture";
+import { type ImageFigure, type RgbImage, resizeImage } from "../picture";
 import { layerLabel, percent, tokenName } from "./browser/state";
 
 const cell = 192;
@@ -22,7 +22,7 @@ export function pictureOf({ sample }: AttentionMaps): RgbImage {
 }
 
 /** Picture, attention of the class token and of the patch in the middle, a row per model; mean over heads. */
-export async function staticPicture(rows: readonly StaticRow[]): Promise<Picture> {
+export async function staticPicture(rows: readonly StaticRow[]): Promise<ImageFigure> {
   const drawn = await Promise.all(rows.map(drawRow));
   return imageGrid(
     drawn.map(({ images }) => images),

@@ -9,7 +9,7 @@ import { browserScript } from "../browserScript";
 import { colormapTable } from "../colormap";
 import { label, labels } from "../options";
 
-import type { Picture, RgbImage } from "../picture";
+import type { ImageFigure, RgbImage } from "../picture";
 import { escapeXml } from "../svg/text";
 import { figureFont, themes } from "../theme";
 import type { ModelHeader, ViewerHeader } from "./browser/payload";
@@ -38,7 +38,7 @@ export class AttentionViewer {
     /** What stands in a notebook's output: an element that needs nothing from elsewhere. */
     readonly html: string,
     /** What is seen where no script runs. */
-    readonly picture: Picture,
+    readonly picture: ImageFigure,
     readonly title: string,
     /** The numbers in words. */
     readonly summary: string,
@@ -158,7 +158,7 @@ function headerOf(title: string, models: readonly ModelHeader[]): ViewerHeader {
 }
 
 /** The element with everything in it. The script puts a shadow root over the picture, so that only one is seen. */
-function viewerHtml(header: ViewerHeader, data: string, picture: Picture, still: string): string {
+function viewerHtml(header: ViewerHeader, data: string, picture: ImageFigure, still: string): string {
   const json = JSON.stringify(header).replace(/</g, "\\u003c");
   return `<div class="luvit-attention" data-lm-suppress-shortcuts="true">
 <p><b>${escapeXml(header.title)}</b></p>
@@ -181,7 +181,7 @@ async function pictureUrl({ data, width, height }: RgbImage): Promise<string> {
 }
 
 /** The still picture, ground transparent, at a fifth of the PNG's bytes. */
-async function webpUrl({ png }: Picture): Promise<string> {
+async function webpUrl({ png }: ImageFigure): Promise<string> {
   const { default: sharp } = await import("sharp");
   const webp = await sharp(png).webp({ quality: 88, smartSubsample: true }).toBuffer();
   return `data:image/webp;base64,${webp.toString("base64")}`;

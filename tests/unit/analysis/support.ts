@@ -26,11 +26,11 @@ const maskColours: Record<Region, readonly [number, number]> = {
 };
 
 /** 16-pixel pictures whose quarters (left to right, top to bottom) are as given, with their masks. */
-export async function maskedPictures(pictures: readonly Region[][]): Promise<MaskedDataset> {
+export async function maskedPictures(regions: readonly Region[][]): Promise<MaskedDataset> {
   const root = temporaryFolder();
   const [images, masks] = [join(root, "images"), join(root, "masks")];
   for (const folder of [images, masks]) await mkdir(join(folder, "class"), { recursive: true });
-  for (const [number, quarters] of pictures.entries()) {
+  for (const [number, quarters] of regions.entries()) {
     const name = join("class", `${number}.png`);
     await writePng(join(images, name), (x, y) => [
       (37 * x + 11 * y * number) % 256,

@@ -35,5 +35,5 @@ test("a file's lr or baseLr takes the place of the recipe's, however that is wri
   assert.equal(await peak("pretrain", "pretrainMae", { baseLr: 0.064 }), scaled(0.064));
   assert.equal(await peak("pretrain", "pretrainMae", { lr: 0.002 }), 0.002);
   assert.equal(await peak("finetune", "finetuneToy", { baseLr: 0.064 }), scaled(0.064));
-  assert.equal(await peak("finetune", "finetune", { lr: 0.002 }), 0.002);
+  assert.equal(await peak("finetune", "finetuneLuvit", { lr: 0.002 }), 0.002);
 });

@@ -3,10 +3,10 @@ import { describe, it } from "node:test";
 import sharp from "sharp";
 import {
   colormap,
+  type ImageFigure,
   imageGrid,
   mapGrid,
   overlays,
-  type Picture,
   reconstructionGrid,
 } from "../../../src/figures";
 import { colormapTable } from "../../../src/figures/colormap";
@@ -100,8 +100,8 @@ describe("pictures", () => {
     const plainly = await overlays({ ...options, lines: false });
     const outlined = await overlays({ ...options, lines: false, masks: [mask, undefined] });
     assert.equal(plainly.alt, "2 images under entropy (nats), 1 to 3");
-    const at = async (picture: Picture, x: number, y: number) => {
-      const { data, info } = await sharp(picture.png).raw().toBuffer({ resolveWithObject: true });
+    const at = async (shown: ImageFigure, x: number, y: number) => {
+      const { data, info } = await sharp(shown.png).raw().toBuffer({ resolveWithObject: true });
       const start = 4 * (y * info.width + x);
       return [...data.subarray(start, start + 3)];
     };

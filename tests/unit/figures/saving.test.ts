@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import sharp from "sharp";
-import { attentionViewer, imageGrid, mapGrid, overlays, Picture } from "../../../src/figures";
+import { attentionViewer, ImageFigure, imageGrid, mapGrid, overlays } from "../../../src/figures";
 import { mimeBundleOf } from "../../../src/notebook/mime";
 import { assertRejects, temporaryFolder } from "../train/support";
 import { syntheticMaps } from "./syntheticMaps";
@@ -16,7 +16,7 @@ const image = {
 const map = { width: 4, height: 4, values: Array.from({ length: 16 }, (_, i) => i) };
 const mask = { ...map, values: map.values.map((value) => (value > 9 ? 1 : 0)) };
 
-const made: [string, () => Promise<Picture>, images: number, words: string[]][] = [
+const made: [string, () => Promise<ImageFigure>, images: number, words: string[]][] = [
   [
     "a grid of images",
     () => imageGrid([[image, image], [image]], { columnTitles: ["a < b", "c"], rowLabels: ["one", "two"] }),
@@ -50,13 +50,13 @@ const made: [string, () => Promise<Picture>, images: number, words: string[]][] 
 describe("pictures", () => {
   for (const [name, make, images, words] of made) {
     it(`${name} are saved as SVG, its words as words, and look as the PNG does`, async () => {
-      const picture = await make();
+      const shown = await make();
       const folder = temporaryFolder();
-      const svg = readFileSync(await picture.save(join(folder, "picture.svg")), "utf8");
+      const svg = readFileSync(await shown.save(join(folder, "shown.svg")), "utf8");
       assert.equal(svg.match(/<image /g)?.length, images);
       for (const word of words) assert.ok(svg.includes(`>${word}<`), word);
-      const png = readFileSync(await picture.save(join(folder, "picture.PNG")));
-      assert.deepEqual(png, Buffer.from(picture.png));
+      const png = readFileSync(await shown.save(join(folder, "shown.PNG")));
+      assert.deepEqual(png, Buffer.from(shown.png));
       const pixels = async (bytes: Buffer): Promise<Uint8Array> =>
         sharp(bytes).ensureAlpha().raw().toBuffer();
       const [a, b] = [await pixels(Buffer.from(svg)), await pixels(png)];
@@ -77,7 +77,7 @@ describe("pictures", () => {
 
   it("given as PNG only have it in their SVG", async () => {
     const { png } = await imageGrid([[image]]);
-    const svg = await new Picture(png, 160, 160, "a & b").toSvg();
+    const svg = await new ImageFigure(png, 160, 160, "a & b").toSvg();
     assert.match(
       svg,
       /<title>a &amp; b<\/title><image width="160" height="160" href="data:image\/png;base64,/,
@@ -85,8 +85,8 @@ describe("pictures", () => {
   });
 
   it("are refused under other endings", async () => {
-    const picture = await imageGrid([[image]]);
-    await assertRejects(picture.save("x.gif"), "bad-argument", "x.gif ends in none of .png, .svg");
+    const shown = await imageGrid([[image]]);
+    await assertRejects(shown.save("x.gif"), "bad-argument", "x.gif ends in none of .png, .svg");
   });
 
   it("that stand still for a viewer are saved as both, too", async () => {

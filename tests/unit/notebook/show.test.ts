@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { inspect } from "node:util";
-import { lossCurves, Picture } from "../../../src/figures";
+import { ImageFigure, lossCurves } from "../../../src/figures";
 import { html, inNotebook, md, show, table } from "../../../src/notebook";
 import { highlight } from "../../../src/notebook/highlight";
 import { renderMarkdown } from "../../../src/notebook/markdown";
@@ -36,7 +36,7 @@ describe("show in a notebook", () => {
   });
 
   it("shows figures, pictures, rows, texts and promises of them", async () => {
-    show(new Picture(png, 2, 2, "a fish"));
+    show(new ImageFigure(png, 2, 2, "a fish"));
     show([{ model: "ViT", top1: 0.5 }]);
     show(md`**${3}** images`);
     show("<b>bold</b>");
@@ -81,7 +81,7 @@ describe("show in a notebook", () => {
   });
 
   it("puts lists of figures and pictures side by side", async () => {
-    await show([new Picture(png, 2, 2, "one"), lossCurves({ series: [] })]);
+    await show([new ImageFigure(png, 2, 2, "one"), lossCurves({ series: [] })]);
     assert.equal(String(bundles.at(-1)!["text/html"]).match(/<img /g)?.length, 2);
   });
 

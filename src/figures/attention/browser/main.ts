@@ -30,11 +30,11 @@ async function upgrade(host: HTMLElement): Promise<void> {
 }
 
 async function loadPicture({ picture }: ModelHeader): Promise<HTMLCanvasElement> {
-  const image = new Image();
-  image.src = picture;
-  await image.decode();
-  const side = image.naturalWidth;
+  const drawn = new Image();
+  drawn.src = picture;
+  await drawn.decode();
+  const side = drawn.naturalWidth;
   const canvas = makeCanvas(side, side);
-  penOf(canvas).drawImage(image, 0, 0, side, side);
+  penOf(canvas).drawImage(drawn, 0, 0, side, side);
   return canvas;
 }

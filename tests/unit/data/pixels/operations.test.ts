@@ -19,7 +19,7 @@ import type { RgbImage } from "../../../../src/data/pixels/rgbImage";
 import { plainOperations } from "./plainOperations";
 
 /** Noise, bytes of the extremes alone, soft slopes, few levels with flat places, or one colour. */
-function picture(rng: Rng, width: number, height: number): RgbImage {
+function randomImage(rng: Rng, width: number, height: number): RgbImage {
   const kind = rng.integer(5);
   const [wave, few] = [rng.between(0.02, 0.3), 1 << rng.integer(7)];
   const data = Uint8Array.from({ length: 3 * width * height }, (_, i) => {
@@ -52,7 +52,7 @@ describe("every operation of RandAugment", () => {
     it(`is what its definition gives, byte for byte: ${op}`, () => {
       const rng = new Rng(1).fork(op);
       for (let i = 0; i < 60; i++) {
-        const image = picture(rng, 1 + rng.integer(70), 1 + rng.integer(50));
+        const image = randomImage(rng, 1 + rng.integer(70), 1 + rng.integer(50));
         expectPlain(image, op, augmentArgument(op, rng.between(0, 10), rng.uniform() < 0.5));
       }
     });
@@ -103,7 +103,7 @@ describe("operations on single bytes", () => {
 });
 
 describe("moves that leave much to decide", () => {
-  const pictures = Array.from({ length: 12 }, (_, i) => picture(new Rng(7).fork(i), 40, 36));
+  const pictures = Array.from({ length: 12 }, (_, i) => randomImage(new Rng(7).fork(i), 40, 36));
   const cases: [AugmentOp, readonly number[]][] = [
     ["TranslateXRel", [0, 1, -1, 2, -3, 0.5, -2.5, 0.25, 0.125, 39, 39.75, 40, -40, 1e9].map((x) => x / 40)],
     ["TranslateYRel", [0, 1, -1, 2, -3, 0.5, -2.5, 0.25, 0.125, 35, 35.75, 36, -36, 1e9].map((y) => y / 36)],
@@ -132,7 +132,7 @@ describe("operations in a row", () => {
   it("give what one after the other gives, mirrored or not", () => {
     const rng = new Rng(2);
     for (let i = 0; i < 300; i++) {
-      const image = picture(rng, 1 + rng.integer(40), 1 + rng.integer(40));
+      const image = randomImage(rng, 1 + rng.integer(40), 1 + rng.integer(40));
       const steps = drawRandAugment(rng, { layers: 3, probability: 1, magnitudeStd: 3 });
       for (const mirrored of [false, true]) {
         let plain = mirrored ? flipHorizontally(image) : image;
