@@ -3,7 +3,7 @@ import { splitUpdates } from "../src/engine/adamw/splitUpdates";
 import { withoutCopies } from "../src/engine/lower";
 import { lowerGraph } from "../src/engine/onnx/lower";
 import { encodeModel } from "../src/engine/onnx/proto";
-import { type Graph, optimise, summarise } from "../src/graph";
+import { type Graph, optimize, summarize } from "../src/graph";
 import { openPrograms } from "./core/engines";
 import { type Heading, headingOf, headingText, noFigures } from "./core/heading";
 import { memoryOfTree } from "./core/memory";
@@ -16,13 +16,13 @@ import { pretraining } from "./pretrainStep";
 /** Milliseconds. `lower` (graph to ONNX bytes, 0 on other engines) is a part of `open`, measured once more alone. */
 interface Phases {
   trace: number;
-  optimise: number;
+  optimize: number;
   open: number;
-  /** trace + optimise + open. */
+  /** trace + optimize + open. */
   total: number;
   lower: number;
 }
-const phases = ["trace", "optimise", "open", "total", "lower"] as const;
+const phases = ["trace", "optimize", "open", "total", "lower"] as const;
 
 /** What it takes from a step written in tfjs to a session that can run it. */
 export interface CompileResult extends Heading {
@@ -42,7 +42,7 @@ export interface CompileResult extends Heading {
   rss_growth_mb: number;
 }
 
-/** Traces, optimises and opens the pretraining step again and again; no weight is made. */
+/** Traces, optimizes and opens the pretraining step again and again; no weight is made. */
 export async function compile(options: BenchOptions): Promise<Report> {
   const batch = options.batch ?? 8;
   const training = pretraining(options.preset, batch);
@@ -52,16 +52,16 @@ export async function compile(options: BenchOptions): Promise<Report> {
     const lap = () => laps.push(performance.now());
     const traced = traceTraining(training);
     lap();
-    const graph = optimise(traced, options);
+    const graph = optimize(traced, options);
     lap();
     const programs = { train: { graph, guard: "loss" } };
     const executor = await openPrograms(programs, options);
     lap();
     const resident = memoryOfTree(process.pid).now;
     await executor.dispose();
-    const [trace, optimised, open] = laps.slice(1).map((time, i) => time - laps[i]);
+    const [trace, optimized, open] = laps.slice(1).map((time, i) => time - laps[i]);
     const { lower, bytes } = options.engine === "onnxruntime" ? lowerAlone(graph) : { lower: 0, bytes: 0 };
-    const times: Phases = { trace, optimise: optimised, open, total: laps[3] - laps[0], lower };
+    const times: Phases = { trace, optimize: optimized, open, total: laps[3] - laps[0], lower };
     return { traced, graph, times, bytes, resident, description: describeEngine(executor.description) };
   };
   const first = await once();
@@ -69,7 +69,7 @@ export async function compile(options: BenchOptions): Promise<Report> {
   for (let round = 0; round < options.steps; round++) later.push((await once()).times);
   const peak = memoryOfTree(process.pid).peak;
   await stopEngineProcesses();
-  const { trainedBytes, frozenBytes } = summarise(first.graph);
+  const { trainedBytes, frozenBytes } = summarize(first.graph);
   const result: CompileResult = {
     ...headingOf(options, batch, first.description),
     first_ms: first.times,

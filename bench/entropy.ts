@@ -2,7 +2,7 @@ import { patchEntropy } from "../src/analysis/entropy";
 import { Rng } from "../src/core/rng";
 import type { Tensor } from "../src/core/tf";
 import { describeEngine } from "../src/engine";
-import { type Graph, optimise, trace } from "../src/graph";
+import { type Graph, optimize, trace } from "../src/graph";
 import { type Classifier, create } from "../src/models/classifier";
 import { parameterShapes, sendParameters, withTracedParameters } from "../src/nn/modelState";
 import { openPrograms } from "./core/engines";
@@ -19,7 +19,7 @@ export const entropy: StepBench = {
     const preset = presetOf(options.preset);
     const model = create({ encoder: preset.vit, fusion: fusionOf(preset), classes: preset.classes });
     const images = randomImages(batch, preset.vit.imageSize, new Rng(0));
-    const graph = optimise(traceEntropy(model, images.shape));
+    const graph = optimize(traceEntropy(model, images.shape));
     const executor = await openPrograms({ entropy: { graph } }, options);
     await sendParameters(executor, model.namedParameters());
     return {

@@ -23,7 +23,7 @@ export interface LoadScenario {
   /** Until the block is there, checked, in its stored type. */
   ms: Spread;
   plain_ms: Spread;
-  /** Loading / plain: of the medians, and the median over neighbouring pairs. */
+  /** Loading / plain: of the medians, and the median over neighboring pairs. */
   ratio: { medians: number; pairwise: number };
   /** Of a process that does nothing else, 1e6 bytes. */
   peaks_mb: LoadPeaks;

@@ -17,7 +17,7 @@ import { median, type Spread, scaleSpread, spreadOf } from "./core/statistics";
 
 /** Class folders, and sides as the mean of ImageNet's. */
 const [CLASSES, WIDTH, HEIGHT] = [4, 500, 375];
-const picturesFor = ({ preset }: BenchOptions) => (preset === "toy" ? 24 : 384);
+const imagesFor = ({ preset }: BenchOptions) => (preset === "toy" ? 24 : 384);
 const augmentations = { pretrain: transforms.mae, finetune: transforms.finetune };
 type Pipeline = keyof typeof augmentations;
 
@@ -25,17 +25,17 @@ interface PipelineFigures {
   ms_per_image: Spread;
   images_per_s: number;
   images_per_s_per_core: number;
-  /** Of the first picture of every batch in the last pass; about the same on both sides. */
+  /** Of the first image of every batch in the last pass; about the same on both sides. */
   mean_pixel: number;
   peer: { ms_per_image: Spread; images_per_s: number; mean_pixel: number; ratio: number } | null;
 }
 
-/** JPEG files to normalised batches. The figures at the top are those of pretraining. */
+/** JPEG files to normalized batches. The figures at the top are those of pretraining. */
 export interface LoaderResult extends Heading {
   ms_per_image: Spread;
   images_per_s: number;
   peak_rss_mb: number;
-  pictures: number;
+  images: number;
   size: number;
   mean_file_kb: number;
   peer_description: string | null;
@@ -45,12 +45,12 @@ export interface LoaderResult extends Heading {
   notes: string[];
 }
 
-/** Runs are passes over a folder of pictures written for it, which the page cache holds; nothing decoded is kept. */
+/** Runs are passes over a folder of images written for it, which the page cache holds; nothing decoded is kept. */
 export async function loader(options: BenchOptions): Promise<Report> {
   const folder = await mkdtemp(join(tmpdir(), "luvit-bench-"));
   try {
-    const bytes = await writePictures(folder, picturesFor(options));
-    const json = await measure(options, folder, bytes / picturesFor(options) / 1e3);
+    const bytes = await writeImages(folder, imagesFor(options));
+    const json = await measure(options, folder, bytes / imagesFor(options) / 1e3);
     return { json: { ...noFigures, ...json }, text: loaderText(json) };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -58,7 +58,7 @@ export async function loader(options: BenchOptions): Promise<Report> {
 }
 
 async function measure(options: BenchOptions, folder: string, fileKilobytes: number): Promise<LoaderResult> {
-  const pictures = picturesFor(options);
+  const images = imagesFor(options);
   const size = presetOf(options.preset).vit.imageSize;
   const batch = options.batch ?? 16;
   const notes: string[] = [];
@@ -67,7 +67,7 @@ async function measure(options: BenchOptions, folder: string, fileKilobytes: num
     const ours = await passes(folder, pipeline, size, batch);
     const runs = await alternate([ours, ...peers.map((peer) => peerPass(peer, pipeline))], options);
     const [own, theirs] = runs.map((side) => ({
-      spread: scaleSpread(spreadOf(side.map(({ ms }) => ms)), 1 / pictures),
+      spread: scaleSpread(spreadOf(side.map(({ ms }) => ms)), 1 / images),
       mean: side.at(-1)!.result,
     }));
     const ratio = theirs && median(runs[1].map(({ ms }, i) => ms / runs[0][i].ms));
@@ -97,7 +97,7 @@ async function measure(options: BenchOptions, folder: string, fileKilobytes: num
       process.pid,
       peers.map(({ pid }) => pid),
     ).peak,
-    pictures,
+    images,
     size,
     mean_file_kb: fileKilobytes,
     peer_description: peer ? `PIL in ${availableParallelism()} processes (${options.peer})` : null,
@@ -147,7 +147,7 @@ async function startPeers(
 }
 
 /** Soft shapes under fine grain, which compress like photographs. Gives back the bytes of all files. */
-async function writePictures(folder: string, count: number): Promise<number> {
+async function writeImages(folder: string, count: number): Promise<number> {
   const rng = new Rng(0);
   const noise = (length: number) => Uint8Array.from({ length }, () => rng.integer(256));
   let bytes = 0;
@@ -161,8 +161,8 @@ async function writePictures(folder: string, count: number): Promise<number> {
       .png()
       .toBuffer();
     const shapes = sharp(noise(50 * 38 * 3), { raw: coarse }).resize(WIDTH, HEIGHT, { fit: "fill" });
-    const picture = shapes.composite([{ input: fine, blend: "soft-light" }]).jpeg({ quality: 92 });
-    bytes += (await picture.toFile(join(directory, `${i}.jpg`))).size;
+    const image = shapes.composite([{ input: fine, blend: "soft-light" }]).jpeg({ quality: 92 });
+    bytes += (await image.toFile(join(directory, `${i}.jpg`))).size;
   }
   return bytes;
 }
@@ -180,7 +180,7 @@ function loaderText(result: LoaderResult): string {
   const memory = result.peer_peak_rss_mb === null ? "" : `, peer's ${result.peer_peak_rss_mb.toFixed(0)} MB`;
   return [
     ...headingText(result),
-    `pictures  ${result.pictures} JPEG files ${WIDTH} x ${HEIGHT}, ${result.mean_file_kb.toFixed(0)} kB each, to ${result.size} px`,
+    `images  ${result.images} JPEG files ${WIDTH} x ${HEIGHT}, ${result.mean_file_kb.toFixed(0)} kB each, to ${result.size} px`,
     ...lines,
     `  peak memory ${result.peak_rss_mb.toFixed(0)} MB${memory}`,
     ...result.notes.map((note) => `!! ${note}`),

@@ -1,7 +1,7 @@
 import type { Rng } from "../../src/core/rng";
 import type { HostFeed } from "../../src/train/feeds";
 
-/** Pictures [B, 3, S, S] of normal noise, which is what normalised pictures look like to a matrix product. */
+/** Images [B, 3, S, S] of normal noise, which is what normalized images look like to a matrix product. */
 export function randomImages(batch: number, size: number, rng: Rng): HostFeed {
   const shape = [batch, 3, size, size];
   return { data: Float32Array.from({ length: batch * 3 * size * size }, () => rng.normal()), shape };

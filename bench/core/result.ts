@@ -18,7 +18,7 @@ export interface PeerFigures extends Figures {
   /** Operations counted by PyTorch itself, per image, 1e9. */
   gflop_per_image: number;
   first_result: number;
-  /** Peer's time / ours: of the medians, and the median over pairs of neighbouring runs. Above 1 we are faster. */
+  /** Peer's time / ours: of the medians, and the median over pairs of neighboring runs. Above 1 we are faster. */
   ratio: { medians: number; pairwise: number };
   /** Our peak / the peer's. */
   memory_ratio: number;

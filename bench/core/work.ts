@@ -1,5 +1,5 @@
 import { describeEngine } from "../../src/engine";
-import { type Graph, optimise, summarise } from "../../src/graph";
+import { type Graph, optimize, summarize } from "../../src/graph";
 import { sendParameters } from "../../src/nn/modelState";
 import type { Module } from "../../src/nn/module";
 import { arraysOf, type Feeds, specsOf } from "../../src/train/feeds";
@@ -38,7 +38,7 @@ export async function openTraining<M extends Module>(
 ): Promise<Work> {
   const { task, lr, batches } = training;
   const [beta1, beta2] = training.betas;
-  const graph = optimise(traceTraining(training), options);
+  const graph = optimize(traceTraining(training), options);
   const executor = await openPrograms({ train: { graph, guard: "loss" } }, options);
   await sendParameters(executor, task.model.namedParameters());
   let t = 0;
@@ -56,7 +56,7 @@ export async function openTraining<M extends Module>(
   };
 }
 
-/** The step as a graph, not yet optimised. */
+/** The step as a graph, not yet optimized. */
 export function traceTraining<M extends Module>({ task, betas, batches }: Training<M>): Graph {
   const { name, model, rules, loss } = task;
   return traceStep(name, { model, rules, betas, inputs: specsOf(batches[0]), loss });
@@ -65,5 +65,5 @@ export function traceTraining<M extends Module>({ task, betas, batches }: Traini
 /** What a work is known by before it is opened. */
 export function aboutGraph(graph: Graph): Pick<Work, "flops" | "shapes"> {
   const shapes = Object.fromEntries(graph.inputs.map(({ name, value }) => [name, value.shape]));
-  return { flops: summarise(graph).matMulFlops, shapes };
+  return { flops: summarize(graph).matMulFlops, shapes };
 }

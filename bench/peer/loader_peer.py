@@ -1,4 +1,4 @@
-"""The same pictures through PIL in one process per core: torch's DataLoader, or a pool of processes without torch."""
+"""The same images through PIL in one process per core: torch's DataLoader, or a pool of processes without torch."""
 import json
 import math
 import multiprocessing
@@ -45,7 +45,7 @@ def normalized(image):
 
 
 def erase(pixels):
-    """timm's random erasing, one box of noise in a quarter of the pictures."""
+    """timm's random erasing, one box of noise in a quarter of the images."""
     if random.random() >= 0.25:
         return
     height, width = pixels.shape[1:]
@@ -76,7 +76,7 @@ def load(path, size, pipeline):
     return pixels
 
 
-class Pictures:
+class Images:
     """What torch's DataLoader takes for a data set."""
 
     def __init__(self, paths, size, pipeline):
@@ -99,7 +99,7 @@ def with_torch(job, paths):
 
     def loader(pipeline):
         options = {"num_workers": job["threads"], "persistent_workers": True, "shuffle": True}
-        return DataLoader(Pictures(paths, job["size"], pipeline), batch_size=job["batch"], **options)
+        return DataLoader(Images(paths, job["size"], pipeline), batch_size=job["batch"], **options)
 
     loaders = {name: loader(name) for name in (*SCALES, "decode")}
     return lambda name: iter(loaders[name])

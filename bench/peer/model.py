@@ -132,7 +132,7 @@ class MaskedAutoencoder(nn.Module):
         self.pred = linear(dim, 3 * vit["patchSize"] ** 2)
 
     def forward(self, images, mask_ratio=0.75):
-        """Loss of one batch: normalised pixels of the removed patches (mae/models_mae.py)."""
+        """Loss of one batch: normalized pixels of the removed patches (mae/models_mae.py)."""
         patches = self.encoder.embed(images)
         batch, count, dim = patches.shape
         shuffle = torch.rand(batch, count, device=images.device).argsort(dim=1)

@@ -128,7 +128,7 @@ export interface EntropySummary extends EntropyShare {
 }
 
 /** Foreground and background means of a layer (over cells and heads), and how often the background's is greater. */
-export function summariseEntropy(table: EntropyTable, layer: string): EntropySummary {
+export function summarizeEntropy(table: EntropyTable, layer: string): EntropySummary {
   const column = (name: string) => table.getChild(name)!;
   const [layers, indices, images] = ["layer", "index", "image"].map(column);
   const [entropies, foregrounds] = ["entropy", "foreground"].map(column);
@@ -148,7 +148,7 @@ export function summariseEntropy(table: EntropyTable, layer: string): EntropySum
     image.counted.push(isForeground === null ? 0 : 1);
   }
   if (cells.size === 0)
-    throw new LuvitError("bad-argument", `summariseEntropy: the table has no layer "${layer}"`);
+    throw new LuvitError("bad-argument", `summarizeEntropy: the table has no layer "${layer}"`);
   // Every head and cell weighs the same, so the mean over all equals the mean over cells of the mean over heads.
   const means = [...cells.values()].map((c) => ({
     image: c.image,

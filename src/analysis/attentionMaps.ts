@@ -11,27 +11,27 @@ import type { Classifier } from "../models/classifier";
 import type { MaskedAutoencoder } from "../models/mae";
 import { patchCount } from "../models/vit";
 import { rowEntropy } from "./entropy";
-import { forwardBatches, type MaskedOrPlain, type ReadablePictures } from "./forwardBatches";
+import { forwardBatches, type MaskedOrPlain, type ReadableImages } from "./forwardBatches";
 import { encodingModel, engine } from "./options";
 import { expectLayers, tapPatterns } from "./patterns";
-import { type QuantisedRows, quantiseRows } from "./quantisedRows";
+import { type QuantizedRows, quantizeRows } from "./quantizedRows";
 import { rolloutThrough } from "./rollout";
 
-/** The attention of one layer over one picture; T tokens, the class token first, then the patches row by row. */
+/** The attention of one layer over one image; T tokens, the class token first, then the patches row by row. */
 export interface LayerAttention {
   /** "blocks.11", "llama.layers.0". */
   readonly layer: string;
   /** H. */
   readonly heads: number;
   /** Where every token looks: [H × T] rows of T. */
-  readonly pattern: QuantisedRows;
+  readonly pattern: QuantizedRows;
   /** What every token is made of after this layer, through all layers up to it: T rows of T. */
-  readonly rollout: QuantisedRows;
-  /** Entropy of every row of `pattern` before it was quantised, nats, [H × T]. */
+  readonly rollout: QuantizedRows;
+  /** Entropy of every row of `pattern` before it was quantized, nats, [H × T]. */
   readonly entropy: Float32Array;
 }
 
-/** What `attentionMaps` found in one picture. Prints as one line. */
+/** What `attentionMaps` found in one image. Prints as one line. */
 export class AttentionMaps {
   constructor(
     readonly sample: MaskedOrPlain,
@@ -59,7 +59,7 @@ export class AttentionMaps {
 export interface AttentionMapOptions extends EngineOptions {
   /** Which layers, e.g. ["blocks.11"]; default every ViT block and every LLaMA block. */
   layers?: readonly string[];
-  /** Which picture of a set; default 0. */
+  /** Which image of a set; default 0. */
   index?: number;
 }
 
@@ -69,22 +69,22 @@ export const attentionMapOptions = optionsOf<AttentionMapOptions>(
 );
 
 /**
- * Where a model looks in one picture of a set, or in a picture of any size, which is resized and cropped as for
+ * Where a model looks in one image of a set, or in an image of any size, which is resized and cropped as for
  * evaluation: attention of every layer, head and token in a byte each, its entropy, and the rollout up to each layer.
  *
  * @throws LuvitError("bad-argument") for a layer the model does not have, naming those it has; "bad-dataset" for
- * an unreadable picture.
+ * an unreadable image.
  */
 export async function attentionMaps(
   model: Classifier | MaskedAutoencoder,
-  pictures: ImageDataset | RgbImage,
+  images: ImageDataset | RgbImage,
   options: AttentionMapOptions = {},
 ): Promise<AttentionMaps> {
   checkOptions("attentionMaps", encodingModel, model);
   checkOptions("attentionMaps", attentionMapOptions, options);
   const { layers, index = 0, ...engine } = options;
   const { config } = model.encoder;
-  const one = "load" in pictures ? pictures.subset([index]) : onlyPicture(pictures, config.imageSize);
+  const one = "load" in images ? images.subset([index]) : onlyImage(images, config.imageSize);
   const names: string[] = [];
   const body = (images: Tensor) => {
     const found = layerTensors(model, images);
@@ -98,8 +98,8 @@ export async function attentionMaps(
     const made = names.map((layer) => layerAttention(layer, results, tokens));
     return new AttentionMaps(samples[0], config.imageSize / config.patchSize, made);
   }
-  const reason = "load" in pictures ? pictures.report.reason(pictures.path(index)) : undefined;
-  const what = `attentionMaps: picture ${index} cannot be read; choose another index`;
+  const reason = "load" in images ? images.report.reason(images.path(index)) : undefined;
+  const what = `attentionMaps: image ${index} cannot be read; choose another index`;
   throw new LuvitError("bad-dataset", reason === undefined ? what : `${what}\n  ${reason}`);
 }
 
@@ -131,15 +131,15 @@ function layerAttention(
   return {
     layer,
     heads: entropy.length / tokens,
-    pattern: quantiseRows(results[`${layer}.pattern`], tokens),
-    rollout: quantiseRows(results[`${layer}.rollout`], tokens),
+    pattern: quantizeRows(results[`${layer}.pattern`], tokens),
+    rollout: quantizeRows(results[`${layer}.rollout`], tokens),
     entropy,
   };
 }
 
-/** A picture as a set of one. */
-function onlyPicture(given: RgbImage, size: number): ReadablePictures {
+/** An image as a set of one. */
+function onlyImage(given: RgbImage, size: number): ReadableImages {
   const fits = given.width === size && given.height === size;
   const image = normalize(fits ? given : evaluation(size).pixels(given));
-  return { size, length: 1, load: async () => ({ image, label: -1, path: "picture", index: 0 }) };
+  return { size, length: 1, load: async () => ({ image, label: -1, path: "image", index: 0 }) };
 }

@@ -34,22 +34,22 @@ export const entropyShareOptions = optionsOf<EntropyShareOptions>(
 /** How often the background's attention entropy is above the foreground's, set by set. Prints beside the paper's numbers. */
 export class EntropyShares {
   constructor(
-    /** A row per picture: data (the set), image, index, foreground and background (mean entropies, nats; null where
-     * the picture has no such cell); and the provenance. */
+    /** A row per image: data (the set), image, index, foreground and background (mean entropies, nats; null where
+     * the image has no such cell); and the provenance. */
     readonly table: Table,
     readonly shares: Readonly<Record<string, EntropyShare>>,
     readonly layer: string,
-    /** "ImageNet-S-50: pictures 512 to 751": what was not got to before it was stopped. */
+    /** "ImageNet-S-50: images 512 to 751": what was not got to before it was stopped. */
     readonly missing: readonly string[] = [],
   ) {}
 
-  /** Every picture has been looked at. */
+  /** Every image has been looked at. */
   get complete(): boolean {
     return this.missing.length === 0;
   }
 
   toString(): string {
-    const head = ["data", "background above foreground", "pictures", "left out", "paper: ViT", "LUViT"];
+    const head = ["data", "background above foreground", "images", "left out", "paper: ViT", "LUViT"];
     const paper: Record<string, PaperPair> = paperEntropyShares;
     const rows = Object.entries(this.shares).map(([data, { percentBackgroundGreater, counted, skipped }]) => {
       const { ViT, LUViT } = paper[data] ?? {};
@@ -57,7 +57,7 @@ export class EntropyShares {
       const share = counted === 0 ? "–" : percentBackgroundGreater.toFixed(1);
       return [data, share, String(counted), String(skipped), ...known];
     });
-    const title = `share of pictures, percent, attention entropy of ${this.layer}`;
+    const title = `share of images, percent, attention entropy of ${this.layer}`;
     const missing = this.missing.map((range) => `not looked at: ${range}`);
     return [title, textTable(head, rows), ...missing].join("\n");
   }
@@ -69,8 +69,8 @@ export class EntropyShares {
 
 /**
  * The entropy shares of Figures 2, 4 and 5 and every point of their scatter plots, for any number of sets with masks:
- * per picture the mean attention entropy of foreground and of background cells, over heads, at one layer. Holds two
- * numbers per picture, so ImageNet-S-919 is no burden; `attentionEntropy` keeps every head and patch.
+ * per image the mean attention entropy of foreground and of background cells, over heads, at one layer. Holds two
+ * numbers per image, so ImageNet-S-919 is no burden; `attentionEntropy` keeps every head and patch.
  *
  * With `out` the numbers are kept in `<out>/<name of the set>/entropy` as they come, and `entropy.arrow` beside that folder
  * holds them when the set is done. Resolves early, with what there is, when it is stopped.
@@ -107,7 +107,7 @@ export async function entropyShares(
   return new EntropyShares(tableOfPoints(points, model, { ...options, layer }), shares, layer, missing);
 }
 
-/** Mean entropies of a picture. */
+/** Mean entropies of an image. */
 type RegionRow = RegionMeans & { image: string; index: number };
 type RegionPoint = RegionRow & { data: string };
 

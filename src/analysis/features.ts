@@ -8,7 +8,7 @@ import type { MaskedAutoencoder } from "../models/mae";
 import { forwardBatches } from "./forwardBatches";
 import { batchSize, checkLooked, engine } from "./options";
 
-/** Features of every image of a set, row by row; for nearest neighbours, linear probes, projections. */
+/** Features of every image of a set, row by row; for nearest neighbors, linear probes, projections. */
 export interface Features {
   /** [N, D], row-major. */
   values: Float32Array;
@@ -16,7 +16,7 @@ export interface Features {
   dim: number;
   /** [N]. */
   labels: Int32Array;
-  /** Positions in the set, [N]; an unreadable picture has no row. */
+  /** Positions in the set, [N]; an unreadable image has no row. */
   indices: Int32Array;
   paths: string[];
 }
@@ -32,7 +32,7 @@ export const featureOptions = optionsOf<FeatureOptions>({}, { ...engine, layer: 
 
 /**
  * Features of a classifier (default: what its head sees, after `fc_norm`) or of a pretrained encoder (mean over the
- * patch tokens at its end), of the whole pictures, nothing masked.
+ * patch tokens at its end), of the whole images, nothing masked.
  *
  * @throws LuvitError("bad-argument") for a layer the model does not have, naming those it has.
  */

@@ -14,7 +14,7 @@ import type { Module } from "../nn/module";
 import { expectImageSize } from "../train/checkSizes";
 import { openForward } from "../train/forward";
 import { imageFeed } from "../train/pretrain";
-import { type PictureRange, piecesOf } from "./keptRanges";
+import { type ImageRange, piecesOf } from "./keptRanges";
 
 /** A sample, with the mask on the patch grid where the set has masks. */
 export type MaskedOrPlain = Sample & Partial<CellMask>;
@@ -24,31 +24,31 @@ export interface ForwardBatch {
   samples: MaskedOrPlain[];
   /** Images the function was given, black ones behind the samples among them: the results' first axis. */
   size: number;
-  /** The pictures that it is about: start … end - 1. */
+  /** The images that it is about: start … end - 1. */
   start: number;
   end: number;
   results: Record<string, Float32Array>;
 }
 
 /** What of a set is needed here. */
-export type ReadablePictures = Pick<ImageDataset, "length" | "size" | "load"> &
+export type ReadableImages = Pick<ImageDataset, "length" | "size" | "load"> &
   Partial<Pick<ImageDataset, "classes">>;
 
 export interface ForwardBatchOptions extends EngineOptions {
   batchSize: number;
-  /** Which pictures; default all. No batch goes over the end of a range. */
-  ranges?: readonly PictureRange[];
+  /** Which images; default all. No batch goes over the end of a range. */
+  ranges?: readonly ImageRange[];
 }
 
 /**
  * Runs `body` (images [B, 3, S, S] -> results by name) on every image of a set, in order, on the engine. Unreadable
- * pictures are left out; a batch may have no samples at all.
+ * images are left out; a batch may have no samples at all.
  *
  * @throws LuvitError("bad-argument") for images or masks of another size than the model's.
  */
 export async function* forwardBatches(
   model: Module & { readonly encoder: Encoder },
-  dataset: ReadablePictures,
+  dataset: ReadableImages,
   body: (images: Tensor) => Record<string, Tensor>,
   { batchSize, ranges = [{ start: 0, end: dataset.length }], ...engine }: ForwardBatchOptions,
 ): AsyncGenerator<ForwardBatch> {
@@ -74,7 +74,7 @@ export async function* forwardBatches(
   }
 }
 
-/** Pictures in a batch: no more than there are. */
+/** Images in a batch: no more than there are. */
 export function batchLength(batchSize: number, dataset: Pick<ImageDataset, "length">): number {
   return Math.min(batchSize, dataset.length);
 }
@@ -85,10 +85,10 @@ interface SampleBatch extends Pick<ForwardBatch, "samples" | "start" | "end"> {
 }
 
 async function* sampleBatches(
-  dataset: ReadablePictures,
+  dataset: ReadableImages,
   config: ViTConfig,
   size: number,
-  ranges: readonly PictureRange[],
+  ranges: readonly ImageRange[],
 ): AsyncGenerator<SampleBatch> {
   const rng = new Rng(0);
   const length = 3 * config.imageSize ** 2;
@@ -130,7 +130,7 @@ const standIn = (length: number): Sample => ({
   index: -1,
 });
 
-/** Another index stands in for an unreadable picture; no picture is to count twice. Images follow one another again. */
+/** Another index stands in for an unreadable image; no image is to count twice. Images follow one another again. */
 function withoutStandIns(read: Sample[], indices: readonly number[], images: Float32Array): Sample[] {
   const samples = read.filter(({ index }, i) => index === indices[i]);
   if (samples.length === read.length) return samples;

@@ -15,18 +15,18 @@ import { modelDigest } from "../nn/digest";
 import type { Module } from "../nn/module";
 import { tableOf } from "./columns";
 import { batchLength, type ForwardBatch, type ForwardBatchOptions, forwardBatches } from "./forwardBatches";
-import { gapsIn, joined, keepRange, keptRanges, type PictureRange, piecesOf } from "./keptRanges";
+import { gapsIn, type ImageRange, joined, keepRange, keptRanges, piecesOf } from "./keptRanges";
 import { count } from "./options";
 import { rowsOf } from "./provenance";
 
-/** How results about every picture of a set are computed, kept and given up. */
+/** How results about every image of a set are computed, kept and given up. */
 export interface KeepingOptions {
   /**
    * Folder that keeps the results while they are computed; with it an analysis that was stopped or killed goes on where
    * it was, to the same numbers. Default none.
    */
   out?: string;
-  /** Pictures per file of results, which is what a killed analysis has to do again; default 2048. */
+  /** Images per file of results, which is what a killed analysis has to do again; default 2048. */
   keepEvery?: number;
   /** Ends it after the current batch; what was computed is kept and given back. SIGINT does the same. */
   signal?: AbortSignal;
@@ -37,10 +37,10 @@ export const keeping = optionsOf<KeepingOptions>({}, { out: text, keepEvery: cou
 /** A value of a row. */
 type Cell = string | number | null;
 
-/** A row about the picture at `index`. */
-type PictureRow<Row> = { readonly index: number } & Readonly<Record<keyof Row, Cell>>;
+/** A row about the image at `index`. */
+type ImageRow<Row> = { readonly index: number } & Readonly<Record<keyof Row, Cell>>;
 
-/** What is computed for every picture of a set. */
+/** What is computed for every image of a set. */
 export interface RowWork<Row> extends KeepingOptions {
   readonly model: Module & { readonly encoder: Encoder };
   readonly dataset: ImageDataset;
@@ -57,19 +57,17 @@ export interface RowWork<Row> extends KeepingOptions {
   readonly forward: ForwardBatchOptions;
 }
 
-/** Rows in the order of the pictures, and ranges of pictures that were not got to. */
+/** Rows in the order of the images, and ranges of images that were not got to. */
 export interface GatheredRows<Row> {
   readonly rows: Row[];
-  readonly missing: readonly PictureRange[];
+  readonly missing: readonly ImageRange[];
 }
 
 /**
- * Computes rows for every picture, those that were kept before excepted.
+ * Computes rows for every image, those that were kept before excepted.
  * @throws LuvitError("bad-argument") where the kept ones are about another model or other settings.
  */
-export async function gatherRows<Row extends PictureRow<Row>>(
-  work: RowWork<Row>,
-): Promise<GatheredRows<Row>> {
+export async function gatherRows<Row extends ImageRow<Row>>(work: RowWork<Row>): Promise<GatheredRows<Row>> {
   const { dataset, label, data } = work;
   const { folder, rows, pieces } = await openWork(work);
   const todo = pieces.reduce((sum, { start, end }) => sum + end - start, 0);
@@ -94,7 +92,7 @@ export async function gatherRows<Row extends PictureRow<Row>>(
 }
 
 /** Rows that were kept, and what is left to do in pieces that are kept one by one. */
-async function openWork<Row extends PictureRow<Row>>(work: RowWork<Row>) {
+async function openWork<Row extends ImageRow<Row>>(work: RowWork<Row>) {
   const { dataset, out, label, keepEvery = 2048, forward } = work;
   expectKeepEvery(label, keepEvery);
   const folder = out === undefined ? undefined : join(out, label, "kept");
@@ -111,13 +109,13 @@ async function openWork<Row extends PictureRow<Row>>(work: RowWork<Row>) {
 }
 
 /** Computes pieces until all are done or it is to stop; gives back what is left. */
-async function computePieces<Row extends PictureRow<Row>>(
+async function computePieces<Row extends ImageRow<Row>>(
   { model, dataset, body, rows, forward }: RowWork<Row>,
-  pieces: readonly PictureRange[],
+  pieces: readonly ImageRange[],
   request: StopRequest,
   activity: WorkView,
-  keep: (range: PictureRange, fresh: readonly Row[]) => Promise<void>,
-): Promise<PictureRange[]> {
+  keep: (range: ImageRange, fresh: readonly Row[]) => Promise<void>,
+): Promise<ImageRange[]> {
   const left = pieces.slice();
   if (request.stopped) return left;
   let fresh: Row[] = [];
@@ -137,9 +135,9 @@ async function computePieces<Row extends PictureRow<Row>>(
   return left;
 }
 
-/** "pictures 512 to 1023". */
-export function describeMissing({ start, end }: PictureRange): string {
-  return `pictures ${start} to ${end - 1}`;
+/** "images 512 to 1023". */
+export function describeMissing({ start, end }: ImageRange): string {
+  return `images ${start} to ${end - 1}`;
 }
 
 function rowTable(rows: readonly Readonly<Record<string, Cell>>[]): Table {
@@ -161,7 +159,7 @@ async function expectSameWork<Row>(
   const now: Record<string, unknown> = {
     "the model's weights (sha256)": await modelDigest(model),
     data,
-    pictures: dataset.length,
+    images: dataset.length,
     ...facts,
   };
   const known = await readJsonObject(path).catch((error) => {

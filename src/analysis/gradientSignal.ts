@@ -10,7 +10,7 @@ import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import { type Batch, batches } from "../data/loader";
 import { type Engine, type EngineOptions, openEngine } from "../engine";
-import { optimise, trace } from "../graph";
+import { optimize, trace } from "../graph";
 import { Classifier } from "../models/classifier";
 import type { MaeInputs, MaskedAutoencoder } from "../models/mae";
 import { smoothedTargets, softTargetCrossEntropy } from "../nn/losses";
@@ -27,7 +27,7 @@ import { type Provenance, resultTable } from "./provenance";
 
 export interface GradientSignalOptions extends EngineOptions, Provenance {
   /**
-   * Pictures whose gradients are averaged before their variance is taken; the variance is multiplied back. Default 1,
+   * Images whose gradients are averaged before their variance is taken; the variance is multiplied back. Default 1,
    * which is the definition; more is faster.
    */
   groupSize?: number;
@@ -77,12 +77,12 @@ export class GradientSignal {
 }
 
 /**
- * Gradient signal-to-noise ratio per layer: E[g]² / Var[g] of every trained parameter over pictures, averaged over the
+ * Gradient signal-to-noise ratio per layer: E[g]² / Var[g] of every trained parameter over images, averaged over the
  * layer's parameters. Of a classifier's cross entropy with the true label, or of a masked auto-encoder's loss under
  * random masks. Mean and variance are gathered where the gradients are computed, so memory is three times the trained
  * parameters. Source: LUViT C.2; Liu et al. 2020.
  *
- * @throws LuvitError("bad-argument") for fewer than two groups, or pictures that do not fit the model.
+ * @throws LuvitError("bad-argument") for fewer than two groups, or images that do not fit the model.
  */
 export async function gradientSignal(
   model: Classifier | MaskedAutoencoder,
@@ -118,7 +118,7 @@ export async function gradientSignal(
       const ratios = signalToNoise(state[mean], variance);
       rows.push({ path, size, gsnr: ratios.reduce((sum, x) => sum + x, 0) / size });
     }
-    return summarise(rows, { model: name, data, recipe, seed }, count, groupSize);
+    return summarize(rows, { model: name, data, recipe, seed }, count, groupSize);
   } finally {
     activity.end(count === groups ? "done" : "stopped");
     await executor?.dispose();
@@ -134,11 +134,11 @@ function expectFit(
   expectImageSize(dataset, model.encoder.config.imageSize, "gradientSignal");
   if (model instanceof Classifier) expectClasses(dataset, model.classes, "gradientSignal");
   if (Number.isInteger(groupSize) && groupSize > 0 && groups >= 2) return;
-  const given = `${groups} groups of ${groupSize} from ${dataset.length} pictures`;
+  const given = `${groups} groups of ${groupSize} from ${dataset.length} images`;
   throw new LuvitError("bad-argument", `gradientSignal: a variance needs at least two groups, got ${given}`);
 }
 
-/** What is differentiated, and what it is fed for a group of pictures. */
+/** What is differentiated, and what it is fed for a group of images. */
 interface SignalTask {
   feeds(batch: Batch): Feeds;
   loss(inputs: Readonly<Record<string, Tensor>>): Tensor;
@@ -195,7 +195,7 @@ async function openSums(
       return results;
     },
   });
-  const programs = { gather: { graph: optimise(graph) } };
+  const programs = { gather: { graph: optimize(graph) } };
   const executor = await openEngine(programs, options);
   try {
     await sendParameters(executor, model.namedParameters());
@@ -214,7 +214,7 @@ function layerOf(path: string): string {
   return /^(?:[a-z_]+\.)*?(?:[a-z_]*blocks|layers)\.\d+/.exec(path)?.[0] ?? path.split(".")[0];
 }
 
-function summarise(
+function summarize(
   rows: readonly { path: string; size: number; gsnr: number }[],
   provenance: Provenance,
   groups: number,

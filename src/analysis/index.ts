@@ -10,7 +10,7 @@ export {
   lastViTLayer,
   layersOf,
   patchMaps,
-  summariseEntropy,
+  summarizeEntropy,
 } from "./attentionEntropy";
 export { AttentionMaps, attentionMaps } from "./attentionMaps";
 export { BackgroundReliance, backgroundReliance } from "./backgrounds";
@@ -21,7 +21,7 @@ export { GradientSignal, gradientSignal } from "./gradientSignal";
 export type { ResultTable } from "./provenance";
 export { PseudoMaskIou, pseudoMaskIou } from "./pseudoMaskIou";
 export { classAttentionMap, pseudoMaskOverlap } from "./pseudoMasks";
-export { type QuantisedRows, rowWeights } from "./quantisedRows";
+export { type QuantizedRows, rowWeights } from "./quantizedRows";
 export { type Reconstruction, reconstruct } from "./reconstruction";
 export { rolloutThrough } from "./rollout";
 export { type SeedStatistics, seedStatistics } from "./statistics";

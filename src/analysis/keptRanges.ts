@@ -3,14 +3,14 @@ import { join } from "node:path";
 import type { Table } from "apache-arrow";
 import { writeTable } from "../io/tables";
 
-/** Pictures start … end - 1 of a set. */
-export interface PictureRange {
+/** Images start … end - 1 of a set. */
+export interface ImageRange {
   readonly start: number;
   readonly end: number;
 }
 
-/** A range whose results were written; unreadable pictures among it have no row. */
-export interface KeptRange extends PictureRange {
+/** A range whose results were written; unreadable images among it have no row. */
+export interface KeptRange extends ImageRange {
   readonly file: string;
 }
 
@@ -27,14 +27,14 @@ export function keptRanges(folder: string): KeptRange[] {
 }
 
 /** Writes the results about a range; the file appears when it is whole. */
-export async function keepRange(folder: string, { start, end }: PictureRange, table: Table): Promise<void> {
+export async function keepRange(folder: string, { start, end }: ImageRange, table: Table): Promise<void> {
   const digits = (index: number) => String(index).padStart(6, "0");
   await writeTable(join(folder, `${digits(start)}-${digits(end)}.arrow`), table);
 }
 
 /** What of start … end - 1 no range covers; ranges in any order. */
-export function gapsIn({ start, end }: PictureRange, ranges: readonly PictureRange[]): PictureRange[] {
-  const gaps: PictureRange[] = [];
+export function gapsIn({ start, end }: ImageRange, ranges: readonly ImageRange[]): ImageRange[] {
+  const gaps: ImageRange[] = [];
   let at = start;
   for (const range of [...ranges].sort((a, b) => a.start - b.start)) {
     if (range.start >= end) break;
@@ -46,8 +46,8 @@ export function gapsIn({ start, end }: PictureRange, ranges: readonly PictureRan
 }
 
 /** Ranges in order, those that touch each other as one. */
-export function joined(ranges: readonly PictureRange[]): PictureRange[] {
-  const whole: PictureRange[] = [];
+export function joined(ranges: readonly ImageRange[]): ImageRange[] {
+  const whole: ImageRange[] = [];
   for (const { start, end } of ranges) {
     const last = whole.at(-1);
     if (last?.end === start) whole[whole.length - 1] = { start: last.start, end };
@@ -57,6 +57,6 @@ export function joined(ranges: readonly PictureRange[]): PictureRange[] {
 }
 
 /** A range in pieces of a length. */
-export function* piecesOf({ start, end }: PictureRange, length: number): Generator<PictureRange> {
+export function* piecesOf({ start, end }: ImageRange, length: number): Generator<ImageRange> {
   for (let at = start; at < end; at += length) yield { start: at, end: Math.min(end, at + length) };
 }

@@ -28,7 +28,7 @@ export const paperTable7 = {
   "ImageNet-S-919": { frequency: { ViT: 40.8, LUViT: 42.1 }, magnitude: { ViT: 42.8, LUViT: 43.3 } },
 } as const satisfies Record<string, Record<string, PaperPair>>;
 
-/** Figures 2, 4 and 5: share of pictures whose background has the higher attention entropy. */
+/** Figures 2, 4 and 5: share of images whose background has the higher attention entropy. */
 export const paperEntropyShares = {
   "ImageNet-S-50": { ViT: 42, LUViT: 84 },
   "ImageNet-S-300": { ViT: 43, LUViT: 83 },

@@ -55,9 +55,9 @@ export const pseudoMaskOptions = optionsOf<PseudoMaskOptions>(
 export interface PseudoMaskSummary {
   kind: PseudoMaskKind;
   images: number;
-  /** Every picture at its own best threshold (Pang et al. A.5): an upper bound. */
+  /** Every image at its own best threshold (Pang et al. A.5): an upper bound. */
   bestPerImage: number;
-  /** All pictures at the one threshold that is best for the set (LUViT B.3). */
+  /** All images at the one threshold that is best for the set (LUViT B.3). */
   fixed: number;
   fixedThreshold: number;
 }
@@ -65,15 +65,15 @@ export interface PseudoMaskSummary {
 /** Pseudo-masks against the drawn masks of a set. Prints beside the paper's numbers. */
 export class PseudoMaskIou {
   constructor(
-    /** A row per picture, kind and threshold: image, index, kind, threshold, iou (0 to 1); and the provenance. */
+    /** A row per image, kind and threshold: image, index, kind, threshold, iou (0 to 1); and the provenance. */
     readonly table: Table,
     readonly summaries: readonly PseudoMaskSummary[],
     private readonly data: string | undefined,
-    /** "pictures 512 to 751": what was not got to before it was stopped. */
+    /** "images 512 to 751": what was not got to before it was stopped. */
     readonly missing: readonly string[] = [],
   ) {}
 
-  /** Every picture has been looked at. */
+  /** Every image has been looked at. */
   get complete(): boolean {
     return this.missing.length === 0;
   }
@@ -81,8 +81,8 @@ export class PseudoMaskIou {
   toString(): string {
     const head = [
       "pseudo-mask",
-      "pictures",
-      "best per picture",
+      "images",
+      "best per image",
       "one threshold",
       "threshold",
       "paper: ViT",
@@ -111,7 +111,7 @@ function paperPair(data: string | undefined, kind: PseudoMaskKind): PaperPair {
 
 /**
  * How well what tokens look like tells objects from background (Table 7): pseudo-masks from one layer's patch tokens, by
- * magnitude and by frequency, at nine thresholds, against the masks of a set. Pictures without a foreground cell count
+ * magnitude and by frequency, at nine thresholds, against the masks of a set. Images without a foreground cell count
  * with an overlap of 0. `data` "ImageNet-S-50", "-300" or "-919" prints the paper's numbers beside. With `out` the numbers
  * are kept in `<out>/pseudo-masks` as they come, and `pseudo-masks.arrow` beside that folder holds them when they are whole.
  * Resolves early, with what there is, when it is stopped.
@@ -192,7 +192,7 @@ function mapOf(
   return kind === "magnitude" ? magnitudeMap(one, channels, { mean }) : frequencyMap(one, channels, { mean });
 }
 
-/** The overlap of a picture's pseudo-mask at a threshold with its drawn mask. */
+/** The overlap of an image's pseudo-mask at a threshold with its drawn mask. */
 interface OverlapRow {
   image: string;
   index: number;
@@ -219,15 +219,15 @@ function summariesOf(rows: readonly OverlapRow[], kinds: readonly PseudoMaskKind
   const count = pseudoMaskThresholds.length;
   return kinds.map((kind) => {
     const overlaps = rows.filter((row) => row.kind === kind).map(({ iou }) => iou);
-    const pictures = Array.from({ length: overlaps.length / count }, (_, i) =>
+    const images = Array.from({ length: overlaps.length / count }, (_, i) =>
       overlaps.slice(i * count, (i + 1) * count),
     );
-    return summarise(kind, pictures);
+    return summarize(kind, images);
   });
 }
 
-/** `overlaps` has a row per picture, a column per threshold. */
-function summarise(kind: PseudoMaskKind, overlaps: readonly number[][]): PseudoMaskSummary {
+/** `overlaps` has a row per image, a column per threshold. */
+function summarize(kind: PseudoMaskKind, overlaps: readonly number[][]): PseudoMaskSummary {
   const mean = (values: readonly number[]) => (100 * values.reduce((sum, x) => sum + x, 0)) / values.length;
   const perThreshold = pseudoMaskThresholds.map((_, i) => mean(overlaps.map((row) => row[i])));
   const fixed = Math.max(...perThreshold);

@@ -3,7 +3,7 @@ import { rowPhases } from "./fourier";
 
 /** What the mean token of `magnitudeMap` and `frequencyMap` is taken over. */
 export interface PseudoMaskMean {
-  /** "all" tokens of the picture (the text of Pang et al. A.5), or those of the same "column" (its printed code). */
+  /** "all" tokens of the image (the text of Pang et al. A.5), or those of the same "column" (its printed code). */
   mean?: "all" | "column";
 }
 
@@ -11,15 +11,15 @@ export interface PseudoMaskMean {
 export const pseudoMaskThresholds: readonly number[] = Array.from({ length: 9 }, (_, i) => (i + 1) / 10);
 
 /**
- * How far each token is from the mean token: || token - mean ||, min-max normalised. tokens [P, C], the patch tokens of
- * one picture row by row -> [P]. Source: Pang et al. 2023, A.3 and A.5.
+ * How far each token is from the mean token: || token - mean ||, min-max normalized. tokens [P, C], the patch tokens of
+ * one image row by row -> [P]. Source: Pang et al. 2023, A.3 and A.5.
  */
 export function magnitudeMap(
   tokens: ArrayLike<number>,
   channels: number,
   options: PseudoMaskMean = {},
 ): Float64Array {
-  return normalised(distancesFromMean(tokens, channels, options));
+  return normalized(distancesFromMean(tokens, channels, options));
 }
 
 /**
@@ -31,11 +31,11 @@ export function frequencyMap(
   channels: number,
   options: PseudoMaskMean = {},
 ): Float64Array {
-  return normalised(distancesFromMean(rowPhases(tokens, channels), channels, options));
+  return normalized(distancesFromMean(rowPhases(tokens, channels), channels, options));
 }
 
 /**
- * Where the class token looks, summed over heads: pattern [H, T, T] of one picture, class token first -> [T-1].
+ * Where the class token looks, summed over heads: pattern [H, T, T] of one image, class token first -> [T-1].
  */
 export function classAttentionMap(pattern: ArrayLike<number>, heads: number): Float64Array {
   const count = Math.round(Math.sqrt(pattern.length / heads));
@@ -43,10 +43,10 @@ export function classAttentionMap(pattern: ArrayLike<number>, heads: number): Fl
   for (let head = 0; head < heads; head++) {
     for (let key = 1; key < count; key++) sums[key - 1] += pattern[head * count * count + key];
   }
-  return normalised(sums);
+  return normalized(sums);
 }
 
-/** || token - mean || over channels, before normalisation; tokens [P, C] -> [P]. */
+/** || token - mean || over channels, before normalization; tokens [P, C] -> [P]. */
 export function distancesFromMean(
   tokens: ArrayLike<number>,
   channels: number,
@@ -73,7 +73,7 @@ export function distancesFromMean(
 }
 
 /** (x - min) / (max - min); a map of one value becomes zeros. */
-function normalised(map: Float64Array): Float64Array {
+function normalized(map: Float64Array): Float64Array {
   const [least, most] = [Math.min(...map), Math.max(...map)];
   return map.map((x) => (most > least ? (x - least) / (most - least) : 0));
 }

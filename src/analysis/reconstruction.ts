@@ -20,7 +20,7 @@ import { reconstructOptions } from "./options";
 /** One image, what the model saw of it, and what it made of that. */
 export interface Reconstruction {
   original: RgbImage;
-  /** Removed patches grey. */
+  /** Removed patches gray. */
   masked: RgbImage;
   /** The decoder's output for every patch. */
   predicted: RgbImage;
@@ -33,7 +33,7 @@ export interface Reconstruction {
 const freshDecoder = "fresh decoder, not trained";
 
 /**
- * Masks and reconstructs every image of a (small) set. With `normPixLoss` the prediction is normalised per patch and is
+ * Masks and reconstructs every image of a (small) set. With `normPixLoss` the prediction is normalized per patch and is
  * put back with the patch's own mean and deviation, as mae/demo does for its figures.
  */
 export async function reconstruct(
@@ -59,7 +59,7 @@ export async function reconstruct(
   const forward = await openForward(
     "reconstruct",
     model,
-    { inputs, body: (fed) => picturesOf(model, fed) },
+    { inputs, body: (fed) => imagesOf(model, fed) },
     engine,
   );
   const results: Reconstruction[] = [];
@@ -67,12 +67,12 @@ export async function reconstruct(
     for (let index = 0; index < dataset.length; index++) {
       const feeds = await feedsAt(index);
       const { masked, predicted, combined } = await forward.run(feeds);
-      const picture = (pixels: Float32Array) => unnormalize(pixels, side, side);
+      const image = (pixels: Float32Array) => unnormalize(pixels, side, side);
       results.push({
-        original: picture(feeds.images.data as Float32Array),
-        masked: picture(masked),
-        predicted: picture(predicted),
-        combined: picture(combined),
+        original: image(feeds.images.data as Float32Array),
+        masked: image(masked),
+        predicted: image(predicted),
+        combined: image(combined),
         ...(model.decoderIsFresh && { note: freshDecoder }),
       });
       await breathe();
@@ -96,8 +96,8 @@ function maskedFeeds(model: MaskedAutoencoder, image: Float32Array, rng: Rng): F
   };
 }
 
-/** What is shown of one image, each [1, 3, S, S], normalised as the model's input is. */
-function picturesOf(model: MaskedAutoencoder, fed: Readonly<Record<string, tf.Tensor>>) {
+/** What is shown of one image, each [1, 3, S, S], normalized as the model's input is. */
+function imagesOf(model: MaskedAutoencoder, fed: Readonly<Record<string, tf.Tensor>>) {
   const { patchSize } = model.encoder.config;
   const inputs = fed as unknown as MaeInputs;
   const prediction = model.decode(model.encode(inputs), inputs.restoreRows);
@@ -113,7 +113,7 @@ function picturesOf(model: MaskedAutoencoder, fed: Readonly<Record<string, tf.Te
   };
 }
 
-/** Puts a normalised prediction back into pixels: times the patch's deviation, plus its mean. patches [1, L, P]. */
+/** Puts a normalized prediction back into pixels: times the patch's deviation, plus its mean. patches [1, L, P]. */
 function withStatisticsOf(pixels: tf.Tensor, prediction: tf.Tensor): tf.Tensor {
   const mean = tf.mean(pixels, -1, true);
   const size = pixels.shape[2]!;

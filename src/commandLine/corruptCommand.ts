@@ -3,7 +3,7 @@ import { type CorruptionType, corruptions } from "../data";
 import { progress } from "../notebook";
 import { Stopping } from "./signals";
 
-export const corruptHelp = `  luvit corrupt <pictures> <target>      write ImageNet-C's corruptions of a folder; goes on where it stopped
+export const corruptHelp = `  luvit corrupt <images> <target>      write ImageNet-C's corruptions of a folder; goes on where it stopped
       --types <a,b,...>                  default all 19
       --severities <1,2,...>             default 1 to 5
       --frost <folder>                   photographs of frost, for frost
@@ -38,7 +38,7 @@ export async function corruptCommand(
   });
   let stopped = false;
   const { status } = await Stopping.around(
-    "picture",
+    "image",
     () => {
       stopped = true;
     },

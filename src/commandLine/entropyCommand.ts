@@ -16,7 +16,7 @@ import { writeLines } from "./writeLines";
  */
 export async function entropyCommand(request: RunRequest): Promise<number> {
   const { print } = request;
-  const { config, pictures, model, out, about } = await openTrained("entropy", request, (loaded, encoder) => {
+  const { config, images, model, out, about } = await openTrained("entropy", request, (loaded, encoder) => {
     expectFolderOrNothing(request.out ?? loaded.path(loaded.config.out));
     return openMasked(loaded, encoder);
   });
@@ -40,7 +40,7 @@ export async function entropyCommand(request: RunRequest): Promise<number> {
     "batch",
     () => stop.abort(),
     async () => {
-      for (const [name, set] of pictures) {
+      for (const [name, set] of images) {
         if (stop.signal.aborted || !(await lookAt(name, set))) return false;
       }
       return true;

@@ -15,7 +15,7 @@ import { writeLines } from "./writeLines";
 export async function evaluateCommand(request: RunRequest): Promise<number> {
   const { shard } = request;
   const {
-    pictures: sets,
+    images: sets,
     model,
     out,
     about,

@@ -23,7 +23,7 @@ const corrupting = command({
   async run({ words, flags, print }) {
     const status = await corruptCommand(words, flags, print);
     if (status === undefined)
-      throw new UsageError("corrupt takes a folder of pictures and a folder to write to");
+      throw new UsageError("corrupt takes a folder of images and a folder to write to");
     return status;
   },
 });

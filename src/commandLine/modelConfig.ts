@@ -53,7 +53,7 @@ const fusion = object(
 
 const common = {
   fusion: entry(fusion, "the language model's block behind the encoder; left out: a plain ViT"),
-  seed: entry(whole(0), "of what is initialised here", 0),
+  seed: entry(whole(0), "of what is initialized here", 0),
 };
 
 const encoderEntry = entry(

@@ -52,7 +52,7 @@ export async function maeFrom(config: MaeModelConfig, path: Resolve): Promise<Ma
 }
 
 /**
- * The classifier of a configuration, on pretrained weights where there are some. `classes` are those of the pictures,
+ * The classifier of a configuration, on pretrained weights where there are some. `classes` are those of the images,
  * where the configuration names no number.
  */
 export async function tunedFrom(
@@ -90,7 +90,7 @@ async function pretrainedInto(model: MaskedAutoencoder, path: string): Promise<v
   else await mae.loadCheckpoint(model, path);
 }
 
-/** What pictures must be like for a model: as its configuration says, or the run that it comes from. */
+/** What images must be like for a model: as its configuration says, or the run that it comes from. */
 export async function shapeOf(
   { encoder, ...config }: TunedModelConfig | TrainedModelConfig,
   path: Resolve,

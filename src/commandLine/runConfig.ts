@@ -16,7 +16,7 @@ import {
   whole,
 } from "../core/options";
 import { engineOptions } from "../engine/options";
-import { optimiseOptions } from "../graph/passes";
+import { optimizeOptions } from "../graph/passes";
 import { evaluateOptions } from "../train/evaluate";
 import { finetuneOptions } from "../train/finetune";
 import { trainOptions } from "../train/plan";
@@ -26,7 +26,7 @@ import { parseJsonWithComments } from "./jsonc";
 import { maeModel, trainedModel, tunedModel } from "./modelConfig";
 import type { RunCommandName } from "./request";
 
-const pictures = object(
+const images = object(
   { path: entry(text, "the folder; from the place of this file", "imagenet") },
   {
     kind: entry(
@@ -36,7 +36,7 @@ const pictures = object(
     ),
     part: entry(text, "of imageNet1k (train, val) or huggingFace (a split)", "train"),
     partial: entry(flag, "of imageNet1k: take it as it is, incomplete", false),
-    take: entry(whole(1, 1_000_000_000), "only so many pictures, spread evenly", 1000),
+    take: entry(whole(1, 1_000_000_000), "only so many images, spread evenly", 1000),
   },
 );
 
@@ -58,7 +58,7 @@ const out = entry(
   "runs/mine",
 );
 const trainingEngine = entry(
-  object({}, { ...engineOptions.optional, ...optimiseOptions.optional }),
+  object({}, { ...engineOptions.optional, ...optimizeOptions.optional }),
   "what it runs on",
 );
 const engine = entry(engineOptions, "what it runs on");
@@ -68,7 +68,7 @@ export const configs = {
   pretrain: object(
     {
       model: entry(maeModel, "what is trained"),
-      data: entry(object({ train: entry(pictures, "pictures to train on") }, {}), "what it is trained on"),
+      data: entry(object({ train: entry(images, "images to train on") }, {}), "what it is trained on"),
       recipe: entry(
         oneOf(["pretrainMae", "pretrainMae1600", "pretrainToy"]),
         "published options; see luvit.recipes",
@@ -83,8 +83,8 @@ export const configs = {
       model: entry(tunedModel, "what is trained"),
       data: entry(
         object(
-          { train: entry(pictures, "pictures to train on") },
-          { validation: entry(pictures, "evaluated after every epoch") },
+          { train: entry(images, "images to train on") },
+          { validation: entry(images, "evaluated after every epoch") },
         ),
         "what it is trained on",
       ),
@@ -112,7 +112,7 @@ export const configs = {
             c: entry(text, "ImageNet-C", "imagenet-c"),
             in9: entry(text, "ImageNet-9 (original, mixed_same, mixed_rand)", "bg_challenge"),
             own: entry(named(text), "folders of class folders with the model's classes, by name", {
-              mine: "pictures/val",
+              mine: "images/val",
             }),
           },
         ),
@@ -135,7 +135,7 @@ export const configs = {
         named(
           object(
             {
-              images: entry(text, "pictures in class folders", "ImageNetS50/validation"),
+              images: entry(text, "images in class folders", "ImageNetS50/validation"),
               masks: entry(text, "masks in class folders", "ImageNetS50/validation-segmentation"),
             },
             {},
@@ -160,7 +160,7 @@ export const configs = {
 } as const;
 
 export type RunConfig<Name extends RunCommandName> = ValueOf<(typeof configs)[Name]>;
-export type PicturesConfig = ValueOf<typeof pictures>;
+export type ImagesConfig = ValueOf<typeof images>;
 
 /** A configuration and where its paths begin. */
 export interface LoadedConfig<Name extends RunCommandName> {

@@ -14,7 +14,7 @@ export class Stopping {
 
   /** Runs `body`; `stop` is called at the first signal, after which the body is to end with the unit that it is at. */
   static async around<T>(
-    unit: "step" | "batch" | "picture",
+    unit: "step" | "batch" | "image",
     stop: () => void,
     body: () => Promise<T>,
   ): Promise<{ value: T; status: number | undefined }> {

@@ -21,8 +21,8 @@ import {
 } from "../train/recipes";
 import type { Run } from "../train/run";
 import { entriesOf } from "./folders";
+import { imagesFrom } from "./images";
 import { encoderOf, maeFrom, shapeOf, tunedFrom } from "./models";
-import { picturesFrom } from "./pictures";
 import { type RunRequest, wordsOf } from "./request";
 import { loadConfig } from "./runConfig";
 import { Stopping } from "./signals";
@@ -48,10 +48,10 @@ export async function pretrainCommand(request: RunRequest): Promise<number> {
   await startEngine(request, config.engine);
   const { imageSize: size } = encoderOf(config.model.encoder);
   // Before the model: a folder that is not there is said at once, not after a language model was loaded.
-  const pictures = await picturesFrom(config.data.train, transforms.mae(size), "train", path);
+  const images = await imagesFrom(config.data.train, transforms.mae(size), "train", path);
   const model = await maeFrom({ ...config.model, seed: request.seed ?? config.model.seed }, path);
   announce(request, model, recipe.recipe);
-  return drive(request, "pretrain", [pictures], () => pretrain(model, pictures, options));
+  return drive(request, "pretrain", [images], () => pretrain(model, images, options));
 }
 
 /** `luvit finetune`: exit status. */
@@ -65,15 +65,15 @@ export async function finetuneCommand(request: RunRequest): Promise<number> {
   checkOptions(`${request.file}: options`, finetuneOptions, settled);
   await startEngine(request, config.engine);
   const { imageSize: size } = await shapeOf(config.model, path);
-  const pictures = await picturesFrom(config.data.train, transforms.finetune(size), "train", path);
+  const images = await imagesFrom(config.data.train, transforms.finetune(size), "train", path);
   const { validation: held } = config.data;
-  const validation = held && (await picturesFrom(held, transforms.evaluation(size), "val", path));
+  const validation = held && (await imagesFrom(held, transforms.evaluation(size), "val", path));
   const named = { ...config.model, seed: request.seed ?? config.model.seed };
-  const model = await tunedFrom(named, path, pictures.classes.length);
+  const model = await tunedFrom(named, path, images.classes.length);
   const options = { ...settled, validation };
   announce(request, model, recipe.recipe);
-  const sets = validation ? [pictures, validation] : [pictures];
-  return drive(request, "finetune", sets, () => finetune(model, pictures, options));
+  const sets = validation ? [images, validation] : [images];
+  return drive(request, "finetune", sets, () => finetune(model, images, options));
 }
 
 /** Says what runs are computed on; how they use memory is theirs alone. */

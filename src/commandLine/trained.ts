@@ -16,17 +16,17 @@ export interface Trained<Name extends "evaluate" | "entropy"> extends LoadedConf
 }
 
 /**
- * What commands that look at a model begin with: the configuration, the engine, the pictures, and then the model with its
+ * What commands that look at a model begin with: the configuration, the engine, the images, and then the model with its
  * weights, which may take long to load.
  */
-export async function openTrained<Name extends "evaluate" | "entropy", Pictures>(
+export async function openTrained<Name extends "evaluate" | "entropy", Images>(
   command: Name,
   request: RunRequest,
-  openPictures: (
+  openImages: (
     loaded: LoadedConfig<Name>,
     shape: Pick<ViTConfig, "imageSize" | "patchSize">,
-  ) => Promise<Pictures>,
-): Promise<Trained<Name> & { readonly pictures: Pictures }> {
+  ) => Promise<Images>,
+): Promise<Trained<Name> & { readonly images: Images }> {
   const loaded = loadConfig(command, request.file);
   const { path } = loaded;
   const {
@@ -38,7 +38,7 @@ export async function openTrained<Name extends "evaluate" | "entropy", Pictures>
     out,
   } = loaded.config as LoadedConfig<"evaluate">["config"];
   request.print(String(await ready(engine as ReadyOptions)));
-  const pictures = await openPictures(loaded, await shapeOf(named, path));
+  const images = await openImages(loaded, await shapeOf(named, path));
   const { model, run } = await trainedFrom(named, path);
   for (const note of run?.notes ?? []) request.print(note);
   const about = {
@@ -48,5 +48,5 @@ export async function openTrained<Name extends "evaluate" | "entropy", Pictures>
     recipe: recipe ?? run?.recipe,
     seed: request.seed ?? seed ?? run?.seed,
   };
-  return { ...loaded, pictures, model, out: request.out ?? path(out), about };
+  return { ...loaded, images, model, out: request.out ?? path(out), about };
 }

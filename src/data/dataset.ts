@@ -6,53 +6,53 @@ import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
 import type { ImageTransform } from "./imageTransform";
 import { countArgument, has } from "./options";
-import type { PictureReader } from "./reading";
+import type { ImageReader } from "./reading";
 
 /** One training or evaluation example. */
 export interface Sample {
-  /** Normalised float32 [3, size, size]. */
+  /** Normalized float32 [3, size, size]. */
   readonly image: Float32Array;
   readonly label: number;
   readonly path: string;
-  /** Position in the data set of the picture that was read. */
+  /** Position in the data set of the image that was read. */
   readonly index: number;
 }
 
-/** A labelled set of pictures that are read one at a time. */
+/** A labeled set of images that are read one at a time. */
 export interface ImageDataset {
   /** Class names in label order. */
   readonly classes: string[];
   readonly length: number;
   /** Side of the samples in pixels. */
   readonly size: number;
-  /** Pictures that could not be read so far. */
+  /** Images that could not be read so far. */
   readonly report: SkipReport;
   /** How images are prepared, where nothing about it is random. */
   readonly preprocessing?: Preprocessing;
   /** How a model with `mapping.modelClasses` classes answers; absent where the model's classes are the set's. */
   readonly mapping?: ClassMapping;
   /**
-   * Reads and transforms one picture; an unreadable one is replaced by the next readable one of its class (see
-   * `readOrReplace`). A set that reads picture files may leave decoding and transforming to `reader`, which `batches`
+   * Reads and transforms one image; an unreadable one is replaced by the next readable one of its class (see
+   * `readOrReplace`). A set that reads image files may leave decoding and transforming to `reader`, which `batches`
    * runs in other threads.
    */
-  load(index: number, rng: Rng, reader?: PictureReader): Promise<Sample>;
+  load(index: number, rng: Rng, reader?: ImageReader): Promise<Sample>;
   path(index: number): string;
   label(index: number): number;
   /**
-   * A random order of all positions that reads neighbours together, from the stream alone; absent where every picture
+   * A random order of all positions that reads neighbors together, from the stream alone; absent where every image
    * can be read on its own.
    */
   shuffled?(rng: Rng): Int32Array;
-  /** `count` pictures spread evenly over the set. */
+  /** `count` images spread evenly over the set. */
   take(count: number): ImageDataset;
-  /** The pictures at these positions, in this order. */
+  /** The images at these positions, in this order. */
   subset(indices: ArrayLike<number>): ImageDataset;
-  /** The same pictures under another transform. */
+  /** The same images under another transform. */
   withTransform(transform: ImageTransform): ImageDataset;
 }
 
-/** A set of pictures, the library's or one of one's own. */
+/** A set of images, the library's or one of one's own. */
 export const datasetField = such<ImageDataset>(
   "a data set, e.g. of data.imageFolder: classes, length, size, report and load are needed",
   (value) => {
@@ -63,21 +63,21 @@ export const datasetField = such<ImageDataset>(
   },
 );
 
-/** A picture that was left out, and why. */
+/** An image that was left out, and why. */
 export interface SkippedImage {
   readonly path: string;
   readonly reason: string;
 }
 
-/** Pictures that could not be read, each named once however often it was asked for. */
+/** Images that could not be read, each named once however often it was asked for. */
 export class SkipReport {
-  /** Samples that are other pictures of the same class, in place of unreadable ones. */
+  /** Samples that are other images of the same class, in place of unreadable ones. */
   replaced = 0;
-  /** Pictures that are being read, by path: nobody tries one of them in place of another at the same time. */
+  /** Images that are being read, by path: nobody tries one of them in place of another at the same time. */
   readonly ongoing = new Map<string, Promise<unknown>>();
   private readonly reasons = new Map<string, string>();
 
-  /** Notes a picture. */
+  /** Notes an image. */
   add(path: string, reason: string): void {
     if (!this.reasons.has(path)) this.reasons.set(path, reason);
   }
@@ -86,7 +86,7 @@ export class SkipReport {
     return this.reasons.has(path);
   }
 
-  /** Why a picture could not be read; undefined for all others. */
+  /** Why an image could not be read; undefined for all others. */
   reason(path: string): string | undefined {
     return this.reasons.get(path);
   }
@@ -100,10 +100,10 @@ export class SkipReport {
   }
 
   toString(): string {
-    if (this.count === 0) return "no picture skipped";
+    if (this.count === 0) return "no image skipped";
     const lines = this.skipped.map(({ reason }) => reason);
     const times = this.replaced === 0 ? "" : ` (${this.replaced} time${this.replaced === 1 ? "" : "s"})`;
-    const what = `${this.count} unreadable picture${this.count === 1 ? "" : "s"}`;
+    const what = `${this.count} unreadable image${this.count === 1 ? "" : "s"}`;
     return `${what} left out or replaced by others of their class${times}:\n${listOffenders(lines)}`;
   }
 
@@ -139,8 +139,5 @@ export function shard(dataset: ImageDataset, index: number, count: number): Imag
 /** Throws "bad-argument" unless `index` is one of 0 … length - 1. */
 export function expectIndex(index: number, length: number): void {
   if (Number.isInteger(index) && index >= 0 && index < length) return;
-  throw new LuvitError(
-    "bad-argument",
-    `picture ${index} does not exist; the data set holds 0 … ${length - 1}`,
-  );
+  throw new LuvitError("bad-argument", `image ${index} does not exist; the data set holds 0 … ${length - 1}`);
 }

@@ -32,11 +32,11 @@ export async function expectReadable(dataset: ImageDataset, share = defaultUnrea
   report.replaced = replaced; // by nothing that is trained with
   const noise = looked.length < length ? 3 * Math.sqrt(looked.length * share * (1 - share)) : 0;
   if (missing > share * looked.length + noise) {
-    const found = `${missing} of ${looked.length} pictures${noise > 0 ? ", spread over the set," : ""} cannot be read`;
+    const found = `${missing} of ${looked.length} images${noise > 0 ? ", spread over the set," : ""} cannot be read`;
     problems.push(describe(found, missing / looked.length, share));
   }
   if (problems.length === 0) return;
-  const summary = `nothing is trained with these pictures:\n${listOffenders(problems)}`;
+  const summary = `nothing is trained with these images:\n${listOffenders(problems)}`;
   const reasons = listOffenders(report.skipped.map(({ reason }) => reason));
   throw new LuvitError("bad-dataset", `${summary}\nunreadable so far:\n${reasons}`);
 }
@@ -47,7 +47,7 @@ export function tooManyUnreadable(
   share = defaultUnreadableShare,
 ): LuvitError | undefined {
   if (report.count <= share * length) return undefined;
-  const found = `${report.count} of ${length} pictures could not be read so far`;
+  const found = `${report.count} of ${length} images could not be read so far`;
   return new LuvitError("bad-dataset", `${describe(found, report.count / length, share)}\n${report}`);
 }
 

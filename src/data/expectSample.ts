@@ -16,7 +16,7 @@ export function expectSample(sample: Sample, { size, classes }: SampleSource): v
     !classes || (Number.isInteger(label) && label >= 0 && label < classes.length)
       ? ""
       : `label: expected a whole number from 0 to ${classes.length - 1}, got ${describeValue(label)}`,
-    Number.isInteger(index) ? "" : `index: expected the picture's position, got ${describeValue(index)}`,
+    Number.isInteger(index) ? "" : `index: expected the image's position, got ${describeValue(index)}`,
   ].filter(Boolean);
   if (problems.length === 0) return;
   throw new LuvitError("bad-dataset", `a sample of the data set cannot be\n${listOffenders(problems)}`);

@@ -7,12 +7,12 @@ import type { ClassMapping } from "./classMapping";
 import { expectIndex, type ImageDataset, type Sample, SkipReport, spreadIndices } from "./dataset";
 import { type ImageTransform, transform } from "./imageTransform";
 import { bytes, folderArgument } from "./options";
-import { type DecodeOptions, decodeOptions, hereReader, type PictureReader, PixelCache } from "./reading";
-import { describeOthers, type LabelledFile, scanClassFolders } from "./scanFolder";
+import { type DecodeOptions, decodeOptions, hereReader, type ImageReader, PixelCache } from "./reading";
+import { describeOthers, type LabeledFile, scanClassFolders } from "./scanFolder";
 import { evaluation } from "./transforms";
 import { readOrReplace } from "./unreadable";
 
-/** How the pictures of a folder are read. */
+/** How the images of a folder are read. */
 export interface ImageFolderOptions extends DecodeOptions {
   /** E.g. `transforms.mae(64)`; default `transforms.evaluation(224)`. */
   transform?: ImageTransform;
@@ -31,12 +31,12 @@ export const imageFolderOptions = optionsOf<ImageFolderOptions>(
 
 const defaultCacheBytes = 512e6;
 
-/** Pictures in class folders. Views made with `take`, `subset` and `withTransform` share the memory and the report. */
+/** Images in class folders. Views made with `take`, `subset` and `withTransform` share the memory and the report. */
 export class FolderDataset implements ImageDataset {
   constructor(
     readonly root: string,
     readonly classes: string[],
-    readonly files: readonly LabelledFile[],
+    readonly files: readonly LabeledFile[],
     readonly transform: ImageTransform,
     readonly cache: PixelCache,
     readonly report: SkipReport = new SkipReport(),
@@ -65,8 +65,8 @@ export class FolderDataset implements ImageDataset {
     return this.fileAt(index).label;
   }
 
-  /** Reads one picture: image [3, size, size]. Others of their class replace unreadable ones; `report` names these. */
-  load(index: number, rng: Rng, reader: PictureReader = hereReader): Promise<Sample> {
+  /** Reads one image: image [3, size, size]. Others of their class replace unreadable ones; `report` names these. */
+  load(index: number, rng: Rng, reader: ImageReader = hereReader): Promise<Sample> {
     return readOrReplace(this, index, async (at) => {
       const { cache, transform } = this;
       const { path, label } = this.files[at];
@@ -75,17 +75,17 @@ export class FolderDataset implements ImageDataset {
     });
   }
 
-  /** `count` pictures spread evenly over the set, so that every class comes up. */
+  /** `count` images spread evenly over the set, so that every class comes up. */
   take(count: number): FolderDataset {
     return this.subset(spreadIndices(this.length, count));
   }
 
-  /** The pictures at these positions, in this order. */
+  /** The images at these positions, in this order. */
   subset(indices: ArrayLike<number>): FolderDataset {
     return this.with({ files: Array.from(indices, (index) => this.fileAt(index)) });
   }
 
-  /** The same pictures under another transform. */
+  /** The same images under another transform. */
   withTransform(transform: ImageTransform): FolderDataset {
     return this.with({ transform });
   }
@@ -94,16 +94,16 @@ export class FolderDataset implements ImageDataset {
     const skipped = this.report.count > 0 ? `, ${this.report.count} unreadable` : "";
     const others = this.others.size > 0 ? `; ${describeOthers(this.others)}` : "";
     const { name } = this.transform;
-    return `FolderDataset(${printable(this.root)}) ${this.length} pictures, ${this.classes.length} classes, ${name} ${this.size} px${skipped}${others}`;
+    return `FolderDataset(${printable(this.root)}) ${this.length} images, ${this.classes.length} classes, ${name} ${this.size} px${skipped}${others}`;
   }
 
-  private with(change: { files?: LabelledFile[]; transform?: ImageTransform }): FolderDataset {
+  private with(change: { files?: LabeledFile[]; transform?: ImageTransform }): FolderDataset {
     const { root, classes, cache, report, mapping, others } = this;
     const { files, transform } = { files: this.files, transform: this.transform, ...change };
     return new FolderDataset(root, classes, files, transform, cache, report, mapping, others);
   }
 
-  private fileAt(index: number): LabelledFile {
+  private fileAt(index: number): LabeledFile {
     expectIndex(index, this.length);
     return this.files[index];
   }

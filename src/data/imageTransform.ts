@@ -28,7 +28,7 @@ export interface ImageTransform {
 export interface EvalTransform extends ImageTransform {
   /** The same geometry in bytes, before normalization. */
   pixels(image: RgbImage): RgbImage;
-  /** The same geometry on ids, by nearest neighbour: [size, size]. */
+  /** The same geometry on ids, by nearest neighbor: [size, size]. */
   ids(map: IdMap): IdMap;
 }
 

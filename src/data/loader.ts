@@ -10,7 +10,7 @@ import { repeatedOrder } from "./repetitions";
 
 /** Stacked samples. */
 export interface Batch {
-  /** Normalised float32 [B, 3, size, size]. */
+  /** Normalized float32 [B, 3, size, size]. */
   readonly images: Float32Array;
   /** [B]. */
   readonly labels: Int32Array;
@@ -33,9 +33,9 @@ export interface BatchOptions {
   start?: number;
   /** Default true. */
   shuffle?: boolean;
-  /** Times that each picture of the epoch comes, each time augmented anew; see `repeatedOrder`. Default 1. */
+  /** Times that each image of the epoch comes, each time augmented anew; see `repeatedOrder`. Default 1. */
   repeats?: number;
-  /** Batches of one optimiser step, over which the repetitions of a picture are spread; default 1. */
+  /** Batches of one optimizer step, over which the repetitions of an image are spread; default 1. */
   spread?: number;
   /** Leave out the last batch when it is not full; default true. */
   dropLast?: boolean;
@@ -47,7 +47,7 @@ export interface BatchOptions {
    */
   reuse?: number;
   /**
-   * Threads that decode and transform pictures; 0 is the calling thread. Default half of the cores, at most 4, and
+   * Threads that decode and transform images; 0 is the calling thread. Default half of the cores, at most 4, and
    * none for samples of up to 96 pixels a side. Sets and transforms of other makers are read in the calling thread.
    */
   workers?: number;
@@ -188,7 +188,7 @@ function expectPlan(dataset: ImageDataset, plan: Required<BatchOptions>, total: 
   if (total === 0) {
     throw new LuvitError(
       "bad-argument",
-      `batches: ${dataset.length} pictures do not fill a batch of ${batchSize}; use a smaller one or dropLast: false`,
+      `batches: ${dataset.length} images do not fill a batch of ${batchSize}; use a smaller one or dropLast: false`,
     );
   }
   if (start > total) {

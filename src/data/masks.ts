@@ -42,7 +42,7 @@ const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
 /** Deflate makes at most 1032 bytes of one. */
 const mostGrowth = 1032;
-const channelsByColourType: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+const channelsByColorType: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
 /** Refuses a size that so few bytes cannot fill, before memory is taken for it. */
 function expectPlausible(name: string, bytes: Buffer): void {
@@ -57,7 +57,7 @@ function expectPlausible(name: string, bytes: Buffer): void {
     );
   }
   const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
-  const bitsPerPixel = bytes[24] * (channelsByColourType[bytes[25]] ?? 1);
+  const bitsPerPixel = bytes[24] * (channelsByColorType[bytes[25]] ?? 1);
   const unpacked = height * (1 + (width * bitsPerPixel) / 8);
   if (unpacked <= mostGrowth * bytes.length) return;
   throw new LuvitError("bad-image", `${name}: ${bytes.length} bytes cannot hold ${width} x ${height} pixels`);

@@ -13,13 +13,13 @@ export interface MixRecipe {
   switchProbability?: number;
 }
 
-/** The random numbers of one mixed batch: cutmix when a centre [row, column] is given, mixup otherwise. */
+/** The random numbers of one mixed batch: cutmix when a center [row, column] is given, mixup otherwise. */
 export interface MixDraw {
   readonly lambda: number;
-  readonly centre?: readonly [number, number];
+  readonly center?: readonly [number, number];
 }
 
-/** A batch to mix: `images` [B, C, H, W] and `labels` [B]. Give `lambda` (and `centre`) or an `rng` to draw them. */
+/** A batch to mix: `images` [B, C, H, W] and `labels` [B]. Give `lambda` (and `center`) or an `rng` to draw them. */
 export interface MixOptions extends MixRecipe {
   images: Float32Array;
   labels: ArrayLike<number>;
@@ -29,7 +29,7 @@ export interface MixOptions extends MixRecipe {
   /** Label smoothing; default 0.1. */
   smoothing?: number;
   lambda?: number;
-  centre?: readonly [number, number];
+  center?: readonly [number, number];
   rng?: Rng;
 }
 
@@ -50,7 +50,7 @@ export const mixOptions = optionsOf<MixOptions>(
     ...mixRecipe.optional,
     smoothing: shareBelowOne,
     lambda: share,
-    centre: pair(whole(0, MOST_PIXELS)),
+    center: pair(whole(0, MOST_PIXELS)),
     rng: such("an Rng", (value) => value instanceof Rng),
   },
 );
@@ -62,7 +62,7 @@ export interface MixedBatch {
   readonly lambda: number;
 }
 
-/** Rows y0 … y1 - 1 and columns x0 … x1 - 1, and the share of the picture that stays. */
+/** Rows y0 … y1 - 1 and columns x0 … x1 - 1, and the share of the image that stays. */
 export interface CutBox {
   readonly y0: number;
   readonly y1: number;
@@ -82,8 +82,8 @@ export function mixBatch(options: MixOptions): MixedBatch {
   const { images, labels, height, width, classes, smoothing = 0.1 } = options;
   expectBatch(options);
   const draw = givenDraw(options) ?? drawMix(expectRng(options), height, width, recipeOf(options));
-  if (draw.centre) {
-    const box = cutBox(height, width, draw.lambda, draw.centre);
+  if (draw.center) {
+    const box = cutBox(height, width, draw.lambda, draw.center);
     const mixed = pasteReversed(images, labels.length, height, width, box);
     return { images: mixed, targets: mixTargets(labels, classes, box.lambda, smoothing), lambda: box.lambda };
   }
@@ -96,21 +96,21 @@ export function drawMix(rng: Rng, height: number, width: number, recipe: MixReci
   checkOptions("drawMix", mixRecipe, recipe);
   const { mixupAlpha = 0.8, cutmixAlpha = 1, switchProbability = 0.5 } = recipe;
   if (rng.uniform() >= switchProbability) return { lambda: rng.beta(mixupAlpha, mixupAlpha) };
-  return { lambda: rng.beta(cutmixAlpha, cutmixAlpha), centre: [rng.integer(height), rng.integer(width)] };
+  return { lambda: rng.beta(cutmixAlpha, cutmixAlpha), center: [rng.integer(height), rng.integer(width)] };
 }
 
-/** The box that cutmix pastes: sides sqrt(1 - lambda) of the picture's, around the centre, clipped to the picture. */
+/** The box that cutmix pastes: sides sqrt(1 - lambda) of the image's, around the center, clipped to the image. */
 export function cutBox(
   height: number,
   width: number,
   lambda: number,
-  centre: readonly [number, number],
+  center: readonly [number, number],
 ): CutBox {
   const ratio = Math.sqrt(1 - lambda);
   const [halfHeight, halfWidth] = [height, width].map((side) => Math.floor(Math.trunc(side * ratio) / 2));
   const clip = (value: number, limit: number) => Math.min(limit, Math.max(0, value));
-  const [y0, y1] = [clip(centre[0] - halfHeight, height), clip(centre[0] + halfHeight, height)];
-  const [x0, x1] = [clip(centre[1] - halfWidth, width), clip(centre[1] + halfWidth, width)];
+  const [y0, y1] = [clip(center[0] - halfHeight, height), clip(center[0] + halfHeight, height)];
+  const [x0, x1] = [clip(center[1] - halfWidth, width), clip(center[1] + halfWidth, width)];
   return { y0, y1, x0, x1, lambda: 1 - ((y1 - y0) * (x1 - x0)) / (height * width) };
 }
 
@@ -167,8 +167,8 @@ function pasteReversed(
   return mixed;
 }
 
-function givenDraw({ lambda, centre }: MixOptions): MixDraw | undefined {
-  return lambda === undefined ? undefined : { lambda, centre };
+function givenDraw({ lambda, center }: MixOptions): MixDraw | undefined {
+  return lambda === undefined ? undefined : { lambda, center };
 }
 
 function recipeOf({ mixupAlpha, cutmixAlpha, switchProbability }: MixOptions): MixRecipe {

@@ -1,15 +1,15 @@
 import { either, exactly, number, object, oneOf, optionsOf, seed, text, whole } from "../core/options";
 import { corruptionTypes } from "./corruptionTypes";
 
-/** Longest side of a picture that is made, in pixels. */
+/** Longest side of an image that is made, in pixels. */
 export const MOST_PIXELS = 16_384;
-/** Greatest count of pictures, batches or threads. */
+/** Greatest count of images, batches or threads. */
 export const MOST = 100_000_000;
 
-/** Side of the pictures of a set, in pixels. */
+/** Side of the images of a set, in pixels. */
 export const imageSide = whole(1, MOST_PIXELS);
 export const bytes = either(number(0, Number.MAX_SAFE_INTEGER), exactly(false));
-export const exif = oneOf(["honour", "ignore"]);
+export const exif = oneOf(["honor", "ignore"]);
 
 export const has = (value: unknown, ...names: string[]) =>
   typeof value === "object" && value !== null && names.every((name) => name in value);

@@ -5,10 +5,10 @@ import { expectSample } from "./expectSample";
 import { seedOption } from "./options";
 import { type RgbImage, unnormalize } from "./pixels";
 
-/** The pictures of a (small) set as a model sees them, back in RGB bytes. */
+/** The images of a (small) set as a model sees them, back in RGB bytes. */
 export async function preview(dataset: ImageDataset, options: { seed?: number } = {}): Promise<RgbImage[]> {
-  checkOptions("data.pictures", datasetField, dataset);
-  checkOptions("data.pictures", seedOption, options);
+  checkOptions("data.images", datasetField, dataset);
+  checkOptions("data.images", seedOption, options);
   const { seed = 0 } = options;
   const loads = Array.from({ length: dataset.length }, (_, i) => dataset.load(i, new Rng(seed).fork(i)));
   return (await Promise.all(loads)).map((sample) => {

@@ -1,7 +1,7 @@
 import type { Rng } from "../core/rng";
 import type { ImageDataset, Sample } from "./dataset";
 import { expectSample } from "./expectSample";
-import { type PictureReader, readingInto } from "./reading";
+import { type ImageReader, readingInto } from "./reading";
 
 /** Which samples of a set are read, and where their images belong. */
 export interface SampleReads {
@@ -13,7 +13,7 @@ export interface SampleReads {
   readonly length: number;
   /** The stream of the sample at a place. */
   readonly stream: (place: number) => Rng;
-  readonly reader: PictureReader;
+  readonly reader: ImageReader;
   /** Aborted when nobody wants the samples any more. */
   readonly signal: AbortSignal;
 }

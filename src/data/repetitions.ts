@@ -1,21 +1,21 @@
-/** How often each picture of an epoch comes, and over which batches its repetitions are spread. */
+/** How often each image of an epoch comes, and over which batches its repetitions are spread. */
 export interface Repetitions {
-  /** Times that each picture comes. */
+  /** Times that each image comes. */
   readonly repeats: number;
   readonly batchSize: number;
-  /** Batches that make one optimiser step. */
+  /** Batches that make one optimizer step. */
   readonly spread: number;
 }
 
-/** Positions in a data set in the order of an epoch, and which repetition of its picture each is, from 0; [N] each. */
+/** Positions in a data set in the order of an epoch, and which repetition of its image each is, from 0; [N] each. */
 export interface RepeatedOrder {
   readonly indices: Int32Array;
   readonly repetition: Int32Array;
 }
 
 /**
- * Repeated augmentation: an epoch stays as long as its order, but only the first pictures of it come, each `repeats`
- * times. The repetitions of a picture fall into the same step and, where a step has several batches, into different ones
+ * Repeated augmentation: an epoch stays as long as its order, but only the first images of it come, each `repeats`
+ * times. The repetitions of an image fall into the same step and, where a step has several batches, into different ones
  * of these, as they go to different GPUs in the reference.
  *
  * Source: Hoffer et al. 2020; DeiT samplers.py RASampler, with as many processes as a step has batches.

@@ -5,8 +5,8 @@ import { LuvitError, listOffenders } from "../core/errors";
 import { fileSystemPath, textOfName } from "../core/fileNames";
 import { printable } from "../core/printable";
 
-/** A picture file and its label. */
-export interface LabelledFile {
+/** An image file and its label. */
+export interface LabeledFile {
   readonly path: string;
   readonly label: number;
 }
@@ -14,12 +14,12 @@ export interface LabelledFile {
 /** What a folder of class folders holds; both lists are sorted by name. */
 export interface ScannedFolder {
   readonly classes: string[];
-  readonly files: LabelledFile[];
+  readonly files: LabeledFile[];
   /** How many files there are that are not called images, by their endings. */
   readonly others?: ReadonlyMap<string, number>;
 }
 
-/** Endings that count as pictures, as in torchvision's ImageFolder. */
+/** Endings that count as images, as in torchvision's ImageFolder. */
 export const imageExtensions: readonly string[] = [
   ".jpg",
   ".jpeg",
@@ -33,16 +33,16 @@ export const imageExtensions: readonly string[] = [
 ];
 
 /**
- * Lists `<root>/<class>/**` pictures; classes sorted by name get the labels 0, 1, …. Throws "missing-file" when the
- * folder does not exist and "bad-dataset" when it has no class folders or a class folder has no picture.
+ * Lists `<root>/<class>/**` images; classes sorted by name get the labels 0, 1, …. Throws "missing-file" when the
+ * folder does not exist and "bad-dataset" when it has no class folders or a class folder has no image.
  */
 export async function scanClassFolders(root: string): Promise<ScannedFolder> {
   const { classes, perClass, others } = await listClassFolders(root);
   const wanted = wantedIn(root);
   const empty = classes.filter((_, label) => perClass[label].length === 0);
   if (empty.length > 0) {
-    const found = `${classes.length - empty.length} of ${classes.length} class folders hold pictures`;
-    const hint = "copy the missing pictures, or remove the empty folders to train without these classes";
+    const found = `${classes.length - empty.length} of ${classes.length} class folders hold images`;
+    const hint = "copy the missing images, or remove the empty folders to train without these classes";
     const other = others.size > 0 ? `\nthere are ${describeOthers(others)}, which are not read` : "";
     throw new LuvitError(
       "bad-dataset",
@@ -61,14 +61,14 @@ export function describeOthers(others: ReadonlyMap<string, number>): string {
   return `${count} other file${count === 1 ? "" : "s"} (${printable(endings)}${others.size > 3 ? ", …" : ""})`;
 }
 
-/** Class folders, the pictures of each, and other files by their endings. */
+/** Class folders, the images of each, and other files by their endings. */
 interface ListedFolders {
   readonly classes: string[];
   readonly perClass: string[][];
   readonly others: Map<string, number>;
 }
 
-/** Class folders sorted by name and the pictures of each, which may be none. Throws as `scanClassFolders` otherwise. */
+/** Class folders sorted by name and the images of each, which may be none. Throws as `scanClassFolders` otherwise. */
 export async function listClassFolders(root: string): Promise<ListedFolders> {
   const entries = await readFolder(root);
   const classes = sorted(entries.filter(({ kind }) => kind === "folder")).map(({ name }) => name);
@@ -86,7 +86,7 @@ function wantedIn(root: string): string {
   return `looked for <class>/*{${imageExtensions.join(",")}} in ${root}`;
 }
 
-/** All pictures under a folder, at any depth, sorted folder by folder. */
+/** All images under a folder, at any depth, sorted folder by folder. */
 export function listImages(folder: string): Promise<string[]> {
   return imagesBelow(folder, [], new Map());
 }
@@ -166,7 +166,7 @@ async function readFolder(folder: string): Promise<Entry[]> {
         : code === "ENOTDIR"
           ? "is not a folder"
           : `cannot be read (${code})`;
-    throw new LuvitError("missing-file", `looked for a folder of pictures at ${folder}, which ${what}`, {
+    throw new LuvitError("missing-file", `looked for a folder of images at ${folder}, which ${what}`, {
       cause: error,
     });
   }
@@ -182,7 +182,7 @@ async function entriesOf(folder: string): Promise<{ name: string; entry: Dirent 
   return exact.map((entry) => ({ name: textOfName(entry.name), entry }));
 }
 
-/** A million links called pictures are not asked about one by one. */
+/** A million links called images are not asked about one by one. */
 function mayBeFolder(name: string): boolean {
   return !imageExtensions.includes(extname(name).toLowerCase());
 }

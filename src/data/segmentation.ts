@@ -15,12 +15,12 @@ import { listImages, scanClassFolders } from "./scanFolder";
 import { evaluation } from "./transforms";
 import { readOrReplace } from "./unreadable";
 
-/** A sample and its mask; `ids` [size, size] went through the same geometry as the picture. */
+/** A sample and its mask; `ids` [size, size] went through the same geometry as the image. */
 export interface MaskedSample extends Sample, CellMask {
   readonly ids: Int32Array;
 }
 
-/** The published sets by their number of classes, and how many validation pictures each has. */
+/** The published sets by their number of classes, and how many validation images each has. */
 const published = { 50: 752, 300: 4097, 919: 12419 } as const;
 
 /** Where an ImageNet-S like set lies and how it is cut up: `root` and `variant`, or `images` and `masks`. */
@@ -30,20 +30,20 @@ export interface ImageNetSOptions {
    * `validation-segmentation/<wnid>/*.png`.
    */
   root?: string;
-  /** Number of classes of the published set, whose count of pictures is checked. */
+  /** Number of classes of the published set, whose count of images is checked. */
   variant?: keyof typeof published;
-  /** Folder of class folders with pictures, e.g. ILSVRC `val`. Pictures without a mask are left out. */
+  /** Folder of class folders with images, e.g. ILSVRC `val`. Images without a mask are left out. */
   images?: string;
   /** Folder of class folders with masks, e.g. `segmentation/validation`. */
   masks?: string;
-  /** With `variant`: fewer pictures than were published are no error; default false. */
+  /** With `variant`: fewer images than were published are no error; default false. */
   partial?: boolean;
   /** Side of a cell in pixels; default 16. */
   patch?: number;
   /** E.g. `transforms.none(64)`; default `transforms.evaluation(224)`. */
   transform?: EvalTransform;
   /** Default "ignore": masks are drawn on the stored pixels. */
-  exif?: "honour" | "ignore";
+  exif?: "honor" | "ignore";
   /** Bytes of decoded pixels kept in memory, or false for none; default 512 MB. */
   cache?: number | false;
 }
@@ -63,21 +63,21 @@ export const imageNetSOptions = optionsOf<ImageNetSOptions>(
   },
 );
 
-/** Pictures with segmentation masks. */
+/** Images with segmentation masks. */
 export class MaskedDataset implements ImageDataset {
   constructor(
-    readonly pictures: FolderDataset,
+    readonly images: FolderDataset,
     readonly masks: readonly string[],
     readonly transform: EvalTransform,
     readonly patch: number,
   ) {}
 
   get classes(): string[] {
-    return this.pictures.classes;
+    return this.images.classes;
   }
 
   get length(): number {
-    return this.pictures.length;
+    return this.images.length;
   }
 
   get size(): number {
@@ -85,18 +85,18 @@ export class MaskedDataset implements ImageDataset {
   }
 
   get report(): SkipReport {
-    return this.pictures.report;
+    return this.images.report;
   }
 
   path(index: number): string {
-    return this.pictures.path(index);
+    return this.images.path(index);
   }
 
   label(index: number): number {
-    return this.pictures.label(index);
+    return this.images.label(index);
   }
 
-  /** Reads a picture with its mask; when either is unreadable, or their sizes differ, another pair of the class comes. */
+  /** Reads an image with its mask; when either is unreadable, or their sizes differ, another pair of the class comes. */
   load(index: number, rng: Rng): Promise<MaskedSample> {
     return readOrReplace(this, index, (at) => this.readPair(at, rng));
   }
@@ -107,13 +107,13 @@ export class MaskedDataset implements ImageDataset {
 
   subset(indices: ArrayLike<number>): MaskedDataset {
     const masks = Array.from(indices, (index) => this.masks[index]);
-    return new MaskedDataset(this.pictures.subset(indices), masks, this.transform, this.patch);
+    return new MaskedDataset(this.images.subset(indices), masks, this.transform, this.patch);
   }
 
   /** Needs a transform that can carry masks along, such as `transforms.evaluation()` or `transforms.none()`. */
   withTransform(transform: ImageTransform): MaskedDataset {
     return new MaskedDataset(
-      this.pictures.withTransform(transform),
+      this.images.withTransform(transform),
       this.masks,
       expectEval(transform),
       this.patch,
@@ -121,12 +121,12 @@ export class MaskedDataset implements ImageDataset {
   }
 
   [inspect.custom](): string {
-    return `MaskedDataset ${this.length} pictures with masks, ${this.size} px, cells of ${this.patch} px`;
+    return `MaskedDataset ${this.length} images with masks, ${this.size} px, cells of ${this.patch} px`;
   }
 
   private async readPair(at: number, rng: Rng): Promise<MaskedSample> {
     const path = this.path(at);
-    const pixels = await this.pictures.cache.get(path);
+    const pixels = await this.images.cache.get(path);
     const mask = await decodeMaskIds(this.masks[at]);
     expectSameSize(path, pixels, this.masks[at], mask);
     const { ids } = withPath(this.masks[at], () => this.transform.ids(mask));
@@ -136,10 +136,10 @@ export class MaskedDataset implements ImageDataset {
 }
 
 /**
- * Pairs pictures and masks by class folder and file name (or, where classes were merged, by file name alone). Labels are
+ * Pairs images and masks by class folder and file name (or, where classes were merged, by file name alone). Labels are
  * positions in the sorted class folders of `images`.
  *
- * Throws "bad-dataset" when a mask has no picture. Reference: LUSSeg/ImageNet-S README, data/data.py.
+ * Throws "bad-dataset" when a mask has no image. Reference: LUSSeg/ImageNet-S README, data/data.py.
  */
 export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDataset> {
   checkOptions("data.imageNetS", imageNetSOptions, options);
@@ -165,7 +165,7 @@ export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDatase
   }));
   const lonely = paired.filter(({ file }) => !file).map(({ mask }) => mask);
   if (lonely.length > 0) {
-    const summary = `imageNetS: ${lonely.length} of ${maskPaths.length} masks have no picture of their name under ${images}`;
+    const summary = `imageNetS: ${lonely.length} of ${maskPaths.length} masks have no image of their name under ${images}`;
     throw new LuvitError("bad-dataset", `${summary}:\n${listOffenders(lonely)}`);
   }
   const kept = paired.map(({ file }) => file!);
@@ -218,5 +218,5 @@ function expectEval(transform: ImageTransform): EvalTransform {
 function expectSameSize(path: string, image: RgbImage, maskPath: string, mask: IdMap): void {
   if (image.width === mask.width && image.height === mask.height) return;
   const sizes = `${image.width} x ${image.height} pixels, its mask ${maskPath} ${mask.width} x ${mask.height}`;
-  throw new LuvitError("bad-image", `${path}: the picture has ${sizes}`);
+  throw new LuvitError("bad-image", `${path}: the image has ${sizes}`);
 }

@@ -10,7 +10,7 @@ import {
 import { evaluationOptions, sizeArgument } from "./options";
 import {
   Canvas,
-  centreBox,
+  centerBox,
   cropBox,
   cropIds,
   drawRandAugment,
@@ -43,8 +43,8 @@ export function mae(size = 224): BuiltInTransform {
 }
 
 /**
- * Finetuning: random resized crop of 8-100 % of the area (bicubic), mirrored half of the time, RandAugment, normalisation,
- * random erasing, in this order. Every draw comes from the picture's own stream.
+ * Finetuning: random resized crop of 8-100 % of the area (bicubic), mirrored half of the time, RandAugment, normalization,
+ * random erasing, in this order. Every draw comes from the image's own stream.
  *
  * Reference: mae/util/datasets.py; timm 0.3.2 data/transforms_factory.py.
  */
@@ -70,7 +70,7 @@ export function finetune(size = 224, options: FinetuneAugmentOptions = {}): Buil
 }
 
 /**
- * Evaluation: shorter side to floor(size / cropRatio) (bicubic), then the centred square. The ratio is 0.875 up to 224
+ * Evaluation: shorter side to floor(size / cropRatio) (bicubic), then the centered square. The ratio is 0.875 up to 224
  * pixels and 1 above, as in MAE util/datasets.py.
  */
 export function evaluation(
@@ -83,18 +83,18 @@ export function evaluation(
   const side = Math.floor(size / cropRatio);
   const pixels = (image: RgbImage) => {
     const to = shorterSideSize(image.width, image.height, side);
-    return cropBox(resize(image, to.width, to.height), centreBox(to.width, to.height, size));
+    return cropBox(resize(image, to.width, to.height), centerBox(to.width, to.height, size));
   };
   const ids = (map: IdMap) => {
     const to = shorterSideSize(map.width, map.height, side);
-    return cropIds(resizeIds(map, to.width, to.height), centreBox(to.width, to.height, size));
+    return cropIds(resizeIds(map, to.width, to.height), centerBox(to.width, to.height, size));
   };
   const steps: PixelSteps = {
     region: whole,
     finish(memory, part) {
       const to = shorterSideSize(part.width, part.height, side);
       const { address, line } = resized(memory, part, to.width, to.height);
-      const { left, top } = centreBox(to.width, to.height, size);
+      const { left, top } = centerBox(to.width, to.height, size);
       return normalizePlaced(memory, {
         address: address + top * line + 3 * left,
         line,
@@ -109,14 +109,14 @@ export function evaluation(
   return frozen(Object.assign(transform, { pixels, ids }));
 }
 
-/** Pictures that already have the model's size: only normalised. Any other size is a "bad-argument" error. */
+/** Images that already have the model's size: only normalized. Any other size is a "bad-argument" error. */
 export function none(size = 224): BuiltInTransform & EvalTransform {
   checkOptions("transforms.none", sizeArgument, { size });
   const expectSize = (width: number, height: number) => {
     if (width === size && height === size) return;
     throw new LuvitError(
       "bad-argument",
-      `picture of ${width} x ${height} pixels where ${size} x ${size} is expected; pictures are used as they are here ` +
+      `image of ${width} x ${height} pixels where ${size} x ${size} is expected; images are used as they are here ` +
         "(give transforms.none their size, or take transforms.evaluation, which resizes)",
     );
   };

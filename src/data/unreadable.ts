@@ -1,7 +1,7 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import type { Rng } from "../core/rng";
 import { expectIndex, type ImageDataset, type Sample, type SkipReport } from "./dataset";
-import type { PictureReader } from "./reading";
+import type { ImageReader } from "./reading";
 
 /*
  * What becomes of images that cannot be read: in training, others of the same class come in their place, named and
@@ -87,17 +87,17 @@ function nothingReadable(
   const label = set.label(index);
   const name = set.classes[label] ?? String(label);
   const found = hasMore
-    ? `${reasons.length} pictures, one after the other, cannot be read`
-    : `none of the ${reasons.length} pictures can be read`;
+    ? `${reasons.length} images, one after the other, cannot be read`
+    : `none of the ${reasons.length} images can be read`;
   return new UnreadableClass("bad-dataset", `class ${name}: ${found}:\n${listOffenders(reasons)}`);
 }
 
 /** Reads an image; undefined where it cannot be read, which the set's report tells. */
 export async function loadIfReadable<S extends Sample>(
-  set: { load(index: number, rng: Rng, reader?: PictureReader): Promise<S> },
+  set: { load(index: number, rng: Rng, reader?: ImageReader): Promise<S> },
   index: number,
   rng: Rng,
-  reader?: PictureReader,
+  reader?: ImageReader,
 ): Promise<S | undefined> {
   try {
     const sample = await set.load(index, rng, reader);

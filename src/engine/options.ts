@@ -28,7 +28,7 @@ export interface OpenOptions {
   precision?: Precision;
   /**
    * "int8": weights of matrix products that no program changes are kept in eight bits, and so are multiplied; what they
-   * are multiplied with is quantised row by row on the way, in the gradient as well. The products are off by some 2 %
+   * are multiplied with is quantized row by row on the way, in the gradient as well. The products are off by some 2 %
    * (root mean square, normally distributed numbers). Everything else stays as `precision` says.
    */
   frozen?: Choice<"frozen">;

@@ -1,9 +1,9 @@
-/** A colour map: 0..1 to red, green, blue in 0..255. */
+/** A color map: 0..1 to red, green, blue in 0..255. */
 export type ColormapName = "viridis" | "magma" | "coolwarm";
 
 /**
- * Colours at equal distances. Lightness rises evenly along viridis and magma, so equal steps look equal; coolwarm is for
- * values around zero: blue below, grey at zero, red above.
+ * Colors at equal distances. Lightness rises evenly along viridis and magma, so equal steps look equal; coolwarm is for
+ * values around zero: blue below, gray at zero, red above.
  * Reference: K. Moreland, Diverging color maps for scientific visualization, 2009 (coolwarm).
  */
 const controlColors: Record<ColormapName, readonly string[]> = {
@@ -59,7 +59,7 @@ export function colormapTable(name: ColormapName): Uint8Array {
   return table;
 }
 
-/** The colour of a value in 0..1; values outside are clamped, not-a-number is mid grey. */
+/** The color of a value in 0..1; values outside are clamped, not-a-number is mid gray. */
 export function colormap(name: ColormapName, value: number): [number, number, number] {
   if (Number.isNaN(value)) return [128, 128, 128];
   const table = colormapTable(name);
@@ -67,7 +67,7 @@ export function colormap(name: ColormapName, value: number): [number, number, nu
   return [table[index]!, table[index + 1]!, table[index + 2]!];
 }
 
-/** The map as Plotly writes colour scales. */
+/** The map as Plotly writes color scales. */
 export function plotlyColorscale(name: ColormapName): [number, string][] {
   const colors = controlColors[name];
   return colors.map((color, index) => [index / (colors.length - 1), color]);

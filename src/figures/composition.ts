@@ -1,9 +1,9 @@
 import { dataUrl } from "./html";
-import { ImageFigure, type RgbImage, rgbPng } from "./picture";
+import { ImageFigure, type RgbImage, rgbPng } from "./image";
 import { escapeXml } from "./svg/text";
 import { figureFont } from "./theme";
 
-/** An image at its place in a picture, in pixels. */
+/** An image at its place in an image, in pixels. */
 export interface Layer {
   image: RgbImage;
   left: number;
@@ -17,13 +17,13 @@ export interface Composition {
   layers: readonly Layer[];
   /** SVG elements. */
   marks: string;
-  /** What the picture shows, for readers who do not see it. */
+  /** What the image shows, for readers who do not see it. */
   alt: string;
   /** The same for pages, whose words keep their size where the images have to be small. */
   html: string;
 }
 
-/** One picture of all, on transparent ground; as SVG its words and marks stay what they are. */
+/** One image of all, on transparent ground; as SVG its words and marks stay what they are. */
 export async function compose(composition: Composition): Promise<ImageFigure> {
   const { width, height, layers, alt, html } = composition;
   const { default: sharp } = await import("sharp");

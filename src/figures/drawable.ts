@@ -27,7 +27,7 @@ export function isPlotlyDrawable(figure: PlotlyFigure): boolean {
   return figure.data.every(({ type }) => plotlyTypes.includes(type));
 }
 
-/** @throws LuvitError("bad-argument") when a still picture is asked of what only Plotly can draw. */
+/** @throws LuvitError("bad-argument") when a still image is asked of what only Plotly can draw. */
 export function expectDrawable(figure: PlotlyFigure, path: string): void {
   if (isDrawable(figure)) return;
   const others = [...new Set(figure.data.map(({ type }) => type as string))].filter(
@@ -35,6 +35,6 @@ export function expectDrawable(figure: PlotlyFigure, path: string): void {
   );
   throw new LuvitError(
     "bad-argument",
-    `${path}: still pictures are made of ${drawnTypes.join(", ")} traces, this figure has ${others.join(", ")}; save it as .html, where Plotly draws it`,
+    `${path}: still images are made of ${drawnTypes.join(", ")} traces, this figure has ${others.join(", ")}; save it as .html, where Plotly draws it`,
   );
 }

@@ -1,8 +1,8 @@
 import type { PatchMaps } from "../analysis/attentionEntropy";
 import { unnormalize } from "../data/pixels";
+import type { GridMap, ImageFigure, RgbImage } from "./image";
 import { type MapColumn, mapGrid } from "./maps";
 import { type OverlaysOptions, overlays } from "./overlays";
-import type { GridMap, ImageFigure, RgbImage } from "./picture";
 
 /**
  * Figure 3 of the paper: each image beside its foreground cells (where known; the others dimmed), the L2 norm of its patch tokens and the

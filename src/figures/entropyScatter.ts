@@ -27,7 +27,7 @@ export interface EntropyScatterOptions {
   points?: readonly EntropyPoint[];
   series?: readonly EntropySeries[];
   title?: string;
-  /** Models next to each other with shared axes (default) or over each other in two colours. */
+  /** Models next to each other with shared axes (default) or over each other in two colors. */
   layout?: "side by side" | "together";
   height?: number;
 }

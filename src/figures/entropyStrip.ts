@@ -13,7 +13,7 @@ export interface BlockEntropy {
   heads: readonly number[];
 }
 
-/** What `entropyStrip` draws: one colour per series, for instance per model. */
+/** What `entropyStrip` draws: one color per series, for instance per model. */
 export interface EntropyStripOptions {
   series: readonly { name: string; blocks: readonly BlockEntropy[] }[];
   title?: string;

@@ -22,15 +22,15 @@ function pointsOf({ data }: PlotlyFigure): number {
   );
 }
 
-/** A figure of so many points that a page would be slow with them: a picture, and why there is no more. */
-async function pictureOnly(figure: PlotlyFigure): Promise<Record<string, unknown>> {
+/** A figure of so many points that a page would be slow with them: an image, and why there is no more. */
+async function imageOnly(figure: PlotlyFigure): Promise<Record<string, unknown>> {
   const png = Buffer.from(await figurePng(figure, { scale: 1 })).toString("base64");
   const points = formatNumber(pointsOf(figure));
-  const text = `${figureSummary(figure)}\n${points} points: shown as a picture only; thin them out to point at them`;
+  const text = `${figureSummary(figure)}\n${points} points: shown as an image only; thin them out to point at them`;
   return { "text/plain": text, "image/png": png };
 }
 
-/** A figure as Plotly is to draw it: like the pictures here, legible on white and on near-black. */
+/** A figure as Plotly is to draw it: like the images here, legible on white and on near-black. */
 function plotlyJson(figure: PlotlyFigure): object {
   if (!isDrawable(figure)) return { data: figure.data, layout: figure.layout };
   const { data, layout } = placeFigure(figure).figure;
@@ -39,12 +39,12 @@ function plotlyJson(figure: PlotlyFigure): object {
 
 /**
  * A figure in every form that a notebook may show: Plotly JSON, HTML that needs neither network nor trust for its
- * picture, PNG, and a line with its numbers. Plotly's extension of JupyterLab shows the PNG pixel by pixel until it is
- * pointed at, hence it has the figure's size. What the renderer here cannot draw has no still picture, and Plotly in its
+ * image, PNG, and a line with its numbers. Plotly's extension of JupyterLab shows the PNG pixel by pixel until it is
+ * pointed at, hence it has the figure's size. What the renderer here cannot draw has no still image, and Plotly in its
  * HTML.
  */
 export async function figureBundle(figure: PlotlyFigure): Promise<Record<string, unknown>> {
-  if (isDrawable(figure) && pointsOf(figure) > mostPoints) return pictureOnly(figure);
+  if (isDrawable(figure) && pointsOf(figure) > mostPoints) return imageOnly(figure);
   const plain = { "text/plain": inspect(figure), [plotlyMime]: plotlyJson(figure) };
   if (!isPlotlyDrawable(figure)) return plain;
   if (!isDrawable(figure)) return { ...plain, "text/html": plotlyHtml(figure) };

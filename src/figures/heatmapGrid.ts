@@ -12,7 +12,7 @@ import { baseLayout } from "./theme";
 export interface HeatmapGridOptions {
   /** Each map as rows of numbers, first row on top. */
   maps: readonly { title: string; values: readonly (readonly number[])[] }[];
-  /** With its unit, beside the colour bar. */
+  /** With its unit, beside the color bar. */
   zTitle: string;
   title?: string;
   /** What the columns and the rows of the maps are; default "column" and "row". */
@@ -22,7 +22,7 @@ export interface HeatmapGridOptions {
   columns?: number;
   /** Default coolwarm for values on both sides of zero, with zero in its middle, else viridis. */
   colormap?: ColormapName;
-  /** Values at the ends of the colour bar; default the least and the greatest of all maps. */
+  /** Values at the ends of the color bar; default the least and the greatest of all maps. */
   range?: [number, number];
 }
 
@@ -41,7 +41,7 @@ export const heatmapGridOptions = optionsOf<HeatmapGridOptions>(
 /** Pixels: of the whole figure, of one map at most, between maps. */
 const [width, most, gap] = [816, 420, 36];
 
-/** Maps over rows and columns of cells, counted from 0, side by side with one colour bar. */
+/** Maps over rows and columns of cells, counted from 0, side by side with one color bar. */
 export function heatmapGrid(options: HeatmapGridOptions): Figure {
   checkOptions("heatmapGrid", heatmapGridOptions, options);
   const { maps, zTitle, title = "" } = options;
@@ -87,7 +87,7 @@ function gridOf(options: HeatmapGridOptions, top: number): PanelGrid {
   };
 }
 
-/** The colour map and its ends; around zero the ends are equally far from it. */
+/** The color map and its ends; around zero the ends are equally far from it. */
 function colorsOf({ maps, range, colormap }: HeatmapGridOptions): {
   colormap: ColormapName;
   cmin: number;

@@ -1,10 +1,9 @@
 import { LuvitError } from "../core/errors";
 import { checkOptions, number, optionsOf } from "../core/options";
 import { compose } from "./composition";
+import { expectImage, type ImageFigure, type RgbImage, resizeImage } from "./image";
+import { imageTable } from "./imageTable";
 import { cell, label, objects, labels as texts } from "./options";
-
-import { expectImage, type ImageFigure, type RgbImage, resizeImage } from "./picture";
-import { pictureTable } from "./pictureTable";
 import { escapeXml } from "./svg/text";
 import { neutralColor } from "./theme";
 
@@ -20,7 +19,7 @@ export interface ImageGridOptions {
   scale?: number;
   /** Width of each cell in pixels instead of `scale`. */
   cell?: number;
-  /** What the picture shows, for readers who do not see it. */
+  /** What the image shows, for readers who do not see it. */
   alt?: string;
 }
 
@@ -38,7 +37,7 @@ export const imageGridOptions = optionsOf<ImageGridOptions>(
 
 const gap = 6;
 const fontSize = 13;
-/** Labels stand on transparent ground; this grey is legible on white and on near-black. */
+/** Labels stand on transparent ground; this gray is legible on white and on near-black. */
 const labelColor = neutralColor;
 
 /** Rows of images in equal cells, with labels; small images grow in whole pixels. */
@@ -67,7 +66,7 @@ export async function imageGrid(
   );
   const { columnTitles, rowLabels, captions, alt = describe(rows, options) } = options;
   const cells = shown.map((row, y) => row.map((image, x) => image && { image, below: captions?.[y]?.[x] }));
-  const html = await pictureTable({ rows: cells, columnTitles, rowLabels, cell: cell.width, alt });
+  const html = await imageTable({ rows: cells, columnTitles, rowLabels, cell: cell.width, alt });
   return compose({ ...grid, layers, marks: labels(rows, cell, grid, options), alt, html });
 }
 

@@ -46,7 +46,7 @@ export const lossCurvesOptions = optionsOf<LossCurvesOptions>(
 /** Training curves: the raw values faint, their moving mean strong. */
 export function lossCurves(options: LossCurvesOptions): Figure {
   checkOptions("lossCurves", lossCurvesOptions, options);
-  const { series, title = "", yTitle = "loss", xTitle = "optimiser step", maxPoints = 1000 } = options;
+  const { series, title = "", yTitle = "loss", xTitle = "optimizer step", maxPoints = 1000 } = options;
   const data = series.flatMap((curve, index) =>
     curveTraces(curve, seriesColor(index), options.smoothing, maxPoints),
   );

@@ -2,8 +2,6 @@ import { LuvitError } from "../core/errors";
 import { checkOptions, flag, optionsOf } from "../core/options";
 import type { ColormapName } from "./colormap";
 import { formatNumber } from "./format";
-import { type ImageGridOptions, imageGrid } from "./imageGrid";
-import { cell, cellOptions, colormapField, ends, labels, objects, share } from "./options";
 import {
   expectImage,
   type GridMap,
@@ -12,14 +10,16 @@ import {
   type RgbImage,
   resizeImage,
   valueRange,
-} from "./picture";
+} from "./image";
+import { type ImageGridOptions, imageGrid } from "./imageGrid";
+import { cell, cellOptions, colormapField, ends, labels, objects, share } from "./options";
 
 /** How a map is laid over an image. */
 export interface OverlayOptions {
   colormap?: ColormapName;
   /** Weight of the map, 0 to 1; default 0.6. */
   alpha?: number;
-  /** Values at the ends of the colour map; default the map's own. */
+  /** Values at the ends of the color map; default the map's own. */
   range?: readonly [number, number];
   /** Whether patches blend into each other; default false, every patch is a square. */
   smooth?: boolean;
@@ -48,13 +48,13 @@ export async function overlayMap(
   return { width, height, data: mixed };
 }
 
-/** A column of images, or of maps drawn in colours; one entry per row. */
+/** A column of images, or of maps drawn in colors; one entry per row. */
 export interface MapColumn {
   title: string;
   images?: readonly RgbImage[];
   maps?: readonly GridMap[];
   colormap?: ColormapName;
-  /** Values at the ends of the colour map; default each map's own, written below it. */
+  /** Values at the ends of the color map; default each map's own, written below it. */
   range?: readonly [number, number];
   /** Unit of the numbers below the maps. */
   unit?: string;
@@ -120,7 +120,7 @@ function rangeCaption(column: MapColumn, row: number): string | undefined {
 /** One image on its way through the masked autoencoder. */
 export interface Reconstruction {
   original: RgbImage;
-  /** With the removed patches grey. */
+  /** With the removed patches gray. */
   masked: RgbImage;
   /** The decoder's output. */
   predicted: RgbImage;

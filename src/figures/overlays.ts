@@ -3,11 +3,10 @@ import { checkOptions, flag, optionsOf, whole } from "../core/options";
 import { type ColormapName, colormap } from "./colormap";
 import { compose } from "./composition";
 import { dataUrl, escapeHtml } from "./html";
+import { type GridMap, type ImageFigure, type RgbImage, resizeImage, valueRange } from "./image";
+import { imageTable } from "./imageTable";
 import { overlayMap } from "./maps";
 import { cell, colormapField, ends, label, labels, objects, share } from "./options";
-
-import { type GridMap, type ImageFigure, type RgbImage, resizeImage, valueRange } from "./picture";
-import { pictureTable } from "./pictureTable";
 import { maskOutline, patchLines } from "./svg/patchPaths";
 import { niceTicks } from "./svg/scale";
 import { escapeXml, px, textElement, wrapText } from "./svg/text";
@@ -20,14 +19,14 @@ export interface OverlaysOptions {
   maps: readonly GridMap[];
   /** Patches of the object (1) of each image, which are outlined; anything else is not the object. */
   masks?: readonly (GridMap | undefined)[];
-  /** With its unit, beside the colour bar. */
+  /** With its unit, beside the color bar. */
   zTitle: string;
   /** Above each image. */
   titles?: readonly string[];
-  /** Values at the ends of the colour bar; default the least and the greatest of all maps. */
+  /** Values at the ends of the color bar; default the least and the greatest of all maps. */
   range?: readonly [number, number];
   colormap?: ColormapName;
-  /** Weight of the colours over the image, which is shown in grey, 0 to 1; default 0.6. */
+  /** Weight of the colors over the image, which is shown in gray, 0 to 1; default 0.6. */
   alpha?: number;
   /** Whether the patches are divided by lines; default true. */
   lines?: boolean;
@@ -58,7 +57,7 @@ export const overlaysOptions = optionsOf<OverlaysOptions>(
 const [gap, head, barWidth, barSpace] = [10, 22, 12, 98];
 
 /**
- * Images under their maps, on one colour scale with a colour bar, the patches divided by lines and the object outlined.
+ * Images under their maps, on one color scale with a color bar, the patches divided by lines and the object outlined.
  *
  * @throws LuvitError("bad-argument") where images, maps and masks are not as many as each other.
  */
@@ -97,7 +96,7 @@ export async function overlays(options: OverlaysOptions): Promise<ImageFigure> {
   const alt = `${images.length} ${images.length === 1 ? "image" : "images"} under ${zTitle}, ${words(range[0])} to ${words(range[1])}`;
   const marked = await Promise.all(tinted.map((image, i) => drawnOver(image, inside[i]!)));
   const cells = marked.map((image, i) => ({ image, above: options.titles?.[i] }));
-  const html = await pictureTable({
+  const html = await imageTable({
     rows: Array.from({ length: rows }, (_, row) => cells.slice(row * columns, (row + 1) * columns)),
     cell,
     alt,
@@ -131,16 +130,16 @@ async function tint(
 ): Promise<RgbImage> {
   const kernel = image.width * 2 <= width ? "nearest" : "lanczos3";
   const large = await resizeImage(image, width, height, kernel);
-  return overlayMap(inGrey(large), map, { colormap: name, alpha, range });
+  return overlayMap(inGray(large), map, { colormap: name, alpha, range });
 }
 
-/** Without its colours, so that those of the map can be read. */
-function inGrey({ data, width, height }: RgbImage): RgbImage {
-  const grey = Uint8Array.from(data, (_, index) => {
+/** Without its colors, so that those of the map can be read. */
+function inGray({ data, width, height }: RgbImage): RgbImage {
+  const gray = Uint8Array.from(data, (_, index) => {
     const at = index - (index % 3);
     return 0.299 * data[at]! + 0.587 * data[at + 1]! + 0.114 * data[at + 2]!;
   });
-  return { width, height, data: grey };
+  return { width, height, data: gray };
 }
 
 /** Patch lines and the object's outline of one image. */
@@ -176,7 +175,7 @@ async function drawnOver({ data, width, height }: RgbImage, marks: string): Prom
   return { width, height, data: drawn };
 }
 
-/** The colour scale in words of the page, below the images. */
+/** The color scale in words of the page, below the images. */
 function barHtml(
   { zTitle, colormap: name = "viridis" }: OverlaysOptions,
   range: readonly [number, number],

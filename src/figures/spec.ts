@@ -38,7 +38,7 @@ export interface PlotlyTrace {
   yaxis?: string;
 }
 
-/** Marker shapes; a second cue beside colour. */
+/** Marker shapes; a second cue beside color. */
 export type PlotlySymbol = "circle" | "diamond" | "square" | "triangle-up";
 
 /** One axis. */
@@ -73,7 +73,7 @@ export interface PlotlyAnnotation {
   font?: { size?: number; color?: string };
 }
 
-/** A colour scale shared by heatmaps. */
+/** A color scale shared by heatmaps. */
 export interface PlotlyColorAxis {
   colorscale: [number, string][];
   cmin: number;

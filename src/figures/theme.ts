@@ -1,6 +1,6 @@
 import type { PlotlyAxis, PlotlyLayout, PlotlySymbol } from "./spec";
 
-/** Series colours that stay apart for colour-blind readers and are legible on white and on near-black. */
+/** Series colors that stay apart for color-blind readers and are legible on white and on near-black. */
 export const palette: readonly string[] = ["#2b7bba", "#e07b00", "#1a9e76", "#c8588f", "#8a6fd1", "#7d828c"];
 
 /** What is wrong: numbers that are none, runs that ended before their end. */
@@ -9,24 +9,24 @@ export const badColor = "#d0404f";
 /** How something goes on or has ended. */
 export const stateColors = { running: palette[0]!, done: palette[2]!, stopped: badColor, failed: badColor };
 
-/** The colour of what is not a number. */
+/** The color of what is not a number. */
 export const undefinedColor = "#808080";
 
-/** Marker shapes in the order of the palette, so that series differ without colour too. */
+/** Marker shapes in the order of the palette, so that series differ without color too. */
 export const symbols: readonly PlotlySymbol[] = ["circle", "diamond", "square", "triangle-up"];
 
-/** Colours of everything that is not data, for one background. */
+/** Colors of everything that is not data, for one background. */
 export interface FigureTheme {
   background: string;
   text: string;
   muted: string;
   grid: string;
   axis: string;
-  /** CSS filter over the series' colours. */
+  /** CSS filter over the series' colors. */
   series: string;
 }
 
-/** Light and dark; static pictures switch between them by the reader's preference. */
+/** Light and dark; static images switch between them by the reader's preference. */
 export const themes: { readonly light: FigureTheme; readonly dark: FigureTheme } = {
   light: {
     background: "#ffffff",
@@ -55,7 +55,7 @@ export const neutralColor = "#8a919e";
 /** Share of a category that its bars take together. */
 export const barGroupWidth = 0.76;
 
-/** The colour of series `index`; the palette repeats after six. */
+/** The color of series `index`; the palette repeats after six. */
 export function seriesColor(index: number): string {
   return palette[index % palette.length]!;
 }

@@ -5,7 +5,7 @@
  */
 export { interpret } from "./interpret";
 export type { Graph } from "./ir";
-export { optimise } from "./passes";
-export { type GraphSummary, summarise } from "./summary";
+export { optimize } from "./passes";
+export { type GraphSummary, summarize } from "./summary";
 export { graphText } from "./text";
 export { type TraceSpec, trace } from "./trace";

@@ -20,7 +20,7 @@ export interface GraphSummary {
 }
 
 /** Counts nodes, values and parameters of a graph, and the operations of its matrix products. */
-export function summarise(graph: Graph): GraphSummary {
+export function summarize(graph: Graph): GraphSummary {
   const changed = new Set(graph.outputs.map(({ name }) => name));
   const entries = (trained: boolean) => graph.state.filter(({ name }) => changed.has(name) === trained);
   const shapes = new Map(valuesOf(graph).map((value) => [value.id, value.shape]));
@@ -38,7 +38,7 @@ export function summarise(graph: Graph): GraphSummary {
 
 /** The summary on a few lines, for people. */
 export function summaryText(graph: Graph): string {
-  const summary = summarise(graph);
+  const summary = summarize(graph);
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
   const ops = Object.entries(summary.ops).map(([op, count]) => `${count} ${op}`);
   return [

@@ -20,7 +20,7 @@ export type StateSpec = { readonly shape: readonly number[] } | tf.Variable;
 
 /** What is traced: a body over named inputs and state. */
 export interface TraceSpec {
-  /** Fed at every run: batches, masks, drop-path factors, the optimiser's schedule. */
+  /** Fed at every run: batches, masks, drop-path factors, the optimizer's schedule. */
   readonly inputs: Readonly<Record<string, InputSpec>>;
   /** Kept between runs, float32: parameters by path, moments. */
   readonly state: Readonly<Record<string, StateSpec>>;

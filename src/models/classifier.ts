@@ -127,7 +127,7 @@ export class Classifier extends SavableModel {
   }
 }
 
-/** A classifier to be trained from scratch (timm's initialisation, trainable positions). */
+/** A classifier to be trained from scratch (timm's initialization, trainable positions). */
 export function create(options: ClassifierOptions): Classifier {
   checkOptions("classifier.create", classifierOptions, options);
   const { encoder: vit, pooling = "mean", seed = 0 } = options;

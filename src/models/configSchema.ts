@@ -129,7 +129,7 @@ function schemas(z: typeof Zod) {
     decoder: z.strictObject(transformer),
     normPixLoss: flag,
     maskRatio: z.number().min(0).max(1),
-    /** Whether the decoder has no weights but those it was initialised with. */
+    /** Whether the decoder has no weights but those it was initialized with. */
     decoderIsFresh: flag,
     preprocessing,
     ...common,

@@ -44,7 +44,7 @@ export async function expectFrozenWeights(
     const parameter = parameters.get(path);
     if (parameter && (await parameterDigest(parameter)) === sha256) continue;
     wrong.push(
-      `${path}: was read from ${source}${parameter ? `, now ${parameter.source ?? "initialised here"}` : ""}`,
+      `${path}: was read from ${source}${parameter ? `, now ${parameter.source ?? "initialized here"}` : ""}`,
     );
   }
   if (wrong.length === 0) return;

@@ -22,7 +22,7 @@ export const loadBlockOptions = optionsOf<LoadBlockOptions>(
 /**
  * Reads one block (or several in a row) of a language model of the LLaMA family (LLaMA 1 to 3, Mistral, Qwen2, Qwen3) and
  * freezes it. `path` is a safetensors or GGUF file (of a split one any part), a folder or index of a sharded checkpoint
- * (safetensors or .bin), or the folder of Meta's consolidated.NN.pth; only the block's bytes are read. Quantised GGUF
+ * (safetensors or .bin), or the folder of Meta's consolidated.NN.pth; only the block's bytes are read. Quantized GGUF
  * weights become the numbers they stand for.
  * `org/name`, or `hf://org/name@revision/file`, is read from the Hugging Face hub and cached; see `hub` and `revision`.
  * `block` counts from 1 as in the paper: block 32 is the last of LLaMA-7B. Default: the last one.

@@ -7,7 +7,7 @@ import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm, Linear } from "../nn/layers";
 import type { LoadOptions, LoadReport } from "../nn/loadStateDict";
-import { maskedPatchLoss, normalisedPixels } from "../nn/losses";
+import { maskedPatchLoss, normalizedPixels } from "../nn/losses";
 import { Parameter } from "../nn/parameter";
 import { patchify } from "../nn/patches";
 import type { MaeConfig } from "./config";
@@ -41,7 +41,7 @@ export interface MaeOptions {
   decoder?: DecoderConfig;
   /** Share of patches removed. */
   maskRatio?: number;
-  /** Reconstruct each patch normalised by its own mean and deviation, as all released results do. */
+  /** Reconstruct each patch normalized by its own mean and deviation, as all released results do. */
   normPixLoss?: boolean;
   seed?: number;
 }
@@ -66,7 +66,7 @@ export const maeOptions = optionsOf<MaeOptions>(
 
 /** The tensors of one pretraining step; everything random is drawn on the host. */
 export interface MaeInputs {
-  /** [B, 3, S, S], normalised. */
+  /** [B, 3, S, S], normalized. */
   images: Tensor;
   /** int32 [B*K]. */
   keepRows: Tensor;
@@ -167,10 +167,10 @@ export class MaskedAutoencoder extends SavableModel {
     return this.decoder_pred.forward(tf.slice(decoded, [0, 1, 0], [batch, patches, dim]));
   }
 
-  /** What the decoder should predict: patches [B, L, p*p*3], normalised if `normPixLoss`. */
+  /** What the decoder should predict: patches [B, L, p*p*3], normalized if `normPixLoss`. */
   target(images: Tensor): Tensor {
     const patches = patchify(images, this.encoder.config.patchSize);
-    return this.normPixLoss ? normalisedPixels(patches) : patches;
+    return this.normPixLoss ? normalizedPixels(patches) : patches;
   }
 
   /** Scalar loss of one batch: mean over removed patches of the mean squared error. */

@@ -12,8 +12,8 @@ import {
   type TypedArray,
 } from "../engine";
 import { engineOptions } from "../engine/options";
-import { type Graph, type GraphSummary, graphText, optimise, summarise, trace } from "../graph";
-import { type OptimiseOptions, optimiseOptions } from "../graph/passes";
+import { type Graph, type GraphSummary, graphText, optimize, summarize, trace } from "../graph";
+import { type OptimizeOptions, optimizeOptions } from "../graph/passes";
 import { summaryText } from "../graph/summary";
 import type { InputSpec, StateSpec } from "../graph/trace";
 import { fetchState, parameterShapes, sendParameters, withTracedParameters } from "./modelState";
@@ -34,14 +34,14 @@ export interface CompileSpec {
   body(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor>;
 }
 
-export interface CompileOptions extends EngineOptions, OptimiseOptions {
+export interface CompileOptions extends EngineOptions, OptimizeOptions {
   /** A result, "loss" say: a run in which it is not finite leaves the state as it was. */
   guard?: string;
 }
 
 export const compileOptions = optionsOf<CompileOptions>(
   {},
-  { ...engineOptions.optional, ...optimiseOptions.optional, guard: text },
+  { ...engineOptions.optional, ...optimizeOptions.optional, guard: text },
 );
 
 /** What a run is fed: flat row-major numbers, or tensors. */
@@ -117,7 +117,7 @@ export class Compiled {
   }
 
   summary(): GraphSummary {
-    return summarise(this.graph);
+    return summarize(this.graph);
   }
 
   /** Gives the engine's memory back. */
@@ -150,7 +150,7 @@ export async function compile(
 ): Promise<Compiled> {
   checkOptions("compile", compileOptions, options);
   const { guard, memory, ...engine } = options;
-  const graph = withoutUnusedState(optimise(traceSpec(name, spec), { memory }));
+  const graph = withoutUnusedState(optimize(traceSpec(name, spec), { memory }));
   const executor = await openEngine({ [PROGRAM]: { graph, guard } }, engine);
   const compiled = new Compiled(graph, executor, spec);
   try {

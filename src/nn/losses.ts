@@ -29,10 +29,10 @@ export function smoothedTargets(labels: ArrayLike<number>, classes: number, smoo
 }
 
 /**
- * MAE's normalised-pixel target: each patch minus its mean over sqrt(unbiased variance + 1e-6). patches [B, L, P].
+ * MAE's normalized-pixel target: each patch minus its mean over sqrt(unbiased variance + 1e-6). patches [B, L, P].
  * Reference: mae/models_mae.py forward_loss.
  */
-export function normalisedPixels(patches: Tensor): Tensor {
+export function normalizedPixels(patches: Tensor): Tensor {
   return normalRows(patches, 1e-6);
 }
 

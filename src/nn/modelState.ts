@@ -21,7 +21,7 @@ export function withTracedParameters<Result>(
   return Parameter.withSubstitutes(substitutes, body);
 }
 
-/** Parameters, and moments of an optimiser, by the names of an executor's state. */
+/** Parameters, and moments of an optimizer, by the names of an executor's state. */
 export type NamedParameters = Iterable<readonly [string, Parameter]>;
 
 /** Hands parameters to an executor one by one, so that they are never all in memory twice. */

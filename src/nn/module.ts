@@ -3,7 +3,7 @@ import { formatShape, type StateDict } from "../core/hostTensor";
 import { type LoadOptions, type LoadReport, loadStateDict } from "./loadStateDict";
 import { Parameter } from "./parameter";
 
-/** Parameters of a module: all, and those an optimiser would update. */
+/** Parameters of a module: all, and those an optimizer would update. */
 export interface ParameterCounts {
   total: number;
   trainable: number;

@@ -11,9 +11,9 @@ export type Initializer = (values: Float32Array, shape: readonly number[], rng: 
  * counted and loaded piece by piece; the seed is fixed at construction, so the order of first reads does not matter.
  */
 export class Parameter {
-  /** Whether optimisers update it; frozen parameters get no gradient. */
+  /** Whether optimizers update it; frozen parameters get no gradient. */
   trainable = true;
-  /** Where the values were read from, e.g. "model-00002-of-00002.safetensors"; undefined if initialised here. */
+  /** Where the values were read from, e.g. "model-00002-of-00002.safetensors"; undefined if initialized here. */
   source: string | undefined;
   private variable: tf.Variable | undefined;
   /** Loaded and not yet used; kept as it was stored. */

@@ -90,11 +90,11 @@ function interpolate(
 function clampedTaps(from: number, to: number): Taps {
   const scale = from / to;
   return Array.from({ length: to }, (_, i) => {
-    const centre = (i + 0.5) * scale - 0.5;
-    const first = Math.floor(centre) - 1;
+    const center = (i + 0.5) * scale - 0.5;
+    const first = Math.floor(center) - 1;
     return [0, 1, 2, 3].map((k) => {
       const position = Math.min(from - 1, Math.max(0, first + k));
-      return [position, cubicWeight(centre - (first + k), -0.75)] as const;
+      return [position, cubicWeight(center - (first + k), -0.75)] as const;
     });
   });
 }
@@ -103,11 +103,11 @@ function antialiasedTaps(from: number, to: number): Taps {
   const scale = from / to;
   const stretch = Math.max(1, scale);
   return Array.from({ length: to }, (_, i) => {
-    const centre = (i + 0.5) * scale;
-    const first = Math.max(0, Math.floor(centre - 2 * stretch + 0.5));
-    const end = Math.min(from, Math.floor(centre + 2 * stretch + 0.5));
+    const center = (i + 0.5) * scale;
+    const first = Math.max(0, Math.floor(center - 2 * stretch + 0.5));
+    const end = Math.min(from, Math.floor(center + 2 * stretch + 0.5));
     const weights = Array.from({ length: end - first }, (_, k) =>
-      cubicWeight((first + k + 0.5 - centre) / stretch, -0.5),
+      cubicWeight((first + k + 0.5 - center) / stretch, -0.5),
     );
     const sum = weights.reduce((total, weight) => total + weight, 0);
     return weights.map((weight, k) => [first + k, weight / sum] as const);

@@ -18,7 +18,7 @@ const tokens: readonly [name: string, pattern: string][] = [
 ];
 const pattern = new RegExp(tokens.map(([name, source]) => `(?<${name}>${source})`).join("|"), "g");
 
-/** TypeScript source as HTML with one `<span class="t-…">` per token that has a colour. */
+/** TypeScript source as HTML with one `<span class="t-…">` per token that has a color. */
 export function highlight(source: string): string {
   let html = "";
   let position = 0;

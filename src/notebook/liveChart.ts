@@ -34,7 +34,7 @@ const mostPoints = 400;
 const faint = 'stroke-opacity=".6" stroke-width="1.2"';
 
 /**
- * Loss of every step and its running mean over the learning rate, as SVG in colours for light and dark pages. It takes
+ * Loss of every step and its running mean over the learning rate, as SVG in colors for light and dark pages. It takes
  * the width of its place: lines keep their strength and words their size. Before the first steps the axes are there.
  */
 export function liveChart({ steps, losses, rates, lastStep }: LiveChartData): string {
@@ -72,7 +72,7 @@ export function liveChart({ steps, losses, rates, lastStep }: LiveChartData): st
     grid(rate, highest > 0 ? [{ value: highest, label: "" }] : []),
     highest > 0 ? text(`up to ${formatRate(highest)}`, left + wide, 186, "end") : "",
     ...ticks,
-    text("optimiser step", left + wide / 2, 263, "middle"),
+    text("optimizer step", left + wide / 2, 263, "middle"),
     `<svg x="${left}%" width="${wide}%" height="${chartHeight}" viewBox="0 0 ${across} ${chartHeight}" preserveAspectRatio="none" overflow="visible">${isDrawn ? curves.join("") : ""}</svg>`,
   ];
   return (

@@ -13,9 +13,9 @@ export interface LivePart {
   /** The set that it is of; parts of the same set share a bar. */
   readonly data: string;
   readonly state: "waiting" | "running" | "done";
-  /** Pictures; undefined until somebody has counted them. */
+  /** Images; undefined until somebody has counted them. */
   readonly total: number | undefined;
-  /** Pictures that are done, and those of them that were before. */
+  /** Images that are done, and those of them that were before. */
   readonly done: number;
   readonly kept: number;
 }
@@ -41,7 +41,7 @@ export interface LiveSuite {
   onProgress(listener: () => void): () => void;
 }
 
-/** Pictures of some parts: done, and how many there will be, as far as anybody can tell. */
+/** Images of some parts: done, and how many there will be, as far as anybody can tell. */
 interface Count {
   readonly done: number;
   readonly total: number;
@@ -112,9 +112,9 @@ export class LiveSuiteView implements LiveView {
     const rate = fresh / elapsed;
     const seconds = state === "running" ? this.pace.secondsFor(total - done) : undefined;
     const left = seconds === undefined ? "" : `, ${formatDuration(seconds)} left`;
-    if (total === 0) return ["opening model and pictures", formatDuration(elapsed)];
+    if (total === 0) return ["opening model and images", formatDuration(elapsed)];
     return [
-      `${formatNumber(done)} of ${isEstimate ? "about " : ""}${formatNumber(total)} pictures`,
+      `${formatNumber(done)} of ${isEstimate ? "about " : ""}${formatNumber(total)} images`,
       done > fresh ? `${formatNumber(done - fresh)} were answered before` : "",
       fresh > 0 ? `${formatNumber(Number(rate.toPrecision(3)))}/s` : "",
       `${formatDuration(elapsed)}${left}`,
@@ -140,7 +140,7 @@ export class LiveSuiteView implements LiveView {
       data,
       metric,
       "%": Number(value.toFixed(1)),
-      pictures: images,
+      images: images,
       "paper: ViT": paper.ViT,
       "paper: LUViT": paper.LUViT,
     }));

@@ -1,4 +1,4 @@
-/** One optimiser step, or the mean of a few; further numbers are metrics. */
+/** One optimizer step, or the mean of a few; further numbers are metrics. */
 export interface LiveRecord {
   step: number;
   epoch: number;
@@ -19,7 +19,7 @@ export interface LiveRun {
   readonly done: Promise<unknown>;
   /** What it runs on. */
   readonly engine?: string;
-  /** Pictures that could not be read so far; prints as a list. */
+  /** Images that could not be read so far; prints as a list. */
   readonly report?: { readonly count: number };
   /** What its owner should know. */
   readonly notes?: readonly string[];

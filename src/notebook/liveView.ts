@@ -8,7 +8,7 @@ import { Pace } from "./pace";
 import type { LiveView } from "./place";
 import { aside, bar, container, muted, problemHtml, stateMark } from "./styles";
 
-/** Something that is known of a run, and the width that it may grow to, so that its neighbours stay where they are. */
+/** Something that is known of a run, and the width that it may grow to, so that its neighbors stay where they are. */
 type Fact = readonly [text: string, width: number];
 
 /** The state of a training run as HTML, whose height stays what it is at the beginning, and as a line of text. */

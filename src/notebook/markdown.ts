@@ -10,7 +10,7 @@ const code = /(`{3,}[\s\S]*?`{3,}|`[^`\n]+`)/;
 
 /**
  * Markdown to HTML: GitHub's dialect, TypeScript highlighted, `$…$` formulas as MathML (drawn by the browser, no
- * fonts needed), pictures attached to the cell inlined. HTML in it is kept where it is harmless; nothing in it runs.
+ * fonts needed), images attached to the cell inlined. HTML in it is kept where it is harmless; nothing in it runs.
  */
 export function renderMarkdown(source: string, attachments: Record<string, MimeBundle> = {}): string {
   const formulas: string[] = [];

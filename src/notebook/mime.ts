@@ -1,8 +1,8 @@
 import { inspect } from "node:util";
 import type { HostTensor } from "../core/hostTensor";
 import { figureBundle, plotlyMime } from "../figures/figureBundle";
+import { isRgbImage } from "../figures/image";
 import { imageGrid } from "../figures/imageGrid";
-import { isRgbImage } from "../figures/picture";
 import { isFigure, type PlotlyFigure } from "../figures/spec";
 import { arrowBundle, isArrowTable } from "./arrowDisplay";
 import { foreignBundle } from "./foreign";
@@ -12,8 +12,8 @@ import { jupyterDisplay } from "./symbols";
 import { isRecords, table } from "./table";
 
 /**
- * How a value looks in a notebook: its own bundle, a figure, a model, a tensor, a picture, a table, or its text. Always has
- * `text/plain`; HTML only where a class or `html()` says that it is. A promise where a picture has to be drawn or the value's own display method returns one.
+ * How a value looks in a notebook: its own bundle, a figure, a model, a tensor, an image, a table, or its text. Always has
+ * `text/plain`; HTML only where a class or `html()` says that it is. A promise where an image has to be drawn or the value's own display method returns one.
  */
 export function mimeBundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
   const own = ownBundle(value);
@@ -21,23 +21,23 @@ export function mimeBundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
   return complete(own, value);
 }
 
-/** As `mimeBundleOf`, and lists are taken apart: records become a table, figures and pictures stand side by side. */
+/** As `mimeBundleOf`, and lists are taken apart: records become a table, figures and images stand side by side. */
 export function richBundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
   if (isRecords(value)) return mimeBundleOf(table(value));
-  if (!Array.isArray(value) || value.length === 0 || !value.every(hasPicture)) return mimeBundleOf(value);
+  if (!Array.isArray(value) || value.length === 0 || !value.every(hasImage)) return mimeBundleOf(value);
   const bundles = value.map(mimeBundleOf);
   if (bundles.some((bundle) => bundle instanceof Promise)) return Promise.all(bundles).then(sideBySide);
   return sideBySide(bundles as MimeBundle[]);
 }
 
-/** What a bundle says about itself: the size of a figure's picture. */
+/** What a bundle says about itself: the size of a figure's image. */
 export function metadataOf(bundle: MimeBundle): Record<string, unknown> {
   const { layout } = (bundle[plotlyMime] ?? {}) as Partial<PlotlyFigure>;
   if (!layout || !("image/png" in bundle)) return {};
   return { "image/png": { width: layout.width, height: layout.height } };
 }
 
-/** The MIME types that stand in a list of pictures, richest first. */
+/** The MIME types that stand in a list of images, richest first. */
 const preference = [
   "text/html",
   "image/svg+xml",
@@ -91,7 +91,7 @@ function imageBundle(value: unknown): MimeBundle | undefined {
   const mime = bytes && imageMime(bytes);
   if (!mime) return undefined;
   const { alt } = value as { alt?: unknown };
-  const text = typeof alt === "string" ? `Picture: ${alt}` : `${mime}, ${bytes.length} bytes`;
+  const text = typeof alt === "string" ? `Image: ${alt}` : `${mime}, ${bytes.length} bytes`;
   return { "text/plain": text, [mime]: Buffer.from(bytes).toString("base64") };
 }
 
@@ -105,7 +105,7 @@ function imageMime(bytes: Uint8Array): string | undefined {
   return bytes[0] === 0xff && bytes[1] === 0xd8 ? "image/jpeg" : undefined;
 }
 
-function hasPicture(value: unknown): boolean {
+function hasImage(value: unknown): boolean {
   const bytes = imageBytes(value);
   const own =
     typeof value === "object" && value !== null && typeof Reflect.get(value, jupyterDisplay) === "function";
@@ -114,7 +114,7 @@ function hasPicture(value: unknown): boolean {
   );
 }
 
-/** Recognised here, and shown by a module that is loaded when it is needed: kernels start without tfjs. */
+/** Recognized here, and shown by a module that is loaded when it is needed: kernels start without tfjs. */
 function isHostTensor(value: unknown): value is HostTensor {
   if (typeof value !== "object" || value === null) return false;
   const { shape, data } = value as Partial<HostTensor>;

@@ -3,9 +3,9 @@ import type { Module, Parameter } from "../nn";
 
 /** A part of a model: a module, a list of modules, or one parameter. */
 export interface ModelNode {
-  /** The last segment of its path; `0 … 11` where neighbours of one structure are taken together. */
+  /** The last segment of its path; `0 … 11` where neighbors of one structure are taken together. */
   name: string;
-  /** Class of the module, `12 × Block` for a list or neighbours of one; empty for parameters. */
+  /** Class of the module, `12 × Block` for a list or neighbors of one; empty for parameters. */
   kind: string;
   /** `[4096, 4096]`; parameters only. */
   shape: string;
@@ -51,7 +51,7 @@ function emptyNode(kind: string): ModelNode {
   return { name: "", kind, shape: "", parameters: 0, trainable: 0, children: [] };
 }
 
-/** Takes neighbours with one structure together, from the leaves up, and names lists by what they hold. */
+/** Takes neighbors with one structure together, from the leaves up, and names lists by what they hold. */
 function fold(node: ModelNode): void {
   for (const child of node.children) fold(child);
   const folded: ModelNode[] = [];

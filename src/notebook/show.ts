@@ -7,7 +7,7 @@ import { jupyterDisplay } from "./symbols";
 import { inNotebook, sendDisplay } from "./tslab";
 
 /**
- * Shows a value: figures, pictures, tables, lists of these, `html()` and `md()`, anything with a `Symbol.for("Jupyter.display")`
+ * Shows a value: figures, images, tables, lists of these, `html()` and `md()`, anything with a `Symbol.for("Jupyter.display")`
  * method, and promises of them. What takes time to draw keeps its place until then. Outside a notebook prints the
  * value's text.
  */

@@ -18,7 +18,7 @@ interface Shown {
   remark: string;
 }
 
-/** Shape, range, moments, distribution and, where the shape allows, a heat map or the pictures in it. */
+/** Shape, range, moments, distribution and, where the shape allows, a heat map or the images in it. */
 export async function tensorBundle(tensor: Tensor | HostTensor | Parameter): Promise<MimeBundle> {
   // The values are read now: the caller may dispose the tensor next.
   const shown = tensor instanceof Parameter ? undefined : readNow(tensor);

@@ -1,23 +1,22 @@
 import { formatNumber } from "../figures/format";
-import { mapImage, resizeImage, rgbPng } from "../figures/picture";
+import { mapImage, resizeImage, rgbPng } from "../figures/image";
 import { dataUrl, escapeHtml } from "./html";
 import { bad, muted } from "./styles";
-import { tensorPictures } from "./tensorPictures";
+import { tensorImages } from "./tensorImages";
 import type { TensorStats } from "./tensorStats";
 
 /** Few enough to be read one by one. */
 const mostWritten = 64;
 
-/** Few numbers as they are, pictures where the shape is that of pictures, a heat map of a matrix; else nothing. */
+/** Few numbers as they are, images where the shape is that of images, a heat map of a matrix; else nothing. */
 export async function tensorView(
   shape: readonly number[],
   values: ArrayLike<number>,
   { min, max }: TensorStats,
 ): Promise<string> {
   if (isWritten(shape, values)) return writtenValues(shape, values);
-  const pictures = await tensorPictures(shape, values, { min, max });
-  if (pictures)
-    return figureHtml(dataUrl("image/png", pictures.png), pictures.alt, pictures.width, pictures.alt);
+  const images = await tensorImages(shape, values, { min, max });
+  if (images) return figureHtml(dataUrl("image/png", images.png), images.alt, images.width, images.alt);
   const [rows, columns] = shape;
   if (shape.length !== 2 || rows! < 2 || columns! < 2 || rows! * columns! > 2 ** 22) return "";
   const scale = Math.min(16, Math.max(0.01, Math.min(360 / columns!, 240 / rows!)));

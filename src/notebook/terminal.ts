@@ -22,7 +22,7 @@ export class RunTerminal {
     private readonly total: number,
   ) {}
 
-  /** A line of its own; its colours only where there is a terminal to show them. */
+  /** A line of its own; its colors only where there is a terminal to show them. */
   say(line: string): void {
     this.stream.write(this.stream.isTTY ? `\r\x1b[K${line}\n` : `${stripAnsi(line)}\n`);
   }

@@ -106,7 +106,7 @@ export class AdamW {
       }),
     );
     if (problems.length > 0) {
-      const message = `optimiser state does not fit: ${problems.length} tensors\n${listOffenders(problems)}`;
+      const message = `optimizer state does not fit: ${problems.length} tensors\n${listOffenders(problems)}`;
       throw new LuvitError("key-mismatch", message);
     }
     this.step = step;

@@ -2,7 +2,7 @@ import { checkOptions, optionsOf, whole } from "../core/options";
 import type { Module } from "../nn/module";
 import { layerDecay, weightDecay, weightDecayOption } from "./options";
 
-/** How the optimiser treats one parameter. */
+/** How the optimizer treats one parameter. */
 export interface ParameterRule {
   weightDecay: number;
   /** Factor on the scheduled rate. */

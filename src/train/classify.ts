@@ -80,7 +80,7 @@ export async function classify(
   );
 }
 
-/** Float32 [3, S, S], normalised. */
+/** Float32 [3, S, S], normalized. */
 async function preparedValues(
   image: string | Uint8Array | RgbImage | Float32Array,
   preprocessing: Preprocessing,
@@ -95,7 +95,7 @@ async function preparedValues(
   return transformOf(preprocessing, side).apply(pixels, new Rng(0));
 }
 
-/** The transform that plain data describe. @throws LuvitError("bad-argument") for normalisation other than ImageNet's. */
+/** The transform that plain data describe. @throws LuvitError("bad-argument") for normalization other than ImageNet's. */
 function transformOf({ size, resize, cropRatio, mean, std }: Preprocessing, side: number): EvalTransform {
   const transform = resize === "none" ? none(size) : evaluation(size, { cropRatio });
   const known = transform.preprocessing!;

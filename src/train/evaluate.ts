@@ -50,10 +50,10 @@ export interface EvaluateOptions extends EngineOptions {
 
 export const evaluateOptions = optionsOf<EvaluateOptions>(
   {},
-  { ...engineOptions.optional, batchSize: entry(whole(1, MOST), "pictures at a time", 32) },
+  { ...engineOptions.optional, batchSize: entry(whole(1, MOST), "images at a time", 32) },
 );
 
-/** One picture and what the model made of it. */
+/** One image and what the model made of it. */
 export interface Answer extends Judgement {
   index: number;
   label: number;
@@ -102,7 +102,7 @@ export function logProbabilities(model: Classifier, batchSize: number): ForwardF
   };
 }
 
-/** Evaluates with scores that somebody else computes, always for `batchSize` pictures. */
+/** Evaluates with scores that somebody else computes, always for `batchSize` images. */
 export async function evaluateWith(
   scores: Scores,
   model: Classifier,
@@ -112,7 +112,7 @@ export async function evaluateWith(
   const all: Answer[] = [];
   for await (const answers of answersOf(scores, model, dataset, batchSize)) all.push(...answers);
   if (all.length === 0) {
-    const none = `none of the ${dataset.length} pictures can be read`;
+    const none = `none of the ${dataset.length} images can be read`;
     throw new LuvitError("bad-dataset", `evaluate: ${none}; ${dataset.report}`);
   }
   const percent = (count: number) => (100 * count) / all.length;
@@ -124,7 +124,7 @@ export async function evaluateWith(
   return new Evaluation(percent(right), top5, loss, column("label"), column("prediction"));
 }
 
-/** The answers to every readable picture of a set, batch by batch, in order. */
+/** The answers to every readable image of a set, batch by batch, in order. */
 export async function* answersOf(
   scoresFor: Scores,
   model: Classifier,
@@ -141,7 +141,7 @@ export async function* answersOf(
     const answers: Answer[] = [];
     for (const [i, label] of batch.labels.entries()) {
       const index = batch.batch * batchSize + i;
-      if (batch.indices[i] !== index) continue; // stands in for an unreadable picture
+      if (batch.indices[i] !== index) continue; // stands in for an unreadable image
       const row = scores.subarray(i * model.classes, (i + 1) * model.classes);
       answers.push({ index, label, ...judge(row, label, mapping) });
     }
@@ -150,7 +150,7 @@ export async function* answersOf(
   }
 }
 
-/** The last batch of a set, filled up with black pictures to the size that the graph was traced for. */
+/** The last batch of a set, filled up with black images to the size that the graph was traced for. */
 export function filled(images: Float32Array, batchSize: number, imageSize: number): Float32Array {
   const length = batchSize * 3 * imageSize * imageSize;
   if (images.length === length) return images;

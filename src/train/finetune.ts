@@ -33,7 +33,7 @@ export interface FinetuneOptions extends TrainOptions {
   /** Beta parameters of mixup and cutmix, one of which is drawn per batch; null (default) mixes nothing. */
   mix?: { mixupAlpha: number; cutmixAlpha: number } | null;
   /**
-   * Repeated augmentation: every picture that an epoch draws comes so often, each time augmented anew, and an epoch, no
+   * Repeated augmentation: every image that an epoch draws comes so often, each time augmented anew, and an epoch, no
    * longer than without, draws that many times fewer. Default 1; the supervised recipes have 3. See `data.repeatedOrder`.
    */
   repeatedAugmentation?: number;
@@ -43,7 +43,7 @@ export interface FinetuneOptions extends TrainOptions {
    * of the trained weights. Default none.
    */
   emaDecay?: number;
-  /** How the training pictures are cropped and augmented, instead of by the set's own transform. */
+  /** How the training images are cropped and augmented, instead of by the set's own transform. */
   augment?: FinetuneAugmentOptions;
   /** Evaluated after every epoch: `top1` in percent, `emaTop1` of the averaged weights. */
   validation?: ImageDataset;
@@ -70,19 +70,15 @@ export const finetuneOptions = optionsOf<FinetuneOptions>(
  *
  * @throws LuvitError("bad-argument") for options that cannot be, or data that do not fit the model.
  */
-export function finetune(
-  model: Classifier,
-  pictures: ImageDataset,
-  options: FinetuneOptions,
-): Run<Classifier> {
+export function finetune(model: Classifier, images: ImageDataset, options: FinetuneOptions): Run<Classifier> {
   checkOptions("finetune", classifierField, model);
-  checkOptions("finetune", datasetField, pictures);
+  checkOptions("finetune", datasetField, images);
   checkOptions("finetune", finetuneOptions, options);
   const { config } = model.encoder;
   const settings = settingsOf(options);
   const { layerDecay, augment, repeatedAugmentation, emaDecay } = settings;
   const { validation } = options;
-  const dataset = augment ? pictures.withTransform(transforms.finetune(config.imageSize, augment)) : pictures;
+  const dataset = augment ? images.withTransform(transforms.finetune(config.imageSize, augment)) : images;
   for (const set of [dataset, validation]) {
     if (!set) continue;
     expectImageSize(set, config.imageSize, "finetune");

@@ -90,7 +90,7 @@ async function drive<M extends Module>(session: Session<M>): Promise<void> {
   }
 }
 
-/** Trains from `step` to the end or a stop, giving every step that model and optimiser, and the folder, stand at. */
+/** Trains from `step` to the end or a stop, giving every step that model and optimizer, and the folder, stand at. */
 async function* trainFrom<M extends Module>(step: number, session: Session<M>): AsyncGenerator<number> {
   const { task, options, driver, store, optimizer, average } = session;
   const { plan } = task;
@@ -150,7 +150,7 @@ function endsUnevaluated(last: StepRecord | undefined, step: number, { stepsPerE
   return Object.keys(last).every((key) => known.includes(key));
 }
 
-/** The engine has died: model and optimiser stand at `good`, and the run's records are taken back to there. */
+/** The engine has died: model and optimizer stand at `good`, and the run's records are taken back to there. */
 async function stepBack<M extends Module>(
   { driver, store, optimizer }: Session<M>,
   good: number,

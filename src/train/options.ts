@@ -2,7 +2,7 @@ import { entry, shareBelowOne, whole } from "../core/options";
 
 import { layerDecay } from "../optim/options";
 
-/** Greatest number of pictures in a batch, or of batches in a step. */
+/** Greatest number of images in a batch, or of batches in a step. */
 export const MOST = 1_000_000;
 
 /** What finetuning adds. */
@@ -10,7 +10,7 @@ export const finetuning = {
   layerDecay,
   dropPath: entry(shareBelowOne, "of the last block", 0.1),
   smoothing: entry(shareBelowOne, "of labels", 0.1),
-  repeatedAugmentation: entry(whole(1, MOST), "times that each picture of an epoch comes, augmented anew", 3),
+  repeatedAugmentation: entry(whole(1, MOST), "times that each image of an epoch comes, augmented anew", 3),
   emaDecay: entry(
     shareBelowOne,
     "of a moving average of the weights, evaluated and saved beside them",

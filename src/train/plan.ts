@@ -16,7 +16,7 @@ import {
 import type { ImageDataset } from "../data/dataset";
 import { batchesPerEpoch } from "../data/loader";
 import { engineOptions } from "../engine/options";
-import { optimiseOptions } from "../graph/passes";
+import { optimizeOptions } from "../graph/passes";
 import { betas, epochCount, positiveRate, rate, warmupEpochs, weightDecay } from "../optim/options";
 import { type Schedule, scaledRate, scheduleFits } from "../optim/schedule";
 import { MOST } from "./options";
@@ -34,7 +34,7 @@ export interface RecipeNotes {
   readonly expected: string;
   /** How much has to be computed. */
   readonly cost: string;
-  /** How pictures are augmented: `data.transforms.mae` or `.finetune`. */
+  /** How images are augmented: `data.transforms.mae` or `.finetune`. */
   readonly augment: "mae" | "finetune";
   /** What of the published recipe is done otherwise here. */
   readonly departs?: string;
@@ -75,7 +75,7 @@ export interface TrainOptions extends CompiledStepOptions {
   /** Checkpoints kept; default 2. */
   keepCheckpoints?: number;
   /**
-   * Share of the pictures that may be unreadable; default 0.1. With more, or with a class of which nothing can be read, a
+   * Share of the images that may be unreadable; default 0.1. With more, or with a class of which nothing can be read, a
    * run stops before its first step, or after the step that showed it.
    */
   maxUnreadable?: number;
@@ -103,8 +103,8 @@ const oneRate: Rule<TrainOptions> = (options) =>
 /** Options every training run understands. */
 export const trainOptions = optionsOf<TrainOptions>(
   {
-    epochs: entry(epochCount, "passes over the pictures", 800),
-    batchSize: entry(whole(1, MOST), "pictures per batch", 64),
+    epochs: entry(epochCount, "passes over the images", 800),
+    batchSize: entry(whole(1, MOST), "images per batch", 64),
   },
   {
     accumulate: entry(whole(1, MOST), "batches per step", 64),
@@ -129,7 +129,7 @@ export const trainOptions = optionsOf<TrainOptions>(
     name: text,
     recipe,
     ...engineOptions.optional,
-    ...optimiseOptions.optional,
+    ...optimizeOptions.optional,
   },
   oneRate,
   (options) => scheduleFits({ ...options, lr: peakRate(options) }),

@@ -12,12 +12,12 @@ import { settlePlan, type TrainOptions, trainOptions } from "./plan";
 
 import type { Run } from "./run";
 
-/** Pictures [B, 3, S, S] as an operand of a step. */
+/** Images [B, 3, S, S] as an operand of a step. */
 export function imageFeed(images: Float32Array, size: number): HostFeed {
   return { data: images, shape: [images.length / (3 * size * size), 3, size, size] };
 }
 
-/** A random mask for each of `batch` pictures, as operands of a step. */
+/** A random mask for each of `batch` images, as operands of a step. */
 export function maskFeeds(model: MaskedAutoencoder, batch: number, rng: Rng): Feeds {
   const patches = patchCount(model.encoder.config);
   const noise = drawNoise(batch, patches, rng);

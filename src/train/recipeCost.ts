@@ -1,10 +1,10 @@
 import { batchesPerEpoch } from "../data/loader";
 import type { TrainOptions } from "./plan";
 
-/** Pictures in ImageNet-1K's training part. */
-const imageNet1kPictures = 1281167;
+/** Images in ImageNet-1K's training part. */
+const imageNet1kImages = 1281167;
 
-/** Steps of a run, and how many pictures pass through it. */
+/** Steps of a run, and how many images pass through it. */
 export function costOf(
   {
     epochs,
@@ -12,8 +12,8 @@ export function costOf(
     batchSize,
     accumulate = 1,
   }: Pick<TrainOptions, "epochs" | "cooldownEpochs" | "batchSize" | "accumulate">,
-  pictures = imageNet1kPictures,
-): { steps: number; pictures: number } {
-  const steps = (epochs + cooldownEpochs) * Math.floor(batchesPerEpoch(pictures, batchSize) / accumulate);
-  return { steps, pictures: steps * batchSize * accumulate };
+  images = imageNet1kImages,
+): { steps: number; images: number } {
+  const steps = (epochs + cooldownEpochs) * Math.floor(batchesPerEpoch(images, batchSize) / accumulate);
+  return { steps, images: steps * batchSize * accumulate };
 }

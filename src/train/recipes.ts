@@ -9,9 +9,9 @@ function recipe<Options extends TrainOptions>(
   options: Options,
   notes: Omit<RecipeNotes, "cost">,
 ): Recipe<Options> {
-  const { steps, pictures } = costOf(options);
+  const { steps, images } = costOf(options);
   const effective = options.batchSize * (options.accumulate ?? 1);
-  const cost = `${steps.toLocaleString("en-US")} steps of ${effective} on ImageNet-1K, ${(pictures / 1e6).toFixed(0)} million pictures`;
+  const cost = `${steps.toLocaleString("en-US")} steps of ${effective} on ImageNet-1K, ${(images / 1e6).toFixed(0)} million images`;
   return { ...options, recipe: { ...notes, cost } };
 }
 
@@ -99,7 +99,7 @@ export const finetuneMae = recipe<FinetuneOptions>(
 
 /**
  * Labels alone, from scratch, as LM4VisualEncoding trains ViT and ViT-LLaMA (after DeiT): 300 epochs, effective batch
- * 1024, rate 5e-4 per 512 pictures (1e-3), 20 epochs of warm-up, one rate per epoch, every picture of an epoch augmented
+ * 1024, rate 5e-4 per 512 images (1e-3), 20 epochs of warm-up, one rate per epoch, every image of an epoch augmented
  * three times, moving average of the weights. Goes with `classifier.create({ pooling: "cls" })`. Its options list 10
  * epochs of cool-down, but its loop ends before them, so there are none here; `cooldownEpochs: 10` adds them. The
  * reported numbers are the weights', not their average's.

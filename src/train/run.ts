@@ -7,7 +7,7 @@ import type { Module } from "../nn/module";
 
 const jupyterDisplay = Symbol.for("Jupyter.display");
 
-/** One optimiser step. `loss` is the mean over the step's batches; `lr` the scheduled rate before layer scales. */
+/** One optimizer step. `loss` is the mean over the step's batches; `lr` the scheduled rate before layer scales. */
 export interface StepRecord {
   /** Steps finished, from 1. */
   step: number;
@@ -70,7 +70,7 @@ export class Run<M extends Module> {
     readonly totalSteps: number,
     /** Folder with metrics.jsonl and checkpoints; undefined if nothing is written. */
     readonly out: string | undefined,
-    /** Pictures that could not be read so far. */
+    /** Images that could not be read so far. */
     readonly report: SkipReport,
     body: (driver: RunDriver<M>) => Promise<void>,
     /** Epochs that the steps make, those of a cool-down among them. */
@@ -101,7 +101,7 @@ export class Run<M extends Module> {
     const at = loss === undefined ? "" : ` · loss ${loss.toFixed(4)}`;
     const head = `Run(${this.name}) ${this.state} · step ${step}/${this.totalSteps}${at}`;
     const { count } = this.report;
-    const unreadable = count === 0 ? "" : `${count} unreadable ${count === 1 ? "picture" : "pictures"}`;
+    const unreadable = count === 0 ? "" : `${count} unreadable ${count === 1 ? "image" : "images"}`;
     return [head, this.engine, this.out, unreadable, ...this.notes].filter(Boolean).join(" · ");
   }
 

@@ -128,7 +128,7 @@ export class RunStore<M extends Module> {
   }
 
   /**
-   * Puts model and optimiser back to the newest checkpoint; undefined if there is none (then the log starts afresh).
+   * Puts model and optimizer back to the newest checkpoint; undefined if there is none (then the log starts afresh).
    * @throws LuvitError("bad-argument") listing every option, and everything of the model, that differs from the run's.
    * @throws LuvitError("key-mismatch") for a model with other parameters or other frozen weights.
    */

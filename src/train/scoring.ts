@@ -2,7 +2,7 @@ import { LuvitError } from "../core/errors";
 import type { ClassMapping } from "../data/classMapping";
 import type { ImageDataset } from "../data/dataset";
 
-/** What one row of scores says about one picture. */
+/** What one row of scores says about one image. */
 export interface Judgement {
   /** Label that the best score stands for; -1 where it stands for none of the set's, or the scores are not numbers. */
   prediction: number;
@@ -13,7 +13,7 @@ export interface Judgement {
 }
 
 /**
- * How a set's pictures are answered by a model: through the set's mapping, or class by class.
+ * How a set's images are answered by a model: through the set's mapping, or class by class.
  * @throws LuvitError("bad-argument") for a set with more classes than the model, or mapped from another number of them.
  */
 export function mappingFor(

@@ -1,7 +1,7 @@
 import { type Tensor, tf } from "../core/tf";
 import type { Program, Programs } from "../engine";
-import { optimise, trace } from "../graph";
-import type { OptimiseOptions } from "../graph/passes";
+import { optimize, trace } from "../graph";
+import type { OptimizeOptions } from "../graph/passes";
 import { parameterShapes, withTracedParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import type { AdamW } from "../optim/adamw";
@@ -29,7 +29,7 @@ export const AVERAGE = "average";
 /** A task's function with the averages in place of the weights. */
 export const averaged = (name: string) => `${name}, averaged`;
 
-export interface StepProgramsSpec<M extends Module> extends OptimiseOptions {
+export interface StepProgramsSpec<M extends Module> extends OptimizeOptions {
   task: StepTask<M>;
   optimizer: AdamW;
   average: WeightAverage | undefined;
@@ -44,7 +44,7 @@ export function stepPrograms<M extends Module>(spec: StepProgramsSpec<M>, feeds:
   const { betas, eps } = optimizer;
   const loss: StepTask<M>["loss"] = (fed) => tf.div(task.loss(fed), batches);
   const step = traceStep(name, { model, rules, betas, eps, inputs: specsOf(feeds), loss });
-  const programs: Record<string, Program> = { [STEP]: { graph: optimise(step, { memory }), guard: "loss" } };
+  const programs: Record<string, Program> = { [STEP]: { graph: optimize(step, { memory }), guard: "loss" } };
   for (const [key, body] of Object.entries(functions)) programs[key] = traceFunction(key, model, body);
   if (!average) return programs;
   programs[AVERAGE] = traceAverage(task, average);
@@ -72,7 +72,7 @@ function traceAverage<M extends Module>({ model, rules }: StepTask<M>, { decay }
         }),
       ),
   });
-  return { graph: optimise(graph) };
+  return { graph: optimize(graph) };
 }
 
 function traceFunction(
@@ -90,5 +90,5 @@ function traceFunction(
       return withTracedParameters(model, weights, () => body(fed));
     },
   });
-  return { graph: optimise(graph) };
+  return { graph: optimize(graph) };
 }

@@ -1,6 +1,6 @@
 import { breathe } from "../core/loop";
 import { describeRunning, type Engine, type EngineOptions, openEngine } from "../engine";
-import type { OptimiseOptions } from "../graph/passes";
+import type { OptimizeOptions } from "../graph/passes";
 import { fetchState, sendParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
@@ -15,10 +15,10 @@ export interface CallOptions {
   averaged?: boolean;
 }
 
-export interface CompiledStepOptions extends EngineOptions, OptimiseOptions {}
+export interface CompiledStepOptions extends EngineOptions, OptimizeOptions {}
 
 /**
- * Makes optimiser steps: traces the step, and the task's functions, once and runs them on an engine that keeps parameters
+ * Makes optimizer steps: traces the step, and the task's functions, once and runs them on an engine that keeps parameters
  * and moments. The model on the tfjs side is behind until `sync`.
  */
 export class Stepper<M extends Module> {
@@ -41,7 +41,7 @@ export class Stepper<M extends Module> {
 
   /**
    * One step over the batches of `group`, whose gradients are averaged. Gives back the mean loss; a loss that is not
-   * finite changes neither model nor optimiser.
+   * finite changes neither model nor optimizer.
    *
    * @throws LuvitError("engine") where the first one finds that what was demanded cannot be had.
    */
@@ -77,7 +77,7 @@ export class Stepper<M extends Module> {
     return this.executor!.run(program, arraysOf(feeds));
   }
 
-  /** Brings model, optimiser and average up to date with the steps made; either wholly or, when it fails, not at all. */
+  /** Brings model, optimizer and average up to date with the steps made; either wholly or, when it fails, not at all. */
   async sync(): Promise<void> {
     if (!this.executor || !this.unsynced) return;
     await fetchState(this.executor, this.changing());

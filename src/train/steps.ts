@@ -18,7 +18,7 @@ export interface TrainingTask<M extends Module> extends StepTask<M> {
   settings: Record<string, unknown>;
   /** What a step is fed for a batch; `micro` counts batches over the whole run and seeds the batch's draws. */
   feeds(batch: Batch, micro: number): Feeds;
-  /** Times that each picture of an epoch comes in it, augmented anew; default 1. */
+  /** Times that each image of an epoch comes in it, augmented anew; default 1. */
   repeats?: number;
   /** Decay of the moving average of the weights that the run keeps; default none. */
   emaDecay?: number;
@@ -63,7 +63,7 @@ export async function prepareStepper<M extends Module>(
 
 /**
  * Makes one step and measures it.
- * @throws LuvitError("non-finite") naming step, rate, pictures and the checkpoint to go back to.
+ * @throws LuvitError("non-finite") naming step, rate, images and the checkpoint to go back to.
  */
 export async function trainStep<M extends Module>(
   task: TrainingTask<M>,

@@ -37,14 +37,14 @@ async function open(viewer: AttentionViewer, options: object = {}) {
   return opened;
 }
 
-/** The picture's pixels as text; equal when the same is drawn. */
+/** The image's pixels as text; equal when the same is drawn. */
 const drawn = (page: Page, panel = 0) =>
   page
     .locator("canvas.stage")
     .nth(panel)
     .evaluate((canvas) => canvas.toDataURL());
 
-/** Where in the picture a patch is. */
+/** Where in the image a patch is. */
 async function middleOf(stage: Locator, row: number, column: number) {
   const side = await stage.evaluate((canvas) => canvas.clientWidth);
   return { position: { x: ((column - 0.5) * side) / grid, y: ((row - 0.5) * side) / grid } };
@@ -90,7 +90,7 @@ test("keys move the query, choose the class token, pin and let go", { skip }, as
   assert.match((await page.locator(".hint").textContent())!, /^Point at a patch/);
 });
 
-test("layers, heads, rollout and entropy draw different pictures with their own words", {
+test("layers, heads, rollout and entropy draw different images with their own words", {
   skip,
 }, async () => {
   const { page } = await open(one);
@@ -140,7 +140,7 @@ test("two models share the query; a model without the layer says so; one scale m
   assert.match((await page.locator(".subtitle").nth(0).textContent())!, /head 1 of 2$/);
 });
 
-test("the PNG button gives a picture, the HTML button a page that opens with the same view", {
+test("the PNG button gives an image, the HTML button a page that opens with the same view", {
   skip,
 }, async () => {
   const { page } = await open(two, { acceptDownloads: true });
@@ -167,7 +167,7 @@ test("the PNG button gives a picture, the HTML button a page that opens with the
   assert.deepEqual([drawn.format, drawn.width], ["svg", 28 + 2 * 508]);
   assert.equal(svg.match(/<image /g)?.length, 2 * (2 + 3));
   await press("Save as PNG");
-  await page.locator('button:has-text("Show the picture here")').click();
+  await page.locator('button:has-text("Show the image here")').click();
   assert.ok(await page.locator(".made img").isVisible());
   const html = await press("Save as HTML");
   assert.ok(readFileSync(html).length < 2_000_000);
@@ -178,7 +178,7 @@ test("the PNG button gives a picture, the HTML button a page that opens with the
   assert.match((await again.page.locator(".subtitle").first().textContent())!, /maximum of 3 heads/);
 });
 
-test("no picture moves, whatever is chosen: words above it take the room of the longest of them", {
+test("no image moves, whatever is chosen: words above it take the room of the longest of them", {
   skip,
 }, async () => {
   for (const [viewer, widths] of [
@@ -282,10 +282,10 @@ test("it lives in a sandboxed frame, and where a notebook inserts HTML and runs 
   await page.locator("#output canvas.stage").waitFor();
 });
 
-test("without scripts the still picture is there, with its numbers in words", { skip }, async () => {
+test("without scripts the still image is there, with its numbers in words", { skip }, async () => {
   const { page } = await blankPage(browser, { viewport, javaScriptEnabled: false });
   await page.goto(pathToFileURL(two.save(join(temporaryFolder(), "still.html"))).href);
   const image = page.locator(".luvit-attention img");
   assert.ok(await image.isVisible());
-  assert.equal(await image.getAttribute("alt"), two.picture.alt);
+  assert.equal(await image.getAttribute("alt"), two.image.alt);
 });

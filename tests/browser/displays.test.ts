@@ -85,7 +85,7 @@ test("tables of results show every digit on a phone", { skip }, async () => {
   }
 });
 
-test("words of pictures keep their size where their images shrink", { skip }, async () => {
+test("words of images keep their size where their images shrink", { skip }, async () => {
   const image = { width: 64, height: 64, data: new Uint8Array(3 * 64 * 64).fill(90) };
   const map = { width: 8, height: 8, values: Array.from({ length: 64 }, (_, i) => i) };
   const grid = await imageGrid([Array(6).fill(image)], {

@@ -21,9 +21,9 @@ before(async () => {
     `import * as luvit from "luvit";
 const { analysis, classifier, data, figures, show, vit } = luvit;
 await luvit.ready();`,
-    `const pictures = await data.imageFolder(${JSON.stringify(join(data, "val"))}, { transform: data.transforms.none(64) });
+    `const images = await data.imageFolder(${JSON.stringify(join(data, "val"))}, { transform: data.transforms.none(64) });
 const model = classifier.create({ encoder: vit.toy, classes: 6 });
-show(await figures.attentionViewer(await analysis.attentionMaps(model, pictures, { index: 0 })));`,
+show(await figures.attentionViewer(await analysis.attentionMaps(model, images, { index: 0 })));`,
     `const step = (step: number, loss: number) => ({ step, epoch: 0, loss, lr: 1, imagesPerSecond: 1 });
 figures.historyCurves({ LUViT: [step(1, 3), step(2, 2), step(3, 1)] }, { title: "Loss", yTitle: "loss" })`,
   ]);
@@ -69,7 +69,7 @@ test(
   },
 );
 
-test("where scripts do not run, its pictures stand still", options, async () => {
+test("where scripts do not run, its images stand still", options, async () => {
   const { page, troubles } = await open({ javaScriptEnabled: false });
   for (const shown of [".luvit-attention img", ".luvit-plot img"]) {
     const image = page.locator(shown);

@@ -142,8 +142,8 @@ test("it saves itself as PNG and SVG", { skip }, async () => {
     ]);
     const path = join(temporaryFolder(), download.suggestedFilename());
     await download.saveAs(path);
-    const picture = await sharp(path).metadata();
-    assert.deepEqual([picture.format, picture.width], [format, width]);
+    const image = await sharp(path).metadata();
+    assert.deepEqual([image.format, image.width], [format, width]);
   }
 });
 
@@ -160,7 +160,7 @@ test("it follows theme and width of the page, down to a phone", { skip }, async 
   assert.notEqual(await style(), dark);
 });
 
-test("without scripts the picture is there, with its numbers in words", { skip }, async () => {
+test("without scripts the image is there, with its numbers in words", { skip }, async () => {
   const { page } = await open(curves, { javaScriptEnabled: false });
   const image = page.locator(".luvit-plot img");
   assert.ok(await image.isVisible());
@@ -183,7 +183,7 @@ test("what only Plotly can draw brings Plotly along: no network, and words where
   assert.equal(await still.locator(".luvit-plotly p").textContent(), "six values");
 });
 
-test("still pictures of it are refused, with the way out", async () => {
+test("still images of it are refused, with the way out", async () => {
   const path = join(temporaryFolder(), "x.png");
   await assert.rejects(saveFigure(histogram, path), /this figure has histogram; save it as \.html/);
 });

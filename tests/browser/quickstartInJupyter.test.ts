@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { Page } from "./chromium";
 import { placeForeignCopy, placeShipped } from "./jupyter/notebooks";
-import { errorsOf, picturesOf, storedPictures } from "./jupyter/outputs";
+import { errorsOf, imagesOf, storedImages } from "./jupyter/outputs";
 import { JupyterBrowser, type NotebookPage, until } from "./jupyter/page";
 import { skip } from "./jupyter/server";
 
@@ -73,20 +73,20 @@ test("saved and loaded again, the viewer works without running anything", option
 });
 
 test(
-  "somebody else's copy, which is not trusted, shows every picture and runs no script",
+  "somebody else's copy, which is not trusted, shows every image and runs no script",
   options,
   async () => {
     const foreign = await jupyter.open(placeForeignCopy(jupyter.server, notebook));
     const cells = await foreign.cells();
     assert.ok(cells.some(({ trusted }) => !trusted));
-    const seen = await picturesOf(foreign, cells.length);
-    assert.deepEqual(seen, storedPictures(cells));
+    const seen = await imagesOf(foreign, cells.length);
+    assert.deepEqual(seen, storedImages(cells));
     assert.ok(seen.reduce((sum, count) => sum + count) >= 7);
     assert.equal(await foreign.page.locator(".luvit-attention canvas, [data-alive]").count(), 0);
   },
 );
 
-test("exported by nbconvert, the viewer works and every picture is there", options, async () => {
+test("exported by nbconvert, the viewer works and every image is there", options, async () => {
   const path = join(jupyter.server.folder, notebook);
   const convert = ["-m", "nbconvert", "--to", "html", path, "--output", "exported"];
   execFileSync(jupyter.server.jupyter.python, convert, { env: jupyter.server.environment, stdio: "ignore" });

@@ -10,9 +10,9 @@ const cells = {
   imports: `import * as luvit from "luvit";
 const { data, figures, mae, recipes, train, vit } = luvit;`,
   sum: "1 + 1",
-  training: `const pictures = await data.imageFolder("../data/shapes/train", { transform: data.transforms.mae(64) });
+  training: `const images = await data.imageFolder("../data/shapes/train", { transform: data.transforms.mae(64) });
 const model = mae.create({ encoder: vit.toy, decoder: mae.decoderToy });
-const run = train.pretrain(model, pictures, { ...recipes.pretrainToy, epochs: 1000, name: "long" });
+const run = train.pretrain(model, images, { ...recipes.pretrainToy, epochs: 1000, name: "long" });
 luvit.live(run);
 await run.done;`,
   kept: "console.log(run.state, run.history.length > 0, run.history.length < run.totalSteps)",

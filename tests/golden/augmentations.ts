@@ -21,14 +21,14 @@ export function augmentChecks(
     const { data } = applyAugmentation(image, { op, argument });
     return { name, error: maxAbsError(data, tensors.get(name)?.data ?? []), tolerance: 0 };
   };
-  const picture = images.get("aug.png")!;
+  const image = images.get("aug.png")!;
   // biome-ignore lint/suspicious/noExplicitAny: rows of a JSON file
   const operations: Check[] = meta.randaugment.flatMap((row: any) => {
     const argument = augmentArgument(row.op, row.magnitude ?? 0, row.sign === -1);
     const error = Math.abs(argument - (row.argument ?? 0));
     return [
       { name: `${row.tensor}, argument`, error, tolerance: Number.EPSILON },
-      against(row.tensor, picture, row.op, row.argument ?? 0),
+      against(row.tensor, image, row.op, row.argument ?? 0),
     ];
   });
   // biome-ignore lint/suspicious/noExplicitAny: rows of a JSON file
@@ -40,7 +40,7 @@ export function augmentChecks(
       against(name, images.get("lowcontrast.png")!, name.slice("low_".length) as AugmentOp, 0),
     ),
     {
-      name: "operations without a picture",
+      name: "operations without an image",
       error: augmentOps.filter((op) => !covered.has(op)).length,
       tolerance: 0,
     },

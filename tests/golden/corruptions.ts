@@ -53,7 +53,7 @@ async function check(
   return checks;
 }
 
-/** Fog under a height map of the size that the case has; it need not be the smallest that covers the picture. */
+/** Fog under a height map of the size that the case has; it need not be the smallest that covers the image. */
 function corrupted(name: string, severity: number, image: RgbImage, golden: GoldenTensors): Layer {
   if (name === "fog") {
     const { heights, size } = heightMap(severity, golden);

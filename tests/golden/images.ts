@@ -54,7 +54,7 @@ function pixels(tensors: Tensors, name: string): GoldenTensor {
 async function readHighBytes(path: string): Promise<Uint8Array | undefined> {
   const { space, hasAlpha } = await sharp(path).metadata();
   if (space !== "grey16" || hasAlpha) return undefined;
-  const raw = await sharp(path).toColourspace("grey16").raw({ depth: "ushort" }).toBuffer();
+  const raw = await sharp(path).toColorspace("grey16").raw({ depth: "ushort" }).toBuffer();
   return Uint8Array.from(
     { length: (3 * raw.length) / 2 },
     (_, i) => raw.readUInt16LE(2 * Math.floor(i / 3)) >> 8,
@@ -147,13 +147,13 @@ function mixChecks(tensors: Tensors, meta: CaseFile): Check[] {
     smoothing: mixup.smoothing,
     lambda: mixup.lam,
   });
-  const centre: [number, number] = [cutmix.center_y, cutmix.center_x];
+  const center: [number, number] = [cutmix.center_y, cutmix.center_x];
   const cut = mixBatch({
     ...common,
     classes: cutmix.classes,
     smoothing: cutmix.smoothing,
     lambda: cutmix.lam,
-    centre,
+    center,
   });
   const against = (name: string, actual: Float32Array, bound: number): Check => ({
     name,

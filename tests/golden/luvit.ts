@@ -105,7 +105,7 @@ export const runLuvitFinetune: CaseRunner = async (folder, meta) => {
   return checks;
 };
 
-/** The optimiser steps of a case: losses, first gradients, rates, final parameters. */
+/** The optimizer steps of a case: losses, first gradients, rates, final parameters. */
 async function trainAndCompare(
   folder: string,
   { config, recommended_tolerance: tolerance }: CaseFile,
@@ -216,7 +216,7 @@ function checkGroups(rules: ParameterRules, meta: CaseFile): Check[] {
         wrong++;
     }
   }
-  return [{ name: "optimiser groups", error: wrong + Math.abs(seen - rules.size), tolerance: 0 }];
+  return [{ name: "optimizer groups", error: wrong + Math.abs(seen - rules.size), tolerance: 0 }];
 }
 
 const close = (a: number, b: number) => Math.abs(a - b) <= 1e-15;

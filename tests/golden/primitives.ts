@@ -1,7 +1,7 @@
 import { type Tensor, tf } from "../../src/core/tf";
 import {
   maskedPatchLoss,
-  normalisedPixels,
+  normalizedPixels,
   smoothedTargets,
   softTargetCrossEntropy,
 } from "../../src/nn/losses";
@@ -82,7 +82,7 @@ export const runPrimitives: CaseRunner = async (folder, { config, recommended_to
   checkGradients(["soft_cross_entropy_grad"], lossOf, [logits], tf.scalar(1));
 
   const patches = patchify(get("patch_images"), config.patch);
-  const target = normalisedPixels(patches);
+  const target = normalizedPixels(patches);
   check("norm_pix_target", target.dataSync());
   const everything = tf.ones(target.shape.slice(0, 2));
   check(

@@ -22,10 +22,10 @@ test("what pyarrow compresses is read to the byte, with labels in words, numbers
     const { classes, shards, rows } = await huggingFace(join(folder, file), { cache: false });
     const [shard] = shards;
     assert.deepEqual([shard.rows, shard.groups], [700, [0, 256, 512]], file);
-    for (const [row, hex] of expected.pictures.entries()) {
+    for (const [row, hex] of expected.images.entries()) {
       const label = classes[rows.labels[row]];
       assert.equal(`n${label.replace("n", "").padStart(8, "0")}`, expected.labels[row]);
-      const found = await shard.picture(row).catch((error: LuvitError) => error);
+      const found = await shard.image(row).catch((error: LuvitError) => error);
       if (hex === null) assert.ok(found instanceof LuvitError && found.code === "bad-image");
       else assert.ok(Buffer.from(hex, "hex").equals(found as Uint8Array), `${file} row ${row}`);
     }

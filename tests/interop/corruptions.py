@@ -1,4 +1,4 @@
-"""Recomputes corruptions with the libraries that the official generator uses, from the pictures and draws in a folder.
+"""Recomputes corruptions with the libraries that the official generator uses, from the images and draws in a folder.
 
 python corruptions.py <folder>: prints {case: largest difference} of values in 0 ... 255. Motion blur and snow need
 ImageMagick: LUVIT_MAGICK, else `magick` or `convert-im6.q16` in the path.
@@ -52,14 +52,14 @@ def smear(layer, radius, sigma, angle):
     return cv2.imread(str(made), cv2.IMREAD_UNCHANGED if layer.ndim == 2 else cv2.IMREAD_COLOR)
 
 
-def motion_blur(picture, severity, draws):
+def motion_blur(image, severity, draws):
     radius, sigma = [(10, 3), (15, 5), (15, 8), (15, 12), (20, 15)][severity]
-    return smear(picture, radius, sigma, draws.one())[..., ::-1].astype(float)
+    return smear(image, radius, sigma, draws.one())[..., ::-1].astype(float)
 
 
-def zoom_blur(picture, severity, draws):
+def zoom_blur(image, severity, draws):
     end, step = [(1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)][severity]
-    unit = (picture / 255.0).astype(np.float32)
+    unit = (image / 255.0).astype(np.float32)
     factors = np.arange(1, end, step)
     total = np.zeros_like(unit)
     for factor in factors:
@@ -67,7 +67,7 @@ def zoom_blur(picture, severity, draws):
     return np.clip((unit + total) / (len(factors) + 1), 0, 1) * 255
 
 
-def snow(picture, severity, draws):
+def snow(image, severity, draws):
     mean, spread, factor, least, radius, sigma, share = [
         (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
         (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
@@ -75,23 +75,23 @@ def snow(picture, severity, draws):
         (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
         (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
     ][severity]
-    flakes = enlarge((mean + spread * draws.take(*picture.shape[:2]))[..., None], factor)[..., 0]
+    flakes = enlarge((mean + spread * draws.take(*image.shape[:2]))[..., None], factor)[..., 0]
     flakes[flakes < least] = 0
     flakes = smear((np.clip(flakes, 0, 1) * 255).astype(np.uint8), radius, sigma, draws.one())[..., None] / 255.0
-    unit = np.float32(picture) / 255.0
+    unit = np.float32(image) / 255.0
     gray = cv2.cvtColor(unit, cv2.COLOR_RGB2GRAY)[..., None]
     whitened = share * unit + (1 - share) * np.maximum(unit, gray * 1.5 + 0.5)
     return np.clip(whitened + flakes + flakes[::-1, ::-1], 0, 1) * 255
 
 
-def elastic_transform(picture, severity, draws):
+def elastic_transform(image, severity, draws):
     strength, sigma, reach = np.array(
         [(2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02)][severity]
     ) * 244
-    unit = np.float32(picture) / 255.0
+    unit = np.float32(image) / 255.0
     height, width, _ = unit.shape
-    centre, side = np.float32([height, width]) // 2, min(height, width) // 3
-    corners = np.float32([centre + side, [centre[0] + side, centre[1] - side], centre - side])
+    center, side = np.float32([height, width]) // 2, min(height, width) // 3
+    corners = np.float32([center + side, [center[0] + side, center[1] - side], center - side])
     moved = corners + draws.take(3, 2).astype(np.float32)
     matrix = cv2.getAffineTransform(corners, moved)
     warped = cv2.warpAffine(unit, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
@@ -105,7 +105,7 @@ def elastic_transform(picture, severity, draws):
     return np.clip(np.stack(planes, -1), 0, 1) * 255
 
 
-def spatter(picture, severity, draws):
+def spatter(image, severity, draws):
     mean, spread, blur, least, strength, mud = [
         (0.65, 0.3, 4, 0.69, 0.6, False),
         (0.65, 0.3, 3, 0.68, 0.6, False),
@@ -113,7 +113,7 @@ def spatter(picture, severity, draws):
         (0.65, 0.3, 1, 0.65, 1.5, True),
         (0.67, 0.4, 1, 0.65, 1.5, True),
     ][severity]
-    unit = np.float32(picture) / 255.0
+    unit = np.float32(image) / 255.0
     liquid = gaussian(mean + spread * draws.take(*unit.shape[:2]), sigma=blur)
     liquid[liquid < least] = 0
     if mud:
@@ -129,9 +129,9 @@ def spatter(picture, severity, draws):
 
 
 def main():
-    picture = np.fromfile(folder / "picture", dtype=np.uint8)
-    side = int((len(picture) / 3) ** 0.5)
-    picture = picture.reshape(side, side, 3)
+    image = np.fromfile(folder / "image", dtype=np.uint8)
+    side = int((len(image) / 3) ** 0.5)
+    image = image.reshape(side, side, 3)
     makers = {f.__name__: f for f in [motion_blur, zoom_blur, snow, elastic_transform, spatter]}
     differences = {}
     for path in sorted(folder.glob("*.values")):
@@ -139,8 +139,8 @@ def main():
         if kind in ("motion_blur", "snow") and magick is None:
             differences[path.stem] = None
             continue
-        values = np.fromfile(path, dtype=np.float64).reshape(picture.shape)
-        expected = makers[kind](picture, int(severity) - 1, Draws(path.stem))
+        values = np.fromfile(path, dtype=np.float64).reshape(image.shape)
+        expected = makers[kind](image, int(severity) - 1, Draws(path.stem))
         differences[path.stem] = float(np.abs(values - expected).max())
     print(json.dumps({"opencv": int(cv2.__version__.split(".")[0]), "differences": differences}))
 

@@ -26,7 +26,7 @@ before(() => {
     const block = Math.floor(pixel / side / 8) * 12 + Math.floor((pixel % side) / 8);
     return Math.min(255, rough[3 * block + c] * 0.8 + rng.integer(50));
   });
-  writeFileSync(join(folder, "picture"), data);
+  writeFileSync(join(folder, "image"), data);
   for (const type of types) {
     for (const severity of [1, 2, 3, 4, 5]) {
       const drawn: number[] = [];

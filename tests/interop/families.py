@@ -74,8 +74,8 @@ def permute(weights, heads):
     return weights.reshape(heads, 2, weights.shape[0] // heads // 2, *weights.shape[1:]).swapaxes(1, 2).reshape(weights.shape)
 
 
-def write_gguf(path, model, quantisation):
-    """Matrices of the second layer quantised; returns what the quantised matrices stand for."""
+def write_gguf(path, model, quantization):
+    """Matrices of the second layer quantized; returns what the quantized matrices stand for."""
     config = model.config
     architecture = {"mistral": "llama"}.get(config.model_type, config.model_type)
     writer = gguf.GGUFWriter(path, architecture)
@@ -98,8 +98,8 @@ def write_gguf(path, model, quantisation):
     stands_for = {}
     for name, tensor in model.state_dict().items():
         values = tensor.numpy()
-        if quantisation and ".1." in name and values.ndim == 2 and values.shape[1] % 32 == 0:
-            kind = gguf.GGMLQuantizationType[quantisation]
+        if quantization and ".1." in name and values.ndim == 2 and values.shape[1] % 32 == 0:
+            kind = gguf.GGMLQuantizationType[quantization]
             if architecture == "llama" and ("q_proj" in name or "k_proj" in name):
                 heads = config.num_attention_heads if "q_proj" in name else config.num_key_value_heads
                 values = permute(values, heads)
@@ -183,9 +183,9 @@ for i, (name, config) in enumerate(models.items()):
     if not gguf:
         continue
     write_gguf(f"{folder}/{name}.gguf", model, None)
-    quantised = make(config)
-    quantised.load_state_dict({**model.state_dict(), **write_gguf(f"{folder}/{name}.Q5_1.gguf", model, "Q5_1")})
-    for key, value in run(quantised, x, upstream, True).items():
+    quantized = make(config)
+    quantized.load_state_dict({**model.state_dict(), **write_gguf(f"{folder}/{name}.Q5_1.gguf", model, "Q5_1")})
+    for key, value in run(quantized, x, upstream, True).items():
         io[f"{name}.Q5_1.{key}"] = value.contiguous()
 if gguf:
     write_types(f"{folder}/types.gguf")

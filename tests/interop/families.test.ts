@@ -88,8 +88,8 @@ for (const model of ["llama1", "llama2", "llama3", "mistral", "qwen2", "qwen3"])
     const own = convertRowOrder(file.tensors, file.config, file.rowOrder, "hf");
     assert.deepEqual([...own.keys()].sort(), [...hf.tensors.keys()].sort());
     for (const [name, { data }] of hf.tensors) assert.deepEqual(own.get(name)!.data, data, name);
-    const quantised = await loadBlock(join(folder, `${model}.Q5_1.gguf`), asLanguageModel);
-    compareBlock(quantised, model, `${model}.Q5_1`);
+    const quantized = await loadBlock(join(folder, `${model}.Q5_1.gguf`), asLanguageModel);
+    compareBlock(quantized, model, `${model}.Q5_1`);
   });
 }
 

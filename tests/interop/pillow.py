@@ -1,4 +1,4 @@
-"""Pictures made at random and what Pillow makes of them: `cases.json`, with bytes in `cases.bin`."""
+"""Images made at random and what Pillow makes of them: `cases.json`, with bytes in `cases.bin`."""
 import io
 import json
 import struct
@@ -50,7 +50,7 @@ def pixels(image):
     return put(np.asarray(image.convert("RGB")).tobytes())
 
 
-def picture(i, limit):
+def image(i, limit):
     """Smooth, noisy, or of the extreme values alone."""
     width, height = (int(side) for side in random.integers(1, limit, 2))
     noise = random.integers(0, 256, (height, width, 3))
@@ -64,7 +64,7 @@ def picture(i, limit):
 
 
 def jpeg(i):
-    image = picture(i, 130)
+    image = image(i, 130)
     if i % 5 == 0:
         image = image.convert("L")
     options = {"quality": int(random.integers(5, 100)), "optimize": bool(i % 2)}
@@ -86,14 +86,14 @@ def chunk(name, content):
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def png(depth, colours, transparency=b""):
-    """A PNG of random samples; `colours` is the colour type: 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGBA."""
+def png(depth, colors, transparency=b""):
+    """A PNG of random samples; `colors` is the color type: 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGBA."""
     width, height = (int(side) for side in random.integers(1, 40, 2))
-    bits = width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colours]
+    bits = width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colors]
     lines = b"".join(b"\0" + random.bytes((bits + 7) // 8) for _ in range(height))
-    palette = chunk(b"PLTE", random.bytes(3 << depth)) if colours == 3 else b""
+    palette = chunk(b"PLTE", random.bytes(3 << depth)) if colors == 3 else b""
     note = chunk(b"tRNS", transparency) if transparency else b""
-    header = struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, colors, 0, 0, 0)
     body = chunk(b"IHDR", header) + palette + note + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
 
@@ -105,7 +105,7 @@ def saved(image, kind, **options):
 
 
 def four_inks(as_ycck, **options):
-    inks = Image.merge("CMYK", [picture(i, 60).convert("L").resize((45, 31)) for i in range(4)])
+    inks = Image.merge("CMYK", [image(i, 60).convert("L").resize((45, 31)) for i in range(4)])
     content = bytearray(saved(inks, "JPEG", **options))
     content[content.index(b"Adobe") + 11] = 2 if as_ycck else 0
     return bytes(content)
@@ -113,11 +113,11 @@ def four_inks(as_ycck, **options):
 
 def files():
     """Files of every kind that data sets have."""
-    kinds = {f"PNG, colour type {c}, {d} bit": png(d, c) for c, d in PNG_KINDS}
+    kinds = {f"PNG, color type {c}, {d} bit": png(d, c) for c, d in PNG_KINDS}
     kinds["PNG, palette with alpha"] = png(8, 3, random.bytes(256))
     kinds["PNG, gray with one clear value"] = png(8, 0, b"\0\x20")
     kinds["PNG, 16-bit gray with one clear value"] = png(16, 0, b"\0\x20")
-    small = [picture(i, 60).resize((40, 30)) for i in range(2)]
+    small = [image(i, 60).resize((40, 30)) for i in range(2)]
     clear = Image.merge("RGBA", [*small[0].split(), small[1].convert("L")])
     kinds["WebP with alpha"] = saved(clear, "WEBP", lossless=True, exact=True)
     kinds["WebP, animated"] = saved(small[0], "WEBP", save_all=True, append_images=small[1:], lossless=True)
@@ -125,10 +125,10 @@ def files():
         kinds[f"JPEG, {'YCCK' if as_ycck else 'CMYK'}"] = four_inks(as_ycck)
     kinds["JPEG, CMYK, progressive"] = four_inks(False, progressive=True)
     for subsampling in ("4:4:4", "4:2:2", "4:2:0"):
-        kinds[f"JPEG, {subsampling}, progressive"] = saved(picture(2, 90), "JPEG", subsampling=subsampling, progressive=True)
-    kinds["WebP, lossless"] = saved(picture(2, 60), "WEBP", lossless=True)
-    kinds["WebP"] = saved(picture(2, 60), "WEBP")
-    kinds["GIF"] = saved(picture(2, 60), "GIF")
+        kinds[f"JPEG, {subsampling}, progressive"] = saved(image(2, 90), "JPEG", subsampling=subsampling, progressive=True)
+    kinds["WebP, lossless"] = saved(image(2, 60), "WEBP", lossless=True)
+    kinds["WebP"] = saved(image(2, 60), "WEBP")
+    kinds["GIF"] = saved(image(2, 60), "GIF")
     result = []
     for what, content in kinds.items():
         image = Image.open(io.BytesIO(content))
@@ -140,7 +140,7 @@ PNG_KINDS = [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (3, 1), (
 
 
 def resize(i):
-    image = picture(i, 200)
+    image = image(i, 200)
     name = list(FILTERS)[i % 4]
     to = [int(side) for side in random.integers(1, 120, 2)]
     result = image.resize(to, FILTERS[name])
@@ -148,7 +148,7 @@ def resize(i):
 
 
 def operation(i):
-    image = picture(i, 160)
+    image = image(i, 160)
     name = list(OPERATIONS)[i % len(OPERATIONS)]
     apply, low, high = OPERATIONS[name]
     argument = float(random.uniform(low, high))

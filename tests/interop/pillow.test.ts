@@ -14,17 +14,17 @@ const folder = mkdtempSync(join(tmpdir(), "luvit-pillow-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 type Range = [start: number, length: number];
-interface Picture {
+interface Image {
   readonly width: number;
   readonly height: number;
   readonly result: Range;
 }
-type FileCase = Picture & { what: string; file: Range };
+type FileCase = Image & { what: string; file: Range };
 interface Cases {
   readonly jpeg: readonly FileCase[];
   readonly files: readonly FileCase[];
-  readonly resize: readonly (Picture & { filter: ResampleFilter; to: [number, number]; from: Range })[];
-  readonly operations: readonly (Picture & { op: AugmentOp; argument: number; from: Range })[];
+  readonly resize: readonly (Image & { filter: ResampleFilter; to: [number, number]; from: Range })[];
+  readonly operations: readonly (Image & { op: AugmentOp; argument: number; from: Range })[];
 }
 
 let cases: Cases;
@@ -37,16 +37,16 @@ before(() => {
 });
 
 const bytesOf = ([start, length]: Range) => content.subarray(start, start + length);
-const pictureOf = (data: Uint8Array, { width, height }: Picture) => ({ data, width, height });
+const imageOf = (data: Uint8Array, { width, height }: Image) => ({ data, width, height });
 const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
 
 test("baseline JPEG files are decoded as Pillow decodes them, whole and in part, to the last bit", {
   skip,
 }, () => {
   let decoded = 0;
-  for (const { what, file, ...picture } of cases.jpeg) {
-    const { width, height } = picture;
-    const expected = pictureOf(bytesOf(picture.result), picture);
+  for (const { what, file, ...image } of cases.jpeg) {
+    const { width, height } = image;
+    const expected = imageOf(bytesOf(image.result), image);
     const whole = decodePart(bytesOf(file), { left: 0, top: 0, width, height });
     if (!whole) continue;
     decoded++;
@@ -61,27 +61,24 @@ test("baseline JPEG files are decoded as Pillow decodes them, whole and in part,
 
 test("files of every kind are decoded as Pillow decodes them, to the last bit", { skip }, async () => {
   const different: string[] = [];
-  for (const { what, file, ...picture } of [...cases.files, ...cases.jpeg]) {
+  for (const { what, file, ...image } of [...cases.files, ...cases.jpeg]) {
     const decoded = await decodeImage(bytesOf(file), { exif: "ignore" });
-    assert.deepEqual([decoded.width, decoded.height], [picture.width, picture.height], what);
-    if (!same(decoded.data, bytesOf(picture.result))) different.push(what);
+    assert.deepEqual([decoded.width, decoded.height], [image.width, image.height], what);
+    if (!same(decoded.data, bytesOf(image.result))) different.push(what);
   }
   assert.deepEqual(different, []);
 });
 
-test("pictures are resized as Pillow resizes them, to the last bit", { skip }, () => {
-  for (const { filter, to, from, ...picture } of cases.resize) {
-    const { data } = resize(pictureOf(bytesOf(from), picture), ...to, { filter });
-    assert.ok(
-      same(data, bytesOf(picture.result)),
-      `${picture.width} x ${picture.height} to ${to}, ${filter}`,
-    );
+test("images are resized as Pillow resizes them, to the last bit", { skip }, () => {
+  for (const { filter, to, from, ...image } of cases.resize) {
+    const { data } = resize(imageOf(bytesOf(from), image), ...to, { filter });
+    assert.ok(same(data, bytesOf(image.result)), `${image.width} x ${image.height} to ${to}, ${filter}`);
   }
 });
 
 test("RandAugment's operations are Pillow's, to the last bit", { skip }, () => {
-  for (const { op, argument, from, ...picture } of cases.operations) {
-    const { data } = applyAugmentation(pictureOf(bytesOf(from), picture), { op, argument });
-    assert.ok(same(data, bytesOf(picture.result)), `${op} ${argument}, ${picture.width} x ${picture.height}`);
+  for (const { op, argument, from, ...image } of cases.operations) {
+    const { data } = applyAugmentation(imageOf(bytesOf(from), image), { op, argument });
+    assert.ok(same(data, bytesOf(image.result)), `${op} ${argument}, ${image.width} x ${image.height}`);
   }
 });

@@ -81,12 +81,12 @@ test("the calls of a notebook have the types their documentation names", () => {
     [`luvit.train.pretrain(${mae}, ${data}, luvit.recipes.pretrainToy)`]:
       "luvit.train.Run<luvit.mae.MaskedAutoencoder>",
     [`luvit.train.pretrain(${mae}, ${data}, luvit.recipes.pretrainToy).latest`]: "luvit.train.StepRecord",
-    'luvit.llama.loadBlock("data/llama-toy")': "Promise<luvit.llama.LlamaBlock>",
+    'luvit.llama.loadBlock("data/llama-toy")': "Promise<luvit.llama.LlamaBlocks>",
     'luvit.data.imageFolder("data/shapes/train", { transform: luvit.data.transforms.evaluation(64) })':
       "Promise<luvit.data.FolderDataset>",
-    "luvit.lora.attach(null as unknown as luvit.llama.LlamaBlock)": "luvit.lora.LoraReport",
+    "luvit.lora.attach(null as unknown as luvit.llama.LlamaBlocks)": "luvit.lora.LoraReport",
     [`luvit.classifier.fromPretrained(${mae}, { classes: 6 })`]: "Promise<luvit.classifier.Classifier>",
-    'luvit.analysis.summariseEntropy(null, "blocks.3").points[0].foreground': "number",
+    'luvit.analysis.summarizeEntropy(null, "blocks.3").points[0].foreground': "number",
     [`luvit.train.evaluate(null, ${data})`]: "Promise<luvit.train.Evaluation>",
     "luvit.ready()": "Promise<luvit.EngineStatus>",
   };

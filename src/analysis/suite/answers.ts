@@ -5,7 +5,7 @@ import { readTable } from "../../io/tables";
 import type { Answer } from "../../train/evaluate";
 import type { KeptRange } from "../keptRanges";
 
-/** Answers about one part, by the picture's position in it. */
+/** Answers about one part, by the image's position in it. */
 export type PartAnswers = Map<number, Answer>;
 
 /** Where the answers about a part are kept. */
@@ -13,7 +13,7 @@ export function answersFolder(out: string, part: string): string {
   return join(out, "answers", part);
 }
 
-/** A row per picture: index, label, prediction (-1: none of the set's), inTop5, loss (nats). */
+/** A row per image: index, label, prediction (-1: none of the set's), inTop5, loss (nats). */
 export function answersTable(answers: readonly Answer[]): Table {
   const column = <Key extends keyof Answer>(key: Key) => answers.map((answer) => answer[key]);
   return new Table({
@@ -27,20 +27,20 @@ export function answersTable(answers: readonly Answer[]): Table {
 
 /**
  * Adds the answers of a written range.
- * @throws LuvitError("bad-file") where a picture is none of the range's, or was answered before and otherwise.
+ * @throws LuvitError("bad-file") where an image is none of the range's, or was answered before and otherwise.
  */
 export async function readAnswers({ file, start, end }: KeptRange, into: PartAnswers): Promise<void> {
   const table = await readTable(file);
   for (const row of table.toArray()) {
     const answer = row.toJSON() as Answer;
     if (!(answer.index >= start && answer.index < end)) {
-      const range = `pictures ${start} to ${end - 1}, as its name says`;
-      throw new LuvitError("bad-file", `${file}: answers picture ${answer.index}, expected ${range}`);
+      const range = `images ${start} to ${end - 1}, as its name says`;
+      throw new LuvitError("bad-file", `${file}: answers image ${answer.index}, expected ${range}`);
     }
     const known = into.get(answer.index);
     if (known && (known.label !== answer.label || known.prediction !== answer.prediction)) {
       const values = `label ${answer.label} as ${answer.prediction}, elsewhere ${known.label} as ${known.prediction}`;
-      throw new LuvitError("bad-file", `${file}: picture ${answer.index} is answered twice: ${values}`);
+      throw new LuvitError("bad-file", `${file}: image ${answer.index} is answered twice: ${values}`);
     }
     into.set(answer.index, answer);
   }

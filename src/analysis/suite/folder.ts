@@ -14,7 +14,7 @@ export interface SuiteFacts {
   readonly classes: number;
   readonly provenance: Provenance;
   readonly commit: string;
-  /** Pictures of each part. */
+  /** Images of each part. */
   readonly parts: Readonly<Record<string, number>>;
 }
 
@@ -57,15 +57,15 @@ export function commonFacts(known: SuiteFacts, now: SuiteFacts, where: string): 
     recipe,
     seed,
   });
-  const pictures = (parts: SuiteFacts["parts"]) =>
+  const images = (parts: SuiteFacts["parts"]) =>
     Object.fromEntries(
       Object.keys(now.parts)
         .filter((part) => part in known.parts)
-        .map((part) => [`${part}, pictures`, parts[part]]),
+        .map((part) => [`${part}, images`, parts[part]]),
     );
   const problems = differences(
-    { ...about(known), ...pictures(known.parts) },
-    { ...about(now), ...pictures(now.parts) },
+    { ...about(known), ...images(known.parts) },
+    { ...about(now), ...images(now.parts) },
   );
   if (problems.length === 0) return { ...now, parts: { ...known.parts, ...now.parts } };
   throw new LuvitError(

@@ -22,7 +22,7 @@ export async function mergeSuites(folders: readonly string[], out?: string): Pro
     for (const range of ranges) await readAnswers(range, known);
     if (known.size > 0) answers.set(part, known);
     const gaps = gapsIn({ start: 0, end }, ranges);
-    for (const gap of gaps) missing.push(`${part}: pictures ${gap.start} to ${gap.end - 1}`);
+    for (const gap of gaps) missing.push(`${part}: images ${gap.start} to ${gap.end - 1}`);
     if (gaps.length === 0 && known.size < end) unreadable[part] = end - known.size;
   }
   const result = new SuiteResult(answers, facts.provenance, facts.classes, missing, unreadable);

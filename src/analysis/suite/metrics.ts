@@ -11,7 +11,7 @@ export interface Metric {
   metric: string;
   /** Percent, or percentage points. */
   value: number;
-  /** Pictures that were answered. */
+  /** Images that were answered. */
   images: number;
   /** Tables of the paper that have this number. */
   tables: string;
@@ -92,7 +92,7 @@ function top5(part: PartAnswers): number | null {
 
 /**
  * ImageNet-C: mean top-1 over corruptions and severities (LUViT), the mean error and the mean corruption error of the 15
- * benchmark corruptions (normalised by AlexNet's), and top-1 of each corruption over its severities.
+ * benchmark corruptions (normalized by AlexNet's), and top-1 of each corruption over its severities.
  */
 function corruptionMetrics(answers: SuiteAnswers, paper: PaperPair): Metric[] {
   const byType = new Map<CorruptionType, PartAnswers[]>();
@@ -120,9 +120,9 @@ function corruptionMetrics(answers: SuiteAnswers, paper: PaperPair): Metric[] {
   const benchmark = benchmarkCorruptions.filter((type) => accuracy.has(type));
   if (benchmark.length === benchmarkCorruptions.length) {
     const errors = benchmark.map((type) => 100 - accuracy.get(type)!);
-    const normalised = benchmark.map((type, i) => errors[i] / alexNetErrors[type]!);
+    const normalized = benchmark.map((type, i) => errors[i] / alexNetErrors[type]!);
     metrics.push({ ...common, metric: "mean error of 15 corruptions", value: mean(errors) });
-    metrics.push({ ...common, metric: "mCE of 15 corruptions", value: mean(normalised) });
+    metrics.push({ ...common, metric: "mCE of 15 corruptions", value: mean(normalized) });
   }
   for (const [type, value] of accuracy) {
     metrics.push({ ...common, metric: `top-1, ${type}`, value, images: size(byType.get(type)!) });

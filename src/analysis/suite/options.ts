@@ -10,9 +10,9 @@ export interface SuiteOptions extends EngineOptions, Omit<Provenance, "data"> {
   out?: string;
   /** Shard `index` (from 1) of `count`: the same share of every part, so that several machines can work at once. */
   shard?: { index: number; count: number };
-  /** Pictures per forward pass; default 32. */
+  /** Images per forward pass; default 32. */
   batchSize?: number;
-  /** Pictures per file of answers, which is what a killed suite has to do again; default 2048. */
+  /** Images per file of answers, which is what a killed suite has to do again; default 2048. */
   keepEvery?: number;
   onProgress?(progress: SuiteProgress): void;
   /** Ends the suite after the current batch; what was answered is kept. SIGINT does the same. */

@@ -17,9 +17,9 @@ export class SuiteResult {
     readonly provenance: Provenance,
     /** Classes of the model. */
     classes: number,
-    /** "a: pictures 512 to 1023": what has not been evaluated. */
+    /** "a: images 512 to 1023": what has not been evaluated. */
     readonly missing: readonly string[],
-    /** Pictures that could not be read, by part. */
+    /** Images that could not be read, by part. */
     readonly unreadable: Readonly<Record<string, number>>,
     /** Which they are and why, where that is known (to a suite that was run, not to shards that were merged). */
     readonly skipped: readonly string[] = [],
@@ -51,13 +51,13 @@ export class SuiteResult {
     return [...this.byPart.keys()];
   }
 
-  /** A row per picture of a part: index, label, prediction, inTop5, loss. */
+  /** A row per image of a part: index, label, prediction, inTop5, loss. */
   answers(part: string): Table {
     return answersTable([...(this.byPart.get(part)?.values() ?? [])].sort((a, b) => a.index - b.index));
   }
 
   toString(): string {
-    const head = ["data", "metric", "%", "pictures", "table", "paper: ViT", "LUViT"];
+    const head = ["data", "metric", "%", "images", "table", "paper: ViT", "LUViT"];
     const number = (x: number | undefined) => (x === undefined ? "–" : x.toFixed(1));
     const rows = this.metrics.map(({ data, metric, value, images, tables, paper }) => [
       data,

@@ -9,9 +9,9 @@ export interface SuitePartState {
   /** The set that it is of: "ImageNet-C". */
   readonly data: string;
   state: "waiting" | "running" | "done";
-  /** Pictures of it (of its shard); undefined until it is opened. */
+  /** Images of it (of its shard); undefined until it is opened. */
   total: number | undefined;
-  /** Pictures that are answered, and those of them that were before this call. */
+  /** Images that are answered, and those of them that were before this call. */
   done: number;
   kept: number;
 }
@@ -23,7 +23,7 @@ export interface SuiteProgress {
   /** Parts finished, and all. */
   readonly partsDone: number;
   readonly parts: number;
-  /** Pictures of this part (of its shard) that are done in this call, and that had to be. */
+  /** Images of this part (of its shard) that are done in this call, and that had to be. */
   readonly done: number;
   readonly total: number;
   readonly imagesPerSecond: number;
@@ -34,8 +34,8 @@ export interface SuiteProgress {
 /** What the work of a suite tells its run. */
 export interface SuiteDriver {
   readonly runsOn: (engine: string) => void;
-  readonly opened: (key: string, pictures: number, kept: number) => void;
-  readonly advanced: (key: string, pictures: number) => void;
+  readonly opened: (key: string, images: number, kept: number) => void;
+  readonly advanced: (key: string, images: number) => void;
   /** A part is finished; `metrics` are those of all finished parts. */
   readonly finished: (key: string, metrics: () => readonly Metric[]) => void;
 }
@@ -95,7 +95,7 @@ export class SuiteRun {
   toString(): string {
     const running = this.parts.find(({ state }) => state === "running");
     const finished = this.parts.filter(({ state }) => state === "done").length;
-    const at = running ? ` · ${running.key}, ${running.done} of ${running.total} pictures` : "";
+    const at = running ? ` · ${running.key}, ${running.done} of ${running.total} images` : "";
     return [`SuiteRun ${this.state} · ${finished} of ${this.parts.length} parts${at}`, this.engine]
       .filter(Boolean)
       .join(" · ");
@@ -123,11 +123,11 @@ export class SuiteRun {
       runsOn: (engine) => {
         this.engine = engine;
       },
-      opened: (key, pictures, kept) => {
-        Object.assign(this.part(key), { state: "running", total: pictures, done: kept, kept });
+      opened: (key, images, kept) => {
+        Object.assign(this.part(key), { state: "running", total: images, done: kept, kept });
         this.partStartedAt = performance.now();
       },
-      advanced: (key, pictures) => this.advance(this.part(key), pictures),
+      advanced: (key, images) => this.advance(this.part(key), images),
       finished: (key, metrics) => {
         this.part(key).state = "done";
         this.metricsOfParts = metrics;
@@ -136,8 +136,8 @@ export class SuiteRun {
     };
   }
 
-  private advance(part: SuitePartState, pictures: number): void {
-    part.done += pictures;
+  private advance(part: SuitePartState, images: number): void {
+    part.done += images;
     const done = part.done - part.kept;
     const progress: SuiteProgress = {
       part: part.key,

@@ -54,7 +54,7 @@ export interface SuiteSets {
   own?: Readonly<Record<string, ImageDataset>>;
 }
 
-/** One set of pictures of a suite. */
+/** One set of images of a suite. */
 export interface SuitePart {
   /** "in1k", "c/gaussian_noise/3", "in9/mixed_rand": also its folder. */
   readonly key: string;
@@ -129,7 +129,7 @@ async function openValidation(root: string, options: ImageNetOptions): Promise<I
   return huggingFace(root, { ...options, split: "validation" });
 }
 
-/** Pictures are looked for when the turn of a corruption comes; its folder is, before anything else is evaluated. */
+/** Images are looked for when the turn of a corruption comes; its folder is, before anything else is evaluated. */
 function openCorruptions(root: string, settings: ImageNetOptions): CorruptionSets {
   const { types, missing } = corruptionsIn(root);
   const open: CorruptionSets["open"] = (type, severity) => imageNetC(root, type, severity, settings);

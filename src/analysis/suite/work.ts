@@ -9,7 +9,7 @@ import { type Answer, answersOf } from "../../train/evaluate";
 import type { Forward } from "../../train/forward";
 import { mappingFor } from "../../train/scoring";
 import { describeMissing } from "../gatherRows";
-import { gapsIn, joined, keepRange, keptRanges, type PictureRange, piecesOf } from "../keptRanges";
+import { gapsIn, type ImageRange, joined, keepRange, keptRanges, piecesOf } from "../keptRanges";
 import type { Provenance } from "../provenance";
 import { answersFolder, answersTable, type PartAnswers, readAnswers } from "./answers";
 import { commonFacts, readFacts, type SuiteFacts, writeFacts } from "./folder";
@@ -66,9 +66,9 @@ export class SuiteWork {
     this.answers.set(part.key, known);
     const gaps = this.gapsOf(part.key, share);
     const todo = gaps.reduce((sum, { start, end }) => sum + end - start, 0);
-    const pictures = share.end - share.start;
-    this.driver.opened(part.key, pictures, pictures - todo);
-    const missing: PictureRange[] = [];
+    const images = share.end - share.start;
+    this.driver.opened(part.key, images, images - todo);
+    const missing: ImageRange[] = [];
     for (const piece of gaps.flatMap((gap) => [...piecesOf(gap, this.options.keepEvery ?? 2048)])) {
       const end = this.request.stopped ? piece.start : await this.answer(part.key, dataset, piece, known);
       if (end < piece.end) missing.push({ start: end, end: piece.end });
@@ -104,14 +104,14 @@ export class SuiteWork {
   private async answer(
     part: string,
     dataset: ImageDataset,
-    { start, end }: PictureRange,
+    { start, end }: ImageRange,
     known: PartAnswers,
   ): Promise<number> {
-    const pictures = dataset.subset(Array.from({ length: end - start }, (_, i) => start + i));
+    const images = dataset.subset(Array.from({ length: end - start }, (_, i) => start + i));
     const found: Answer[] = [];
     let at = start;
     const scores = (feeds: Parameters<Forward["run"]>[0]) => this.forward.run(feeds);
-    for await (const answers of answersOf(scores, this.model, pictures, this.batchSize)) {
+    for await (const answers of answersOf(scores, this.model, images, this.batchSize)) {
       found.push(...answers.map((answer) => ({ ...answer, index: answer.index + start })));
       const before = at;
       at = Math.min(end, at + this.batchSize);
@@ -126,7 +126,7 @@ export class SuiteWork {
     return at;
   }
 
-  private gapsOf(part: string, share: PictureRange): PictureRange[] {
+  private gapsOf(part: string, share: ImageRange): ImageRange[] {
     return gapsIn(share, this.keptOf(part));
   }
 
@@ -144,7 +144,7 @@ export class SuiteWork {
   private noteUnreadable(
     part: string,
     dataset: ImageDataset,
-    { start, end }: PictureRange,
+    { start, end }: ImageRange,
     known: PartAnswers,
   ): void {
     const reasons = new Map(dataset.report.skipped.map(({ path, reason }) => [path, reason]));
@@ -158,10 +158,10 @@ export class SuiteWork {
     if (count > 0) this.unreadable[part] = count;
   }
 
-  private async noteSize(part: string, pictures: number): Promise<void> {
+  private async noteSize(part: string, images: number): Promise<void> {
     const { out } = this.options;
-    if (out === undefined || !this.facts || this.facts.parts[part] === pictures) return;
-    this.facts = commonFacts(this.facts, { ...this.facts, parts: { [part]: pictures } }, out);
+    if (out === undefined || !this.facts || this.facts.parts[part] === images) return;
+    this.facts = commonFacts(this.facts, { ...this.facts, parts: { [part]: images } }, out);
     await writeFacts(out, this.facts);
   }
 }

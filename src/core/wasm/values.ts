@@ -158,7 +158,7 @@ export class V128 extends Value {
   shiftedRightUnsigned = (bits: number) => this.shift(0xad, bits);
   lowShortsAsLanes = () => this.unary(0xa7);
   highShortsAsLanes = () => this.unary(0xa8);
-  /** Products of 16-bit lanes, neighbours added: four 32-bit lanes. */
+  /** Products of 16-bit lanes, neighbors added: four 32-bit lanes. */
   dot = (other: V128) => this.binary(0xba, other);
   /** 32-bit lanes of both, clipped to signed 16 bits. */
   narrowedToShorts = (other: V128) => this.binary(0x85, other);

@@ -4,7 +4,7 @@ import type { Rng } from "../../core/rng";
 import { type CorruptionType, corruptionTypes } from "../corruptionTypes";
 import { image, type RgbImage } from "../pixels";
 import { defocusBlur, gaussianBlur, glassBlur } from "./blur";
-import { brightness, contrast, saturate } from "./colour";
+import { brightness, contrast, saturate } from "./color";
 import { jpegCompression, pixelate } from "./digital";
 import { type Draws, drawsFrom } from "./draws";
 import { elasticTransform } from "./elastic";
@@ -17,9 +17,9 @@ import { snow } from "./snow";
 import { spatter } from "./spatter";
 import { zoomBlur } from "./zoom";
 
-/** What some corruptions need beside the picture. */
+/** What some corruptions need beside the image. */
 export interface CorruptionOptions {
-  /** Photographs for `frost`, larger than the picture; of more than five the first five are used, as in the original. */
+  /** Photographs for `frost`, larger than the image; of more than five the first five are used, as in the original. */
   frost?: readonly RgbImage[];
 }
 
@@ -56,10 +56,10 @@ export const layerCorruptions: Readonly<
 };
 
 /**
- * A picture under one of the 19 corruptions of ImageNet-C at severity 1 … 5, of the same size. The constants are meant
- * for 224 x 224 pixels; the official pictures were made from those. Everything random is drawn from `rng`.
+ * An image under one of the 19 corruptions of ImageNet-C at severity 1 … 5, of the same size. The constants are meant
+ * for 224 x 224 pixels; the official images were made from those. Everything random is drawn from `rng`.
  *
- * Throws "bad-argument" for another type or severity, a picture that is too small, and frost without photographs.
+ * Throws "bad-argument" for another type or severity, an image that is too small, and frost without photographs.
  * Reference: Hendrycks & Dietterich 2019; hendrycks/robustness ImageNet-C/create_c/make_imagenet_c.py.
  */
 export async function apply(
@@ -85,7 +85,7 @@ function expectKnown({ width, height }: RgbImage, type: string, severity: number
   }
   if (![1, 2, 3, 4, 5].includes(severity)) problems.push(`severity must be 1, 2, 3, 4 or 5, got ${severity}`);
   if (Math.min(width, height) < smallestSide) {
-    problems.push(`pictures need at least ${smallestSide} pixels a side, this one has ${width} x ${height}`);
+    problems.push(`images need at least ${smallestSide} pixels a side, this one has ${width} x ${height}`);
   }
   if (problems.length > 0) throw new LuvitError("bad-argument", `corruptions: ${problems.join("; ")}`);
 }

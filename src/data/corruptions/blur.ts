@@ -19,7 +19,7 @@ const glass = [
 
 /**
  * Blurs, displaces pixels, blurs again. The original means to swap two pixels; because it assigns views of one array,
- * both end up with the neighbour's value, and so they do here.
+ * both end up with the neighbor's value, and so they do here.
  */
 export function glassBlur(image: RgbImage, severity: number, draws: Draws): Layer {
   const { sigma, reach, passes } = glass[severity - 1];

@@ -4,19 +4,19 @@ import { LuvitError } from "../../core/errors";
 import { Rng } from "../../core/rng";
 import { writeAtomically } from "../../core/writeAtomically";
 import type { CorruptionType } from "../corruptionTypes";
-import { centreBox, cropBox, type RgbImage, resize, shorterSideSize } from "../pixels";
+import { centerBox, cropBox, type RgbImage, resize, shorterSideSize } from "../pixels";
 import { decodeImage } from "../reading";
 import { apply } from "./apply";
 import { encodeJpeg } from "./digital";
 import type { OwnFolders } from "./outputs";
 
-/** What becomes of every picture. */
+/** What becomes of every image. */
 export interface CorruptionPlan {
   readonly source: string;
   readonly target: string;
   readonly types: readonly CorruptionType[];
   readonly severities: readonly number[];
-  /** Side of the pictures in pixels. */
+  /** Side of the images in pixels. */
   readonly size: number;
   readonly seed: number;
 }
@@ -24,14 +24,14 @@ export interface CorruptionPlan {
 /** Quality of the official files. */
 const jpegQuality = 85;
 
-/** A picture below the source folder, and what it is called below the folder of a corruption. */
-export interface PictureToCorrupt {
+/** An image below the source folder, and what it is called below the folder of a corruption. */
+export interface ImageToCorrupt {
   readonly path: string;
   readonly output: string;
 }
 
-/** One picture of the folder under all corruptions. */
-export interface CorruptedPicture {
+/** One image of the folder under all corruptions. */
+export interface CorruptedImage {
   /** Below the source folder. */
   readonly path: string;
   /** Files written now, and those that were there before. */
@@ -47,10 +47,10 @@ export interface CorruptedPicture {
  */
 export async function corruptFile(
   plan: CorruptionPlan,
-  { path, output }: PictureToCorrupt,
+  { path, output }: ImageToCorrupt,
   frost: readonly RgbImage[],
   folders: OwnFolders,
-): Promise<CorruptedPicture> {
+): Promise<CorruptedImage> {
   const outputs = plan.types.flatMap((type) =>
     plan.severities.map((severity) => {
       return { type, severity, file: join(plan.target, type, String(severity), output) };
@@ -59,24 +59,24 @@ export async function corruptFile(
   const missing = outputs.filter(({ file }) => !existsSync(file));
   const kept = outputs.length - missing.length;
   if (missing.length === 0) return { path, written: 0, kept };
-  const picture = await readSquare(join(plan.source, path), plan.size);
-  if (typeof picture === "string") return { path, written: 0, kept, unreadable: picture };
+  const image = await readSquare(join(plan.source, path), plan.size);
+  if (typeof image === "string") return { path, written: 0, kept, unreadable: image };
   for (const { type, severity, file } of missing) {
     const rng = new Rng(plan.seed).fork(type, severity, path);
-    const corrupted = await apply(picture, type, severity, rng, { frost });
+    const corrupted = await apply(image, type, severity, rng, { frost });
     folders.make(dirname(file));
     writeAtomically(file, await encodeJpeg(corrupted, jpegQuality));
   }
   return { path, written: missing.length, kept };
 }
 
-/** The centred square after the shorter side became 8/7 of its size, bilinear, as the official pictures are cut. */
+/** The centered square after the shorter side became 8/7 of its size, bilinear, as the official images are cut. */
 async function readSquare(path: string, size: number): Promise<RgbImage | string> {
   try {
     const image = await decodeImage(path, { exif: "ignore" });
     const to = shorterSideSize(image.width, image.height, Math.round((size * 256) / 224));
     const whole = resize(image, to.width, to.height, { filter: "bilinear" });
-    return cropBox(whole, centreBox(to.width, to.height, size));
+    return cropBox(whole, centerBox(to.width, to.height, size));
   } catch (error) {
     if (error instanceof LuvitError && error.code === "bad-image") return error.message;
     throw error;

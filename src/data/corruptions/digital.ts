@@ -16,7 +16,7 @@ export async function jpegCompression(image: RgbImage, severity: number): Promis
   return decodeImage(await encodeJpeg(image, qualities[severity - 1]));
 }
 
-/** A baseline JPEG with halved colour resolution and the standard tables, as Pillow writes it. */
+/** A baseline JPEG with halved color resolution and the standard tables, as Pillow writes it. */
 export function encodeJpeg({ data, width, height }: RgbImage, quality: number): Promise<Buffer> {
   return sharp(data, { raw: { width, height, channels: 3 } })
     .jpeg({ quality, chromaSubsampling: "4:2:0", mozjpeg: false })

@@ -39,7 +39,7 @@ export function canny(image: Bytes, low: number, high: number): Uint8Array {
   return edges;
 }
 
-/** Gradient size at a pixel, or at one of its neighbours. */
+/** Gradient size at a pixel, or at one of its neighbors. */
 type SizeAt = (index: number, column: number, row: number) => number;
 
 function gradients({ data, width, height }: Bytes): { dx: Int32Array; dy: Int32Array; size: SizeAt } {
@@ -88,7 +88,7 @@ const before = [
 ] as const;
 
 /**
- * Distance of each pixel to the nearest one that is 0, by two passes over a 5 x 5 neighbourhood in single precision
+ * Distance of each pixel to the nearest one that is 0, by two passes over a 5 x 5 neighborhood in single precision
  * (Borgefors 1986), as OpenCV's builds for x86 compute it.
  */
 export function distanceToZero({ data, width, height }: Bytes): Float32Array {

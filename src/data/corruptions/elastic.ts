@@ -3,7 +3,7 @@ import type { Draws } from "./draws";
 import { type Border, gaussianBlur, inside } from "./filters";
 import { type Layer, plane, toByteRange, toSingle, toUnit } from "./image";
 
-/** The original measures in parts of 244 pixels, whatever the picture's size. */
+/** The original measures in parts of 244 pixels, whatever the image's size. */
 const elastics = [
   { strength: 244 * 2, sigma: 244 * 0.7, corners: 244 * 0.1 },
   { strength: 244 * 2, sigma: 244 * 0.08, corners: 244 * 0.2 },
@@ -12,7 +12,7 @@ const elastics = [
   { strength: 244 * 0.12, sigma: 244 * 0.01, corners: 244 * 0.02 },
 ];
 
-/** Moves three points at random, the picture with them, then every pixel along a smooth random field. */
+/** Moves three points at random, the image with them, then every pixel along a smooth random field. */
 export function elasticTransform(image: RgbImage, severity: number, draws: Draws): Layer {
   const { strength, sigma, corners } = elastics[severity - 1];
   const { width, height } = image;
@@ -67,14 +67,14 @@ function fourPixels({ width, height }: Layer, x: number, y: number, border: Bord
 /** x' = a x + b y + c and y' = d x + e y + f, as [a, b, c, d, e, f]. */
 export type Affine = readonly [number, number, number, number, number, number];
 
-/** The map that takes three points around the centre to where they were drawn to. */
+/** The map that takes three points around the center to where they were drawn to. */
 function randomAffine(width: number, height: number, reach: number, draws: Draws): Affine {
-  const centre = [Math.floor(height / 2), Math.floor(width / 2)];
+  const center = [Math.floor(height / 2), Math.floor(width / 2)];
   const side = Math.floor(Math.min(width, height) / 3);
   const from = [
-    [centre[0] + side, centre[1] + side],
-    [centre[0] + side, centre[1] - side],
-    [centre[0] - side, centre[1] - side],
+    [center[0] + side, center[1] + side],
+    [center[0] + side, center[1] - side],
+    [center[0] - side, center[1] - side],
   ];
   const to = from.map((point) =>
     point.map((value) => Math.fround(value + Math.fround(draws.between(-reach, reach)))),
@@ -102,7 +102,7 @@ const coordinateBits = 10;
 const fractionBits = 5;
 
 /**
- * Moves a layer by an affine map with linear interpolation; positions are rounded to 1/32 pixel and the picture is
+ * Moves a layer by an affine map with linear interpolation; positions are rounded to 1/32 pixel and the image is
  * mirrored about its edge pixels, as OpenCV's warpAffine has it (up to version 4.10).
  */
 export function warpAffine(layer: Layer, affine: Affine): Layer {

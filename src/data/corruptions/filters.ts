@@ -1,6 +1,6 @@
 import { type Layer, toSingle } from "./image";
 
-/** What lies beyond the edge: the edge pixel again, the picture mirrored with or without repeating its edge. */
+/** What lies beyond the edge: the edge pixel again, the image mirrored with or without repeating its edge. */
 export type Border = "nearest" | "reflect" | "reflect101";
 
 /** The position inside 0 … length - 1 that stands for one that may lie outside. */

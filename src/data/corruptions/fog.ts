@@ -11,13 +11,13 @@ export const fogs = [
   { strength: 3, decay: 1.4 },
 ];
 
-/** Adds a cloud and scales back to the picture's own maximum. */
+/** Adds a cloud and scales back to the image's own maximum. */
 export function fog(image: RgbImage, severity: number, draws: Draws): Layer {
   const size = 2 ** Math.ceil(Math.log2(Math.max(image.width, image.height)));
   return underCloud(image, severity, plasma(size, fogs[severity - 1].decay, draws), size);
 }
 
-/** The upper left part of a cloud [size, size] before a picture. */
+/** The upper left part of a cloud [size, size] before an image. */
 export function underCloud(image: RgbImage, severity: number, cloud: Float64Array, size: number): Layer {
   const { strength } = fogs[severity - 1];
   const unit = toUnit(image);
@@ -33,7 +33,7 @@ export function underCloud(image: RgbImage, severity: number, cloud: Float64Arra
 
 /**
  * A cloud in 0 … 1 by diamonds and squares on a torus, [size, size] with `size` a power of 2. Each step adds
- * wibble * U(-wibble, wibble) to the mean of four neighbours; wibble begins with 100 and is divided by `decay`.
+ * wibble * U(-wibble, wibble) to the mean of four neighbors; wibble begins with 100 and is divided by `decay`.
  */
 export function plasma(size: number, decay: number, draws: Draws): Float64Array {
   const map = new Float64Array(size * size);
@@ -41,10 +41,10 @@ export function plasma(size: number, decay: number, draws: Draws): Float64Array 
   let wibble = 100;
   for (let step = size; step >= 2; step /= 2) {
     const half = step / 2;
-    const fill = (top: number, left: number, neighbours: readonly (readonly [number, number])[]) => {
+    const fill = (top: number, left: number, neighbors: readonly (readonly [number, number])[]) => {
       for (let y = top; y < size; y += step) {
         for (let x = left; x < size; x += step) {
-          const sum = neighbours.reduce((total, [dy, dx]) => total + at(y + dy * half, x + dx * half), 0);
+          const sum = neighbors.reduce((total, [dy, dx]) => total + at(y + dy * half, x + dx * half), 0);
           map[y * size + x] = sum / 4 + wibble * draws.between(-wibble, wibble);
         }
       }

@@ -4,11 +4,11 @@ import type { Draws } from "./draws";
 import { type Layer, mapLayer, toLayer } from "./image";
 
 const frosts = [
-  { picture: 1, frost: 0.4 },
-  { picture: 0.8, frost: 0.6 },
-  { picture: 0.7, frost: 0.7 },
-  { picture: 0.65, frost: 0.7 },
-  { picture: 0.6, frost: 0.75 },
+  { image: 1, frost: 0.4 },
+  { image: 0.8, frost: 0.6 },
+  { image: 0.7, frost: 0.7 },
+  { image: 0.65, frost: 0.7 },
+  { image: 0.6, frost: 0.75 },
 ];
 
 /** The original has six photographs and draws one of the first five. */
@@ -32,7 +32,7 @@ export function frost(
   }
   const photograph = photographs[draws.integer(0, count)];
   if (photograph.width <= width || photograph.height <= height) {
-    const sizes = `${photograph.width} x ${photograph.height} pixels, the picture ${width} x ${height}`;
+    const sizes = `${photograph.width} x ${photograph.height} pixels, the image ${width} x ${height}`;
     throw new LuvitError("bad-argument", `frost: a photograph has ${sizes}; it must be larger`);
   }
   const top = draws.integer(0, photograph.height - height);
@@ -41,6 +41,6 @@ export function frost(
   return mapLayer(toLayer(image), (byte, i) => {
     const pixel = Math.floor(i / 3);
     const at = (top + Math.floor(pixel / width)) * photograph.width + left + (pixel % width);
-    return Math.min(255, shares.picture * byte + shares.frost * photograph.data[3 * at + (i % 3)]);
+    return Math.min(255, shares.image * byte + shares.frost * photograph.data[3 * at + (i % 3)]);
   });
 }

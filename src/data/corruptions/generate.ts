@@ -11,7 +11,7 @@ import { severities as allSeverities, type CorruptionType, corruptionTypes } fro
 import { SkipReport, shardRange } from "../dataset";
 import { MOST_PIXELS, severity } from "../options";
 import { listImages } from "../scanFolder";
-import type { CorruptedPicture, CorruptionPlan, PictureToCorrupt } from "./corruptFile";
+import type { CorruptedImage, CorruptionPlan, ImageToCorrupt } from "./corruptFile";
 import { isWithin, outputNames, realPlace } from "./outputs";
 
 /** Which corruptions of a folder are written. */
@@ -20,7 +20,7 @@ export interface GenerateOptions {
   types?: readonly CorruptionType[];
   /** Default 1 … 5. */
   severities?: readonly number[];
-  /** Side of the pictures in pixels; default 224. */
+  /** Side of the images in pixels; default 224. */
   size?: number;
   /** Default 0. */
   seed?: number;
@@ -28,7 +28,7 @@ export interface GenerateOptions {
   frost?: string;
   /** Threads; default one per core. */
   workers?: number;
-  /** Part `index` of `count` of the pictures, e.g. for one of several machines. */
+  /** Part `index` of `count` of the images, e.g. for one of several machines. */
   shard?: { index: number; count: number };
 }
 
@@ -49,11 +49,11 @@ export const generateOptions = optionsOf<GenerateOptions>(
 );
 
 /**
- * Writes a folder of pictures under corruptions in the layout of ImageNet-C, `<target>/<type>/<severity>/<class>/x.JPEG`:
- * shorter side to 256, centred 224 (in proportion for other sizes), JPEG of quality 85, one file for each picture, also
+ * Writes a folder of images under corruptions in the layout of ImageNet-C, `<target>/<type>/<severity>/<class>/x.JPEG`:
+ * shorter side to 256, centered 224 (in proportion for other sizes), JPEG of quality 85, one file for each image, also
  * where names differ in their endings alone. Nothing is written through links below the target. Iterate over the result
- * to have it done: `for await (const picture of progress(await corruptions.generate(…)))`. Files that are there are kept,
- * so that a stopped run goes on; the pictures follow from the seed alone.
+ * to have it done: `for await (const image of progress(await corruptions.generate(…)))`. Files that are there are kept,
+ * so that a stopped run goes on; the images follow from the seed alone.
  *
  * Throws "missing-file", "bad-dataset", or "bad-argument" e.g. where `target` was begun with another seed or size.
  */
@@ -68,20 +68,20 @@ export async function generate(
   const photographs = options.frost === undefined ? [] : (await listImages(options.frost)).slice(0, 5);
   expectPlan(plan, photographs.length, options.frost);
   const all = (await listImages(plan.source)).map((path) => relative(plan.source, path));
-  if (all.length === 0) throw new LuvitError("bad-dataset", `corruptions: no pictures under ${source}`);
+  if (all.length === 0) throw new LuvitError("bad-dataset", `corruptions: no images under ${source}`);
   const outputs = outputNames(all);
-  const pictures = all.map((path, i) => ({ path, output: outputs[i] }));
+  const images = all.map((path, i) => ({ path, output: outputs[i] }));
   const { start, end } = shard
     ? shardRange(all.length, shard.index, shard.count)
     : { start: 0, end: all.length };
   await claim(plan);
   const workers = options.workers ?? availableParallelism();
-  return new CorruptionRun(plan, pictures.slice(start, end), photographs, Math.max(1, workers));
+  return new CorruptionRun(plan, images.slice(start, end), photographs, Math.max(1, workers));
 }
 
-/** Pictures under corruptions, being written while it is iterated over. */
-export class CorruptionRun implements AsyncIterable<CorruptedPicture> {
-  /** Pictures that could not be read. */
+/** Images under corruptions, being written while it is iterated over. */
+export class CorruptionRun implements AsyncIterable<CorruptedImage> {
+  /** Images that could not be read. */
   readonly report = new SkipReport();
   /** Files written, and files that were there before. */
   written = 0;
@@ -89,30 +89,30 @@ export class CorruptionRun implements AsyncIterable<CorruptedPicture> {
 
   constructor(
     readonly plan: CorruptionPlan,
-    private readonly pictures: readonly PictureToCorrupt[],
+    private readonly images: readonly ImageToCorrupt[],
     private readonly photographs: readonly string[],
     readonly workers: number,
   ) {}
 
-  /** Pictures to do. */
+  /** Images to do. */
   get length(): number {
-    return this.pictures.length;
+    return this.images.length;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<CorruptedPicture, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<CorruptedImage, void, undefined> {
     const threads = Array.from(
       { length: Math.min(this.workers, this.length) },
       () => new CorruptingThread(this.plan, this.photographs),
     );
-    const queue = this.pictures.values();
-    const busy = new Map<CorruptingThread, Promise<{ thread: CorruptingThread; done: CorruptedPicture }>>();
+    const queue = this.images.values();
+    const busy = new Map<CorruptingThread, Promise<{ thread: CorruptingThread; done: CorruptedImage }>>();
     const feed = (thread: CorruptingThread) => {
-      const { value: picture } = queue.next();
-      if (picture === undefined) busy.delete(thread);
+      const { value: image } = queue.next();
+      if (image === undefined) busy.delete(thread);
       else
         busy.set(
           thread,
-          thread.corrupt(picture).then((done) => ({ thread, done })),
+          thread.corrupt(image).then((done) => ({ thread, done })),
         );
     };
     try {
@@ -132,29 +132,29 @@ export class CorruptionRun implements AsyncIterable<CorruptedPicture> {
   toString(): string {
     const { types, severities, target } = this.plan;
     const files = `${this.written} files written, ${this.kept} kept`;
-    const skipped = this.report.count > 0 ? `; ${this.report.count} unreadable pictures left out` : "";
-    return `${this.length} pictures, ${types.length} corruptions x ${severities.length} severities in ${target}: ${files}${skipped}`;
+    const skipped = this.report.count > 0 ? `; ${this.report.count} unreadable images left out` : "";
+    return `${this.length} images, ${types.length} corruptions x ${severities.length} severities in ${target}: ${files}${skipped}`;
   }
 
   [inspect.custom](): string {
     return this.toString();
   }
 
-  private count({ path, written, kept, unreadable }: CorruptedPicture): void {
+  private count({ path, written, kept, unreadable }: CorruptedImage): void {
     this.written += written;
     this.kept += kept;
     if (unreadable) this.report.add(path, unreadable);
   }
 }
 
-/** A worker thread with at most one picture. */
+/** A worker thread with at most one image. */
 class CorruptingThread {
   private readonly worker: Worker;
-  private waiting: { resolve(done: CorruptedPicture): void; reject(error: Error): void } | undefined;
+  private waiting: { resolve(done: CorruptedImage): void; reject(error: Error): void } | undefined;
 
   constructor(plan: CorruptionPlan, frost: readonly string[]) {
     this.worker = new Worker(join(__dirname, "thread.js"), { workerData: { plan, frost }, execArgv: [] });
-    this.worker.on("message", (reply: CorruptedPicture | { code: LuvitErrorCode; message: string }) => {
+    this.worker.on("message", (reply: CorruptedImage | { code: LuvitErrorCode; message: string }) => {
       if ("code" in reply) this.waiting?.reject(new LuvitError(reply.code, reply.message));
       else this.waiting?.resolve(reply);
     });
@@ -162,10 +162,10 @@ class CorruptingThread {
     this.worker.on("exit", () => this.waiting?.reject(new Error("corruptions: a thread ended by itself")));
   }
 
-  corrupt(picture: PictureToCorrupt): Promise<CorruptedPicture> {
+  corrupt(image: ImageToCorrupt): Promise<CorruptedImage> {
     return new Promise((resolve, reject) => {
       this.waiting = { resolve, reject };
-      this.worker.postMessage(picture);
+      this.worker.postMessage(image);
     });
   }
 

@@ -1,6 +1,6 @@
 import type { RgbImage } from "../pixels";
 
-/** A picture or one layer of it in double precision, rows first: `data` [H, W, channels]. */
+/** An image or one layer of it in double precision, rows first: `data` [H, W, channels]. */
 export interface Layer {
   readonly data: Float64Array;
   readonly width: number;

@@ -15,7 +15,7 @@ export function motionBlur(image: RgbImage, severity: number, draws: Draws): Lay
   return motionBlurred(toLayer(image), { ...motions[severity - 1], angle: draws.between(-45, 45) });
 }
 
-/** How far a picture is smeared, in pixels, and where to, in degrees clockwise from the right. */
+/** How far an image is smeared, in pixels, and where to, in degrees clockwise from the right. */
 export interface Motion {
   readonly radius: number;
   readonly sigma: number;
@@ -23,7 +23,7 @@ export interface Motion {
 }
 
 /**
- * Bytes smeared to one side with one half of a Gaussian, as ImageMagick's MotionBlurImage does to 8-bit pictures in its
+ * Bytes smeared to one side with one half of a Gaussian, as ImageMagick's MotionBlurImage does to 8-bit images in its
  * 16 bits; beyond the edge lies the edge pixel again.
  */
 export function motionBlurred(layer: Layer, { radius, sigma, angle }: Motion): Layer {
@@ -42,11 +42,11 @@ export function motionBlurred(layer: Layer, { radius, sigma, angle }: Motion): L
       }
     }
   }
-  return mapLayer({ ...layer, data: result }, quantise);
+  return mapLayer({ ...layer, data: result }, quantize);
 }
 
 /** ImageMagick holds 257 times the byte as a whole number; its PNG writer cuts off what is below a byte. */
-function quantise(value: number): number {
+function quantize(value: number): number {
   return Math.floor(Math.floor(value * 257 + 0.5) / 257);
 }
 

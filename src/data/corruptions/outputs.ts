@@ -3,29 +3,29 @@ import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
 
 /**
- * What each picture is written as, below the folder of a corruption: JPEG files keep their names, others get the ending
- * JPEG, behind their own one where a second picture has the same name without it. Bytes that are not UTF-8 are written
- * out. The same for the same pictures.
+ * What each image is written as, below the folder of a corruption: JPEG files keep their names, others get the ending
+ * JPEG, behind their own one where a second image has the same name without it. Bytes that are not UTF-8 are written
+ * out. The same for the same images.
  *
- * @throws LuvitError("bad-dataset") for pictures that would still be written to one file.
+ * @throws LuvitError("bad-dataset") for images that would still be written to one file.
  */
-export function outputNames(pictures: readonly string[]): string[] {
+export function outputNames(images: readonly string[]): string[] {
   const perStem = new Map<string, number>();
-  for (const path of pictures) perStem.set(stem(path), (perStem.get(stem(path)) ?? 0) + 1);
-  const names = pictures.map((path) => {
+  for (const path of images) perStem.set(stem(path), (perStem.get(stem(path)) ?? 0) + 1);
+  const names = images.map((path) => {
     if (isJpegName(path)) return inUtf8(path);
     return inUtf8(`${perStem.get(stem(path))! > 1 ? path : stem(path)}.JPEG`);
   });
   const writers = new Map<string, string[]>();
   for (const [i, name] of names.entries()) {
-    writers.set(name, [...(writers.get(name) ?? []), pictures[i]]);
+    writers.set(name, [...(writers.get(name) ?? []), images[i]]);
   }
   const clashes = [...writers].filter(([, paths]) => paths.length > 1);
   if (clashes.length === 0) return names;
   const lines = clashes.map(([name, paths]) => `${paths.join(" and ")} would both be ${name}`);
   throw new LuvitError(
     "bad-dataset",
-    `corruptions: pictures whose names end up the same; rename them:\n${listOffenders(lines)}`,
+    `corruptions: images whose names end up the same; rename them:\n${listOffenders(lines)}`,
   );
 }
 
@@ -68,7 +68,7 @@ export class OwnFolders {
       const what = there.isSymbolicLink() ? "a link" : "no folder";
       throw new LuvitError(
         "refused-file",
-        `${folder} is ${what}; pictures are only written to folders of ${this.root}`,
+        `${folder} is ${what}; images are only written to folders of ${this.root}`,
       );
     }
     if (!there) mkdirSync(folder, { recursive: true });

@@ -2,7 +2,7 @@ import type { RgbImage } from "../pixels";
 import type { Draws } from "./draws";
 import { clipUnit, type Layer, mapLayer, plane, toByteRange, toSingle, toUnit } from "./image";
 import { motionBlurred } from "./motion";
-import { zoomedCentre } from "./zoom";
+import { zoomedCenter } from "./zoom";
 
 const snows = [
   { mean: 0.1, sigma: 0.3, zoom: 3, least: 0.5, radius: 10, blur: 4, share: 0.8 },
@@ -12,7 +12,7 @@ const snows = [
   { mean: 0.55, sigma: 0.3, zoom: 2.5, least: 0.85, radius: 12, blur: 12, share: 0.55 },
 ];
 
-/** Whitens the picture and lets flakes fall from both sides. */
+/** Whitens the image and lets flakes fall from both sides. */
 export function snow(image: RgbImage, severity: number, draws: Draws): Layer {
   const { share } = snows[severity - 1];
   const flakes = fallingFlakes(image.width, image.height, severity, draws).data;
@@ -35,7 +35,7 @@ export function snow(image: RgbImage, severity: number, draws: Draws): Layer {
 function fallingFlakes(width: number, height: number, severity: number, draws: Draws): Layer {
   const { mean, sigma, zoom, least, radius, blur } = snows[severity - 1];
   const noise = plane(width, height, () => mean + sigma * draws.normal());
-  const flakes = mapLayer(zoomedCentre(noise, zoom), (x) => (x < least ? 0 : Math.trunc(255 * clipUnit(x))));
+  const flakes = mapLayer(zoomedCenter(noise, zoom), (x) => (x < least ? 0 : Math.trunc(255 * clipUnit(x))));
   const falling = motionBlurred(flakes, { radius, sigma: blur, angle: draws.between(-135, -45) });
   return mapLayer(falling, (byte) => byte / 255);
 }

@@ -10,22 +10,22 @@ const steps = [
   { count: 11, step: 0.03 },
 ];
 
-/** Mean of the picture and its enlargements about the centre. */
+/** Mean of the image and its enlargements about the center. */
 export function zoomBlur(image: RgbImage, severity: number): Layer {
   const { count, step } = steps[severity - 1];
   const unit = toSingle(toUnit(image));
   const sum = new Float64Array(unit.data.length);
   const between = 1 + step - 1; // as numpy.arange counts
   for (let k = 0; k < count; k++) {
-    const zoomed = zoomedCentre(unit, 1 + k * between);
+    const zoomed = zoomedCenter(unit, 1 + k * between);
     for (let i = 0; i < sum.length; i++) sum[i] = Math.fround(sum[i] + Math.fround(zoomed.data[i]));
   }
   const mean = mapLayer(unit, (x, i) => Math.fround(Math.fround(x + sum[i]) / (count + 1)));
   return toByteRange(mean);
 }
 
-/** The centre of a layer, enlarged to its size by linear interpolation. */
-export function zoomedCentre(layer: Layer, factor: number): Layer {
+/** The center of a layer, enlarged to its size by linear interpolation. */
+export function zoomedCenter(layer: Layer, factor: number): Layer {
   const { width, height, channels } = layer;
   const columns = zoomAxis(width, factor);
   const rows = zoomAxis(height, factor);

@@ -21,8 +21,8 @@ export function shorterSideSize(
     : { width: Math.trunc((side * width) / height), height: side };
 }
 
-/** The centred square of `side` pixels; odd margins are halved and rounded half to even. */
-export function centreBox(width: number, height: number, side: number): Box {
+/** The centered square of `side` pixels; odd margins are halved and rounded half to even. */
+export function centerBox(width: number, height: number, side: number): Box {
   const left = roundHalfEven((width - side) / 2);
   const top = roundHalfEven((height - side) / 2);
   return { left, top, width: side, height: side };
@@ -30,7 +30,7 @@ export function centreBox(width: number, height: number, side: number): Box {
 
 /** Random numbers of one crop, in the order the reference draws them. */
 export interface CropDraws {
-  /** Share of the picture's area, uniform in the scale range. */
+  /** Share of the image's area, uniform in the scale range. */
   areaFraction(): number;
   /** Natural log of width / height, uniform between log(3/4) and log(4/3). */
   logAspect(): number;
@@ -51,7 +51,7 @@ export function cropDraws(rng: Rng, scale: readonly [number, number]): CropDraws
 
 /**
  * The box of a random resized crop: up to ten tries of a random area and a log-uniform aspect; when none fits, the
- * largest centred box whose aspect is allowed.
+ * largest centered box whose aspect is allowed.
  *
  * Reference: timm 0.3.2 data/transforms.py RandomResizedCropAndInterpolation; torchvision RandomResizedCrop.
  */
@@ -80,7 +80,7 @@ function fallbackBox(width: number, height: number): Box {
   };
 }
 
-/** Mirrors a picture left to right. */
+/** Mirrors an image left to right. */
 export function flipHorizontally({ data, width, height }: RgbImage): RgbImage {
   const mirrored = new Uint8Array(3 * width * height);
   const line = 3 * width;
@@ -94,7 +94,7 @@ export function flipHorizontally({ data, width, height }: RgbImage): RgbImage {
   return { data: mirrored, width, height };
 }
 
-/** A map of integers over a picture, e.g. segmentation ids: `ids` [H, W]. */
+/** A map of integers over an image, e.g. segmentation ids: `ids` [H, W]. */
 export interface IdMap {
   readonly ids: Int32Array;
   readonly width: number;

@@ -10,7 +10,7 @@ export {
   randAugmentRecipe,
 } from "./augment/randAugment";
 export { unreadable } from "./badImage";
-export { centreBox, cropIds, type IdMap, resizeIds, roundHalfEven, shorterSideSize } from "./geometry";
+export { centerBox, cropIds, type IdMap, resizeIds, roundHalfEven, shorterSideSize } from "./geometry";
 export { readImageFile } from "./imageFile";
 export { decodeJpeg } from "./jpeg/decodeJpeg";
 export { type JpegHeader, readJpegHeader } from "./jpeg/header";

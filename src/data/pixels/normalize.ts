@@ -53,7 +53,7 @@ function through(bytes: Uint8Array): Float32Array {
   return result;
 }
 
-/** The inverse for looking at pictures: float32 [3, H, W] -> RGB bytes, rounded and clipped. */
+/** The inverse for looking at images: float32 [3, H, W] -> RGB bytes, rounded and clipped. */
 export function unnormalize(planes: Float32Array, width: number, height: number): RgbImage {
   const pixels = width * height;
   if (planes.length !== 3 * pixels) {

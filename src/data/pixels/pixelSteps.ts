@@ -6,15 +6,15 @@ import { placePixels, resamplePixels } from "./kernels/resamplePixels";
 import type { Box } from "./resample";
 import type { RgbImage } from "./rgbImage";
 
-/** A transform by its steps, which work where the picture was decoded and only on what they look at. */
+/** A transform by its steps, which work where the image was decoded and only on what they look at. */
 export interface PixelSteps {
-  /** The part of a picture that is looked at. Draws first. */
+  /** The part of an image that is looked at. Draws first. */
   region(width: number, height: number, rng: Rng): Box;
-  /** That part to normalised float32 [3, size, size]: their address. Draws what is left. */
+  /** That part to normalized float32 [3, size, size]: their address. Draws what is left. */
   finish(memory: PixelMemory, part: PlacedPixels, rng: Rng): number;
 }
 
-/** Does the steps for a decoded picture: float32 [3, size, size]. */
+/** Does the steps for a decoded image: float32 [3, size, size]. */
 export function applySteps(steps: PixelSteps, size: number, image: RgbImage, rng: Rng): Float32Array {
   const { left, top, width, height } = steps.region(image.width, image.height, rng);
   const line = 3 * image.width;
@@ -25,7 +25,7 @@ export function applySteps(steps: PixelSteps, size: number, image: RgbImage, rng
   });
 }
 
-/** All of a picture. */
+/** All of an image. */
 export const whole: PixelSteps["region"] = (width, height) => ({ left: 0, top: 0, width, height });
 
 /** A random crop of this share of the area. */

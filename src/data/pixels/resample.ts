@@ -16,8 +16,8 @@ export interface Box {
 }
 
 /**
- * Resizes a picture exactly as Pillow's `Image.resize(size, filter, box)`: two 8-bit passes, horizontal then vertical,
- * with 22-bit fixed-point weights. `box` (may be fractional) is the part of the picture that fills the result.
+ * Resizes an image exactly as Pillow's `Image.resize(size, filter, box)`: two 8-bit passes, horizontal then vertical,
+ * with 22-bit fixed-point weights. `box` (may be fractional) is the part of the image that fills the result.
  *
  * Reference: Pillow 12 src/libImaging/Resample.c, Geometry.c (nearest).
  */
@@ -39,7 +39,7 @@ export function resize(
   });
 }
 
-/** Cuts a box of whole pixels out of a picture. Throws "bad-argument" when it reaches outside. */
+/** Cuts a box of whole pixels out of an image. Throws "bad-argument" when it reaches outside. */
 export function cropBox(image: RgbImage, box: Box): RgbImage {
   expectInside(image, box, box.width, box.height);
   const data = new Uint8Array(box.width * box.height * 3);
@@ -50,7 +50,7 @@ export function cropBox(image: RgbImage, box: Box): RgbImage {
   return { data, width: box.width, height: box.height };
 }
 
-/** For each of `length` outputs the input position nearest to its centre, as Pillow's NEAREST finds it. */
+/** For each of `length` outputs the input position nearest to its center, as Pillow's NEAREST finds it. */
 export function nearestPositions(start: number, extent: number, length: number): Int32Array {
   const step = extent / length;
   const positions = new Int32Array(length);
@@ -93,6 +93,6 @@ function expectInside(image: RgbImage, box: Box, width: number, height: number):
   throw new LuvitError(
     "bad-argument",
     `resize: a box of ${box.width} x ${box.height} at (${box.left}, ${box.top}) to ${width} x ${height} pixels ` +
-      `does not fit a picture of ${image.width} x ${image.height}`,
+      `does not fit an image of ${image.width} x ${image.height}`,
   );
 }

@@ -1,7 +1,7 @@
 import { such } from "../../core/options";
 import { has } from "../options";
 
-/** A picture in host memory: `data` holds RGB bytes [H, W, 3], rows from the top. */
+/** An image in host memory: `data` holds RGB bytes [H, W, 3], rows from the top. */
 export interface RgbImage {
   readonly data: Uint8Array;
   readonly width: number;

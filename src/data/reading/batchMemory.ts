@@ -1,4 +1,4 @@
-import type { PictureReader } from "./pictureReader";
+import type { ImageReader } from "./imageReader";
 
 /** Memory for the images of batches, the same again where they are asked for no longer. */
 export class BatchMemory {
@@ -8,7 +8,7 @@ export class BatchMemory {
   private readonly reads = new Set<Promise<unknown>>();
 
   constructor(
-    private readonly reader: PictureReader,
+    private readonly reader: ImageReader,
     private readonly most: number,
     private readonly reuse: number,
   ) {}

@@ -13,10 +13,10 @@ import { decodeColors, decodePng, decodeTiff, type SharpOptions } from "./format
 /** How image files become RGB bytes. */
 export interface DecodeOptions {
   /**
-   * Whether the orientation a camera wrote into the file turns the image. Default "honour". "ignore" is what the
+   * Whether the orientation a camera wrote into the file turns the image. Default "honor". "ignore" is what the
    * reference training code (PIL without exif_transpose) does; TIFF files are turned by both.
    */
-  exif?: "honour" | "ignore";
+  exif?: "honor" | "ignore";
   /**
    * What becomes of gray of 16 bits: "clip" (default, as PIL's `convert("RGB")`) makes everything above 255 white,
    * "high-byte" keeps the upper 8 bits, which is what most such files mean.
@@ -47,7 +47,7 @@ const decoders: Readonly<
 };
 
 /**
- * Decodes an image file to 8-bit RGB as PIL's `convert("RGB")` does: JPEG, PNG, WebP, TIFF, GIF (its first picture),
+ * Decodes an image file to 8-bit RGB as PIL's `convert("RGB")` does: JPEG, PNG, WebP, TIFF, GIF (its first image),
  * BMP, and PBM, PGM, PPM, told apart by their content, whatever the file is called. Gray is replicated, alpha is
  * dropped and not blended, palettes are expanded, embedded color profiles are ignored, four inks are converted without
  * any. Of 16-bit channels the high byte is kept, except for gray alone, which `gray16` is for.
@@ -59,7 +59,7 @@ export async function decodeImage(
   options: DecodeOptions = {},
   name = typeof source === "string" ? source : `${source.length} bytes in memory`,
 ): Promise<RgbImage> {
-  const { exif = "honour", gray16 = "clip", maxPixels = maxImagePixels } = options;
+  const { exif = "honor", gray16 = "clip", maxPixels = maxImagePixels } = options;
   try {
     const bytes = typeof source === "string" ? await readImageFile(source) : source;
     const format = formatOf(bytes);

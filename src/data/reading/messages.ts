@@ -3,14 +3,14 @@ import type { TransformSpec } from "../imageTransform";
 import type { RgbImage } from "../pixels";
 import type { DecodeOptions } from "./decode";
 
-/** Results of a thread that may wait to be copied: the pictures it is given before it has answered the first. */
+/** Results of a thread that may wait to be copied: the images it is given before it has answered the first. */
 export const SLOTS = 8;
 
 /** What a reading thread is asked. */
 export interface ReadRequest {
   readonly id: number;
   readonly path: string;
-  /** The picture's encoded bytes, or its file, where `path` is only a name. */
+  /** The image's encoded bytes, or its file, where `path` is only a name. */
   readonly stored?: Uint8Array | string;
   readonly decode: DecodeOptions;
   /** Decoded already; its memory is shared, not copied, where a thread decoded it. */

@@ -1,7 +1,7 @@
 import type { RgbImage } from "../pixels";
 import { type DecodeOptions, decodeImage } from "./decode";
 
-/** Keeps decoded pictures in memory until a budget is used up; later ones are decoded every time. */
+/** Keeps decoded images in memory until a budget is used up; later ones are decoded every time. */
 export class PixelCache {
   private readonly images = new Map<string, RgbImage>();
   private used = 0;
@@ -17,18 +17,18 @@ export class PixelCache {
     return this.used;
   }
 
-  /** Whether every picture offered so far could be kept. */
+  /** Whether every image offered so far could be kept. */
   get hasRoom(): boolean {
     return !this.full && this.budgetBytes > 0;
   }
 
-  /** The picture of a file if it is in memory. */
+  /** The image of a file if it is in memory. */
   peek(path: string): RgbImage | undefined {
     return this.images.get(path);
   }
 
   /**
-   * The picture of a file, from memory or decoded now, or the one that `stored` gives under this name. Throws
+   * The image of a file, from memory or decoded now, or the one that `stored` gives under this name. Throws
    * LuvitError "bad-image".
    */
   async get(path: string, stored?: () => Promise<Uint8Array | string>): Promise<RgbImage> {
@@ -39,7 +39,7 @@ export class PixelCache {
     return image;
   }
 
-  /** Keeps a decoded picture if the budget allows it. */
+  /** Keeps a decoded image if the budget allows it. */
   put(path: string, image: RgbImage): void {
     if (this.images.has(path)) return;
     if (this.used + image.data.length > this.budgetBytes) {

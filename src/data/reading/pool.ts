@@ -2,14 +2,14 @@ import { availableParallelism } from "node:os";
 import { LuvitError } from "../../core/errors";
 import { BuiltInTransform } from "../imageTransform";
 import { CommonMemory } from "./commonMemory";
+import { hereReader, type ImageJob, type ImageReader } from "./imageReader";
 import type { ReadSuccess } from "./messages";
-import { hereReader, type PictureJob, type PictureReader } from "./pictureReader";
 import { type PendingRead, ReadingThread } from "./readingThread";
 
 /** Threads that have nothing to do for this long are ended. */
 const IDLE_MS = 30_000;
 
-/** Threads a picture may cost before it is given up. */
+/** Threads an image may cost before it is given up. */
 const MAX_LOSSES = 2;
 
 /** Samples of at most this many pixels a side are made faster than they are sent. */
@@ -22,12 +22,12 @@ export function defaultWorkers(side: number): number {
 }
 
 /**
- * Reads pictures in worker threads, started with the first picture and ended when nobody has asked for a while. Each
- * thread is given a few pictures at a time; the others wait here, and are forgotten when their signal is aborted.
+ * Reads images in worker threads, started with the first image and ended when nobody has asked for a while. Each
+ * thread is given a few images at a time; the others wait here, and are forgotten when their signal is aborted.
  * Transforms that are not of this library run in the calling thread. A thread that ends by itself is reported as a
- * process warning and replaced, its pictures read again.
+ * process warning and replaced, its images read again.
  */
-export class ReadingPool implements PictureReader {
+export class ReadingPool implements ImageReader {
   private threads: ReadingThread[] = [];
   private waiting: PendingRead[] = [];
   private nextId = 0;
@@ -36,7 +36,7 @@ export class ReadingPool implements PictureReader {
 
   constructor(readonly size: number) {}
 
-  async read(job: PictureJob): Promise<Float32Array> {
+  async read(job: ImageJob): Promise<Float32Array> {
     const spec = BuiltInTransform.from(job.transform)?.spec;
     if (!spec) return hereReader.read(job);
     const { path, cache, transform, signal } = job;
@@ -60,7 +60,7 @@ export class ReadingPool implements PictureReader {
     this.common?.giveBack(numbers);
   }
 
-  /** Ends the threads; the next picture starts new ones. */
+  /** Ends the threads; the next image starts new ones. */
   async close(): Promise<void> {
     clearTimeout(this.idle);
     const ended = this.threads;
@@ -82,7 +82,7 @@ export class ReadingPool implements PictureReader {
     return reply.finally(() => this.closeWhenIdle());
   }
 
-  /** Gives waiting pictures to threads that have room, the least busy first. */
+  /** Gives waiting images to threads that have room, the least busy first. */
   private handOut(): void {
     while (this.waiting.length > 0) {
       const { signal, reject } = this.waiting[0];
@@ -106,7 +106,7 @@ export class ReadingPool implements PictureReader {
     const onLost = (reason: string, left: PendingRead[]) => {
       this.threads = this.threads.filter((other) => other !== thread);
       process.emitWarning(
-        `data: a reading thread ended (${reason}); another one reads its ${left.length} pictures`,
+        `data: a reading thread ended (${reason}); another one reads its ${left.length} images`,
       );
       const again = left.flatMap((read) => this.afterLoss(read, reason));
       this.waiting = [...again, ...this.waiting];
@@ -149,7 +149,7 @@ function commonMemory(threads: number): CommonMemory | undefined {
 const pools = new Map<number, ReadingPool>();
 
 /** The reader with this many threads; 0 is the calling thread alone. */
-export function readerWith(workers: number): PictureReader {
+export function readerWith(workers: number): ImageReader {
   if (workers === 0) return hereReader;
   const pool = pools.get(workers) ?? new ReadingPool(workers);
   pools.set(workers, pool);

@@ -23,15 +23,15 @@ import { type DecodeOptions, decodeImage, maxImagePixels } from "./decode";
  * sharp, whose pixels are the same.
  */
 
-/** An encoded picture, or the file that holds it, and what it is called. */
-export interface PictureSource {
+/** An encoded image, or the file that holds it, and what it is called. */
+export interface ImageSource {
   readonly name: string;
   readonly content: Uint8Array | string;
 }
 
-/** Reads a picture and does a transform's steps into a place of a memory. Throws LuvitError "bad-image". */
+/** Reads an image and does a transform's steps into a place of a memory. Throws LuvitError "bad-image". */
 export async function readPart(
-  source: PictureSource,
+  source: ImageSource,
   options: DecodeOptions,
   steps: PixelSteps,
   seed: number,
@@ -48,14 +48,14 @@ export async function readPart(
   );
 }
 
-/** The whole picture. Throws LuvitError "bad-image". */
-export async function decodeWhole(source: PictureSource, options: DecodeOptions): Promise<RgbImage> {
+/** The whole image. Throws LuvitError "bad-image". */
+export async function decodeWhole(source: ImageSource, options: DecodeOptions): Promise<RgbImage> {
   return partOf(source, options, boxOf) ?? decodeImage(source.content, options, source.name);
 }
 
 const boxOf = ({ width, height }: JpegHeader): Box => ({ left: 0, top: 0, width, height });
 
-/** A part of a baseline JPEG picture, not turned; undefined for every other file and for broken ones. */
+/** A part of a baseline JPEG image, not turned; undefined for every other file and for broken ones. */
 export function decodePart(file: Uint8Array, box: Box): RgbImage | undefined {
   return partOf({ name: "", content: file }, { exif: "ignore" }, () => box);
 }
@@ -67,7 +67,7 @@ export function put(numbers: Float32Array, { memory, address, length }: ResultPl
 
 function partOfJpeg(
   memory: PixelMemory,
-  source: PictureSource,
+  source: ImageSource,
   options: DecodeOptions,
   steps: PixelSteps,
   rng: Rng,
@@ -84,7 +84,7 @@ function partOfJpeg(
 }
 
 function partOf(
-  source: PictureSource,
+  source: ImageSource,
   options: DecodeOptions,
   boxFor: (header: JpegHeader) => Box,
 ): RgbImage | undefined {
@@ -117,7 +117,7 @@ function inRoom<Result>(
 }
 
 /** What cannot be read is for decodeImage to name. */
-function placeContent(memory: PixelMemory, { content }: PictureSource): PlacedFile | undefined {
+function placeContent(memory: PixelMemory, { content }: ImageSource): PlacedFile | undefined {
   if (typeof content !== "string") return placeBytes(memory, content);
   try {
     return placeFile(memory, content);
@@ -130,7 +130,7 @@ function placeContent(memory: PixelMemory, { content }: PictureSource): PlacedFi
 function uprightHeader(
   memory: PixelMemory,
   { address, length }: PlacedFile,
-  { exif = "honour", maxPixels = maxImagePixels }: DecodeOptions,
+  { exif = "honor", maxPixels = maxImagePixels }: DecodeOptions,
 ): JpegHeader | undefined {
   const header = readJpegHeader(Buffer.from(memory.buffer, address, length));
   if (!header || header.width * header.height > maxPixels) return undefined;

@@ -4,7 +4,7 @@ import { LuvitError } from "../../core/errors";
 import type { CommonMemory } from "./commonMemory";
 import { type ReadReply, type ReadRequest, type ReadSuccess, SLOTS } from "./messages";
 
-/** A picture that somebody waits for. */
+/** An image that somebody waits for. */
 export interface PendingRead {
   readonly request: Omit<ReadRequest, "slot" | "length" | "address">;
   /** Where its numbers belong. */

@@ -8,7 +8,7 @@ import type { ReadFailure, ReadRequest, ReadSuccess } from "./messages";
 import { decodeWhole, put, readPart } from "./readPart";
 import { ResultMemory } from "./resultMemory";
 
-/* A thread that decodes and transforms pictures for the one that started it. */
+/* A thread that decodes and transforms images for the one that started it. */
 
 const transforms = new Map<string, BuiltInTransform>();
 
@@ -48,7 +48,7 @@ async function read(request: ReadRequest): Promise<ReadSuccess> {
   };
 }
 
-/** The picture in memory that threads share. */
+/** The image in memory that threads share. */
 function shared({ data, width, height }: RgbImage): RgbImage {
   const memory = new Uint8Array(new SharedArrayBuffer(data.length));
   memory.set(data);

@@ -12,7 +12,7 @@ import { imageNetAMapping, imageNetRMapping } from "./mappings";
 import { expectWnids, type ImageNetOptions, imageNetOptions } from "./wnids";
 
 /**
- * ImageNet-A: `<root>/<wnid>/*`, 7,500 pictures of 200 classes. Labels are positions in the sorted wnids; a model of 1000
+ * ImageNet-A: `<root>/<wnid>/*`, 7,500 images of 200 classes. Labels are positions in the sorted wnids; a model of 1000
  * classes answers through `mapping`. Reference: hendrycks/natural-adv-examples eval.py.
  *
  * Throws "missing-file" or "bad-dataset" with what is missing, as all sets here do.
@@ -22,13 +22,13 @@ export async function imageNetA(root: string, options: ImageNetOptions = {}): Pr
   return slice(root, "ImageNet-A", 7500, imageNetAMapping, options);
 }
 
-/** ImageNet-R: `<root>/<wnid>/*`, 30,000 pictures of 200 classes. Reference: hendrycks/imagenet-r eval.py. */
+/** ImageNet-R: `<root>/<wnid>/*`, 30,000 images of 200 classes. Reference: hendrycks/imagenet-r eval.py. */
 export async function imageNetR(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
   checkSet("data.imageNetR", root, options);
   return slice(root, "ImageNet-R", 30000, imageNetRMapping, options);
 }
 
-/** ImageNet-Sketch: `<root>/<wnid>/*`, at least 50,000 pictures of 1000 classes. */
+/** ImageNet-Sketch: `<root>/<wnid>/*`, at least 50,000 images of 1000 classes. */
 export async function imageNetSketch(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
   checkSet("data.imageNetSketch", root, options);
   const expected = expectWnids(options.wnids);
@@ -36,7 +36,7 @@ export async function imageNetSketch(root: string, options: ImageNetOptions = {}
 }
 
 /**
- * ImageNet-V2: `<root>/<label>/*`, ten pictures of each of 1000 classes in folders called 0 … 999. The label is the
+ * ImageNet-V2: `<root>/<label>/*`, ten images of each of 1000 classes in folders called 0 … 999. The label is the
  * folder's number, not its place in the sorted names. `classes` are the wnids.
  */
 export async function imageNetV2(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
@@ -48,8 +48,8 @@ export async function imageNetV2(root: string, options: ImageNetOptions = {}): P
 
 /**
  * One corruption of ImageNet-C at one severity: `<root>/<type>/<severity>/<wnid>/*`, also where the archives were
- * unpacked into folders of their own (`<root>/noise/gaussian_noise/…`). Pictures already have the model's size and are
- * only normalised. Reference: hendrycks/robustness ImageNet-C/test.py.
+ * unpacked into folders of their own (`<root>/noise/gaussian_noise/…`). Images already have the model's size and are
+ * only normalized. Reference: hendrycks/robustness ImageNet-C/test.py.
  */
 export async function imageNetC(
   root: string,

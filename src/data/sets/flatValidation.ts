@@ -9,19 +9,19 @@ import { expectWnids, type ImageNetOptions } from "./wnids";
 const count = 50000;
 const flatName = /^ILSVRC2012_val_(\d{8})\.jpe?g$/i;
 
-/** Whether a file is called as the pictures of the validation archive are. */
+/** Whether a file is called as the images of the validation archive are. */
 export function isFlatName(name: string): boolean {
   return flatName.test(name);
 }
 
-/** Labels of pictures by their number, 1 … 50,000, and where they come from. */
+/** Labels of images by their number, 1 … 50,000, and where they come from. */
 interface FlatLabels {
   readonly source: string;
   readonly wnids: readonly string[];
   readonly labels: ReadonlyMap<number, number>;
 }
 
-/** Labels the 50,000 validation pictures of one folder from the lists found beside them. */
+/** Labels the 50,000 validation images of one folder from the lists found beside them. */
 export async function labelFlat(
   root: string,
   folder: string,
@@ -35,13 +35,13 @@ export async function labelFlat(
   const known = await findLabels([root, folder, dirname(folder)], wnids);
   const { labels, source } = known;
   const missing = [...labels.keys()].filter((number) => !numbers.has(number));
-  const unlabelled = [...numbers.keys()].filter((number) => !labels.has(number));
+  const unlabeled = [...numbers.keys()].filter((number) => !labels.has(number));
   const problems: string[] = [];
-  if (labels.size !== count) problems.push(`${source} has labels of ${labels.size} pictures`);
+  if (labels.size !== count) problems.push(`${source} has labels of ${labels.size} images`);
   if (missing.length > 0 && !partial)
-    problems.push(`${missing.length} pictures missing: ${numberList(missing)}`);
-  if (unlabelled.length > 0)
-    problems.push(`${unlabelled.length} pictures without label: ${numberList(unlabelled)}`);
+    problems.push(`${missing.length} images missing: ${numberList(missing)}`);
+  if (unlabeled.length > 0)
+    problems.push(`${unlabeled.length} images without label: ${numberList(unlabeled)}`);
   if (problems.length > 0) {
     const wanted = `looked for ILSVRC2012_val_00000001.JPEG … 00050000 in ${folder}, found ${numbers.size}`;
     const hint = partial ? "" : "\ncopy what is missing, or give partial: true to work with what is there";
@@ -70,7 +70,7 @@ async function findLabels(
   const looked = `found none of\n${listOffenders([...new Set(tried)])}`;
   throw new LuvitError(
     "missing-file",
-    `ImageNet-1K val: the pictures in one folder need a list of labels; ${looked}`,
+    `ImageNet-1K val: the images in one folder need a list of labels; ${looked}`,
   );
 }
 

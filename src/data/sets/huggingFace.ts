@@ -6,8 +6,8 @@ import { folderArgument } from "../options";
 import {
   type ColumnChoice,
   type Features,
+  type ImageShard,
   openShard,
-  type PictureShard,
   RecentGroups,
   TableDataset,
   type TableRows,
@@ -22,7 +22,7 @@ export interface HuggingFaceOptions extends ImageFolderOptions {
   split?: string;
   /** Folder of a configuration where there are several. */
   config?: string;
-  /** Column with the pictures; default the one declared as Image, else "image". */
+  /** Column with the images; default the one declared as Image, else "image". */
   image?: string;
   /** Column with the labels, or false for none; default the one declared as ClassLabel, else "label". */
   label?: string | false;
@@ -45,7 +45,7 @@ export const huggingFaceOptions = optionsOf<HuggingFaceOptions>(
 const defaultGroupBytes = 256e6;
 
 /**
- * Pictures in Parquet or Arrow files, as on the Hugging Face hub, in the cache of `load_dataset` or written by
+ * Images in Parquet or Arrow files, as on the Hugging Face hub, in the cache of `load_dataset` or written by
  * `save_to_disk`; see `shardFiles` for the layouts. Row groups are read by range; shuffling goes through a few groups at
  * a time, so that each is read about once per epoch. Class names come from the ClassLabel feature, from text labels, or
  * are numbers.
@@ -59,7 +59,7 @@ export async function huggingFace(source: string, options: HuggingFaceOptions = 
   const { files, features, notTaken } = await shardFiles(source, split, config);
   const recent = new RecentGroups(groupCache);
   const columns = columnsOf(options, features);
-  const shards: PictureShard[] = [];
+  const shards: ImageShard[] = [];
   for (const file of files) shards.push(await openShard(file, columns, recent));
   const { classes, labels } = classesOf(source, shards, features);
   const rows = rowsOf(shards, labels);
@@ -82,7 +82,7 @@ function columnsOf({ image, label }: HuggingFaceOptions, described: Features): C
   };
 }
 
-function rowsOf(shards: readonly PictureShard[], labels: Int32Array): TableRows {
+function rowsOf(shards: readonly ImageShard[], labels: Int32Array): TableRows {
   const rows = {
     labels,
     shard: new Int32Array(labels.length),

@@ -24,7 +24,7 @@ const sizes = {
 /**
  * ImageNet-1K (ILSVRC 2012) from what people have on disk below `root`: `<part>/<wnid>/*`, the same under Kaggle's
  * `ILSVRC/Data/CLS-LOC`, `ILSVRC2012_img_<part>`, or `root` itself; and for `val` also 50,000 files
- * `ILSVRC2012_val_########.JPEG` in one folder, labelled by `LOC_val_solution.csv`, by the development kit's ground truth
+ * `ILSVRC2012_val_########.JPEG` in one folder, labeled by `LOC_val_solution.csv`, by the development kit's ground truth
  * with its `meta.mat`, or by Caffe's `val.txt`. Labels are positions in the sorted wnids; `classes` are the wnids.
  *
  * Throws "missing-file" or "bad-dataset" with what was looked for, what was found and what is missing.

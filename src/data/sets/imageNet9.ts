@@ -22,7 +22,7 @@ export type ImageNet9Split =
   | "only_bg_b"
   | "only_bg_t";
 
-/** How ImageNet-9 pictures are read. */
+/** How ImageNet-9 images are read. */
 export interface ImageNet9Options {
   /**
    * Default `transforms.none(224)`, for the size of the published files; `transforms.evaluation(size)` resizes and crops
@@ -54,8 +54,8 @@ const publishedFolders = [
 ];
 
 /**
- * One part of an ImageNet-9 like set: `<root>/<split>/val/<NN_class>/*`, labels by sorted folder name. Pictures are used
- * as they are and only normalised, as in the reference. A set of nine classes has the `mapping` through which a model of
+ * One part of an ImageNet-9 like set: `<root>/<split>/val/<NN_class>/*`, labels by sorted folder name. Images are used
+ * as they are and only normalized, as in the reference. A set of nine classes has the `mapping` through which a model of
  * 1000 classes answers.
  *
  * Reference: MadryLab/backgrounds_challenge in9_eval.py, tools/datasets.py.

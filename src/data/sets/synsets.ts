@@ -7,7 +7,7 @@ import { type MatValue, readMat } from "./matFile";
 /** Where the development kit keeps its lists. */
 export const devkitData = join("ILSVRC2012_devkit_t12", "data");
 
-/** The 1000 classes as a list beside the pictures names them. */
+/** The 1000 classes as a list beside the images names them. */
 export interface Synsets {
   /** Sorted, which is the order of labels. */
   readonly wnids: readonly string[];

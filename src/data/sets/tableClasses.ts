@@ -1,5 +1,5 @@
 import { LuvitError, listOffenders } from "../../core/errors";
-import { type Features, notLabels, type PictureShard, type StoredLabel } from "../tables";
+import { type Features, type ImageShard, notLabels, type StoredLabel } from "../tables";
 
 /** Class names, and the label of every row of all shards together, [N]. */
 export interface TableClasses {
@@ -16,18 +16,14 @@ const mostClasses = 30_000;
  *
  * @throws LuvitError("bad-dataset") for labels that are no classes, or none of those that are declared.
  */
-export function classesOf(
-  source: string,
-  shards: readonly PictureShard[],
-  described: Features,
-): TableClasses {
+export function classesOf(source: string, shards: readonly ImageShard[], described: Features): TableClasses {
   const { label } = shards[0].columns;
   const rows = shards.reduce((sum, shard) => sum + shard.rows, 0);
-  if (label === undefined) return { classes: ["picture"], labels: new Int32Array(rows) };
+  if (label === undefined) return { classes: ["image"], labels: new Int32Array(rows) };
   const what = `${source}, column ${label}`;
   const values = new Set(shards.flatMap(({ labels }) => labels?.values ?? []));
   if (rows > 0 && values.size === 1 && values.has(null)) {
-    const hint = "give label: false to use the pictures alone";
+    const hint = "give label: false to use the images alone";
     throw new LuvitError(
       "bad-dataset",
       `${source}: all ${rows} labels in column ${label} are empty; ${hint}`,
@@ -46,14 +42,14 @@ export function classesOf(
   }
   const wrong = rowsWith(shards, (value) => !(labelFor(value) >= 0 && labelFor(value) < classes.length));
   if (wrong.count === 0) return { classes, labels };
-  const hint = "splits without labels hold -1: give label: false to use the pictures alone";
+  const hint = "splits without labels hold -1: give label: false to use the images alone";
   throw new LuvitError(
     "bad-dataset",
     `${source}: ${wrong.count} labels in column ${label} are none of the ${classes.length} classes; ${hint}\n${listOffenders(wrong.lines)}`,
   );
 }
 
-function expectWhole(what: string, shards: readonly PictureShard[]): void {
+function expectWhole(what: string, shards: readonly ImageShard[]): void {
   const { count, lines } = rowsWith(shards, (value) => typeof value === "number" && !Number.isInteger(value));
   if (count === 0) return;
   throw new LuvitError(
@@ -66,7 +62,7 @@ function expectWhole(what: string, shards: readonly PictureShard[]): void {
 function declaredNames(
   what: string,
   label: string,
-  shards: readonly PictureShard[],
+  shards: readonly ImageShard[],
   described: Features,
 ): string[] | undefined {
   const listed = described[label]?.names;
@@ -103,7 +99,7 @@ function namesFrom(what: string, values: ReadonlySet<StoredLabel>): string[] {
 
 /** How many rows have such a label, and lines about the first ones. */
 function rowsWith(
-  shards: readonly PictureShard[],
+  shards: readonly ImageShard[],
   isWanted: (value: StoredLabel) => boolean,
 ): { count: number; lines: string[] } {
   let count = 0;

@@ -3,20 +3,20 @@ import { ArrowLabels } from "./arrowLabels";
 import { ArrowLayout } from "./arrowLayout";
 import { type ArrowMessages, scanMessages } from "./arrowMessages";
 import { openRuns, type RunColumn, readValidity } from "./arrowRuns";
-import { LabelColumn } from "./labelColumn";
 import {
   type ColumnChoice,
   expectRowCount,
   featuresFrom,
   groupAt,
-  type PictureShard,
-  pictureOf,
-} from "./pictureTable";
+  type ImageShard,
+  imageOf,
+} from "./imageTable";
+import { LabelColumn } from "./labelColumn";
 import type { RecentGroups } from "./recentGroups";
 import { reading, type TableFile } from "./tableFile";
 
-/** Where the pictures of a batch are. */
-interface PictureColumns {
+/** Where the images of a batch are. */
+interface ImageColumns {
   /** Which rows are there. */
   readonly present: (row: number) => boolean;
   readonly bytes: RunColumn;
@@ -24,15 +24,15 @@ interface PictureColumns {
 }
 
 /**
- * Opens an Arrow stream or file with a picture column, struct {bytes, path} or binary: messages and labels now, then each
- * picture by the bytes that it lies in; pictures of a compressed batch together, which `recent` keeps. Columns that
+ * Opens an Arrow stream or file with an image column, struct {bytes, path} or binary: messages and labels now, then each
+ * image by the bytes that it lies in; images of a compressed batch together, which `recent` keeps. Columns that
  * nobody asks for may be of any type. Throws "missing-file" or "bad-file".
  */
 export function openArrowShard(
   file: TableFile,
   choose: ColumnChoice,
   recent: RecentGroups,
-): Promise<PictureShard> {
+): Promise<ImageShard> {
   const { path } = file;
   return reading(path, "Arrow", async () => {
     const messages = await scanMessages(file);
@@ -43,14 +43,14 @@ export function openArrowShard(
     const { image, label } = columns;
     const labels = label === undefined ? undefined : new LabelColumn(rows, `${path}, column ${label}`);
     const stored = new ArrowLabels(file, messages);
-    const pictures: PictureColumns[] = [];
+    const images: ImageColumns[] = [];
     for (const [index, batch] of messages.batches.entries()) {
       const layout = new ArrowLayout(path, messages.schema.fields, batch.dataBuffers);
       const column = layout.place(image);
       const inStruct = isStruct(column.field);
       const bytes = inStruct ? layout.place(`${image}.bytes`) : column;
       const paths = inStruct ? layout.find(`${image}.path`) : undefined;
-      pictures.push({
+      images.push({
         present: await readValidity(file, batch, column),
         bytes: await openRuns(file, batch, bytes, recent),
         paths: paths && (await openRuns(file, batch, paths, recent)),
@@ -64,13 +64,13 @@ export function openArrowShard(
       features,
       columns,
       labels,
-      async picture(row) {
+      async image(row) {
         const index = groupAt(starts, row);
         const at = row - starts[index];
-        const { present, bytes: column, paths } = pictures[index];
+        const { present, bytes: column, paths } = images[index];
         const bytes = present(at) ? await column.read(at) : undefined;
         const text = !present(at) || bytes?.length ? undefined : await paths?.read(at);
-        return pictureOf(`${path} row ${row}`, bytes, text && Buffer.from(text).toString("utf8"));
+        return imageOf(`${path} row ${row}`, bytes, text && Buffer.from(text).toString("utf8"));
       },
     };
   });

@@ -1,7 +1,4 @@
 import { LuvitError } from "../../core/errors";
-import { LabelColumn, mostLabelBytes } from "./labelColumn";
-import { type ColumnMetaData, type FileMetaData, parquetModule } from "./parquetModule";
-import { expectPages } from "./parquetPages";
 import {
   type ColumnChoice,
   type ColumnNames,
@@ -9,9 +6,12 @@ import {
   type Features,
   featuresFrom,
   groupAt,
-  type PictureShard,
-  pictureOf,
-} from "./pictureTable";
+  type ImageShard,
+  imageOf,
+} from "./imageTable";
+import { LabelColumn, mostLabelBytes } from "./labelColumn";
+import { type ColumnMetaData, type FileMetaData, parquetModule } from "./parquetModule";
+import { expectPages } from "./parquetPages";
 import type { RecentGroups } from "./recentGroups";
 import { reading, type TableFile } from "./tableFile";
 import { readThrift } from "./thrift";
@@ -31,14 +31,14 @@ interface Group {
 type Cell = { bytes?: Uint8Array | null; path?: string | null } | Uint8Array | null | undefined;
 
 /**
- * Opens a Parquet file with a picture column, struct {bytes, path} or binary: footer and labels now, pictures later, a
+ * Opens a Parquet file with an image column, struct {bytes, path} or binary: footer and labels now, images later, a
  * row group of that column at a time. Throws "missing-file" or "bad-file".
  */
 export function openParquetShard(
   file: TableFile,
   choose: ColumnChoice,
   recent: RecentGroups,
-): Promise<PictureShard> {
+): Promise<ImageShard> {
   const { path } = file;
   return reading(path, "Parquet", async () => {
     const metadata = await readFooter(file);
@@ -61,12 +61,12 @@ export function openParquetShard(
       features: featuresOf(metadata),
       columns,
       labels: columns.label === undefined ? undefined : await readLabels(file, groups, columns.label),
-      async picture(row) {
+      async image(row) {
         const index = groupAt(starts, row);
         const cell = (await cells(index))[row - starts[index]];
         const name = `${path} row ${row}`;
-        if (cell instanceof Uint8Array) return pictureOf(name, cell, undefined);
-        return pictureOf(name, cell?.bytes, cell?.path);
+        if (cell instanceof Uint8Array) return imageOf(name, cell, undefined);
+        return imageOf(name, cell?.bytes, cell?.path);
       },
     };
   });

@@ -4,9 +4,9 @@ import type { Preprocessing } from "../../core/preprocessing";
 import type { Rng } from "../../core/rng";
 import { expectIndex, type ImageDataset, type Sample, type SkipReport, spreadIndices } from "../dataset";
 import type { ImageTransform } from "../imageTransform";
-import { hereReader, type PictureReader, type PixelCache } from "../reading";
+import { hereReader, type ImageReader, type PixelCache } from "../reading";
 import { readOrReplace } from "../unreadable";
-import type { PictureShard } from "./pictureTable";
+import type { ImageShard } from "./imageTable";
 import type { RecentGroups } from "./recentGroups";
 
 /** For each row of all shards together: its shard, its row there, the group it is read with, and its label, [N] each. */
@@ -24,7 +24,7 @@ const groupsAtOnce = 8;
 export interface TableParts {
   readonly root: string;
   readonly classes: string[];
-  readonly shards: readonly PictureShard[];
+  readonly shards: readonly ImageShard[];
   readonly rows: TableRows;
   readonly transform: ImageTransform;
   readonly cache: PixelCache;
@@ -34,11 +34,11 @@ export interface TableParts {
   readonly notTaken: readonly string[];
 }
 
-/** Pictures in the rows of tables. Views made with `take`, `subset` and `withTransform` share memory and report. */
+/** Images in the rows of tables. Views made with `take`, `subset` and `withTransform` share memory and report. */
 export class TableDataset implements ImageDataset {
   readonly root: string;
   readonly classes: string[];
-  readonly shards: readonly PictureShard[];
+  readonly shards: readonly ImageShard[];
   readonly rows: TableRows;
   readonly transform: ImageTransform;
   readonly cache: PixelCache;
@@ -75,7 +75,7 @@ export class TableDataset implements ImageDataset {
     return this.transform.preprocessing;
   }
 
-  /** `<shard>#<row>`, since pictures in tables are no files of their own. */
+  /** `<shard>#<row>`, since images in tables are no files of their own. */
   path(index: number): string {
     const at = this.rowAt(index);
     return `${this.shards[this.rows.shard[at]].path}#${this.rows.row[at]}`;
@@ -85,8 +85,8 @@ export class TableDataset implements ImageDataset {
     return this.rows.labels[this.rowAt(index)];
   }
 
-  /** Reads one picture: image [3, size, size]. Others of their class replace unreadable ones; `report` names these. */
-  load(index: number, rng: Rng, reader: PictureReader = hereReader): Promise<Sample> {
+  /** Reads one image: image [3, size, size]. Others of their class replace unreadable ones; `report` names these. */
+  load(index: number, rng: Rng, reader: ImageReader = hereReader): Promise<Sample> {
     return readOrReplace(this, index, async (at) => {
       const { cache, transform } = this;
       const stored = () => this.stored(this.rowAt(at));
@@ -137,13 +137,13 @@ export class TableDataset implements ImageDataset {
     const skipped = this.report.count > 0 ? `, ${this.report.count} unreadable` : "";
     const { name } = this.transform;
     const files = `${this.shards.length} file${this.shards.length === 1 ? "" : "s"}`;
-    return `TableDataset(${this.root}) ${this.length} pictures in ${files}, ${this.classes.length} classes, ${name} ${this.size} px${skipped}${leftOut(this.notTaken)}`;
+    return `TableDataset(${this.root}) ${this.length} images in ${files}, ${this.classes.length} classes, ${name} ${this.size} px${skipped}${leftOut(this.notTaken)}`;
   }
 
-  /** Bytes of a row's picture, or its file, which may be named from the folder of the set. */
+  /** Bytes of a row's image, or its file, which may be named from the folder of the set. */
   private async stored(at: number): Promise<Uint8Array | string> {
-    const picture = await this.shards[this.rows.shard[at]].picture(this.rows.row[at]);
-    return typeof picture !== "string" || isAbsolute(picture) ? picture : join(this.root, picture);
+    const image = await this.shards[this.rows.shard[at]].image(this.rows.row[at]);
+    return typeof image !== "string" || isAbsolute(image) ? image : join(this.root, image);
   }
 
   private rowAt(index: number): number {

@@ -1,12 +1,12 @@
 import type { Rng } from "../../core/rng";
-import { blend, type Colour, dim, hsl, type Paint, smoothStep, valueNoise } from "./paint";
+import { blend, type Color, dim, hsl, type Paint, smoothStep, valueNoise } from "./paint";
 
 /** Draws one background of a family; all its numbers come from `rng`. */
 export type BackgroundFamily = (rng: Rng) => Paint;
 
 /** The family's usual hue, give or take 25 degrees; any hue one time in five. */
-function hueNear(rng: Rng, centre: number): number {
-  return rng.uniform() < 0.2 ? rng.between(0, 360) : centre + rng.between(-25, 25);
+function hueNear(rng: Rng, center: number): number {
+  return rng.uniform() < 0.2 ? rng.between(0, 360) : center + rng.between(-25, 25);
 }
 
 /** Rolling horizontal bands. */
@@ -54,14 +54,14 @@ function night(rng: Rng): Paint {
   const zenith = hsl(hue, 0.5, rng.between(0.1, 0.18));
   const horizon = hsl(hue + 25, 0.45, rng.between(0.28, 0.4));
   const lights = Array.from({ length: 26 }, () => [rng.uniform(), rng.uniform(), rng.between(0.006, 0.016)]);
-  const glow: Colour = [235, 235, 215];
+  const glow: Color = [235, 235, 215];
   return (x, y) => {
     const isLight = lights.some(([cx, cy, radius]) => (x - cx) ** 2 + (y - cy) ** 2 < radius * radius);
     return isLight ? glow : blend(zenith, horizon, smoothStep(0.1, 1, y));
   };
 }
 
-/** Fallen leaves: overlapping round blobs in earth colours. */
+/** Fallen leaves: overlapping round blobs in earth colors. */
 function leaves(rng: Rng): Paint {
   const hue = hueNear(rng, 38);
   const ground = hsl(hue, 0.35, 0.26);
@@ -69,19 +69,19 @@ function leaves(rng: Rng): Paint {
     x: rng.uniform(),
     y: rng.uniform(),
     radius: rng.between(0.05, 0.13),
-    colour: hsl(hue + rng.between(-16, 16), rng.between(0.3, 0.5), rng.between(0.3, 0.52)),
+    color: hsl(hue + rng.between(-16, 16), rng.between(0.3, 0.5), rng.between(0.3, 0.52)),
   }));
   return (x, y) => {
-    let colour = ground;
+    let color = ground;
     for (const blob of blobs) {
       const distance = Math.hypot(x - blob.x, y - blob.y) / blob.radius;
-      if (distance < 1) colour = dim(blob.colour, 1.05 - 0.25 * distance);
+      if (distance < 1) color = dim(blob.color, 1.05 - 0.25 * distance);
     }
-    return colour;
+    return color;
   };
 }
 
-/** Sunburst: two-coloured rays from one point. */
+/** Sunburst: two-colored rays from one point. */
 function rays(rng: Rng): Paint {
   const hue = hueNear(rng, 275);
   const dark = hsl(hue, 0.35, rng.between(0.42, 0.52));

@@ -1,13 +1,13 @@
 import type { Rng } from "../../core/rng";
 
 /** Red, green, blue in 0 … 255, not rounded. */
-export type Colour = readonly [number, number, number];
+export type Color = readonly [number, number, number];
 
-/** A colour for every point of the picture; x to the right and y down, both in 0 … 1. */
-export type Paint = (x: number, y: number) => Colour;
+/** A color for every point of the image; x to the right and y down, both in 0 … 1. */
+export type Paint = (x: number, y: number) => Color;
 
-/** Colour of a hue in degrees, saturation and lightness in 0 … 1 (the CSS `hsl()` formula). */
-export function hsl(hue: number, saturation: number, lightness: number): Colour {
+/** Color of a hue in degrees, saturation and lightness in 0 … 1 (the CSS `hsl()` formula). */
+export function hsl(hue: number, saturation: number, lightness: number): Color {
   const chroma = saturation * Math.min(lightness, 1 - lightness);
   const channel = (n: number) => {
     const k = (((n + hue / 30) % 12) + 12) % 12;
@@ -17,13 +17,13 @@ export function hsl(hue: number, saturation: number, lightness: number): Colour 
 }
 
 /** Linear mix: `a` at t = 0, `b` at t = 1. */
-export function blend(a: Colour, b: Colour, t: number): Colour {
+export function blend(a: Color, b: Color, t: number): Color {
   return [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, a[2] + (b[2] - a[2]) * t];
 }
 
 /** Multiplies all three channels. */
-export function dim(colour: Colour, factor: number): Colour {
-  return [colour[0] * factor, colour[1] * factor, colour[2] * factor];
+export function dim(color: Color, factor: number): Color {
+  return [color[0] * factor, color[1] * factor, color[2] * factor];
 }
 
 /** 0 below `from`, 1 above `to`, a smooth cubic between. */

@@ -1,26 +1,26 @@
 import type { Rng } from "../../core/rng";
 import { backgroundFamilies } from "./backgrounds";
-import { blend, type Colour, dim, hsl, type Paint } from "./paint";
+import { blend, type Color, dim, hsl, type Paint } from "./paint";
 import { type ToyShape, textures, toyShapes } from "./shapes";
 
-/** A foreground object placed in the picture: which points it covers and how they are painted. */
+/** A foreground object placed in the image: which points it covers and how they are painted. */
 export interface ToyObject {
   readonly label: number;
   covers(x: number, y: number): boolean;
   readonly paint: Paint;
 }
 
-/** A drawn picture: `rgb` [H, W, 3] bytes and `coverage` [H, W], the object's share of each pixel in 0 … 1. */
-export interface ToyPicture {
+/** A drawn image: `rgb` [H, W, 3] bytes and `coverage` [H, W], the object's share of each pixel in 0 … 1. */
+export interface ToyImage {
   readonly size: number;
   readonly rgb: Uint8Array;
   readonly coverage: Float32Array;
 }
 
-/** Share of training, validation and `original` pictures that stand on their class's own background family. */
+/** Share of training, validation and `original` images that stand on their class's own background family. */
 export const ownBackgroundShare = 0.5;
 
-/** An object of a class with random place, size (about 10-32 % of the picture), tilt, colour and texture. */
+/** An object of a class with random place, size (about 10-32 % of the image), tilt, color and texture. */
 export function drawObject(label: number, rng: Rng): ToyObject {
   const shape = toyShapes[label];
   const scale = Math.min(0.47, Math.sqrt(rng.between(0.1, 0.32) / areaOf(shape)));
@@ -40,14 +40,14 @@ export function drawObject(label: number, rng: Rng): ToyObject {
   };
 }
 
-/** Colours, texture and a dark rim for one object, in the shape's own coordinates. */
+/** Colors, texture and a dark rim for one object, in the shape's own coordinates. */
 function paintOf(shape: ToyShape, rng: Rng): Paint {
   const hue = rng.uniform() < 0.75 ? shape.hue + rng.between(-22, 22) : rng.between(0, 360);
   const lightness = shape.lightness + rng.between(-0.07, 0.07);
   const main = hsl(hue, shape.saturation, lightness);
   const second = blend(main, hsl(hue + 40, 0.4, 0.93), 0.85);
   const texture = textures[rng.uniform() < 0.5 ? shape.texture : rng.integer(textures.length)];
-  const rim: Colour = dim(main, 0.62);
+  const rim: Color = dim(main, 0.62);
   return (u, v) => {
     if (!shape.contains(1.1 * u, 1.1 * v)) return rim;
     return shape.detail(u, v) ? second : dim(main, texture(u, v));
@@ -78,7 +78,7 @@ export function drawBackground(label: number, rng: Rng): Paint {
 }
 
 /** Rasterises object over background on `size` x `size` pixels, averaging 4 x 4 points per pixel. */
-export function rasterise(object: ToyObject, background: Paint, size: number): ToyPicture {
+export function rasterise(object: ToyObject, background: Paint, size: number): ToyImage {
   const grid = 4;
   const rgb = new Uint8Array(size * size * 3);
   const coverage = new Float32Array(size * size);
@@ -90,8 +90,8 @@ export function rasterise(object: ToyObject, background: Paint, size: number): T
       const y = (Math.floor(pixel / size) + (Math.floor(point / grid) + 0.5) / grid) / size;
       const inside = object.covers(x, y);
       if (inside) covered++;
-      const colour = inside ? object.paint(x, y) : background(x, y);
-      for (let c = 0; c < 3; c++) sum[c] += Math.min(255, Math.max(0, colour[c]));
+      const color = inside ? object.paint(x, y) : background(x, y);
+      for (let c = 0; c < 3; c++) sum[c] += Math.min(255, Math.max(0, color[c]));
     }
     for (let c = 0; c < 3; c++) rgb[3 * pixel + c] = Math.round(sum[c] / (grid * grid));
     coverage[pixel] = covered / (grid * grid);
@@ -103,11 +103,11 @@ export function rasterise(object: ToyObject, background: Paint, size: number): T
 export const ignoreId = 1000;
 
 /**
- * Segmentation ids [H, W] of a picture: `label + 1` where the object covers at least half of the pixel, else 0. With
+ * Segmentation ids [H, W] of an image: `label + 1` where the object covers at least half of the pixel, else 0. With
  * `ignoreBorder` the pixels on the outline (partly covered) get the ignore id.
  */
-export function segmentationIds(picture: ToyPicture, label: number, ignoreBorder: boolean): Int32Array {
-  return Int32Array.from(picture.coverage, (share) => {
+export function segmentationIds(image: ToyImage, label: number, ignoreBorder: boolean): Int32Array {
+  return Int32Array.from(image.coverage, (share) => {
     if (ignoreBorder && share > 0 && share < 1) return ignoreId;
     return share >= 0.5 ? label + 1 : 0;
   });

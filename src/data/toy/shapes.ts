@@ -9,7 +9,7 @@ export interface ToyShape {
   /** Index of the usual texture in `textures`. */
   readonly texture: number;
   contains(u: number, v: number): boolean;
-  /** Parts painted in the second colour, e.g. the eye of the fish. */
+  /** Parts painted in the second color, e.g. the eye of the fish. */
   detail(u: number, v: number): boolean;
 }
 

@@ -7,7 +7,7 @@ import { Rng } from "../../core/rng";
 import { drawBackground, drawObject, rasterise, segmentationIds } from "./scene";
 import { toyShapes } from "./shapes";
 
-/** What to draw: pictures per class in each part, their side in pixels, and the seed everything follows from. */
+/** What to draw: images per class in each part, their side in pixels, and the seed everything follows from. */
 export interface ToySetOptions {
   seed?: number;
   size?: number;
@@ -48,8 +48,8 @@ export function toyFiles(options: ToySetOptions = {}): ToyFile[] {
   checkOptions("data.toyFiles", toySetOptions, options);
   const plan = { ...defaults, ...options };
   return toyClasses.flatMap((_, label) => [
-    ...range(plan.train).map((i) => picture(plan, "train", label, i)),
-    ...range(plan.validation).map((i) => picture(plan, "val", label, i)),
+    ...range(plan.train).map((i) => image(plan, "train", label, i)),
+    ...range(plan.validation).map((i) => image(plan, "val", label, i)),
     ...range(plan.validation).map((i) => mask(plan, label, i)),
     ...range(plan.imageNet9).flatMap((i) => swaps(plan, label, i)),
   ]);
@@ -71,7 +71,7 @@ export async function writeToySet(
   return { files: files.length, bytes };
 }
 
-/** The file's bytes: JPEG of quality 92 for pictures, PNG for masks, by the ending of its path. */
+/** The file's bytes: JPEG of quality 92 for images, PNG for masks, by the ending of its path. */
 export function encodeToyFile(file: ToyFile): Promise<Buffer> {
   const raw = { width: file.size, height: file.size, channels: 3 as const };
   const image = sharp(file.draw(), { raw });
@@ -81,7 +81,7 @@ export function encodeToyFile(file: ToyFile): Promise<Buffer> {
 
 type Plan = Required<ToySetOptions>;
 
-function picture(plan: Plan, part: "train" | "val", label: number, index: number): ToyFile {
+function image(plan: Plan, part: "train" | "val", label: number, index: number): ToyFile {
   return {
     path: `${part}/${toyClasses[label]}/${fileName(label, part, index)}.jpg`,
     size: plan.size,

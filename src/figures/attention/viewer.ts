@@ -7,14 +7,13 @@ import { writeAtomically } from "../../core/writeAtomically";
 import { pageAround } from "../browser/pageAround";
 import { browserScript } from "../browserScript";
 import { colormapTable } from "../colormap";
+import type { ImageFigure, RgbImage } from "../image";
 import { label, labels } from "../options";
-
-import type { ImageFigure, RgbImage } from "../picture";
 import { escapeXml } from "../svg/text";
 import { figureFont, themes } from "../theme";
 import type { ModelHeader, ViewerHeader } from "./browser/payload";
 import { chooseLayers, packLayers } from "./payload";
-import { describeRow, pictureOf, staticPicture } from "./staticPicture";
+import { describeRow, imageOf, staticImage } from "./staticImage";
 
 /** What `attentionViewer` shows beside the maps. */
 export interface AttentionViewerOptions {
@@ -32,24 +31,24 @@ export const attentionViewerOptions = optionsOf<AttentionViewerOptions>(
   { title: label, labels, layers: list(label, 1), maxBytes: whole(10_000, 1_000_000_000) },
 );
 
-/** Attention to be looked into with pointer, touch and keys; where no script runs, a picture of it. */
+/** Attention to be looked into with pointer, touch and keys; where no script runs, an image of it. */
 export class AttentionViewer {
   constructor(
     /** What stands in a notebook's output: an element that needs nothing from elsewhere. */
     readonly html: string,
     /** What is seen where no script runs. */
-    readonly picture: ImageFigure,
+    readonly image: ImageFigure,
     readonly title: string,
     /** The numbers in words. */
     readonly summary: string,
-    /** The picture as SVG. */
+    /** The image as SVG. */
     private readonly svg: string,
   ) {}
 
-  /** Writes a page of its own (`.html`) or the still picture (`.png`, `.svg`). */
+  /** Writes a page of its own (`.html`) or the still image (`.png`, `.svg`). */
   save(path: string): string {
     if (/\.html?$/i.test(path)) writeAtomically(path, pageAround(this.html, this.title));
-    else if (/\.png$/i.test(path)) writeAtomically(path, this.picture.png);
+    else if (/\.png$/i.test(path)) writeAtomically(path, this.image.png);
     else if (/\.svg$/i.test(path)) writeAtomically(path, this.svg);
     else {
       const endings = ".html, .png, .svg";
@@ -67,14 +66,14 @@ export class AttentionViewer {
   }
 
   [Symbol.for("Jupyter.display")](): Record<string, unknown> {
-    const png = Buffer.from(this.picture.png).toString("base64");
+    const png = Buffer.from(this.image.png).toString("base64");
     return { "text/html": this.html, "image/png": png, "text/plain": this.toString() };
   }
 }
 
 /**
  * A viewer for the attention of one model, or of two side by side whose query patch, layer and settings move together:
- * a picture under the attention of the patch that is pointed at, a thumbnail and an entropy (nats) per head, mean and
+ * an image under the attention of the patch that is pointed at, a thumbnail and an entropy (nats) per head, mean and
  * maximum over heads, rollout, and a map of every patch's entropy.
  *
  * @throws LuvitError("bad-argument") for more than two models, different patch grids, unknown layers and layers that do
@@ -94,14 +93,14 @@ export async function attentionViewer(
   expectComparable(models, labels);
   const titled = models.map((one, index) => ({ title: labels[index]!, maps: one }));
   const rows = titled.map((one) => ({ ...one, layer: lastBlock(one.maps, layers) }));
-  const picture = await staticPicture(rows);
-  const pictures = await Promise.all(models.map((one) => pictureUrl(pictureOf(one))));
-  const still = await webpUrl(picture);
+  const image = await staticImage(rows);
+  const images = await Promise.all(models.map((one) => imageUrl(imageOf(one))));
+  const still = await webpUrl(image);
   const around = (chosen: ReturnType<typeof chooseLayers>, data: string) => {
     const heads = titled.map((one, index) =>
-      modelHeader(one.title, one.maps, chosen[index]!, pictures[index]!),
+      modelHeader(one.title, one.maps, chosen[index]!, images[index]!),
     );
-    return viewerHtml(headerOf(title, heads), data, picture, still);
+    return viewerHtml(headerOf(title, heads), data, image, still);
   };
   const frame = pageAround(
     around(
@@ -113,7 +112,7 @@ export async function attentionViewer(
   const chosen = chooseLayers(models, layers, maxBytes - Buffer.byteLength(frame));
   const summary = rows.map(describeRow).join(" ");
   const html = around(chosen, packLayers(chosen));
-  return new AttentionViewer(html, picture, title, summary, await picture.toSvg());
+  return new AttentionViewer(html, image, title, summary, await image.toSvg());
 }
 
 function expectComparable(models: readonly AttentionMaps[], labels: readonly string[]): void {
@@ -130,7 +129,7 @@ function expectComparable(models: readonly AttentionMaps[], labels: readonly str
   if (problems.length > 0) throw new LuvitError("bad-argument", `attentionViewer: ${problems.join("; ")}`);
 }
 
-/** The layer that the static picture shows. */
+/** The layer that the static image shows. */
 function lastBlock({ layers }: AttentionMaps, wanted: readonly string[] | undefined) {
   const shown = layers.filter(({ layer }) => wanted?.includes(layer) ?? true);
   const choice = shown.length > 0 ? shown : layers;
@@ -141,14 +140,14 @@ function modelHeader(
   title: string,
   { sample, grid, layers }: AttentionMaps,
   chosen: AttentionMaps["layers"],
-  picture: string,
+  image: string,
 ): ModelHeader {
   const { foreground, valid } = sample;
   const regions =
     foreground && Array.from(foreground, (region, patch) => (valid?.[patch] === 0 ? -1 : region));
   const leftOut = layers.filter((layer) => !chosen.includes(layer)).map(({ layer }) => layer);
   const shown = chosen.map(({ layer, heads }) => ({ name: layer, heads }));
-  return { title, picture, grid, regions, layers: shown, leftOut };
+  return { title, image, grid, regions, layers: shown, leftOut };
 }
 
 function headerOf(title: string, models: readonly ModelHeader[]): ViewerHeader {
@@ -157,13 +156,13 @@ function headerOf(title: string, models: readonly ModelHeader[]): ViewerHeader {
   return { title, font: figureFont, models, colors, themes };
 }
 
-/** The element with everything in it. The script puts a shadow root over the picture, so that only one is seen. */
-function viewerHtml(header: ViewerHeader, data: string, picture: ImageFigure, still: string): string {
+/** The element with everything in it. The script puts a shadow root over the image, so that only one is seen. */
+function viewerHtml(header: ViewerHeader, data: string, image: ImageFigure, still: string): string {
   const json = JSON.stringify(header).replace(/</g, "\\u003c");
   return `<div class="luvit-attention" data-lm-suppress-shortcuts="true">
 <p><b>${escapeXml(header.title)}</b></p>
-<img src="${still}" width="${picture.width}" height="${picture.height}" style="max-width:100%;height:auto" alt="${escapeXml(picture.alt)}">
-<p><small>A still picture: run the cell, or trust the notebook, to look into the attention of every patch, layer and head.</small></p>
+<img src="${still}" width="${image.width}" height="${image.height}" style="max-width:100%;height:auto" alt="${escapeXml(image.alt)}">
+<p><small>A still image: run the cell, or trust the notebook, to look into the attention of every patch, layer and head.</small></p>
 <script type="application/json" class="luvit-attention-header">${json}</script>
 <script type="application/gzip;base64" class="luvit-attention-data">${data}</script>
 <script>${browserScript(join(__dirname, "browser/main"))}</script>
@@ -171,7 +170,7 @@ function viewerHtml(header: ViewerHeader, data: string, picture: ImageFigure, st
 }
 
 /** The smaller of PNG and good JPEG as a data URL. */
-async function pictureUrl({ data, width, height }: RgbImage): Promise<string> {
+async function imageUrl({ data, width, height }: RgbImage): Promise<string> {
   const { default: sharp } = await import("sharp");
   const raw = () => sharp(data, { raw: { width, height, channels: 3 } });
   const png = await raw().png({ compressionLevel: 9 }).toBuffer();
@@ -180,7 +179,7 @@ async function pictureUrl({ data, width, height }: RgbImage): Promise<string> {
   return `data:image/jpeg;base64,${jpeg.toString("base64")}`;
 }
 
-/** The still picture, ground transparent, at a fifth of the PNG's bytes. */
+/** The still image, ground transparent, at a fifth of the PNG's bytes. */
 async function webpUrl({ png }: ImageFigure): Promise<string> {
   const { default: sharp } = await import("sharp");
   const webp = await sharp(png).webp({ quality: 88, smartSubsample: true }).toBuffer();

@@ -24,7 +24,7 @@ export function onThemeChange(react: () => void): void {
   for (const element of [document.body, document.documentElement]) observer.observe(element, attributes);
 }
 
-/** 0 to 255; undefined for a colour that lets most of what is behind it through. */
+/** 0 to 255; undefined for a color that lets most of what is behind it through. */
 function lightness(color: string): number | undefined {
   const [r, g, b, alpha = 1] = (color.match(/[\d.]+/g) ?? []).map(Number);
   if (r === undefined || alpha < 0.5) return undefined;

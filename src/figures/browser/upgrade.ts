@@ -1,6 +1,6 @@
 /**
  * Brings the element around the running script to life, or where no script says where it stands every one of the class
- * that is not alive yet; where that fails, the static picture in it stays.
+ * that is not alive yet; where that fails, the static image in it stays.
  */
 export function upgradeHosts(className: string, upgrade: (host: HTMLElement) => Promise<void>): void {
   const own = document.currentScript?.parentElement;
@@ -14,6 +14,6 @@ export function upgradeHosts(className: string, upgrade: (host: HTMLElement) => 
     const alive = () => {
       host.dataset.alive = "true";
     };
-    upgrade(host).then(alive, (error: unknown) => console.warn("the static picture stays:", error));
+    upgrade(host).then(alive, (error: unknown) => console.warn("the static image stays:", error));
   }
 }

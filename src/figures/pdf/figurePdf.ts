@@ -18,7 +18,7 @@ const strokes: Attributes = { grid: light.grid, axis: light.axis, error: light.t
 /**
  * A figure as PDF, light: its lines and letters are no pixels.
  *
- * @throws LuvitError("bad-argument") for letters that the fonts of PDF do not have, and colours by name.
+ * @throws LuvitError("bad-argument") for letters that the fonts of PDF do not have, and colors by name.
  */
 export function figurePdf(figure: PlotlyFigure): Buffer {
   const svg = readSvg(renderSvg(figure, { theme: "light" }));
@@ -165,7 +165,7 @@ function color(text: string): string {
   const decimal = /^rgb\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\)$/.exec(text)?.slice(1);
   const channels = hex?.map((part) => Number.parseInt(part, 16)) ?? decimal?.map(Number);
   if (channels) return channels.map((channel) => number(channel / 255)).join(" ");
-  throw new LuvitError("bad-argument", `PDF: the colour "${text}" is neither #rrggbb nor rgb(r,g,b)`);
+  throw new LuvitError("bad-argument", `PDF: the color "${text}" is neither #rrggbb nor rgb(r,g,b)`);
 }
 
 function number(value: number): string {

@@ -12,7 +12,7 @@ export interface Box {
 /** As the layout calls an axis: `xaxis`, `yaxis2`. */
 export type AxisName = `${"x" | "y"}axis${string}`;
 
-/** One pair of axes with its traces, placed on the picture. */
+/** One pair of axes with its traces, placed on the image. */
 export interface Panel {
   readonly box: Box;
   /** Names of the axes in the layout. */
@@ -113,7 +113,7 @@ function domainBox(xAxis: PlotlyAxis, yAxis: PlotlyAxis, area: Box): Box {
   };
 }
 
-/** The largest centred box in which one unit is equally long on both axes. */
+/** The largest centered box in which one unit is equally long on both axes. */
 function equalUnits(space: Box, xScale: Scale, yScale: Scale): Box {
   const xUnits = Math.abs(xScale.high - xScale.low);
   const yUnits = Math.abs(yScale.high - yScale.low);

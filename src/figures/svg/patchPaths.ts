@@ -1,4 +1,4 @@
-import type { GridMap } from "../picture";
+import type { GridMap } from "../image";
 import { px } from "./text";
 
 /** Lines between the patches of a grid that fills a size. */
@@ -11,7 +11,7 @@ export function patchLines({ width: columns, height: rows }: GridMap, width: num
   return [...down, ...across].join("");
 }
 
-/** The border of the patches whose value is 1, each edge once; the picture's own border included. */
+/** The border of the patches whose value is 1, each edge once; the image's own border included. */
 export function maskOutline(
   { width: columns, height: rows, values }: GridMap,
   width: number,

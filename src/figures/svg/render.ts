@@ -21,7 +21,7 @@ export interface RenderOptions {
 /**
  * Draws a figure as SVG. This is our own renderer for the subset of Plotly that the figures emit: Plotly itself runs
  * outside a browser only in an emulated DOM (1.5 s and 245 MB more, a newer Node than ours, text measured by guess),
- * and its pictures cannot follow the reader's light or dark preference.
+ * and its images cannot follow the reader's light or dark preference.
  */
 export function renderSvg(figure: PlotlyFigure, options: RenderOptions = {}): string {
   return drawFigure(placeFigure(figure, options.width), options);

@@ -1,6 +1,6 @@
 import type { PlotlyAxis, PlotlyDatum } from "../spec";
 
-/** One labelled position on an axis. */
+/** One labeled position on an axis. */
 export interface Tick {
   value: number;
   label: string;

@@ -17,12 +17,12 @@ export function drawTrace(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorA
   return `<g class="series"${opacity}>${parts.join("")}</g>`;
 }
 
-/** The colour of a trace's line or marker, as an attribute may have it. */
+/** The color of a trace's line or marker, as an attribute may have it. */
 export function traceColor(trace: PlotlyTrace): string {
   return escapeXml(trace.line?.color ?? trace.marker?.color ?? seriesColor(0));
 }
 
-/** The colour of a trace's markers. */
+/** The color of a trace's markers. */
 export function markerColor(trace: PlotlyTrace): string {
   return escapeXml(trace.marker?.color ?? traceColor(trace));
 }
@@ -168,7 +168,7 @@ function drawHeatmap(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorAxis |
   return `<g shape-rendering="crispEdges">${cells.join("")}</g>`;
 }
 
-/** The colour of a value on a colour axis. */
+/** The color of a value on a color axis. */
 export function scaleColor({ colorscale, cmin, cmax }: PlotlyColorAxis, value: number): string {
   if (!Number.isFinite(value)) return undefinedColor;
   const at = Math.min(1, Math.max(0, (value - cmin) / (cmax - cmin || 1)));

@@ -15,12 +15,12 @@ const passes = [removeDeadCode, simplify, foldConstants, simplify, shareCommonSu
 const MAX_ROUNDS = 5;
 
 /** What to trade in a graph. */
-export interface OptimiseOptions {
+export interface OptimizeOptions {
   /** "keep" (default) keeps what the gradients need; "recompute" keeps block inputs only (`recomputeBlocks`). */
   memory?: "keep" | "recompute";
 }
 
-export const optimiseOptions = optionsOf<OptimiseOptions>(
+export const optimizeOptions = optionsOf<OptimizeOptions>(
   {},
   {
     memory: entry(
@@ -32,7 +32,7 @@ export const optimiseOptions = optionsOf<OptimiseOptions>(
 );
 
 /** Every pass, until the graph no longer shrinks. The result computes the same outputs from the same feeds. */
-export function optimise(graph: Graph, { memory = "keep" }: OptimiseOptions = {}): Graph {
+export function optimize(graph: Graph, { memory = "keep" }: OptimizeOptions = {}): Graph {
   const smallest = shrink(graph);
   return memory === "recompute" ? recomputeBlocks(smallest) : smallest;
 }

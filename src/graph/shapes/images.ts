@@ -41,7 +41,7 @@ const depthToSpace: ShapeRule = ({ inputs: { x }, attributes }) => {
   return like(x, [batch, height * block, width * block, depth]);
 };
 
-/** Kernels over pictures [B, H, W, C]. */
+/** Kernels over images [B, H, W, C]. */
 export const imageRules: ShapeRules = {
   AvgPool: pool,
   AvgPoolGrad: poolGradient,

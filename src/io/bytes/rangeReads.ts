@@ -7,7 +7,7 @@ export interface ByteRange<Tag> {
   readonly tag: Tag;
 }
 
-/** Small neighbours are joined up to this; what is larger is read straight into an array of its own. */
+/** Small neighbors are joined up to this; what is larger is read straight into an array of its own. */
 const LARGEST_JOINED_READ = 2 ** 20;
 
 /** Reads under way at a time, so that none waits for the last piece of the one before. */

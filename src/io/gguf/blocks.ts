@@ -1,11 +1,11 @@
 import { widenToFloat32 } from "../bytes";
 
 /**
- * Blocks of a quantised GGUF type to numbers. In each, `d` is the scale of a block, kept as a half, and every number is
+ * Blocks of a quantized GGUF type to numbers. In each, `d` is the scale of a block, kept as a half, and every number is
  * an integer times it (plus an offset); all products are exact in double precision, so results are those of float32
  * arithmetic. Reference: ggml-quants.c `dequantize_row_*`, the layouts in ggml-common.h.
  */
-export type Dequantise = (bytes: Uint8Array, numbers: Float32Array) => void;
+export type Dequantize = (bytes: Uint8Array, numbers: Float32Array) => void;
 
 /** One block of `bytes` at `at`, written to `numbers` from `to` on; `half(at)` reads a half. */
 type Block = (
@@ -16,7 +16,7 @@ type Block = (
   half: (at: number) => number,
 ) => void;
 
-function inBlocks(length: number, elements: number, block: Block): Dequantise {
+function inBlocks(length: number, elements: number, block: Block): Dequantize {
   return (bytes, numbers) => {
     const halves = halfValues();
     const half = (at: number) => halves[bytes[at] | (bytes[at + 1] << 8)];

@@ -13,7 +13,7 @@ export interface GgufFile {
   /** `dtype` is GGUF's name of the type, e.g. "Q4_K". Throws LuvitError "key-mismatch" for an unknown name. */
   info(name: string): TensorInfo;
   /**
-   * Reads the named tensors (all by default) and nothing else, quantised ones as the numbers they stand for. `seen` is
+   * Reads the named tensors (all by default) and nothing else, quantized ones as the numbers they stand for. `seen` is
    * called with each tensor as soon as it is there.
    */
   readTensors(names?: readonly string[], seen?: TensorSeen): Promise<StateDict>;
@@ -65,6 +65,6 @@ async function readStored(
 function decode({ shape, type }: GgufTensor, bytes: Uint8Array): HostTensor {
   if (type.stored) return new StoredTensor(shape, type.stored, bytes);
   const data = new Float32Array(sizeOf(shape));
-  type.dequantise!(bytes, data);
+  type.dequantize!(bytes, data);
   return { shape, data };
 }

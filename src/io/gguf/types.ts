@@ -1,19 +1,19 @@
 import type { StoredDtype } from "../../core/hostTensor";
-import { type Dequantise, iq4nl, iq4xs, q2k, q3k, q4k, q5k, q6k, q40, q41, q50, q51, q80 } from "./blocks";
+import { type Dequantize, iq4nl, iq4xs, q2k, q3k, q4k, q5k, q6k, q40, q41, q50, q51, q80 } from "./blocks";
 
-/** How a GGUF tensor's numbers are stored: in blocks of `elements` neighbours of a row, each `bytes` long. */
+/** How a GGUF tensor's numbers are stored: in blocks of `elements` neighbors of a row, each `bytes` long. */
 export interface GgufType {
   readonly name: string;
   readonly elements: number;
   readonly bytes: number;
   /** The plain type it is. */
   readonly stored?: StoredDtype;
-  /** Blocks to numbers, for quantised types that can be read. */
-  readonly dequantise?: Dequantise;
+  /** Blocks to numbers, for quantized types that can be read. */
+  readonly dequantize?: Dequantize;
 }
 
 /** Number in the file, name, elements and bytes of a block. Reference: ggml.h `enum ggml_type`, ggml-common.h. */
-const types: readonly (readonly [number, string, number, number, (StoredDtype | Dequantise)?])[] = [
+const types: readonly (readonly [number, string, number, number, (StoredDtype | Dequantize)?])[] = [
   [0, "F32", 1, 4, "F32"],
   [1, "F16", 1, 2, "F16"],
   [2, "Q4_0", 32, 18, q40],
@@ -53,8 +53,8 @@ const types: readonly (readonly [number, string, number, number, (StoredDtype | 
 /** Every type by its number in the file. */
 export const ggufTypes: ReadonlyMap<number, GgufType> = new Map(
   types.map(([number, name, elements, bytes, numbers]) => {
-    const [stored, dequantise] = typeof numbers === "string" ? [numbers] : [undefined, numbers];
-    return [number, { name, elements, bytes, stored, dequantise }];
+    const [stored, dequantize] = typeof numbers === "string" ? [numbers] : [undefined, numbers];
+    return [number, { name, elements, bytes, stored, dequantize }];
   }),
 );
 
@@ -66,8 +66,8 @@ export function ggufType(number: number): GgufType {
   return ggufTypes.get(number) ?? { name: `type ${number}`, elements: 1, bytes: 0 };
 }
 
-export function isReadable({ stored, dequantise }: GgufType): boolean {
-  return stored !== undefined || dequantise !== undefined;
+export function isReadable({ stored, dequantize }: GgufType): boolean {
+  return stored !== undefined || dequantize !== undefined;
 }
 
 /** Names of the types that can be read. */

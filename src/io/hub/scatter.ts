@@ -21,7 +21,7 @@ export class Scatter {
     for (const destination of this.destinations) if (destination.missing === 0) this.handOut(destination);
   }
 
-  /** What must be filled: disjoint, in order, neighbours joined. */
+  /** What must be filled: disjoint, in order, neighbors joined. */
   extents(): Stretch[] {
     const joined: Stretch[] = [];
     for (const { start, end } of this.destinations) {

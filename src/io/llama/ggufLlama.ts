@@ -6,7 +6,7 @@ import type { RowOrder } from "./keymap";
 import type { RopeScaling } from "./ropeScaling";
 
 /**
- * The order that llama.cpp's converter leaves q and k rows in. Its LLaMA kernels turn neighbouring numbers, so rows of
+ * The order that llama.cpp's converter leaves q and k rows in. Its LLaMA kernels turn neighboring numbers, so rows of
  * "llama" models (Mistral's among them) are in Meta's order whatever the source was; Qwen's stay as transformers has them.
  * Reference: llama.cpp convert_hf_to_gguf.py `LlamaModel.permute`; llama-model.cpp `llama_model_rope_type`.
  */

@@ -51,7 +51,7 @@ export type BlockInfos = ReadonlyMap<string, TensorInfo>;
 
 /**
  * What the widths of a block should be: what the config says, else what most of its tensors say. So a single tensor of
- * the wrong shape is recognised as the odd one out even without a config.
+ * the wrong shape is recognized as the odd one out even without a config.
  */
 export function inferBlockWidths(block: BlockInfos, hints: LlamaFileHints): BlockWidths {
   const axis = (parameter: string, index: number) => block.get(`${parameter}.weight`)?.shape[index];

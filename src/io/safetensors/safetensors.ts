@@ -39,7 +39,7 @@ export interface SafetensorsFile {
   /** Throws LuvitError "key-mismatch" for an unknown name. */
   info(name: string): TensorInfo;
   readTensor(name: string): Promise<HostTensor>;
-  /** Reads the named tensors (all by default), neighbours in one read. Order of the result: order of `names`. */
+  /** Reads the named tensors (all by default), neighbors in one read. Order of the result: order of `names`. */
   readTensors(names?: readonly string[], seen?: TensorSeen): Promise<StateDict>;
   close(): Promise<void>;
 }

@@ -13,7 +13,7 @@ export interface PickleGlobal {
   readonly construct?: (args: readonly unknown[], charge: (work: number) => void) => unknown;
 }
 
-/** An instance of a class that is known by name only: its fields, no behaviour (for instance argparse.Namespace). */
+/** An instance of a class that is known by name only: its fields, no behavior (for instance argparse.Namespace). */
 export class PlainRecord {
   fields = new Map<unknown, unknown>();
 

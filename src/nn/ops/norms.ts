@@ -41,7 +41,7 @@ const layerNormInputGradient = defineOp<"x" | "weight" | "dy", Epsilon>({
     }
   },
   composite: ({ x, weight, dy }, { eps }) => {
-    const { normal, inverse } = normalise(x, eps);
+    const { normal, inverse } = normalize(x, eps);
     const g = tf.mul(dy, weight);
     const gMean = tf.mean(g, lastAxis(x), true);
     const gxMean = tf.mean(tf.mul(g, normal), lastAxis(x), true);
@@ -62,14 +62,14 @@ const layerNormWeightGradient = defineOp<"x" | "dy", Epsilon>({
     }
     dWeight.set(sum);
   },
-  composite: ({ x, dy }, { eps }) => [sumRows(tf.mul(dy, normalise(x, eps).normal))],
+  composite: ({ x, dy }, { eps }) => [sumRows(tf.mul(dy, normalize(x, eps).normal))],
 });
 
-function normalise(x: Tensor, eps: number): { normal: Tensor; inverse: Tensor } {
-  const centred = tf.sub(x, tf.mean(x, lastAxis(x), true));
-  const variance = tf.mean(tf.square(centred), lastAxis(x), true);
+function normalize(x: Tensor, eps: number): { normal: Tensor; inverse: Tensor } {
+  const centered = tf.sub(x, tf.mean(x, lastAxis(x), true));
+  const variance = tf.mean(tf.square(centered), lastAxis(x), true);
   const inverse = tf.rsqrt(tf.add(variance, eps));
-  return { normal: tf.mul(centred, inverse), inverse };
+  return { normal: tf.mul(centered, inverse), inverse };
 }
 
 const layerNormOp = defineOp<"x" | "weight" | "bias", Epsilon>({
@@ -83,7 +83,7 @@ const layerNormOp = defineOp<"x" | "weight" | "bias", Epsilon>({
       for (let i = 0; i < width; i++) y[start + i] = (x[start + i] - mean) * inverse * weight[i] + bias[i];
     }
   },
-  composite: ({ x, weight, bias }, { eps }) => [tf.add(tf.mul(normalise(x, eps).normal, weight), bias)],
+  composite: ({ x, weight, bias }, { eps }) => [tf.add(tf.mul(normalize(x, eps).normal, weight), bias)],
   gradient: {
     saved: ["x", "weight"],
     backward: (dy, { x, weight }, { eps }) => ({
@@ -115,7 +115,7 @@ const normalRowsOp = defineOp<"x", Epsilon>({
       for (let i = start; i < start + width; i++) y[i] = (x[i] - mean) * factor;
     }
   },
-  composite: ({ x }, { eps }) => [tf.mul(normalise(x, eps).normal, Math.sqrt(biasedShare(x.shape.at(-1)!)))],
+  composite: ({ x }, { eps }) => [tf.mul(normalize(x, eps).normal, Math.sqrt(biasedShare(x.shape.at(-1)!)))],
   gradient: {
     saved: ["x"],
     backward: (dy, { x }, { eps }) => {

@@ -10,20 +10,20 @@ export function errorsOf(cells: readonly CellState[]): string[] {
   );
 }
 
-/** How many pictures each cell's outputs hold, in the form that Jupyter shows: HTML before PNG. */
-export function storedPictures(cells: readonly CellState[]): number[] {
-  return cells.map(({ outputs }) => outputs.reduce((sum, output) => sum + picturesIn(output), 0));
+/** How many images each cell's outputs hold, in the form that Jupyter shows: HTML before PNG. */
+export function storedImages(cells: readonly CellState[]): number[] {
+  return cells.map(({ outputs }) => outputs.reduce((sum, output) => sum + imagesIn(output), 0));
 }
 
-function picturesIn(output: CellOutput): number {
+function imagesIn(output: CellOutput): number {
   if (!("data" in output)) return 0;
   const html = output.data["text/html"];
   if (html !== undefined) return String(html).match(/<img\b/g)?.length ?? 0;
   return Object.keys(output.data).some((mime) => mime.startsWith("image/")) ? 1 : 0;
 }
 
-/** How many pictures are seen in each cell's outputs: loaded, and with a size on the page. */
-export async function picturesOf(opened: NotebookPage, cells: number): Promise<number[]> {
+/** How many images are seen in each cell's outputs: loaded, and with a size on the page. */
+export async function imagesOf(opened: NotebookPage, cells: number): Promise<number[]> {
   const counts: number[] = [];
   for (let index = 0; index < cells; index++) {
     const images = opened.output(index).locator("img");

@@ -24,8 +24,8 @@ const shown: [RegExp, readonly string[]][] = [
 const bundles = (outputs: readonly CellOutput[]) =>
   outputs.flatMap((output) => ("data" in output ? [output.data as Record<string, unknown>] : []));
 
-/** Whether exports have nothing to show but a picture. */
-const onlyPicture = (bundle: Record<string, unknown>) =>
+/** Whether exports have nothing to show but an image. */
+const onlyImage = (bundle: Record<string, unknown>) =>
   "image/png" in bundle && !("text/html" in bundle) && !("text/markdown" in bundle);
 
 /** Everything wrong with an executed code cell. */
@@ -72,13 +72,13 @@ for (const name of readdirSync(join(packageRoot(), "notebooks")).filter((file) =
       code.map((_, index) => index + 1),
     );
 
-    const pictures = code.flatMap(({ outputs }) => bundles(outputs ?? [])).filter(onlyPicture).length;
+    const images = code.flatMap(({ outputs }) => bundles(outputs ?? [])).filter(onlyImage).length;
     nbconvert("--to", "html", executed);
     const page = readFileSync(join(folder, executed.replace(".ipynb", ".html")), "utf8");
-    assert.ok((page.match(/<img[^>]*src="data:image\//g) ?? []).length >= pictures);
+    assert.ok((page.match(/<img[^>]*src="data:image\//g) ?? []).length >= images);
     nbconvert("--to", "markdown", executed);
     const besides = join(folder, `${basename(executed, ".ipynb")}_files`);
     const files = existsSync(besides) ? readdirSync(besides) : [];
-    assert.ok(files.length >= pictures, `${pictures} pictures became ${files.join(", ")}`);
+    assert.ok(files.length >= images, `${images} images became ${files.join(", ")}`);
     assert.ok(files.every((file) => statSync(join(besides, file)).size > 0));
   });

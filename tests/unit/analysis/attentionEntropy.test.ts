@@ -9,7 +9,7 @@ import {
   lastViTLayer,
   layersOf,
   patchMaps,
-  summariseEntropy,
+  summarizeEntropy,
 } from "../../../src/analysis/attentionEntropy";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, tf } from "../../../src/core/tf";
@@ -19,14 +19,7 @@ import { imageNetS } from "../../../src/data/segmentation";
 import * as transforms from "../../../src/data/transforms";
 import { readTable, writeTable } from "../../../src/io/tables/table";
 import type { Classifier } from "../../../src/models/classifier";
-import {
-  assertRejects,
-  maskedPictures,
-  type Region,
-  temporaryFolder,
-  tinyLuvit,
-  writePictures,
-} from "./support";
+import { assertRejects, maskedImages, type Region, temporaryFolder, tinyLuvit, writeImages } from "./support";
 
 before(async () => void (await startBackend()));
 
@@ -61,7 +54,7 @@ const entropyOf = (row: readonly number[]) => -row.reduce((sum, p) => sum + (p >
 const rowsOf = (table: EntropyTable) => table.toArray().map((row) => row.toJSON());
 
 test("one row per image, layer, head and patch, with the entropy of that attention row", async () => {
-  const set = await maskedPictures(layout);
+  const set = await maskedImages(layout);
   const model = tinyLuvit();
   const table = await attentionEntropy(model, set, { batchSize: 2 });
   const taps = {
@@ -93,7 +86,7 @@ test("one row per image, layer, head and patch, with the entropy of that attenti
 });
 
 test("columns have the documented names and types", async () => {
-  const table = await attentionEntropy(tinyLuvit(), await maskedPictures(layout.slice(0, 1)));
+  const table = await attentionEntropy(tinyLuvit(), await maskedImages(layout.slice(0, 1)));
   assert.deepEqual(
     table.schema.fields.map(({ name, type }) => `${name}: ${type}`),
     [
@@ -111,27 +104,25 @@ test("columns have the documented names and types", async () => {
 
 test("foreground is true, false, or null for ignored cells and for sets without masks", async () => {
   const model = tinyLuvit();
-  const masked = rowsOf(
-    await attentionEntropy(model, await maskedPictures(layout), { layers: ["blocks.1"] }),
-  );
+  const masked = rowsOf(await attentionEntropy(model, await maskedImages(layout), { layers: ["blocks.1"] }));
   const regions = (index: number) =>
     masked.filter((row) => row.index === index && row.head === 1).map(({ foreground }) => foreground);
   assert.deepEqual(regions(0), [true, false, false, false]);
   assert.deepEqual(regions(1), [true, true, true, true]);
   assert.deepEqual(regions(2), [false, true, true, null]);
-  const plain = await imageFolder(await writePictures(temporaryFolder(), 2), {
+  const plain = await imageFolder(await writeImages(temporaryFolder(), 2), {
     transform: transforms.evaluation(16),
   });
   const unmasked = await attentionEntropy(model, plain, { layers: ["blocks.0"] });
   assert.equal(unmasked.numRows, 4 * 2 * 4);
   assert.ok(rowsOf(unmasked).every(({ foreground }) => foreground === null));
-  const summary = summariseEntropy(unmasked, "blocks.0");
+  const summary = summarizeEntropy(unmasked, "blocks.0");
   assert.deepEqual([summary.counted, summary.skipped, summary.points.length], [0, 4, 0]);
   assert.ok(Number.isNaN(summary.percentBackgroundGreater));
 });
 
-test("the table does not depend on the batch size, and pictures that cannot be read have no rows", async () => {
-  const data = await writePictures(temporaryFolder(), 3);
+test("the table does not depend on the batch size, and images that cannot be read have no rows", async () => {
+  const data = await writeImages(temporaryFolder(), 3);
   const set = await imageFolder(data, { transform: transforms.evaluation(16) });
   const model = tinyLuvit();
   const one = rowsOf(await attentionEntropy(model, set, { batchSize: 1 }));
@@ -142,7 +133,7 @@ test("the table does not depend on the batch size, and pictures that cannot be r
   assert.deepEqual(withoutEntropy(sorted(one)), withoutEntropy(sorted(all)));
   for (const [i, row] of sorted(one).entries())
     assert.ok(Math.abs(row.entropy - sorted(all)[i].entropy) < 1e-5);
-  writeFileSync(join(data, "red", "1.png"), "not a picture");
+  writeFileSync(join(data, "red", "1.png"), "not an image");
   const partial = rowsOf(
     await attentionEntropy(model, await imageFolder(data, { transform: transforms.evaluation(16) }), {
       layers: ["blocks.0"],
@@ -153,7 +144,7 @@ test("the table does not depend on the batch size, and pictures that cannot be r
 });
 
 test("the summary equals a loop by hand, over cells and heads, image by image", async () => {
-  const set = await maskedPictures(layout);
+  const set = await maskedImages(layout);
   const model = tinyLuvit();
   const table = await attentionEntropy(model, set);
   for (const [layer, tap] of [
@@ -170,7 +161,7 @@ test("the summary equals a loop by hand, over cells and heads, image by image", 
       };
       points.push({ image: set.path(index), foreground: mean(object), background: mean(ground) });
     }
-    const summary = summariseEntropy(table, layer);
+    const summary = summarizeEntropy(table, layer);
     assert.deepEqual([summary.layer, summary.counted, summary.skipped], [layer, 3, 2]);
     for (const [i, { image, foreground, background }] of summary.points.entries()) {
       assert.equal(image, points[i].image);
@@ -182,15 +173,15 @@ test("the summary equals a loop by hand, over cells and heads, image by image", 
   }
 });
 
-test("unknown layers, masks on another grid and pictures of another size are refused", async () => {
-  const set = await maskedPictures(layout);
+test("unknown layers, masks on another grid and images of another size are refused", async () => {
+  const set = await maskedImages(layout);
   const model = tinyLuvit();
   const some = attentionEntropy(model, set, { layers: ["blocks.1", "blocks.7"] });
   await assertRejects(some, "bad-argument", "blocks.7", "this model has: blocks.0, blocks.1, llama.layers.0");
   const table = await attentionEntropy(model, set, { layers: ["blocks.1"] });
-  await assert.rejects(async () => summariseEntropy(table, "blocks.0"), /no layer "blocks.0"/);
+  await assert.rejects(async () => summarizeEntropy(table, "blocks.0"), /no layer "blocks.0"/);
   await assertRejects(patchMaps(model, set, { layer: "blocks.2" }), "bad-argument", "blocks.2", "blocks.1");
-  const folders = { images: set.pictures.root, masks: set.pictures.root.replace(/images$/, "masks") };
+  const folders = { images: set.images.root, masks: set.images.root.replace(/images$/, "masks") };
   const fine = await imageNetS({ ...folders, transform: transforms.evaluation(16), patch: 4 });
   await assertRejects(attentionEntropy(model, fine), "bad-argument", "16 cells", "4 patches", "patch: 8");
   const large = await imageNetS({ ...folders, transform: transforms.evaluation(32), patch: 8 });
@@ -198,7 +189,7 @@ test("unknown layers, masks on another grid and pictures of another size are ref
 });
 
 test("maps hold the mean entropy over heads and the norm of each patch token after the block", async () => {
-  const set = await maskedPictures(layout);
+  const set = await maskedImages(layout);
   const model = tinyLuvit();
   assert.equal(lastViTLayer(model), "blocks.1");
   const maps = await patchMaps(model, set, { batchSize: 2 });
@@ -227,7 +218,7 @@ async function tokensAfter(model: Classifier, image: Float32Array, name: string)
 }
 
 test("entropy and maps leave no tensor behind", async () => {
-  const set = await maskedPictures(layout);
+  const set = await maskedImages(layout);
   const model = tinyLuvit();
   await attentionEntropy(model, set);
   const { numTensors } = tf.memory();
@@ -237,19 +228,19 @@ test("entropy and maps leave no tensor behind", async () => {
 });
 
 test("a written table is read back row for row", async () => {
-  const table = await attentionEntropy(tinyLuvit(), await maskedPictures(layout));
+  const table = await attentionEntropy(tinyLuvit(), await maskedImages(layout));
   const path = join(temporaryFolder(), "entropy.arrow");
   await writeTable(path, table);
   const read = await readTable(path);
   assert.deepEqual(rowsOf(read), rowsOf(table));
-  assert.deepEqual(summariseEntropy(read, "blocks.1"), summariseEntropy(table, "blocks.1"));
+  assert.deepEqual(summarizeEntropy(read, "blocks.1"), summarizeEntropy(table, "blocks.1"));
 });
 
 const hasPyarrow = spawnSync("python3", ["-c", "import pyarrow"]).status === 0;
 const skip = hasPyarrow ? false : "NOT CHECKED: there is no python3 with pyarrow here";
 
 test("pyarrow reads the same table", { skip }, async () => {
-  const table = await attentionEntropy(tinyLuvit(), await maskedPictures(layout));
+  const table = await attentionEntropy(tinyLuvit(), await maskedImages(layout));
   const path = join(temporaryFolder(), "entropy.arrow");
   await writeTable(path, table);
   const script = `import json, sys, pyarrow as pa
@@ -268,7 +259,7 @@ print(json.dumps([t.schema.names, [str(f.type) for f in t.schema], t.to_pylist()
 });
 
 test("every engine finds the same entropies", async () => {
-  const set = await maskedPictures(layout);
+  const set = await maskedImages(layout);
   const model = tinyLuvit();
   const [eager, graph] = await Promise.all(
     (["eager", "onnxruntime"] as const).map((engine) =>

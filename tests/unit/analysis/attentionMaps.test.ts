@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { attentionMaps } from "../../../src/analysis/attentionMaps";
 import { rowEntropy } from "../../../src/analysis/entropy";
-import { quantiseRows, rowWeights } from "../../../src/analysis/quantisedRows";
+import { quantizeRows, rowWeights } from "../../../src/analysis/quantizedRows";
 import { rolloutThrough } from "../../../src/analysis/rollout";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
@@ -14,12 +14,12 @@ import * as transforms from "../../../src/data/transforms";
 import type { Classifier } from "../../../src/models/classifier";
 import {
   assertRejects,
-  maskedPictures,
+  maskedImages,
   type Region,
   temporaryFolder,
   tinyLuvit,
   tinyMae,
-  writePictures,
+  writeImages,
 } from "./support";
 
 before(async () => void (await startBackend()));
@@ -29,7 +29,7 @@ const quarters: Region[][] = [
   ["ground", "object", "object", "ignored"],
 ];
 
-/** Every attention pattern [H, T, T] of a picture, by layer, straight from the model. */
+/** Every attention pattern [H, T, T] of an image, by layer, straight from the model. */
 function patternsOf(model: Classifier, image: Float32Array): Map<string, Tensor> {
   const patterns = new Map<string, Tensor>();
   const tap = (name: string, value: Tensor) => {
@@ -48,7 +48,7 @@ const greatestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) => {
 test("a row in bytes is wrong by at most a 510th of its greatest weight", () => {
   const rng = new Rng(1);
   const weights = Float32Array.from({ length: 40 * 197 }, () => rng.uniform() ** 6);
-  const rows = quantiseRows(weights, 197);
+  const rows = quantizeRows(weights, 197);
   assert.deepEqual([rows.levels.length, rows.greatest.length], [40 * 197, 40]);
   for (let row = 0; row < 40; row++) {
     const exact = weights.subarray(row * 197, (row + 1) * 197);
@@ -61,12 +61,12 @@ test("a row in bytes is wrong by at most a 510th of its greatest weight", () => 
 });
 
 test("rows of zeros stay zero, and weights that are no whole number of rows are refused", () => {
-  assert.deepEqual([...rowWeights(quantiseRows(new Float32Array(6), 3), 1)], [0, 0, 0]);
-  assert.throws(() => quantiseRows(new Float32Array(7), 3), /7 weights are no whole number of rows of 3/);
+  assert.deepEqual([...rowWeights(quantizeRows(new Float32Array(6), 3), 1)], [0, 0, 0]);
+  assert.throws(() => quantizeRows(new Float32Array(7), 3), /7 weights are no whole number of rows of 3/);
 });
 
 test("every layer's rows, entropies and names are those of the model", async () => {
-  const set = await maskedPictures(quarters);
+  const set = await maskedImages(quarters);
   const model = tinyLuvit();
   const maps = await attentionMaps(model, set, { index: 1 });
   assert.deepEqual(
@@ -94,7 +94,7 @@ test("every layer's rows, entropies and names are those of the model", async () 
 
 test("rollout is the product of half mean attention, half identity, over all layers up to a layer", async () => {
   const model = tinyLuvit();
-  const maps = await attentionMaps(model, await maskedPictures(quarters));
+  const maps = await attentionMaps(model, await maskedImages(quarters));
   const patterns = patternsOf(model, maps.sample.image);
   let expected: number[][] = Array.from({ length: 5 }, (_, i) =>
     Array.from({ length: 5 }, (_, j) => (i === j ? 1 : 0)),
@@ -122,7 +122,7 @@ test("one layer of rollout keeps half of a token in its place", () => {
 });
 
 test("layers can be chosen without changing the rollout, and unknown ones are refused by name", async () => {
-  const set = await maskedPictures(quarters);
+  const set = await maskedImages(quarters);
   const model = tinyLuvit();
   const all = await attentionMaps(model, set);
   const last = await attentionMaps(model, set, { layers: ["blocks.1"] });
@@ -139,25 +139,22 @@ test("layers can be chosen without changing the rollout, and unknown ones are re
   );
 });
 
-test("a picture alone gives what the same picture of a set gives; a pretrained encoder can be looked into", async () => {
-  const set = await maskedPictures(quarters);
+test("an image alone gives what the same image of a set gives; a pretrained encoder can be looked into", async () => {
+  const set = await maskedImages(quarters);
   const model = tinyLuvit();
   const ofSet = await attentionMaps(model, set, { index: 1 });
-  const picture = unnormalize(ofSet.sample.image, 16, 16);
-  const alone = await attentionMaps(model, picture);
+  const image = unnormalize(ofSet.sample.image, 16, 16);
+  const alone = await attentionMaps(model, image);
   assert.deepEqual(alone.layers[2].pattern.levels, ofSet.layers[2].pattern.levels);
   assert.equal(alone.sample.foreground, undefined);
   const wide = { width: 40, height: 20, data: new Uint8Array(40 * 20 * 3).fill(90) };
   const pretrained = await attentionMaps(tinyMae(), wide);
-  assert.match(
-    String(pretrained),
-    /^AttentionMaps\(picture, 2 × 2 patches: blocks\.0 \(2 heads\), blocks\.1/,
-  );
+  assert.match(String(pretrained), /^AttentionMaps\(image, 2 × 2 patches: blocks\.0 \(2 heads\), blocks\.1/);
 });
 
-test("an unreadable picture is named, not replaced by the next", async () => {
-  const folder = await writePictures(temporaryFolder(), 2);
-  writeFileSync(join(folder, "green", "0.png"), "not a picture");
+test("an unreadable image is named, not replaced by the next", async () => {
+  const folder = await writeImages(temporaryFolder(), 2);
+  writeFileSync(join(folder, "green", "0.png"), "not an image");
   const set = await imageFolder(folder, { transform: transforms.none(24) });
   await assertRejects(attentionMaps(tinyMae(), set), "bad-argument", "24 px", "16 px");
   const fitting = await imageFolder(folder, { transform: transforms.evaluation(16) });
@@ -165,7 +162,7 @@ test("an unreadable picture is named, not replaced by the next", async () => {
 });
 
 test("every engine finds the same maps, and no tensor stays behind", async () => {
-  const set = await maskedPictures(quarters);
+  const set = await maskedImages(quarters);
   const model = tinyLuvit();
   const eager = await attentionMaps(model, set, { engine: "eager" });
   const { numTensors } = tf.memory();

@@ -6,12 +6,12 @@ import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import * as transforms from "../../../src/data/transforms";
 import { assertClose } from "../nn/support";
-import { assertRejects, temporaryFolder, tinyLuvit, tinyMae, writePictures } from "./support";
+import { assertRejects, temporaryFolder, tinyLuvit, tinyMae, writeImages } from "./support";
 
 before(async () => void (await startBackend()));
 
 const folder = async () =>
-  imageFolder(await writePictures(temporaryFolder()), { transform: transforms.evaluation(16) });
+  imageFolder(await writeImages(temporaryFolder()), { transform: transforms.evaluation(16) });
 
 test("by default a classifier's features are what its head turns into logits", async () => {
   const [set, model] = [await folder(), tinyLuvit()];

@@ -10,14 +10,14 @@ import { batches } from "../../../src/data/loader";
 import * as transforms from "../../../src/data/transforms";
 import { smoothedTargets, softTargetCrossEntropy } from "../../../src/nn/losses";
 import { lossAndGradients } from "../../../src/optim/gradients";
-import { assertRejects, temporaryFolder, tinyClassifier, tinyLuvit, tinyMae, writePictures } from "./support";
+import { assertRejects, temporaryFolder, tinyClassifier, tinyLuvit, tinyMae, writeImages } from "./support";
 
 before(async () => void (await startBackend()));
 
 const folder = async () =>
-  imageFolder(await writePictures(temporaryFolder()), { transform: transforms.evaluation(16) });
+  imageFolder(await writeImages(temporaryFolder()), { transform: transforms.evaluation(16) });
 
-/** Gradients of one parameter, picture by picture, in the order of the set. */
+/** Gradients of one parameter, image by image, in the order of the set. */
 async function gradientsOf(model: ReturnType<typeof tinyClassifier>, path: string): Promise<number[]> {
   const variables = new Map([[path, new Map(model.namedParameters()).get(path)!.value as tf.Variable]]);
   const all: number[] = [];
@@ -32,7 +32,7 @@ async function gradientsOf(model: ReturnType<typeof tinyClassifier>, path: strin
   return all;
 }
 
-test("the ratio gathered on an engine is that of the gradients of single pictures", async () => {
+test("the ratio gathered on an engine is that of the gradients of single images", async () => {
   const model = tinyClassifier();
   const signal = await gradientSignal(model, await folder(), { recipe: "finetuneLuvit", seed: 3 });
   assert.deepEqual([signal.groups, signal.groupSize], [12, 1]);
@@ -47,7 +47,7 @@ test("the ratio gathered on an engine is that of the gradients of single picture
   }
 });
 
-test("of groups, the variance is that of their means times the pictures in one", async () => {
+test("of groups, the variance is that of their means times the images in one", async () => {
   const model = tinyClassifier();
   const [groupSize, seed] = [3, 2];
   const signal = await gradientSignal(model, await folder(), { groupSize, seed });
@@ -103,7 +103,7 @@ test("larger groups estimate the same ratio, of a masked auto-encoder too, alike
   }
 });
 
-test("too few pictures and pictures of another size are refused, and nothing stays in memory", async () => {
+test("too few images and images of another size are refused, and nothing stays in memory", async () => {
   const set = await folder();
   const model = tinyClassifier();
   await gradientSignal(model, set, { groups: 2, engine: "eager" });

@@ -12,7 +12,7 @@ import { startBackend } from "../../../src/core/tf";
 import type { ImageDataset } from "../../../src/data/dataset";
 import { onnxRuntimeProblem } from "../../../src/engine";
 import { readTable } from "../../../src/io/tables/table";
-import { assertRejects, maskedPictures, type Region, temporaryFolder, tinyLuvit } from "./support";
+import { assertRejects, maskedImages, type Region, temporaryFolder, tinyLuvit } from "./support";
 
 before(async () => void (await startBackend()));
 afterEach(() => showWorkWith(() => ({ advance: () => {}, end: () => {} })));
@@ -24,7 +24,7 @@ const quarters: Region[][] = Array.from({ length: 11 }, (_, i) => [
   i === 4 ? "ignored" : "object",
 ]);
 
-/** What was shown of activities, and what to do after so many pictures. */
+/** What was shown of activities, and what to do after so many images. */
 function watchActivities(after = new Map<number, () => void>()) {
   const shown: { activity: Work; advanced: number[]; state?: string }[] = [];
   showWorkWith((activity) => {
@@ -65,13 +65,13 @@ for (const engine of ["eager", "onnxruntime"] as const) {
     test(`${engine}: ${name} that are stopped within a set go on there, to the same bits`, {
       skip,
     }, async () => {
-      const [set, out] = [await maskedPictures(quarters), temporaryFolder()];
+      const [set, out] = [await maskedImages(quarters), temporaryFolder()];
       const options = { engine, batchSize: 2, keepEvery: 3 };
       const whole = await analyse(set, options);
       const table = join(out, "mine", `${files[name]}.arrow`);
       for (const [after, missing] of [
-        [2, "pictures 2 to 10"],
-        [4, "pictures 6 to 10"],
+        [2, "images 2 to 10"],
+        [4, "images 6 to 10"],
       ] as const) {
         const stop = new AbortController();
         watchActivities(new Map([[after, () => stop.abort()]]));
@@ -98,7 +98,7 @@ for (const engine of ["eager", "onnxruntime"] as const) {
 }
 
 test("an analysis that is killed has lost no more than the file it was at", async () => {
-  const [set, out] = [await maskedPictures(quarters), temporaryFolder()];
+  const [set, out] = [await maskedImages(quarters), temporaryFolder()];
   const options = { engine: "eager", batchSize: 2, keepEvery: 4 } as const;
   const dying = Object.create(set, {
     load: {
@@ -118,11 +118,11 @@ test("an analysis that is killed has lost no more than the file it was at", asyn
 });
 
 test("kept numbers of another model, layer or set are not mixed in", async () => {
-  const [set, out] = [await maskedPictures(quarters), temporaryFolder()];
+  const [set, out] = [await maskedImages(quarters), temporaryFolder()];
   const model = tinyLuvit();
   await entropyShares(model, { mine: set }, { out });
-  const again = (options: object, pictures: ImageDataset = set) =>
-    entropyShares(model, { mine: pictures }, { ...options, out });
+  const again = (options: object, images: ImageDataset = set) =>
+    entropyShares(model, { mine: images }, { ...options, out });
   const about = "the results there are about something else";
   await assertRejects(
     again({ layer: "blocks.0" }),
@@ -130,7 +130,7 @@ test("kept numbers of another model, layer or set are not mixed in", async () =>
     about,
     'layer: was "blocks.1", now "blocks.0"',
   );
-  await assertRejects(again({}, set.take(5)), "bad-argument", "pictures: was 11, now 5");
+  await assertRejects(again({}, set.take(5)), "bad-argument", "images: was 11, now 5");
   (await model.stateDict()).get("head.bias")!.data[0] = 1;
   model.loadStateDict(new Map([["head.bias", { shape: [2], data: Float32Array.of(1, 2) }]]), {
     only: "head.bias",
@@ -144,16 +144,16 @@ test("kept numbers of another model, layer or set are not mixed in", async () =>
 });
 
 test("where several sets are looked at, a stop leaves out the later ones, and says so", async () => {
-  const set = await maskedPictures(quarters);
+  const set = await maskedImages(quarters);
   const stop = new AbortController();
   stop.abort();
   const shares = await entropyShares(tinyLuvit(), { first: set, second: set }, { signal: stop.signal });
-  assert.deepEqual(shares.missing, ["first: pictures 0 to 10", "second: all of it"]);
+  assert.deepEqual(shares.missing, ["first: images 0 to 10", "second: all of it"]);
   assert.match(String(shares), /first +– +0 +0[\s\S]*not looked at: second: all of it/);
 });
 
 test("gradient signal that is stopped gives the ratios until then, of two groups at least", async () => {
-  const set = await maskedPictures(quarters);
+  const set = await maskedImages(quarters);
   const stop = new AbortController();
   const shown = watchActivities(new Map([[2, () => stop.abort()]]));
   const options = { groupSize: 2, engine: "eager", seed: 1 } as const;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { inspect } from "node:util";
-import { attentionEntropy, summariseEntropy } from "../../../src/analysis/attentionEntropy";
+import { attentionEntropy, summarizeEntropy } from "../../../src/analysis/attentionEntropy";
 import { entropyShares } from "../../../src/analysis/entropyShares";
 import { rowPhases } from "../../../src/analysis/fourier";
 import { rowsOf } from "../../../src/analysis/provenance";
@@ -18,14 +18,7 @@ import { imageFolder } from "../../../src/data/imageFolder";
 import * as transforms from "../../../src/data/transforms";
 import { assertClose } from "../nn/support";
 import { assertThrows } from "../train/support";
-import {
-  assertRejects,
-  maskedPictures,
-  type Region,
-  temporaryFolder,
-  tinyLuvit,
-  writePictures,
-} from "./support";
+import { assertRejects, maskedImages, type Region, temporaryFolder, tinyLuvit, writeImages } from "./support";
 
 before(async () => void (await startBackend()));
 
@@ -52,7 +45,7 @@ test("phases are those of the sum that defines the transform, for lengths of any
   assert.deepEqual([...rowPhases([-1, -2, -3, -2], 4)].slice(0, 1), [Math.PI], "negative sums have phase pi");
 });
 
-test("maps run from 0 to 1, and a picture of equal tokens has an empty one", () => {
+test("maps run from 0 to 1, and an image of equal tokens has an empty one", () => {
   const tokens = [1, 0, 0, 1, 1, 0, 9, 0];
   const map = magnitudeMap(tokens, 2);
   assert.deepEqual([Math.min(...map), Math.max(...map), map.indexOf(1)], [0, 1, 3]);
@@ -73,7 +66,7 @@ test("overlap counts cells above the threshold, and none that is ignored", () =>
 });
 
 test("pseudo-masks of a set are those of its tokens, with both rules for the threshold", async () => {
-  const [model, set] = [tinyLuvit(), await maskedPictures(quarters)];
+  const [model, set] = [tinyLuvit(), await maskedImages(quarters)];
   const kinds = ["magnitude", "frequency", "attention"] as const;
   const options = { kinds, batchSize: 3, data: "ImageNet-S-50", recipe: "finetuneLuvit", seed: 0 };
   const found = await pseudoMaskIou(model, set, options);
@@ -109,11 +102,11 @@ test("pseudo-masks of a set are those of its tokens, with both rules for the thr
   assert.match(inspect(found), /ImageNet-S-50\n.*paper: ViT {2}LUViT\n.*\nmagnitude .* 42\.3 +43\.8\n/);
 });
 
-test("entropy shares are those of the full table, picture by picture, beside the paper's", async () => {
-  const [model, set] = [tinyLuvit(), await maskedPictures(quarters)];
+test("entropy shares are those of the full table, image by image, beside the paper's", async () => {
+  const [model, set] = [tinyLuvit(), await maskedImages(quarters)];
   const shares = await entropyShares(model, { "ImageNet-S-50": set, mine: set.take(2) }, { seed: 4 });
   const table = await attentionEntropy(model, set);
-  const { points, percentBackgroundGreater, skipped } = summariseEntropy(table, "blocks.1");
+  const { points, percentBackgroundGreater, skipped } = summarizeEntropy(table, "blocks.1");
   const rows = rowsOf(shares.table);
   assert.equal(rows.length, 6);
   const complete = rows.filter((row) => row.data === "ImageNet-S-50" && row.foreground !== null);
@@ -128,13 +121,13 @@ test("entropy shares are those of the full table, picture by picture, beside the
 });
 
 test("sets without masks and layers there are not are refused", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), {
+  const set = await imageFolder(await writeImages(temporaryFolder()), {
     transform: transforms.evaluation(16),
   });
   const model = tinyLuvit();
   await assertRejects(pseudoMaskIou(model, set), "bad-argument", "has no mask");
   await assertRejects(entropyShares(model, { set }), "bad-argument", "has no mask");
-  const masked = await maskedPictures(quarters);
+  const masked = await maskedImages(quarters);
   await assertRejects(
     pseudoMaskIou(model, masked, { layer: "blocks.9" }),
     "bad-argument",

@@ -11,12 +11,12 @@ import { reconstructionGrid } from "../../../src/figures/maps";
 import { mae } from "../../../src/models";
 import type { MaeInputs } from "../../../src/models/mae";
 import { tinyDecoder, tinyViT } from "../train/support";
-import { assertRejects, temporaryFolder, tinyClassifier, tinyMae, writePictures } from "./support";
+import { assertRejects, temporaryFolder, tinyClassifier, tinyMae, writeImages } from "./support";
 
 before(async () => void (await startBackend()));
 
-const fourPictures = async () =>
-  imageFolder(await writePictures(temporaryFolder(), 2), { transform: transforms.evaluation(16) });
+const fourImages = async () =>
+  imageFolder(await writeImages(temporaryFolder(), 2), { transform: transforms.evaluation(16) });
 
 /** The bytes of patch `number` (8 pixels wide, row-major). */
 function patch({ data, width }: RgbImage, number: number): number[] {
@@ -34,10 +34,10 @@ const same = (a: RgbImage, b: RgbImage, number: number) =>
 const visiblePatches = ({ original, masked }: Reconstruction) =>
   [0, 1, 2, 3].filter((p) => same(original, masked, p));
 
-test("visible patches of `combined` are the picture's, removed ones the prediction's; removed ones are grey", async () => {
+test("visible patches of `combined` are the image's, removed ones the prediction's; removed ones are gray", async () => {
   for (const normPixLoss of [true, false]) {
     const model = mae.create({ encoder: tinyViT, decoder: tinyDecoder, maskRatio: 0.5, normPixLoss });
-    const results = await reconstruct(model, await fourPictures());
+    const results = await reconstruct(model, await fourImages());
     assert.equal(results.length, 4);
     for (const result of results) {
       const visible = visiblePatches(result);
@@ -45,7 +45,7 @@ test("visible patches of `combined` are the picture's, removed ones the predicti
       for (const p of [0, 1, 2, 3]) {
         assert.ok(same(result.combined, visible.includes(p) ? result.original : result.predicted, p));
         if (!visible.includes(p))
-          assert.equal(new Set(patch(result.masked, p)).size, 3, "one colour: the mean");
+          assert.equal(new Set(patch(result.masked, p)).size, 3, "one color: the mean");
       }
       assert.deepEqual([result.predicted.width, result.predicted.height], [16, 16]);
     }
@@ -54,26 +54,26 @@ test("visible patches of `combined` are the picture's, removed ones the predicti
 
 test("what a fresh decoder makes is said to be that, where it is shown too, until the decoder has weights", async () => {
   const model = tinyMae();
-  const fresh = await reconstruct(model, await fourPictures());
+  const fresh = await reconstruct(model, await fourImages());
   assert.ok(fresh.every(({ note }) => note === "fresh decoder, not trained"));
   const folder = temporaryFolder();
   await model.save(folder);
   assert.ok((await mae.load(folder)).decoderIsFresh);
   model.loadStateDict(await model.stateDict());
-  const known = await reconstruct(model, await fourPictures());
+  const known = await reconstruct(model, await fourImages());
   assert.ok(known.every(({ note }) => note === undefined));
   const [with_, without] = [await reconstructionGrid(fresh), await reconstructionGrid(known)];
   assert.ok(with_.height > without.height, "a line below each row");
 });
 
-test("`original` is the picture as the model gets it", async () => {
-  const set = await fourPictures();
+test("`original` is the image as the model gets it", async () => {
+  const set = await fourImages();
   const [{ original }] = await reconstruct(tinyMae(), set);
   const pixels = await set.cache.get(set.path(0));
   assert.deepEqual(original, transforms.evaluation(16).pixels(pixels));
 });
 
-test("a model that predicts the target gives the picture back, up to rounding", async () => {
+test("a model that predicts the target gives the image back, up to rounding", async () => {
   // In a patch of 12 numbers the biased deviation is off by 4 %, several levels.
   for (const [patchSize, normPixLoss] of [
     [8, true],
@@ -89,16 +89,16 @@ test("a model that predicts the target gives the picture back, up to rounding", 
       },
       decode: () => model.target(images!),
     });
-    for (const { original, predicted, combined } of await reconstruct(oracle, await fourPictures())) {
-      for (const picture of [predicted, combined]) {
-        for (const [i, byte] of picture.data.entries()) assert.ok(Math.abs(byte - original.data[i]) <= 1);
+    for (const { original, predicted, combined } of await reconstruct(oracle, await fourImages())) {
+      for (const image of [predicted, combined]) {
+        for (const [i, byte] of image.data.entries()) assert.ok(Math.abs(byte - original.data[i]) <= 1);
       }
     }
   }
 });
 
-test("the seed decides the mask; nothing is left behind; pictures of another size are refused", async () => {
-  const set = await fourPictures();
+test("the seed decides the mask; nothing is left behind; images of another size are refused", async () => {
+  const set = await fourImages();
   const model = tinyMae();
   const visible = async (seed?: number) => (await reconstruct(model, set, { seed })).map(visiblePatches);
   const first = await visible();
@@ -112,15 +112,15 @@ test("the seed decides the mask; nothing is left behind; pictures of another siz
 });
 
 test("background reliance: accuracy per split, and same minus random as the gap", async () => {
-  const set = await fourPictures();
+  const set = await fourImages();
   const judge = Object.assign(tinyClassifier(), {
     forward: (images: Tensor) => {
       const [red, green] = tf.split(tf.mean(images, [2, 3]), 3, 1);
       return tf.concat([green, red], 1);
     },
   });
-  const mislabelled = { ...set, length: 4, size: 16, classes: set.classes, load: flipped(set, 1) };
-  const splits = { original: set, mixed_same: set, mixed_rand: mislabelled as unknown as typeof set };
+  const mislabeled = { ...set, length: 4, size: 16, classes: set.classes, load: flipped(set, 1) };
+  const splits = { original: set, mixed_same: set, mixed_rand: mislabeled as unknown as typeof set };
   const result = await backgroundReliance(judge, splits);
   assert.deepEqual([result.original, result.mixedSame, result.mixedRand], [100, 100, 75]);
   assert.equal(result.backgroundGap, 25);
@@ -131,7 +131,7 @@ test("background reliance: accuracy per split, and same minus random as the gap"
 });
 
 test("background reliance refuses a model that tells other classes apart", async () => {
-  const set = await fourPictures();
+  const set = await fourImages();
   set.classes.push("blue");
   const splits = { original: set, mixed_same: set, mixed_rand: set };
   await assertRejects(
@@ -143,8 +143,8 @@ test("background reliance refuses a model that tells other classes apart", async
   );
 });
 
-/** Loads as `set` does, with the label of one picture turned round. */
-function flipped(set: Awaited<ReturnType<typeof fourPictures>>, index: number): typeof set.load {
+/** Loads as `set` does, with the label of one image turned round. */
+function flipped(set: Awaited<ReturnType<typeof fourImages>>, index: number): typeof set.load {
   return async (at, rng) => {
     const sample = await set.load(at, rng);
     return at === index ? { ...sample, label: 1 - sample.label } : sample;

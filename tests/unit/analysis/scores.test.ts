@@ -24,7 +24,7 @@ const published = {
   jpeg_compression: 0.6065,
 };
 
-/** Answers to 100 pictures, so many of them right. */
+/** Answers to 100 images, so many of them right. */
 function answered(right: number): ReturnType<SuiteAnswers["get"]> & object {
   const one = (index: number) => ({
     index,

@@ -26,7 +26,7 @@ import { classifier } from "../../../src/models";
 import { evaluate } from "../../../src/train/evaluate";
 import { repository } from "../io/support";
 import { assertThrows, tinyViT } from "../train/support";
-import { assertRejects, temporaryFolder, writePictures } from "./support";
+import { assertRejects, temporaryFolder, writeImages } from "./support";
 
 before(async () => void (await startBackend()));
 
@@ -34,8 +34,8 @@ const model = (seed = 0) => classifier.create({ encoder: tinyViT, classes: 2, se
 const suite = (...args: Parameters<typeof startSuite>) => startSuite(...args).done;
 const mapping = sliceMapping("slice", [0, 1], 2);
 
-async function pictures(): Promise<FolderDataset> {
-  return imageFolder(await writePictures(temporaryFolder()), { transform: transforms.evaluation(16) });
+async function images(): Promise<FolderDataset> {
+  return imageFolder(await writeImages(temporaryFolder()), { transform: transforms.evaluation(16) });
 }
 
 /** Small sets in the places of the published ones. */
@@ -61,7 +61,7 @@ const values = (result: SuiteResult) =>
   result.metrics.map(({ data, metric, value }) => [data, metric, value]);
 
 test("the rows are what evaluating each set by itself gives, beside the paper's numbers", async () => {
-  const [set, net] = [await pictures(), model()];
+  const [set, net] = [await images(), model()];
   const given = await sets(set);
   const result = await suite(net, given, { recipe: "finetuneLuvit", seed: 0, batchSize: 5 });
   const top1 = async (one: ImageDataset) => (await evaluate(net, one)).top1;
@@ -79,12 +79,12 @@ test("the rows are what evaluating each set by itself gives, beside the paper's 
   assert.ok(result.complete);
   const rows = rowsOf(result.table);
   assert.deepEqual([rows[0].paperViT, rows[0].seed, rows[0].recipe], [null, 0, "finetuneLuvit"]);
-  assert.match(inspect(result), /finetune · seed 0\ndata .* paper: ViT {2}LUViT\n/);
+  assert.match(inspect(result), /finetuneLuvit · seed 0\ndata .* paper: ViT {2}LUViT\n/);
   assert.equal(result.answers("in9/mixed_rand").numRows, 3);
 });
 
 test("a suite that is stopped keeps its answers and goes on where it was; a second time nothing is computed", async () => {
-  const [set, net, out] = [await pictures(), model(), join(temporaryFolder(), "suite")];
+  const [set, net, out] = [await images(), model(), join(temporaryFolder(), "suite")];
   const given = await sets(set);
   const whole = await suite(net, given);
   const stop = new AbortController();
@@ -98,7 +98,7 @@ test("a suite that is stopped keeps its answers and goes on where it was; a seco
   assert.equal(batches, 5);
   assert.ok(
     !part.complete &&
-      part.missing.includes("a: pictures 4 to 6") &&
+      part.missing.includes("a: images 4 to 6") &&
       part.missing.includes("c/fog/1: all of it"),
   );
   assert.ok(!existsSync(join(out, "results.arrow")));
@@ -118,7 +118,7 @@ test("a suite that is stopped keeps its answers and goes on where it was; a seco
 });
 
 test("shards of any number put together give the whole, and what is missing is named", async () => {
-  const [set, net, root] = [await pictures(), model(), temporaryFolder()];
+  const [set, net, root] = [await images(), model(), temporaryFolder()];
   const given = await sets(set);
   const whole = await suite(net, given);
   const folders = [1, 2, 3].map((index) => join(root, `${index}`));
@@ -130,28 +130,28 @@ test("shards of any number put together give the whole, and what is missing is n
   assert.deepEqual(values(merged), values(whole));
   assert.ok(merged.complete && existsSync(join(root, "results.arrow")));
   const two = await mergeSuites([folders[0], folders[2]]);
-  assert.ok(two.missing.includes("in1k: pictures 4 to 7") && !two.complete);
+  assert.ok(two.missing.includes("in1k: images 4 to 7") && !two.complete);
   const shared = join(root, "shared");
   for (const index of [1, 2]) await suite(net, given, { out: shared, shard: { index, count: 2 } });
   assert.deepEqual(values(await mergeSuites([shared, folders[1]])), values(whole), "overlaps agree");
   await assertRejects(mergeSuites([join(root, "nowhere")]), "missing-file", "nowhere");
 });
 
-test("answers about another model, other pictures or another seed are not mixed in", async () => {
-  const [set, out] = [await pictures(), join(temporaryFolder(), "suite")];
+test("answers about another model, other images or another seed are not mixed in", async () => {
+  const [set, out] = [await images(), join(temporaryFolder(), "suite")];
   await suite(model(), { in1k: set }, { out, seed: 0 });
   const again = (net: ReturnType<typeof model>, one: ImageDataset, seed: number) =>
     suite(net, { in1k: one }, { out, seed });
   await assertRejects(again(model(1), set, 2), "bad-argument", "weights (sha256)", "seed: was 0, now 2");
-  await assertRejects(again(model(), set.take(5), 0), "bad-argument", "in1k, pictures: was 12, now 5");
+  await assertRejects(again(model(), set.take(5), 0), "bad-argument", "in1k, images: was 12, now 5");
   const other = join(temporaryFolder(), "other");
   await suite(model(1), { in1k: set }, { out: other, seed: 0 });
   await assertRejects(mergeSuites([out, other]), "bad-argument", "weights");
 });
 
-test("an unreadable picture is counted, a killed writer's leftovers are not read, no set at all is refused", async () => {
-  const [set, out] = [await pictures(), join(temporaryFolder(), "suite")];
-  writeFileSync(set.path(5), "not a picture");
+test("an unreadable image is counted, a killed writer's leftovers are not read, no set at all is refused", async () => {
+  const [set, out] = [await images(), join(temporaryFolder(), "suite")];
+  writeFileSync(set.path(5), "not an image");
   const fresh = await imageFolder(set.root, { transform: transforms.evaluation(16) });
   const { unreadable, metrics, skipped } = await suite(model(), { in1k: fresh }, { out });
   assert.deepEqual([unreadable, metrics[0].images], [{ in1k: 1 }, 11]);
@@ -163,7 +163,7 @@ test("an unreadable picture is counted, a killed writer's leftovers are not read
   assert.deepEqual(again.unreadable, { in1k: 1 });
   assert.match(String(again), /in1k: 1 unreadable\n .*5\.png: cannot be decoded/);
   rmSync(join(out, "answers", "in1k", file));
-  assert.deepEqual((await mergeSuites([out])).missing, ["in1k: pictures 0 to 11"]);
+  assert.deepEqual((await mergeSuites([out])).missing, ["in1k: images 0 to 11"]);
   assertThrows(() => suite(model(), {}), "bad-argument", "no data set");
   const wrong = { shard: { index: 3, count: 2 }, batchSize: 0 };
   assertThrows(
@@ -186,14 +186,14 @@ test("a model of 1000 classes is shown beside the paper's row for its recipe, ot
       paper.ViT,
       paper.LUViT,
     ]);
-  assert.deepEqual(paper("finetune", 1000), [
+  assert.deepEqual(paper("finetuneLuvit", 1000), [
     ["ImageNet-1K", "top-1", 83.2, undefined],
     ["ImageNet-9", "top-1, mixed_same", 87.8, 89.2],
     ["ImageNet-9", "top-1, mixed_rand", 83.2, 85.3],
     ["ImageNet-9", "gap mixed_same - mixed_rand", 4.6, 3.9],
     ["mine", "top-1", undefined, undefined],
   ]);
-  assert.ok(paper("finetune", 6).every(([, , ViT, LUViT]) => ViT === undefined && LUViT === undefined));
+  assert.ok(paper("finetuneLuvit", 6).every(([, , ViT, LUViT]) => ViT === undefined && LUViT === undefined));
   assert.equal(paper("supervised", 1000)[0][2], undefined, "the paper's number is not known here");
 });
 
@@ -241,7 +241,7 @@ test("everything that is wrong with the folders of a suite is said at once", asy
 });
 
 test("corruptions that are not unpacked are named before anything is evaluated, or left out as a whole", async () => {
-  const [root, set] = [temporaryFolder(), await pictures()];
+  const [root, set] = [temporaryFolder(), await images()];
   await assertRejects(openSuiteSets({ c: root }), "bad-dataset", "19 corruptions", "frost (weather.tar)");
   for (const severity of [1, 2, 3, 4, 5]) {
     for (const type of ["fog", "blur/zoom_blur"])
@@ -254,7 +254,7 @@ test("corruptions that are not unpacked are named before anything is evaluated, 
 });
 
 test("results of several seeds give means and intervals per number, and a seed counts once", async () => {
-  const set = await pictures();
+  const set = await images();
   const results = await Promise.all(
     [0, 1, 2].map((seed) => suite(model(seed), { in1k: set }, { seed, model: "tiny", recipe: "supervised" })),
   );
@@ -270,7 +270,7 @@ test("results of several seeds give means and intervals per number, and a seed c
 });
 
 test("a suite can be watched: parts, what was kept, and numbers as soon as they are final", async () => {
-  const [set, net, out] = [await pictures(), model(), join(temporaryFolder(), "suite")];
+  const [set, net, out] = [await images(), model(), join(temporaryFolder(), "suite")];
   const given = await sets(set);
   const options = { out, batchSize: 4, keepEvery: 4 };
   const first = startSuite(net, given, options);
@@ -307,7 +307,7 @@ test("a suite can be watched: parts, what was kept, and numbers as soon as they 
 });
 
 test("a suite leaves no tensor behind", async () => {
-  const given = { in1k: await pictures() };
+  const given = { in1k: await images() };
   await suite(model(), given, { engine: "eager" });
   const net = model();
   await suite(net, given, { engine: "eager" });

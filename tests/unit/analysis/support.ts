@@ -8,25 +8,25 @@ import type { Classifier } from "../../../src/models/classifier";
 import { llama7b } from "../../../src/models/llamaBlock";
 import { temporaryFolder, tinyViT } from "../train/support";
 
-export { assertRejects, temporaryFolder, tinyClassifier, tinyMae, writePictures } from "../train/support";
+export { assertRejects, temporaryFolder, tinyClassifier, tinyMae, writeImages } from "../train/support";
 
-/** Two ViT blocks and one LLaMA block of two heads each, on 16-pixel pictures in four patches. */
+/** Two ViT blocks and one LLaMA block of two heads each, on 16-pixel images in four patches. */
 export function tinyLuvit(): Classifier {
   const fusion = baselines.randomBlock({ ...llama7b, dim: 16, heads: 2, hiddenDim: 24 });
   return classifier.create({ encoder: tinyViT, fusion, classes: 2 });
 }
 
-/** What a quarter of a picture belongs to. */
+/** What a quarter of an image belongs to. */
 export type Region = "object" | "ground" | "ignored";
 
-const maskColours: Record<Region, readonly [number, number]> = {
+const maskColors: Record<Region, readonly [number, number]> = {
   object: [1, 0],
   ground: [0, 0],
   ignored: [232, 3],
 };
 
-/** 16-pixel pictures whose quarters (left to right, top to bottom) are as given, with their masks. */
-export async function maskedPictures(regions: readonly Region[][]): Promise<MaskedDataset> {
+/** 16-pixel images whose quarters (left to right, top to bottom) are as given, with their masks. */
+export async function maskedImages(regions: readonly Region[][]): Promise<MaskedDataset> {
   const root = temporaryFolder();
   const [images, masks] = [join(root, "images"), join(root, "masks")];
   for (const folder of [images, masks]) await mkdir(join(folder, "class"), { recursive: true });
@@ -38,15 +38,15 @@ export async function maskedPictures(regions: readonly Region[][]): Promise<Mask
       90 * number,
     ]);
     await writePng(join(masks, name), (x, y) => [
-      ...maskColours[quarters[2 * Math.floor(y / 8) + Math.floor(x / 8)]],
+      ...maskColors[quarters[2 * Math.floor(y / 8) + Math.floor(x / 8)]],
       0,
     ]);
   }
   return imageNetS({ images, masks, patch: 8, transform: transforms.none(16) });
 }
 
-async function writePng(path: string, colour: (x: number, y: number) => readonly number[]): Promise<void> {
-  const data = Buffer.from(Array.from({ length: 256 }, (_, i) => colour(i % 16, Math.floor(i / 16))).flat());
+async function writePng(path: string, color: (x: number, y: number) => readonly number[]): Promise<void> {
+  const data = Buffer.from(Array.from({ length: 256 }, (_, i) => color(i % 16, Math.floor(i / 16))).flat());
   await sharp(data, { raw: { width: 16, height: 16, channels: 3 } })
     .png()
     .toFile(path);

@@ -37,7 +37,7 @@ function expectFigures(result: StepResult): void {
   assert.ok(result.peak_rss_mb > 50 && result.peak_rss_mb < 4000, `${result.peak_rss_mb} MB`);
 }
 
-test("pretrain-step: the loss of normalised pixels begins above 1 and falls", () => {
+test("pretrain-step: the loss of normalized pixels begins above 1 and falls", () => {
   const result = bench<StepResult>("pretrain-step", "--batch", "2");
   const { name, engine, precision, preset, batch, steps } = result;
   assert.deepEqual(
@@ -69,7 +69,7 @@ test("entropy: below ln T nats, and the same at every run", () => {
 test("compile: the passes leave fewer nodes than were traced", () => {
   const result = bench<CompileResult & typeof noFigures>("compile");
   assert.ok(result.nodes > 100 && result.nodes < result.nodes_traced);
-  for (const phase of ["trace", "optimise", "open", "total"] as const)
+  for (const phase of ["trace", "optimize", "open", "total"] as const)
     assert.ok(result.first_ms[phase] > 0, phase);
   assert.ok(result.lowered_mb > 0 && result.peak_rss_mb > 50);
   assert.equal(result.ms_per_image, null);
@@ -87,7 +87,7 @@ test("load-block: the block of a sharded checkpoint, against its bytes alone", (
   assert.ok(http.sent_mb > result.file_mb && http.sent_mb < result.file_mb + 0.3, `${http.sent_mb} MB sent`);
 });
 
-test("loader: normalised pictures of both pipelines", () => {
+test("loader: normalized images of both pipelines", () => {
   const result = bench<LoaderResult>("loader");
   for (const pipeline of [result.pretrain, result.finetune]) {
     assert.ok(pipeline.images_per_s > 0);

@@ -69,7 +69,7 @@ test("everything that is wrong is said at once, each with its place, what is exp
     "model.maskRato: unknown; did you mean maskRatio? there are encoder, decoder, fusion, seed, maskRatio, weights",
     "data.train.path: expected a text, got ''",
     "data.train.take: expected a whole number from 1 to 1,000,000,000, got 0",
-    'recipe: expected "pretrainMae", "pretrainMae1600" or "pretrainToy", got \'finetune\'',
+    'recipe: expected "pretrainMae", "pretrainMae1600" or "pretrainToy", got \'finetuneLuvit\'',
     "options.epochs: expected a whole number from 1 to 10,000,000, got -1",
     "options.betas: expected a list of two",
     "options.lr: expected a number above 0 and at most 1e+38, got 0",

@@ -8,14 +8,14 @@ import { startBackend } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import * as transforms from "../../../src/data/transforms";
 import { classifier } from "../../../src/models";
-import { temporaryFolder, tinyViT, writePictures } from "../train/support";
+import { temporaryFolder, tinyViT, writeImages } from "../train/support";
 
 const folder = temporaryFolder();
 const shard = (index: number) => join(folder, `${index}`);
 
 before(async () => {
   await startBackend();
-  const set = await imageFolder(await writePictures(join(folder, "pictures")), {
+  const set = await imageFolder(await writeImages(join(folder, "images")), {
     transform: transforms.evaluation(16),
   });
   const net = classifier.create({ encoder: tinyViT, classes: 2 });
@@ -53,7 +53,7 @@ test("a whole set of shards is merged in any order, to the same numbers, with st
 test("an incomplete set names what is missing and ends with 1", async () => {
   const { status, said } = await merge(shard(3), shard(1));
   assert.equal(status, 1);
-  assert.match(said, /not evaluated:\n\s+in1k: pictures 4 to 7/);
+  assert.match(said, /not evaluated:\n\s+in1k: images 4 to 7/);
 });
 
 test("answers of another recipe, seed or model are refused", async () => {
@@ -79,7 +79,7 @@ test("shards that contradict each other are refused", async () => {
   const other = classifier.create({ encoder: tinyViT, classes: 2 });
   const bias = other.head.bias!;
   // Everything is the class that the other model does not choose.
-  const set = await imageFolder(join(folder, "pictures"), { transform: transforms.evaluation(16) });
+  const set = await imageFolder(join(folder, "images"), { transform: transforms.evaluation(16) });
   const own = await suite(other, { in1k: set }).done;
   const chosen = own.answers("in1k").getChild("prediction")!.get(4) as number;
   bias.load({ shape: [2], data: Float32Array.of(chosen === 0 ? -1e4 : 1e4, chosen === 0 ? 1e4 : -1e4) });
@@ -100,7 +100,7 @@ test("answers under a name that promises others, and facts that are none, are re
   });
   const wrong = await merge(renamed);
   assert.equal(wrong.status, 1);
-  assert.match(wrong.said, /answers picture 4, expected pictures 0 to 3, as its name says/);
+  assert.match(wrong.said, /answers image 4, expected images 0 to 3, as its name says/);
   for (const facts of ["{}", '{"parts":[]}', "null", '{"sha256":1,"classes":-1}']) {
     const strange = changed("strange", (at) => writeFileSync(join(at, "suite.json"), facts));
     const { status, said } = await merge(shard(1), strange);

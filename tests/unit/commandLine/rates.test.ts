@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { main } from "../../../src/commandLine/main";
-import { readLines, temporaryFolder, writePictures } from "../train/support";
+import { readLines, temporaryFolder, writeImages } from "../train/support";
 
 const folder = temporaryFolder();
 const encoder = { imageSize: 16, patchSize: 8, dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
@@ -14,7 +14,7 @@ async function peak(command: "pretrain" | "finetune", recipe: string, options: o
   const out = join(folder, `${recipe}-${Object.keys(options).join("-")}`);
   const model = command === "pretrain" ? { encoder, decoder } : { encoder, classes: 2 };
   const file = join(folder, "run.json");
-  const data = { train: { path: "pictures" } };
+  const data = { train: { path: "images" } };
   const all = { epochs: 1, batchSize: 4, accumulate: 1, warmupEpochs: 0, ...options };
   writeFileSync(
     file,
@@ -27,7 +27,7 @@ async function peak(command: "pretrain" | "finetune", recipe: string, options: o
 }
 
 test("a file's lr or baseLr takes the place of the recipe's, however that is written", async () => {
-  await writePictures(join(folder, "pictures"));
+  await writeImages(join(folder, "images"));
   const scaled = (base: number) => (base * 4) / 256;
   assert.equal(await peak("pretrain", "pretrainToy", {}), 3e-3);
   assert.equal(await peak("pretrain", "pretrainToy", { baseLr: 0.064 }), scaled(0.064));

@@ -8,7 +8,7 @@ import sharp from "sharp";
 import { rowsOf } from "../../../src/analysis/provenance";
 import { readTable } from "../../../src/io/tables/table";
 import { repository } from "../io/support";
-import { assertSameCheckpoint, readLines, temporaryFolder, writePictures } from "../train/support";
+import { assertSameCheckpoint, readLines, temporaryFolder, writeImages } from "../train/support";
 
 const folder = temporaryFolder();
 const cli = join(repository, "build", "src", "cli.js");
@@ -19,8 +19,8 @@ const engine = { engine: "eager" };
 const options = { batchSize: 4, accumulate: 1, lr: 1e-2, warmupEpochs: 1 };
 
 before(async () => {
-  await writePictures(join(folder, "pictures"));
-  await cp(join(folder, "pictures"), join(folder, "masks"), { recursive: true });
+  await writeImages(join(folder, "images"));
+  await cp(join(folder, "images"), join(folder, "masks"), { recursive: true });
   const half = Buffer.from(
     Array.from({ length: 24 * 24 * 3 }, (_, i) => (i % 3 === 0 && i % 72 < 36 ? 1 : 0)),
   );
@@ -60,7 +60,7 @@ async function luvit(words: readonly string[], interrupts: readonly ((output: st
 
 const pretraining = (out: string, epochs: number) => ({
   model: { encoder, decoder, fusion },
-  data: { train: { path: "pictures" } },
+  data: { train: { path: "images" } },
   recipe: "pretrainToy",
   options: { ...options, epochs },
   engine,
@@ -97,7 +97,7 @@ test("pretraining that is interrupted saves, says how to go on, and then ends as
 test("a second interrupt ends at once", async () => {
   const file = config("endless.json", {
     ...pretraining("runs/endless", 5000),
-    data: { train: { path: "pictures" } },
+    data: { train: { path: "images" } },
   });
   const { status, output } = await luvit(
     ["pretrain", "--config", file],
@@ -110,7 +110,7 @@ test("a second interrupt ends at once", async () => {
 test("finetuning on the run, evaluating in shards that are merged, and entropy, each from its file", async () => {
   const tuned = config("finetune.json", {
     model: { encoder, decoder, fusion, classes: 2, pretrained: "runs/pretrain" },
-    data: { train: { path: "pictures" }, validation: { path: "pictures", take: 6 } },
+    data: { train: { path: "images" }, validation: { path: "images", take: 6 } },
     recipe: "finetuneToy",
     options: { ...options, epochs: 2 },
     engine,
@@ -122,12 +122,12 @@ test("finetuning on the run, evaluating in shards that are merged, and entropy, 
   const model = { encoder, fusion, classes: 2, weights: "runs/finetune", name: "tiny" };
   const evaluation = config("evaluate.json", {
     model,
-    data: { own: { mine: "pictures" } },
+    data: { own: { mine: "images" } },
     engine,
     out: "runs/suite",
   });
   const shards = [1, 2].map((index) => join(folder, "runs", `shard${index}`));
-  const data = { shapes: { images: "pictures", masks: "masks" } };
+  const data = { shapes: { images: "images", masks: "masks" } };
   const looking = config("entropy.json", { model, data, engine, out: "runs/entropy" });
   const [entropy, ...parts] = await Promise.all([
     luvit(["entropy", "--config", looking]),
@@ -162,7 +162,7 @@ test("finetuning on the run, evaluating in shards that are merged, and entropy, 
 test("a run says itself what its model is: its folder is enough to finetune, evaluate and look into it", async () => {
   const tuned = config("from-run.json", {
     model: { pretrained: "runs/pretrain" },
-    data: { train: { path: "pictures" } },
+    data: { train: { path: "images" } },
     recipe: "finetuneToy",
     options: { ...options, epochs: 1 },
     engine,
@@ -171,7 +171,7 @@ test("a run says itself what its model is: its folder is enough to finetune, eva
   const finetune = await luvit(["finetune", "--config", tuned]);
   assert.equal(finetune.status, 0, finetune.output);
   const model = { weights: "runs/finetune", name: "tiny" };
-  const data = { own: { mine: "pictures" } };
+  const data = { own: { mine: "images" } };
   const alone = config("alone.json", { model, data, engine, out: "runs/alone" });
   const contradicting = config("contradicting.json", {
     model: { ...model, encoder: { ...encoder, heads: 4 }, fusion, classes: 2 },
@@ -200,7 +200,7 @@ test("a run says itself what its model is: its folder is enough to finetune, eva
 test("entropy and evaluation that are interrupted within a set go on there, and end as if they never were", async () => {
   const model = { encoder, fusion, classes: 2, weights: "runs/finetune", name: "tiny" };
   const slow = { batchSize: 1, engine };
-  await writePictures(join(folder, "many"), 75);
+  await writeImages(join(folder, "many"), 75);
   await mkdir(join(folder, "many-masks"));
   for (const name of ["green", "red"]) {
     await mkdir(join(folder, "many-masks", name));
@@ -221,7 +221,7 @@ test("entropy and evaluation that are interrupted within a set go on there, and 
     ...slow,
   });
   const facts = join(folder, "runs", "long-entropy", "many", "entropy", "facts.json");
-  const hasRead = (text: string) => text.includes("of 150 pictures");
+  const hasRead = (text: string) => text.includes("of 150 images");
   await Promise.all([
     assertGoesOn("entropy", looking, "long-entropy", "many/entropy", () => existsSync(facts)),
     assertGoesOn("evaluate", evaluating, "long-suite", "results", hasRead),
@@ -239,7 +239,7 @@ async function assertGoesOn(
   const first = await luvit([command, "--config", file], [hasBegun]);
   assert.equal(first.status, 130, first.output);
   assert.match(first.output, new RegExp(`is kept\\. Go on with: luvit ${command} --config`));
-  assert.match(first.output, /not (?:looked at|evaluated):[\s\S]*pictures \d+ to 149/);
+  assert.match(first.output, /not (?:looked at|evaluated):[\s\S]*images \d+ to 149/);
   assert.ok(!existsSync(join(at, `${results}.jsonl`)));
   const second = await luvit([command, "--config", file]);
   const whole = await luvit([command, "--config", file, "--out", `${at}-whole`]);
@@ -248,10 +248,10 @@ async function assertGoesOn(
   assert.deepEqual(await rows(at), await rows(`${at}-whole`));
 }
 
-test("unreadable pictures are named at the end, missing ones before a model is loaded", async () => {
-  await cp(join(folder, "pictures"), join(folder, "damaged"), { recursive: true });
+test("unreadable images are named at the end, missing ones before a model is loaded", async () => {
+  await cp(join(folder, "images"), join(folder, "damaged"), { recursive: true });
   const [file] = readdirSync(join(folder, "damaged", "red"));
-  writeFileSync(join(folder, "damaged", "red", file), "no picture");
+  writeFileSync(join(folder, "damaged", "red", file), "no image");
   const damaged = config("damaged.json", {
     ...pretraining("runs/damaged", 1),
     model: { encoder, decoder },
@@ -265,14 +265,14 @@ test("unreadable pictures are named at the end, missing ones before a model is l
   const [one, other] = await Promise.all(
     [damaged, missing].map((file) => luvit(["pretrain", "--config", file])),
   );
-  assert.match(one.output, new RegExp(`1 unreadable picture [^]*damaged/red/${file}: cannot be decoded`));
-  assert.match(other.output, /a folder of pictures at .*nowhere, which does not exist/);
+  assert.match(one.output, new RegExp(`1 unreadable image [^]*damaged/red/${file}: cannot be decoded`));
+  assert.match(other.output, /a folder of images at .*nowhere, which does not exist/);
   assert.deepEqual([one.status, other.status], [0, 1]);
 });
 
 test("corrupting that is interrupted says that it goes on, and does", async () => {
   const target = join(folder, "corrupted");
-  const words = ["corrupt", join(folder, "pictures"), target, "--types", "fog,snow", "--workers", "1"];
+  const words = ["corrupt", join(folder, "images"), target, "--types", "fog,snow", "--workers", "1"];
   const first = await luvit(words, [() => existsSync(join(target, "snow", "5"))]);
   assert.equal(first.status, 130, first.output);
   assert.match(first.output, /stopped; what was written is kept, and the same command goes on/);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { commands, main } from "../../../src/commandLine/main";
 import { cliPath } from "../notebook/helpers";
-import { temporaryFolder, writePictures } from "../train/support";
+import { temporaryFolder, writeImages } from "../train/support";
 
 /*
  * A walk over all commands with what people type by mistake, and what lies where a file or a folder is expected. Whatever
@@ -33,7 +33,7 @@ const model = { encoder: { imageSize: 16, patchSize: 8, dim: 16, depth: 1, heads
 const decoder = { dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
 
 before(async () => {
-  await writePictures(here("pictures"));
+  await writeImages(here("images"));
   writeFileSync(here("file"), "a text");
   writeFileSync(here("empty"), "");
   writeFileSync(here("binary"), Buffer.from(Array.from({ length: 500 }, (_, i) => (i * 37) % 256)));
@@ -45,7 +45,7 @@ before(async () => {
   const engine = { engine: "eager" };
   const training = {
     model: { ...model, decoder },
-    data: { train: { path: "pictures" } },
+    data: { train: { path: "images" } },
     engine,
     out: "out",
   };
@@ -112,11 +112,11 @@ test("words that are missing, too many or senseless are wrong usage", async () =
     ["corrupt"],
     ["corrupt", "a"],
     ["corrupt", "a", "b", "c"],
-    ["corrupt", here("pictures"), here("c"), "--size", "0"],
-    ["corrupt", here("pictures"), here("c"), "--size", "big"],
-    ["corrupt", here("pictures"), here("c"), "--types", "smoke"],
-    ["corrupt", here("pictures"), here("c"), "--severities", "0,6"],
-    ["corrupt", here("pictures"), here("c"), "--workers", "-1"],
+    ["corrupt", here("images"), here("c"), "--size", "0"],
+    ["corrupt", here("images"), here("c"), "--size", "big"],
+    ["corrupt", here("images"), here("c"), "--types", "smoke"],
+    ["corrupt", here("images"), here("c"), "--severities", "0,6"],
+    ["corrupt", here("images"), here("c"), "--workers", "-1"],
     ["evaluate", "--merge"],
   ];
   for (const call of calls) await fails(...call);
@@ -156,7 +156,7 @@ test("what is no folder is named where results are to go, before anything is com
   assert.match(await fails("pretrain", "--config", here("good.json"), "--out", folder), /holds something/);
   for (const thing of ["file", "pipe", "file/below"]) {
     await fails("kernel", "install", "--prefix", here(thing));
-    await fails("corrupt", here("pictures"), here(thing));
+    await fails("corrupt", here("images"), here(thing));
   }
 });
 
@@ -197,7 +197,7 @@ test("configurations that nobody can mean are refused", async () => {
       await fails(name, "--config", config("strange", text));
     }
   }
-  const good = { model: { ...model, decoder }, data: { train: { path: "pictures" } }, recipe: "pretrainToy" };
+  const good = { model: { ...model, decoder }, data: { train: { path: "images" } }, recipe: "pretrainToy" };
   const wrong = [{ minLr: 1 }, { epochs: 1e9 }, { warmupEpochs: 99 }, { seed: -1 }, { batchSize: 1_000_000 }];
   for (const options of wrong)
     await fails("pretrain", "--config", config("wrong", { ...good, options, out: "o" }));
@@ -219,7 +219,7 @@ test("a reader that goes away ends neither a listing nor a run", async () => {
   const listing = await withoutReader("--help");
   assert.deepEqual(listing, { status: 0, errors: "" });
   const options = { epochs: 3, batchSize: 4 };
-  const good = { model: { ...model, decoder }, data: { train: { path: "pictures" } }, recipe: "pretrainToy" };
+  const good = { model: { ...model, decoder }, data: { train: { path: "images" } }, recipe: "pretrainToy" };
   const file = config("long", { ...good, options, engine: { engine: "eager" }, out: "out-long" });
   const run = await withoutReader("pretrain", "--config", file);
   assert.equal(run.status, 0, run.errors);
@@ -228,7 +228,7 @@ test("a reader that goes away ends neither a listing nor a run", async () => {
 });
 
 test("a terminal that is closed, and SIGTERM, let a run save", async () => {
-  const good = { model: { ...model, decoder }, data: { train: { path: "pictures" } }, recipe: "pretrainToy" };
+  const good = { model: { ...model, decoder }, data: { train: { path: "images" } }, recipe: "pretrainToy" };
   for (const [signal, expected] of [
     ["SIGHUP", 129],
     ["SIGTERM", 143],

@@ -43,7 +43,7 @@ describe("ImageNet-S masks", () => {
 });
 
 describe("imageNetS", () => {
-  it("pairs every toy mask with its picture", async () => {
+  it("pairs every toy mask with its image", async () => {
     const set = await imageNetS(toy);
     assert.equal(set.length, 150);
     for (let i = 0; i < set.length; i++)
@@ -57,7 +57,7 @@ describe("imageNetS", () => {
     assert.equal(sample.label, 5);
   });
 
-  it("gives mask and picture the same crop", async () => {
+  it("gives mask and image the same crop", async () => {
     const set = (await imageNetS(toy)).withTransform(transforms.evaluation(32, { cropRatio: 1 }));
     const { ids, grid } = await set.load(0, new Rng(0));
     assert.deepEqual([ids.length, grid], [32 * 32, 4]);
@@ -73,11 +73,11 @@ describe("imageNetS", () => {
     }
   });
 
-  it("finds the picture of a merged class by its name, and leaves out pictures without masks", async () => {
+  it("finds the image of a merged class by its name, and leaves out images without masks", async () => {
     const root = temporaryFolder();
-    const picture = await flatPng(8, 8, [5, 5, 5]);
+    const image = await flatPng(8, 8, [5, 5, 5]);
     for (const path of ["val/n1/x.png", "val/n2/y.png", "val/n3/z.png", "masks/n1/x.png", "masks/n1/y.png"]) {
-      await put(root, path, picture);
+      await put(root, path, image);
     }
     const set = await imageNetS({
       images: join(root, "val"),
@@ -90,10 +90,10 @@ describe("imageNetS", () => {
 
   it("is found below its published folder, whose count of masks is checked", async () => {
     const root = temporaryFolder();
-    const picture = await flatPng(8, 8, [1, 0, 0]);
+    const image = await flatPng(8, 8, [1, 0, 0]);
     for (const wnid of ["n01443537", "n01491361"]) {
-      await put(root, `ImageNetS50/validation/${wnid}/x_${wnid}.JPEG`, picture);
-      await put(root, `ImageNetS50/validation-segmentation/${wnid}/x_${wnid}.png`, picture);
+      await put(root, `ImageNetS50/validation/${wnid}/x_${wnid}.JPEG`, image);
+      await put(root, `ImageNetS50/validation-segmentation/${wnid}/x_${wnid}.png`, image);
     }
     const options = { root, variant: 50, transform: transforms.evaluation(8), patch: 4 } as const;
     const set = await imageNetS({ ...options, partial: true });
@@ -105,7 +105,7 @@ describe("imageNetS", () => {
     await assert.rejects(imageNetS({ root, images: root }), /give root and variant, or images and masks/);
   });
 
-  it("skips a pair of unequal sizes, and names masks that have no picture", async () => {
+  it("skips a pair of unequal sizes, and names masks that have no image", async () => {
     const root = temporaryFolder();
     const options = {
       images: join(root, "val"),
@@ -118,9 +118,9 @@ describe("imageNetS", () => {
     await put(root, "masks/n1/b.png", await flatPng(8, 8, [1, 0, 0]));
     const set = await imageNetS(options);
     assert.equal((await set.load(0, new Rng(0))).index, 1);
-    assert.match(set.report.skipped[0].reason, /a\.png: the picture has 8 x 8 pixels, its mask .* 9 x 8/);
+    assert.match(set.report.skipped[0].reason, /a\.png: the image has 8 x 8 pixels, its mask .* 9 x 8/);
     await put(root, "masks/n1/c.png", await flatPng(8, 8, [1, 0, 0]));
-    await assert.rejects(imageNetS(options), /1 of 3 masks have no picture[\s\S]*c\.png/);
+    await assert.rejects(imageNetS(options), /1 of 3 masks have no image[\s\S]*c\.png/);
   });
 });
 
@@ -156,10 +156,10 @@ describe("imageNet9", () => {
     }
   });
 
-  it("takes pictures as they are unless a resize is asked for", async () => {
+  it("takes images as they are unless a resize is asked for", async () => {
     const root = join(shapesFolder, "in9");
     const set = await imageNet9(root, "original");
-    await assert.rejects(set.load(0, new Rng(0)), /picture of 64 x 64 pixels where 224 x 224 is expected/);
+    await assert.rejects(set.load(0, new Rng(0)), /image of 64 x 64 pixels where 224 x 224 is expected/);
     const resized = await imageNet9(root, "original", { transform: transforms.evaluation(32) });
     assert.equal((await resized.load(0, new Rng(0))).image.length, 3 * 32 * 32);
   });

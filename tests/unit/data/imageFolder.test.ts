@@ -11,12 +11,12 @@ import { flatPng, put, shapesFolder, temporaryFolder } from "./support";
 
 const small = { transform: transforms.none(4) };
 
-async function threePictures(): Promise<string> {
+async function threeImages(): Promise<string> {
   const root = temporaryFolder();
   await put(root, "cat/a.png", await flatPng(4, 4, [10, 0, 0]));
-  await put(root, "cat/b.PNG", "not a picture");
+  await put(root, "cat/b.PNG", "not an image");
   await put(root, "dog/deep/c.png", await flatPng(4, 4, [30, 0, 0]));
-  await put(root, "dog/notes.txt", "no picture either");
+  await put(root, "dog/notes.txt", "no image either");
   await put(root, "readme.md", "a file beside the classes");
   return root;
 }
@@ -31,8 +31,8 @@ async function rejection(promise: Promise<unknown>, code: string): Promise<strin
 }
 
 describe("imageFolder", () => {
-  it("labels classes by sorted name and finds pictures at any depth", async () => {
-    const set = await imageFolder(await threePictures(), small);
+  it("labels classes by sorted name and finds images at any depth", async () => {
+    const set = await imageFolder(await threeImages(), small);
     assert.deepEqual(set.classes, ["cat", "dog"]);
     assert.deepEqual(
       [0, 1, 2].map((i) => set.label(i)),
@@ -42,8 +42,8 @@ describe("imageFolder", () => {
     assert.deepEqual([set.length, set.size], [3, 4]);
   });
 
-  it("follows links to class folders, folders and pictures, passes those to other files over, misses what is gone", async () => {
-    const [root, elsewhere] = [temporaryFolder(), await threePictures()];
+  it("follows links to class folders, folders and images, passes those to other files over, misses what is gone", async () => {
+    const [root, elsewhere] = [temporaryFolder(), await threeImages()];
     const link = (to: string, ...at: string[]) => symlink(to, join(root, ...at));
     await link(join(elsewhere, "cat"), "cat");
     await link(join(elsewhere, "readme.md"), "LICENSE");
@@ -61,8 +61,8 @@ describe("imageFolder", () => {
     assert.match(await rejection(imageFolder(root, small), "missing-file"), /fish, which does not exist/);
   });
 
-  it("replaces an unreadable picture by one of its class, never of another, counts that and names it once", async () => {
-    const set = await imageFolder(await threePictures(), small);
+  it("replaces an unreadable image by one of its class, never of another, counts that and names it once", async () => {
+    const set = await imageFolder(await threeImages(), small);
     for (let i = 0; i < 3; i++) {
       const sample = await set.load(1, new Rng(0));
       assert.deepEqual([sample.index, sample.label, sample.path], [0, 0, set.path(0)]);
@@ -71,12 +71,12 @@ describe("imageFolder", () => {
     assert.equal(set.report.skipped[0].path, set.path(1));
     assert.match(
       String(set.report),
-      /1 unreadable picture left out or replaced.*\n.*b\.PNG: cannot be decoded/,
+      /1 unreadable image left out or replaced.*\n.*b\.PNG: cannot be decoded/,
     );
   });
 
-  it("goes on through a whole epoch with unreadable pictures", async () => {
-    const set = await imageFolder(await threePictures(), small);
+  it("goes on through a whole epoch with unreadable images", async () => {
+    const set = await imageFolder(await threeImages(), small);
     for await (const batch of batches(set, { batchSize: 3, shuffle: false })) {
       assert.deepEqual([...batch.indices], [0, 0, 2]);
       assert.deepEqual([...batch.labels], [0, 0, 1]);
@@ -84,14 +84,14 @@ describe("imageFolder", () => {
     assert.equal(set.report.count, 1);
   });
 
-  it("fails when no picture of a class can be read, and names them", async () => {
+  it("fails when no image of a class can be read, and names them", async () => {
     const root = temporaryFolder();
     await put(root, "a/1.png", "x");
     await put(root, "a/2.png", "y");
     await put(root, "b/3.png", await flatPng(4, 4, [0, 0, 0]));
     const set = await imageFolder(root, small);
     const message = await rejection(set.load(1, new Rng(0)), "bad-dataset");
-    assert.match(message, /class a: none of the 2 pictures can be read[\s\S]*2\.png[\s\S]*1\.png/);
+    assert.match(message, /class a: none of the 2 images can be read[\s\S]*2\.png[\s\S]*1\.png/);
     assert.equal((await set.load(2, new Rng(0))).label, 1);
   });
 
@@ -108,15 +108,15 @@ describe("imageFolder", () => {
     await put(root, "cat/a.png", await flatPng(4, 4, [0, 0, 0]));
     await mkdir(join(root, "dog"));
     const half = await rejection(imageFolder(root), "bad-dataset");
-    assert.match(half, /1 of 2 class folders hold pictures; these do not:\n {2}dog/);
+    assert.match(half, /1 of 2 class folders hold images; these do not:\n {2}dog/);
     const flat = await rejection(imageFolder(join(root, "cat")), "bad-dataset");
     assert.match(flat, /found no class folders, only 1 files \(a\.png\)/);
     assert.match(await rejection(imageFolder(shapesFolder), "bad-dataset"), /did you mean .*train\?/);
   });
 
-  it("names the picture whose size does not fit", async () => {
-    const set = await imageFolder(await threePictures(), { transform: transforms.none(8) });
-    assert.match(await rejection(set.load(0, new Rng(0)), "bad-argument"), /a\.png: picture of 4 x 4 pixels/);
+  it("names the image whose size does not fit", async () => {
+    const set = await imageFolder(await threeImages(), { transform: transforms.none(8) });
+    assert.match(await rejection(set.load(0, new Rng(0)), "bad-argument"), /a\.png: image of 4 x 4 pixels/);
   });
 
   it("gives views that share pixels and report", async () => {
@@ -131,7 +131,7 @@ describe("imageFolder", () => {
     await view.load(0, new Rng(0));
     assert.equal(set.cache.bytes, 64 * 64 * 3);
     assert.equal(view.report, set.report);
-    assert.throws(() => view.path(2), /picture 2 does not exist/);
+    assert.throws(() => view.path(2), /image 2 does not exist/);
   });
 
   it("decodes again when the memory budget is used up, with the same result", async () => {

@@ -68,7 +68,7 @@ describe("batches", () => {
     assert.notDeepEqual([...first[0].indices], [...otherSeed[0].indices]);
   });
 
-  it("augments a picture differently in every epoch", async () => {
+  it("augments an image differently in every epoch", async () => {
     const set = await shapes();
     const options = { batchSize: 40, shuffle: false };
     const [[a], [b]] = [await collect(set, options), await collect(set, { ...options, epoch: 1 })];
@@ -89,7 +89,7 @@ describe("batches", () => {
     assert.ok(buffers.size <= 5, `${buffers.size} for ${kept.length} batches`);
   });
 
-  it("visits every picture once, in order when not shuffled", async () => {
+  it("visits every image once, in order when not shuffled", async () => {
     assert.deepEqual(
       [...epochOrder(50, 1, 2)].sort((a, b) => a - b),
       [...Array(50).keys()],
@@ -106,7 +106,7 @@ describe("batches", () => {
     assert.deepEqual([batchesPerEpoch(40, 16), batchesPerEpoch(40, 16, false)], [2, 3]);
   });
 
-  it("gives each of the first pictures several times, differently augmented, and goes on anywhere", async () => {
+  it("gives each of the first images several times, differently augmented, and goes on anywhere", async () => {
     const set = await shapes();
     const options = { batchSize: 4, repeats: 3, spread: 2, seed: 5, epoch: 2 };
     const all = await collect(set, options);
@@ -118,16 +118,15 @@ describe("batches", () => {
     const [a, b, c] = [order[0], order[1], order[2]];
     assert.deepEqual([...first.indices], [a, a, b, c]);
     assert.deepEqual([...second.indices], [a, b, b, c]);
-    const picture = ({ images }: Batch, i: number) =>
-      Buffer.from(images.slice(i * 768, (i + 1) * 768).buffer);
-    const three = [picture(first, 0), picture(first, 1), picture(second, 0)];
+    const image = ({ images }: Batch, i: number) => Buffer.from(images.slice(i * 768, (i + 1) * 768).buffer);
+    const three = [image(first, 0), image(first, 1), image(second, 0)];
     assert.ok(![0, 1, 2].some((i) => three[i].equals(three[(i + 1) % 3])), "three different crops");
     assert.deepEqual(await collect(set, { ...options, start: 7 }), all.slice(7));
     const [plain] = await collect(set, { ...options, repeats: 1 });
-    assert.ok(picture(plain, 0).equals(three[0]), "the first time as without repetitions");
+    assert.ok(image(plain, 0).equals(three[0]), "the first time as without repetitions");
   });
 
-  it("repeats the pictures of a shard among themselves", async () => {
+  it("repeats the images of a shard among themselves", async () => {
     const set = await shapes();
     const halves = [0, 1].map((i) => shard(set, i, 2));
     const paths = await Promise.all(
@@ -176,7 +175,7 @@ describe("batches", () => {
 
   it("refuses batches that can never be filled and positions behind the end, before reading", async () => {
     const set = await shapes();
-    assert.throws(() => batches(set, { batchSize: 41 }), /40 pictures do not fill a batch of 41/);
+    assert.throws(() => batches(set, { batchSize: 41 }), /40 images do not fill a batch of 41/);
     assert.throws(() => batches(set, { batchSize: 8, start: 6 }), /start 6 is behind the last of 5/);
     assert.throws(() => batches(set, { batchSize: 0 }), /batchSize: expected a whole number/);
   });

@@ -24,7 +24,7 @@ describe("mixBatch", () => {
   });
 
   it("pastes a clipped box and corrects lambda to the area that stays", () => {
-    const { images: mixed, lambda } = mixBatch({ ...batch, lambda: 0.5, centre: [0, 5] });
+    const { images: mixed, lambda } = mixBatch({ ...batch, lambda: 0.5, center: [0, 5] });
     const box = cutBox(8, 6, 0.5, [0, 5]);
     assert.deepEqual([box.y0, box.y1, box.x0, box.x1], [0, 2, 3, 6]);
     assert.equal(lambda, 1 - 6 / 48);
@@ -35,7 +35,7 @@ describe("mixBatch", () => {
   it("draws cutmix in half of the batches and always the same for one stream", () => {
     const rng = new Rng(5);
     const draws = Array.from({ length: 400 }, () => drawMix(rng, 8, 6));
-    const cut = draws.filter((draw) => draw.centre).length;
+    const cut = draws.filter((draw) => draw.center).length;
     assert.ok(cut > 150 && cut < 250, `${cut} of 400`);
     assert.ok(draws.every(({ lambda }) => lambda >= 0 && lambda <= 1));
     assert.deepEqual(mixBatch({ ...batch, rng: new Rng(9) }), mixBatch({ ...batch, rng: new Rng(9) }));

@@ -57,14 +57,14 @@ describe("names that are not UTF-8", { skip: takesAnyBytes() ? false : "not on t
 
   it("are written out where they are named", async () => {
     const root = await archive();
-    writeFileSync(latin(root, "caf\xe9/na\xefve.png"), "not a picture");
+    writeFileSync(latin(root, "caf\xe9/na\xefve.png"), "not an image");
     const set = await imageFolder(root, { transform: transforms.evaluation(8) });
     await set.load(2, new Rng(0));
     await set.load(3, new Rng(0));
     assert.match(String(set.report), /caf\\xe9\/na\\xefve\.png: cannot be decoded/);
   });
 
-  it("give pictures under corruptions one file each", async () => {
+  it("give images under corruptions one file each", async () => {
     const target = temporaryFolder();
     const options = { types: ["contrast" as const], severities: [1], size: 32, workers: 1 };
     const run = await corruptions.generate(await archive(), target, options);
@@ -76,7 +76,7 @@ describe("names that are not UTF-8", { skip: takesAnyBytes() ? false : "not on t
   });
 });
 
-describe("folders of pictures", () => {
+describe("folders of images", () => {
   it("whose links lead back to where they lie are refused, others are followed", async () => {
     const root = temporaryFolder();
     await put(root, "cat/a.png", await flatPng(4, 4, [1, 2, 3]));
@@ -98,7 +98,7 @@ describe("folders of pictures", () => {
     const set = await imageFolder(root, { transform: transforms.evaluation(8) });
     assert.match(
       inspect(set.take(1)),
-      /1 pictures, 1 classes, .* px; 5 other files \(\.heic 3, \.txt 1, no ending 1\)$/,
+      /1 images, 1 classes, .* px; 5 other files \(\.heic 3, \.txt 1, no ending 1\)$/,
     );
     await put(root, "dog/a.avif", "?");
     await assert.rejects(
@@ -107,7 +107,7 @@ describe("folders of pictures", () => {
     );
   });
 
-  it("have no pipes among their pictures, and links to those, to devices and to folders are unreadable", async () => {
+  it("have no pipes among their images, and links to those, to devices and to folders are unreadable", async () => {
     const [root, elsewhere] = [temporaryFolder(), temporaryFolder()];
     await put(root, "cat/a.png", await flatPng(4, 4, [1, 2, 3]));
     execFileSync("mkfifo", [join(root, "cat", "b.png"), join(elsewhere, "pipe")]);

@@ -6,7 +6,7 @@ import { after } from "node:test";
 import sharp from "sharp";
 import type { RgbImage } from "../../../src/data/pixels/rgbImage";
 
-/** The toy picture set of this checkout. */
+/** The toy image set of this checkout. */
 export const shapesFolder = join(__dirname, "..", "..", "..", "..", "data", "shapes");
 
 /** A folder that is removed when the test file is done. */
@@ -24,7 +24,7 @@ export async function put(root: string, path: string, content: string | Uint8Arr
   return full;
 }
 
-/** A PNG of one colour. */
+/** A PNG of one color. */
 export function flatPng(
   width: number,
   height: number,
@@ -36,15 +36,15 @@ export function flatPng(
     .toBuffer();
 }
 
-/** A picture whose red, green and blue are functions of column and row. */
+/** An image whose red, green and blue are functions of column and row. */
 export function paintedImage(
   width: number,
   height: number,
-  colour: (x: number, y: number) => readonly [number, number, number],
+  color: (x: number, y: number) => readonly [number, number, number],
 ): RgbImage {
   const data = Uint8Array.from({ length: 3 * width * height }, (_, i) => {
     const pixel = Math.floor(i / 3);
-    return colour(pixel % width, Math.floor(pixel / width))[i % 3];
+    return color(pixel % width, Math.floor(pixel / width))[i % 3];
   });
   return { data, width, height };
 }

@@ -7,7 +7,7 @@ import { expectReadable, tooManyUnreadable } from "../../../src/data/expectReada
 import { batches } from "../../../src/data/loader";
 import { leavingOut, readOrReplace } from "../../../src/data/unreadable";
 
-/** Pictures of `labels.length` positions, of which some cannot be read; `tried` are the positions that were read. */
+/** Images of `labels.length` positions, of which some cannot be read; `tried` are the positions that were read. */
 class Positions implements ImageDataset {
   readonly tried: number[] = [];
   readonly report = new SkipReport();
@@ -24,7 +24,7 @@ class Positions implements ImageDataset {
   }
 
   path(index: number): string {
-    return `picture-${index}`;
+    return `image-${index}`;
   }
 
   label(index: number): number {
@@ -62,17 +62,14 @@ const message = (promise: Promise<unknown>) =>
     },
   );
 
-describe("an unreadable picture", () => {
+describe("an unreadable image", () => {
   it("is replaced by the next of its class, cyclically, wherever that lies", async () => {
     const set = new Positions(["a", "b"], [0, 1, 0, 1, 1, 0], (i) => ![2, 5].includes(i));
     assert.equal((await set.load(2)).index, 0);
     assert.equal((await set.load(5)).index, 0);
     assert.equal((await set.load(3)).index, 3);
     assert.deepEqual([set.report.count, set.report.replaced], [2, 2]);
-    assert.match(
-      String(set.report),
-      /^2 unreadable pictures left out .* others of their class \(2 times\):\n/,
-    );
+    assert.match(String(set.report), /^2 unreadable images left out .* others of their class \(2 times\):\n/);
   });
 
   it("is left out of what is judged, even where nothing of its class can be read", async () => {
@@ -108,7 +105,7 @@ describe("an unreadable picture", () => {
       () => false,
     );
     const text = await message(set.load(5));
-    assert.match(text, /class a: 200 pictures, one after the other, cannot be read:\n {2}picture-5: cannot/);
+    assert.match(text, /class a: 200 images, one after the other, cannot be read:\n {2}image-5: cannot/);
     assert.equal(set.tried.length, 200);
   });
 });
@@ -121,12 +118,12 @@ describe("a set to train with", () => {
       (i) => i % 3 === 1,
     );
     const text = await message(expectReadable(set, 1));
-    assert.match(text, /class a: none of the 100 pictures can be read\n {2}class c: none of the 100/);
+    assert.match(text, /class a: none of the 100 images can be read\n {2}class c: none of the 100/);
     assert.doesNotMatch(text, /class b/);
-    assert.match(text, /picture-0: cannot be decoded/);
+    assert.match(text, /image-0: cannot be decoded/);
   });
 
-  it("is refused for more than a share of unreadable pictures, counted in small sets", async () => {
+  it("is refused for more than a share of unreadable images, counted in small sets", async () => {
     const set = () =>
       new Positions(
         ["a"],
@@ -134,13 +131,13 @@ describe("a set to train with", () => {
         (i) => i % 10 > 1,
       );
     const text = await message(expectReadable(set()));
-    assert.match(text, /20 of 100 pictures cannot be read \(20 %\); at most 10 % may be \(maxUnreadable\)/);
+    assert.match(text, /20 of 100 images cannot be read \(20 %\); at most 10 % may be \(maxUnreadable\)/);
     await expectReadable(set(), 0.2);
     assert.match(await message(expectReadable(set(), 0.19)), /at most 19 %/);
     await assert.rejects(expectReadable(set(), 2), /maxUnreadable is 2, expected a share of 0 … 1/);
   });
 
-  it("is looked at in a few hundred pictures where it has a million", async () => {
+  it("is looked at in a few hundred images where it has a million", async () => {
     const rng = new Rng(1);
     const broken = (share: number) => {
       const dice = Float64Array.from({ length: 1e6 }, () => rng.uniform());
@@ -154,10 +151,7 @@ describe("a set to train with", () => {
     await expectReadable(good);
     assert.ok(good.tried.length < 400, `${good.tried.length}`);
     assert.equal(good.report.replaced, 0);
-    assert.match(
-      await message(expectReadable(broken(0.5))),
-      /of 256 pictures, spread over the set, cannot be/,
-    );
+    assert.match(await message(expectReadable(broken(0.5))), /of 256 images, spread over the set, cannot be/);
   });
 
   it("is stopped when it shows while training", async () => {
@@ -171,7 +165,7 @@ describe("a set to train with", () => {
     await set.load(14);
     assert.match(
       String(tooManyUnreadable(set)),
-      /3 of 20 pictures could not be read so far \(15 %\); at most 10 %/,
+      /3 of 20 images could not be read so far \(15 %\); at most 10 %/,
     );
     assert.equal(tooManyUnreadable(set, 0.15), undefined);
   });

@@ -19,7 +19,7 @@ const updateOf = (name: string, shape: number[], more: Partial<AdamWUpdate> = {}
   ...more,
 });
 
-test("arrays of any length are updated as torch does, and no neighbour is touched", () => {
+test("arrays of any length are updated as torch does, and no neighbor is touched", () => {
   const updates = [
     updateOf("a", []),
     updateOf("b", [3, 3], { lrScale: 0.25, weightDecay: 0, eps: 1e-3 }),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
-import { type Graph, optimise } from "../../../src/graph";
+import { type Graph, optimize } from "../../../src/graph";
 import { maxAbsError } from "../../golden/harness";
 import { load, stateDict } from "../../golden/support";
 import { traceStep } from "../graph/support";
@@ -22,8 +22,8 @@ before(async () => {
 
 const versions: [string, (graph: Graph) => Graph][] = [
   ["as traced", (graph) => graph],
-  ["after the passes", (graph) => optimise(graph)],
-  ["with recomputed blocks", (graph) => optimise(graph, { memory: "recompute" })],
+  ["after the passes", (graph) => optimize(graph)],
+  ["with recomputed blocks", (graph) => optimize(graph, { memory: "recompute" })],
 ];
 
 async function compareWithGolden(
@@ -56,7 +56,7 @@ async function compareInt8WithGolden(engine: TestedEngine, name: string, make: (
   const opened = openCase(name);
   const scenario = make(opened);
   scenario.step.model.loadStateDict(stateDict(load(opened.folder, "state.safetensors")));
-  const graph = optimise(traceStep(name, scenario.step));
+  const graph = optimize(traceStep(name, scenario.step));
   const { losses } = await train(engine, graph, scenario, opened, "int8");
   const expected = opened.io.get("losses")!.data;
   const worst = Math.max(...losses.map((loss, i) => Math.abs(loss / expected[i] - 1)));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { int8Entries } from "../../../src/engine/onnx/int8/select";
-import { type Graph, optimise, trace } from "../../../src/graph";
+import { type Graph, optimize, trace } from "../../../src/graph";
 import { randomBlock } from "../../../src/models/baselines";
 import * as classifier from "../../../src/models/classifier";
 import type { LlamaConfig } from "../../../src/models/llamaBlock";
@@ -92,7 +92,7 @@ for (const engine of compilingEngines) {
         );
         const loss = tf.tidy(() => lossOf(model, tinyImages(), targets()).dataSync()[0]);
         for (const memory of memories) {
-          const results = await runOn(engine, model, optimise(traceGradients(model), { memory }));
+          const results = await runOn(engine, model, optimize(traceGradients(model), { memory }));
           assertClose(results.loss, [loss], 1e-5, "loss");
           for (const [path, gradient] of expected) {
             assertClose(results[`gradient of ${path}`], gradient, 2e-5, path);
@@ -108,7 +108,7 @@ for (const engine of compilingEngines) {
       engine.options,
       async () => {
         const model = makeModel(grouped);
-        const graph = optimise(traceGradients(model));
+        const graph = optimize(traceGradients(model));
         const chosen = [...int8Entries([graph])].filter((path) => path.includes("attention"));
         const weights = ["wq", "wk", "wv", "wo"].map((name) => `llama.layers.0.attention.${name}.weight`);
         assert.deepEqual(chosen.sort(), weights.sort());

@@ -84,14 +84,14 @@ const pools = [
   { filterSize: 3, strides: 2, pad: "same" },
 ];
 
-const picture = () => float([2, 6, 5, 3]);
+const image = () => float([2, 6, 5, 3]);
 
 function poolGradient(op: "maxPool" | "avgPool", attributes: (typeof pools)[number]): KernelSample {
   const { filterSize, strides, pad } = attributes as { filterSize: number; strides: number; pad: "same" };
   return {
     attributes,
     inputs: () => {
-      const input = picture();
+      const input = image();
       const output = tf[op](input as tf.Tensor4D, filterSize, strides, pad);
       return { dy: float(output.shape, 4), input, ...(op === "maxPool" && { output }) };
     },
@@ -123,8 +123,8 @@ const resizes: KernelSample[] = sizes.flatMap(([from, size]) =>
 );
 
 /**
- * tfjs's own gradient kernels do not know centred pixels, turn pictures that are not square, and read a batch's later
- * pictures from the wrong place.
+ * tfjs's own gradient kernels do not know centered pixels, turn images that are not square, and read a batch's later
+ * images from the wrong place.
  */
 const resizeGradients: KernelSample[] = sizes.flatMap(([[side], size]) =>
   modes
@@ -135,9 +135,9 @@ const resizeGradients: KernelSample[] = sizes.flatMap(([[side], size]) =>
     })),
 );
 
-/** Samples of kernels over pictures [B, H, W, C]. */
+/** Samples of kernels over images [B, H, W, C]. */
 export const imageSamples: [string, KernelSample[]][] = [
-  ["AvgPool", pools.map((attributes) => ({ inputs: () => ({ x: picture() }), attributes }))],
+  ["AvgPool", pools.map((attributes) => ({ inputs: () => ({ x: image() }), attributes }))],
   // tfjs's kernel counts the places of the padding, which its own forward pass does not.
   ["AvgPoolGrad", pools.filter(({ pad }) => pad === "valid").map((pool) => poolGradient("avgPool", pool))],
   ["Conv2D", plain.forward],
@@ -155,7 +155,7 @@ export const imageSamples: [string, KernelSample[]][] = [
   ["DepthwiseConv2dNative", depthwise.forward],
   ["DepthwiseConv2dNativeBackpropFilter", depthwise.filter],
   ["DepthwiseConv2dNativeBackpropInput", depthwise.input],
-  ["MaxPool", pools.map((attributes) => ({ inputs: () => ({ x: picture() }), attributes }))],
+  ["MaxPool", pools.map((attributes) => ({ inputs: () => ({ x: image() }), attributes }))],
   ["MaxPoolGrad", pools.map((pool) => poolGradient("maxPool", pool))],
   ["ResizeBilinear", resizes],
   ["ResizeBilinearGrad", resizeGradients],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeEngine } from "../../../src/engine";
-import { dequantiseWeight, quantiseWeight } from "../../../src/engine/onnx/int8/weight";
+import { dequantizeWeight, quantizeWeight } from "../../../src/engine/onnx/int8/weight";
 import type { Graph } from "../../../src/graph/ir";
 import { isLuvitError, randomArray } from "../nn/support";
 import { GraphWriter, openGraph, withOnnxRuntime } from "./support";
@@ -11,9 +11,9 @@ const [ROWS, IN, OUT] = [5, 96, 80];
 test("a weight is off by at most half its output's scale, in both layouts alike", () => {
   const values = randomArray(OUT * IN, 1, 3).fill(0, 2 * IN, 3 * IN);
   values[7 * IN] = -500;
-  const weight = quantiseWeight(values, OUT, { rows: true, columns: true });
-  const restored = dequantiseWeight(weight);
-  assert.deepEqual(dequantiseWeight({ ...weight, rows: undefined }), restored);
+  const weight = quantizeWeight(values, OUT, { rows: true, columns: true });
+  const restored = dequantizeWeight(weight);
+  assert.deepEqual(dequantizeWeight({ ...weight, rows: undefined }), restored);
   for (const [i, value] of values.entries()) {
     const scale = weight.scales[Math.floor(i / IN)];
     assert.ok(Math.abs(value - restored[i]) <= 0.5001 * scale, `${i}: ${value} became ${restored[i]}`);
@@ -35,7 +35,7 @@ function frozenLayer(): Graph {
 }
 
 /**
- * What quantisation may change in x wᵀ: every x of a row by max|x| / 254, every weight of an output by max|w| / 128. With
+ * What quantization may change in x wᵀ: every x of a row by max|x| / 254, every weight of an output by max|w| / 128. With
  * float32 rounding of the sums on top.
  */
 function bound(x: Float32Array, w: Float32Array, row: number, out: number): number {
@@ -67,7 +67,7 @@ test(
         assert.ok(error <= bound(x, w, row, out), `y[${row}, ${out}] is off by ${error}`);
       }
     }
-    const scales = quantiseWeight(w, OUT, { rows: true, columns: false }).scales;
+    const scales = quantizeWeight(w, OUT, { rows: true, columns: false }).scales;
     for (let row = 0; row < ROWS; row++) {
       const g = Float32Array.from(scales, (scale, out) => scale * dy[row * OUT + out]);
       const step = Math.max(...g.map(Math.abs)) / 254;
@@ -144,7 +144,7 @@ test("a weight that is no number shows in its output", () => {
   const values = randomArray(OUT * IN, 1);
   values[3 * IN + 5] = Number.NaN;
   values[4 * IN + 6] = Number.POSITIVE_INFINITY;
-  const { scales } = quantiseWeight(values, OUT, { rows: true, columns: false });
+  const { scales } = quantizeWeight(values, OUT, { rows: true, columns: false });
   assert.deepEqual(
     [...scales.keys()].filter((out) => !Number.isFinite(scales[out])),
     [3, 4],

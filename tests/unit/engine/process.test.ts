@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
 import { engineProcesses, openOnnxEngine, stopEngineProcesses, type TypedArray } from "../../../src/engine";
-import { type Graph, optimise } from "../../../src/graph";
+import { type Graph, optimize } from "../../../src/graph";
 import type { MaeInputs } from "../../../src/models/mae";
 import { maskFromNoise } from "../../../src/models/masking";
 import { pretrainRules } from "../../../src/optim/groups";
@@ -36,7 +36,7 @@ async function trainingStep() {
     feeds[name] = x.dataSync().slice() as TypedArray;
   }
   const loss = (fed: object) => model.loss(fed as MaeInputs);
-  const graph = optimise(traceStep("mae", { model, rules: pretrainRules(model, 0.05), inputs, loss }));
+  const graph = optimize(traceStep("mae", { model, rules: pretrainRules(model, 0.05), inputs, loss }));
   const weights: Record<string, Float32Array> = {};
   for (const [path, { data }] of await model.stateDict()) weights[path] = data;
   return { graph, weights, feeds };

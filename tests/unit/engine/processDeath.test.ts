@@ -143,7 +143,7 @@ function makeMemoryGroup(bytes: number): boolean {
   }
 }
 
-test("the kernel's out-of-memory killer is recognised", async (t) => {
+test("the kernel's out-of-memory killer is recognized", async (t) => {
   if (withOnnxRuntime.skip || !makeMemoryGroup(500 * 2 ** 20))
     return t.skip("needs a control group of its own");
   const { child, line } = startScript("hungry");

@@ -45,7 +45,7 @@ test("the pieces of a large array are views of it, of at most a megabyte", () =>
   );
 });
 
-test("what is truncated, mislabelled or too large is refused with what is wrong", () => {
+test("what is truncated, mislabeled or too large is refused with what is wrong", () => {
   const whole = bytesOf(frames[1]);
   for (let length = 1; length < whole.length; length++) {
     assert.throws(

@@ -6,7 +6,7 @@ import { before, test } from "node:test";
 import { engineProcesses, onnxRuntimeProblem } from "../../../src/engine";
 import { engineEnvironment } from "../../../src/engine/process/environment";
 import { repository } from "../io/support";
-import { temporaryFolder, writePictures } from "../train/support";
+import { temporaryFolder, writeImages } from "../train/support";
 import { growingProduct, openInProcess, stopProcessesAfterwards } from "./processSupport";
 import { openGraph, withOnnxRuntime } from "./support";
 
@@ -58,7 +58,7 @@ async function watch(name: string, words: readonly string[]): Promise<Seen> {
 }
 
 before(async () => {
-  if (!reason) await writePictures(join(folder, "pictures"));
+  if (!reason) await writeImages(join(folder, "images"));
 });
 
 function pretraining(): string {
@@ -67,7 +67,7 @@ function pretraining(): string {
   const decoder = { dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
   const config = {
     model: { encoder: vit, decoder },
-    data: { train: { path: "pictures" } },
+    data: { train: { path: "images" } },
     recipe: "pretrainToy",
     options: { batchSize: 4, accumulate: 1, lr: 1e-2, warmupEpochs: 1, epochs: 2 },
     engine: { engine: "onnxruntime" },
@@ -101,7 +101,7 @@ test("nothing that runs onnxruntime sends anything or leaves anything of it behi
     }),
     ...["session", "training"].map((what) =>
       t.test(what, { skip }, async () => {
-        const seen = await watch(what, [child, what, join(folder, "pictures")]);
+        const seen = await watch(what, [child, what, join(folder, "images")]);
         assert.equal(seen.status, 0, seen.output);
         if (what === "training") assert.match(seen.output, /^onnxruntime cpu.*one graph$/m);
         assert.deepEqual([seen.calls, seen.files], [[], []]);

@@ -1,5 +1,5 @@
 /*
- * A process that runs onnxruntime: node telemetryChild.js <what> <pictures>. "bare" loads the library as its makers give
+ * A process that runs onnxruntime: node telemetryChild.js <what> <images>. "bare" loads the library as its makers give
  * it; "session" opens an executor in this process; "training" trains in the engine process and prints what it runs on.
  * All stay until the library, left to itself, has begun to send.
  */
@@ -29,17 +29,17 @@ async function session(): Promise<void> {
   await openOnnxEngine({ step: { graph: growingProduct() } }, { threads: 1 });
 }
 
-async function training(pictures: string): Promise<void> {
-  const set = await imageFolder(pictures, { transform: transforms.mae(16) });
+async function training(images: string): Promise<void> {
+  const set = await imageFolder(images, { transform: transforms.mae(16) });
   const run = pretrain(tinyMae(), set, { ...pretraining, out: false, engine: "onnxruntime" });
   await run.done;
   console.log(run.engine);
 }
 
-async function main([what, pictures]: readonly string[]): Promise<void> {
+async function main([what, images]: readonly string[]): Promise<void> {
   if (what === "bare") await bare();
   if (what === "session") await session();
-  if (what === "training") await training(pictures);
+  if (what === "training") await training(images);
   await new Promise((resolve) => setTimeout(resolve, UNTIL_SENDING_MS));
   await stopEngineProcesses();
 }

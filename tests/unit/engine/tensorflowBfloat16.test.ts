@@ -4,7 +4,7 @@ import { startBackend } from "../../../src/core/tf";
 import { describeEngine, type OpenEngine, tensorflowProblem } from "../../../src/engine";
 import { multipliesBfloat16 } from "../../../src/engine/tensorflow/environment";
 import { openTensorflow, openTensorflowEngine } from "../../../src/engine/tensorflow/executor";
-import { optimise } from "../../../src/graph";
+import { optimize } from "../../../src/graph";
 import { load, stateDict } from "../../golden/support";
 import { traceStep } from "../graph/support";
 import { assertClose, isLuvitError, randomArray } from "../nn/support";
@@ -125,7 +125,7 @@ describe("the golden training runs in bfloat16", () => {
       const { folder, io, meta } = opened;
       const scenario = make(opened);
       scenario.step.model.loadStateDict(stateDict(load(folder, "state.safetensors")));
-      const graph = optimise(traceStep(name, scenario.step));
+      const graph = optimize(traceStep(name, scenario.step));
       const { losses, state } = await train({ engine: "tensorflow", open, options }, graph, scenario, opened);
       const golden = Array.from(io.get("losses")!.data);
       const lossErrors = losses.map((loss, i) => Math.abs(loss - golden[i]) / golden[i]);

@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import { Script } from "node:vm";
 import { gunzipSync } from "node:zlib";
 import sharp from "sharp";
-import { rowWeights } from "../../../src/analysis/quantisedRows";
+import { rowWeights } from "../../../src/analysis/quantizedRows";
 import { attentionViewer } from "../../../src/figures";
 import { explanation, hint, hints, views } from "../../../src/figures/attention/browser/guide";
 import { readLayers, type ViewerHeader } from "../../../src/figures/attention/browser/payload";
@@ -123,19 +123,19 @@ describe("the attention viewer", () => {
     assert.ok(scripts[2]![1]!.length < 60_000, `${scripts[2]![1]!.length} characters of script`);
   });
 
-  it("shows a still picture where no script runs: one row per model, described in words", async () => {
+  it("shows a still image where no script runs: one row per model, described in words", async () => {
     const maps = syntheticMaps(toy);
     const viewer = await attentionViewer([maps, maps], { labels: ["LUViT", "ViT"] });
-    const { width, height } = await sharp(Buffer.from(viewer.picture.png)).metadata();
-    assert.deepEqual([width, height], [viewer.picture.width, viewer.picture.height]);
+    const { width, height } = await sharp(Buffer.from(viewer.image.png)).metadata();
+    assert.deepEqual([width, height], [viewer.image.width, viewer.image.height]);
     assert.match(
-      viewer.picture.alt,
+      viewer.image.alt,
       /LUViT, ViT block 2 \(blocks\.1\), mean of 3 heads: the patch in row 3, column 3/,
     );
     const image = /<img src="data:image\/webp;base64,([^"]+)"/.exec(viewer.html)![1]!;
     const still = await sharp(Buffer.from(image, "base64")).metadata();
     assert.deepEqual([still.width, still.height, still.hasAlpha], [width, height, true]);
-    assert.ok(viewer.html.includes(`alt="${viewer.picture.alt}"`));
+    assert.ok(viewer.html.includes(`alt="${viewer.image.alt}"`));
   });
 
   it("is one bundle in notebooks and a line with the numbers elsewhere", async () => {
@@ -155,7 +155,7 @@ describe("the attention viewer", () => {
     );
   });
 
-  it("saves a page or a picture, and refuses other endings", async () => {
+  it("saves a page or an image, and refuses other endings", async () => {
     const viewer = await attentionViewer(syntheticMaps(toy));
     const folder = temporaryFolder();
     assert.match(
@@ -256,7 +256,7 @@ describe("the viewer's numbers", () => {
 
 describe("the viewer's state", () => {
   const header = (names: readonly string[]) => ({
-    ...{ title: "", picture: "", grid: 8, leftOut: [] },
+    ...{ title: "", image: "", grid: 8, leftOut: [] },
     layers: names.map((name) => ({ name, heads: 2 })),
   });
 

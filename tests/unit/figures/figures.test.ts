@@ -36,7 +36,7 @@ const models = [
 ];
 
 describe("figures are plain Plotly JSON", () => {
-  it("loss curves: raw values faint, their mean strong, in one colour per series", () => {
+  it("loss curves: raw values faint, their mean strong, in one color per series", () => {
     const figure = lossCurves({
       title: "Loss",
       yTitle: "MSE",
@@ -63,7 +63,7 @@ describe("figures are plain Plotly JSON", () => {
     assert.equal(shareBelowDiagonal(models[1]!.points), 1);
   });
 
-  it("two models stand side by side with shared ranges, or together in two colours and shapes", () => {
+  it("two models stand side by side with shared ranges, or together in two colors and shapes", () => {
     const beside = entropyScatter({ series: models });
     assert.deepEqual(beside.layout.xaxis?.range, beside.layout.xaxis2?.range);
     assert.deepEqual([...new Set(beside.data.map((trace) => trace.xaxis))], ["x", "x2"]);
@@ -73,7 +73,7 @@ describe("figures are plain Plotly JSON", () => {
     assert.equal(new Set(clouds.map((trace) => trace.marker!.symbol)).size, 2);
   });
 
-  it("bars carry their values and errors; heat maps share one colour axis", () => {
+  it("bars carry their values and errors; heat maps share one color axis", () => {
     const bars = barComparison({
       categories: ["top-1"],
       yTitle: "percent",
@@ -99,7 +99,7 @@ describe("figures are plain Plotly JSON", () => {
   });
 });
 
-describe("static pictures", () => {
+describe("static images", () => {
   it("the SVG carries all labels, both themes and no NaN", () => {
     const figures = [
       lossCurves({
@@ -143,7 +143,7 @@ describe("static pictures", () => {
       assert.match(svg, /prefers-color-scheme:dark/);
       assert.doesNotMatch(svg, /https?:(?!\/\/www\.w3\.org\/2000\/svg)/);
     }
-    for (const label of [">Loss<", ">MSE<", ">a &amp; b<", ">optimiser step<"])
+    for (const label of [">Loss<", ">MSE<", ">a &amp; b<", ">optimizer step<"])
       assert.ok(svgs[0]!.includes(label), label);
     for (const label of [">ViT<", ">LUViT<", "mean background entropy (nats)", "100 % of 2 images"])
       assert.ok(svgs[1]!.includes(label), label);

@@ -5,7 +5,7 @@ import { figure, lossCurves, type PlotlyFigure, renderSvg } from "../../../src/f
 import { figureBundle } from "../../../src/figures/figureBundle";
 import { plotlyHtml } from "../../../src/figures/plotly/plotlyHtml";
 
-/** A foreign figure with something other than it should be wherever a figure has text, a colour or a number. */
+/** A foreign figure with something other than it should be wherever a figure has text, a color or a number. */
 function foreign(evil: string): PlotlyFigure {
   const trace = (type: string, more: object) => ({
     ...{ type, name: evil, x: [1, 2, evil], y: [3, 4, 5], text: [evil], opacity: evil, hovertemplate: evil },
@@ -34,8 +34,8 @@ describe("foreign figures", () => {
     it(`cannot leave the place of ${evil}`, async () => {
       const drawn = foreign(evil);
       const html = String((await figureBundle(drawn))["text/html"]);
-      const picture = Buffer.from(/svg\+xml;base64,([^"]+)/.exec(html)![1]!, "base64").toString();
-      for (const svg of [renderSvg(drawn), renderSvg(drawn, { inline: true, theme: "dark" }), picture]) {
+      const image = Buffer.from(/svg\+xml;base64,([^"]+)/.exec(html)![1]!, "base64").toString();
+      for (const svg of [renderSvg(drawn), renderSvg(drawn, { inline: true, theme: "dark" }), image]) {
         assert.doesNotMatch(svg, /<(script|img)|<[^>]*" on\w+=/);
         await sharp(Buffer.from(svg)).metadata();
       }
@@ -77,12 +77,12 @@ describe("many points", () => {
     assert.equal(renderSvg(drawn).match(/<circle/g)!.length, 1);
   });
 
-  it("of two millions become a picture, which says so", async () => {
+  it("of two millions become an image, which says so", async () => {
     const x = Array.from({ length: 2_000_000 }, (_, i) => i);
     const y = x.map((i) => (i * 7919) % 1000);
     const drawn = figure([{ type: "scatter", mode: "lines", x, y }], {}, "a cloud");
     const bundle = await figureBundle(drawn);
     assert.deepEqual(Object.keys(bundle), ["text/plain", "image/png"]);
-    assert.match(String(bundle["text/plain"]), /^a cloud\n2,000,000 points: shown as a picture only/);
+    assert.match(String(bundle["text/plain"]), /^a cloud\n2,000,000 points: shown as an image only/);
   });
 });

@@ -157,7 +157,7 @@ describe("faint lines", () => {
     return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
   };
 
-  it("stand out from white and from near-black, in every colour", () => {
+  it("stand out from white and from near-black, in every color", () => {
     const [raw] = lossCurves({ series: [{ name: "a", steps: [1, 2], values: [1, 2] }] }).data;
     for (const { background, series } of [themes.light, themes.dark]) {
       const brighter = Number(/brightness\((.*)\)/.exec(series)?.[1] ?? 1);

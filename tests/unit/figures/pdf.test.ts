@@ -53,7 +53,7 @@ describe("figures as PDF", () => {
     assert.ok(words.includes("\x9680.5"), "minus signs are the dash of the encoding");
   });
 
-  it("draw what the SVG draws: as many shapes, in the same colours", async () => {
+  it("draw what the SVG draws: as many shapes, in the same colors", async () => {
     for (const drawn of [bars, clouds, maps]) {
       const svg = renderSvg(drawn, { theme: "light" }).replace(/<clipPath.*?<\/clipPath>/g, "");
       const { operators } = await pdfOf(drawn);
@@ -77,7 +77,7 @@ describe("figures as PDF", () => {
     assert.ok(Math.abs(left - (Number(middle) - width / 2)) < 0.01, line);
   });
 
-  it("refuse letters and colours that they cannot have, by name", async () => {
+  it("refuse letters and colors that they cannot have, by name", async () => {
     const path = join(temporaryFolder(), "x.pdf");
     const foreign = barComparison({
       ...{ categories: ["狐"], yTitle: "count" },
@@ -85,7 +85,7 @@ describe("figures as PDF", () => {
     });
     await assertRejects(foreign.save(path), "bad-argument", 'no "狐"', ".svg or .png");
     const red = figure([{ type: "bar", x: [1], y: [1], marker: { color: "red" } }], {}, "red");
-    await assertRejects(red.save(path), "bad-argument", 'the colour "red"');
+    await assertRejects(red.save(path), "bad-argument", 'the color "red"');
     assert.throws(() => readFileSync(path), /ENOENT/);
   });
 });

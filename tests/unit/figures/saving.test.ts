@@ -47,7 +47,7 @@ const made: [string, () => Promise<ImageFigure>, images: number, words: string[]
   ],
 ];
 
-describe("pictures", () => {
+describe("images", () => {
   for (const [name, make, images, words] of made) {
     it(`${name} are saved as SVG, its words as words, and look as the PNG does`, async () => {
       const shown = await make();
@@ -70,7 +70,7 @@ describe("pictures", () => {
       const html = String(bundle["text/html"]);
       assert.equal(html.match(/<img src="data:image\/webp/g)?.length, images);
       for (const word of words) assert.ok(html.includes(`>${word}<`), word);
-      assert.ok("image/png" in bundle, "and as one picture where there is no HTML");
+      assert.ok("image/png" in bundle, "and as one image where there is no HTML");
       assert.doesNotMatch(html, /<script|<svg/);
     });
   }
@@ -96,7 +96,7 @@ describe("pictures", () => {
     assert.match(svg, /^<svg .*class token looks at.*<\/svg>$/s);
     assert.deepEqual(
       readFileSync(await viewer.save(join(folder, "viewer.png"))),
-      Buffer.from(viewer.picture.png),
+      Buffer.from(viewer.image.png),
     );
   });
 });

@@ -1,5 +1,5 @@
 import { AttentionMaps } from "../../../src/analysis/attentionMaps";
-import { quantiseRows } from "../../../src/analysis/quantisedRows";
+import { quantizeRows } from "../../../src/analysis/quantizedRows";
 import { Rng } from "../../../src/core/rng";
 
 /** Attention drawn at random: rows are a softmax, sharper with `sharpness`; the rollout is that of the first head. */
@@ -26,8 +26,8 @@ export function syntheticMaps(options: {
       weights.set(values, row * tokens);
       entropy[row] = -values.reduce((sum, p) => sum + p * Math.log(p), 0);
     }
-    const rollout = quantiseRows(weights.slice(0, tokens * tokens), tokens);
-    return { layer, heads, pattern: quantiseRows(weights, tokens), rollout, entropy };
+    const rollout = quantizeRows(weights.slice(0, tokens * tokens), tokens);
+    return { layer, heads, pattern: quantizeRows(weights, tokens), rollout, entropy };
   });
   const image = Float32Array.from(
     { length: 3 * side * side },

@@ -6,7 +6,7 @@ import type { Graph } from "../../../src/graph";
 import { AFTER } from "../../../src/graph/passes";
 import { rotate } from "../../../src/models/rotary";
 import { scaledDotProductAttention } from "../../../src/nn/attention";
-import { maskedPatchLoss, normalisedPixels, softTargetCrossEntropy } from "../../../src/nn/losses";
+import { maskedPatchLoss, normalizedPixels, softTargetCrossEntropy } from "../../../src/nn/losses";
 import * as ops from "../../../src/nn/ops";
 import { patchify } from "../../../src/nn/patches";
 import { assertClose, randomTensor } from "../nn/support";
@@ -134,7 +134,7 @@ const stockSamples: Record<string, Sample> = {
     ],
   ],
   reverse: [[[2, 3]], (x) => tf.reverse(x, -1)],
-  patches: [[[2, 3, 8, 8]], (x) => [patchify(x, 4), normalisedPixels(patchify(x, 4))]],
+  patches: [[[2, 3, 8, 8]], (x) => [patchify(x, 4), normalizedPixels(patchify(x, 4))]],
   attention: [
     [
       [2, 2, 3, 4],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
-import { type Graph, graphText, optimise, summarise } from "../../../src/graph";
+import { type Graph, graphText, optimize, summarize } from "../../../src/graph";
 import { shareCommonSubexpressions } from "../../../src/graph/passes/commonSubexpressions";
 import { foldConstants } from "../../../src/graph/passes/constants";
 import { removeDeadCode } from "../../../src/graph/passes/deadCode";
@@ -106,7 +106,7 @@ describe("passes", () => {
       "output y2 = -0:float32[2,3]",
     ]);
     const folded = foldConstants(traceOf([[2, 3]], uniform));
-    assert.equal(summarise(removeDeadCode(folded)).constantBytes, 12);
+    assert.equal(summarize(removeDeadCode(folded)).constantBytes, 12);
   });
 
   test("constants: others are worked out, unless the result is large", () => {
@@ -175,14 +175,14 @@ describe("passes", () => {
     const graph = traceOf([[2, 3], [3]], (x, w) =>
       tf.grads((a: Tensor, b: Tensor) => tf.mean(tf.softmax(tf.mul(a, b))) as tf.Scalar)([x, w]),
     );
-    const best = optimise(graph);
+    const best = optimize(graph);
     assert.ok(best.nodes.length < graph.nodes.length);
-    assert.equal(graphText(optimise(best)), graphText(best));
+    assert.equal(graphText(optimize(best)), graphText(best));
     const inputs = [randomTensor([2, 3]), randomTensor([3])];
     assert.deepEqual(valuesOfGraph(best, inputs), valuesOfGraph(graph, inputs));
   });
 
-  test("an optimised gradient as text", () => {
+  test("an optimized gradient as text", () => {
     const graph = traceOf(
       [
         [2, 3],
@@ -194,7 +194,7 @@ describe("passes", () => {
         ),
     );
     assert.equal(
-      graphText(optimise(graph)),
+      graphText(optimize(graph)),
       `graph sample
 input @x0 float32[2,3]
 input @x1 float32[4,3]
@@ -205,7 +205,7 @@ output y0 = %2
 `,
     );
     assert.equal(
-      summaryText(optimise(graph)),
+      summaryText(optimize(graph)),
       `graph "sample": 3 nodes, matrix products 0.00 GFLOP
 state 0.0 MB trained, 0.0 MB frozen; constants 0.0 MB; results 0.0 MB, 0.0 MB of them at once
 2 BatchMatMul, 1 Multiply`,

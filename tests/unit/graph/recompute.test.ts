@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
-import { type Graph, graphText, optimise } from "../../../src/graph";
+import { type Graph, graphText, optimize } from "../../../src/graph";
 import { recomputeBlocks } from "../../../src/graph/passes/recompute";
 import { inBlock } from "../../../src/graph/scopes";
 import "../../../src/nn";
@@ -27,7 +27,7 @@ function stack(layers: readonly ((x: Tensor, w: Tensor) => Tensor)[], read: (x: 
 const shapesOf = (layers: number) => [[2, 3], ...Array.from({ length: layers }, () => [3, 3])];
 
 function traceStack(...names: string[]): Graph {
-  return optimise(traceOf(shapesOf(names.length), stack(names.map(layer))));
+  return optimize(traceOf(shapesOf(names.length), stack(names.map(layer))));
 }
 
 function checkSameValues(graph: Graph, other: Graph, layers: number): void {
@@ -96,7 +96,7 @@ output y1 = %15
   test("again changes nothing more, and nothing is changed where no block is marked", () => {
     const once = recomputeBlocks(traceStack("first", "second", "third"));
     assert.equal(graphText(recomputeBlocks(once)), graphText(once));
-    const unmarked = optimise(
+    const unmarked = optimize(
       traceOf(shapesOf(2), stack([(x, w) => tf.mul(x, tf.sum(w)), (x, w) => tf.exp(tf.mul(x, tf.sum(w)))])),
     );
     assert.equal(recomputeBlocks(unmarked), unmarked);
@@ -119,8 +119,8 @@ output y1 = %15
         return tf.mul(inner, tf.sum(w));
       });
     const second = (x: Tensor, w: Tensor) => inBlock("second", () => tf.mul(tf.add(x, inner), tf.sum(w)));
-    const graph = optimise(traceOf(shapesOf(3), stack([first, second, layer("third")])));
-    const recomputed = optimise(graph, { memory: "recompute" });
+    const graph = optimize(traceOf(shapesOf(3), stack([first, second, layer("third")])));
+    const recomputed = optimize(graph, { memory: "recompute" });
     assert.equal(linesOf(recomputed, "Exp").length, 1);
     checkSameValues(graph, recomputed, 3);
   });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
 import { splitUpdates } from "../../../src/engine/adamw/splitUpdates";
-import { type Graph, optimise, summarise } from "../../../src/graph";
+import { type Graph, optimize, summarize } from "../../../src/graph";
 import { randomBlock } from "../../../src/models/baselines";
 import { create as createClassifier } from "../../../src/models/classifier";
 import { through } from "../../../src/models/fusion";
@@ -133,7 +133,7 @@ function determined(path: string, values: Float32Array): number[] {
 function checkScenario({ meta, make, run, goldenLosses }: Scenario, golden: boolean): void {
   const raw = traceStep("step", make());
   const eager = eagerSteps(make(), run);
-  for (const graph of [raw, optimise(raw), optimise(raw, { memory: "recompute" })]) {
+  for (const graph of [raw, optimize(raw), optimize(raw, { memory: "recompute" })]) {
     const traced = interpretSteps(graph, make(), run);
     assertClose(traced.losses, eager.losses, 1e-6, "losses against eager");
     if (golden) assert.ok(maxDifference(traced.losses, goldenLosses) <= meta.recommended_tolerance.loss_abs);
@@ -144,7 +144,7 @@ function checkScenario({ meta, make, run, goldenLosses }: Scenario, golden: bool
 }
 
 /** Bytes of results at once up to the gradients. */
-const peakBeforeUpdates = (graph: Graph) => summarise(splitUpdates(graph).graph).peakBytes;
+const peakBeforeUpdates = (graph: Graph) => summarize(splitUpdates(graph).graph).peakBytes;
 
 describe("a training step as one graph", () => {
   test("pretraining: five steps equal eager and the reference", () => checkScenario(pretraining(), true));
@@ -165,7 +165,7 @@ describe("a training step as one graph", () => {
   test("recomputing blocks changes no number and holds less at once", () => {
     const { make, run } = pretraining();
     const raw = traceStep("step", make());
-    const [kept, recomputed] = [optimise(raw), optimise(raw, { memory: "recompute" })];
+    const [kept, recomputed] = [optimize(raw), optimize(raw, { memory: "recompute" })];
     assert.deepEqual(interpretSteps(recomputed, make(), run), interpretSteps(kept, make(), run));
     assert.ok(peakBeforeUpdates(recomputed) < peakBeforeUpdates(kept));
   });
@@ -174,16 +174,16 @@ describe("a training step as one graph", () => {
     const atBatch = (batch: number) => {
       const fusion = tinyBlock();
       lora.attach(fusion, { rank: 2 });
-      return optimise(traceStep("step", maeStep({ encoder: tinyViT, decoder: tinyDecoder, fusion }, batch)));
+      return optimize(traceStep("step", maeStep({ encoder: tinyViT, decoder: tinyDecoder, fusion }, batch)));
     };
-    const [small, large] = [atBatch(2), atBatch(32)].map(summarise);
+    const [small, large] = [atBatch(2), atBatch(32)].map(summarize);
     assert.deepEqual(large.ops, small.ops);
     assert.equal(large.constantBytes, small.constantBytes);
   });
 });
 
 describe("LUViT-B at full size", () => {
-  test("traces and optimises in little time and memory, no weight made", (context) => {
+  test("traces and optimizes in little time and memory, no weight made", (context) => {
     const fusion = randomBlock(llama7b);
     lora.attach(fusion, { rank: 16 });
     const step = maeStep({ encoder: base16, fusion, decoder: decoder512x8 }, 8);
@@ -192,17 +192,17 @@ describe("LUViT-B at full size", () => {
     const started = performance.now();
     const raw = traceStep("pretrain", step);
     const traced = performance.now();
-    const graph = optimise(raw);
-    const optimised = performance.now();
+    const graph = optimize(raw);
+    const optimized = performance.now();
     const grown = (process.memoryUsage().rss - memory) / 1e6;
     context.diagnostic(
       `${raw.nodes.length} nodes in ${(traced - started).toFixed()} ms, ${graph.nodes.length} after ` +
-        `${(optimised - traced).toFixed()} ms of passes, ${grown.toFixed()} MB`,
+        `${(optimized - traced).toFixed()} ms of passes, ${grown.toFixed()} MB`,
     );
     assert.equal(tf.memory().numTensors, tensors);
     assert.ok(grown < 150, `${grown} MB`);
     assert.ok(graph.nodes.length < 2000, `${graph.nodes.length} nodes`);
-    const summary = summarise(graph);
+    const summary = summarize(graph);
     assert.ok(summary.constantBytes < 1000, `${summary.constantBytes} bytes of constants`);
     assert.equal(summary.trainedBytes, 3 * 4 * step.model.counts().trainable);
     assert.equal(summary.frozenBytes, 4 * (step.model.counts().total - step.model.counts().trainable));
@@ -218,7 +218,7 @@ describe("LUViT-B at full size", () => {
       inputs: { images: { shape: [8, 3, 224, 224] }, dropPath: { shape: [24, 8] } },
       loss: ({ images, dropPath }) => tf.mean(tf.square(model.forward(images, { dropPath }))),
     });
-    const [kept, recomputed] = [optimise(raw), optimise(raw, { memory: "recompute" })];
+    const [kept, recomputed] = [optimize(raw), optimize(raw, { memory: "recompute" })];
     const share = peakBeforeUpdates(recomputed) / peakBeforeUpdates(kept);
     assert.ok(share < 0.5, `${share} of the memory`);
     assert.ok(recomputed.nodes.length < 1.4 * kept.nodes.length, `${recomputed.nodes.length} nodes`);

@@ -12,14 +12,14 @@ before(async () => {
   await startBackend({ backend: "cpu" });
 });
 
-const picture = [2, 6, 5, 3];
+const image = [2, 6, 5, 3];
 
 type Sample = [shapes: number[][], make: (...operands: never[]) => Tensor];
 
 /** Steps of users in stock tfjs, differentiated by every operand. */
 const steps: Record<string, Sample> = {
   convolution: [
-    [picture, [3, 3, 3, 4]],
+    [image, [3, 3, 3, 4]],
     (x: tf.Tensor4D, w: tf.Tensor4D) => tf.elu(tf.conv2d(x, w, 2, "same")),
   ],
   "transposed convolution": [
@@ -30,16 +30,16 @@ const steps: Record<string, Sample> = {
     (x: tf.Tensor4D, w: tf.Tensor4D) => tf.conv2dTranspose(x, w, [2, 6, 6, 3], 2, "same"),
   ],
   "depthwise convolution": [
-    [picture, [3, 3, 3, 2]],
+    [image, [3, 3, 3, 2]],
     (x: tf.Tensor4D, w: tf.Tensor4D) => tf.depthwiseConv2d(x, w, 1, "valid"),
   ],
-  pooling: [[picture], (x: tf.Tensor4D) => tf.add(tf.maxPool(x, 2, 2, "same"), tf.avgPool(x, 2, 2, "same"))],
+  pooling: [[image], (x: tf.Tensor4D) => tf.add(tf.maxPool(x, 2, 2, "same"), tf.avgPool(x, 2, 2, "same"))],
   resizing: [
     [[2, 5, 5, 3]],
     (x: tf.Tensor4D) => tf.add(tf.image.resizeBilinear(x, [4, 8]), tf.image.resizeNearestNeighbor(x, [4, 8])),
   ],
   "batch norm": [
-    [picture, [3], [3], [3]],
+    [image, [3], [3], [3]],
     (x: tf.Tensor4D, mean: tf.Tensor1D, offset: tf.Tensor1D, scale: tf.Tensor1D) =>
       tf.batchNorm(x, mean, tf.exp(mean) as tf.Tensor1D, offset, scale),
   ],
@@ -99,7 +99,7 @@ describe("shapes that do not fit are refused where the step is traced", () => {
   const refusals: [string, number[][], (...operands: never[]) => Tensor, RegExp][] = [
     [
       "channels",
-      [picture, [3, 3, 4, 2]],
+      [image, [3, 3, 4, 2]],
       (x: Tensor, filter: Tensor) => kernel("Conv2D", { x, filter }),
       /3 channels/,
     ],

@@ -1,4 +1,4 @@
-/** Writes GGUF files and quantised blocks by hand, from the format's definition, for the tests of the reader. */
+/** Writes GGUF files and quantized blocks by hand, from the format's definition, for the tests of the reader. */
 import { halfBits } from "../../../src/io/bytes/floats";
 
 /** An entry of the header: a value and its type as the format numbers them. */

@@ -120,7 +120,7 @@ describe("cells under the protocol", () => {
     assert.equal((await kernel.run("1")).reply.status, "ok");
   });
 
-  it("show what is no bundle by itself: pictures' bytes, canvases, elements and Vega charts of other libraries", async () => {
+  it("show what is no bundle by itself: images' bytes, canvases, elements and Vega charts of other libraries", async () => {
     const bundle = async (code: string) => result(await kernel.run(code));
     const png = await bundle("new Uint8Array([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10])");
     assert.equal(png["image/png"], "iVBORw0KGgo=");
@@ -142,11 +142,11 @@ describe("cells under the protocol", () => {
 
   it("do not fail because their value cannot show itself", async () => {
     const ran = await kernel.run(
-      '({ kept: 1, [Symbol.for("Jupyter.display")]() { throw new RangeError("no picture"); } })',
+      '({ kept: 1, [Symbol.for("Jupyter.display")]() { throw new RangeError("no image"); } })',
     );
     assert.equal(ran.reply.status, "ok");
     assert.match(result(ran)["text/plain"], /kept: 1/);
-    assert.match(stream(ran, "stderr"), /cannot be shown:[\s\S]*RangeError.*no picture/);
+    assert.match(stream(ran, "stderr"), /cannot be shown:[\s\S]*RangeError.*no image/);
   });
 
   it("keep what they declared before an interrupt", async () => {

@@ -15,7 +15,7 @@ before(async () => {
   await ran(`import * as luvit from "luvit";
 await luvit.ready();
 const { data, mae, recipes, train, vit } = luvit;
-const pictures = await data.imageFolder(${folder}, { transform: data.transforms.mae(64) });
+const images = await data.imageFolder(${folder}, { transform: data.transforms.mae(64) });
 const model = mae.create({ encoder: vit.toy, decoder: mae.decoderToy });
 const recipe = { ...recipes.pretrainToy, epochs: 1000 };
 let run: ReturnType<typeof train.pretrain>;`);
@@ -50,7 +50,7 @@ const updates = (id: string) =>
 describe("a training run under the stop button", () => {
   it("saves, keeps what it has, and can be resumed", async () => {
     const id = kernel.start(
-      'run = train.pretrain(model, pictures, { ...recipe, out: "a" });\nluvit.live(run);\nawait run.done;\nrun',
+      'run = train.pretrain(model, images, { ...recipe, out: "a" });\nluvit.live(run);\nawait run.done;\nrun',
     );
     await kernel.until(() => updates(id) > 2, 60_000, "the run does not show its steps");
     const { reply } = await stopped(id);
@@ -62,7 +62,7 @@ describe("a training run under the stop button", () => {
     const checkpoint = await ran("run.checkpoint!");
     assert.ok(existsSync(join(kernel.folder, checkpoint)) || existsSync(checkpoint), checkpoint);
     const again = kernel.start(
-      'run = train.pretrain(model, pictures, { ...recipe, out: "a", resume: true });\nluvit.live(run);\nawait run.done;',
+      'run = train.pretrain(model, images, { ...recipe, out: "a", resume: true });\nluvit.live(run);\nawait run.done;',
     );
     await kernel.until(() => updates(again) > 2, 60_000);
     await stopped(again);
@@ -73,7 +73,7 @@ describe("a training run under the stop button", () => {
     const moments = new Rng(20);
     for (let round = 0; round < 20; round++) {
       const id = kernel.start(
-        'run = train.pretrain(model, pictures, { ...recipe, out: "b", resume: true });\nawait run.done;',
+        'run = train.pretrain(model, images, { ...recipe, out: "b", resume: true });\nawait run.done;',
       );
       await sleep(moments.integer(1200));
       const { reply } = await stopped(id);

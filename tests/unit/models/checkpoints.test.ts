@@ -147,6 +147,6 @@ test("a LLaMA block is the same from Hugging Face's and from Meta's files, up to
   );
   assert.match(
     `${hf}`,
-    /^LlamaBlock\(.+, 0 trainable, dim 32, 4 heads, from .+, block 4 of 4, .+ MB read\)$/,
+    /^LlamaBlocks\(.+, 0 trainable, dim 32, 4 heads, from .+, block 4 of 4, .+ MB read\)$/,
   );
 });

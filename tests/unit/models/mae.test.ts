@@ -107,7 +107,7 @@ test("each image of a batch is treated on its own", () => {
   assertClose(three.subarray(9 * 48, 2 * 9 * 48), alone, 1e-5);
 });
 
-test("a mask ratio other than MAE's is honoured", () => {
+test("a mask ratio other than MAE's is honored", () => {
   const model = build({ maskRatio: 0.4 });
   const inputs = tinyInputs(model);
   assert.equal(inputs.keepRows.size / 2, 5);

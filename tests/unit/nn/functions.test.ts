@@ -11,7 +11,7 @@ import {
   softTargetCrossEntropy,
   unpatchify,
 } from "../../../src/nn";
-import { normalisedPixels } from "../../../src/nn/losses";
+import { normalizedPixels } from "../../../src/nn/losses";
 import { patchesForEmbedding } from "../../../src/nn/patches";
 import { assertClose, isLuvitError, randomArray, randomTensor, valuesOf } from "./support";
 
@@ -45,8 +45,8 @@ test("unpatchify undoes patchify", () => {
   }
 });
 
-test("normalised pixels have mean 0 and unbiased variance 1", () => {
-  const values = valuesOf(() => normalisedPixels(randomTensor([1, 2, 48], 5, 3)));
+test("normalized pixels have mean 0 and unbiased variance 1", () => {
+  const values = valuesOf(() => normalizedPixels(randomTensor([1, 2, 48], 5, 3)));
   for (const patch of [values.subarray(0, 48), values.subarray(48)]) {
     assert.ok(Math.abs(patch.reduce((sum, x) => sum + x, 0)) < 1e-4);
     assertClose([patch.reduce((sum, x) => sum + x * x, 0) / 47], [1], 1e-5);

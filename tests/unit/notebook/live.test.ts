@@ -127,7 +127,7 @@ describe("live displays in a notebook", () => {
     await run.done;
     const html = shown[shown.length - 1]!.html;
     const svg = Buffer.from(/data:image\/svg\+xml;base64,([^"]+)/.exec(html)![1]!, "base64").toString();
-    for (const text of ["loss of each step", "mean over 16 steps", "learning rate", "optimiser step"])
+    for (const text of ["loss of each step", "mean over 16 steps", "learning rate", "optimizer step"])
       assert.ok(svg.includes(`>${text}<`), text);
     assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
     assert.ok(html.length < 40_000, `${html.length} characters`);

@@ -10,7 +10,7 @@ import { live } from "../../../src/notebook";
 import { LiveSuiteView } from "../../../src/notebook/liveParts";
 import type { DisplayMessage } from "../../../src/notebook/outputs";
 import { captureDisplays } from "../../../src/notebook/tslab";
-import { temporaryFolder, tinyClassifier, writePictures } from "../train/support";
+import { temporaryFolder, tinyClassifier, writeImages } from "../train/support";
 
 before(async () => void (await startBackend()));
 
@@ -32,7 +32,7 @@ beforeEach(() => {
 afterEach(() => restore());
 
 async function start(options: object = {}): Promise<SuiteRun> {
-  const set = await imageFolder(await writePictures(temporaryFolder()), {
+  const set = await imageFolder(await writeImages(temporaryFolder()), {
     transform: transforms.evaluation(16),
   });
   const c = { types: ["fog", "snow"] as const, severities: [1, 2], open: () => set.take(6) };
@@ -56,11 +56,11 @@ describe("a suite in a notebook", () => {
       assert.ok(html.includes(`<span>${set}</span>`));
     assert.match(html, /24 of 24 · 4 of 4 parts/);
     assert.equal(html.match(/<tr>/g)!.length, 1 + result.metrics.length);
-    assert.match(text, /^suite 6 of 6 parts · 48 of 48 pictures · [\d.,]+\/s · \S.* · memory .* · done$/);
+    assert.match(text, /^suite 6 of 6 parts · 48 of 48 images · [\d.,]+\/s · \S.* · memory .* · done$/);
     const rows = (page: string) => page.match(/<tr>/g)?.length ?? 0;
     assert.equal(rows(views[0]), 0, "nothing is finished yet");
     assert.match(views[0], /in1k, 0 of 6 parts/);
-    assert.match(views[0], /4 of about 72 pictures/, "what is not counted yet is taken to be as large");
+    assert.match(views[0], /4 of about 72 images/, "what is not counted yet is taken to be as large");
     assert.match(views[0], /<span>ImageNet-C<\/span>[\s\S]*waiting/);
     assert.equal(rows(views[3]), 3, "top-1 and top-5 of the first set under their head");
   });
@@ -72,8 +72,8 @@ describe("a suite in a notebook", () => {
     run.onProgress(({ part }) => void (part === "own/mine & yours" && run.stop()));
     await run.done;
     await sleep(1);
-    assert.match(shown.at(-1)!.text, /1 of 6 parts · 16 of about \d+ pictures.* stopped$/);
-    const other = suite(tinyClassifier(5), { in1k: await pictures() }, { out, engine: "eager" });
+    assert.match(shown.at(-1)!.text, /1 of 6 parts · 16 of about \d+ images.* stopped$/);
+    const other = suite(tinyClassifier(5), { in1k: await images() }, { out, engine: "eager" });
     live(other);
     await other.done.catch(() => {});
     await sleep(1);
@@ -81,8 +81,8 @@ describe("a suite in a notebook", () => {
   });
 });
 
-const pictures = async () =>
-  imageFolder(await writePictures(temporaryFolder()), { transform: transforms.evaluation(16) });
+const images = async () =>
+  imageFolder(await writeImages(temporaryFolder()), { transform: transforms.evaluation(16) });
 
 describe("an analysis in a notebook", () => {
   it("shows a bar with the time left once it takes longer than a second", async () => {

@@ -20,7 +20,7 @@ describe("show in a notebook", () => {
   });
   afterEach(() => restore());
 
-  it("honours Jupyter.display on the object, on its prototype and async", async () => {
+  it("honors Jupyter.display on the object, on its prototype and async", async () => {
     const symbol = Symbol.for("Jupyter.display");
     class Model {
       [symbol]() {
@@ -35,7 +35,7 @@ describe("show in a notebook", () => {
     assert.equal(bundles[2]!["image/png"], image);
   });
 
-  it("shows figures, pictures, rows, texts and promises of them", async () => {
+  it("shows figures, images, rows, texts and promises of them", async () => {
     show(new ImageFigure(png, 2, 2, "a fish"));
     show([{ model: "ViT", top1: 0.5 }]);
     show(md`**${3}** images`);
@@ -57,7 +57,7 @@ describe("show in a notebook", () => {
     assert.ok(bundles.every((bundle) => typeof bundle["text/plain"] === "string"));
   });
 
-  it("sends a figure as one bundle: Plotly JSON, HTML with a picture in it, PNG, and the numbers", async () => {
+  it("sends a figure as one bundle: Plotly JSON, HTML with an image in it, PNG, and the numbers", async () => {
     await show(lossCurves({ series: [{ name: "ViT", steps: [0, 1], values: [2, 1] }] }));
     const bundle = bundles.at(-1)!;
     assert.equal(bundle["text/plain"], "Figure: ViT 2 → 1 over 1 steps");
@@ -69,7 +69,7 @@ describe("show in a notebook", () => {
     assert.deepEqual([bytes.readUInt32BE(16), bytes.readUInt32BE(20)], [720, 400]);
     const json = JSON.parse(JSON.stringify(bundle["application/vnd.plotly.v1+json"]));
     assert.deepEqual(json.data[1].y, [2, 1]);
-    assert.equal(json.layout.xaxis.title.text, "optimiser step");
+    assert.equal(json.layout.xaxis.title.text, "optimizer step");
   });
 
   it("has Plotly draw what only Plotly can, from its bundle or in viewers that have all of it", async () => {
@@ -80,7 +80,7 @@ describe("show in a notebook", () => {
     assert.deepEqual(Object.keys(bundles.at(-1)!), ["text/plain", json]);
   });
 
-  it("puts lists of figures and pictures side by side", async () => {
+  it("puts lists of figures and images side by side", async () => {
     await show([new ImageFigure(png, 2, 2, "one"), lossCurves({ series: [] })]);
     assert.equal(String(bundles.at(-1)!["text/html"]).match(/<img /g)?.length, 2);
   });

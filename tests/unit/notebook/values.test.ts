@@ -58,7 +58,7 @@ describe("a tensor shows itself", () => {
     );
   });
 
-  it("as heat map where it is a matrix, as pictures where it has their shape, as numbers where they are few", async () => {
+  it("as heat map where it is a matrix, as images where it has their shape, as numbers where they are few", async () => {
     assert.match(await htmlOf(tf.zeros([30, 50])), /rows down, columns across/);
     assert.match(await htmlOf(tf.randomUniform([10, 3, 16, 16])), /first 8 of 10, as 0 to 1/);
     assert.match(
@@ -69,7 +69,7 @@ describe("a tensor shows itself", () => {
     assert.doesNotMatch(await htmlOf(tf.zeros([4, 197, 768])), /<img/);
   });
 
-  it("as a parameter says where it is from and whether it is trained; host tensors and pictures too", async () => {
+  it("as a parameter says where it is from and whether it is trained; host tensors and images too", async () => {
     const model = mae.create({ encoder: vit.toy, decoder: mae.decoderToy });
     const [, parameter] = [...model.namedParameters()].at(-1)!;
     assert.match(await textOf(parameter), /^float32 \[\d+\], trainable: min/);
@@ -77,9 +77,9 @@ describe("a tensor shows itself", () => {
       await textOf({ shape: [2, 2], data: new Float32Array([1, 2, 3, 4]) }),
       /^float32 \[2, 2\]: min 1/,
     );
-    const picture = { width: 4, height: 2, data: new Uint8Array(24) };
-    assert.ok("image/png" in (await richBundleOf(picture)));
-    assert.match(String((await richBundleOf([picture, picture]))["text/html"]), /<img .*<img /s);
+    const image = { width: 4, height: 2, data: new Uint8Array(24) };
+    assert.ok("image/png" in (await richBundleOf(image)));
+    assert.match(String((await richBundleOf([image, image]))["text/html"]), /<img .*<img /s);
   });
 
   it("counts every finite value in one interval", () => {

@@ -251,7 +251,7 @@ test("training goes on from saved moments exactly as without saving", async () =
   assertSameState(await resumed.optimizer.state(), await straight.optimizer.state());
 });
 
-test("moments that do not fit are one error with all names, and the optimiser is unchanged", async () => {
+test("moments that do not fit are one error with all names, and the optimizer is unchanged", async () => {
   const { optimizer } = trained(1);
   const before = await optimizer.state();
   const state = await optimizer.state();
@@ -280,7 +280,7 @@ test("freezing a parameter between steps leaves the others' moments theirs", asy
   assert.notDeepEqual((await frozen.linear.bias!.read()).data, (await plain.linear.bias!.read()).data);
 });
 
-test("an optimiser gives its memory back", () => {
+test("an optimizer gives its memory back", () => {
   const { linear } = trained(1);
   trainableVariables(linear);
   assertNoLeak(() => new AdamW(linear, pretrainRules(linear, 0)).dispose());

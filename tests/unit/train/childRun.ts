@@ -1,5 +1,5 @@
 /*
- * A training script of its own process: node childRun.js <mode> <pictures> <out>. Prints "step N" after every step, and
+ * A training script of its own process: node childRun.js <mode> <images> <out>. Prints "step N" after every step, and
  * a line of JSON at the end. Modes: "interrupt" sends itself SIGINT after step 2; "forever" has a thousand epochs, its
  * tenth the first one to be saved; "unwatched" fails while nobody awaits the run; "saving" has a given number of steps, each saved,
  * and goes on from what is there, printing "from N" first.
@@ -11,9 +11,9 @@ import { latestTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoin
 import { pretrain } from "../../../src/train/pretrain";
 import { pretraining, tinyMae } from "./support";
 
-async function main([mode, pictures, out, steps]: readonly string[]): Promise<void> {
+async function main([mode, images, out, steps]: readonly string[]): Promise<void> {
   await startBackend();
-  const set = await imageFolder(pictures, { transform: transforms.mae(16) });
+  const set = await imageFolder(images, { transform: transforms.mae(16) });
   if (mode === "saving") return saveEveryStep(set, out, Number(steps));
   const lr = mode === "unwatched" ? 1e30 : 1e-3;
   const options = { ...pretraining, epochs: mode === "unwatched" ? 20 : 1000, lr, warmupEpochs: 0, out };

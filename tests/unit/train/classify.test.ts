@@ -10,19 +10,12 @@ import * as transforms from "../../../src/data/transforms";
 import { classifier } from "../../../src/models";
 import { classify } from "../../../src/train/classify";
 import { finetune } from "../../../src/train/finetune";
-import {
-  assertRejects,
-  finetuning,
-  temporaryFolder,
-  tinyClassifier,
-  tinyViT,
-  writePictures,
-} from "./support";
+import { assertRejects, finetuning, temporaryFolder, tinyClassifier, tinyViT, writeImages } from "./support";
 
 before(async () => void (await startBackend({ backend: "wasm" })));
 
 test("an image is named by its likeliest classes, whether it is a file, bytes, pixels or values", async () => {
-  const folder = await writePictures(temporaryFolder());
+  const folder = await writeImages(temporaryFolder());
   const set = await imageFolder(folder, { transform: transforms.evaluation(16) });
   const options = { ...finetuning, epochs: 8, dropPath: 0, mix: null, engine: "eager", out: false } as const;
   const { model } = await finetune(tinyClassifier(), set, options).done;
@@ -46,7 +39,7 @@ test("an image is named by its likeliest classes, whether it is a file, bytes, p
 });
 
 test("a model prepares images as it was trained to, also after it was saved and loaded", async () => {
-  const folder = await writePictures(temporaryFolder());
+  const folder = await writeImages(temporaryFolder());
   const root = temporaryFolder();
   const model = classifier.create({
     encoder: { ...tinyViT, imageSize: 24 },

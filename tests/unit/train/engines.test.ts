@@ -17,8 +17,8 @@ import {
   assertRejects,
   assertSameCheckpoint,
   finetuning,
+  images,
   losses,
-  pictures,
   pretraining,
   stopAfter,
   temporaryFolder,
@@ -70,7 +70,7 @@ for (const [graph, problem] of graphEngines) {
   test(`${graph}: twenty steps of pretraining are the same op by op and as one graph`, {
     skip: problem ?? false,
   }, async () => {
-    const set = await pictures();
+    const set = await images();
     const options: TrainOptions = { ...pretraining, batchSize: 3, epochs: 5, lr: 1e-3, out: false };
     await assertSameTrajectory(
       graph,
@@ -80,7 +80,7 @@ for (const [graph, problem] of graphEngines) {
 }
 
 test("computing blocks again instead of keeping them changes no loss", compiled, async () => {
-  const set = await pictures();
+  const set = await images();
   const options = { ...pretraining, engine: "onnxruntime", out: false } as const;
   const [kept, again] = [{}, { memory: "recompute" } as const].map((memory) =>
     pretrain(tinyMae(), set, { ...options, ...memory }),
@@ -92,7 +92,7 @@ for (const [graph, problem] of graphEngines) {
   test(`${graph}: so are twenty steps of finetuning with drop path, mixing and smoothing`, {
     skip: problem ?? false,
   }, async () => {
-    const set = await pictures(transforms.finetune);
+    const set = await images(transforms.finetune);
     const options: FinetuneOptions = {
       ...finetuning,
       batchSize: 2,
@@ -113,7 +113,7 @@ for (const [graph, problem] of graphEngines) {
   test(`${graph}: so are twenty steps whose gradients are averaged over three batches`, {
     skip: problem ?? false,
   }, async () => {
-    const set = await pictures();
+    const set = await images();
     const options: TrainOptions = {
       ...pretraining,
       batchSize: 2,
@@ -130,7 +130,7 @@ for (const [graph, problem] of graphEngines) {
 }
 
 test("each engine goes on after a stop bit for bit", async () => {
-  const set = await pictures();
+  const set = await images();
   const here = graphEngines.flatMap(([engine, problem]) => (problem ? [] : [engine]));
   for (const engine of ["eager", ...here] as const) {
     const folder = temporaryFolder();
@@ -145,7 +145,7 @@ test("each engine goes on after a stop bit for bit", async () => {
 });
 
 test("a run says what it runs on, and why not on something faster", async () => {
-  const set = await pictures();
+  const set = await images();
   const options = { ...pretraining, epochs: 1, warmupEpochs: 0, batchSize: 3, out: false as const };
   const eager = pretrain(tinyMae(), set, { ...options, engine: "eager" });
   await eager.done;
@@ -163,7 +163,7 @@ test(
   "one graph: the model is up to date when the run is done, and nothing is left behind",
   compiled,
   async () => {
-    const set = await pictures();
+    const set = await images();
     const model = tinyMae();
     const before = await model.stateDict();
     const tensors = () => tf.memory().numTensors;
@@ -183,7 +183,7 @@ test(
   "one graph: a loss that is not finite leaves the model as it was last brought up to date",
   compiled,
   async () => {
-    const set = await pictures();
+    const set = await images();
     const model = tinyMae();
     const run = pretrain(model, set, { ...pretraining, lr: 1e30, out: false, engine: "onnxruntime" });
     await assertRejects(run.done, "non-finite", "learning rate");
@@ -223,7 +223,7 @@ const variants: Record<string, () => Partial<ClassifierOptions>> = {
 
 for (const [name, options] of Object.entries(variants)) {
   test(`one graph gives the eager losses: ${name}`, compiled, async () => {
-    const set = await pictures();
+    const set = await images();
     const build = () => classifier.create({ encoder: tinyViT, classes: 2, ...options() });
     const train = {
       ...finetuning,

@@ -9,12 +9,12 @@ import * as transforms from "../../../src/data/transforms";
 import type { Classifier } from "../../../src/models/classifier";
 import { evaluate } from "../../../src/train/evaluate";
 import { finetune } from "../../../src/train/finetune";
-import { assertRejects, temporaryFolder, tinyClassifier, writePictures } from "./support";
+import { assertRejects, temporaryFolder, tinyClassifier, writeImages } from "./support";
 
 before(async () => void (await startBackend()));
 
-/** Takes a picture for the class whose colour is stronger: green 0, red 1. */
-function colourJudge(): Classifier {
+/** Takes an image for the class whose color is stronger: green 0, red 1. */
+function colorJudge(): Classifier {
   const forward = (images: Tensor) => {
     const [red, green] = tf.split(tf.mean(images, [2, 3]), 3, 1);
     return tf.concat([green, red], 1);
@@ -22,11 +22,11 @@ function colourJudge(): Classifier {
   return Object.assign(tinyClassifier(), { forward });
 }
 
-test("accuracy, loss, labels and predictions of a model that judges by colour", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), {
+test("accuracy, loss, labels and predictions of a model that judges by color", async () => {
+  const set = await imageFolder(await writeImages(temporaryFolder()), {
     transform: transforms.evaluation(16),
   });
-  const result = await evaluate(colourJudge(), set, { batchSize: 5 });
+  const result = await evaluate(colorJudge(), set, { batchSize: 5 });
   assert.equal(result.top1, 100);
   assert.deepEqual([...result.labels], [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
   assert.deepEqual(result.predictions, result.labels);
@@ -35,10 +35,10 @@ test("accuracy, loss, labels and predictions of a model that judges by colour", 
 });
 
 test("a set with the classes that a model knows in another order is refused", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), {
+  const set = await imageFolder(await writeImages(temporaryFolder()), {
     transform: transforms.evaluation(16),
   });
-  const model = Object.assign(colourJudge(), { classNames: ["red", "green"] });
+  const model = Object.assign(colorJudge(), { classNames: ["red", "green"] });
   await assertRejects(
     evaluate(model, set),
     "bad-argument",
@@ -49,7 +49,7 @@ test("a set with the classes that a model knows in another order is refused", as
 });
 
 test("images come in order whatever the batch size, the last batch is counted, the loss is the mean", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), {
+  const set = await imageFolder(await writeImages(temporaryFolder()), {
     transform: transforms.evaluation(16),
   });
   const mixed = set.subset([11, 0, 7, 1, 2, 3, 4]);
@@ -68,33 +68,33 @@ test("images come in order whatever the batch size, the last batch is counted, t
   assert.ok(Math.abs(loss - Math.log(2)) < 1e-6);
 });
 
-test("an unreadable picture is counted neither itself nor as another one twice", async () => {
-  const data = await writePictures(temporaryFolder());
-  writeFileSync(join(data, "green", "5.png"), "not a picture");
+test("an unreadable image is counted neither itself nor as another one twice", async () => {
+  const data = await writeImages(temporaryFolder());
+  writeFileSync(join(data, "green", "5.png"), "not an image");
   const set = await imageFolder(data, { transform: transforms.evaluation(16) });
-  const { labels } = await evaluate(colourJudge(), set, { batchSize: 4 });
+  const { labels } = await evaluate(colorJudge(), set, { batchSize: 4 });
   assert.deepEqual([...labels], [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
   assert.equal(set.report.count, 1);
 });
 
-test("pictures whose whole class is unreadable are left out as well, and nothing at all is no evaluation", async () => {
-  const data = await writePictures(temporaryFolder(), 2);
-  for (const name of ["0.png", "1.png"]) writeFileSync(join(data, "green", name), "not a picture");
+test("images whose whole class is unreadable are left out as well, and nothing at all is no evaluation", async () => {
+  const data = await writeImages(temporaryFolder(), 2);
+  for (const name of ["0.png", "1.png"]) writeFileSync(join(data, "green", name), "not an image");
   const set = await imageFolder(data, { transform: transforms.evaluation(16) });
-  const { labels } = await evaluate(colourJudge(), set, { batchSize: 3 });
+  const { labels } = await evaluate(colorJudge(), set, { batchSize: 3 });
   assert.deepEqual([...labels], [1, 1]);
   assert.equal(set.report.count, 2);
   const green = set.subset([0, 1]);
   await assertRejects(
-    evaluate(colourJudge(), green),
+    evaluate(colorJudge(), green),
     "bad-dataset",
-    "none of the 2 pictures can be read",
+    "none of the 2 images can be read",
     "0.png",
   );
 });
 
 test("a model whose logits are not numbers is right nowhere", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), {
+  const set = await imageFolder(await writeImages(temporaryFolder()), {
     transform: transforms.evaluation(16),
   });
   const broken = Object.assign(tinyClassifier(), {
@@ -106,7 +106,7 @@ test("a model whose logits are not numbers is right nowhere", async () => {
 });
 
 test("evaluation leaves no tensor behind and refuses sets that do not fit", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), {
+  const set = await imageFolder(await writeImages(temporaryFolder()), {
     transform: transforms.evaluation(16),
   });
   const model = tinyClassifier();
@@ -121,7 +121,7 @@ test("evaluation leaves no tensor behind and refuses sets that do not fit", asyn
 });
 
 test("every engine judges alike, and validation during a run is evaluation after it", async () => {
-  const set = await imageFolder(await writePictures(temporaryFolder()), {
+  const set = await imageFolder(await writeImages(temporaryFolder()), {
     transform: transforms.evaluation(16),
   });
   const model = tinyClassifier();

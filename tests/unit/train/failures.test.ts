@@ -12,12 +12,12 @@ import { pretrain } from "../../../src/train/pretrain";
 import {
   assertRejects,
   finetuning,
-  pictures,
+  images,
   pretraining,
   temporaryFolder,
   tinyClassifier,
   tinyMae,
-  writePictures,
+  writeImages,
 } from "./support";
 
 before(async () => void (await startBackend()));
@@ -33,15 +33,15 @@ async function assertSavedAreFinite(out: string): Promise<void> {
 test("a run that cannot write says so before its first step", async () => {
   const file = join(temporaryFolder(), "file");
   writeFileSync(file, "not a folder");
-  const run = pretrain(tinyMae(), await pictures(), { ...pretraining, out: join(file, "run") });
+  const run = pretrain(tinyMae(), await images(), { ...pretraining, out: join(file, "run") });
   await assertRejects(run.done, "bad-file", "cannot be written");
   assert.equal(run.history.length, 0);
 });
 
-test("an absurd rate ends the run, naming step, rate, pictures and last good checkpoint", async () => {
+test("an absurd rate ends the run, naming step, rate, images and last good checkpoint", async () => {
   const out = join(temporaryFolder(), "run");
   const options = { ...pretraining, epochs: 20, lr: 1e30, warmupEpochs: 0, out };
-  const run = pretrain(tinyMae(), await pictures(), options);
+  const run = pretrain(tinyMae(), await images(), options);
   const error = await assertRejects(
     run.done,
     "non-finite",
@@ -54,13 +54,13 @@ test("an absurd rate ends the run, naming step, rate, pictures and last good che
   await assertSavedAreFinite(out);
 });
 
-test("a poisoned picture ends the run, naming the batch; what was saved before stays good", async () => {
+test("a poisoned image ends the run, naming the batch; what was saved before stays good", async () => {
   const out = join(temporaryFolder(), "run");
   const plain = transforms.evaluation(16);
   let poisoned = false;
   const apply: ImageTransform["apply"] = (image, rng) =>
     poisoned ? plain.apply(image, rng).fill(Number.NaN) : plain.apply(image, rng);
-  const set = (await pictures()).withTransform({ name: "poison", size: 16, apply });
+  const set = (await images()).withTransform({ name: "poison", size: 16, apply });
   const run = finetune(tinyClassifier(), set, { ...finetuning, epochs: 9, out });
   run.onRecord(({ step }) => {
     poisoned = step >= 4;
@@ -79,7 +79,7 @@ test("a poisoned picture ends the run, naming the batch; what was saved before s
 });
 
 test("nothing was saved yet: the error says so", async () => {
-  const set = (await pictures()).withTransform({
+  const set = (await images()).withTransform({
     name: "nan",
     size: 16,
     apply: () => new Float32Array(768).fill(Number.NaN),
@@ -94,7 +94,7 @@ test("parameters that overflow in the step before a checkpoint are not saved", a
   const out = join(temporaryFolder(), "run");
   // One step per epoch: the first at rate 0, the second so large that float32 does not hold what decay takes away.
   const overflowing = { ...pretraining, batchSize: 12, lr: 1e38, weightDecay: 1000 };
-  const run = pretrain(tinyMae(), await pictures(), { ...overflowing, out });
+  const run = pretrain(tinyMae(), await images(), { ...overflowing, out });
   const checkpoint = join(out, "checkpoint-000001");
   const pieces = [
     "step 2",
@@ -107,10 +107,10 @@ test("parameters that overflow in the step before a checkpoint are not saved", a
   await assertSavedAreFinite(out);
 });
 
-test("an unreadable picture is left out by name and the run goes on", async () => {
-  const data = await writePictures(temporaryFolder());
+test("an unreadable image is left out by name and the run goes on", async () => {
+  const data = await writeImages(temporaryFolder());
   const broken = join(data, "red", "3.png");
-  writeFileSync(broken, "not a picture");
+  writeFileSync(broken, "not an image");
   const set = await imageFolder(data, { transform: transforms.evaluation(16) });
   const { history } = await pretrain(tinyMae(), set, { ...pretraining, out: false }).done;
   assert.equal(history.length, 6);
@@ -121,8 +121,8 @@ test("an unreadable picture is left out by name and the run goes on", async () =
   );
 });
 
-test("a class of which nothing can be read, or too many unreadable pictures, stop a run before its first step", async () => {
-  const data = await writePictures(temporaryFolder());
+test("a class of which nothing can be read, or too many unreadable images, stop a run before its first step", async () => {
+  const data = await writeImages(temporaryFolder());
   const files = readdirSync(join(data, "red")).map((name) => join(data, "red", name));
   for (const file of files) writeFileSync(file, "<svg xmlns='http://www.w3.org/2000/svg'/>");
   const lost = pretrain(tinyMae(), await imageFolder(data, { transform: transforms.evaluation(16) }), {
@@ -131,18 +131,18 @@ test("a class of which nothing can be read, or too many unreadable pictures, sto
   });
   await assertRejects(lost.done, "bad-dataset", "class red: none of the 6", "it is SVG", ...files);
   assert.equal(lost.history.length, 0);
-  await writePictures(data);
-  for (const file of files.slice(0, 2)) writeFileSync(file, "not a picture");
+  await writeImages(data);
+  for (const file of files.slice(0, 2)) writeFileSync(file, "not an image");
   const set = await imageFolder(data, { transform: transforms.evaluation(16) });
   const many = pretrain(tinyMae(), set, { ...pretraining, out: false });
-  await assertRejects(many.done, "bad-dataset", "2 of 12 pictures", "at most 10 %", ...files.slice(0, 2));
+  await assertRejects(many.done, "bad-dataset", "2 of 12 images", "at most 10 %", ...files.slice(0, 2));
   assert.equal(many.history.length, 0);
   const allowed = pretrain(tinyMae(), set, { ...pretraining, out: false, maxUnreadable: 0.2 });
   assert.equal((await allowed.done).history.length, 6);
 });
 
-test("pictures that become unreadable stop a run after the step that showed it, which is saved", async () => {
-  const data = await writePictures(temporaryFolder());
+test("images that become unreadable stop a run after the step that showed it, which is saved", async () => {
+  const data = await writeImages(temporaryFolder());
   const set = await imageFolder(data, { transform: transforms.evaluation(16), cache: false });
   const out = join(temporaryFolder(), "run");
   const run = pretrain(tinyMae(), set, { ...pretraining, epochs: 40, out });
@@ -150,14 +150,14 @@ test("pictures that become unreadable stop a run after the step that showed it, 
     if (step !== 2) return;
     for (const name of ["1", "2", "3"]) writeFileSync(join(data, "red", `${name}.png`), "gone");
   });
-  await assertRejects(run.done, "bad-dataset", "of 12 pictures could not be read so far");
+  await assertRejects(run.done, "bad-dataset", "of 12 images could not be read so far");
   const steps = run.history.length;
   assert.ok(steps >= 2 && steps < 120, `${steps} steps`);
   assert.ok(existsSync(join(out, `checkpoint-${String(steps).padStart(6, "0")}`)), String(readdirSync(out)));
 });
 
 test("steps, epochs, failures and whole runs leave no tensor behind", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const { numTensors: empty } = tf.memory();
   const model = tinyClassifier();
   const run = finetune(model, set, {

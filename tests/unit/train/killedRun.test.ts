@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Rng } from "../../../src/core/rng";
-import { assertSameCheckpoint, readLines, temporaryFolder, writePictures } from "./support";
+import { assertSameCheckpoint, readLines, temporaryFolder, writeImages } from "./support";
 
 /** LUVIT_KILLS=50 for the full count. */
 const kills = Number(process.env.LUVIT_KILLS ?? 3);
@@ -12,11 +12,11 @@ const kills = Number(process.env.LUVIT_KILLS ?? 3);
 const steps = 10 + 6 * kills;
 
 /** A run whose every step is saved; killed `delay` milliseconds after its first step, or left to its end. */
-async function life(pictures: string, out: string, delay?: number) {
+async function life(images: string, out: string, delay?: number) {
   const child = spawn(process.execPath, [
     join(__dirname, "childRun.js"),
     "saving",
-    pictures,
+    images,
     out,
     String(steps),
   ]);
@@ -40,13 +40,13 @@ async function life(pictures: string, out: string, delay?: number) {
 }
 
 test(`a run killed ${kills} times while it saves ends as one that never was, bit for bit`, async () => {
-  const pictures = await writePictures(temporaryFolder());
+  const images = await writeImages(temporaryFolder());
   const folder = temporaryFolder();
   const out = join(folder, "killed");
   const rng = new Rng(Date.now() % 2 ** 32);
   let [reached, killed] = [0, 0];
   for (let kill = 0; kill < kills; kill++) {
-    const { end, stderr, ...one } = await life(pictures, out, 40 * rng.uniform());
+    const { end, stderr, ...one } = await life(images, out, 40 * rng.uniform());
     assert.equal(stderr, "");
     if (end) break;
     killed++;
@@ -54,8 +54,8 @@ test(`a run killed ${kills} times while it saves ends as one that never was, bit
     reached = one.reached;
   }
   assert.ok(process.env.LUVIT_KILLS ? killed === kills : killed > 0, `killed ${killed} times before the end`);
-  const rest = await life(pictures, out);
-  const whole = await life(pictures, join(folder, "whole"));
+  const rest = await life(images, out);
+  const whole = await life(images, join(folder, "whole"));
   assert.deepEqual([rest.end.steps, rest.end.notes, whole.end.steps], [steps, [], steps]);
   await assertSameCheckpoint(rest.end.checkpoint, whole.end.checkpoint);
   const losses = (name: string) => readLines(join(folder, name)).map(({ step, loss }) => [step, loss]);

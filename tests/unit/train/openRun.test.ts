@@ -16,14 +16,14 @@ import {
   assertRejects,
   assertThrows,
   finetuning,
-  pictures,
+  images,
   pretraining,
   readLines,
   stopAfter,
   temporaryFolder,
   tinyClassifier,
   tinyMae,
-  writePictures,
+  writeImages,
 } from "./support";
 
 before(async () => void (await startBackend({ backend: "wasm" })));
@@ -31,7 +31,7 @@ before(async () => void (await startBackend({ backend: "wasm" })));
 const options = { ...finetuning, dropPath: 0, mix: null, engine: "eager" } as const;
 
 test("a run's folder is opened with its history, its settings and its model", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const out = join(temporaryFolder(), "run");
   const recipe = { name: "mine" } as never;
   const { history } = await stopAfter(
@@ -59,7 +59,7 @@ test("a run's folder is opened with its history, its settings and its model", as
 });
 
 test("every run leaves its log as a table", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const out = join(temporaryFolder(), "run");
   const { history } = await finetune(tinyClassifier(), set, { ...options, seed: 2, validation: set, out })
     .done;
@@ -72,10 +72,10 @@ test("every run leaves its log as a table", async () => {
 });
 
 test("a validation set that is empty or cannot be read is refused before the first step", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const empty = () => finetune(tinyClassifier(), set, { ...options, validation: set.subset([]), out: false });
   assertThrows(empty, "bad-argument", "the validation set is empty");
-  const folder = await writePictures(temporaryFolder());
+  const folder = await writeImages(temporaryFolder());
   for (const name of ["green", "red"]) {
     for (let i = 0; i < 6; i++) writeFileSync(join(folder, name, `${i}.png`), "no image");
   }
@@ -86,7 +86,7 @@ test("a validation set that is empty or cannot be read is refused before the fir
 });
 
 test("an epoch is saved before it is evaluated, and evaluated when the run goes on", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const out = join(temporaryFolder(), "run");
   const broken = Object.assign(Object.create(set), {
     load: (index: number, ...rest: [never]) =>
@@ -109,7 +109,7 @@ test("an epoch is saved before it is evaluated, and evaluated when the run goes 
 });
 
 test("a run whose files were replaced says so when it goes on, and one whose folder was moved does not", async () => {
-  const [folder, moved] = [await writePictures(temporaryFolder()), await writePictures(temporaryFolder())];
+  const [folder, moved] = [await writeImages(temporaryFolder()), await writeImages(temporaryFolder())];
   const out = join(temporaryFolder(), "run");
   const go = async (from: string, step: number) => {
     const set = await imageFolder(from, { transform: transforms.evaluation(16) });
@@ -126,7 +126,7 @@ test("a run whose files were replaced says so when it goes on, and one whose fol
     /the training data are not those this run began with: class red has files of other sizes \(6 files/,
   );
   assert.doesNotMatch(note, /green/);
-  const renamed = await writePictures(temporaryFolder());
+  const renamed = await writeImages(temporaryFolder());
   const { renameSync } = await import("node:fs");
   renameSync(join(renamed, "green", "0.png"), join(renamed, "green", "9.png"));
   assert.match((await go(renamed, 4))[0], /class green has files of other names/);

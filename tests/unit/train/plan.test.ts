@@ -26,7 +26,7 @@ test("the paper's recipes have the paper's effective batches and rates", () => {
   assert.deepEqual([...tuning.betas], [0.9, 0.999]);
 });
 
-test("every recipe can be settled, the toy ones on the toy set's 600 pictures", () => {
+test("every recipe can be settled, the toy ones on the toy set's 600 images", () => {
   for (const [name, recipe] of Object.entries(recipes)) {
     const plan = settlePlan(name.startsWith("toy") ? ofLength(600) : imageNet, recipe, betas);
     assert.ok(plan.totalSteps > 0 && plan.schedule.lr > 0, name);

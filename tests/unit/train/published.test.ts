@@ -11,7 +11,7 @@ import { swigluWidth } from "../../../src/models/llamaBlock";
 import { AdamW } from "../../../src/optim/adamw";
 import { finetune } from "../../../src/train/finetune";
 import * as recipes from "../../../src/train/recipes";
-import { pictures, temporaryFolder, tinyClassifier, tinyDecoder, tinyViT } from "./support";
+import { images, temporaryFolder, tinyClassifier, tinyDecoder, tinyViT } from "./support";
 
 /*
  * Every number of a preset, a recipe or a default, written down once more from its source: facebookresearch/mae, timm
@@ -177,7 +177,7 @@ test("PEFT's names mean what this library's do", async () => {
 });
 
 test("finetuning that is told nothing has MAE's layer decay, drop path and smoothing, and mixes nothing", async () => {
-  const set = await pictures();
+  const set = await images();
   const out = join(temporaryFolder(), "run");
   const plain = { epochs: 1, batchSize: 4, lr: 1e-2, engine: "eager" } as const;
   const defaults = { layerDecay: 0.75, dropPath: 0.1, smoothing: 0.1, mix: null };
@@ -222,7 +222,7 @@ test("evaluation crops 0.875 of the resized image up to 224 pixels, all of it ab
 test("mixing draws cutmix half of the time", () => {
   const rng = new Rng(3);
   const drawn = Array.from({ length: 2000 }, () => drawMix(rng, 8, 8));
-  const cut = drawn.filter(({ centre }) => centre).length / drawn.length;
+  const cut = drawn.filter(({ center }) => center).length / drawn.length;
   assert.ok(Math.abs(cut - 0.5) < 0.04, `${cut}`);
   const spread = (some: typeof drawn) => {
     const values = some.map(({ lambda }) => lambda);
@@ -231,6 +231,6 @@ test("mixing draws cutmix half of the time", () => {
   };
   // Beta(a, a) has the variance 1 / (4 (2 a + 1)): a is 1 for cutmix and 0.8 for mixup.
   const variance = (alpha: number) => 1 / (4 * (2 * alpha + 1));
-  assert.ok(Math.abs(spread(drawn.filter(({ centre }) => centre)) - variance(1)) < 0.006);
-  assert.ok(Math.abs(spread(drawn.filter(({ centre }) => !centre)) - variance(0.8)) < 0.006);
+  assert.ok(Math.abs(spread(drawn.filter(({ center }) => center)) - variance(1)) < 0.006);
+  assert.ok(Math.abs(spread(drawn.filter(({ center }) => !center)) - variance(0.8)) < 0.006);
 });

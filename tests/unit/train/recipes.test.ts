@@ -7,7 +7,7 @@ import { scaledRate } from "../../../src/optim/schedule";
 import { pretrain } from "../../../src/train/pretrain";
 import { costOf } from "../../../src/train/recipeCost";
 import * as recipes from "../../../src/train/recipes";
-import { pictures, pretraining, temporaryFolder, tinyMae } from "./support";
+import { images, pretraining, temporaryFolder, tinyMae } from "./support";
 
 before(async () => void (await startBackend()));
 
@@ -38,17 +38,14 @@ test("every recipe says where it comes from, what came out of it and what it cos
     assert.equal(recipe.name, name);
     for (const text of [recipe.source, recipe.rows, recipe.expected, recipe.cost]) assert.ok(text.length > 3);
   }
-  assert.deepEqual(costOf(recipes.pretrainMae), { steps: 249600, pictures: 249600 * 4096 });
-  assert.equal(
-    recipes.finetuneLuvit.recipe.cost,
-    "125,100 steps of 1024 on ImageNet-1K, 128 million pictures",
-  );
+  assert.deepEqual(costOf(recipes.pretrainMae), { steps: 249600, images: 249600 * 4096 });
+  assert.equal(recipes.finetuneLuvit.recipe.cost, "125,100 steps of 1024 on ImageNet-1K, 128 million images");
 });
 
 test("a run's checkpoints name the recipe and the code", async () => {
   const { recipe } = recipes.pretrainMae;
   const options = { ...pretraining, epochs: 1, recipe, out: join(temporaryFolder(), "run") };
-  const { checkpoint } = await pretrain(tinyMae(), await pictures(), options).done;
+  const { checkpoint } = await pretrain(tinyMae(), await images(), options).done;
   const { state } = await readTrainingCheckpoint(checkpoint!);
   assert.equal(state.recipe, "pretrainMae");
   assert.match(state.commit as string, /^[0-9a-f]{12}\+?$|^luvit \d/);

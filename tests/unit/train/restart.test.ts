@@ -6,7 +6,7 @@ import { startBackend } from "../../../src/core/tf";
 import { engineProcesses, onnxRuntimeProblem, stopEngineProcesses } from "../../../src/engine";
 import { pretrain } from "../../../src/train/pretrain";
 import type { Run } from "../../../src/train/run";
-import { losses, pictures, pretraining, temporaryFolder, tinyMae } from "./support";
+import { images, losses, pretraining, temporaryFolder, tinyMae } from "./support";
 
 const problem = onnxRuntimeProblem();
 if (problem) console.log(`SKIPPED: runs whose engine dies: ${problem}`);
@@ -31,7 +31,7 @@ test(
   "a run whose engine is killed goes on from its last checkpoint and ends where it would have",
   compiled,
   async () => {
-    const set = await pictures();
+    const set = await images();
     const options = { ...pretraining, engine: "onnxruntime", epochs: 4 } as const;
     const undisturbed = await pretrain(tinyMae(), set, { ...options, out: false }).done;
     const out = join(temporaryFolder(), "run");
@@ -53,7 +53,7 @@ test(
 );
 
 test("without a folder it goes on from what was last brought up to date", compiled, async () => {
-  const set = await pictures();
+  const set = await images();
   const options = { ...pretraining, engine: "onnxruntime", out: false } as const;
   const undisturbed = await pretrain(tinyMae(), set, options).done;
   const run = pretrain(tinyMae(), set, options);
@@ -65,7 +65,7 @@ test(
   "a run whose engine dies again and again gives up, says so, and keeps its checkpoint",
   compiled,
   async () => {
-    const set = await pictures();
+    const set = await images();
     const out = join(temporaryFolder(), "run");
     const run = pretrain(tinyMae(), set, { ...pretraining, engine: "onnxruntime", epochs: 4, out });
     run.onRecord(({ step }) => {

@@ -21,8 +21,8 @@ import {
   assertSameBits,
   assertSameCheckpoint,
   finetuning,
+  images,
   losses,
-  pictures,
   pretraining,
   readLines,
   stopAfter,
@@ -58,20 +58,20 @@ async function assertResumesExactly(start: Start, stops: readonly number[]): Pro
 }
 
 test("pretraining stopped in the middle of an epoch, and again, goes on bit for bit", async () => {
-  const set = await pictures();
+  const set = await images();
   const start: Start = (out, resume) => pretrain(tinyMae(), set, { ...pretraining, out, resume });
   await assertResumesExactly(start, [2]);
   await assertResumesExactly(start, [1, 3, 5]);
 });
 
 test("pretraining stopped at the end of an epoch goes on bit for bit, also with accumulation", async () => {
-  const set = await pictures();
+  const set = await images();
   const options = { ...pretraining, batchSize: 3, accumulate: 2 };
   await assertResumesExactly((out, resume) => pretrain(tinyMae(), set, { ...options, out, resume }), [2]);
 });
 
 test("finetuning with mixing, drop path and accumulation goes on bit for bit", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const options = { ...finetuning, validation: set };
   const start: Start = (out, resume) => finetune(tinyClassifier(), set, { ...options, out, resume });
   await assertResumesExactly(start, [2]);
@@ -79,7 +79,7 @@ test("finetuning with mixing, drop path and accumulation goes on bit for bit", a
 });
 
 test("another seed gives another run, the same seed the same one", async () => {
-  const set = await pictures();
+  const set = await images();
   const run = async (seed: number) =>
     losses((await pretrain(tinyMae(), set, { ...pretraining, seed, out: false }).done).history);
   const first = await run(1);
@@ -88,7 +88,7 @@ test("another seed gives another run, the same seed the same one", async () => {
 });
 
 test("resuming with other options is refused with every difference", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const out = join(temporaryFolder(), "run");
   const model = tinyClassifier();
   await stopAfter(finetune(model, set, { ...finetuning, out }), 2);
@@ -130,7 +130,7 @@ test("resuming with other options is refused with every difference", async () =>
 });
 
 test("resuming another kind of run, or another model, is refused", async () => {
-  const set = await pictures();
+  const set = await images();
   const out = join(temporaryFolder(), "run");
   await stopAfter(pretrain(tinyMae(), set, { ...pretraining, out }), 2);
   const options = { ...pretraining, out, resume: true };
@@ -143,7 +143,7 @@ test("resuming another kind of run, or another model, is refused", async () => {
 });
 
 test("a log with lines after the last checkpoint, or a torn one, is cut to the checkpoint", async () => {
-  const set = await pictures();
+  const set = await images();
   const out = join(temporaryFolder(), "run");
   const options: TrainOptions = { ...pretraining, out };
   const { history } = await stopAfter(pretrain(tinyMae(), set, options), 2);
@@ -161,7 +161,7 @@ test("a log with lines after the last checkpoint, or a torn one, is cut to the c
 });
 
 test("a damaged newest checkpoint gives way to the one before", async () => {
-  const set = await pictures();
+  const set = await images();
   const out = join(temporaryFolder(), "run");
   const whole = await pretrain(tinyMae(), set, { ...pretraining, out }).done;
   const expected = await readTrainingCheckpoint(whole.checkpoint!);
@@ -194,7 +194,7 @@ async function blockFile(seed: number, config = blockConfig): Promise<string> {
 }
 
 test("frozen weights from a file are named in checkpoints, not copied, and right after resuming", async () => {
-  const set = await pictures();
+  const set = await images();
   const file = await blockFile(5);
   const out = join(temporaryFolder(), "run");
   const options = { ...pretraining, out };
@@ -220,7 +220,7 @@ test("frozen weights from a file are named in checkpoints, not copied, and right
 });
 
 test("a model on a block with grouped queries and biases trains, stops and goes on bit for bit", async () => {
-  const set = await pictures();
+  const set = await images();
   const config: LlamaConfig = { ...blockConfig, heads: 4, kvHeads: 2, headDim: 6, qkvBias: true, rope: true };
   const file = await blockFile(5, config);
   const fresh = async () => (await luvit(file, { config })).model;
@@ -234,7 +234,7 @@ test("a model on a block with grouped queries and biases trains, stops and goes 
 });
 
 test("resuming on other frozen weights is refused, naming them", async () => {
-  const set = await pictures();
+  const set = await images();
   const file = await blockFile(5);
   const out = join(temporaryFolder(), "run");
   await stopAfter(pretrain((await luvit(file)).model, set, { ...pretraining, out }), 2);
@@ -250,7 +250,7 @@ test("resuming on other frozen weights is refused, naming them", async () => {
 });
 
 test("frozen weights without a file are in every checkpoint, those after a resume among them", async () => {
-  const set = await pictures();
+  const set = await images();
   const out = join(temporaryFolder(), "run");
   const start = (seed: number, resume: boolean) => {
     const fusion = baselines.frozenBlock(baselines.randomBlock(blockConfig, { seed }));
@@ -269,7 +269,7 @@ test("frozen weights without a file are in every checkpoint, those after a resum
 });
 
 test("weights that were trained and frozen afterwards are saved, though a file once held others", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const options = { ...finetuning, dropPath: 0, epochs: 1 };
   const model = tinyClassifier();
   model.loadStateDict(await model.stateDict(), { source: "start.safetensors" });
@@ -284,7 +284,7 @@ test("weights that were trained and frozen afterwards are saved, though a file o
 });
 
 test("a classifier on a pretrained encoder shares the frozen block and is resumed with it", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const file = await blockFile(5);
   const fresh = async () => classifier.fromPretrained((await luvit(file)).model, { classes: 2 });
   const models = [await fresh(), await fresh(), await fresh()];

@@ -14,14 +14,14 @@ import {
   assertRejects,
   assertThrows,
   finetuning,
-  pictures,
+  images,
   pretraining,
   readLines,
   stopAfter,
   temporaryFolder,
   tinyClassifier,
   tinyMae,
-  writePictures,
+  writeImages,
 } from "./support";
 
 before(async () => void (await startBackend()));
@@ -29,7 +29,7 @@ before(async () => void (await startBackend()));
 test("a pretraining run returns at once, and `done` has its history, its model and its last checkpoint", async () => {
   const out = join(temporaryFolder(), "run");
   const model = tinyMae();
-  const run = pretrain(model, await pictures(), { ...pretraining, out });
+  const run = pretrain(model, await images(), { ...pretraining, out });
   assert.equal(run.state, "running");
   assert.equal(run.latest, undefined);
   assert.equal(inspect(run), `Run(pretrain) running · step 0/6 · ${out}`);
@@ -52,7 +52,7 @@ test("a pretraining run returns at once, and `done` has its history, its model a
 });
 
 test("records hold step, epoch, rate and speed; the rate warms up from zero", async () => {
-  const { history } = await pretrain(tinyMae(), await pictures(), { ...pretraining, out: false }).done;
+  const { history } = await pretrain(tinyMae(), await images(), { ...pretraining, out: false }).done;
   assert.deepEqual(
     history.map(({ step, epoch }) => [step, epoch]),
     [0, 1, 2, 3, 4, 5].map((i) => [i + 1, Math.floor(i / 3) + (i % 3) / 3]),
@@ -65,15 +65,15 @@ test("records hold step, epoch, rate and speed; the rate warms up from zero", as
   }
 });
 
-test("pretraining on the same pictures again and again makes the loss fall", async () => {
+test("pretraining on the same images again and again makes the loss fall", async () => {
   const options = { ...pretraining, epochs: 30, lr: 5e-3, out: false } as const;
-  const { history } = await pretrain(tinyMae(), await pictures(), options).done;
+  const { history } = await pretrain(tinyMae(), await images(), options).done;
   const mean = (part: typeof history) => part.reduce((sum, { loss }) => sum + loss, 0) / part.length;
   assert.ok(mean(history.slice(-9)) < 0.9 * mean(history.slice(0, 9)));
 });
 
 test("finetuning evaluates after every epoch and learns to tell red from green", async () => {
-  const set = await pictures((size) => transforms.finetune(size, { randAugment: null, erasing: 0 }));
+  const set = await images((size) => transforms.finetune(size, { randAugment: null, erasing: 0 }));
   const options = {
     ...finetuning,
     epochs: 8,
@@ -93,14 +93,14 @@ test("finetuning evaluates after every epoch and learns to tell red from green",
 });
 
 test("finetuning's own augmentation takes the place of the set's transform", async () => {
-  const losses = async (set: Awaited<ReturnType<typeof pictures>>, options: object) => {
+  const losses = async (set: Awaited<ReturnType<typeof images>>, options: object) => {
     const run = finetune(tinyClassifier(), set, { ...finetuning, epochs: 1, out: false, ...options });
     return (await run.done).history.map(({ loss }) => loss);
   };
-  const expected = await losses(await pictures(transforms.finetune), {});
-  assert.deepEqual(await losses(await pictures(), { augment: {} }), expected);
-  assert.notDeepEqual(await losses(await pictures(), {}), expected);
-  const set = await pictures();
+  const expected = await losses(await images(transforms.finetune), {});
+  assert.deepEqual(await losses(await images(), { augment: {} }), expected);
+  assert.notDeepEqual(await losses(await images(), {}), expected);
+  const set = await images();
   assert.throws(() => finetune(tinyClassifier(), set, { ...finetuning, augment: { erasing: -1 } }), {
     code: "bad-argument",
   });
@@ -108,7 +108,7 @@ test("finetuning's own augmentation takes the place of the set's transform", asy
 
 test("stop() finishes the step, saves and resolves `done` with stopped: true", async () => {
   const out = join(temporaryFolder(), "run");
-  const result = await stopAfter(pretrain(tinyMae(), await pictures(), { ...pretraining, out }), 2);
+  const result = await stopAfter(pretrain(tinyMae(), await images(), { ...pretraining, out }), 2);
   assert.equal(result.stopped, true);
   assert.equal(result.history.length, 2);
   assert.equal(result.checkpoint, join(out, "checkpoint-000002"));
@@ -119,7 +119,7 @@ test("stop() finishes the step, saves and resolves `done` with stopped: true", a
 });
 
 test("a run stopped before its first step has done nothing, and one stopped after its last is done", async () => {
-  const set = await pictures();
+  const set = await images();
   const out = join(temporaryFolder(), "run");
   const early = await pretrain(tinyMae(), set, { ...pretraining, out }).stop();
   assert.deepEqual([early.stopped, early.history.length <= 1], [true, true]);
@@ -130,13 +130,13 @@ test("a run stopped before its first step has done nothing, and one stopped afte
 
 test("one line of metrics.jsonl per step, equal to the history", async () => {
   const out = join(temporaryFolder(), "run");
-  const { history } = await pretrain(tinyMae(), await pictures(), { ...pretraining, out }).done;
+  const { history } = await pretrain(tinyMae(), await images(), { ...pretraining, out }).done;
   assert.deepEqual(readLines(out), history);
 });
 
 test("checkpoints are written every `checkpointEvery` epochs and the newest `keepCheckpoints` stay", async () => {
   const steps = async (folder: string) => (await listTrainingCheckpoints(folder)).map(({ step }) => step);
-  const set = await pictures();
+  const set = await images();
   const out = join(temporaryFolder(), "run");
   await pretrain(tinyMae(), set, { ...pretraining, epochs: 5, checkpointEvery: 2, keepCheckpoints: 10, out })
     .done;
@@ -148,7 +148,7 @@ test("checkpoints are written every `checkpointEvery` epochs and the newest `kee
 
 test("a folder that holds something is never written to without resume", async () => {
   const folder = temporaryFolder();
-  const set = await pictures();
+  const set = await images();
   const out = join(folder, "run");
   const options = { ...pretraining, out };
   await pretrain(tinyMae(), set, options).done;
@@ -166,7 +166,7 @@ test("a folder that holds something is never written to without resume", async (
 });
 
 test("a run is not resumed while it still writes, nor without a folder", async () => {
-  const set = await pictures();
+  const set = await images();
   const out = join(temporaryFolder(), "run");
   const run = pretrain(tinyMae(), set, { ...pretraining, out });
   const again = { ...pretraining, out, resume: true };
@@ -177,13 +177,13 @@ test("a run is not resumed while it still writes, nor without a folder", async (
 });
 
 test("out: false writes nothing", async () => {
-  const run = pretrain(tinyMae(), await pictures(), { ...pretraining, epochs: 1, out: false });
+  const run = pretrain(tinyMae(), await images(), { ...pretraining, epochs: 1, out: false });
   assert.equal(run.out, undefined);
   assert.equal((await run.done).checkpoint, undefined);
 });
 
 test("a listener that throws ends the run with its error", async () => {
-  const run = pretrain(tinyMae(), await pictures(), { ...pretraining, out: false });
+  const run = pretrain(tinyMae(), await images(), { ...pretraining, out: false });
   run.onRecord(() => {
     throw new RangeError("from the listener");
   });
@@ -191,8 +191,8 @@ test("a listener that throws ends the run with its error", async () => {
   assert.equal(run.state, "failed");
 });
 
-test("pictures of another size, too many classes and impossible options are refused before anything runs", async () => {
-  const set = await pictures();
+test("images of another size, too many classes and impossible options are refused before anything runs", async () => {
+  const set = await images();
   const large = set.withTransform(transforms.finetune(32));
   const options = { ...finetuning, out: false } as const;
   assertThrows(() => pretrain(tinyMae(), large, pretraining), "bad-argument", "32 px", "16 px", "size: 16");
@@ -265,7 +265,7 @@ test("a killed run goes on from its last checkpoint, or from the start, with one
 });
 
 test("resuming a finished run runs nothing and gives its history", async () => {
-  const set = await pictures();
+  const set = await images();
   const out = join(temporaryFolder(), "run");
   const { history } = await pretrain(tinyMae(), set, { ...pretraining, out }).done;
   const again = await pretrain(tinyMae(), set, { ...pretraining, out, resume: true }).done;
@@ -274,7 +274,7 @@ test("resuming a finished run runs nothing and gives its history", async () => {
 });
 
 test("resume in a new folder starts there; a file in its place is an error", async () => {
-  const set = await pictures();
+  const set = await images();
   const folder = temporaryFolder();
   const { history } = await pretrain(tinyMae(), set, {
     ...pretraining,
@@ -289,7 +289,7 @@ test("resume in a new folder starts there; a file in its place is an error", asy
 
 /** Runs childRun.ts; with `killAt`, kills it (signal 9) once that many steps are done. */
 async function child(mode: string, killAt?: number) {
-  const data = await writePictures(temporaryFolder());
+  const data = await writeImages(temporaryFolder());
   const out = join(temporaryFolder(), "run");
   const process_ = spawn(process.execPath, [join(__dirname, "childRun.js"), mode, data, out]);
   let [stdout, stderr] = ["", ""];

@@ -16,7 +16,7 @@ import { loadRunWeights } from "../../../src/train/runWeights";
 import {
   assertRejects,
   finetuning,
-  pictures,
+  images,
   pretraining,
   stopAfter,
   temporaryFolder,
@@ -89,7 +89,7 @@ const changes: readonly [says: string, parts: Parts][] = [
 ];
 
 test("a model that computes otherwise is refused on resuming, and by loadRunWeights, whatever it is", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const out = join(temporaryFolder(), "run");
   await stopAfter(finetune(luvit(), set, { ...options, out }), 2);
   for (const [says, parts] of changes) {
@@ -146,7 +146,7 @@ async function assertEveryEntryCounts(out: string, resume: (out: string) => Prom
 
 test("every entry of a checkpoint's config that decides the numbers is compared on resuming", async () => {
   const folder = temporaryFolder();
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const tune = (out: string, resume: boolean) => finetune(luvit(), set, { ...options, out, resume });
   await stopAfter(tune(join(folder, "tuned"), false), 2);
   await assertEveryEntryCounts(join(folder, "tuned"), (out) => tune(out, true).done);
@@ -158,7 +158,7 @@ test("every entry of a checkpoint's config that decides the numbers is compared 
 });
 
 test("classes in another order are refused on resuming", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const out = join(temporaryFolder(), "run");
   await stopAfter(finetune(luvit(), set, { ...options, out }), 2);
   const swapped = Object.assign(Object.create(set), { classes: ["red", "green"] });
@@ -167,7 +167,7 @@ test("classes in another order are refused on resuming", async () => {
 });
 
 test("a run's folder opens by itself, with the very weights and what it knows of its data", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const out = join(temporaryFolder(), "run");
   const block = await llama.loadBlock(join(__dirname, "../../../../data/llama-toy"));
   lora.attach(block, { rank: 2 });

@@ -9,12 +9,12 @@ import { settlePlan } from "../../../src/train/plan";
 import { maskFeeds, pretrain } from "../../../src/train/pretrain";
 import type { Stepper } from "../../../src/train/stepper";
 import { stepBatches, type TrainingTask, trainStep } from "../../../src/train/steps";
-import { pictures, pretraining, tinyMae } from "./support";
+import { images, pretraining, tinyMae } from "./support";
 
 before(async () => void (await startBackend()));
 
-test("every micro-batch of a run has a number of its own, and its own pictures", async () => {
-  const dataset = await pictures();
+test("every micro-batch of a run has a number of its own, and its own images", async () => {
+  const dataset = await images();
   const plan = settlePlan(dataset, { ...pretraining, batchSize: 2, accumulate: 3 }, [0.9, 0.95]);
   const numbers: number[] = [];
   const seen: number[][] = [];
@@ -52,7 +52,7 @@ test("every micro-batch of a run has a number of its own, and its own pictures",
 });
 
 test("the loss of a step is the mean over its micro-batches, each under masks of its own", async () => {
-  const dataset = await pictures();
+  const dataset = await images();
   const options = {
     ...pretraining,
     batchSize: 4,

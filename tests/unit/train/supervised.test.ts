@@ -17,8 +17,8 @@ import {
   assertSameCheckpoint,
   assertThrows,
   finetuning,
+  images,
   losses,
-  pictures,
   readLines,
   stopAfter,
   temporaryFolder,
@@ -48,7 +48,7 @@ for (const engine of engines) {
   test(`${engine}: the average moves by 1 - decay towards the weights after every step`, {
     skip,
   }, async () => {
-    const set = await pictures(transforms.finetune);
+    const set = await images(transforms.finetune);
     const decay = 0.8;
     const out = join(temporaryFolder(), "run");
     const start = (resume: boolean) =>
@@ -70,7 +70,7 @@ for (const engine of engines) {
   });
 
   test(`${engine}: a run with average, repetitions and cool-down that is stopped goes on bit for bit`, async () => {
-    const set = await pictures(transforms.finetune);
+    const set = await images(transforms.finetune);
     const folder = temporaryFolder();
     const start = (out: string, resume = false) =>
       finetune(tinyClassifier(), set, {
@@ -94,7 +94,7 @@ for (const engine of engines) {
 }
 
 test("averages are the same op by op and as one graph", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const run = (engine: (typeof engines)[number]) =>
     finetune(tinyClassifier(), set, { ...options, lr: 1e-3, engine, out: false, validation: set }).done;
   const eager = await run("eager");
@@ -115,8 +115,8 @@ test("averages are the same op by op and as one graph", async () => {
 });
 
 test("the averaged weights are evaluated beside the weights, and can be put into a model", async () => {
-  const set = await pictures(transforms.finetune);
-  const validation = await pictures();
+  const set = await images(transforms.finetune);
+  const validation = await images();
   const out = join(temporaryFolder(), "run");
   // So slow an average that it still answers as the untrained model does.
   const run = finetune(tinyClassifier(3), set, { ...options, epochs: 6, emaDecay: 0.9999, validation, out });
@@ -136,7 +136,7 @@ test("the averaged weights are evaluated beside the weights, and can be put into
 });
 
 test("a run without an average has none to give", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const out = join(temporaryFolder(), "run");
   const { checkpoint, averaged } = await stopAfter(
     finetune(tinyClassifier(), set, { ...finetuning, out }),
@@ -152,7 +152,7 @@ test("a run without an average has none to give", async () => {
 test("an engine that dies costs no step of the average", {
   skip: problems.onnxruntime ?? false,
 }, async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const start = () => finetune(tinyClassifier(), set, { ...options, engine: "onnxruntime", out: false });
   const undisturbed = await start().done;
   const run = start();
@@ -166,7 +166,7 @@ test("an engine that dies costs no step of the average", {
 });
 
 test("a cool-down adds epochs at the least rate, and the rate changes from epoch to epoch only", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const run = finetune(tinyClassifier(), set, {
     ...options,
     epochs: 4,
@@ -185,8 +185,8 @@ test("a cool-down adds epochs at the least rate, and the rate changes from epoch
   for (const [i, [rate]] of rates.entries()) assert.ok(Math.abs(rate - expected[i]) < 1e-12, `${i}: ${rate}`);
 });
 
-test("an epoch of repeated augmentation is as long as another and has half of the pictures, twice each", async () => {
-  const set = await pictures(transforms.finetune);
+test("an epoch of repeated augmentation is as long as another and has half of the images, twice each", async () => {
+  const set = await images(transforms.finetune);
   const drawn: number[] = [];
   const watched = Object.create(set, {
     load: {
@@ -205,7 +205,7 @@ test("an epoch of repeated augmentation is as long as another and has half of th
 });
 
 test("options that cannot be are refused together, and nothing is left in memory", async () => {
-  const set = await pictures(transforms.finetune);
+  const set = await images(transforms.finetune);
   const wrong = { emaDecay: 1, repeatedAugmentation: 0 };
   assertThrows(
     () => finetune(tinyClassifier(), set, { ...finetuning, ...wrong }),

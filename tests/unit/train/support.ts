@@ -29,10 +29,10 @@ export const tinyViT: vit.ViTConfig = {
 };
 export const tinyDecoder: mae.DecoderConfig = { dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
 
-/** 12 pictures in batches of 4: three steps per epoch, six in all. */
+/** 12 images in batches of 4: three steps per epoch, six in all. */
 export const pretraining: TrainOptions = { epochs: 2, batchSize: 4, lr: 1e-2, warmupEpochs: 1 };
 
-/** 12 pictures in six batches of 2, two to a step: three steps per epoch, six in all. */
+/** 12 images in six batches of 2, two to a step: three steps per epoch, six in all. */
 export const finetuning: FinetuneOptions = {
   epochs: 2,
   batchSize: 2,
@@ -51,7 +51,7 @@ export function temporaryFolder(): string {
 }
 
 /** Writes `<folder>/{green,red}/*.png`, 24 pixels wide, each with a gradient of its own; green is class 0. */
-export async function writePictures(folder: string, perClass = 6): Promise<string> {
+export async function writeImages(folder: string, perClass = 6): Promise<string> {
   for (const [label, name] of ["green", "red"].entries()) {
     await mkdir(join(folder, name), { recursive: true });
     for (let number = 0; number < perClass; number++) {
@@ -69,11 +69,11 @@ export async function writePictures(folder: string, perClass = 6): Promise<strin
   return folder;
 }
 
-/** Twelve pictures of two classes, cropped and mirrored at random. */
-export async function pictures(
+/** Twelve images of two classes, cropped and mirrored at random. */
+export async function images(
   augment: (size: number) => ImageTransform = transforms.mae,
 ): Promise<FolderDataset> {
-  return imageFolder(await writePictures(temporaryFolder()), { transform: augment(16) });
+  return imageFolder(await writeImages(temporaryFolder()), { transform: augment(16) });
 }
 
 export function tinyMae(seed = 0): MaskedAutoencoder {
@@ -104,7 +104,7 @@ export function readLines(folder: string): StepRecord[] {
     .map((line) => JSON.parse(line));
 }
 
-/** Two runs ended with the same parameters and the same optimiser moments, bit for bit. */
+/** Two runs ended with the same parameters and the same optimizer moments, bit for bit. */
 export async function assertSameCheckpoint(
   actual: string | undefined,
   expected: string | undefined,

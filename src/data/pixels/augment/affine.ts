@@ -3,14 +3,14 @@ import { ENTRY_BYTES } from "../kernels/pixelCode";
 import type { Canvas } from "./canvas";
 import { type AffineMatrix, columnShift, type Move, type Rows, rowShift } from "./shift";
 
-/** A colour for places outside of the picture. */
+/** A color for places outside of the image. */
 export type Fill = readonly [red: number, green: number, blue: number];
 
 /** Rows whose unclear pixels are listed together. */
 const ROWS_AT_ONCE = 32;
 
 /**
- * Moves a picture within its frame, as Pillow's `transform(size, AFFINE, matrix, BICUBIC, fillcolor)`: in double
+ * Moves an image within its frame, as Pillow's `transform(size, AFFINE, matrix, BICUBIC, fillcolor)`: in double
  * precision, by four times four pixels (a = -1) and without widening, cut to bytes, never rounded.
  *
  * A faster way tells nearly every byte surely: integers where the matrix shifts whole rows or columns, single precision

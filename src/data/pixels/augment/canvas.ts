@@ -13,8 +13,8 @@ export type Tables = readonly [Table, Table, Table];
 const CHANNEL = 256;
 
 /**
- * A picture that is changed where it lies in a PixelMemory. What only sends bytes through tables waits until somebody
- * looks at pixels, and so does mirroring; most often that is the normalisation, which then does both on its way.
+ * An image that is changed where it lies in a PixelMemory. What only sends bytes through tables waits until somebody
+ * looks at pixels, and so does mirroring; most often that is the normalization, which then does both on its way.
  */
 export class Canvas {
   /** [3, 256]. */
@@ -89,7 +89,7 @@ export class Canvas {
     return { address: target + BORDER * line + 3 * BORDER, line };
   }
 
-  /** Room for a picture like this one. */
+  /** Room for an image like this one. */
   takeTarget(): number {
     return this.memory.take(placeSize(3 * this.width, this.height));
   }
@@ -100,7 +100,7 @@ export class Canvas {
     this.mirrored = mirrored;
   }
 
-  /** Normalised: the address of float32 [3, height, width]. */
+  /** Normalized: the address of float32 [3, height, width]. */
   planes(): number {
     return normalizePlaced(this.memory, this.placed, this.mirrored, this.pending);
   }

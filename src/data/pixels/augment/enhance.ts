@@ -2,14 +2,14 @@ import { placeSize } from "../kernels/pixelMemory";
 import type { Canvas } from "./canvas";
 import { lookUp } from "./lookup";
 
-/* Pillow's ImageEnhance: the picture is moved away from (factor > 1) or towards a duller version of itself. */
+/* Pillow's ImageEnhance: the image is moved away from (factor > 1) or towards a duller version of itself. */
 
 /** Sums of luma that a 32-bit number surely holds. */
 const PIXELS_AT_ONCE = 2 ** 24;
 
 const bitsOf = (factor: number) => new Int32Array(Float32Array.of(factor).buffer)[0];
 
-/** Saturation: away from the gray picture. */
+/** Saturation: away from the gray image. */
 export function enhanceColor(canvas: Canvas, amount: number): void {
   const { address } = canvas.settled();
   const target = canvas.takeTarget();
@@ -41,7 +41,7 @@ function awayFrom(canvas: Canvas, dull: number, amount: number): void {
   });
 }
 
-/** Sharpness: away from the smoothed picture, whose border is that of the picture. */
+/** Sharpness: away from the smoothed image, whose border is that of the image. */
 export function enhanceSharpness(canvas: Canvas, amount: number): void {
   const { memory, width, height } = canvas;
   if (width < 3 || height < 3) return;

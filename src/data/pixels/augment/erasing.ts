@@ -6,7 +6,7 @@ import { placeNoise } from "./noise";
 
 /** Random numbers of one erased box, in the order the reference draws them. */
 export interface ErasingDraws {
-  /** Share of the picture's area, uniform between 0.02 and 1/3. */
+  /** Share of the image's area, uniform between 0.02 and 1/3. */
   areaFraction(): number;
   /** Natural log of height / width, uniform between log(0.3) and log(1/0.3). */
   logAspect(): number;
@@ -23,7 +23,7 @@ export function erasingDraws(rng: Rng): ErasingDraws {
   };
 }
 
-/** The box to erase: up to ten tries of one that is smaller than the picture both ways; undefined when none is. */
+/** The box to erase: up to ten tries of one that is smaller than the image both ways; undefined when none is. */
 export function erasedBox(width: number, height: number, draws: ErasingDraws): Box | undefined {
   for (let attempt = 0; attempt < 10; attempt++) {
     const area = draws.areaFraction() * width * height;
@@ -43,7 +43,7 @@ export function drawErasedBox(width: number, height: number, rng: Rng, probabili
 }
 
 /**
- * Random erasing: with the given probability a box of the normalised picture [3, height, width] becomes standard normal
+ * Random erasing: with the given probability a box of the normalized image [3, height, width] becomes standard normal
  * noise, in place. Reference: timm 0.3.2 data/random_erasing.py, mode "pixel", one box.
  */
 export function randomErasing(

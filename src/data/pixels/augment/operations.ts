@@ -5,7 +5,7 @@ import { autoContrast, equalize, invert, posterize, solarize, solarizeAdd } from
 import { rotation } from "./rotation";
 import type { AffineMatrix } from "./shift";
 
-/** One of RandAugment's operations, on a picture where it lies. */
+/** One of RandAugment's operations, on an image where it lies. */
 export interface Operation {
   /** From a magnitude of 0 … 10, and for those with a direction, whether it is turned round. */
   argument?(magnitude: number, negative: boolean): number;

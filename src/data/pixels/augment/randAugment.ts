@@ -6,9 +6,9 @@ import type { RgbImage } from "../rgbImage";
 import { Canvas } from "./canvas";
 import { type AugmentOp, type Operation, operations } from "./operations";
 
-/** How strongly pictures are augmented; the defaults are timm's `rand-m9-mstd0.5-inc1`. */
+/** How strongly images are augmented; the defaults are timm's `rand-m9-mstd0.5-inc1`. */
 export interface RandAugmentRecipe {
-  /** Operations drawn per picture, with replacement; default 2. */
+  /** Operations drawn per image, with replacement; default 2. */
   layers?: number;
   /** Mean magnitude, 0 … 10; default 9. */
   magnitude?: number;
@@ -44,7 +44,7 @@ export function augmentArgument(op: AugmentOp, magnitude: number, negative = fal
   return (operations[op] as Operation).argument?.(magnitude, negative) ?? 0;
 }
 
-/** Does one operation as Pillow does it, to the last bit. The result has the size of the picture. */
+/** Does one operation as Pillow does it, to the last bit. The result has the size of the image. */
 export function applyAugmentation(image: RgbImage, { op, argument }: AugmentStep): RgbImage {
   return PixelMemory.use((memory) => {
     const line = 3 * image.width;
@@ -54,7 +54,7 @@ export function applyAugmentation(image: RgbImage, { op, argument }: AugmentStep
   });
 }
 
-/** Draws the operations for one picture. Reference: timm 0.3.2 data/auto_augment.py, RandAugment and AugmentOp. */
+/** Draws the operations for one image. Reference: timm 0.3.2 data/auto_augment.py, RandAugment and AugmentOp. */
 export function drawRandAugment(rng: Rng, recipe: RandAugmentRecipe = {}): AugmentStep[] {
   const { layers = 2, magnitude = 9, magnitudeStd = 0.5, probability = 0.5 } = recipe;
   const drawn = Array.from({ length: layers }, () => augmentOps[rng.integer(augmentOps.length)]);

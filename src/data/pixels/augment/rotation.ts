@@ -19,7 +19,7 @@ function cosineAndSine(angle: number): [number, number] {
 /** Rounded to 15 decimals as Python's `round`, which decides what right angles become. */
 const round15 = (value: number) => Number(value.toFixed(15));
 
-/** The matrix of Pillow's `rotate(degrees)`: counter-clockwise about the centre, the frame stays. */
+/** The matrix of Pillow's `rotate(degrees)`: counter-clockwise about the center, the frame stays. */
 export function rotation(degrees: number, width: number, height: number): AffineMatrix {
   const turned = degrees % 360; // in Python's order of operations, to the last bit
   const angle = -((turned < 0 ? turned + 360 : turned) * (Math.PI / 180));

@@ -3,16 +3,16 @@ import { type PixelMemory, placeSize } from "../kernels/pixelMemory";
 import { ROW_INTS } from "../kernels/shiftKernel";
 import { MARGIN, putWeights, SpanFinder } from "./shiftWeights";
 
-/** Output (x, y) shows input (a x + b y + c, d x + e y + f), both at the centres of pixels. */
+/** Output (x, y) shows input (a x + b y + c, d x + e y + f), both at the centers of pixels. */
 export type AffineMatrix = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 
-/** Where the first pixel of a picture lies, and how far its rows are apart. */
+/** Where the first pixel of an image lies, and how far its rows are apart. */
 interface Place {
   readonly address: number;
   readonly line: number;
 }
 
-/** A picture with its border and what is to be done with it. */
+/** An image with its border and what is to be done with it. */
 export interface Move {
   readonly memory: PixelMemory;
   readonly source: Place;
@@ -31,7 +31,7 @@ export type Rows = (y: number, end: number, target: number) => number;
 /** Pixels that one vector holds. */
 const STRIP = 5;
 
-/** How far one row moves, and which of its pixels show the picture. */
+/** How far one row moves, and which of its pixels show the image. */
 interface RowShift {
   readonly offset: number;
   readonly start: number;
@@ -115,7 +115,7 @@ export function columnShift(move: Move): Rows | undefined {
     );
 }
 
-/** A copy whose columns have moved by whole rows, so far as there are rows; neighbours that move alike do so together. */
+/** A copy whose columns have moved by whole rows, so far as there are rows; neighbors that move alike do so together. */
 function levelled({ memory, source, width, height }: Move, wholes: Int32Array): Place {
   const { line } = source;
   const address = memory.take(placeSize(line, height + 2 * BORDER)) + BORDER * line;

@@ -32,7 +32,7 @@ function putPair(a: number, b: number, numbers: Int32Array, at: number, apart: n
 
 /**
  * Finds where values that only grow, or only shrink, with their position lie in 0 <= value < limit. What was found last
- * is where it begins to look: neighbouring rows differ little.
+ * is where it begins to look: neighboring rows differ little.
  */
 export class SpanFinder {
   private start = 0;

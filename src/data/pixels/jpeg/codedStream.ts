@@ -37,10 +37,10 @@ export class CodedStream {
     file: PlacedFile,
     header: JpegHeader,
     private readonly blocks: PlacedBlocks,
-    private leftInPicture: number,
+    private leftInImage: number,
   ) {
     const length = file.length - header.dataStart;
-    this.stretch = header.restartInterval || leftInPicture;
+    this.stretch = header.restartInterval || leftInImage;
     this.source = file.address + header.dataStart;
     this.streamTop = memory.take(length + 2 * SLACK) + length + 2 * SLACK;
     this.state = memory.take(STATE_BYTES);
@@ -66,12 +66,12 @@ export class CodedStream {
     });
   }
 
-  /** Whether the picture ends where it should, however much of it was read. */
+  /** Whether the image ends where it should, however much of it was read. */
   finish(): boolean {
     if (!this.closeStretch()) return false;
     while (this.marker !== EOI) {
-      if (this.leftInPicture <= 0 || !this.openStretch()) return false;
-      this.leftInPicture -= this.stretch;
+      if (this.leftInImage <= 0 || !this.openStretch()) return false;
+      this.leftInImage -= this.stretch;
     }
     return true;
   }
@@ -83,7 +83,7 @@ export class CodedStream {
       if (run(some, done) === 0) return false;
       done += some;
       this.leftInStretch -= some;
-      this.leftInPicture -= some;
+      this.leftInImage -= some;
     }
     return true;
   }
@@ -106,7 +106,7 @@ export class CodedStream {
     setState(this.stateIn(memory), this.streamTop);
     this.marker = stop < end ? memory.bytes(stop + 1, 1)[0] : 0;
     this.next = stop + 2;
-    this.leftInStretch = Math.min(this.stretch, this.leftInPicture);
+    this.leftInStretch = Math.min(this.stretch, this.leftInImage);
     return true;
   }
 }

@@ -6,11 +6,11 @@ import type { PlacedFile } from "./placedFile";
 import { extendEdges, type McuRange, takePlane } from "./planes";
 import { decodeScan } from "./scan";
 
-/** What one MCU row of a picture may need at most, so that nothing is taken for sizes that only a header claims. */
+/** What one MCU row of an image may need at most, so that nothing is taken for sizes that only a header claims. */
 const LEAST_BITS_PER_BLOCK = 2;
 
 /**
- * Decodes a part of a baseline JPEG picture to RGB, bit for bit as libjpeg does (islow, fancy upsampling): the entropy
+ * Decodes a part of a baseline JPEG image to RGB, bit for bit as libjpeg does (islow, fancy upsampling): the entropy
  * code from the start to the last row that is needed, everything after it for the MCUs of the part alone. Gives
  * undefined for data that are broken in any way, which others should judge.
  */

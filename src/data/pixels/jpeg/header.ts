@@ -1,4 +1,4 @@
-/* What stands before the coded pictures of a JPEG file, as far as the fast decoder takes it. ITU-T T.81, annex B. */
+/* What stands before the coded images of a JPEG file, as far as the fast decoder takes it. ITU-T T.81, annex B. */
 
 /** A Huffman table as the file gives it: codes per length (16), then the symbols. */
 export type HuffmanDefinition = Uint8Array;
@@ -55,7 +55,7 @@ class HeaderReader {
   private frame: Frame | undefined;
   private restartInterval = 0;
   private orientation = 1;
-  private colours: "unsaid" | "ycc" | "other" = "unsaid";
+  private colors: "unsaid" | "ycc" | "other" = "unsaid";
   private result: JpegHeader | undefined;
 
   read(bytes: Buffer): JpegHeader | undefined {
@@ -84,9 +84,9 @@ class HeaderReader {
       if (body.length >= 2) this.restartInterval = body.readUInt16BE(0);
       return body.length === 2;
     }
-    if (marker === APP0 && body.toString("latin1", 0, 5) === "JFIF\0") this.colours = "ycc";
-    if (marker === APP14 && body.toString("latin1", 0, 5) === "Adobe" && this.colours === "unsaid") {
-      this.colours = body[11] === 1 ? "ycc" : "other";
+    if (marker === APP0 && body.toString("latin1", 0, 5) === "JFIF\0") this.colors = "ycc";
+    if (marker === APP14 && body.toString("latin1", 0, 5) === "Adobe" && this.colors === "unsaid") {
+      this.colors = body[11] === 1 ? "ycc" : "other";
     }
     if (marker === APP1) this.orientation = exifOrientation(body);
     return marker === COMMENT || (marker >= APP0 && marker <= APP15);
@@ -135,7 +135,7 @@ class HeaderReader {
     if (others.length === 0) return true;
     if (others.length !== 2 || others.some(({ h, v }) => h !== 1 || v !== 1)) return false;
     const ids = components.map(({ id }) => id).join();
-    if (this.colours === "other" || (this.colours === "unsaid" && ids !== "1,2,3")) return false;
+    if (this.colors === "other" || (this.colors === "unsaid" && ids !== "1,2,3")) return false;
     if (first.h === 2 && width <= 4) return false; // libjpeg repeats so few samples of chroma
     return ["1x1", "2x1", "2x2"].includes(`${first.h}x${first.v}`);
   }

@@ -50,7 +50,7 @@ type Vector = Local<V128>;
 
 const pairOf = ([a, b]: readonly number[]) => shorts([a, b, a, b, a, b, a, b]);
 
-/** Vectors that differ in the highest of three bits of their index become neighbours lane by lane, in two halves. */
+/** Vectors that differ in the highest of three bits of their index become neighbors lane by lane, in two halves. */
 function shuffled(from: readonly Vector[], to: readonly Vector[], width: number): Code[] {
   const half = from.length / 2;
   return from

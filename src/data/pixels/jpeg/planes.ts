@@ -27,7 +27,7 @@ export function takePlane(memory: PixelMemory, component: JpegComponent, range: 
   return { address: memory.take(stride * height + 3 * MARGIN) + MARGIN / 2, stride, component };
 }
 
-/** Repeats the picture's last column and row, and its first, where upsampling looks behind them. */
+/** Repeats the image's last column and row, and its first, where upsampling looks behind them. */
 export function extendEdges(memory: PixelMemory, plane: Plane, header: JpegHeader, range: McuRange): void {
   const [luma] = header.components;
   const { address, stride } = plane;

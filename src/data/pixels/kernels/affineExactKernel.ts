@@ -15,7 +15,7 @@ const doubles = (lanes: V128, half: number) =>
 
 /**
  * The pixels of a list from `list` to `end` from the places of the source that the matrix (doubles [3, 2]) gives, by Pillow's
- * cubic over 4 x 4 pixels in double precision. These places lie in the picture.
+ * cubic over 4 x 4 pixels in double precision. These places lie in the image.
  */
 export const affineListed = wasmFunction(
   "affineListed",
@@ -67,7 +67,7 @@ export const affineListed = wasmFunction(
     };
     const shortsOf = results[0].narrowedToShorts(results[1]);
     const rgb = bytes([0, 1, 4, ...Array(13).fill(ZERO)]);
-    const colour = shortsOf.narrowedToBytes(shortsOf).picked(rgb).firstLane();
+    const color = shortsOf.narrowedToBytes(shortsOf).picked(rgb).firstLane();
     const interpolate = [
       x.set(p.list.load().toF64().plus(f64(0.5))),
       y.set(p.list.load(4).toF64().plus(f64(0.5))),
@@ -81,7 +81,7 @@ export const affineListed = wasmFunction(
       ...[0, 1, 2, 3].flatMap(across),
       ...[0, 1].flatMap(down),
       to.set(p.target.plus(p.list.load(4).times(p.width).plus(p.list.load()).times(3))),
-      word.set(colour),
+      word.set(color),
       to.storeShort(word),
       to.storeByte(word.shiftedRight(16), 2),
     ];

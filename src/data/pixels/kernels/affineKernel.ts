@@ -47,7 +47,7 @@ const samePixel = bytes([...Array(4).fill([0, 1, 2]).flat(), ...Array(4).fill(ZE
 const PIXELS = (1 << 12) - 1;
 
 /**
- * Rows from `y` up to `end` of a picture from the places of the source that the matrix (doubles [3, 2]: of the column,
+ * Rows from `y` up to `end` of an image from the places of the source that the matrix (doubles [3, 2]: of the column,
  * of the row, added) gives, by Pillow's cubic over 4 x 4 pixels; where that is outside, `fill`. Appends (column, row) of
  * pixels that single precision cannot tell to `list` and gives its end. `target` is row `y`'s; writes one byte behind.
  * `notes` has room for a row of NOTE_BYTES each.
@@ -56,7 +56,7 @@ export const affine = wasmFunction(
   "affine",
   ["source", "line", "width", "height", "y", "end", "matrix", "fill", "target", "list", "notes"],
   (p, locals) => {
-    const [x, first, at, colour, noted, from] = Array.from({ length: 6 }, () => locals.i32());
+    const [x, first, at, color, noted, from] = Array.from({ length: 6 }, () => locals.i32());
     const vectors = (length: number) => Array.from({ length }, () => locals.v128());
     const [column, rowPart, place, size, whole, share, weightsX, sum] = vectors(8);
     const [columnPart, origin] = vectors(2);
@@ -114,11 +114,11 @@ export const affine = wasmFunction(
           ),
       ),
       whole.set(sum.floored()),
-      colour.set(shorts.narrowedToBytes(shorts).firstLane()),
+      color.set(shorts.narrowedToBytes(shorts).firstLane()),
       when(unclear.bitsOfLanes().and(7).above(0), [
-        when(flat, [colour.set(rows[0].firstLane())], append(p.list, first, p.y)),
+        when(flat, [color.set(rows[0].firstLane())], append(p.list, first, p.y)),
       ]),
-      p.target.store(colour),
+      p.target.store(color),
       p.target.set(p.target.plus(3)),
       first.set(first.plus(1)),
     ];

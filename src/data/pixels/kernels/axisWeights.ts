@@ -46,12 +46,12 @@ export function axisWeights(
   const counts = new Int32Array(outputs);
   const weights = new Int32Array(outputs * stride);
   for (let i = 0; i < outputs; i++) {
-    const centre = start + (i + 0.5) * scale;
-    const first = Math.max(0, Math.trunc(centre - support + 0.5));
-    const count = Math.min(inputs, Math.trunc(centre + support + 0.5)) - first;
+    const center = start + (i + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(center - support + 0.5));
+    const count = Math.min(inputs, Math.trunc(center + support + 0.5)) - first;
     let total = 0;
     for (let x = 0; x < count; x++) {
-      raw[x] = kernel.weight((x + first - centre + 0.5) * narrowing);
+      raw[x] = kernel.weight((x + first - center + 0.5) * narrowing);
       total += raw[x];
     }
     for (let x = 0; x < count; x++) {

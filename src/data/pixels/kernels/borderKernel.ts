@@ -1,7 +1,7 @@
 import { copyBytes, forEach, loopWhile, wasmFunction, when } from "../../../core/wasm/function";
 import { bytes, type I32, i32 } from "../../../core/wasm/values";
 
-/** Pixels repeated around a picture, which interpolation may look at. */
+/** Pixels repeated around an image, which interpolation may look at. */
 export const BORDER = 3;
 /** Pixels of a mirrored row moved at a time. */
 const AT_ONCE = 5;

@@ -86,7 +86,7 @@ const thirteenth = (sum: V128) =>
     .timesFractions(shorts(Array(8).fill(315)));
 
 /**
- * Moves the inner pixels of a picture away from themselves smoothed by [1 1 1; 1 5 1; 1 1 1] / 13, rounded, by a factor
+ * Moves the inner pixels of an image away from themselves smoothed by [1 1 1; 1 5 1; 1 1 1] / 13, rounded, by a factor
  * (the bits of a number of single precision). `source` and `target` are the second row's; `height` counts inner rows.
  * The outermost pixels of these rows stay. Reads up to 11 and writes up to 8 bytes behind a row.
  */
@@ -95,10 +95,10 @@ export const sharpen = wasmFunction(
   ["source", "line", "height", "target", "factor"],
   (p, locals) => {
     const [y, x, from, to] = [locals.i32(), locals.i32(), locals.i32(), locals.i32()];
-    const [centre, smooth, difference, factor] = Array.from({ length: 4 }, () => locals.v128());
+    const [center, smooth, difference, factor] = Array.from({ length: 4 }, () => locals.v128());
     const rows = [from.minus(p.line), from, from.plus(p.line)];
     const around = rows.flatMap((row) => [-3, 0, 3].map((side) => row.plus(side).loadBytesAsShorts()));
-    const sum = around.reduce((a, b) => a.plusShorts(b)).plusShorts(centre.shortsShiftedLeft(2));
+    const sum = around.reduce((a, b) => a.plusShorts(b)).plusShorts(center.shortsShiftedLeft(2));
     const half = (name: "lowShortsAsLanes" | "highShortsAsLanes") =>
       away(smooth[name](), difference[name](), factor);
     const moved = half("lowShortsAsLanes").narrowedToShorts(half("highShortsAsLanes"));
@@ -107,9 +107,9 @@ export const sharpen = wasmFunction(
       to.storeByte(from.loadByte(offset + 2), offset + 2),
     ];
     const eight = [
-      centre.set(from.loadBytesAsShorts()),
+      center.set(from.loadBytesAsShorts()),
       smooth.set(thirteenth(sum)),
-      difference.set(centre.minusShorts(smooth)),
+      difference.set(center.minusShorts(smooth)),
       to.storeHalf(moved.narrowedToBytes(moved), 0),
       from.set(from.plus(8)),
       to.set(to.plus(8)),

@@ -5,9 +5,9 @@ import type { Code, I32 } from "../../../core/wasm/values";
 export const advancing = (at: I32Local, end: I32, step: number, body: readonly Code[]): Code =>
   loopWhile(at.below(end), [...body, at.set(at.plus(step))]);
 
-/** Stores a colour in all pixels up to an address, and one byte more. */
-export const fillUpTo = (at: I32Local, end: I32, colour: I32): Code =>
-  advancing(at, end, 3, [at.store(colour)]);
+/** Stores a color in all pixels up to an address, and one byte more. */
+export const fillUpTo = (at: I32Local, end: I32, color: I32): Code =>
+  advancing(at, end, 3, [at.store(color)]);
 
 /** Bytes of a pixel's column and row in a list. */
 export const ENTRY_BYTES = 8;

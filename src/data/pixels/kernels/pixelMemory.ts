@@ -3,7 +3,7 @@ import { createModule, type WasmModule } from "../../../core/wasm/module";
 import { ROWS } from "./horizontalKernel";
 import { kernels } from "./registry";
 
-/** Memory that one large picture has claimed is given back from here on. */
+/** Memory that one large image has claimed is given back from here on. */
 const MOST_KEPT_BYTES = 128 * 2 ** 20;
 const ALIGNMENT = 16;
 
@@ -21,7 +21,7 @@ export interface Region {
 export class RegionFull extends Error {}
 
 /**
- * Memory that kernels on pixels work in. Places in it are given away from the start again for every picture, behind the
+ * Memory that kernels on pixels work in. Places in it are given away from the start again for every image, behind the
  * bytes that are kept: there another thread may read results.
  */
 export class PixelMemory {
@@ -63,7 +63,7 @@ export class PixelMemory {
     return this.module.buffer;
   }
 
-  /** Whether a large picture has made it larger than one should keep. */
+  /** Whether a large image has made it larger than one should keep. */
   get isTooLarge(): boolean {
     return this.module.buffer.byteLength > MOST_KEPT_BYTES;
   }

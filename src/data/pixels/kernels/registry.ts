@@ -1,4 +1,4 @@
-import { grayToRgb, upsample, yccToRgb } from "../jpeg/colourKernel";
+import { grayToRgb, upsample, yccToRgb } from "../jpeg/colorKernel";
 import { readMcus, skipMcus } from "../jpeg/entropyKernel";
 import { transformBlocks } from "../jpeg/transformKernel";
 import { unstuff } from "../jpeg/unstuffKernel";

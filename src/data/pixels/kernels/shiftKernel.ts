@@ -24,7 +24,7 @@ const FRACTION = (1 << WEIGHT_BITS) - 1;
 type PairedWeights = (pair: number, quarter: number) => V128;
 
 /**
- * Rows of a picture moved along an axis, the four bytes `step` apart; pixels that a row does not give are `fill`. Appends
+ * Rows of an image moved along an axis, the four bytes `step` apart; pixels that a row does not give are `fill`. Appends
  * (column, row counted from `y`) to `list` and gives its end. Writes 16 bytes behind the last row.
  */
 function shiftKernel(name: string, weightsInTable: boolean) {

@@ -17,7 +17,7 @@ export function decodeBmp(file: Buffer, maxPixels: number): RgbImage {
   return bits === 16 ? shortPixels(file, header) : bytePixels(file, header);
 }
 
-/** Where each row of the picture begins in the file. Rows are filled up to 4 bytes, the last one need not be. */
+/** Where each row of the image begins in the file. Rows are filled up to 4 bytes, the last one need not be. */
 function rowStarts(file: Buffer, { width, height, bits, topDown, start }: BmpHeader): (y: number) => number {
   const stride = 4 * Math.ceil((width * bits) / 32);
   const needed = start + (height - 1) * stride + Math.ceil((width * bits) / 8);

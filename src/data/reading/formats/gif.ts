@@ -2,7 +2,7 @@ import { type RgbImage, unreadable } from "../../pixels";
 import { inflateLzw } from "./lzw";
 import { expectSize, grayPalette, paletteToRgb } from "./raster";
 
-/** The first picture of a GIF file on its canvas. */
+/** The first image of a GIF file on its canvas. */
 interface Frame {
   readonly left: number;
   readonly top: number;
@@ -10,17 +10,17 @@ interface Frame {
   readonly height: number;
   readonly isInterlaced: boolean;
   readonly palette: Uint8Array;
-  /** Entry that the canvas shows outside of the picture. */
+  /** Entry that the canvas shows outside of the image. */
   readonly ground: number;
   readonly codeBits: number;
   /** Where the coded pixels begin. */
   readonly start: number;
 }
 
-const [extension, picture, trailer, graphicControl] = [0x21, 0x2c, 0x3b, 0xf9];
+const [extension, image, trailer, graphicControl] = [0x21, 0x2c, 0x3b, 0xf9];
 
 /**
- * The first picture of a GIF file as Pillow's `convert("RGB")` reads it: what is transparent keeps the color of its
+ * The first image of a GIF file as Pillow's `convert("RGB")` reads it: what is transparent keeps the color of its
  * entry. Throws "bad-image". Reference: GIF89a specification; Pillow GifImagePlugin.py.
  */
 export function decodeGif(file: Buffer, maxPixels: number): RgbImage {
@@ -57,13 +57,13 @@ function readFrame(file: Buffer): Frame {
   let ground = 0;
   for (;;) {
     const kind = file.readUInt8(at++);
-    if (kind === trailer) throw unreadable("GIF: holds no picture");
+    if (kind === trailer) throw unreadable("GIF: holds no image");
     if (kind === extension) {
       const [label, length] = [file.readUInt8(at), file.readUInt8(at + 1)];
       if (label === graphicControl && length >= 4 && file.readUInt8(at + 2) & 1)
         ground = file.readUInt8(at + 5);
       at = blocks(file, at + 1).end;
-    } else if (kind === picture) {
+    } else if (kind === image) {
       const [left, top, width, height] = [0, 2, 4, 6].map((offset) => file.readUInt16LE(at + offset));
       const own = file.readUInt8(at + 8);
       at += 9;

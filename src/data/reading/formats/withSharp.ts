@@ -26,7 +26,7 @@ sharp.block({
 
 /** How one is to be read. */
 export interface SharpOptions {
-  readonly exif: "honour" | "ignore";
+  readonly exif: "honor" | "ignore";
   readonly gray16: Gray16;
   readonly maxPixels: number;
 }
@@ -54,7 +54,7 @@ export async function decodePng(file: Buffer, options: SharpOptions): Promise<Rg
 export async function decodeTiff(file: Buffer, options: SharpOptions): Promise<RgbImage> {
   const layout = readTiffLayout(file);
   const reading = tiffReading(layout);
-  const upright = { ...options, exif: "honour" } as const;
+  const upright = { ...options, exif: "honor" } as const;
   if (reading === "multiplied") return multiplied(open(withPlainAlpha(file, layout), upright));
   const input = open(file, upright);
   if (reading === "colors") return colors(input);
@@ -67,11 +67,11 @@ export async function decodeTiff(file: Buffer, options: SharpOptions): Promise<R
 /** From bytes, not a path: libvips remembers files by name and would not notice that one was replaced. */
 function open(file: Buffer, { exif, maxPixels }: SharpOptions): Sharp {
   const input = sharp(file, { failOn: "error", ignoreIcc: true, limitInputPixels: maxPixels });
-  return exif === "honour" ? input.autoOrient() : input;
+  return exif === "honor" ? input.autoOrient() : input;
 }
 
 async function colors(input: Sharp): Promise<RgbImage> {
-  const { data, channels, width, height } = await raw(input.toColourspace("srgb").removeAlpha(), "uchar");
+  const { data, channels, width, height } = await raw(input.toColorspace("srgb").removeAlpha(), "uchar");
   return { data: channels === 3 ? data : replicate(data), width, height };
 }
 
@@ -84,7 +84,7 @@ function withPlainAlpha(file: Buffer, { extraPlace }: TiffLayout): Buffer {
 
 /** Colors divided by alpha and cut off, black where there is none. Reference: Pillow Unpack.c, unpackRGBa. */
 async function multiplied(input: Sharp): Promise<RgbImage> {
-  const { data, channels, width, height } = await raw(input.toColourspace("srgb"), "uchar");
+  const { data, channels, width, height } = await raw(input.toColorspace("srgb"), "uchar");
   if (channels !== 4) throw unreadable(`${channels} channels where RGB and alpha are expected`);
   const rgb = new Uint8Array(3 * width * height);
   for (let from = 0, to = 0; from < data.length; from += 4) {
@@ -95,7 +95,7 @@ async function multiplied(input: Sharp): Promise<RgbImage> {
   return { data: rgb, width, height };
 }
 
-const asInks = (input: Sharp) => input.pipelineColourspace("cmyk").toColourspace("cmyk");
+const asInks = (input: Sharp) => input.pipelineColorspace("cmyk").toColorspace("cmyk");
 
 async function inks(input: Sharp): Promise<RgbImage> {
   const { data, channels, width, height } = await raw(asInks(input), "uchar");
@@ -111,7 +111,7 @@ async function deepInks(input: Sharp): Promise<RgbImage> {
 }
 
 async function gray16(input: Sharp, to: Gray16, reading: TiffReading): Promise<RgbImage> {
-  const { data, channels, width, height } = await raw(input.toColourspace("grey16"), "ushort");
+  const { data, channels, width, height } = await raw(input.toColorspace("grey16"), "ushort");
   const values = new Uint16Array(width * height);
   const turned = reading === "inverted-gray16" ? 0xffff : 0;
   for (let i = 0; i < values.length; i++) values[i] = data.readUInt16LE(2 * channels * i) ^ turned;
@@ -119,7 +119,7 @@ async function gray16(input: Sharp, to: Gray16, reading: TiffReading): Promise<R
 }
 
 async function signedBytes(input: Sharp): Promise<RgbImage> {
-  const { data, width, height } = await raw(input.toColourspace("b-w"), "char");
+  const { data, width, height } = await raw(input.toColorspace("b-w"), "char");
   return { data: replicate(data), width, height };
 }
 

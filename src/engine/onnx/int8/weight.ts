@@ -24,7 +24,7 @@ export interface Int8Layouts {
   columns: boolean;
 }
 
-export function quantiseWeight(values: Float32Array, outputs: number, layouts: Int8Layouts): Int8Weight {
+export function quantizeWeight(values: Float32Array, outputs: number, layouts: Int8Layouts): Int8Weight {
   const inputs = values.length / outputs;
   const scales = new Float32Array(outputs);
   const rows = layouts.rows ? new Int8Array(values.length) : undefined;
@@ -33,7 +33,7 @@ export function quantiseWeight(values: Float32Array, outputs: number, layouts: I
   for (let first = 0; first < outputs; first += BAND) {
     const count = Math.min(BAND, outputs - first);
     for (let i = 0; i < count; i++) {
-      scales[first + i] = quantiseRow(values, (first + i) * inputs, band, i * inputs, inputs);
+      scales[first + i] = quantizeRow(values, (first + i) * inputs, band, i * inputs, inputs);
     }
     rows?.set(band.subarray(0, count * inputs), first * inputs);
     if (columns) putColumns(band, columns, { first, count, inputs, outputs });
@@ -42,7 +42,7 @@ export function quantiseWeight(values: Float32Array, outputs: number, layouts: I
 }
 
 /** W as the integers stand for it, [out * in]. */
-export function dequantiseWeight({ scales, rows, columns }: Int8Weight): Float32Array {
+export function dequantizeWeight({ scales, rows, columns }: Int8Weight): Float32Array {
   const outputs = scales.length;
   const integers = (rows ?? columns)!;
   const inputs = integers.length / outputs;
@@ -54,8 +54,8 @@ export function dequantiseWeight({ scales, rows, columns }: Int8Weight): Float32
   return values;
 }
 
-/** Quantises one output's weights and gives back their scale. */
-function quantiseRow(
+/** Quantizes one output's weights and gives back their scale. */
+function quantizeRow(
   values: Float32Array,
   from: number,
   integers: Int8Array,

@@ -1,7 +1,7 @@
 import type { GraphInput } from "../../../graph/ir";
 import type { OnnxValueInfo } from "../model";
 import type { OnnxRuntime, OnnxTensor } from "../runtime";
-import { dequantiseWeight, type Int8Weight, quantiseWeight } from "./weight";
+import { dequantizeWeight, type Int8Weight, quantizeWeight } from "./weight";
 
 /** The inputs of a model that stand for one entry. */
 export interface Int8Inputs {
@@ -49,7 +49,7 @@ export class Int8Weights {
     const { rows, columns, scales } = this.inputs.get(entry)!;
     const wanted = { rows: this.needed.has(rows.name), columns: this.needed.has(columns.name) };
     if (!wanted.rows) wanted.columns = true;
-    const weight = quantiseWeight(values, scales.shape[0], wanted);
+    const weight = quantizeWeight(values, scales.shape[0], wanted);
     this.weights.set(entry, weight);
     const { Tensor } = this.runtime;
     this.tensors.set(scales.name, new Tensor("float32", weight.scales, scales.shape));
@@ -60,7 +60,7 @@ export class Int8Weights {
   /** An entry as its integers stand for it, or undefined before it was written. */
   read(entry: string): Float32Array | undefined {
     const weight = this.weights.get(entry);
-    return weight && dequantiseWeight(weight);
+    return weight && dequantizeWeight(weight);
   }
 
   /** What a model's input is fed; undefined before it was written. */

@@ -69,7 +69,7 @@ function turned({ length, places, stride, dilation, before, after }: SlidingWind
   return { length, places: turnedPlaces, size: places, stride: dilation, dilation: stride, before, after };
 }
 
-/** The convolution of x with dy, pictures taken for channels. */
+/** The convolution of x with dy, images taken for channels. */
 const filterGradient =
   (depthwise: boolean): Rule =>
   (call) => {
@@ -78,8 +78,8 @@ const filterGradient =
     const [filterHeight, filterWidth, channels, given] = call.shape();
     const [rows, columns] = slidingWindows(x.shape, call.shape(), call.node.attributes).map(turned);
     const [batch, height, width] = x.shape;
-    const pictures = ops.transpose(x, [3, 0, 1, 2]);
-    const input = depthwise ? ops.reshape(pictures, [1, channels * batch, height, width]) : pictures;
+    const images = ops.transpose(x, [3, 0, 1, 2]);
+    const input = depthwise ? ops.reshape(images, [1, channels * batch, height, width]) : images;
     const outputs = depthwise ? channels * given : given;
     const shape = [input.shape[0], outputs, rows.places, columns.places];
     const attributes = { ...windowAttributes([rows, columns]), group: depthwise ? channels : 1 };
@@ -90,7 +90,7 @@ const filterGradient =
     return ops.transpose(perChannel, [2, 3, 0, 1]);
   };
 
-/** Convolutions of pictures [B, H, W, C] with their gradients. */
+/** Convolutions of images [B, H, W, C] with their gradients. */
 export const convolutions: Rules = {
   Conv2D: convolution(false),
   Conv2DBackpropFilter: filterGradient(false),

@@ -11,20 +11,20 @@ export interface Int8Operand {
   readonly scales: OnnxValue;
 }
 
-/** Zero of the unsigned bytes that rows are quantised to: 128 ± 127. */
+/** Zero of the unsigned bytes that rows are quantized to: 128 ± 127. */
 const ZERO = 128;
 const LARGEST = 127;
 /** A row of zeros has this scale. */
 const SMALLEST_SCALE = 1e-30;
 
 /**
- * x Wᵀ, or x W if not `transposed`, in integers. The rows of x are quantised as they come, each with a scale of its own
+ * x Wᵀ, or x W if not `transposed`, in integers. The rows of x are quantized as they come, each with a scale of its own
  * (max|x of that row| / 127), so that one token with large features does not cost the others their digits. The second
  * product puts the weight's scales, which run along its inner axis, into x first, so that one set of integers serves both.
  */
 export function int8Product(ops: OnnxOps, x: OnnxValue, weight: Int8Operand, transposed: boolean): OnnxValue {
   const one = ops.scalar(1);
-  const { integers, scales } = quantiseRows(ops, transposed ? x : ops.mul(x, weight.scales));
+  const { integers, scales } = quantizeRows(ops, transposed ? x : ops.mul(x, weight.scales));
   const factors = transposed ? weight.columns : weight.rows;
   const operands = [integers, factors, one, transposed ? weight.scales : one, ops.scalar(ZERO, "uint8")];
   const type = { shape: [x.shape[0], factors.shape[1]], dtype: "float32" as const };
@@ -32,7 +32,7 @@ export function int8Product(ops: OnnxOps, x: OnnxValue, weight: Int8Operand, tra
 }
 
 /** x [M, K] -> unsigned bytes [M, K] and scales [M, 1]. */
-function quantiseRows(ops: OnnxOps, x: OnnxValue): { integers: OnnxValue; scales: OnnxValue } {
+function quantizeRows(ops: OnnxOps, x: OnnxValue): { integers: OnnxValue; scales: OnnxValue } {
   const [count] = x.shape;
   const highest = ops.reduce("ReduceMax", x, [1], false);
   const lowest = ops.reduce("ReduceMin", x, [1], false);

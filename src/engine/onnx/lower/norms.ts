@@ -1,7 +1,7 @@
 import type { OnnxValue } from "./builder";
 import type { Call, Rules } from "./call";
 
-/** What normalising rows takes: their mean (none for RMSNorm) and 1 / deviation, both [..., 1]. */
+/** What normalizing rows takes: their mean (none for RMSNorm) and 1 / deviation, both [..., 1]. */
 interface Statistics {
   mean?: OnnxValue;
   inverse: OnnxValue;
@@ -12,7 +12,7 @@ type Kind = "layer" | "rms";
 const noteOf = (kind: Kind, call: Call, x: OnnxValue) => `${kind} ${call.attribute("eps")} ${x.name}`;
 
 /** The forward operator also gives the statistics, which the gradients then need not compute again. */
-function normalise(call: Call, kind: Kind, op: string, parameters: OnnxValue[]): OnnxValue {
+function normalize(call: Call, kind: Kind, op: string, parameters: OnnxValue[]): OnnxValue {
   const x = call.input("x");
   const column = { shape: [...x.shape.slice(0, -1), 1], dtype: x.dtype };
   const results = kind === "layer" ? [x, column, column] : [x, column];
@@ -27,8 +27,8 @@ function statisticsOf(call: Call, kind: Kind, x: OnnxValue): Statistics {
   if (known) return kind === "layer" ? { mean: known[0], inverse: known[1] } : { inverse: known[0] };
   const { ops } = call;
   const mean = kind === "layer" ? ops.rowMean(x) : undefined;
-  const centred = mean ? ops.sub(x, mean) : x;
-  const squares = ops.rowMean(ops.mul(centred, centred));
+  const centered = mean ? ops.sub(x, mean) : x;
+  const squares = ops.rowMean(ops.mul(centered, centered));
   return { mean, inverse: ops.rsqrt(ops.add(squares, call.attribute<number>("eps"))) };
 }
 
@@ -43,8 +43,8 @@ function inputGradient(call: Call, kind: Kind): OnnxValue {
   const { ops } = call;
   const { normal, inverse } = normalRows(call, kind, call.input("x"));
   const g = ops.mul(call.input("dy"), call.input("weight"));
-  const centred = kind === "layer" ? ops.sub(g, ops.rowMean(g)) : g;
-  return ops.mul(ops.sub(centred, ops.mul(normal, ops.rowMean(ops.mul(g, normal)))), inverse);
+  const centered = kind === "layer" ? ops.sub(g, ops.rowMean(g)) : g;
+  return ops.mul(ops.sub(centered, ops.mul(normal, ops.rowMean(ops.mul(g, normal)))), inverse);
 }
 
 function weightGradient(call: Call, kind: Kind): OnnxValue {
@@ -57,18 +57,18 @@ function normalRowsOf(call: Call): OnnxValue {
   const { ops } = call;
   const width = call.input("x").shape.at(-1)!;
   const [ones, zeros] = [1, 0].map((number) => ops.filled([width], number));
-  const normal = normalise(call, "layer", "LayerNormalization", [ones, zeros]);
+  const normal = normalize(call, "layer", "LayerNormalization", [ones, zeros]);
   return ops.mul(normal, Math.sqrt((width - 1) / width));
 }
 
 /** LayerNorm and RMSNorm over the last axis with their gradients. */
 export const norms: Rules = {
   LuvitLayerNorm: (call) =>
-    normalise(call, "layer", "LayerNormalization", [call.input("weight"), call.input("bias")]),
+    normalize(call, "layer", "LayerNormalization", [call.input("weight"), call.input("bias")]),
   LuvitLayerNormInputGradient: (call) => inputGradient(call, "layer"),
   LuvitLayerNormWeightGradient: (call) => weightGradient(call, "layer"),
   LuvitNormalRows: normalRowsOf,
-  LuvitRmsNorm: (call) => normalise(call, "rms", "SimplifiedLayerNormalization", [call.input("weight")]),
+  LuvitRmsNorm: (call) => normalize(call, "rms", "SimplifiedLayerNormalization", [call.input("weight")]),
   LuvitRmsNormInputGradient: (call) => inputGradient(call, "rms"),
   LuvitRmsNormWeightGradient: (call) => weightGradient(call, "rms"),
 };

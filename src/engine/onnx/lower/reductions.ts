@@ -57,7 +57,7 @@ function topK(call: Call): OnnxValue[] {
   return call.ops.call("TopK", [x, call.ops.integers([call.attribute("k")])], results, { axis: -1 });
 }
 
-/** Ops that make fewer numbers of many, and the normalisations built on them. */
+/** Ops that make fewer numbers of many, and the normalizations built on them. */
 export const reductions: Rules = {
   All: logical("ReduceMin"),
   Any: logical("ReduceMax"),

@@ -4,10 +4,10 @@ import { waiting } from "./after";
 import type { Rules } from "./call";
 import { convolutions } from "./convolutions";
 import { elementwise } from "./elementwise";
+import { images } from "./images";
 import { indexing } from "./indexing";
 import { matmul } from "./matmul";
 import { norms } from "./norms";
-import { pictures } from "./pictures";
 import { reductions } from "./reductions";
 import { shapes } from "./shapes";
 
@@ -20,7 +20,7 @@ export const rules: Rules = {
   ...indexing,
   ...matmul,
   ...norms,
-  ...pictures,
+  ...images,
   ...reductions,
   ...shapes,
   ...waiting,

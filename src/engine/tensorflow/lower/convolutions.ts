@@ -118,7 +118,7 @@ const filterGradient =
     return ops.stridedSlice(whole, [0, 0, 0, 0], steps, call.shape());
   };
 
-/** Convolutions of pictures [B, H, W, C] with their gradients. */
+/** Convolutions of images [B, H, W, C] with their gradients. */
 export const convolutions: Rules = {
   Conv2D: convolution(false),
   Conv2DBackpropFilter: filterGradient(false),

@@ -3,7 +3,7 @@ import type { Call, Rules } from "./call";
 
 type Kind = "layer" | "rms";
 
-/** What normalising rows takes: their mean (none for RMSNorm) and 1 / deviation, both [..., 1]. */
+/** What normalizing rows takes: their mean (none for RMSNorm) and 1 / deviation, both [..., 1]. */
 interface Statistics {
   mean?: TfValue;
   inverse: TfValue;
@@ -26,10 +26,10 @@ function normalRows(call: Call, kind: Kind, after: TfValue[] = []): { normal: Tf
   return { normal, inverse };
 }
 
-function normalise(call: Call, kind: Kind): TfValue {
+function normalize(call: Call, kind: Kind): TfValue {
   const { ops } = call;
   const scaled = ops.mul(normalRows(call, kind).normal, call.input("weight"));
-  // An addition here would be taken for a layer normalisation by TensorFlow 2.21, which puts one with eps 1e-3 in place.
+  // An addition here would be taken for a layer normalization by TensorFlow 2.21, which puts one with eps 1e-3 in place.
   return kind === "layer" ? ops.addRow(scaled, call.input("bias")) : scaled;
 }
 
@@ -39,8 +39,8 @@ function inputGradient(call: Call, kind: Kind): TfValue {
   const dy = call.input("dy");
   const { normal, inverse } = normalRows(call, kind, [dy]);
   const g = ops.mul(dy, call.input("weight"));
-  const centred = kind === "layer" ? ops.sub(g, ops.rowMean(g)) : g;
-  return ops.mul(ops.sub(centred, ops.mul(normal, ops.rowMean(ops.mul(g, normal)))), inverse);
+  const centered = kind === "layer" ? ops.sub(g, ops.rowMean(g)) : g;
+  return ops.mul(ops.sub(centered, ops.mul(normal, ops.rowMean(ops.mul(g, normal)))), inverse);
 }
 
 function weightGradient(call: Call, kind: Kind): TfValue {
@@ -56,11 +56,11 @@ function normalRowsOf(call: Call): TfValue {
 
 /** LayerNorm and RMSNorm over the last axis with their gradients. */
 export const norms: Rules = {
-  LuvitLayerNorm: (call) => normalise(call, "layer"),
+  LuvitLayerNorm: (call) => normalize(call, "layer"),
   LuvitLayerNormInputGradient: (call) => inputGradient(call, "layer"),
   LuvitLayerNormWeightGradient: (call) => weightGradient(call, "layer"),
   LuvitNormalRows: normalRowsOf,
-  LuvitRmsNorm: (call) => normalise(call, "rms"),
+  LuvitRmsNorm: (call) => normalize(call, "rms"),
   LuvitRmsNormInputGradient: (call) => inputGradient(call, "rms"),
   LuvitRmsNormWeightGradient: (call) => weightGradient(call, "rms"),
 };

@@ -5,7 +5,7 @@ import { layerLabel, type ViewState } from "./state";
 /** Changes part of the state and draws again. */
 export type Change = (part: Partial<ViewState>) => void;
 
-/** The row of settings above the pictures. */
+/** The row of settings above the images. */
 export interface Controls {
   readonly element: HTMLElement;
   /** Shows what the state says. */
@@ -15,7 +15,7 @@ export interface Controls {
 const views: readonly [View, string, string][] = [
   ["mean", "mean of heads", "Attention of the query, averaged over the heads"],
   ["max", "max of heads", "The largest attention any head gives"],
-  ["head", "one head", "Attention of one head; choose it below the picture"],
+  ["head", "one head", "Attention of one head; choose it below the image"],
   ["rollout", "rollout", "Attention followed through all layers up to this one (Abnar & Zuidema 2020)"],
   ["entropy", "entropy", "How spread out the attention of every patch is"],
 ];
@@ -106,5 +106,5 @@ function checkbox(title: string, set: (on: boolean) => void): Checkbox {
 function slider(set: (value: number) => void): Checkbox {
   const input = make("input", { type: "range", min: "0", max: "100" });
   input.addEventListener("input", () => set(Number(input.value) / 100));
-  return { element: make("label", { class: "check" }, "colours", input), input };
+  return { element: make("label", { class: "check" }, "colors", input), input };
 }

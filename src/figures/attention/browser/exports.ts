@@ -1,7 +1,7 @@
 import { make, makeCanvas, penOf } from "../../browser/dom";
 import type { ThemeColors } from "./payload";
 
-/** One panel as it goes into an exported picture. */
+/** One panel as it goes into an exported image. */
 export interface DrawnPanel {
   title: string;
   lines: readonly string[];

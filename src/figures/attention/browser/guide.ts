@@ -3,14 +3,14 @@ import type { ViewState } from "./state";
 
 export const views: readonly View[] = ["mean", "max", "head", "rollout", "entropy"];
 
-/** What the colours mean, for a reader who sees them for the first time. The class token (query 0) has no frame. */
+/** What the colors mean, for a reader who sees them for the first time. The class token (query 0) has no frame. */
 export function explanation(view: View, query: number): string {
   const who = query === 0 ? "the class token, the query," : "the framed patch, the query,";
   const whose = query === 0 ? "the class token" : "the framed patch";
   return {
     mean: `A layer rebuilds every token from the tokens it looks at. Bright: where ${who} looks most, averaged over the heads. Its shares of all patches and of the class token add up to 100\u00a0%.`,
     max: `The largest share that any head gives each patch, seen from ${whose}: everything that some head finds. These shares do not add up to 100\u00a0%.`,
-    head: `Where ${who} looks in one head. Heads look for different things: choose another below the picture.`,
+    head: `Where ${who} looks in one head. Heads look for different things: choose another below the image.`,
     rollout: `How much of each patch of the input is in ${whose} after this layer, followed through all layers up to it. Half of every token is taken to pass by the attention (rollout, Abnar & Zuidema 2020).`,
     entropy:
       "How spread out each patch's own attention is: dark patches look at few places, bright ones at many. Entropy per head in nats, then the mean over the heads.",

@@ -13,13 +13,13 @@ async function upgrade(host: HTMLElement): Promise<void> {
   const packed = host.querySelector(".luvit-attention-data")!.textContent!.trim();
   const stored = host.dataset.state;
   const layers = readLayers(header, await unpack(packed));
-  const pictures = await Promise.all(header.models.map(loadPicture));
+  const images = await Promise.all(header.models.map(loadImage));
   const { attention, entropy } = header.colors;
   const tables = { attention: colorTable(attention), entropy: colorTable(entropy) };
   const state: ViewState = stored ? JSON.parse(stored) : startState(header.models);
   const panels: Panel[] = header.models.map(
     (model, index) =>
-      new Panel(model, layers[index]!, pictures[index]!, tables, {
+      new Panel(model, layers[index]!, images[index]!, tables, {
         point: (token) => viewer.point(index, token),
         choose: (token) => viewer.choose(token),
         key: (event) => viewer.key(event),
@@ -29,9 +29,9 @@ async function upgrade(host: HTMLElement): Promise<void> {
   const viewer = new Viewer(host, header, panels, state);
 }
 
-async function loadPicture({ picture }: ModelHeader): Promise<HTMLCanvasElement> {
+async function loadImage({ image }: ModelHeader): Promise<HTMLCanvasElement> {
   const drawn = new Image();
-  drawn.src = picture;
+  drawn.src = image;
   await drawn.decode();
   const side = drawn.naturalWidth;
   const canvas = makeCanvas(side, side);

@@ -3,13 +3,13 @@ import { makeCanvas, penOf } from "../../browser/dom";
 /** 256 RGB triples. */
 export type ColorTable = Uint8Array;
 
-/** What is drawn over a picture. */
+/** What is drawn over an image. */
 export interface Overlay {
   /** One per token, the class token first. */
   values: Float32Array;
   range: readonly [number, number];
   table: ColorTable;
-  /** How much the lowest values cover of the picture, as a part of what the highest do. */
+  /** How much the lowest values cover of the image, as a part of what the highest do. */
   veil: number;
   grid: number;
   strength: number;
@@ -39,23 +39,23 @@ function share(value: number, [low, high]: readonly [number, number]): number {
   return high > low ? Math.min(1, Math.max(0, (value - low) / (high - low))) : 0;
 }
 
-/** The picture, its colours faded as the overlay grows stronger, with a coloured cell over every patch. */
+/** The image, its colors faded as the overlay grows stronger, with a colored cell over every patch. */
 export function paintOverlay(
   canvas: HTMLCanvasElement,
-  picture: HTMLCanvasElement,
-  grey: HTMLCanvasElement,
+  image: HTMLCanvasElement,
+  gray: HTMLCanvasElement,
   overlay: Overlay,
 ): void {
   const pen = penOf(canvas);
   const { width } = canvas;
   const { grid, strength, values } = overlay;
   const cell = width / grid;
-  pen.imageSmoothingEnabled = picture.width >= 160;
-  pen.drawImage(picture, 0, 0, width, width);
+  pen.imageSmoothingEnabled = image.width >= 160;
+  pen.drawImage(image, 0, 0, width, width);
   pen.globalAlpha = 0.8 * strength;
-  pen.drawImage(grey, 0, 0, width, width);
+  pen.drawImage(gray, 0, 0, width, width);
   for (let patch = 0; patch < grid * grid; patch++) {
-    // Faint colours let more of the picture through, which would be hard to recognise otherwise.
+    // Faint colors let more of the image through, which would be hard to recognize otherwise.
     pen.globalAlpha =
       strength * (overlay.veil + (1 - overlay.veil) * share(values[patch + 1]!, overlay.range));
     pen.fillStyle = `rgb(${colorAt(overlay.table, values[patch + 1]!, overlay.range).join(",")})`;
@@ -67,11 +67,11 @@ export function paintOverlay(
   if (overlay.query) paintFrame(pen, overlay.query - 1, grid, cell, overlay.pinned);
 }
 
-/** The picture without its colours. */
-export function greyCopy(picture: HTMLCanvasElement): HTMLCanvasElement {
-  const { width, height } = picture;
+/** The image without its colors. */
+export function grayCopy(image: HTMLCanvasElement): HTMLCanvasElement {
+  const { width, height } = image;
   const copy = makeCanvas(width, height);
-  const pixels = penOf(picture).getImageData(0, 0, width, height);
+  const pixels = penOf(image).getImageData(0, 0, width, height);
   for (let i = 0; i < pixels.data.length; i += 4) {
     const [r, g, b] = pixels.data.subarray(i, i + 3);
     pixels.data.fill(0.3 * r! + 0.59 * g! + 0.11 * b!, i, i + 3);
@@ -95,7 +95,7 @@ export function paintCells(
   pen.putImageData(pixels, 0, 0);
 }
 
-/** The colour table from left to right. */
+/** The color table from left to right. */
 export function paintBar(canvas: HTMLCanvasElement, table: ColorTable): void {
   const pen = penOf(canvas);
   for (let x = 0; x < canvas.width; x++) {
@@ -118,7 +118,7 @@ function paintLines(pen: CanvasRenderingContext2D, width: number, grid: number):
   pen.stroke();
 }
 
-/** The edges between object and other patches, white dashes on black: visible on every colour. */
+/** The edges between object and other patches, white dashes on black: visible on every color. */
 function paintBorder(
   pen: CanvasRenderingContext2D,
   regions: readonly number[],

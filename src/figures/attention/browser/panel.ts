@@ -1,6 +1,6 @@
 import { make, makeCanvas } from "../../browser/dom";
 import type { DrawnPanel } from "./exports";
-import { type ColorTable, colorAt, greyCopy, paintBar, paintCells, paintOverlay } from "./paint";
+import { type ColorTable, colorAt, grayCopy, paintBar, paintCells, paintOverlay } from "./paint";
 import type { Layer, ModelHeader } from "./payload";
 import { entropyRow, headRow, patchRange, shownRow } from "./rows";
 import { nats, percent, tokenName, type ViewState } from "./state";
@@ -19,12 +19,12 @@ export interface ColorTables {
   readonly entropy: ColorTable;
 }
 
-/** One model: its picture under the attention, the colours' scale, the numbers in words, a thumbnail per head. */
+/** One model: its image under the attention, the colors' scale, the numbers in words, a thumbnail per head. */
 export class Panel {
   readonly element: HTMLElement;
   readonly stage: HTMLCanvasElement;
   readonly bar: HTMLCanvasElement;
-  private readonly grey: HTMLCanvasElement;
+  private readonly gray: HTMLCanvasElement;
   private readonly subtitle = make("span", { class: "subtitle" });
   private readonly scale = { low: make("span"), high: make("span"), what: make("span", { class: "what" }) };
   private readonly classToken = make("button", { type: "button", class: "class-token" });
@@ -42,11 +42,11 @@ export class Panel {
   constructor(
     readonly model: ModelHeader,
     readonly layers: readonly Layer[],
-    private readonly picture: HTMLCanvasElement,
+    private readonly image: HTMLCanvasElement,
     private readonly tables: ColorTables,
     private readonly events: PanelEvents,
   ) {
-    this.grey = greyCopy(picture);
+    this.gray = grayCopy(image);
     const side = Math.ceil(640 / model.grid) * model.grid;
     this.stage = makeCanvas(side, side, { class: "stage", role: "img", tabindex: "0" });
     this.bar = makeCanvas(256, 1, { class: "bar", "aria-hidden": "true" });
@@ -91,7 +91,7 @@ export class Panel {
     const table = state.view === "entropy" ? this.tables.entropy : this.tables.attention;
     const { grid, regions } = this.model;
     const { strength, lines, query, pinned } = state;
-    paintOverlay(this.stage, this.picture, this.grey, {
+    paintOverlay(this.stage, this.image, this.gray, {
       ...{
         values: row,
         range,
@@ -111,7 +111,7 @@ export class Panel {
     this.drawHeads(state, index);
   }
 
-  /** What an exported picture shows of this panel; after `draw`. */
+  /** What an exported image shows of this panel; after `draw`. */
   drawn(): DrawnPanel {
     const [low, high] = [this.scale.low.textContent!, this.scale.high.textContent!];
     return {

@@ -19,7 +19,7 @@ export interface ThemeColors {
 export interface ModelHeader {
   readonly title: string;
   /** Data URL. */
-  readonly picture: string;
+  readonly image: string;
   /** Patches per side. */
   readonly grid: number;
   /** Per patch 1 object, 0 background, -1 ignored. */

@@ -1,6 +1,6 @@
 import type { Layer } from "./payload";
 
-/** What the colours stand for: attention of one head, of all, rollout, or every patch's own entropy. */
+/** What the colors stand for: attention of one head, of all, rollout, or every patch's own entropy. */
 export type View = "mean" | "max" | "head" | "rollout" | "entropy";
 
 /** Attention of one head from one token to all, [T]. */
@@ -48,7 +48,7 @@ export function entropyRow({ entropy, heads, tokens }: Layer, head?: number): Fl
   return mean;
 }
 
-/** The numbers behind the colours, [T]. */
+/** The numbers behind the colors, [T]. */
 export function shownRow(layer: Layer, view: View, head: number, query: number): Float32Array {
   if (view === "head") return headRow(layer, head, query);
   if (view === "max") return maxRow(layer, query);

@@ -11,7 +11,7 @@ export interface ViewState {
   view: View;
   /** Chosen head of every model, counted from 0. */
   heads: number[];
-  /** Weight of the colours over the picture, 0 to 1. */
+  /** Weight of the colors over the image, 0 to 1. */
   strength: number;
   lines: boolean;
   outline: boolean;

@@ -1,4 +1,4 @@
-/** The viewer's style; `--` colours are set from the theme. */
+/** The viewer's style; `--` colors are set from the theme. */
 export const viewerStyle = `
 :host { display: block; max-width: 100%; }
 * { box-sizing: border-box; }

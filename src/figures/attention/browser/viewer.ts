@@ -129,7 +129,7 @@ export class Viewer {
     return make(
       "div",
       { class: "foot" },
-      button("Save as PNG", "What is shown now, as a picture", () => this.savePicture()),
+      button("Save as PNG", "What is shown now, as an image", () => this.saveImage()),
       button("Save as SVG", "What is shown now, its words as words", () => this.saveSvg()),
       button("Save as HTML", "This viewer as a page of its own, opening with what is shown now", () =>
         this.savePage(),
@@ -153,13 +153,13 @@ export class Viewer {
     this.made.replaceChildren();
   }
 
-  private savePicture(): void {
+  private saveImage(): void {
     const { state, header } = this;
     const canvas = toCanvas(this.drawing());
     canvas.toBlob((blob) => {
       if (blob) download(blob, `attention-${state.layer}.png`, this.root);
     }, "image/png");
-    const show = make("button", { type: "button" }, "No file? Show the picture here");
+    const show = make("button", { type: "button" }, "No file? Show the image here");
     show.addEventListener("click", () => {
       this.made.replaceChildren(
         make("img", { src: canvas.toDataURL("image/png"), alt: `${header.title}, as saved` }),

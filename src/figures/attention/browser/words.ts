@@ -54,7 +54,7 @@ export function sentencesOf(shown: Shown): string[] {
   return sentences;
 }
 
-/** What the numbers at the ends of the colours are. */
+/** What the numbers at the ends of the colors are. */
 export function scaleTitle(view: View): string {
   return {
     entropy: "entropy of each patch's own attention",

@@ -1,4 +1,4 @@
-/** The style of a figure in a page; `--` colours are set from the theme. */
+/** The style of a figure in a page; `--` colors are set from the theme. */
 export const plotStyle = `
 :host { display: block; }
 .plot { position: relative; outline: none; font: 12.5px/1.45 var(--font); color: var(--text); }

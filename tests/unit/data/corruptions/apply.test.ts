@@ -13,10 +13,10 @@ import type { RgbImage } from "../../../../src/data/pixels/rgbImage";
 import { benchmarkCorruptions, corruptionTypes } from "../../../../src/data/sets";
 import { paintedImage } from "../support";
 
-const picture = paintedImage(64, 64, (x, y) => [4 * x, 4 * y, ((x >> 3) + (y >> 3)) % 2 ? 200 : 60]);
+const image = paintedImage(64, 64, (x, y) => [4 * x, 4 * y, ((x >> 3) + (y >> 3)) % 2 ? 200 : 60]);
 const ice = paintedImage(80, 80, (x, y) => [x, y, x ^ y]);
 const corrupt = (type: (typeof corruptionTypes)[number], severity: number, seed = 1) =>
-  corruptions.apply(picture, type, severity, new Rng(seed), { frost: [ice] });
+  corruptions.apply(image, type, severity, new Rng(seed), { frost: [ice] });
 
 const meanDifference = (a: RgbImage, b: RgbImage) =>
   a.data.reduce((sum, byte, i) => sum + Math.abs(byte - b.data[i]), 0) / a.data.length;
@@ -31,11 +31,11 @@ describe("corruptions", () => {
   });
 
   for (const type of corruptionTypes) {
-    it(`${type} changes the picture, keeps its size and follows from the seed alone`, async () => {
+    it(`${type} changes the image, keeps its size and follows from the seed alone`, async () => {
       for (const severity of [1, 5]) {
         const once = await corrupt(type, severity);
         assert.deepEqual([once.width, once.height, once.data.length], [64, 64, 64 * 64 * 3]);
-        assert.ok(meanDifference(once, picture) > 0.5, `severity ${severity}`);
+        assert.ok(meanDifference(once, image) > 0.5, `severity ${severity}`);
         assert.deepEqual((await corrupt(type, severity)).data, once.data);
       }
     });
@@ -51,7 +51,7 @@ describe("corruptions", () => {
     ] as const) {
       const differences: number[] = [];
       for (const severity of [1, 2, 3, 4, 5]) {
-        differences.push(meanDifference(await corrupt(type, severity), picture));
+        differences.push(meanDifference(await corrupt(type, severity), image));
       }
       assert.deepEqual(
         differences,
@@ -69,13 +69,13 @@ describe("corruptions", () => {
       /no corruption rain; there are gaussian_noise.*severity must be.*got 6.*at least 32 pixels.*8 x 8/,
     );
     await assert.rejects(
-      corruptions.apply(picture, "frost", 1, new Rng(0)),
+      corruptions.apply(image, "frost", 1, new Rng(0)),
       /frost needs photographs of frost/,
     );
-    const small = { frost: [picture] };
+    const small = { frost: [image] };
     await assert.rejects(
-      corruptions.apply(picture, "frost", 1, new Rng(0), small),
-      /has 64 x 64 pixels, the picture 64 x 64; it must be larger/,
+      corruptions.apply(image, "frost", 1, new Rng(0), small),
+      /has 64 x 64 pixels, the image 64 x 64; it must be larger/,
     );
   });
 
@@ -119,7 +119,7 @@ describe("parts of corruptions", () => {
     assert.equal(blurred, expected);
   });
 
-  it("glass blur of an even picture loses a level exactly where the weighted sum falls short of it", () => {
+  it("glass blur of an even image loses a level exactly where the weighted sum falls short of it", () => {
     for (const [severity, sigma] of [0.7, 0.9, 1, 1.1, 1.5].entries()) {
       for (const level of [10, 89, 90, 199, 200, 254]) {
         const even = paintedImage(32, 32, () => [level, level, level]);

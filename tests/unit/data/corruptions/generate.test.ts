@@ -23,20 +23,20 @@ const types: CorruptionType[] = ["fog", "jpeg_compression", "glass_blur"];
 const options = { types, severities: [1, 4], size: 56, workers: 2 };
 const toy = readFileSync(join(shapesFolder, "val", "fish", "fish_val_0000.jpg"));
 
-function pictures(): string {
+function images(): string {
   const root = temporaryFolder();
   layOut(root, [`${wnids[0]}/a.JPEG`, `${wnids[0]}/b.JPEG`, `${wnids[3]}/c.jpg`, `${wnids[3]}/d.png`], toy);
   return root;
 }
 
 async function finish(run: corruptions.CorruptionRun): Promise<corruptions.CorruptionRun> {
-  for await (const picture of run) assert.ok(picture.path.length > 0);
+  for await (const image of run) assert.ok(image.path.length > 0);
   return run;
 }
 
 describe("corruptions.generate", () => {
   it("writes the layout that imageNetC reads, in the official crop", async () => {
-    const [source, target] = [pictures(), temporaryFolder()];
+    const [source, target] = [images(), temporaryFolder()];
     const run = await finish(await corruptions.generate(source, target, options));
     assert.deepEqual([run.length, run.written, run.kept, run.report.count], [4, 24, 0, 0]);
     const set = await imageNetC(target, "fog", 4, { partial: true, transform: none(56) });
@@ -53,8 +53,8 @@ describe("corruptions.generate", () => {
     assert.ok(distance / written.data.length < 4, "only the second compression lies between them");
   });
 
-  it("goes on where it stopped, with the same pictures", async () => {
-    const source = pictures();
+  it("goes on where it stopped, with the same images", async () => {
+    const source = images();
     const [whole, stopped] = [temporaryFolder(), temporaryFolder()];
     await finish(await corruptions.generate(source, whole, options));
     for await (const _ of await corruptions.generate(source, stopped, { ...options, workers: 1 })) break;
@@ -70,7 +70,7 @@ describe("corruptions.generate", () => {
     );
   });
 
-  it("writes a picture for each one, whose names may differ in their endings alone, or refuses", async () => {
+  it("writes an image for each one, whose names may differ in their endings alone, or refuses", async () => {
     const [source, target] = [temporaryFolder(), temporaryFolder()];
     layOut(
       source,
@@ -102,14 +102,14 @@ describe("corruptions.generate", () => {
   });
 
   it("writes through no link below its target, also where that leads into the source", async () => {
-    const [source, target, elsewhere] = [pictures(), temporaryFolder(), temporaryFolder()];
+    const [source, target, elsewhere] = [images(), temporaryFolder(), temporaryFolder()];
     symlinkSync(elsewhere, join(target, "fog"));
     const one = { ...options, types: ["fog" as const], workers: 1 };
     await assert.rejects(
       corruptions.generate(source, target, one).then(finish),
       (error: { code: string; message: string }) =>
         error.code === "refused-file" &&
-        /fog is a link; pictures are only written to folders of/.test(error.message),
+        /fog is a link; images are only written to folders of/.test(error.message),
     );
     assert.deepEqual(readdirSync(elsewhere), []);
     symlinkSync(source, join(elsewhere, "to-source"));
@@ -123,9 +123,9 @@ describe("corruptions.generate", () => {
     assert.equal((await finish(await corruptions.generate(source, linked, one))).written, 8);
   });
 
-  it("does a part of the pictures, and names those that cannot be read", async () => {
-    const [source, target] = [pictures(), temporaryFolder()];
-    await put(source, `${wnids[0]}/b.JPEG`, "no picture");
+  it("does a part of the images, and names those that cannot be read", async () => {
+    const [source, target] = [images(), temporaryFolder()];
+    await put(source, `${wnids[0]}/b.JPEG`, "no image");
     const run = await finish(
       await corruptions.generate(source, target, { ...options, shard: { index: 0, count: 2 } }),
     );
@@ -135,7 +135,7 @@ describe("corruptions.generate", () => {
   });
 
   it("refuses frost without photographs and everything else that cannot be, at once", async () => {
-    const source = pictures();
+    const source = images();
     await assert.rejects(
       corruptions.generate(source, temporaryFolder()),
       /frost needs a folder of photographs/,
@@ -160,14 +160,14 @@ describe("corruptions.generate", () => {
   });
 
   it("is a command, too", () => {
-    const [source, target] = [pictures(), temporaryFolder()];
-    writeFileSync(join(source, wnids[0], "\x1b]0;title\x07\n.png"), "no picture");
+    const [source, target] = [images(), temporaryFolder()];
+    writeFileSync(join(source, wnids[0], "\x1b]0;title\x07\n.png"), "no image");
     const cli = join(__dirname, "..", "..", "..", "..", "src", "cli.js");
     const words = ["corrupt", source, target, "--types", "contrast", "--severities", "2", "--size", "48"];
     const output = execFileSync(process.execPath, [cli, ...words], { encoding: "utf8" });
     assert.match(
       output,
-      /5 pictures, 1 corruptions x 1 severities in .*: 4 files written, 0 kept; 1 unreadable/,
+      /5 images, 1 corruptions x 1 severities in .*: 4 files written, 0 kept; 1 unreadable/,
     );
     assert.ok(output.includes("\\x1b]0;title\\x07\\n.png: cannot be decoded"), output);
     assert.doesNotMatch(output, /\p{Cc}(?<!\n)/u);

@@ -6,7 +6,7 @@ import { Rng } from "../../../../src/core/rng";
 import { corruptions } from "../../../../src/data";
 import { encodeJpeg } from "../../../../src/data/corruptions/digital";
 import { decodeImage } from "../../../../src/data/reading/decode";
-import { temporaryFolder, writePictures } from "../../train/support";
+import { temporaryFolder, writeImages } from "../../train/support";
 
 /** The first luminance steps of the JPEG standard's annex K, in zigzag order. */
 const standard = [16, 11, 12, 14, 12, 10, 16, 14];
@@ -20,9 +20,9 @@ function firstSteps(jpeg: Uint8Array): number[] {
   return [...jpeg.subarray(at + 5, at + 5 + standard.length)];
 }
 
-test("corrupted pictures are saved in quality 85, as the benchmark's files are", async () => {
+test("corrupted images are saved in quality 85, as the benchmark's files are", async () => {
   const folder = temporaryFolder();
-  const source = await writePictures(join(folder, "pictures"), 1);
+  const source = await writeImages(join(folder, "images"), 1);
   const options = { types: ["brightness"], severities: [1], size: 32, workers: 1 } as const;
   const run = await corruptions.generate(source, join(folder, "c"), options);
   const paths: string[] = [];

@@ -14,7 +14,7 @@ import { PixelMemory } from "../../../../src/data/pixels/kernels/pixelMemory";
 import * as transforms from "../../../../src/data/transforms";
 import { paintedImage } from "../support";
 
-const picture = paintedImage(31, 23, (x, y) => [8 * x, 11 * y, (x * y) & 255]);
+const image = paintedImage(31, 23, (x, y) => [8 * x, 11 * y, (x * y) & 255]);
 const draw = (count: number, recipe?: RandAugmentRecipe) =>
   Array.from({ length: count }, (_, i) => drawRandAugment(new Rng(5).fork(i), recipe));
 
@@ -49,16 +49,16 @@ describe("RandAugment", () => {
     assert.ok(shears.length > 0 && shears.every(({ argument }) => Math.abs(argument) === 0.12));
   });
 
-  it("keeps the picture it is given and its size, under every operation", () => {
-    const before = [...picture.data];
+  it("keeps the image it is given and its size, under every operation", () => {
+    const before = [...image.data];
     for (const op of augmentOps) {
-      const result = applyAugmentation(picture, { op, argument: augmentArgument(op, 9, true) });
+      const result = applyAugmentation(image, { op, argument: augmentArgument(op, 9, true) });
       assert.deepEqual([result.width, result.height, result.data.length], [31, 23, 31 * 23 * 3], op);
       assert.notDeepEqual([...result.data], before, op);
     }
-    const buffer = Buffer.from(picture.data);
-    for (const op of augmentOps) applyAugmentation({ ...picture, data: buffer }, { op, argument: 1.5 });
-    assert.deepEqual([...picture.data, ...buffer], [...before, ...before]);
+    const buffer = Buffer.from(image.data);
+    for (const op of augmentOps) applyAugmentation({ ...image, data: buffer }, { op, argument: 1.5 });
+    assert.deepEqual([...image.data, ...buffer], [...before, ...before]);
   });
 
   it("names everything that is wrong with a recipe", () => {
@@ -77,7 +77,7 @@ describe("random erasing", () => {
     return planes;
   };
 
-  it("fills one box of all channels with noise, in the given share of pictures", () => {
+  it("fills one box of all channels with noise, in the given share of images", () => {
     const shares = Array.from({ length: 400 }, (_, seed) => {
       const erased = erase(seed, 0.25).map((value) => (value === 100 ? 0 : 1));
       const [red, green, blue] = [0, 1, 2].map((c) => erased.subarray(c * 1200, (c + 1) * 1200));
@@ -114,7 +114,7 @@ describe("transforms.finetune", () => {
   it("comes with RandAugment and erasing unless told otherwise", () => {
     const seeds = Array.from({ length: 40 }, (_, seed) => seed);
     const outputs = (transform: ReturnType<typeof transforms.finetune>) =>
-      seeds.map((seed) => transform.apply(picture, new Rng(seed)));
+      seeds.map((seed) => transform.apply(image, new Rng(seed)));
     const plain = outputs(transforms.finetune(16, { randAugment: null, erasing: 0 }));
     const differing = (others: Float32Array[]) =>
       others.filter((other, i) => other.some((value, k) => value !== plain[i][k])).length / 40;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Rng } from "../../../../src/core/rng";
 import {
-  centreBox,
+  centerBox,
   cropDraws,
   flipHorizontally,
   randomCropBox,
@@ -51,13 +51,13 @@ function resizedPlainly({ data, width, height }: RgbImage, toWidth: number, toHe
 }
 
 describe("resize", () => {
-  it("returns the picture itself when the size stays", () => {
+  it("returns the image itself when the size stays", () => {
     for (const filter of ["nearest", "box", "bilinear", "bicubic"] as const) {
       assert.deepEqual([...resize(ramp, 9, 5, { filter }).data], [...ramp.data], filter);
     }
   });
 
-  it("keeps a flat picture flat", () => {
+  it("keeps a flat image flat", () => {
     const flat = paintedImage(13, 7, () => [3, 128, 255]);
     for (const filter of ["nearest", "box", "bilinear", "bicubic"] as const) {
       const { data } = resize(flat, 31, 4, { filter });
@@ -101,10 +101,10 @@ describe("resize", () => {
     }
   });
 
-  it("refuses boxes outside the picture", () => {
+  it("refuses boxes outside the image", () => {
     assert.throws(
       () => cropBox(ramp, { left: 5, top: 0, width: 5, height: 5 }),
-      /does not fit a picture of 9 x 5/,
+      /does not fit an image of 9 x 5/,
     );
     assert.throws(() => resize(ramp, 0, 5), /bad-argument|does not fit/);
   });
@@ -116,8 +116,8 @@ describe("geometry", () => {
       [0.5, 1.5, 2.5, -0.5, 2.4, 2.6].map(roundHalfEven).map((x) => x + 0),
       [0, 2, 2, 0, 2, 3],
     );
-    assert.deepEqual(centreBox(17, 20, 16), { left: 0, top: 2, width: 16, height: 16 });
-    assert.deepEqual(centreBox(19, 16, 16), { left: 2, top: 0, width: 16, height: 16 });
+    assert.deepEqual(centerBox(17, 20, 16), { left: 0, top: 2, width: 16, height: 16 });
+    assert.deepEqual(centerBox(19, 16, 16), { left: 2, top: 0, width: 16, height: 16 });
   });
 
   it("cuts the longer side to whole pixels", () => {
@@ -125,7 +125,7 @@ describe("geometry", () => {
     assert.deepEqual(shorterSideSize(97, 131, 64), { width: 64, height: 86 });
   });
 
-  it("keeps random crops inside the picture, their area and aspect in range", () => {
+  it("keeps random crops inside the image, their area and aspect in range", () => {
     const rng = new Rng(1);
     for (let i = 0; i < 500; i++) {
       const box = randomCropBox(120, 90, cropDraws(rng, [0.2, 1]));
@@ -148,13 +148,13 @@ describe("geometry", () => {
 });
 
 describe("transforms", () => {
-  it("normalises with the ImageNet mean and deviation and back without loss", () => {
+  it("normalizes with the ImageNet mean and deviation and back without loss", () => {
     const planes = normalize(ramp);
     assert.ok(Math.abs(planes[45 + 9] - (50 / 255 - 0.456) / 0.224) < 1e-6);
     assert.deepEqual([...unnormalize(planes, 9, 5).data], [...ramp.data]);
   });
 
-  it("takes masks through the same geometry as pictures", () => {
+  it("takes masks through the same geometry as images", () => {
     const image = paintedImage(50, 40, (x, y) => (x < 20 ? [0, 0, 0] : [255, 255, y]));
     const ids = Int32Array.from({ length: 2000 }, (_, i) => (i % 50 < 20 ? 0 : 7));
     const transform = transforms.evaluation(32);
@@ -181,10 +181,10 @@ describe("transforms", () => {
     );
   });
 
-  it("refuses another size where pictures are used as they are", () => {
+  it("refuses another size where images are used as they are", () => {
     assert.throws(
       () => transforms.none(64).apply(ramp, new Rng(0)),
-      /picture of 9 x 5 pixels where 64 x 64 is expected/,
+      /image of 9 x 5 pixels where 64 x 64 is expected/,
     );
   });
 });

@@ -23,8 +23,8 @@ const bySharp = async (file: Buffer) => ({ ...whole, data: await sharp(file).raw
 const kinds: Options[] = [
   { quality: 92, chromaSubsampling: "4:2:0" },
   { quality: 75, chromaSubsampling: "4:4:4" },
-  { quality: 30, chromaSubsampling: "4:2:0", optimiseCoding: false },
-  { quality: 100, chromaSubsampling: "4:4:4", optimiseCoding: false },
+  { quality: 30, chromaSubsampling: "4:2:0", optimizeCoding: false },
+  { quality: 100, chromaSubsampling: "4:4:4", optimizeCoding: false },
   { quality: 3, chromaSubsampling: "4:2:0" },
 ];
 
@@ -47,17 +47,17 @@ describe("the decoder for baseline JPEG files", () => {
     }
   });
 
-  it("reads gray pictures", async () => {
+  it("reads gray images", async () => {
     const file = await sharp(photograph.data, raw).grayscale().jpeg().toBuffer();
-    const expected = await sharp(file).toColourspace("srgb").raw().toBuffer();
+    const expected = await sharp(file).toColorspace("srgb").raw().toBuffer();
     assert.deepEqual(Buffer.from(decodePart(file, whole)!.data), expected);
   });
 
-  it("leaves other files to others: progressive ones, four colours, other formats", async () => {
+  it("leaves other files to others: progressive ones, four colors, other formats", async () => {
     const { data } = photograph;
     const others = await Promise.all([
       jpegOf({ progressive: true }),
-      sharp(data, raw).toColourspace("cmyk").jpeg().toBuffer(),
+      sharp(data, raw).toColorspace("cmyk").jpeg().toBuffer(),
       sharp(data, raw).png().toBuffer(),
     ]);
     for (const file of [...others, Buffer.alloc(0), Buffer.from([0xff, 0xd8])]) {

@@ -51,7 +51,7 @@ test("noise is standard normal up to its tails, and hardly any value comes twice
   for (const distance of [1, 4, 8]) {
     let sum = 0;
     for (let i = distance; i < noise.length; i++) sum += noise[i] * noise[i - distance];
-    assert.ok(Math.abs(sum / noise.length) < 0.0045, `neighbours ${distance} apart`);
+    assert.ok(Math.abs(sum / noise.length) < 0.0045, `neighbors ${distance} apart`);
   }
   assert.ok(new Set(noise).size > 0.9 * noise.length);
 });

@@ -18,7 +18,7 @@ import { imageNetMean, imageNetStd, normalize } from "../../../../src/data/pixel
 import type { RgbImage } from "../../../../src/data/pixels/rgbImage";
 import { plainOperations } from "./plainOperations";
 
-/** Noise, bytes of the extremes alone, soft slopes, few levels with flat places, or one colour. */
+/** Noise, bytes of the extremes alone, soft slopes, few levels with flat places, or one color. */
 function randomImage(rng: Rng, width: number, height: number): RgbImage {
   const kind = rng.integer(5);
   const [wave, few] = [rng.between(0.02, 0.3), 1 << rng.integer(7)];
@@ -103,7 +103,7 @@ describe("operations on single bytes", () => {
 });
 
 describe("moves that leave much to decide", () => {
-  const pictures = Array.from({ length: 12 }, (_, i) => randomImage(new Rng(7).fork(i), 40, 36));
+  const images = Array.from({ length: 12 }, (_, i) => randomImage(new Rng(7).fork(i), 40, 36));
   const cases: [AugmentOp, readonly number[]][] = [
     ["TranslateXRel", [0, 1, -1, 2, -3, 0.5, -2.5, 0.25, 0.125, 39, 39.75, 40, -40, 1e9].map((x) => x / 40)],
     ["TranslateYRel", [0, 1, -1, 2, -3, 0.5, -2.5, 0.25, 0.125, 35, 35.75, 36, -36, 1e9].map((y) => y / 36)],
@@ -113,12 +113,12 @@ describe("moves that leave much to decide", () => {
   ];
   for (const [op, values] of cases) {
     it(`are Pillow's too: ${op} by parts of pixels that sums of bytes fill exactly, and far out`, () => {
-      for (const image of pictures) for (const argument of values) expectPlain(image, op, argument);
+      for (const image of images) for (const argument of values) expectPlain(image, op, argument);
     });
   }
 });
 
-/** Mirrored and augmented on its way to normalised numbers, as finetuning does it. */
+/** Mirrored and augmented on its way to normalized numbers, as finetuning does it. */
 function planesAfter(image: RgbImage, mirrored: boolean, steps: readonly AugmentStep[]): Float32Array {
   return PixelMemory.use((memory) => {
     const placed = placePixels(memory, { ...image, offset: 0, line: 3 * image.width });
@@ -145,7 +145,7 @@ describe("operations in a row", () => {
   });
 });
 
-describe("normalisation", () => {
+describe("normalization", () => {
   const every = (width: number, height: number): RgbImage => ({
     data: Uint8Array.from({ length: 3 * width * height }, (_, i) => Math.floor(i / 3) + 85 * (i % 3)),
     width,

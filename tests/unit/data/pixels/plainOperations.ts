@@ -101,7 +101,7 @@ export function plainAffine({ data, width, height }: RgbImage, matrix: AffineMat
   });
 }
 
-/** RandAugment's operations on a picture. */
+/** RandAugment's operations on an image. */
 export const plainOperations: Readonly<Record<AugmentOp, Operation>> = {
   AutoContrast: byHistogram(stretch),
   Equalize: byHistogram(level),

@@ -15,7 +15,7 @@ const raw = (width: number, height: number, channels: 1 | 2 | 3 | 4) => ({
 describe("decodeImage", () => {
   it("repeats gray in all three channels", async () => {
     const png = await sharp(Buffer.from([0, 100, 200, 255]), raw(2, 2, 1))
-      .toColourspace("b-w")
+      .toColorspace("b-w")
       .png()
       .toBuffer();
     assert.equal((await sharp(png).metadata()).channels, 1);
@@ -30,9 +30,9 @@ describe("decodeImage", () => {
     assert.deepEqual([...(await decodeImage(png)).data], [10, 20, 30, 40, 50, 60]);
   });
 
-  it("drops the alpha of gray pictures", async () => {
+  it("drops the alpha of gray images", async () => {
     const png = await sharp(Buffer.from([9, 0, 90, 255]), raw(2, 1, 2))
-      .toColourspace("b-w")
+      .toColorspace("b-w")
       .png()
       .toBuffer();
     assert.deepEqual([...(await decodeImage(png)).data], [9, 9, 9, 90, 90, 90]);
@@ -49,13 +49,13 @@ describe("decodeImage", () => {
   it("keeps the high byte of 16-bit channels, of gray alone only where asked", async () => {
     const values = Uint16Array.from([0x12ff, 0x8000, 0xff01, 0x0080, 0x7fff, 0xffff]);
     const rgb = await sharp(values, raw(2, 1, 3))
-      .toColourspace("rgb16")
+      .toColorspace("rgb16")
       .png()
       .toBuffer();
     assert.equal((await sharp(rgb).metadata()).depth, "ushort");
     assert.deepEqual([...(await decodeImage(rgb)).data], [0x12, 0x80, 0xff, 0x00, 0x7f, 0xff]);
     const gray = await sharp(values, raw(6, 1, 1))
-      .toColourspace("grey16")
+      .toColorspace("grey16")
       .png()
       .toBuffer();
     assert.equal((await sharp(gray).metadata()).depth, "ushort");
@@ -65,17 +65,17 @@ describe("decodeImage", () => {
     assert.deepEqual(reds(await decodeImage(gray)), [255, 255, 255, 0x80, 255, 255]);
   });
 
-  it("lets each ink of a CMYK picture take its share of the light that black leaves", async () => {
-    const colours = Buffer.from([
+  it("lets each ink of a CMYK image take its share of the light that black leaves", async () => {
+    const colors = Buffer.from([
       255, 255, 255, 250, 10, 10, 0, 160, 30, 20, 20, 20, 40, 60, 220, 240, 200, 0,
     ]);
-    const jpeg = await sharp(colours, raw(6, 1, 3))
+    const jpeg = await sharp(colors, raw(6, 1, 3))
       .resize(48, 8, { kernel: "nearest" })
-      .toColourspace("cmyk")
+      .toColorspace("cmyk")
       .jpeg({ quality: 100 })
       .toBuffer();
     assert.equal((await sharp(jpeg).metadata()).space, "cmyk");
-    const inks = await sharp(jpeg).pipelineColourspace("cmyk").toColourspace("cmyk").raw().toBuffer();
+    const inks = await sharp(jpeg).pipelineColorspace("cmyk").toColorspace("cmyk").raw().toBuffer();
     const light = (ink: number, black: number) => ((255 - ink) * (255 - black)) / 255;
     const { data } = await decodeImage(jpeg);
     const errors = Array.from(data, (value, i) => {
@@ -86,7 +86,7 @@ describe("decodeImage", () => {
     assert.ok(Math.max(...errors) <= 0.5, `up to ${Math.max(...errors)} off`);
   });
 
-  it("turns pictures by their EXIF orientation unless told not to", async () => {
+  it("turns images by their EXIF orientation unless told not to", async () => {
     const wide = sharp(await flatPng(6, 4, [1, 2, 3]));
     const jpeg = await wide.withMetadata({ orientation: 6 }).jpeg().toBuffer();
     const upright = await decodeImage(jpeg);
@@ -95,7 +95,7 @@ describe("decodeImage", () => {
     assert.deepEqual([stored.width, stored.height], [6, 4]);
   });
 
-  it("names the file and the reason when a picture is cut off, empty or something else", async () => {
+  it("names the file and the reason when an image is cut off, empty or something else", async () => {
     const folder = temporaryFolder();
     const noise = Buffer.from(Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) % 251));
     const jpeg = await sharp(noise, raw(64, 64, 3))
@@ -108,7 +108,7 @@ describe("decodeImage", () => {
       ["half.jpg", jpeg.subarray(0, jpeg.length >> 1)],
       ["half.png", png.subarray(0, png.length >> 1)],
       ["empty.png", ""],
-      ["text.jpg", "not a picture"],
+      ["text.jpg", "not an image"],
     ];
     for (const [name, content] of bad) {
       const path = await put(folder, name, content);

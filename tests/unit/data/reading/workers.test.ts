@@ -12,7 +12,7 @@ import { Rng } from "../../../../src/core/rng";
 import { imageFolder } from "../../../../src/data/imageFolder";
 import type { ImageTransform } from "../../../../src/data/imageTransform";
 import { type Batch, type BatchOptions, batches } from "../../../../src/data/loader";
-import { readingInto } from "../../../../src/data/reading/pictureReader";
+import { readingInto } from "../../../../src/data/reading/imageReader";
 import { ReadingPool } from "../../../../src/data/reading/pool";
 import * as transforms from "../../../../src/data/transforms";
 import { paintedImage, put, shapesFolder, temporaryFolder } from "../support";
@@ -90,21 +90,21 @@ describe("reading threads", () => {
     }
   });
 
-  it("read pictures that need more room than a thread has to itself", async () => {
+  it("read images that need more room than a thread has to itself", async () => {
     const root = temporaryFolder();
     const [width, height] = [6000, 4400];
     const background = { r: 200, g: 30, b: 90 };
     const large = await sharp({ create: { width, height, channels: 3, background } })
       .jpeg()
       .toBuffer();
-    for (const name of ["a", "b"]) await put(root, `pictures/${name}.jpg`, large);
+    for (const name of ["a", "b"]) await put(root, `images/${name}.jpg`, large);
     const set = await imageFolder(root, { transform: transforms.evaluation(32), cache: false });
     const [batch] = await collect(set, { batchSize: 2, workers: 1, reuse: 1 });
     const [here] = await collect(set, { batchSize: 2, workers: 0 });
     assert.deepEqual(batch, here);
   });
 
-  it("name unreadable pictures as before", async () => {
+  it("name unreadable images as before", async () => {
     const root = temporaryFolder();
     const png = await sharp({ create: { width: 8, height: 8, channels: 3, background: "red" } })
       .png()
@@ -152,7 +152,7 @@ describe("reading threads", () => {
     assert.throws(() => batches(set, { batchSize: 4, workers: 1.5 }), /workers: .*got 1.5/);
   });
 
-  it("are replaced when they end, with a warning, and their pictures read again", async () => {
+  it("are replaced when they end, with a warning, and their images read again", async () => {
     const set = await setOf();
     const reader = pool(1);
     const load = (index: number) => set.load(index, new Rng(1).fork(index), reader);
@@ -165,7 +165,7 @@ describe("reading threads", () => {
     assert.match(String((await warning)[0]), /a reading thread ended \(exit code 1\); another one reads/);
   });
 
-  it("give up a picture over which they end again and again", async () => {
+  it("give up an image over which they end again and again", async () => {
     const set = await setOf();
     const reader = pool(1);
     const lost = assert.rejects(set.load(0, new Rng(1), reader), {
@@ -176,7 +176,7 @@ describe("reading threads", () => {
     await lost;
   });
 
-  it("are given a few pictures at a time, and forget those that nobody wants any more", async () => {
+  it("are given a few images at a time, and forget those that nobody wants any more", async () => {
     const set = await setOf();
     const reader = pool(1);
     const stop = new AbortController();
@@ -185,7 +185,7 @@ describe("reading threads", () => {
       set.load(i, new Rng(1), readingInto(reader, place(), stop.signal)),
     );
     const inThread = Reflect.get(reader, "threads")[0].load;
-    assert.ok(inThread > 0 && inThread < 12, `${inThread} pictures given`);
+    assert.ok(inThread > 0 && inThread < 12, `${inThread} images given`);
     stop.abort();
     const ends = await Promise.allSettled(loads);
     const forgotten = ends.filter((end) => end.status === "rejected");
@@ -199,13 +199,13 @@ describe("reading threads", () => {
     const root = temporaryFolder();
     const { data, width, height } = paintedImage(300, 200, (x, y) => [x & 255, (x * y) & 255, y & 255]);
     for (const [i, chromaSubsampling] of ["4:2:0", "4:4:4"].entries()) {
-      const picture = sharp(data, { raw: { width, height, channels: 3 } });
-      await put(root, `a/${i}.jpg`, await picture.jpeg({ chromaSubsampling }).toBuffer());
-      const turned = picture.clone().withMetadata({ orientation: 6 });
+      const image = sharp(data, { raw: { width, height, channels: 3 } });
+      await put(root, `a/${i}.jpg`, await image.jpeg({ chromaSubsampling }).toBuffer());
+      const turned = image.clone().withMetadata({ orientation: 6 });
       await put(root, `a/${i}-turned.jpg`, await turned.jpeg().toBuffer());
     }
     for (const transform of [transforms.mae(64), transforms.finetune(64), transforms.evaluation(64)]) {
-      for (const exif of ["honour", "ignore"] as const) {
+      for (const exif of ["honor", "ignore"] as const) {
         const batch = async (workers: number) => {
           const set = await imageFolder(root, { transform, exif, cache: false });
           return collect(set, { batchSize: 4, workers });
@@ -238,7 +238,7 @@ describe("reading threads", () => {
     assert.deepEqual(await run(""), [0, `batches ${Math.floor(length / 8)}`]);
   });
 
-  it("keep decoded pictures in the caller's cache, which needs no file any more", async () => {
+  it("keep decoded images in the caller's cache, which needs no file any more", async () => {
     const root = temporaryFolder();
     const { data, width, height } = paintedImage(40, 30, (x, y) => [x, y, x + y]);
     const png = await sharp(data, { raw: { width, height, channels: 3 } })

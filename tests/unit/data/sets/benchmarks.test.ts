@@ -9,13 +9,13 @@ import * as transforms from "../../../../src/data/transforms";
 import { flatPng, temporaryFolder } from "../support";
 import { filesIn, layOut, wnids } from "./standIns";
 
-const picture = "stands in for a picture";
+const image = "stands in for an image";
 const classesOfA = imageNetAMapping.mappedClasses.map((index) => wnids[index]);
 
 describe("ImageNet-A and -R", () => {
   it("label the 200 folders by sorted name and answer through their slice of 1000 classes", async () => {
     const root = temporaryFolder();
-    layOut(root, filesIn(classesOfA, 38), picture);
+    layOut(root, filesIn(classesOfA, 38), image);
     layOut(root, ["README.txt"], "a file beside the classes");
     const set = await imageNetA(root);
     assert.deepEqual([set.length, set.classes.length], [7600, 200]);
@@ -28,20 +28,20 @@ describe("ImageNet-A and -R", () => {
 
   it("keep the labels of a part, and name what a whole set lacks", async () => {
     const root = temporaryFolder();
-    layOut(root, filesIn(classesOfA.slice(1, 4), 1), picture);
+    layOut(root, filesIn(classesOfA.slice(1, 4), 1), image);
     const part = await imageNetA(root, { partial: true });
     assert.deepEqual([part.label(0), part.length, part.classes.length], [1, 3, 200]);
     await assert.rejects(imageNetA(root), (error: Error) => {
       assert.match(error.message, new RegExp(`missing class folders \\(197\\): ${classesOfA[0]}, `));
       assert.match(error.message, /and 177 more/);
-      assert.match(error.message, /3 of 7500 pictures/);
+      assert.match(error.message, /3 of 7500 images/);
       return true;
     });
   });
 
   it("say that archives are not unpacked yet, and where the class folders are instead", async () => {
     const root = temporaryFolder();
-    layOut(root, filesIn(classesOfA.slice(3), 1), picture);
+    layOut(root, filesIn(classesOfA.slice(3), 1), image);
     layOut(root, [`${classesOfA[0]}.tar`, `${classesOfA[2]}.tar`, "notes.zip"], "packed");
     await assert.rejects(
       imageNetA(root),
@@ -50,14 +50,14 @@ describe("ImageNet-A and -R", () => {
       ),
     );
     const above = temporaryFolder();
-    layOut(above, filesIn([`imagenet-a/${classesOfA[7]}`], 1), picture);
+    layOut(above, filesIn([`imagenet-a/${classesOfA[7]}`], 1), image);
     await assert.rejects(imageNetA(above), new RegExp(`did you mean ${join(above, "imagenet-a")}\\?`));
   });
 
   it("go by given names where the folders are called otherwise", async () => {
     const root = temporaryFolder();
     const own = Array.from({ length: 1000 }, (_, i) => `n${String(90000000 + 37 * i)}`);
-    layOut(root, filesIn([own[imageNetAMapping.mappedClasses[5]]], 1), picture);
+    layOut(root, filesIn([own[imageNetAMapping.mappedClasses[5]]], 1), image);
     assert.equal((await imageNetA(root, { wnids: own, partial: true })).label(0), 5);
     await assert.rejects(imageNetA(root, { partial: true }), /do not belong there: n90000814/);
     await assert.rejects(
@@ -68,12 +68,12 @@ describe("ImageNet-A and -R", () => {
 
   it("refuse folders of another set", async () => {
     const root = temporaryFolder();
-    layOut(root, filesIn(classesOfA, 1), picture);
+    layOut(root, filesIn(classesOfA, 1), image);
     await assert.rejects(
       imageNetR(root, { partial: true }),
       /folders that do not belong there: n\d+[\s\S]*these are the class folders of ImageNet-A/,
     );
-    layOut(root, ["cats/1.JPEG"], picture);
+    layOut(root, ["cats/1.JPEG"], image);
     await assert.rejects(imageNetA(root, { partial: true }), /do not belong there: cats/);
     assert.equal(imageNetRMapping.mappedClasses.length, 200);
   });
@@ -88,18 +88,18 @@ describe("ImageNet-V2", () => {
     assert.equal(set.classes.length, 1000);
   });
 
-  it("names missing classes and classes with too few pictures at once", async () => {
+  it("names missing classes and classes with too few images at once", async () => {
     const root = temporaryFolder();
     const names = Array.from({ length: 1000 }, (_, i) => String(i));
-    layOut(root, filesIn(names, 10), picture);
+    layOut(root, filesIn(names, 10), image);
     assert.equal((await imageNetV2(root)).classes[999], wnids[999]);
     for (const name of ["5", "17", "900"]) rmSync(join(root, name), { recursive: true });
     rmSync(join(root, "42", "3.JPEG"));
     await assert.rejects(imageNetV2(root), (error: Error) => {
-      assert.match(error.message, /looked for 1000 class folders 0 … 999 with 10 pictures each in/);
-      assert.match(error.message, /found 997 folders with 9969 pictures/);
+      assert.match(error.message, /looked for 1000 class folders 0 … 999 with 10 images each in/);
+      assert.match(error.message, /found 997 folders with 9969 images/);
       assert.match(error.message, /missing class folders \(3\): 5, 17, 900\n/);
-      assert.match(error.message, /fewer pictures than expected: 42 \(9 of 10\)/);
+      assert.match(error.message, /fewer images than expected: 42 \(9 of 10\)/);
       return true;
     });
   });
@@ -108,10 +108,10 @@ describe("ImageNet-V2", () => {
 describe("ImageNet-Sketch", () => {
   it("has 1000 classes of wnids", async () => {
     const root = temporaryFolder();
-    layOut(root, filesIn(wnids.slice(0, 3), 2), picture);
+    layOut(root, filesIn(wnids.slice(0, 3), 2), image);
     const set = await imageNetSketch(root, { partial: true });
     assert.deepEqual([set.length, set.label(5)], [6, 2]);
-    await assert.rejects(imageNetSketch(root), /6 of 50000 pictures/);
+    await assert.rejects(imageNetSketch(root), /6 of 50000 images/);
   });
 });
 
@@ -135,7 +135,7 @@ describe("ImageNet-C", () => {
 describe("shards", () => {
   it("cover a set once", async () => {
     const root = temporaryFolder();
-    layOut(root, filesIn(wnids.slice(0, 7), 1), picture);
+    layOut(root, filesIn(wnids.slice(0, 7), 1), image);
     const set = await imageNetSketch(root, { wnids, partial: true });
     const parts = [0, 1, 2].map((i) => shard(set, i, 3));
     assert.deepEqual(

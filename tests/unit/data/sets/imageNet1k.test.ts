@@ -6,9 +6,9 @@ import { imageNet1k } from "../../../../src/data/sets";
 import { temporaryFolder } from "../support";
 import { filesIn, layOut, wnids } from "./standIns";
 
-const picture = "stands in for a picture";
+const image = "stands in for an image";
 const flatName = (number: number) => `ILSVRC2012_val_${String(number).padStart(8, "0")}`;
-/** Class of each of the 50,000 pictures, in no order. */
+/** Class of each of the 50,000 images, in no order. */
 const classOf = (number: number) => (number * 7919) % 1000;
 const numbers = Array.from({ length: 50000 }, (_, i) => i + 1);
 
@@ -21,12 +21,12 @@ describe("imageNet1k in class folders", () => {
         wnids.map((wnid) => `val/${wnid}`),
         1,
       ),
-      picture,
+      image,
     );
     const set = await imageNet1k(root, "val", { partial: true });
     assert.deepEqual([set.length, set.label(999), set.classes[999]], [1000, 999, wnids[999]]);
     const kaggle = temporaryFolder();
-    layOut(kaggle, filesIn([`ILSVRC/Data/CLS-LOC/train/${wnids[3]}`], 2), picture);
+    layOut(kaggle, filesIn([`ILSVRC/Data/CLS-LOC/train/${wnids[3]}`], 2), image);
     layOut(kaggle, ["LOC_synset_mapping.txt"], wnids.map((wnid) => `${wnid} some words`).join("\n"));
     assert.equal((await imageNet1k(kaggle, "train", { partial: true })).label(0), 3);
   });
@@ -39,34 +39,34 @@ describe("imageNet1k in class folders", () => {
         wnids.slice(0, 997).map((wnid) => `val/${wnid}`),
         1,
       ),
-      picture,
+      image,
     );
     await assert.rejects(imageNet1k(root, "val"), (error: Error) => {
-      assert.match(error.message, /looked for 1000 class folders n######## with 50 pictures each/);
+      assert.match(error.message, /looked for 1000 class folders n######## with 50 images each/);
       assert.match(
         error.message,
         new RegExp(`missing class folders \\(3\\): ${wnids.slice(997).join(", ")}`),
       );
       assert.match(error.message, new RegExp(`${wnids[0]} \\(1 of 50\\).* and 977 more`));
-      assert.match(error.message, /997 of 50000 pictures/);
+      assert.match(error.message, /997 of 50000 images/);
       return true;
     });
   });
 
   it("says where it looked when there is nothing", async () => {
     const root = temporaryFolder();
-    layOut(root, ["pictures.zip"], "x");
-    await assert.rejects(imageNet1k(root, "val"), /looked for .*val.*CLS-LOC.*which holds pictures\.zip/);
+    layOut(root, ["images.zip"], "x");
+    await assert.rejects(imageNet1k(root, "val"), /looked for .*val.*CLS-LOC.*which holds images\.zip/);
     await assert.rejects(imageNet1k(join(root, "none")), /which does not exist/);
   });
 });
 
-describe("imageNet1k with all validation pictures in one folder", () => {
+describe("imageNet1k with all validation images in one folder", () => {
   const flat = (prefix: string) => [2, 1, 50000].map((number) => `${prefix}${flatName(number)}.JPEG`);
 
-  it("is labelled by Kaggle's solution file", async () => {
+  it("is labeled by Kaggle's solution file", async () => {
     const root = temporaryFolder();
-    layOut(root, flat("ILSVRC/Data/CLS-LOC/val/"), picture);
+    layOut(root, flat("ILSVRC/Data/CLS-LOC/val/"), image);
     const rows = numbers.map((number) => `${flatName(number)},${wnids[classOf(number)]} 1 2 3 4`);
     layOut(root, ["LOC_val_solution.csv"], ["ImageId,PredictionString", ...rows].join("\n"));
     const set = await imageNet1k(root, "val", { partial: true });
@@ -75,14 +75,14 @@ describe("imageNet1k with all validation pictures in one folder", () => {
       [classOf(1), classOf(2), classOf(50000)],
     );
     assert.deepEqual(set.classes, wnids);
-    await assert.rejects(imageNet1k(root, "val"), /found 3:\n {2}49997 pictures missing: 3, 4, 5/);
+    await assert.rejects(imageNet1k(root, "val"), /found 3:\n {2}49997 images missing: 3, 4, 5/);
   });
 
-  it("is labelled by the development kit, whose ids are in another order than the wnids", async () => {
+  it("is labeled by the development kit, whose ids are in another order than the wnids", async () => {
     const root = temporaryFolder();
     const idOf = (label: number) => 1 + ((label * 17) % 1000);
     const data = "ILSVRC2012_devkit_t12/data";
-    layOut(root, flat("val/"), picture);
+    layOut(root, flat("val/"), image);
     layOut(
       root,
       [`${data}/ILSVRC2012_validation_ground_truth.txt`],
@@ -98,9 +98,9 @@ describe("imageNet1k with all validation pictures in one folder", () => {
     assert.deepEqual(set.classes, wnids);
   });
 
-  it("is labelled by Caffe's list", async () => {
+  it("is labeled by Caffe's list", async () => {
     const root = temporaryFolder();
-    layOut(root, flat(""), picture);
+    layOut(root, flat(""), image);
     layOut(root, ["val.txt"], numbers.map((n) => `${flatName(n)}.JPEG ${classOf(n)}`).join("\n"));
     const set = await imageNet1k(root, "val", { partial: true });
     assert.deepEqual([set.label(0), set.classes[7]], [classOf(1), wnids[7]]);
@@ -108,7 +108,7 @@ describe("imageNet1k with all validation pictures in one folder", () => {
 
   it("needs a list, and says which ones it looked for", async () => {
     const root = temporaryFolder();
-    layOut(root, flat("val/"), picture);
+    layOut(root, flat("val/"), image);
     await assert.rejects(
       imageNet1k(root, "val"),
       /LOC_val_solution\.csv[\s\S]*ground_truth\.txt[\s\S]*val\.txt/,

@@ -137,7 +137,7 @@ configs:
 - config_name: de
   data_dir: german
 ---
-# Pictures
+# Images
 `;
   const paths = [
     "english/part-0.parquet",
@@ -170,7 +170,7 @@ configs:
 
   it("without a list of configurations says nothing", async () => {
     for (const readme of [
-      "# Pictures\n",
+      "# Images\n",
       "---\nlicense: mit\n---\n",
       "---\n---\n",
       "---\nconfigs: none\n---\n",

@@ -6,8 +6,8 @@ import { describe, it } from "node:test";
 import { Rng } from "../../../../src/core/rng";
 import { unnormalize } from "../../../../src/data/pixels/normalize";
 import { huggingFace } from "../../../../src/data/sets";
+import { expectRowCount, groupAt } from "../../../../src/data/tables/imageTable";
 import { expectPages } from "../../../../src/data/tables/parquetPages";
-import { expectRowCount, groupAt } from "../../../../src/data/tables/pictureTable";
 import { temporaryFolder } from "../support";
 import { small } from "./support";
 

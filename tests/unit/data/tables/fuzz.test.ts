@@ -15,7 +15,7 @@ import { temporaryFolder } from "../support";
 /** Damaged files per kind; LUVIT_FUZZ sets another number. */
 const rounds = Number(process.env.LUVIT_FUZZ ?? 150);
 const fixtures = join(__dirname, "..", "..", "..", "..", "..", "tests", "unit", "data", "tables", "fixtures");
-/** Bytes taken per byte of file, and beside it. Pictures decoded by libvips are not counted. */
+/** Bytes taken per byte of file, and beside it. Images decoded by libvips are not counted. */
 const mostTimes = 100;
 const mostBeside = 2 ** 18;
 
@@ -62,11 +62,11 @@ async function memoryTaken(work: () => Promise<unknown>): Promise<number> {
   }
 }
 
-/** Opens a table and asks for every picture in it, without decoding them: libvips does not know watched arrays. */
+/** Opens a table and asks for every image in it, without decoding them: libvips does not know watched arrays. */
 async function readAll(path: string): Promise<void> {
   const { shards } = await huggingFace(path, { transform: transforms.none(4), cache: false });
   for (const shard of shards) {
-    for (let row = 0; row < shard.rows; row++) await shard.picture(row);
+    for (let row = 0; row < shard.rows; row++) await shard.image(row);
   }
 }
 

@@ -68,7 +68,7 @@ describe("huggingFace", () => {
       await expectRows(`packed/${codec}.arrow`, 6);
       const set = await open(`packed/${codec}-gaps.arrow`);
       for (const row of [1, 2]) await set.load(row, new Rng(0));
-      assert.match(String(set.report), /2 unreadable pictures/);
+      assert.match(String(set.report), /2 unreadable images/);
     }
     for (const name of ["replaced", "growing", "file"]) await expectRows(`packed/${name}.arrow`, 6);
     const numbers = await open("packed/numbers.arrow");
@@ -79,7 +79,7 @@ describe("huggingFace", () => {
     );
   });
 
-  it("reads a compressed batch once for all of its pictures", async () => {
+  it("reads a compressed batch once for all of its images", async () => {
     const set = await open("packed/zstd.arrow");
     for (let i = 0; i < 4; i++) await set.load(i, new Rng(0));
     const held = set.recent.bytes;
@@ -88,16 +88,13 @@ describe("huggingFace", () => {
     assert.equal(set.recent.bytes, held);
   });
 
-  it("names pictures by file and row, and those that are missing or damaged", async () => {
+  it("names images by file and row, and those that are missing or damaged", async () => {
     const set = await open("kinds/gaps.arrow");
     const sample = await set.load(1, new Rng(0));
     assert.deepEqual([sample.index, sample.label], [4, 1]);
     assert.match(sample.path, /gaps\.arrow#4$/);
     await set.load(2, new Rng(0));
-    assert.match(
-      String(set.report),
-      /2 unreadable pictures[\s\S]*gaps\.arrow row 1: the table holds no picture/,
-    );
+    assert.match(String(set.report), /2 unreadable images[\s\S]*gaps\.arrow row 1: the table holds no image/);
   });
 
   it("asks for label: false where the labels are hidden", async () => {
@@ -106,7 +103,7 @@ describe("huggingFace", () => {
       /6 labels in column label are none of the 3 classes.*label: false/,
     );
     const set = await open("kinds/hidden.arrow", { label: false });
-    assert.deepEqual([set.length, set.classes, set.label(3)], [6, ["picture"], 0]);
+    assert.deepEqual([set.length, set.classes, set.label(3)], [6, ["image"], 0]);
   });
 
   it("gives the same batches in the calling thread and in others, and goes on where a run stopped", async () => {

@@ -25,7 +25,7 @@ async function expectRefused(name: string, reason: RegExp): Promise<void> {
   for (const format of formats) {
     await assert.rejects(open(`labels/${name}.${format}`), { code: "bad-dataset", message: reason });
     const set = await open(`labels/${name}.${format}`, { label: false });
-    assert.deepEqual([set.length, set.classes], [6, ["picture"]], format);
+    assert.deepEqual([set.length, set.classes], [6, ["image"]], format);
   }
 }
 

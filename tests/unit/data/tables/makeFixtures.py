@@ -23,9 +23,9 @@ def png(row):
 
 def table(rows, label=lambda row: row % 3, label_type=pa.int64(), image=image_type):
     is_struct = pa.types.is_struct(image)
-    pictures = [{"bytes": png(row), "path": f"{row}.png"} if is_struct else png(row) for row in rows]
+    images = [{"bytes": png(row), "path": f"{row}.png"} if is_struct else png(row) for row in rows]
     schema = pa.schema([("image", image), ("label", label_type)], metadata=metadata)
-    return pa.table([pa.array(pictures, image), pa.array([label(row) for row in rows], label_type)], schema=schema)
+    return pa.table([pa.array(images, image), pa.array([label(row) for row in rows], label_type)], schema=schema)
 
 
 def parquet(path, rows, **options):
@@ -77,11 +77,11 @@ for codec in ["lz4", "zstd"]:
 def dictionaries(path, columns, writer=pa.ipc.new_stream, **options):
     """A batch for each pair of rows; every batch has its own dictionary."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pictures = table(range(6)).column("image").combine_chunks()
+    images = table(range(6)).column("image").combine_chunks()
     batches = []
     for i, column in enumerate(columns):
         schema = pa.schema([("image", image_type), ("label", column.type)])
-        batches.append(pa.record_batch([pictures[2 * i : 2 * i + 2], column], schema=schema))
+        batches.append(pa.record_batch([images[2 * i : 2 * i + 2], column], schema=schema))
     with pa.OSFile(str(path), "wb") as sink, writer(sink, batches[0].schema, options=pa.ipc.IpcWriteOptions(**options)) as out:
         for batch in batches:
             out.write_batch(batch)
@@ -123,24 +123,24 @@ stream(here / "views" / "others.arrow", [], batch=4, data=pa.table({**others, "i
 stream(here / "views" / "viewed.arrow", [], batch=4, data=pa.table({"image": viewed, "label": pa.array(spelled, pa.string_view())}), compression="zstd")
 
 
-def labelled(name, labels, **options):
+def labeled(name, labels, **options):
     data = pa.table({"image": seen["image"], "label": labels})
     (here / "labels").mkdir(exist_ok=True)
     pq.write_table(data, here / "labels" / f"{name}.parquet", **options)
     stream(here / "labels" / f"{name}.arrow", [], batch=4, data=data)
 
 
-labelled("fractions", pa.array([0, 0.3, 0.6, 1, 1.5, 2.1]))
-labelled("floats", pa.array([0.0, 1.0, 2.0] * 2, pa.float32()))
-labelled("halves", pa.array([0, 1, 2] * 2).cast(pa.float16()))
-labelled("booleans", pa.array([True, False, True, True, False, True]))
-labelled("onlytrue", pa.array([True] * count))
-labelled("gaps", pa.array([0.0, 1.0, float("nan")] * 2))
-labelled("empty", pa.nulls(count, pa.string()))
-labelled("dates", pa.array(range(count), pa.date32()))
-labelled("lists", pa.array([[row] for row in range(count)]))
-labelled("large", pa.array([10**6 * row for row in range(count)]))
-labelled("bytes", pa.array([b"a", b"b", b"c"] * 2))
+labeled("fractions", pa.array([0, 0.3, 0.6, 1, 1.5, 2.1]))
+labeled("floats", pa.array([0.0, 1.0, 2.0] * 2, pa.float32()))
+labeled("halves", pa.array([0, 1, 2] * 2).cast(pa.float16()))
+labeled("booleans", pa.array([True, False, True, True, False, True]))
+labeled("onlytrue", pa.array([True] * count))
+labeled("gaps", pa.array([0.0, 1.0, float("nan")] * 2))
+labeled("empty", pa.nulls(count, pa.string()))
+labeled("dates", pa.array(range(count), pa.date32()))
+labeled("lists", pa.array([[row] for row in range(count)]))
+labeled("large", pa.array([10**6 * row for row in range(count)]))
+labeled("bytes", pa.array([b"a", b"b", b"c"] * 2))
 
 # A path column without any path: its dictionary is empty, which LZ4 packs into the single byte 0.
 for codec in ["snappy", "gzip", "brotli", "zstd", "lz4"]:

@@ -1,4 +1,4 @@
 import * as transforms from "../../../../src/data/transforms";
 
-/** For pictures of 4 x 4 pixels. */
+/** For images of 4 x 4 pixels. */
 export const small = { transform: transforms.none(4), cache: false } as const;

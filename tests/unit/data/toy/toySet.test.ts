@@ -27,7 +27,7 @@ describe("the toy set", () => {
     }
   });
 
-  it("covers between a twentieth and two fifths of the picture with the object", async () => {
+  it("covers between a twentieth and two fifths of the image with the object", async () => {
     for (const { path } of files.filter((file) => file.path.startsWith("segmentation"))) {
       const { ids } = await decodeMaskIds(join(shapesFolder, path));
       const share = ids.filter((id) => id > 0).length / ids.length;

@@ -52,8 +52,8 @@ test("narrowing picks the nearest number, the even one on ties", () => {
       const value = Math.fround(rng.normal() * 2 ** (rng.integer(40) - 30));
       const chosen = convert(bitsOf(value));
       const error = Math.abs(widened(chosen) - value);
-      for (const neighbour of [chosen - 1, chosen + 1]) {
-        const other = Math.abs(widened(neighbour & 0xffff) - value);
+      for (const neighbor of [chosen - 1, chosen + 1]) {
+        const other = Math.abs(widened(neighbor & 0xffff) - value);
         assert.ok(
           Number.isNaN(other) || error < other || (error === other && chosen % 2 === 0),
           `${dtype} ${value}`,

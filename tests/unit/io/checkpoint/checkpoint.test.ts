@@ -106,7 +106,7 @@ test("an index that lies about a shard, or points outside its folder, is refused
   await assertRejects(() => openCheckpoint(index), "bad-file", "not JSON");
 });
 
-test("a file without a telling name is recognised by its content", async () => {
+test("a file without a telling name is recognized by its content", async () => {
   const folder = temporaryFolder();
   await writeSafetensors(join(folder, "weights.safetensors"), small);
   renameSync(join(folder, "weights.safetensors"), join(folder, "weights"));

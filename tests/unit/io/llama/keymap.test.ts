@@ -47,7 +47,7 @@ test("names that are not LLaMA's map to nothing", () => {
   }
 });
 
-test("the naming scheme is recognised, also without the prefix of the language model", () => {
+test("the naming scheme is recognized, also without the prefix of the language model", () => {
   assert.equal(detectLlamaNaming(pairs.map(([meta]) => meta)), "meta");
   assert.equal(detectLlamaNaming(pairs.map(([, hf]) => hf)), "hf");
   assert.equal(detectLlamaNaming(pairs.map(([, hf]) => hf.replace(/^model\./, ""))), "hf");

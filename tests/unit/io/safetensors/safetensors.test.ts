@@ -69,7 +69,7 @@ test("an empty state dict is a valid file", async () => {
   assert.deepEqual((await openSafetensors(await fileSource(path))).names, []);
 });
 
-test("reading one tensor reads its bytes and the header, neighbours come in one read", async () => {
+test("reading one tensor reads its bytes and the header, neighbors come in one read", async () => {
   const rng = new Rng(3);
   const tensors: StateDict = new Map();
   for (let i = 0; i < 50; i++) tensors.set(`layer.${String(i).padStart(2, "0")}`, randomTensor(rng, [8, 8]));

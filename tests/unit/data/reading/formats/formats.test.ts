@@ -100,7 +100,7 @@ describe("what is not read", () => {
       [/zip archive/, started("PK\x03\x04")],
       [/nothing but zeros/, Buffer.alloc(500)],
       [/an empty file/, Buffer.alloc(0)],
-      [/text/, Buffer.from("not a picture")],
+      [/text/, Buffer.from("not an image")],
       [/PAM/, started("P7\nWIDTH 4\n")],
     ];
     for (const [kind, bytes] of kinds) assert.match(await reason(bytes), kind);

@@ -22,8 +22,8 @@ export const upsample = wasmFunction(
         p.far.plus(i).plus(offset).loadBytesAsShorts(),
       );
     const lanes = (first: number) => Array.from({ length: 16 }, (_, byte) => 2 * first + byte);
-    const mixed = (neighbour: V128, rounding: V128) =>
-      times3.plusShorts(neighbour).plusShorts(rounding).shortsShiftedRightUnsigned(4);
+    const mixed = (neighbor: V128, rounding: V128) =>
+      times3.plusShorts(neighbor).plusShorts(rounding).shortsShiftedRightUnsigned(4);
     const body = [
       i.set(i32(0)),
       before.set(column(-8)),

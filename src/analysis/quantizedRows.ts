@@ -1,7 +1,7 @@
 import { LuvitError } from "../core/errors";
 
 /** Rows of weights between 0 and 1 in one byte each: weight ≈ level × greatest / 255, wrong by at most greatest / 510. */
-export interface QuantisedRows {
+export interface QuantizedRows {
   /** [rows × length], row-major. */
   readonly levels: Uint8Array;
   /** Greatest weight of each row, [rows]. */
@@ -11,12 +11,12 @@ export interface QuantisedRows {
 }
 
 /** @throws LuvitError("shape-mismatch") when the weights are no whole number of rows. */
-export function quantiseRows(weights: Float32Array, length: number): QuantisedRows {
+export function quantizeRows(weights: Float32Array, length: number): QuantizedRows {
   const rows = weights.length / length;
   if (!Number.isInteger(rows)) {
     throw new LuvitError(
       "shape-mismatch",
-      `quantiseRows: ${weights.length} weights are no whole number of rows of ${length}`,
+      `quantizeRows: ${weights.length} weights are no whole number of rows of ${length}`,
     );
   }
   const levels = new Uint8Array(weights.length);
@@ -33,7 +33,7 @@ export function quantiseRows(weights: Float32Array, length: number): QuantisedRo
 }
 
 /** One row as weights [length]. */
-export function rowWeights({ levels, greatest, length }: QuantisedRows, row: number): Float32Array {
+export function rowWeights({ levels, greatest, length }: QuantizedRows, row: number): Float32Array {
   const unit = greatest[row] / 255;
   return Float32Array.from(levels.subarray(row * length, (row + 1) * length), (level) => level * unit);
 }

@@ -14,15 +14,15 @@ export type Features = Readonly<Record<string, Feature>>;
 /** Which columns of a table to read. */
 export interface ColumnNames {
   readonly image: string;
-  /** Absent for pictures without labels. */
+  /** Absent for images without labels. */
   readonly label?: string;
 }
 
 /** Chooses the columns of a table by its features. */
 export type ColumnChoice = (features: Features) => ColumnNames;
 
-/** One file of rows with a picture each. */
-export interface PictureShard {
+/** One file of rows with an image each. */
+export interface ImageShard {
   readonly path: string;
   readonly rows: number;
   /** First row of each group of rows that are read together. */
@@ -31,19 +31,19 @@ export interface PictureShard {
   readonly columns: ColumnNames;
   /** Labels or class names of all rows; undefined where none were asked for. */
   readonly labels?: LabelColumn;
-  /** The picture file of a row: its bytes, or where it lies. Throws "bad-image" where there is none. */
-  picture(row: number): Promise<Uint8Array | string>;
+  /** The image file of a row: its bytes, or where it lies. Throws "bad-image" where there is none. */
+  image(row: number): Promise<Uint8Array | string>;
 }
 
-/** The picture of a cell as `datasets` stores it: bytes, or a path where the picture was not embedded. */
-export function pictureOf(
+/** The image of a cell as `datasets` stores it: bytes, or a path where the image was not embedded. */
+export function imageOf(
   name: string,
   bytes: Uint8Array | null | undefined,
   path: string | null | undefined,
 ): Uint8Array | string {
   if (bytes && bytes.length > 0) return bytes;
   if (path) return path;
-  throw new LuvitError("bad-image", `${name}: the table holds no picture here`);
+  throw new LuvitError("bad-image", `${name}: the table holds no image here`);
 }
 
 /** `huggingface` metadata: {"info": {"features": {…}}}. */

@@ -19,26 +19,26 @@ export interface GridMap {
   readonly values: ArrayLike<number>;
 }
 
-/** Other forms of a picture. */
-export interface PictureForms {
+/** Other forms of an image. */
+export interface ImageForms {
   /** As SVG, in which words and marks are no pixels. */
   svg?: () => Promise<string>;
   /** For pages, whose words keep their size. */
   html?: string;
 }
 
-/** A finished picture: PNG bytes and what they show. */
+/** A finished image: PNG bytes and what they show. */
 export class ImageFigure {
   constructor(
     readonly png: Uint8Array,
     readonly width: number,
     readonly height: number,
-    /** What the picture shows, for readers who do not see it. */
+    /** What the image shows, for readers who do not see it. */
     readonly alt: string,
-    private readonly forms: PictureForms = {},
+    private readonly forms: ImageForms = {},
   ) {}
 
-  /** The picture as SVG; where it was given as PNG only, with that in it. */
+  /** The image as SVG; where it was given as PNG only, with that in it. */
   async toSvg(): Promise<string> {
     if (this.forms.svg) return this.forms.svg();
     const { width, height, alt } = this;
@@ -54,19 +54,19 @@ export class ImageFigure {
   async save(path: string): Promise<string> {
     if (/\.png$/i.test(path)) writeAtomically(path, this.png);
     else if (/\.svg$/i.test(path)) writeAtomically(path, await this.toSvg());
-    else throw new LuvitError("bad-argument", `Picture.save: ${path} ends in none of .png, .svg`);
+    else throw new LuvitError("bad-argument", `Image.save: ${path} ends in none of .png, .svg`);
     return path;
   }
 
   [Symbol.for("Jupyter.display")](): Record<string, unknown> {
     const { html } = this.forms;
     const png = Buffer.from(this.png).toString("base64");
-    const shown = { "text/plain": `Picture: ${this.alt}`, "image/png": png };
+    const shown = { "text/plain": `Image: ${this.alt}`, "image/png": png };
     return html === undefined ? shown : { ...shown, "text/html": html };
   }
 
   [inspect.custom](): string {
-    return `Picture(${this.width} × ${this.height} pixels: ${this.alt})`;
+    return `Image(${this.width} × ${this.height} pixels: ${this.alt})`;
   }
 }
 
@@ -93,7 +93,7 @@ export function valueRange(values: ArrayLike<number>): [number, number] {
   return low > high ? [0, 1] : [low, high];
 }
 
-/** A map in colours, one pixel per patch. */
+/** A map in colors, one pixel per patch. */
 export function mapImage(
   map: GridMap,
   name: ColormapName = "viridis",

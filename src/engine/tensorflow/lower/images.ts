@@ -111,8 +111,8 @@ function depthToSpace(call: Call): TfValue {
   return call.ops.make("DepthToSpace", [x], { ...x, shape: call.shape() }, { attributes });
 }
 
-/** Pooling and resampling of pictures [B, H, W, C] with their gradients. */
-export const pictures: Rules = {
+/** Pooling and resampling of images [B, H, W, C] with their gradients. */
+export const images: Rules = {
   AvgPool: avgPool,
   AvgPoolGrad: avgPoolGradient,
   DepthToSpace: depthToSpace,

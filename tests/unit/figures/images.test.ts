@@ -10,11 +10,11 @@ import {
   reconstructionGrid,
 } from "../../../src/figures";
 import { colormapTable } from "../../../src/figures/colormap";
+import type { RgbImage } from "../../../src/figures/image";
 import { overlayMap } from "../../../src/figures/maps";
-import type { RgbImage } from "../../../src/figures/picture";
 import { maskOutline } from "../../../src/figures/svg/patchPaths";
 
-/** An image of one colour. */
+/** An image of one color. */
 function plain(width: number, height: number, color: [number, number, number]): RgbImage {
   return {
     width,
@@ -23,7 +23,7 @@ function plain(width: number, height: number, color: [number, number, number]): 
   };
 }
 
-describe("colour maps", () => {
+describe("color maps", () => {
   it("rise evenly in lightness from dark to bright", () => {
     for (const name of ["viridis", "magma"] as const) {
       const table = colormapTable(name);
@@ -38,14 +38,14 @@ describe("colour maps", () => {
     }
   });
 
-  it("clamp outside 0..1 and are grey for not-a-number", () => {
+  it("clamp outside 0..1 and are gray for not-a-number", () => {
     assert.deepEqual(colormap("viridis", -1), colormap("viridis", 0));
     assert.deepEqual(colormap("magma", 7), colormap("magma", 1));
     assert.deepEqual(colormap("magma", Number.NaN), [128, 128, 128]);
   });
 });
 
-describe("pictures", () => {
+describe("images", () => {
   it("an overlay mixes image and map, patch by patch", async () => {
     const map = { width: 2, height: 2, values: [0, 1, 1, 0] };
     const mixed = await overlayMap(plain(8, 8, [100, 100, 100]), map, { alpha: 1 });
@@ -56,9 +56,9 @@ describe("pictures", () => {
   });
 
   it("a grid places images in equal cells, growing small ones in whole pixels", async () => {
-    const picture = await imageGrid([[plain(4, 4, [255, 0, 0]), plain(4, 4, [0, 0, 255])]], { scale: 10 });
-    assert.deepEqual([picture.width, picture.height], [86, 40]);
-    const { data, info } = await sharp(Buffer.from(picture.png)).raw().toBuffer({ resolveWithObject: true });
+    const image = await imageGrid([[plain(4, 4, [255, 0, 0]), plain(4, 4, [0, 0, 255])]], { scale: 10 });
+    assert.deepEqual([image.width, image.height], [86, 40]);
+    const { data, info } = await sharp(Buffer.from(image.png)).raw().toBuffer({ resolveWithObject: true });
     assert.deepEqual([info.width, info.height, info.channels], [86, 40, 4]);
     assert.deepEqual([...data.subarray(0, 4)], [255, 0, 0, 255]);
     assert.deepEqual([...data.subarray(4 * 85, 4 * 86)], [0, 0, 255, 255]);
@@ -92,7 +92,7 @@ describe("pictures", () => {
     );
   });
 
-  it("overlays put maps on one scale over grey images, with patch lines, an outline and a colour bar", async () => {
+  it("overlays put maps on one scale over gray images, with patch lines, an outline and a color bar", async () => {
     const image = plain(16, 16, [200, 0, 0]);
     const map = (value: number) => ({ width: 4, height: 4, values: new Array<number>(16).fill(value) });
     const mask = { width: 4, height: 4, values: [1, 1, 0, 0, ...new Array<number>(12).fill(0)] };
@@ -105,8 +105,8 @@ describe("pictures", () => {
       const start = 4 * (y * info.width + x);
       return [...data.subarray(start, start + 3)];
     };
-    const grey = Math.floor(0.299 * 200);
-    const mixed = (color: readonly number[]) => color.map((c) => Math.round(0.4 * grey + 0.6 * c));
+    const gray = Math.floor(0.299 * 200);
+    const mixed = (color: readonly number[]) => color.map((c) => Math.round(0.4 * gray + 0.6 * c));
     assert.deepEqual(await at(plainly, 30, 50), mixed(colormap("viridis", 0)));
     assert.deepEqual(await at(plainly, 120, 50), mixed(colormap("viridis", 1)));
     assert.deepEqual(await at(outlined, 40, 10), [255, 255, 255]);

@@ -1,9 +1,9 @@
 import type { AttentionMaps, LayerAttention } from "../../analysis/attentionMaps";
-import { rowWeights } from "../../analysis/quantisedRows";
+import { rowWeights } from "../../analysis/quantizedRows";
 import { unnormalize } from "../../data/pixels";
+import { type ImageFigure, type RgbImage, resizeImage } from "../image";
 import { imageGrid } from "../imageGrid";
 import { overlayMap } from "../maps";
-import { type ImageFigure, type RgbImage, resizeImage } from "../picture";
 import { layerLabel, percent, tokenName } from "./browser/state";
 
 const cell = 192;
@@ -15,19 +15,19 @@ export interface StaticRow {
   layer: LayerAttention;
 }
 
-/** The picture of the sample as the model got it. */
-export function pictureOf({ sample }: AttentionMaps): RgbImage {
+/** The image of the sample as the model got it. */
+export function imageOf({ sample }: AttentionMaps): RgbImage {
   const side = Math.round(Math.sqrt(sample.image.length / 3));
   return unnormalize(sample.image, side, side);
 }
 
-/** Picture, attention of the class token and of the patch in the middle, a row per model; mean over heads. */
-export async function staticPicture(rows: readonly StaticRow[]): Promise<ImageFigure> {
+/** Image, attention of the class token and of the patch in the middle, a row per model; mean over heads. */
+export async function staticImage(rows: readonly StaticRow[]): Promise<ImageFigure> {
   const drawn = await Promise.all(rows.map(drawRow));
   return imageGrid(
     drawn.map(({ images }) => images),
     {
-      columnTitles: ["picture, framed patch", "class token looks at", "framed patch looks at"],
+      columnTitles: ["image, framed patch", "class token looks at", "framed patch looks at"],
       rowLabels: rows.length > 1 ? rows.map(({ title }) => title) : undefined,
       captions: drawn.map(({ captions }) => captions),
       alt: `Attention. ${rows.map(describeRow).join(" ")}`,
@@ -50,8 +50,8 @@ async function drawRow({ maps, layer }: StaticRow): Promise<{ images: RgbImage[]
   const { grid } = maps;
   const query = middleToken(grid);
   const side = Math.round(cell / grid) * grid;
-  const picture = pictureOf(maps);
-  const large = await resizeImage(picture, side, side, picture.width * 2 <= side ? "nearest" : "lanczos3");
+  const image = imageOf(maps);
+  const large = await resizeImage(image, side, side, image.width * 2 <= side ? "nearest" : "lanczos3");
   const looks = async (token: number) => {
     const values = meanRow(layer, token).subarray(1);
     const most = values.reduce((a, b) => Math.max(a, b));

@@ -69,10 +69,10 @@ function coveredPlaces({ length, places, size, stride, before }: SlidingWindow):
 type Weights = (from: number, to: number, call: Call) => Float32Array;
 
 /** Position in a row of `from` pixels of pixel `i` out of `to`. */
-function sourceOf(call: Call, from: number, to: number, i: number, centre: number): number {
+function sourceOf(call: Call, from: number, to: number, i: number, center: number): number {
   const isAligned = Boolean(call.attribute("alignCorners")) && to > 1;
   const ratio = isAligned ? (from - 1) / (to - 1) : from / to;
-  return call.attribute("halfPixelCenters") ? ratio * (i + 0.5) - centre : ratio * i;
+  return call.attribute("halfPixelCenters") ? ratio * (i + 0.5) - center : ratio * i;
 }
 
 const bilinear: Weights = (from, to, call) => {
@@ -135,8 +135,8 @@ function depthToSpace(call: Call): OnnxValue {
   return channelsLast(ops, ops.make("DepthToSpace", [channelsFirst(ops, call.input("x"))], type, attributes));
 }
 
-/** Pooling and resampling of pictures [B, H, W, C] with their gradients. */
-export const pictures: Rules = {
+/** Pooling and resampling of images [B, H, W, C] with their gradients. */
+export const images: Rules = {
   AvgPool: pool("AveragePool"),
   AvgPoolGrad: avgPoolGradient,
   DepthToSpace: depthToSpace,

@@ -1,10 +1,10 @@
 import { huggingFace, type ImageDataset, type ImageTransform, imageFolder, imageNet1k } from "../data";
 import type { ImageNet1kPart } from "../data/sets";
-import type { PicturesConfig } from "./runConfig";
+import type { ImagesConfig } from "./runConfig";
 
-/** The pictures of a configuration, for training or for validation. */
-export async function picturesFrom(
-  { kind = "folder", path: place, part, partial, take }: PicturesConfig,
+/** The images of a configuration, for training or for validation. */
+export async function imagesFrom(
+  { kind = "folder", path: place, part, partial, take }: ImagesConfig,
   transform: ImageTransform,
   usual: "train" | "val",
   path: (relative: string) => string,

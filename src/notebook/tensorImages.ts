@@ -1,26 +1,26 @@
 import { imageNetMean, imageNetStd } from "../data";
 import { type ImageFigure, imageGrid } from "../figures";
-import type { RgbImage } from "../figures/picture";
+import type { RgbImage } from "../figures/image";
 
-/** Where the pictures lie in a tensor. */
+/** Where the images lie in a tensor. */
 interface Layout {
   count: number;
   height: number;
   width: number;
   /** Position of a value. */
-  at(picture: number, channel: number, pixel: number): number;
+  at(image: number, channel: number, pixel: number): number;
 }
 
-/** What the numbers of a picture mean. */
+/** What the numbers of an image mean. */
 interface Scale {
   words: string;
   byte(value: number, channel: number): number;
 }
 
-const mostPictures = 8;
+const mostImages = 8;
 
-/** The pictures in a tensor [3, H, W], [B, 3, H, W], [H, W, 3] or [B, H, W, 3]; undefined for other shapes. */
-export async function tensorPictures(
+/** The images in a tensor [3, H, W], [B, 3, H, W], [H, W, 3] or [B, H, W, 3]; undefined for other shapes. */
+export async function tensorImages(
   shape: readonly number[],
   values: ArrayLike<number>,
   range: { min: number; max: number },
@@ -28,7 +28,7 @@ export async function tensorPictures(
   const layout = layoutOf(shape);
   if (!layout) return undefined;
   const scale = scaleOf(range);
-  const shown = Math.min(mostPictures, layout.count);
+  const shown = Math.min(mostImages, layout.count);
   const images = Array.from({ length: shown }, (_, index) => imageAt(layout, values, index, scale));
   const rest = layout.count > shown ? `first ${shown} of ${layout.count}, ` : "";
   const rows = images.length > 4 ? [images.slice(0, 4), images.slice(4)] : [images];
@@ -36,9 +36,9 @@ export async function tensorPictures(
 }
 
 function layoutOf(shape: readonly number[]): Layout | undefined {
-  const [count, ...picture] = shape.length === 4 ? shape : [1, ...shape];
-  if (picture.length !== 3 || count! < 1) return undefined;
-  const [a, b, c] = picture as [number, number, number];
+  const [count, ...image] = shape.length === 4 ? shape : [1, ...shape];
+  if (image.length !== 3 || count! < 1) return undefined;
+  const [a, b, c] = image as [number, number, number];
   if (a === 3 && b >= 8 && c >= 8) {
     const at = (index: number, channel: number, pixel: number) => (index * 3 + channel) * b * c + pixel;
     return { count: count!, height: b, width: c, at };

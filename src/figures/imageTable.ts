@@ -1,16 +1,16 @@
 import { dataUrl, escapeHtml } from "./html";
-import type { RgbImage } from "./picture";
+import type { RgbImage } from "./image";
 
 /** An image of a table of images, with words above and below it. */
-export interface PictureCell {
+export interface ImageCell {
   image: RgbImage;
   above?: string;
   below?: string;
 }
 
 /** Rows of images for a page. */
-export interface PictureTable {
-  rows: readonly (readonly (PictureCell | undefined)[])[];
+export interface ImageTable {
+  rows: readonly (readonly (ImageCell | undefined)[])[];
   columnTitles?: readonly string[];
   rowLabels?: readonly string[];
   /** Most pixels that an image is wide. */
@@ -29,7 +29,7 @@ const bare = "border:0;background:none;vertical-align:top;text-align:center";
  * Rows of images as a table of HTML: where the page is narrow the images shrink, and the words keep their size. Needs
  * neither scripts nor a style sheet.
  */
-export async function pictureTable(table: PictureTable): Promise<string> {
+export async function imageTable(table: ImageTable): Promise<string> {
   const { rows, columnTitles, rowLabels, cell, alt, foot = "" } = table;
   const columns = Math.max(...rows.map((row) => row.length));
   const labels = rowLabels !== undefined;
@@ -46,7 +46,7 @@ export async function pictureTable(table: PictureTable): Promise<string> {
     : "";
   const width = columns * (cell + gap) + (labels ? 80 : 0);
   const look = `display:table;table-layout:fixed;border:0;border-spacing:0;border-collapse:collapse;margin:0;width:100%;max-width:${width}px`;
-  return `<div class="luvit-picture" style="max-width:${width}px"><table aria-label="${escapeHtml(alt)}" style="${look}">${top}${body.join("")}</table>${foot}</div>`;
+  return `<div class="luvit-image" style="max-width:${width}px"><table aria-label="${escapeHtml(alt)}" style="${look}">${top}${body.join("")}</table>${foot}</div>`;
 }
 
 function head(text: string, scope: "row" | "col"): string {
@@ -54,7 +54,7 @@ function head(text: string, scope: "row" | "col"): string {
   return `<th scope="${scope}" style="${bare};${place};padding:2px ${gap / 2}px;font-weight:400"><span style="${words}">${escapeHtml(text)}</span></th>`;
 }
 
-async function cellHtml(cell: PictureCell | undefined, title: string): Promise<string> {
+async function cellHtml(cell: ImageCell | undefined, title: string): Promise<string> {
   if (!cell) return `<td style="${bare}"></td>`;
   const { image, above = "", below = "" } = cell;
   const alt = [title, above, below].filter(Boolean).join(", ");

@@ -4,10 +4,10 @@ import type { Rng } from "../../core/rng";
 import type { ImageTransform } from "../imageTransform";
 import type { PixelCache } from "./pixelCache";
 
-/** One picture to read, and what becomes of it. */
-export interface PictureJob {
+/** One image to read, and what becomes of it. */
+export interface ImageJob {
   readonly path: string;
-  /** Where the picture is no file of its own: gives its encoded bytes, or the path of a file. */
+  /** Where the image is no file of its own: gives its encoded bytes, or the path of a file. */
   readonly stored?: () => Promise<Uint8Array | string>;
   readonly cache: PixelCache;
   readonly transform: ImageTransform;
@@ -15,14 +15,14 @@ export interface PictureJob {
   readonly rng: Rng;
   /** Where the result belongs; default newly made memory. */
   readonly into?: Float32Array;
-  /** Aborted when nobody wants the picture any more. */
+  /** Aborted when nobody wants the image any more. */
   readonly signal?: AbortSignal;
 }
 
-/** Where pictures are decoded and transformed. */
-export interface PictureReader {
-  /** Normalised float32 [3, size, size]. Throws LuvitError "bad-image" for files that cannot be decoded. */
-  read(job: PictureJob): Promise<Float32Array>;
+/** Where images are decoded and transformed. */
+export interface ImageReader {
+  /** Normalized float32 [3, size, size]. Throws LuvitError "bad-image" for files that cannot be decoded. */
+  read(job: ImageJob): Promise<Float32Array>;
   /** Room for results that it writes to without a copy, if it has any left; to be given back. */
   take?(length: number): Float32Array | undefined;
   /** Nobody reads, and it writes, what `take` gave any longer. */
@@ -31,14 +31,14 @@ export interface PictureReader {
 
 let lastTurn = Promise.resolve();
 
-/** One picture a turn of the event loop: turns asked for together would come together. */
+/** One image a turn of the event loop: turns asked for together would come together. */
 function myTurn(): Promise<void> {
   lastTurn = lastTurn.then(breathe);
   return lastTurn;
 }
 
-/** Decodes in sharp's threads and transforms in this one, which has a pause after every picture. */
-export const hereReader: PictureReader = {
+/** Decodes in sharp's threads and transforms in this one, which has a pause after every image. */
+export const hereReader: ImageReader = {
   async read({ path, stored, cache, transform, rng, into, signal }) {
     signal?.throwIfAborted();
     const pixels = await cache.get(path, stored);
@@ -51,6 +51,6 @@ export const hereReader: PictureReader = {
 };
 
 /** The same reader, which puts what it reads in a given place and stops reading when the signal says so. */
-export function readingInto(reader: PictureReader, into: Float32Array, signal: AbortSignal): PictureReader {
+export function readingInto(reader: ImageReader, into: Float32Array, signal: AbortSignal): ImageReader {
   return { read: (job) => reader.read({ ...job, into, signal }) };
 }
