@@ -3,7 +3,7 @@ const EPS = 1e-12;
 
 /**
  * Gradient signal-to-noise ratio of each parameter, E[g]² / Var[g], from the mean and the variance of its gradients.
- * Source: Liu et al. 2020 (arXiv 2001.07384), definition 2.1; Bai et al. 2025; LUViT C.2.
+ * Reference: Liu et al. 2020 (arXiv 2001.07384), definition 2.1; Bai et al. 2025; LUViT C.2.
  */
 export function signalToNoise(mean: ArrayLike<number>, variance: ArrayLike<number>): Float64Array {
   return Float64Array.from({ length: mean.length }, (_, i) => mean[i] ** 2 / (variance[i] + EPS));

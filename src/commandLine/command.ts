@@ -35,7 +35,11 @@ export interface Command<Specs extends FlagSpecs = FlagSpecs> {
   /** Its lines in the help. */
   readonly help: string;
   readonly flags: Specs;
-  /** Exit status. @throws UsageError for words and flags that make no sense. */
+  /**
+   * Exit status.
+   *
+   * @throws UsageError for words and flags that make no sense.
+   */
   run(call: CommandCall<Specs>): Promise<number>;
 }
 

@@ -24,7 +24,11 @@ export function expectFile(path: string, what: string): void {
   throw new LuvitError("bad-file", `${path} is no file, expected ${what}`);
 }
 
-/** What a folder holds; nothing where there is none yet. @throws LuvitError("bad-argument") where no folder can be. */
+/**
+ * What a folder holds; nothing where there is none yet.
+ *
+ * @throws LuvitError("bad-argument") where no folder can be.
+ */
 export function entriesOf(path: string): string[] {
   try {
     if (path !== "" && statSync(path).isDirectory()) return readdirSync(path);

@@ -103,7 +103,11 @@ function seedOf(text: string | undefined): number | undefined {
   return problemsOf(seedField, value).length === 0 ? value : undefined;
 }
 
-/** Part `index` of `count`, from 1. @throws UsageError for anything else, `0/n` too. */
+/**
+ * Part `index` of `count`, from 1.
+ *
+ * @throws UsageError for anything else, `0/n` too.
+ */
 function shardOf(text: string | undefined): { index: number; count: number } | undefined {
   if (text === undefined) return undefined;
   const [, index, count] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? []).map(Number);

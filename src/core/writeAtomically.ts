@@ -29,7 +29,11 @@ function temporaryFor(path: string): string {
   return join(dirname(path), `${name}.tmp-${process.pid}-${randomBytes(8).readBigUInt64BE()}`);
 }
 
-/** Permissions of a file that is to be replaced. @throws LuvitError("bad-file") for folders, pipes and devices. */
+/**
+ * Permissions of a file that is to be replaced.
+ *
+ * @throws LuvitError("bad-file") for folders, pipes and devices.
+ */
 function permissionsOf(path: string, status: Stats | undefined): number | undefined {
   if (!status) return undefined;
   if (status.isFile()) return status.mode & 0o777;
@@ -38,7 +42,9 @@ function permissionsOf(path: string, status: Stats | undefined): number | undefi
 
 /**
  * Writes a file so that `path` holds either the old or the whole new content, also after a power cut. Missing folders are
- * created. @throws LuvitError("bad-file") when the disk refuses; the temporary file is removed.
+ * created.
+ *
+ * @throws LuvitError("bad-file") when the disk refuses; the temporary file is removed.
  */
 export async function writeFileAtomically(
   path: string,

@@ -18,7 +18,7 @@ export interface RepeatedOrder {
  * times. The repetitions of an image fall into the same step and, where a step has several batches, into different ones
  * of these, as they go to different GPUs in the reference.
  *
- * Source: Hoffer et al. 2020; DeiT samplers.py RASampler, with as many processes as a step has batches.
+ * Reference: Hoffer et al. 2020; DeiT samplers.py RASampler, with as many processes as a step has batches.
  */
 export function repeatedOrder(order: Int32Array, { repeats, batchSize, spread }: Repetitions): RepeatedOrder {
   const perStep = batchSize * spread;

@@ -2,7 +2,11 @@ import { LuvitError, listOffenders } from "../core/errors";
 import type { Graph, GraphInput } from "../graph/ir";
 import type { Program, Programs } from "./executor";
 
-/** State entries of all programs, each once. @throws LuvitError("bad-argument") where two disagree on a shape. */
+/**
+ * State entries of all programs, each once.
+ *
+ * @throws LuvitError("bad-argument") where two disagree on a shape.
+ */
 export function commonState(programs: Programs): GraphInput[] {
   const entries = new Map<string, GraphInput>();
   const problems: string[] = [];
@@ -23,7 +27,11 @@ export function commonState(programs: Programs): GraphInput[] {
   );
 }
 
-/** Outputs that are not new state. @throws LuvitError("bad-argument") when the guard is none of them. */
+/**
+ * Outputs that are not new state.
+ *
+ * @throws LuvitError("bad-argument") when the guard is none of them.
+ */
 export function resultsOf({ graph, guard }: Program): string[] {
   const state = new Set(graph.state.map(({ name }) => name));
   const results = graph.outputs.map(({ name }) => name).filter((name) => !state.has(name));

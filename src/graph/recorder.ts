@@ -67,7 +67,11 @@ export class Recorder {
     return outputs.map((value) => this.tensorInfo(value));
   }
 
-  /** The graph value behind a tensor. @throws LuvitError("bad-argument") for tensors made outside the trace. */
+  /**
+   * The graph value behind a tensor.
+   *
+   * @throws LuvitError("bad-argument") for tensors made outside the trace.
+   */
   valueOf(info: tf.TensorInfo, role: string): GraphValue {
     const value = this.values.get(info.dataId);
     if (value) return value;

@@ -92,7 +92,11 @@ export function swigluWidth(dim: number, multipleOf = 256): number {
 const linear = (inputs: number, outputs: number, rng: Rng, bias = false) =>
   new Linear(inputs, outputs, rng, { bias, initialize: normal(0.02) });
 
-/** A config's sizes of attention, defaults filled in. @throws LuvitError("bad-argument") when they do not fit together. */
+/**
+ * A config's sizes of attention, defaults filled in.
+ *
+ * @throws LuvitError("bad-argument") when they do not fit together.
+ */
 export function headSizes(config: LlamaConfig): { heads: number; kvHeads: number; headDim: number } {
   const { dim, heads, kvHeads = heads, headDim = dim / heads, rope } = config;
   const problems = [

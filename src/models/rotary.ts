@@ -11,7 +11,7 @@ export interface Rotation {
 /**
  * Rotary position embedding of positions 0 … T-1. x [B, H, T, C] -> the same shape. With rows in Hugging Face order
  * element i turns with i + C/2, in Meta order 2i turns with 2i+1; the two orders hold the same numbers elsewhere.
- * Source: transformers modeling_llama.py; facebookresearch/llama model.py.
+ * Reference: transformers modeling_llama.py; facebookresearch/llama model.py.
  */
 export function rotate(x: Tensor, config: Rotation): Tensor {
   const [batch, heads, tokens, channels] = x.shape as [number, number, number, number];

@@ -79,7 +79,11 @@ export const toy: Readonly<ViTConfig> = {
   mlpRatio: 4,
 };
 
-/** Number of patches of a configuration. @throws LuvitError("bad-argument") for sizes that cannot be. */
+/**
+ * Number of patches of a configuration.
+ *
+ * @throws LuvitError("bad-argument") for sizes that cannot be.
+ */
 export function patchCount(config: ViTConfig): number {
   checkOptions("ViT", vitConfig, config);
   return (config.imageSize / config.patchSize) ** 2;

@@ -21,7 +21,7 @@ export const attentionOptions = optionsOf<AttentionOptions>(
  * softmax(q kᵀ / sqrt(C)) v per head: query [B, H, T, C], key and value [B, G, T, C] -> [B, H, T, C]. With fewer heads of
  * keys than of queries, query head h meets key head floor(h G / H): grouped-query attention. The queries of a group are
  * laid one after another as rows of one product, so that keys and values are not repeated in memory.
- * Source: LUViT eq. 2; timm 0.3.2 Attention; Ainslie et al. 2023, "GQA".
+ * Reference: LUViT eq. 2; timm 0.3.2 Attention; Ainslie et al. 2023, "GQA".
  */
 export function scaledDotProductAttention(
   query: Tensor,

@@ -67,7 +67,11 @@ export class Compiled {
     return describeRunning(this.executor.description);
   }
 
-  /** One run; gives back every result that is not state, on the host. @throws LuvitError("bad-argument") */
+  /**
+   * One run; gives back every result that is not state, on the host.
+   *
+   * @throws LuvitError("bad-argument")
+   */
   async run(feeds: CompiledFeeds = {}): Promise<Record<string, HostTensor>> {
     const { graph } = this;
     const arrays: Record<string, TypedArray> = {};

@@ -48,7 +48,11 @@ export class LoadReport {
   }
 }
 
-/** See `Module.load`. @throws LuvitError("key-mismatch") listing every offending key; the model is then unchanged. */
+/**
+ * See `Module.load`.
+ *
+ * @throws LuvitError("key-mismatch") listing every offending key; the model is then unchanged.
+ */
 export function loadStateDict(model: Module, state: StateDict, options: LoadOptions): LoadReport {
   checkOptions("load", loadOptions, options);
   const { only = "", allowMissing = [], allowUnexpected = [], source = "the state dict", notes } = options;

@@ -49,7 +49,11 @@ export class Parameter {
     }
   }
 
-  /** The live variable, created on first use. @throws LuvitError("bad-argument") once its last owner has disposed it. */
+  /**
+   * The live variable, created on first use.
+   *
+   * @throws LuvitError("bad-argument") once its last owner has disposed it.
+   */
   get value(): tf.Variable {
     this.requireAlive();
     if (this.substitute) return this.substitute;
@@ -62,7 +66,11 @@ export class Parameter {
     return this.variable;
   }
 
-  /** Replaces the values; where they were never used the array is kept, not copied. @throws LuvitError("shape-mismatch") */
+  /**
+   * Replaces the values; where they were never used the array is kept, not copied.
+   *
+   * @throws LuvitError("shape-mismatch")
+   */
   load(tensor: HostTensor, source?: string): void {
     if (formatShape(tensor.shape) !== formatShape(this.shape)) {
       throw new LuvitError(

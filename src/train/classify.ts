@@ -95,7 +95,11 @@ async function preparedValues(
   return transformOf(preprocessing, side).apply(pixels, new Rng(0));
 }
 
-/** The transform that plain data describe. @throws LuvitError("bad-argument") for normalization other than ImageNet's. */
+/**
+ * The transform that plain data describe.
+ *
+ * @throws LuvitError("bad-argument") for normalization other than ImageNet's.
+ */
 function transformOf({ size, resize, cropRatio, mean, std }: Preprocessing, side: number): EvalTransform {
   const transform = resize === "none" ? none(size) : evaluation(size, { cropRatio });
   const known = transform.preprocessing!;

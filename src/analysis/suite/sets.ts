@@ -156,7 +156,11 @@ async function openBackgrounds(root: string, transform: ImageTransform): Promise
   );
 }
 
-/** The parts of a suite in the order of evaluation. @throws LuvitError("bad-argument") where there is none. */
+/**
+ * The parts of a suite in the order of evaluation.
+ *
+ * @throws LuvitError("bad-argument") where there is none.
+ */
 export function partsOf(sets: SuiteSets): SuitePart[] {
   const parts: SuitePart[] = [];
   for (const key of plainSets) {

@@ -14,7 +14,7 @@ const tableEndings = [".parquet", ".arrow"];
  * of `save_to_disk` (`state.json`), alone or below `dataset_dict.json`; or a folder of table files, which the README.md
  * of the set or their names sort into splits, as load_dataset does: see `splitsOf`.
  *
- * @throws LuvitError("missing-file"), or LuvitError("bad-dataset") naming shards that are missing.
+ * @throws LuvitError("missing-file" | "bad-dataset") naming shards that are missing.
  */
 export async function shardFiles(source: string, split: string, config?: string): Promise<ShardFiles> {
   const kind = await stat(source).catch(() => undefined);

@@ -3,7 +3,11 @@ import { delimiter, dirname, join } from "node:path";
 import { LuvitError } from "../../core/errors";
 import { type Finished, lastLines, runCommand } from "./command";
 
-/** npm's own script, run with this Node. @throws LuvitError("engine") when there is no npm. */
+/**
+ * npm's own script, run with this Node.
+ *
+ * @throws LuvitError("engine") when there is no npm.
+ */
 export function findNpm(): string {
   const beside = dirname(realpathSync(process.execPath));
   const onPath = (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, "npm"));
@@ -37,7 +41,11 @@ export function explainNpm(what: string, { output }: Finished): LuvitError {
   return new LuvitError("engine", `${what}: ${reason}\n${lastLines(output)}`);
 }
 
-/** node-gyp: npm's own, else fetched into `folder`. @throws LuvitError("engine") when neither is there. */
+/**
+ * node-gyp: npm's own, else fetched into `folder`.
+ *
+ * @throws LuvitError("engine") when neither is there.
+ */
 export async function findNodeGyp(folder: string): Promise<string> {
   const script = join("node_modules", "node-gyp", "bin", "node-gyp.js");
   const bundled = join(dirname(findNpm()), "..", script);

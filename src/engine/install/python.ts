@@ -11,7 +11,11 @@ export interface Python {
 
 const VERSION = "import sys; print('%d.%d' % sys.version_info[:2])";
 
-/** Finds the interpreter that PYTHON names, or the usual ones. @throws LuvitError("engine") when none has pip. */
+/**
+ * Finds the interpreter that PYTHON names, or the usual ones.
+ *
+ * @throws LuvitError("engine") when none has pip.
+ */
 export async function findPython(): Promise<Python> {
   const named = process.env.PYTHON;
   const candidates: [string, ...string[]][] = named

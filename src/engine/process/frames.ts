@@ -81,7 +81,11 @@ export class FrameReader {
     return this.target.subarray(this.at, this.at + PIECE_BYTES);
   }
 
-  /** The first `count` bytes of `room()` have come. @throws LuvitError("engine") for what is no frame. */
+  /**
+   * The first `count` bytes of `room()` have come.
+   *
+   * @throws LuvitError("engine") for what is no frame.
+   */
   filled(count: number): void {
     this.at += count;
     if (this.at < this.target.length) return;
@@ -101,7 +105,11 @@ export class FrameReader {
     }
   }
 
-  /** There is nothing more to come. @throws LuvitError("engine") in the middle of a frame. */
+  /**
+   * There is nothing more to come.
+   *
+   * @throws LuvitError("engine") in the middle of a frame.
+   */
   end(): void {
     if (this.part === "prefix" && this.at === 0) return;
     throw malformed(`it ends in the ${this.part}, ${this.target.length - this.at} bytes early`);

@@ -36,7 +36,11 @@ export class TfProgram {
   private readonly updates: readonly AdamWUpdate[];
   private readonly effects: Effects | undefined;
 
-  /** Adds the program to the graph. @throws LuvitError("engine") when it has ops without a rule. */
+  /**
+   * Adds the program to the graph.
+   *
+   * @throws LuvitError("engine") when it has ops without a rule.
+   */
   constructor(
     readonly name: string,
     program: Program,
@@ -78,7 +82,11 @@ export class TfProgram {
     return this.updates.length > 0;
   }
 
-  /** Names to fetch for results. @throws LuvitError("bad-argument") for results the graph does not have. */
+  /**
+   * Names to fetch for results.
+   *
+   * @throws LuvitError("bad-argument") for results the graph does not have.
+   */
   fetches(names: readonly string[]): string[] {
     const unknown = names.filter((name) => !this.outputs.has(name));
     if (unknown.length === 0) return names.map((name) => this.outputs.get(name)!);

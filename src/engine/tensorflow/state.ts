@@ -27,7 +27,11 @@ export class TfState {
     return this.variables.has(name);
   }
 
-  /** Sets moments nobody has written; @throws LuvitError("bad-argument") naming other entries nobody has written. */
+  /**
+   * Sets moments nobody has written;
+   *
+   * @throws LuvitError("bad-argument") naming other entries nobody has written.
+   */
   requireWritten(names: readonly string[]): void {
     const empty = names.filter((name) => !this.written.has(name));
     if (empty.length === 0) return;

@@ -35,7 +35,9 @@ export class ParallelParts implements Tensors {
 
   /**
    * Opens all parts, given the names of the files in their folder. How many there must be follows from the first one's
-   * shapes. @throws LuvitError("missing-file") listing those that are not there, "bad-file" where parts do not agree.
+   * shapes.
+   *
+   * @throws LuvitError("missing-file") listing those that are not there, "bad-file" where parts do not agree.
    */
   static async open(parts: OpenParts, beside: readonly string[]): Promise<ParallelParts> {
     const pathOf = (name: string) => join(dirname(parts.source), name);

@@ -32,7 +32,11 @@ export async function writeWeights(path: string, tensors: StateDict, config?: Js
   await writeSafetensors(path, tensors, { metadata });
 }
 
-/** The config in a folder; undefined where there is none. @throws LuvitError("bad-file") for one that is no JSON object. */
+/**
+ * The config in a folder; undefined where there is none.
+ *
+ * @throws LuvitError("bad-file") for one that is no JSON object.
+ */
 export async function readConfig(folder: string): Promise<JsonObject | undefined> {
   const path = join(folder, CONFIG_FILE);
   return existsSync(path) ? (await readJsonObject(path)).value : undefined;

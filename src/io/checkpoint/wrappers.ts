@@ -43,7 +43,11 @@ export function unwrap(names: readonly string[], asked = "", wrappers: readonly 
   };
 }
 
-/** What follows `key` in the names of a file. @throws LuvitError("key-mismatch") where none begins with it. */
+/**
+ * What follows `key` in the names of a file.
+ *
+ * @throws LuvitError("key-mismatch") where none begins with it.
+ */
 export function unwrapUnder(source: string, names: readonly string[], key: string): Unwrapped {
   const unwrapped = unwrap(names, `${key}.`);
   if (unwrapped.names.size > 0) return unwrapped;

@@ -29,7 +29,11 @@ const LONGEST_DELAY = 20_000;
 /** The hub counts requests over five minutes. */
 const LONGEST_WAIT = 300_000;
 
-/** Repeats `attempt` after passing failures, waiting longer each time. @throws LuvitError("network") in the end. */
+/**
+ * Repeats `attempt` after passing failures, waiting longer each time.
+ *
+ * @throws LuvitError("network") in the end.
+ */
 export async function retrying<Result>(
   { what, signal, delay, progress = () => 0 }: RetryOptions,
   attempt: () => Promise<Result>,

@@ -31,12 +31,20 @@ export class SmallAnswers {
     private readonly idleTimeout: number,
   ) {}
 
-  /** Before each request. @throws LuvitError("network") when there were too many. */
+  /**
+   * Before each request.
+   *
+   * @throws LuvitError("network") when there were too many.
+   */
   begin(): void {
     if (this.answersLeft-- <= 0) this.fail(`more than ${MOST_ANSWERS} pages`);
   }
 
-  /** A whole body, unpacked. @throws LuvitError("network") when it takes too much. */
+  /**
+   * A whole body, unpacked.
+   *
+   * @throws LuvitError("network") when it takes too much.
+   */
   async read(body: Body, encoding: string | undefined): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let length = 0;

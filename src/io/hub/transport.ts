@@ -142,7 +142,11 @@ export class HubTransport {
     return this.connections.close();
   }
 
-  /** Where to ask next. @throws LuvitError("network") for what is no http address. */
+  /**
+   * Where to ask next.
+   *
+   * @throws LuvitError("network") for what is no http address.
+   */
   private addressOf(address: string, from?: URL): URL {
     const url = URL.canParse(address, from?.href) ? new URL(address, from) : undefined;
     if (url && /^https?:$/.test(url.protocol)) return url;

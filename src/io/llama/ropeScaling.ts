@@ -31,7 +31,7 @@ export const llama31Scaling: Readonly<RopeScaling & { type: "llama3" }> = {
 
 /**
  * The rotary frequencies of a head, radians per token: [headDim / 2].
- * Source: transformers modeling_rope_utils.py `_compute_llama3_parameters`.
+ * Reference: transformers modeling_rope_utils.py `_compute_llama3_parameters`.
  *
  * @throws LuvitError("bad-argument") for a scaling that cannot be computed or does not fit the head.
  */
@@ -85,7 +85,9 @@ export function parseRopeScaling(value: unknown): RopeScaling | undefined {
 }
 
 /**
- * A scaling as transformers writes it. @throws LuvitError("bad-argument") for divisors, which it has no form for, and
+ * A scaling as transformers writes it.
+ *
+ * @throws LuvitError("bad-argument") for divisors, which it has no form for, and
  * for what is known by name only.
  */
 export function formatRopeScaling(scaling: RopeScaling | undefined): JsonObject {

@@ -23,7 +23,9 @@ export function kernelSpec(): object {
 
 /**
  * Writes the kernel's specification and logos into a folder of its own, through no link: links at its files' places are
- * replaced. @throws LuvitError("bad-argument") where the folder is a link, or another kernel's.
+ * replaced.
+ *
+ * @throws LuvitError("bad-argument") where the folder is a link, or another kernel's.
  */
 export function installKernel(folder: string): void {
   requireOwn(folder);
@@ -34,7 +36,9 @@ export function installKernel(folder: string): void {
 
 /**
  * Takes the kernel away: the files that `installKernel` wrote, and the folder if nothing else is in it. Of a link only the
- * link goes. False when there is none. @throws LuvitError("bad-argument") where another kernel is.
+ * link goes. False when there is none.
+ *
+ * @throws LuvitError("bad-argument") where another kernel is.
  */
 export function removeKernel(folder: string): boolean {
   const status = lstatSync(folder, { throwIfNoEntry: false });

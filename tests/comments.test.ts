@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+
+/* How comments of the library name what is thrown and where things were read. */
+
+function repository(folder: string): string {
+  return existsSync(join(folder, "biome.json")) ? folder : repository(dirname(folder));
+}
+
+const source = join(repository(__dirname), "src");
+const files = readdirSync(source, { recursive: true })
+  .map(String)
+  .filter((name) => name.endsWith(".ts"));
+const texts = new Map(files.map((name) => [name, readFileSync(join(source, name), "utf8")]));
+const codes = [...texts.get(join("core", "errors.ts"))!.matchAll(/^ {2}\| "([a-z-]+)"/gm)].map(
+  ([, code]) => code,
+);
+
+/** Lines of documentation comments with their place. */
+const commentLines = [...texts].flatMap(([name, text]) =>
+  [...text.matchAll(/\/\*\*[\s\S]*?\*\//g)].flatMap(([comment]) =>
+    comment
+      .split("\n")
+      .map((line) => ({ place: `src/${name}`, line: line.replace(/^[\s/*]+|[\s*/]+$/g, "") })),
+  ),
+);
+
+test("what is thrown is written @throws LuvitError(codes) and when", () => {
+  const form = /^@throws (LuvitError(\("[a-z-]+"( \| "[a-z-]+")*\))?|[A-Z]\w+)(:| |$)/;
+  const wrong = commentLines.filter(({ line }) => line.includes("@throws") && !form.test(line));
+  assert.deepEqual(wrong, []);
+});
+
+test("codes of errors in comments are codes there are", () => {
+  assert.ok(codes.length > 5, "the codes were not found in core/errors.ts");
+  const named = commentLines.flatMap(({ place, line }) =>
+    [...line.matchAll(/LuvitError\(([^)]*)\)/g)].flatMap(([, list]) =>
+      [...list.matchAll(/"([a-z-]+)"/g)].map(([, code]) => ({ place, code })),
+    ),
+  );
+  assert.ok(named.length > 50);
+  assert.deepEqual(
+    named.filter(({ code }) => !codes.includes(code)),
+    [],
+  );
+});
+
+test("where something was read is written Reference: and the place", () => {
+  const others = /^(Source|See|Paper|From|Refs?|References?\s+to)\s*:/;
+  const wrong = commentLines.filter(({ line }) => others.test(line) || /\bReference:$/.test(line));
+  assert.deepEqual(wrong, []);
+});
