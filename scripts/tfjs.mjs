@@ -9,7 +9,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const parts = ["dist/register_all_gradients", "dist/public/chained_ops/register_all_chained_ops"];
 
 await build({
-  stdin: { contents: parts.map((part) => `import "@tensorflow/tfjs-core/${part}";`).join("\n"), resolveDir: root },
+  stdin: {
+    contents: parts.map((part) => `import "@tensorflow/tfjs-core/${part}";`).join("\n"),
+    resolveDir: root,
+  },
   outfile: join(root, "dist", "tfjs", "gradients.js"),
   bundle: true,
   format: "cjs",

@@ -13,7 +13,7 @@ const unusedEntries = 2 ** 20;
  * Walks the pages of a column chunk: they must fill it, hold at most `rows` values each, and unpack to sizes that their
  * stored bytes justify.
  *
- * @throws LuvitError("bad-file" | "bad-dataset"), the latter where all together unpack to more than `mostBytes`.
+ * @throws LuvitError("bad-file" | "bad-dataset"): the second where all together unpack to more than `mostBytes`.
  */
 export function expectPages(chunk: Uint8Array, rows: number, what: string, mostBytes: number): void {
   for (let at = 0, values = 0, sum = 0; at < chunk.length; ) {

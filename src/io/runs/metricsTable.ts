@@ -1,5 +1,5 @@
-import type { MetricsRecord } from "./metricsLog";
 import { type Provenance, resultTable, writeTable } from "../tables";
+import type { MetricsRecord } from "./metricsLog";
 
 /** A log as an Arrow table: a row per step, every metric a column (null where a step has none), and the provenance. */
 export async function writeMetricsTable(

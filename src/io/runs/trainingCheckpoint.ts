@@ -7,7 +7,6 @@ import { isRunning } from "../../core/processes";
 
 import { syncFolder, writeFailure, writeJsonAtomically } from "../../core/writeAtomically";
 import { type JsonObject, readJsonObject } from "../bytes";
-import { writeSafetensors } from "../safetensors";
 import {
   checkWeights,
   MODEL_FILE,
@@ -16,6 +15,7 @@ import {
   writeSavedModel,
   writeWeights,
 } from "../checkpoint";
+import { writeSafetensors } from "../safetensors";
 
 /** Everything needed to go on training at a step. */
 export interface TrainingState {

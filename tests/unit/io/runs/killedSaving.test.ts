@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Rng } from "../../../../src/core/rng";
 import { readMetrics } from "../../../../src/io/runs/metricsLog";
-import { latestTrainingCheckpoint, pruneTrainingCheckpoints } from "../../../../src/io/runs/trainingCheckpoint";
+import {
+  latestTrainingCheckpoint,
+  pruneTrainingCheckpoints,
+} from "../../../../src/io/runs/trainingCheckpoint";
 import { temporaryFolder } from "../support";
 
 /** LUVIT_KILLS=50 for the full count. */

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { appendMetrics, readMetrics, replaceMetrics, truncateMetrics } from "../../../../src/io/runs/metricsLog";
+import {
+  appendMetrics,
+  readMetrics,
+  replaceMetrics,
+  truncateMetrics,
+} from "../../../../src/io/runs/metricsLog";
 import { assertRejects, temporaryFolder } from "../support";
 
 const newLog = () => join(temporaryFolder(), "run", "metrics.jsonl");
