@@ -102,8 +102,8 @@ test("words of images keep their size where their images shrink", { skip }, asyn
       const page = await open(html, width);
       const found = await page.evaluate<{ page: number; words: number[]; image: number }>(`({
         page: document.documentElement.scrollWidth,
-        words: [...document.querySelectorAll(".luvit-shown span, .luvit-shown td div")].map((one) => parseFloat(getComputedStyle(one).fontSize)),
-        image: document.querySelector(".luvit-shown img").clientWidth,
+        words: [...document.querySelectorAll(".luvit-image span, .luvit-image td div")].map((one) => parseFloat(getComputedStyle(one).fontSize)),
+        image: document.querySelector(".luvit-image img").clientWidth,
       })`);
       assert.ok(found.page <= width);
       assert.ok(found.words.length >= 4 && Math.min(...found.words) >= 12, String(found.words));

@@ -18,7 +18,7 @@ interface PillowFile {
   readonly rgb: string;
 }
 
-const place = join(packageRoot(), "tests", "unit", "data", "formats", "pillow.json");
+const place = join(packageRoot(), "tests", "unit", "data", "reading", "formats", "pillow.json");
 const files = JSON.parse(readFileSync(place, "utf8")) as PillowFile[];
 const bytesOf = (text: string) => Buffer.from(text, "base64");
 
