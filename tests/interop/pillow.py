@@ -50,7 +50,7 @@ def pixels(image):
     return put(np.asarray(image.convert("RGB")).tobytes())
 
 
-def image(i, limit):
+def random_image(i, limit):
     """Smooth, noisy, or of the extreme values alone."""
     width, height = (int(side) for side in random.integers(1, limit, 2))
     noise = random.integers(0, 256, (height, width, 3))
@@ -64,7 +64,7 @@ def image(i, limit):
 
 
 def jpeg(i):
-    image = image(i, 130)
+    image = random_image(i, 130)
     if i % 5 == 0:
         image = image.convert("L")
     options = {"quality": int(random.integers(5, 100)), "optimize": bool(i % 2)}
@@ -105,7 +105,7 @@ def saved(image, kind, **options):
 
 
 def four_inks(as_ycck, **options):
-    inks = Image.merge("CMYK", [image(i, 60).convert("L").resize((45, 31)) for i in range(4)])
+    inks = Image.merge("CMYK", [random_image(i, 60).convert("L").resize((45, 31)) for i in range(4)])
     content = bytearray(saved(inks, "JPEG", **options))
     content[content.index(b"Adobe") + 11] = 2 if as_ycck else 0
     return bytes(content)
@@ -117,7 +117,7 @@ def files():
     kinds["PNG, palette with alpha"] = png(8, 3, random.bytes(256))
     kinds["PNG, gray with one clear value"] = png(8, 0, b"\0\x20")
     kinds["PNG, 16-bit gray with one clear value"] = png(16, 0, b"\0\x20")
-    small = [image(i, 60).resize((40, 30)) for i in range(2)]
+    small = [random_image(i, 60).resize((40, 30)) for i in range(2)]
     clear = Image.merge("RGBA", [*small[0].split(), small[1].convert("L")])
     kinds["WebP with alpha"] = saved(clear, "WEBP", lossless=True, exact=True)
     kinds["WebP, animated"] = saved(small[0], "WEBP", save_all=True, append_images=small[1:], lossless=True)
@@ -125,10 +125,10 @@ def files():
         kinds[f"JPEG, {'YCCK' if as_ycck else 'CMYK'}"] = four_inks(as_ycck)
     kinds["JPEG, CMYK, progressive"] = four_inks(False, progressive=True)
     for subsampling in ("4:4:4", "4:2:2", "4:2:0"):
-        kinds[f"JPEG, {subsampling}, progressive"] = saved(image(2, 90), "JPEG", subsampling=subsampling, progressive=True)
-    kinds["WebP, lossless"] = saved(image(2, 60), "WEBP", lossless=True)
-    kinds["WebP"] = saved(image(2, 60), "WEBP")
-    kinds["GIF"] = saved(image(2, 60), "GIF")
+        kinds[f"JPEG, {subsampling}, progressive"] = saved(random_image(2, 90), "JPEG", subsampling=subsampling, progressive=True)
+    kinds["WebP, lossless"] = saved(random_image(2, 60), "WEBP", lossless=True)
+    kinds["WebP"] = saved(random_image(2, 60), "WEBP")
+    kinds["GIF"] = saved(random_image(2, 60), "GIF")
     result = []
     for what, content in kinds.items():
         image = Image.open(io.BytesIO(content))
@@ -140,7 +140,7 @@ PNG_KINDS = [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (3, 1), (
 
 
 def resize(i):
-    image = image(i, 200)
+    image = random_image(i, 200)
     name = list(FILTERS)[i % 4]
     to = [int(side) for side in random.integers(1, 120, 2)]
     result = image.resize(to, FILTERS[name])
@@ -148,7 +148,7 @@ def resize(i):
 
 
 def operation(i):
-    image = image(i, 160)
+    image = random_image(i, 160)
     name = list(OPERATIONS)[i % len(OPERATIONS)]
     apply, low, high = OPERATIONS[name]
     argument = float(random.uniform(low, high))
