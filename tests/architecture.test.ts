@@ -54,3 +54,22 @@ for (const name of [
     assert.deepEqual(gone, []);
   });
 }
+
+test("namespaces' members that README and docs name are public names", () => {
+  const names = readFileSync(join(root, "tests", "api.txt"), "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[0]!);
+  const isPublic = new Set(names);
+  const namespaces = new Set(names.filter((name) => name.includes(".")).map((name) => name.split(".")[0]!));
+  const pages = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)];
+  const found = pages.flatMap((name) => {
+    const text = readFileSync(join(root, name), "utf8");
+    const code = [...text.matchAll(/```[\s\S]*?```|`[^`\n]+`/g)].map(([block]) => block).join("\n");
+    return [...code.matchAll(/(?<![\w.])(?:luvit\.)?([a-z]\w+)\.([a-zA-Z]\w*)(?![\w/])/g)]
+      .filter(([, space, member]) => namespaces.has(space!) && !/^(json|ts|safetensors)$/.test(member!))
+      .map(([, space, member]) => ({ page: name, name: `${space}.${member}` }));
+  });
+  assert.ok(found.length > 50, `only ${found.length} names were found`);
+  const unknown = found.filter(({ name }) => !isPublic.has(name) && !isPublic.has(`${name}.*`));
+  assert.deepEqual(unknown, []);
+});
