@@ -518,7 +518,8 @@ refused(
     /seed/,
   ],
   [{ types: [] }, /types: expected a list/],
-  [{ shard: { index: 0 } }, /shard.count: missing/],
+  [{ shard: { index: 0 } }, /shard.index: expected a whole number from 1/, /shard.count: missing/],
+  [{ shard: { index: 3, count: 2 } }, /shard.index: expected at most count \(2\)/],
 );
 
 refused("io.writeSafetensors", (o) => io.writeSafetensors(`${folder}/x.safetensors`, new Map(), o), unknown, [
