@@ -17,7 +17,7 @@ import type { ImageDataset } from "../data/dataset";
 import { batchesPerEpoch } from "../data/loader";
 import { engineOptions } from "../engine/options";
 import { optimizeOptions } from "../graph/passes";
-import { betas, epochCount, positiveRate, rate, warmupEpochs, weightDecay } from "../optim/options";
+import { betas, epochCount, gradNorm, positiveRate, rate, warmupEpochs, weightDecay } from "../optim/options";
 import { type Schedule, scaledRate, scheduleFits } from "../optim/schedule";
 import { MOST } from "./options";
 
@@ -64,6 +64,11 @@ export interface TrainOptions extends CompiledStepOptions {
   warmupLr?: number;
   weightDecay?: number;
   betas?: readonly [number, number];
+  /**
+   * Greatest norm of all gradients of a step taken together (of the whole step, all its batches); larger ones are scaled
+   * down to it, as `torch.nn.utils.clip_grad_norm_` does. Default: none is.
+   */
+  clipGradNorm?: number;
   /** Decides order, augmentation, masks, drop path and mixing; default 0. */
   seed?: number;
   /** Folder for metrics and checkpoints; default `runs/<name>-<time>`; false writes nothing. */
@@ -120,6 +125,7 @@ export const trainOptions = optionsOf<TrainOptions>(
     cooldownEpochs: entry(whole(0, 10_000_000), "further epochs at minLr", 10),
     weightDecay,
     betas,
+    clipGradNorm: gradNorm,
     seed: entry(seed, "of order, augmentation and masks", 0),
     out: either(text, exactly(false)),
     resume: flag,
@@ -148,6 +154,7 @@ export interface RunPlan {
   schedule: Schedule;
   weightDecay: number;
   betas: readonly [number, number];
+  clipGradNorm?: number;
   seed: number;
   images: number;
 }
@@ -169,6 +176,7 @@ export function settlePlan(
     warmupEpochs = 0,
     cooldownEpochs = 0,
     warmupLr,
+    clipGradNorm,
     weightDecay = 0.05,
     seed = 0,
   } = options;
@@ -190,6 +198,7 @@ export function settlePlan(
     schedule: { lr, minLr, warmupEpochs, epochs, ...(warmupLr !== undefined && { warmupLr }) },
     weightDecay,
     betas: options.betas ?? betas,
+    ...(clipGradNorm !== undefined && { clipGradNorm }),
     seed,
     images: dataset.length,
   };
