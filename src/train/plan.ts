@@ -50,7 +50,10 @@ export interface TrainOptions extends CompiledStepOptions {
   batchSize: number;
   /** Batches whose gradients are averaged into one step; default 1. */
   accumulate?: number;
-  /** Peak rate. Give this, or `baseLr` to be scaled by effective batch / 256. */
+  /**
+   * Peak rate. Give this, or `baseLr` to be scaled by effective batch / 256, never both: a recipe that is spread has one
+   * of them, which is taken out by name, `{ ...recipes.pretrainToy, lr: undefined, baseLr: 1e-3 }`.
+   */
   lr?: number;
   baseLr?: number;
   minLr?: number;
@@ -100,10 +103,14 @@ export function peakRate({ lr, baseLr, batchSize = 1, accumulate = 1 }: Partial<
   return lr ?? (baseLr === undefined ? undefined : scaledRate(baseLr, batchSize * accumulate));
 }
 
-const oneRate: Rule<TrainOptions> = (options) =>
-  options.lr === undefined && options.baseLr === undefined
-    ? [["lr", "a number above 0, or baseLr to be scaled by effective batch / 256"]]
-    : [];
+const oneRate: Rule<TrainOptions> = ({ lr, baseLr }) => {
+  if (lr === undefined && baseLr === undefined)
+    return [["lr", "a number above 0, or baseLr to be scaled by effective batch / 256"]];
+  if (lr === undefined || baseLr === undefined) return [];
+  const advice =
+    "one of the two has to be left out; a spread recipe's own with lr: undefined or baseLr: undefined";
+  return [["baseLr", `nothing, because lr is ${lr} (${advice})`]];
+};
 
 /** Options every training run understands. */
 export const trainOptions = optionsOf<TrainOptions>(
