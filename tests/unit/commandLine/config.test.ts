@@ -66,7 +66,7 @@ test("everything that is wrong is said at once, each with its place, what is exp
     'model.encoder: expected "tiny16", "small16", "base16", "large16", "huge14" or "toy", or an object, got \'base17\'',
     "model.decoder.dim: expected a whole number from 1 to 1,000,000, got 1.5",
     "model.decoder.depth: missing",
-    "model.maskRato: unknown; did you mean maskRatio? there are encoder, decoder, fusion, seed, maskRatio, weights",
+    "model.maskRato: unknown; did you mean maskRatio? there are encoder, decoder, fusion, seed, maskRatio, normPixLoss, weights",
     "data.train.path: expected a text, got ''",
     "data.train.take: expected a whole number from 1 to 1,000,000,000, got 0",
     'recipe: expected "pretrainMae", "pretrainMae1600" or "pretrainToy", got \'finetuneLuvit\'',
