@@ -1,59 +1,39 @@
-import { either, entry, flag, list, number, object, oneOf, text, type ValueOf, whole } from "./schema";
+import { either, entry, flag, object, oneOf, partly, seed, text, type ValueOf } from "../core/options";
+import { llamaBlockOptions } from "../io/llama";
+import { headOptions } from "../models/classifier";
+import { fusionOptions } from "../models/fusion";
+import { loraOptions } from "../models/loraOptions";
+import { decoderConfig, maeOptions } from "../models/mae";
+import { vitConfig } from "../models/vit";
+
+/*
+ * What a configuration says of a model: the options of the models themselves, with names for what only code can hold (a
+ * preset, a checkpoint in place of its block).
+ */
 
 const sizes = ["tiny16", "small16", "base16", "large16", "huge14", "toy"] as const;
 
-const encoder = either(
-  oneOf(sizes),
-  object(
-    {
-      imageSize: entry(whole(), "pixels", 224),
-      patchSize: entry(whole(), "pixels", 16),
-      dim: entry(whole(), "width", 768),
-      depth: entry(whole(), "blocks", 12),
-      heads: entry(whole(), "attention heads", 12),
-      mlpRatio: entry(number(0, undefined, true), "hidden width of the MLP / width", 4),
-    },
-    {},
-  ),
-);
+const encoder = either(oneOf(sizes), vitConfig);
+const decoder = either(oneOf(["decoder512x8", "decoderToy"]), decoderConfig);
 
-const decoder = either(
-  oneOf(["decoder512x8", "decoderToy"]),
-  object(
-    {
-      dim: entry(whole(), "width", 512),
-      depth: entry(whole(), "blocks", 8),
-      heads: entry(whole(), "attention heads", 16),
-      mlpRatio: entry(number(0, undefined, true), "hidden width of the MLP / width", 4),
-    },
-    {},
-  ),
-);
-
-const lora = object(
-  {},
-  {
-    rank: entry(whole(), "rank r", 16),
-    alpha: entry(number(0, undefined, true), "scale numerator; default the rank", 16),
-    targets: entry(list(text), "what it is attached to", ["q_proj", "v_proj"]),
-  },
-);
+/** Each under luvit's own name; what stays frozen, and the seed, follow from the rest of the file. */
+const lora = partly(loraOptions, [
+  ...(["freeze", "seed"] as const),
+  ...(["r", "loraAlpha", "targetModules", "useRslora", "loraDropout"] as const),
+]);
 
 const fusion = object(
   { block: entry(text, "checkpoint of a LLaMA-family language model", "huggyllama/llama-7b") },
   {
-    number: entry(whole(), "which of its blocks, from 1; default the last", 32),
+    number: entry(llamaBlockOptions.optional.block, "which of its blocks, from 1; default the last", 32),
     lora: entry(lora, "LoRA on the block, without which it stays as it is"),
-    after: entry(whole(0), "ViT blocks before it; default all", 12),
-    normFirst: entry(flag, "the encoder's final norm before it instead of behind", false),
-    residual: entry(flag, "tokens also pass by it", false),
-    mapperBias: entry(flag, "biases in the two mappers", false),
+    ...partly(fusionOptions, ["seed"]).optional,
   },
 );
 
 const common = {
   fusion: entry(fusion, "the language model's block behind the encoder; left out: a plain ViT"),
-  seed: entry(whole(0), "of what is initialized here", 0),
+  seed: entry(seed, "of what is initialized here", 0),
 };
 
 const encoderEntry = entry(
@@ -72,16 +52,14 @@ export const maeModel = object(
   { encoder: encoderEntry, decoder: decoderEntry },
   {
     ...common,
-    maskRatio: entry(number(0, 1, true), "share of patches removed", 0.75),
+    maskRatio: maeOptions.optional.maskRatio,
+    normPixLoss: maeOptions.optional.normPixLoss,
     weights: entry(text, "start from a MAE checkpoint (.pth, .safetensors)", "mae_pretrain_vit_base.pth"),
   },
 );
 
-const pooling = entry(
-  oneOf(["mean", "cls"]),
-  "what the head sees: the mean of the patches, or the class token",
-  "mean",
-);
+const { pooling } = headOptions.optional;
+const { classes } = headOptions.required;
 
 const tunedEntries = {
   ...common,
@@ -93,7 +71,6 @@ const tunedEntries = {
   ),
   decoder: entry(decoder, "of a MAE checkpoint; default decoder512x8", "decoder512x8"),
 };
-const classes = entry(whole(2), "classes the head tells apart", 1000);
 
 const tuned = object({}, { encoder: encoderEntry, classes, ...tunedEntries }, (model) =>
   model.pretrained !== undefined
@@ -129,7 +106,7 @@ export const trainedModel = object(
   },
   {
     encoder: entry(encoder, `${encoderEntry.about}; a run says it itself`, "base16"),
-    classes: entry(whole(2), "classes the head tells apart; a run says it itself", 1000),
+    classes: entry(classes, `${classes.about}; a run says it itself`, 1000),
     ...common,
     pooling,
     averaged: entry(flag, "of a run folder: the moving average of the weights instead of these", false),

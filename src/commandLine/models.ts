@@ -39,13 +39,14 @@ async function fusionOf(config: FusionConfig | undefined, path: Resolve): Promis
 
 /** The masked auto-encoder of a configuration, with its weights. */
 export async function maeFrom(config: MaeModelConfig, path: Resolve): Promise<MaskedAutoencoder> {
-  const { seed, maskRatio, weights } = config;
+  const { seed, maskRatio, normPixLoss, weights } = config;
   const model = mae.create({
     encoder: encoderOf(config.encoder),
     fusion: await fusionOf(config.fusion, path),
     decoder: decoderOf(config.decoder),
     seed,
     maskRatio,
+    normPixLoss,
   });
   if (weights !== undefined) await pretrainedInto(model, path(weights));
   return model;

@@ -1,3 +1,5 @@
+import type { Shard } from "../data/options";
+
 /** A command that is told what to do by a file. */
 export type RunCommandName = "pretrain" | "finetune" | "evaluate" | "entropy";
 
@@ -7,7 +9,7 @@ export interface RunRequest {
   out?: string;
   seed?: number;
   resume: boolean;
-  shard?: { index: number; count: number };
+  shard?: Shard;
   print(line: string): void;
 }
 

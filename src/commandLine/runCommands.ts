@@ -1,4 +1,5 @@
 import { jsonSchemaOf, type ObjectField, problemsOf, seed as seedField } from "../core/options";
+import type { Shard } from "../data/options";
 import { type CommandCall, command, type FlagSpecs, UsageError } from "./command";
 import { expectFolderOrNothing } from "./folders";
 import type { RunCommandName, RunRequest } from "./request";
@@ -108,7 +109,7 @@ function seedOf(text: string | undefined): number | undefined {
  *
  * @throws UsageError for anything else, `0/n` too.
  */
-function shardOf(text: string | undefined): { index: number; count: number } | undefined {
+function shardOf(text: string | undefined): Shard | undefined {
   if (text === undefined) return undefined;
   const [, index, count] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? []).map(Number);
   if (index >= 1 && index <= count) return { index, count };

@@ -1,8 +1,5 @@
 import type { Field, ObjectField } from "../core/options";
 
-export type { Field, ObjectField, ValueOf } from "../core/options";
-export { either, entry, flag, list, named, number, object, oneOf, pair, text, whole } from "../core/options";
-
 /** An object as commented JSON to start from: what is required is filled in, the rest stands there as comments. */
 export function commentedStart(field: ObjectField<unknown>): string {
   return startLines(field).join("\n");

@@ -87,8 +87,8 @@ async function startEngine(
 
 /** A rate of one's own takes the place of the recipe's, however that is written. */
 function given<T extends { lr?: number; baseLr?: number }>(options: T | undefined): Partial<T> {
-  if (options?.baseLr !== undefined) return { lr: undefined, ...options };
-  return options ?? {};
+  const ownRate = options?.lr !== undefined || options?.baseLr !== undefined;
+  return { ...(ownRate && { lr: undefined, baseLr: undefined }), ...options } as Partial<T>;
 }
 
 /** @throws LuvitError("bad-argument") for a folder that holds something which is not to be gone on with. */

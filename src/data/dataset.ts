@@ -5,7 +5,7 @@ import type { Preprocessing } from "../core/preprocessing";
 import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
 import type { ImageTransform } from "./imageTransform";
-import { countArgument, has } from "./options";
+import { countArgument, has, type Shard, shardOptions } from "./options";
 import type { ImageReader } from "./reading";
 
 /** One training or evaluation example. */
@@ -119,20 +119,21 @@ export function spreadIndices(length: number, count: number): number[] {
   return Array.from({ length: kept }, (_, i) => Math.floor((i * length) / kept));
 }
 
-/** Part `index` of `count` of a set's positions, [start, end): parts follow each other and differ by at most one. */
-export function shardRange(length: number, index: number, count: number): { start: number; end: number } {
-  if (Number.isInteger(count) && Number.isInteger(index) && count >= 1 && index >= 0 && index < count) {
-    return { start: Math.floor((index * length) / count), end: Math.floor(((index + 1) * length) / count) };
-  }
-  throw new LuvitError(
-    "bad-argument",
-    `shard ${index} of ${count} does not exist; the first is 0 of ${count}`,
-  );
+/** A shard's positions in a set, [start, end): shards follow each other and differ by at most one. */
+export function shardRange(length: number, { index, count }: Shard): { start: number; end: number } {
+  return { start: Math.floor(((index - 1) * length) / count), end: Math.floor((index * length) / count) };
 }
 
-/** Part `index` (from 0) of `count` of a set, e.g. for one of several processes. */
-export function shard(dataset: ImageDataset, index: number, count: number): ImageDataset {
-  const { start, end } = shardRange(dataset.length, index, count);
+/**
+ * One of several parts of a set, e.g. for one of several processes: `data.shard(set, { index: 1, count: 8 })` is the
+ * first of eight.
+ *
+ * @throws LuvitError("bad-argument") for an index that is not one of 1 … count.
+ */
+export function shard(dataset: ImageDataset, which: Shard): ImageDataset {
+  checkOptions("data.shard", datasetField, dataset);
+  checkOptions("data.shard", shardOptions, which);
+  const { start, end } = shardRange(dataset.length, which);
   return dataset.subset(Array.from({ length: end - start }, (_, i) => start + i));
 }
 

@@ -33,6 +33,22 @@ export const mixAlphas = optionsOf<{ mixupAlpha: number; cutmixAlpha: number }>(
   {},
 );
 
+/** One of several parts of the images, e.g. for one of several machines. */
+export interface Shard {
+  /** Which part, counted from 1: the first of eight is `{ index: 1, count: 8 }`. */
+  index: number;
+  /** How many parts there are. */
+  count: number;
+}
+
+const shardNumber = whole(1, 1_000_000);
+
+export const shardOptions = optionsOf<Shard>(
+  { index: shardNumber, count: shardNumber },
+  {},
+  ({ index = 1, count = index }) => (index > count ? [["index", `at most count (${count})`]] : []),
+);
+
 export const severity = whole(1, 5);
 
 export const corruptionArguments = object({ type: oneOf(corruptionTypes), severity }, {});

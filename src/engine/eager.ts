@@ -4,6 +4,7 @@ import { interpret, type TensorsByName } from "../graph/interpret";
 import type { Graph, GraphInput } from "../graph/ir";
 import { type AdamWUpdate, splitUpdates } from "./adamw/splitUpdates";
 import { checkArrays } from "./arrays";
+import { clipTensors } from "./clipTensors";
 import type {
   ArraysByName,
   Engine,
@@ -14,7 +15,7 @@ import type {
   RunOptions,
 } from "./executor";
 import { InTurn } from "./inTurn";
-import { commonState, programNamed, resultsOf } from "./programs";
+import { commonState, expectOnlyUpdates, programNamed, resultsOf } from "./programs";
 
 /** A program that ends at the gradients; AdamW comes after it. */
 interface EagerProgram {
@@ -22,6 +23,7 @@ interface EagerProgram {
   readonly updates: readonly AdamWUpdate[];
   readonly results: readonly string[];
   readonly guard?: string;
+  readonly clipGradNorm?: number;
 }
 
 class EagerEngine implements Engine {
@@ -121,10 +123,12 @@ class EagerEngine implements Engine {
     return held ? tf.add(held, outputs[gradient]) : tf.clone(outputs[gradient]);
   }
 
-  private commit({ graph, updates }: EagerProgram, operands: TensorsByName, outputs: TensorsByName): void {
-    for (const update of updates) {
+  private commit(program: EagerProgram, operands: TensorsByName, outputs: TensorsByName): void {
+    const { graph, updates } = program;
+    const gradients = this.gradientsOf(program, outputs);
+    for (const [i, update] of updates.entries()) {
       const { parameter, average, squares, schedule } = update;
-      const gradient = this.withHeld(update.gradient, outputs);
+      const gradient = gradients[i];
       const state = { parameter, average, squares };
       const named = Object.entries(state).map(([key, name]) => [key, this.state.get(name)!]);
       const inputs = { ...Object.fromEntries(named), gradient, schedule: operands[schedule] };
@@ -133,6 +137,16 @@ class EagerEngine implements Engine {
       gradient.dispose();
     }
     for (const { name } of graph.state) if (outputs[name]) this.put(name, tf.clone(outputs[name]));
+  }
+
+  /** The gradients that AdamW sees; the caller's to dispose. */
+  private gradientsOf({ updates, clipGradNorm }: EagerProgram, outputs: TensorsByName): Tensor[] {
+    const whole = updates.map(({ gradient }) => this.withHeld(gradient, outputs));
+    if (clipGradNorm === undefined) return whole;
+    const { norm, factor } = clipTensors(whole, clipGradNorm);
+    const clipped = whole.map((gradient) => tf.mul(gradient, factor));
+    tf.dispose([...whole, norm, factor]);
+    return clipped;
   }
 
   private put(name: string, tensor: Tensor): void {
@@ -157,7 +171,10 @@ class EagerEngine implements Engine {
 }
 
 function prepare(program: Program): EagerProgram {
-  return { ...splitUpdates(program.graph), results: resultsOf(program), guard: program.guard };
+  const { guard, clipGradNorm } = program;
+  const { graph, updates } = splitUpdates(program.graph);
+  if (clipGradNorm !== undefined) expectOnlyUpdates("clipping gradients", graph);
+  return { graph, updates, results: resultsOf(program), guard, clipGradNorm };
 }
 
 function tensorFor({ value: { shape, dtype } }: GraphInput, array: ArraysByName[string]): Tensor {

@@ -13,6 +13,11 @@ export interface Program {
   readonly graph: Graph;
   /** A result, "loss" say: a run in which it is not finite gives its results but leaves the state as it was. */
   readonly guard?: string;
+  /**
+   * Greatest norm of all gradients of a step taken together, held ones included; larger ones are scaled down to it before
+   * AdamW sees them. Default: as they are.
+   */
+  readonly clipGradNorm?: number;
 }
 
 export type Programs = Readonly<Record<string, Program>>;

@@ -45,6 +45,21 @@ export function changedState(graph: Graph): string[] {
   return graph.outputs.map(({ name }) => name).filter((name) => state.has(name));
 }
 
+/**
+ * Gradients can wait, or be scaled together, only where AdamW comes behind the graph and nothing else of the state
+ * changes in it.
+ *
+ * @throws LuvitError("engine") naming the state that `graph`, without its updates, still changes.
+ */
+export function expectOnlyUpdates(doing: string, graph: Graph): void {
+  const changed = changedState(graph);
+  if (changed.length === 0) return;
+  throw new LuvitError(
+    "engine",
+    `${doing}, but the graph "${graph.name}" itself changes ${changed.join(", ")}`,
+  );
+}
+
 /** @throws LuvitError("bad-argument") for a program nobody opened. */
 export function programNamed<T>(programs: ReadonlyMap<string, T>, name: string): T {
   const program = programs.get(name);

@@ -42,7 +42,16 @@ export const classifierField = such<Classifier>(
 
 export const headOptions = optionsOf<HeadOptions>(
   { classes: entry(whole(2, 1_000_000), "classes the head tells apart", 1000) },
-  { pooling: oneOf(["mean", "cls"]), seed, classNames: list(text, 1), preprocessing },
+  {
+    pooling: entry(
+      oneOf(["mean", "cls"]),
+      "what the head sees: the mean of the patches, or the class token",
+      "mean",
+    ),
+    seed,
+    classNames: list(text, 1),
+    preprocessing,
+  },
 );
 
 export const classifierOptions = optionsOf<ClassifierOptions>(

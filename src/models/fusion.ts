@@ -43,7 +43,7 @@ export const fusionOptions = optionsOf<FusionOptions>(
   {
     after: entry(whole(0, 10_000), "ViT blocks before it; default all", 12),
     normFirst: entry(flag, "the encoder's final norm before it instead of behind", false),
-    rmsNorm: flag,
+    rmsNorm: entry(flag, "an RMSNorm behind the block, before the second mapper", true),
     residual: entry(flag, "tokens also pass by it", false),
     mapperBias: entry(flag, "biases in the two mappers", false),
     seed,

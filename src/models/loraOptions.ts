@@ -1,4 +1,4 @@
-import { flag, optionsOf, type Rule, seed, such } from "../core/options";
+import { entry, flag, optionsOf, type Rule, seed, such } from "../core/options";
 import { alpha, rank, targets } from "./options";
 
 /** Rank, scale, targets and dropout of low-rank adapters. */
@@ -47,7 +47,7 @@ export const loraOptions = optionsOf<LoraOptions>(
     rank,
     alpha,
     targets,
-    rankStabilised: flag,
+    rankStabilised: entry(flag, "rsLoRA: scale by alpha / sqrt(rank)", false),
     freeze: flag,
     seed,
     r: rank,

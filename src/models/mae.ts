@@ -59,7 +59,7 @@ export const maeOptions = optionsOf<MaeOptions>(
     fusion,
     decoder: decoderConfig,
     maskRatio: entry(shareBelowOne, "share of patches removed", 0.75),
-    normPixLoss: flag,
+    normPixLoss: entry(flag, "targets are patches normalized by their own mean and deviation", true),
     seed,
   },
 );

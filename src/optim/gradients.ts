@@ -1,4 +1,7 @@
+import { checkOptions, object } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
+import { clipTensors } from "../engine/clipTensors";
+import { gradNorm } from "./options";
 
 /** A loss and its gradients by parameter path; the caller disposes both. */
 export interface LossAndGradients {
@@ -29,4 +32,24 @@ export function accumulate(total: Map<string, Tensor>, more: ReadonlyMap<string,
     sum.dispose();
     gradient.dispose();
   }
+}
+
+const clipArguments = object({ maxNorm: gradNorm }, {});
+
+/**
+ * Scales gradients (by path, in place, disposing what it replaces) so that the norm of all their numbers together is at
+ * most `maxNorm`. Gives back the norm they had, a scalar that the caller disposes.
+ *
+ * @throws LuvitError("bad-argument") for a norm that is not above 0.
+ * Reference: torch/nn/utils/clip_grad.py, clip_grad_norm_.
+ */
+export function clipGradNorm(gradients: Map<string, Tensor>, maxNorm: number): Tensor {
+  checkOptions("clipGradNorm", clipArguments, { maxNorm });
+  const { norm, factor } = clipTensors([...gradients.values()], maxNorm);
+  for (const [path, gradient] of gradients) {
+    gradients.set(path, tf.mul(gradient, factor));
+    gradient.dispose();
+  }
+  factor.dispose();
+  return norm;
 }

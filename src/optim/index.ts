@@ -4,6 +4,6 @@
  * @module
  */
 export { AdamW, type AdamWOptions } from "./adamw";
-export { accumulate, lossAndGradients } from "./gradients";
+export { accumulate, clipGradNorm, lossAndGradients } from "./gradients";
 export { finetuneRules, type ParameterRules, pretrainRules } from "./groups";
 export { epochCosine, rateAt, type Schedule, scaledRate, warmupCosine } from "./schedule";

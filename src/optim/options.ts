@@ -10,6 +10,8 @@ export const positiveRate = number(0, MOST_RATE, true);
 export const weightDecay = entry(number(0, 1000), "AdamW's", 0.05);
 export const betas = entry(pair(shareBelowOne), "AdamW's", [0.9, 0.95]);
 export const layerDecay = entry(number(0, 1, true), "factor on the rate from layer to layer", 0.75);
+/** Norm that gradients are scaled down to. */
+export const gradNorm = entry(number(0, MOST_RATE, true), "greatest norm of a step's gradients together", 1);
 /** Epochs or steps of a schedule. */
 export const epochCount = whole(1, 10_000_000);
 export const warmupEpochs = entry(number(0, 10_000_000), "epochs of warm-up", 40);

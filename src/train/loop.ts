@@ -95,7 +95,10 @@ async function* trainFrom<M extends Module>(step: number, session: Session<M>): 
   const { task, options, driver, store, optimizer, average } = session;
   const { plan } = task;
   const { run, request } = driver;
-  const stepper = new Stepper(task, optimizer, average, plan.accumulate, options);
+  const stepper = new Stepper(
+    { task, optimizer, average, batches: plan.accumulate, clipGradNorm: plan.clipGradNorm },
+    options,
+  );
   let saved = step;
   const save = async () => {
     await stepper.sync();

@@ -17,7 +17,7 @@ import type { ImageDataset } from "../data/dataset";
 import { batchesPerEpoch } from "../data/loader";
 import { engineOptions } from "../engine/options";
 import { optimizeOptions } from "../graph/passes";
-import { betas, epochCount, positiveRate, rate, warmupEpochs, weightDecay } from "../optim/options";
+import { betas, epochCount, gradNorm, positiveRate, rate, warmupEpochs, weightDecay } from "../optim/options";
 import { type Schedule, scaledRate, scheduleFits } from "../optim/schedule";
 import { MOST } from "./options";
 
@@ -50,7 +50,10 @@ export interface TrainOptions extends CompiledStepOptions {
   batchSize: number;
   /** Batches whose gradients are averaged into one step; default 1. */
   accumulate?: number;
-  /** Peak rate. Give this, or `baseLr` to be scaled by effective batch / 256. */
+  /**
+   * Peak rate. Give this, or `baseLr` to be scaled by effective batch / 256, never both: a recipe that is spread has one
+   * of them, which is taken out by name, `{ ...recipes.pretrainToy, lr: undefined, baseLr: 1e-3 }`.
+   */
   lr?: number;
   baseLr?: number;
   minLr?: number;
@@ -64,6 +67,11 @@ export interface TrainOptions extends CompiledStepOptions {
   warmupLr?: number;
   weightDecay?: number;
   betas?: readonly [number, number];
+  /**
+   * Greatest norm of all gradients of a step taken together (of the whole step, all its batches); larger ones are scaled
+   * down to it, as `torch.nn.utils.clip_grad_norm_` does. Default: none is.
+   */
+  clipGradNorm?: number;
   /** Decides order, augmentation, masks, drop path and mixing; default 0. */
   seed?: number;
   /** Folder for metrics and checkpoints; default `runs/<name>-<time>`; false writes nothing. */
@@ -95,10 +103,14 @@ export function peakRate({ lr, baseLr, batchSize = 1, accumulate = 1 }: Partial<
   return lr ?? (baseLr === undefined ? undefined : scaledRate(baseLr, batchSize * accumulate));
 }
 
-const oneRate: Rule<TrainOptions> = (options) =>
-  options.lr === undefined && options.baseLr === undefined
-    ? [["lr", "a number above 0, or baseLr to be scaled by effective batch / 256"]]
-    : [];
+const oneRate: Rule<TrainOptions> = ({ lr, baseLr }) => {
+  if (lr === undefined && baseLr === undefined)
+    return [["lr", "a number above 0, or baseLr to be scaled by effective batch / 256"]];
+  if (lr === undefined || baseLr === undefined) return [];
+  const advice =
+    "one of the two has to be left out; a spread recipe's own with lr: undefined or baseLr: undefined";
+  return [["baseLr", `nothing, because lr is ${lr} (${advice})`]];
+};
 
 /** Options every training run understands. */
 export const trainOptions = optionsOf<TrainOptions>(
@@ -120,6 +132,7 @@ export const trainOptions = optionsOf<TrainOptions>(
     cooldownEpochs: entry(whole(0, 10_000_000), "further epochs at minLr", 10),
     weightDecay,
     betas,
+    clipGradNorm: gradNorm,
     seed: entry(seed, "of order, augmentation and masks", 0),
     out: either(text, exactly(false)),
     resume: flag,
@@ -148,6 +161,7 @@ export interface RunPlan {
   schedule: Schedule;
   weightDecay: number;
   betas: readonly [number, number];
+  clipGradNorm?: number;
   seed: number;
   images: number;
 }
@@ -169,6 +183,7 @@ export function settlePlan(
     warmupEpochs = 0,
     cooldownEpochs = 0,
     warmupLr,
+    clipGradNorm,
     weightDecay = 0.05,
     seed = 0,
   } = options;
@@ -190,6 +205,7 @@ export function settlePlan(
     schedule: { lr, minLr, warmupEpochs, epochs, ...(warmupLr !== undefined && { warmupLr }) },
     weightDecay,
     betas: options.betas ?? betas,
+    ...(clipGradNorm !== undefined && { clipGradNorm }),
     seed,
     images: dataset.length,
   };

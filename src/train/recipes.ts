@@ -55,7 +55,7 @@ export const pretrainMae1600 = recipe<TrainOptions>(
 /**
  * Finetuning ViT-B as in LUViT D.3: 100 epochs, effective batch 1024, rate 1e-3, layer decay 0.75, drop path 0.1, mixup
  * 0.8, cutmix 1.0, RandAugment (9, 0.5). The rate is read as the base rate (4e-3 after scaling); for the other reading give
- * `lr: 1e-3`. Random erasing is not mentioned; 0.25 is MAE's.
+ * `baseLr: undefined, lr: 1e-3`. Random erasing is not mentioned; 0.25 is MAE's.
  */
 export const finetuneLuvit = recipe<FinetuneOptions>(
   {

@@ -35,16 +35,19 @@ export interface StepProgramsSpec<M extends Module> extends OptimizeOptions {
   average: WeightAverage | undefined;
   /** Batches per step, whose gradients are averaged. */
   batches: number;
+  /** Greatest norm of the gradients of a step; default any. */
+  clipGradNorm?: number;
 }
 
 /** Traces everything that runs while a model trains, for feeds of these shapes. */
 export function stepPrograms<M extends Module>(spec: StepProgramsSpec<M>, feeds: Feeds): Programs {
-  const { task, optimizer, average, batches, memory } = spec;
+  const { task, optimizer, average, batches, clipGradNorm, memory } = spec;
   const { name, model, rules, functions = {} } = task;
   const { betas, eps } = optimizer;
   const loss: StepTask<M>["loss"] = (fed) => tf.div(task.loss(fed), batches);
   const step = traceStep(name, { model, rules, betas, eps, inputs: specsOf(feeds), loss });
-  const programs: Record<string, Program> = { [STEP]: { graph: optimize(step, { memory }), guard: "loss" } };
+  const graph = optimize(step, { memory });
+  const programs: Record<string, Program> = { [STEP]: { graph, guard: "loss", clipGradNorm } };
   for (const [key, body] of Object.entries(functions)) programs[key] = traceFunction(key, model, body);
   if (!average) return programs;
   programs[AVERAGE] = traceAverage(task, average);

@@ -4,10 +4,8 @@ import type { OptimizeOptions } from "../graph/passes";
 import { fetchState, sendParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
-import type { AdamW } from "../optim/adamw";
 import { arraysOf, type Feeds } from "./feeds";
-import { AVERAGE, averaged, STEP, type StepTask, stepPrograms } from "./stepPrograms";
-import type { WeightAverage } from "./weightAverage";
+import { AVERAGE, averaged, STEP, type StepProgramsSpec, stepPrograms } from "./stepPrograms";
 
 /** Which weights a task's function is computed with. */
 export interface CallOptions {
@@ -26,11 +24,7 @@ export class Stepper<M extends Module> {
   private unsynced = false;
 
   constructor(
-    private readonly task: StepTask<M>,
-    private readonly optimizer: AdamW,
-    private readonly average: WeightAverage | undefined,
-    /** Batches per step, whose gradients are averaged. */
-    private readonly batches: number,
+    private readonly steps: Omit<StepProgramsSpec<M>, keyof OptimizeOptions>,
     private readonly options: CompiledStepOptions = {},
   ) {}
 
@@ -48,8 +42,9 @@ export class Stepper<M extends Module> {
   async step(group: readonly Feeds[], lr: number): Promise<number> {
     await this.prepare(group[0]);
     const executor = this.executor!;
-    const [beta1, beta2] = this.optimizer.betas;
-    const t = this.optimizer.step + 1;
+    const { optimizer, average } = this.steps;
+    const [beta1, beta2] = optimizer.betas;
+    const t = optimizer.step + 1;
     const schedule = Float32Array.of(lr, 1 - beta1 ** t, 1 - beta2 ** t);
     let meanLoss = 0;
     for (const [i, feeds] of group.entries()) {
@@ -60,8 +55,8 @@ export class Stepper<M extends Module> {
       if (!Number.isFinite(meanLoss)) return meanLoss;
     }
     // Nothing of an engine that dies between the two is kept: the run goes on from where it was last synced.
-    if (this.average) await executor.run(AVERAGE, {});
-    this.optimizer.step = t;
+    if (average) await executor.run(AVERAGE, {});
+    optimizer.step = t;
     this.unsynced = true;
     return meanLoss;
   }
@@ -73,7 +68,7 @@ export class Stepper<M extends Module> {
 
   /** Results of one of the task's functions, with the model as the steps have left it, or with its averaged weights. */
   async call(name: string, feeds: Feeds, options: CallOptions = {}): Promise<Record<string, Float32Array>> {
-    const program = options.averaged && this.average ? averaged(name) : name;
+    const program = options.averaged && this.steps.average ? averaged(name) : name;
     return this.executor!.run(program, arraysOf(feeds));
   }
 
@@ -91,17 +86,18 @@ export class Stepper<M extends Module> {
 
   /** Trained parameters, their moments and averages. */
   private *changing(): IterableIterator<readonly [string, Parameter]> {
-    for (const [path, parameter] of this.task.model.namedParameters()) {
-      if (this.task.rules.has(path)) yield [path, parameter];
+    const { task, optimizer, average } = this.steps;
+    for (const [path, parameter] of task.model.namedParameters()) {
+      if (task.rules.has(path)) yield [path, parameter];
     }
-    yield* this.optimizer.moments();
-    if (this.average) yield* this.average.parameters();
+    yield* optimizer.moments();
+    if (average) yield* average.parameters();
   }
 
   private async open(feeds: Feeds): Promise<Engine> {
-    const { task, optimizer, average, batches } = this;
+    const { task, optimizer, average } = this.steps;
     const { memory, ...engine } = this.options;
-    const programs = stepPrograms({ task, optimizer, average, batches, memory }, feeds);
+    const programs = stepPrograms({ ...this.steps, memory }, feeds);
     const executor = await openEngine(programs, engine);
     try {
       await sendParameters(executor, task.model.namedParameters());

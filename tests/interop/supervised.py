@@ -1,4 +1,4 @@
-"""What timm's samplers, schedules and averages give for the numbers in a JSON text; prints them as JSON."""
+"""What timm's samplers, schedules, averages and torch's clipping give for the numbers in a JSON text; prints them as JSON."""
 
 import json
 import sys
@@ -44,4 +44,12 @@ def averages():
     return average.ema.state_dict()["weight"].flatten().tolist()
 
 
-print(json.dumps({**orders(), "rates": rates(), "average": averages()}))
+def clipped():
+    parameters = [torch.nn.Parameter(torch.zeros(8)) for _ in given["weights"]]
+    for parameter, gradient in zip(parameters, given["weights"]):
+        parameter.grad = torch.tensor(gradient)
+    norm = torch.nn.utils.clip_grad_norm_(parameters, given["maxNorm"])
+    return {"norm": norm.item(), "gradients": [parameter.grad.tolist() for parameter in parameters]}
+
+
+print(json.dumps({**orders(), "rates": rates(), "average": averages(), "clipped": clipped()}))

@@ -3,7 +3,7 @@ import { before, test } from "node:test";
 import { Rng } from "../../src/core/rng";
 import { startBackend, tf } from "../../src/core/tf";
 import { repeatedOrder } from "../../src/data/repetitions";
-import { epochCosine } from "../../src/optim";
+import { clipGradNorm, epochCosine } from "../../src/optim";
 import { moved } from "../../src/train/weightAverage";
 import { runPython, unlessPythonHas } from "./python";
 
@@ -12,7 +12,7 @@ const skip = unlessPythonHas("torch", "timm");
 const schedule = { lr: 1e-3, minLr: 1e-5, warmupLr: 1e-6, warmupEpochs: 20, epochs: 60 };
 const rng = new Rng(1);
 const weights = Array.from({ length: 30 }, () => Array.from({ length: 8 }, () => Math.fround(rng.normal())));
-const given = { ...schedule, length: 1100, processes: 4, decay: 0.99996, weights };
+const given = { ...schedule, length: 1100, processes: 4, decay: 0.99996, maxNorm: 2.5, weights };
 
 interface Found {
   permutation: number[];
@@ -20,6 +20,7 @@ interface Found {
   orders: number[][];
   rates: number[];
   average: number[];
+  clipped: { norm: number; gradients: number[][] };
 }
 
 let found: Found;
@@ -56,4 +57,13 @@ test("the average of the weights is timm's", { skip }, async () => {
   const data = await average.data();
   for (const [i, x] of data.entries())
     assert.ok(Math.abs(x - found.average[i]) < 1e-7, `${x}, timm ${found.average[i]}`);
+});
+
+test("gradients are clipped as torch clips them", { skip }, async () => {
+  const gradients = new Map(weights.map((values, i) => [`${i}`, tf.tensor(values)]));
+  const [norm] = await clipGradNorm(gradients, given.maxNorm).data();
+  assert.ok(Math.abs(norm - found.clipped.norm) < 1e-5, `${norm}, torch ${found.clipped.norm}`);
+  for (const [i, gradient] of [...gradients.values()].entries())
+    for (const [j, x] of (await gradient.data()).entries())
+      assert.ok(Math.abs(x - found.clipped.gradients[i][j]) < 1e-6);
 });

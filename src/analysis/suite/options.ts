@@ -1,4 +1,5 @@
-import { callback, object, optionsOf, signal, text } from "../../core/options";
+import { callback, optionsOf, signal, text } from "../../core/options";
+import { type Shard, shardOptions } from "../../data/options";
 import type { EngineOptions } from "../../engine";
 import { aboutModel, batchSize, count, engine } from "../options";
 import type { Provenance } from "../provenance";
@@ -8,8 +9,8 @@ import type { SuiteProgress } from "./run";
 export interface SuiteOptions extends EngineOptions, Omit<Provenance, "data"> {
   /** Folder that keeps the answers; with it a suite that was stopped goes on where it was. Default none. */
   out?: string;
-  /** Shard `index` (from 1) of `count`: the same share of every part, so that several machines can work at once. */
-  shard?: { index: number; count: number };
+  /** The same share of every part, so that several machines can work at once; default all. */
+  shard?: Shard;
   /** Images per forward pass; default 32. */
   batchSize?: number;
   /** Images per file of answers, which is what a killed suite has to do again; default 2048. */
@@ -25,9 +26,7 @@ export const suiteOptions = optionsOf<SuiteOptions>(
     ...engine,
     ...aboutModel,
     out: text,
-    shard: object({ index: count, count }, {}, ({ index = 1, count: of = 1 }) =>
-      index > of ? [["index", `at most count (${of})`]] : [],
-    ),
+    shard: shardOptions,
     batchSize,
     keepEvery: count,
     onProgress: callback(),

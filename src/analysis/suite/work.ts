@@ -60,8 +60,7 @@ export class SuiteWork {
     const dataset = await part.open();
     expectFit(this.model, dataset, part.key);
     await this.noteSize(part.key, dataset.length);
-    const { index, count } = this.options.shard ?? { index: 1, count: 1 };
-    const share = shardRange(dataset.length, index - 1, count);
+    const share = shardRange(dataset.length, this.options.shard ?? { index: 1, count: 1 });
     const known = await this.kept(part.key);
     this.answers.set(part.key, known);
     const gaps = this.gapsOf(part.key, share);

@@ -9,7 +9,7 @@ import { checkOptions, list, oneOf, optionsOf, seed, text, whole } from "../../c
 import { writeAtomically } from "../../core/writeAtomically";
 import { severities as allSeverities, type CorruptionType, corruptionTypes } from "../corruptionTypes";
 import { SkipReport, shardRange } from "../dataset";
-import { MOST_PIXELS, severity } from "../options";
+import { MOST_PIXELS, type Shard, severity, shardOptions } from "../options";
 import { listImages } from "../scanFolder";
 import type { CorruptedImage, CorruptionPlan, ImageToCorrupt } from "./corruptFile";
 import { isWithin, outputNames, realPlace } from "./outputs";
@@ -28,8 +28,8 @@ export interface GenerateOptions {
   frost?: string;
   /** Threads; default one per core. */
   workers?: number;
-  /** Part `index` of `count` of the images, e.g. for one of several machines. */
-  shard?: { index: number; count: number };
+  /** Which part of the images; default all. */
+  shard?: Shard;
 }
 
 export const generateOptions = optionsOf<GenerateOptions>(
@@ -41,10 +41,7 @@ export const generateOptions = optionsOf<GenerateOptions>(
     seed,
     frost: text,
     workers: whole(1, 1024),
-    shard: optionsOf<{ index: number; count: number }>(
-      { index: whole(0, 1_000_000), count: whole(1, 1_000_000) },
-      {},
-    ),
+    shard: shardOptions,
   },
 );
 
@@ -71,9 +68,7 @@ export async function generate(
   if (all.length === 0) throw new LuvitError("bad-dataset", `corruptions: no images under ${source}`);
   const outputs = outputNames(all);
   const images = all.map((path, i) => ({ path, output: outputs[i] }));
-  const { start, end } = shard
-    ? shardRange(all.length, shard.index, shard.count)
-    : { start: 0, end: all.length };
+  const { start, end } = shardRange(all.length, shard ?? { index: 1, count: 1 });
   await claim(plan);
   const workers = options.workers ?? availableParallelism();
   return new CorruptionRun(plan, images.slice(start, end), photographs, Math.max(1, workers));

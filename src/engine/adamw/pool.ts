@@ -40,24 +40,34 @@ export class AdamWPool {
     );
   }
 
-  /** One step. `schedules` by name: (rate, 1 - beta1^t, 1 - beta2^t); `gradients` by name. */
-  step(schedules: (name: string) => ArrayLike<number>, gradients: (name: string) => Float32Array): void {
+  /** One step. `schedules` by name: (rate, 1 - beta1^t, 1 - beta2^t); `gradients` by name, each times `factor`. */
+  step(
+    schedules: (name: string) => ArrayLike<number>,
+    gradients: (name: string) => Float32Array,
+    factor = 1,
+  ): void {
     for (const slot of this.slots) {
       const { beta1, beta2, eps, weightDecay, lrScale, schedule, gradient } = slot.update;
       const [rate, correction1, correction2] = Array.from(schedules(schedule));
       const lr = rate * lrScale;
       const [keep, step, inverseRoot] = [1 - lr * weightDecay, lr / correction1, 1 / Math.sqrt(correction2)];
-      updateSlot(slot, gradients(gradient), { beta1, beta2, keep, step, inverseRoot, eps });
+      updateSlot(slot, gradients(gradient), factor, { beta1, beta2, keep, step, inverseRoot, eps });
     }
   }
 }
 
 /** Lanes behind the last number hold what is left of another piece; they belong to nobody. */
-function updateSlot({ memory, places }: Slot, gradient: Float32Array, numbers: UpdateNumbers): void {
+function updateSlot(
+  { memory, places }: Slot,
+  gradient: Float32Array,
+  factor: number,
+  numbers: UpdateNumbers,
+): void {
   const piece = new Float32Array(memory.buffer, 0, PIECE);
   for (let start = 0; start < gradient.length; start += PIECE) {
     const part = gradient.subarray(start, start + PIECE);
-    piece.set(part);
+    if (factor === 1) piece.set(part);
+    else for (let i = 0; i < part.length; i++) piece[i] = factor * part[i];
     const [parameter, average, squares] = places.map((place) => place + 4 * start);
     memory.update({ parameter, average, squares, gradient: 0, length: padded(part.length) }, numbers);
   }

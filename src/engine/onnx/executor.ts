@@ -62,7 +62,7 @@ class OnnxEngine implements Engine {
   }
 
   private async runNow(program: OnnxProgram, feeds: ArraysByName, fetch: readonly string[], hold: boolean) {
-    if (hold) program.expectOnlyUpdates();
+    if (hold) program.expectHoldable();
     const { state, runtime, pool, held } = this;
     const fromState = fetch.filter((name) => state.current(name) !== undefined);
     const fromRun = fetch.filter((name) => !fromState.includes(name));

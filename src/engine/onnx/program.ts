@@ -3,8 +3,9 @@ import type { GraphInput } from "../../graph/ir";
 import type { AdamWPool } from "../adamw/pool";
 import type { AdamWUpdate, SplitGraph } from "../adamw/splitUpdates";
 import { checkArrays } from "../arrays";
+import { clipFactor, normOf } from "../clipGradNorm";
 import type { ArraysByName, Program } from "../executor";
-import { changedState, resultsOf } from "../programs";
+import { changedState, expectOnlyUpdates, resultsOf } from "../programs";
 import type { Gradients } from "./heldGradients";
 import { lowerGraph } from "./lower";
 import type { OnnxModel } from "./model";
@@ -26,15 +27,17 @@ export class OnnxProgram {
   /** Given back unless others are asked for. */
   readonly results: readonly string[];
   private readonly guard: string | undefined;
+  private readonly clipGradNorm: number | undefined;
   private session: OnnxSession | undefined;
 
   /** @throws LuvitError("engine") when the graph has ops without a rule. */
   constructor(
     readonly name: string,
     traced: Program,
-    { graph, updates }: SplitGraph,
+    private readonly split: SplitGraph,
     int8: ReadonlySet<string>,
   ) {
+    const { graph, updates } = split;
     const { model, outputNames } = lowerGraph(graph, int8);
     this.model = model;
     this.updates = updates;
@@ -44,6 +47,8 @@ export class OnnxProgram {
     this.changed = changedState(graph);
     this.results = resultsOf(traced);
     this.guard = traced.guard;
+    this.clipGradNorm = traced.clipGradNorm;
+    if (this.clipGradNorm !== undefined) expectOnlyUpdates("clipping gradients", graph);
   }
 
   attach(session: OnnxSession): void {
@@ -55,13 +60,9 @@ export class OnnxProgram {
     this.session = undefined;
   }
 
-  /** Gradients can wait only where AdamW runs behind the graph and nothing else of the state changes in it. */
-  expectOnlyUpdates(): void {
-    if (this.changed.length === 0) return;
-    throw new LuvitError(
-      "engine",
-      `holding gradients back, but the graph "${this.name}" itself changes ${this.changed.join(", ")}`,
-    );
+  /** @throws LuvitError("engine") where the graph itself changes state. */
+  expectHoldable(): void {
+    expectOnlyUpdates("holding gradients back", this.split.graph);
   }
 
   /** Runs the graph. New state is written beside the old. */
@@ -106,8 +107,11 @@ export class OnnxProgram {
 
   /** Makes the results of a run the new state. */
   commit(results: Results, feeds: ArraysByName, state: GraphState, pool: AdamWPool): void {
-    const gradient = (name: string) => results.get(name) as Float32Array;
-    if (this.updates.length > 0) pool.step((name) => results.get(name) ?? feeds[name], gradient);
+    const { updates, clipGradNorm } = this;
+    const gradients = this.gradients(results);
+    const factor = clipGradNorm === undefined ? 1 : clipFactor(normOf(gradients.values()), clipGradNorm);
+    const schedule = (name: string) => results.get(name) ?? feeds[name];
+    if (updates.length > 0) pool.step(schedule, (name) => gradients.get(name)!, factor);
     state.advance(this.changed);
   }
 

@@ -4,6 +4,7 @@ import type {
   ArraysByName,
   EngineDescription,
   OpenOptions,
+  Program,
   Programs,
   RunOptions,
   TypedArray,
@@ -26,7 +27,7 @@ export interface Reply {
 
 type SentConstant = Omit<GraphConstant, "data"> & { array: string };
 type SentGraph = Omit<Graph, "constants"> & { constants: SentConstant[] };
-export type SentPrograms = Record<string, { graph: SentGraph; guard?: string }>;
+export type SentPrograms = Record<string, Omit<Program, "graph"> & { graph: SentGraph }>;
 
 /** Programs as plain data, and the numbers of their constants by name. */
 export function packPrograms(programs: Programs): { programs: SentPrograms; arrays: ArraysByName } {
@@ -36,19 +37,19 @@ export function packPrograms(programs: Programs): { programs: SentPrograms; arra
     arrays[array] = data;
     return { value, array };
   };
-  const packed = Object.entries(programs).map(([name, { graph, guard }]) => {
+  const packed = Object.entries(programs).map(([name, { graph, ...rest }]) => {
     const constants = graph.constants.map((constant) => pack(name, constant));
     const nodes = graph.nodes.map((node) => ({ ...node, attributes: packNumbers(node.attributes) }));
-    return [name, { graph: { ...graph, nodes, constants } as SentGraph, guard }];
+    return [name, { graph: { ...graph, nodes, constants } as SentGraph, ...rest }];
   });
   return { programs: Object.fromEntries(packed), arrays };
 }
 
 export function unpackPrograms(programs: SentPrograms, arrays: ArraysByName): Programs {
-  const unpacked = Object.entries(programs).map(([name, { graph, guard }]) => {
+  const unpacked = Object.entries(programs).map(([name, { graph, ...rest }]) => {
     const constants = graph.constants.map(({ value, array }) => ({ value, data: arrays[array] }));
     const nodes = graph.nodes.map((node) => ({ ...node, attributes: unpackNumbers(node.attributes) }));
-    return [name, { graph: { ...graph, nodes, constants } as Graph, guard }];
+    return [name, { graph: { ...graph, nodes, constants } as Graph, ...rest }];
   });
   return Object.fromEntries(unpacked);
 }

@@ -60,7 +60,7 @@ class TensorflowEngine implements Engine {
 
   private runNow(program: TfProgram, feeds: ArraysByName, fetch: readonly string[], hold: boolean) {
     checkArrays(`feeds of "${program.name}"`, program.inputs, feeds);
-    if (hold) program.expectOnlyUpdates();
+    if (hold) program.expectHoldable();
     const fromState = fetch.filter((name) => this.state.has(name));
     const guards = program.guard === undefined ? [] : [program.guard];
     const names = [...new Set([...fetch.filter((name) => !fromState.includes(name)), ...guards])];

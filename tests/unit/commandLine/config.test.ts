@@ -64,9 +64,9 @@ test("everything that is wrong is said at once, each with its place, what is exp
   }`);
   const lines = [
     'model.encoder: expected "tiny16", "small16", "base16", "large16", "huge14" or "toy", or an object, got \'base17\'',
-    "model.decoder.dim: expected a whole number from 1, got 1.5",
+    "model.decoder.dim: expected a whole number from 1 to 1,000,000, got 1.5",
     "model.decoder.depth: missing",
-    "model.maskRato: unknown; did you mean maskRatio? there are encoder, decoder, fusion, seed, maskRatio, weights",
+    "model.maskRato: unknown; did you mean maskRatio? there are encoder, decoder, fusion, seed, maskRatio, normPixLoss, weights",
     "data.train.path: expected a text, got ''",
     "data.train.take: expected a whole number from 1 to 1,000,000,000, got 0",
     'recipe: expected "pretrainMae", "pretrainMae1600" or "pretrainToy", got \'finetuneLuvit\'',
@@ -144,4 +144,27 @@ test("wrong usage is said in words, a printed configuration is all that is print
   assert.deepEqual(await run("entropy", "--print-config"), [0, start("entropy")]);
   const [status, schema] = await run("evaluate", "--print-schema");
   assert.deepEqual([status, JSON.parse(schema).additionalProperties], [0, false]);
+});
+
+test("models are described under the models' own limits, which are looked at before anything is read", () => {
+  const encoder = { imageSize: 30, patchSize: 16, dim: 30, depth: 2, heads: 4, mlpRatio: 4 };
+  const decoder = { dim: 64, depth: 1, heads: 5, mlpRatio: 4 };
+  const lora = { rank: 0, rankStabilised: true, r: 4 };
+  const fusion = { block: "llama", number: 10_001, after: -1, lora };
+  const model = { encoder, decoder, fusion, maskRatio: 1, seed: 2 ** 53 };
+  const data = { train: { path: "images" } };
+  const wrong = { model, data, recipe: "pretrainToy", out: "runs/x" };
+  assertThrows(
+    () => loadConfig("pretrain", write(JSON.stringify(wrong))),
+    "bad-argument",
+    "model.encoder.imageSize: expected a multiple of patchSize (16), got 30",
+    "model.encoder.dim: expected a multiple of heads (4), got 30",
+    "model.decoder.dim: expected a multiple of heads (5), got 64",
+    "model.fusion.number: expected a whole number from 1 to 10,000, got 10001",
+    "model.fusion.after: expected a whole number from 0",
+    "model.fusion.lora.rank: expected a whole number from 1",
+    "model.fusion.lora.r: unknown",
+    "model.maskRatio: expected a number from 0, less than 1, got 1",
+    "model.seed: expected a whole number from 0",
+  );
 });

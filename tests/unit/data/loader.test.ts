@@ -128,7 +128,7 @@ describe("batches", () => {
 
   it("repeats the images of a shard among themselves", async () => {
     const set = await shapes();
-    const halves = [0, 1].map((i) => shard(set, i, 2));
+    const halves = [1, 2].map((index) => shard(set, { index, count: 2 }));
     const paths = await Promise.all(
       halves.map(async (half) => {
         const all = await collect(half, { batchSize: 5, repeats: 2, seed: 1 });

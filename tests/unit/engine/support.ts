@@ -7,6 +7,7 @@ import {
   onnxRuntimeProblem,
   openEagerEngine,
   openOnnxEngine,
+  type Program,
   type TypedArray,
   tensorflowProblem,
 } from "../../../src/engine";
@@ -45,9 +46,14 @@ export const engines: readonly TestedEngine[] = [...compilingEngines, tested("ea
 export async function openGraph(
   graph: Graph,
   state: ArraysByName,
-  { guard, open = openOnnxEngine, ...options }: OpenOptions & { guard?: string; open?: OpenEngine } = {},
+  {
+    guard,
+    clipGradNorm,
+    open = openOnnxEngine,
+    ...options
+  }: OpenOptions & Omit<Program, "graph"> & { open?: OpenEngine } = {},
 ): Promise<Engine> {
-  const executor = await open({ step: { graph, guard } }, options);
+  const executor = await open({ step: { graph, guard, clipGradNorm } }, options);
   await executor.writeState(state);
   return executor;
 }

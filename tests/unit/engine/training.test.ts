@@ -252,6 +252,31 @@ for (const { engine, open, options } of engines) {
     await Promise.all([once.dispose(), held.dispose()]);
   });
 
+  test(`${engine}: gradients are clipped together, held ones and the last as one`, options, async () => {
+    const { x, target } = data;
+    const feeds = { x, target, schedule: scheduleAt(1) };
+    const gradientsOf = async (clipGradNorm: number | undefined, runs: number) => {
+      const executor = await openGraph(updatesOnly(), initial(), { open, threads: 1, clipGradNorm });
+      for (let i = 1; i < runs; i++) await executor.run("step", feeds, { hold: true });
+      await executor.run("step", feeds);
+      const state = await executor.readState();
+      await executor.dispose();
+      // The first average is the gradient's share of it.
+      return ["w", "b"].map((name) => state[`${name}.exp_avg`].map((value) => value / (1 - rules.beta1)));
+    };
+    const whole = await gradientsOf(undefined, 1);
+    const norm = Math.hypot(...whole.flatMap((values) => [...values]));
+    const most = norm / 4;
+    const expected = whole.map((values) => values.map((value) => value * (most / (norm + 1e-6))));
+    for (const runs of [1, 3]) {
+      const clipped = await gradientsOf(most, runs);
+      for (const [i, name] of ["w", "b"].entries()) assertClose(clipped[i], expected[i], 2e-6, name);
+    }
+    assert.deepEqual(await gradientsOf(2 * norm, 1), whole, "smaller gradients stay as they are");
+    const itself = openGraph(linearRegression(), initial(), { open, clipGradNorm: 1 });
+    await assert.rejects(itself, isLuvitError("engine", "clipping gradients", "steps"));
+  });
+
   test(`${engine}: what does not fit is named`, options, async () => {
     const graph = linearRegression();
     await assert.rejects(

@@ -12,6 +12,7 @@ import { trainableVariables } from "../../../src/nn/variables";
 import {
   AdamW,
   accumulate,
+  clipGradNorm,
   finetuneRules,
   lossAndGradients,
   pretrainRules,
@@ -301,4 +302,31 @@ test("AdamW finds the least squares solution", async () => {
   }
   assertClose((await linear.weight.read()).data, [1, -2, 0.5], 1e-3);
   assertClose((await linear.bias!.read()).data, [0.25], 1e-3);
+});
+
+test("gradients keep their direction and get the norm asked for; smaller ones stay as they are", async () => {
+  const values = { a: [0.5, -1.5, 2, 0.25, 3, -0.125], b: [1e-3, -2, 0.75, 4] };
+  const clipped = async (maxNorm: number) => {
+    const gradients = new Map(Object.entries(values).map(([path, data]) => [path, tf.tensor(data)]));
+    const norm = clipGradNorm(gradients, maxNorm);
+    const [of] = await norm.data();
+    const [a, b] = await Promise.all(["a", "b"].map((path) => gradients.get(path)!.data()));
+    tf.dispose([norm, ...gradients.values()]);
+    return { norm: of, a, b };
+  };
+  // torch 2.13.0, clip_grad_norm_
+  const one = await clipped(1);
+  assertClose([one.norm], [6.011707305908203], 1e-6, "norm");
+  const a = [0.08317103236913681, -0.24951308965682983, 0.33268412947654724];
+  assertClose(one.a, [...a, 0.041585516184568405, 0.49902617931365967, -0.020792758092284203], 1e-7, "a");
+  const b = [0.00016634206986054778, -0.33268412947654724, 0.12475654482841492, 0.6653682589530945];
+  assertClose(one.b, b, 1e-7, "b");
+  const all = await clipped(100);
+  assert.deepEqual([[...all.a], [...all.b]], [values.a, [Math.fround(1e-3), -2, 0.75, 4]]);
+  assertNoLeak(() => {
+    const gradients = new Map([["a", tf.tensor(values.a)]]);
+    tf.dispose([clipGradNorm(gradients, 1), ...gradients.values()]);
+  });
+  for (const wrong of [0, -1, Number.NaN, undefined as unknown as number])
+    assert.throws(() => clipGradNorm(new Map(), wrong), isLuvitError("bad-argument", "maxNorm"));
 });

@@ -110,7 +110,7 @@ for (const [graph, problem] of graphEngines) {
 }
 
 for (const [graph, problem] of graphEngines) {
-  test(`${graph}: so are twenty steps whose gradients are averaged over three batches`, {
+  test(`${graph}: so are twenty steps whose gradients are averaged over three batches and clipped`, {
     skip: problem ?? false,
   }, async () => {
     const set = await images();
@@ -120,6 +120,7 @@ for (const [graph, problem] of graphEngines) {
       accumulate: 3,
       epochs: 10,
       lr: 1e-3,
+      clipGradNorm: 0.05,
       out: false,
     };
     await assertSameTrajectory(

@@ -103,6 +103,7 @@ test("resuming with other options is refused with every difference", async () =>
     dropPath: 0.1,
     smoothing: 0.2,
     mix: null,
+    clipGradNorm: 1,
   };
   const lines = [
     "schedule.lr: was 0.01, now 0.02",
@@ -112,6 +113,7 @@ test("resuming with other options is refused with every difference", async () =>
     "dropPath: was 0.4, now 0.1",
     "smoothing: was 0.1, now 0.2",
     'mix: was {"mixupAlpha":0.8,"cutmixAlpha":1}, now null',
+    "clipGradNorm: was not given, now 1",
   ];
   const error = await assertRejects(resumed(change), "bad-argument", out, ...lines);
   assert.equal(error.message.match(/: was /g)!.length, lines.length);

@@ -85,6 +85,12 @@ const runs: Case[] = [
   [{ batchSize: "32" }, /batchSize: expected a whole number .*got '32'/],
   [{ accumulate: -1 }, /accumulate/],
   [{ lr: undefined }, /lr: missing, expected a number above 0, or baseLr/],
+  [
+    { lr: 2e-3, baseLr: 1e-3 },
+    /baseLr: expected nothing, because lr is 0.002 .*lr: undefined or baseLr: undefined.*got 0.001/,
+  ],
+  [{ ...luvit.recipes.pretrainToy, baseLr: 1e-3 }, /baseLr: expected nothing, because lr is 0.003/],
+  [{ ...luvit.recipes.pretrainMae, lr: 1e-3 }, /baseLr: expected nothing, because lr is 0.001/],
   [{ lr: Number.POSITIVE_INFINITY }, /lr: .*got Infinity/],
   [{ minLr: 1 }, /minLr: expected at most the peak rate \(0\.001\), got 1/],
   [{ minLr: -1 }, /minLr: expected a number from 0/],
@@ -518,7 +524,8 @@ refused(
     /seed/,
   ],
   [{ types: [] }, /types: expected a list/],
-  [{ shard: { index: 0 } }, /shard.count: missing/],
+  [{ shard: { index: 0 } }, /shard.index: expected a whole number from 1/, /shard.count: missing/],
+  [{ shard: { index: 3, count: 2 } }, /shard.index: expected at most count \(2\)/],
 );
 
 refused("io.writeSafetensors", (o) => io.writeSafetensors(`${folder}/x.safetensors`, new Map(), o), unknown, [

@@ -127,7 +127,7 @@ describe("corruptions.generate", () => {
     const [source, target] = [images(), temporaryFolder()];
     await put(source, `${wnids[0]}/b.JPEG`, "no image");
     const run = await finish(
-      await corruptions.generate(source, target, { ...options, shard: { index: 0, count: 2 } }),
+      await corruptions.generate(source, target, { ...options, shard: { index: 1, count: 2 } }),
     );
     assert.deepEqual([run.length, run.written, run.report.count], [2, 6, 1]);
     assert.match(run.report.skipped[0].reason, /b\.JPEG: cannot be decoded/);

@@ -137,11 +137,16 @@ describe("shards", () => {
     const root = temporaryFolder();
     layOut(root, filesIn(wnids.slice(0, 7), 1), image);
     const set = await imageNetSketch(root, { wnids, partial: true });
-    const parts = [0, 1, 2].map((i) => shard(set, i, 3));
+    const parts = [1, 2, 3].map((index) => shard(set, { index, count: 3 }));
     assert.deepEqual(
       parts.flatMap((part) => Array.from({ length: part.length }, (_, i) => part.label(i))),
       [0, 1, 2, 3, 4, 5, 6],
     );
-    assert.throws(() => shard(set, 3, 3), /shard 3 of 3 does not exist/);
+    const refused = (which: unknown, says: RegExp) => assert.throws(() => shard(set, which as never), says);
+    refused({ index: 0, count: 3 }, /data\.shard: .*index: expected a whole number from 1 .*got 0/);
+    refused({ index: 4, count: 3 }, /index: expected at most count \(3\), got 4/);
+    refused({ index: 1.5, count: 0 }, /index: .*got 1\.5\n.*count: .*got 0/);
+    refused({ index: 1 }, /count: missing/);
+    refused(1, /expected an object.*got 1/);
   });
 });

@@ -1,0 +1,140 @@
+import type { AdamWUpdate } from "../adamw/splitUpdates";
+import { CLIP_EPS } from "../clipGradNorm";
+import type { Program } from "../executor";
+import { type TfValue, waitFor } from "./lower/builder";
+import type { TfOps } from "./lower/ops";
+import { addUpdate } from "./updates";
+import { addAssignment, addHandle, addRead, addToken, type Variable } from "./variables";
+
+/** What is fetched to make a run change something. */
+export interface Effects {
+  /** New state. */
+  readonly commit: string;
+  /** Gradients kept: in place of older ones, and added to them. */
+  readonly hold: string;
+  readonly holdMore: string;
+  /** New state with the gradients kept before. */
+  readonly release: string;
+}
+
+/** Which nodes of a program take a value. */
+export class Readers {
+  private readonly nodes = new Map<string, string[]>();
+
+  constructor(ops: TfOps, first: number) {
+    for (const { name, inputs } of ops.nodes.slice(first)) {
+      for (const input of inputs) this.nodes.set(input, [...(this.nodes.get(input) ?? []), name]);
+    }
+  }
+
+  /** What waits for all of them: a variable that nobody reads any more can change in place. */
+  of({ name }: TfValue): string[] {
+    return [waitFor(name), ...(this.nodes.get(name) ?? []).map(waitFor)];
+  }
+}
+
+/** What the effects of a program are made of. */
+interface EffectSources {
+  readonly ops: TfOps;
+  readonly variables: ReadonlyMap<string, Variable>;
+  /** Inputs and state of the graph, as they are before a run. */
+  readonly given: ReadonlyMap<string, TfValue>;
+  /** What the graph computes. */
+  readonly values: ReadonlyMap<string, TfValue>;
+  readonly readers: Readers;
+  readonly program: Pick<Program, "guard" | "clipGradNorm">;
+}
+
+/** Adds the nodes that change the state after a run. */
+export class EffectWriter {
+  constructor(private readonly sources: EffectSources) {}
+
+  write(program: string, updates: readonly AdamWUpdate[], changed: readonly string[]): Effects {
+    const { ops, values } = this.sources;
+    const gradients = updates.map(({ gradient }) => values.get(gradient)!);
+    const held = updates.map(({ parameter }, i) => {
+      return addHandle(ops, `${program}: held gradient of ${parameter}`, "float32", gradients[i].shape);
+    });
+    const sums = gradients.map((gradient, i) => {
+      return ops.add(gradient, addRead(ops, held[i], gradient), { after: [gradient] });
+    });
+    const assign = gradients.map((gradient, i) => addAssignment(ops, held[i], gradient));
+    const add = gradients.map((gradient, i) => {
+      const attributes = { dtype: { type: "float32" } } as const;
+      return waitFor(ops.addNode("AssignAddVariableOp", [held[i], gradient.name], attributes));
+    });
+    return {
+      commit: this.commit(updates, gradients, changed),
+      release: this.commit(updates, sums, changed),
+      hold: addToken(ops, assign),
+      holdMore: addToken(ops, add),
+    };
+  }
+
+  /** All changes, or none where the guard is not finite. */
+  private commit(
+    updates: readonly AdamWUpdate[],
+    gradients: readonly TfValue[],
+    changed: readonly string[],
+  ): string {
+    const { ops, variables, readers, given, values } = this.sources;
+    const gate = this.gate();
+    const before = gate ? [waitFor(gate.open)] : [];
+    const done = [
+      ...this.clipped(gradients).map((gradient, i) => this.update(updates[i], gradient, before)),
+      ...changed.map((name) => {
+        const { handle } = variables.get(name)!;
+        const after = [...before, ...readers.of(given.get(name)!)];
+        return addAssignment(ops, handle, this.kept(values.get(name)!), after);
+      }),
+    ];
+    if (!gate) return addToken(ops, done);
+    const type = { T: { type: "bool" } } as const;
+    const opened = `${ops.addNode("Identity", [gate.open, ...done], type)}:0`;
+    return `${ops.addNode("Merge", [opened, gate.shut], { ...type, N: { integer: 2 } })}:0`;
+  }
+
+  /** The gradients, their common norm no greater than the program says. */
+  private clipped(gradients: readonly TfValue[]): readonly TfValue[] {
+    const { ops, program } = this.sources;
+    if (program.clipGradNorm === undefined || gradients.length === 0) return gradients;
+    const sums = gradients.map((gradient) =>
+      ops.sum(ops.square(gradient), [...gradient.shape.keys()], false),
+    );
+    const norm = ops.sqrt(sums.reduce((total, sum) => ops.add(total, sum)));
+    const share = ops.div(ops.scalar(program.clipGradNorm), ops.add(norm, CLIP_EPS));
+    const factor = ops.binary("Minimum", share, ops.scalar(1));
+    return gradients.map((gradient) => ops.mul(gradient, factor));
+  }
+
+  private update(update: AdamWUpdate, gradient: TfValue, before: readonly string[]): string {
+    const { ops, variables, given, values, readers } = this.sources;
+    const [parameter, average, squares] = [update.parameter, update.average, update.squares].map(
+      (name) => variables.get(name)!.handle,
+    );
+    const old = given.get(update.parameter)!;
+    const schedule = given.get(update.schedule) ?? values.get(update.schedule)!;
+    const place = { parameter, average, squares, before: old, gradient, schedule };
+    return addUpdate(ops, update, place, [...before, ...readers.of(old)]);
+  }
+
+  /** Two values of which one is there: `open` where the guard is finite, `shut` where it is not. */
+  private gate(): { open: string; shut: string } | undefined {
+    const { ops, values, program } = this.sources;
+    if (program.guard === undefined) return undefined;
+    const guard = values.get(program.guard)!;
+    const attributes = { T: { type: guard.dtype } };
+    const finite = ops.make("IsFinite", [guard], { shape: guard.shape, dtype: "bool" }, { attributes });
+    const all = ops.reduce("All", finite, [...guard.shape.keys()], false);
+    const type = { T: { type: "bool" } } as const;
+    const node = ops.addNode("Switch", [all.name, all.name], type);
+    // Waiting is for nodes, not for one of their outputs, so that the one that opens has a node of its own.
+    return { open: `${ops.addNode("Identity", [`${node}:1`], type)}:0`, shut: `${node}:0` };
+  }
+
+  /** What a variable may keep: not memory that was fed. */
+  private kept(value: TfValue): TfValue {
+    const attributes = { T: { type: value.dtype } };
+    return this.sources.ops.make("DeepCopy", [value], value, { attributes });
+  }
+}
