@@ -67,6 +67,24 @@ export async function ensureBackend(): Promise<void> {
   if (!tf.getBackend()) await startBackend();
 }
 
+/** The notebook kernel calls this before it runs a cell; it may be of another copy of the library. */
+Object.defineProperty(globalThis, Symbol.for("luvit.backend.start"), {
+  configurable: true,
+  value: ensureBackend,
+});
+
+/** Without a backend tfjs names functions of its own; here it is `ready` that starts one. */
+Object.defineProperty(tf.engine(), "backend", {
+  configurable: true,
+  get(this: { backendInstance?: object; pendingBackendInit?: object }) {
+    if (this.backendInstance && !this.pendingBackendInit) return this.backendInstance;
+    throw new LuvitError(
+      "engine",
+      "tfjs has not been started: run `await luvit.ready()` before the first op",
+    );
+  },
+});
+
 /** Runs `body`, frees every tensor it made, and gives back its (host) result. */
 export function onHost<Result>(body: () => Result): Result {
   let result!: Result;

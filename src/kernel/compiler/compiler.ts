@@ -1,9 +1,13 @@
+import { existsSync } from "node:fs";
+import { extname } from "node:path";
 import type * as ts from "typescript";
 import { packageRoot } from "../../core/packageRoot";
+import { EditedFiles } from "./editedFiles";
 import { type EditedCell, editCell } from "./edits";
 import { instrument, keepImportsWritable } from "./instrument";
 import { LibraryFiles } from "./libraryFiles";
 import { provideLibrary } from "./packages";
+import { completePath } from "./paths";
 import { chain, type Locate, parseMap, splitInlineMap } from "./sourceMaps";
 import {
   type CellMetadata,
@@ -18,6 +22,15 @@ import {
   throwCrash,
 } from "./tslab";
 
+/** A local file as CommonJS. */
+export interface SideOutput {
+  path: string;
+  data: string;
+  locate: Locate;
+  /** The TypeScript file itself. */
+  source: string;
+}
+
 /** A cell ready to run. */
 export interface CompiledCell {
   /** CommonJS code; undefined when there is nothing to run. */
@@ -29,7 +42,8 @@ export interface CompiledCell {
   imports: readonly string[];
   /** Name of the export that holds the value of the last expression. */
   lastExpression?: string;
-  sideOutputs: readonly { path: string; data: string }[];
+  /** Local TypeScript files that are new or have changed: where their code belongs, the code, and what it is from. */
+  sideOutputs: readonly SideOutput[];
   /** Makes the cell's declarations known to the cells after it. */
   commit(): void;
 }
@@ -39,34 +53,38 @@ export type Completeness = { status: "complete" | "invalid" } | { status: "incom
 
 const mapMark = /\n\/\/# luvit-map=(\d+)$/;
 
-/** Names that every cell sees beside Node's. */
-const provided =
-  "/** Asks the notebook's user for a line of text; null when there is nobody to ask. */\n" +
-  "declare function prompt(message?: string, initial?: string): string | null;\n";
-
 /** Checks and compiles the cells of one notebook; remembers what they declare. */
 export class Compiler {
   private readonly compiler: TypeScript = loadTypeScript();
   private readonly converter: Converter;
   private readonly files = new LibraryFiles();
+  private readonly edited = new EditedFiles();
   private readonly maps = new Map<number, Locate>();
   private compilations = 0;
-  private declarations = provided;
 
-  constructor(folder: string, language: "typescript" | "javascript") {
+  /** `declarations`: names that every cell sees beside Node's. */
+  constructor(
+    private readonly folder: string,
+    language: "typescript" | "javascript",
+    private declarations = "",
+  ) {
     provideLibrary(this.compiler, folder, packageRoot());
     const compilerOptions = {
       inlineSourceMap: true,
       moduleResolution: this.compiler.ModuleResolutionKind.Bundler,
     };
     const transpile = (source: string, options: ts.TranspileOptions) => this.transpile(source, options);
-    this.converter = createConverter({ compilerOptions, transpile, files: this.files }, language);
+    this.converter = createConverter(
+      { compilerOptions, transpile, files: this.files, edited: this.edited },
+      language,
+    );
   }
 
   /** The cell's code, or what the compiler objects to. */
   compile(source: string): CompiledCell | Diagnostic[] {
     const metadata = cellMetadata(source);
     if (metadata.module) return this.addModule(metadata.module, source, metadata);
+    this.edited.check();
     const edited = editCell(this.compiler, source);
     const converted = this.converter.convert(this.declarations, edited.text);
     throwCrash();
@@ -80,10 +98,7 @@ export class Compiler {
       awaits,
       imports,
       lastExpression: converted.lastExpressionVar,
-      sideOutputs: (converted.sideOutputs ?? []).map(({ path, data }) => ({
-        path,
-        data: this.takeMap(data).code,
-      })),
+      sideOutputs: (converted.sideOutputs ?? []).map((output) => this.sideOutput(output)),
       commit: () => {
         this.declarations = converted.declOutput ?? "";
       },
@@ -92,10 +107,15 @@ export class Compiler {
 
   /** Candidates at an offset in UTF-16 units. */
   complete(source: string, offset: number): Completion {
-    return this.converter.complete(this.declarations, source, offset);
+    const found = this.converter.complete(this.declarations, source, offset);
+    if (found.candidates.length > 0) return found;
+    return completePath(this.compiler, this.folder, source, offset) ?? found;
   }
 
-  /** What the compiler knows about the name at an offset in UTF-16 units; undefined for unknown names. */
+  /**
+   * What the compiler knows about the name at an offset in UTF-16 units, or about the function whose arguments are there;
+   * undefined for unknown names.
+   */
   inspect(source: string, offset: number): ts.QuickInfo | undefined {
     this.files.document();
     const info = this.converter.inspect(this.declarations, source, offset);
@@ -141,6 +161,13 @@ export class Compiler {
     const maps = [parseMap(sourceMapText!), ...(map ? [map] : [])];
     this.maps.set(id, chain(maps));
     return `${outputText.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "")}\n//# luvit-map=${id}`;
+  }
+
+  private sideOutput({ path, data }: { path: string; data: string }): SideOutput {
+    const { code, locate } = this.takeMap(data);
+    const stem = path.slice(0, -extname(path).length);
+    const source = [".ts", ".tsx"].map((end) => stem + end).find(existsSync) ?? path;
+    return { path, data: code, locate, source };
   }
 
   private takeMap(text: string): { code: string; locate: Locate } {

@@ -29,8 +29,8 @@ export function firstDiagnostic([first]: readonly Diagnostic[]): string {
 
 /** The compiler names this library by its place on the machine. */
 function withPackageName(words: string): string {
-  const entry = `import("${packageRoot().replace(/\\/g, "/")}/dist/index")`;
-  return words.split(entry).join('import("luvit")');
+  const root = `import("${packageRoot().replace(/\\/g, "/")}/dist/`;
+  return words.split(`${root}index")`).join('import("luvit")').split(root).join('import("luvit/');
 }
 
 function withoutRepeats(diagnostics: readonly Diagnostic[]): Diagnostic[] {
@@ -53,9 +53,29 @@ function excerpt(line: string | undefined, { start, end }: Diagnostic): string[]
 const declarationCodes = (code: number) =>
   (code >= 4020 && code <= 4094) || [2527, 2742, 7056].includes(code);
 
+/** What to do about a module that is not there. */
+export function missingModule(name: string): string {
+  if (/^\.{0,2}\//.test(name)) return `hint: there is no such file, seen from ${process.cwd()}`;
+  const [scope, rest] = name.split("/");
+  const wanted = scope!.startsWith("@") && rest !== undefined ? `${scope}/${rest}` : scope!;
+  return `hint: the package is not installed: \`npm install ${wanted}\` in ${process.cwd()}, then run the cell again`;
+}
+
+/** A promise stands where the compiler expected something else. */
+const unawaited =
+  /(?:\bon type|\btypes|^Type|^Argument of type|^This expression is not callable[\s\S]*Type) '[^']*\bPromise<|and '[^']*\bPromise<[^']*'\.$/;
+
 function hints(diagnostics: readonly Diagnostic[]): string[] {
-  if (!diagnostics.some(({ code }) => declarationCodes(code))) return [];
+  const found: string[] = [];
+  if (diagnostics.some(({ messageText }) => unawaited.test(messageText)))
+    found.push("hint: a promise stands where its value is wanted: `await` is missing in front of it");
+  const missing = diagnostics.map(
+    ({ messageText }) => /^Cannot find module '([^']+)'/.exec(messageText)?.[1],
+  );
+  for (const name of new Set(missing)) if (name !== undefined) found.push(missingModule(name));
+  if (!diagnostics.some(({ code }) => declarationCodes(code))) return found;
   return [
+    ...found,
     "hint: every declaration of a cell is exported to the cells after it, and this one's type has no name there;",
     "      give it a type of its own (`const x: any = …`), or declare the class or interface in this cell",
   ];

@@ -1,4 +1,5 @@
 import { SourceMap, type SourceMapPayload } from "node:module";
+import { dirname, sep } from "node:path";
 
 /** From a place in compiled code to the cell's, both counted from 1. */
 export type Locate = (line: number, column: number) => { line: number; column: number } | undefined;
@@ -33,23 +34,33 @@ export function chain(maps: readonly SourceMap[]): Locate {
   };
 }
 
-const located = new Map<string, Locate>();
+const located = new Map<string, { locate: Locate; source: string }>();
 
-/** Makes stacks name the lines of a cell as written. */
-export function registerMap(file: string, locate: Locate): void {
-  located.set(file, locate);
+/** Makes stacks name the lines of a cell, or of the file `source` that `file` was compiled from, as written. */
+export function registerMap(file: string, locate: Locate, source = file): void {
+  located.set(file, { locate, source });
 }
 
-/** Makes every stack of this process show cells by their own lines; returns what undoes it. */
+/** Makes every stack of this process show cells by their own lines and end with them; returns what undoes it. */
 export function mapStacks(): () => void {
   const previous = Error.prepareStackTrace;
   Error.prepareStackTrace = (error, frames) => {
-    const lines = frames.map((frame) => `\n    at ${frameText(frame)}`);
+    const known = frames.some((frame) => located.has(frame.getFileName() ?? ""));
+    const shown = known ? frames.filter((frame) => !isKernelFrame(frame)) : frames;
+    const lines = shown.map((frame) => `\n    at ${frameText(frame)}`);
     return `${headline(error)}${lines.join("")}`;
   };
   return () => {
     Error.prepareStackTrace = previous;
   };
+}
+
+const kernelFolder = dirname(__dirname) + sep;
+
+/** Whether a frame is of what runs cells, which says nothing to who wrote them. */
+function isKernelFrame(frame: NodeJS.CallSite): boolean {
+  const file = frame.getFileName() ?? "";
+  return file.startsWith(kernelFolder) || file.startsWith("luvit-kernel-") || file === "node:vm";
 }
 
 function headline(error: Error): string {
@@ -63,8 +74,12 @@ function headline(error: Error): string {
 function frameText(frame: NodeJS.CallSite): string {
   const file = frame.getFileName();
   const text = String(frame);
-  const locate = file ? located.get(file) : undefined;
-  const place = locate?.(frame.getLineNumber() ?? 1, frame.getColumnNumber() ?? 1);
-  if (!place) return text;
-  return text.replace(/:\d+:\d+(\)?)$/, `:${place.line}:${place.column}$1`);
+  const known = file ? located.get(file) : undefined;
+  const place = known?.locate(frame.getLineNumber() ?? 1, frame.getColumnNumber() ?? 1);
+  if (!file || !known || !place) return text;
+  const tail = /:\d+:\d+(\)?)$/.exec(text);
+  if (!tail) return text;
+  const head = text.slice(0, tail.index);
+  const named = head.endsWith(file) ? head.slice(0, -file.length) + known.source : head;
+  return `${named}:${place.line}:${place.column}${tail[1] ?? ""}`;
 }

@@ -1,7 +1,9 @@
 import Module from "node:module";
 import type * as ts from "typescript";
 import { requireCached } from "./codeCache";
+import type { EditedFiles } from "./editedFiles";
 import type { LibraryFiles } from "./libraryFiles";
+import { quickInfo } from "./quickInfo";
 
 /** TypeScript 5.0.4 as tslab ships it. */
 export type TypeScript = typeof ts;
@@ -63,6 +65,7 @@ export interface Overrides {
   /** Stands for `ts.transpileModule`, which tslab uses to turn ES modules into CommonJS. */
   transpile(source: string, options: ts.TranspileOptions): string;
   files: LibraryFiles;
+  edited: EditedFiles;
 }
 
 interface ConverterModule {
@@ -81,6 +84,7 @@ export function createConverter(overrides: Overrides, language: "typescript" | "
   const compiler = loadTypeScript();
   const changed: TypeScript = {
     ...compiler,
+    sys: Object.assign(Object.create(compiler.sys) as ts.System, { watchFile: overrides.edited.watchFile }),
     createWatchCompilerHost: ((
       files: string[],
       options: ts.CompilerOptions,
@@ -93,6 +97,7 @@ export function createConverter(overrides: Overrides, language: "typescript" | "
         Object.assign(withTimers(system), overrides.files.wrap(system)),
         ...rest,
       )) as TypeScript["createWatchCompilerHost"],
+    ...{ getQuickInfoAtPosition: quickInfo(compiler) }, // of the compiler's own, used by tslab
     transpileModule: (source, options) => ({ outputText: overrides.transpile(source, options) }),
   };
   const { createConverter: create } = loadConverter(changed);
@@ -144,12 +149,6 @@ export function cellMetadata(source: string): CellMetadata {
     getCodeMetadata(source: string): CellMetadata;
   };
   return getCodeMetadata(source);
-}
-
-/** Quick info as text. */
-export function quickInfoText(info: ts.QuickInfo): string {
-  const { printQuickInfo } = require("tslab/dist/inspect") as { printQuickInfo(info: ts.QuickInfo): string };
-  return printQuickInfo(info);
 }
 
 /** A copy of the converter module, whose compiler is the given one. */

@@ -8,13 +8,15 @@ import { type CompiledCell, Compiler } from "../compiler/compiler";
 import { mapStacks, registerMap } from "../compiler/sourceMaps";
 import { createSignals } from "../signals";
 import { tellWaits } from "../watch/syncChildren";
-import { heapLimit, letWatch } from "../watch/watched";
-import { CellInterrupt, currentExecution, Execution } from "./execution";
+import { letWatch } from "../watch/watched";
+import { type Ask, dialogs, dialogTypes } from "./dialogs";
+import { CellInterrupt, currentExecution, Execution, isKeyboardInterrupt, outOfMemory } from "./execution";
 import { failure, rejection } from "./failures";
 import { guardProcess } from "./guard";
 import { Interrupts, keepListening, listenForSigint } from "./interrupts";
 import { CellModules, cellGlobals } from "./modules";
 import type { CellFailure, CellOutputs } from "./outputs";
+import { plainPromises, promiseHint } from "./promises";
 import { afterTermination, cellFunction, isSigint, moduleNames, runInterruptibly } from "./run";
 import { redirectOutput } from "./streams";
 
@@ -24,8 +26,8 @@ export interface ExecutorOptions {
   language: "typescript" | "javascript";
   /** Numbers shared with the thread that takes interrupts; default: there is no such thread. */
   signals?: Int32Array;
-  /** Asks the user for a line of text. */
-  prompt?: (message?: string, initial?: string) => string | null;
+  /** Asks the user for a line of text; default: nobody can be asked. */
+  ask?: Ask;
   /** Takes errors that nobody awaits and that happen while no cell runs; default: the last cell's stderr. */
   onOrphan?: (failure: CellFailure) => void;
   /** Whether output that no cell has caused goes to the last cell (the default) or where it would go anyway. */
@@ -70,14 +72,15 @@ export class CellRunner {
     const { folder, language } = options;
     this.signals = options.signals ?? createSignals();
     this.interrupts = new Interrupts(this.signals);
-    this.compiler = new Compiler(folder, language);
+    this.compiler = new Compiler(folder, language, dialogTypes);
     const load: CellModules["load"] = (name) => this.modules.load(name);
     const globals = cellGlobals(this.signals, this.interrupts.halt, load);
     this.modules = new CellModules(folder, globals);
     this.given = { ...moduleNames(folder, this.exports), require: this.modules.require, ...globals };
-    this.exports.prompt = options.prompt ?? (() => null);
+    Object.assign(this.exports, dialogs(options.ask ?? (() => undefined), this.interrupts.halt));
     this.undo = [
       mapStacks(),
+      plainPromises(),
       redirectOutput(() => this.outputs()),
       options.listen === false ? () => {} : listenForSigint(() => this.interrupts.take()),
       guardProcess({ error: (error) => this.takeOrphan(error), exit: options.onExit }),
@@ -126,7 +129,7 @@ export class CellRunner {
 
   /** Ends the running cell, whose code was stopped because it filled the memory. */
   endForMemory(): void {
-    if (this.running) this.interrupts.end(this.running, new CellInterrupt("OutOfMemory", memoryIsFull()));
+    if (this.running) this.interrupts.end(this.running, outOfMemory());
   }
 
   get isRunning(): boolean {
@@ -163,6 +166,7 @@ export class CellRunner {
       return { status: "error", interrupted: false, ...why };
     }
     registerMap(execution.name, compiled.locate);
+    for (const { path, locate, source: file } of compiled.sideOutputs) registerMap(path, locate, file);
     this.modules.add(compiled.sideOutputs);
     await Promise.race([this.modules.prepare(compiled.imports), execution.stopped]);
     execution.commit = compiled.commit;
@@ -180,7 +184,9 @@ export class CellRunner {
   /** A value that fails to show itself does not fail its cell. */
   private async bundle(value: unknown, { outputs }: Execution): Promise<MimeBundle> {
     try {
-      return await mimeBundleOf(value);
+      const bundle = await mimeBundleOf(value);
+      const hint = promiseHint(value);
+      return hint === undefined ? bundle : { "text/plain": `${bundle["text/plain"]}\n${hint}` };
     } catch (error) {
       const { traceback } = this.describe(error);
       outputs.stream("stderr", `the cell's value cannot be shown:\n${traceback.join("\n")}\n`);
@@ -240,17 +246,4 @@ async function stoppedForGood(execution: Execution): Promise<never> {
     await deliverSignals();
     throw error;
   }
-}
-
-function memoryIsFull(): string {
-  const limit = (heapLimit() / 1e9).toFixed(1);
-  return (
-    `the cell was ended before it filled the ${limit} GB that Node gives JavaScript, which would have ended the process. ` +
-    "What it had declared is still there: free what is large (x = undefined), or start with " +
-    "NODE_OPTIONS=--max-old-space-size=<megabytes>"
-  );
-}
-
-function isKeyboardInterrupt(error: unknown): boolean {
-  return error instanceof CellInterrupt && error.name === "KeyboardInterrupt";
 }

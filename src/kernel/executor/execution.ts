@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { inspect } from "node:util";
+import { heapLimit } from "../watch/watched";
 import type { CellOutputs } from "./outputs";
 
 /** One cell while it runs, and whatever it leaves running. */
@@ -26,6 +27,11 @@ export class Execution {
     });
     this.stopped.catch(() => {}); // a cell that ended otherwise leaves it unheard
   }
+
+  /** Whatever a cell starts carries it along, and may be printed. */
+  [inspect.custom](): string {
+    return this.name;
+  }
 }
 
 /** Tells which cell the running code belongs to, across awaits and timers. */
@@ -43,4 +49,19 @@ export class CellInterrupt extends Error {
   [inspect.custom](): string {
     return `${this.name}: ${this.message}`;
   }
+}
+
+/** What ends a cell that fills the memory. */
+export function outOfMemory(): CellInterrupt {
+  const limit = (heapLimit() / 1e9).toFixed(1);
+  return new CellInterrupt(
+    "OutOfMemory",
+    `the cell was ended before it filled the ${limit} GB that Node gives JavaScript, which would have ended the process. ` +
+      "What it had declared is still there: free what is large (x = undefined), or start with " +
+      "NODE_OPTIONS=--max-old-space-size=<megabytes>",
+  );
+}
+
+export function isKeyboardInterrupt(error: unknown): boolean {
+  return error instanceof CellInterrupt && error.name === "KeyboardInterrupt";
 }

@@ -1,7 +1,7 @@
 import { dirname, sep } from "node:path";
 import { inspect } from "node:util";
 import { packageRoot } from "../../core/packageRoot";
-import { diagnosticLines, firstDiagnostic } from "../compiler/diagnostics";
+import { diagnosticLines, firstDiagnostic, missingModule } from "../compiler/diagnostics";
 import type { Diagnostic } from "../compiler/tslab";
 import type { CellFailure } from "./outputs";
 
@@ -19,17 +19,32 @@ export function rejection(diagnostics: readonly Diagnostic[], source: string, ce
 /** Something thrown, with the frames of the user's own code; `sourceOf` gives the text of a cell by its name. */
 export function failure(error: unknown, sourceOf: (cell: string) => string | undefined): CellFailure {
   const isError = error instanceof Error || (typeof error === "object" && error !== null && "stack" in error);
-  const text = safely(() => inspect(error)) ?? "[a value that cannot be shown]";
+  const shown = safely(() => missing(error) ?? inspect(error));
+  const text = shown ?? "[a value that cannot be shown]";
   if (!isError)
     return { ename: "thrown value", evalue: text, traceback: [`${red("thrown value")}: ${text}`] };
   const ename = String(safely(() => (error as Error).name) ?? "Error");
-  const evalue = String(safely(() => (error as Error).message) ?? "");
+  const evalue = String(safely(() => withoutRequireStack((error as Error).message)) ?? "");
   const lines = userLines(text);
   const head = lines.findIndex(isFrame);
   const quoted = excerpt(lines, sourceOf);
   if (quoted.length > 0) lines.splice(head, 0, ...quoted);
   if (lines[0]?.startsWith(ename)) lines[0] = red(ename) + lines[0].slice(ename.length);
   return { ename, evalue, traceback: lines };
+}
+
+/** A module that is not there, with what to do about it instead of where Node has looked. */
+function missing(error: unknown): string | undefined {
+  const { code, message, stack } = error as { code?: unknown; message: string; stack?: string };
+  if (code !== "MODULE_NOT_FOUND" && code !== "ERR_MODULE_NOT_FOUND") return undefined;
+  const name = /^Cannot find (?:module|package) '([^']+)'/.exec(message)?.[1];
+  if (name === undefined) return undefined;
+  const head = withoutRequireStack(message);
+  return stack?.replace(message, () => `${head}\n${missingModule(name)}`);
+}
+
+function withoutRequireStack(message: string): string {
+  return message.replace(/\nRequire stack:\n[\s\S]*$/, "");
 }
 
 const isFrame = (line: string) => /^\s+at /.test(line);

@@ -1,32 +1,29 @@
 import { existsSync, readFileSync } from "node:fs";
-import Module, { createRequire, isBuiltin } from "node:module";
-import { dirname, extname, join, normalize, resolve } from "node:path";
+import { createRequire, isBuiltin } from "node:module";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import vm from "node:vm";
 import { packageRoot } from "../../core/packageRoot";
 import { names } from "../compiler/instrument";
+import { LocalModules } from "./localModules";
 
 type Exports = Record<string, unknown>;
-
-interface LoadedModule extends NodeJS.Module {
-  _compile(code: string, file: string): void;
-}
 
 /** Finds and loads the modules that cells name, as if the cells were files in the notebook's folder. */
 export class CellModules {
   /** `require` for cells. */
   readonly require: NodeJS.Require;
   private readonly own: NodeJS.Require;
-  private readonly sources = new Map<string, string>();
-  private readonly loaded = new Map<string, NodeJS.Module>();
+  private readonly local: LocalModules;
   private readonly namespaces = new Map<string, Exports>();
   private readonly importNative: (specifier: string) => Promise<Exports>;
 
   /** `globals` are what compiled code expects beside Node's own. */
   constructor(
     private readonly folder: string,
-    private readonly globals: Record<string, unknown>,
+    globals: Record<string, unknown>,
   ) {
+    this.local = new LocalModules(globals, (original, from, file) => this.wrap(original, from, file));
     this.own = createRequire(join(folder, "cell.js"));
     this.require = this.wrap(this.own, folder);
     this.importNative = nativeImport(folder);
@@ -34,15 +31,18 @@ export class CellModules {
 
   /** Takes compiled local files; those that changed are loaded again. */
   add(outputs: readonly { path: string; data: string }[]): void {
-    for (const { path, data } of outputs) {
-      this.loaded.delete(normalize(path));
-      this.sources.set(normalize(path), data);
-    }
+    this.local.add(outputs);
   }
 
-  /** Loads the ES modules among these, which `require` may be unable to. */
+  /**
+   * Loads the ES modules among these and those that local files import, which `require` may be unable to, and starts
+   * this library where it is among them.
+   */
   async prepare(specifiers: readonly string[]): Promise<void> {
-    for (const specifier of specifiers) {
+    const all = [...specifiers, ...this.local.packages];
+    if (all.includes("luvit")) this.require("luvit");
+    await startLibrary();
+    for (const specifier of all) {
       if (this.namespaces.has(specifier) || !this.isEsModule(specifier)) continue;
       this.namespaces.set(specifier, requirable(await this.importNative(specifier)));
     }
@@ -51,49 +51,27 @@ export class CellModules {
   /** `import()` for cells. */
   readonly load = async (specifier: unknown): Promise<Exports> => {
     const name = String(specifier);
+    if (name === "luvit") await this.prepare([name]);
     if (this.isEsModule(name)) return this.importNative(name);
     const loaded = this.require(name) as Exports;
     if (loaded?.__esModule) return loaded;
     return { ...(typeof loaded === "object" ? loaded : {}), default: loaded };
   };
 
-  private wrap(original: NodeJS.Require, folder: string): NodeJS.Require {
+  private wrap(original: NodeJS.Require, folder: string, importer?: string): NodeJS.Require {
     const find = (name: string): unknown => {
       if (name === "tslab") return require("tslab");
       const ready = this.namespaces.get(name);
       if (ready) return ready;
-      const local = this.local(name, folder);
-      if (local) return local.exports;
+      const file = this.local.file(name, folder);
+      if (file !== undefined) return this.local.exports(file, importer);
       return name === "luvit" && !resolvable(original, name) ? require(packageRoot()) : original(name);
     };
     return new Proxy(original, { apply: (_target, _this, [name]: [string]) => find(name) });
   }
 
-  /** A local TypeScript file that was compiled with a cell. */
-  private local(name: string, folder: string): NodeJS.Module | undefined {
-    const file = resolve(folder, extname(name) === "" ? `${name}.js` : name);
-    const ready = this.loaded.get(file);
-    if (ready) return ready;
-    const code = this.sources.get(file);
-    if (code === undefined) return undefined;
-    const made = new Module(file, module) as LoadedModule;
-    made.filename = file;
-    made.paths = (Module as unknown as { _nodeModulePaths(path: string): string[] })._nodeModulePaths(
-      dirname(file),
-    );
-    made.require = this.wrap(made.require.bind(made) as NodeJS.Require, dirname(file));
-    this.loaded.set(file, made);
-    const given = Object.keys(this.globals).join(", ");
-    Object.defineProperty(globalThis, localGlobals, { value: this.globals, configurable: true });
-    made._compile(
-      `const { ${given} } = globalThis[Symbol.for("${localGlobals.description}")]; ${code}`,
-      file,
-    );
-    return made;
-  }
-
   private isEsModule(name: string): boolean {
-    if (isBuiltin(name) || name === "tslab" || this.local(name, this.folder)) return false;
+    if (isBuiltin(name) || name === "tslab" || this.local.file(name, this.folder)) return false;
     let path: string;
     try {
       path = this.own.resolve(name);
@@ -105,7 +83,14 @@ export class CellModules {
   }
 }
 
-const localGlobals = Symbol.for("luvit.kernel.globals");
+const start = Symbol.for("luvit.backend.start");
+
+/** Has the copies of this library that cells have loaded start what single ops run on; `ready()` tells what fails. */
+async function startLibrary(): Promise<void> {
+  await (globalThis as unknown as Record<symbol, (() => Promise<void>) | undefined>)
+    [start]?.()
+    .catch(() => {});
+}
 
 /** Defines a named import as a plain property, so that a later cell can declare the name again. */
 export function define(target: Exports, name: string, { get, value }: PropertyDescriptor): void {

@@ -1,5 +1,5 @@
 import type { Compiler } from "../compiler/compiler";
-import { quickInfoText } from "../compiler/tslab";
+import { documentation } from "./documentation";
 
 /** Answers to `complete_request`; Jupyter counts code points, the compiler UTF-16 units. */
 export function complete(compiler: Compiler, code: string, cursor: number): object {
@@ -8,7 +8,7 @@ export function complete(compiler: Compiler, code: string, cursor: number): obje
   const [cursor_start, cursor_end] = [toCodePoints(code, start), toCodePoints(code, end)];
   const _jupyter_types_experimental = candidates.map((text) => ({
     text,
-    type: kinds.get(text) ?? "<unknown>",
+    type: kinds.get(text) ?? (original ? "<unknown>" : "path"),
     start: cursor_start,
     end: cursor_end,
   }));
@@ -21,15 +21,11 @@ export function complete(compiler: Compiler, code: string, cursor: number): obje
   };
 }
 
-/** Answers to `inspect_request`: type and documentation of the name at the cursor. */
+/** Answers to `inspect_request`: type and documentation of the name at the cursor, or of the function around it. */
 export function inspect(compiler: Compiler, code: string, cursor: number): object {
   const info = compiler.inspect(code, toUnits(code, cursor));
   if (!info) return { status: "ok", found: false, data: {}, metadata: {} };
-  const signature = (info.displayParts ?? []).map((part) => part.text).join("");
-  const notes = (info.documentation ?? []).map((part) => part.text).join("");
-  const markdown = ["```typescript", signature, "```", notes].join("\n").trim();
-  const data = { "text/plain": quickInfoText(info), "text/markdown": markdown };
-  return { status: "ok", found: true, data, metadata: {} };
+  return { status: "ok", found: true, data: documentation(info), metadata: {} };
 }
 
 /** Where a cursor is, in UTF-16 units. */

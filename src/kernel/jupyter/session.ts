@@ -19,6 +19,7 @@ interface ExecuteRequest {
   silent: boolean;
   store_history: boolean;
   stop_on_error: boolean;
+  allow_stdin: boolean;
   user_expressions: Record<string, string>;
 }
 
@@ -31,6 +32,8 @@ export class Session {
   private last: CellPublisher | undefined;
   private parent: Header | undefined;
   private wanted = false;
+  /** Whether the frontend lets the last cell ask its user. */
+  private takesInput = true;
 
   constructor(
     private readonly link: Link,
@@ -41,8 +44,7 @@ export class Session {
       folder: process.cwd(),
       language: "typescript",
       signals,
-      prompt: (question = "", initial = "") =>
-        this.link.ask(question, this.currentParent()) ?? (initial || null),
+      ask: (question) => (this.takesInput ? this.link.ask(question, this.currentParent()) : undefined),
       onExit: (code) => this.end(code),
       onWait: (others) => this.link.waits(others),
     });
@@ -109,6 +111,7 @@ export class Session {
     if (stores) this.count++;
     const count = this.count;
     const publisher = new CellPublisher(this.link, header, count);
+    this.takesInput = asked.allow_stdin;
     if (!asked.silent)
       this.link.publish("execute_input", { code: asked.code, execution_count: count }, header);
     if (!asked.silent) this.last = publisher;
@@ -188,6 +191,7 @@ function readExecute(content: Record<string, unknown>): ExecuteRequest {
     silent: content.silent === true,
     store_history: content.store_history !== false,
     stop_on_error: content.stop_on_error !== false,
+    allow_stdin: content.allow_stdin !== false,
     user_expressions: (content.user_expressions ?? {}) as Record<string, string>,
   };
 }

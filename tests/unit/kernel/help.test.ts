@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { KernelClient } from "./client";
+
+let kernel: KernelClient;
+
+before(async () => {
+  kernel = await KernelClient.start();
+  for (const folder of ["data", "lib"]) mkdirSync(join(kernel.folder, folder));
+  for (const file of ["data/a.csv", "data/b c.csv", "data/.hidden", 'data/"quoted"', "lib/part.ts"])
+    writeFileSync(join(kernel.folder, file), "");
+  await kernel.run(`/**
+ * Adds two numbers.
+ * @param a the first one
+ * @param b - the second one
+ * @returns their sum
+ * @example
+ * add(1, 2) // 3
+ */
+function add(a: number, b: number): number { return a + b; }
+function pick(a: string): string;
+function pick(a: number, b: number): number;
+function pick(a: any): any { return a; }`);
+});
+after(() => kernel.close());
+
+/** `|` is the cursor. */
+async function inspected(marked: string): Promise<Record<string, string> | undefined> {
+  const cursor_pos = Array.from(marked.slice(0, marked.indexOf("|"))).length;
+  const code = marked.replace("|", "");
+  const { reply } = await kernel.ask("inspect_request", { code, cursor_pos, detail_level: 0 });
+  return reply.found ? reply.data : undefined;
+}
+
+async function completed(marked: string): Promise<string[]> {
+  const cursor_pos = Array.from(marked.slice(0, marked.indexOf("|"))).length;
+  const code = marked.replace("|", "");
+  const { reply } = await kernel.ask("complete_request", { code, cursor_pos });
+  const [start, end] = [reply.cursor_start, reply.cursor_end];
+  const characters = Array.from(code);
+  return reply.matches.map((match: string) =>
+    [...characters.slice(0, start), match, ...characters.slice(end)].join(""),
+  );
+}
+
+describe("Shift+Tab", () => {
+  it("between the brackets of a call shows the signature, wherever the cursor is there", async () => {
+    for (const code of [
+      "add(|",
+      "add(|)",
+      "add(1, |",
+      "add(1, |)",
+      "console.log(add(1, |))",
+      "'🐑'; add(|",
+    ]) {
+      const data = await inspected(code);
+      assert.match(data!["text/plain"]!, /^add\(a: number, b: number\): number\n\nAdds two numbers\./, code);
+      assert.match(data!["text/markdown"]!, /^```typescript\nadd\(a: number, b: number\): number\n```/, code);
+    }
+    assert.match((await inspected("[1].map(|"))!["text/plain"]!, /^map\(callbackfn: /);
+    assert.match((await inspected("Math.max(|"))!["text/plain"]!, /^max\(\.\.\.values: number\[\]\): number/);
+    assert.equal(await inspected("nowhere(|"), undefined);
+    assert.equal(await inspected("1 + 1|"), undefined);
+  });
+
+  it("shows every overload, the fitting one first", async () => {
+    const [first, second] = (await inspected("pick(1, |"))!["text/plain"]!.split("\n");
+    assert.equal(first, "pick(a: number, b: number): number");
+    assert.equal(second, "pick(a: string): string");
+  });
+
+  it("shows parameters, result and examples of the comment, as text and as Markdown", async () => {
+    for (const code of ["add|", "add(|"]) {
+      const data = await inspected(code);
+      assert.match(
+        data!["text/plain"]!,
+        /Adds two numbers\.\n\n@param a the first one\n@param b - the second one\n@returns their sum\n@example add\(1, 2\) \/\/ 3$/,
+      );
+      assert.match(
+        data!["text/markdown"]!,
+        /- \*@param\* `a` the first one\n- \*@param\* `b` the second one\n\n- \*@returns\* their sum\n\n\*@example\*\n\n```typescript\nadd\(1, 2\) \/\/ 3\n```/,
+      );
+    }
+  });
+});
+
+describe("Tab within a text", () => {
+  it("goes on with files and folders, seen from the notebook's folder", async () => {
+    for (const [code, found] of [
+      ['f("./da|")', ['f("./data/")']],
+      ['f("./data/|")', ['f("./data/a.csv")', 'f("./data/b c.csv")']],
+      ['f("./data/|', ['f("./data/a.csv', 'f("./data/b c.csv']],
+      ["f('data/b|', 1)", ["f('data/b c.csv', 1)"]],
+      ["f(`./data/.|`)", ["f(`./data/.hidden`)"]],
+      ['f("./lib/../da|")', ['f("./lib/../data/")']],
+      ['f("./d|ta/x.csv")', ['f("./data/x.csv")']],
+      ["'🐑'; f('./da|')", ["'🐑'; f('./data/')"]],
+      ['f("./nosuch/|")', []],
+      ['f("./data/a.csv/|")', []],
+    ] as const)
+      assert.deepEqual(await completed(code), found, code);
+    const above = await completed('f("../|")');
+    assert.ok(above.includes(`f("../${kernel.folder.split("/").at(-1)}/")`));
+    assert.deepEqual(await completed(`f("${kernel.folder}/da|")`), [`f("${kernel.folder}/data/")`]);
+  });
+
+  it("names modules without their ending in imports", async () => {
+    assert.deepEqual(await completed('import { x } from "./lib/|"'), ['import { x } from "./lib/part"']);
+  });
+
+  it("offers no paths where the compiler knows the values, nor in comments and code", async () => {
+    await kernel.run('type Side = "left" | "right";');
+    assert.deepEqual(await completed('const side: Side = "|'), [
+      'const side: Side = "left',
+      'const side: Side = "right',
+    ]);
+    assert.deepEqual(await completed('// "./da|'), []);
+    assert.ok((await completed("ad|")).includes("add"));
+  });
+
+  it("says that they are paths", async () => {
+    const { reply } = await kernel.ask("complete_request", { code: '"./da', cursor_pos: 5 });
+    assert.deepEqual(reply.metadata._jupyter_types_experimental, [
+      { text: "data/", type: "path", start: 3, end: 5 },
+    ]);
+  });
+});
