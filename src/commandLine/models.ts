@@ -21,6 +21,9 @@ import type {
 /** Turns a path of the configuration file into one of this process. */
 type Resolve = (relative: string) => string;
 
+/** Takes a line that a person should read. */
+type Say = (line: string) => void;
+
 /** Sizes of an encoder that is named, or described. */
 export const encoderOf = (config: EncoderConfig): ViTConfig =>
   typeof config === "string" ? vit[config] : config;
@@ -38,7 +41,7 @@ async function fusionOf(config: FusionConfig | undefined, path: Resolve): Promis
 }
 
 /** The masked auto-encoder of a configuration, with its weights. */
-export async function maeFrom(config: MaeModelConfig, path: Resolve): Promise<MaskedAutoencoder> {
+export async function maeFrom(config: MaeModelConfig, path: Resolve, say: Say): Promise<MaskedAutoencoder> {
   const { seed, maskRatio, normPixLoss, weights } = config;
   const model = mae.create({
     encoder: encoderOf(config.encoder),
@@ -48,7 +51,7 @@ export async function maeFrom(config: MaeModelConfig, path: Resolve): Promise<Ma
     maskRatio,
     normPixLoss,
   });
-  if (weights !== undefined) await pretrainedInto(model, path(weights));
+  if (weights !== undefined) await pretrainedInto(model, path(weights), say);
   return model;
 }
 
@@ -60,6 +63,7 @@ export async function tunedFrom(
   config: TunedModelConfig,
   path: Resolve,
   classes: number,
+  say: Say,
 ): Promise<Classifier> {
   const head = { classes: config.classes ?? classes, pooling: config.pooling, seed: config.seed };
   const { pretrained, decoder, seed } = config;
@@ -75,7 +79,7 @@ export async function tunedFrom(
         seed,
       })
     : await maeByItself(config, path(pretrained));
-  if (config.encoder) await pretrainedInto(model, path(pretrained));
+  if (config.encoder) await pretrainedInto(model, path(pretrained), say);
   const tuned = await classifier.fromPretrained(model, head);
   model.dispose();
   return tuned;
@@ -86,9 +90,10 @@ async function maeByItself(config: TunedModelConfig, place: string): Promise<Mas
   return mae.open(place);
 }
 
-async function pretrainedInto(model: MaskedAutoencoder, path: string): Promise<void> {
-  if (isRunFolder(path)) await loadRunWeights(model, path);
-  else await mae.loadCheckpoint(model, path);
+/** Says which of the weights in a file were taken, and what is to be known of a run's. */
+async function pretrainedInto(model: MaskedAutoencoder, path: string, say: Say): Promise<void> {
+  if (!isRunFolder(path)) say(String(await mae.loadCheckpoint(model, path)));
+  else for (const note of (await loadRunWeights(model, path)).notes) say(note);
 }
 
 /** What images must be like for a model: as its configuration says, or the run that it comes from. */
@@ -120,6 +125,7 @@ function expectNothingBeside<Config extends object>(
 export async function trainedFrom(
   config: TrainedModelConfig,
   path: Resolve,
+  say: Say,
 ): Promise<{ model: Classifier; run?: Pick<RunWeights, "recipe" | "seed" | "notes"> }> {
   const { averaged } = config;
   const weights = path(config.weights);
@@ -127,16 +133,17 @@ export async function trainedFrom(
     const problem = `${weights} is no run's folder, which alone holds averaged weights; leave model.averaged out`;
     throw new LuvitError("bad-argument", problem);
   }
-  if (!config.encoder) return trainedByItself(config, weights);
+  if (!config.encoder) return trainedByItself(config, weights, say);
   const model = await describedClassifier(config, path);
   if (isRunFolder(weights)) return { model, run: await loadRunWeights(model, weights, { averaged }) };
-  await classifier.loadCheckpoint(model, weights);
+  say(String(await classifier.loadCheckpoint(model, weights)));
   return { model };
 }
 
-async function trainedByItself(config: TrainedModelConfig, weights: string) {
+async function trainedByItself(config: TrainedModelConfig, weights: string, say: Say) {
   expectNothingBeside(config, weights, ["fusion", "classes", "pooling"]);
   const model = await classifier.open(weights, { averaged: config.averaged });
+  if (model.loaded) say(String(model.loaded));
   return { model, run: existsSync(join(weights, "metrics.jsonl")) ? await openRun(weights) : undefined };
 }
 

@@ -49,7 +49,8 @@ export async function pretrainCommand(request: RunRequest): Promise<number> {
   const { imageSize: size } = encoderOf(config.model.encoder);
   // Before the model: a folder that is not there is said at once, not after a language model was loaded.
   const images = await imagesFrom(config.data.train, transforms.mae(size), "train", path);
-  const model = await maeFrom({ ...config.model, seed: request.seed ?? config.model.seed }, path);
+  const named = { ...config.model, seed: request.seed ?? config.model.seed };
+  const model = await maeFrom(named, path, request.print);
   announce(request, model, recipe.recipe);
   return drive(request, "pretrain", [images], () => pretrain(model, images, options));
 }
@@ -69,7 +70,7 @@ export async function finetuneCommand(request: RunRequest): Promise<number> {
   const { validation: held } = config.data;
   const validation = held && (await imagesFrom(held, transforms.evaluation(size), "val", path));
   const named = { ...config.model, seed: request.seed ?? config.model.seed };
-  const model = await tunedFrom(named, path, images.classes.length);
+  const model = await tunedFrom(named, path, images.classes.length, request.print);
   const options = { ...settled, validation };
   announce(request, model, recipe.recipe);
   const sets = validation ? [images, validation] : [images];

@@ -39,7 +39,7 @@ export async function openTrained<Name extends "evaluate" | "entropy", Images>(
   } = loaded.config as LoadedConfig<"evaluate">["config"];
   request.print(String(await ready(engine as ReadyOptions)));
   const images = await openImages(loaded, await shapeOf(named, path));
-  const { model, run } = await trainedFrom(named, path);
+  const { model, run } = await trainedFrom(named, path, request.print);
   for (const note of run?.notes ?? []) request.print(note);
   const about = {
     ...engine,

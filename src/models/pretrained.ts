@@ -1,5 +1,7 @@
+import { LuvitError, listOffenders } from "../core/errors";
 import type { HostTensor, StateDict } from "../core/hostTensor";
 import { checkOptions, oneOf, optionsOf, text } from "../core/options";
+import { describeNonFinite } from "../io/bytes";
 import { type MaeCheckpoint, readMaeCheckpoint, type WeightPartOptions } from "../io/checkpoint";
 import { source as sourceArgument } from "../io/options";
 import type { LoadReport } from "../nn/loadStateDict";
@@ -26,6 +28,7 @@ export async function loadMae(
   checkOptions("mae.loadCheckpoint", partOptions, part);
   await expectSameParts(path, model);
   const { tensors, source, notes } = await readMaeCheckpoint(path, part);
+  expectFinite(tensors, model, source);
   const hasDecoder = [...tensors.keys()].some((key) => key.startsWith("decoder_"));
   const decoder = hasDecoder ? [] : ["decoder_", "mask_token"];
   return model.loadStateDict(fitted(tensors, model), {
@@ -77,6 +80,7 @@ export function applyClassifier(
   { tensors, source, notes }: MaeCheckpoint,
   options: FitOptions = {},
 ): LoadReport {
+  expectFinite(tensors, model, source);
   const fittedTensors = fitted(asOfficial(tensors), model, options);
   const unused = ["decoder_", "mask_token", ...(model.encoder.norm ? [] : ["norm."])];
   // MoCo's projection, which is no head for classes: a small network in its place.
@@ -92,6 +96,20 @@ export function applyClassifier(
     allowMissing: [...fusionKeys, "head.", "fc_norm."],
     allowUnexpected: unused,
   });
+}
+
+/** @throws LuvitError("non-finite") listing the tensors of a model that would make all that it computes NaN. */
+function expectFinite(tensors: StateDict, model: MaskedAutoencoder | Classifier, source: string): void {
+  const faults = [...model.namedParameters()].flatMap(([path]) => {
+    const tensor = tensors.get(path);
+    const fault = tensor && tensor.problem === undefined ? describeNonFinite(tensor) : undefined;
+    return fault ? [`${path}: ${fault}`] : [];
+  });
+  if (faults.length === 0) return;
+  throw new LuvitError(
+    "non-finite",
+    `${source}: numbers that nothing can be computed with\n${listOffenders(faults)}`,
+  );
 }
 
 const fusionKeys = ["llama_dim_mapper1.", "llama.", "mlp_norm.", "llama_dim_mapper2."];

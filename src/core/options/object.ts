@@ -39,9 +39,17 @@ export function object<R extends Fields, O extends Fields>(
     return z
       .strictObject(shape, { error: ({ code }) => (code === "unrecognized_keys" ? names : expected) })
       .superRefine(
-        (value, { addIssue }) => {
+        (value, { addIssue, issues }) => {
           if (!isPlain(value)) return addIssue({ code: "custom", message: expected });
-          const wrong = (rules as Rule<never>[]).flatMap((rule) => rule(value as never));
+          const wrong = (rules as Rule<never>[]).flatMap((rule) => {
+            try {
+              return rule(value as never);
+            } catch (cause) {
+              // It stumbled over an entry, such as a symbol, that its own field refuses.
+              if (issues.length === 0) throw cause;
+              return [];
+            }
+          });
           for (const [name, message] of wrong) addIssue({ code: "custom", path: [name], message });
         },
         { when: () => true },

@@ -47,8 +47,8 @@ export const generateOptions = optionsOf<GenerateOptions>(
 
 /**
  * Writes a folder of images under corruptions in the layout of ImageNet-C, `<target>/<type>/<severity>/<class>/x.JPEG`:
- * shorter side to 256, centered 224 (in proportion for other sizes), JPEG of quality 85, one file for each image, also
- * where names differ in their endings alone. Nothing is written through links below the target. Iterate over the result
+ * shorter side to 256, centered 224 (in proportion for other sizes), JPEG of quality 85, one file for each image: `x.png`
+ * becomes `x.png.JPEG`. Nothing is written through links below the target. Iterate over the result
  * to have it done: `for await (const image of progress(await corruptions.generate(…)))`. Files that are there are kept,
  * so that a stopped run goes on; the images follow from the seed alone.
  *

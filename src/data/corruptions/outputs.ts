@@ -4,18 +4,13 @@ import { LuvitError, listOffenders } from "../../core/errors";
 
 /**
  * What each image is written as, below the folder of a corruption: JPEG files keep their names, others get the ending
- * JPEG, behind their own one where a second image has the same name without it. Bytes that are not UTF-8 are written
- * out. The same for the same images.
+ * JPEG behind their own one. That depends on the image alone, so that a later run over more images, or fewer, finds each
+ * under its name. Bytes that are not UTF-8 are written out.
  *
- * @throws LuvitError("bad-dataset") for images that would still be written to one file.
+ * @throws LuvitError("bad-dataset") for images that would be written to one file.
  */
 export function outputNames(images: readonly string[]): string[] {
-  const perStem = new Map<string, number>();
-  for (const path of images) perStem.set(stem(path), (perStem.get(stem(path)) ?? 0) + 1);
-  const names = images.map((path) => {
-    if (isJpegName(path)) return inUtf8(path);
-    return inUtf8(`${perStem.get(stem(path))! > 1 ? path : stem(path)}.JPEG`);
-  });
+  const names = images.map((path) => inUtf8(isJpegName(path) ? path : `${path}.JPEG`));
   const writers = new Map<string, string[]>();
   for (const [i, name] of names.entries()) {
     writers.set(name, [...(writers.get(name) ?? []), images[i]]);
@@ -36,10 +31,6 @@ function inUtf8(name: string): string {
 
 function isJpegName(path: string): boolean {
   return /^\.jpe?g$/i.test(extname(path));
-}
-
-function stem(path: string): string {
-  return path.slice(0, path.length - extname(path).length);
 }
 
 /** Where a path leads, also of one that is not there yet: links in what there is of it are followed. */

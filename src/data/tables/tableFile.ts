@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { LuvitError } from "../../core/errors";
-import { isLfsPointer, pointerBytes } from "./gitLfs";
+import { gitLfsPointer, LONGEST_POINTER } from "../../core/gitLfsPointer";
 
 /** Short reads next to one another are one read of so many bytes. */
 const WINDOW_BYTES = 2 ** 15;
@@ -26,10 +26,8 @@ export class TableFile {
       const handle = await open(path, "r");
       const file = new TableFile(path, (await handle.stat()).size, handle);
       try {
-        if (isLfsPointer(await file.read(0, Math.min(pointerBytes, file.size)))) {
-          const hint = "run git lfs pull in its repository, or download it anew";
-          throw new LuvitError("bad-file", `${path}: a Git LFS pointer in place of the table; ${hint}`);
-        }
+        const pointer = gitLfsPointer(await file.read(0, Math.min(LONGEST_POINTER, file.size)));
+        if (pointer) throw new LuvitError("bad-file", `${path}: ${pointer}`);
         return await step(file);
       } finally {
         file.handle = undefined;

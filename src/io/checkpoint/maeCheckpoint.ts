@@ -35,18 +35,22 @@ export async function readMaeCheckpoint(
   try {
     const isPrefix = key !== undefined && !file.torch;
     const unwrapped = isPrefix ? unwrapUnder(path, file.names, key) : unwrap(file.names);
-    const { unknown } = unwrapped;
     return {
       tensors: await readAll(file, unwrapped.names),
       ...describeTraining(file.torch?.root),
       notes: notesOf(file, unwrapped),
-      source: unknown
-        ? `${path} (where all names begin with "${unknown}": { key: "${unknown.slice(0, -1)}" }?)`
-        : path,
+      source: path + askedFor(unwrapped),
     };
   } finally {
     await file.close();
   }
+}
+
+/** For messages about names: what they begin with where that is no known wrapper. */
+function askedFor({ unknown }: Unwrapped): string {
+  if (unknown.length === 0) return "";
+  const said = unknown.map((beginning) => `"${beginning}"`).join(", ");
+  return ` (where all names begin with ${said}: { key: "${unknown[0].slice(0, -1)}" }?)`;
 }
 
 async function readAll(file: WeightFile, names: ReadonlyMap<string, string>): Promise<StateDict> {

@@ -10,20 +10,27 @@ const ALL = [...MECHANICAL, "model.", "base_encoder."];
 /** MoCo keeps three networks; the first is the one that is used afterwards. */
 const MOCO = /^(base_encoder|momentum_encoder|predictor)\./;
 
+/** What torch's AveragedModel counts, beside the names of the model inside. */
+const COUNTERS = ["n_averaged"];
+
+/** Beginnings of names that are worth telling apart; a model's own are more, or have no dot. */
+const MOST_BEGINNINGS = 5;
+
 /** Names of a checkpoint without what wrappers put before all of them. */
 export interface Unwrapped {
   /** Name in the model -> name in the file. */
   readonly names: ReadonlyMap<string, string>;
   /** What was taken away, e.g. "module._orig_mod.". */
   readonly wrapper: string;
-  /** Another beginning that all names share, and that is not known; "" where there is none. */
-  readonly unknown: string;
+  /** Other beginnings of names, one of which all have, that are not known: "student.". */
+  readonly unknown: readonly string[];
   /** Names of other networks in the file. */
   readonly leftOut: readonly string[];
 }
 
 /** Takes the known wrappers away that are common to all names, one around the other; `asked` comes before them. */
-export function unwrap(names: readonly string[], asked = "", wrappers: readonly string[] = ALL): Unwrapped {
+export function unwrap(all: readonly string[], asked = "", wrappers: readonly string[] = ALL): Unwrapped {
+  const names = all.filter((name) => !COUNTERS.includes(name));
   let wrapper = asked;
   for (;;) {
     const inside = insideOf(names, wrapper);
@@ -38,7 +45,7 @@ export function unwrap(names: readonly string[], asked = "", wrappers: readonly 
   return {
     names: new Map(inside.map((name) => [name, wrapper + name])),
     wrapper,
-    unknown: sharedBeginning(inside),
+    unknown: beginningsOf(inside),
     leftOut: names.filter((name) => !name.startsWith(wrapper)),
   };
 }
@@ -81,9 +88,9 @@ function insideOf(names: readonly string[], wrapper: string): string[] {
   return names.filter((name) => name.startsWith(wrapper)).map((name) => name.slice(wrapper.length));
 }
 
-/** The part up to the first dot, where more than one name have it in common. */
-function sharedBeginning(names: readonly string[]): string {
-  const [first = ""] = names;
-  const beginning = first.slice(0, first.indexOf(".") + 1);
-  return names.length > 1 && names.every((name) => name.startsWith(beginning)) ? beginning : "";
+/** The parts up to the first dot, where all names have one and there are few. */
+function beginningsOf(names: readonly string[]): string[] {
+  const beginnings = new Set(names.map((name) => name.slice(0, name.indexOf(".") + 1)));
+  const few = beginnings.size <= Math.min(MOST_BEGINNINGS, names.length - 1);
+  return few && !beginnings.has("") ? [...beginnings] : [];
 }

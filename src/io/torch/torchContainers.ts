@@ -32,6 +32,8 @@ export async function openZipContainer(source: ByteSource): Promise<TorchContain
   );
   if (!pickleEntry) fail(source, "a zip archive without data.pkl, not a torch file");
   const folder = pickleEntry.name.slice(0, -"data.pkl".length);
+  if (entries.has(`${folder}constants.pkl`))
+    fail(source, "a TorchScript program, not a state dict; save that with torch.save(model.state_dict(), …)");
   await requireLittleEndian(source, entries.get(`${folder}byteorder`));
 
   const { input, options, storages } = preparePickle(source, await readEntry(source, pickleEntry));

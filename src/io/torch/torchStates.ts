@@ -23,11 +23,15 @@ export interface TorchState {
   readonly others: readonly string[];
 }
 
+/** How many dicts may lie around one of tensors. */
+const DEEPEST = 3;
+
 /**
  * The tensors of the dict at a dotted path ("model", "model_ema.module"); what of the path leads to no dict is a beginning
  * of names ("teacher.backbone": those under `teacher` that begin with "backbone."). Without a path those of the usual keys
- * or, where there are none, those of the file itself: tensors may stand beside a state dict.
- * Throws LuvitError "key-mismatch" when there are none.
+ * or, where there are none, those of the file itself or of the only dict that holds tensors, whichever has more: tensors
+ * may stand beside a state dict.
+ * Throws LuvitError "key-mismatch" when there are none, or several dicts of which none is usual.
  * Reference: timm models/_helpers.py `load_state_dict`.
  */
 export function findTorchState(source: string, root: unknown, path: string | undefined): TorchState {
@@ -36,18 +40,30 @@ export function findTorchState(source: string, root: unknown, path: string | und
     if (tensors.size > 0) return { tensors, where: path, others: [] };
     return failWithoutTensors(source, root, ` under "${path}"`);
   }
-  const dicts = stateKeys(root);
-  const where = USUAL_KEYS.find((key) => dicts.includes(key)) ?? "";
-  const tensors = where === "" ? tensorsOf(root) : tensorsOf((root as Map<unknown, unknown>).get(where));
-  if (tensors.size === 0) return failWithoutTensors(source, root, "");
-  return { tensors, where, others: dicts.filter((key) => key !== where) };
+  const dicts = dictsOfTensors(root, DEEPEST);
+  const own = tensorsOf(root);
+  const where = USUAL_KEYS.find((key) => dicts.has(key)) ?? onlyDict(dicts, own.size);
+  const tensors = where === "" ? own : dicts.get(where)!;
+  if (tensors.size === 0) return failWithoutTensors(source, root, "", [...dicts.keys()]);
+  return { tensors, where, others: [...dicts.keys()].filter((key) => key !== where) };
 }
 
-/** Keys of the file's own dict that hold dicts of tensors. */
-function stateKeys(root: unknown): string[] {
-  if (!(root instanceof Map)) return [];
-  const holds = ([key, value]: [unknown, unknown]) => typeof key === "string" && tensorsOf(value).size > 0;
-  return [...root].filter(holds).map(([key]) => key as string);
+/** Dotted paths of the dicts that hold tensors, the file's own left out. */
+function dictsOfTensors(value: unknown, deepest: number): Map<string, ReadonlyMap<string, TensorRef>> {
+  const found = new Map<string, ReadonlyMap<string, TensorRef>>();
+  if (!(value instanceof Map) || deepest === 0) return found;
+  for (const [key, entry] of value) {
+    if (typeof key !== "string" || !(entry instanceof Map)) continue;
+    const tensors = tensorsOf(entry);
+    if (tensors.size > 0) found.set(key, tensors);
+    else for (const [path, inside] of dictsOfTensors(entry, deepest - 1)) found.set(`${key}.${path}`, inside);
+  }
+  return found;
+}
+
+function onlyDict(dicts: ReadonlyMap<string, ReadonlyMap<string, TensorRef>>, own: number): string {
+  const [[path, { size }] = ["", new Map()]] = dicts;
+  return dicts.size === 1 && size > own ? path : "";
 }
 
 function tensorsAt(value: unknown, path: readonly string[]): Map<string, TensorRef> {
@@ -68,7 +84,12 @@ function tensorsOf(value: unknown): Map<string, TensorRef> {
   return found;
 }
 
-function failWithoutTensors(source: string, root: unknown, where: string): never {
+function failWithoutTensors(source: string, root: unknown, where: string, dicts: string[] = []): never {
+  if (dicts.length > 0) {
+    const choice = `say which with { key: ${JSON.stringify(dicts[0])} }`;
+    const several = `several dicts of tensors, ${choice}:\n${listOffenders(dicts)}`;
+    throw new LuvitError("key-mismatch", `${source}: ${several}`);
+  }
   const keys = root instanceof Map ? [...root.keys()].filter((key) => typeof key === "string") : [];
   const holds = keys.length > 0 ? `; the file holds\n${listOffenders(keys as string[])}` : "";
   throw new LuvitError("key-mismatch", `${source}: no tensors${where}${holds}`);

@@ -1,13 +1,15 @@
 import { LuvitError } from "../../core/errors";
 import type { ByteSource } from "../bytes";
 
-/** An uncompressed file inside a zip archive. */
+/** A file inside a zip archive. */
 export interface ZipEntry {
   readonly name: string;
   /** Length in bytes. */
   readonly size: number;
   /** Where its local header begins; the data follow it. */
   readonly headerStart: number;
+  /** Such files are not read; torch writes none that it needs. */
+  readonly isCompressed: boolean;
 }
 
 const END_SIGNATURE = 0x06054b50;
@@ -31,8 +33,8 @@ interface Directory {
 }
 
 /**
- * Reads the directory of a zip archive (with ZIP64) whose entries are stored without compression, as torch.save writes.
- * Throws LuvitError "bad-file" when there is no directory or an entry is compressed, encrypted, double or out of range.
+ * Reads the directory of a zip archive (with ZIP64), as torch.save writes one.
+ * Throws LuvitError "bad-file" when there is no directory or an entry is encrypted, double or out of range.
  * Reference: PKWARE APPNOTE 6.3, sections 4.3 and 4.5.3.
  */
 export async function readZipDirectory(source: ByteSource): Promise<Map<string, ZipEntry>> {
@@ -55,8 +57,12 @@ export async function readZipDirectory(source: ByteSource): Promise<Map<string, 
   return entries;
 }
 
-/** First byte of an entry's data in the file. Checks that the local header is there and the data lie inside the file. */
+/** First byte of an entry's data. Checks that it is stored as it is, has its local header and lies inside the file. */
 export async function locateEntryData(source: ByteSource, entry: ZipEntry): Promise<number> {
+  if (entry.isCompressed) {
+    const advice = "torch.save stores entries uncompressed, unpack and repack it";
+    fail(source, `the zip entry ${entry.name} is compressed; ${advice}`);
+  }
   const view = viewOf(await source.read(entry.headerStart, entry.headerStart + LOCAL_LENGTH));
   if (view.getUint32(0, true) !== LOCAL_SIGNATURE) {
     fail(source, `the zip entry ${entry.name} does not begin where the directory says`);
@@ -118,21 +124,16 @@ function parseEntry(source: ByteSource, bytes: Uint8Array): ZipEntry {
   const nameEnd = ENTRY_LENGTH + view.getUint16(28, true);
   const name = new TextDecoder().decode(bytes.subarray(ENTRY_LENGTH, nameEnd));
   if (view.getUint16(8, true) & 1) fail(source, `the zip entry ${name} is encrypted`);
-  if (view.getUint16(10, true) !== 0) {
-    fail(
-      source,
-      `the zip entry ${name} is compressed; torch.save stores entries uncompressed, unpack and repack it`,
-    );
-  }
+  const isCompressed = view.getUint16(10, true) !== 0;
   const wide = wideFields(source, name, view, nameEnd);
   const compressedSize = wide(20);
   const size = wide(24);
   const headerStart = wide(42);
-  if (compressedSize !== size) fail(source, `the zip entry ${name} has two different sizes`);
-  if (headerStart + LOCAL_LENGTH + size > source.size) {
+  if (!isCompressed && compressedSize !== size) fail(source, `the zip entry ${name} has two different sizes`);
+  if (headerStart + LOCAL_LENGTH + compressedSize > source.size) {
     fail(source, `the zip entry ${name} reaches past the end of the file (cut off?)`);
   }
-  return { name, size, headerStart };
+  return { name, size, headerStart, isCompressed };
 }
 
 /**

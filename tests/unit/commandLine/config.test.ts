@@ -90,7 +90,11 @@ test("paths begin at the place of the file", () => {
 test("averaged weights are asked of run folders only", async () => {
   const model = { encoder: "toy", classes: 2, weights: "finetuned.pth", averaged: true } as const;
   await assert.rejects(
-    trainedFrom(model, (path) => path),
+    trainedFrom(
+      model,
+      (path) => path,
+      () => {},
+    ),
     /finetuned\.pth is no run's folder, which alone holds averaged weights/,
   );
 });

@@ -153,6 +153,28 @@ test("a type that cannot be read is refused where the model needs the tensor, an
   assertSameState(await model.stateDict(), before);
 });
 
+test("NaN and infinities are refused where the model would compute with them, and nowhere else", async () => {
+  const state = await make(1).stateDict();
+  const broken = { shape: [2], data: Float32Array.of(1, Number.NaN) };
+  const [unused, model] = [new File(), make(2)];
+  await loadClassifier(
+    model,
+    unused.write({ model: dict({ ...unused.state(state), decoder_embed: unused.tensor(broken) }) }),
+  );
+  const before = await model.stateDict();
+  const used = new File();
+  const bias = state.get("head.bias")!;
+  state.set("head.bias", {
+    ...bias,
+    data: bias.data.map((_, i) => (i === 1 ? Number.POSITIVE_INFINITY : 0)),
+  });
+  const path = used.write({ model: dict(used.state(state)) });
+  const said = isLuvitError("non-finite", "head.bias: 0 NaN and 1 infinite of 3");
+  await assert.rejects(loadClassifier(model, path), said);
+  await assert.rejects(openClassifier(path, { heads }), said);
+  assertSameState(await model.stateDict(), before);
+});
+
 test("a language model's blocks are found inside DistributedDataParallel and torch.compile", async () => {
   const model = tinyLanguageModel(2);
   const read = async (wrapper: string) => {

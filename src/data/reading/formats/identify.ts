@@ -1,3 +1,5 @@
+import { gitLfsPointer } from "../../../core/gitLfsPointer";
+
 /** Files that are read as images, whatever they are called. */
 export type ImageFormat = "JPEG" | "PNG" | "WebP" | "TIFF" | "GIF" | "BMP" | "PNM";
 
@@ -34,7 +36,6 @@ const others: readonly (readonly [name: string, beginning: string])[] = [
   ["PAM", "P7\n"],
   ["PFM", "PF\n"],
   ["PFM", "Pf\n"],
-  ["a Git LFS pointer; run git lfs pull", "version https://git-lfs"],
 ];
 
 const longest = 24;
@@ -55,7 +56,7 @@ export function kindOf(bytes: Uint8Array): string {
   if (/<svg[\s>]/i.test(start)) return "SVG";
   if (/^\s*<(?:!doctype|html|\?xml|head|body)/i.test(start)) return "a web page or XML";
   if (/^\0+$/.test(start)) return "nothing but zeros";
-  if (/^[\t\n\r\x20-\x7e]+$/.test(start)) return "text";
+  if (/^[\t\n\r\x20-\x7e]+$/.test(start)) return gitLfsPointer(bytes) ?? "text";
   return "of an unknown format";
 }
 

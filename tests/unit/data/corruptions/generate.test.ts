@@ -44,7 +44,7 @@ describe("corruptions.generate", () => {
       Array.from({ length: 4 }, (_, i) => set.label(i)),
       [0, 0, 3, 3],
     );
-    assert.match(set.path(3), /d\.JPEG$/);
+    assert.match(set.path(3), /d\.png\.JPEG$/);
     const whole = resize(await decodeImage(toy), 64, 64, { filter: "bilinear" });
     const square = cropBox(whole, { left: 4, top: 4, width: 56, height: 56 });
     const expected = await corruptions.apply(square, "jpeg_compression", 1, new Rng(0));
@@ -61,7 +61,7 @@ describe("corruptions.generate", () => {
     rmSync(join(stopped, "fog", "1", wnids[0], "a.JPEG"));
     const rest = await finish(await corruptions.generate(source, stopped, options));
     assert.ok(rest.kept > 0 && rest.written + rest.kept === 24, String(rest));
-    for (const file of [`fog/1/${wnids[0]}/a.JPEG`, `glass_blur/4/${wnids[3]}/d.JPEG`]) {
+    for (const file of [`fog/1/${wnids[0]}/a.JPEG`, `glass_blur/4/${wnids[3]}/d.png.JPEG`]) {
       assert.deepEqual(readFileSync(join(stopped, file)), readFileSync(join(whole, file)));
     }
     await assert.rejects(
@@ -81,24 +81,40 @@ describe("corruptions.generate", () => {
     const run = await finish(await corruptions.generate(source, target, one));
     const written = readdirSync(join(target, "contrast", "3", "a"), { recursive: true });
     assert.deepEqual(written.map(String).sort(), [
-      "X.JPEG",
+      "X.png.JPEG",
       "b",
-      join("b", "x.JPEG"),
+      join("b", "x.tif.JPEG"),
       "x.jpg",
       "x.png.JPEG",
       "x.tif.JPEG",
       "x.webp.JPEG",
-      "y.JPEG",
+      "y.png.JPEG",
     ]);
     assert.deepEqual([run.written, run.kept], [7, 0]);
     assert.equal((await finish(await corruptions.generate(source, target, one))).kept, 7);
-    layOut(source, ["a/y.JPEG"], toy);
-    await finish(await corruptions.generate(source, temporaryFolder(), one));
     layOut(source, ["a/x.png.JPEG"], toy);
     await assert.rejects(
       corruptions.generate(source, target, one),
       /rename them:\n {2}a\/x\.png and a\/x\.png\.JPEG would both be a\/x\.png\.JPEG/,
     );
+  });
+
+  it("finds each image under its own name again when others were added or taken away", async () => {
+    const [source, target] = [temporaryFolder(), temporaryFolder()];
+    layOut(source, ["a/y.png"], toy);
+    const one = { ...options, types: ["contrast" as const], severities: [3] };
+    const counts = async () => {
+      const { written, kept } = await finish(await corruptions.generate(source, target, one));
+      return { written, kept };
+    };
+    assert.deepEqual(await counts(), { written: 1, kept: 0 });
+    layOut(source, ["a/y.JPEG", "a/y.webp"], toy);
+    assert.deepEqual(await counts(), { written: 2, kept: 1 });
+    rmSync(join(source, "a", "y.JPEG"));
+    rmSync(join(source, "a", "y.webp"));
+    assert.deepEqual(await counts(), { written: 0, kept: 1 });
+    const written = readdirSync(join(target, "contrast", "3", "a")).sort();
+    assert.deepEqual(written, ["y.JPEG", "y.png.JPEG", "y.webp.JPEG"]);
   });
 
   it("writes through no link below its target, also where that leads into the source", async () => {
@@ -171,6 +187,6 @@ describe("corruptions.generate", () => {
     );
     assert.ok(output.includes("\\x1b]0;title\\x07\\n.png: cannot be decoded"), output);
     assert.doesNotMatch(output, /\p{Cc}(?<!\n)/u);
-    assert.ok(statSync(join(target, "contrast", "2", wnids[3], "d.JPEG")).size > 100);
+    assert.ok(statSync(join(target, "contrast", "2", wnids[3], "d.png.JPEG")).size > 100);
   });
 });

@@ -82,7 +82,7 @@ describe("a table file", () => {
       writeFileSync(join(folder, name), pointer);
       await assert.rejects(huggingFace(folder, small), {
         code: "bad-file",
-        message: /Git LFS pointer.*git lfs pull/,
+        message: /train\.\w+: a Git LFS pointer.*12345 bytes.*git lfs pull/,
       });
     }
   });

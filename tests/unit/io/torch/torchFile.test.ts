@@ -110,6 +110,8 @@ test("compressed, encrypted, doubled and big-endian archives are refused with th
     "bad-file",
     "compressed",
   );
+  const program = { "m/data.pkl": pickle, "m/constants.pkl": pickle };
+  await assertRejects(() => openBytes(zip(program)), "bad-file", "a TorchScript program", "state_dict()");
   await assertRejects(() => openBytes(zip({ "m/data.pkl": pickle }, { flags: 1 })), "bad-file", "encrypted");
   const big = { "m/data.pkl": pickle, "m/byteorder": Buffer.from("big") };
   await assertRejects(() => openBytes(zip(big)), "bad-file", "big-endian");

@@ -87,6 +87,24 @@ for (const [type, opcodes] of Object.entries(foreignTypes)) {
   });
 }
 
+test("without a usual key the only dict of tensors is taken, and several are a choice to be made", async () => {
+  const state = dict({ a: tensor(), b: tensor() });
+  const found = async (entries: Record<string, readonly number[]>) => (await open(entries)).state();
+  for (const [where, entries] of [
+    ["net", { net: state, epoch: integer(1) }],
+    ["net", { net: state, rng: tensor() }],
+    ["checkpoint.state_dict", { checkpoint: dict({ state_dict: state, epoch: integer(1) }) }],
+    ["", { a: tensor(), b: tensor(), c: tensor(), buffers: state }],
+    ["model", { other: state, model: state }],
+  ] as const) {
+    const taken = await found(entries);
+    assert.equal(taken.where, where);
+    assert.deepEqual([...taken.tensors.keys()].slice(0, 2), ["a", "b"]);
+  }
+  const choice = () => found({ student: state, teacher: dict({ backbone: state }) });
+  await assertRejects(choice, "key-mismatch", "several", '{ key: "student" }', "teacher.backbone");
+});
+
 test("foreign types that reach past their storage are still refused, and so are names that are no types", async () => {
   const long = typedTensorOpcodes("0", "uint16", 4, [3]);
   await assertRejects(() => open({ model: dict({ a: long }) }), "bad-file", "past the end");
@@ -121,11 +139,19 @@ test("known wrappers are taken from names that all have them, one around the oth
       [...plain],
       names("").map((name) => [name, wrapper + name]),
     );
-    assert.deepEqual([found, unknown, leftOut], [wrapper, "", []]);
+    assert.deepEqual([found, unknown, leftOut], [wrapper, [], []]);
   }
   assert.equal(unwrap([...names("module."), "epoch.weight"]).wrapper, "", "not all names have it");
   const strange = unwrap(names("module.backbone."));
-  assert.deepEqual([strange.wrapper, strange.unknown], ["module.", "backbone."]);
+  assert.deepEqual([strange.wrapper, strange.unknown], ["module.", ["backbone."]]);
+  assert.deepEqual(unwrap([...names("student."), ...names("teacher.")]).unknown, ["student.", "teacher."]);
+  assert.deepEqual(
+    unwrap([...names(""), ...names("teacher.")]).unknown,
+    [],
+    "a model's own names are there too",
+  );
+  const averaged = unwrap(["n_averaged", ...names("module.")]);
+  assert.deepEqual([averaged.wrapper, [...averaged.names.keys()]], ["module.", names("")]);
   assert.equal(unwrap([]).names.size, 0);
 });
 

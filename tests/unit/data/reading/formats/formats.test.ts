@@ -94,8 +94,8 @@ describe("what is not read", () => {
       [/Photoshop/, started("8BPS\0\x01")],
       [/web page/, Buffer.from("<!DOCTYPE html><html><body>404</body></html>")],
       [
-        /Git LFS pointer; run git lfs pull/,
-        Buffer.from("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+        /Git LFS pointer in place of the file, for one of 7 bytes; fetch it with `git lfs pull`/,
+        Buffer.from("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n"),
       ],
       [/zip archive/, started("PK\x03\x04")],
       [/nothing but zeros/, Buffer.alloc(500)],
