@@ -1,49 +1,50 @@
-// Runs every test of the project and ends with one line `N passed, N failed`.
+// Runs every test of the project and ends with one line `N passed, N failed, N skipped`, after the names of what
+// failed and of what was skipped, with the reasons.
 //   node scripts/test.mjs [--no-notebooks]
-// 1. unit tests (node:test) under build/tests   2. golden cases   3. every notebook in notebooks/, cell by cell
-import { spawn } from "node:child_process";
+//   node scripts/test.mjs --only build/tests/unit/nn     the test files of one folder and nothing else
+// 1. test files (node:test) under build/tests   2. golden cases   3. every notebook in notebooks/, cell by cell
+// LUVIT_TEST_LIMIT: seconds that a file, the golden cases or a notebook may take. LUVIT_SEED: of tests that draw.
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { run, runTestFiles, Tally } from "./testFiles.mjs";
 
-let passed = 0;
-let failed = 0;
-
-await runUnitTests();
-await runGoldenCases();
-if (process.argv.includes("--no-notebooks")) console.log("SKIPPED: notebooks (asked for by --no-notebooks)");
-else await runNotebooks();
-console.log(`\n${passed} passed, ${failed} failed`);
-process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
-
-async function runUnitTests() {
-  const files = testFiles("build/tests");
-  const { output } = await run("node", ["--test", "--test-reporter=spec", "--test-concurrency=2", ...files]);
-  const count = (word) => Number(new RegExp(`^ℹ ${word} (\\d+)$`, "m").exec(output)?.[1] ?? Number.NaN);
-  const [good, bad, cancelled] = ["pass", "fail", "cancelled"].map(count);
-  if (Number.isNaN(good)) failed++;
-  else tally(good, bad + cancelled);
+const tally = new Tally();
+const only = process.argv.indexOf("--only");
+if (only > 0) await runTestFiles(testFiles(process.argv[only + 1]), tally);
+else {
+  await runTestFiles(testFiles("build/tests"), tally);
+  await runGoldenCases();
+  await runNotebooks();
 }
+process.exitCode = tally.close();
 
 async function runGoldenCases() {
-  const { output } = await run("node", ["build/tests/golden/run.js"]);
-  const last = /^(\d+) passed, (\d+) failed$/m.exec(output);
-  if (last) tally(Number(last[1]), Number(last[2]));
-  else failed++;
+  console.log("\n> golden cases");
+  const { output, ended } = await run("node", ["build/tests/golden/run.js"], { shown: true });
+  const last = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output);
+  if (!last) return tally.fail("golden cases", `ended (${ended}) without a summary`);
+  tally.passed += Number(last[1]);
+  if (Number(last[2]) > 0) tally.fail("golden cases", last[0], Number(last[2]));
+  for (const [, name] of output.matchAll(/^SKIPPED (.*), not covered by this version$/gm))
+    tally.skip(`golden case ${name}`, "not covered by this version");
 }
 
 async function runNotebooks() {
   for (const name of readdirSync("notebooks").filter((file) => file.endsWith(".ipynb"))) {
+    if (process.argv.includes("--no-notebooks")) {
+      tally.skip(`notebook ${name}`, "asked for by --no-notebooks");
+      continue;
+    }
+    console.log(`\n> notebook ${name}`);
     const out = mkdtempSync(join(tmpdir(), "luvit-notebook-"));
-    const { status } = await run("node", ["dist/cli.js", "run", join("notebooks", name), "--out", out]);
+    const { ended } = await run("node", ["dist/cli.js", "run", join("notebooks", name), "--out", out], {
+      shown: true,
+    });
     rmSync(out, { recursive: true, force: true });
-    tally(status === 0 ? 1 : 0, status === 0 ? 0 : 1);
+    if (ended === 0) tally.passed++;
+    else tally.fail(`notebook ${name}`, `ended: ${ended}`);
   }
-}
-
-function tally(good, bad) {
-  passed += good;
-  failed += bad;
 }
 
 function testFiles(folder) {
@@ -52,19 +53,4 @@ function testFiles(folder) {
     .filter((file) => file.endsWith(".test.js"))
     .map((file) => join(folder, file))
     .sort();
-}
-
-function run(command, args) {
-  console.log(
-    `\n> ${command} ${args.length > 6 ? `${args.slice(0, 4).join(" ")} … ${args.length - 4} files` : args.join(" ")}`,
-  );
-  return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
-    let output = "";
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      output += text;
-      process.stdout.write(text);
-    });
-    child.on("close", (status) => resolve({ status, output }));
-  });
 }

@@ -15,7 +15,7 @@ export function codeVersion(): string {
 }
 
 /** Undefined outside a checkout; a package inside somebody else's checkout is not taken for it. */
-function commitOf(folder: string): string | undefined {
+export function commitOf(folder: string): string | undefined {
   if (!existsSync(join(folder, ".git"))) return undefined;
   try {
     const git = (...words: string[]) =>

@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { Rng } from "../../src/core/rng";
 import { layerCorruptions } from "../../src/data/corruptions/apply";
 import { type Draws, drawsFrom } from "../../src/data/corruptions/draws";
+import { seededRng } from "../support/seededRng";
 import { runPython, unlessPythonHas } from "./python";
 
 /** The corruptions that the golden cases leave out, and zoom blur at all severities. */
@@ -19,7 +20,7 @@ let result: { opencv: number; differences: Record<string, number | null> };
 
 before(() => {
   if (skip) return;
-  const rng = new Rng(11);
+  const rng = seededRng(11);
   const rough = Uint8Array.from({ length: 12 * 12 * 3 }, () => rng.integer(256));
   const data = Uint8Array.from({ length: side * side * 3 }, (_, i) => {
     const [pixel, c] = [Math.floor(i / 3), i % 3];

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { decodeImage } from "../../src/data/reading/decode";
+import { testSeed } from "../support/seededRng";
 import { runPython, unlessPythonHas } from "./python";
 
 const skip = unlessPythonHas("PIL", "numpy");
@@ -23,9 +24,7 @@ interface FormatCase {
 test("random BMP, PNM, GIF and TIFF files are decoded as Pillow decodes them, to the last bit", {
   skip,
 }, async () => {
-  const seed = process.env.LUVIT_SEED ?? String(Date.now() % 1e6);
-  console.log(`seed ${seed} (LUVIT_SEED)`);
-  runPython("formats.py", folder, seed);
+  runPython("formats.py", folder, String(testSeed()));
   const cases: FormatCase[] = JSON.parse(readFileSync(join(folder, "cases.json"), "utf8"));
   const content = readFileSync(join(folder, "cases.bin"));
   const bytesOf = ([start, length]: Range) => content.subarray(start, start + length);

@@ -41,7 +41,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
   return {
     name: path,
     size,
-    read: (start, end) => {
+    read: async (start, end) => {
       requireRange(path, size, start, end);
       return readFully(handle, path, start, end);
     },

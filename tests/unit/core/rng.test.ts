@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { problemsOf, seed } from "../../../src/core/options";
 import { Rng } from "../../../src/core/rng";
 
 /** Drawn once; runs that resume and results that are quoted depend on them. */
@@ -36,6 +37,13 @@ function reference(state: bigint[]): bigint {
   state[3] = rotate(state[3], 11n);
   return result;
 }
+
+test("a seed is any whole number that JavaScript holds exactly", () => {
+  const check = (value: unknown) => problemsOf(seed, value);
+  for (const good of [0, 2 ** 32, Number.MAX_SAFE_INTEGER]) assert.deepEqual(check(good), []);
+  for (const bad of [-1, 0.5, Number.MAX_SAFE_INTEGER + 1, "1", null])
+    assert.equal(check(bad).length, 1, `${bad}`);
+});
 
 test("the numbers of a seed never change", () => {
   assert.deepEqual(draw(new Rng(0), 4), KNOWN.zero);

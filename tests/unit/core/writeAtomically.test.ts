@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import crypto from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -104,6 +105,34 @@ for (const [name, write] of Object.entries(writers)) {
     const path = join(temporaryFolder(), "é".repeat(120));
     await write(path, "new");
     assert.equal(readFileSync(path, "utf8"), "new");
+  });
+}
+
+test("content is on the disk before it takes its place", async () => {
+  const path = join(temporaryFolder(), "file");
+  const synced: string[] = [];
+  await writeFileAtomically(path, async (handle) => {
+    const sync = handle.sync.bind(handle);
+    handle.sync = async () => {
+      synced.push(existsSync(path) ? "in its place" : "aside");
+      await sync();
+    };
+    await handle.writeFile("content");
+  });
+  assert.deepEqual(synced, ["aside"]);
+});
+
+for (const [name, write] of Object.entries(writers)) {
+  test(`${name}: a link that waits where the content passes through is never followed`, async (t) => {
+    const folder = temporaryFolder();
+    const [target, path] = [join(folder, "target"), join(folder, "file")];
+    writeFileSync(target, "precious");
+    // As if somebody could guess the name.
+    t.mock.method(crypto, "randomBytes", () => Buffer.alloc(8));
+    const guessed = join(folder, `file.tmp-${process.pid}-0`);
+    symlinkSync(target, guessed);
+    await assertRejects(() => write(path, "new"), "bad-file", "EEXIST");
+    assert.equal(readFileSync(target, "utf8"), "precious");
   });
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Rng } from "../../../src/core/rng";
 import { type Frame, FrameReader, framePieces } from "../../../src/engine/process/frames";
+import { seededRng } from "../../support/seededRng";
 import { isLuvitError } from "../nn/support";
 
 const frames: Frame[] = [
@@ -79,7 +79,7 @@ test("what is truncated, mislabeled or too large is refused with what is wrong",
 });
 
 test("changed bytes give frames or a clear error, nothing else, and no memory beyond the limit", () => {
-  const rng = new Rng(7);
+  const rng = seededRng(7);
   const whole = Buffer.concat(frames.map(bytesOf));
   for (let round = 0; round < 3000; round++) {
     const bytes = Uint8Array.from(whole);

@@ -34,7 +34,49 @@ function nodesAfter(
     .filter((line) => /^[%o]/.test(line));
 }
 
+/** x [2] of int32, and zero as int32 and as float32, whose bytes are the same. */
+const zeros: Graph = {
+  name: "zeros",
+  inputs: [{ name: "x", value: { id: 0, shape: [2], dtype: "int32" } }],
+  state: [],
+  constants: [
+    { value: { id: 1, shape: [2], dtype: "int32" }, data: Int32Array.of(0) },
+    { value: { id: 2, shape: [2], dtype: "float32" }, data: Float32Array.of(0) },
+  ],
+  nodes: [1, 2].map((zero) => ({
+    op: "Add",
+    inputs: [0, zero],
+    inputNames: ["a", "b"],
+    outputs: [{ id: 2 + zero, shape: [2], dtype: zero === 1 ? "int32" : "float32" }],
+    attributes: {},
+  })),
+  outputs: [
+    { name: "whole", id: 3 },
+    { name: "real", id: 4 },
+  ],
+};
+
 describe("passes", () => {
+  test("types count: a zero of another type is another constant, and adding it is no copy", () => {
+    const shared = shareCommonSubexpressions(zeros);
+    assert.deepEqual(
+      shared.nodes.map(({ inputs }) => inputs),
+      [
+        [0, 1],
+        [0, 2],
+      ],
+    );
+    const { nodes, outputs } = simplify(zeros);
+    assert.deepEqual(
+      nodes.map(({ outputs: [{ dtype }] }) => dtype),
+      ["float32"],
+    );
+    assert.deepEqual(
+      outputs.map(({ id }) => id),
+      [0, 4],
+    );
+  });
+
   test("dead code: nodes and constants no output needs", () => {
     const unused = (x: Tensor) => {
       tf.add(tf.exp(x), tf.tensor([1, 2, 3]));

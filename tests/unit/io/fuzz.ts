@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { LuvitError } from "../../../src/core/errors";
 import type { StateDict } from "../../../src/core/hostTensor";
-import { Rng } from "../../../src/core/rng";
+import type { Rng } from "../../../src/core/rng";
 import { type ByteSource, memorySource } from "../../../src/io/bytes/byteSource";
+import { seededRng } from "../../support/seededRng";
 import { bytesTaken, mutate, type Sample } from "./mutations";
 
 /** Mutants per format; LUVIT_FUZZ sets another number. */
@@ -18,7 +19,7 @@ export type Load = (source: ByteSource) => Promise<StateDict>;
 
 /** Every mutant loads or is refused in this library's words, and takes no more memory than its length justifies. */
 export async function fuzz(format: string, samples: readonly Sample[], load: Load): Promise<void> {
-  const rng = new Rng(11).fork(format);
+  const rng = seededRng(11).fork(format);
   for (const { bytes } of samples) assert.ok((await load(memorySource("whole", bytes))).size > 0);
   let refused = 0;
   for (let i = 0; i < mutants; i++) {
@@ -27,8 +28,10 @@ export async function fuzz(format: string, samples: readonly Sample[], load: Loa
     const source = memorySource(`mutant.${format}`, mutant);
     const taken = await bytesTaken(async () => {
       try {
-        for (const { shape, data } of (await load(source)).values())
-          assert.ok(data.length >= 0 && shape.length >= 0);
+        for (const [name, { shape, data }] of await load(source)) {
+          const count = shape.reduce((product, size) => product * size, 1);
+          assert.equal(data.length, count, `mutant ${i} of ${format}: ${name} of shape [${shape}]`);
+        }
       } catch (error) {
         assert.ok(error instanceof LuvitError, `mutant ${i} of ${format}: ${(error as Error).stack}`);
         assert.ok(error.message.length > 20 && error.message.length < 20_000, error.message.slice(0, 200));

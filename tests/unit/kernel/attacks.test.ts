@@ -4,9 +4,9 @@ import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as zmq from "zeromq";
-import { Rng } from "../../../src/core/rng";
 import { matchesGlob } from "../../../src/kernel/jupyter/history";
 import { Wire } from "../../../src/kernel/protocol/wire";
+import { seededRng } from "../../support/seededRng";
 import { KernelClient } from "./client";
 
 let kernel: KernelClient;
@@ -67,7 +67,7 @@ describe("a kernel whose ports are open to strangers", () => {
   });
 
   it("outlives random bytes, also behind a right greeting, on every port", async () => {
-    const rng = new Rng(34);
+    const rng = seededRng(34);
     const noise = (length: number) => Buffer.from(Array.from({ length }, () => rng.integer(256)));
     const ready = Buffer.from("\u0004\u0019\u0005READY\u000bSocket-Type\0\0\0\u0006DEALER", "latin1");
     const huge = Buffer.from([2, 0x7f, 255, 255, 255, 255, 255, 255, 255]);
@@ -82,7 +82,7 @@ describe("a kernel whose ports are open to strangers", () => {
   });
 
   it("outlives unsigned frames of every number and size on every port", async () => {
-    const rng = new Rng(35);
+    const rng = seededRng(35);
     for (const [name, port] of Object.entries(kernel.ports)) {
       for (let round = 0; round < 20; round++) {
         const frames = Array.from({ length: 1 + rng.integer(9) }, () =>

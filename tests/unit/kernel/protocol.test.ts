@@ -4,10 +4,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Exchange, KernelClient } from "./client";
 
 let kernel: KernelClient;
+/** Milliseconds until a new kernel has run its first cell, the measure of what stopping one may take. */
+let startTook: number;
 
 before(async () => {
+  const started = performance.now();
   kernel = await KernelClient.start();
   await kernel.run("0", { silent: true, store_history: false }); // the compiler has started
+  startTook = performance.now() - started;
 });
 after(() => kernel.close());
 
@@ -258,11 +262,12 @@ describe("the kernel's protocol", () => {
     ]) {
       const id = kernel.start(code);
       await sleep(300);
-      const asked = Date.now();
+      const asked = performance.now();
       assert.equal((await kernel.interrupt()).reply.status, "ok");
       const { reply } = await kernel.answer(id, 10_000);
       assert.deepEqual([reply.status, reply.ename], ["error", "KeyboardInterrupt"], code);
-      assert.ok(Date.now() - asked < 2000, code);
+      const waited = performance.now() - asked;
+      assert.ok(waited < startTook, `${code}: ${waited} ms, where a new kernel takes ${startTook} ms`);
       assert.equal(result(await kernel.run("1 + 1")), "2");
     }
   });
@@ -287,16 +292,17 @@ describe("the kernel's protocol", () => {
 });
 
 describe("a kernel's end", () => {
-  it("comes within a second of the request, also while a cell computes", async () => {
+  it("comes sooner than a new kernel would, also while a cell computes", async () => {
     for (const code of ["1", "while (true);"]) {
       const own = await KernelClient.start();
       await own.run("0");
       own.start(code);
       await sleep(300);
-      const asked = Date.now();
+      const asked = performance.now();
       const id = own.send("shutdown_request", { restart: true }, "control");
       await own.until(() => own.exitCode !== undefined, 5000, "the kernel did not end");
-      assert.ok(Date.now() - asked < 1500);
+      const waited = performance.now() - asked;
+      assert.ok(waited < startTook, `${waited} ms, where a new kernel takes ${startTook} ms`);
       assert.ok(own.published(id).length > 0);
       own.close();
     }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { packageRoot } from "../../../src/core/packageRoot";
-import { Rng } from "../../../src/core/rng";
+import { seededRng } from "../../support/seededRng";
 import { type Exchange, KernelClient } from "./client";
 
 let kernel: KernelClient;
@@ -70,7 +70,7 @@ describe("a training run under the stop button", () => {
   });
 
   it("stays alive through twenty interrupts in a row at random moments", async () => {
-    const moments = new Rng(20);
+    const moments = seededRng(20);
     for (let round = 0; round < 20; round++) {
       const id = kernel.start(
         'run = train.pretrain(model, images, { ...recipe, out: "b", resume: true });\nawait run.done;',

@@ -236,6 +236,19 @@ test("merging in a model leaves a model that shares its frozen weights as it was
   );
 });
 
+test("a merged weight is no longer the file's, the others are", () => {
+  const block = tinyBlock();
+  lora.attach(block, { rank: 2, targets: ["q_proj"] });
+  const frozen = [...block.namedParameters()].filter(([, parameter]) => !parameter.trainable);
+  for (const [, parameter] of frozen) parameter.source = "model.safetensors";
+  lora.merge(block);
+  const own = [...block.namedParameters()].filter(([, { source }]) => source === undefined);
+  assert.deepEqual(
+    own.map(([path]) => path).filter((path) => !isLora(path)),
+    ["layers.0.attention.wq.weight"],
+  );
+});
+
 /** A block read as layers 30 and 31 of its language model. */
 function loadedBlock(rowOrder: "hf" | "meta", indices: number[]): LlamaBlocks {
   const block = new LlamaBlocks({ ...tinyLlama, rowOrder }, indices.length, new Rng(1), "a test", indices);

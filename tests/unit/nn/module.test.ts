@@ -146,6 +146,21 @@ test("keys may be allowed to be missing or unexpected by prefix, and the report 
   );
 });
 
+test("a tensor whose numbers cannot be read is refused by name where the model wants it, else left alone", async () => {
+  const tree = new Tree();
+  const before = await tree.stateDict();
+  const broken = { shape: [1, 2], data: new Float32Array(2), problem: "complex64 cannot be read" };
+  assert.throws(
+    () => tree.loadStateDict(randomState(tree).set("token", broken)),
+    isLuvitError("key-mismatch", "1 keys", "token: complex64 cannot be read"),
+  );
+  assertSameState(await tree.stateDict(), before);
+  const { loaded } = tree.loadStateDict(randomState(tree).set("extra", broken), {
+    allowUnexpected: ["extra"],
+  });
+  assert.equal(loaded.length, 6);
+});
+
 test("only a prefix of a state is loaded when asked for", async () => {
   const tree = new Tree();
   const before = await tree.stateDict();

@@ -285,6 +285,20 @@ test("an optimizer gives its memory back", () => {
   const { linear } = trained(1);
   trainableVariables(linear);
   assertNoLeak(() => new AdamW(linear, pretrainRules(linear, 0)).dispose());
+  const x = tf.ones([2, 3]);
+  const step = () => {
+    const optimizer = new AdamW(linear, pretrainRules(linear, 0));
+    const { loss, gradients } = lossAndGradients(
+      () => tf.mean(linear.forward(x)),
+      trainableVariables(linear),
+    );
+    optimizer.update(gradients, 0.1);
+    tf.dispose([loss, ...gradients.values()]);
+    optimizer.dispose();
+  };
+  step(); // the weights exist now
+  assertNoLeak(step);
+  x.dispose();
 });
 
 test("AdamW finds the least squares solution", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Rng } from "../../../src/core/rng";
+import { seededRng } from "../../support/seededRng";
 import { assertSameCheckpoint, readLines, temporaryFolder, writeImages } from "./support";
 
 /** LUVIT_KILLS=50 for the full count. */
@@ -43,7 +43,7 @@ test(`a run killed ${kills} times while it saves ends as one that never was, bit
   const images = await writeImages(temporaryFolder());
   const folder = temporaryFolder();
   const out = join(folder, "killed");
-  const rng = new Rng(Date.now() % 2 ** 32);
+  const rng = seededRng();
   let [reached, killed] = [0, 0];
   for (let kill = 0; kill < kills; kill++) {
     const { end, stderr, ...one } = await life(images, out, 40 * rng.uniform());

@@ -3,7 +3,7 @@ import { before, test } from "node:test";
 import { Rng } from "../../../src/core/rng";
 import { startBackend } from "../../../src/core/tf";
 import type { ImageDataset } from "../../../src/data/dataset";
-import { warmupCosine } from "../../../src/optim/schedule";
+import { rateAt, warmupCosine } from "../../../src/optim/schedule";
 import { drawDropPath, dropPathRates } from "../../../src/train/dropPath";
 import { positionOf, settlePlan } from "../../../src/train/plan";
 import * as recipes from "../../../src/train/recipes";
@@ -28,7 +28,7 @@ test("the paper's recipes have the paper's effective batches and rates", () => {
 
 test("every recipe can be settled, the toy ones on the toy set's 600 images", () => {
   for (const [name, recipe] of Object.entries(recipes)) {
-    const plan = settlePlan(name.startsWith("toy") ? ofLength(600) : imageNet, recipe, betas);
+    const plan = settlePlan(name.endsWith("Toy") ? ofLength(600) : imageNet, recipe, betas);
     assert.ok(plan.totalSteps > 0 && plan.schedule.lr > 0, name);
   }
 });
@@ -63,6 +63,25 @@ test("baseLr is scaled by the effective batch, lr is taken as it is", () => {
   const options = { epochs: 1, batchSize: 8, accumulate: 4 };
   assert.equal(settlePlan(ofLength(64), { ...options, baseLr: 1e-3 }, betas).schedule.lr, (1e-3 * 32) / 256);
   assert.equal(settlePlan(ofLength(64), { ...options, lr: 1e-3 }, betas).schedule.lr, 1e-3);
+});
+
+test("a cool-down's epochs come on top and have a step each, as the others; the rates fall before it", () => {
+  const options = { epochs: 3, cooldownEpochs: 2, batchSize: 4, lr: 1, minLr: 0.1 };
+  const plan = settlePlan(ofLength(8), options, betas);
+  assert.deepEqual([plan.epochs, plan.stepsPerEpoch, plan.totalSteps], [5, 2, 10]);
+  const rates = [5, 6, 9].map((step) => rateAt(plan.schedule, positionOf(plan, step).fraction));
+  assert.ok(rates[0] > 0.1);
+  assert.deepEqual(rates.slice(1), [0.1, 0.1]);
+});
+
+test("what is told nothing decays by 0.05, from zero to zero, without a warm-up", () => {
+  const { weightDecay, seed, accumulate, schedule } = settlePlan(
+    ofLength(8),
+    { epochs: 1, batchSize: 4, lr: 1 },
+    betas,
+  );
+  assert.deepEqual([weightDecay, seed, accumulate], [0.05, 0, 1]);
+  assert.deepEqual({ ...schedule }, { lr: 1, minLr: 0, warmupEpochs: 0, epochs: 1 });
 });
 
 test("images that do not fill one step are counted", () => {

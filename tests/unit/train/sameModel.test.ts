@@ -172,13 +172,18 @@ test("a run's folder opens by itself, with the very weights and what it knows of
   const block = await llama.loadBlock(join(__dirname, "../../../../data/llama-toy"));
   lora.attach(block, { rank: 2 });
   const model = classifier.create({ encoder: tinyViT, fusion: block, classes: 2 });
-  await finetune(model, set, { ...options, epochs: 1, emaDecay: 0.5, out }).done;
+  const run = await finetune(model, set, { ...options, epochs: 1, emaDecay: 0.5, out }).done;
   const opened = await classifier.open(out);
   await assertSameModel(opened, model);
   assert.deepEqual(opened.classNames, ["green", "red"]);
   assert.deepEqual(opened.summary(), model.summary());
   await assertSameModel(await classifier.load(join(out, "checkpoint-000003")), model);
   const averaged = await classifier.open(out, { averaged: true });
+  const weights = new Map([...averaged.namedParameters()]);
+  assert.ok(run.averaged!.size > 0);
+  for (const [path, { data }] of run.averaged!) {
+    assert.deepEqual((await weights.get(path)!.read()).data, data, path);
+  }
   assert.notDeepEqual(await averaged.stateDict(), await model.stateDict());
   await assertRejects(mae.open(out), "bad-argument", "not a mae", "classifier.load");
 });

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import sharp from "sharp";
 import { LuvitError } from "../../../../src/core/errors";
-import { Rng } from "../../../../src/core/rng";
 import { decodeMaskIds } from "../../../../src/data/masks";
 import { huggingFace } from "../../../../src/data/sets";
 import { readMat } from "../../../../src/data/sets/matFile";
 import * as transforms from "../../../../src/data/transforms";
+import { seededRng } from "../../../support/seededRng";
 import { bytesTaken, mutate, type Sample } from "../../io/mutations";
 import { temporaryFolder } from "../support";
 
@@ -27,9 +27,10 @@ async function refused(
   read: (mutant: Buffer) => Promise<unknown>,
   watch = memoryTaken,
 ): Promise<number> {
+  const rng = seededRng(40);
   let failures = 0;
   for (let round = 0; round < count; round++) {
-    const mutant = mutate(sample, [sample], new Rng(round).fork("mutant"));
+    const mutant = mutate(sample, [sample], rng.fork("mutant", round));
     const taken = await watch(async () => {
       try {
         await read(mutant);

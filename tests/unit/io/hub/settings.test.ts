@@ -115,8 +115,10 @@ test("a name with one slash is a repository where there is no such folder", asyn
 
 test("a range is divided among kept stretches, the longest first, and gaps", () => {
   const kept = [
+    { start: 10, end: 12, path: "cut off" },
     { start: 10, end: 20, path: "a" },
     { start: 15, end: 40, path: "b" },
+    { start: 18, end: 21, path: "inside b" },
     { start: 50, end: 60, path: "c" },
   ];
   const parts = partsOf({ start: 5, end: 55 }, kept).map(({ start, end, kept: by }) => [

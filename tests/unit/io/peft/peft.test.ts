@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { StateDict } from "../../../../src/core/hostTensor";
 import { permuteRowsHfToMeta } from "../../../../src/io/llama/keymap";
-import { adapterAlpha, adapterDefaults, adapterRank } from "../../../../src/io/peft/config";
+import {
+  adapterAlpha,
+  adapterDefaults,
+  adapterRank,
+  parseAdapterConfig,
+} from "../../../../src/io/peft/config";
 import { adapterFromMeta, adapterToMeta, readAdapter, writeAdapter } from "../../../../src/io/peft/peft";
 import { assertRejects, assertSameTensors, eighths, goldenCases, temporaryFolder } from "../support";
 
@@ -92,6 +97,18 @@ test("modules that LLaMA does not have cannot be mapped, heads are needed to per
   await assertRejects(foreign, "key-mismatch", "model.layers.0.attn.qkv.lora_A.weight");
   const headless = async () => adapterToMeta(pair("model.layers.0.self_attn.q_proj"), { rowOrder: "meta" });
   await assertRejects(headless, "bad-argument", "number of heads");
+});
+
+test("what a config does not say is as PEFT has it: rank 8, alpha 8, no dropout, q and v of all layers", () => {
+  const { r, lora_alpha, lora_dropout, target_modules, ...rest } = parseAdapterConfig("a", {
+    peft_type: "LORA",
+  });
+  assert.deepEqual([r, lora_alpha, lora_dropout, target_modules], [8, 8, 0, ["q_proj", "v_proj"]]);
+  assert.deepEqual(
+    [rest.use_rslora, rest.use_dora, rest.fan_in_fan_out, rest.bias, rest.layers_to_transform],
+    [false, false, false, "none", null],
+  );
+  assert.deepEqual([rest.rank_pattern, rest.alpha_pattern], [{}, {}]);
 });
 
 test("rank and scaling follow the patterns and rank stabilisation", () => {

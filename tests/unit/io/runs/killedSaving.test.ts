@@ -3,12 +3,12 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Rng } from "../../../../src/core/rng";
 import { readMetrics } from "../../../../src/io/runs/metricsLog";
 import {
   latestTrainingCheckpoint,
   pruneTrainingCheckpoints,
 } from "../../../../src/io/runs/trainingCheckpoint";
+import { seededRng } from "../../../support/seededRng";
 import { temporaryFolder } from "../support";
 
 /** LUVIT_KILLS=50 for the full count. */
@@ -40,7 +40,7 @@ async function saveAndKill(folder: string, delay: number): Promise<{ from: numbe
 
 test(`killed ${kills} times at any moment of saving, a run always goes on from what was saved last`, async () => {
   const folder = join(root, "killed");
-  const rng = new Rng(Date.now() % 2 ** 32);
+  const rng = seededRng();
   let saved = 0;
   const moments = new Set<string>();
   for (let kill = 0; kill < kills; kill++) {

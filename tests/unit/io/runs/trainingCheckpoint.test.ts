@@ -39,6 +39,16 @@ test("saving a step again replaces it", async () => {
   assert.deepEqual(readdirSync(run), ["checkpoint-000005"]);
 });
 
+test("pruning leaves what this very process is writing", async () => {
+  const run = temporaryFolder();
+  await save(run, 1);
+  const writing = save(run, 2);
+  while (!readdirSync(run).some((name) => name.includes(".tmp-"))) await new Promise(setImmediate);
+  assert.deepEqual(await pruneTrainingCheckpoints(run, 2), []);
+  assert.equal((await readTrainingCheckpoint(await writing)).step, 2);
+  assert.deepEqual(readdirSync(run).sort(), ["checkpoint-000001", "checkpoint-000002"]);
+});
+
 test("checkpoints are listed by step; temporaries and other folders are not", async () => {
   const run = temporaryFolder();
   for (const step of [1000000, 20, 3]) await save(run, step);

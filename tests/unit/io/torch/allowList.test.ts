@@ -3,8 +3,53 @@ import { test } from "node:test";
 import { memorySource } from "../../../../src/io/bytes/byteSource";
 import { openTorchFile } from "../../../../src/io/torch/torchFile";
 import { torchGlobals } from "../../../../src/io/torch/torchGlobals";
+import { parseStorageId, rebuildTensor } from "../../../../src/io/torch/torchTensors";
 import { assertRejects } from "../support";
 import { dictPickle, global, op, text, torchZip, tuple } from "../torchWriter";
+
+test("what a call copies is charged by its length", () => {
+  const globals = torchGlobals("x.pth");
+  const charged = (name: string, items: unknown) => {
+    let sum = 0;
+    globals.get(name)!.construct!([items], (work) => {
+      sum += work;
+    });
+    return sum;
+  };
+  const pairs = [
+    ["a", 1],
+    ["b", 2],
+  ];
+  for (const name of ["collections OrderedDict", "_collections OrderedDict", "collections Counter"])
+    assert.equal(charged(name, pairs), 2, name);
+  assert.equal(charged("collections OrderedDict", new Map([[1, 2]])), 1);
+  for (const name of ["builtins set", "__builtin__ set"]) assert.equal(charged(name, [1, 2, 3]), 3, name);
+});
+
+test("a storage's window lies inside the storage, a tensor inside its window", () => {
+  const kind = { storage: "F32" };
+  const window = (start: number, length: number) =>
+    parseStorageId("x.pth", ["storage", kind, "0", "cpu", 10, ["0", start, length]]);
+  const { windowStart, elements } = window(4, 6);
+  assert.deepEqual([windowStart, elements], [4, 6]);
+  for (const [start, length] of [
+    [5, 6],
+    [0, 11],
+    [11, 0],
+    [-1, 2],
+    [0, 0.5],
+  ])
+    assert.throws(() => window(start, length), /a window outside storage 0/, `${start}, ${length}`);
+  const tensor = (offset: number, shape: number[], strides: number[]) =>
+    rebuildTensor("x.pth", [window(4, 6), offset, shape, strides], {});
+  assert.equal(tensor(2, [2, 2], [2, 1]).span, 4);
+  for (const [offset, shape, strides] of [
+    [3, [2, 2], [2, 1]],
+    [0, [7], [1]],
+    [0, [2], [6]],
+  ] as const)
+    assert.throws(() => tensor(offset, [...shape], [...strides]), /reaches past the end of storage 0/);
+});
 
 /** Names whose calls do something; each is a decision. */
 const callable = [
