@@ -5,10 +5,10 @@ import { join, relative } from "node:path";
 import { before, test } from "node:test";
 import { engineProcesses, onnxRuntimeProblem } from "../../../src/engine";
 import { engineEnvironment } from "../../../src/engine/process/environment";
-import { repository } from "../io/support";
-import { temporaryFolder, writeImages } from "../train/support";
-import { growingProduct, openInProcess, stopProcessesAfterwards } from "./processSupport";
-import { openGraph, withOnnxRuntime } from "./support";
+import { repository } from "../../unit/io/support";
+import { temporaryFolder, writeImages } from "../../unit/train/support";
+import { growingProduct, openInProcess, stopProcessesAfterwards } from "../../unit/engine/processSupport";
+import { openGraph, withOnnxRuntime } from "../../unit/engine/support";
 
 stopProcessesAfterwards();
 const folder = temporaryFolder();
