@@ -112,6 +112,8 @@ export function writeJsonAtomically(path: string, value: unknown): Promise<void>
 export function writeFailure(path: string, cause: unknown): LuvitError {
   if (cause instanceof LuvitError) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === "ELOOP")
+    return new LuvitError("bad-file", `${path}: is a link, and nothing is written through it`, { cause });
   const isFull = code === "ENOSPC" || code === "EDQUOT";
   const advice = isFull ? "; the disk is full: make room, or write elsewhere" : "";
   return new LuvitError("bad-file", `${path}: cannot be written (${message})${advice}`, { cause });

@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { isDrawable, isPlotlyDrawable } from "./drawable";
 import { formatNumber } from "./format";
 import { figureHtml } from "./interactive/figureHtml";
+import { withEmbeddedImages } from "./plotly/embeddedImages";
 import { plotlyHtml } from "./plotly/plotlyHtml";
 import { plotlyTemplate } from "./plotly/template";
 import { figurePng } from "./saveFigure";
@@ -32,7 +33,7 @@ async function imageOnly(figure: PlotlyFigure): Promise<Record<string, unknown>>
 
 /** A figure as Plotly is to draw it: like the images here, legible on white and on near-black. */
 function plotlyJson(figure: PlotlyFigure): object {
-  if (!isDrawable(figure)) return { data: figure.data, layout: figure.layout };
+  if (!isDrawable(figure)) return withEmbeddedImages(figure);
   const { data, layout } = placeFigure(figure).figure;
   return { data, layout: { template: plotlyTemplate, ...layout } };
 }

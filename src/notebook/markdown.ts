@@ -10,24 +10,65 @@ const code = /(`{3,}[\s\S]*?`{3,}|`[^`\n]+`)/;
 
 /**
  * Markdown to HTML: GitHub's dialect, TypeScript highlighted, `$…$` formulas as MathML (drawn by the browser, no
- * fonts needed), images attached to the cell inlined. HTML in it is kept where it is harmless; nothing in it runs.
+ * fonts needed), images attached to the cell inlined. HTML in it is kept where it is harmless; nothing in it runs. What is
+ * too long or too deep to be rendered stays text.
  */
 export function renderMarkdown(source: string, attachments: Record<string, MimeBundle> = {}): string {
-  const formulas: string[] = [];
+  if (isTooLong(source)) return `<pre>${escapeHtml(source)}</pre>`;
+  const formulas: Formula[] = [];
   const text = source
+    .replaceAll(MARK, "")
     .split(code)
     .map((part, index) =>
       index % 2 === 1
         ? part
         : part.replace(formula, (_, block?: string, inline?: string) => {
-            formulas.push(renderFormula(block ?? inline ?? "", block !== undefined));
-            return `\u0001${formulas.length - 1}\u0001`;
+            formulas.push({ tex: block ?? inline ?? "", isBlock: block !== undefined });
+            return `${MARK}${formulas.length - 1}${MARK}`;
           }),
     )
     .join("");
-  const html = marked(attachments).parse(text, { async: false }) as string;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the marker must be a character no notebook contains
-  return html.replace(/\u0001(\d+)\u0001/g, (_, index: string) => formulas[Number(index)]!);
+  return attempt(source, () => {
+    const html = marked(attachments).parse(text, { async: false }) as string;
+    return html.replace(tagOrMark, (tag: string, index?: string) =>
+      index === undefined
+        ? tag.replace(mark, (_, own: string) => escapeHtml(formulas[Number(own)]!.tex))
+        : renderFormula(formulas[Number(index)]!),
+    );
+  });
+}
+
+/** Characters of one paragraph or list; the renderer's time grows with their square, and people write a tenth of that. */
+const longestBlock = 20_000;
+const embedded = /data:image\/[a-z]+;base64,[\w+/=]+/g;
+
+/** Whether a text has a block that is too long to be rendered; code and embedded images do not count. */
+function isTooLong(source: string): boolean {
+  if (source.length <= longestBlock) return false;
+  const outside = source.split(code).filter((_, index) => index % 2 === 0);
+  const blocks = outside.flatMap((part) => part.replace(embedded, "").split(/\n\s*\n/));
+  return blocks.some((block) => block.length > longestBlock);
+}
+
+interface Formula {
+  tex: string;
+  isBlock: boolean;
+}
+
+/** Stands around the number of a formula while the rest is rendered; taken out of every source before. */
+const MARK = "\u0001";
+const mark = new RegExp(`${MARK}(\\d+)${MARK}`, "g");
+/** A formula in an attribute, e.g. in the words of an image, stays the text that it is. */
+const tagOrMark = new RegExp(`<[^>]*>|${mark.source}`, "g");
+
+/** Text so deeply nested that the renderer's stack does not reach is shown as it is. */
+function attempt(source: string, render: () => string): string {
+  try {
+    return render();
+  } catch (error) {
+    if (error instanceof RangeError) return `<pre>${escapeHtml(source)}</pre>`;
+    throw error;
+  }
 }
 
 /** Identifier of a heading, so that a table of contents can link to it. */
@@ -71,6 +112,8 @@ function resolveAttachment(href: string, attachments: Record<string, MimeBundle>
   return mime === undefined ? href : `data:${mime};base64,${String(content)}`;
 }
 
-function renderFormula(tex: string, displayMode: boolean): string {
-  return katex.renderToString(tex, { output: "mathml", displayMode, throwOnError: false });
+function renderFormula({ tex, isBlock }: Formula): string {
+  return attempt(tex, () =>
+    katex.renderToString(tex, { output: "mathml", displayMode: isBlock, throwOnError: false }),
+  );
 }

@@ -6,7 +6,7 @@ import { imageGrid } from "../figures/imageGrid";
 import { isFigure, type PlotlyFigure } from "../figures/spec";
 import { arrowBundle, isArrowTable } from "./arrowDisplay";
 import { foreignBundle } from "./foreign";
-import { escapeHtml } from "./html";
+import { dataUrl, escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 import { jupyterDisplay } from "./symbols";
 import { isRecords, table } from "./table";
@@ -127,7 +127,7 @@ function sideBySide(bundles: readonly MimeBundle[]): MimeBundle {
     const alt = escapeHtml(String(bundle["text/plain"]));
     if (mime === "text/html")
       return `<div style="flex:0 1 auto;min-width:min(100%,320px)">${String(content)}</div>`;
-    if (mime === "image/svg+xml") return `<div>${String(content)}</div>`;
+    if (mime === "image/svg+xml") return `<img src="${dataUrl(mime, String(content))}" alt="${alt}">`;
     if (mime.startsWith("image/"))
       return `<img src="${escapeHtml(`data:${mime};base64,${String(content)}`)}" alt="${alt}">`;
     return `<pre>${alt}</pre>`;

@@ -6,6 +6,7 @@ import type { StateDict } from "../core/hostTensor";
 import {
   appendMetrics,
   latestTrainingCheckpoint,
+  type MetricsRecord,
   pruneTrainingCheckpoints,
   readMetrics,
   replaceMetrics,
@@ -153,7 +154,7 @@ export class RunStore<M extends Module> {
     optimizer.load(checkpoint.optimizer, saved.step);
     average?.load(checkpoint.average ?? new Map(), checkpoint.folder);
     await truncateMetrics(this.metricsFile, saved.step);
-    const history = (await readMetrics(this.metricsFile)) as StepRecord[];
+    const history = (await readMetrics(this.metricsFile)).map(asMeasured);
     return { step: saved.step, folder: checkpoint.folder, history, notes: [...notes, ...checkpoint.notes] };
   }
 
@@ -206,4 +207,10 @@ interface SavedState {
   step: number;
   plan: Record<string, unknown>;
   external: Record<string, FrozenWeight>;
+}
+
+/** A record of the log as it was measured: what JSON has no number for is not one. */
+function asMeasured(record: MetricsRecord): StepRecord {
+  const values = Object.entries(record).map(([name, value]) => [name, value ?? Number.NaN]);
+  return Object.fromEntries(values) as StepRecord;
 }

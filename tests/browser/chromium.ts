@@ -23,6 +23,7 @@ export interface Route {
 }
 
 export interface Page {
+  context(): Context;
   goto(url: string): Promise<unknown>;
   reload(): Promise<unknown>;
   setContent(html: string): Promise<void>;
@@ -111,7 +112,7 @@ export async function blankPage(
   const context = await browser.newContext(options);
   const requests: string[] = [];
   await context.route(/^https?:/, async (route) => {
-    requests.push("a request left the page");
+    requests.push(route.request().url());
     await route.abort();
   });
   const page = await context.newPage();

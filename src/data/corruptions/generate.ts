@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { inspect } from "node:util";
 import { Worker } from "node:worker_threads";
 import { LuvitError, type LuvitErrorCode } from "../../core/errors";
 import { checkOptions, list, oneOf, optionsOf, seed, text, whole } from "../../core/options";
+import { readWholeText } from "../../core/readWhole";
 import { writeAtomically } from "../../core/writeAtomically";
 import { severities as allSeverities, type CorruptionType, corruptionTypes } from "../corruptionTypes";
 import { SkipReport, shardRange } from "../dataset";
@@ -193,7 +193,7 @@ async function claim({ target, size, seed }: CorruptionPlan): Promise<void> {
     writeAtomically(path, `${JSON.stringify(mine)}\n`);
     return;
   }
-  const there = (await readFile(path, "utf8")).trim();
+  const there = (await readWholeText(path)).trim();
   if (there === JSON.stringify(mine)) return;
   const wanted = `size ${size} and seed ${seed}`;
   throw new LuvitError(

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { LuvitError } from "../../core/errors";
+import { readWholeText } from "../../core/readWhole";
 
 /** A configuration that a data set's card describes. */
 export interface CardConfig {
@@ -22,7 +22,7 @@ export interface CardConfig {
 export async function cardConfigs(folder: string): Promise<CardConfig[]> {
   const path = join(folder, "README.md");
   if (!existsSync(path)) return [];
-  const text = (await readFile(path, "utf8")).replace(/^\uFEFF/, "");
+  const text = (await readWholeText(path)).replace(/^\uFEFF/, "");
   const [, head] = /^---\r?\n(.*?)\r?\n---\s*(?:\r?\n|$)/s.exec(text) ?? [];
   if (head === undefined) return [];
   try {

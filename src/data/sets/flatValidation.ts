@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
+import { readWholeText } from "../../core/readWhole";
 import type { ScannedFolder } from "../scanFolder";
 import { devkitData, synsetsOf } from "./synsets";
 import { expectWnids, type ImageNetOptions } from "./wnids";
@@ -127,7 +128,7 @@ async function fromCaffe(path: string, wnids: readonly string[]): Promise<FlatLa
 }
 
 async function lines(path: string): Promise<string[]> {
-  return (await readFile(path, "utf8")).split(/\r?\n/).filter((line) => line.trim() !== "");
+  return (await readWholeText(path)).split(/\r?\n/).filter((line) => line.trim() !== "");
 }
 
 function expectAll(path: string, wanted: string, wrong: readonly { line: string }[]): void {

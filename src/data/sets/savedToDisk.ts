@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
+import { readWholeText } from "../../core/readWhole";
 import type { Features } from "../tables";
 
 /** The files of one split, in order, and what a description beside them says of the columns. */
@@ -49,7 +49,7 @@ export async function featuresBeside(folder: string): Promise<Features> {
 
 async function readJson(path: string): Promise<object> {
   try {
-    const value: unknown = JSON.parse(await readFile(path, "utf8"));
+    const value: unknown = JSON.parse(await readWholeText(path));
     if (typeof value === "object" && value !== null) return value;
   } catch (cause) {
     throw new LuvitError("bad-file", `${path}: ${(cause as Error).message}`, { cause });

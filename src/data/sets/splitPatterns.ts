@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { globRegex } from "./glob";
+import { globMatcher } from "./glob";
 
 /*
  * Which table files make which split, as load_dataset decides where nothing else says so: the first of these rules that
@@ -52,9 +52,7 @@ export function namedAfter(split: string, paths: readonly string[]): readonly st
 /** Files that some patterns mean, in the order of the patterns and by name below each. */
 export function matching(patterns: readonly string[], paths: readonly string[]): string[] {
   const sorted = [...paths].sort();
-  return [
-    ...new Set(patterns.map(globRegex).flatMap((pattern) => sorted.filter((path) => pattern.test(path)))),
-  ];
+  return [...new Set(patterns.map(globMatcher).flatMap((fits) => sorted.filter(fits)))];
 }
 
 function bySharding(paths: readonly string[]): Splits {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
+import { readWhole, readWholeText } from "../../core/readWhole";
 import { type MatValue, readMat } from "./matFile";
 
 /** Where the development kit keeps its lists. */
@@ -27,7 +27,7 @@ export async function synsetsOf(root: string): Promise<Synsets | undefined> {
 }
 
 async function fromText(path: string): Promise<Synsets> {
-  const text = await readFile(path, "utf8");
+  const text = await readWholeText(path);
   return {
     wnids: expectThousand(
       path,
@@ -38,7 +38,7 @@ async function fromText(path: string): Promise<Synsets> {
 
 /** `synsets` is a struct array; those without children are the classes. */
 async function fromMeta(path: string): Promise<Synsets> {
-  const synsets = readMat(path, await readFile(path)).get("synsets");
+  const synsets = readMat(path, await readWhole(path)).get("synsets");
   const column = (field: string): MatValue[] => {
     const values = synsets instanceof Map ? synsets.get(field) : undefined;
     if (Array.isArray(values)) return values;

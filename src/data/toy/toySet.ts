@@ -1,8 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import sharp from "sharp";
 import { checkOptions, optionsOf, seed, whole } from "../../core/options";
 import { Rng } from "../../core/rng";
+import { writeAtomically } from "../../core/writeAtomically";
 
 import { drawBackground, drawObject, rasterise, segmentationIds } from "./scene";
 import { toyShapes } from "./shapes";
@@ -67,8 +67,7 @@ export async function writeToySet(
   const files = toyFiles(options);
   for (const file of files) {
     const encoded = await encodeToyFile(file);
-    await mkdir(dirname(join(root, file.path)), { recursive: true });
-    await writeFile(join(root, file.path), encoded);
+    writeAtomically(join(root, file.path), encoded);
     bytes += encoded.length;
   }
   return { files: files.length, bytes };

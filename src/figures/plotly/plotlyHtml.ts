@@ -5,6 +5,7 @@ import { browserScript } from "../browserScript";
 import { escapeHtml, scriptJson } from "../html";
 import type { PlotlyFigure } from "../spec";
 import { figureSummary } from "../summary";
+import { withEmbeddedImages } from "./embeddedImages";
 import { plotlyTemplate } from "./template";
 
 const defaultHeight = 450;
@@ -14,7 +15,7 @@ const defaultHeight = 450;
  * Plotly itself, compressed (0.66 MB): it needs no network, but scripts. Without them its line of text is there.
  */
 export function plotlyHtml(figure: PlotlyFigure): string {
-  const { data, layout } = figure;
+  const { data, layout } = withEmbeddedImages(figure);
   const height = typeof layout.height === "number" ? layout.height : defaultHeight;
   return (
     `<div class="luvit-plotly" style="min-height:${height}px"><p>${escapeHtml(figureSummary(figure))}</p>` +

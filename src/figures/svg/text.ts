@@ -1,3 +1,5 @@
+import { neutralColor } from "../theme";
+
 /** Numbers in path data and attributes: two decimals are a hundredth of a pixel. */
 export function px(value: number): string {
   return String(Math.round(value * 100) / 100);
@@ -14,6 +16,14 @@ export function escapeXml(text: unknown): string {
     .replace(/</g, "&lt;")
     .replace(/>/g, "&gt;")
     .replace(/"/g, "&quot;");
+}
+
+const colors = /^(?:#[0-9a-f]{3,8}|[a-z]+|(?:rgb|hsl|hwb|lab|lch|oklab|oklch|color)a?\([\w\s.,%/+-]*\))$/i;
+
+/** A color that a foreign figure gives; anything else, e.g. the address of a pattern somewhere, is gray. */
+export function paint(color: unknown): string {
+  const text = String(color).trim();
+  return colors.test(text) ? text : neutralColor;
 }
 
 /** Where and how a text stands. */
@@ -44,7 +54,7 @@ export function textElement(text: string, place: TextPlace): string {
   });
   const attributes = [
     `x="${px(place.x)}" y="${px(place.y)}" font-size="${px(place.size)}"`,
-    place.fill === undefined ? `class="${place.className ?? "text"}"` : `fill="${escapeXml(place.fill)}"`,
+    place.fill === undefined ? `class="${place.className ?? "text"}"` : `fill="${paint(place.fill)}"`,
     place.anchor && place.anchor !== "start" ? `text-anchor="${place.anchor}"` : "",
     place.rotate ? `transform="rotate(${px(place.rotate)} ${px(place.x)} ${px(place.y)})"` : "",
   ];

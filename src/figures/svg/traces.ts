@@ -2,7 +2,7 @@ import { parseHex } from "../colormap";
 import type { PlotlyColorAxis, PlotlyTrace } from "../spec";
 import { barGroupWidth, seriesColor, undefinedColor } from "../theme";
 import type { Box, Panel } from "./panels";
-import { escapeXml, px, textElement, textWidth } from "./text";
+import { paint, px, textElement, textWidth } from "./text";
 
 /** Draws one trace of a panel. */
 export function drawTrace(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorAxis | undefined): string {
@@ -19,12 +19,12 @@ export function drawTrace(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorA
 
 /** The color of a trace's line or marker, as an attribute may have it. */
 export function traceColor(trace: PlotlyTrace): string {
-  return escapeXml(trace.line?.color ?? trace.marker?.color ?? seriesColor(0));
+  return paint(trace.line?.color ?? trace.marker?.color ?? seriesColor(0));
 }
 
 /** The color of a trace's markers. */
 export function markerColor(trace: PlotlyTrace): string {
-  return escapeXml(trace.marker?.color ?? traceColor(trace));
+  return paint(trace.marker?.color ?? traceColor(trace));
 }
 
 function points(trace: PlotlyTrace, panel: Panel): [number, number][] {

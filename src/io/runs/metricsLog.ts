@@ -1,12 +1,16 @@
+import { constants } from "node:fs";
 import { appendFile, mkdir, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { LuvitError } from "../../core/errors";
+import { brief } from "../../core/brief";
+import { LuvitError, listOffenders } from "../../core/errors";
+import { printable } from "../../core/printable";
+import { readWholeText } from "../../core/readWhole";
 import { writeFailure, writeFileAtomically } from "../../core/writeAtomically";
 
-/** One line of a log: a step and whatever was measured there. NaN and infinities are written as null (JSON has neither). */
+/** One line of a log: a step and what was measured there. NaN and infinities are written as null (JSON has neither). */
 export interface MetricsRecord {
   step: number;
-  [name: string]: unknown;
+  [name: string]: number | null;
 }
 
 const NEWLINE = 0x0a;
@@ -58,11 +62,19 @@ export async function readMetrics(path: string): Promise<MetricsRecord[]> {
   for (const [i, line] of lines.entries()) {
     if (line.trim() === "") continue;
     const record = parseRecord(line);
-    if (record) records.push(record);
+    if (record) records.push(expectNumbers(record, `${path}: line ${i + 1}`));
     else if (i < lines.length - 1 || !torn)
       throw new LuvitError("bad-file", `${path}: line ${i + 1} is damaged`);
   }
   return records;
+}
+
+/** What is measured is a number; texts and lists in a log are nothing that a run has written. */
+function expectNumbers(record: Readonly<Record<string, unknown>>, line: string): MetricsRecord {
+  const wrong = Object.entries(record).filter(([, value]) => typeof value !== "number" && value !== null);
+  if (wrong.length === 0) return record as MetricsRecord;
+  const offenders = wrong.map(([name, value]) => `${printable(name)}: ${brief(value)}`);
+  throw new LuvitError("bad-file", `${line}: expected numbers, got\n${listOffenders(offenders)}`);
 }
 
 /** Drops every record after `step`, so that a resumed run does not log steps twice. Returns how many were dropped. */
@@ -76,27 +88,32 @@ export async function truncateMetrics(path: string, step: number): Promise<numbe
   return records.length - kept.length;
 }
 
-function parseRecord(line: string): MetricsRecord | undefined {
+function parseRecord(line: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(line);
     const isRecord = typeof value === "object" && value !== null && "step" in value;
-    return isRecord && typeof value.step === "number" ? (value as MetricsRecord) : undefined;
+    return isRecord && typeof value.step === "number" ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }
 }
 
 async function readText(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "ENOENT") return "";
-    throw new LuvitError("bad-file", `${path}: cannot be read (${cause.message})`, { cause });
+  return readWholeText(path).catch((error: LuvitError) => {
+    if (error.code === "missing-file") return "";
+    throw error;
   });
 }
 
+/** A log that is a link would be written, and cut, where the link leads. */
+const withoutLinks = constants.O_NOFOLLOW ?? 0;
+
 async function cutTornLine(path: string): Promise<void> {
-  const handle = await open(path, "a+");
+  const handle = await open(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | withoutLinks);
   try {
-    const { size } = await handle.stat();
+    const status = await handle.stat();
+    if (!status.isFile()) throw new LuvitError("bad-file", `${path}: not a regular file`);
+    const { size } = status;
     if (size === 0) return;
     const last = Buffer.alloc(1);
     await handle.read(last, 0, 1, size - 1);

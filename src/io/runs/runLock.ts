@@ -1,6 +1,16 @@
-import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  lstatSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { LuvitError } from "../../core/errors";
 import { isRunning, startOf } from "../../core/processes";
 import { writeFailure } from "../../core/writeAtomically";
 
@@ -57,7 +67,15 @@ export class RunLock {
   /** Lets others have the folder. */
   release(): void {
     clearInterval(this.beat);
-    if (readText(this.path) === this.content) rmSync(this.path, { force: true });
+    if (this.isThere()) rmSync(this.path, { force: true });
+  }
+
+  private isThere(): boolean {
+    try {
+      return readText(this.path) === this.content;
+    } catch {
+      return false; // something else was put in its place
+    }
   }
 
   private renew(): void {
@@ -96,8 +114,11 @@ function linked(ready: string, path: string, content: string): true {
   return true;
 }
 
+/** Undefined where nothing is; a link or a pipe at the lock's place is nobody's lock. */
 function readText(path: string): string | undefined {
   try {
+    if (lstatSync(path).isFile() === false)
+      throw new LuvitError("bad-file", `${path}: not a regular file; it holds the folder's lock`);
     return readFileSync(path, "utf8");
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;

@@ -76,7 +76,8 @@ export async function writeTrainingCheckpoint(
   writing.add(resolve(temporary));
   try {
     await rm(temporary, { recursive: true, force: true });
-    await mkdir(temporary, { recursive: true });
+    await mkdir(runFolder, { recursive: true });
+    await mkdir(temporary);
     if (config) await writeSavedModel(temporary, { config, tensors: model });
     else await writeWeights(join(temporary, MODEL_FILE), model);
     await writeSafetensors(join(temporary, OPTIMIZER), optimizer);

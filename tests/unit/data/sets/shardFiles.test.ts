@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { relative } from "node:path";
 import { describe, it } from "node:test";
-import { globRegex } from "../../../../src/data/sets/glob";
+import { globMatcher } from "../../../../src/data/sets/glob";
 import { shardFiles } from "../../../../src/data/sets/shardFiles";
 import { put, temporaryFolder } from "../support";
 
@@ -122,6 +122,15 @@ describe("files of a split", () => {
     const found = /found no \*\.parquet and no \*\.arrow files; in no split: notes\.txt, train\.csv$/;
     await assert.rejects(filesOf(["train.csv", "notes.txt"]), found);
   });
+
+  it("take no longer than their length times the path's", () => {
+    assert.equal(globMatcher(`${"*a".repeat(60)}b`)("a".repeat(250)), false);
+    assert.equal(globMatcher(`${"**/a/".repeat(60)}b`)("a/".repeat(250)), false);
+  });
+
+  it("with sets of characters that are none are refused", () => {
+    assert.throws(() => globMatcher("train-[z-a].parquet"), /\[z-a\]/);
+  });
 });
 
 describe("a data set's card", () => {
@@ -185,6 +194,15 @@ configs:
         message: /README\.md: its head cannot be read \(/,
       });
   });
+
+  it("take no longer than their length times the path's", () => {
+    assert.equal(globMatcher(`${"*a".repeat(60)}b`)("a".repeat(250)), false);
+    assert.equal(globMatcher(`${"**/a/".repeat(60)}b`)("a/".repeat(250)), false);
+  });
+
+  it("with sets of characters that are none are refused", () => {
+    assert.throws(() => globMatcher("train-[z-a].parquet"), /\[z-a\]/);
+  });
 });
 
 describe("globs", () => {
@@ -202,8 +220,20 @@ describe("globs", () => {
       ["a[]].p", "a].p", true],
       ["a?(b|c)+.p", "ax(b|c)+.p", true],
       ["a?(b|c)+.p", "axb.p", false],
+      ["**/a/**/*b*.p", "x/a/y/a/z/abc.p", true],
+      ["**/a/**/*b*.p", "x/a/y/a/z/acd.p", false],
+      ["**", "x", true],
     ];
     for (const [pattern, path, fits] of cases)
-      assert.equal(globRegex(pattern).test(path), fits, `${pattern} ${path}`);
+      assert.equal(globMatcher(pattern)(path), fits, `${pattern} ${path}`);
+  });
+
+  it("take no longer than their length times the path's", () => {
+    assert.equal(globMatcher(`${"*a".repeat(60)}b`)("a".repeat(250)), false);
+    assert.equal(globMatcher(`${"**/a/".repeat(60)}b`)("a/".repeat(250)), false);
+  });
+
+  it("with sets of characters that are none are refused", () => {
+    assert.throws(() => globMatcher("train-[z-a].parquet"), /\[z-a\]/);
   });
 });

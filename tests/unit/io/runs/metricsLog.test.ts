@@ -17,10 +17,10 @@ test("records are appended and read back; a log that is not there is empty", asy
   const path = newLog();
   assert.deepEqual(await readMetrics(path), []);
   await appendMetrics(path, { step: 1, loss: 0.5 });
-  await appendMetrics(path, { step: 2, loss: Number.NaN, note: "text\nwith a newline" });
+  await appendMetrics(path, { step: 2, loss: Number.NaN, "top 1\n": 2.5 });
   assert.deepEqual(await readMetrics(path), [
     { step: 1, loss: 0.5 },
-    { step: 2, loss: null, note: "text\nwith a newline" },
+    { step: 2, loss: null, "top 1\n": 2.5 },
   ]);
 });
 
@@ -42,6 +42,16 @@ test("damage before the last line is an error that names the line", async () => 
   await assertRejects(() => readMetrics(path), "bad-file", "line 2");
 });
 
+test("what is no number in a log is named with its line", async () => {
+  const path = join(temporaryFolder(), "metrics.jsonl");
+  writeFileSync(path, '{"step":1,"loss":null}\n{"step":2,"loss":"<b>","lr":[1],"top1":3}\n');
+  await assertRejects(
+    () => readMetrics(path),
+    "bad-file",
+    /line 2: expected numbers.*loss: "<b>".*lr: \[1\]/s,
+  );
+});
+
 test("records after a step are dropped for resuming", async () => {
   const path = newLog();
   for (const step of [1, 2, 3, 4]) await appendMetrics(path, { step });
@@ -55,7 +65,7 @@ test("a record takes the place of the last line, whole or torn, first or long", 
   await appendMetrics(path, { step: 1, loss: 0.5 });
   await replaceMetrics(path, { step: 1, loss: 0.5, top1: 40 });
   assert.deepEqual(await readMetrics(path), [{ step: 1, loss: 0.5, top1: 40 }]);
-  await appendMetrics(path, { step: 2, note: "é".repeat(30_000) });
+  await appendMetrics(path, { step: 2, ["é".repeat(30_000)]: 1 });
   appendFileSync(path, '{"step": 3');
   await replaceMetrics(path, { step: 2, top1: 50 });
   assert.deepEqual(await readMetrics(path), [

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { before, test } from "node:test";
 import { engineProcesses, onnxRuntimeProblem } from "../../../src/engine";
 import { engineEnvironment } from "../../../src/engine/process/environment";
-import { repository } from "../io/support";
-import { temporaryFolder, writeImages } from "../train/support";
-import { growingProduct, openInProcess, stopProcessesAfterwards } from "./processSupport";
-import { openGraph, withOnnxRuntime } from "./support";
+import { growingProduct, openInProcess, stopProcessesAfterwards } from "../../unit/engine/processSupport";
+import { openGraph, withOnnxRuntime } from "../../unit/engine/support";
+import { repository } from "../../unit/io/support";
+import { temporaryFolder, writeImages } from "../../unit/train/support";
 
 stopProcessesAfterwards();
 const folder = temporaryFolder();
@@ -77,6 +77,16 @@ function pretraining(): string {
   return file;
 }
 
+/** The quickstart in a folder of its own, beside the data that it names: what it writes is taken away with the rest. */
+function quickstart(): string {
+  const notebooks = join(folder, "notebooks");
+  mkdirSync(notebooks);
+  symlinkSync(join(repository, "data"), join(folder, "data"));
+  const name = "00-quickstart.ipynb";
+  copyFileSync(join(repository, "notebooks", name), join(notebooks, name));
+  return join(notebooks, name);
+}
+
 /** Opens a graph of no nodes in a worker thread of a process that has not loaded the library. */
 const inWorker = `new (require("node:worker_threads").Worker)(${JSON.stringify(`
   const { openOnnxEngine } = require(${JSON.stringify(join(repository, "build", "src", "engine"))});
@@ -112,6 +122,15 @@ test("nothing that runs onnxruntime sends anything or leaves anything of it behi
       assert.equal(seen.status, 0, seen.output);
       assert.match(seen.output, /onnxruntime cpu/);
       assert.deepEqual([seen.calls, seen.files], [[], []]);
+    }),
+    t.test("the quickstart, from its first cell to its last", { skip }, async () => {
+      const run = ["run", quickstart(), "--out", join(folder, "out"), "-p", "epochs=1"];
+      const seen = await watch("quickstart", [cli, ...run]);
+      assert.equal(seen.status, 0, seen.output);
+      assert.match(seen.output, /done: \d+ of \d+ cells/);
+      // Machine code of the kernel's compiler, for the next start, is this library's own.
+      const others = seen.files.filter((file) => !file.startsWith(join("cache", "luvit", "code")));
+      assert.deepEqual([seen.calls, others], [[], []]);
     }),
     t.test("a worker thread, which cannot turn it off, refuses", { skip }, async () => {
       const seen = await watch("worker", ["-e", inWorker]);

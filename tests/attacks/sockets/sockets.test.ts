@@ -7,7 +7,7 @@ import * as zmq from "zeromq";
 import { matchesGlob } from "../../../src/kernel/jupyter/history";
 import { Wire } from "../../../src/kernel/protocol/wire";
 import { seededRng } from "../../support/seededRng";
-import { KernelClient } from "./client";
+import { KernelClient } from "../../unit/kernel/client";
 
 let kernel: KernelClient;
 

@@ -9,8 +9,8 @@ import * as transforms from "../../../src/data/transforms";
 import { openOnnxEngine, stopEngineProcesses } from "../../../src/engine";
 import { encodeModel } from "../../../src/engine/onnx/proto";
 import { pretrain } from "../../../src/train/pretrain";
-import { pretraining, tinyMae } from "../train/support";
-import { growingProduct } from "./processSupport";
+import { growingProduct } from "../../unit/engine/processSupport";
+import { pretraining, tinyMae } from "../../unit/train/support";
 
 /** Without telemetry turned off, the first name was looked up 9 s after the first session. */
 const UNTIL_SENDING_MS = 13_000;

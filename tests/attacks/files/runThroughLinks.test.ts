@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { runNotebook } from "../../../src/kernel/runNotebook";
-import { temporaryFolder } from "../io/support";
-import { isLuvitError } from "../nn/support";
+import { temporaryFolder } from "../../unit/io/support";
+import { isLuvitError } from "../../unit/nn/support";
 
 test("a notebook is not overwritten by what its run writes, through whichever links", async () => {
   const folder = temporaryFolder();
