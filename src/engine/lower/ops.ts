@@ -1,3 +1,5 @@
+import { sizeOf } from "../../core/hostTensor";
+
 /** A value of an engine's graph under construction. */
 export interface Value {
   readonly name: string;
@@ -6,6 +8,9 @@ export interface Value {
   /** The number it holds, where that is known and the same everywhere. */
   readonly number?: number;
 }
+
+/** One number, however many axes it has. */
+export const isSingle = ({ shape }: Pick<Value, "shape">): boolean => sizeOf(shape) === 1;
 
 /** What both engines can write, each in its own operators. Operands broadcast as NumPy's do; axes may count from the end. */
 export interface Ops<V extends Value> {
@@ -30,6 +35,8 @@ export interface Ops<V extends Value> {
   transpose(x: V, perm: readonly number[]): V;
   /** `x` written out to its full shape. */
   expand(x: V, shape: readonly number[]): V;
+  /** `lengths` of `x` along each axis, from `starts` on. */
+  slice(x: V, starts: readonly number[], lengths: readonly number[]): V;
   concat(parts: readonly V[], axis: number): V;
   /** Consecutive pieces of the given lengths along one axis. */
   split(x: V, lengths: readonly number[], axis: number): V[];

@@ -1,4 +1,3 @@
-import { sizeOf } from "../../../core/hostTensor";
 import type { OnnxAttributes, OnnxDtype, OnnxInitializer, OnnxNode } from "../model";
 
 /** A value of the ONNX graph under construction. */
@@ -11,9 +10,6 @@ export interface OnnxValue {
 }
 
 export type OnnxType = Pick<OnnxValue, "shape" | "dtype">;
-
-/** The number of a single value, else the same number however often it stands there. */
-export const isSingle = (value: OnnxType): boolean => sizeOf(value.shape) === 1;
 
 /** Collects nodes and numbers. A call written twice is made once; a number written twice is stored once. */
 export class OnnxBuilder {

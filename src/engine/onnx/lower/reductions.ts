@@ -1,5 +1,6 @@
 import { sizeOf } from "../../../core/hostTensor";
-import { isSingle, type OnnxValue } from "./builder";
+import { isSingle } from "../../lower";
+import type { OnnxValue } from "./builder";
 import type { Call, Rule, Rules } from "./call";
 
 const reduction =

@@ -1,4 +1,3 @@
-import { sizeOf } from "../../../core/hostTensor";
 import type { TfAttributes, TfDtype, TfNode } from "../graphDef";
 
 /** A value of the TensorFlow graph under construction. */
@@ -19,9 +18,6 @@ export interface CallOptions {
   /** Values that must be there before the call begins. */
   after?: readonly TfValue[];
 }
-
-/** One number, however many axes it has. */
-export const isSingle = ({ shape }: TfType): boolean => sizeOf(shape) === 1;
 
 /** What waits for a value: its node, without the output. */
 export const waitFor = (name: string): string => `^${name.split(":")[0]}`;

@@ -1,5 +1,6 @@
 import { sizeOf } from "../../../core/hostTensor";
-import { isSingle, type TfValue } from "./builder";
+import { isSingle } from "../../lower";
+import type { TfValue } from "./builder";
 import type { Call, Rule, Rules } from "./call";
 import { typed } from "./ops";
 
