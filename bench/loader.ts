@@ -1,13 +1,12 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import sharp from "sharp";
-import { Rng } from "../src/core/rng";
 import { imageFolder } from "../src/data/imageFolder";
 import { batches } from "../src/data/loader";
 import * as transforms from "../src/data/transforms";
 import { alternate, type Side, timed } from "./core/alternate";
 import { type Heading, headingOf, headingText, noFigures } from "./core/heading";
+import { HEIGHT, WIDTH, writeImages } from "./core/jpegFiles";
 import { memoryOfTree } from "./core/memory";
 import type { BenchOptions } from "./core/options";
 import { Peer, peerProblem } from "./core/peer";
@@ -15,8 +14,6 @@ import { presetOf } from "./core/presets";
 import type { Report } from "./core/report";
 import { median, type Spread, scaleSpread, spreadOf } from "./core/statistics";
 
-/** Class folders, and sides as the mean of ImageNet's. */
-const [CLASSES, WIDTH, HEIGHT] = [4, 500, 375];
 const imagesFor = ({ preset }: BenchOptions) => (preset === "toy" ? 24 : 384);
 const augmentations = { pretrain: transforms.mae, finetune: transforms.finetune };
 type Pipeline = keyof typeof augmentations;
@@ -144,27 +141,6 @@ async function startPeers(
     return [(await Peer.start("loader_peer.py", { ...job, through: options.peer }))[0]];
   notes.push(`NO PEER: ${problem}`);
   return [];
-}
-
-/** Soft shapes under fine grain, which compress like photographs. Gives back the bytes of all files. */
-async function writeImages(folder: string, count: number): Promise<number> {
-  const rng = new Rng(0);
-  const noise = (length: number) => Uint8Array.from({ length }, () => rng.integer(256));
-  let bytes = 0;
-  for (let i = 0; i < count; i++) {
-    const directory = join(folder, `class${i % CLASSES}`);
-    await mkdir(directory, { recursive: true });
-    const coarse = { width: 50, height: 38, channels: 3 } as const;
-    const grain = { width: WIDTH, height: HEIGHT, channels: 3 } as const;
-    const fine = await sharp(noise(WIDTH * HEIGHT * 3), { raw: grain })
-      .linear(0.12, 112)
-      .png()
-      .toBuffer();
-    const shapes = sharp(noise(50 * 38 * 3), { raw: coarse }).resize(WIDTH, HEIGHT, { fit: "fill" });
-    const image = shapes.composite([{ input: fine, blend: "soft-light" }]).jpeg({ quality: 92 });
-    bytes += (await image.toFile(join(directory, `${i}.jpg`))).size;
-  }
-  return bytes;
 }
 
 function loaderText(result: LoaderResult): string {

@@ -8,6 +8,7 @@ import type { Report } from "./core/report";
 import { runStepBench, type StepBench } from "./core/stepBench";
 import { entropy } from "./entropy";
 import { finetuneStep } from "./finetuneStep";
+import { jpeg } from "./jpeg";
 import { kernel } from "./kernel";
 import { loadBlock } from "./loadBlock";
 import { loader } from "./loader";
@@ -25,6 +26,7 @@ const benches: Record<BenchName, (options: BenchOptions) => Promise<Report>> = {
   compile,
   "load-block": loadBlock,
   loader,
+  jpeg,
   kernel,
 };
 

@@ -52,3 +52,13 @@ test("where something was read is written Reference: and the place", () => {
   const wrong = commentLines.filter(({ line }) => others.test(line) || /\bReference:$/.test(line));
   assert.deepEqual(wrong, []);
 });
+
+test("the map at the top of mae.ts names files and functions there are", () => {
+  const map = /^\/\*[\s\S]*?\*\//.exec(readFileSync(join(source, "models", "mae.ts"), "utf8"))![0];
+  assert.ok(map.split("\n").length <= 15);
+  const files = [...map.matchAll(/[a-z]+\/[A-Za-z]+\.ts/g)].map(([file]) => file);
+  assert.ok(files.length >= 8);
+  for (const file of files) assert.ok(existsSync(join(source, file)), file);
+  for (const [, file, name] of map.matchAll(/([a-z]+\/[A-Za-z]+\.ts) \((\w+)\)/g))
+    assert.match(readFileSync(join(source, file), "utf8"), new RegExp(`export (function|class) ${name}\\b`));
+});

@@ -9,6 +9,7 @@ const names = [
   "entropy",
   "load-block",
   "loader",
+  "jpeg",
   "compile",
   "kernel",
 ] as const;

@@ -1,3 +1,13 @@
+/*
+ * LUViT's masked auto-encoder, in the order an image goes through it:
+ *   patches   nn/patches.ts (patchify), models/vit.ts (PatchEmbed)
+ *   masking   models/masking.ts: which patches stay; drawn on the host by train/pretrain.ts
+ *   encoder   models/encoder.ts: blocks of models/vit.ts over the patches that stayed
+ *   fusion    models/fusion.ts: mapper, the frozen blocks of models/llamaBlock.ts, mapper; inside the encoder
+ *   decoder   below (decode): mask tokens in place of the others, blocks of models/vit.ts
+ *   loss      nn/losses.ts (maskedPatchLoss), over what `target` below makes of the images
+ * Options and defaults: models/options.ts; opening and saving: models/openMae.ts, models/savable.ts.
+ */
 import type { StateDict } from "../core/hostTensor";
 import { checkOptions, entry, flag, optionsOf, seed, shareBelowOne, such } from "../core/options";
 import { usualPreprocessing } from "../core/preprocessing";

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import type { CompileResult } from "../../../bench/compile";
 import type { noFigures } from "../../../bench/core/heading";
 import type { StepResult } from "../../../bench/core/result";
+import type { JpegResult } from "../../../bench/jpeg";
 import type { KernelResult } from "../../../bench/kernel";
 import type { LoadBlockResult } from "../../../bench/loadBlock";
 import type { LoaderResult } from "../../../bench/loader";
@@ -93,6 +94,12 @@ test("loader: normalized images of both pipelines", () => {
     assert.ok(pipeline.images_per_s > 0);
     assert.ok(Math.abs(pipeline.mean_pixel) < 1.5);
   }
+});
+
+test("jpeg: whole images and crops, beside sharp", () => {
+  const { whole, crop } = bench<JpegResult>("jpeg");
+  for (const { ms_per_image, sharp_ms_per_image, ratio } of [whole, crop])
+    assert.ok(ms_per_image.median > 0 && sharp_ms_per_image.median > 0 && ratio > 0);
 });
 
 test("what cannot be is named, all at once", () => {
