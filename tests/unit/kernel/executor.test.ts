@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inspect } from "node:util";
 import { stripAnsi } from "../../../src/notebook/html";
 import { Cells, type RanCell } from "./cells";
 
@@ -143,6 +144,31 @@ describe("cells", () => {
     );
     assert.equal(later.text, "second\n");
     assert.match(JSON.stringify(early.outputs), /from the first/);
+  });
+});
+
+describe("a notebook", () => {
+  it("that is closed leaves no listener, no way of writing and no promise changed", async () => {
+    const state = () => [
+      process.listeners("SIGINT").length,
+      process.stdout.write,
+      process.stderr.write,
+      process.emit,
+      Error.prepareStackTrace,
+      Reflect.has(Promise.prototype, inspect.custom),
+    ];
+    cells.close();
+    const before = state();
+    const own = new Cells();
+    await own.run("1 + 1");
+    const running = own.run("while (true) await new Promise((done) => setTimeout(done, 5));");
+    await sleep(100);
+    own.executor.interrupt();
+    await running;
+    assert.equal(process.listeners("SIGINT").length, Number(before[0]) + 1, "one listener, whatever ran");
+    own.close();
+    assert.deepEqual(state(), before);
+    cells = new Cells();
   });
 });
 
