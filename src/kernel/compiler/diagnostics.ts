@@ -65,10 +65,27 @@ export function missingModule(name: string): string {
 const unawaited =
   /(?:\bon type|\btypes|^Type|^Argument of type|^This expression is not callable[\s\S]*Type) '[^']*\bPromise<|and '[^']*\bPromise<[^']*'\.$/;
 
+/** What is typed by habit in a notebook. */
+const python = new Map([
+  ["print", "`console.log(…)`"],
+  ["len", "`….length`"],
+  ["range", "`for (let i = 0; i < n; i++)`"],
+  ["True", "`true`"],
+  ["False", "`false`"],
+  ["None", "`null`"],
+  ["def", "`function name(…) { … }`"],
+  ["elif", "`else if`"],
+]);
+
 function hints(diagnostics: readonly Diagnostic[]): string[] {
   const found: string[] = [];
   if (diagnostics.some(({ messageText }) => unawaited.test(messageText)))
     found.push("hint: a promise stands where its value is wanted: `await` is missing in front of it");
+  const names = diagnostics.map(
+    ({ messageText }) => /^Cannot find name '(\w+)'/.exec(messageText)?.[1] ?? "",
+  );
+  for (const name of new Set(names))
+    if (python.has(name)) found.push(`hint: cells are TypeScript: ${name} of Python is ${python.get(name)}`);
   const missing = diagnostics.map(
     ({ messageText }) => /^Cannot find module '([^']+)'/.exec(messageText)?.[1],
   );

@@ -41,18 +41,30 @@ export function registerMap(file: string, locate: Locate, source = file): void {
   located.set(file, { locate, source });
 }
 
+/** Frames that a stack keeps, so that the cell is among them where a library fails deep inside. */
+const deepest = 50;
+
 /** Makes every stack of this process show cells by their own lines and end with them; returns what undoes it. */
 export function mapStacks(): () => void {
   const previous = Error.prepareStackTrace;
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = Math.max(stackTraceLimit, deepest);
   Error.prepareStackTrace = (error, frames) => {
-    const known = frames.some((frame) => located.has(frame.getFileName() ?? ""));
-    const shown = known ? frames.filter((frame) => !isKernelFrame(frame)) : frames;
-    const lines = shown.map((frame) => `\n    at ${frameText(frame)}`);
+    const lines = userFrames(frames).map((frame) => `\n    at ${frameText(frame)}`);
     return `${headline(error)}${lines.join("")}`;
   };
   return () => {
     Error.prepareStackTrace = previous;
+    Error.stackTraceLimit = stackTraceLimit;
   };
+}
+
+/** Where a cell is among them: without the kernel's own frames and those of who called the kernel. */
+function userFrames(frames: readonly NodeJS.CallSite[]): readonly NodeJS.CallSite[] {
+  const cell = frames.map((frame) => located.has(frame.getFileName() ?? "")).lastIndexOf(true);
+  const kernel = frames.map(isKernelFrame).lastIndexOf(true);
+  if (cell < 0) return frames;
+  return frames.slice(0, kernel > cell ? kernel : undefined).filter((frame) => !isKernelFrame(frame));
 }
 
 const kernelFolder = dirname(__dirname) + sep;

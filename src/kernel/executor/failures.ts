@@ -35,7 +35,7 @@ export function failure(error: unknown, sourceOf: (cell: string) => string | und
 
 /** A module that is not there, with what to do about it instead of where Node has looked. */
 function missing(error: unknown): string | undefined {
-  const { code, message, stack } = error as { code?: unknown; message: string; stack?: string };
+  const { code, message, stack } = (error ?? {}) as { code?: unknown; message: string; stack?: string };
   if (code !== "MODULE_NOT_FOUND" && code !== "ERR_MODULE_NOT_FOUND") return undefined;
   const name = /^Cannot find (?:module|package) '([^']+)'/.exec(message)?.[1];
   if (name === undefined) return undefined;
@@ -47,13 +47,19 @@ function withoutRequireStack(message: string): string {
   return message.replace(/\nRequire stack:\n[\s\S]*$/, "");
 }
 
+/** Most frames that are shown; a recursion without an end has many. */
+const mostFrames = 12;
+
 const isFrame = (line: string) => /^\s+at /.test(line);
 
 /** Where the library's own compiled files are: its frames say nothing about the user's code. */
 const library = [`${packageRoot()}${sep}dist${sep}`, `${dirname(dirname(__dirname))}${sep}`];
 
 function userLines(text: string): string[] {
-  const kept = text.split("\n").filter((line) => !isFrame(line) || isUserFrame(line));
+  let frames = 0;
+  const kept = text
+    .split("\n")
+    .filter((line) => !isFrame(line) || (isUserFrame(line) && frames++ < mostFrames));
   return kept.filter((line) => line.trim() !== "" || text.trim() === "");
 }
 

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inspect } from "node:util";
 import { stripAnsi } from "../../../src/notebook/html";
 import { Cells, type RanCell } from "./cells";
 
@@ -74,6 +75,34 @@ describe("cells", () => {
     assert.match(traceback(hidden), /hint: every declaration of a cell is exported/);
   });
 
+  it("name the cell's line where a library fails deep inside, and not every frame of a recursion", async () => {
+    const folder = join(cells.folder, "node_modules", "deep");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(
+      join(folder, "index.js"),
+      "exports.fail = (n) => { if (n === 0) throw new Error('deep inside'); return exports.fail(n - 1); };",
+    );
+    assert.match(
+      traceback(await cells.run('const deep = require("deep");\ndeep.fail(30);')),
+      /at cell \[\d+\]:2:6$/,
+    );
+    const endless = traceback(await cells.run("function rec(): number { return 1 + rec(); }\nrec();"));
+    assert.equal(endless.match(/\n\s+at rec /g)?.length, 12);
+  });
+
+  it("may throw anything", async () => {
+    for (const thrown of ["undefined", "null", "'text'", "5", "{ a: 1 }", "Object.create(null)"]) {
+      const { outcome } = await cells.run(`throw ${thrown};`);
+      assert.ok(outcome.status === "error" && outcome.ename === "thrown value", thrown);
+      if (!thrown.includes("Object")) assert.equal(outcome.evalue, thrown);
+    }
+  });
+
+  it("in the words of Python get a hint", async () => {
+    assert.match(traceback(await cells.run("print('x')")), /hint: .*print of Python is `console\.log/);
+    assert.doesNotMatch(traceback(await cells.run("prin('x')")), /hint/);
+  });
+
   it("report the column as written where the compiler saw an edited line", async () => {
     const ran = await cells.run("const o = { n, validation }, wrong: string = 5;");
     assert.match(traceback(ran), /:1:30 - error TS2322/);
@@ -143,6 +172,31 @@ describe("cells", () => {
     );
     assert.equal(later.text, "second\n");
     assert.match(JSON.stringify(early.outputs), /from the first/);
+  });
+});
+
+describe("a notebook", () => {
+  it("that is closed leaves no listener, no way of writing and no promise changed", async () => {
+    const state = () => [
+      process.listeners("SIGINT").length,
+      process.stdout.write,
+      process.stderr.write,
+      process.emit,
+      Error.prepareStackTrace,
+      Reflect.has(Promise.prototype, inspect.custom),
+    ];
+    cells.close();
+    const before = state();
+    const own = new Cells();
+    await own.run("1 + 1");
+    const running = own.run("while (true) await new Promise((done) => setTimeout(done, 5));");
+    await sleep(100);
+    own.executor.interrupt();
+    await running;
+    assert.equal(process.listeners("SIGINT").length, Number(before[0]) + 1, "one listener, whatever ran");
+    own.close();
+    assert.deepEqual(state(), before);
+    cells = new Cells();
   });
 });
 

@@ -123,6 +123,31 @@ describe("the kernel's protocol", () => {
     assert.equal((await kernel.answer(after)).reply.status, "ok");
   });
 
+  it("answers what else waits behind a failing cell: comms, completions, history", async () => {
+    await kernel.run(
+      'import { onComm } from "luvit";\nlet opened = 0;\nonComm("counter", () => { opened++; });',
+    );
+    const bad = kernel.start("await new Promise((done) => setTimeout(done, 200)); throw 1;");
+    const aborted = kernel.start("opened = 100;");
+    kernel.send("comm_open", { comm_id: "waiting", target_name: "counter", data: {} });
+    const asked = [
+      kernel.send("complete_request", { code: "opene", cursor_pos: 5 }),
+      kernel.send("inspect_request", { code: "opened", cursor_pos: 3, detail_level: 0 }),
+      kernel.send("history_request", { hist_access_type: "tail", n: 1, output: false }),
+      kernel.send("comm_info_request", {}),
+      kernel.send("is_complete_request", { code: "1" }),
+    ];
+    assert.equal((await kernel.answer(bad)).reply.status, "error");
+    assert.equal((await kernel.answer(aborted)).reply.status, "aborted");
+    const replies = await Promise.all(asked.map((id) => kernel.answer(id)));
+    assert.deepEqual(
+      replies.map(({ reply }) => reply.status),
+      ["ok", "ok", "ok", "ok", "complete"],
+    );
+    assert.deepEqual(replies[0]!.reply.matches, ["opened"]);
+    assert.equal(result(await kernel.run("opened")), "1");
+  });
+
   it("runs silently: no output, no count, no history", async () => {
     const before = (await kernel.run("0")).reply.execution_count;
     const quiet = await kernel.run('console.log("quiet"); 5', { silent: true });
