@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { inspect } from "node:util";
 import { Worker } from "node:worker_threads";
+import { makeFolder } from "../../core/makeFolder";
 import { LuvitError, type LuvitErrorCode } from "../../core/errors";
 import { checkOptions, list, oneOf, optionsOf, seed, text, whole } from "../../core/options";
 import { writeAtomically } from "../../core/writeAtomically";
@@ -194,7 +195,7 @@ async function claim({ target, size, seed }: CorruptionPlan): Promise<void> {
   const path = join(target, "corruptions.json");
   const mine = { size, seed };
   if (!existsSync(path)) {
-    mkdirSync(target, { recursive: true });
+    makeFolder(target);
     writeAtomically(path, `${JSON.stringify(mine)}\n`);
     return;
   }

@@ -1,5 +1,6 @@
-import { lstatSync, mkdirSync, realpathSync } from "node:fs";
+import { lstatSync, realpathSync } from "node:fs";
 import { dirname, extname, join, relative, resolve, sep } from "node:path";
+import { makeFolder } from "../../core/makeFolder";
 import { LuvitError, listOffenders } from "../../core/errors";
 
 /**
@@ -62,7 +63,7 @@ export class OwnFolders {
         `${folder} is ${what}; images are only written to folders of ${this.root}`,
       );
     }
-    if (!there) mkdirSync(folder, { recursive: true });
+    if (!there) makeFolder(folder);
     this.known.add(folder);
   }
 }

@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
+import { makeFolder } from "../../core/makeFolder";
 import { checkOptions, optionsOf, seed, whole } from "../../core/options";
 import { Rng } from "../../core/rng";
 
@@ -67,7 +68,7 @@ export async function writeToySet(
   const files = toyFiles(options);
   for (const file of files) {
     const encoded = await encodeToyFile(file);
-    await mkdir(dirname(join(root, file.path)), { recursive: true });
+    makeFolder(dirname(join(root, file.path)));
     await writeFile(join(root, file.path), encoded);
     bytes += encoded.length;
   }

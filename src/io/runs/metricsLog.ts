@@ -1,5 +1,6 @@
-import { appendFile, mkdir, open, readFile } from "node:fs/promises";
+import { appendFile, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder } from "../../core/makeFolder";
 import { LuvitError } from "../../core/errors";
 import { writeFailure, writeFileAtomically } from "../../core/writeAtomically";
 
@@ -17,7 +18,7 @@ const NEWLINE = 0x0a;
  */
 export async function appendMetrics(path: string, record: MetricsRecord): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     await cutTornLine(path);
     await appendFile(path, `${JSON.stringify(record)}\n`);
   } catch (cause) {

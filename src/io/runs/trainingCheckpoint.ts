@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { makeFolder } from "../../core/makeFolder";
 import { LuvitError, listOffenders } from "../../core/errors";
 import type { StateDict } from "../../core/hostTensor";
 import { isRunning } from "../../core/processes";
@@ -76,7 +77,7 @@ export async function writeTrainingCheckpoint(
   writing.add(resolve(temporary));
   try {
     await rm(temporary, { recursive: true, force: true });
-    await mkdir(temporary, { recursive: true });
+    makeFolder(temporary);
     if (config) await writeSavedModel(temporary, { config, tensors: model });
     else await writeWeights(join(temporary, MODEL_FILE), model);
     await writeSafetensors(join(temporary, OPTIMIZER), optimizer);
