@@ -66,7 +66,9 @@ test("namespaces' members that README and docs name are public names", () => {
     const text = readFileSync(join(root, name), "utf8");
     const code = [...text.matchAll(/```[\s\S]*?```|`[^`\n]+`/g)].map(([block]) => block).join("\n");
     return [...code.matchAll(/(?<![\w.])(?:luvit\.)?([a-z]\w+)\.([a-zA-Z]\w*)(?![\w/])/g)]
-      .filter(([, space, member]) => namespaces.has(space!) && !/^(json|ts|safetensors|layers)$/.test(member!))
+      .filter(
+        ([, space, member]) => namespaces.has(space!) && !/^(json|ts|safetensors|layers)$/.test(member!),
+      )
       .map(([, space, member]) => ({ page: name, name: `${space}.${member}` }));
   });
   assert.ok(found.length > 50, `only ${found.length} names were found`);

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import {
   closeSync,
   fchmodSync,
-  mkdirSync,
   openSync,
   renameSync,
   rmSync,
@@ -10,9 +9,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LuvitError } from "./errors";
+import { makeFolder } from "./makeFolder";
 
 /*
  * Files are written whole or not at all: under a name beside the target that nobody can know before, created by nobody
@@ -52,7 +52,7 @@ export async function writeFileAtomically(
 ): Promise<void> {
   const temporary = temporaryFor(path);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const mode = permissionsOf(path, await stat(path).catch(() => undefined));
     const handle = await open(temporary, "wx", mode);
     try {
@@ -77,7 +77,7 @@ export async function writeFileAtomically(
 export function writeAtomically(path: string, content: string | Uint8Array): void {
   const temporary = temporaryFor(path);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const mode = permissionsOf(path, statSync(path, { throwIfNoEntry: false }));
     const descriptor = openSync(temporary, "wx", mode);
     try {

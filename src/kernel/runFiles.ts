@@ -1,6 +1,7 @@
-import { mkdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { LuvitError } from "../core/errors";
+import { makeFolder } from "../core/makeFolder";
 import { writeAtomically } from "../core/writeAtomically";
 import { type CellOutput, type Notebook, type NotebookCell, writeNotebook } from "../notebook/nbformat";
 import { type PageFacts, renderPage } from "../notebook/page";
@@ -33,7 +34,7 @@ export class RunFiles {
         `--out ${folder} would overwrite the notebook itself; choose another folder`,
       );
     }
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     this.pagePath = html === false ? undefined : join(folder, `${this.name}.html`);
   }
 

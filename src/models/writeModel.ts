@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import { type StateDict, sizeOf } from "../core/hostTensor";
+import { makeFolder } from "../core/makeFolder";
 import { writeFailure } from "../core/writeAtomically";
 import { CONFIG_FILE, MODEL_FILE, readConfig, writeSavedModel } from "../io/checkpoint";
 import type { Module } from "../nn/module";
@@ -51,9 +51,11 @@ export async function writeModel(
   const config = { ...model.describe(), external: await noteFrozenWeights(outside) };
   parseModelConfig(`${folder}: not saved`, JSON.parse(JSON.stringify(config)));
   const tensors = await weightsBut(model, outside);
-  await mkdir(folder, { recursive: true }).catch((cause) => {
+  try {
+    makeFolder(folder);
+  } catch (cause) {
     throw writeFailure(folder, cause);
-  });
+  }
   await writeSavedModel(folder, { config, tensors });
   const bytes = [...tensors.values()].reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
   return new SavedFiles(folder, config, tensors.size, bytes);

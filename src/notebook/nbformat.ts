@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
-import { LuvitError } from "../core/errors";
+import { brief } from "../core/brief";
+import { LuvitError, listOffenders } from "../core/errors";
+import { gitLfsPointer } from "../core/gitLfsPointer";
 import { writeAtomically } from "../core/writeAtomically";
 
 /** MIME type -> content; text and base64 as strings, JSON types as objects. */
@@ -57,21 +59,71 @@ export interface Notebook {
   nbformat_minor: number;
 }
 
-/** Reads a notebook of format 4; outputs of earlier runs are dropped. */
+/**
+ * Reads a notebook of format 4; outputs of earlier runs are dropped.
+ *
+ * @throws LuvitError("bad-file") for a file that is none, listing all that is not as the format has it.
+ */
 export function readNotebook(path: string): Notebook {
-  let raw: Notebook;
+  const raw = parse(path);
+  if (!isObject(raw) || raw.nbformat !== 4 || !Array.isArray(raw.cells)) {
+    throw new LuvitError("bad-file", `${path}: expected a Jupyter notebook of format 4`);
+  }
+  const faults = notebookFaults(raw, raw.cells);
+  if (faults.length > 0) {
+    throw new LuvitError("bad-file", `${path}: no notebook of format 4\n${listOffenders(faults)}`);
+  }
+  const cells = (raw.cells as NotebookCell[]).map((cell, index) => cleanCell(cell, index));
+  const metadata = (raw.metadata ?? {}) as Notebook["metadata"];
+  return { cells, metadata, nbformat: 4, nbformat_minor: 5 };
+}
+
+function parse(path: string): unknown {
+  const bytes = readFileSync(path);
+  const pointer = gitLfsPointer(bytes);
+  if (pointer) throw new LuvitError("bad-file", `${path}: ${pointer}`);
   try {
-    raw = JSON.parse(readFileSync(path, "utf8")) as Notebook;
+    return JSON.parse(bytes.toString("utf8"));
   } catch (cause) {
     throw new LuvitError("bad-file", `${path}: not a readable notebook (${(cause as Error).message})`, {
       cause,
     });
   }
-  if (raw === null || typeof raw !== "object" || raw.nbformat !== 4 || !Array.isArray(raw.cells)) {
-    throw new LuvitError("bad-file", `${path}: expected a Jupyter notebook of format 4`);
-  }
-  const cells = raw.cells.map((cell, index) => cleanCell(cell, index));
-  return { cells, metadata: raw.metadata ?? {}, nbformat: 4, nbformat_minor: 5 };
+}
+
+type Found = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is Found {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const isText = (value: unknown) =>
+  typeof value === "string" || (Array.isArray(value) && value.every((line) => typeof line === "string"));
+const isObjectOrNone = (value: unknown) => value === undefined || value === null || isObject(value);
+
+/** What a cell must be like to be run and stored again; what else it holds is dropped. */
+const cellEntries: readonly [name: string, expected: string, fits: (value: unknown) => boolean][] = [
+  ["id", "a text", (value) => value === undefined || value === null || typeof value === "string"],
+  ["cell_type", "code, markdown or raw", (value) => ["code", "markdown", "raw"].includes(value as string)],
+  ["source", "a text, or a list of its lines", isText],
+  ["metadata", "an object", isObjectOrNone],
+  ["attachments", "an object", isObjectOrNone],
+];
+
+function notebookFaults({ metadata }: Found, cells: readonly unknown[]): string[] {
+  const faults = cells.flatMap((cell, index) => {
+    if (!isObject(cell)) return [`cells[${index}]: expected a cell, got ${brief(cell)}`];
+    const wrong = cellEntries.filter(([name, , fits]) => !fits(cell[name]));
+    const lines = wrong.map(([name, expected]) => `${name}: expected ${expected}, got ${brief(cell[name])}`);
+    const { tags } = isObject(cell.metadata) ? cell.metadata : {};
+    if (tags !== undefined && !Array.isArray(tags))
+      lines.push(`metadata.tags: expected a list, got ${brief(tags)}`);
+    return lines.map((line) => `cells[${index}].${line}`);
+  });
+  if (!isObjectOrNone(metadata)) faults.push(`metadata: expected an object, got ${brief(metadata)}`);
+  else if (!isObjectOrNone((metadata as Found | null | undefined)?.kernelspec))
+    faults.push("metadata.kernelspec: expected an object");
+  return faults;
 }
 
 function cleanCell(cell: NotebookCell, index: number): NotebookCell {

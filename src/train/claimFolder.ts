@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { LuvitError } from "../core/errors";
+import { makeFolder } from "../core/makeFolder";
 import { writeFailure } from "../core/writeAtomically";
 import { LOCK_FILE, type LockHolder, RunLock } from "../io/runs";
 import type { TrainOptions } from "./plan";
@@ -48,7 +49,7 @@ export function releaseRunFolder(folder: string | undefined): void {
 }
 
 function claimForResume(folder: string): string {
-  make(folder, true);
+  makeAll(folder);
   const holder = lock(folder);
   if (!holder) return folder;
   const who = holder.pid === process.pid ? "await its stop() before resuming it" : describe(folder, holder);
@@ -62,10 +63,10 @@ function describe(folder: string, { pid, host, since }: LockHolder): string {
 
 /** Made exclusively, or found empty and locked: two processes that want the same folder get two. */
 function claimFirstFree(wanted: string): string {
-  make(dirname(wanted), true);
+  makeAll(dirname(wanted));
   for (let number = 1; ; number++) {
     const folder = number === 1 ? wanted : `${wanted}-${number}`;
-    if (!make(folder, false) && !isEmpty(folder)) continue;
+    if (!make(folder) && !isEmpty(folder)) continue;
     if (lock(folder)) continue;
     if (isEmpty(folder)) return folder;
     releaseRunFolder(folder); // another run came and went between the two looks
@@ -73,12 +74,20 @@ function claimFirstFree(wanted: string): string {
 }
 
 /** Whether the folder was made; false where something of its name is there. */
-function make(folder: string, recursive: boolean): boolean {
+function make(folder: string): boolean {
   try {
-    mkdirSync(folder, { recursive });
+    mkdirSync(folder);
     return true;
   } catch (cause) {
-    if (!recursive && (cause as NodeJS.ErrnoException).code === "EEXIST") return false;
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw writeFailure(folder, cause);
+  }
+}
+
+function makeAll(folder: string): void {
+  try {
+    makeFolder(folder);
+  } catch (cause) {
     throw writeFailure(folder, cause);
   }
 }

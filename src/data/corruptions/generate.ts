@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { inspect } from "node:util";
 import { Worker } from "node:worker_threads";
 import { LuvitError, type LuvitErrorCode } from "../../core/errors";
+import { makeFolder } from "../../core/makeFolder";
 import { checkOptions, list, oneOf, optionsOf, seed, text, whole } from "../../core/options";
 import { readWholeText } from "../../core/readWhole";
 import { writeAtomically } from "../../core/writeAtomically";
@@ -189,7 +190,7 @@ async function claim({ target, size, seed }: CorruptionPlan): Promise<void> {
   const path = join(target, "corruptions.json");
   const mine = { size, seed };
   if (!existsSync(path)) {
-    mkdirSync(target, { recursive: true });
+    makeFolder(target);
     writeAtomically(path, `${JSON.stringify(mine)}\n`);
     return;
   }

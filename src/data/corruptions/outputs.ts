@@ -1,6 +1,7 @@
-import { lstatSync, mkdirSync, realpathSync } from "node:fs";
+import { lstatSync, realpathSync } from "node:fs";
 import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
+import { makeFolder } from "../../core/makeFolder";
 
 /**
  * What each image is written as, below the folder of a corruption: JPEG files keep their names, others get the ending
@@ -62,7 +63,7 @@ export class OwnFolders {
         `${folder} is ${what}; images are only written to folders of ${this.root}`,
       );
     }
-    if (!there) mkdirSync(folder, { recursive: true });
+    if (!there) makeFolder(folder);
     this.known.add(folder);
   }
 }

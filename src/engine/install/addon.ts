@@ -1,7 +1,6 @@
 import {
   copyFileSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -10,6 +9,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { LuvitError } from "../../core/errors";
+import { makeFolder } from "../../core/makeFolder";
 import { type Finished, lastLines, runCommand } from "./command";
 import { explainNpm, findNodeGyp, npm } from "./npm";
 import type { Python } from "./python";
@@ -36,7 +36,7 @@ export async function fetchAddonSources(folder: string): Promise<void> {
 export function placeLibraries(wheelFolder: string, folder: string): void {
   const source = join(wheelFolder, "tensorflow");
   const libraries = join(folder, "deps", "lib");
-  mkdirSync(libraries, { recursive: true });
+  makeFolder(libraries);
   const missing = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"].filter(
     (name) => !existsSync(join(source, name)),
   );
@@ -127,7 +127,7 @@ export function dropBuildFiles(folder: string): void {
 export function takeInstalledAddon(packageFolder: string, folder: string): string {
   const addon = findAddon(packageFolder);
   if (!addon) throw new LuvitError("engine", `${TFJS_PACKAGE} was installed but has no addon`);
-  mkdirSync(join(folder, dirname(addon)), { recursive: true });
+  makeFolder(join(folder, dirname(addon)));
   copyFileSync(join(packageFolder, addon), join(folder, addon));
   renameSync(join(packageFolder, "deps"), join(folder, "deps"));
   return addon;

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
+import { makeFolder } from "../../core/makeFolder";
 import { writeAtomically } from "../../core/writeAtomically";
 import { ADDON, buildAddon, dropBuildFiles, fetchAddonSources, placeLibraries, TFJS_VERSION } from "./addon";
 import {
@@ -111,7 +112,7 @@ async function build(work: string, folder: string, options: InstallOptions): Pro
 /** A folder beside the engines, on the same disk; what dead installations left is cleared away. */
 function makeWorkFolder(cache: string, room: number): string {
   try {
-    mkdirSync(cache, { recursive: true });
+    makeFolder(cache);
   } catch (cause) {
     const message = `cannot write to ${cache}: ${(cause as Error).message}; set LUVIT_ENGINE_CACHE to another folder`;
     throw new LuvitError("engine", message, { cause });

@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
+import { makeFolder } from "../../core/makeFolder";
 import { TFJS_PACKAGE, TFJS_VERSION, takeInstalledAddon } from "./addon";
 import { lastLines } from "./command";
 import { npm } from "./npm";
@@ -13,7 +14,7 @@ import { npm } from "./npm";
  */
 export async function installStock(workFolder: string, folder: string): Promise<string> {
   const project = join(workFolder, "stock");
-  mkdirSync(project, { recursive: true });
+  makeFolder(project);
   const spec = `${TFJS_PACKAGE}@${TFJS_VERSION}`;
   // npm from version 11 on runs the install scripts that package.json names.
   const manifest = { private: true, allowScripts: { [TFJS_PACKAGE]: true } };

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
+import { copyFile, readdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { brief } from "../../core/brief";
 import { LuvitError, listOffenders } from "../../core/errors";
+import { makeFolder } from "../../core/makeFolder";
 import { writeFileAtomically } from "../../core/writeAtomically";
 
 /** A file of a repository, as the hub lists it. */
@@ -63,7 +64,7 @@ export class RepositoryCache {
     const blob = this.blobPath(file.etag);
     const aside = asideOf(blob);
     const link = join(this.snapshot(commit), file.path);
-    await mkdir(dirname(blob), { recursive: true });
+    makeFolder(dirname(blob));
     try {
       await write(aside);
       await rename(aside, blob);
@@ -110,7 +111,7 @@ export class RepositoryCache {
 
   /** A relative link; where links are not allowed (Windows without developer mode) a copy. */
   private async link(path: string, blob: string): Promise<void> {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const aside = asideOf(path);
     try {
       await symlink(relative(dirname(path), blob), aside).catch(() => copyFile(blob, aside));

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join, posix, relative, sep } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
+import { makeFolder } from "../../core/makeFolder";
 import { type ByteSource, fileSource } from "../bytes";
 import { type CheckpointPlace, CONFIG_FILES, chooseWeights } from "../checkpoint";
 import { type ListedFile, RepositoryCache } from "./cache";
@@ -69,7 +70,7 @@ export class HubRepository {
     const inside = posix.dirname(weights);
     const config = CONFIG_FILES.map((name) => posix.join(inside, name)).find((name) => names.includes(name));
     for (const name of config ? [...whole, config] : whole) await this.fetchWhole(name);
-    await mkdir(join(this.folder, inside), { recursive: true });
+    makeFolder(join(this.folder, inside));
     const nameOf = (path: string) => relative(this.folder, path).split(sep).join("/");
     return {
       source: join(this.folder, weights),

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../../core/makeFolder";
 import type { Stretch } from "../bytes";
 
 /** A stretch of a remote file that lies in a local one, from that one's first byte on. */
@@ -41,7 +42,7 @@ export class StretchFolder {
   }
 
   async begin(start: number): Promise<StretchWriter> {
-    await mkdir(this.folder, { recursive: true });
+    makeFolder(this.folder);
     const path = join(this.folder, `${start}.${randomBytes(4).toString("hex")}`);
     return new StretchWriter(await open(path, "wx"), path, start);
   }

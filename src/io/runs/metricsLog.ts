@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
-import { appendFile, mkdir, open, readFile } from "node:fs/promises";
+import { appendFile, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { brief } from "../../core/brief";
 import { LuvitError, listOffenders } from "../../core/errors";
+import { makeFolder } from "../../core/makeFolder";
 import { printable } from "../../core/printable";
 import { readWholeText } from "../../core/readWhole";
 import { writeFailure, writeFileAtomically } from "../../core/writeAtomically";
@@ -21,7 +22,7 @@ const NEWLINE = 0x0a;
  */
 export async function appendMetrics(path: string, record: MetricsRecord): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     await cutTornLine(path);
     await appendFile(path, `${JSON.stringify(record)}\n`);
   } catch (cause) {

@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
 import type { StateDict } from "../../core/hostTensor";
+import { makeFolder } from "../../core/makeFolder";
 import { isRunning } from "../../core/processes";
 
 import { syncFolder, writeFailure, writeJsonAtomically } from "../../core/writeAtomically";
@@ -76,7 +77,7 @@ export async function writeTrainingCheckpoint(
   writing.add(resolve(temporary));
   try {
     await rm(temporary, { recursive: true, force: true });
-    await mkdir(runFolder, { recursive: true });
+    makeFolder(runFolder);
     await mkdir(temporary);
     if (config) await writeSavedModel(temporary, { config, tensors: model });
     else await writeWeights(join(temporary, MODEL_FILE), model);

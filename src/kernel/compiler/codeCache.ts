@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import Module from "node:module";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import vm from "node:vm";
+import { makeFolder } from "../../core/makeFolder";
 import { writeAtomically } from "../../core/writeAtomically";
 
 interface Cached {
@@ -42,7 +43,7 @@ export function keepCode(): void {
     if (cached.fresh) continue;
     cached.fresh = true;
     try {
-      mkdirSync(dirname(cached.file), { recursive: true, mode: 0o700 });
+      makeFolder(dirname(cached.file), 0o700);
       writeAtomically(cached.file, cached.script.createCachedData());
     } catch {
       // a folder that cannot be written costs time at the next start, nothing else

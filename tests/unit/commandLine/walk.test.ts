@@ -175,6 +175,17 @@ test("what is no data set and no folder of answers is named", async () => {
   }
 });
 
+test("places where the system makes no folders are an error, not a wait for ever", async (t) => {
+  if (process.platform !== "linux") return t.skip("without /proc");
+  writeFileSync(here("one.ipynb"), JSON.stringify({ nbformat: 4, metadata: {}, cells: [] }));
+  for (const call of [
+    ["corrupt", here("images"), "/proc/luvit/below", "--types", "fog"],
+    ["kernel", "install", "--prefix", "/proc/luvit"],
+    ["run", here("one.ipynb"), "--out", "/proc/luvit/below"],
+  ])
+    assert.match(await fails(...call), /\/proc\/luvit/);
+});
+
 test("configurations that nobody can mean are refused", async () => {
   const deep = `${"[".repeat(5000)}${"]".repeat(5000)}`;
   const texts = [
