@@ -123,6 +123,20 @@ describe("the kernel's protocol", () => {
     assert.equal((await kernel.answer(after)).reply.status, "ok");
   });
 
+  it("aborts cells alone after a failing one: questions behind it are answered", async () => {
+    const bad = kernel.start("await new Promise((done) => setTimeout(done, 200)); throw 1;");
+    const asked = await Promise.all([
+      kernel.ask("complete_request", { code: "Mat", cursor_pos: 3 }),
+      kernel.ask("comm_info_request", {}),
+      kernel.ask("is_complete_request", { code: "1 +" }),
+    ]);
+    assert.equal((await kernel.answer(bad)).reply.status, "error");
+    const [completion, comms, whole] = asked.map(({ reply }) => reply);
+    assert.ok(completion!.status === "ok" && completion!.matches.includes("Math"));
+    assert.ok(comms!.status === "ok" && typeof comms!.comms === "object");
+    assert.equal(whole!.status, "incomplete");
+  });
+
   it("runs silently: no output, no count, no history", async () => {
     const before = (await kernel.run("0")).reply.execution_count;
     const quiet = await kernel.run('console.log("quiet"); 5', { silent: true });
