@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { keepRange, keptRanges } from "../../../src/analysis/keptRanges";
-import { answersTable, type PartAnswers, readAnswers } from "../../../src/analysis/suite/answers";
+import {
+  answersFolder,
+  answersTable,
+  type PartAnswers,
+  readAnswers,
+} from "../../../src/analysis/suite/answers";
+import { mergeSuites } from "../../../src/analysis/suite/merge";
 import { assertRejects, temporaryFolder } from "../train/support";
 
 const answer = (index: number, more = {}) => ({
@@ -44,4 +51,29 @@ test("answers lie in the range that the file's name says", async () => {
       "bad-file",
       `answers image ${index}`,
     );
+});
+
+test("images of a whole range that have no answer could not be read; those of a gap are missing", async () => {
+  const folder = join(temporaryFolder(), "suite");
+  mkdirSync(folder);
+  const facts = {
+    sha256: "a",
+    classes: 1000,
+    provenance: { model: "m" },
+    commit: "c",
+    parts: { in1k: 10, a: 10 },
+  };
+  writeFileSync(join(folder, "suite.json"), JSON.stringify(facts));
+  const keep = (part: string, end: number, indices: number[]) =>
+    keepRange(
+      answersFolder(folder, part),
+      { start: 0, end },
+      answersTable(indices.map((index) => answer(index))),
+    );
+  await keep("in1k", 10, [0, 1, 2, 4, 5, 6, 9]);
+  await keep("a", 4, [0, 1, 2, 3]);
+  const result = await mergeSuites([folder]);
+  assert.deepEqual(result.unreadable, { in1k: 3 });
+  assert.deepEqual(result.missing, ["a: images 4 to 9"]);
+  assert.equal(result.complete, false);
 });
