@@ -7,6 +7,7 @@ import { rowPhases } from "../../../src/analysis/fourier";
 import { rowsOf } from "../../../src/analysis/provenance";
 import { pseudoMaskIou } from "../../../src/analysis/pseudoMaskIou";
 import {
+  classAttentionMap,
   distancesFromMean,
   frequencyMap,
   magnitudeMap,
@@ -135,4 +136,16 @@ test("sets without masks and layers there are not are refused", async () => {
     "blocks.1",
   );
   await assertRejects(entropyShares(model, { masked }, { layer: "x" }), "bad-argument", "blocks.1");
+});
+
+test("where the class token looks is the sum over heads of its row, itself left out, from 0 to 1", () => {
+  const tokens = 5;
+  const pattern = new Float64Array(2 * tokens * tokens).fill(9); // other rows do not count
+  pattern.set([0.9, 0.1, 0.2, 0.3, 0.5], 0);
+  pattern.set([0.9, 0.1, 0, 0.1, 0.1], tokens * tokens);
+  // Sums 0.2, 0.2, 0.4, 0.6.
+  const map = classAttentionMap(pattern, 2);
+  assert.equal(map.length, 4);
+  for (const [i, expected] of [0, 0, 0.5, 1].entries())
+    assert.ok(Math.abs(map[i] - expected) < 1e-12, `${map}`);
 });

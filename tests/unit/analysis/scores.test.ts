@@ -72,5 +72,6 @@ test("ranges in any order leave the gaps that are there, and no others", () => {
   assert.deepEqual(gapsIn(range(0, 12), [range(8, 12), range(0, 4), range(4, 8)]), []);
   assert.deepEqual(gapsIn(range(0, 12), [range(8, 10), range(0, 4)]), [range(4, 8), range(10, 12)]);
   assert.deepEqual(gapsIn(range(2, 6), [range(0, 3), range(3, 5)]), [range(5, 6)]);
+  assert.deepEqual(gapsIn(range(0, 12), [range(0, 8), range(2, 4), range(8, 12)]), []);
   assert.deepEqual(gapsIn(range(0, 3), []), [range(0, 3)]);
 });

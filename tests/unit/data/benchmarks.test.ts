@@ -102,6 +102,17 @@ describe("imageNetS", () => {
       imageNetS(options),
       /ImageNet-S-50: expected 752 masks and 50 class folders, found 2 and 2/,
     );
+    for (const [variant, masks] of [
+      [300, 4097],
+      [919, 12419],
+    ] as const) {
+      await put(root, `ImageNetS${variant}/validation/n01443537/x_n01443537.JPEG`, image);
+      await put(root, `ImageNetS${variant}/validation-segmentation/n01443537/x_n01443537.png`, image);
+      await assert.rejects(
+        imageNetS({ ...options, variant }),
+        new RegExp(`expected ${masks} masks and ${variant} class folders, found 1 and 1`),
+      );
+    }
     await assert.rejects(imageNetS({ root, images: root }), /give root and variant, or images and masks/);
   });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeEngine } from "../../../src/engine";
 import { dequantizeWeight, quantizeWeight } from "../../../src/engine/onnx/int8/weight";
+import { settleOptions } from "../../../src/engine/onnx/session";
 import type { Graph } from "../../../src/graph/ir";
 import { isLuvitError, randomArray } from "../nn/support";
 import { GraphWriter, openGraph, withOnnxRuntime } from "./support";
@@ -138,6 +139,26 @@ test("what is not there is named: weights not written, another provider", withOn
   await executor.dispose();
   const elsewhere = openGraph(frozenLayer(), {}, { frozen: "int8", provider: "webgpu" });
   await assert.rejects(elsewhere, isLuvitError("engine", "int8", "webgpu"));
+});
+
+test("an output whose weights are all zero is zeros without a scale", () => {
+  const values = Float32Array.of(0, 0, 0, 1, -2, 2);
+  const { scales, rows, columns } = quantizeWeight(values, 2, { rows: true, columns: true });
+  assert.equal(scales[0], 0);
+  assert.deepEqual([...rows!.subarray(0, 3), ...[0, 2, 4].map((i) => columns![i])], [0, 0, 0, 0, 0, 0]);
+});
+
+test("onnxruntime's engine refuses bfloat16, and frozen weights for other providers", () => {
+  assert.throws(() => settleOptions({ precision: "bfloat16" }), isLuvitError("engine", "float32 only"));
+  assert.throws(
+    () => settleOptions({ frozen: "int8", provider: "cuda" }),
+    isLuvitError("engine", 'for the provider "cpu", not "cuda"'),
+  );
+  assert.deepEqual(settleOptions({ threads: 3, frozen: "int8" }), {
+    threads: 3,
+    provider: "cpu",
+    frozen: "int8",
+  });
 });
 
 test("a weight that is no number shows in its output", () => {

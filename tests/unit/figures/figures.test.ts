@@ -13,10 +13,11 @@ import {
   saveFigure,
 } from "../../../src/figures";
 import { shareBelowDiagonal } from "../../../src/figures/entropyScatter";
+import { formatBar, formatBytes, formatDuration, formatNumber } from "../../../src/figures/format";
 import { movingMean, thin } from "../../../src/figures/lossCurves";
 import { isFigure } from "../../../src/figures/spec";
 import { placeFigure } from "../../../src/figures/svg/place";
-import { niceTicks } from "../../../src/figures/svg/scale";
+import { makeScale, niceTicks } from "../../../src/figures/svg/scale";
 
 const models = [
   {
@@ -34,6 +35,52 @@ const models = [
     ],
   },
 ];
+
+describe("what a reader takes from a figure", () => {
+  const bars = (errors?: number[]) =>
+    barComparison({
+      categories: ["a", "b"],
+      yTitle: "percent",
+      series: [{ name: "ViT", values: [80, 85], errors }],
+    });
+
+  it("bars begin at zero, whatever their values, in the page's script and in SVG", () => {
+    assert.equal(bars().layout.yaxis!.rangemode, "tozero");
+    const scale = (mode: "tozero" | "normal") => makeScale({ rangemode: mode }, [80, 85], 5, false);
+    assert.equal(scale("tozero").low, 0);
+    assert.ok(scale("normal").low > 70);
+    assert.equal(makeScale({ rangemode: "tozero" }, [-3, -1], 5, false).high, 0);
+  });
+
+  it("numbers stand above bars, within them where an error bar would cross them", () => {
+    assert.equal(bars().data[0]!.textposition, "outside");
+    assert.equal(bars([1, 2]).data[0]!.textposition, "inside");
+    assert.deepEqual(bars([1, 2]).data[0]!.error_y, { type: "data", array: [1, 2], visible: true });
+  });
+
+  it("durations are written in two units, the smaller with two digits", () => {
+    const written = [0, 0.0994, 0.0996, 59.94, 59.96, 61, 125.4, 3599.4, 3599.6, 3660, 86_399, Number.NaN];
+    assert.deepEqual(written.map(formatDuration), [
+      ...["0 ms", "99 ms", "0.1 s", "59.9 s", "1 min 00 s", "1 min 01 s", "2 min 05 s", "59 min 59 s"],
+      ...["1 h 00 min", "1 h 01 min", "23 h 59 min", "–"],
+    ]);
+  });
+
+  it("numbers keep four digits, sizes and shares their unit", () => {
+    const values = [0, 5, 1234567, 0.5, 72.5, 13.33333, 1234.5, 9.14e-7, -0.25, 1e12, 2.5e9 + 0.5];
+    assert.deepEqual(values.map(formatNumber), [
+      ...["0", "5", "1,234,567", "0.5", "72.5", "13.33", "1,235", "9.14e-7", "-0.25", "1,000,000,000,000"],
+      "2.50e+9",
+    ]);
+    assert.deepEqual([2 ** 20, 1023 * 2 ** 20, 1.5 * 2 ** 30].map(formatBytes), [
+      "1 MiB",
+      "1023 MiB",
+      "1.5 GiB",
+    ]);
+    assert.equal(formatBar(0.5, 4), "[██░░]");
+    assert.equal(formatBar(7, 4), "[████]");
+  });
+});
 
 describe("figures are plain Plotly JSON", () => {
   it("loss curves: raw values faint, their mean strong, in one color per series", () => {

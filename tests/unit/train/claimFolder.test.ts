@@ -80,6 +80,9 @@ test("of other machines, whose processes cannot be asked, a lock counts as long 
   const lock = { pid: 1, host: "elsewhere.example", since: "2026-01-01T00:00:00Z" };
   writeFileSync(path, JSON.stringify(lock));
   assertThrows(() => claim(out, true), "bad-argument", "process 1 on elsewhere.example", "2026-01-01");
+  const fresh = new Date(Date.now() - 14 * 60_000);
+  utimesSync(path, fresh, fresh);
+  assertThrows(() => claim(out, true), "bad-argument", "process 1 on elsewhere.example");
   const old = new Date(Date.now() - 16 * 60_000);
   utimesSync(path, old, old);
   assert.equal(claim(out, true), out);

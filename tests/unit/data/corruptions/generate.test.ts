@@ -53,6 +53,25 @@ describe("corruptions.generate", () => {
     assert.ok(distance / written.data.length < 4, "only the second compression lies between them");
   });
 
+  it("draws anew for every severity and every image", async () => {
+    const [source, target] = [images(), temporaryFolder()];
+    const noisy = { types: ["gaussian_noise"] as CorruptionType[], severities: [1, 2], size: 56, workers: 1 };
+    await finish(await corruptions.generate(source, target, noisy));
+    const pixels = async (severity: number, name: string) =>
+      (await decodeImage(join(target, "gaussian_noise", String(severity), wnids[0], name))).data;
+    const whole = resize(await decodeImage(toy), 64, 64, { filter: "bilinear" });
+    const { data: clean } = cropBox(whole, { left: 4, top: 4, width: 56, height: 56 });
+    // Of one picture of noise, no matter how strong, nearly every pixel would be changed in the same direction.
+    const alike = (a: Uint8Array, b: Uint8Array) => {
+      const signs = clean.map((value, i) => (a[i] > value === b[i] > value ? 1 : 0));
+      return signs.reduce((sum, one) => sum + one, 0) / signs.length;
+    };
+    const first = await pixels(1, "a.JPEG");
+    assert.ok(alike(first, first) === 1);
+    assert.ok(alike(first, await pixels(2, "a.JPEG")) < 0.75);
+    assert.ok(alike(first, await pixels(1, "b.JPEG")) < 0.75);
+  });
+
   it("goes on where it stopped, with the same images", async () => {
     const source = images();
     const [whole, stopped] = [temporaryFolder(), temporaryFolder()];
