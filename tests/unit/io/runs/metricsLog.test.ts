@@ -45,7 +45,11 @@ test("damage before the last line is an error that names the line", async () => 
 test("what is no number in a log is named with its line", async () => {
   const path = join(temporaryFolder(), "metrics.jsonl");
   writeFileSync(path, '{"step":1,"loss":null}\n{"step":2,"loss":"<b>","lr":[1],"top1":3}\n');
-  await assertRejects(() => readMetrics(path), "bad-file", /line 2: expected numbers.*loss: "<b>".*lr: \[1\]/s);
+  await assertRejects(
+    () => readMetrics(path),
+    "bad-file",
+    /line 2: expected numbers.*loss: "<b>".*lr: \[1\]/s,
+  );
 });
 
 test("records after a step are dropped for resuming", async () => {
