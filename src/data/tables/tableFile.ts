@@ -1,5 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { LuvitError } from "../../core/errors";
+import { openFlags } from "../../core/readWhole";
 import { isLfsPointer, pointerBytes } from "./gitLfs";
 
 /** Short reads next to one another are one read of so many bytes. */
@@ -23,9 +24,11 @@ export class TableFile {
    */
   static opened<T>(path: string, step: (file: TableFile) => Promise<T>): Promise<T> {
     return reading(path, "a table", async () => {
-      const handle = await open(path, "r");
-      const file = new TableFile(path, (await handle.stat()).size, handle);
+      const handle = await open(path, openFlags);
+      const status = await handle.stat();
+      const file = new TableFile(path, status.size, handle);
       try {
+        if (!status.isFile()) throw new LuvitError("bad-file", `${path}: not a regular file`);
         if (isLfsPointer(await file.read(0, Math.min(pointerBytes, file.size)))) {
           const hint = "run git lfs pull in its repository, or download it anew";
           throw new LuvitError("bad-file", `${path}: a Git LFS pointer in place of the table; ${hint}`);
