@@ -4,7 +4,7 @@ export function jsonTexts(good: string): Readonly<Record<string, string>> {
   const deep = (length: number) => "[".repeat(length) + "]".repeat(length);
   return {
     "lists 100000 deep": deep(100_000),
-    "objects 100000 deep": '{"a":'.repeat(100_000) + "1" + "}".repeat(100_000),
+    "objects 100000 deep": `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`,
     "a good text with a list 5000 deep": inside(`"deep":${deep(5000)}`),
     "a list that ends nowhere": "[".repeat(1_000_000),
     "a number of a million digits": inside(`"num_hidden_layers":${"9".repeat(1e6)}`),
