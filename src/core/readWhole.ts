@@ -6,7 +6,7 @@ import { LuvitError } from "./errors";
 const MOST_BYTES = 256 * 2 ** 20;
 
 /** Pipes that nobody writes to are opened without waiting, so that they can be refused. */
-const openFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+export const openFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /**
  * All of a file that somebody else may have put there.

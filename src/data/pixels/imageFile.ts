@@ -1,13 +1,11 @@
-import { constants, type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import { open } from "node:fs/promises";
 import { fileSystemPath } from "../../core/fileNames";
+import { openFlags } from "../../core/readWhole";
 import { unreadable } from "./badImage";
 
 /** No image file is larger. */
 const mostBytes = 2 ** 30;
-
-/** Pipes that nobody writes to are opened without waiting, so that they can be refused. */
-export const openFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /** @throws LuvitError("bad-image") for a folder, a pipe or a device, which may have no end, and for too many bytes. */
 export function expectImageFile(stats: Stats): void {

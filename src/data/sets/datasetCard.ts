@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { parse } from "yaml";
+import { brief } from "../../core/brief";
 import { LuvitError } from "../../core/errors";
 import { readWholeText } from "../../core/readWhole";
 
@@ -26,7 +27,7 @@ export async function cardConfigs(folder: string): Promise<CardConfig[]> {
   const [, head] = /^---\r?\n(.*?)\r?\n---\s*(?:\r?\n|$)/s.exec(text) ?? [];
   if (head === undefined) return [];
   try {
-    const { configs } = (parse(head) ?? {}) as { configs?: unknown };
+    const { configs } = (parse(head, { logLevel: "error" }) ?? {}) as { configs?: unknown };
     return Array.isArray(configs) ? configs.map(configOf) : [];
   } catch (cause) {
     throw new LuvitError("bad-dataset", `${path}: its head cannot be read (${(cause as Error).message})`, {
@@ -40,9 +41,15 @@ function configOf(config: Record<string, unknown>): CardConfig {
   return {
     name: config.config_name,
     splits: config.data_files === undefined ? undefined : splitsOf(config.data_files),
-    folder: typeof config.data_dir === "string" ? config.data_dir : undefined,
+    folder: typeof config.data_dir === "string" ? inside(config.data_dir) : undefined,
     isDefault: config.default === true || config.config_name === "default",
   };
+}
+
+/** A card says where its set's files are, not where others' are. */
+function inside(folder: string): string {
+  if (!isAbsolute(folder) && !folder.split(/[\\/]/).includes("..")) return folder;
+  throw new Error(`data_dir leads out of the set's folder: ${brief(folder)}`);
 }
 
 /** A glob, a list of them, or a list of {split, path}. */

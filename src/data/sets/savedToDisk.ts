@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
+import { brief } from "../../core/brief";
 import { LuvitError, listOffenders } from "../../core/errors";
 import { readWholeText } from "../../core/readWhole";
 import type { Features } from "../tables";
@@ -33,7 +34,7 @@ export async function savedToDisk(folder: string, split: string): Promise<ShardF
     const found =
       names.length === 0
         ? "names no files"
-        : `names files that are missing:\n${listOffenders(missing.map(String))}`;
+        : `names files that are missing:\n${listOffenders(missing.map((name) => (typeof name === "string" ? name : brief(name))))}`;
     throw new LuvitError("bad-dataset", `${state} ${found}`);
   }
   const files = names.map((name) => join(folder, basename(name as string)));

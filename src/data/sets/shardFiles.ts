@@ -80,7 +80,9 @@ function filesOf(
 /** Files below a folder, by their paths from there: neither hidden ones nor the notes of `map` and of Python. */
 async function filesBelow(folder: string): Promise<{ tables: string[]; others: string[] }> {
   if (!existsSync(folder)) throw new LuvitError("missing-file", `${folder}: no such folder`);
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause: Error) => {
+    throw new LuvitError("bad-dataset", `${folder}: cannot be looked through (${cause.message})`, { cause });
+  });
   const paths = entries
     .filter((entry) => !entry.isDirectory())
     .map((entry) =>

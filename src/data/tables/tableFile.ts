@@ -1,6 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { LuvitError } from "../../core/errors";
 import { gitLfsPointer, LONGEST_POINTER } from "../../core/gitLfsPointer";
+import { openFlags } from "../../core/readWhole";
 
 /** Short reads next to one another are one read of so many bytes. */
 const WINDOW_BYTES = 2 ** 15;
@@ -23,9 +24,11 @@ export class TableFile {
    */
   static opened<T>(path: string, step: (file: TableFile) => Promise<T>): Promise<T> {
     return reading(path, "a table", async () => {
-      const handle = await open(path, "r");
-      const file = new TableFile(path, (await handle.stat()).size, handle);
+      const handle = await open(path, openFlags);
+      const status = await handle.stat();
+      const file = new TableFile(path, status.size, handle);
       try {
+        if (!status.isFile()) throw new LuvitError("bad-file", `${path}: not a regular file`);
         const pointer = gitLfsPointer(await file.read(0, Math.min(LONGEST_POINTER, file.size)));
         if (pointer) throw new LuvitError("bad-file", `${path}: ${pointer}`);
         return await step(file);

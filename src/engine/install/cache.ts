@@ -64,7 +64,9 @@ export function installedEngines({ here = true } = {}): InstalledEngine[] {
 
 function readManifest(path: string): Manifest | undefined {
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as Manifest;
+    const manifest = JSON.parse(readFileSync(path, "utf8")) as Partial<Manifest> | null;
+    const texts = [manifest?.addon, manifest?.installed];
+    return texts.every((text) => typeof text === "string") ? (manifest as Manifest) : undefined;
   } catch {
     return undefined;
   }

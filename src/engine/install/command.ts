@@ -7,14 +7,21 @@ export interface Finished {
   readonly output: string;
 }
 
-/** Runs a command without a shell and waits for its end. */
+/**
+ * Runs a command without a shell and waits for its end. `alone`: it gets the given environment and nothing of this
+ * process's, whose tokens are not its business.
+ */
 export function runCommand(
   command: string,
   args: readonly string[],
-  { cwd, environment = {} }: { cwd?: string; environment?: Readonly<Record<string, string>> } = {},
+  {
+    cwd,
+    environment = {},
+    alone = false,
+  }: { cwd?: string; environment?: NodeJS.ProcessEnv; alone?: boolean } = {},
 ): Promise<Finished> {
   return new Promise((resolve) => {
-    const env = { ...process.env, ...environment };
+    const env = alone ? environment : { ...process.env, ...environment };
     const child = spawn(command, [...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {

@@ -1,4 +1,5 @@
 import { LuvitError } from "../../core/errors";
+import { engineEnvironment } from "../process/environment";
 import { lastLines, runCommand } from "./command";
 import { loaderEnvironment } from "./loader";
 
@@ -35,8 +36,12 @@ interface Binding {
  * @throws LuvitError("engine") when it does not load or multiplies wrongly.
  */
 export async function verifyAddon(addon: string, folder: string): Promise<Verified> {
-  const environment = { TF_CPP_MIN_LOG_LEVEL: "2", ...loaderEnvironment(folder) };
-  const finished = await runCommand(process.execPath, [__filename, addon], { environment });
+  const environment = {
+    ...engineEnvironment(process.env),
+    TF_CPP_MIN_LOG_LEVEL: "2",
+    ...loaderEnvironment(folder),
+  };
+  const finished = await runCommand(process.execPath, [__filename, addon], { environment, alone: true });
   const line = /^verified (.*)$/m.exec(finished.output)?.[1];
   if (finished.status !== 0 || !line) throw explainLoad(finished.output);
   const verified = JSON.parse(line) as Verified;

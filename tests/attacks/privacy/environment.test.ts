@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { installedEngines } from "../../../src/engine/install/cache";
+import { runCommand } from "../../../src/engine/install/command";
 import { engineEnvironment } from "../../../src/engine/process/environment";
+import { temporaryFolder } from "../../unit/io/support";
 
 test("an engine's process gets what it needs", () => {
   const needed = {
@@ -39,4 +44,32 @@ test("no token, key or password reaches it, nor anything else", () => {
   };
   assert.deepEqual(engineEnvironment(secrets), {});
   assert.deepEqual(engineEnvironment({ PATH: undefined }), {});
+});
+
+test("a library that is tried out after it was built gets no tokens either", async () => {
+  process.env.HF_TOKEN = "secret";
+  const print = ["-e", "console.log(JSON.stringify(process.env))"];
+  const environment = engineEnvironment(process.env);
+  const { output } = await runCommand(process.execPath, print, { environment, alone: true });
+  delete process.env.HF_TOKEN;
+  assert.doesNotMatch(output, /secret/);
+  assert.match(output, /"PATH"/);
+});
+
+test("a damaged description of an installed engine is no engine", () => {
+  const cache = temporaryFolder();
+  for (const [i, text] of [
+    "null",
+    "{}",
+    "[]",
+    '{"addon":{}}',
+    "{",
+    '{"__proto__":{"addon":"x"}}',
+  ].entries()) {
+    mkdirSync(join(cache, `engine${i}`));
+    writeFileSync(join(cache, `engine${i}`, "manifest.json"), text);
+  }
+  process.env.LUVIT_ENGINE_CACHE = cache;
+  assert.deepEqual(installedEngines({ here: false }), []);
+  delete process.env.LUVIT_ENGINE_CACHE;
 });

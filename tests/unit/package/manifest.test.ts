@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 
 interface LockEntry {
   hasInstallScript?: boolean;
+  license?: string;
+  dev?: boolean;
   resolved?: string;
 }
 
@@ -32,6 +34,32 @@ test("the lock file names no host that packages come from", () => {
     Object.entries(lock.packages).filter(([, { resolved }]) => resolved !== undefined),
     [],
   );
+});
+
+test("the notice names every dependency, and with its license every native part that is not Apache's or MIT's", () => {
+  const notice = readFileSync(join(root, "NOTICE"), "utf8");
+  const unnamed = Object.keys(manifest.dependencies).filter(
+    (name) => !new RegExp(`(^|[\\s,])${name}([\\s,]|$)`).test(notice),
+  );
+  assert.deepEqual(unnamed, []);
+  for (const [path, { license = "", dev }] of Object.entries(lock.packages)) {
+    const kinds = dev ? [] : (license.match(/\b(?:A?GPL|LGPL|MPL)-[\d.]+/g) ?? []);
+    for (const kind of kinds) assert.ok(notice.includes(kind), `${path} is under ${license}`);
+  }
+});
+
+test("every dependency is asked for somewhere in the library or in how it is built", () => {
+  const files = ["src", "scripts"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true }).map((name) => join(root, folder, String(name))),
+  );
+  const text = files
+    .filter((file) => /\.(ts|mjs)$/.test(file))
+    .map((file) => readFileSync(file, "utf8"))
+    .join("\n");
+  const unused = Object.keys(manifest.dependencies).filter(
+    (name) => !new RegExp(`["'\`]${name}[/"'\`]`).test(text),
+  );
+  assert.deepEqual(unused, []);
 });
 
 test("what is packed names its files, none of them a run's", () => {

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { fileSystemPath } from "../../../core/fileNames";
-import { expectImageFile, openFlags } from "../imageFile";
+import { openFlags } from "../../../core/readWhole";
+import { expectImageFile } from "../imageFile";
 import type { PixelMemory } from "../kernels/pixelMemory";
 import { SLACK } from "./unstuffKernel";
 
