@@ -35,6 +35,12 @@ export function lastViTLayer(model: Classifier): string {
  * Attention entropy of every patch query, per layer and head (LUViT eq. 3), as an Arrow table with the columns
  * image (path), index, label, layer ("blocks.11", "llama.layers.0"), head, patch (row-major), entropy (nats, over all
  * keys, the class token among them) and foreground (null where the set has no masks or the cell is ignored).
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * const model = luvit.classifier.create({ encoder: luvit.vit.toy, classes: 6 });
+ * const entropies = await luvit.analysis.attentionEntropy(model, images.take(4));
+ * console.log(entropies.numRows, luvit.analysis.layersOf(entropies));
  */
 export async function attentionEntropy(
   model: Classifier,
@@ -81,7 +87,14 @@ export interface PatchMaps {
   norm: Float32Array;
 }
 
-/** Entropy and patch-norm maps (Figure 3) of every image of a (small) set; default the last ViT block. */
+/**
+ * Entropy and patch-norm maps (Figure 3) of every image of a (small) set; default the last ViT block.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * const model = luvit.classifier.create({ encoder: luvit.vit.toy, classes: 6 });
+ * const maps = await luvit.analysis.patchMaps(model, images.take(2));
+ */
 export async function patchMaps(
   model: Classifier,
   dataset: ImageDataset,
@@ -127,7 +140,20 @@ export interface EntropySummary extends EntropyShare {
   points: EntropyPoint[];
 }
 
-/** Foreground and background means of a layer (over cells and heads), and how often the background's is greater. */
+/**
+ * Foreground and background means of a layer (over cells and heads), and how often the background's is greater.
+ *
+ * @example
+ * const set = await luvit.data.imageNetS({
+ *   images: "data/shapes/val",
+ *   masks: "data/shapes/segmentation/validation",
+ *   patch: 8,
+ *   transform: luvit.data.transforms.none(64),
+ * });
+ * const model = luvit.classifier.create({ encoder: luvit.vit.toy, classes: 6 });
+ * const entropies = await luvit.analysis.attentionEntropy(model, set.take(4));
+ * const { percentBackgroundGreater } = luvit.analysis.summarizeEntropy(entropies, luvit.analysis.lastViTLayer(model));
+ */
 export function summarizeEntropy(table: EntropyTable, layer: string): EntropySummary {
   const column = (name: string) => table.getChild(name)!;
   const [layers, indices, images] = ["layer", "index", "image"].map(column);

@@ -74,6 +74,12 @@ export const attentionMapOptions = optionsOf<AttentionMapOptions>(
  *
  * @throws LuvitError("bad-argument") for a layer the model does not have, naming those it has; "bad-dataset" for
  * an unreadable image.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * const model = luvit.classifier.create({ encoder: luvit.vit.toy, classes: 6 });
+ * const maps = await luvit.analysis.attentionMaps(model, images, { index: 3 });
+ * console.log(maps.layers.map(({ layer, heads }) => `${layer}: ${heads} heads`));
  */
 export async function attentionMaps(
   model: Classifier | MaskedAutoencoder,

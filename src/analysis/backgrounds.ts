@@ -38,7 +38,17 @@ export interface BackgroundSplits {
   mixed_rand: ImageDataset;
 }
 
-/** Accuracy with the original, a same-class and a random-class background (LUViT Table 5; Xiao et al. 2021). */
+/**
+ * Accuracy with the original, a same-class and a random-class background (LUViT Table 5; Xiao et al. 2021).
+ *
+ * @example
+ * const transform = luvit.data.transforms.none(64);
+ * const original = await luvit.data.imageNet9("data/shapes/in9", "original", { transform });
+ * const mixed_same = await luvit.data.imageNet9("data/shapes/in9", "mixed_same", { transform });
+ * const mixed_rand = await luvit.data.imageNet9("data/shapes/in9", "mixed_rand", { transform });
+ * const model = luvit.classifier.create({ encoder: luvit.vit.toy, classes: 6 });
+ * console.log(await luvit.analysis.backgroundReliance(model, { original, mixed_same, mixed_rand }));
+ */
 export async function backgroundReliance(
   model: Classifier,
   splits: BackgroundSplits,

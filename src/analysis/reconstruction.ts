@@ -35,6 +35,12 @@ const freshDecoder = "fresh decoder, not trained";
 /**
  * Masks and reconstructs every image of a (small) set. With `normPixLoss` the prediction is normalized per patch and is
  * put back with the patch's own mean and deviation, as mae/demo does for its figures.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * const model = luvit.mae.create({ encoder: luvit.vit.toy, decoder: luvit.mae.decoderToy });
+ * const shown = await luvit.analysis.reconstruct(model, images.take(2), { seed: 1 });
+ * luvit.show(await luvit.figures.reconstructionGrid(shown));
  */
 export async function reconstruct(
   model: MaskedAutoencoder,

@@ -129,6 +129,10 @@ export function shardRange(length: number, { index, count }: Shard): { start: nu
  * first of eight.
  *
  * @throws LuvitError("bad-argument") for an index that is not one of 1 … count.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * const first = luvit.data.shard(images, { index: 1, count: 8 });
  */
 export function shard(dataset: ImageDataset, which: Shard): ImageDataset {
   checkOptions("data.shard", datasetField, dataset);

@@ -5,7 +5,13 @@ import { expectSample } from "./expectSample";
 import { seedOption } from "./options";
 import { type RgbImage, unnormalize } from "./pixels";
 
-/** The images of a (small) set as a model sees them, back in RGB bytes. */
+/**
+ * The images of a (small) set as a model sees them, back in RGB bytes.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * luvit.show(await luvit.figures.imageGrid([await luvit.data.preview(images.take(6))]));
+ */
 export async function preview(dataset: ImageDataset, options: { seed?: number } = {}): Promise<RgbImage[]> {
   checkOptions("data.images", datasetField, dataset);
   checkOptions("data.images", seedOption, options);

@@ -140,6 +140,15 @@ export class MaskedDataset implements ImageDataset {
  * positions in the sorted class folders of `images`.
  *
  * Throws "bad-dataset" when a mask has no image. Reference: LUSSeg/ImageNet-S README, data/data.py.
+ *
+ * @example
+ * const set = await luvit.data.imageNetS({
+ *   images: "data/shapes/val",
+ *   masks: "data/shapes/segmentation/validation",
+ *   patch: 8,
+ *   transform: luvit.data.transforms.none(64),
+ * });
+ * console.log(set.length);
  */
 export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDataset> {
   checkOptions("data.imageNetS", imageNetSOptions, options);

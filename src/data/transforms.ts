@@ -30,7 +30,12 @@ import {
 
 /* The transforms of this library: `data.transforms`. Each is unchangeable and can be made again from its `spec`. */
 
-/** Pretraining: random resized crop of 20-100 % of the area (bicubic), mirrored half of the time. MAE main_pretrain.py. */
+/**
+ * Pretraining: random resized crop of 20-100 % of the area (bicubic), mirrored half of the time. MAE main_pretrain.py.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/train", { transform: luvit.data.transforms.mae(64) });
+ */
 export function mae(size = 224): BuiltInTransform {
   checkOptions("transforms.mae", sizeArgument, { size });
   const scale = [0.2, 1] as const;
@@ -47,6 +52,10 @@ export function mae(size = 224): BuiltInTransform {
  * random erasing, in this order. Every draw comes from the image's own stream.
  *
  * Reference: mae/util/datasets.py; timm 0.3.2 data/transforms_factory.py.
+ *
+ * @example
+ * const transform = luvit.data.transforms.finetune(64, { randAugment: null, erasing: 0 });
+ * const images = await luvit.data.imageFolder("data/shapes/train", { transform });
  */
 export function finetune(size = 224, options: FinetuneAugmentOptions = {}): BuiltInTransform {
   checkOptions("transforms.finetune", sizeArgument, { size });
@@ -109,7 +118,12 @@ export function evaluation(
   return frozen(Object.assign(transform, { pixels, ids }));
 }
 
-/** Images that already have the model's size: only normalized. Any other size is a "bad-argument" error. */
+/**
+ * Images that already have the model's size: only normalized. Any other size is a "bad-argument" error.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ */
 export function none(size = 224): BuiltInTransform & EvalTransform {
   checkOptions("transforms.none", sizeArgument, { size });
   const expectSize = (width: number, height: number) => {

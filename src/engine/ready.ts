@@ -47,6 +47,9 @@ export const readyOptions = optionsOf<ReadyOptions>(
  * holds for every run, evaluation and analysis that does not ask for something else.
  *
  * @throws LuvitError("engine") when what is demanded cannot be had, saying why and what to do.
+ *
+ * @example
+ * console.log(String(await luvit.ready({ engine: "auto" })));
  */
 export async function ready(options: ReadyOptions = {}): Promise<EngineStatus> {
   checkOptions("ready", readyOptions, options);

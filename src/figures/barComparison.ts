@@ -35,7 +35,12 @@ export const barComparisonOptions = optionsOf<BarComparisonOptions>(
   { title: label, width: side, height: side },
 );
 
-/** Numbers of several models side by side, the value above each bar. */
+/**
+ * Numbers of several models side by side, the value above each bar.
+ *
+ * @example
+ * luvit.show(luvit.figures.barComparison({ title: "Top-1", yTitle: "%", categories: ["val"], series: [{ name: "ViT", values: [83.2] }] }));
+ */
 export function barComparison(options: BarComparisonOptions): Figure {
   checkOptions("barComparison", barComparisonOptions, options);
   const { categories, series, title = "", yTitle } = options;

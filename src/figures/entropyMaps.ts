@@ -7,6 +7,11 @@ import { type OverlaysOptions, overlays } from "./overlays";
 /**
  * Figure 3 of the paper: each image beside its foreground cells (where known; the others dimmed), the L2 norm of its patch tokens and the
  * entropy of their attention, both with their own range written below.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * const model = luvit.classifier.create({ encoder: luvit.vit.toy, classes: 6 });
+ * luvit.show(await luvit.figures.entropyMaps(await luvit.analysis.patchMaps(model, images.take(2))));
  */
 export function entropyMaps(
   maps: readonly PatchMaps[],

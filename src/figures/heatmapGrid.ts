@@ -41,7 +41,12 @@ export const heatmapGridOptions = optionsOf<HeatmapGridOptions>(
 /** Pixels: of the whole figure, of one map at most, between maps. */
 const [width, most, gap] = [816, 420, 36];
 
-/** Maps over rows and columns of cells, counted from 0, side by side with one color bar. */
+/**
+ * Maps over rows and columns of cells, counted from 0, side by side with one color bar.
+ *
+ * @example
+ * luvit.show(luvit.figures.heatmapGrid({ maps: [{ title: "eye", values: [[1, 0], [0, 1]] }], zTitle: "cosine" }));
+ */
 export function heatmapGrid(options: HeatmapGridOptions): Figure {
   checkOptions("heatmapGrid", heatmapGridOptions, options);
   const { maps, zTitle, title = "" } = options;

@@ -9,7 +9,15 @@ export interface HistoryStep {
   readonly [metric: string]: number;
 }
 
-/** One curve per run of a metric it recorded, e.g. "loss" of every step or "top1" of every epoch. */
+/**
+ * One curve per run of a metric it recorded, e.g. "loss" of every step or "top1" of every epoch.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/train", { transform: luvit.data.transforms.mae(64) });
+ * const model = luvit.mae.create({ encoder: luvit.vit.toy, decoder: luvit.mae.decoderToy });
+ * const { history } = await luvit.train.pretrain(model, images.take(64), { ...luvit.recipes.pretrainToy, epochs: 1, out: false }).done;
+ * luvit.show(luvit.figures.historyCurves({ ViT: history }, { title: "Masked pretraining" }));
+ */
 export function historyCurves(
   runs: Readonly<Record<string, readonly HistoryStep[]>>,
   options: { metric?: string; title?: string; yTitle?: string } = {},

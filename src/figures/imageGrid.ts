@@ -40,7 +40,14 @@ const fontSize = 13;
 /** Labels stand on transparent ground; this gray is legible on white and on near-black. */
 const labelColor = neutralColor;
 
-/** Rows of images in equal cells, with labels; small images grow in whole pixels. */
+/**
+ * Rows of images in equal cells, with labels; small images grow in whole pixels.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * const shown = await luvit.data.preview(images.take(6));
+ * await (await luvit.figures.imageGrid([shown], { columnTitles: images.classes })).save("images.png");
+ */
 export async function imageGrid(
   rows: readonly (readonly (RgbImage | undefined)[])[],
   options: ImageGridOptions = {},

@@ -60,6 +60,12 @@ const [gap, head, barWidth, barSpace] = [10, 22, 12, 98];
  * Images under their maps, on one color scale with a color bar, the patches divided by lines and the object outlined.
  *
  * @throws LuvitError("bad-argument") where images, maps and masks are not as many as each other.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * const shown = await luvit.data.preview(images.take(1));
+ * const map = { width: 2, height: 2, values: [0, 1, 2, 3] };
+ * luvit.show(await luvit.figures.overlays({ images: shown, maps: [map], zTitle: "share (%)" }));
  */
 export async function overlays(options: OverlaysOptions): Promise<ImageFigure> {
   checkOptions("overlays", overlaysOptions, options);

@@ -18,7 +18,13 @@ export function frozenBlock(block: LlamaBlocks, options: FusionOptions = {}): Fu
   return through(block, options);
 }
 
-/** A LLaMA block of the given shape with random weights (normal 0.02), frozen; LoRA may be attached to it. */
+/**
+ * A LLaMA block of the given shape with random weights (normal 0.02), frozen; LoRA may be attached to it.
+ *
+ * @example
+ * const block = await luvit.llama.loadBlock("data/llama-toy", { block: 4 });
+ * const random = luvit.baselines.randomBlock(block.config, { seed: 1 });
+ */
 export function randomBlock(
   config: LlamaConfig,
   options: { depth?: number; seed?: number } = {},

@@ -136,7 +136,13 @@ export class Classifier extends SavableModel {
   }
 }
 
-/** A classifier to be trained from scratch (timm's initialization, trainable positions). */
+/**
+ * A classifier to be trained from scratch (timm's initialization, trainable positions).
+ *
+ * @example
+ * const block = await luvit.llama.loadBlock("data/llama-toy", { block: 4 });
+ * const model = luvit.classifier.create({ encoder: luvit.vit.toy, fusion: block, classes: 6 });
+ */
 export function create(options: ClassifierOptions): Classifier {
   checkOptions("classifier.create", classifierOptions, options);
   const { encoder: vit, pooling = "mean", seed = 0 } = options;
@@ -154,6 +160,10 @@ export function create(options: ClassifierOptions): Classifier {
 /**
  * A classifier on a copy of a pretrained encoder, as MAE finetunes: positions become trainable, `norm` gives way to
  * `fc_norm`, the head starts near zero (std 2e-5). The pretrained model stays as it is; frozen weights are shared.
+ *
+ * @example
+ * const model = luvit.mae.create({ encoder: luvit.vit.toy, decoder: luvit.mae.decoderToy });
+ * const tuned = await luvit.classifier.fromPretrained(model, { classes: 6 });
  */
 export async function fromPretrained(
   pretrained: MaskedAutoencoder,

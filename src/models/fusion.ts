@@ -63,7 +63,14 @@ export const fusionPlan = optionsOf<FusionPlan>(
   { ...mlpFusionOptions.optional, block: llamaBlockField },
 );
 
-/** Tokens -> mapper -> LLaMA block -> mapper -> tokens. The block is used as it is, with or without LoRA. */
+/**
+ * Tokens -> mapper -> LLaMA block -> mapper -> tokens. The block is used as it is, with or without LoRA.
+ *
+ * @example
+ * const block = await luvit.llama.loadBlock("data/llama-toy", { block: 4 });
+ * const fusion = luvit.fusion.through(block, { after: 2, residual: true });
+ * const model = luvit.classifier.create({ encoder: luvit.vit.toy, fusion, classes: 6 });
+ */
 export function through(block: LlamaBlocks, options: FusionOptions = {}): FusionPlan {
   checkOptions("fusion.through", llamaBlockField, block);
   checkOptions("fusion.through", fusionOptions, options);

@@ -29,6 +29,9 @@ export const loadBlockOptions = optionsOf<LoadBlockOptions>(
  *
  * @throws LuvitError listing every missing, misshapen or non-finite tensor; "network" or "no-access" saying what the hub
  * refused; "interrupted" when it was stopped.
+ *
+ * @example
+ * const block = await luvit.llama.loadBlock("data/llama-toy", { block: 4 }); // or "huggyllama/llama-7b", { block: 32 }
  */
 export async function loadBlock(path: string, options: LoadBlockOptions = {}): Promise<LlamaBlocks> {
   checkOptions("llama.loadBlock", source, { path });

@@ -151,6 +151,10 @@ function partsOf(names: readonly string[]): string[] {
  * unchanged until training. Source: LUViT section 3; PEFT lora/layer.py.
  *
  * @throws LuvitError("bad-argument") when no linear has a target's name, listing the names there are.
+ *
+ * @example
+ * const block = await luvit.llama.loadBlock("data/llama-toy", { block: 4 });
+ * console.log(String(luvit.lora.attach(block, { rank: 4, targets: ["q_proj", "v_proj"] })));
  */
 export function attach(model: Module, options: LoraOptions = {}): LoraReport {
   checkOptions("lora.attach", modelField, model);
@@ -195,14 +199,28 @@ function underOwnNames(options: LoraOptions) {
   };
 }
 
-/** Every LoRA linear of a model with its path. */
+/**
+ * Every LoRA linear of a model with its path.
+ *
+ * @example
+ * const block = await luvit.llama.loadBlock("data/llama-toy", { block: 4 });
+ * luvit.lora.attach(block, { rank: 4 });
+ * for (const [path, { lora_B }] of luvit.lora.adapters(block)) console.log(path, lora_B.weight.shape);
+ */
 export function adapters(model: Module): [string, LoraLinear][] {
   return [...model.namedModules()].filter(
     (entry): entry is [string, LoraLinear] => entry[1] instanceof LoraLinear,
   );
 }
 
-/** Adds the updates into the base weights (for inference and export); a second call changes nothing. */
+/**
+ * Adds the updates into the base weights (for inference and export); a second call changes nothing.
+ *
+ * @example
+ * const block = await luvit.llama.loadBlock("data/llama-toy", { block: 4 });
+ * luvit.lora.attach(block, { rank: 4 });
+ * luvit.lora.merge(block);
+ */
 export function merge(model: Module): void {
   for (const [, layer] of adapters(model)) if (!layer.merged) layer.addUpdate(1);
 }

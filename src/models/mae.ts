@@ -204,7 +204,13 @@ function withoutDropPath(context: Context): Context {
   return context.tap ? { tap: context.tap } : inference;
 }
 
-/** Builds a (LUViT) masked auto-encoder. */
+/**
+ * Builds a (LUViT) masked auto-encoder.
+ *
+ * @example
+ * const block = await luvit.llama.loadBlock("data/llama-toy", { block: 4 });
+ * const model = luvit.mae.create({ encoder: luvit.vit.toy, fusion: block, decoder: luvit.mae.decoderToy });
+ */
 export function create(options: MaeOptions): MaskedAutoencoder {
   checkOptions("mae.create", maeOptions, options);
   return new MaskedAutoencoder(options);

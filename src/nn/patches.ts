@@ -20,6 +20,9 @@ export function patchesForEmbedding(images: Tensor, patch: number): Tensor {
 /**
  * MAE's `patchify`: images [B, C, S, S] -> [B, L, p*p*C] in the order (row, column, channel), channel fastest. The
  * order of the reconstruction target, different from the embedding's. Reference: mae/models_mae.py.
+ *
+ * @example
+ * const patches = luvit.nn.patchify(luvit.tf.zeros([1, 3, 64, 64]), 8); // [1, 64, 192]
  */
 export function patchify(images: Tensor, patch: number): Tensor {
   const channels = images.shape[1]!;
@@ -29,7 +32,12 @@ export function patchify(images: Tensor, patch: number): Tensor {
   return tf.reshape(tf.transpose(split, [0, 2, 1]), [batch, tokens, size]);
 }
 
-/** Inverse of `patchify`: [B, L, p*p*C] -> [B, C, S, S]. */
+/**
+ * Inverse of `patchify`: [B, L, p*p*C] -> [B, C, S, S].
+ *
+ * @example
+ * const image = luvit.nn.unpatchify(luvit.tf.zeros([1, 64, 192]), 8); // [1, 3, 64, 64]
+ */
 export function unpatchify(patches: Tensor, patch: number, channels = 3): Tensor {
   const [batch, tokens] = patches.shape as [number, number, number];
   const side = Math.round(Math.sqrt(tokens));

@@ -9,6 +9,13 @@ import { noteFollowed } from "./runDisplay";
  * run bar, rate, time left, loss curve, learning rate, memory and a table per epoch; of a suite a bar for each set and the
  * finished numbers beside the paper's. The last state stays, also of a run that was stopped or failed. Await `run.done`
  * for its result.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/train", { transform: luvit.data.transforms.mae(64) });
+ * const model = luvit.mae.create({ encoder: luvit.vit.toy, decoder: luvit.mae.decoderToy });
+ * const run = luvit.train.pretrain(model, images.take(32), { ...luvit.recipes.pretrainToy, epochs: 1, out: false });
+ * luvit.live(run);
+ * await run.done;
  */
 export function live(run: LiveRun | LiveSuite): void {
   if ("parts" in run) followSuite(run);

@@ -20,6 +20,9 @@ export const progressOptions = optionsOf<ProgressOptions>(
 /**
  * Passes an iterable's items on and shows how far it is: `for (const image of progress(images)) …`. Loops within loops
  * share one display. A loop that is left early is shown as stopped, one whose items fail with the reason.
+ *
+ * @example
+ * for (const layer of luvit.progress([1, 2, 3], { label: "layers" })) console.log(layer);
  */
 export function progress<T>(items: Iterable<T>, options?: ProgressOptions): Generator<T, void, undefined>;
 /** Passes the items of an async iterable on and shows how far it is. */

@@ -10,6 +10,9 @@ import { inNotebook, sendDisplay } from "./tslab";
  * Shows a value: figures, images, tables, lists of these, `html()` and `md()`, anything with a `Symbol.for("Jupyter.display")`
  * method, and promises of them. What takes time to draw keeps its place until then. Outside a notebook prints the
  * value's text.
+ *
+ * @example
+ * luvit.show(luvit.tf.randomUniform([3, 64, 64]));
  */
 export function show(value: unknown): void | Promise<void> {
   if (value instanceof Promise) return showLater(value.then(richBundleOf));

@@ -120,7 +120,12 @@ export class Table {
   }
 }
 
-/** A table of records; the last expression of a cell, or `show(table(records))`. */
+/**
+ * A table of records; the last expression of a cell, or `show(table(records))`.
+ *
+ * @example
+ * luvit.show(luvit.table([{ model: "ViT", "top-1 (%)": 83.2 }, { model: "LUViT", "top-1 (%)": 83.4 }]));
+ */
 export function table(records: readonly TableRecord[], options: TableOptions = {}): Table {
   checkOptions("table", tableOptions, options);
   return new Table(records, options);

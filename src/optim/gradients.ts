@@ -42,6 +42,10 @@ const clipArguments = object({ maxNorm: gradNorm }, {});
  *
  * @throws LuvitError("bad-argument") for a norm that is not above 0.
  * Reference: torch/nn/utils/clip_grad.py, clip_grad_norm_.
+ *
+ * @example
+ * const gradients = new Map([["w", luvit.tf.tensor([3, 4])]]);
+ * const norm = luvit.optim.clipGradNorm(gradients, 1); // 5; gradients.get("w") is [0.6, 0.8]
  */
 export function clipGradNorm(gradients: Map<string, Tensor>, maxNorm: number): Tensor {
   checkOptions("clipGradNorm", clipArguments, { maxNorm });

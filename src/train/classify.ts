@@ -51,9 +51,11 @@ export class Classification {
  *
  * @throws LuvitError("bad-argument") for topK that cannot be or values of another size, "bad-image" or "missing-file" for
  * what cannot be read.
+ *
  * @example
- * const model = await luvit.classifier.load("models/mine");
- * console.log(await luvit.classify(model, "cat.jpg", { topK: 3 }));
+ * const model = luvit.classifier.create({ encoder: luvit.vit.toy, classes: 6 });
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * console.log(await luvit.classify(model, images.files[0].path, { topK: 3 }));
  */
 export async function classify(
   model: Classifier,

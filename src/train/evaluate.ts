@@ -67,6 +67,11 @@ export type Scores = (feeds: Feeds) => Promise<Record<string, Float32Array>>;
  * replaced. A set of other classes than the model's is answered through its `mapping` (ImageNet-A, -R, ImageNet-9).
  *
  * @throws LuvitError("bad-argument") for a set with more classes than the model, or images of another size.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * const model = luvit.classifier.create({ encoder: luvit.vit.toy, classes: 6 });
+ * console.log(String(await luvit.train.evaluate(model, images.take(12))));
  */
 export async function evaluate(
   model: Classifier,

@@ -34,6 +34,11 @@ export function maskFeeds(model: MaskedAutoencoder, batch: number, rng: Rng): Fe
  * model is trained in place.
  *
  * @throws LuvitError("bad-argument") for options that cannot be, or images of another size than the model's.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/train", { transform: luvit.data.transforms.mae(64) });
+ * const model = luvit.mae.create({ encoder: luvit.vit.toy, decoder: luvit.mae.decoderToy });
+ * const { history } = await luvit.train.pretrain(model, images.take(32), { ...luvit.recipes.pretrainToy, epochs: 1, out: false }).done;
  */
 export function pretrain(
   model: MaskedAutoencoder,

@@ -22,10 +22,12 @@ export type { SuiteOptions } from "./options";
  *
  * @throws LuvitError("bad-argument") for options that cannot be; the run rejects with it for sets that do not fit the
  * model, or an `out` with answers of another model.
+ *
  * @example
- * const sets = await luvit.benchmark.openSuiteSets({ in1k: "imagenet", a: "imagenet-a" });
- * const run = luvit.benchmark.suite(model, sets, { out: "runs/suite", recipe: "finetuneLuvit", seed: 0 });
- * luvit.live(run);  const result = await run.done;
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * const model = luvit.classifier.create({ encoder: luvit.vit.toy, classes: 6 });
+ * const run = luvit.benchmark.suite(model, { own: { shapes: images.take(12) } }, { out: "runs/suite", seed: 0 });
+ * console.log(String(await run.done));
  */
 export function suite(model: Classifier, sets: SuiteSets, options: SuiteOptions = {}): SuiteRun {
   checkOptions("suite", classifierField, model);

@@ -78,9 +78,12 @@ export class AttentionViewer {
  *
  * @throws LuvitError("bad-argument") for more than two models, different patch grids, unknown layers and layers that do
  * not fit into `maxBytes`.
+ *
  * @example
- * const [a, b] = [await luvit.analysis.attentionMaps(luvitModel, set), await luvit.analysis.attentionMaps(vitModel, set)];
- * luvit.show(luvit.figures.attentionViewer([a, b], { labels: ["LUViT", "ViT"] }));
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * const model = luvit.classifier.create({ encoder: luvit.vit.toy, classes: 6 });
+ * const maps = await luvit.analysis.attentionMaps(model, images, { index: 3 });
+ * (await luvit.figures.attentionViewer(maps, { labels: ["ViT"] })).save("viewer.html");
  */
 export async function attentionViewer(
   maps: AttentionMaps | readonly AttentionMaps[],
