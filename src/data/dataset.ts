@@ -126,12 +126,13 @@ export function shardRange(length: number, index: number, count: number): { star
   }
   throw new LuvitError(
     "bad-argument",
-    `shard ${index} of ${count} does not exist; the first is 0 of ${count}`,
+    `shard ${inspect(index)} of ${inspect(count)} does not exist; the first is 0 of ${inspect(count)}`,
   );
 }
 
 /** Part `index` (from 0) of `count` of a set, e.g. for one of several processes. */
 export function shard(dataset: ImageDataset, index: number, count: number): ImageDataset {
+  checkOptions("shard", datasetField, dataset);
   const { start, end } = shardRange(dataset.length, index, count);
   return dataset.subset(Array.from({ length: end - start }, (_, i) => start + i));
 }
