@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions, either, flag, optionsOf, seed, such, whole } from "../core/options";
+import { checkOptions, either, flag, object, optionsOf, seed, such, whole } from "../core/options";
 import { Rng } from "../core/rng";
 import { datasetField, type ImageDataset, type Sample } from "./dataset";
 import { MOST } from "./options";
@@ -72,8 +72,11 @@ export const batchOptions = optionsOf<BatchOptions>(
   },
 );
 
+const batchCounts = object({ length: whole(0, MOST), batchSize: whole(1, MOST), dropLast: flag }, {});
+
 /** Batches in one epoch. */
 export function batchesPerEpoch(length: number, batchSize: number, dropLast = true): number {
+  checkOptions("batchesPerEpoch", batchCounts, { length, batchSize, dropLast });
   return dropLast ? Math.floor(length / batchSize) : Math.ceil(length / batchSize);
 }
 

@@ -1,5 +1,6 @@
-import { checkOptions } from "../core/options";
+import { checkOptions, object } from "../core/options";
 import { Rng } from "../core/rng";
+import { width } from "../nn/options";
 import { type FusionOptions, type FusionPlan, type MlpActivation, mlp, through } from "./fusion";
 import { LlamaBlocks, type LlamaConfig, llamaBlockField, llamaConfig } from "./llamaBlock";
 import { attach, type LoraOptions } from "./lora";
@@ -37,11 +38,14 @@ export function randomBlock(
   return block;
 }
 
+const widthOnly = object({ dim: width }, {});
+
 /** MLP-P: the two mappers alone, same width as the block's. */
 export function mlpP(
   block: Pick<LlamaConfig, "dim">,
   options: FusionOptions & { activation?: MlpActivation } = {},
 ) {
+  checkOptions("baselines.mlpP", widthOnly, { dim: block?.dim });
   return mlp(block.dim, options);
 }
 
@@ -58,6 +62,7 @@ export function mlpL(
     loraTargets?: LoraOptions["targets"];
   } = {},
 ) {
+  checkOptions("baselines.mlpL", widthOnly, { dim: vit?.dim });
   const { loraRank: rank, loraTargets: targets, ...rest } = options;
   const { trainable: lora } = attach(randomBlock(block), { rank, targets });
   const mappers = 2 * vit.dim * block.dim;

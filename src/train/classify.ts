@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
+import { checkOptions, optionsOf, such } from "../core/options";
 import type { Preprocessing } from "../core/preprocessing";
 import { Rng } from "../core/rng";
 import { ensureBackend, tf } from "../core/tf";
@@ -7,12 +8,33 @@ import type { EvalTransform } from "../data/imageTransform";
 import type { RgbImage } from "../data/pixels";
 import { decodeImage } from "../data/reading";
 import { evaluation, none } from "../data/transforms";
-import type { Classifier } from "../models/classifier";
+import { type Classifier, classifierField } from "../models/classifier";
 
 /** How an image is classified. */
 export interface ClassifyOptions {
   /** How many classes are given back, the likeliest first; default 5, or all where there are fewer. */
   topK?: number;
+}
+
+/** How many there may be is for the model to say. */
+const classifyOptions = optionsOf<ClassifyOptions>(
+  {},
+  { topK: such("a number", (value) => typeof value === "number") },
+);
+
+const imageArgument = such<string | Uint8Array | RgbImage | Float32Array>(
+  "an image: a path, encoded bytes, pixels, or the values of a data set",
+  (value) =>
+    typeof value === "string" ||
+    value instanceof Uint8Array ||
+    isPixels(value) ||
+    value instanceof Float32Array,
+);
+
+function isPixels(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { data, width, height } = value as Partial<RgbImage>;
+  return ArrayBuffer.isView(data) && (data as Uint8Array).length === 3 * (width ?? 0) * (height ?? 0);
 }
 
 /** A class that a model gives an image, and how sure it is. */
@@ -60,8 +82,12 @@ export class Classification {
 export async function classify(
   model: Classifier,
   image: string | Uint8Array | RgbImage | Float32Array,
-  { topK }: ClassifyOptions = {},
+  options: ClassifyOptions = {},
 ): Promise<Classification> {
+  checkOptions("classify", classifierField, model);
+  checkOptions("classify", imageArgument, image);
+  checkOptions("classify", classifyOptions, options);
+  const { topK } = options;
   const { classes, classNames } = model;
   const count = topK ?? Math.min(5, classes);
   if (!Number.isInteger(count) || count < 1 || count > classes) {

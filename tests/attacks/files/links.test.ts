@@ -12,8 +12,8 @@ import { openCheckpoint } from "../../../src/io/checkpoint";
 import { readAdapter } from "../../../src/io/peft";
 import {
   appendMetrics,
-  readMetrics,
   RunLock,
+  readMetrics,
   replaceMetrics,
   writeTrainingCheckpoint,
 } from "../../../src/io/runs";

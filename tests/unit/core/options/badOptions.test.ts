@@ -271,6 +271,38 @@ refused("baselines.randomBlock, options", (o) => baselines.randomBlock(shape, o)
   /depth/,
   /seed/,
 ]);
+refused("baselines.mlpP", (o) => baselines.mlpP(o), [{ dim: 0 }, /dim/], [{ dim: Symbol("x") }, /dim/]);
+refused("baselines.mlpL", (o) => baselines.mlpL(o, shape), [{ dim: -1 }, /dim/], [{}, /dim: missing/]);
+refused(
+  "an encoder with what no arithmetic bears",
+  (o) => vit.patchCount({ ...encoder, ...(o as Options) }),
+  [{ imageSize: Symbol("x"), dim: 10n }, /imageSize/, /dim/],
+);
+refused("classify", (o) => luvit.classify(tuned, new Float32Array(3 * size * size), o), unknown, [
+  { topK: "1" },
+  /topK: expected a number/,
+]);
+refused(
+  "classify, image",
+  (o: { image: string }) => luvit.classify(tuned, o.image),
+  ...[
+    ...[5, null, later, { width: 2, height: 2, data: new Uint8Array(3) }].map(
+      (image): Case => [{ image }, /an image: a path/],
+    ),
+  ],
+);
+refused(
+  "data.shard",
+  (o: { set: ImageDataset; part: number }) => data.shard(o.set, o.part, 2),
+  [{ set: later, part: 0 }, /a data set/],
+  [{ set: ownSet(), part: 2 }, /shard 2 of 2 does not exist/],
+);
+refused(
+  "data.batchesPerEpoch",
+  (o: { length: number; batchSize: number }) => data.batchesPerEpoch(o.length, o.batchSize),
+  [{ length: -1, batchSize: 0 }, /length/, /batchSize/],
+  [{ length: 10n, batchSize: Number.NaN }, /length/, /batchSize/],
+);
 refused("baselines.frozenBlock of a Promise", (o) => baselines.frozenBlock(later as never, o), [
   {},
   /Promise/,
