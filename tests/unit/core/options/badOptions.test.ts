@@ -293,9 +293,9 @@ refused(
 );
 refused(
   "data.shard",
-  (o: { set: ImageDataset; part: number }) => data.shard(o.set, o.part, 2),
-  [{ set: later, part: 0 }, /a data set/],
-  [{ set: ownSet(), part: 2 }, /shard 2 of 2 does not exist/],
+  (o: { set: ImageDataset; part: number }) => data.shard(o.set, { index: o.part, count: 2 }),
+  [{ set: later, part: 1 }, /a data set/],
+  [{ set: ownSet(), part: 3 }, /index/],
 );
 refused(
   "data.batchesPerEpoch",
