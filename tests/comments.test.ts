@@ -33,6 +33,11 @@ test("what is thrown is written @throws LuvitError(codes) and when", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("what is thrown is not told in the middle of other words", () => {
+  const wrong = commentLines.filter(({ line }) => /\bThrows( (one|a))?( LuvitError| "|$)/.test(line));
+  assert.deepEqual(wrong, []);
+});
+
 test("codes of errors in comments are codes there are", () => {
   assert.ok(codes.length > 5, "the codes were not found in core/errors.ts");
   const named = commentLines.flatMap(({ place, line }) =>
@@ -49,7 +54,7 @@ test("codes of errors in comments are codes there are", () => {
 
 test("where something was read is written Reference: and the place", () => {
   const others = /^(Source|See|Paper|From|Refs?|References?\s+to)\s*:/;
-  const wrong = commentLines.filter(({ line }) => others.test(line) || /\bReference:$/.test(line));
+  const wrong = commentLines.filter(({ line }) => others.test(line) || /\b(Reference:$|Source: )/.test(line));
   assert.deepEqual(wrong, []);
 });
 

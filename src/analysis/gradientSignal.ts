@@ -80,7 +80,7 @@ export class GradientSignal {
  * Gradient signal-to-noise ratio per layer: E[g]² / Var[g] of every trained parameter over images, averaged over the
  * layer's parameters. Of a classifier's cross entropy with the true label, or of a masked auto-encoder's loss under
  * random masks. Mean and variance are gathered where the gradients are computed, so memory is three times the trained
- * parameters. Source: LUViT C.2; Liu et al. 2020.
+ * parameters. Reference: LUViT C.2; Liu et al. 2020.
  *
  * @throws LuvitError("bad-argument") for fewer than two groups, or images that do not fit the model.
  */

@@ -12,7 +12,7 @@ export const pseudoMaskThresholds: readonly number[] = Array.from({ length: 9 },
 
 /**
  * How far each token is from the mean token: || token - mean ||, min-max normalized. tokens [P, C], the patch tokens of
- * one image row by row -> [P]. Source: Pang et al. 2023, A.3 and A.5.
+ * one image row by row -> [P]. Reference: Pang et al. 2023, A.3 and A.5.
  */
 export function magnitudeMap(
   tokens: ArrayLike<number>,

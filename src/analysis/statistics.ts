@@ -51,7 +51,7 @@ export function studentQuantile(confidence: number, degrees: number): number {
   return (low + high) / 2;
 }
 
-/** P(|T| < t), by the finite series for whole degrees of freedom. Source: Abramowitz & Stegun 26.7.3 and 26.7.4. */
+/** P(|T| < t), by the finite series for whole degrees of freedom. Reference: Abramowitz & Stegun 26.7.3 and 26.7.4. */
 function probabilityWithin(t: number, degrees: number): number {
   const angle = Math.atan(t / Math.sqrt(degrees));
   const square = Math.cos(angle) ** 2;

@@ -5,7 +5,7 @@ import { dirname, resolve } from "node:path";
  * Makes a folder and those above it that are missing. Not left to Node's `recursive`, which tries for ever where a system
  * refuses a folder as if the one above it were missing (/proc, mounts that went away).
  *
- * @throws the system's error, also where something else than a folder is there.
+ * @throws Error of the system, also where something else than a folder is there.
  */
 export function makeFolder(folder: string, mode?: number): void {
   const missing: string[] = [];

@@ -36,7 +36,11 @@ export async function readWhole(path: string): Promise<Buffer> {
   }
 }
 
-/** The same as text in UTF-8. Throws as `readWhole`. */
+/**
+ * The same as text in UTF-8.
+ *
+ * @throws LuvitError as `readWhole`.
+ */
 export async function readWholeText(path: string): Promise<string> {
   return (await readWhole(path)).toString("utf8");
 }

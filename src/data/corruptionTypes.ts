@@ -33,7 +33,11 @@ function groupOf(type: CorruptionType): string {
 
 const placesOf = (root: string, type: CorruptionType) => [join(root, type), join(root, groupOf(type), type)];
 
-/** Where a corruption lies: `<root>/<type>`, or `<root>/<group>/<type>`. Throws "missing-file". */
+/**
+ * Where a corruption lies: `<root>/<type>`, or `<root>/<group>/<type>`.
+ *
+ * @throws LuvitError("missing-file")
+ */
 export async function corruptionFolder(root: string, type: CorruptionType): Promise<string> {
   const places = placesOf(root, type);
   const folder = places.find((place) => existsSync(place));

@@ -141,7 +141,9 @@ export function shard(dataset: ImageDataset, which: Shard): ImageDataset {
   return dataset.subset(Array.from({ length: end - start }, (_, i) => start + i));
 }
 
-/** Throws "bad-argument" unless `index` is one of 0 … length - 1. */
+/**
+ * @throws LuvitError("bad-argument") unless `index` is one of 0 … length - 1.
+ */
 export function expectIndex(index: number, length: number): void {
   if (Number.isInteger(index) && index >= 0 && index < length) return;
   throw new LuvitError("bad-argument", `image ${index} does not exist; the data set holds 0 … ${length - 1}`);

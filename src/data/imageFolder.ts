@@ -112,8 +112,8 @@ export class FolderDataset implements ImageDataset {
 /**
  * A folder of class folders, as ImageNet-1K's `train` and `val`. Labels are positions in the sorted class names.
  *
- * Throws "missing-file" or "bad-dataset" when the folder is missing, empty or half copied.
- *
+ * @throws LuvitError("missing-file" | "bad-dataset"): "missing-file" or "bad-dataset" when the folder is missing, empty
+ * or half copied.
  * @example
  * const images = await luvit.data.imageFolder("data/shapes/train", { transform: luvit.data.transforms.mae(64) });
  * console.log(images.length, images.classes);

@@ -22,7 +22,11 @@ export function maskIds(image: RgbImage): IdMap {
   return { ids, width, height };
 }
 
-/** Decodes a mask, a PNG file or its bytes. Throws LuvitError "bad-image". */
+/**
+ * Decodes a mask, a PNG file or its bytes.
+ *
+ * @throws LuvitError("bad-image")
+ */
 export async function decodeMaskIds(source: string | Uint8Array): Promise<IdMap> {
   const name = typeof source === "string" ? source : `${source.length} bytes in memory`;
   const bytes = typeof source === "string" ? await readMask(source) : source;

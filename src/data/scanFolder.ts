@@ -33,8 +33,10 @@ export const imageExtensions: readonly string[] = [
 ];
 
 /**
- * Lists `<root>/<class>/**` images; classes sorted by name get the labels 0, 1, …. Throws "missing-file" when the
- * folder does not exist and "bad-dataset" when it has no class folders or a class folder has no image.
+ * Lists `<root>/<class>/**` images; classes sorted by name get the labels 0, 1, ….
+ *
+ * @throws LuvitError("missing-file" | "bad-dataset"): "missing-file" when the folder does not exist and "bad-dataset"
+ * when it has no class folders or a class folder has no image.
  */
 export async function scanClassFolders(root: string): Promise<ScannedFolder> {
   const { classes, perClass, others } = await listClassFolders(root);
@@ -68,7 +70,11 @@ interface ListedFolders {
   readonly others: Map<string, number>;
 }
 
-/** Class folders sorted by name and the images of each, which may be none. Throws as `scanClassFolders` otherwise. */
+/**
+ * Class folders sorted by name and the images of each, which may be none.
+ *
+ * @throws LuvitError as `scanClassFolders` otherwise.
+ */
 export async function listClassFolders(root: string): Promise<ListedFolders> {
   const entries = await readFolder(root);
   const classes = sorted(entries.filter(({ kind }) => kind === "folder")).map(({ name }) => name);

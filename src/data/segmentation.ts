@@ -139,8 +139,9 @@ export class MaskedDataset implements ImageDataset {
  * Pairs images and masks by class folder and file name (or, where classes were merged, by file name alone). Labels are
  * positions in the sorted class folders of `images`.
  *
- * Throws "bad-dataset" when a mask has no image. Reference: LUSSeg/ImageNet-S README, data/data.py.
+ * Reference: LUSSeg/ImageNet-S README, data/data.py.
  *
+ * @throws LuvitError("bad-dataset") when a mask has no image.
  * @example
  * const set = await luvit.data.imageNetS({
  *   images: "data/shapes/val",

@@ -148,7 +148,7 @@ function partsOf(names: readonly string[]): string[] {
 
 /**
  * Freezes a model and gives every linear named in `targets` a trainable low-rank update. With B = 0 the output is
- * unchanged until training. Source: LUViT section 3; PEFT lora/layer.py.
+ * unchanged until training. Reference: LUViT section 3; PEFT lora/layer.py.
  *
  * @throws LuvitError("bad-argument") when no linear has a target's name, listing the names there are.
  *

@@ -2,7 +2,11 @@ import type { LlamaLanguageModel } from "./languageModel";
 import type { MaskedAutoencoder } from "./mae";
 import { type LoadModelOptions, loadModel, type OpenModelOptions, openModel } from "./openModel";
 
-/** The masked auto-encoder that `model.save(folder)` wrote. Throws as `classifier.load`. */
+/**
+ * The masked auto-encoder that `model.save(folder)` wrote.
+ *
+ * @throws LuvitError as `classifier.load`.
+ */
 export function loadMaeFolder(folder: string, options: LoadModelOptions = {}): Promise<MaskedAutoencoder> {
   return loadModel("luvit-mae", folder, options);
 }
@@ -12,7 +16,11 @@ export function openMae(path: string, options: OpenModelOptions = {}): Promise<M
   return openModel("luvit-mae", path, options);
 }
 
-/** The language model that `model.save(folder)` wrote. Throws as `classifier.load`. */
+/**
+ * The language model that `model.save(folder)` wrote.
+ *
+ * @throws LuvitError as `classifier.load`.
+ */
 export function loadLanguageModel(
   folder: string,
   options: LoadModelOptions = {},

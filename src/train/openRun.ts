@@ -37,7 +37,11 @@ export class SavedRun {
     return this.step === this.totalSteps;
   }
 
-  /** The model of the newest checkpoint that can be read. Throws as `classifier.open`. */
+  /**
+   * The model of the newest checkpoint that can be read.
+   *
+   * @throws LuvitError as `classifier.open`.
+   */
   model(options: OpenModelOptions = {}): Promise<Classifier | MaskedAutoencoder> {
     return this.task === "pretrain" ? openMae(this.folder, options) : openClassifier(this.folder, options);
   }

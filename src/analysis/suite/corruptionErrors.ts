@@ -2,7 +2,7 @@ import type { CorruptionType } from "../../data/sets";
 
 /**
  * AlexNet's top-1 error on each corruption of the benchmark, mean over severities: what corruption errors are divided
- * by. Source: LM4VisualEncoding image_classification/utils.py, after hendrycks/robustness.
+ * by. Reference: LM4VisualEncoding image_classification/utils.py, after hendrycks/robustness.
  */
 export const alexNetErrors: Readonly<Partial<Record<CorruptionType, number>>> = {
   gaussian_noise: 0.886428,

@@ -58,7 +58,11 @@ export function createMemory(bytes: number, shared = false): WasmMemory {
   return new WebAssembly.Memory({ initial, ...(shared && { shared, maximum: MOST_PAGES }) });
 }
 
-/** Makes a memory at least this large; views made before are no longer good. Throws RangeError where there is no more. */
+/**
+ * Makes a memory at least this large; views made before are no longer good.
+ *
+ * @throws RangeError where there is no more.
+ */
 export function ensureBytes(memory: WasmMemory, bytes: number): void {
   const missing = Math.ceil((bytes - memory.buffer.byteLength) / PAGE_BYTES);
   if (missing > 0) memory.grow(missing);

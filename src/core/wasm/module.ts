@@ -13,7 +13,11 @@ import {
 export interface WasmModule<Name extends string> {
   readonly functions: Readonly<Record<Name, (...numbers: number[]) => number>>;
   readonly buffer: SharedArrayBuffer;
-  /** Makes the memory at least this large. Throws RangeError where there is no more. */
+  /**
+   * Makes the memory at least this large.
+   *
+   * @throws RangeError where there is no more.
+   */
   ensure(bytes: number): void;
 }
 

@@ -59,8 +59,10 @@ export const layerCorruptions: Readonly<
  * An image under one of the 19 corruptions of ImageNet-C at severity 1 … 5, of the same size. The constants are meant
  * for 224 x 224 pixels; the official images were made from those. Everything random is drawn from `rng`.
  *
- * Throws "bad-argument" for another type or severity, an image that is too small, and frost without photographs.
  * Reference: Hendrycks & Dietterich 2019; hendrycks/robustness ImageNet-C/create_c/make_imagenet_c.py.
+ *
+ * @throws LuvitError("bad-argument") for another type or severity, an image that is too small, and frost without
+ * photographs.
  */
 export async function apply(
   image: RgbImage,

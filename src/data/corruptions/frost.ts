@@ -14,7 +14,11 @@ const frosts = [
 /** The original has six photographs and draws one of the first five. */
 const drawn = 5;
 
-/** Adds a random part of one of the given photographs of frost. Throws "bad-argument" without a large enough one. */
+/**
+ * Adds a random part of one of the given photographs of frost.
+ *
+ * @throws LuvitError("bad-argument") without a large enough one.
+ */
 export function frost(
   image: RgbImage,
   severity: number,

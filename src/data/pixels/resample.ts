@@ -39,7 +39,11 @@ export function resize(
   });
 }
 
-/** Cuts a box of whole pixels out of an image. Throws "bad-argument" when it reaches outside. */
+/**
+ * Cuts a box of whole pixels out of an image.
+ *
+ * @throws LuvitError("bad-argument") when it reaches outside.
+ */
 export function cropBox(image: RgbImage, box: Box): RgbImage {
   expectInside(image, box, box.width, box.height);
   const data = new Uint8Array(box.width * box.height * 3);

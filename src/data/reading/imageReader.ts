@@ -21,7 +21,11 @@ export interface ImageJob {
 
 /** Where images are decoded and transformed. */
 export interface ImageReader {
-  /** Normalized float32 [3, size, size]. Throws LuvitError "bad-image" for files that cannot be decoded. */
+  /**
+   * Normalized float32 [3, size, size].
+   *
+   * @throws LuvitError("bad-image") for files that cannot be decoded.
+   */
   read(job: ImageJob): Promise<Float32Array>;
   /** Room for results that it writes to without a copy, if it has any left; to be given back. */
   take?(length: number): Float32Array | undefined;

@@ -28,8 +28,9 @@ export class PixelCache {
   }
 
   /**
-   * The image of a file, from memory or decoded now, or the one that `stored` gives under this name. Throws
-   * LuvitError "bad-image".
+   * The image of a file, from memory or decoded now, or the one that `stored` gives under this name.
+   *
+   * @throws LuvitError("bad-image")
    */
   async get(path: string, stored?: () => Promise<Uint8Array | string>): Promise<RgbImage> {
     const known = this.images.get(path);

@@ -29,7 +29,11 @@ export interface ImageSource {
   readonly content: Uint8Array | string;
 }
 
-/** Reads an image and does a transform's steps into a place of a memory. Throws LuvitError "bad-image". */
+/**
+ * Reads an image and does a transform's steps into a place of a memory.
+ *
+ * @throws LuvitError("bad-image")
+ */
 export async function readPart(
   source: ImageSource,
   options: DecodeOptions,
@@ -48,7 +52,11 @@ export async function readPart(
   );
 }
 
-/** The whole image. Throws LuvitError "bad-image". */
+/**
+ * The whole image.
+ *
+ * @throws LuvitError("bad-image")
+ */
 export async function decodeWhole(source: ImageSource, options: DecodeOptions): Promise<RgbImage> {
   return partOf(source, options, boxOf) ?? decodeImage(source.content, options, source.name);
 }

@@ -15,7 +15,8 @@ import { expectWnids, type ImageNetOptions, imageNetOptions } from "./wnids";
  * ImageNet-A: `<root>/<wnid>/*`, 7,500 images of 200 classes. Labels are positions in the sorted wnids; a model of 1000
  * classes answers through `mapping`. Reference: hendrycks/natural-adv-examples eval.py.
  *
- * Throws "missing-file" or "bad-dataset" with what is missing, as all sets here do.
+ * @throws LuvitError("missing-file" | "bad-dataset"): "missing-file" or "bad-dataset" with what is missing, as all sets
+ * here do.
  */
 export async function imageNetA(root: string, options: ImageNetOptions = {}): Promise<FolderDataset> {
   checkSet("data.imageNetA", root, options);

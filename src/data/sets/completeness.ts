@@ -21,8 +21,9 @@ export interface Inventory {
 export const wnidFolders = "n########";
 
 /**
- * Images of a published set, labeled by `inventory.expected`. Throws "bad-dataset" with everything that is missing or
- * does not belong there.
+ * Images of a published set, labeled by `inventory.expected`.
+ *
+ * @throws LuvitError("bad-dataset") with everything that is missing or does not belong there.
  */
 export async function scanInventory(
   root: string,

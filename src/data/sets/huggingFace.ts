@@ -50,7 +50,8 @@ const defaultGroupBytes = 256e6;
  * a time, so that each is read about once per epoch. Class names come from the ClassLabel feature, from text labels, or
  * are numbers.
  *
- * Throws "missing-file", "bad-file" or "bad-dataset" with what was looked for and what was found.
+ * @throws LuvitError("missing-file" | "bad-file" | "bad-dataset"): "missing-file", "bad-file" or "bad-dataset" with
+ * what was looked for and what was found.
  */
 export async function huggingFace(source: string, options: HuggingFaceOptions = {}): Promise<TableDataset> {
   checkOptions("data.huggingFace", folderArgument, { root: source });

@@ -27,7 +27,8 @@ const sizes = {
  * `ILSVRC2012_val_########.JPEG` in one folder, labeled by `LOC_val_solution.csv`, by the development kit's ground truth
  * with its `meta.mat`, or by Caffe's `val.txt`. Labels are positions in the sorted wnids; `classes` are the wnids.
  *
- * Throws "missing-file" or "bad-dataset" with what was looked for, what was found and what is missing.
+ * @throws LuvitError("missing-file" | "bad-dataset"): "missing-file" or "bad-dataset" with what was looked for, what
+ * was found and what is missing.
  */
 export async function imageNet1k(
   root: string,

@@ -90,7 +90,10 @@ export async function imageNet9(
   return new FolderDataset(folder, classes, files, transform, pixels, new SkipReport(), mapping);
 }
 
-/** Throws "bad-dataset" where class folders of the published set are there and others of its numbers are not. */
+/**
+ * @throws LuvitError("bad-dataset") where class folders of the published set are there and others of its numbers are
+ * not.
+ */
 function expectPublished(folder: string, names: readonly string[]): void {
   const isPublished = publishedFolders.filter((name) => names.includes(name)).length > 1;
   const number = (name: string) => name.slice(0, 3);

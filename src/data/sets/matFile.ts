@@ -35,7 +35,9 @@ interface Element {
 
 /**
  * Variables of a MAT file of level 5, little-endian: real numbers, text and struct arrays (the development kit of ILSVRC
- * 2012 has no others); variables of other kinds are left out. Throws "bad-file". Reference: MATLAB, MAT-File Format.
+ * 2012 has no others); variables of other kinds are left out. Reference: MATLAB, MAT-File Format.
+ *
+ * @throws LuvitError("bad-file")
  */
 export function readMat(path: string, bytes: Buffer): Map<string, MatValue> {
   const values = new Map<string, MatValue>();

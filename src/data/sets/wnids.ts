@@ -33,7 +33,11 @@ export function imageNetWnids(): readonly string[] {
   return known;
 }
 
-/** The given wnids, or ImageNet-1K's own. Throws "bad-argument" unless they are 1000 different ones. */
+/**
+ * The given wnids, or ImageNet-1K's own.
+ *
+ * @throws LuvitError("bad-argument") unless they are 1000 different ones.
+ */
 export function expectWnids(wnids: readonly string[] = imageNetWnids()): readonly string[] {
   const wrong = wnids.filter((wnid) => !isWnid(wnid));
   if (wrong.length === 0 && new Set(wnids).size === 1000 && wnids.length === 1000) return wnids;

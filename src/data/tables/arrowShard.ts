@@ -26,7 +26,9 @@ interface ImageColumns {
 /**
  * Opens an Arrow stream or file with an image column, struct {bytes, path} or binary: messages and labels now, then each
  * image by the bytes that it lies in; images of a compressed batch together, which `recent` keeps. Columns that
- * nobody asks for may be of any type. Throws "missing-file" or "bad-file".
+ * nobody asks for may be of any type.
+ *
+ * @throws LuvitError("missing-file" | "bad-file")
  */
 export function openArrowShard(
   file: TableFile,

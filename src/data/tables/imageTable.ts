@@ -31,7 +31,11 @@ export interface ImageShard {
   readonly columns: ColumnNames;
   /** Labels or class names of all rows; undefined where none were asked for. */
   readonly labels?: LabelColumn;
-  /** The image file of a row: its bytes, or where it lies. Throws "bad-image" where there is none. */
+  /**
+   * The image file of a row: its bytes, or where it lies.
+   *
+   * @throws LuvitError("bad-image") where there is none.
+   */
   image(row: number): Promise<Uint8Array | string>;
 }
 

@@ -40,7 +40,9 @@ export function expectPages(chunk: Uint8Array, rows: number, what: string, mostB
   }
 }
 
-/** Throws "bad-file" where what is stored for some rows would unpack to more than that can be. */
+/**
+ * @throws LuvitError("bad-file") where what is stored for some rows would unpack to more than that can be.
+ */
 export function expectGrowth(stored: number, unpacked: number, rows: number, what: string): void {
   if (unpacked >= 0 && unpacked <= anyPage + mostGrowth * stored + numberBytes * rows) return;
   throw new LuvitError("bad-file", `${what} of ${stored} bytes that would unpack to ${unpacked}`);

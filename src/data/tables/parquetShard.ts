@@ -32,7 +32,9 @@ type Cell = { bytes?: Uint8Array | null; path?: string | null } | Uint8Array | n
 
 /**
  * Opens a Parquet file with an image column, struct {bytes, path} or binary: footer and labels now, images later, a
- * row group of that column at a time. Throws "missing-file" or "bad-file".
+ * row group of that column at a time.
+ *
+ * @throws LuvitError("missing-file" | "bad-file")
  */
 export function openParquetShard(
   file: TableFile,

@@ -14,7 +14,11 @@ export interface ByteSource {
   readonly name: string;
   /** Length in bytes. */
   readonly size: number;
-  /** Bytes start (inclusive) to end (exclusive). Throws LuvitError "bad-file" when the range leaves the source. */
+  /**
+   * Bytes start (inclusive) to end (exclusive).
+   *
+   * @throws LuvitError("bad-file") when the range leaves the source.
+   */
   read(start: number, end: number): Promise<Uint8Array>;
   /** Many stretches, each into an array of its own that is handed to `use` when it is full; only sources that can do it
    * better than one by one have it. */
@@ -31,8 +35,9 @@ const LANES = 2;
 
 /**
  * Opens a regular file for positional reads.
- * Throws LuvitError "missing-file" when there is no such file, "bad-file" when it is a folder, pipe, device or a Git LFS
- * pointer.
+ *
+ * @throws LuvitError("missing-file" | "bad-file"): "missing-file" when there is no such file, "bad-file" when it is a
+ * folder, pipe, device or a Git LFS pointer.
  */
 export async function fileSource(path: string): Promise<ByteSource> {
   const handle = await openRegularFile(path);

@@ -9,7 +9,9 @@ const LARGEST_JSON = 64 * 2 ** 20;
 
 /**
  * Reads a file that holds one JSON object.
- * Throws LuvitError "missing-file" when it does not exist, "bad-file" when it holds anything else.
+ *
+ * @throws LuvitError("missing-file" | "bad-file"): "missing-file" when it does not exist, "bad-file" when it holds
+ * anything else.
  */
 export async function readJsonObject(path: string): Promise<{ value: JsonObject; bytesRead: number }> {
   const source = await fileSource(path);

@@ -36,7 +36,8 @@ export const CONFIG_FILES = ["config.json", "params.json"] as const;
  * Opens weights: a .safetensors, .gguf, .pth, .pt or .bin file, an index of shards (`*.index.json`), or a folder holding
  * `model.safetensors(.index.json)`, `pytorch_model.bin(.index.json)`, Mistral's `consolidated.safetensors`, Meta's
  * `consolidated.NN.pth` or one GGUF model. Of GGUF models in several files any may be given.
- * Throws LuvitError "missing-file" saying what was looked for and what is there.
+ *
+ * @throws LuvitError("missing-file") saying what was looked for and what is there.
  */
 export async function openCheckpoint(path: string, options: WeightPartOptions = {}): Promise<WeightFile> {
   return openCheckpointAt(await localPlace(path), options);

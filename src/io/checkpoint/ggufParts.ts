@@ -7,8 +7,10 @@ import { Shards } from "./shards";
 
 /**
  * The tensors of a GGUF model in several files, and the header entries, which are the first one's.
- * Throws LuvitError "missing-file" naming every part that is not there, "bad-file" where parts do not belong together.
  * Reference: llama.cpp tools/gguf-split; keys `split.no` (from 0), `split.count` and `split.tensors.count`.
+ *
+ * @throws LuvitError("missing-file" | "bad-file"): "missing-file" naming every part that is not there, "bad-file" where
+ * parts do not belong together.
  */
 export async function openGgufParts(
   parts: OpenParts,

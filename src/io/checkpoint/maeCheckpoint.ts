@@ -24,8 +24,9 @@ export interface MaeCheckpoint {
  * safetensors file with the same names, or a folder of one of them as timm's are on the Hugging Face hub. What wrappers
  * put before all names (`module.`, `_orig_mod.`, `model.`, `base_encoder.`) is taken away. The optimizer state in a
  * training checkpoint is not read.
- * Throws LuvitError "missing-file", "bad-file", "refused-file" or "key-mismatch".
  * Reference: facebookresearch/mae util/misc.py `save_model`; timm models/_helpers.py `load_state_dict`.
+ *
+ * @throws LuvitError("missing-file" | "bad-file" | "refused-file" | "key-mismatch")
  */
 export async function readMaeCheckpoint(
   path: string,

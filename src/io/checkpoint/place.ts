@@ -23,7 +23,11 @@ const FOLDER_CONTENTS = [
   "consolidated.safetensors",
 ] as const;
 
-/** A checkpoint of this machine. Throws LuvitError "missing-file" saying what was looked for and what is there. */
+/**
+ * A checkpoint of this machine.
+ *
+ * @throws LuvitError("missing-file") saying what was looked for and what is there.
+ */
 export async function localPlace(path: string): Promise<CheckpointPlace> {
   const source = await findWeights(path);
   return { source, beside: await readdir(dirname(source)), exists, open: fileSource };
@@ -38,7 +42,8 @@ async function findWeights(path: string): Promise<string> {
 
 /**
  * The file among `present` to open for a folder, or repository, of that name.
- * Throws LuvitError "missing-file" listing what is there.
+ *
+ * @throws LuvitError("missing-file") listing what is there.
  */
 export function chooseWeights(folder: string, present: readonly string[]): string {
   const known = FOLDER_CONTENTS.find((name) => present.includes(name));

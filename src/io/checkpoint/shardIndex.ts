@@ -11,7 +11,9 @@ export interface ShardIndex {
 
 /**
  * Reads `model.safetensors.index.json` or `pytorch_model.bin.index.json`: `{ weight_map: { name: file } }`. The shards
- * need not exist yet. Throws LuvitError "bad-file" for anything else, or file names that leave the folder.
+ * need not exist yet.
+ *
+ * @throws LuvitError("bad-file") for anything else, or file names that leave the folder.
  */
 export async function openShardIndex(path: string): Promise<ShardIndex> {
   const { value, bytesRead } = await readJsonObject(path);

@@ -10,7 +10,11 @@ export interface GgufFile {
   /** Names as in the file, e.g. `blk.0.attn_q.weight`. */
   readonly names: readonly string[];
   readonly metadata: GgufMetadata;
-  /** `dtype` is GGUF's name of the type, e.g. "Q4_K". Throws LuvitError "key-mismatch" for an unknown name. */
+  /**
+   * `dtype` is GGUF's name of the type, e.g. "Q4_K".
+   *
+   * @throws LuvitError("key-mismatch") for an unknown name.
+   */
   info(name: string): TensorInfo;
   /**
    * Reads the named tensors (all by default) and nothing else, quantized ones as the numbers they stand for. `seen` is
@@ -20,7 +24,11 @@ export interface GgufFile {
   close(): Promise<void>;
 }
 
-/** Opens a GGUF file. Throws LuvitError "bad-file" that lists everything wrong with the header. */
+/**
+ * Opens a GGUF file.
+ *
+ * @throws LuvitError("bad-file") that lists everything wrong with the header.
+ */
 export async function openGguf(source: ByteSource): Promise<GgufFile> {
   const header = await readGgufHeader(source);
   return {

@@ -56,8 +56,9 @@ const valueTypes: readonly (NumberType | "STRING" | "ARRAY")[] = [
 /**
  * Reads the header of a GGUF file, version 2 or 3, little endian: metadata, and where the tensors lie.
  * Its length is written nowhere, so the file's start is read in growing pieces, no byte twice.
- * Throws LuvitError "bad-file" for anything a file of this length cannot hold, before memory is taken for it.
  * Reference: github.com/ggml-org/ggml docs/gguf.md.
+ *
+ * @throws LuvitError("bad-file") for anything a file of this length cannot hold, before memory is taken for it.
  */
 export async function readGgufHeader(source: ByteSource): Promise<GgufHeader> {
   let bytes: Uint8Array = new Uint8Array(0);

@@ -56,7 +56,8 @@ const families: Readonly<Record<string, LlamaFeatures & { headDim?: number }>> =
 
 /**
  * Reads config.json (transformers) or params.json (Meta, Mistral).
- * Throws LuvitError "bad-file" listing every field that is no positive number, or an architecture that is not of the
+ *
+ * @throws LuvitError("bad-file") listing every field that is no positive number, or an architecture that is not of the
  * LLaMA family.
  */
 export async function readLlamaConfig(path: string): Promise<{ hints: LlamaFileHints; bytesRead: number }> {

@@ -17,7 +17,8 @@ export const ROPE_DIVISORS = "rope_freqs.weight";
 
 /**
  * What a GGUF header says about a model of the LLaMA family.
- * Throws LuvitError "bad-file" listing an architecture that is not of the family and entries of the wrong kind.
+ *
+ * @throws LuvitError("bad-file") listing an architecture that is not of the family and entries of the wrong kind.
  */
 export function ggufLlamaHints(
   source: string,

@@ -35,9 +35,10 @@ const torchDtype: Readonly<Record<WritableDtype, string>> = {
  * Writes a language model of the LLaMA family (as Llama, Qwen2 or Qwen3, by its features) as transformers does: config.json and model.safetensors, or, when it does not fit into
  * one shard, `model-0000i-of-0000n.safetensors` with `model.safetensors.index.json`.
  * `tensors` are in Meta names with the q and k rows in "hf" order (see `convertRowOrder`). Returns the files written.
- * Throws LuvitError "key-mismatch" for names that are not LLaMA's or blocks that are incomplete, "bad-argument" for a
- * config that no such model can have.
  * Reference: huggingface_hub serialization/_base.py `split_state_dict_into_shards_factory`.
+ *
+ * @throws LuvitError("key-mismatch" | "bad-argument"): "key-mismatch" for names that are not LLaMA's or blocks that are
+ * incomplete, "bad-argument" for a config that no such model can have.
  */
 export async function writeHuggingFaceCheckpoint(
   folder: string,

@@ -136,7 +136,8 @@ export function permuteRowsMetaToHf(tensor: HostTensor, heads: number): HostTens
 /**
  * Moves a state dict in Meta names to another row order: q, k, their norms and lora_B are permuted, everything else is
  * shared.
- * Throws LuvitError "shape-mismatch" listing every tensor whose rows do not divide into heads.
+ *
+ * @throws LuvitError("shape-mismatch") listing every tensor whose rows do not divide into heads.
  */
 export function convertRowOrder(
   tensors: StateDict,

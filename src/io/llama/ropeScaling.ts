@@ -20,7 +20,7 @@ export type RopeScaling =
   | { type: "divisors"; divisors: number[] }
   | { type: "other"; name: string };
 
-/** LLaMA 3.1's, which Meta's params.json shortens to `use_scaled_rope`. Source: meta-llama/llama-models model.py. */
+/** LLaMA 3.1's, which Meta's params.json shortens to `use_scaled_rope`. Reference: meta-llama/llama-models model.py. */
 export const llama31Scaling: Readonly<RopeScaling & { type: "llama3" }> = {
   type: "llama3",
   factor: 8,

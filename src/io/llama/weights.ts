@@ -34,8 +34,10 @@ export interface LanguageModelWeights extends LlamaBlocks {
  * Reads blocks of a checkpoint of the LLaMA family (LLaMA 1 to 3, Mistral, Qwen2, Qwen3), in Hugging Face, Meta or GGUF
  * form, and nothing else of the file. `path` may name a repository of the Hugging Face hub, `org/name`, or
  * `hf://org/name@revision/file`.
- * Throws one LuvitError listing every offending tensor: "key-mismatch" (missing or unknown), "shape-mismatch"
- * (expected and actual shape), "non-finite"; "bad-argument" when the number of heads must be given.
+ *
+ * @throws LuvitError("key-mismatch" | "shape-mismatch" | "non-finite" | "bad-argument") listing every offending tensor:
+ * "key-mismatch" (missing or unknown), "shape-mismatch" (expected and actual shape), "non-finite"; "bad-argument" when
+ * the number of heads must be given.
  */
 export async function readLlamaBlocks(path: string, options: LlamaBlockOptions = {}): Promise<LlamaBlocks> {
   checkOptions("readLlamaBlocks", source, { path });

@@ -52,7 +52,8 @@ export const adapterDefaults: Readonly<AdapterConfig> = {
 
 /**
  * Checks an adapter config and fills in defaults.
- * Throws one LuvitError "bad-file" listing fields of the wrong kind and whatever makes it another formula than LoRA's.
+ *
+ * @throws LuvitError("bad-file") listing fields of the wrong kind and whatever makes it another formula than LoRA's.
  */
 export function parseAdapterConfig(source: string, value: JsonObject): AdapterConfig {
   const faults = formulaFaults(value);

@@ -34,10 +34,11 @@ const LORA_TENSOR = /^(.+)\.lora_([AB])\.weight$/;
 /**
  * Reads a folder written by PEFT's `save_pretrained`: the tensors whose names in the base model `isWanted` (all by
  * default).
- * Throws LuvitError "missing-file", "bad-file" for variants of LoRA that are not supported, "key-mismatch" listing
- * tensors that are neither LoRA pairs nor whole parameters, "shape-mismatch" listing pairs whose rank is not the
- * configured one.
  * Reference: peft src/peft/utils/save_and_load.py.
+ *
+ * @throws LuvitError("missing-file" | "bad-file" | "key-mismatch" | "shape-mismatch"): "missing-file", "bad-file" for
+ * variants of LoRA that are not supported, "key-mismatch" listing tensors that are neither LoRA pairs nor whole
+ * parameters, "shape-mismatch" listing pairs whose rank is not the configured one.
  */
 export async function readAdapter(
   folder: string,
@@ -72,7 +73,9 @@ function baseName(name: string): string {
 
 /**
  * Writes adapter_config.json (sorted keys) and adapter_model.safetensors so that `PeftModel.from_pretrained` reads them.
- * Names are as in `Adapter`; missing config keys get PEFT's defaults. Throws as `readAdapter`.
+ * Names are as in `Adapter`; missing config keys get PEFT's defaults.
+ *
+ * @throws LuvitError as `readAdapter`.
  */
 export async function writeAdapter(
   folder: string,
@@ -112,7 +115,9 @@ export interface AdapterMapping {
 
 /**
  * Adapter tensors by Meta block paths: `layers.1.attention.wq.lora_A.weight`. With rowOrder "meta" the lora_B rows of q
- * and k are permuted too. Throws LuvitError "key-mismatch" listing modules that LLaMA does not have.
+ * and k are permuted too.
+ *
+ * @throws LuvitError("key-mismatch") listing modules that LLaMA does not have.
  */
 export function adapterToMeta(tensors: StateDict, mapping: AdapterMapping = {}): StateDict {
   const renamed = renameAll(tensors, hfToMetaName);

@@ -18,7 +18,8 @@ const NEWLINE = 0x0a;
 
 /**
  * Appends one JSON line, making the folder and the file when needed. A torn last line left by a crash is cut first.
- * Throws LuvitError "bad-file" when the disk refuses.
+ *
+ * @throws LuvitError("bad-file") when the disk refuses.
  */
 export async function appendMetrics(path: string, record: MetricsRecord): Promise<void> {
   try {
@@ -30,7 +31,11 @@ export async function appendMetrics(path: string, record: MetricsRecord): Promis
   }
 }
 
-/** Puts a record in the place of the last line. Throws LuvitError "bad-file" when the disk refuses. */
+/**
+ * Puts a record in the place of the last line.
+ *
+ * @throws LuvitError("bad-file") when the disk refuses.
+ */
 export async function replaceMetrics(path: string, record: MetricsRecord): Promise<void> {
   try {
     await cutTornLine(path);
@@ -53,7 +58,8 @@ export async function syncMetrics(path: string): Promise<void> {
 
 /**
  * Reads a log back; no file means no lines. A torn last line is left out.
- * Throws LuvitError "bad-file" naming the line when one before the last is damaged.
+ *
+ * @throws LuvitError("bad-file") naming the line when one before the last is damaged.
  */
 export async function readMetrics(path: string): Promise<MetricsRecord[]> {
   const lines = (await readText(path)).split("\n");

@@ -61,8 +61,9 @@ const writing = new Set<string>();
 /**
  * Writes `<runFolder>/checkpoint-000100/` with model.safetensors, optimizer.safetensors, state.json and, where there are
  * such, config.json and average.safetensors. The folder gets its name only when all of them are on disk, so a crash leaves
- * the whole checkpoint or none. An existing checkpoint of the same step is replaced. Returns the folder. Throws LuvitError
- * "bad-file" when the disk refuses.
+ * the whole checkpoint or none. An existing checkpoint of the same step is replaced. Returns the folder.
+ *
+ * @throws LuvitError("bad-file") when the disk refuses.
  */
 export async function writeTrainingCheckpoint(
   runFolder: string,
@@ -96,8 +97,10 @@ export async function writeTrainingCheckpoint(
 }
 
 /**
- * Reads one checkpoint folder. Throws LuvitError "missing-file" or "bad-file" naming the file at fault, "key-mismatch"
- * where its config is not that of its weights.
+ * Reads one checkpoint folder.
+ *
+ * @throws LuvitError("missing-file" | "bad-file" | "key-mismatch"): "missing-file" or "bad-file" naming the file at
+ * fault, "key-mismatch" where its config is not that of its weights.
  */
 export async function readTrainingCheckpoint(folder: string): Promise<TrainingCheckpoint> {
   const { value: state } = await readJsonObject(join(folder, STATE));
@@ -128,7 +131,9 @@ export async function listTrainingCheckpoints(runFolder: string): Promise<Checkp
 
 /**
  * Reads the newest checkpoint; when it is damaged or incomplete, the one before, and says why in `notes`. Undefined when
- * the run has none. Throws LuvitError "bad-file" when there are some and none can be read.
+ * the run has none.
+ *
+ * @throws LuvitError("bad-file") when there are some and none can be read.
  */
 export async function latestTrainingCheckpoint(runFolder: string): Promise<LatestCheckpoint | undefined> {
   const notes: string[] = [];

@@ -46,8 +46,9 @@ const TYPE_NAME = /^[A-Z][A-Z0-9_]{0,31}$/;
  * Checks a header against the rules of the format: types, whole non-negative shapes, byte counts that fit, data that
  * fills the file from `dataStart` to `fileSize` without holes or overlaps, and no name twice. A tensor of a type that is
  * not known here has the bytes that it claims; reading it is an error, its being there is not.
- * Throws one LuvitError "bad-file" with every offending key.
  * Reference: github.com/huggingface/safetensors, README "Format" and safetensors/src/tensor.rs `Metadata::validate`.
+ *
+ * @throws LuvitError("bad-file") with every offending key.
  */
 export function parseSafetensorsHeader(
   name: string,

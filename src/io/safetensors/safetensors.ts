@@ -36,7 +36,9 @@ export interface SafetensorsFile {
   /** Tensor names in the order of the header. */
   readonly names: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
-  /** Throws LuvitError "key-mismatch" for an unknown name. */
+  /**
+   * @throws LuvitError("key-mismatch") for an unknown name.
+   */
   info(name: string): TensorInfo;
   readTensor(name: string): Promise<HostTensor>;
   /** Reads the named tensors (all by default), neighbors in one read. Order of the result: order of `names`. */
@@ -46,7 +48,8 @@ export interface SafetensorsFile {
 
 /**
  * Opens a safetensors file: 8-byte little-endian header length, JSON header, flat data.
- * Throws one LuvitError "bad-file" that lists everything wrong with the header.
+ *
+ * @throws LuvitError("bad-file") that lists everything wrong with the header.
  */
 export async function openSafetensors(source: ByteSource): Promise<SafetensorsFile> {
   const header = await readHeader(source);
@@ -118,8 +121,9 @@ export const safetensorsOptions = optionsOf<SafetensorsOptions>(
 
 /**
  * Writes a state dict: tensors sorted by name, header padded to a multiple of 8 bytes as the official library does.
- * The file appears under its name only when it is complete. Throws LuvitError "shape-mismatch" before writing when
- * a shape does not fit its numbers.
+ * The file appears under its name only when it is complete.
+ *
+ * @throws LuvitError("shape-mismatch") before writing when a shape does not fit its numbers.
  */
 export async function writeSafetensors(
   path: string,

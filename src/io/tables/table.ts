@@ -34,7 +34,9 @@ export async function writeTable<Columns extends TableColumns>(
 }
 
 /**
- * Reads an Arrow IPC file or stream without compression. Throws LuvitError "missing-file" or "bad-file".
+ * Reads an Arrow IPC file or stream without compression.
+ *
+ * @throws LuvitError("missing-file" | "bad-file")
  */
 export async function readTable<Columns extends TableColumns = TableColumns>(
   path: string,

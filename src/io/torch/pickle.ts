@@ -36,8 +36,10 @@ const MOST_OPCODES = 4_000_000;
 /**
  * Reads one pickle (protocols 2 to 5) into plain containers: dict -> Map, list and tuple -> array, bytes -> Uint8Array,
  * int -> number or bigint. Only opcodes and globals on the allow-lists are accepted; nothing is ever executed.
- * Throws LuvitError "refused-file" naming the global or opcode, "bad-file" when the bytes are no pickle.
  * Reference: CPython Lib/pickletools.py.
+ *
+ * @throws LuvitError("refused-file" | "bad-file"): "refused-file" naming the global or opcode, "bad-file" when the
+ * bytes are no pickle.
  */
 export function unpickle(input: PickleInput, options: PickleOptions): unknown {
   return new Unpickler(input, options).run();

@@ -23,7 +23,9 @@ const LEGACY_VERSION = 1001;
 
 /**
  * Opens the zip container of torch.save (torch >= 1.6): `<name>/data.pkl` and one stored entry `<name>/data/<key>` per
- * storage. Throws LuvitError "bad-file" naming every storage that is missing or too short.
+ * storage.
+ *
+ * @throws LuvitError("bad-file") naming every storage that is missing or too short.
  */
 export async function openZipContainer(source: ByteSource): Promise<TorchContainer> {
   const entries = await readZipDirectory(source);

@@ -31,7 +31,10 @@ export interface TorchFile {
 
 /**
  * Opens a file written by torch.save, in the zip container or the older one. The pickle is read by a restricted reader
- * that executes nothing. Throws LuvitError "refused-file" for globals that are not on its list, "bad-file" for damage.
+ * that executes nothing.
+ *
+ * @throws LuvitError("refused-file" | "bad-file"): "refused-file" for globals that are not on its list, "bad-file" for
+ * damage.
  */
 export async function openTorchFile(source: ByteSource): Promise<TorchFile> {
   const container = await openContainer(source);

@@ -31,8 +31,9 @@ const DEEPEST = 3;
  * of names ("teacher.backbone": those under `teacher` that begin with "backbone."). Without a path those of the usual keys
  * or, where there are none, those of the file itself or of the only dict that holds tensors, whichever has more: tensors
  * may stand beside a state dict.
- * Throws LuvitError "key-mismatch" when there are none, or several dicts of which none is usual.
  * Reference: timm models/_helpers.py `load_state_dict`.
+ *
+ * @throws LuvitError("key-mismatch") when there are none, or several dicts of which none is usual.
  */
 export function findTorchState(source: string, root: unknown, path: string | undefined): TorchState {
   if (path !== undefined) {

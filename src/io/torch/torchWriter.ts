@@ -34,8 +34,9 @@ const storageClasses: Readonly<Record<WritableDtype, string>> = {
 /**
  * Writes `{ "model": state dict, … }` as torch.save does, so that `torch.load(path, weights_only=True)`, MAE's code and
  * timm read it. The file appears under its name only when it is complete.
- * Throws LuvitError "shape-mismatch" before writing when a shape does not fit its numbers.
  * Reference: torch/serialization.py `_save`; CPython Lib/pickletools.py.
+ *
+ * @throws LuvitError("shape-mismatch") before writing when a shape does not fit its numbers.
  */
 export async function writeTorchCheckpoint(
   path: string,

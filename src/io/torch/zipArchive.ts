@@ -34,8 +34,9 @@ interface Directory {
 
 /**
  * Reads the directory of a zip archive (with ZIP64), as torch.save writes one.
- * Throws LuvitError "bad-file" when there is no directory or an entry is encrypted, double or out of range.
  * Reference: PKWARE APPNOTE 6.3, sections 4.3 and 4.5.3.
+ *
+ * @throws LuvitError("bad-file") when there is no directory or an entry is encrypted, double or out of range.
  */
 export async function readZipDirectory(source: ByteSource): Promise<Map<string, ZipEntry>> {
   const { start, length, count } = await findDirectory(source);

@@ -39,8 +39,9 @@ export class PixelMemory {
   }
 
   /**
-   * The address of so many bytes; as many as ALIGNMENT before it can be read. Views made before are no longer good. Throws
-   * RegionFull where there is an end to what may be taken.
+   * The address of so many bytes; as many as ALIGNMENT before it can be read. Views made before are no longer good.
+   *
+   * @throws RegionFull where there is an end to what may be taken.
    */
   take(bytes: number): number {
     const address = this.next;

@@ -4,7 +4,9 @@ import { expectSize, paletteToRgb } from "./raster";
 
 /**
  * A BMP file as Pillow's `convert("RGB")` reads it: 1, 4 and 8 bits with a palette, also as runs, 16 bits (5-5-5 and
- * 5-6-5), 24 and 32 bits; what may be alpha is dropped. Throws "bad-image".
+ * 5-6-5), 24 and 32 bits; what may be alpha is dropped.
+ *
+ * @throws LuvitError("bad-image")
  */
 export function decodeBmp(file: Buffer, maxPixels: number): RgbImage {
   const header = readBmpHeader(file);

@@ -23,8 +23,9 @@ const depths = [1, 4, 8, 16, 24, 32];
 const longHeaders = [40, 52, 56, 64, 108, 124];
 
 /**
- * The header of a BMP file: OS/2's 12 bytes, or Windows' 40 to 124. Throws "bad-image" for what Pillow does not read
- * either. Reference: Pillow BmpImagePlugin.py.
+ * The header of a BMP file: OS/2's 12 bytes, or Windows' 40 to 124. Reference: Pillow BmpImagePlugin.py.
+ *
+ * @throws LuvitError("bad-image") for what Pillow does not read either.
  */
 export function readBmpHeader(file: Buffer): BmpHeader {
   if (file.length < 26) throw unreadable("BMP: cut off in its header");

@@ -21,7 +21,9 @@ const [extension, image, trailer, graphicControl] = [0x21, 0x2c, 0x3b, 0xf9];
 
 /**
  * The first image of a GIF file as Pillow's `convert("RGB")` reads it: what is transparent keeps the color of its
- * entry. Throws "bad-image". Reference: GIF89a specification; Pillow GifImagePlugin.py.
+ * entry. Reference: GIF89a specification; Pillow GifImagePlugin.py.
+ *
+ * @throws LuvitError("bad-image")
  */
 export function decodeGif(file: Buffer, maxPixels: number): RgbImage {
   try {

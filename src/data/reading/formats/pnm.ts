@@ -19,8 +19,10 @@ const hash = 35;
 
 /**
  * A PBM, PGM or PPM file as Pillow's `convert("RGB")` reads it: values are scaled from their largest one to 255, those
- * of gray with more than 8 bits to 16 bits and then as `gray16` says. Throws "bad-image". Reference: Pillow
+ * of gray with more than 8 bits to 16 bits and then as `gray16` says. Reference: Pillow
  * PpmImagePlugin.py.
+ *
+ * @throws LuvitError("bad-image")
  */
 export function decodePnm(file: Buffer, maxPixels: number, gray16: Gray16): RgbImage {
   const header = readHeader(file);

@@ -40,8 +40,9 @@ const unknownCompressions: Readonly<Record<number, string>> = {
 };
 
 /**
- * How to read a TIFF file so that its pixels are Pillow's. Throws "bad-image" for layouts that Pillow does not know
- * and for those that would come out otherwise. Reference: Pillow TiffImagePlugin.py, OPEN_INFO.
+ * How to read a TIFF file so that its pixels are Pillow's. Reference: Pillow TiffImagePlugin.py, OPEN_INFO.
+ *
+ * @throws LuvitError("bad-image") for layouts that Pillow does not know and for those that would come out otherwise.
  */
 export function tiffReading(layout: TiffLayout): TiffReading {
   const { photometric, compression } = layout;

@@ -30,7 +30,11 @@ const typeBytes: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4, 16: 8 };
 /** Values of an entry that are looked at: no image has more samples. */
 const mostValues = 16;
 
-/** Reads the first directory of a TIFF or BigTIFF file. Throws "bad-image". Reference: TIFF 6.0, section 2. */
+/**
+ * Reads the first directory of a TIFF or BigTIFF file. Reference: TIFF 6.0, section 2.
+ *
+ * @throws LuvitError("bad-image")
+ */
 export function readTiffLayout(file: Buffer): TiffLayout {
   try {
     const entries = readDirectory(file);

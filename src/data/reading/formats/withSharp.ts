@@ -50,7 +50,11 @@ export async function decodePng(file: Buffer, options: SharpOptions): Promise<Rg
   return colors(open(file, options));
 }
 
-/** A TIFF file as RGB, always turned upright, as Pillow has it. Throws "bad-image" where it would come out otherwise. */
+/**
+ * A TIFF file as RGB, always turned upright, as Pillow has it.
+ *
+ * @throws LuvitError("bad-image") where it would come out otherwise.
+ */
 export async function decodeTiff(file: Buffer, options: SharpOptions): Promise<RgbImage> {
   const layout = readTiffLayout(file);
   const reading = tiffReading(layout);
