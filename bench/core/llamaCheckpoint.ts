@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sizeOf } from "../../src/core/hostTensor";
 import { llamaBlockModules, llamaOuterModules } from "../../src/io/llama/keymap";
-import type { LlamaConfig } from "../../src/models/llamaBlock";
+import type { LlamaConfig } from "../../src/models/llamaConfig";
 
 /** A language model of these sizes, as transformers shards it. */
 interface LlamaSizes extends Pick<LlamaConfig, "dim" | "heads" | "hiddenDim" | "normEps"> {

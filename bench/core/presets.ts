@@ -1,5 +1,6 @@
 import { randomBlock } from "../../src/models/baselines";
-import { type LlamaBlocks, type LlamaConfig, llama7b } from "../../src/models/llamaBlock";
+import type { LlamaBlocks } from "../../src/models/llamaBlock";
+import { type LlamaConfig, llama7b } from "../../src/models/llamaConfig";
 import { attach } from "../../src/models/lora";
 import { type DecoderConfig, decoder512x8, decoderToy } from "../../src/models/mae";
 import { base16, toy, type ViTConfig } from "../../src/models/vit";

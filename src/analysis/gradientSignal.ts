@@ -53,16 +53,29 @@ export interface LayerSignal {
 
 /** Gradient signal-to-noise ratios of a model. Prints as a line per layer. */
 export class GradientSignal {
-  constructor(
-    /** A row per parameter tensor: layer, parameter (path), size, gsnr (mean over its numbers); and the provenance. */
-    readonly table: Table,
-    /** In the order in which the model runs them. */
-    readonly layers: readonly LayerSignal[],
-    /** Mean over all trained parameters. */
-    readonly mean: number,
-    readonly groups: number,
-    readonly groupSize: number,
-  ) {}
+  /** A row per parameter tensor: layer, parameter (path), size, gsnr (mean over its numbers); and the provenance. */
+  readonly table: Table;
+  /** In the order in which the model runs them. */
+  readonly layers: readonly LayerSignal[];
+  /** Mean over all trained parameters. */
+  readonly mean: number;
+  readonly groups: number;
+  readonly groupSize: number;
+
+  constructor(parts: {
+    table: Table;
+    layers: readonly LayerSignal[];
+    mean: number;
+    groups: number;
+    groupSize: number;
+  }) {
+    const { table, layers, mean, groups, groupSize } = parts;
+    this.table = table;
+    this.layers = layers;
+    this.mean = mean;
+    this.groups = groups;
+    this.groupSize = groupSize;
+  }
 
   toString(): string {
     const width = Math.max(...this.layers.map(({ layer }) => layer.length));
@@ -238,5 +251,5 @@ function summarize(
     },
     provenance,
   );
-  return new GradientSignal(table, layers, mean(rows).gsnr, groups, groupSize);
+  return new GradientSignal({ table, layers, mean: mean(rows).gsnr, groups, groupSize });
 }

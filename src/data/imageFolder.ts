@@ -33,17 +33,45 @@ const defaultCacheBytes = 512e6;
 
 /** Images in class folders. Views made with `take`, `subset` and `withTransform` share the memory and the report. */
 export class FolderDataset implements ImageDataset {
-  constructor(
-    readonly root: string,
-    readonly classes: string[],
-    readonly files: readonly LabeledFile[],
-    readonly transform: ImageTransform,
-    readonly cache: PixelCache,
-    readonly report: SkipReport = new SkipReport(),
-    readonly mapping?: ClassMapping,
-    /** How many files of its class folders are not called images, by their endings. */
-    readonly others: ReadonlyMap<string, number> = new Map(),
-  ) {}
+  readonly root: string;
+  readonly classes: string[];
+  readonly files: readonly LabeledFile[];
+  readonly transform: ImageTransform;
+  readonly cache: PixelCache;
+  readonly report: SkipReport;
+  readonly mapping?: ClassMapping;
+  /** How many files of its class folders are not called images, by their endings. */
+  readonly others: ReadonlyMap<string, number>;
+
+  constructor(parts: {
+    root: string;
+    classes: string[];
+    files: readonly LabeledFile[];
+    transform: ImageTransform;
+    cache: PixelCache;
+    report?: SkipReport;
+    mapping?: ClassMapping;
+    others?: ReadonlyMap<string, number>;
+  }) {
+    const {
+      root,
+      classes,
+      files,
+      transform,
+      cache,
+      report = new SkipReport(),
+      mapping,
+      others = new Map(),
+    } = parts;
+    this.root = root;
+    this.classes = classes;
+    this.files = files;
+    this.transform = transform;
+    this.cache = cache;
+    this.report = report;
+    this.mapping = mapping;
+    this.others = others;
+  }
 
   get length(): number {
     return this.files.length;
@@ -100,7 +128,7 @@ export class FolderDataset implements ImageDataset {
   private with(change: { files?: LabeledFile[]; transform?: ImageTransform }): FolderDataset {
     const { root, classes, cache, report, mapping, others } = this;
     const { files, transform } = { files: this.files, transform: this.transform, ...change };
-    return new FolderDataset(root, classes, files, transform, cache, report, mapping, others);
+    return new FolderDataset({ root, classes, files, transform, cache, report, mapping, others });
   }
 
   private fileAt(index: number): LabeledFile {
@@ -123,7 +151,7 @@ export async function imageFolder(root: string, options: ImageFolderOptions = {}
   checkOptions("data.imageFolder", imageFolderOptions, options);
   const { classes, files, others } = await scanClassFolders(root);
   const [report, transform] = [new SkipReport(), options.transform ?? evaluation()];
-  return new FolderDataset(root, classes, files, transform, cacheOf(options), report, undefined, others);
+  return new FolderDataset({ root, classes, files, transform, cache: cacheOf(options), report, others });
 }
 
 /** The pixel memory that the options ask for. */

@@ -179,7 +179,13 @@ export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDatase
     throw new LuvitError("bad-dataset", `${summary}:\n${listOffenders(lonely)}`);
   }
   const kept = paired.map(({ file }) => file!);
-  const set = new FolderDataset(images, classes, kept, transform, cacheOf({ exif, cache }));
+  const set = new FolderDataset({
+    root: images,
+    classes,
+    files: kept,
+    transform,
+    cache: cacheOf({ exif, cache }),
+  });
   return new MaskedDataset(set, maskPaths, transform, patch);
 }
 

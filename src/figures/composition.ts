@@ -39,7 +39,7 @@ export async function compose(composition: Composition): Promise<ImageFigure> {
     .composite([...images, marks])
     .png({ compressionLevel: 9 })
     .toBuffer();
-  return new ImageFigure(png, width, height, alt, { svg: () => composedSvg(composition), html });
+  return new ImageFigure({ png, width, height, alt, forms: { svg: () => composedSvg(composition), html } });
 }
 
 async function composedSvg(composition: Composition): Promise<string> {

@@ -29,14 +29,21 @@ export interface ImageForms {
 
 /** A finished image: PNG bytes and what they show. */
 export class ImageFigure {
-  constructor(
-    readonly png: Uint8Array,
-    readonly width: number,
-    readonly height: number,
-    /** What the image shows, for readers who do not see it. */
-    readonly alt: string,
-    private readonly forms: ImageForms = {},
-  ) {}
+  readonly png: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  /** What the image shows, for readers who do not see it. */
+  readonly alt: string;
+  private readonly forms: ImageForms;
+
+  constructor(parts: { png: Uint8Array; width: number; height: number; alt: string; forms?: ImageForms }) {
+    const { png, width, height, alt, forms = {} } = parts;
+    this.png = png;
+    this.width = width;
+    this.height = height;
+    this.alt = alt;
+    this.forms = forms;
+  }
 
   /** The image as SVG; where it was given as PNG only, with that in it. */
   async toSvg(): Promise<string> {

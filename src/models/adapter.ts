@@ -45,7 +45,7 @@ export function applyAdapter(model: AdaptedModel, adapter: Adapter): LoraReport 
   const linears = linearsOf(model);
   for (const path of paths) attachOne(model, path, linears.get(path)!, tensors, adapter);
   const { trainable, total } = model.counts();
-  return new LoraReport(paths, trainable, total, [...whole.keys()], leftOut);
+  return new LoraReport({ paths, trainable, total, replaced: [...whole.keys()], leftOut });
 }
 
 /** Reads a PEFT adapter folder and attaches it. See `applyAdapter`. */

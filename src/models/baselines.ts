@@ -2,7 +2,8 @@ import { checkOptions, object } from "../core/options";
 import { Rng } from "../core/rng";
 import { width } from "../nn/options";
 import { type FusionOptions, type FusionPlan, type MlpActivation, mlp, through } from "./fusion";
-import { LlamaBlocks, type LlamaConfig, llamaBlockField, llamaConfig } from "./llamaBlock";
+import { LlamaBlocks, llamaBlockField } from "./llamaBlock";
+import { type LlamaConfig, llamaConfig } from "./llamaConfig";
 import { attach, type LoraOptions } from "./lora";
 import { randomBlockOptions } from "./options";
 import type { ViTConfig } from "./vit";
@@ -33,7 +34,12 @@ export function randomBlock(
   checkOptions("baselines.randomBlock", llamaConfig, config);
   checkOptions("baselines.randomBlock", randomBlockOptions, options);
   const { depth = 1, seed = 0 } = options;
-  const block = new LlamaBlocks({ ...config }, depth, new Rng(seed).fork("random block"), "random numbers");
+  const block = new LlamaBlocks({
+    config: { ...config },
+    depth,
+    rng: new Rng(seed).fork("random block"),
+    origin: "random numbers",
+  });
   block.freeze();
   return block;
 }

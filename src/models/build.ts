@@ -70,7 +70,14 @@ function fusionFrom({ fusion }: EncoderConfig, source: BlockSource | null): Fusi
   const { origin = "a saved model", checkpoint = null, options: reading = {}, blocks = [] } = source ?? {};
   const indices = blocks.length === depth ? blocks.map((number) => number - 1) : undefined;
   const from = { checkpoint, options: reading };
-  const block = new LlamaBlocks(llamaConfigFrom(config), depth, new Rng(0), origin, indices, from);
+  const block = new LlamaBlocks({
+    config: llamaConfigFrom(config),
+    depth,
+    rng: new Rng(0),
+    origin,
+    layerIndices: indices,
+    from,
+  });
   return { ...options, block };
 }
 

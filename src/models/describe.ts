@@ -1,6 +1,6 @@
 import { LayerNorm } from "../nn/layers";
 import type { LlamaDescription } from "./config";
-import { headSizes, type LlamaConfig } from "./llamaBlock";
+import { headSizes, type LlamaConfig } from "./llamaConfig";
 import type { Block, ViTConfig } from "./vit";
 
 /** A config with everything that it leaves to defaults, as models are saved with it. */

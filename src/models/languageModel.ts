@@ -8,7 +8,8 @@ import { Module } from "../nn/module";
 import { Parameter } from "../nn/parameter";
 import type { LanguageModelFileConfig } from "./config";
 import { describeLlama } from "./describe";
-import { LlamaBlock, type LlamaConfig, llamaConfig } from "./llamaBlock";
+import { LlamaBlock } from "./llamaBlock";
+import { type LlamaConfig, llamaConfig } from "./llamaConfig";
 import { seedOption } from "./options";
 import { SavableModel } from "./savable";
 

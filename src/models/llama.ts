@@ -4,7 +4,8 @@ import { checkOptions, flag, optionsOf } from "../core/options";
 import { Rng } from "../core/rng";
 import { type LlamaBlockOptions, llamaBlockOptions, readLlamaBlocks } from "../io/llama";
 import { source } from "../io/options";
-import { LlamaBlocks, type LlamaConfig } from "./llamaBlock";
+import { LlamaBlocks } from "./llamaBlock";
+import type { LlamaConfig } from "./llamaConfig";
 
 /** Which blocks of a checkpoint to load, and how they attend. */
 export interface LoadBlockOptions extends LlamaBlockOptions {
@@ -50,7 +51,14 @@ export async function loadBlock(path: string, options: LoadBlockOptions = {}): P
     options: { heads, normEps, ropeTheta, revision },
   };
   const count = read.layerIndices.length;
-  const block = new LlamaBlocks(config, count, new Rng(0), origin, read.layerIndices, from);
+  const block = new LlamaBlocks({
+    config,
+    depth: count,
+    rng: new Rng(0),
+    origin,
+    layerIndices: read.layerIndices,
+    from,
+  });
   block.loadStateDict(read.tensors, { source: read.source });
   block.freeze();
   return block;

@@ -1,114 +1,27 @@
-import { LuvitError } from "../core/errors";
-import { checkOptions, flag, number, object, oneOf, optionsOf, such, whole } from "../core/options";
+import { checkOptions, such } from "../core/options";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
-import { type LlamaFeatures, type RopeScaling, type RowOrder, rotaryFrequencies } from "../io/llama";
+import { rotaryFrequencies } from "../io/llama";
 import { scaledDotProductAttention } from "../nn/attention";
 import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
 import { Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { gatedSilu, mergeHeads, splitHeads } from "../nn/ops";
-import { epsilon, headCount, width } from "../nn/options";
 import type { BlockSource } from "./config";
-import { has, ropeScaling } from "./options";
+import { blocksOfLlama, headSizes, type LlamaConfig } from "./llamaConfig";
+import { has } from "./options";
 
 import { rotate } from "./rotary";
-
-/** Shape and switches of a block of the LLaMA family. */
-export interface LlamaConfig extends LlamaFeatures {
-  dim: number;
-  /** Heads of the queries. */
-  heads: number;
-  /** Heads of keys and values, a divisor of `heads`; default `heads`. */
-  kvHeads?: number;
-  /** Width of a head; default dim / heads. */
-  headDim?: number;
-  hiddenDim: number;
-  /** 1e-6 for LLaMA-1 and Qwen, 1e-5 for LLaMA-2, LLaMA-3 and Mistral. */
-  normEps: number;
-  ropeTheta: number;
-  ropeScaling?: RopeScaling;
-  /** Each token sees only earlier ones. LUViT: false. */
-  causal: boolean;
-  /** With `causal`: how many tokens each sees, itself included (Mistral). Of no effect where every token sees every other. */
-  slidingWindow?: number;
-  /** Rotary position embedding. LUViT: false. */
-  rope: boolean;
-  /** How q and k rows are ordered; matters for RoPE and for moving LoRA between formats. */
-  rowOrder: RowOrder;
-}
 
 export const llamaBlockField = such<LlamaBlocks>(
   "a LLaMA block, from llama.loadBlock or baselines.randomBlock",
   (value) => has(value, "config", "layers", "withNorm"),
 );
 
-/** Shape and switches of a block of the LLaMA family. */
-export const llamaConfig = optionsOf<LlamaConfig>(
-  {
-    dim: width,
-    heads: headCount,
-    hiddenDim: width,
-    normEps: epsilon,
-    ropeTheta: number(0, 1e12, true),
-    causal: flag,
-    rope: flag,
-    rowOrder: oneOf(["hf", "meta"]),
-  },
-  {
-    kvHeads: headCount,
-    headDim: width,
-    ropeScaling,
-    slidingWindow: whole(1),
-    qkvBias: flag,
-    outputBias: flag,
-    mlpBias: flag,
-    qkNorm: flag,
-  },
-);
-
-/** Blocks in a row. */
-export const blocksOfLlama = object({ config: llamaConfig, depth: whole(1, 10_000) }, {});
-
-/** LLaMA-7B's shape with LUViT's switches: every token sees every other, no rotation. */
-export const llama7b: Readonly<LlamaConfig> = {
-  dim: 4096,
-  heads: 32,
-  hiddenDim: 11008,
-  normEps: 1e-6,
-  ropeTheta: 10000,
-  causal: false,
-  rope: false,
-  rowOrder: "hf",
-};
-
-/** 256-rounded SwiGLU width: LLaMA's hidden size for a model width. */
-export function swigluWidth(dim: number, multipleOf = 256): number {
-  return multipleOf * Math.ceil(Math.trunc((2 * 4 * dim) / 3) / multipleOf);
-}
-
 const linear = (inputs: number, outputs: number, rng: Rng, bias = false) =>
   new Linear(inputs, outputs, rng, { bias, initialize: normal(0.02) });
-
-/**
- * A config's sizes of attention, defaults filled in.
- *
- * @throws LuvitError("bad-argument") when they do not fit together.
- */
-export function headSizes(config: LlamaConfig): { heads: number; kvHeads: number; headDim: number } {
-  const { dim, heads, kvHeads = heads, headDim = dim / heads, rope } = config;
-  const problems = [
-    Number.isInteger(headDim) ? "" : `${heads} heads do not divide the width ${dim}`,
-    Number.isInteger(heads / kvHeads)
-      ? ""
-      : `${kvHeads} heads of keys do not divide ${heads} heads of queries`,
-    rope && headDim % 2 !== 0 ? `rotary positions need heads of even width, not ${headDim}` : "",
-  ].filter(Boolean);
-  if (problems.length > 0) throw new LuvitError("bad-argument", `LLaMA block: ${problems.join("; ")}`);
-  return { heads, kvHeads, headDim };
-}
 
 /**
  * Keys `wq` [H C, D], `wk`, `wv` [G C, D], `wo` [D, H C] with H heads of queries, G of keys, C wide; biases and
@@ -209,19 +122,36 @@ export class LlamaBlocks extends Module {
   readonly layers: LlamaBlock[];
   /** RMSNorm after the blocks; ones and frozen in LUViT, absent when the fusion asks for none. */
   norm?: RMSNorm;
+  readonly config: LlamaConfig;
+  /** For people: where the weights come from. */
+  readonly origin: string;
+  /** Number of each block in the language model it came from, counted from 0; names adapters after it. */
+  readonly layerIndices: readonly number[];
+  /** Where it can be read again. */
+  readonly from?: Pick<BlockSource, "checkpoint" | "options">;
 
-  constructor(
-    readonly config: LlamaConfig,
-    depth: number,
-    rng: Rng,
-    /** For people: where the weights come from. */
-    readonly origin: string,
-    /** Number of each block in the language model it came from, counted from 0; names adapters after it. */
-    readonly layerIndices: readonly number[] = Array.from({ length: depth }, (_, i) => i),
-    /** Where it can be read again. */
-    readonly from?: Pick<BlockSource, "checkpoint" | "options">,
-  ) {
+  constructor(parts: {
+    config: LlamaConfig;
+    depth: number;
+    rng: Rng;
+    origin: string;
+    layerIndices?: readonly number[];
+    from?: Pick<BlockSource, "checkpoint" | "options">;
+  }) {
     super();
+    const {
+      config,
+      depth,
+      rng,
+      origin,
+      layerIndices = Array.from({ length: depth }, (_, i) => i),
+      from,
+    } = parts;
+    this.config = config;
+    this.origin = origin;
+    this.layerIndices = layerIndices;
+    this.from = from;
+
     checkOptions("LlamaBlock", blocksOfLlama, { config, depth });
     this.layers = Array.from({ length: depth }, () => new LlamaBlock(config, rng));
   }

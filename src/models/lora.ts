@@ -108,15 +108,28 @@ export class LoraLinear extends Module {
 
 /** What `attach` or `loadAdapter` did. Prints as one line. */
 export class LoraReport {
-  constructor(
-    readonly paths: readonly string[],
-    readonly trainable: number,
-    readonly total: number,
-    /** Parameters that an adapter brought whole. */
-    readonly replaced: readonly string[] = [],
-    /** Tensors of an adapter, by their names in the base model, that lie outside this model. */
-    readonly leftOut: readonly string[] = [],
-  ) {}
+  readonly paths: readonly string[];
+  readonly trainable: number;
+  readonly total: number;
+  /** Parameters that an adapter brought whole. */
+  readonly replaced: readonly string[];
+  /** Tensors of an adapter, by their names in the base model, that lie outside this model. */
+  readonly leftOut: readonly string[];
+
+  constructor(parts: {
+    paths: readonly string[];
+    trainable: number;
+    total: number;
+    replaced?: readonly string[];
+    leftOut?: readonly string[];
+  }) {
+    const { paths, trainable, total, replaced = [], leftOut = [] } = parts;
+    this.paths = paths;
+    this.trainable = trainable;
+    this.total = total;
+    this.replaced = replaced;
+    this.leftOut = leftOut;
+  }
 
   toString(): string {
     const share = ((100 * this.trainable) / this.total).toFixed(2);
@@ -181,11 +194,7 @@ export function attach(model: Module, options: LoraOptions = {}): LoraReport {
     model.replaceModule(path, new LoraLinear(base as Linear, { rank, alpha, rankStabilised }, rng));
   }
   const { trainable, total } = model.counts();
-  return new LoraReport(
-    chosen.map(([path]) => path),
-    trainable,
-    total,
-  );
+  return new LoraReport({ paths: chosen.map(([path]) => path), trainable, total });
 }
 
 /** Options that may have PEFT's names, under this library's, with its defaults. */

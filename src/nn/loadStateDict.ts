@@ -24,14 +24,27 @@ export const loadOptions = optionsOf<LoadOptions>(
 
 /** What a load did. Prints as one line. */
 export class LoadReport {
-  constructor(
-    readonly loaded: readonly string[],
-    readonly missing: readonly string[],
-    readonly unexpected: readonly string[],
-    readonly source: string,
-    /** What was found in the file, and what follows from it that is easily overlooked. */
-    readonly notes: readonly string[] = [],
-  ) {}
+  readonly loaded: readonly string[];
+  readonly missing: readonly string[];
+  readonly unexpected: readonly string[];
+  readonly source: string;
+  /** What was found in the file, and what follows from it that is easily overlooked. */
+  readonly notes: readonly string[];
+
+  constructor(parts: {
+    loaded: readonly string[];
+    missing: readonly string[];
+    unexpected: readonly string[];
+    source: string;
+    notes?: readonly string[];
+  }) {
+    const { loaded, missing, unexpected, source, notes = [] } = parts;
+    this.loaded = loaded;
+    this.missing = missing;
+    this.unexpected = unexpected;
+    this.source = source;
+    this.notes = notes;
+  }
 
   toString(): string {
     const rest = [
@@ -87,11 +100,5 @@ export function loadStateDict(model: Module, state: StateDict, options: LoadOpti
   }
   const loaded = [...parameters].filter(([path]) => offered.has(path));
   for (const [path, parameter] of loaded) parameter.load(offered.get(path)!, options.source);
-  return new LoadReport(
-    loaded.map(([path]) => path),
-    missing,
-    unexpected,
-    source,
-    notes,
-  );
+  return new LoadReport({ loaded: loaded.map(([path]) => path), missing, unexpected, source, notes });
 }

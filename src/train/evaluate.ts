@@ -19,16 +19,29 @@ import { type Judgement, judge, mappingFor } from "./scoring";
 
 /** Accuracy on a data set. Prints as one line. */
 export class Evaluation {
-  constructor(
-    /** Percent of images whose highest logit is the label. */
-    readonly top1: number,
-    /** Percent of images whose label is among the five highest logits; null where a label has several classes. */
-    readonly top5: number | null,
-    /** Mean cross entropy, nats; NaN where a label has several classes. */
-    readonly loss: number,
-    readonly labels: Int32Array,
-    readonly predictions: Int32Array,
-  ) {}
+  /** Percent of images whose highest logit is the label. */
+  readonly top1: number;
+  /** Percent of images whose label is among the five highest logits; null where a label has several classes. */
+  readonly top5: number | null;
+  /** Mean cross entropy, nats; NaN where a label has several classes. */
+  readonly loss: number;
+  readonly labels: Int32Array;
+  readonly predictions: Int32Array;
+
+  constructor(parts: {
+    top1: number;
+    top5: number | null;
+    loss: number;
+    labels: Int32Array;
+    predictions: Int32Array;
+  }) {
+    const { top1, top5, loss, labels, predictions } = parts;
+    this.top1 = top1;
+    this.top5 = top5;
+    this.loss = loss;
+    this.labels = labels;
+    this.predictions = predictions;
+  }
 
   toString(): string {
     const { top1, top5, loss, labels } = this;
@@ -126,7 +139,13 @@ export async function evaluateWith(
   const top5 = ranked ? percent(all.filter(({ inTop5 }) => inTop5).length) : null;
   const loss = all.reduce((sum, answer) => sum + (answer.loss ?? Number.NaN), 0) / all.length;
   const column = (key: "label" | "prediction") => Int32Array.from(all, (answer) => answer[key]);
-  return new Evaluation(percent(right), top5, loss, column("label"), column("prediction"));
+  return new Evaluation({
+    top1: percent(right),
+    top5,
+    loss,
+    labels: column("label"),
+    predictions: column("prediction"),
+  });
 }
 
 /** The answers to every readable image of a set, batch by batch, in order. */

@@ -34,7 +34,15 @@ export function startRun<M extends Module>(task: TrainingTask<M>, options: Train
   const { totalSteps, epochs } = task.plan;
   const body = (driver: RunDriver<M>) =>
     drive(openSession(task, options, folder, driver)).finally(() => releaseRunFolder(folder));
-  return new Run(name, task.model, totalSteps, folder, task.dataset.report, body, epochs);
+  return new Run({
+    name,
+    model: task.model,
+    totalSteps,
+    out: folder,
+    report: task.dataset.report,
+    body,
+    epochs,
+  });
 }
 
 function openSession<M extends Module>(

@@ -14,24 +14,50 @@ import type { StepRecord } from "./run";
 
 /** What a run's folder says of the run. Prints as one line. */
 export class SavedRun {
-  constructor(
-    readonly folder: string,
-    /** "pretrain" or "finetune". */
-    readonly task: string,
-    /** Every step, as `metrics.jsonl` has it; what was not finite is null. */
-    readonly history: readonly StepRecord[],
-    /** Steps of the newest checkpoint, and of the whole run. */
-    readonly step: number,
-    readonly totalSteps: number,
-    readonly checkpoint: string,
-    /** What decided its numbers: plan, options, data. */
-    readonly settings: JsonObject,
-    readonly config: JsonObject | undefined,
-    readonly recipe: string | undefined,
-    readonly seed: number,
-    /** Newer checkpoints that cannot be read, and why. */
-    readonly notes: readonly string[],
-  ) {}
+  readonly folder: string;
+  /** "pretrain" or "finetune". */
+  readonly task: string;
+  /** Every step, as `metrics.jsonl` has it; what was not finite is null. */
+  readonly history: readonly StepRecord[];
+  /** Steps of the newest checkpoint, and of the whole run. */
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly checkpoint: string;
+  /** What decided its numbers: plan, options, data. */
+  readonly settings: JsonObject;
+  readonly config: JsonObject | undefined;
+  readonly recipe: string | undefined;
+  readonly seed: number;
+  /** Newer checkpoints that cannot be read, and why. */
+  readonly notes: readonly string[];
+
+  constructor(parts: {
+    folder: string;
+    task: string;
+    history: readonly StepRecord[];
+    step: number;
+    totalSteps: number;
+    checkpoint: string;
+    settings: JsonObject;
+    config: JsonObject | undefined;
+    recipe: string | undefined;
+    seed: number;
+    notes: readonly string[];
+  }) {
+    const { folder, task, history, step, totalSteps, checkpoint, settings, config, recipe, seed, notes } =
+      parts;
+    this.folder = folder;
+    this.task = task;
+    this.history = history;
+    this.step = step;
+    this.totalSteps = totalSteps;
+    this.checkpoint = checkpoint;
+    this.settings = settings;
+    this.config = config;
+    this.recipe = recipe;
+    this.seed = seed;
+    this.notes = notes;
+  }
 
   get done(): boolean {
     return this.step === this.totalSteps;
@@ -104,6 +130,6 @@ function savedRun(
     throw new LuvitError("bad-file", `${checkpoint}/state.json: says nothing of a run`);
   }
   const { task, totalSteps } = plan;
-  const about = [plan, config, recipe ?? undefined, rng.seed, notes] as const;
-  return new SavedRun(folder, task, history, step, totalSteps, checkpoint, ...about);
+  const about = { settings: plan, config, recipe: recipe ?? undefined, seed: rng.seed, notes };
+  return new SavedRun({ folder, task, history, step, totalSteps, checkpoint, ...about });
 }

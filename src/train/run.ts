@@ -63,19 +63,33 @@ export class Run<M extends Module> {
   readonly notes: string[] = [];
   private readonly stopping = new AbortController();
   private readonly listeners = new Set<(record: StepRecord) => void>();
+  readonly name: string;
+  readonly model: M;
+  readonly totalSteps: number;
+  /** Folder with metrics.jsonl and checkpoints; undefined if nothing is written. */
+  readonly out: string | undefined;
+  /** Images that could not be read so far. */
+  readonly report: SkipReport;
+  /** Epochs that the steps make, those of a cool-down among them. */
+  readonly epochs?: number;
 
-  constructor(
-    readonly name: string,
-    readonly model: M,
-    readonly totalSteps: number,
-    /** Folder with metrics.jsonl and checkpoints; undefined if nothing is written. */
-    readonly out: string | undefined,
-    /** Images that could not be read so far. */
-    readonly report: SkipReport,
-    body: (driver: RunDriver<M>) => Promise<void>,
-    /** Epochs that the steps make, those of a cool-down among them. */
-    readonly epochs?: number,
-  ) {
+  constructor(parts: {
+    name: string;
+    model: M;
+    totalSteps: number;
+    out: string | undefined;
+    report: SkipReport;
+    body: (driver: RunDriver<M>) => Promise<void>;
+    epochs?: number;
+  }) {
+    const { name, model, totalSteps, out, report, body, epochs } = parts;
+    this.name = name;
+    this.model = model;
+    this.totalSteps = totalSteps;
+    this.out = out;
+    this.report = report;
+    this.epochs = epochs;
+
     this.done = this.drive(body);
     this.done.catch(() => {}); // whoever awaits `done` gets the error; nobody awaiting must not end the session
   }

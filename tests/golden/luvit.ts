@@ -5,7 +5,7 @@ import { mixBatch } from "../../src/data/mixup";
 import { randomBlock } from "../../src/models/baselines";
 import { create as createClassifier, fromPretrained } from "../../src/models/classifier";
 import { through } from "../../src/models/fusion";
-import { llama7b } from "../../src/models/llamaBlock";
+import { llama7b } from "../../src/models/llamaConfig";
 import * as lora from "../../src/models/lora";
 import { decoder512x8, MaskedAutoencoder } from "../../src/models/mae";
 import { maskFromNoise } from "../../src/models/masking";

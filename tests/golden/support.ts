@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { StateDict } from "../../src/core/hostTensor";
 import { type Tensor, tf } from "../../src/core/tf";
-import type { LlamaConfig } from "../../src/models/llamaBlock";
+import type { LlamaConfig } from "../../src/models/llamaConfig";
 import type { Module } from "../../src/nn/module";
 import { type Check, maxAbsError, relativeToTensorMax } from "./harness";
 import { type GoldenTensor, readTensors } from "./readTensors";

@@ -25,7 +25,13 @@ export async function mergeSuites(folders: readonly string[], out?: string): Pro
     for (const gap of gaps) missing.push(`${part}: images ${gap.start} to ${gap.end - 1}`);
     if (gaps.length === 0 && known.size < end) unreadable[part] = end - known.size;
   }
-  const result = new SuiteResult(answers, facts.provenance, facts.classes, missing, unreadable);
+  const result = new SuiteResult({
+    byPart: answers,
+    provenance: facts.provenance,
+    classes: facts.classes,
+    missing,
+    unreadable,
+  });
   if (out !== undefined) await writeTable(join(out, "results.arrow"), result.table);
   return result;
 }

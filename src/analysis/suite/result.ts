@@ -11,19 +11,30 @@ export class SuiteResult {
   readonly metrics: readonly Metric[];
   /** A row per number: data, metric, value, images, tables, paperViT, paperLUViT; and the provenance. */
   readonly table: Table;
+  private readonly byPart: SuiteAnswers;
+  readonly provenance: Provenance;
+  /** "a: images 512 to 1023": what has not been evaluated. */
+  readonly missing: readonly string[];
+  /** Images that could not be read, by part. */
+  readonly unreadable: Readonly<Record<string, number>>;
+  /** Which they are and why, where that is known (to a suite that was run, not to shards that were merged). */
+  readonly skipped: readonly string[];
 
-  constructor(
-    private readonly byPart: SuiteAnswers,
-    readonly provenance: Provenance,
-    /** Classes of the model. */
-    classes: number,
-    /** "a: images 512 to 1023": what has not been evaluated. */
-    readonly missing: readonly string[],
-    /** Images that could not be read, by part. */
-    readonly unreadable: Readonly<Record<string, number>>,
-    /** Which they are and why, where that is known (to a suite that was run, not to shards that were merged). */
-    readonly skipped: readonly string[] = [],
-  ) {
+  constructor(parts: {
+    byPart: SuiteAnswers;
+    provenance: Provenance /** Classes of the model. */;
+    classes: number;
+    missing: readonly string[];
+    unreadable: Readonly<Record<string, number>>;
+    skipped?: readonly string[];
+  }) {
+    const { byPart, provenance, classes, missing, unreadable, skipped = [] } = parts;
+    this.byPart = byPart;
+    this.provenance = provenance;
+    this.missing = missing;
+    this.unreadable = unreadable;
+    this.skipped = skipped;
+
     this.metrics = metricsOf(byPart, { recipe: provenance.recipe, classes });
     const column = <Key extends keyof Metric>(key: Key) => this.metrics.map((metric) => metric[key]);
     const paper = (model: "ViT" | "LUViT") => this.metrics.map((metric) => metric.paper[model] ?? null);

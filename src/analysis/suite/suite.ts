@@ -58,7 +58,7 @@ async function evaluateParts(
       engineOf(options),
     );
     driver.runsOn(forward.engine);
-    const work = new SuiteWork(model, options, request, driver, forward, batchSize);
+    const work = new SuiteWork({ model, options, request, driver, forward, batchSize });
     try {
       if (out !== undefined) await work.openFolder(out);
       for (const part of parts) await work.evaluate(part);

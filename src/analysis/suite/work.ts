@@ -28,15 +28,29 @@ export class SuiteWork {
   private readonly provenance: Provenance;
   private readonly finished = new Set<string>();
   private facts: SuiteFacts | undefined;
+  private readonly model: Classifier;
+  private readonly options: SuiteOptions;
+  private readonly request: StopRequest;
+  private readonly driver: SuiteDriver;
+  private readonly forward: Forward;
+  private readonly batchSize: number;
 
-  constructor(
-    private readonly model: Classifier,
-    private readonly options: SuiteOptions,
-    private readonly request: StopRequest,
-    private readonly driver: SuiteDriver,
-    private readonly forward: Forward,
-    private readonly batchSize: number,
-  ) {
+  constructor(parts: {
+    model: Classifier;
+    options: SuiteOptions;
+    request: StopRequest;
+    driver: SuiteDriver;
+    forward: Forward;
+    batchSize: number;
+  }) {
+    const { model, options, request, driver, forward, batchSize } = parts;
+    this.model = model;
+    this.options = options;
+    this.request = request;
+    this.driver = driver;
+    this.forward = forward;
+    this.batchSize = batchSize;
+
     const { model: name = model.toString(), recipe, seed } = options;
     this.provenance = { model: name, recipe, seed };
   }
@@ -81,14 +95,14 @@ export class SuiteWork {
 
   result(): SuiteResult {
     const answers = new Map([...this.answers].filter(([, part]) => part.size > 0));
-    return new SuiteResult(
-      answers,
-      this.provenance,
-      this.model.classes,
-      this.missing,
-      this.unreadable,
-      this.skipped,
-    );
+    return new SuiteResult({
+      byPart: answers,
+      provenance: this.provenance,
+      classes: this.model.classes,
+      missing: this.missing,
+      unreadable: this.unreadable,
+      skipped: this.skipped,
+    });
   }
 
   /** The numbers of the parts that are finished. */

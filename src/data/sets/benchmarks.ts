@@ -100,5 +100,13 @@ async function open(
   const transform = options.transform ?? reading.fallback ?? evaluation();
   const cache = cacheOf({ exif: "ignore", ...options });
   const names = [...(reading.classes ?? classes)];
-  return new FolderDataset(root, names, files, transform, cache, new SkipReport(), reading.mapping);
+  return new FolderDataset({
+    root,
+    classes: names,
+    files,
+    transform,
+    cache,
+    report: new SkipReport(),
+    mapping: reading.mapping,
+  });
 }

@@ -43,7 +43,7 @@ export async function imageNet1k(
     : await classFolders(root, folder, part, options);
   const { transform = evaluation() } = options;
   const cache = cacheOf({ exif: "ignore", ...options });
-  return new FolderDataset(folder, classes, files, transform, cache, new SkipReport());
+  return new FolderDataset({ root: folder, classes, files, transform, cache, report: new SkipReport() });
 }
 
 async function classFolders(

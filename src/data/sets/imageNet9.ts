@@ -87,7 +87,15 @@ export async function imageNet9(
   }
   const mapping = folders.length === imageNet9Classes.length ? imageNet9Mapping : undefined;
   const pixels = cacheOf({ cache, exif: "ignore" });
-  return new FolderDataset(folder, classes, files, transform, pixels, new SkipReport(), mapping);
+  return new FolderDataset({
+    root: folder,
+    classes,
+    files,
+    transform,
+    cache: pixels,
+    report: new SkipReport(),
+    mapping,
+  });
 }
 
 /**

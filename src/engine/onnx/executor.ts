@@ -25,14 +25,26 @@ import { GraphState } from "./state";
 class OnnxEngine implements Engine {
   private readonly turns: InTurn;
   private readonly held = new HeldGradients();
+  readonly description: EngineDescription;
+  private readonly runtime: OnnxRuntime;
+  private readonly programs: ReadonlyMap<string, OnnxProgram>;
+  private readonly state: GraphState;
+  private readonly pool: AdamWPool;
 
-  constructor(
-    readonly description: EngineDescription,
-    private readonly runtime: OnnxRuntime,
-    private readonly programs: ReadonlyMap<string, OnnxProgram>,
-    private readonly state: GraphState,
-    private readonly pool: AdamWPool,
-  ) {
+  constructor(parts: {
+    description: EngineDescription;
+    runtime: OnnxRuntime;
+    programs: ReadonlyMap<string, OnnxProgram>;
+    state: GraphState;
+    pool: AdamWPool;
+  }) {
+    const { description, runtime, programs, state, pool } = parts;
+    this.description = description;
+    this.runtime = runtime;
+    this.programs = programs;
+    this.state = state;
+    this.pool = pool;
+
     this.turns = new InTurn(describeEngine(description));
   }
 
@@ -106,7 +118,7 @@ export async function openOnnxEngine(programs: Programs, options: OpenOptions = 
     entries.filter(({ name }) => int8.has(name)),
     needed,
   );
-  const state = new GraphState(runtime, entries, written, pool, weights);
+  const state = new GraphState({ runtime, inputs: entries, written, pool, int8: weights });
   for (const program of opened)
     program.attach(await createSession(runtime, program.model, { threads, provider }));
   const description: EngineDescription = {
@@ -117,7 +129,7 @@ export async function openOnnxEngine(programs: Programs, options: OpenOptions = 
     frozen,
   };
   const byName = new Map(opened.map((program) => [program.name, program]));
-  return new OnnxEngine(description, runtime, byName, state, pool);
+  return new OnnxEngine({ description, runtime, programs: byName, state, pool });
 }
 
 /** Moments and gradients have one place each. */

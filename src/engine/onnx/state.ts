@@ -28,14 +28,20 @@ export function tensorOf(runtime: OnnxRuntime, { value }: GraphInput, array: Typ
 export class GraphState {
   private readonly entries = new Map<string, Entry>();
   private readonly pooled: ReadonlyMap<string, Float32Array>;
+  private readonly runtime: OnnxRuntime;
+  private readonly int8: Int8Weights;
 
-  constructor(
-    private readonly runtime: OnnxRuntime,
-    inputs: readonly GraphInput[],
-    written: ReadonlySet<string>,
-    pool: AdamWPool,
-    private readonly int8: Int8Weights,
-  ) {
+  constructor(parts: {
+    runtime: OnnxRuntime;
+    inputs: readonly GraphInput[];
+    written: ReadonlySet<string>;
+    pool: AdamWPool;
+    int8: Int8Weights;
+  }) {
+    const { runtime, inputs, written, pool, int8 } = parts;
+    this.runtime = runtime;
+    this.int8 = int8;
+
     this.pooled = pool.state();
     const startsAtZero = new Set(pool.slots.flatMap(({ update }) => [update.average, update.squares]));
     for (const input of inputs) {

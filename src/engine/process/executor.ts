@@ -22,16 +22,28 @@ const forgotten = new FinalizationRegistry<() => void>((release) => release());
 /** The near end of an executor that lives in an engine process. */
 class RemoteEngine implements Engine {
   private readonly turns: InTurn;
+  readonly description: EngineDescription;
+  private readonly process: EngineProcess;
+  private readonly id: number;
+  /** Numbers in each state entry. */
+  private readonly sizes: ReadonlyMap<string, number>;
+  /** State entries that a program changes. */
+  private readonly changing: readonly string[];
 
-  constructor(
-    readonly description: EngineDescription,
-    private readonly process: EngineProcess,
-    private readonly id: number,
-    /** Numbers in each state entry. */
-    private readonly sizes: ReadonlyMap<string, number>,
-    /** State entries that a program changes. */
-    private readonly changing: readonly string[],
-  ) {
+  constructor(parts: {
+    description: EngineDescription;
+    process: EngineProcess;
+    id: number;
+    sizes: ReadonlyMap<string, number>;
+    changing: readonly string[];
+  }) {
+    const { description, process, id, sizes, changing } = parts;
+    this.description = description;
+    this.process = process;
+    this.id = id;
+    this.sizes = sizes;
+    this.changing = changing;
+
     this.turns = new InTurn(describeEngine(description));
   }
 
@@ -115,7 +127,7 @@ export async function openIn(
   const names = state.map(({ name }) => name);
   const sizes = new Map(state.map(({ name, value }) => [name, sizeOf(value.shape)]));
   const changing = names.filter((name) => changed.has(name));
-  const opening = new RemoteEngine(description!, process, executor, sizes, changing);
+  const opening = new RemoteEngine({ description: description!, process, id: executor, sizes, changing });
   forgotten.register(opening, () => void releaseExecutor(process, executor).catch(() => undefined));
   return opening;
 }

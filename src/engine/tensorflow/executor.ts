@@ -132,12 +132,18 @@ export async function openTensorflow(
     variables.set(input.name, addVariable(ops, input, dtype, zero));
   }
   const opened = Object.entries(programs).map(([name, program]) => {
-    return [name, new TfProgram(name, program, ops, variables, products)] as const;
+    return [name, new TfProgram({ name, program, ops, variables, products })] as const;
   });
   const session = new TfSession(binding, ops.nodes);
   const changing = changedNames(programs);
   const names = [...variables.keys()].filter((name) => changing.has(name));
-  const state = new TfState(session, variables, names, momentsOf(programs), zero.name);
+  const state = new TfState({
+    session,
+    variables,
+    changing: names,
+    moments: momentsOf(programs),
+    zero: zero.name,
+  });
   return new TensorflowEngine(description, session, new Map(opened), state);
 }
 

@@ -25,19 +25,25 @@ export class TfProgram {
   private readonly graph: Graph;
   private readonly updates: readonly AdamWUpdate[];
   private readonly effects: Effects | undefined;
+  readonly name: string;
+  private readonly variables: ReadonlyMap<string, Variable>;
 
   /**
    * Adds the program to the graph.
    *
    * @throws LuvitError("engine") when it has ops without a rule.
    */
-  constructor(
-    readonly name: string,
-    program: Program,
-    ops: TfOps,
-    private readonly variables: ReadonlyMap<string, Variable>,
-    products: Products,
-  ) {
+  constructor(parts: {
+    name: string;
+    program: Program;
+    ops: TfOps;
+    variables: ReadonlyMap<string, Variable>;
+    products: Products;
+  }) {
+    const { name, program, ops, variables, products } = parts;
+    this.name = name;
+    this.variables = variables;
+
     const { graph, updates } = splitUpdates(withoutCopies(program.graph));
     this.inputs = graph.inputs;
     this.results = resultsOf(program);

@@ -11,17 +11,29 @@ const GROUP_BYTES = 2 ** 26;
 /** The state of the programs, in TensorFlow's variables. */
 export class TfState {
   private readonly written = new Set<string>();
+  private readonly session: TfSession;
+  private readonly variables: ReadonlyMap<string, Variable>;
+  /** Entries that some program changes. */
+  private readonly changing: readonly string[];
+  /** Moments of AdamW, which begin at zero. */
+  private readonly moments: ReadonlySet<string>;
+  /** Fed with 0 to set zeros. */
+  private readonly zero: string;
 
-  constructor(
-    private readonly session: TfSession,
-    private readonly variables: ReadonlyMap<string, Variable>,
-    /** Entries that some program changes. */
-    private readonly changing: readonly string[],
-    /** Moments of AdamW, which begin at zero. */
-    private readonly moments: ReadonlySet<string>,
-    /** Fed with 0 to set zeros. */
-    private readonly zero: string,
-  ) {}
+  constructor(parts: {
+    session: TfSession;
+    variables: ReadonlyMap<string, Variable>;
+    changing: readonly string[];
+    moments: ReadonlySet<string>;
+    zero: string;
+  }) {
+    const { session, variables, changing, moments, zero } = parts;
+    this.session = session;
+    this.variables = variables;
+    this.changing = changing;
+    this.moments = moments;
+    this.zero = zero;
+  }
 
   has(name: string): boolean {
     return this.variables.has(name);

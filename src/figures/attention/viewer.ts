@@ -33,17 +33,24 @@ export const attentionViewerOptions = optionsOf<AttentionViewerOptions>(
 
 /** Attention to be looked into with pointer, touch and keys; where no script runs, an image of it. */
 export class AttentionViewer {
-  constructor(
-    /** What stands in a notebook's output: an element that needs nothing from elsewhere. */
-    readonly html: string,
-    /** What is seen where no script runs. */
-    readonly image: ImageFigure,
-    readonly title: string,
-    /** The numbers in words. */
-    readonly summary: string,
-    /** The image as SVG. */
-    private readonly svg: string,
-  ) {}
+  /** What stands in a notebook's output: an element that needs nothing from elsewhere. */
+  readonly html: string;
+  /** What is seen where no script runs. */
+  readonly image: ImageFigure;
+  readonly title: string;
+  /** The numbers in words. */
+  readonly summary: string;
+  /** The image as SVG. */
+  private readonly svg: string;
+
+  constructor(parts: { html: string; image: ImageFigure; title: string; summary: string; svg: string }) {
+    const { html, image, title, summary, svg } = parts;
+    this.html = html;
+    this.image = image;
+    this.title = title;
+    this.summary = summary;
+    this.svg = svg;
+  }
 
   /** Writes a page of its own (`.html`) or the still image (`.png`, `.svg`). */
   save(path: string): string {
@@ -115,7 +122,7 @@ export async function attentionViewer(
   const chosen = chooseLayers(models, layers, maxBytes - Buffer.byteLength(frame));
   const summary = rows.map(describeRow).join(" ");
   const html = around(chosen, packLayers(chosen));
-  return new AttentionViewer(html, image, title, summary, await image.toSvg());
+  return new AttentionViewer({ html, image, title, summary, svg: await image.toSvg() });
 }
 
 function expectComparable(models: readonly AttentionMaps[], labels: readonly string[]): void {

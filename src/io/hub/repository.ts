@@ -19,15 +19,27 @@ export class HubRepository {
   readonly notes: string[] = [];
   private readonly sources: RemoteSource[] = [];
   private wholeBytes = 0;
+  private readonly transport: HubTransport;
+  private readonly cache: RepositoryCache;
+  readonly commit: string;
+  private readonly listing: ReadonlyMap<string, ListedFile>;
+  /** Files that are complete here; all there is to know where the hub was never asked for its list. */
+  private readonly complete: readonly string[];
 
-  private constructor(
-    private readonly transport: HubTransport,
-    private readonly cache: RepositoryCache,
-    readonly commit: string,
-    private readonly listing: ReadonlyMap<string, ListedFile>,
-    /** Files that are complete here; all there is to know where the hub was never asked for its list. */
-    private readonly complete: readonly string[],
-  ) {}
+  private constructor(parts: {
+    transport: HubTransport;
+    cache: RepositoryCache;
+    commit: string;
+    listing: ReadonlyMap<string, ListedFile>;
+    complete: readonly string[];
+  }) {
+    const { transport, cache, commit, listing, complete } = parts;
+    this.transport = transport;
+    this.cache = cache;
+    this.commit = commit;
+    this.listing = listing;
+    this.complete = complete;
+  }
 
   /**
    * Finds out the commit of a revision and its files: from the hub, or, offline or where nobody answers, from the cache.
@@ -186,7 +198,13 @@ export class HubRepository {
     listing: readonly ListedFile[],
   ): Promise<HubRepository> {
     const byName = new Map(listing.map((file) => [file.path, file]));
-    return new HubRepository(transport, cache, commit, byName, await cache.completeNames(commit));
+    return new HubRepository({
+      transport,
+      cache,
+      commit,
+      listing: byName,
+      complete: await cache.completeNames(commit),
+    });
   }
 }
 

@@ -13,16 +13,29 @@ export interface StorageRef {
 
 /** A tensor of a torch file before its numbers are read: a strided window of a storage. */
 export class TensorRef {
-  constructor(
-    readonly storage: StorageRef,
-    /** A `StoredDtype`, or what it is that is not read: "complex64", "a sparse tensor". */
-    readonly dtype: string,
-    /** First element, counted in the storage. */
-    readonly offset: number,
-    readonly shape: readonly number[],
-    /** Elements to step per axis; 0 for expanded axes. */
-    readonly strides: readonly number[],
-  ) {}
+  readonly storage: StorageRef;
+  /** A `StoredDtype`, or what it is that is not read: "complex64", "a sparse tensor". */
+  readonly dtype: string;
+  /** First element, counted in the storage. */
+  readonly offset: number;
+  readonly shape: readonly number[];
+  /** Elements to step per axis; 0 for expanded axes. */
+  readonly strides: readonly number[];
+
+  constructor(parts: {
+    storage: StorageRef;
+    dtype: string;
+    offset: number;
+    shape: readonly number[];
+    strides: readonly number[];
+  }) {
+    const { storage, dtype, offset, shape, strides } = parts;
+    this.storage = storage;
+    this.dtype = dtype;
+    this.offset = offset;
+    this.shape = shape;
+    this.strides = strides;
+  }
 
   /** Whether its numbers can be read. */
   get isReadable(): boolean {
@@ -46,7 +59,13 @@ const MOST_AXES = 64;
 
 /** A tensor of a kind that is known by name only; an error comes from reading it, not from its being there. */
 export function foreignTensor(kind: string): TensorRef {
-  return new TensorRef({ key: "", dtype: undefined, elements: 0, windowStart: 0 }, kind, 0, [], []);
+  return new TensorRef({
+    storage: { key: "", dtype: undefined, elements: 0, windowStart: 0 },
+    dtype: kind,
+    offset: 0,
+    shape: [],
+    strides: [],
+  });
 }
 
 /**
@@ -92,13 +111,13 @@ export function rebuildTensor(
   if (!isCount(offset) || !isCountList(shape) || !isCountList(strides) || shape.length !== strides.length) {
     return fail(source, `a tensor on storage ${storage.key} with impossible shape, strides or offset`);
   }
-  const tensor = new TensorRef(
+  const tensor = new TensorRef({
     storage,
-    kind ?? viewOf(dtype, metadata),
+    dtype: kind ?? viewOf(dtype, metadata),
     offset,
-    shape.slice(),
-    strides.slice(),
-  );
+    shape: shape.slice(),
+    strides: strides.slice(),
+  });
   const width = storage.dtype ? 1 : (elementBytes(dtype) ?? 0);
   if (tensor.size > 0 && (offset + tensor.span) * width > storage.elements) {
     return fail(source, `a tensor [${shape.join(", ")}] that reaches past the end of storage ${storage.key}`);

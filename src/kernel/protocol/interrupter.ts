@@ -20,15 +20,27 @@ const signalAfter = 200;
 export class Interrupter {
   /** Called at each interrupt. */
   onInterrupt: () => void = () => {};
+  private readonly signals: Int32Array;
+  private readonly toCells: (message: ToCells) => void;
+  private readonly cells: CellsThread;
+  private readonly stopper: Stopper;
+  /** Says something to the user of the running cell. */
+  private readonly say: (text: string) => void;
 
-  constructor(
-    private readonly signals: Int32Array,
-    private readonly toCells: (message: ToCells) => void,
-    private readonly cells: CellsThread,
-    private readonly stopper: Stopper,
-    /** Says something to the user of the running cell. */
-    private readonly say: (text: string) => void,
-  ) {}
+  constructor(parts: {
+    signals: Int32Array;
+    toCells: (message: ToCells) => void;
+    cells: CellsThread;
+    stopper: Stopper;
+    say: (text: string) => void;
+  }) {
+    const { signals, toCells, cells, stopper, say } = parts;
+    this.signals = signals;
+    this.toCells = toCells;
+    this.cells = cells;
+    this.stopper = stopper;
+    this.say = say;
+  }
 
   /**
    * Loops and functions of cells see the request in shared memory; code that awaits gets a message; what computes

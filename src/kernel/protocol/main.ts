@@ -19,10 +19,10 @@ const signals = new Int32Array(data.signals);
 const sockets = new Sockets(data.connection);
 const toCells = (message: ToCells) => parentPort!.postMessage(message);
 const interrupts = () => Atomics.load(signals, slot.request);
-const queue = new ShellQueue(sockets, toCells, interrupts, data.info, shutdown);
+const queue = new ShellQueue({ sockets, toCells, interrupts, info: data.info, shutdown });
 const cells = new CellsThread();
 const stopper = new Stopper(cells);
-const interrupter = new Interrupter(signals, toCells, cells, stopper, (text) => queue.say(text));
+const interrupter = new Interrupter({ signals, toCells, cells, stopper, say: (text) => queue.say(text) });
 new MemoryGuard(
   cells,
   data.heapLimit,

@@ -21,14 +21,26 @@ const taken = new Set(["comm_open", "comm_msg", "comm_close"]);
 export class ShellQueue {
   private readonly waiting: Message[] = [];
   private current: Message | undefined;
+  private readonly sockets: Sockets;
+  private readonly toCells: (message: ToCells) => void;
+  private readonly interrupts: () => number;
+  private readonly info: object;
+  private readonly shutdown: () => Promise<void>;
 
-  constructor(
-    private readonly sockets: Sockets,
-    private readonly toCells: (message: ToCells) => void,
-    private readonly interrupts: () => number,
-    private readonly info: object,
-    private readonly shutdown: () => Promise<void>,
-  ) {}
+  constructor(parts: {
+    sockets: Sockets;
+    toCells: (message: ToCells) => void;
+    interrupts: () => number;
+    info: object;
+    shutdown: () => Promise<void>;
+  }) {
+    const { sockets, toCells, interrupts, info, shutdown } = parts;
+    this.sockets = sockets;
+    this.toCells = toCells;
+    this.interrupts = interrupts;
+    this.info = info;
+    this.shutdown = shutdown;
+  }
 
   add(message: Message): void {
     this.waiting.push(message);

@@ -5,12 +5,6 @@
  */
 export { type LanguageModelConfig, LlamaLanguageModel } from "../languageModel";
 export { type LoadBlockOptions, loadBlock } from "../llama";
-export {
-  LlamaAttention,
-  LlamaBlock,
-  LlamaBlocks,
-  type LlamaConfig,
-  LlamaFeedForward,
-  llama7b,
-} from "../llamaBlock";
+export { LlamaAttention, LlamaBlock, LlamaBlocks, LlamaFeedForward } from "../llamaBlock";
+export { type LlamaConfig, llama7b } from "../llamaConfig";
 export { loadLanguageModel as load } from "../openMae";

@@ -40,15 +40,15 @@ async function images(): Promise<FolderDataset> {
 
 /** Small sets in the places of the published ones. */
 async function sets(set: FolderDataset): Promise<SuiteSets> {
-  const mapped = new FolderDataset(
-    set.root,
-    set.classes,
-    set.files,
-    set.transform,
-    set.cache,
-    set.report,
+  const mapped = new FolderDataset({
+    root: set.root,
+    classes: set.classes,
+    files: set.files,
+    transform: set.transform,
+    cache: set.cache,
+    report: set.report,
     mapping,
-  );
+  });
   return {
     in1k: set,
     a: mapped.take(7),

@@ -5,7 +5,7 @@ import { imageNetS, type MaskedDataset } from "../../../src/data/segmentation";
 import * as transforms from "../../../src/data/transforms";
 import { baselines, classifier } from "../../../src/models";
 import type { Classifier } from "../../../src/models/classifier";
-import { llama7b } from "../../../src/models/llamaBlock";
+import { llama7b } from "../../../src/models/llamaConfig";
 import { temporaryFolder, tinyViT } from "../train/support";
 
 export { assertRejects, temporaryFolder, tinyClassifier, tinyMae, writeImages } from "../train/support";

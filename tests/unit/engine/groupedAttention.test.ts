@@ -5,7 +5,7 @@ import { int8Entries } from "../../../src/engine/onnx/int8/select";
 import { type Graph, optimize, trace } from "../../../src/graph";
 import { randomBlock } from "../../../src/models/baselines";
 import * as classifier from "../../../src/models/classifier";
-import type { LlamaConfig } from "../../../src/models/llamaBlock";
+import type { LlamaConfig } from "../../../src/models/llamaConfig";
 import * as lora from "../../../src/models/lora";
 import { softTargetCrossEntropy } from "../../../src/nn/losses";
 import { parameterShapes, withTracedParameters } from "../../../src/nn/modelState";

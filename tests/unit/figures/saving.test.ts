@@ -77,7 +77,7 @@ describe("images", () => {
 
   it("given as PNG only have it in their SVG", async () => {
     const { png } = await imageGrid([[image]]);
-    const svg = await new ImageFigure(png, 160, 160, "a & b").toSvg();
+    const svg = await new ImageFigure({ png, width: 160, height: 160, alt: "a & b" }).toSvg();
     assert.match(
       svg,
       /<title>a &amp; b<\/title><image width="160" height="160" href="data:image\/png;base64,/,

@@ -7,7 +7,7 @@ import { type Graph, optimize, summarize } from "../../../src/graph";
 import { randomBlock } from "../../../src/models/baselines";
 import { create as createClassifier } from "../../../src/models/classifier";
 import { through } from "../../../src/models/fusion";
-import { llama7b } from "../../../src/models/llamaBlock";
+import { llama7b } from "../../../src/models/llamaConfig";
 import * as lora from "../../../src/models/lora";
 import { decoder512x8, type MaeInputs, type MaeOptions, MaskedAutoencoder } from "../../../src/models/mae";
 import { maskFromNoise } from "../../../src/models/masking";

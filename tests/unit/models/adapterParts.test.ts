@@ -29,7 +29,13 @@ const languageModel = (rowOrder: "hf" | "meta" = "hf") => {
   return new LlamaLanguageModel(config, 3);
 };
 const block = (...layers: number[]) => {
-  const made = new LlamaBlocks(tinyLlama, layers.length, new Rng(1), "a test", layers);
+  const made = new LlamaBlocks({
+    config: tinyLlama,
+    depth: layers.length,
+    rng: new Rng(1),
+    origin: "a test",
+    layerIndices: layers,
+  });
   made.freeze();
   return made;
 };

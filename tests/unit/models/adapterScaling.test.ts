@@ -8,7 +8,13 @@ import { adapters } from "../../../src/models/lora";
 import { tinyLlama } from "./support";
 
 test("an adapter's alpha patterns name modules as the language model numbers them, also on one block of it", () => {
-  const block = new LlamaBlocks(tinyLlama, 1, new Rng(0), "a test", [3]);
+  const block = new LlamaBlocks({
+    config: tinyLlama,
+    depth: 1,
+    rng: new Rng(0),
+    origin: "a test",
+    layerIndices: [3],
+  });
   const { dim } = tinyLlama;
   const matrix = (shape: number[]) => ({ shape, data: new Float32Array(shape[0] * shape[1]) });
   const modules = ["q_proj", "k_proj", "v_proj"].map((name) => `model.layers.3.self_attn.${name}`);

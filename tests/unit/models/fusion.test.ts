@@ -4,7 +4,7 @@ import { startBackend, tf } from "../../../src/core/tf";
 import * as baselines from "../../../src/models/baselines";
 import * as classifier from "../../../src/models/classifier";
 import { FusionPath, type FusionPlan, mlp, through } from "../../../src/models/fusion";
-import { type LlamaConfig, llama7b } from "../../../src/models/llamaBlock";
+import { type LlamaConfig, llama7b } from "../../../src/models/llamaConfig";
 import * as lora from "../../../src/models/lora";
 import * as mae from "../../../src/models/mae";
 import { inference } from "../../../src/nn/context";

@@ -4,7 +4,8 @@ import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { permuteRowsHfToMeta } from "../../../src/io/llama/keymap";
 import { LlamaLanguageModel } from "../../../src/models/languageModel";
-import { LlamaBlocks, type LlamaConfig, swigluWidth } from "../../../src/models/llamaBlock";
+import { LlamaBlocks } from "../../../src/models/llamaBlock";
+import { type LlamaConfig, swigluWidth } from "../../../src/models/llamaConfig";
 import { rotate } from "../../../src/models/rotary";
 import { linear, rmsNorm } from "../../../src/nn/ops";
 import { assertClose, maxDifference, randomTensor, valuesOf } from "../nn/support";
@@ -16,7 +17,12 @@ const tokens = 5;
 const x = () => randomTensor([2, tokens, tinyLlama.dim], 3);
 
 function blockWith(switches: Partial<LlamaConfig>): LlamaBlocks {
-  const block = new LlamaBlocks({ ...tinyLlama, ...switches }, 1, new Rng(1), "a test");
+  const block = new LlamaBlocks({
+    config: { ...tinyLlama, ...switches },
+    depth: 1,
+    rng: new Rng(1),
+    origin: "a test",
+  });
   perturb(block);
   return block;
 }

@@ -9,7 +9,8 @@ import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { convertRowOrder } from "../../../src/io/llama/keymap";
 import { llama31Scaling, rotaryFrequencies } from "../../../src/io/llama/ropeScaling";
 import { loadAdapter, saveAdapter } from "../../../src/models/adapter";
-import { LlamaBlocks, type LlamaConfig } from "../../../src/models/llamaBlock";
+import { LlamaBlocks } from "../../../src/models/llamaBlock";
+import type { LlamaConfig } from "../../../src/models/llamaConfig";
 import * as lora from "../../../src/models/lora";
 import { rotate } from "../../../src/models/rotary";
 import { scaledDotProductAttention } from "../../../src/nn/attention";
@@ -34,7 +35,12 @@ const tokens = 5;
 const x = () => randomTensor([2, tokens, grouped.dim], 3);
 
 function blockWith(config: Partial<LlamaConfig>, state?: StateDict): LlamaBlocks {
-  const block = new LlamaBlocks({ ...grouped, ...config }, 1, new Rng(1), "a test");
+  const block = new LlamaBlocks({
+    config: { ...grouped, ...config },
+    depth: 1,
+    rng: new Rng(1),
+    origin: "a test",
+  });
   if (state) block.loadStateDict(state);
   else perturb(block);
   return block;

@@ -251,7 +251,13 @@ test("a merged weight is no longer the file's, the others are", () => {
 
 /** A block read as layers 30 and 31 of its language model. */
 function loadedBlock(rowOrder: "hf" | "meta", indices: number[]): LlamaBlocks {
-  const block = new LlamaBlocks({ ...tinyLlama, rowOrder }, indices.length, new Rng(1), "a test", indices);
+  const block = new LlamaBlocks({
+    config: { ...tinyLlama, rowOrder },
+    depth: indices.length,
+    rng: new Rng(1),
+    origin: "a test",
+    layerIndices: indices,
+  });
   block.freeze();
   return block;
 }
@@ -346,7 +352,13 @@ test("an adapter for another layer or another width is an error, and the block s
     loadAdapter(elsewhere, folder),
     isLuvitError("key-mismatch", "no tensor for a block of this model"),
   );
-  const wide = new LlamaBlocks({ ...tinyLlama, dim: 32 }, 1, new Rng(1), "a test", [31]);
+  const wide = new LlamaBlocks({
+    config: { ...tinyLlama, dim: 32 },
+    depth: 1,
+    rng: new Rng(1),
+    origin: "a test",
+    layerIndices: [31],
+  });
   const texts = [
     "layers.0.attention.wq: adapter is for [24, 24], the weight is [32, 32]",
     "layers.0.attention.wv",

@@ -3,7 +3,7 @@ import { before, test } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
 import { baselines, classifier, fusion, llama, lora, mae, vit } from "../../../src/models";
 import type { FusionPlan } from "../../../src/models/fusion";
-import { swigluWidth } from "../../../src/models/llamaBlock";
+import { swigluWidth } from "../../../src/models/llamaConfig";
 import type { ViTConfig } from "../../../src/models/vit";
 import type { Module } from "../../../src/nn/module";
 

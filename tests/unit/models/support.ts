@@ -1,7 +1,8 @@
 import { Rng } from "../../../src/core/rng";
 import { type Tensor, tf } from "../../../src/core/tf";
 import { randomBlock } from "../../../src/models/baselines";
-import type { LlamaBlocks, LlamaConfig } from "../../../src/models/llamaBlock";
+import type { LlamaBlocks } from "../../../src/models/llamaBlock";
+import type { LlamaConfig } from "../../../src/models/llamaConfig";
 import type { DecoderConfig, MaskedAutoencoder } from "../../../src/models/mae";
 import { drawNoise, maskFromNoise } from "../../../src/models/masking";
 import type { ViTConfig } from "../../../src/models/vit";

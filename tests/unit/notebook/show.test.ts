@@ -36,7 +36,7 @@ describe("show in a notebook", () => {
   });
 
   it("shows figures, images, rows, texts and promises of them", async () => {
-    show(new ImageFigure(png, 2, 2, "a fish"));
+    show(new ImageFigure({ png, width: 2, height: 2, alt: "a fish" }));
     show([{ model: "ViT", top1: 0.5 }]);
     show(md`**${3}** images`);
     show("<b>bold</b>");
@@ -81,7 +81,7 @@ describe("show in a notebook", () => {
   });
 
   it("puts lists of figures and images side by side", async () => {
-    await show([new ImageFigure(png, 2, 2, "one"), lossCurves({ series: [] })]);
+    await show([new ImageFigure({ png, width: 2, height: 2, alt: "one" }), lossCurves({ series: [] })]);
     assert.equal(String(bundles.at(-1)!["text/html"]).match(/<img /g)?.length, 2);
   });
 

@@ -46,9 +46,16 @@ describe("what ready() gives back", () => {
 describe("a run as the value of a cell", () => {
   const record = (step: number, loss: number) => ({ step, epoch: 0, loss, lr: 1e-3, imagesPerSecond: 10 });
   const runOf = (out?: string) =>
-    new Run("tuning", tinyClassifier(), 2, out, new SkipReport(), async (driver) => {
-      driver.record(record(1, 3));
-      driver.record(record(2, 2.5));
+    new Run({
+      name: "tuning",
+      model: tinyClassifier(),
+      totalSteps: 2,
+      out,
+      report: new SkipReport(),
+      body: async (driver) => {
+        driver.record(record(1, 3));
+        driver.record(record(2, 2.5));
+      },
     });
   const text = async (value: unknown) => String((await mimeBundleOf(value))["text/plain"]);
 

@@ -26,11 +26,18 @@ test("what is no number or without bound is not saved, named with step, rate and
 
 test("a listener hears every record until it is told off", async () => {
   const heard: string[] = [];
-  const run = new Run("a", tinyMae(), 2, undefined, { count: 0 } as never, async ({ record }) => {
-    const entry = { step: 1, epoch: 0, loss: 1, lr: 1, imagesPerSecond: 1 };
-    record(entry);
-    off();
-    record({ ...entry, step: 2 });
+  const run = new Run({
+    name: "a",
+    model: tinyMae(),
+    totalSteps: 2,
+    out: undefined,
+    report: { count: 0 } as never,
+    body: async ({ record }) => {
+      const entry = { step: 1, epoch: 0, loss: 1, lr: 1, imagesPerSecond: 1 };
+      record(entry);
+      off();
+      record({ ...entry, step: 2 });
+    },
   });
   const off = run.onRecord(({ step }) => heard.push(`first ${step}`));
   run.onRecord(({ step }) => heard.push(`second ${step}`));

@@ -7,7 +7,7 @@ import { drawMix } from "../../../src/data/mixup";
 import { evaluation } from "../../../src/data/transforms";
 import { readTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
 import { baselines, classifier, fusion, llama, lora, mae, vit } from "../../../src/models";
-import { swigluWidth } from "../../../src/models/llamaBlock";
+import { swigluWidth } from "../../../src/models/llamaConfig";
 import { AdamW } from "../../../src/optim/adamw";
 import { finetune } from "../../../src/train/finetune";
 import * as recipes from "../../../src/train/recipes";

@@ -8,7 +8,7 @@ import { readWeights, writeSavedModel } from "../../../src/io/checkpoint/savedMo
 import { baselines, classifier, fusion, llama, lora, mae } from "../../../src/models";
 import type { Classifier } from "../../../src/models/classifier";
 import type { FusionPlan } from "../../../src/models/fusion";
-import { llama7b } from "../../../src/models/llamaBlock";
+import { llama7b } from "../../../src/models/llamaConfig";
 import type { SavableModel } from "../../../src/models/savable";
 import { type FinetuneOptions, finetune } from "../../../src/train/finetune";
 import { pretrain } from "../../../src/train/pretrain";

@@ -31,14 +31,22 @@ export class CodedStream {
   private restarts = 0;
   private leftInStretch = 0;
   private readonly stretch: number;
+  private readonly memory: PixelMemory;
+  private readonly blocks: PlacedBlocks;
+  private leftInImage: number;
 
-  constructor(
-    private readonly memory: PixelMemory,
-    file: PlacedFile,
-    header: JpegHeader,
-    private readonly blocks: PlacedBlocks,
-    private leftInImage: number,
-  ) {
+  constructor(parts: {
+    memory: PixelMemory;
+    file: PlacedFile;
+    header: JpegHeader;
+    blocks: PlacedBlocks;
+    leftInImage: number;
+  }) {
+    const { memory, file, header, blocks, leftInImage } = parts;
+    this.memory = memory;
+    this.blocks = blocks;
+    this.leftInImage = leftInImage;
+
     const length = file.length - header.dataStart;
     this.stretch = header.restartInterval || leftInImage;
     this.source = file.address + header.dataStart;

@@ -19,7 +19,7 @@ export function decodeScan(
   const { left, right, top, bottom } = range;
   const blocks = placeBlocks(memory, header);
   if (!blocks) return false;
-  const stream = new CodedStream(memory, file, header, blocks, mcusPerRow * mcuRows);
+  const stream = new CodedStream({ memory, file, header, blocks, leftInImage: mcusPerRow * mcuRows });
   const across = right - left + 1;
   const coefficients = memory.take(COEFFICIENT_BYTES * blocks.count * across + 16);
   memory.bytes(coefficients, COEFFICIENT_BYTES * blocks.count * across).fill(0);

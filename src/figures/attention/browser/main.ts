@@ -19,11 +19,17 @@ async function upgrade(host: HTMLElement): Promise<void> {
   const state: ViewState = stored ? JSON.parse(stored) : startState(header.models);
   const panels: Panel[] = header.models.map(
     (model, index) =>
-      new Panel(model, layers[index]!, images[index]!, tables, {
-        point: (token) => viewer.point(index, token),
-        choose: (token) => viewer.choose(token),
-        key: (event) => viewer.key(event),
-        chooseHead: (head) => viewer.chooseHead(index, head),
+      new Panel({
+        model,
+        layers: layers[index]!,
+        image: images[index]!,
+        tables,
+        events: {
+          point: (token) => viewer.point(index, token),
+          choose: (token) => viewer.choose(token),
+          key: (event) => viewer.key(event),
+          chooseHead: (head) => viewer.chooseHead(index, head),
+        },
       }),
   );
   const viewer = new Viewer(host, header, panels, state);

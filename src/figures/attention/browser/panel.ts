@@ -38,14 +38,26 @@ export class Panel {
   }[] = [];
   /** Token under the pointer while the query is pinned. */
   hovered: number | undefined;
+  readonly model: ModelHeader;
+  readonly layers: readonly Layer[];
+  private readonly image: HTMLCanvasElement;
+  private readonly tables: ColorTables;
+  private readonly events: PanelEvents;
 
-  constructor(
-    readonly model: ModelHeader,
-    readonly layers: readonly Layer[],
-    private readonly image: HTMLCanvasElement,
-    private readonly tables: ColorTables,
-    private readonly events: PanelEvents,
-  ) {
+  constructor(parts: {
+    model: ModelHeader;
+    layers: readonly Layer[];
+    image: HTMLCanvasElement;
+    tables: ColorTables;
+    events: PanelEvents;
+  }) {
+    const { model, layers, image, tables, events } = parts;
+    this.model = model;
+    this.layers = layers;
+    this.image = image;
+    this.tables = tables;
+    this.events = events;
+
     this.gray = grayCopy(image);
     const side = Math.ceil(640 / model.grid) * model.grid;
     this.stage = makeCanvas(side, side, { class: "stage", role: "img", tabindex: "0" });
