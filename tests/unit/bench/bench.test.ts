@@ -83,7 +83,8 @@ test("load-block: the block of a sharded checkpoint, against its bytes alone", (
   const { disk, http } = result;
   for (const { ms, plain_ms, peaks_mb } of [disk, http]) {
     assert.ok(ms.median > 0 && plain_ms.median > 0);
-    assert.ok(peaks_mb.before > 20 && peaks_mb.used >= peaks_mb.loaded);
+    // Linux counts pages per processor and sums them now and then: a later peak may be some pages lower.
+    assert.ok(peaks_mb.before > 20 && peaks_mb.used > 0.98 * peaks_mb.loaded, JSON.stringify(peaks_mb));
   }
   assert.ok(http.sent_mb > result.file_mb && http.sent_mb < result.file_mb + 0.3, `${http.sent_mb} MB sent`);
 });
