@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import sharp from "sharp";
 import { latestTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
-import { readLines, temporaryFolder, writeImages } from "../train/support";
+import { assertSameBits, readLines, temporaryFolder, writeImages } from "../train/support";
 import { type TrainingByFile, trainByFile } from "./support";
 
 const folder = temporaryFolder();
@@ -29,6 +29,24 @@ test("--seed has the last word over the file's seed, which has it over none", as
     assert.equal(await seedOf({ seed: 5 }, []), 5, command);
     assert.equal(await seedOf({}, ["--seed", "7"]), 7, command);
     assert.equal(await seedOf({}, []), 0, command);
+  }
+});
+
+test("--seed has the last word over that of the model's first weights too", async () => {
+  for (const [command, recipe] of [
+    ["pretrain", "pretrainToy"] as const,
+    ["finetune", "finetuneToy"] as const,
+  ]) {
+    const weights = async (seed: number, words: readonly string[]) => {
+      const asked = { command, recipe, options: { seed: 1 }, model: { seed }, words };
+      const { status, out, said } = await trainByFile(folder, asked);
+      assert.equal(status, 0, said);
+      return (await latestTrainingCheckpoint(out))!.model;
+    };
+    const named = await weights(5, ["--seed", "7"]);
+    assertSameBits(named, await weights(7, ["--seed", "7"]));
+    const [five, seven] = [await weights(5, []), await weights(7, [])];
+    assert.throws(() => assertSameBits(five, seven), /differs/);
   }
 });
 

@@ -10,6 +10,8 @@ export interface TrainingByFile {
   command: "pretrain" | "finetune";
   recipe: string;
   options: object;
+  /** Of the model, beside its sizes. */
+  model?: object;
   /** Data beside the images in `images`. */
   data?: object;
   /** Words after the configuration. */
@@ -20,11 +22,11 @@ let runs = 0;
 
 /** Trains a tiny model, by default for one epoch, on `<folder>/images`, which hold two classes, as a file says. */
 export async function trainByFile(folder: string, asked: TrainingByFile) {
-  const { command, recipe, options, data, words = [] } = asked;
+  const { command, recipe, options, model, data, words = [] } = asked;
   const out = join(folder, `run-${++runs}`);
   const file = `${out}.json`;
   const config = {
-    model: command === "pretrain" ? { encoder, decoder } : { encoder, classes: 2 },
+    model: { encoder, ...(command === "pretrain" ? { decoder } : { classes: 2 }), ...model },
     data: { train: { path: "images" }, ...data },
     recipe,
     options: { epochs: 1, batchSize: 4, accumulate: 1, warmupEpochs: 0, ...options },
