@@ -41,10 +41,10 @@ export async function* stepBatches<M extends Module>(
   let group: Batch[] = [];
   const order = { batchSize, seed, epoch, start, repeats, spread };
   for await (const batch of batches(dataset, { ...order, reuse: plan.accumulate })) {
-    if (batch.batch >= last) return;
     group.push(batch);
     if (group.length < plan.accumulate) continue;
     yield group;
+    if (batch.batch + 1 >= last) return; // what is left makes no step, and is not waited for
     group = [];
   }
 }

@@ -1,30 +1,14 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
-import { main } from "../../../src/commandLine/main";
+import { join } from "node:path";
 import { readLines, temporaryFolder, writeImages } from "../train/support";
+import { type TrainingByFile, trainByFile } from "./support";
 
 const folder = temporaryFolder();
-const encoder = { imageSize: 16, patchSize: 8, dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
-const decoder = { dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
 
 /** Runs a command with these options of a recipe. */
-async function run(command: "pretrain" | "finetune", recipe: string, options: object) {
-  const out = join(folder, `${recipe}-${Object.keys(options).join("-")}`);
-  const model = command === "pretrain" ? { encoder, decoder } : { encoder, classes: 2 };
-  const file = join(folder, "run.json");
-  const data = { train: { path: "images" } };
-  const all = { epochs: 1, batchSize: 4, accumulate: 1, warmupEpochs: 0, ...options };
-  writeFileSync(
-    file,
-    JSON.stringify({ model, data, recipe, options: all, engine: { engine: "eager" }, out }),
-  );
-  const said: string[] = [];
-  const hear = (line: string) => void said.push(line);
-  const status = await main([command, "--config", file], { print: hear, complain: hear });
-  return { status, out, said: said.join("\n") };
-}
+const run = (command: TrainingByFile["command"], recipe: string, options: object) =>
+  trainByFile(folder, { command, recipe, options });
 
 /** The rate of a run's first step under these options, without warm-up its peak. */
 async function peak(...asked: Parameters<typeof run>): Promise<number> {

@@ -11,6 +11,7 @@ import {
   batchesPerEpoch,
   epochOrder,
 } from "../../../src/data/loader";
+import { hereReader, type ImageJob } from "../../../src/data/reading/imageReader";
 import * as transforms from "../../../src/data/transforms";
 import { shapesFolder } from "./support";
 
@@ -155,6 +156,21 @@ describe("batches", () => {
     assert.equal(loads, 3 * 4);
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal(loads, 3 * 4);
+  });
+
+  it("tells those that read ahead for it when nobody wants it any more", async (t) => {
+    const signals: (AbortSignal | undefined)[] = [];
+    const { read } = hereReader;
+    t.mock.method(hereReader, "read", (job: ImageJob) => {
+      signals.push(job.signal);
+      return read(job);
+    });
+    const aborted = () => signals.map((signal) => signal?.aborted);
+    for await (const _ of batches(await shapes(), { batchSize: 4, prefetch: 2, workers: 0 })) {
+      assert.deepEqual(aborted(), Array(12).fill(false));
+      break;
+    }
+    assert.deepEqual(aborted(), Array(12).fill(true));
   });
 
   it("raises an error when its batch comes up, and never after an early end", async () => {

@@ -72,6 +72,24 @@ describe("an unreadable image", () => {
     assert.match(String(set.report), /^2 unreadable images left out .* others of their class \(2 times\):\n/);
   });
 
+  it("is replaced and named also where it is the last of its set, whose last batch is whole", async () => {
+    const set = new Positions(["a", "b"], [0, 1, 1, 0, 0, 1, 1], (i) => i !== 6);
+    const found: number[][] = [];
+    for await (const { indices, images } of batches(set, { batchSize: 4, shuffle: false, dropLast: false })) {
+      found.push([...indices]);
+      assert.deepEqual(
+        [...images],
+        [...indices].flatMap((index) => [index, index, index]),
+      );
+    }
+    assert.deepEqual(found, [
+      [0, 1, 2, 3],
+      [4, 5, 1],
+    ]);
+    assert.deepEqual([set.report.count, set.report.replaced], [1, 1]);
+    assert.match(String(set.report), /image-6: cannot be decoded/);
+  });
+
   it("is left out of what is judged, even where nothing of its class can be read", async () => {
     const set = new Positions(["a", "b"], [0, 0, 1, 0], (i) => i !== 1 && i !== 2);
     for (const _ of [1, 2]) {

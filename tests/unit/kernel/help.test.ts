@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { KernelClient } from "./client";
 
@@ -101,8 +101,10 @@ describe("Tab within a text", () => {
       ['f("./data/a.csv/|")', []],
     ] as const)
       assert.deepEqual(await completed(code), found, code);
-    const above = await completed('f("../|")');
-    assert.ok(above.includes(`f("../${kernel.folder.split("/").at(-1)}/")`));
+    // Begun, as the folder of temporary files may hold more than are offered.
+    const name = basename(kernel.folder);
+    const above = await completed(`f("../${name.slice(0, -2)}|")`);
+    assert.ok(above.includes(`f("../${name}/")`));
     assert.deepEqual(await completed(`f("${kernel.folder}/da|")`), [`f("${kernel.folder}/data/")`]);
   });
 

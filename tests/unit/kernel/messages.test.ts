@@ -184,6 +184,22 @@ describe("the wire", () => {
     assert.equal(new Wire("key", "hmac-sha256").decode(frames), undefined);
   });
 
+  it("takes null for an empty part, but for no header, and nothing else that is no object", () => {
+    const wire = new Wire("", "hmac-sha256");
+    const withPart = (at: number, part: string) => {
+      const frames = wire.encode([], header).map((frame) => Buffer.from(frame));
+      frames[at] = Buffer.from(part);
+      return wire.decode(frames);
+    };
+    for (const at of [3, 4, 5]) {
+      const { parent, metadata, content } = withPart(at, "null")!;
+      assert.deepEqual([parent, metadata, content][at - 3], {});
+      for (const part of ["[]", "1", '"{}"', "true", "{", ""])
+        assert.equal(withPart(at, part), undefined, part);
+    }
+    assert.equal(withPart(2, "null"), undefined);
+  });
+
   it("keeps every identity, and refuses what was changed on the way", () => {
     const wire = new Wire("key", "hmac-sha256");
     const frames = wire.encode(["one", "two"], header).map((frame) => Buffer.from(frame));

@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { main } from "../../../src/cli";
+import { runNotebook } from "../../../src/kernel/runNotebook";
 import { type CliRun, joined, runCli, streamText, writeTestNotebook } from "./helpers";
 
 const figureMimes = ["application/vnd.plotly.v1+json", "image/png", "text/html", "text/plain"];
@@ -215,6 +216,21 @@ describe("luvit run", () => {
     assert.match(JSON.stringify(run.outputs[0]), /ProcessExit.*process\.exit\(3\)/);
     const quiet = await runCli(writeTestNotebook(["await null;\nprocess.exit(0);", "1"]));
     assert.equal(quiet.status, 1, "not all cells ran");
+  });
+
+  it("leaves no listener of SIGINT behind when it is done, well or not", async (t) => {
+    const [before, place] = [process.listeners("SIGINT"), process.cwd()];
+    t.after(() => process.chdir(place));
+    const terminal = { write: () => true, isTTY: false };
+    for (const [code, outcome] of [
+      ["1 + 1", "ok"],
+      ['throw new Error("no")', "failed"],
+    ] as const) {
+      const path = writeTestNotebook([code]);
+      const report = await runNotebook(path, { out: join(dirname(path), "out"), terminal });
+      assert.equal(report.outcome, outcome);
+      assert.deepEqual(process.listeners("SIGINT"), before);
+    }
   });
 
   it("explains itself", async () => {

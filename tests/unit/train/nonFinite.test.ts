@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { join } from "node:path";
+import { before, test } from "node:test";
 import type { StateDict } from "../../../src/core/hostTensor";
+import { startBackend } from "../../../src/core/tf";
+import { AdamW } from "../../../src/optim/adamw";
 import { refuseNonFinite } from "../../../src/train/nonFinite";
+import { pretrain } from "../../../src/train/pretrain";
 import { Run } from "../../../src/train/run";
-import { assertThrows, tinyMae } from "./support";
+import { assertRejects, assertThrows, images, pretraining, temporaryFolder, tinyMae } from "./support";
+
+before(async () => void (await startBackend()));
 
 const state = (...values: number[]): StateDict =>
   new Map([
@@ -22,6 +28,15 @@ test("what is no number or without bound is not saved, named with step, rate and
     "non-finite",
     "none was written yet",
   );
+});
+
+test("weights that are lost are named at the end of their epoch with the rate that the last step was made at", async (t) => {
+  t.mock.method(AdamW.prototype, "state", async () => state(Number.NaN));
+  const options = { ...pretraining, minLr: 0, engine: "eager", out: join(temporaryFolder(), "run") } as const;
+  const run = pretrain(tinyMae(), await images(), options);
+  // The third of three steps up to a peak of 1e-2 is made two thirds of the way.
+  await assertRejects(run.done, "non-finite", "step 3, learning rate 6.667e-3", "other");
+  assert.equal(run.latest!.lr.toExponential(3), "6.667e-3");
 });
 
 test("a listener hears every record until it is told off", async () => {

@@ -5,10 +5,11 @@ import { codeVersion } from "../../../src/core/commit";
 import { startBackend } from "../../../src/core/tf";
 import { readTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
 import { scaledRate } from "../../../src/optim/schedule";
+import { finetune } from "../../../src/train/finetune";
 import { pretrain } from "../../../src/train/pretrain";
 import { costOf } from "../../../src/train/recipeCost";
 import * as recipes from "../../../src/train/recipes";
-import { images, pretraining, temporaryFolder, tinyMae } from "./support";
+import { images, pretraining, temporaryFolder, tinyClassifier, tinyMae } from "./support";
 
 before(async () => void (await startBackend()));
 
@@ -41,6 +42,14 @@ test("every recipe says where it comes from, what came out of it and what it cos
   }
   assert.deepEqual(costOf(recipes.pretrainMae), { steps: 249600, images: 249600 * 4096 });
   assert.equal(recipes.finetuneLuvit.recipe.cost, "125,100 steps of 1024 on ImageNet-1K, 128 million images");
+});
+
+test("finetuning that is told no more than its steps is regularized as MAE's, without mixing", async () => {
+  const options = { epochs: 1, batchSize: 4, lr: 1e-3, warmupEpochs: 0, out: join(temporaryFolder(), "run") };
+  const { checkpoint } = await finetune(tinyClassifier(), await images(), options).done;
+  const plan = (await readTrainingCheckpoint(checkpoint!)).state.plan as Record<string, unknown>;
+  const found = ["dropPath", "layerDecay", "smoothing", "weightDecay", "mix"].map((key) => plan[key]);
+  assert.deepEqual(found, [0.1, 0.75, 0.1, 0.05, null]);
 });
 
 test("a run's checkpoints name the recipe and the code", async () => {

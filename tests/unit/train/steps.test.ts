@@ -9,7 +9,7 @@ import { settlePlan } from "../../../src/train/plan";
 import { maskFeeds, pretrain } from "../../../src/train/pretrain";
 import type { Stepper } from "../../../src/train/stepper";
 import { stepBatches, type TrainingTask, trainStep } from "../../../src/train/steps";
-import { images, pretraining, tinyMae } from "./support";
+import { assertRejects, images, pretraining, tinyMae } from "./support";
 
 before(async () => void (await startBackend()));
 
@@ -50,6 +50,44 @@ test("every micro-batch of a run has a number of its own, and its own images", a
       Array.from({ length: 12 }, (_, i) => i),
     );
 });
+
+test("a loss that is no longer finite is named with its step, its rate, its images and the last checkpoint", async () => {
+  const dataset = await images();
+  const rates = { epochs: 2, batchSize: 4, lr: 1e-2, minLr: 0, warmupEpochs: 1 };
+  const plan = settlePlan(dataset, rates, [0.9, 0.95]);
+  const task = { name: "lost", dataset, plan, feeds: () => ({}) } as unknown as TrainingTask<never>;
+  for (const loss of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    const stepper = { step: async () => loss } as unknown as Stepper<never>;
+    for await (const group of stepBatches(task, 2)) {
+      const rate = "at step 3, learning rate 6.667e-3"; // two thirds of the way up
+      const paths = group[0].paths.join(", ");
+      const step = trainStep(task, stepper, group, 2, "run/checkpoint-000001");
+      await assertRejects(step, "non-finite", "lost: ", rate, paths, "run/checkpoint-000001");
+    }
+  }
+});
+
+test("what an epoch has left after its last full step is neither made a step of nor waited for", async () => {
+  const whole = await images();
+  const indices = await orderOf(whole);
+  const dataset = Object.assign(Object.create(whole), {
+    load: (...asked: Parameters<typeof whole.load>) =>
+      indices.indexOf(asked[0]) < 10 ? whole.load(...asked) : Promise.reject(new Error("not to be had")),
+  });
+  const plan = settlePlan(dataset, { ...pretraining, batchSize: 1, accumulate: 5 }, [0.9, 0.95]);
+  assert.equal(plan.stepsPerEpoch, 2);
+  const task = { dataset, plan } as unknown as TrainingTask<never>;
+  const seen: number[][] = [];
+  for await (const group of stepBatches(task, 0)) seen.push(group.map((batch) => batch.indices[0]));
+  assert.deepEqual(seen, [indices.slice(0, 5), indices.slice(5, 10)]);
+});
+
+/** Positions in the order in which the first epoch has them. */
+async function orderOf(dataset: Parameters<typeof batches>[0]): Promise<number[]> {
+  const indices: number[] = [];
+  for await (const batch of batches(dataset, { batchSize: 1, seed: 0 })) indices.push(batch.indices[0]);
+  return indices;
+}
 
 test("the loss of a step is the mean over its micro-batches, each under masks of its own", async () => {
   const dataset = await images();

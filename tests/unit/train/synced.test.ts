@@ -33,5 +33,6 @@ test("before a checkpoint has its name, its files and the log are on the disk; t
   for (const name of ["metrics.jsonl", "model.safetensors", "optimizer.safetensors", "state.json"])
     assert.ok(names.includes(name), `${name} is not among ${names.join(", ")}`);
   assert.ok(names.indexOf("metrics.jsonl") < names.indexOf("model.safetensors"));
-  assert.ok(synced.includes("named "), "the run's folder, which holds the new name");
+  const afterwards = synced.find((one) => one.startsWith("named"));
+  assert.equal(afterwards, "named ", "the run's folder, which holds the new name, and nothing before it");
 });

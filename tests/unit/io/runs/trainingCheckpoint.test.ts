@@ -82,6 +82,19 @@ test("the newest checkpoint is taken, or the one before when it is damaged, with
   );
 });
 
+test("what is no fault of a checkpoint's files is not taken for one, and no older one is gone back to", async (t) => {
+  const run = temporaryFolder();
+  for (const step of [1, 2]) await save(run, step);
+  const decode = t.mock.method(TextDecoder.prototype, "decode", () => {
+    throw new RangeError("no memory left");
+  });
+  await assert.rejects(latestTrainingCheckpoint(run), RangeError);
+  await assert.rejects(pruneTrainingCheckpoints(run, 1), RangeError);
+  decode.mock.restore();
+  const { step, notes } = (await latestTrainingCheckpoint(run))!;
+  assert.deepEqual([step, notes], [2, []]);
+});
+
 test("pruning keeps the newest and removes what dead writers left", async () => {
   const run = temporaryFolder();
   for (const step of [1, 2, 3, 4]) await save(run, step);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Interrupts } from "../../../../src/kernel/executor/interrupts";
+import { Interrupts, keepListening, listenForSigint } from "../../../../src/kernel/executor/interrupts";
 import { createSignals } from "../../../../src/kernel/signals";
 
 test("an interrupt that has a number is taken once, one without every time", () => {
@@ -21,4 +21,18 @@ test("an interrupt that has a number is taken once, one without every time", () 
   } finally {
     process.off("SIGINT", listener);
   }
+});
+
+test("who listened for SIGINT and has ended leaves no listener, also where a package had taken it away", () => {
+  const before = process.listeners("SIGINT");
+  let told = 0;
+  const stop = listenForSigint(() => void told++);
+  assert.equal(process.listenerCount("SIGINT"), before.length + 1);
+  process.off("SIGINT", process.listeners("SIGINT").at(-1)!);
+  keepListening();
+  process.listeners("SIGINT").at(-1)!("SIGINT");
+  assert.equal(told, 1);
+  stop();
+  keepListening();
+  assert.deepEqual(process.listeners("SIGINT"), before);
 });

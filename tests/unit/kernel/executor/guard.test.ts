@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { guardProcess } from "../../../../src/kernel/executor/guard";
+
+type Listener = (...values: unknown[]) => void;
+
+/** Guards the process while the test runs, with no listeners but the test's; what is told of errors. */
+function guarded(t: TestContext, name: "uncaughtException" | "unhandledRejection", listener: Listener) {
+  const told: unknown[] = [];
+  const others = process.rawListeners(name) as Listener[];
+  process.removeAllListeners(name);
+  process.on(name, listener);
+  const restore = guardProcess({ error: (error) => void told.push(error) });
+  t.after(() => {
+    restore();
+    process.removeAllListeners(name);
+    for (const other of others) process.on(name, other);
+  });
+  return told;
+}
+
+for (const name of ["uncaughtException", "unhandledRejection"] as const) {
+  test(`an ${name} that a package's listener throws again is one error, told once`, (t) => {
+    const told = guarded(t, name, (error) => {
+      throw error;
+    });
+    const error = new Error("nobody caught this");
+    assert.equal(Reflect.apply(process.emit, process, [name, error]), true);
+    assert.deepEqual(told, [error]);
+  });
+
+  test(`another error that a package's listener throws at an ${name} is told too`, (t) => {
+    const other = new Error("the listener's own");
+    const told = guarded(t, name, () => {
+      throw other;
+    });
+    const error = new Error("nobody caught this");
+    Reflect.apply(process.emit, process, [name, error]);
+    assert.deepEqual(told, [error, other]);
+  });
+}
