@@ -19,7 +19,7 @@ import { noteFollowed } from "./runDisplay";
  * await run.done;
  */
 export function live(run: LiveRun | LiveSuite): void {
-  checkOptions("live", shaped("a run, from train or benchmark", "onProgress"), run);
+  checkOptions("live", shaped("a run, from train or benchmark", "done", "state"), run);
   if ("parts" in run) followSuite(run);
   else followRun(run);
 }
