@@ -5,8 +5,9 @@ import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset, Sample } from "../data/dataset";
 import type { CellMask } from "../data/masks";
 import type { EngineOptions } from "../engine";
+import { arrowTable } from "../io/options";
 import { textColumn } from "../io/tables";
-import type { Classifier } from "../models/classifier";
+import { type Classifier, classifierField } from "../models/classifier";
 import { patchCount } from "../models/vit";
 import { backgroundShare, type EntropyShare, patchEntropy, regionMeans } from "./entropy";
 import { forwardBatches, type MaskedOrPlain } from "./forwardBatches";
@@ -28,6 +29,7 @@ export const entropyOptions = optionsOf<EntropyOptions>({}, { ...engine, layers:
 
 /** The layer Figures 2 and 3 look at: the last ViT block (the paper's 12th), before the fusion path. */
 export function lastViTLayer(model: Classifier): string {
+  checkOptions("lastViTLayer", classifierField, model);
   return `blocks.${model.encoder.config.depth - 1}`;
 }
 
@@ -155,6 +157,7 @@ export interface EntropySummary extends EntropyShare {
  * const { percentBackgroundGreater } = luvit.analysis.summarizeEntropy(entropies, luvit.analysis.lastViTLayer(model));
  */
 export function summarizeEntropy(table: EntropyTable, layer: string): EntropySummary {
+  checkOptions("summarizeEntropy", arrowTable, table);
   const column = (name: string) => table.getChild(name)!;
   const [layers, indices, images] = ["layer", "index", "image"].map(column);
   const [entropies, foregrounds] = ["entropy", "foreground"].map(column);
@@ -186,6 +189,7 @@ export function summarizeEntropy(table: EntropyTable, layer: string): EntropySum
 
 /** The layers a table holds, in order of appearance. */
 export function layersOf(table: EntropyTable): string[] {
+  checkOptions("layersOf", arrowTable, table);
   return [...new Set(table.getChild("layer")!.toArray() as string[])];
 }
 

@@ -1,7 +1,8 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
-import type { ImageDataset } from "../data/dataset";
-import type { Classifier } from "../models/classifier";
+import { checkOptions, object } from "../core/options";
+import { datasetField, type ImageDataset } from "../data/dataset";
+import { type Classifier, classifierField } from "../models/classifier";
 import { evaluate } from "../train/evaluate";
 
 /** Accuracies on the splits of ImageNet-9, percent, and what swapping the background costs, percentage points. */
@@ -32,6 +33,8 @@ export class BackgroundReliance {
   }
 }
 
+const splitSets = object({ original: datasetField, mixed_same: datasetField, mixed_rand: datasetField }, {});
+
 export interface BackgroundSplits {
   original: ImageDataset;
   mixed_same: ImageDataset;
@@ -53,6 +56,8 @@ export async function backgroundReliance(
   model: Classifier,
   splits: BackgroundSplits,
 ): Promise<BackgroundReliance> {
+  checkOptions("backgroundReliance", classifierField, model);
+  checkOptions("backgroundReliance", splitSets, splits);
   for (const name of ["original", "mixed_same", "mixed_rand"] as const) {
     const { classes, mapping } = splits[name];
     if (classes.length === model.classes || mapping?.modelClasses === model.classes) continue;

@@ -1,10 +1,12 @@
-import { type Tensor, tf } from "../core/tf";
+import { checkOptions } from "../core/options";
+import { type Tensor, tensorField, tf } from "../core/tf";
 
 /**
  * Shannon entropy (natural log, nats) of each attention row: pattern [B, H, Q, T] -> [B, H, Q]. Per head, over all T
  * keys, the class key among them; upper bound ln T. Reference: LUViT eq. 3; Zhai et al. 2023.
  */
 export function rowEntropy(pattern: Tensor): Tensor {
+  checkOptions("rowEntropy", tensorField, pattern);
   const logs = tf.log(tf.maximum(pattern, 1e-30));
   return tf.neg(tf.sum(tf.mul(pattern, logs), -1));
 }

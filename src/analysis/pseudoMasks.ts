@@ -1,4 +1,5 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions, row } from "../core/options";
 import { rowPhases } from "./fourier";
 
 /** What the mean token of `magnitudeMap` and `frequencyMap` is taken over. */
@@ -34,10 +35,13 @@ export function frequencyMap(
   return normalized(distancesFromMean(rowPhases(tokens, channels), channels, options));
 }
 
+const weights = row<ArrayLike<number>>("a list of numbers");
+
 /**
  * Where the class token looks, summed over heads: pattern [H, T, T] of one image, class token first -> [T-1].
  */
 export function classAttentionMap(pattern: ArrayLike<number>, heads: number): Float64Array {
+  checkOptions("classAttentionMap", weights, pattern);
   const count = Math.round(Math.sqrt(pattern.length / heads));
   const sums = new Float64Array(count - 1);
   for (let head = 0; head < heads; head++) {
@@ -88,6 +92,8 @@ export function pseudoMaskOverlap(
   foreground: ArrayLike<number>,
   valid?: ArrayLike<number>,
 ): number {
+  checkOptions("pseudoMaskOverlap", weights, map);
+  checkOptions("pseudoMaskOverlap", weights, foreground);
   let [both, either] = [0, 0];
   for (let cell = 0; cell < map.length; cell++) {
     if (valid && !valid[cell]) continue;

@@ -1,4 +1,5 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions, shaped } from "../core/options";
 
 /** Rows of weights between 0 and 1 in one byte each: weight ≈ level × greatest / 255, wrong by at most greatest / 510. */
 export interface QuantizedRows {
@@ -33,7 +34,9 @@ export function quantizeRows(weights: Float32Array, length: number): QuantizedRo
 }
 
 /** One row as weights [length]. */
-export function rowWeights({ levels, greatest, length }: QuantizedRows, row: number): Float32Array {
+export function rowWeights(rows: QuantizedRows, row: number): Float32Array {
+  checkOptions("rowWeights", shaped("quantized rows", "levels", "greatest", "length"), rows);
+  const { levels, greatest, length } = rows;
   const unit = greatest[row] / 255;
   return Float32Array.from(levels.subarray(row * length, (row + 1) * length), (level) => level * unit);
 }

@@ -1,4 +1,5 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions, row } from "../core/options";
 
 /** What several seeds gave. */
 export interface SeedStatistics {
@@ -23,6 +24,7 @@ export interface SeedStatistics {
  * @throws LuvitError("bad-argument") for no values, or values that are not numbers.
  */
 export function seedStatistics(values: readonly number[], confidence = 0.99): SeedStatistics {
+  checkOptions("seedStatistics", row("a list of numbers"), values);
   const n = values.length;
   if (n === 0 || !values.every(Number.isFinite)) {
     throw new LuvitError("bad-argument", `seedStatistics: expected numbers, got [${values.join(", ")}]`);

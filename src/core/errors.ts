@@ -30,7 +30,7 @@ export class LuvitError extends Error {
     message: string,
     options?: { cause?: unknown },
   ) {
-    super(printableLines(message), options);
+    super(printableLines(String(message)), options);
   }
 
   [inspect.custom](): string {

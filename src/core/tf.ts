@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import * as tf from "@tensorflow/tfjs-core";
+import { shaped } from "./options";
 // Loaded for their side effects: the `cpu` and `wasm` backends.
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-wasm";
@@ -15,6 +16,9 @@ createRequire(__filename)(join(packageRoot(), "dist", "tfjs", "gradients.js"));
 export { tf };
 /** A tensor of tfjs. */
 export type Tensor = tf.Tensor;
+
+/** A tensor; not the numbers that tfjs would take for one. */
+export const tensorField = shaped<Tensor>("a tensor", "shape", "dtype", "dataId");
 
 /** Backends in the order they are preferred. */
 export type BackendName = "tensorflow" | "wasm" | "cpu";

@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
+import { checkOptions, instance } from "../core/options";
 
 /**
  * How the scores of a model over `modelClasses` classes become one of the labels of a data set that has other classes,
@@ -18,6 +19,7 @@ export class ClassMapping {
     readonly labels: Int32Array,
     readonly competing: "mapped" | "all",
   ) {
+    checkOptions("ClassMapping", instance(Int32Array, "an Int32Array of labels"), labels);
     const mapped = [...labels.keys()].filter((i) => labels[i] >= 0);
     this.mappedClasses = mapped.sort((a, b) => labels[a] - labels[b] || a - b);
   }

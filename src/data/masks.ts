@@ -1,4 +1,6 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions, instance } from "../core/options";
+import { fileOrBytes } from "./options";
 import { type IdMap, type RgbImage, readImageFile } from "./pixels";
 import { decodeImage } from "./reading";
 
@@ -28,6 +30,7 @@ export function maskIds(image: RgbImage): IdMap {
  * @throws LuvitError("bad-image")
  */
 export async function decodeMaskIds(source: string | Uint8Array): Promise<IdMap> {
+  checkOptions("decodeMaskIds", fileOrBytes, source);
   const name = typeof source === "string" ? source : `${source.length} bytes in memory`;
   const bytes = typeof source === "string" ? await readMask(source) : source;
   expectPlausible(name, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
@@ -72,6 +75,7 @@ function expectPlausible(name: string, bytes: Buffer): void {
  * the last full cell are left out.
  */
 export function maskCells(ids: Int32Array, width: number, patch: number): CellMask {
+  checkOptions("maskCells", instance(Int32Array, "an Int32Array of ids"), ids);
   const grid = Math.floor(width / patch);
   if (grid < 1 || Math.floor(ids.length / width / patch) !== grid) {
     throw new LuvitError(

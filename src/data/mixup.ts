@@ -1,5 +1,6 @@
 import { LuvitError } from "../core/errors";
 import { checkOptions, optionsOf, pair, share, shareBelowOne, such, whole } from "../core/options";
+import { rngField } from "../core/options/rng";
 import { Rng } from "../core/rng";
 import { alpha, has, imageSide, MOST_PIXELS } from "./options";
 
@@ -93,6 +94,7 @@ export function mixBatch(options: MixOptions): MixedBatch {
 
 /** Draws mixup or cutmix for one batch. */
 export function drawMix(rng: Rng, height: number, width: number, recipe: MixRecipe = {}): MixDraw {
+  checkOptions("drawMix", rngField, rng);
   checkOptions("drawMix", mixRecipe, recipe);
   const { mixupAlpha = 0.8, cutmixAlpha = 1, switchProbability = 0.5 } = recipe;
   if (rng.uniform() >= switchProbability) return { lambda: rng.beta(mixupAlpha, mixupAlpha) };

@@ -1,4 +1,4 @@
-import { either, exactly, number, object, oneOf, optionsOf, seed, text, whole } from "../core/options";
+import { either, exactly, number, object, oneOf, optionsOf, seed, such, text, whole } from "../core/options";
 import { corruptionTypes } from "./corruptionTypes";
 
 /** Longest side of an image that is made, in pixels. */
@@ -13,6 +13,12 @@ export const exif = oneOf(["honor", "ignore"]);
 
 export const has = (value: unknown, ...names: string[]) =>
   typeof value === "object" && value !== null && names.every((name) => name in value);
+
+/** An image file, or what it holds. */
+export const fileOrBytes = such<string | Uint8Array>(
+  "a path, or bytes (Uint8Array)",
+  (value) => typeof value === "string" || value instanceof Uint8Array,
+);
 
 /** The side that a transform is made for. */
 export const sizeArgument = object({ size: imageSide }, {});

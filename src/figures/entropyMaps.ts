@@ -1,8 +1,12 @@
 import type { PatchMaps } from "../analysis/attentionEntropy";
+import { checkOptions, list, shaped } from "../core/options";
 import { unnormalize } from "../data/pixels";
 import type { GridMap, ImageFigure, RgbImage } from "./image";
 import { type MapColumn, mapGrid } from "./maps";
+import { cellOptions } from "./options";
 import { type OverlaysOptions, overlays } from "./overlays";
+
+const patchMap = shaped<PatchMaps>("maps of an image, from analysis.patchMaps", "sample", "norm", "entropy");
 
 /**
  * Figure 3 of the paper: each image beside its foreground cells (where known; the others dimmed), the L2 norm of its patch tokens and the
@@ -17,6 +21,8 @@ export function entropyMaps(
   maps: readonly PatchMaps[],
   options: { cell?: number } = {},
 ): Promise<ImageFigure> {
+  checkOptions("entropyMaps", list(patchMap, 1), maps);
+  checkOptions("entropyMaps", cellOptions, options);
   const grid = (values: (map: PatchMaps) => ArrayLike<number>) => maps.map((map) => gridOf(map, values(map)));
   const columns: MapColumn[] = [{ title: "image", images: maps.map(imageOf) }];
   if (maps.every((map) => map.sample.foreground)) {
@@ -32,6 +38,7 @@ export function entropyOverlays(
   maps: readonly PatchMaps[],
   options: Partial<Pick<OverlaysOptions, "alpha" | "cell" | "columns" | "range" | "titles">> = {},
 ): Promise<ImageFigure> {
+  checkOptions("entropyOverlays", list(patchMap, 1), maps);
   return overlays({
     images: maps.map(imageOf),
     maps: maps.map((map) => gridOf(map, map.entropy)),

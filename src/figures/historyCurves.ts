@@ -1,4 +1,4 @@
-import { checkOptions } from "../core/options";
+import { checkOptions, list, named, shaped } from "../core/options";
 import type { Figure } from "./figure";
 import { lossCurves } from "./lossCurves";
 import { historyCurvesOptions } from "./options";
@@ -22,6 +22,7 @@ export function historyCurves(
   runs: Readonly<Record<string, readonly HistoryStep[]>>,
   options: { metric?: string; title?: string; yTitle?: string } = {},
 ): Figure {
+  checkOptions("historyCurves", named(list(shaped<HistoryStep>("a step", "step"))), runs);
   checkOptions("historyCurves", historyCurvesOptions, options);
   const { metric = "loss", yTitle = metric, title } = options;
   const series = Object.entries(runs).map(([name, history]) => {

@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions, number, optionsOf } from "../core/options";
+import { checkOptions, list, number, optionsOf, row } from "../core/options";
 import { compose } from "./composition";
 import { expectImage, type ImageFigure, type RgbImage, resizeImage } from "./image";
 import { imageTable } from "./imageTable";
@@ -52,6 +52,7 @@ export async function imageGrid(
   rows: readonly (readonly (RgbImage | undefined)[])[],
   options: ImageGridOptions = {},
 ): Promise<ImageFigure> {
+  checkOptions("imageGrid", list(row("a list of images")), rows);
   checkOptions("imageGrid", imageGridOptions, options);
   const images = rows.flat().filter((image): image is RgbImage => image !== undefined);
   const largest = images.reduce<RgbImage | undefined>(

@@ -5,7 +5,7 @@
  */
 export { AttentionViewer, attentionViewer } from "./attention/viewer";
 export { barComparison } from "./barComparison";
-export { colormap } from "./colormap";
+export { colormap } from "./checkedColormap";
 export { entropyMaps, entropyOverlays } from "./entropyMaps";
 export { entropyScatter } from "./entropyScatter";
 export { entropyStrip } from "./entropyStrip";

@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions, flag, optionsOf } from "../core/options";
+import { checkOptions, flag, list, optionsOf, shaped } from "../core/options";
 import type { ColormapName } from "./colormap";
 import { formatNumber } from "./format";
 import {
@@ -131,11 +131,18 @@ export interface Reconstruction {
   note?: string;
 }
 
+const reconstruction = shaped<Reconstruction>(
+  "a reconstruction, from analysis.reconstruct",
+  "original",
+  "masked",
+);
+
 /** Reconstructions: original, masked, predicted, predicted with the visible patches put back. */
 export function reconstructionGrid(
   rows: readonly Reconstruction[],
   options: { cell?: number } = {},
 ): Promise<ImageFigure> {
+  checkOptions("reconstructionGrid", list(reconstruction, 1), rows);
   checkOptions("reconstructionGrid", cellOptions, options);
   const columnTitles = ["original", "masked", "predicted", "predicted + visible"];
   const rowLabels = rows.some((row) => row.label !== undefined)

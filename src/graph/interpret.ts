@@ -1,6 +1,8 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import type { Graph, GraphConstant, GraphInput, GraphNode, GraphValue } from "./ir";
+import { graphField } from "./options";
 import { LIST_INPUT } from "./recorder";
 import { formatValue, sameShape, uniformValue } from "./values";
 
@@ -16,6 +18,7 @@ export function interpret(
   graph: Graph,
   feeds: { inputs: TensorsByName; state?: TensorsByName },
 ): Record<string, Tensor> {
+  checkOptions("interpret", graphField, graph);
   return tf.tidy(() => {
     const values = new Map<number, Tensor>();
     const fed = new Set<Tensor>();

@@ -1,5 +1,7 @@
 import { sizeOf } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import type { Graph, GraphNode, GraphValue } from "./ir";
+import { graphField } from "./options";
 
 /** What a graph holds and costs. */
 export interface GraphSummary {
@@ -21,6 +23,7 @@ export interface GraphSummary {
 
 /** Counts nodes, values and parameters of a graph, and the operations of its matrix products. */
 export function summarize(graph: Graph): GraphSummary {
+  checkOptions("summarize", graphField, graph);
   const changed = new Set(graph.outputs.map(({ name }) => name));
   const entries = (trained: boolean) => graph.state.filter(({ name }) => changed.has(name) === trained);
   const shapes = new Map(valuesOf(graph).map((value) => [value.id, value.shape]));

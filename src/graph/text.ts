@@ -1,4 +1,6 @@
+import { checkOptions } from "../core/options";
 import type { Graph, GraphAttributes, GraphConstant, GraphNode, GraphValue } from "./ir";
+import { graphField } from "./options";
 import { uniformValue } from "./values";
 
 /** Constants of at most this many numbers are written out. */
@@ -12,6 +14,7 @@ const SHOWN_NUMBERS = 8;
  * by number (#).
  */
 export function graphText(graph: Graph): string {
+  checkOptions("graphText", graphField, graph);
   const names = nameValues(graph);
   const declare = (kind: string, value: GraphValue) => `${kind} ${names.get(value.id)} ${typeText(value)}`;
   return [

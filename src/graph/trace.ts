@@ -1,4 +1,5 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions, shaped } from "../core/options";
 import { onHost, type Tensor, tf } from "../core/tf";
 import { atCallSite, TRACE_STACK_DEPTH } from "./callSite";
 import type { Graph, GraphDtype, GraphInput, GraphOutput, GraphValue } from "./ir";
@@ -43,6 +44,7 @@ export interface TraceSpec {
  * fit, each with the place it happened at.
  */
 export function trace(name: string, spec: TraceSpec): Graph {
+  checkOptions("graph.trace", shaped("what to trace: { inputs, body }", "body"), spec);
   const recorder = new Recorder(name);
   const depth = Error.stackTraceLimit;
   Error.stackTraceLimit = TRACE_STACK_DEPTH;

@@ -1,10 +1,17 @@
-import { object, oneOf, such, text, whole } from "../core/options";
+import type { StateDict } from "../core/hostTensor";
+import { instance, object, oneOf, shaped, such, text, whole } from "../core/options";
 
 /** Types that numbers are stored as. */
 export const storedDtype = oneOf(["F32", "F16", "BF16"]);
 
 export const plainObject = <T>(expected: string) =>
   such<T>(expected, (value) => typeof value === "object" && value !== null && !Array.isArray(value));
+
+/** An Arrow table. */
+export const arrowTable = shaped<never>("an Arrow table", "schema", "getChild", "numRows");
+
+/** Tensors by name. */
+export const tensorsField = instance<StateDict>(Map, "a Map of tensors by name");
 
 /** Number of a block, from 1. */
 export const blockNumber = whole(1, 10_000);

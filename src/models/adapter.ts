@@ -1,5 +1,6 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type StateDict } from "../core/hostTensor";
+import { checkOptions, path } from "../core/options";
 import { Rng } from "../core/rng";
 import { metaToHfName, type RowOrder } from "../io/llama";
 import {
@@ -17,6 +18,7 @@ import type { Module } from "../nn/module";
 import { putWhole, wholeMisfits, wholeParameters } from "./adapterParameters";
 import { LlamaBlocks } from "./llamaBlock";
 import { adapters, LoraLinear, LoraReport } from "./lora";
+import { modelField } from "./options";
 
 /** A model that LLaMA adapters fit: a whole language model, or a block of one. */
 type AdaptedModel = Module & { readonly config: { rowOrder: RowOrder; heads: number; kvHeads?: number } };
@@ -50,6 +52,7 @@ export function applyAdapter(model: AdaptedModel, adapter: Adapter): LoraReport 
 
 /** Reads a PEFT adapter folder and attaches it. See `applyAdapter`. */
 export async function loadAdapter(model: AdaptedModel, folder: string): Promise<LoraReport> {
+  checkOptions("lora.loadAdapter", modelField, model);
   return applyAdapter(model, await readAdapter(folder, wantedBy(model)));
 }
 
@@ -58,6 +61,7 @@ export async function loadAdapter(model: AdaptedModel, folder: string): Promise<
  * adapter_model.safetensors).
  */
 export async function saveAdapter(model: AdaptedModel, folder: string): Promise<void> {
+  checkOptions("lora.saveAdapter", path, folder);
   const layers = adapters(model);
   if (layers.length === 0)
     throw new LuvitError("bad-argument", "saveAdapter: this model has no LoRA; call lora.attach first");
@@ -147,7 +151,7 @@ function attachOne(
   const scale = {
     rank: adapterRank(config, name),
     alpha: adapterAlpha(config, name),
-    rankStabilised: config.use_rslora,
+    rankStabilized: config.use_rslora,
   };
   const adapted = new LoraLinear(base, scale, new Rng(0));
   adapted.lora_A.weight.load(a);

@@ -1,5 +1,16 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions, entry, list, oneOf, optionsOf, seed, such, text, whole } from "../core/options";
+import {
+  checkOptions,
+  entry,
+  list,
+  oneOf,
+  optionsOf,
+  seed,
+  shaped,
+  such,
+  text,
+  whole,
+} from "../core/options";
 import { type Preprocessing, usualPreprocessing } from "../core/preprocessing";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
@@ -12,7 +23,7 @@ import { Encoder } from "./encoder";
 import { type FusionPlan, fusion } from "./fusion";
 import type { LlamaBlocks } from "./llamaBlock";
 import { fusionPlan, type MaskedAutoencoder, maeField } from "./mae";
-import { has, preprocessing } from "./options";
+import { has, modelField as moduleField, preprocessing } from "./options";
 import { SavableModel } from "./savable";
 import { type ViTConfig, vitConfig } from "./vit";
 
@@ -78,6 +89,8 @@ export class Classifier extends SavableModel {
 
   constructor(encoder: Encoder, options: HeadOptions, headStd: number) {
     super();
+    checkOptions("Classifier", moduleField, encoder);
+    checkOptions("Classifier", shaped("its options", "classes"), options);
     const { classes, pooling = "mean", seed = 0, classNames } = options;
     checkOptions("Classifier", headOptions, { classes, pooling, seed });
     expectNames(classes, classNames);

@@ -70,7 +70,7 @@ function schemas(z: typeof Zod) {
   });
 
   /** One linear's low-rank update. */
-  const update = z.strictObject({ rank: count, alpha: z.number(), rankStabilised: flag, merged: flag });
+  const update = z.strictObject({ rank: count, alpha: z.number(), rankStabilized: flag, merged: flag });
 
   const preprocessing = z.strictObject({
     size: count,

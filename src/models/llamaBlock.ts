@@ -1,4 +1,5 @@
-import { checkOptions, such } from "../core/options";
+import { checkOptions, shaped, such } from "../core/options";
+import { rngField } from "../core/options/rng";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
@@ -20,6 +21,8 @@ export const llamaBlockField = such<LlamaBlocks>(
   (value) => has(value, "config", "layers", "withNorm"),
 );
 
+const shape = shaped<LlamaConfig>("the shape of a LLaMA { dim, heads, … }", "dim", "heads");
+
 const linear = (inputs: number, outputs: number, rng: Rng, bias = false) =>
   new Linear(inputs, outputs, rng, { bias, initialize: normal(0.02) });
 
@@ -40,6 +43,8 @@ export class LlamaAttention extends Module {
     rng: Rng,
   ) {
     super();
+    checkOptions("LlamaAttention", shape, config);
+    checkOptions("LlamaAttention", rngField, rng);
     const { heads, kvHeads, headDim } = headSizes(config);
     const { dim, qkvBias, outputBias, qkNorm, normEps } = config;
     if (config.rope) rotaryFrequencies(headDim, config.ropeTheta, config.ropeScaling); // says now what is not supported
@@ -73,8 +78,11 @@ export class LlamaFeedForward extends Module {
   w2: Linear;
   w3: Linear;
 
-  constructor({ dim, hiddenDim, mlpBias }: LlamaConfig, rng: Rng) {
+  constructor(config: LlamaConfig, rng: Rng) {
     super();
+    checkOptions("LlamaFeedForward", shape, config);
+    checkOptions("LlamaFeedForward", rngField, rng);
+    const { dim, hiddenDim, mlpBias } = config;
     this.w1 = linear(dim, hiddenDim, rng, mlpBias);
     this.w2 = linear(hiddenDim, dim, rng, mlpBias);
     this.w3 = linear(dim, hiddenDim, rng, mlpBias);
@@ -139,6 +147,7 @@ export class LlamaBlocks extends Module {
     from?: Pick<BlockSource, "checkpoint" | "options">;
   }) {
     super();
+    checkOptions("LlamaBlocks", shaped("an object of its parts", "config", "depth", "rng", "origin"), parts);
     const {
       config,
       depth,

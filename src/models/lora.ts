@@ -1,7 +1,8 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
-import { checkOptions } from "../core/options";
+import { checkOptions, shaped } from "../core/options";
+import { rngField } from "../core/options/rng";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { llamaBlockModules } from "../io/llama";
@@ -37,7 +38,7 @@ export interface LoraScale {
   rank: number;
   alpha: number;
   /** Scale by alpha / sqrt(rank) instead of alpha / rank. */
-  rankStabilised?: boolean;
+  rankStabilized?: boolean;
 }
 
 /**
@@ -51,15 +52,19 @@ export class LoraLinear extends Module {
   readonly lora_B: LoraMatrix;
   readonly rank: number;
   readonly alpha: number;
-  readonly rankStabilised: boolean;
+  readonly rankStabilized: boolean;
   /** True while B A is added into `weight`. */
   merged = false;
 
-  constructor(base: Linear | LoraLinear, { rank, alpha, rankStabilised = false }: LoraScale, rng: Rng) {
+  constructor(base: Linear | LoraLinear, scale: LoraScale, rng: Rng) {
     super();
+    checkOptions("LoraLinear", modelField, base);
+    checkOptions("LoraLinear", shaped("a scale { rank, alpha }", "rank", "alpha"), scale);
+    checkOptions("LoraLinear", rngField, rng);
+    const { rank, alpha, rankStabilized = false } = scale;
     this.rank = rank;
     this.alpha = alpha;
-    this.rankStabilised = rankStabilised;
+    this.rankStabilized = rankStabilized;
     this.weight = base.weight;
     if (base.bias) this.bias = base.bias;
     const [outputs, inputs] = base.weight.shape;
@@ -69,7 +74,7 @@ export class LoraLinear extends Module {
 
   /** What B A x is multiplied with. */
   get scaling(): number {
-    return this.alpha / (this.rankStabilised ? Math.sqrt(this.rank) : this.rank);
+    return this.alpha / (this.rankStabilized ? Math.sqrt(this.rank) : this.rank);
   }
 
   forward(x: Tensor): Tensor {
@@ -123,6 +128,7 @@ export class LoraReport {
     replaced?: readonly string[];
     leftOut?: readonly string[];
   }) {
+    checkOptions("LoraReport", shaped("an object of its parts", "paths"), parts);
     const { paths, trainable, total, replaced = [], leftOut = [] } = parts;
     this.paths = paths;
     this.trainable = trainable;
@@ -173,7 +179,7 @@ export function attach(model: Module, options: LoraOptions = {}): LoraReport {
   checkOptions("lora.attach", modelField, model);
   checkOptions("lora.attach", loraOptions, options);
   const { freeze = true, seed = 0 } = options;
-  const { rank, alpha, targets, rankStabilised } = underOwnNames(options);
+  const { rank, alpha, targets, rankStabilized } = underOwnNames(options);
   const wanted = targets.map((name) => originalNames.get(name) ?? name);
   const linears = [...model.namedModules()].filter(([, m]) => m instanceof Linear);
   const isNamed = (path: string, name: string) => path === name || path.endsWith(`.${name}`);
@@ -191,7 +197,7 @@ export function attach(model: Module, options: LoraOptions = {}): LoraReport {
   for (const [, base] of chosen) base.freeze();
   const rng = new Rng(seed).fork("lora");
   for (const [path, base] of chosen) {
-    model.replaceModule(path, new LoraLinear(base as Linear, { rank, alpha, rankStabilised }, rng));
+    model.replaceModule(path, new LoraLinear(base as Linear, { rank, alpha, rankStabilized }, rng));
   }
   const { trainable, total } = model.counts();
   return new LoraReport({ paths: chosen.map(([path]) => path), trainable, total });
@@ -204,7 +210,7 @@ function underOwnNames(options: LoraOptions) {
     rank,
     alpha: options.alpha ?? options.loraAlpha ?? rank,
     targets: options.targets ?? options.targetModules ?? ["q_proj", "v_proj"],
-    rankStabilised: options.rankStabilised ?? options.useRslora ?? false,
+    rankStabilized: options.rankStabilized ?? options.useRslora ?? false,
   };
 }
 
@@ -217,6 +223,7 @@ function underOwnNames(options: LoraOptions) {
  * for (const [path, { lora_B }] of luvit.lora.adapters(block)) console.log(path, lora_B.weight.shape);
  */
 export function adapters(model: Module): [string, LoraLinear][] {
+  checkOptions("lora", modelField, model);
   return [...model.namedModules()].filter(
     (entry): entry is [string, LoraLinear] => entry[1] instanceof LoraLinear,
   );

@@ -10,14 +10,14 @@ export interface LoraOptions {
   /** Last path segments, Hugging Face ("q_proj") or original ("wq") names. LUViT: q and v. */
   targets?: readonly string[];
   /** rsLoRA: scale by alpha / sqrt(rank). */
-  rankStabilised?: boolean;
+  rankStabilized?: boolean;
   /** PEFT's name of `rank`. */
   r?: number;
   /** PEFT's name of `alpha`. Left out it is the rank here; PEFT's default is 8. */
   loraAlpha?: number;
   /** PEFT's name of `targets`. */
   targetModules?: readonly string[];
-  /** PEFT's name of `rankStabilised`. */
+  /** PEFT's name of `rankStabilized`. */
   useRslora?: boolean;
   /** PEFT's; LUViT trains without, and only 0 can be had here. */
   loraDropout?: 0;
@@ -33,7 +33,7 @@ const oneName: Rule<LoraOptions> = (options) =>
       ["rank", "r"],
       ["alpha", "loraAlpha"],
       ["targets", "targetModules"],
-      ["rankStabilised", "useRslora"],
+      ["rankStabilized", "useRslora"],
     ] as const
   ).flatMap(([own, peft]) =>
     options[own] !== undefined && options[peft] !== undefined
@@ -47,7 +47,7 @@ export const loraOptions = optionsOf<LoraOptions>(
     rank,
     alpha,
     targets,
-    rankStabilised: entry(flag, "rsLoRA: scale by alpha / sqrt(rank)", false),
+    rankStabilized: entry(flag, "rsLoRA: scale by alpha / sqrt(rank)", false),
     freeze: flag,
     seed,
     r: rank,

@@ -9,7 +9,7 @@
  * Options and defaults: models/options.ts; opening and saving: models/openMae.ts, models/savable.ts.
  */
 import type { StateDict } from "../core/hostTensor";
-import { checkOptions, entry, flag, optionsOf, seed, shareBelowOne, such } from "../core/options";
+import { checkOptions, entry, flag, optionsOf, seed, shaped, shareBelowOne, such } from "../core/options";
 import { usualPreprocessing } from "../core/preprocessing";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
@@ -111,6 +111,7 @@ export class MaskedAutoencoder extends SavableModel {
 
   constructor(options: MaeOptions) {
     super();
+    checkOptions("MaskedAutoencoder", shaped("its options", "encoder"), options);
     const { encoder: vit, decoder = decoder512x8, maskRatio = 0.75, normPixLoss = true, seed = 0 } = options;
     const rng = new Rng(seed).fork("decoder");
     const fusion = fusionPlan(options.fusion);

@@ -1,4 +1,5 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions, row } from "../core/options";
 import type { Rng } from "../core/rng";
 
 /** Which patches a batch keeps, drawn on the host and fed to the model as plain indices. */
@@ -23,6 +24,7 @@ export interface PatchMask {
  * noise [B*L] row-major. Reference: mae/models_mae.py random_masking.
  */
 export function maskFromNoise(noise: ArrayLike<number>, batch: number, ratio: number): PatchMask {
+  checkOptions("maskFromNoise", row("a list of numbers"), noise);
   const patches = noise.length / batch;
   if (!Number.isInteger(patches)) {
     throw new LuvitError(

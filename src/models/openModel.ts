@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
+import { checkOptions, path } from "../core/options";
 import type { JsonObject } from "../io/bytes";
 import { CONFIG_FILE, MODEL_FILE, readConfig, readWeights } from "../io/checkpoint";
 import {
@@ -48,6 +49,7 @@ export async function loadModel<Kind extends keyof Kinds>(
   folder: string,
   options: LoadModelOptions = {},
 ): Promise<Kinds[Kind]> {
+  checkOptions("load", path, folder);
   const config = await readConfig(folder);
   if (!config) throw nothingSaved(kind, folder);
   // The config alone says of what kind the model is; its weights may be large.

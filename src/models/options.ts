@@ -55,7 +55,7 @@ export const seedOption = object({ seed }, {});
 export const randomBlockOptions = object({}, { depth: whole(1, 10_000), seed });
 
 export const rank = entry(whole(1, 100_000), "rank r", 16);
-export const alpha = entry(number(0, 1_000_000, true), "scale numerator; default the rank", 16);
+export const alpha = entry(number(-1_000_000, 1_000_000), "scale numerator; default the rank", 16);
 export const targets = entry(list(text, 1), "what it is attached to", ["q_proj", "v_proj"]);
 
 /** Which of a file's weights. */

@@ -31,9 +31,9 @@ export abstract class SavableModel extends Module {
     return {
       luvitVersion: packageVersion(),
       lora: Object.fromEntries(
-        adapters(this).map(([path, { rank, alpha, rankStabilised, merged }]) => [
+        adapters(this).map(([path, { rank, alpha, rankStabilized, merged }]) => [
           path,
-          { rank, alpha, rankStabilised, merged },
+          { rank, alpha, rankStabilized, merged },
         ]),
       ),
       frozen: frozenBranches([...this.namedParameters()]),

@@ -26,6 +26,7 @@ export const saveCheckpointOptions = optionsOf<SaveCheckpointOptions>(
 
 /** A model's parameters by path with LoRA added into the weights it is on, as if there had never been any. */
 export async function mergedState(model: Module): Promise<StateDict> {
+  checkOptions("mergedState", modelField, model);
   const lora = new Map(adapters(model));
   const state: StateDict = new Map();
   for (const [path, parameter] of model.namedParameters()) {

@@ -1,5 +1,6 @@
 import type { HostTensor } from "../core/hostTensor";
-import { checkOptions, entry, optionsOf, type Rule } from "../core/options";
+import { checkOptions, entry, object, optionsOf, type Rule, shaped } from "../core/options";
+import { rngField } from "../core/options/rng";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
@@ -145,6 +146,8 @@ export class Block extends Module {
 
   constructor(config: { dim: number; heads: number; mlpRatio: number }, rng: Rng, scheme: InitScheme) {
     super();
+    checkOptions("Block", shaped("sizes { dim, heads, mlpRatio }", "dim"), config);
+    checkOptions("Block", rngField, rng);
     const { dim, heads, mlpRatio } = config;
     checkOptions("Block", blockSizes, { dim, heads, mlpRatio });
     const initialize = linearInit[scheme];
@@ -175,12 +178,14 @@ export class PatchEmbed extends Module {
 
   constructor(
     readonly patchSize: number,
-    dim: number,
+    width: number,
     rng: Rng,
     scheme: InitScheme,
   ) {
     super();
-    this.proj = new PatchProjection(patchSize, dim, rng, scheme);
+    checkOptions("PatchEmbed", object({ patchSize: pixels, dim }, {}), { patchSize, dim: width });
+    checkOptions("PatchEmbed", rngField, rng);
+    this.proj = new PatchProjection(patchSize, width, rng, scheme);
   }
 
   /** images [B, 3, S, S] -> [B, L, D]. */

@@ -1,5 +1,5 @@
 import { callback, checkOptions, flag, optionsOf, text, whole } from "../core/options";
-import { type Tensor, tf } from "../core/tf";
+import { type Tensor, tensorField, tf } from "../core/tf";
 import type { Tap } from "./context";
 
 export interface AttentionOptions {
@@ -30,6 +30,9 @@ export function scaledDotProductAttention(
   options: AttentionOptions = {},
 ): Tensor {
   checkOptions("attend", attentionOptions, options);
+  checkOptions("attend", tensorField, query);
+  checkOptions("attend", tensorField, key);
+  checkOptions("attend", tensorField, value);
   const { causal = false, window, tap, tapName = "pattern" } = options;
   const [batch, heads, tokens, channels] = query.shape as [number, number, number, number];
   const groups = key.shape[1]!;

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
-import { checkOptions, optionsOf, text } from "../core/options";
+import { checkOptions, optionsOf, shaped, text } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import {
   describeEngine,
@@ -152,6 +152,8 @@ export async function compile(
   spec: CompileSpec,
   options: CompileOptions = {},
 ): Promise<Compiled> {
+  checkOptions("compile", text, name);
+  checkOptions("compile", shaped("what to compile: { inputs, body }", "inputs", "body"), spec);
   checkOptions("compile", compileOptions, options);
   const { guard, memory, ...engine } = options;
   const graph = withoutUnusedState(optimize(traceSpec(name, spec), { memory }));

@@ -1,4 +1,5 @@
-import { type Tensor, tf } from "../core/tf";
+import { checkOptions } from "../core/options";
+import { type Tensor, tensorField, tf } from "../core/tf";
 
 /**
  * Cuts images into patches, rows of patches first. images [B, C, S, S] -> [B, L, C*p*p] in the order
@@ -25,6 +26,7 @@ export function patchesForEmbedding(images: Tensor, patch: number): Tensor {
  * const patches = luvit.nn.patchify(luvit.tf.zeros([1, 3, 64, 64]), 8); // [1, 64, 192]
  */
 export function patchify(images: Tensor, patch: number): Tensor {
+  checkOptions("patchify", tensorField, images);
   const channels = images.shape[1]!;
   const cells = patchesForEmbedding(images, patch);
   const [batch, tokens, size] = cells.shape as [number, number, number];
@@ -39,6 +41,7 @@ export function patchify(images: Tensor, patch: number): Tensor {
  * const image = luvit.nn.unpatchify(luvit.tf.zeros([1, 64, 192]), 8); // [1, 3, 64, 64]
  */
 export function unpatchify(patches: Tensor, patch: number, channels = 3): Tensor {
+  checkOptions("unpatchify", tensorField, patches);
   const [batch, tokens] = patches.shape as [number, number, number];
   const side = Math.round(Math.sqrt(tokens));
   const split = tf.transpose(tf.reshape(patches, [batch * tokens, patch * patch, channels]), [0, 2, 1]);

@@ -1,5 +1,6 @@
 import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
+import { checkOptions, shaped } from "../core/options";
 
 /**
  * MAE's fixed 2-D sine-cosine table [1 + grid², dim]; row 0 (class token) is zero. The first half of the channels
@@ -42,6 +43,8 @@ export function resizePositionTable(
   extra = 1,
   resize: PositionResize = "mae",
 ): HostTensor {
+  checkOptions("resizePositionTable", shaped("a tensor { shape, data }", "shape", "data"), table);
+  checkOptions("resizePositionTable", shaped("a size { rows, columns }", "rows", "columns"), size);
   const [, tokens, dim] = table.shape;
   const side = Math.round(Math.sqrt(tokens - extra));
   if (side * side !== tokens - extra) {

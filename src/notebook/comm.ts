@@ -1,4 +1,5 @@
 import { LuvitError } from "../core/errors";
+import { checkOptions, flag, object } from "../core/options";
 
 /** Anything JSON can write. */
 export type CommData = Record<string, unknown>;
@@ -57,8 +58,9 @@ export function onComm(target: string, open: CommTarget): void {
 }
 
 /** Removes what the cell has shown so far, with `wait` when its next output comes. Does nothing outside notebooks. */
-export function clearOutput({ wait = false }: { wait?: boolean } = {}): void {
-  kernelHost()?.clearOutput(wait);
+export function clearOutput(options: { wait?: boolean } = {}): void {
+  checkOptions("clearOutput", object({}, { wait: flag }), options);
+  kernelHost()?.clearOutput(options.wait ?? false);
 }
 
 function needed(caller: string): KernelHost {

@@ -1,3 +1,4 @@
+import { checkOptions, shaped } from "../core/options";
 import { type LiveSuite, LiveSuiteView } from "./liveParts";
 import type { LiveRun } from "./liveRun";
 import { LiveRunView } from "./liveView";
@@ -18,6 +19,7 @@ import { noteFollowed } from "./runDisplay";
  * await run.done;
  */
 export function live(run: LiveRun | LiveSuite): void {
+  checkOptions("live", shaped("a run, from train or benchmark", "done", "state"), run);
   if ("parts" in run) followSuite(run);
   else followRun(run);
 }

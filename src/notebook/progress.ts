@@ -1,4 +1,4 @@
-import { checkOptions, number, optionsOf } from "../core/options";
+import { checkOptions, number, optionsOf, such } from "../core/options";
 import { label } from "./options";
 
 import { ProgressBar } from "./progressBar";
@@ -34,13 +34,19 @@ export function progress<T>(
   items: Iterable<T> | AsyncIterable<T>,
   options: ProgressOptions = {},
 ): Generator<T, void, undefined> | AsyncGenerator<T, void, undefined> {
+  checkOptions("progress", iterable, items);
   checkOptions("progress", progressOptions, options);
   const bar = new ProgressBar({
     label: options.label ?? "progress",
     total: options.total ?? lengthOf(items),
   });
-  return Symbol.asyncIterator in items ? passAsync(items, bar) : passSync(items, bar);
+  return isAsync(items) ? passAsync(items, bar) : passSync(items, bar);
 }
+
+const iterable = such<unknown>(
+  "something that can be walked over, such as a list",
+  (value) => value != null && (Symbol.iterator in Object(value) || Symbol.asyncIterator in Object(value)),
+);
 
 function* passSync<T>(items: Iterable<T>, bar: ProgressBar): Generator<T, void, undefined> {
   const group = ProgressGroup.show(bar);
@@ -72,6 +78,10 @@ async function* passAsync<T>(items: AsyncIterable<T>, bar: ProgressBar): AsyncGe
   } finally {
     if (bar.state === "running") group.end(bar, "stopped");
   }
+}
+
+function isAsync<T>(items: Iterable<T> | AsyncIterable<T>): items is AsyncIterable<T> {
+  return Symbol.asyncIterator in Object(items);
 }
 
 function lengthOf(items: object): number | undefined {

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
+import { checkOptions, such } from "../core/options";
 import { richBundleOf } from "./mime";
 import type { MimeBundle } from "./nbformat";
 import { trackDisplay } from "./pending";
@@ -55,14 +56,21 @@ export class RichText {
  * are, so that formulas read as they are written: md`$\frac{a}{b}$`.
  */
 export function md(parts: TemplateStringsArray | string, ...values: unknown[]): RichText {
+  checkOptions("md", template, parts);
   return new RichText("text/markdown", fill(parts, values));
 }
 
 /** HTML from a template or a string; values are inserted as they are, and nothing else is ever taken for HTML. */
 export function html(parts: TemplateStringsArray | string, ...values: unknown[]): RichText {
+  checkOptions("html", template, parts);
   const text = typeof parts === "string" ? parts : String.raw({ raw: parts }, ...values);
   return new RichText("text/html", text);
 }
+
+const template = such<TemplateStringsArray | string>(
+  "a text, or a template: md`…`",
+  (value) => typeof value === "string" || Array.isArray(value),
+);
 
 function fill(parts: TemplateStringsArray | string, values: readonly unknown[]): string {
   return typeof parts === "string" ? parts : String.raw(parts, ...values);

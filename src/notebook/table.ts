@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { checkOptions, list, optionsOf, whole } from "../core/options";
+import { checkOptions, list, optionsOf, row, whole } from "../core/options";
 import { escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
 import { columnFormats, columnTitle } from "./numberColumns";
@@ -48,6 +48,7 @@ export class Table {
     /** What stands above a column. */
     private readonly titleOf = columnTitle,
   ) {
+    checkOptions("table", row("a list of objects"), records);
     this.columns = options.columns ?? [...new Set(records.flatMap((record) => Object.keys(record)))];
   }
 

@@ -1,6 +1,6 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type StateDict } from "../core/hostTensor";
-import { checkOptions, number, optionsOf } from "../core/options";
+import { checkOptions, instance, number, optionsOf, shaped } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import type { Module } from "../nn/module";
 import { adamW } from "../nn/ops";
@@ -39,6 +39,12 @@ export class AdamW {
     readonly rules: ParameterRules,
     options: AdamWOptions = {},
   ) {
+    checkOptions("AdamW", shaped("a model", "namedParameters"), model);
+    checkOptions(
+      "AdamW",
+      instance(Map, "rules by parameter path, from finetuneRules or pretrainRules"),
+      rules,
+    );
     checkOptions("AdamW", adamWOptions, options);
     const { betas = [0.9, 0.999], eps = 1e-8 } = options;
     this.betas = betas;

@@ -1,4 +1,4 @@
-import { checkOptions, object } from "../core/options";
+import { callback, checkOptions, instance, object } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import { clipTensors } from "../engine/clipTensors";
 import { gradNorm } from "./options";
@@ -9,11 +9,15 @@ export interface LossAndGradients {
   gradients: Map<string, Tensor>;
 }
 
+const byPath = instance(Map, "a Map by parameter path");
+
 /** Differentiates a scalar with respect to named variables. Variables the loss does not reach get no entry. */
 export function lossAndGradients(
   loss: () => Tensor,
   variables: ReadonlyMap<string, tf.Variable>,
 ): LossAndGradients {
+  checkOptions("lossAndGradients", callback("a function that gives the loss"), loss);
+  checkOptions("lossAndGradients", byPath, variables);
   const byId = new Map([...variables].map(([path, variable]) => [variable.name, path]));
   const { value, grads } = tf.variableGrads(loss as () => tf.Scalar, [...variables.values()]);
   const gradients = new Map<string, Tensor>();
@@ -25,6 +29,8 @@ export function lossAndGradients(
 
 /** Adds `more` into `total` (both by path), disposing what it replaces. */
 export function accumulate(total: Map<string, Tensor>, more: ReadonlyMap<string, Tensor>): void {
+  checkOptions("accumulate", byPath, total);
+  checkOptions("accumulate", byPath, more);
   for (const [path, gradient] of more) {
     const sum = total.get(path);
     total.set(path, sum ? tf.add(sum, gradient) : gradient);

@@ -1,4 +1,4 @@
-import { checkOptions, optionsOf, type Rule } from "../core/options";
+import { checkOptions, optionsOf, type Rule, shaped } from "../core/options";
 import { rate, schedule } from "./options";
 
 /** Linear warm-up from 0, then half a cosine down to `minLr`, which stays. Epochs may be fractional. */
@@ -63,6 +63,7 @@ export type Schedule = WarmupCosine | EpochCosine;
 
 /** The rate of a schedule at a fractional epoch. */
 export function rateAt(schedule: Schedule, epoch: number): number {
+  checkOptions("rateAt", shaped("a schedule { lr, … }", "lr"), schedule);
   return "warmupLr" in schedule ? epochCosine(schedule, epoch) : warmupCosine(schedule, epoch);
 }
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
+import { checkOptions, list, path } from "../../core/options";
 import { writeTable } from "../../io/tables";
 import { gapsIn, keptRanges } from "../keptRanges";
 import { answersFolder, type PartAnswers, readAnswers } from "./answers";
@@ -12,6 +13,7 @@ import { SuiteResult } from "./result";
  * @throws LuvitError("bad-argument") for folders about different models; "bad-file" where two shards disagree.
  */
 export async function mergeSuites(folders: readonly string[], out?: string): Promise<SuiteResult> {
+  checkOptions("mergeSuites", list(path, 1), folders);
   const facts = await factsOfAll(folders);
   const answers = new Map<string, PartAnswers>();
   const missing: string[] = [];

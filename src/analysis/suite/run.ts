@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { callback, checkOptions, row } from "../../core/options";
 import type { Metric } from "./metrics";
 import type { SuiteResult } from "./result";
 
@@ -62,6 +63,8 @@ export class SuiteRun {
     parts: readonly Pick<SuitePartState, "key" | "data">[],
     body: (driver: SuiteDriver, signal: AbortSignal) => Promise<SuiteResult>,
   ) {
+    checkOptions("SuiteRun", row("a list of parts"), parts);
+    checkOptions("SuiteRun", callback(), body);
     this.parts = parts.map(({ key, data }) => ({
       key,
       data,

@@ -1,7 +1,9 @@
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../../core/errors";
+import { checkOptions, list } from "../../core/options";
 import { textTable } from "../../core/textTable";
+import { arrowTable } from "../../io/options";
 import { resultTable, rowsOf } from "../provenance";
 import { type SeedStatistics, seedStatistics } from "../statistics";
 
@@ -58,6 +60,7 @@ export class SeedTable {
  * @throws LuvitError("bad-argument") for a number that two tables give for the same seed.
  */
 export function overSeeds(tables: readonly Table[], confidence = 0.99): SeedTable {
+  checkOptions("overSeeds", list(arrowTable, 1), tables);
   const groups = new Map<
     string,
     { model: string; recipe: string | null; data: string; metric: string; values: Map<number, number> }

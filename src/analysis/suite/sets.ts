@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
+import { checkOptions } from "../../core/options";
 import type { ImageDataset } from "../../data/dataset";
 import type { ImageTransform } from "../../data/imageTransform";
 import {
@@ -21,6 +22,7 @@ import {
   severities,
 } from "../../data/sets";
 import * as transforms from "../../data/transforms";
+import { plainObject } from "../../io/options";
 
 /** ImageNet-C, one set per corruption and severity, opened when its turn comes. */
 export interface CorruptionSets {
@@ -82,6 +84,7 @@ export async function openSuiteSets(
   folders: SuiteFolders,
   { size, ...options }: SuiteSetOptions = {},
 ): Promise<SuiteSets> {
+  checkOptions("openSuiteSets", plainObject("an object: folders by set"), folders);
   const failures: unknown[] = [];
   const { a, r, v2, sketch, c, in9 } = folders;
   /** A set that cannot be opened is told of together with the others. */

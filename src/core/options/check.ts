@@ -14,6 +14,7 @@ type Issue = Zod.core.$ZodIssue;
  * @throws LuvitError("bad-argument") naming every entry that cannot be, with what is expected of it and what came.
  */
 export function checkOptions<T>(where: string, schema: Field<T>, value: unknown): void {
+  if (schema.holds?.(value)) return;
   const problems = problemsOf(schema, value);
   if (problems.length === 0) return;
   const told = problems.length === 1 ? ` ${problems[0]}` : `\n${listOffenders(problems)}`;

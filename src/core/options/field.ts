@@ -6,6 +6,8 @@ export interface Field<T> {
   readonly expected: string;
   /** Its schema, made when it is first asked for. */
   readonly schema: () => Schema;
+  /** Tells good values without the schema, where a test can. */
+  readonly holds?: (value: unknown) => boolean;
   /** What it is for, in `--print-config` and JSON Schema. */
   readonly about?: string;
   /** A value to start from, as JSON. Left out for objects, which are printed with their own entries. */

@@ -90,8 +90,25 @@ export function either<A, B>(one: Field<A>, other: Field<B>): Field<A | B> {
 
 /** What only a test can tell, e.g. an instance of a class; JSON has no such thing. */
 export function such<T>(expected: string, test: (value: unknown) => boolean): Field<T> {
-  return field(expected, (z, error) => z.custom<T>(test, { error }));
+  return { ...field<T>(expected, (z, error) => z.custom<T>(test, { error })), holds: test };
 }
+
+/** An object, or an instance of a class, that has these entries. */
+export function shaped<T>(expected: string, ...entries: readonly string[]): Field<T> {
+  return such(expected, (value) => {
+    if (value === null || (typeof value !== "object" && typeof value !== "function")) return false;
+    return entries.every((name) => (value as Record<string, unknown>)[name] !== undefined);
+  });
+}
+
+/** Values one after another: an array of any kind. */
+export function row<T>(expected: string): Field<T> {
+  const isRow = (value: unknown) => Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value);
+  return such(expected, isRow);
+}
+
+/** A path in the file system; cheaper to ask for than `text`. */
+export const path = such<string>("a path", (value) => typeof value === "string" && value !== "");
 
 /** An instance of a class. */
 export function instance<T>(type: abstract new (...given: never[]) => T, expected: string): Field<T> {

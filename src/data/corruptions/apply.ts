@@ -1,8 +1,9 @@
 import { LuvitError } from "../../core/errors";
 import { checkOptions, list, optionsOf } from "../../core/options";
+import { rngField } from "../../core/options/rng";
 import type { Rng } from "../../core/rng";
 import { type CorruptionType, corruptionTypes } from "../corruptionTypes";
-import { image, type RgbImage } from "../pixels";
+import { image as imageField, type RgbImage } from "../pixels";
 import { defocusBlur, gaussianBlur, glassBlur } from "./blur";
 import { brightness, contrast, saturate } from "./color";
 import { jpegCompression, pixelate } from "./digital";
@@ -23,7 +24,7 @@ export interface CorruptionOptions {
   frost?: readonly RgbImage[];
 }
 
-export const corruptionOptions = optionsOf<CorruptionOptions>({}, { frost: list(image) });
+export const corruptionOptions = optionsOf<CorruptionOptions>({}, { frost: list(imageField) });
 
 type LayerCorruption = (
   image: RgbImage,
@@ -71,8 +72,10 @@ export async function apply(
   rng: Rng,
   options: CorruptionOptions = {},
 ): Promise<RgbImage> {
+  checkOptions("corruptions.apply", imageField, image);
   checkOptions("corruptions.apply", corruptionOptions, options);
   expectKnown(image, type, severity);
+  checkOptions("corruptions.apply", rngField, rng);
   if (type === "pixelate") return pixelate(image, severity);
   if (type === "jpeg_compression") return jpegCompression(image, severity);
   return truncate(layerCorruptions[type](image, severity, drawsFrom(rng), options.frost));

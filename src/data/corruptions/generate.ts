@@ -5,7 +5,7 @@ import { inspect } from "node:util";
 import { Worker } from "node:worker_threads";
 import { LuvitError, type LuvitErrorCode } from "../../core/errors";
 import { makeFolder } from "../../core/makeFolder";
-import { checkOptions, list, oneOf, optionsOf, seed, text, whole } from "../../core/options";
+import { checkOptions, list, object, oneOf, optionsOf, path, seed, text, whole } from "../../core/options";
 import { readWholeText } from "../../core/readWhole";
 import { writeAtomically } from "../../core/writeAtomically";
 import { severities as allSeverities, type CorruptionType, corruptionTypes } from "../corruptionTypes";
@@ -63,6 +63,7 @@ export async function generate(
   target: string,
   options: GenerateOptions = {},
 ): Promise<CorruptionRun> {
+  checkOptions("corruptions.generate", object({ source: path, target: path }, {}), { source, target });
   checkOptions("corruptions.generate", generateOptions, options);
   const { types = corruptionTypes, severities = allSeverities, size = 224, seed = 0, shard } = options;
   const plan = { source: realPlace(source), target: realPlace(target), types, severities, size, seed };

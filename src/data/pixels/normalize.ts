@@ -1,9 +1,11 @@
 import { LuvitError } from "../../core/errors";
+import { checkOptions, row } from "../../core/options";
 import { imageNetMean, imageNetStd } from "../../core/preprocessing";
 import { PIXELS } from "./kernels/normalizeKernel";
 import { PixelMemory, type PlacedPixels } from "./kernels/pixelMemory";
 import { placePixels } from "./kernels/resamplePixels";
 import type { RgbImage } from "./rgbImage";
+import { image as imageField } from "./rgbImage";
 
 export { imageNetMean, imageNetStd };
 
@@ -16,6 +18,7 @@ const normalized = Float32Array.from({ length: 3 * 256 }, (_, i) => {
 
 /** RGB bytes [H, W, 3] -> float32 [3, H, W], (byte / 255 - mean) / std per channel. */
 export function normalize(image: RgbImage): Float32Array {
+  checkOptions("normalize", imageField, image);
   return PixelMemory.use((memory) => {
     const placed = placePixels(memory, { ...image, offset: 0, line: 3 * image.width });
     return memory.floats(normalizePlaced(memory, placed), image.data.length).slice();
@@ -55,6 +58,7 @@ function through(bytes: Uint8Array): Float32Array {
 
 /** The inverse for looking at images: float32 [3, H, W] -> RGB bytes, rounded and clipped. */
 export function unnormalize(planes: Float32Array, width: number, height: number): RgbImage {
+  checkOptions("unnormalize", row("numbers [3, H, W]"), planes);
   const pixels = width * height;
   if (planes.length !== 3 * pixels) {
     throw new LuvitError(

@@ -1,8 +1,10 @@
 import { LuvitError } from "../../core/errors";
+import { checkOptions, shaped } from "../../core/options";
 import { axisWeights, kernels, packAxis } from "./kernels/axisWeights";
 import { PixelMemory } from "./kernels/pixelMemory";
 import { placePixels, resamplePixels } from "./kernels/resamplePixels";
 import type { RgbImage } from "./rgbImage";
+import { image as imageField } from "./rgbImage";
 
 /** Interpolation kernels, named as in Pillow; "bicubic" has a = -0.5. All but "nearest" widen when shrinking. */
 export type ResampleFilter = "nearest" | "box" | "bilinear" | "bicubic";
@@ -27,6 +29,7 @@ export function resize(
   height: number,
   options: { filter?: ResampleFilter; box?: Box } = {},
 ): RgbImage {
+  checkOptions("resize", imageField, image);
   const { filter = "bicubic", box = { left: 0, top: 0, width: image.width, height: image.height } } = options;
   expectInside(image, box, width, height);
   if (filter === "nearest") return resizeNearest(image, width, height, box);
@@ -45,6 +48,12 @@ export function resize(
  * @throws LuvitError("bad-argument") when it reaches outside.
  */
 export function cropBox(image: RgbImage, box: Box): RgbImage {
+  checkOptions("cropBox", imageField, image);
+  checkOptions(
+    "cropBox",
+    shaped("a box { left, top, width, height }", "left", "top", "width", "height"),
+    box,
+  );
   expectInside(image, box, box.width, box.height);
   const data = new Uint8Array(box.width * box.height * 3);
   for (let row = 0; row < box.height; row++) {

@@ -1,8 +1,8 @@
 import { basename } from "node:path";
 import { LuvitError } from "../../core/errors";
-import { oneOf, optionsOf, whole } from "../../core/options";
+import { checkOptions, oneOf, optionsOf, whole } from "../../core/options";
 import { printable } from "../../core/printable";
-import { exif } from "../options";
+import { exif, fileOrBytes } from "../options";
 import { type RgbImage, readImageFile } from "../pixels";
 import { decodeBmp } from "./formats/bmp";
 import { decodeGif } from "./formats/gif";
@@ -57,8 +57,10 @@ const decoders: Readonly<
 export async function decodeImage(
   source: string | Uint8Array,
   options: DecodeOptions = {},
-  name = typeof source === "string" ? source : `${source.length} bytes in memory`,
+  given?: string,
 ): Promise<RgbImage> {
+  checkOptions("decodeImage", fileOrBytes, source);
+  const name = given ?? (typeof source === "string" ? source : `${source.length} bytes in memory`);
   const { exif = "honor", gray16 = "clip", maxPixels = maxImagePixels } = options;
   try {
     const bytes = typeof source === "string" ? await readImageFile(source) : source;

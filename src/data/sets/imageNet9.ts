@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
-import { checkOptions, list, optionsOf, text } from "../../core/options";
+import { checkOptions, list, object, optionsOf, text } from "../../core/options";
 import { SkipReport } from "../dataset";
 import { cacheOf, FolderDataset } from "../imageFolder";
 import { type ImageTransform, transform } from "../imageTransform";
-import { bytes, folderArgument } from "../options";
+import { bytes } from "../options";
 import { scanClassFolders } from "../scanFolder";
 import { none } from "../transforms";
 import { imageNet9Classes, imageNet9Mapping } from "./mappings";
@@ -65,7 +65,7 @@ export async function imageNet9(
   split: ImageNet9Split,
   options: ImageNet9Options = {},
 ): Promise<FolderDataset> {
-  checkOptions("data.imageNet9", folderArgument, { root });
+  checkOptions("data.imageNet9", object({ root: text, split: text }, {}), { root, split });
   checkOptions("data.imageNet9", imageNet9Options, options);
   const { transform = none(), cache } = options;
   const folder = join(root, split, "val");

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import sharp from "sharp";
-import { checkOptions, optionsOf, seed, whole } from "../../core/options";
+import { checkOptions, optionsOf, path, seed, whole } from "../../core/options";
 import { Rng } from "../../core/rng";
 import { writeAtomically } from "../../core/writeAtomically";
 
@@ -63,6 +63,7 @@ export async function writeToySet(
   root: string,
   options: ToySetOptions = {},
 ): Promise<{ files: number; bytes: number }> {
+  checkOptions("data.writeToySet", path, root);
   let bytes = 0;
   const files = toyFiles(options);
   for (const file of files) {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import type { AttentionMaps } from "../../analysis/attentionMaps";
 import { LuvitError } from "../../core/errors";
-import { checkOptions, list, optionsOf, whole } from "../../core/options";
+import { checkOptions, list, optionsOf, shaped, such, whole } from "../../core/options";
 import { writeAtomically } from "../../core/writeAtomically";
 import { pageAround } from "../browser/pageAround";
 import { browserScript } from "../browserScript";
@@ -31,6 +31,11 @@ export const attentionViewerOptions = optionsOf<AttentionViewerOptions>(
   { title: label, labels, layers: list(label, 1), maxBytes: whole(10_000, 1_000_000_000) },
 );
 
+const attentionOf = such<AttentionMaps | readonly AttentionMaps[]>(
+  "maps from analysis.attentionMaps, or a list of them",
+  (value) => [value].flat().every((maps) => typeof maps === "object" && maps !== null && "layers" in maps),
+);
+
 /** Attention to be looked into with pointer, touch and keys; where no script runs, an image of it. */
 export class AttentionViewer {
   /** What stands in a notebook's output: an element that needs nothing from elsewhere. */
@@ -44,6 +49,7 @@ export class AttentionViewer {
   private readonly svg: string;
 
   constructor(parts: { html: string; image: ImageFigure; title: string; summary: string; svg: string }) {
+    checkOptions("AttentionViewer", shaped("an object of its parts", "html", "image", "svg"), parts);
     const { html, image, title, summary, svg } = parts;
     this.html = html;
     this.image = image;
@@ -97,6 +103,7 @@ export async function attentionViewer(
   options: AttentionViewerOptions = {},
 ): Promise<AttentionViewer> {
   checkOptions("attentionViewer", attentionViewerOptions, options);
+  checkOptions("attentionViewer", attentionOf, maps);
   const models = "layers" in maps ? [maps] : [...maps];
   const { title = "Where does each patch look?", layers, maxBytes = 2_000_000 } = options;
   const labels = options.labels ?? (models.length > 1 ? ["model A", "model B"] : ["model"]);

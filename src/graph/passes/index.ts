@@ -1,5 +1,6 @@
-import { entry, oneOf, optionsOf } from "../../core/options";
+import { checkOptions, entry, oneOf, optionsOf } from "../../core/options";
 import type { Graph } from "../ir";
+import { graphField } from "../options";
 import { shareCommonSubexpressions } from "./commonSubexpressions";
 import { foldConstants } from "./constants";
 import { removeDeadCode } from "./deadCode";
@@ -33,6 +34,7 @@ export const optimizeOptions = optionsOf<OptimizeOptions>(
 
 /** Every pass, until the graph no longer shrinks. The result computes the same outputs from the same feeds. */
 export function optimize(graph: Graph, { memory = "keep" }: OptimizeOptions = {}): Graph {
+  checkOptions("optimize", graphField, graph);
   const smallest = shrink(graph);
   return memory === "recompute" ? recomputeBlocks(smallest) : smallest;
 }

@@ -1,5 +1,7 @@
 import type { StateDict } from "../../core/hostTensor";
+import { checkOptions } from "../../core/options";
 import { UnreadableTensor } from "../bytes";
+import { source } from "../options";
 import { isStoredDtype, toPlainValue } from "../torch";
 import { openCheckpoint, type WeightFile } from "./checkpoint";
 import type { WeightPartOptions } from "./part";
@@ -32,6 +34,7 @@ export async function readMaeCheckpoint(
   path: string,
   { key }: WeightPartOptions = {},
 ): Promise<MaeCheckpoint> {
+  checkOptions("readMaeCheckpoint", source, { path });
   const file = await openCheckpoint(path, { key });
   try {
     const isPrefix = key !== undefined && !file.torch;

@@ -2,6 +2,7 @@ import { brief } from "../../core/brief";
 import { LuvitError, listOffenders } from "../../core/errors";
 import type { GgufMetadata } from "../gguf";
 import { type LlamaFileHints, withoutGaps } from "./config";
+import { ggufFormulaFaults } from "./ggufFormula";
 import type { RowOrder } from "./keymap";
 import type { RopeScaling } from "./ropeScaling";
 
@@ -45,6 +46,7 @@ export function ggufLlamaHints(
   const valueLength = number("attention.value_length") ?? keyLength;
   if (keyLength !== valueLength)
     faults.push(`keys of ${keyLength} and values of ${valueLength} numbers a head`);
+  if (known) faults.push(...ggufFormulaFaults(metadata, architecture, keyLength));
   const rotated = number("rope.dimension_count") ?? keyLength;
   const hints: LlamaFileHints = withoutGaps({
     dim,

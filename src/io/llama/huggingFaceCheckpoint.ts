@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
 import type { StateDict } from "../../core/hostTensor";
-import { checkOptions, number, optionsOf } from "../../core/options";
+import { checkOptions, number, optionsOf, path, shaped } from "../../core/options";
 import { writeJsonAtomically } from "../../core/writeAtomically";
 import { bytesPerElement, type WritableDtype } from "../bytes";
-import { storedDtype } from "../options";
+import { storedDtype, tensorsField } from "../options";
 import { writeSafetensors } from "../safetensors";
 import type { LlamaFileConfig } from "./config";
 import { metaToHfName } from "./keymap";
@@ -46,6 +46,9 @@ export async function writeHuggingFaceCheckpoint(
   config: LlamaFileConfig,
   options: HuggingFaceOptions = {},
 ): Promise<string[]> {
+  checkOptions("writeHuggingFaceCheckpoint", path, folder);
+  checkOptions("writeHuggingFaceCheckpoint", tensorsField, tensors);
+  checkOptions("writeHuggingFaceCheckpoint", shaped("the config of a LLaMA", "dim", "heads"), config);
   checkOptions("writeHuggingFaceCheckpoint", shardOptions, options);
   const { dtype = "F32", maxShardBytes = 5e9 } = options;
   const architecture = chooseArchitecture(folder, config);

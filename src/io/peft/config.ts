@@ -61,7 +61,8 @@ export function parseAdapterConfig(source: string, value: JsonObject): AdapterCo
   for (const key of ["rank_pattern", "alpha_pattern"] as const) config[key] ??= {};
   if (!isPositive(config.r) || !Number.isInteger(config.r))
     faults.push(`r: expected a whole number, got ${brief(config.r)}`);
-  if (!isPositive(config.lora_alpha))
+  // Zero and below are scales like any other, as for PEFT.
+  if (!Number.isFinite(config.lora_alpha))
     faults.push(`lora_alpha: expected a number, got ${brief(config.lora_alpha)}`);
   const { lora_dropout: dropout, target_modules: targets } = config;
   if (typeof dropout !== "number" || !(dropout >= 0 && dropout < 1)) {
@@ -70,8 +71,11 @@ export function parseAdapterConfig(source: string, value: JsonObject): AdapterCo
   if (typeof targets !== "string" && !isTextList(targets)) {
     faults.push(`target_modules: expected names or one expression, got ${brief(targets)}`);
   }
-  for (const key of ["rank_pattern", "alpha_pattern"] as const) {
-    if (!isNumberRecord(config[key]))
+  for (const [key, isNumber] of [
+    ["rank_pattern", isPositive],
+    ["alpha_pattern", Number.isFinite],
+  ] as const) {
+    if (!isRecordOf(config[key], isNumber))
       faults.push(`${key}: expected module -> number, got ${brief(config[key])}`);
   }
   if (!isLayerChoice(config.layers_to_transform)) {
@@ -121,9 +125,9 @@ function isTextList(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((entry) => typeof entry === "string");
 }
 
-function isNumberRecord(value: unknown): boolean {
+function isRecordOf(value: unknown, isNumber: (entry: unknown) => boolean): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  return Object.values(value).every(isPositive);
+  return Object.values(value).every(isNumber);
 }
 
 function isLayerChoice(value: unknown): boolean {

@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
 import { formatShape, type StateDict } from "../../core/hostTensor";
+import { checkOptions, path, shaped } from "../../core/options";
 import { writeFileAtomically } from "../../core/writeAtomically";
 import { readJsonObject } from "../bytes";
 import { openCheckpoint } from "../checkpoint";
@@ -44,6 +45,7 @@ export async function readAdapter(
   folder: string,
   isWanted: (name: string) => boolean = () => true,
 ): Promise<Adapter> {
+  checkOptions("readAdapter", path, folder);
   const configPath = join(folder, CONFIG);
   const config = parseAdapterConfig(configPath, (await readJsonObject(configPath)).value);
   const hasSafetensors = await stat(join(folder, WEIGHTS)).catch(() => undefined);
@@ -79,8 +81,11 @@ function baseName(name: string): string {
  */
 export async function writeAdapter(
   folder: string,
-  { config, tensors, whole = new Map() }: Omit<Adapter, "config"> & { config: Partial<AdapterConfig> },
+  adapter: Omit<Adapter, "config"> & { config: Partial<AdapterConfig> },
 ): Promise<void> {
+  checkOptions("writeAdapter", path, folder);
+  checkOptions("writeAdapter", shaped("an adapter { config, tensors }", "config", "tensors"), adapter);
+  const { config, tensors, whole = new Map() } = adapter;
   const modules = new Set([...whole.keys()].map(moduleOf));
   const adapted = new Set([...tensors.keys()].map((name) => LORA_TENSOR.exec(name)?.[1]));
   const saved = [...modules].filter((path) => !adapted.has(path));

@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
 import type { StateDict } from "../../core/hostTensor";
 import { makeFolder } from "../../core/makeFolder";
+import { checkOptions, path } from "../../core/options";
 import { isRunning } from "../../core/processes";
 
 import { syncFolder, writeFailure, writeJsonAtomically } from "../../core/writeAtomically";
@@ -103,6 +104,7 @@ export async function writeTrainingCheckpoint(
  * fault, "key-mismatch" where its config is not that of its weights.
  */
 export async function readTrainingCheckpoint(folder: string): Promise<TrainingCheckpoint> {
+  checkOptions("readTrainingCheckpoint", path, folder);
   const { value: state } = await readJsonObject(join(folder, STATE));
   const config = await readConfig(folder);
   const model = await readWeights(join(folder, MODEL_FILE), config);

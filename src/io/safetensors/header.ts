@@ -57,7 +57,7 @@ export function parseSafetensorsHeader(
   fileSize: number,
 ): SafetensorsHeader {
   const entries = parseObject(name, text);
-  let faults = repeatedKeys(text).map((key) => `${brief(key)} is there twice`);
+  let faults = [...repeatedKeys(text).map((key) => `${brief(key)} is there twice`), ...notWhole(text)];
   const tensors = new Map<string, StoredTensor>();
   let metadata: Record<string, string> = {};
   for (const [key, value] of Object.entries(entries)) {
@@ -89,6 +89,20 @@ function parseObject(name: string, text: string): Record<string, unknown> {
     throw new LuvitError("bad-file", `${name}: the safetensors header is not a JSON object`);
   }
   return parsed as Record<string, unknown>;
+}
+
+/** A text and the list of numbers it names, or any other text: none of its brackets is one of the header's. */
+const LIST_OR_TEXT = /"((?:[^"\\]|\\.)*)"\s*:\s*\[([^\]"]*)\]|"(?:[^"\\]|\\.)*"/gs;
+
+/** Numbers such as 8.0, 8e0 and -0: whole for JSON.parse, but not as the format has them. */
+function notWhole(text: string): string[] {
+  const faults: string[] = [];
+  for (const [, key, numbers] of text.matchAll(LIST_OR_TEXT)) {
+    if ((key === "shape" || key === "data_offsets") && /[.eE-]/.test(numbers)) {
+      faults.push(`${key} must be whole numbers, got [${brief(numbers)}]`);
+    }
+  }
+  return faults;
 }
 
 function isTextRecord(value: unknown): value is Record<string, string> {

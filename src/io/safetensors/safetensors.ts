@@ -7,7 +7,7 @@ import {
   type StoredDtype,
   sizeOf,
 } from "../../core/hostTensor";
-import { checkOptions, named, optionsOf, such } from "../../core/options";
+import { checkOptions, path as filePath, named, optionsOf, shaped, such } from "../../core/options";
 import { writeFileAtomically } from "../../core/writeAtomically";
 import {
   type ByteSource,
@@ -18,7 +18,7 @@ import {
   StoredTensor,
   type WritableDtype,
 } from "../bytes";
-import { storedDtype } from "../options";
+import { storedDtype, tensorsField } from "../options";
 
 import { parseSafetensorsHeader, type SafetensorsHeader, type TensorInfo } from "./header";
 
@@ -52,6 +52,11 @@ export interface SafetensorsFile {
  * @throws LuvitError("bad-file") that lists everything wrong with the header.
  */
 export async function openSafetensors(source: ByteSource): Promise<SafetensorsFile> {
+  checkOptions(
+    "openSafetensors",
+    shaped("a source of bytes { name, size, read }", "name", "size", "read"),
+    source,
+  );
   const header = await readHeader(source);
   return {
     names: [...header.tensors.keys()],
@@ -79,8 +84,17 @@ async function readHeader(source: ByteSource): Promise<SafetensorsHeader> {
       `${source.name}: the header claims ${length} bytes, the file has ${source.size} (not safetensors, or cut off)`,
     );
   }
-  const text = new TextDecoder().decode(await source.read(8, 8 + length));
+  const text = decodeHeader(source.name, await source.read(8, 8 + length));
   return parseSafetensorsHeader(source.name, text, 8 + length, source.size);
+}
+
+/** Bytes that are no UTF-8 are an error, and a byte-order mark stays, which JSON does not allow. */
+function decodeHeader(name: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new LuvitError("bad-file", `${name}: the safetensors header is not UTF-8`, { cause });
+  }
 }
 
 async function readStored(
@@ -130,6 +144,8 @@ export async function writeSafetensors(
   tensors: StateDict,
   options: SafetensorsOptions = {},
 ): Promise<void> {
+  checkOptions("writeSafetensors", filePath, path);
+  checkOptions("writeSafetensors", tensorsField, tensors);
   checkOptions("writeSafetensors", safetensorsOptions, options);
   const { dtype = "F32", metadata } = options;
   requireFittingShapes(path, tensors);

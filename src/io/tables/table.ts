@@ -10,8 +10,10 @@ import {
   vectorFromArray,
 } from "apache-arrow";
 import { LuvitError } from "../../core/errors";
+import { checkOptions } from "../../core/options";
 import { writeFileAtomically } from "../../core/writeAtomically";
 import { fileSource } from "../bytes";
+import { arrowTable, source } from "../options";
 
 /** Text column that stores each different text once (Arrow dictionary<utf8, int32>). */
 export type TextColumn = Vector<Dictionary<Utf8, Int32>>;
@@ -29,6 +31,8 @@ export async function writeTable<Columns extends TableColumns>(
   path: string,
   table: Table<Columns>,
 ): Promise<void> {
+  checkOptions("writeTable", source, { path });
+  checkOptions("writeTable", arrowTable, table);
   const bytes = tableToIPC(table, "file");
   await writeFileAtomically(path, async (handle) => handle.writeFile(bytes));
 }

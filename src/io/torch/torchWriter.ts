@@ -3,7 +3,7 @@ import { formatShape, type HostTensor, type StateDict, sizeOf } from "../../core
 import { checkOptions, optionsOf } from "../../core/options";
 import { writeFileAtomically } from "../../core/writeAtomically";
 import { narrowFromFloat32, type WritableDtype } from "../bytes";
-import { plainObject, storedDtype } from "../options";
+import { plainObject, source, storedDtype, tensorsField } from "../options";
 
 import { ZipWriter } from "./zipWriter";
 
@@ -43,6 +43,8 @@ export async function writeTorchCheckpoint(
   model: StateDict,
   options: TorchFileOptions = {},
 ): Promise<void> {
+  checkOptions("writeTorchCheckpoint", source, { path });
+  checkOptions("writeTorchCheckpoint", tensorsField, model);
   checkOptions("writeTorchCheckpoint", torchFileOptions, options);
   const { dtype = "F32", extras = {} } = options;
   const wrong = [...model].filter(([, { shape, data }]) => sizeOf(shape) !== data.length);

@@ -1,4 +1,5 @@
-import { type Tensor, tf } from "../../core/tf";
+import { checkOptions } from "../../core/options";
+import { type Tensor, tensorField, tf } from "../../core/tf";
 import { geluSlope, lookUp, normal, sigmoid } from "./curves";
 import { defineOp } from "./defineOp";
 
@@ -84,5 +85,6 @@ export function gatedSilu(gate: Tensor, up: Tensor): Tensor {
 
 /** x sigmoid(x). */
 export function silu(x: Tensor): Tensor {
+  checkOptions("silu", tensorField, x);
   return gatedSilu(x, tf.onesLike(x));
 }

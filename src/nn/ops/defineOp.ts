@@ -1,6 +1,7 @@
 import { sizeOf } from "../../core/hostTensor";
 import { ownOpRules } from "../../core/opRegistry";
-import { type BackendName, onBackend, type Tensor, tf } from "../../core/tf";
+import { checkOptions } from "../../core/options";
+import { type BackendName, onBackend, type Tensor, tensorField, tf } from "../../core/tf";
 
 /** Shape and element type of an operand or result. */
 export interface OperandInfo {
@@ -52,6 +53,10 @@ export function defineOp<Inputs extends string, Attributes extends object>(
   onBackend((backendName) => registerKernel(op, backendName));
   if (op.gradient) registerGradient(op, op.gradient);
   return (operands, attributes) => {
+    for (const [index, name] of op.inputs.entries()) {
+      // Those behind the first may be left out.
+      if (index === 0 || operands[name] !== undefined) checkOptions(op.name, tensorField, operands[name]);
+    }
     const result = tf.engine().runKernel(op.name, operands as never, attributes as never) as unknown;
     return (Array.isArray(result) ? result : [result]) as Tensor[];
   };

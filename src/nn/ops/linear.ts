@@ -1,4 +1,5 @@
-import { type Tensor, tf } from "../../core/tf";
+import { checkOptions } from "../../core/options";
+import { type Tensor, tensorField, tf } from "../../core/tf";
 import { defineOp } from "./defineOp";
 
 /**
@@ -6,6 +7,8 @@ import { defineOp } from "./defineOp";
  * Weights keep PyTorch's layout; the product runs on rows flattened to two dimensions, for which tfjs's gradient is right.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  checkOptions("linear", tensorField, x);
+  checkOptions("linear", tensorField, weight);
   const inputs = weight.shape[1]!;
   const rows = tf.reshape(x, [-1, inputs]);
   const product = tf.matMul(rows as tf.Tensor2D, weight as tf.Tensor2D, false, true);

@@ -153,7 +153,7 @@ test("wrong usage is said in words, a printed configuration is all that is print
 test("models are described under the models' own limits, which are looked at before anything is read", () => {
   const encoder = { imageSize: 30, patchSize: 16, dim: 30, depth: 2, heads: 4, mlpRatio: 4 };
   const decoder = { dim: 64, depth: 1, heads: 5, mlpRatio: 4 };
-  const lora = { rank: 0, rankStabilised: true, r: 4 };
+  const lora = { rank: 0, rankStabilized: true, r: 4 };
   const fusion = { block: "llama", number: 10_001, after: -1, lora };
   const model = { encoder, decoder, fusion, maskRatio: 1, seed: 2 ** 53 };
   const data = { train: { path: "images" } };

@@ -85,11 +85,13 @@ test("merged equals unmerged, and unmerging restores the weights and the output"
     assertClose(data, state.get(path)!.data, 1e-6, path);
 });
 
-test("the update is alpha / rank times B A, or alpha / sqrt(rank) when stabilised", async () => {
+test("the update is alpha / rank times B A, or alpha / sqrt(rank) when stabilized", async () => {
   for (const [options, scale] of [
     [{ rank: 4 }, 1],
     [{ rank: 4, alpha: 6 }, 1.5],
-    [{ rank: 4, alpha: 6, rankStabilised: true }, 3],
+    [{ rank: 4, alpha: 0 }, 0],
+    [{ rank: 4, alpha: -2 }, -0.5],
+    [{ rank: 4, alpha: 6, rankStabilized: true }, 3],
   ] as const) {
     const linear = new Linear(5, 3, new Rng(1), { bias: true });
     const layer = new lora.LoraLinear(linear, { rank: 4, alpha: 4 }, new Rng(2));

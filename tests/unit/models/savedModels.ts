@@ -33,7 +33,7 @@ export const toyBlock = (options: llama.LoadBlockOptions = {}): Promise<LlamaBlo
 /** One of each kind of model, with every option somewhere away from its default, no weight at a special value. */
 export async function everyKind(): Promise<[name: string, loader: Loader, model: SavableModel][]> {
   const rotated = await toyBlock({ causal: true, rope: true });
-  lora.attach(rotated, { rank: 3, alpha: 5, targets: ["q_proj", "down_proj"], rankStabilised: true });
+  lora.attach(rotated, { rank: 3, alpha: 5, targets: ["q_proj", "down_proj"], rankStabilized: true });
   const frozen = await toyBlock();
   const merged = tinyBlock({ depth: 2 });
   lora.attach(merged, { rank: 2, alpha: 3 });

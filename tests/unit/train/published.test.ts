@@ -168,7 +168,7 @@ test("LoRA has rank 16 on q and v and no scale, as LUViT; A is torch's kaiming_u
 test("PEFT's names mean what this library's do", async () => {
   const block = () => baselines.randomBlock({ ...llama.llama7b, dim: 64, heads: 4, hiddenDim: 96 });
   const [own, peft] = [block(), block()];
-  lora.attach(own, { rank: 4, alpha: 6, targets: ["k_proj"], rankStabilised: true });
+  lora.attach(own, { rank: 4, alpha: 6, targets: ["k_proj"], rankStabilized: true });
   lora.attach(peft, { r: 4, loraAlpha: 6, targetModules: ["k_proj"], useRslora: true, loraDropout: 0 });
   const facts = (model: typeof own) =>
     lora.adapters(model).map(([path, { rank, scaling }]) => [path, rank, scaling]);

@@ -79,8 +79,8 @@ const changes: readonly [says: string, parts: Parts][] = [
   ['encoder.fusion.block.rowOrder: was "hf", now "meta"', { block: { rowOrder: "meta" } }],
   ["lora.llama.layers.0.attention.wq.alpha: was 3, now 6", { lora: { alpha: 6 } }],
   [
-    "lora.llama.layers.0.attention.wv.rankStabilised: was false, now true",
-    { lora: { rankStabilised: true } },
+    "lora.llama.layers.0.attention.wv.rankStabilized: was false, now true",
+    { lora: { rankStabilized: true } },
   ],
   ["lora.llama.layers.0.attention.wq.rank: was 2, now 4", { lora: { rank: 4 } }],
   ["lora.llama.layers.0.attention.wk", { lora: { targets: ["k_proj", "v_proj"] } }],

@@ -1,3 +1,5 @@
+import { checkOptions, instance } from "../../../core/options";
+import { rngField } from "../../../core/options/rng";
 import type { Rng } from "../../../core/rng";
 import { roundHalfEven } from "../geometry";
 import { PixelMemory } from "../kernels/pixelMemory";
@@ -53,6 +55,8 @@ export function randomErasing(
   rng: Rng,
   probability: number,
 ): void {
+  checkOptions("randomErasing", instance(Float32Array, "a Float32Array [3, H, W]"), planes);
+  checkOptions("randomErasing", rngField, rng);
   const box = drawErasedBox(width, height, rng, probability);
   if (!box) return;
   PixelMemory.use((memory) => {

@@ -1,8 +1,10 @@
-import { number, optionsOf, share, whole } from "../../../core/options";
+import { checkOptions, number, optionsOf, share, such, whole } from "../../../core/options";
+import { rngField } from "../../../core/options/rng";
 import type { Rng } from "../../../core/rng";
 import { PixelMemory } from "../kernels/pixelMemory";
 import { placePixels } from "../kernels/resamplePixels";
 import type { RgbImage } from "../rgbImage";
+import { image as imageField } from "../rgbImage";
 import { Canvas } from "./canvas";
 import { type AugmentOp, type Operation, operations } from "./operations";
 
@@ -44,8 +46,15 @@ export function augmentArgument(op: AugmentOp, magnitude: number, negative = fal
   return (operations[op] as Operation).argument?.(magnitude, negative) ?? 0;
 }
 
+const augmentStep = such<AugmentStep>("an operation { op, argument }", (value) =>
+  Object.hasOwn(operations, (value as AugmentStep | null)?.op ?? ""),
+);
+
 /** Does one operation as Pillow does it, to the last bit. The result has the size of the image. */
-export function applyAugmentation(image: RgbImage, { op, argument }: AugmentStep): RgbImage {
+export function applyAugmentation(image: RgbImage, step: AugmentStep): RgbImage {
+  checkOptions("applyAugmentation", imageField, image);
+  checkOptions("applyAugmentation", augmentStep, step);
+  const { op, argument } = step;
   return PixelMemory.use((memory) => {
     const line = 3 * image.width;
     const canvas = new Canvas(memory, placePixels(memory, { ...image, offset: 0, line }));
@@ -56,6 +65,7 @@ export function applyAugmentation(image: RgbImage, { op, argument }: AugmentStep
 
 /** Draws the operations for one image. Reference: timm 0.3.2 data/auto_augment.py, RandAugment and AugmentOp. */
 export function drawRandAugment(rng: Rng, recipe: RandAugmentRecipe = {}): AugmentStep[] {
+  checkOptions("drawRandAugment", rngField, rng);
   const { layers = 2, magnitude = 9, magnitudeStd = 0.5, probability = 0.5 } = recipe;
   const drawn = Array.from({ length: layers }, () => augmentOps[rng.integer(augmentOps.length)]);
   return drawn.flatMap((op) => {

@@ -345,6 +345,35 @@ test("models that are not of the family are refused by name", async () => {
   await refuse({ ...describe("llama", 1), "llama.attention.head_count": text("many") }, "head_count", "many");
 });
 
+test("entries that make another formula of the model are refused by name, all at once; neutral ones are not", async () => {
+  const read = (entries: Record<string, Entry>, left = describe("llama", 1)) => {
+    const bytes = ggufFile({ ...left, ...entries }, written(tinyLanguageModel(1, grouped), float32));
+    return readLlamaBlocks(writeBytes(temporaryFolder(), "m.gguf", bytes));
+  };
+  const factors = ["residual_scale", "embedding_scale", "logit_scale"].map((name) => `llama.${name}`);
+  const switches = ["attention.clamp_kqv", "attn_logit_softcapping", "final_logit_softcapping"].map(
+    (name) => `llama.${name}`,
+  );
+  const all = (names: string[], value: number) => Object.fromEntries(names.map((name) => [name, f32(value)]));
+  const foreign = { ...all([...factors, ...switches], 12), "llama.attention.scale": f32(0.3) };
+  await assertRejects(() => read(foreign), "bad-file", ...Object.keys(foreign));
+  await assertRejects(
+    () => read({ "llama.expert_used_count": u32(2) }),
+    "bad-file",
+    "llama.expert_used_count: only 0 or false can be computed, got 2",
+  );
+  const { "llama.attention.layer_norm_rms_epsilon": epsilon, ...others } = describe("llama", 1);
+  assert.ok(epsilon);
+  await assertRejects(
+    () => read({ "llama.attention.layer_norm_epsilon": f32(1e-5) }, others),
+    "bad-file",
+    "llama.attention.layer_norm_epsilon: its norm is LayerNorm",
+  );
+  const scale = 1 / Math.sqrt(grouped.headDim ?? grouped.dim / grouped.heads);
+  const neutral = { ...all(factors, 1), ...all(switches, 0), "llama.attention.scale": f32(scale) };
+  assert.ok(await read({ ...neutral, "llama.expert_used_count": u32(0) }));
+});
+
 test("converting the rows of grouped q and k to Meta's order and back leaves them as they were", () => {
   const model = tinyLanguageModel(1, grouped);
   const there = convertRowOrder(model, grouped, "hf", "meta");

@@ -111,7 +111,7 @@ test("what a config does not say is as PEFT has it: rank 8, alpha 8, no dropout,
   assert.deepEqual([rest.rank_pattern, rest.alpha_pattern], [{}, {}]);
 });
 
-test("rank and scaling follow the patterns and rank stabilisation", () => {
+test("rank and scaling follow the patterns and rank stabilization", () => {
   const config = {
     ...adapterDefaults,
     r: 16,

@@ -188,6 +188,23 @@ test("a key that is there twice is refused, at any place and however it is writt
   assert.deepEqual((await openBytes(fileWith(alike, 1))).metadata, { a: '"a":{', b: "a: a" });
 });
 
+test("numbers with a point or an exponent, a byte-order mark and bytes that are no UTF-8 are refused", async () => {
+  const header = (shape: string, offsets: string) =>
+    `{"a":{"dtype":"U8","shape":${shape},"data_offsets":${offsets}}}`;
+  const refuse = (text: string, named: string) =>
+    assertRejects(() => openBytes(fileWith(text, 1)), "bad-file", named);
+  for (const offsets of ["[0,1.0]", "[0, 1e0]", "[-0,1]", "[0.0,1]", "[0,10E-1]"]) {
+    await refuse(header("[1]", offsets), "data_offsets must be whole numbers");
+  }
+  await refuse(header("[1.0]", "[0,1]"), "shape must be whole numbers");
+  await refuse(`\ufeff${header("[1]", "[0,1]")}`, "not JSON");
+  const bytes = fileWith(header("[1]", "[0,1]"), 1);
+  bytes[bytes.indexOf(0x61, 8)] = 0xff;
+  await assertRejects(() => openBytes(bytes), "bad-file", "not UTF-8");
+  const told = `{"__metadata__":{"shape":"[1.0]","v":"data_offsets:[0.5]"},${header("[1]", "[0,1]").slice(1)}`;
+  assert.deepEqual((await openBytes(fileWith(told, 1))).names, ["a"]);
+});
+
 test("unknown names are listed", async () => {
   const file = await openBytes(fileWith({}, 0));
   await assertRejects(() => file.readTensors(["x", "y"]), "key-mismatch", "  x", "  y");
