@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { join } from "node:path";
+import { test } from "node:test";
 import { readLines, temporaryFolder, writeImages } from "../train/support";
 import { type TrainingByFile, trainByFile } from "./support";
 
