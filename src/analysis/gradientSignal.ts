@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../core/errors";
 import { breathe } from "../core/loop";
-import { checkOptions, optionsOf, shaped, signal, whole } from "../core/options";
+import { checkOptions, optionsOf, partsWith, signal, whole } from "../core/options";
 import { beginWork } from "../core/progress";
 import { Rng } from "../core/rng";
 import { withStopRequest } from "../core/stopRequest";
@@ -69,7 +69,7 @@ export class GradientSignal {
     groups: number;
     groupSize: number;
   }) {
-    checkOptions("GradientSignal", shaped("an object of its parts", "table", "layers"), parts);
+    checkOptions("GradientSignal", partsWith("table", "layers"), parts);
     const { table, layers, mean, groups, groupSize } = parts;
     this.table = table;
     this.layers = layers;

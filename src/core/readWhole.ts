@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { LuvitError } from "./errors";
 
 /** Lists, descriptions and logs are far smaller. */
@@ -9,6 +9,27 @@ const MOST_BYTES = 256 * 2 ** 20;
 export const openFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /**
+ * Opens a file that somebody else may have put there, and looks what it is.
+ *
+ * @throws LuvitError("bad-file") for a folder, a socket, a pipe or a device; Error of the system where it cannot be opened.
+ */
+export async function openRegularFile(path: string): Promise<{ file: FileHandle; size: number }> {
+  const file = await open(path, openFlags).catch((cause: NodeJS.ErrnoException) => {
+    throw cause.code === "ENXIO" ? notRegular(path) : cause; // a socket
+  });
+  try {
+    const status = await file.stat();
+    if (status.isFile()) return { file, size: status.size };
+    throw notRegular(path);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+const notRegular = (path: string) => new LuvitError("bad-file", `${path}: not a regular file`);
+
+/**
  * All of a file that somebody else may have put there.
  *
  * @throws LuvitError("missing-file") where there is none, LuvitError("bad-file") for a folder, for a pipe or a device, which
@@ -16,15 +37,10 @@ export const openFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
  */
 export async function readWhole(path: string): Promise<Buffer> {
   try {
-    const file = await open(path, openFlags);
+    const { file, size } = await openRegularFile(path);
     try {
-      const status = await file.stat();
-      if (!status.isFile()) throw new LuvitError("bad-file", `${path}: not a regular file`);
-      if (status.size <= MOST_BYTES) return await file.readFile();
-      throw new LuvitError(
-        "bad-file",
-        `${path}: ${status.size} bytes are more than the limit of ${MOST_BYTES}`,
-      );
+      if (size <= MOST_BYTES) return await file.readFile();
+      throw new LuvitError("bad-file", `${path}: ${size} bytes are more than the limit of ${MOST_BYTES}`);
     } finally {
       await file.close();
     }

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { checkOptions, optionsOf, shaped } from "../core/options";
+import { checkOptions, optionsOf, partsWith } from "../core/options";
 import type { Preprocessing } from "../core/preprocessing";
 import { printable } from "../core/printable";
 import type { Rng } from "../core/rng";
@@ -53,11 +53,7 @@ export class FolderDataset implements ImageDataset {
     mapping?: ClassMapping;
     others?: ReadonlyMap<string, number>;
   }) {
-    checkOptions(
-      "FolderDataset",
-      shaped("an object of its parts", "root", "classes", "files", "transform", "cache"),
-      parts,
-    );
+    checkOptions("FolderDataset", partsWith("root", "classes", "files", "transform", "cache"), parts);
     const {
       root,
       classes,

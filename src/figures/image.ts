@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
-import { checkOptions, shaped } from "../core/options";
+import { checkOptions, partsWith } from "../core/options";
 import { writeAtomically } from "../core/writeAtomically";
 import { type ColormapName, colormap } from "./colormap";
 import { dataUrl } from "./html";
@@ -38,7 +38,7 @@ export class ImageFigure {
   private readonly forms: ImageForms;
 
   constructor(parts: { png: Uint8Array; width: number; height: number; alt: string; forms?: ImageForms }) {
-    checkOptions("ImageFigure", shaped("an object of its parts", "png", "width", "height"), parts);
+    checkOptions("ImageFigure", partsWith("png", "width", "height"), parts);
     const { png, width, height, alt, forms = {} } = parts;
     this.png = png;
     this.width = width;

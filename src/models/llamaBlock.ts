@@ -1,4 +1,4 @@
-import { checkOptions, shaped, such } from "../core/options";
+import { checkOptions, partsWith, shaped, such } from "../core/options";
 import { rngField } from "../core/options/rng";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
@@ -147,7 +147,7 @@ export class LlamaBlocks extends Module {
     from?: Pick<BlockSource, "checkpoint" | "options">;
   }) {
     super();
-    checkOptions("LlamaBlocks", shaped("an object of its parts", "config", "depth", "rng", "origin"), parts);
+    checkOptions("LlamaBlocks", partsWith("config", "depth", "rng", "origin"), parts);
     const {
       config,
       depth,

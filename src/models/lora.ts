@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
-import { checkOptions, shaped } from "../core/options";
+import { checkOptions, partsWith, shaped } from "../core/options";
 import { rngField } from "../core/options/rng";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
@@ -128,7 +128,7 @@ export class LoraReport {
     replaced?: readonly string[];
     leftOut?: readonly string[];
   }) {
-    checkOptions("LoraReport", shaped("an object of its parts", "paths"), parts);
+    checkOptions("LoraReport", partsWith("paths"), parts);
     const { paths, trainable, total, replaced = [], leftOut = [] } = parts;
     this.paths = paths;
     this.trainable = trainable;

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type StateDict } from "../core/hostTensor";
-import { checkOptions, list, optionsOf, shaped, text } from "../core/options";
+import { checkOptions, list, optionsOf, partsWith, text } from "../core/options";
 import type { Module } from "./module";
 
 export interface LoadOptions {
@@ -38,11 +38,7 @@ export class LoadReport {
     source: string;
     notes?: readonly string[];
   }) {
-    checkOptions(
-      "LoadReport",
-      shaped("an object of its parts", "loaded", "missing", "unexpected", "source"),
-      parts,
-    );
+    checkOptions("LoadReport", partsWith("loaded", "missing", "unexpected", "source"), parts);
     const { loaded, missing, unexpected, source, notes = [] } = parts;
     this.loaded = loaded;
     this.missing = missing;

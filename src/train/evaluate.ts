@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import { breathe } from "../core/loop";
-import { checkOptions, entry, optionsOf, shaped, whole } from "../core/options";
+import { checkOptions, entry, optionsOf, partsWith, whole } from "../core/options";
 import { tf } from "../core/tf";
 import { datasetField, type ImageDataset } from "../data/dataset";
 import { batches } from "../data/loader";
@@ -35,11 +35,7 @@ export class Evaluation {
     labels: Int32Array;
     predictions: Int32Array;
   }) {
-    checkOptions(
-      "Evaluation",
-      shaped("an object of its parts", "top1", "loss", "labels", "predictions"),
-      parts,
-    );
+    checkOptions("Evaluation", partsWith("top1", "loss", "labels", "predictions"), parts);
     const { top1, top5, loss, labels, predictions } = parts;
     this.top1 = top1;
     this.top5 = top5;

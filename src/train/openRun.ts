@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
-import { checkOptions, shaped } from "../core/options";
+import { checkOptions, partsWith } from "../core/options";
 import { type JsonObject, readJsonObject } from "../io/bytes";
 import { readConfig } from "../io/checkpoint";
 import { listTrainingCheckpoints, readMetrics } from "../io/runs";
@@ -45,11 +45,7 @@ export class SavedRun {
     seed: number;
     notes: readonly string[];
   }) {
-    checkOptions(
-      "SavedRun",
-      shaped("an object of its parts", "folder", "task", "history", "checkpoint"),
-      parts,
-    );
+    checkOptions("SavedRun", partsWith("folder", "task", "history", "checkpoint"), parts);
     const { folder, task, history, step, totalSteps, checkpoint, settings, config, recipe, seed, notes } =
       parts;
     this.folder = folder;

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import type { StateDict } from "../core/hostTensor";
-import { checkOptions, shaped } from "../core/options";
+import { checkOptions, partsWith } from "../core/options";
 import { type StopRequest, withStopRequest } from "../core/stopRequest";
 import { ensureBackend } from "../core/tf";
 import type { SkipReport } from "../data/dataset";
@@ -83,11 +83,7 @@ export class Run<M extends Module> {
     body: (driver: RunDriver<M>) => Promise<void>;
     epochs?: number;
   }) {
-    checkOptions(
-      "Run",
-      shaped("an object of its parts", "name", "model", "totalSteps", "report", "body"),
-      parts,
-    );
+    checkOptions("Run", partsWith("name", "model", "totalSteps", "report", "body"), parts);
     const { name, model, totalSteps, out, report, body, epochs } = parts;
     this.name = name;
     this.model = model;

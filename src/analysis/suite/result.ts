@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { listOffenders } from "../../core/errors";
-import { checkOptions, shaped } from "../../core/options";
+import { checkOptions, partsWith } from "../../core/options";
 import { textTable } from "../../core/textTable";
 import { type Provenance, resultTable } from "../provenance";
 import { answersTable } from "./answers";
@@ -29,11 +29,7 @@ export class SuiteResult {
     unreadable: Readonly<Record<string, number>>;
     skipped?: readonly string[];
   }) {
-    checkOptions(
-      "SuiteResult",
-      shaped("an object of its parts", "byPart", "provenance", "missing", "unreadable"),
-      parts,
-    );
+    checkOptions("SuiteResult", partsWith("byPart", "provenance", "missing", "unreadable"), parts);
     const { byPart, provenance, classes, missing, unreadable, skipped = [] } = parts;
     this.byPart = byPart;
     this.provenance = provenance;

@@ -101,6 +101,11 @@ export function shaped<T>(expected: string, ...entries: readonly string[]): Fiel
   });
 }
 
+/** What a constructor takes by name: an object that has at least these parts. */
+export function partsWith<T>(...entries: string[]): Field<T> {
+  return shaped<T>("an object of its parts", ...entries);
+}
+
 /** Values one after another: an array of any kind. */
 export function row<T>(expected: string): Field<T> {
   const isRow = (value: unknown) => Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value);

@@ -16,6 +16,7 @@ export {
   number,
   oneOf,
   pair,
+  partsWith,
   path,
   row,
   seed,

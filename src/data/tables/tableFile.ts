@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { LuvitError } from "../../core/errors";
 import { gitLfsPointer, LONGEST_POINTER } from "../../core/gitLfsPointer";
-import { openFlags } from "../../core/readWhole";
+import { openRegularFile } from "../../core/readWhole";
 
 /** Short reads next to one another are one read of so many bytes. */
 const WINDOW_BYTES = 2 ** 15;
@@ -24,11 +24,9 @@ export class TableFile {
    */
   static opened<T>(path: string, step: (file: TableFile) => Promise<T>): Promise<T> {
     return reading(path, "a table", async () => {
-      const handle = await open(path, openFlags);
-      const status = await handle.stat();
-      const file = new TableFile(path, status.size, handle);
+      const { file: handle, size } = await openRegularFile(path);
+      const file = new TableFile(path, size, handle);
       try {
-        if (!status.isFile()) throw new LuvitError("bad-file", `${path}: not a regular file`);
         const pointer = gitLfsPointer(await file.read(0, Math.min(LONGEST_POINTER, file.size)));
         if (pointer) throw new LuvitError("bad-file", `${path}: ${pointer}`);
         return await step(file);

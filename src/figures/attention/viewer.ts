@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import type { AttentionMaps } from "../../analysis/attentionMaps";
 import { LuvitError } from "../../core/errors";
-import { checkOptions, list, optionsOf, shaped, such, whole } from "../../core/options";
+import { checkOptions, list, optionsOf, partsWith, such, whole } from "../../core/options";
 import { writeAtomically } from "../../core/writeAtomically";
 import { pageAround } from "../browser/pageAround";
 import { browserScript } from "../browserScript";
@@ -49,7 +49,7 @@ export class AttentionViewer {
   private readonly svg: string;
 
   constructor(parts: { html: string; image: ImageFigure; title: string; summary: string; svg: string }) {
-    checkOptions("AttentionViewer", shaped("an object of its parts", "html", "image", "svg"), parts);
+    checkOptions("AttentionViewer", partsWith("html", "image", "svg"), parts);
     const { html, image, title, summary, svg } = parts;
     this.html = html;
     this.image = image;

@@ -1,6 +1,7 @@
-import { type FileHandle, open, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { LuvitError } from "../../core/errors";
 import { gitLfsPointer, LONGEST_POINTER } from "../../core/gitLfsPointer";
+import { openRegularFile } from "../../core/readWhole";
 
 /** Bytes start (inclusive) to end (exclusive). */
 export interface Stretch {
@@ -40,8 +41,7 @@ const LANES = 2;
  * folder, pipe, device or a Git LFS pointer.
  */
 export async function fileSource(path: string): Promise<ByteSource> {
-  const handle = await openRegularFile(path);
-  const { size } = await handle.stat();
+  const { file: handle, size } = await openedFile(path);
   if (size <= LONGEST_POINTER) await refusePointer(handle, path, size);
   return {
     name: path,
@@ -118,12 +118,9 @@ export class CountingSource implements ByteSource {
   }
 }
 
-async function openRegularFile(path: string): Promise<FileHandle> {
+async function openedFile(path: string): Promise<{ file: FileHandle; size: number }> {
   try {
-    // Asked before opening, because opening a named pipe waits for a writer.
-    const status = await stat(path);
-    if (!status.isFile()) throw new LuvitError("bad-file", `${path}: not a regular file`);
-    return await open(path, "r");
+    return await openRegularFile(path);
   } catch (cause) {
     if (cause instanceof LuvitError) throw cause;
     const reason = (cause as NodeJS.ErrnoException).code;
