@@ -18,10 +18,16 @@ export interface OnnxNode {
   readonly attributes: OnnxAttributes;
 }
 
-export interface OnnxValueInfo {
+/** What a model takes or gives. */
+export interface OnnxPort {
   readonly name: string;
-  readonly shape: readonly number[];
+  /** Left out where any will do. */
+  readonly shape?: readonly number[];
   readonly dtype: OnnxDtype;
+}
+
+export interface OnnxValueInfo extends OnnxPort {
+  readonly shape: readonly number[];
 }
 
 /** Numbers written into the model. */
@@ -29,10 +35,10 @@ export interface OnnxInitializer extends OnnxValueInfo {
   readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
 }
 
-export interface OnnxModel {
+export interface OnnxModel<Port extends OnnxPort = OnnxValueInfo> {
   readonly name: string;
   readonly nodes: readonly OnnxNode[];
-  readonly inputs: readonly OnnxValueInfo[];
-  readonly outputs: readonly OnnxValueInfo[];
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
   readonly initializers: readonly OnnxInitializer[];
 }

@@ -1,47 +1,64 @@
 import { LuvitError } from "../../core/errors";
-import type { GraphInput } from "../../graph/ir";
-import type { AdamWPool } from "../adamw/pool";
-import type { AdamWUpdate, SplitGraph } from "../adamw/splitUpdates";
+import type { Graph, GraphInput } from "../../graph/ir";
+import type { AdamWUpdate } from "../adamw/splitUpdates";
 import { checkArrays } from "../arrays";
-import { clipFactor, normOf } from "../clipGradNorm";
 import type { ArraysByName, Program } from "../executor";
 import { changedState, expectOnlyUpdates, resultsOf } from "../programs";
-import type { Gradients } from "./heldGradients";
-import { lowerGraph } from "./lower";
+import { lowerGraph, type Target } from "./lower";
 import type { OnnxModel } from "./model";
-import type { OnnxRuntime, OnnxSession, OnnxTensor } from "./runtime";
-import { type GraphState, tensorOf } from "./state";
+import { type OnnxRuntime, type OnnxSession, type OnnxTensor, tensorOf } from "./runtime";
 
-type Results = ReadonlyMap<string, ArrayLike<number>>;
+/** What a run gave, by the graph's names. */
+export type Results = ReadonlyMap<string, OnnxTensor>;
+
+/** Where a run finds its state, and what it may write new state into. */
+export interface Operands {
+  /** What a model's input is fed; undefined before it was written. */
+  operand(input: string): OnnxTensor | undefined;
+  /** Where an entry's new numbers go; undefined where the run makes room itself. */
+  next(entry: string): OnnxTensor | undefined;
+  /** @throws LuvitError("bad-argument") naming every entry behind these inputs that nobody has written. */
+  requireWritten(inputs: readonly string[]): void;
+}
+
+/** A graph that ends at the gradients. */
+export interface GradientGraph {
+  readonly graph: Graph;
+  /** The updates to do with them. */
+  readonly updates: readonly AdamWUpdate[];
+  /** Results of the graph that hold them. */
+  readonly gradients: readonly string[];
+}
 
 /** One program as an ONNX model: what it is fed, what it gives, and which updates come after it. */
 export class OnnxProgram {
   readonly model: OnnxModel;
   readonly updates: readonly AdamWUpdate[];
-  private readonly inputs: readonly GraphInput[];
+  readonly gradients: readonly string[];
+  /** State that the graph itself replaces. */
+  readonly changed: readonly string[];
+  /** Given back unless others are asked for. */
+  readonly results: readonly string[];
+  readonly clipGradNorm: number | undefined;
+  private readonly graph: Graph;
   /** The model's inputs by name; those that nothing needs are not among them. */
   private readonly modelInputs: readonly string[];
   private readonly outputNames: ReadonlyMap<string, string>;
-  /** State that the graph itself replaces. */
-  private readonly changed: readonly string[];
-  /** Given back unless others are asked for. */
-  readonly results: readonly string[];
   private readonly guard: string | undefined;
-  private readonly clipGradNorm: number | undefined;
   private session: OnnxSession | undefined;
 
   /** @throws LuvitError("engine") when the graph has ops without a rule. */
   constructor(
     readonly name: string,
     traced: Program,
-    private readonly split: SplitGraph,
-    int8: ReadonlySet<string>,
+    { graph, updates, gradients }: GradientGraph,
+    target: Target,
   ) {
-    const { graph, updates } = split;
-    const { model, outputNames } = lowerGraph(graph, int8);
+    const { model, outputNames } = lowerGraph(graph, target);
     this.model = model;
     this.updates = updates;
-    this.inputs = graph.inputs;
+    this.gradients = gradients;
+    this.graph = graph;
     this.modelInputs = model.inputs.map((input) => input.name);
     this.outputNames = outputNames;
     this.changed = changedState(graph);
@@ -60,59 +77,51 @@ export class OnnxProgram {
     this.session = undefined;
   }
 
-  /** @throws LuvitError("engine") where the graph itself changes state. */
-  expectHoldable(): void {
-    expectOnlyUpdates("holding gradients back", this.split.graph);
+  /** The model's names of what stays where it was computed: gradients and new state. */
+  get kept(): string[] {
+    return [...this.gradients, ...this.changed].map((name) => this.outputNames.get(name)!);
   }
 
-  /** Runs the graph. New state is written beside the old. */
+  /** @throws LuvitError("engine") where the graph itself changes state. */
+  expectHoldable(): void {
+    expectOnlyUpdates("holding gradients back", this.graph);
+  }
+
+  /** Runs the graph; gives what is asked for, and what `isGood`, `schedule` and the updates need. */
   async run(
     runtime: OnnxRuntime,
     feeds: ArraysByName,
     fetch: readonly string[],
-    state: GraphState,
+    state: Operands,
   ): Promise<Results> {
-    checkArrays(`feeds of "${this.name}"`, this.inputs, feeds);
+    const { inputs } = this.graph;
+    checkArrays(`feeds of "${this.name}"`, inputs, feeds);
     this.refuseUnknown(fetch);
-    const fed = new Map(this.inputs.map((input) => [input.name, input]));
+    const fed = new Map(inputs.map((input) => [input.name, input]));
     state.requireWritten(this.modelInputs.filter((name) => !fed.has(name)));
     const operand = (name: string) => {
-      const input = fed.get(name);
+      const input: GraphInput | undefined = fed.get(name);
       return input ? tensorOf(runtime, input, feeds[name]) : state.operand(name)!;
     };
-    const into = this.changed.map((name): [string, OnnxTensor] => [name, state.next(name)!]);
-    const gradients = this.updates.map(({ gradient }) => gradient);
-    const wanted = [...fetch, ...this.guards(), ...this.schedules(), ...gradients];
+    const wanted = [...fetch, ...this.guards(), ...this.schedules(), ...this.gradients];
     const outputs = await this.session!.run(
       Object.fromEntries(this.modelInputs.map((name) => [name, operand(name)])),
       Object.fromEntries([
         ...wanted.map((name) => [this.outputNames.get(name)!, null]),
-        ...into.map(([name, tensor]) => [this.outputNames.get(name)!, tensor]),
+        ...this.changed.map((name) => [this.outputNames.get(name)!, state.next(name) ?? null]),
       ]),
     );
-    return new Map(
-      wanted.map((name) => [name, outputs[this.outputNames.get(name)!].data as ArrayLike<number>]),
-    );
+    return new Map([...wanted, ...this.changed].map((name) => [name, outputs[this.outputNames.get(name)!]]));
   }
 
   /** Whether the results of a run may become state. */
   isGood(results: Results): boolean {
-    return this.guards().every((name) => Array.from(results.get(name)!).every(Number.isFinite));
+    return this.guards().every((name) => Array.from(numbersOf(results, name)).every(Number.isFinite));
   }
 
-  /** The gradients among the results of a run. */
-  gradients(results: Results): Gradients {
-    return new Map(this.updates.map(({ gradient }) => [gradient, results.get(gradient) as Float32Array]));
-  }
-
-  /** Makes the results of a run the new state. */
-  commit(results: Results, feeds: ArraysByName, state: GraphState, pool: AdamWPool): void {
-    const { updates, clipGradNorm } = this;
-    const gradients = this.gradients(results);
-    const factor = clipGradNorm === undefined ? 1 : clipFactor(normOf(gradients.values()), clipGradNorm);
-    const schedule = (name: string) => results.get(name) ?? feeds[name];
-    if (updates.length > 0) pool.step(schedule, (name) => gradients.get(name)!, factor);
-    state.advance(this.changed);
+  /** (rate, 1 - beta1^t, 1 - beta2^t) by the name that an update has for it. */
+  schedule(results: Results, feeds: ArraysByName): (name: string) => ArrayLike<number> {
+    return (name) => (results.has(name) ? numbersOf(results, name) : feeds[name]);
   }
 
   private guards(): string[] {
@@ -132,3 +141,5 @@ export class OnnxProgram {
     throw new LuvitError("bad-argument", `fetch: the graph has no output ${unknown.join(", ")}`);
   }
 }
+
+const numbersOf = (results: Results, name: string) => results.get(name)!.data as ArrayLike<number>;

@@ -5,7 +5,7 @@ import {
   type OnnxInitializer,
   type OnnxModel,
   type OnnxNode,
-  type OnnxValueInfo,
+  type OnnxPort,
 } from "./model";
 
 /*
@@ -18,7 +18,7 @@ export const IR_VERSION = 10;
 export const OPSET = 18;
 
 /** The bytes of a ModelProto, as onnxruntime loads them. */
-export function encodeModel(model: OnnxModel): Uint8Array {
+export function encodeModel(model: OnnxModel<OnnxPort>): Uint8Array {
   const opset = (domain: string, version: number) => new Message().text(1, domain).integer(2, version);
   return new Message()
     .integer(1, IR_VERSION)
@@ -28,7 +28,7 @@ export function encodeModel(model: OnnxModel): Uint8Array {
     .finish();
 }
 
-function graphProto({ name, nodes, inputs, outputs, initializers }: OnnxModel): Message {
+function graphProto({ name, nodes, inputs, outputs, initializers }: OnnxModel<OnnxPort>): Message {
   return new Message()
     .messages(1, nodes.map(nodeProto))
     .text(2, name)
@@ -64,10 +64,9 @@ function tensorProto({ name, shape, dtype, data }: OnnxInitializer): Message {
   return message.integer(2, elementTypes[dtype]).text(8, name).bytes(9, raw);
 }
 
-function valueInfoProto({ name, shape, dtype }: OnnxValueInfo): Message {
-  const dimensions = shape.map((length) => new Message().integer(1, length));
-  const tensor = new Message()
-    .integer(1, elementTypes[dtype])
-    .message(2, new Message().messages(1, dimensions));
+function valueInfoProto({ name, shape, dtype }: OnnxPort): Message {
+  const tensor = new Message().integer(1, elementTypes[dtype]);
+  const dimensions = shape?.map((length) => new Message().integer(1, length));
+  if (dimensions) tensor.message(2, new Message().messages(1, dimensions));
   return new Message().text(1, name).message(2, new Message().message(1, tensor));
 }

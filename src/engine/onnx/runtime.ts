@@ -1,6 +1,8 @@
 import { createRequire } from "node:module";
 import { isMainThread } from "node:worker_threads";
 import { LuvitError } from "../../core/errors";
+import type { GraphInput } from "../../graph/ir";
+import { arrayTypes } from "../arrays";
 import type { TypedArray } from "../executor";
 
 /*
@@ -9,8 +11,12 @@ import type { TypedArray } from "../executor";
  */
 
 export interface OnnxTensor {
+  /** Only of a tensor in host memory. */
   readonly data: TypedArray | Int8Array | BigInt64Array;
   readonly dims: readonly number[];
+  readonly location: "cpu" | "gpu-buffer";
+  /** Gives a device's memory back. */
+  dispose(): void;
 }
 
 export interface OnnxSession {
@@ -25,6 +31,12 @@ export interface OnnxSession {
 export interface OnnxRuntime {
   readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<OnnxSession> };
   readonly Tensor: new (type: string, data: TypedArray | Int8Array, dims: readonly number[]) => OnnxTensor;
+}
+
+/** A tensor over an array of the right element type; the array is not copied where it has it already. */
+export function tensorOf(runtime: OnnxRuntime, { value }: GraphInput, array: TypedArray): OnnxTensor {
+  const typed = arrayTypes[value.dtype];
+  return new runtime.Tensor(value.dtype, array instanceof typed ? array : typed.from(array), value.shape);
 }
 
 const PACKAGE = "onnxruntime-node";

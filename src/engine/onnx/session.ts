@@ -1,18 +1,24 @@
 import { availableParallelism } from "node:os";
 import { LuvitError } from "../../core/errors";
-import type { Graph } from "../../graph/ir";
 import type { OpenOptions } from "../executor";
-import type { OnnxModel } from "./model";
+import type { OnnxModel, OnnxPort } from "./model";
 import { encodeModel } from "./proto";
 import { expectNoTelemetry, type OnnxRuntime, type OnnxSession } from "./runtime";
 
-/** Threads and provider as they will be. */
+/** Threads, provider and the type of frozen weights, as they will be. */
+export interface SessionSettings {
+  readonly threads: number;
+  readonly provider: NonNullable<OpenOptions["provider"]>;
+  readonly frozen?: OpenOptions["frozen"];
+}
+
+/** @throws LuvitError("engine") for what onnxruntime cannot do. */
 export function settleOptions({
   threads = availableParallelism(),
   provider = "cpu",
   precision,
   frozen,
-}: OpenOptions) {
+}: OpenOptions): SessionSettings {
   if (precision === "bfloat16") {
     const message = "the onnxruntime engine computes in float32 only; use the tensorflow engine for bfloat16";
     throw new LuvitError("engine", message);
@@ -27,13 +33,14 @@ export function settleOptions({
 }
 
 /**
- * Sequential execution, no memory pattern, no arena (see the engine process's environment): the fastest and the leanest
+ * A session. On WebGPU results named in `kept` stay in the device's memory, and a node that it has no kernel for is an
+ * error instead of a detour over the CPU. Sequential execution, no memory pattern, no arena (see the engine process's environment): the fastest and the leanest
  * of what was measured for training steps.
  */
 export async function createSession(
   runtime: OnnxRuntime,
-  model: OnnxModel,
-  { threads, provider }: { threads: number; provider: string },
+  model: OnnxModel<OnnxPort>,
+  { threads, provider, kept = [] }: SessionSettings & { kept?: readonly string[] },
 ): Promise<OnnxSession> {
   expectNoTelemetry();
   try {
@@ -46,8 +53,14 @@ export async function createSession(
       enableMemPattern: false,
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
+      ...(provider === "webgpu"
+        ? { preferredOutputLocation: Object.fromEntries(kept.map((name) => [name, "gpu-buffer"])) }
+        : {}),
       extra: {
-        session: { intra_op: { allow_spinning: "1" } },
+        session: {
+          intra_op: { allow_spinning: "1" },
+          ...(provider === "webgpu" ? { disable_cpu_ep_fallback: "1" } : {}),
+        },
         optimization: { disable_specified_optimizers: "GemmTransposeFusion" },
       },
     });
@@ -58,27 +71,6 @@ export async function createSession(
       cause,
     });
   }
-}
-
-/** Gradients whose 1 / deviation the forward operator gives as its second result. */
-const rmsGradients = ["LuvitRmsNormInputGradient", "LuvitRmsNormWeightGradient"];
-
-/**
- * onnxruntime 1.30 never writes the second result of SimplifiedLayerNormalization on WebGPU, so that gradients through
- * RMSNorm are wrong there.
- *
- * @throws LuvitError("engine") naming the graphs that would be computed wrongly.
- */
-export function refuseWrongGradients(provider: string, graphs: readonly Graph[]): void {
-  if (provider !== "webgpu") return;
-  const wrong = graphs.filter(({ nodes }) => nodes.some(({ op }) => rmsGradients.includes(op)));
-  if (wrong.length === 0) return;
-  const names = wrong.map(({ name }) => `"${name}"`).join(", ");
-  throw new LuvitError(
-    "engine",
-    `provider "webgpu": graph ${names} has gradients through RMSNorm (a LLaMA block's), which onnxruntime computes ` +
-      `wrongly there; use provider "cpu", which is the default`,
-  );
 }
 
 const providerNeeds: Readonly<Record<string, string>> = {

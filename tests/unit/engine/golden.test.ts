@@ -15,6 +15,7 @@ import {
   train,
 } from "./goldenRuns";
 import { compilingEngines, type TestedEngine } from "./support";
+import { webgpu } from "./webgpu";
 
 before(async () => {
   await startBackend();
@@ -63,8 +64,8 @@ async function compareInt8WithGolden(engine: TestedEngine, name: string, make: (
   assert.ok(worst > 1e-7 && worst < INT8_LOSS_TOLERANCE, `losses differ by ${worst} of theirs`);
 }
 
-for (const engine of compilingEngines) {
-  describe(`the golden training runs through ${engine.engine}`, () => {
+for (const engine of [...compilingEngines, webgpu]) {
+  describe(`the golden training runs through ${engine.title}`, () => {
     for (const [name, make] of [
       ["luvit_pretrain", pretraining],
       ["luvit_finetune", finetuning],
@@ -74,7 +75,7 @@ for (const engine of compilingEngines) {
           compareWithGolden(engine, name, make, pass),
         );
       }
-      if (engine.engine !== "onnxruntime") continue;
+      if (engine.title !== "onnxruntime") continue;
       test(`${name}, frozen weights in eight bits: losses within two hundredths`, engine.options, () =>
         compareInt8WithGolden(engine, name, make),
       );

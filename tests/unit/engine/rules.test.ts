@@ -10,6 +10,7 @@ import "../../../src/nn";
 import { assertClose } from "../nn/support";
 import { type KernelSample, kernelSamples } from "./kernelSamples";
 import { compilingEngines, GraphWriter, openGraph, type TestedEngine } from "./support";
+import { webgpu } from "./webgpu";
 
 interface HostResult {
   shape: number[];
@@ -119,9 +120,9 @@ async function compareWithTfjs(engine: TestedEngine, op: string, samples: readon
   }
 }
 
-for (const engine of compilingEngines) {
+for (const engine of [...compilingEngines, webgpu]) {
   for (const [op, samples] of kernelSamples)
-    test(`${op} in ${engine.engine} does what tfjs does`, engine.options, () =>
+    test(`${op} in ${engine.title} does what tfjs does`, engine.options, () =>
       compareWithTfjs(engine, op, samples),
     );
 }

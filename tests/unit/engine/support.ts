@@ -17,6 +17,8 @@ import type { Graph, GraphAttributes, GraphDtype, GraphNode, GraphValue } from "
 /** An engine that the tests of executors run on. */
 export interface TestedEngine {
   readonly engine: EngineName;
+  /** For titles: "onnxruntime webgpu". */
+  readonly title: string;
   readonly open: OpenEngine;
   /** Options of a test that runs it: what cannot be run here is skipped, with the reason. */
   readonly options: { readonly skip: string | false };
@@ -25,7 +27,7 @@ export interface TestedEngine {
 function tested(engine: EngineName, open: OpenEngine, problem?: string): TestedEngine {
   // Not to stdout, which scripts of the tests talk over.
   if (problem) console.error(`SKIPPED: everything that runs ${engine}: ${problem}`);
-  return { engine, open, options: { skip: problem ?? false } };
+  return { engine, title: engine, open, options: { skip: problem ?? false } };
 }
 
 const onnxruntime = tested("onnxruntime", openOnnxEngine, onnxRuntimeProblem());

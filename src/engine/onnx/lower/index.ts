@@ -7,6 +7,7 @@ import { OnnxOps } from "./ops";
 import { rules } from "./rules";
 import { inRunOrder } from "./runOrder";
 import { Scope } from "./scope";
+import { WebgpuOps } from "./webgpu";
 
 /** A graph as an ONNX model. Its inputs are the graph's inputs and state, its outputs the graph's, by name. */
 export interface LoweredGraph {
@@ -15,15 +16,22 @@ export interface LoweredGraph {
   readonly outputNames: ReadonlyMap<string, string>;
 }
 
+/** What a graph is lowered for. */
+export interface Target {
+  readonly provider?: string;
+  /** State entries that are kept in eight bits. */
+  readonly int8?: ReadonlySet<string>;
+}
+
 /**
  * Writes a traced graph as an ONNX model. State entries named in `int8` are fed as `int8Inputs` says.
  *
  * @throws LuvitError("engine") naming the ops that have no rule.
  */
-export function lowerGraph(traced: Graph, int8: ReadonlySet<string> = new Set()): LoweredGraph {
+export function lowerGraph(traced: Graph, { provider = "cpu", int8 = new Set() }: Target = {}): LoweredGraph {
   const graph = withoutCopies(traced);
   refuseUnknownOps("onnxruntime", graph, rules);
-  const ops = new OnnxOps();
+  const ops = provider === "webgpu" ? new WebgpuOps() : new OnnxOps();
   const scope = new Scope(ops, graph);
   const inputs = [...graph.inputs, ...graph.state].flatMap((input) => {
     return int8.has(input.name) ? declareInt8(scope, input) : declare(scope, input);

@@ -4,7 +4,7 @@ import type { Call, Rules } from "./call";
 /** Indices as ONNX's ND operators want them: int64, with a last axis over the coordinates. */
 function coordinates(call: Call, name: string): OnnxValue {
   const ids = call.input(name);
-  return call.ops.reshape(call.ops.cast(ids, "int64"), [...ids.shape, 1]);
+  return call.ops.cast(call.ops.reshape(ids, [...ids.shape, 1]), "int64");
 }
 
 function gather(call: Call): OnnxValue {

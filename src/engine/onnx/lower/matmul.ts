@@ -5,13 +5,8 @@ import { sameShape } from "../../../graph/values";
 import type { OnnxValue } from "./builder";
 import { Call, type Rules } from "./call";
 import { type Int8Operand, int8Product } from "./int8";
-import type { OnnxOps } from "./ops";
+import type { OnnxOps, Operand } from "./ops";
 import type { Scope } from "./scope";
-
-interface Operand {
-  value: OnnxValue;
-  transposed: boolean;
-}
 
 interface Product {
   a: Operand;
@@ -43,8 +38,7 @@ function stackedProduct(ops: OnnxOps, { a, b, alpha }: Product): OnnxValue {
   const batch = broadcastShapes(left.slice(0, -2), right.slice(0, -2));
   const type = { shape: [...batch, rows, columns], dtype: "float32" as const };
   if (!a.transposed && !b.transposed && alpha === 1) return ops.make("MatMul", [a.value, b.value], type);
-  const attributes = { transA: a.transposed ? 1 : 0, transB: b.transposed ? 1 : 0, alpha: { float: alpha } };
-  return ops.make("FusedMatMul", [a.value, b.value], type, attributes, "com.microsoft");
+  return ops.fusedProduct(a, b, alpha, type);
 }
 
 /** Whether a product is of two plain matrices, perhaps with leading axes of length 1, or rows times a matrix. */

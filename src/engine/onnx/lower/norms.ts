@@ -15,10 +15,10 @@ const noteOf = (kind: Kind, call: Call, x: OnnxValue) => `${kind} ${call.attribu
 function normalize(call: Call, kind: Kind, op: string, parameters: OnnxValue[]): OnnxValue {
   const x = call.input("x");
   const column = { shape: [...x.shape.slice(0, -1), 1], dtype: x.dtype };
-  const results = kind === "layer" ? [x, column, column] : [x, column];
+  const told = kind === "layer" ? [column, column] : call.ops.givesInverseRms ? [column] : [];
   const attributes = { axis: -1, epsilon: { float: call.attribute<number>("eps") } };
-  const [y, ...statistics] = call.ops.call(op, [x, ...parameters], results, attributes);
-  call.scope.notes.set(noteOf(kind, call, x), statistics);
+  const [y, ...statistics] = call.ops.call(op, [x, ...parameters], [x, ...told], attributes);
+  if (told.length > 0) call.scope.notes.set(noteOf(kind, call, x), statistics);
   return y;
 }
 

@@ -3,15 +3,24 @@ import { broadcastShapes } from "../../../graph/shapes/rule";
 import { sameShape } from "../../../graph/values";
 import type { Ops } from "../../lower";
 import { elementTypes, type OnnxAttributes, type OnnxDtype } from "../model";
-import { OnnxBuilder, type OnnxValue } from "./builder";
+import { OnnxBuilder, type OnnxType, type OnnxValue } from "./builder";
 
 /** What a binary op of one known operand leaves unchanged: x + 0, x - 0, x * 1, x / 1. */
 const neutralRight: Record<string, number> = { Add: 0, Sub: 0, Mul: 1, Div: 1 };
 const neutralLeft: Record<string, number> = { Add: 0, Mul: 1 };
 
+/** A factor of a product. */
+export interface Operand {
+  value: OnnxValue;
+  /** Whether its last two axes change places first. */
+  transposed: boolean;
+}
+
 /** The ONNX operators the rules are written in, with their shape rules. */
 export class OnnxOps extends OnnxBuilder implements Ops<OnnxValue> {
-  readonly engine = "onnxruntime";
+  readonly engine: string = "onnxruntime";
+  /** Whether SimplifiedLayerNormalization (RMSNorm) gives 1 / root of the mean square as its second result. */
+  readonly givesInverseRms: boolean = true;
   private readonly reshapeSource = new Map<string, OnnxValue>();
   private readonly vectors = new Map<string, OnnxValue>();
 
@@ -65,6 +74,16 @@ export class OnnxOps extends OnnxBuilder implements Ops<OnnxValue> {
 
   mean(x: OnnxValue, axes: readonly number[], keepDims: boolean): OnnxValue {
     return this.reduce("ReduceMean", x, axes, keepDims);
+  }
+
+  /** alpha a b for stacks of matrices. */
+  fusedProduct(a: Operand, b: Operand, alpha: number, type: OnnxType): OnnxValue {
+    const attributes = {
+      transA: a.transposed ? 1 : 0,
+      transB: b.transposed ? 1 : 0,
+      alpha: { float: alpha },
+    };
+    return this.make("FusedMatMul", [a.value, b.value], type, attributes, "com.microsoft");
   }
 
   /** 1 / sqrt(x). */

@@ -1,11 +1,11 @@
-import { LuvitError, listOffenders } from "../../core/errors";
-import { sizeOf } from "../../core/hostTensor";
-import type { GraphDtype, GraphInput } from "../../graph/ir";
-import type { AdamWPool } from "../adamw/pool";
-import { arrayTypes, checkArrays } from "../arrays";
-import type { ArraysByName, TypedArray } from "../executor";
-import type { Int8Weights } from "./int8/weights";
-import type { OnnxRuntime, OnnxTensor } from "./runtime";
+import { LuvitError, listOffenders } from "../../../core/errors";
+import { sizeOf } from "../../../core/hostTensor";
+import type { GraphDtype, GraphInput } from "../../../graph/ir";
+import type { AdamWPool } from "../../adamw/pool";
+import { arrayTypes, checkArrays } from "../../arrays";
+import type { ArraysByName, TypedArray } from "../../executor";
+import type { Int8Weights } from "../int8/weights";
+import { type OnnxRuntime, type OnnxTensor, tensorOf } from "../runtime";
 
 /** Where a state entry lives: its numbers, and for an entry that a program writes, where the next ones go. */
 interface Entry {
@@ -15,17 +15,11 @@ interface Entry {
   next?: OnnxTensor;
 }
 
-/** A tensor over an array of the right element type; the array is not copied where it has it already. */
-export function tensorOf(runtime: OnnxRuntime, { value }: GraphInput, array: TypedArray): OnnxTensor {
-  const typed = arrayTypes[value.dtype];
-  return new runtime.Tensor(value.dtype, array instanceof typed ? array : typed.from(array), value.shape);
-}
-
 /**
  * The state of the programs in host memory. Entries of AdamW lie in its memory; other entries that a program writes have
  * two arrays that change places; the rest never changes and stays the caller's array.
  */
-export class GraphState {
+export class HostState {
   private readonly entries = new Map<string, Entry>();
   private readonly pooled: ReadonlyMap<string, Float32Array>;
   private readonly runtime: OnnxRuntime;

@@ -1,0 +1,133 @@
+import { clipFactor } from "../../clipGradNorm";
+import type { OnnxRuntime, OnnxSession, OnnxTensor } from "../runtime";
+import { createSession, type SessionSettings } from "../session";
+import type { Chunk } from "./chunks";
+import { addModel, operands, squaresModel, updated, updateModel } from "./models";
+import type { Moments } from "./moments";
+
+/** Gradients of one run, one array for each chunk. */
+export type ChunkGradients = ReadonlyMap<Chunk, OnnxTensor>;
+
+/** Parameters by name, as the update finds and leaves them. */
+export interface Parameters {
+  operand(name: string): OnnxTensor | undefined;
+  replace(name: string, tensor: OnnxTensor): void;
+}
+
+interface Sessions {
+  readonly update: OnnxSession;
+  readonly add: OnnxSession;
+  readonly squares: OnnxSession;
+}
+
+/** AdamW on the device, chunk by chunk, so that old and new state stand side by side for one chunk only. */
+export class DeviceAdamW {
+  private readonly sessions = new Map<Chunk, Sessions>();
+  private sums: ChunkGradients | undefined;
+  private finite = true;
+
+  constructor(
+    private readonly runtime: OnnxRuntime,
+    readonly chunks: readonly Chunk[],
+    private readonly moments: Moments,
+  ) {}
+
+  async open(settings: SessionSettings): Promise<this> {
+    const { runtime } = this;
+    for (const chunk of this.chunks) {
+      const { outputs } = updateModel(chunk);
+      const kept = outputs.map(({ name }) => name);
+      this.sessions.set(chunk, {
+        update: await createSession(runtime, updateModel(chunk), { ...settings, kept }),
+        add: await createSession(runtime, addModel(chunk), { ...settings, kept: [updated(operands.sums)] }),
+        squares: await createSession(runtime, squaresModel(chunk), settings),
+      });
+    }
+    return this;
+  }
+
+  /** Keeps one run's gradients for later; `finite` says whether its results were. */
+  async hold(gradients: ChunkGradients, finite: boolean): Promise<void> {
+    this.finite &&= finite;
+    this.sums = await this.withSums(gradients);
+  }
+
+  /** Adds what was held; undefined, with everything given back, if a run that took part was not finite. */
+  async release(gradients: ChunkGradients, finite: boolean): Promise<ChunkGradients | undefined> {
+    const good = this.finite && finite;
+    const all = good ? await this.withSums(gradients) : undefined;
+    if (!good)
+      for (const given of [gradients, this.sums])
+        for (const tensor of given?.values() ?? []) tensor.dispose();
+    this.sums = undefined;
+    this.finite = true;
+    return all;
+  }
+
+  /** One step. `schedule` by name: (rate, 1 - beta1^t, 1 - beta2^t). The gradients are given back. */
+  async step(
+    gradients: ChunkGradients,
+    schedule: (name: string) => ArrayLike<number>,
+    parameters: Parameters,
+    clipGradNorm: number | undefined,
+  ): Promise<void> {
+    const factor = clipGradNorm === undefined ? 1 : clipFactor(await this.normOf(gradients), clipGradNorm);
+    for (const chunk of this.chunks) {
+      const { lrScale, weightDecay, schedule: name } = chunk.updates[0];
+      const [rate, correction1, correction2] = Array.from(schedule(name));
+      const lr = rate * lrScale;
+      const numbers = [1 - lr * weightDecay, lr / correction1, 1 / Math.sqrt(correction2), factor];
+      await this.update(chunk, gradients.get(chunk)!, Float32Array.from(numbers), parameters);
+    }
+  }
+
+  async dispose(): Promise<void> {
+    for (const tensor of this.sums?.values() ?? []) tensor.dispose();
+    for (const sessions of this.sessions.values())
+      for (const session of Object.values(sessions)) await session.release();
+  }
+
+  private async update(
+    chunk: Chunk,
+    gradients: OnnxTensor,
+    numbers: Float32Array,
+    parameters: Parameters,
+  ): Promise<void> {
+    const names = chunk.updates.map(({ parameter }) => parameter);
+    const feeds = Object.fromEntries(names.map((name) => [name, parameters.operand(name)!]));
+    const moments = await this.moments.of(chunk);
+    const given = { [operands.numbers]: new this.runtime.Tensor("float32", numbers, [4]) };
+    const { update } = this.sessions.get(chunk)!;
+    const results = await update.run(
+      { ...feeds, ...moments, ...given, [operands.gradients]: gradients },
+      Object.fromEntries([...names, operands.average, operands.squares].map((name) => [updated(name), null])),
+    );
+    for (const name of names) parameters.replace(name, results[updated(name)]);
+    this.moments.replace(chunk, results[updated(operands.average)], results[updated(operands.squares)]);
+    gradients.dispose();
+  }
+
+  private async withSums(gradients: ChunkGradients): Promise<ChunkGradients> {
+    if (!this.sums) return gradients;
+    const added = new Map<Chunk, OnnxTensor>();
+    for (const [chunk, more] of gradients) {
+      const { add } = this.sessions.get(chunk)!;
+      const sums = this.sums.get(chunk)!;
+      const result = updated(operands.sums);
+      added.set(chunk, (await add.run({ sums, gradients: more }, { [result]: null }))[result]);
+      for (const tensor of [sums, more]) tensor.dispose();
+    }
+    return added;
+  }
+
+  /** Norm of all numbers of all chunks together. */
+  private async normOf(gradients: ChunkGradients): Promise<number> {
+    let sum = 0;
+    for (const [chunk, tensor] of gradients) {
+      const { squares } = this.sessions.get(chunk)!;
+      const result = await squares.run({ gradients: tensor }, { squares: null });
+      for (const square of result.squares.data as Float32Array) sum += square;
+    }
+    return Math.sqrt(sum);
+  }
+}

@@ -1,0 +1,135 @@
+import { LuvitError, listOffenders } from "../../../core/errors";
+import type { GraphInput } from "../../../graph/ir";
+import { checkArrays } from "../../arrays";
+import type { ArraysByName, TypedArray } from "../../executor";
+import type { Memory } from "../memory";
+import type { OnnxProgram, Results } from "../program";
+import type { OnnxTensor } from "../runtime";
+import type { ChunkGradients, DeviceAdamW, Parameters } from "./adamw";
+import type { Chunk } from "./chunks";
+import type { Moments } from "./moments";
+import type { Transfer } from "./transfer";
+
+/**
+ * State in the device's memory: weights, moments and held gradients stay there from run to run. Only what is fed goes up,
+ * only results that were asked for come down.
+ */
+export class DeviceMemory implements Memory, Parameters {
+  private readonly inputs: ReadonlyMap<string, GraphInput>;
+  private readonly tensors = new Map<string, OnnxTensor>();
+  private readonly changing: ReadonlySet<string>;
+  private readonly transfer: Transfer;
+  private readonly moments: Moments;
+  private readonly adamW: DeviceAdamW;
+
+  constructor(parts: {
+    inputs: readonly GraphInput[];
+    /** Entries that a program changes. */
+    changing: readonly string[];
+    transfer: Transfer;
+    moments: Moments;
+    adamW: DeviceAdamW;
+  }) {
+    this.inputs = new Map(parts.inputs.map((input) => [input.name, input]));
+    this.changing = new Set(parts.changing);
+    this.transfer = parts.transfer;
+    this.moments = parts.moments;
+    this.adamW = parts.adamW;
+  }
+
+  operand(input: string): OnnxTensor | undefined {
+    return this.tensors.get(input);
+  }
+
+  /** The old numbers may still be read while new ones are written: the run makes room of its own. */
+  next(): undefined {
+    return undefined;
+  }
+
+  holds(entry: string): boolean {
+    return this.tensors.has(entry) || this.moments.has(entry);
+  }
+
+  requireWritten(entries: readonly string[]): void {
+    const empty = entries.filter((name) => !this.holds(name));
+    if (empty.length === 0) return;
+    throw new LuvitError("bad-argument", `state: not written yet\n${listOffenders(empty)}`);
+  }
+
+  replace(name: string, tensor: OnnxTensor): void {
+    this.tensors.get(name)?.dispose();
+    this.tensors.set(name, tensor);
+  }
+
+  async take(program: OnnxProgram, results: Results, feeds: ArraysByName, hold: boolean): Promise<void> {
+    const good = program.isGood(results);
+    const gradients: ChunkGradients = new Map(
+      program.gradients.length === 0
+        ? []
+        : this.adamW.chunks.map((chunk): [Chunk, OnnxTensor] => [chunk, results.get(chunk.name)!]),
+    );
+    if (hold) {
+      await this.adamW.hold(gradients, good);
+      return;
+    }
+    if (program.updates.length > 0) {
+      const all = await this.adamW.release(gradients, good);
+      if (!all) return this.discard(program, results);
+      await this.adamW.step(all, program.schedule(results, feeds), this, program.clipGradNorm);
+    }
+    if (!good) return this.discard(program, results);
+    for (const name of program.changed) this.replace(name, results.get(name)!);
+  }
+
+  async read(names: readonly string[] = [...this.changing]): Promise<Record<string, Float32Array>> {
+    this.refuseUnknown(names);
+    this.requireWritten(names);
+    const moments = await this.moments.read(names.filter((name) => this.moments.has(name)));
+    const values: Record<string, Float32Array> = {};
+    for (const name of names) values[name] = moments.get(name) ?? (await this.readTensor(name));
+    return values;
+  }
+
+  view(names?: readonly string[]): Promise<Record<string, Float32Array>> {
+    return this.read(names);
+  }
+
+  async write(values: ArraysByName): Promise<void> {
+    const names = Object.keys(values);
+    this.refuseUnknown(names);
+    checkArrays(
+      "state",
+      names.map((name) => this.inputs.get(name)!),
+      values,
+    );
+    for (const name of names) await this.writeEntry(name, values[name]);
+  }
+
+  async dispose(): Promise<void> {
+    for (const tensor of this.tensors.values()) tensor.dispose();
+    this.tensors.clear();
+    this.moments.dispose();
+    await this.adamW.dispose();
+    await this.transfer.dispose();
+  }
+
+  private async writeEntry(name: string, values: TypedArray): Promise<void> {
+    if (this.moments.has(name)) await this.moments.write(name, values);
+    else this.replace(name, await this.transfer.up(this.inputs.get(name)!, values));
+  }
+
+  private async readTensor(name: string): Promise<Float32Array> {
+    const { dtype } = this.inputs.get(name)!.value;
+    return Float32Array.from(await this.transfer.down(dtype, this.tensors.get(name)!));
+  }
+
+  private discard({ changed }: OnnxProgram, results: Results): void {
+    for (const name of changed) results.get(name)!.dispose();
+  }
+
+  private refuseUnknown(names: readonly string[]): void {
+    const unknown = names.filter((name) => !this.inputs.has(name));
+    if (unknown.length === 0) return;
+    throw new LuvitError("bad-argument", `state: no such entries\n${listOffenders(unknown)}`);
+  }
+}

@@ -1,0 +1,27 @@
+import type { OnnxType, OnnxValue } from "./builder";
+import { OnnxOps, type Operand } from "./ops";
+
+/**
+ * The same operators where WebGPU runs them: what it has no kernel for, or a wrong one, is written in others.
+ */
+export class WebgpuOps extends OnnxOps {
+  override readonly engine = "onnxruntime webgpu";
+  /** onnxruntime 1.30 writes the mean there (tests/unit/engine/upstream/rmsNorm.test.ts is a model of one node). */
+  override readonly givesInverseRms = false;
+
+  override fusedProduct(a: Operand, b: Operand, alpha: number, type: OnnxType): OnnxValue {
+    const [left, right] = [a, b].map(({ value, transposed }) => (transposed ? this.swapped(value) : value));
+    return this.make("MatMul", [this.mul(left, alpha), right], type);
+  }
+
+  override logSoftmax(x: OnnxValue): OnnxValue {
+    const shifted = this.sub(x, this.reduce("ReduceMax", x, [-1], true));
+    return this.sub(shifted, this.unary("Log", this.sum(this.unary("Exp", shifted), [-1], true)));
+  }
+
+  /** The last two axes in each other's place. */
+  private swapped(x: OnnxValue): OnnxValue {
+    const rank = x.shape.length;
+    return this.transpose(x, [...Array(rank - 2).keys(), rank - 1, rank - 2]);
+  }
+}
