@@ -24,13 +24,13 @@ export function refuseUnknownOps(
   engine: string,
   { name, nodes }: Graph,
   rules: Readonly<Record<string, unknown>>,
+  advice = "run it eagerly or write the rule (src/engine/lower, or the engine's own folder of that name)",
 ): void {
   const unknown = [...new Set(nodes.map(({ op }) => op).filter((op) => !Object.hasOwn(rules, op)))];
   if (unknown.length === 0) return;
   throw new LuvitError(
     "engine",
-    `graph ${name}: the ${engine} engine has no rule for ${unknown.sort().join(", ")}; run it eagerly or write the rule ` +
-      "(src/engine/lower, or the engine's own folder of that name)",
+    `graph ${name}: ${engine} has no rule for ${unknown.sort().join(", ")}; ${advice}`,
   );
 }
 

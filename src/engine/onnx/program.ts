@@ -13,6 +13,8 @@ export type Results = ReadonlyMap<string, OnnxTensor>;
 
 /** Where a run finds its state, and what it may write new state into. */
 export interface Operands {
+  /** Whether state is in a device's memory. */
+  readonly onDevice: boolean;
   /** What a model's input is fed; undefined before it was written. */
   operand(input: string): OnnxTensor | undefined;
   /** Where an entry's new numbers go; undefined where the run makes room itself. */
@@ -103,7 +105,7 @@ export class OnnxProgram {
       const input: GraphInput | undefined = fed.get(name);
       return input ? tensorOf(runtime, input, feeds[name]) : state.operand(name)!;
     };
-    const wanted = [...fetch, ...this.guards(), ...this.schedules(), ...this.gradients];
+    const wanted = this.wanted(fetch, state);
     const outputs = await this.session!.run(
       Object.fromEntries(this.modelInputs.map((name) => [name, operand(name)])),
       Object.fromEntries([
@@ -112,6 +114,14 @@ export class OnnxProgram {
       ]),
     );
     return new Map([...wanted, ...this.changed].map((name) => [name, outputs[this.outputNames.get(name)!]]));
+  }
+
+  /** Results to ask for. A session some of whose results stay on a device gives all of them or none. */
+  private wanted(fetch: readonly string[], { onDevice }: Operands): readonly string[] {
+    const changed = new Set(this.changed);
+    if (onDevice && this.kept.length > 0)
+      return [...this.outputNames.keys()].filter((name) => !changed.has(name));
+    return [...fetch, ...this.guards(), ...this.schedules(), ...this.gradients];
   }
 
   /** Whether the results of a run may become state. */

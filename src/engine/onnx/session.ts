@@ -66,11 +66,17 @@ export async function createSession(
     });
   } catch (cause) {
     const [reason] = (cause as Error).message.split("\n");
-    const needs = providerNeeds[provider] ? `; ${providerNeeds[provider]}` : "";
-    throw new LuvitError("engine", `onnxruntime ${provider} did not accept the graph: ${reason}${needs}`, {
+    throw new LuvitError("engine", `onnxruntime ${provider} did not accept the graph: ${adviceOn(provider, reason)}`, {
       cause,
     });
   }
+}
+
+/** The reason with what to do. */
+function adviceOn(provider: string, reason: string): string {
+  if (/fallback to CPU EP/.test(reason))
+    return `onnxruntime has no kernel on ${provider} for one of its operators; use provider "cpu"`;
+  return [reason, providerNeeds[provider]].filter(Boolean).join("; ");
 }
 
 const providerNeeds: Readonly<Record<string, string>> = {

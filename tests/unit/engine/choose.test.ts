@@ -124,7 +124,7 @@ test(
     const { y } = await executor.run("step", { x: Float32Array.of(1, 2, 3) });
     assert.deepEqual(y, Float32Array.of(1, 2, 6));
     await executor.dispose();
-    const refused = isLuvitError("engine", "onnxruntime engine has no rule for Cumprod");
+    const refused = isLuvitError("engine", "onnxruntime has no rule for Cumprod");
     for (const wish of [{ engine: "onnxruntime" }, { frozen: "int8" }] as const)
       await assert.rejects(openEngine(uncompilable(), wish), refused);
     setEngineDefaults({ engine: "onnxruntime" });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LuvitError } from "../../../src/core/errors";
 import type { Engine, OpenOptions } from "../../../src/engine";
-import { assertClose, isLuvitError, randomArray } from "../nn/support";
+import { assertClose, randomArray } from "../nn/support";
 import { GraphWriter, openGraph, withOnnxRuntime } from "./support";
 
 const [ROWS, IN, OUT] = [6, 16, 32];
@@ -45,46 +45,3 @@ for (const [provider, need] of [
     }
   });
 }
-
-/** RMSNorm with or without its gradients. */
-function rmsNorm(gradients: boolean) {
-  const g = new GraphWriter();
-  const [x, weight] = [g.input("x", [ROWS, IN]), g.state("w", [IN])];
-  const like = [{ shape: [ROWS, IN] }];
-  g.output("y", g.node("LuvitRmsNorm", { x, weight }, like, { eps: 1e-6 })[0]);
-  if (!gradients) return g.finish("forward");
-  const dy = g.input("dy", [ROWS, IN]);
-  g.output("dx", g.node("LuvitRmsNormInputGradient", { x, weight, dy }, like, { eps: 1e-6 })[0]);
-  g.output("dw", g.node("LuvitRmsNormWeightGradient", { x, dy }, [{ shape: [IN] }], { eps: 1e-6 })[0]);
-  return g.finish("backward");
-}
-
-test(
-  "gradients through RMSNorm are refused on webgpu, where they come out wrong, and computed on the CPU",
-  withOnnxRuntime,
-  async () => {
-    const w = randomArray(IN, 5);
-    await assert.rejects(
-      openGraph(rmsNorm(true), { w }, { threads: 1, provider: "webgpu" }),
-      isLuvitError("engine", '"webgpu"', '"backward"', "RMSNorm", 'use provider "cpu"'),
-    );
-    const executor = await openGraph(rmsNorm(true), { w }, { threads: 1, provider: "cpu" });
-    await executor.dispose();
-  },
-);
-
-test("RMSNorm without gradients is right on webgpu, or webgpu is not here", withOnnxRuntime, async (t) => {
-  const x = randomArray(ROWS * IN, 6);
-  const runOn = async (provider: OpenOptions["provider"]) => {
-    const executor = await openGraph(rmsNorm(false), { w: randomArray(IN, 5) }, { threads: 1, provider });
-    const { y } = await executor.run("step", { x });
-    await executor.dispose();
-    return y;
-  };
-  try {
-    assertClose(await runOn("webgpu"), await runOn("cpu"), 1e-5, "webgpu");
-  } catch (error) {
-    if (!isLuvitError("engine", "webgpu did not accept")(error)) throw error;
-    t.diagnostic((error as Error).message);
-  }
-});

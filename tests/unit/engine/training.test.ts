@@ -7,6 +7,7 @@ import { splitUpdates } from "../../../src/engine/adamw/splitUpdates";
 import type { Graph } from "../../../src/graph";
 import { assertClose, isLuvitError, randomArray } from "../nn/support";
 import { compilingEngines, engines, GraphWriter, openGraph } from "./support";
+import { webgpu } from "./webgpu";
 
 before(() => startBackend());
 
@@ -154,10 +155,10 @@ test("AdamW is taken out of a graph where its results are only the new state", (
   assert.deepEqual(splitUpdates(linearRegression({ seen: true })).updates, []);
 });
 
-for (const { engine, open, options } of engines) {
+for (const { engine, title, open, options } of [...engines, webgpu]) {
   for (const seen of [false, true]) {
     test(
-      `${engine}: three steps with AdamW ${seen ? "in the graph" : "behind the graph"} go where doubles go`,
+      `${title}: three steps with AdamW ${seen ? "in the graph" : "behind the graph"} go where doubles go`,
       options,
       async () => {
         const expected = reference(3);
@@ -180,7 +181,7 @@ for (const { engine, open, options } of engines) {
     );
   }
 
-  test(`${engine}: state read and written back goes on as if nothing had happened`, options, async () => {
+  test(`${title}: state read and written back goes on as if nothing had happened`, options, async () => {
     const expected = reference(3);
     const first = await openGraph(linearRegression(), initial(), { open, threads: 1 });
     const { x, target } = data;
@@ -206,7 +207,7 @@ for (const { engine, open, options } of engines) {
     await Promise.all([first.dispose(), second.dispose()]);
   });
 
-  test(`${engine}: a run whose guarded loss is not finite leaves the state as it was`, options, async () => {
+  test(`${title}: a run whose guarded loss is not finite leaves the state as it was`, options, async () => {
     const executor = await openGraph(linearRegression(), initial(), { open, threads: 1, guard: "loss" });
     const { target } = data;
     const before = await executor.readState();
@@ -222,7 +223,7 @@ for (const { engine, open, options } of engines) {
     await assert.rejects(unknown, isLuvitError("bad-argument", "los"));
   });
 
-  test(`${engine}: held gradients are added to those of the step that ends the wait`, options, async () => {
+  test(`${title}: held gradients are added to those of the step that ends the wait`, options, async () => {
     const { x, target } = data;
     const feeds = { x, target, schedule: scheduleAt(1) };
     const [once, held] = [
@@ -252,7 +253,7 @@ for (const { engine, open, options } of engines) {
     await Promise.all([once.dispose(), held.dispose()]);
   });
 
-  test(`${engine}: gradients are clipped together, held ones and the last as one`, options, async () => {
+  test(`${title}: gradients are clipped together, held ones and the last as one`, options, async () => {
     const { x, target } = data;
     const feeds = { x, target, schedule: scheduleAt(1) };
     const gradientsOf = async (clipGradNorm: number | undefined, runs: number) => {
@@ -277,7 +278,7 @@ for (const { engine, open, options } of engines) {
     await assert.rejects(itself, isLuvitError("engine", "clipping gradients", "steps"));
   });
 
-  test(`${engine}: what does not fit is named`, options, async () => {
+  test(`${title}: what does not fit is named`, options, async () => {
     const graph = linearRegression();
     await assert.rejects(
       openGraph(graph, { w: data.w.subarray(1), b: new Float32Array(4) }, { open }),
@@ -313,8 +314,8 @@ for (const { engine, open, options } of engines) {
   });
 }
 
-for (const { engine, open, options } of compilingEngines) {
-  test(`${engine}: gradients are not held where the graph itself changes state`, options, async () => {
+for (const { title, open, options } of [...compilingEngines, webgpu]) {
+  test(`${title}: gradients are not held where the graph itself changes state`, options, async () => {
     const executor = await openGraph(linearRegression(), initial(), { open, threads: 1 });
     const { x, target } = data;
     const run = executor.run("step", { x, target, schedule: scheduleAt(1) }, { hold: true });
@@ -322,7 +323,7 @@ for (const { engine, open, options } of compilingEngines) {
     await executor.dispose();
   });
 
-  test(`${engine}: ops without a rule are named, all of them`, options, async () => {
+  test(`${title}: ops without a rule are named, all of them`, options, async () => {
     const g = new GraphWriter();
     const x = g.input("x", [2]);
     const [y] = g.node("NoSuchOp", { x }, [{ shape: [2] }]);

@@ -15,6 +15,7 @@ import type { Transfer } from "./transfer";
  * only results that were asked for come down.
  */
 export class DeviceMemory implements Memory, Parameters {
+  readonly onDevice = true;
   private readonly inputs: ReadonlyMap<string, GraphInput>;
   private readonly tensors = new Map<string, OnnxTensor>();
   private readonly changing: ReadonlySet<string>;

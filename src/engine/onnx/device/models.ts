@@ -1,6 +1,6 @@
 import { sizeOf } from "../../../core/hostTensor";
 import type { OnnxValue } from "../lower/builder";
-import { WebgpuOps } from "../lower/webgpu";
+import { WebgpuOps } from "../lower/webgpu/ops";
 import type { OnnxModel, OnnxPort } from "../model";
 import type { Chunk } from "./chunks";
 

@@ -9,6 +9,7 @@ import type { HostState } from "./state";
 
 /** State in this process's memory; AdamW runs over it in WebAssembly and threads. */
 export class HostMemory implements Memory {
+  readonly onDevice = false;
   private readonly held = new HeldGradients();
 
   constructor(

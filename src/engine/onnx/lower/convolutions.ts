@@ -36,30 +36,33 @@ const convolution =
     return channelsLast(ops, ops.make("Conv", operands, type, attributes));
   };
 
-/** The transposed convolution; rows and columns that no window reached are added at the end. */
-export function transposedConvolution(
+/** dy [B, I, h, w] and a filter [I, O / group, kh, kw] -> [B, O, H, W]. */
+export type TransposedConvolution = (
   ops: OnnxOps,
   dy: OnnxValue,
   filter: OnnxValue,
   windows: Windows,
   group: number,
-): OnnxValue {
+) => OnnxValue;
+
+/** Rows and columns that no window reached are added at the end. */
+export const transposedConvolution: TransposedConvolution = (ops, dy, filter, windows, group) => {
   const unreached = ({ length, places, size, stride, dilation, before, after }: SlidingWindow) =>
     length + before + after - ((places - 1) * stride + (size - 1) * dilation + 1);
   const attributes = { ...windowAttributes(windows), group, output_padding: windows.map(unreached) };
   const shape = [dy.shape[0], filter.shape[1] * group, ...windows.map(({ length }) => length)];
   return ops.make("ConvTranspose", [dy, filter], { shape, dtype: dy.dtype }, attributes);
-}
+};
 
-const inputGradient =
-  (depthwise: boolean): Rule =>
+export const inputGradient =
+  (depthwise: boolean, transposed: TransposedConvolution): Rule =>
   (call) => {
     const { ops } = call;
     const [dy, filter] = [call.input("dy"), call.input("filter")];
     const windows = slidingWindows(call.shape(), filter.shape, call.node.attributes);
     const weights = onnxFilter(ops, filter, depthwise);
     const group = depthwise ? call.shape()[3] : 1;
-    return channelsLast(ops, transposedConvolution(ops, channelsFirst(ops, dy), weights, windows, group));
+    return channelsLast(ops, transposed(ops, channelsFirst(ops, dy), weights, windows, group));
   };
 
 /** The window that dy is when x is convolved with it: what were strides are dilations now. */
@@ -94,8 +97,8 @@ const filterGradient =
 export const convolutions: Rules = {
   Conv2D: convolution(false),
   Conv2DBackpropFilter: filterGradient(false),
-  Conv2DBackpropInput: inputGradient(false),
+  Conv2DBackpropInput: inputGradient(false, transposedConvolution),
   DepthwiseConv2dNative: convolution(true),
   DepthwiseConv2dNativeBackpropFilter: filterGradient(true),
-  DepthwiseConv2dNativeBackpropInput: inputGradient(true),
+  DepthwiseConv2dNativeBackpropInput: inputGradient(true, transposedConvolution),
 };

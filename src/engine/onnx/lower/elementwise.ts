@@ -85,7 +85,7 @@ function angle(call: Call): OnnxValue {
     ops.make("Where", [condition, yes, no], type);
   const zero = ops.scalar(0);
   const half = choose(ops.binary("Less", a, zero, "bool"), ops.scalar(-Math.PI), ops.scalar(Math.PI));
-  const onAxis = ops.mul(ops.unary("Sign", a), Math.PI / 2);
+  const onAxis = ops.mul(ops.sign(a), Math.PI / 2);
   const behind = choose(ops.binary("Less", b, zero, "bool"), ops.add(slope, half), onAxis);
   return choose(ops.binary("Greater", b, zero, "bool"), slope, behind);
 }
@@ -179,7 +179,7 @@ export const elementwise: Rules = {
   Select: select,
   Selu: unary("Selu"),
   Sigmoid: unary("Sigmoid"),
-  Sign: unary("Sign"),
+  Sign: (call) => call.ops.sign(call.small("x")),
   Sin: unary("Sin"),
   Sinh: unary("Sinh"),
   Softplus: unary("Softplus"),

@@ -5,6 +5,7 @@ import type { Call, Rule, Rules } from "./call";
 import {
   channelsFirst,
   channelsLast,
+  type TransposedConvolution,
   transposedConvolution,
   type Windows,
   windowAttributes,
@@ -45,17 +46,19 @@ function maxPoolGradient(call: Call): OnnxValue {
 }
 
 /** Each window's gradient in equal parts to the places it covers; those of the padding are not counted. */
-function avgPoolGradient(call: Call): OnnxValue {
-  const { ops } = call;
-  const windows = poolWindows(call, call.shape());
-  const [rows, columns] = windows.map(coveredPlaces);
-  const sizes = Float32Array.from(rows.flatMap((height) => columns.map((width) => height * width)));
-  const counts = ops.store([1, 1, rows.length, columns.length], "float32", sizes);
-  const share = ops.div(channelsFirst(ops, call.input("dy")), counts);
-  const shape = [call.shape()[3], 1, ...windows.map(({ size }) => size)];
-  const filter = ops.store(shape, "float32", new Float32Array(sizeOf(shape)).fill(1));
-  return channelsLast(ops, transposedConvolution(ops, share, filter, windows, shape[0]));
-}
+export const avgPoolGradient =
+  (transposed: TransposedConvolution): Rule =>
+  (call) => {
+    const { ops } = call;
+    const windows = poolWindows(call, call.shape());
+    const [rows, columns] = windows.map(coveredPlaces);
+    const sizes = Float32Array.from(rows.flatMap((height) => columns.map((width) => height * width)));
+    const counts = ops.store([1, 1, rows.length, columns.length], "float32", sizes);
+    const share = ops.div(channelsFirst(ops, call.input("dy")), counts);
+    const shape = [call.shape()[3], 1, ...windows.map(({ size }) => size)];
+    const filter = ops.store(shape, "float32", new Float32Array(sizeOf(shape)).fill(1));
+    return channelsLast(ops, transposed(ops, share, filter, windows, shape[0]));
+  };
 
 /** Places of the axis itself under each position of a window. */
 function coveredPlaces({ length, places, size, stride, before }: SlidingWindow): number[] {
@@ -138,7 +141,7 @@ function depthToSpace(call: Call): OnnxValue {
 /** Pooling and resampling of images [B, H, W, C] with their gradients. */
 export const images: Rules = {
   AvgPool: pool("AveragePool"),
-  AvgPoolGrad: avgPoolGradient,
+  AvgPoolGrad: avgPoolGradient(transposedConvolution),
   DepthToSpace: depthToSpace,
   MaxPool: pool("MaxPool"),
   MaxPoolGrad: maxPoolGradient,

@@ -7,7 +7,8 @@ import { OnnxOps } from "./ops";
 import { rules } from "./rules";
 import { inRunOrder } from "./runOrder";
 import { Scope } from "./scope";
-import { WebgpuOps } from "./webgpu";
+import { WebgpuOps } from "./webgpu/ops";
+import { webgpuRules } from "./webgpu/rules";
 
 /** A graph as an ONNX model. Its inputs are the graph's inputs and state, its outputs the graph's, by name. */
 export interface LoweredGraph {
@@ -30,13 +31,13 @@ export interface Target {
  */
 export function lowerGraph(traced: Graph, { provider = "cpu", int8 = new Set() }: Target = {}): LoweredGraph {
   const graph = withoutCopies(traced);
-  refuseUnknownOps("onnxruntime", graph, rules);
-  const ops = provider === "webgpu" ? new WebgpuOps() : new OnnxOps();
+  const [ops, known] = provider === "webgpu" ? [new WebgpuOps(), webgpuRules] : [new OnnxOps(), rules];
+  refuseUnknownOps(ops.engine, graph, known, ops.advice);
   const scope = new Scope(ops, graph);
   const inputs = [...graph.inputs, ...graph.state].flatMap((input) => {
     return int8.has(input.name) ? declareInt8(scope, input) : declare(scope, input);
   });
-  lowerNodes(graph, scope, rules);
+  lowerNodes(graph, scope, known);
   const results = graph.outputs.map(({ name, id }) => ({ name, value: scope.whole(id) }));
   const names = new ResultNames(ops, inputs);
   const outputs = results.map(({ name, value }) => names.give(value, name));

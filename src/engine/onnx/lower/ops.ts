@@ -16,9 +16,22 @@ export interface Operand {
   transposed: boolean;
 }
 
+/** How one axis is walked along. */
+export interface Stride {
+  readonly axis: number;
+  readonly start: number;
+  readonly step: number;
+  readonly length: number;
+}
+
+/** Below every index: the end of a slice that runs backwards through the first element. */
+const BEFORE_THE_FIRST = -(2 ** 31);
+
 /** The ONNX operators the rules are written in, with their shape rules. */
 export class OnnxOps extends OnnxBuilder implements Ops<OnnxValue> {
   readonly engine: string = "onnxruntime";
+  /** For graphs with ops that have no rule; undefined where there is nothing special to say. */
+  readonly advice: string | undefined = undefined;
   /** Whether SimplifiedLayerNormalization (RMSNorm) gives 1 / root of the mean square as its second result. */
   readonly givesInverseRms: boolean = true;
   private readonly reshapeSource = new Map<string, OnnxValue>();
@@ -26,6 +39,17 @@ export class OnnxOps extends OnnxBuilder implements Ops<OnnxValue> {
 
   unary(op: string, x: OnnxValue, attributes: OnnxAttributes = {}): OnnxValue {
     return this.make(op, [x], { shape: x.shape, dtype: x.dtype }, attributes);
+  }
+
+  /** A comparison or test: yes or no for every number. */
+  compare(op: "Equal" | "Greater" | "Less", a: OnnxValue, b: OnnxValue | number): OnnxValue {
+    return this.binary(op, a, typeof b === "number" ? this.scalar(b, a.dtype) : b, "bool");
+  }
+
+  /** `yes` where the condition holds, else `no`. */
+  where(condition: OnnxValue, yes: OnnxValue, no: OnnxValue): OnnxValue {
+    const shape = broadcastShapes(condition.shape, broadcastShapes(yes.shape, no.shape));
+    return this.make("Where", [condition, yes, no], { shape, dtype: yes.dtype });
   }
 
   /** Broadcasts as NumPy does. */
@@ -54,6 +78,11 @@ export class OnnxOps extends OnnxBuilder implements Ops<OnnxValue> {
 
   sqrt(x: OnnxValue): OnnxValue {
     return this.unary("Sqrt", x);
+  }
+
+  /** -1, 0 or 1. */
+  sign(x: OnnxValue): OnnxValue {
+    return this.unary("Sign", x);
   }
 
   square(x: OnnxValue): OnnxValue {
@@ -129,6 +158,22 @@ export class OnnxOps extends OnnxBuilder implements Ops<OnnxValue> {
     return this.make("Slice", [x, ...operands], { shape: size, dtype: x.dtype });
   }
 
+  /** Every `step`-th of one axis from `start` on, `length` in all; backwards where the step is negative. */
+  sliceAlong(x: OnnxValue, { axis, start, step, length }: Stride): OnnxValue {
+    if (start === 0 && step === 1 && length === x.shape[axis]) return x;
+    const end = start + step * length;
+    const places = [start, end < 0 ? BEFORE_THE_FIRST : end, axis, step].map((place) =>
+      this.integers([place]),
+    );
+    return this.make("Slice", [x, ...places], this.withLength(x, axis, length));
+  }
+
+  /** The places of one axis that `indices` names. */
+  gather(x: OnnxValue, indices: readonly number[], axis: number): OnnxValue {
+    const places = this.store([indices.length], "int32", Int32Array.from(indices));
+    return this.make("Gather", [x, places], this.withLength(x, axis, indices.length), { axis });
+  }
+
   /** `x` written out to its full shape. */
   expand(x: OnnxValue, shape: readonly number[]): OnnxValue {
     if (sizeOf(x.shape) === sizeOf(shape)) return this.reshape(x, shape);
@@ -192,6 +237,10 @@ export class OnnxOps extends OnnxBuilder implements Ops<OnnxValue> {
       dtype: x.dtype,
     }));
     return this.call("Split", [x, this.integers(lengths)], results, { axis });
+  }
+
+  private withLength(x: OnnxValue, axis: number, length: number): OnnxType {
+    return { shape: x.shape.map((whole, i) => (i === axis ? length : whole)), dtype: x.dtype };
   }
 
   private operand(x: OnnxValue | number): OnnxValue {

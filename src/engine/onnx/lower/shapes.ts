@@ -12,29 +12,24 @@ function tile(call: Call): OnnxValue {
   });
 }
 
-/** Below every index: the end of a slice that runs backwards through the first element. */
-const BEFORE_THE_FIRST = -(2 ** 31);
-
 function reverse(call: Call): OnnxValue {
   const { ops } = call;
   const x = call.input("x");
   const axes = call.axes("dims", x.shape.length);
-  if (axes.length === 0) return x;
-  const all = (value: number) => ops.integers(axes.map(() => value));
-  return ops.make("Slice", [x, all(-1), all(BEFORE_THE_FIRST), ops.integers(axes), all(-1)], x);
+  return axes.reduce(
+    (y, axis) => ops.sliceAlong(y, { axis, start: y.shape[axis] - 1, step: -1, length: y.shape[axis] }),
+    x,
+  );
 }
 
 function strided(call: Call): OnnxValue {
   const { ops } = call;
   const x = call.input("x");
   const { begin, strides, lengths } = stridedSlice(x.shape, call.node.attributes);
-  const ends = begin.map((start, axis) => {
-    const end = start + strides[axis] * lengths[axis];
-    return end < 0 ? BEFORE_THE_FIRST : end;
-  });
-  const axes = begin.map((_, axis) => axis);
-  const places = [begin, ends, axes, strides].map((values) => ops.integers(values));
-  const cut = ops.make("Slice", [x, ...places], { shape: lengths, dtype: x.dtype });
+  const cut = begin.reduce(
+    (y, start, axis) => ops.sliceAlong(y, { axis, start, step: strides[axis], length: lengths[axis] }),
+    x,
+  );
   return ops.reshape(cut, call.shape());
 }
 
@@ -45,12 +40,8 @@ function mirrorPad(call: Call): OnnxValue {
   const paddings = call.attribute<readonly (readonly [number, number])[]>("paddings");
   return paddings.reduce((x, [before, after], axis) => {
     const length = x.shape[axis];
-    const backwards = (from: number, count: number) => {
-      const shape = x.shape.map((whole, i) => (i === axis ? count : whole));
-      const end = from - count < 0 ? BEFORE_THE_FIRST : from - count;
-      const places = [from, end, axis, -1].map((value) => ops.integers([value]));
-      return ops.make("Slice", [x, ...places], { shape, dtype: x.dtype });
-    };
+    const backwards = (start: number, count: number) =>
+      ops.sliceAlong(x, { axis, start, step: -1, length: count });
     const head = before > 0 ? [backwards(before - 1 + edge, before)] : [];
     const tail = after > 0 ? [backwards(length - 1 - edge, after)] : [];
     return ops.concat([...head, x, ...tail], axis);

@@ -1,12 +1,13 @@
-import type { OnnxType, OnnxValue } from "./builder";
-import { OnnxOps, type Operand } from "./ops";
+import type { OnnxType, OnnxValue } from "../builder";
+import { OnnxOps, type Operand, type Stride } from "../ops";
 
 /**
  * The same operators where WebGPU runs them: what it has no kernel for, or a wrong one, is written in others.
  */
 export class WebgpuOps extends OnnxOps {
   override readonly engine = "onnxruntime webgpu";
-  /** onnxruntime 1.30 writes the mean there (tests/unit/engine/upstream/rmsNorm.test.ts is a model of one node). */
+  override readonly advice = 'use provider "cpu"';
+  /** onnxruntime 1.30 writes the mean there (tests/upstream/rmsNorm.cjs is a model of one node). */
   override readonly givesInverseRms = false;
 
   override fusedProduct(a: Operand, b: Operand, alpha: number, type: OnnxType): OnnxValue {
@@ -19,9 +20,26 @@ export class WebgpuOps extends OnnxOps {
     return this.sub(shifted, this.unary("Log", this.sum(this.unary("Exp", shifted), [-1], true)));
   }
 
+  override sign(x: OnnxValue): OnnxValue {
+    const [one, zero, less] = [1, 0, -1].map((number) => this.scalar(number, x.dtype));
+    const notAbove = this.where(this.compare("Less", x, 0), less, zero);
+    return this.where(this.compare("Greater", x, 0), one, notAbove);
+  }
+
   /** The last two axes in each other's place. */
   private swapped(x: OnnxValue): OnnxValue {
     const rank = x.shape.length;
     return this.transpose(x, [...Array(rank - 2).keys(), rank - 1, rank - 2]);
+  }
+
+  /** Its Slice takes wrong numbers when it goes backwards. */
+  override sliceAlong(x: OnnxValue, stride: Stride): OnnxValue {
+    const { axis, start, step, length } = stride;
+    if (step > 0) return super.sliceAlong(x, stride);
+    return this.gather(
+      x,
+      Array.from({ length }, (_, i) => start + step * i),
+      axis,
+    );
   }
 }
