@@ -27,6 +27,8 @@ export interface EngineDescription {
   readonly engine: EngineName;
   /** "cpu", "cuda", "webgpu", "GPU". */
   readonly device: string;
+  /** What is behind WebGPU, where that can be told: "NVIDIA H200". */
+  readonly adapter?: string;
   readonly threads?: number;
   readonly precision: Precision;
   readonly frozen?: "int8";
@@ -34,9 +36,11 @@ export interface EngineDescription {
   readonly reason?: string;
 }
 
-/** "onnxruntime cpu (2 threads, float32)". */
-export function describeEngine({ engine, device, threads, precision, frozen }: EngineDescription): string {
+/** "onnxruntime cpu (2 threads, float32)", "onnxruntime webgpu (NVIDIA H200, float32)". */
+export function describeEngine(description: EngineDescription): string {
+  const { engine, device, adapter, threads, precision, frozen } = description;
   const parts = [
+    adapter ?? "",
     threads === undefined ? "" : `${threads} ${threads === 1 ? "thread" : "threads"}`,
     precision,
     frozen ? `frozen weights ${frozen}` : "",
@@ -47,8 +51,8 @@ export function describeEngine({ engine, device, threads, precision, frozen }: E
 /** The same for people: "onnxruntime cpu (2 threads, float32), one graph", "tfjs wasm, op by op (asked for)". */
 export function describeRunning(description: EngineDescription): string {
   const { engine, device, reason } = description;
-  if (engine !== "eager") return `${describeEngine(description)}, one graph`;
-  return reason === undefined ? `${device}, op by op` : `${device}, op by op (${reason})`;
+  const how = engine === "eager" ? `${device}, op by op` : `${describeEngine(description)}, one graph`;
+  return reason === undefined ? how : `${how} (${reason})`;
 }
 
 /** How one run differs from a plain one. */

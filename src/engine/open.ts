@@ -1,9 +1,30 @@
 import { LuvitError } from "../core/errors";
-import { chooseEngine } from "./choose";
+import { chooseEngine, type EngineChoice } from "./choose";
 import { openEagerEngine } from "./eager";
-import type { Engine, Programs } from "./executor";
+import type { Engine, EngineDescription, OpenOptions, Programs } from "./executor";
+import { probeGpu } from "./gpu";
 import type { EngineOptions } from "./options";
 import { openInEngineProcess } from "./process";
+
+/** Devices to try, the best first, and why others are not among them. */
+export interface Devices {
+  readonly candidates: readonly OpenOptions[];
+  readonly passedOver: readonly string[];
+}
+
+/** Whether the choice leaves it open what onnxruntime computes on, and the GPU could do all of it. */
+const mayTakeGpu = ({ engine, options: { provider, frozen, precision } }: EngineChoice) =>
+  engine === "onnxruntime" && !provider && !frozen && (precision ?? "float32") === "float32";
+
+/** Where nobody says on what, a GPU that is right and faster goes before the CPU. */
+export async function devicesFor(choice: EngineChoice): Promise<Devices> {
+  const { options } = choice;
+  if (!mayTakeGpu(choice)) return { candidates: [options], passedOver: [] };
+  const { usable, reason } = await probeGpu();
+  if (!usable) return { candidates: [options], passedOver: [`webgpu not used: ${reason}`] };
+  const candidates = [{ ...options, provider: "webgpu" as const }, options];
+  return { candidates, passedOver: [`cpu not used: webgpu is right and faster, ${reason}`] };
+}
 
 /**
  * Opens programs on the engine that the options name or that is best here: in an engine process, or op by op here. Where
@@ -13,15 +34,29 @@ import { openInEngineProcess } from "./process";
  * @throws LuvitError("engine") when what is demanded cannot be had, or cannot run the graphs.
  */
 export async function openEngine(programs: Programs, wish: EngineOptions = {}): Promise<Engine> {
-  const { engine, options, demanded, passedOver } = chooseEngine(wish);
+  const choice = chooseEngine(wish);
+  const { engine, options, demanded, passedOver } = choice;
   if (engine === "eager")
     return openEagerEngine(programs, options, demanded ? "asked for" : passedOver.join("; "));
-  try {
-    return await openInEngineProcess(engine, programs, options);
-  } catch (error) {
-    const died = error instanceof LuvitError && error.code === "engine-died";
-    if (demanded || died) throw error;
-    const [reason] = (error as Error).message.split("\n");
-    return openEagerEngine(programs, options, `it does not compile: ${reason}`);
+  const { candidates } = await devicesFor(choice);
+  const reasons: string[] = [];
+  for (const [i, candidate] of candidates.entries()) {
+    try {
+      return withReason(await openInEngineProcess(engine, programs, candidate), reasons);
+    } catch (error) {
+      const isLast = i === candidates.length - 1;
+      const died = error instanceof LuvitError && error.code === "engine-died";
+      if (died || (isLast && demanded)) throw error;
+      const [reason] = (error as Error).message.split("\n");
+      reasons.push(`it does not compile: ${reason}`);
+    }
   }
+  return openEagerEngine(programs, options, reasons.join("; "));
+}
+
+/** An engine that says what was tried before it. */
+function withReason(engine: Engine, reasons: readonly string[]): Engine {
+  if (reasons.length === 0) return engine;
+  const description: EngineDescription = { ...engine.description, reason: reasons.join("; ") };
+  return Object.assign(engine, { description });
 }

@@ -22,7 +22,10 @@ export type Precision = Choice<"precision">;
 export interface OpenOptions {
   /** Default: as many as the machine has cores for this process. */
   threads?: number;
-  /** What computes; default "cpu", with the tensorflow engine a GPU where there is one. */
+  /**
+   * What computes. Default: with the onnxruntime engine "webgpu" where a GPU is right and faster than the CPU, else "cpu";
+   * with the tensorflow engine a GPU where there is one.
+   */
   provider?: Choice<"provider">;
   /** Default float32. */
   precision?: Precision;

@@ -6,7 +6,7 @@ import { type BackendName, startBackend, type TfjsStatus } from "../core/tf";
 import type { Graph } from "../graph/ir";
 import { chooseEngine, setEngineDefaults } from "./choose";
 import { describeEngine, type EngineDescription } from "./executor";
-import { openEngine } from "./open";
+import { devicesFor, openEngine } from "./open";
 import { type EngineOptions, engineOptions } from "./options";
 
 /** What the library runs on, which prints as one line, and why not on something else. */
@@ -56,10 +56,12 @@ export async function ready(options: ReadyOptions = {}): Promise<EngineStatus> {
   const { backend, ...wish } = options;
   const cells = await startBackend({ backend });
   const choice = chooseEngine(wish);
+  const devices = await devicesFor(choice);
   const description = await tryOut(wish);
   const { engine, reason } = description;
   const passedOver = [
     ...choice.passedOver,
+    ...devices.passedOver,
     ...(engine === choice.engine ? [] : [`${choice.engine} not used: ${reason}`]),
   ];
   setEngineDefaults(wish);

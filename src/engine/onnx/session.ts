@@ -66,9 +66,13 @@ export async function createSession(
     });
   } catch (cause) {
     const [reason] = (cause as Error).message.split("\n");
-    throw new LuvitError("engine", `onnxruntime ${provider} did not accept the graph: ${adviceOn(provider, reason)}`, {
-      cause,
-    });
+    throw new LuvitError(
+      "engine",
+      `onnxruntime ${provider} did not accept the graph: ${adviceOn(provider, reason)}`,
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type Programs,
   type RunOptions,
 } from "../executor";
+import { adapterOf } from "../gpu/adapter";
 import { InTurn } from "../inTurn";
 import { changedState, commonState } from "../programs";
 import type { EngineProcess } from "./engineProcess";
@@ -122,12 +123,16 @@ export async function openIn(
   const packed = packPrograms(programs);
   const request = { act: "open", executor, programs: packed.programs, options } as const;
   const task = `open ${Object.keys(programs).join(", ")}`;
-  const { description } = await process.ask(task, request, packed.arrays);
+  const { description: told } = await process.ask(task, request, packed.arrays);
+  const description = {
+    ...told!,
+    adapter: told!.device === "webgpu" ? adapterOf(process.pid!)?.name : undefined,
+  };
   process.executors.add(executor);
   const names = state.map(({ name }) => name);
   const sizes = new Map(state.map(({ name, value }) => [name, sizeOf(value.shape)]));
   const changing = names.filter((name) => changed.has(name));
-  const opening = new RemoteEngine({ description: description!, process, id: executor, sizes, changing });
+  const opening = new RemoteEngine({ description, process, id: executor, sizes, changing });
   forgotten.register(opening, () => void releaseExecutor(process, executor).catch(() => undefined));
   return opening;
 }

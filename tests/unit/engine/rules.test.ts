@@ -112,10 +112,7 @@ test("onnxruntime webgpu has every rule but those that are named here, and refus
   assert.deepEqual(missing.sort(), notOnWebgpu);
   const writer = new GraphWriter();
   const x = writer.input("x", [2, 3]);
-  const results = [
-    { shape: [2, 2] as number[] },
-    { shape: [2, 2] as number[], dtype: "int32" as const },
-  ];
+  const results = [{ shape: [2, 2] as number[] }, { shape: [2, 2] as number[], dtype: "int32" as const }];
   writer.output("y", writer.node("TopK", { x }, results, { k: 2, sorted: true })[0]);
   const graph = writer.finish();
   assert.throws(

@@ -1,0 +1,2 @@
+export { adapterOf } from "./adapter";
+export { type GpuProbe, probeGpu } from "./probe";
