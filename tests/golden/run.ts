@@ -1,7 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { packageRoot } from "../../src/core/packageRoot";
 import { startBackend } from "../../src/core/tf";
+import { type EngineOptions, engineOf } from "../../src/engine";
 import { runAnalysis } from "./analysis";
 import { runCheckpoints } from "./checkpoints";
 import { runCorruptions } from "./corruptions";
@@ -14,6 +16,7 @@ import { runMaePretrain } from "./mae";
 import { runAdamW, runSchedules } from "./optim";
 import { runPositions } from "./positions";
 import { runPrimitives } from "./primitives";
+import { runnersThrough } from "./throughEngine";
 
 const runners: Record<string, CaseRunner> = {
   primitives: runPrimitives,
@@ -32,6 +35,21 @@ const runners: Record<string, CaseRunner> = {
   corruptions: runCorruptions,
 };
 
+/** What the command line says: cases by name, and an engine to run the training cases through. */
+function settings() {
+  const { values, positionals } = parseArgs({
+    options: {
+      engine: { type: "string" },
+      provider: { type: "string" },
+      precision: { type: "string" },
+    },
+    allowPositionals: true,
+  });
+  const engine = engineOf(values as EngineOptions);
+  const isChosen = Object.keys(engine).length > 0;
+  return { wanted: positionals, chosen: isChosen ? runnersThrough(engine) : runners };
+}
+
 /** GOLDEN_DIR, or the cases kept with the tests. */
 function goldenFolder(): string {
   return process.env.GOLDEN_DIR ?? join(packageRoot(), "tests", "golden", "cases");
@@ -47,10 +65,10 @@ function describe(checks: readonly Check[]): string {
 }
 
 /** All checks of a folder; undefined for a case that this version does not know. */
-async function runCase(folder: string): Promise<Check[] | undefined> {
+async function runCase(folder: string, known: Record<string, CaseRunner>): Promise<Check[] | undefined> {
   try {
     const meta = readCaseFile(folder);
-    return await runners[meta.case]?.(folder, meta);
+    return await known[meta.case]?.(folder, meta);
   } catch (error) {
     const { stack, message } = error as Error;
     console.log(stack);
@@ -58,19 +76,22 @@ async function runCase(folder: string): Promise<Check[] | undefined> {
   }
 }
 
-/** Runs the cases named on the command line, by default all. */
+/**
+ * Runs the cases named on the command line, by default all; with --engine, --provider or --precision those that train, as
+ * one graph on that engine.
+ */
 async function main(): Promise<void> {
   const folder = goldenFolder();
   console.log(`${await startBackend()}\ngolden cases from ${folder}`);
   let passed = 0;
   let failed = 0;
   const skipped: string[] = [];
-  const wanted = process.argv.slice(2);
+  const { wanted, chosen } = settings();
   for (const entry of readdirSync(folder).sort()) {
     const path = join(folder, entry);
     if (!existsSync(join(path, "case.json")) || (wanted.length > 0 && !wanted.includes(entry))) continue;
     const started = performance.now();
-    const checks = await runCase(path);
+    const checks = await runCase(path, chosen);
     if (!checks) {
       skipped.push(entry);
       continue;
@@ -84,7 +105,8 @@ async function main(): Promise<void> {
     for (const miss of misses)
       console.log(`       ${miss.name}: ${number(miss.error)} > ${number(miss.tolerance)}`);
   }
-  for (const name of skipped) console.log(`SKIPPED ${name}, not covered by this version`);
+  const why = chosen === runners ? "not covered by this version" : "it trains nothing on an engine";
+  for (const name of skipped) console.log(`SKIPPED ${name}, ${why}`);
   console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
   process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 }

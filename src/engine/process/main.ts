@@ -20,9 +20,10 @@ function serve(engine: ProcessEngine): void {
   const channel = Channel.onDescriptor(3, {
     onFrame: (frame) => void host.answer(frame).then((answer) => channel.send(answer)),
     onEnd: (error) => {
-      if (error) console.error(error);
-      process.exitCode = error ? 1 : 0;
-      process.exit();
+      // Not by process.exit, in which WebGPU's device is torn down under sessions that still hold it.
+      if (!error) exitNow();
+      console.error(error);
+      process.exit(1);
     },
   });
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type Tensor, tf } from "../../../src/core/tf";
-import type { ArraysByName, TypedArray } from "../../../src/engine";
+import { type ArraysByName, describeRunning, type TypedArray } from "../../../src/engine";
 import type { Graph } from "../../../src/graph";
 import { randomBlock } from "../../../src/models/baselines";
 import { create as createClassifier } from "../../../src/models/classifier";
@@ -24,8 +24,9 @@ export interface Scenario {
 
 export type Opened = ReturnType<typeof openCase>;
 
-export function openCase(name: string) {
-  const folder = join(repository, "tests", "golden", "cases", name);
+export const openCase = (name: string) => openFolder(join(repository, "tests", "golden", "cases", name));
+
+export function openFolder(folder: string) {
   return { folder, meta: readCaseFile(folder), io: load(folder, "io.safetensors") };
 }
 
@@ -87,7 +88,7 @@ const hostFeeds = (make: () => Record<string, Tensor>): ArraysByName => {
 };
 
 export async function train(
-  { open }: TestedEngine,
+  { open }: Pick<TestedEngine, "open">,
   graph: Graph,
   { step, feedsAt }: Scenario,
   { meta: { config }, io }: Opened,
@@ -103,8 +104,9 @@ export async function train(
     losses.push((await executor.run("step", { ...feeds, schedule })).loss[0]);
   }
   const state = await executor.readState();
+  const description = describeRunning(executor.description);
   await executor.dispose();
-  return { losses, state: { ...parameters, ...state } };
+  return { losses, state: { ...parameters, ...state }, description };
 }
 
 /** The key third of a fused bias has no true gradient; its rounding noise has a tolerance of its own. */

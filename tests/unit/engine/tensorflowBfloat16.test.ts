@@ -126,12 +126,7 @@ describe("the golden training runs in bfloat16", () => {
       const scenario = make(opened);
       scenario.step.model.loadStateDict(stateDict(load(folder, "state.safetensors")));
       const graph = optimize(traceStep(name, scenario.step));
-      const { losses, state } = await train(
-        { engine: "tensorflow", title: "tensorflow", open, options },
-        graph,
-        scenario,
-        opened,
-      );
+      const { losses, state } = await train({ open }, graph, scenario, opened);
       const golden = Array.from(io.get("losses")!.data);
       const lossErrors = losses.map((loss, i) => Math.abs(loss - golden[i]) / golden[i]);
       const [beta1, beta2] = meta.config.betas;

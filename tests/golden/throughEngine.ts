@@ -1,0 +1,37 @@
+import { type EngineOptions, openEngine } from "../../src/engine";
+import { optimize } from "../../src/graph";
+import { finetuning, openFolder, parameterErrors, pretraining, train } from "../unit/engine/goldenRuns";
+import { traceStep } from "../unit/graph/support";
+import { type CaseRunner, maxAbsError } from "./harness";
+import { load, stateDict } from "./support";
+
+const scenarios = { luvit_pretrain: pretraining, luvit_finetune: finetuning };
+
+/** Golden training runs as one graph on an engine: losses of every step and all parameters behind the last. */
+export function runnersThrough(options: EngineOptions): Record<string, CaseRunner> {
+  const runners = Object.entries(scenarios).map(([name, make]): [string, CaseRunner] => [
+    name,
+    async (folder) => {
+      const opened = openFolder(folder);
+      const scenario = make(opened);
+      scenario.step.model.loadStateDict(stateDict(load(folder, "state.safetensors")));
+      const graph = optimize(traceStep(name, scenario.step));
+      const { losses, state, description } = await train(
+        { open: (programs, more) => openEngine(programs, { ...more, ...options }) },
+        graph,
+        scenario,
+        opened,
+      );
+      console.log(`     ${name} ran on ${description}`);
+      const tolerance = opened.meta.recommended_tolerance;
+      const { keys, others } = parameterErrors(state, load(folder, "params_after.safetensors"));
+      const expected = opened.io.get("losses")!.data;
+      return [
+        { name: "losses", error: maxAbsError(losses, expected), tolerance: tolerance.loss_abs },
+        { name: "parameters", error: others, tolerance: tolerance.params_abs },
+        { name: "key biases", error: keys, tolerance: tolerance.params_key_bias_abs },
+      ];
+    },
+  ]);
+  return Object.fromEntries(runners);
+}
