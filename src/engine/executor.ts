@@ -1,3 +1,4 @@
+import type { Places } from "../core/writeNumbers";
 import type { Graph } from "../graph/ir";
 import type { EngineName, OpenOptions, Precision } from "./options";
 
@@ -73,6 +74,8 @@ export interface Engine {
   readState(names?: readonly string[]): Promise<Record<string, Float32Array>>;
   /** The same without copying where an engine can: good until the next call, for those who pass it on. */
   viewState?(names?: readonly string[]): Promise<Readonly<Record<string, Float32Array>>>;
+  /** See the function of this name; only engines that live in another process have it. */
+  saveState?(path: string, places: Places): Promise<readonly string[]>;
   /**
    * Sets state entries; all must be set before a run, but moments of AdamW, which begin at zero. Arrays of entries that
    * no program changes become the executor's own and are not copied; hand large weights over one by one.

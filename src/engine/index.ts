@@ -22,4 +22,5 @@ export { type EngineOptions, engineChoices, engineOf } from "./options";
 export { engineMemory, engineProcesses, openInEngineProcess, stopEngineProcesses } from "./process";
 export { blamesMemory } from "./process/death";
 export { EngineStatus, type ReadyOptions, ready } from "./ready";
+export { saveState } from "./saveState";
 export { tensorflowProblem } from "./tensorflow/binding";

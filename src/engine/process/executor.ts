@@ -1,4 +1,7 @@
+import { resolve } from "node:path";
 import { sizeOf } from "../../core/hostTensor";
+import { inGroups } from "../../core/inGroups";
+import type { Places } from "../../core/writeNumbers";
 import {
   type ArraysByName,
   describeEngine,
@@ -12,9 +15,6 @@ import { InTurn } from "../inTurn";
 import { changedState, commonState } from "../programs";
 import type { EngineProcess } from "./engineProcess";
 import { packPrograms } from "./messages";
-
-/** State crosses in groups of about so many bytes, so that neither side needs room for all of it twice. */
-const GROUP_BYTES = 2 ** 24;
 
 /** Executors that nobody refers to any more give their memory back. */
 const forgotten = new FinalizationRegistry<() => void>((release) => release());
@@ -58,7 +58,7 @@ class RemoteEngine implements Engine {
   readState(names: readonly string[] = this.changing) {
     return this.turns.do(async () => {
       const values: Record<string, Float32Array> = {};
-      for (const group of this.groups(names)) {
+      for (const group of inGroups(names, (name) => this.bytesOf(name))) {
         const request = { act: "read", executor: this.id, names: group } as const;
         Object.assign(values, (await this.process.ask("read state", request)).arrays);
       }
@@ -71,10 +71,17 @@ class RemoteEngine implements Engine {
       const names = Object.keys(values);
       // What does not fit goes over whole: the engine refuses it in its own words before it has changed anything.
       const fits = names.every((name) => this.sizes.get(name) === values[name].length);
-      for (const group of fits ? this.groups(names) : [names]) {
+      for (const group of fits ? inGroups(names, (name) => this.bytesOf(name)) : [names]) {
         const arrays = Object.fromEntries(group.map((name) => [name, values[name]]));
         await this.process.ask("write state", { act: "write", executor: this.id }, arrays);
       }
+    });
+  }
+
+  saveState(path: string, places: Places): Promise<readonly string[]> {
+    return this.turns.do(async () => {
+      const request = { act: "save", executor: this.id, path: resolve(path), places: [...places] } as const;
+      return (await this.process.ask("save state", request)).broken!;
     });
   }
 
@@ -82,19 +89,8 @@ class RemoteEngine implements Engine {
     return this.turns.close(() => releaseExecutor(this.process, this.id));
   }
 
-  private groups(names: readonly string[]): string[][] {
-    const groups: string[][] = [];
-    let room = 0;
-    for (const name of names) {
-      const bytes = 4 * (this.sizes.get(name) ?? 0);
-      if (groups.length === 0 || bytes > room) {
-        groups.push([]);
-        room = GROUP_BYTES;
-      }
-      groups.at(-1)!.push(name);
-      room -= bytes;
-    }
-    return groups;
+  private bytesOf(entry: string): number {
+    return 4 * (this.sizes.get(entry) ?? 0);
   }
 }
 

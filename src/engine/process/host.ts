@@ -1,5 +1,6 @@
 import { LuvitError } from "../../core/errors";
 import type { ArraysByName, Engine } from "../executor";
+import { saveState } from "../saveState";
 import { loadEngine, type ProcessEngine } from "./engines";
 import type { Frame } from "./frames";
 import { packError, type Reply, type Request, unpackPrograms } from "./messages";
@@ -33,6 +34,8 @@ export class EngineHost {
       case "read":
         // The asking side sends nothing more to this executor before it has the answer, so that views stay good.
         return { arrays: await (executor.viewState ?? executor.readState).call(executor, request.names) };
+      case "save":
+        return { broken: await saveState(executor, request.path, new Map(request.places)) };
       case "write":
         await executor.writeState(arrays);
         return {};
