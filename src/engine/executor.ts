@@ -60,9 +60,18 @@ export interface RunOptions {
   hold?: boolean;
 }
 
+/** Bytes of arrays that have moved since an engine was opened: what its runs were fed and gave, and state read or set. */
+export interface Traffic {
+  /** Between this process and the engine's, both ways; 0 where it is the same. */
+  readonly process: number;
+  /** Between host memory and the device's, both ways; 0 where the processor computes in host memory. */
+  readonly device: number;
+}
+
 /** Something that holds programs and their common state, and runs them. */
 export interface Engine {
   readonly description: EngineDescription;
+  readonly traffic: Traffic;
   /**
    * One run of a program. `feeds` has every input of the graph by name, row-major. State entries with an output of
    * their own name take their new values.

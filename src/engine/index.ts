@@ -13,6 +13,7 @@ export {
   type Program,
   type Programs,
   type RunOptions,
+  type Traffic,
   type TypedArray,
 } from "./executor";
 export { openOnnxEngine } from "./onnx/executor";

@@ -9,6 +9,7 @@ import {
   type OpenOptions,
   type Programs,
   type RunOptions,
+  type Traffic,
 } from "../executor";
 import { InTurn } from "../inTurn";
 import { withoutCopies } from "../lower";
@@ -46,6 +47,12 @@ class OnnxEngine implements Engine {
     this.pool = pool;
 
     this.turns = new InTurn(describeEngine(description));
+  }
+
+  get traffic(): Traffic {
+    if (this.description.device === "cpu") return { process: 0, device: 0 };
+    const device = [...this.programs.values()].reduce((sum, { hostBytes }) => sum + hostBytes, 0);
+    return { process: 0, device };
   }
 
   run(name: string, feeds: ArraysByName, { fetch, hold = false }: RunOptions = {}) {

@@ -11,6 +11,7 @@ import { lowerGraph } from "./lower";
 import type { OnnxModel } from "./model";
 import type { OnnxRuntime, OnnxSession, OnnxTensor } from "./runtime";
 import { type GraphState, tensorOf } from "./state";
+import { hostBytes } from "./traffic";
 
 type Results = ReadonlyMap<string, ArrayLike<number>>;
 
@@ -29,6 +30,8 @@ export class OnnxProgram {
   private readonly guard: string | undefined;
   private readonly clipGradNorm: number | undefined;
   private session: OnnxSession | undefined;
+  /** Bytes that its runs took from host memory and gave back to it. */
+  hostBytes = 0;
 
   /** @throws LuvitError("engine") when the graph has ops without a rule. */
   constructor(
@@ -83,13 +86,15 @@ export class OnnxProgram {
     const into = this.changed.map((name): [string, OnnxTensor] => [name, state.next(name)!]);
     const gradients = this.updates.map(({ gradient }) => gradient);
     const wanted = [...fetch, ...this.guards(), ...this.schedules(), ...gradients];
+    const operands = Object.fromEntries(this.modelInputs.map((name) => [name, operand(name)]));
     const outputs = await this.session!.run(
-      Object.fromEntries(this.modelInputs.map((name) => [name, operand(name)])),
+      operands,
       Object.fromEntries([
         ...wanted.map((name) => [this.outputNames.get(name)!, null]),
         ...into.map(([name, tensor]) => [this.outputNames.get(name)!, tensor]),
       ]),
     );
+    this.hostBytes += hostBytes([...Object.values(operands), ...Object.values(outputs)]);
     return new Map(
       wanted.map((name) => [name, outputs[this.outputNames.get(name)!].data as ArrayLike<number>]),
     );

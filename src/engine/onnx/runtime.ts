@@ -11,6 +11,8 @@ import type { TypedArray } from "../executor";
 export interface OnnxTensor {
   readonly data: TypedArray | Int8Array | BigInt64Array;
   readonly dims: readonly number[];
+  /** "cpu" where its numbers lie in host memory. */
+  readonly location: string;
 }
 
 export interface OnnxSession {

@@ -28,6 +28,15 @@ export class EngineHost {
     if (request.act === "open") return this.open(request, arrays);
     const executor = this.executors.get(request.executor);
     if (!executor) throw new LuvitError("engine", `there is no executor ${request.executor}`);
+    const answer = await this.performOn(executor, request, arrays);
+    return { ...answer, device: executor.traffic.device };
+  }
+
+  private async performOn(
+    executor: Engine,
+    request: Exclude<Request, { act: "open" }>,
+    arrays: ArraysByName,
+  ): Promise<Answer> {
     switch (request.act) {
       case "run":
         return { arrays: await executor.run(request.program, arrays, request.options) };

@@ -24,6 +24,8 @@ export type Request =
 export interface Reply {
   id: number;
   description?: EngineDescription;
+  /** Bytes that the executor has moved to its device and back so far. */
+  device?: number;
   /** Of a save: entries whose numbers are not all finite. */
   broken?: readonly string[];
   error?: SentError;
