@@ -27,6 +27,7 @@ export const entropy: StepBench = {
       parameters: { total: model.counts().total, trainable: 0 },
       engine: describeEngine(executor.description),
       run: async () => meanEntropy(await executor.run("entropy", { images: images.data })),
+      traffic: () => executor.traffic,
       dispose: () => executor.dispose(),
     };
   },

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { LuvitError } from "../src/core/errors";
 import { startBackend } from "../src/core/tf";
+import { checkpoint } from "./checkpoint";
 import { compile } from "./compile";
 import { type BenchName, type BenchOptions, parseOptions, usage } from "./core/options";
 import { stepText } from "./core/print";
@@ -24,6 +25,7 @@ const benches: Record<BenchName, (options: BenchOptions) => Promise<Report>> = {
   "finetune-step": ofSteps(finetuneStep),
   entropy: ofSteps(entropy),
   compile,
+  checkpoint,
   "load-block": loadBlock,
   loader,
   jpeg,

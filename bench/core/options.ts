@@ -11,6 +11,7 @@ const names = [
   "loader",
   "jpeg",
   "compile",
+  "checkpoint",
   "kernel",
 ] as const;
 export type BenchName = (typeof names)[number];
@@ -47,7 +48,7 @@ export const usage = `npm run bench -- <name> [options]
   --provider P             cpu (default), cuda or webgpu
   --memory M               keep (default) or recompute
   --preset P               ${presetNames.join(", ")}
-  --batch N                images per run; default 8, finetune-step 4
+  --batch N                images per run; default 8, finetune-step 4, checkpoint 1
   --steps N --warmup N     runs that count (default 5), and runs before them (default 2)
   --json FILE              writes the result as one object
   --peer torch|pil         does the same work in PyTorch (loader: also with PIL alone), run by run in turn

@@ -16,6 +16,7 @@ export function stepText(result: StepResult): string {
       result,
       `${number(result.first_result)} -> ${number(result.last_result)}`,
     ),
+    movedText(result),
     ...growthText(result),
     ...peers.flatMap(peerText),
     ...notes.map((note) => `!! ${note}`),
@@ -40,6 +41,11 @@ function peerText(peer: PeerFigures): string[] {
     `  peer's time / ours: ${ratio.medians.toFixed(3)} (medians), ${ratio.pairwise.toFixed(3)} (pairs); ` +
       `our memory / its ${memory_ratio.toFixed(2)}`,
   ];
+}
+
+function movedText({ moved_mb_per_step: { process, device } }: StepResult): string {
+  const between = `${process.toFixed(3)} MB per run between the processes`;
+  return `  moved     ${between}, ${device.toFixed(3)} MB between host and device`;
 }
 
 function growthText({ rss_growth_mb: growth }: StepResult): string[] {

@@ -37,6 +37,11 @@ export interface StepResult extends Heading, Figures {
   last_result: number;
   /** Resident memory at the end less that after 50 runs, 1e6 bytes; null for fewer than 150 runs. */
   rss_growth_mb: number | null;
+  /**
+   * Arrays that a run moves between our process and the engine's, and between host memory and the device's (0 where the
+   * processor computes), both ways; 1e6 bytes.
+   */
+  moved_mb_per_step: { process: number; device: number };
   /** The fastest first; empty without a peer. */
   peers: PeerFigures[];
   /** Of the fastest peer; null without one. */

@@ -28,7 +28,7 @@ export async function runStepBench(options: BenchOptions, bench: StepBench): Pro
   const notes: string[] = [];
   const peers = await startPeers(options, { ...bench.job, batch }, notes);
   const work = await bench.open(options, batch);
-  const { runs, peaks, resident } = await measure(work, peers, options);
+  const { runs, peaks, resident, moved } = await measure(work, peers, options);
   for (const peer of peers) peer.flops = (await peer.peer.ask<{ flops: number }>("count")).flops;
   await work.dispose();
   const matmuls = await measureMatmuls(options, peers);
@@ -52,6 +52,7 @@ export async function runStepBench(options: BenchOptions, bench: StepBench): Pro
     first_result: ours.runs[0].result,
     last_result: ours.runs.at(-1)!.result,
     rss_growth_mb: growth(resident),
+    moved_mb_per_step: moved,
     peers: ranked,
     ratio: ranked[0]?.ratio ?? null,
     notes: [...notes, ...peers.flatMap((peer) => disagreements(work, peer))],
@@ -64,9 +65,16 @@ async function measure(work: Work, peers: readonly StepPeer[], options: BenchOpt
   const own = processTree(process.pid, pids);
   const resident: number[] = [];
   const after = () => resident.push(memoryOfProcesses(own).now);
+  const before = work.traffic();
   const runs = await alternate(sides, { ...options, after });
+  const now = work.traffic();
+  const perStep = (bytes: number) => bytes / (options.warmup + options.steps) / 1e6;
+  const moved = {
+    process: perStep(now.process - before.process),
+    device: perStep(now.device - before.device),
+  };
   const peaks = [memoryOfTree(process.pid, pids).peak, ...peers.map(({ peer }) => peer.peakMegabytes())];
-  return { runs, peaks, resident };
+  return { runs, peaks, resident, moved };
 }
 
 async function measureMatmuls(options: BenchOptions, peers: readonly StepPeer[]): Promise<number[]> {

@@ -1,4 +1,4 @@
-import { describeEngine } from "../../src/engine";
+import { describeEngine, type Traffic } from "../../src/engine";
 import { type Graph, optimize, summarize } from "../../src/graph";
 import { sendParameters } from "../../src/nn/modelState";
 import type { Module } from "../../src/nn/module";
@@ -19,6 +19,8 @@ export interface Work {
   readonly shapes: Readonly<Record<string, readonly number[]>>;
   /** One run; gives back one number that tells whether it computes the right thing (loss, mean entropy). */
   run(): Promise<number>;
+  /** What has moved so far. */
+  traffic(): Traffic;
   dispose(): Promise<void>;
 }
 
@@ -52,6 +54,7 @@ export async function openTraining<M extends Module>(
       const schedule = Float32Array.of(lr, 1 - beta1 ** t, 1 - beta2 ** t);
       return (await executor.run("train", { ...feeds, schedule })).loss[0];
     },
+    traffic: () => executor.traffic,
     dispose: () => executor.dispose(),
   };
 }

@@ -1,3 +1,5 @@
+import type { Places, ReadNumbers } from "./writeNumbers";
+
 /** Stored element types the readers understand. */
 export type StoredDtype = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U8" | "BOOL";
 
@@ -15,6 +17,29 @@ export interface HostTensor {
 
 /** Parameter path -> tensor, in the official PyTorch names and layouts. */
 export type StateDict = Map<string, HostTensor>;
+
+/** Tensors whose numbers come in groups when they are asked for, so that they are never all in memory. */
+export interface TensorStream {
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly read: ReadNumbers;
+  /**
+   * Writes them, float32, at their places in a file that is there, where that goes without `read`. Gives back the names of
+   * those that hold NaN or infinities.
+   */
+  writeInto?(path: string, places: Places): Promise<readonly string[]>;
+}
+
+/** Tensors that are there already; what keeps its stored type goes on keeping it. */
+export function streamOf(tensors: ReadonlyMap<string, HostTensor>): TensorStream {
+  const numbersOf = (name: string) => {
+    const tensor = tensors.get(name)!;
+    return tensor.peek?.() ?? tensor.data;
+  };
+  return {
+    shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
+    read: async (names) => Object.fromEntries(names.map((name) => [name, numbersOf(name)])),
+  };
+}
 
 /** Number of elements of a shape; 1 for scalars. */
 export function sizeOf(shape: readonly number[]): number {

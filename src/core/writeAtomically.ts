@@ -29,6 +29,11 @@ function temporaryFor(path: string): string {
   return join(dirname(path), `${name}.tmp-${process.pid}-${randomBytes(8).readBigUInt64BE()}`);
 }
 
+/** What a temporary is to become. */
+export function targetOf(temporary: string): string {
+  return temporary.replace(/\.tmp-\d+-\d+$/, "");
+}
+
 /**
  * Permissions of a file that is to be replaced.
  *
@@ -42,13 +47,13 @@ function permissionsOf(path: string, status: Stats | undefined): number | undefi
 
 /**
  * Writes a file so that `path` holds either the old or the whole new content, also after a power cut. Missing folders are
- * created.
+ * created. `fill` is told the name it has until then.
  *
  * @throws LuvitError("bad-file") when the disk refuses; the temporary file is removed.
  */
 export async function writeFileAtomically(
   path: string,
-  fill: (handle: FileHandle) => Promise<void>,
+  fill: (handle: FileHandle, temporary: string) => Promise<void>,
 ): Promise<void> {
   const temporary = temporaryFor(path);
   try {
@@ -57,7 +62,7 @@ export async function writeFileAtomically(
     const handle = await open(temporary, "wx", mode);
     try {
       if (mode !== undefined) await handle.chmod(mode);
-      await fill(handle);
+      await fill(handle, temporary);
       await handle.sync();
     } finally {
       await handle.close();

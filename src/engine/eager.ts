@@ -27,6 +27,8 @@ interface EagerProgram {
 }
 
 class EagerEngine implements Engine {
+  /** All of it is in this process, and computed by the processor. */
+  readonly traffic = { process: 0, device: 0 };
   private readonly turns = new InTurn("eager executor");
   private readonly programs: ReadonlyMap<string, EagerProgram>;
   private readonly entries: ReadonlyMap<string, GraphInput>;

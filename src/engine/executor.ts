@@ -1,3 +1,4 @@
+import type { Places } from "../core/writeNumbers";
 import type { Graph } from "../graph/ir";
 import type { EngineName, OpenOptions, Precision } from "./options";
 
@@ -63,9 +64,18 @@ export interface RunOptions {
   hold?: boolean;
 }
 
+/** Bytes of arrays that have moved since an engine was opened: what its runs were fed and gave, and state read or set. */
+export interface Traffic {
+  /** Between this process and the engine's, both ways; 0 where it is the same. */
+  readonly process: number;
+  /** Between host memory and the device's, both ways; 0 where the processor computes in host memory. */
+  readonly device: number;
+}
+
 /** Something that holds programs and their common state, and runs them. */
 export interface Engine {
   readonly description: EngineDescription;
+  readonly traffic: Traffic;
   /**
    * One run of a program. `feeds` has every input of the graph by name, row-major. State entries with an output of
    * their own name take their new values.
@@ -77,6 +87,8 @@ export interface Engine {
   readState(names?: readonly string[]): Promise<Record<string, Float32Array>>;
   /** The same without copying where an engine can: good until the next call, for those who pass it on. */
   viewState?(names?: readonly string[]): Promise<Readonly<Record<string, Float32Array>>>;
+  /** See the function of this name; only engines that live in another process have it. */
+  saveState?(path: string, places: Places): Promise<readonly string[]>;
   /**
    * Sets state entries; all must be set before a run, but moments of AdamW, which begin at zero. Arrays of entries that
    * no program changes become the executor's own and are not copied; hand large weights over one by one.

@@ -13,6 +13,7 @@ export {
   type Program,
   type Programs,
   type RunOptions,
+  type Traffic,
   type TypedArray,
 } from "./executor";
 export { openOnnxEngine } from "./onnx/executor";
@@ -22,4 +23,5 @@ export { type EngineOptions, engineChoices, engineOf } from "./options";
 export { engineMemory, engineProcesses, openInEngineProcess, stopEngineProcesses } from "./process";
 export { blamesMemory } from "./process/death";
 export { EngineStatus, type ReadyOptions, ready } from "./ready";
+export { saveState } from "./saveState";
 export { tensorflowProblem } from "./tensorflow/binding";

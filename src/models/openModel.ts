@@ -4,7 +4,7 @@ import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
 import { checkOptions, path } from "../core/options";
 import type { JsonObject } from "../io/bytes";
-import { CONFIG_FILE, MODEL_FILE, readConfig, readWeights } from "../io/checkpoint";
+import { CONFIG_FILE, keepWeights, MODEL_FILE, readConfig } from "../io/checkpoint";
 import {
   isRunFolder,
   latestTrainingCheckpoint,
@@ -54,7 +54,7 @@ export async function loadModel<Kind extends keyof Kinds>(
   if (!config) throw nothingSaved(kind, folder);
   // The config alone says of what kind the model is; its weights may be large.
   expectKind(kind, parseModelConfig(join(folder, CONFIG_FILE), config), folder);
-  const tensors = await readWeights(join(folder, MODEL_FILE), config);
+  const { tensors } = await keepWeights(join(folder, MODEL_FILE), config);
   return modelFrom(kind, { folder, config, tensors }, options);
 }
 

@@ -2,11 +2,13 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
-import { type StateDict, sizeOf } from "../core/hostTensor";
+import { sizeOf } from "../core/hostTensor";
 import { makeFolder } from "../core/makeFolder";
 import { writeFailure } from "../core/writeAtomically";
 import { CONFIG_FILE, MODEL_FILE, readConfig, writeSavedModel } from "../io/checkpoint";
+import { streamOfParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
+import type { Parameter } from "../nn/parameter";
 import { type ModelConfig, parseModelConfig } from "./config";
 import { frozenFromFiles, noteFrozenWeights } from "./frozenWeights";
 
@@ -50,24 +52,20 @@ export async function writeModel(
   const outside = frozen === "named" ? frozenFromFiles(model) : new Map();
   const config = { ...model.describe(), external: await noteFrozenWeights(outside) };
   parseModelConfig(`${folder}: not saved`, JSON.parse(JSON.stringify(config)));
-  const tensors = await weightsBut(model, outside);
+  const tensors = streamOfParameters(weightsBut(model, outside));
   try {
     makeFolder(folder);
   } catch (cause) {
     throw writeFailure(folder, cause);
   }
   await writeSavedModel(folder, { config, tensors });
-  const bytes = [...tensors.values()].reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
-  return new SavedFiles(folder, config, tensors.size, bytes);
+  const bytes = [...tensors.shapes.values()].reduce((sum, shape) => sum + 4 * sizeOf(shape), 0);
+  return new SavedFiles(folder, config, tensors.shapes.size, bytes);
 }
 
-/** A model's weights by path, to be read only, but for those that are kept elsewhere. */
-export async function weightsBut(model: Module, outside: ReadonlyMap<string, unknown>): Promise<StateDict> {
-  const state: StateDict = new Map();
-  for (const [path, parameter] of model.namedParameters()) {
-    if (!outside.has(path)) state.set(path, { shape: parameter.shape, data: await parameter.peek() });
-  }
-  return state;
+/** A model's parameters by path, but for those that are kept elsewhere. */
+export function weightsBut(model: Module, outside: ReadonlyMap<string, unknown>): Map<string, Parameter> {
+  return new Map([...model.namedParameters()].filter(([path]) => !outside.has(path)));
 }
 
 /** A folder that is new, empty, or holds a model of this library; weights of others are not written over. */

@@ -1,3 +1,5 @@
+import type { TensorStream } from "../core/hostTensor";
+import { inGroups } from "../core/inGroups";
 import { breathe } from "../core/loop";
 import type { tf } from "../core/tf";
 import type { Engine } from "../engine";
@@ -24,16 +26,47 @@ export function withTracedParameters<Result>(
 /** Parameters, and moments of an optimizer, by the names of an executor's state. */
 export type NamedParameters = Iterable<readonly [string, Parameter]>;
 
-/** Hands parameters to an executor one by one, so that they are never all in memory twice. */
+/** The values of parameters, read when they are asked for. */
+export function streamOfParameters(parameters: ReadonlyMap<string, Parameter>): TensorStream {
+  return {
+    shapes: new Map([...parameters].map(([name, { shape }]) => [name, shape])),
+    read: (names) => peekAll(names.map((name) => [name, parameters.get(name)!] as const)),
+  };
+}
+
+/** Parameters in groups that cross to an executor, or back, at once. */
+const groupsOf = (parameters: NamedParameters) => inGroups([...parameters], ([, { size }]) => 4 * size);
+
+async function peekAll(parameters: NamedParameters): Promise<Record<string, Float32Array>> {
+  const values: Record<string, Float32Array> = {};
+  for (const [name, parameter] of parameters) {
+    values[name] = await parameter.peek();
+    await breathe();
+  }
+  return values;
+}
+
+/**
+ * Hands parameters to an executor, a group after the other, so that they are never all in memory twice: the next group is
+ * read, drawn or widened while one crosses.
+ */
 export async function sendParameters(executor: Engine, parameters: NamedParameters): Promise<void> {
-  for (const [name, parameter] of parameters) await executor.writeState({ [name]: await parameter.peek() });
+  let crossing = Promise.resolve();
+  for (const group of groupsOf(parameters)) {
+    const values = await peekAll(group);
+    await crossing;
+    crossing = executor.writeState(values);
+    crossing.catch(() => {}); // whoever awaits it hears of it
+  }
+  await crossing;
 }
 
 /** Brings parameters up to date with an executor's state; all of them, or none when the executor fails on the way. */
 export async function fetchState(executor: Engine, parameters: NamedParameters): Promise<void> {
   const fetched: [Parameter, Float32Array][] = [];
-  for (const [name, parameter] of parameters) {
-    fetched.push([parameter, (await executor.readState([name]))[name]]);
+  for (const group of groupsOf(parameters)) {
+    const values = await executor.readState(group.map(([name]) => name));
+    for (const [name, parameter] of group) fetched.push([parameter, values[name]]);
   }
   for (const [parameter, data] of fetched) {
     parameter.load({ shape: parameter.shape, data }, parameter.source);

@@ -67,7 +67,7 @@ export class Parameter {
   }
 
   /**
-   * Replaces the values; where they were never used the array is kept, not copied.
+   * Replaces the values; where they were never used the tensor is kept, not copied, and one that lies in a file stays there.
    *
    * @throws LuvitError("shape-mismatch")
    */
@@ -84,7 +84,7 @@ export class Parameter {
       this.pending = tensor;
       return;
     }
-    const fresh = tf.tensor(tensor.data, [...this.shape], "float32");
+    const fresh = tf.tensor(numbersOf(tensor), [...this.shape], "float32");
     this.variable.assign(fresh);
     fresh.dispose();
   }
@@ -101,11 +101,23 @@ export class Parameter {
     return this.unusedValues();
   }
 
+  /** Whether nobody has loaded or used it: its initial values, which are drawn when asked for, take no memory. */
+  get isFresh(): boolean {
+    return !this.variable && !this.pending;
+  }
+
+  /** The values, to be read only; what lies in a file stays there until its numbers are asked for. */
+  async tensor(): Promise<HostTensor> {
+    this.requireAlive();
+    if (!this.variable && this.pending) return this.pending;
+    return { shape: this.shape, data: await this.peek() };
+  }
+
   /** A parameter of its own with the same values. */
   async clone(): Promise<Parameter> {
     const copy = new Parameter(this.shape, this.initialize, this.seed);
     copy.trainable = this.trainable;
-    if (this.variable || this.pending) copy.load(await this.read(), this.source);
+    if (!this.isFresh) copy.load(await this.read(), this.source);
     return copy;
   }
 
@@ -144,8 +156,7 @@ export class Parameter {
   }
 
   private unusedValues(): Float32Array {
-    const { pending } = this;
-    return pending ? (pending.peek?.() ?? pending.data) : this.initialValues();
+    return this.pending ? numbersOf(this.pending) : this.initialValues();
   }
 
   private initialValues(): Float32Array {
@@ -153,4 +164,9 @@ export class Parameter {
     this.initialize(values, this.shape, new Rng(this.seed));
     return values;
   }
+}
+
+/** To be read only; nothing is kept that was not kept before. */
+function numbersOf(tensor: HostTensor): Float32Array {
+  return tensor.peek?.() ?? tensor.data;
 }

@@ -74,7 +74,6 @@ async function drive<M extends Module>(session: Session<M>): Promise<void> {
     await expectReadable(task.dataset, options.maxUnreadable);
     store?.open();
     await task.prepare?.();
-    await average?.begin();
     let good = await resume(session);
     forgetSources(task);
     for (let deaths = 0; ; deaths++) {
@@ -109,8 +108,10 @@ async function* trainFrom<M extends Module>(step: number, session: Session<M>): 
   );
   let saved = step;
   const save = async () => {
-    await stepper.sync();
-    if (store && saved !== step) run.checkpoint = await store.save(step, run.checkpoint);
+    if (saved !== step) {
+      if (store) run.checkpoint = await store.save(step, run.checkpoint, stepper);
+      else await stepper.sync();
+    }
     saved = step;
     return step;
   };

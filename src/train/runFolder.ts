@@ -2,15 +2,16 @@ import { join } from "node:path";
 import { codeVersion } from "../core/commit";
 import { differences } from "../core/differences";
 import { LuvitError, listOffenders } from "../core/errors";
-import type { StateDict } from "../core/hostTensor";
 import {
   appendMetrics,
   latestTrainingCheckpoint,
   type MetricsRecord,
   pruneTrainingCheckpoints,
   readMetrics,
+  readTrainingCheckpoint,
   replaceMetrics,
   syncMetrics,
+  type TrainingCheckpoint,
   truncateMetrics,
   writeMetricsTable,
   writeTrainingCheckpoint,
@@ -29,9 +30,10 @@ import type { AdamW } from "../optim/adamw";
 import { rateAt } from "../optim/schedule";
 import { expectClaimed } from "./claimFolder";
 import { compareFiles, type RunSets } from "./dataFiles";
-import { refuseNonFinite } from "./nonFinite";
+import { nonFiniteNames, nonFiniteState, onlyFinite } from "./nonFinite";
 import { positionOf, type RunPlan } from "./plan";
 import type { StepRecord } from "./run";
+import type { Stepper } from "./stepper";
 import type { WeightAverage } from "./weightAverage";
 
 /** What a store saves and puts back. */
@@ -56,6 +58,8 @@ export interface StoredRun<M extends Module> {
 export class RunStore<M extends Module> {
   private readonly settings: Record<string, unknown>;
   private frozen: Promise<Record<string, FrozenWeight>> | undefined;
+  /** The checkpoint that model, optimizer and average read from. */
+  private adopted: TrainingCheckpoint | undefined;
 
   constructor(private readonly run: StoredRun<M>) {
     this.settings = JSON.parse(JSON.stringify(run.settings));
@@ -96,23 +100,33 @@ export class RunStore<M extends Module> {
     await truncateMetrics(this.metricsFile, step);
   }
 
-  /** Saves everything `restore` needs; frozen weights that came from a file are named, not copied. */
-  async save(step: number, previous: string | undefined): Promise<string> {
-    const { plan, folder: out, keep } = this.run;
+  /**
+   * Saves everything `restore` needs, straight from where it is; frozen weights that came from a file are named, not
+   * copied. Model, optimizer and average then have the saved numbers, which stay on disk until they are asked for.
+   *
+   * @throws LuvitError("non-finite") naming every tensor with NaN or infinities; nothing is saved and nothing changes then.
+   */
+  async save(step: number, previous: string | undefined, live: Pick<Stepper<M>, "stream">): Promise<string> {
+    const { plan, folder: out, keep, optimizer, average } = this.run;
     const external = await this.frozenWeights();
-    const model = await weightsBut(this.run.model, new Map(Object.entries(external)));
-    const optimizer = await this.run.optimizer.state();
+    const weights = weightsBut(this.run.model, new Map(Object.entries(external)));
+    const model = live.stream(weights);
+    const moments = live.stream(new Map(optimizer.moments()));
+    // With all that the model's file holds, so that it can be loaded in its place.
+    const averages = average && live.stream(new Map([...weights, ...average.byPath()]));
     const lr = rateAt(plan.schedule, positionOf(plan, step - 1).fraction);
-    const average = await this.run.average?.state();
-    refuseNonFinite(new Map([...model, ...optimizer, ...namedAverages(average)]), step, lr, previous);
+    const refuse = async () => {
+      const broken = [...(await nonFiniteNames(model)), ...(await nonFiniteNames(moments))];
+      if (average) broken.push(...(await nonFiniteNames(live.stream(new Map(average.parameters())))));
+      return nonFiniteState(broken, step, lr, previous);
+    };
     const { epoch, batch } = positionOf(plan, step);
     await syncMetrics(this.metricsFile);
     const folder = await writeTrainingCheckpoint(out, step, {
-      model,
+      model: onlyFinite(model, refuse),
       config: this.describe(external),
-      optimizer,
-      // With all that the model's file holds, so that it can be loaded in its place.
-      average: average && new Map([...model, ...average]),
+      optimizer: onlyFinite(moments, refuse),
+      average: averages && onlyFinite(averages, refuse),
       state: {
         step,
         plan: this.settings,
@@ -124,6 +138,7 @@ export class RunStore<M extends Module> {
         commit: codeVersion(),
       },
     });
+    await this.adopt(await readTrainingCheckpoint(folder), step, external);
     await pruneTrainingCheckpoints(out, keep);
     return folder;
   }
@@ -134,7 +149,7 @@ export class RunStore<M extends Module> {
    * @throws LuvitError("key-mismatch") for a model with other parameters or other frozen weights.
    */
   async restore(): Promise<RestoredRun | undefined> {
-    const { folder, model, optimizer, average } = this.run;
+    const { folder, model } = this.run;
     const checkpoint = await latestTrainingCheckpoint(folder);
     if (!checkpoint) {
       await truncateMetrics(this.metricsFile, 0);
@@ -143,19 +158,31 @@ export class RunStore<M extends Module> {
     const saved = checkpoint.state as unknown as SavedState;
     const notes = this.expectSame(saved.plan, checkpoint.config as ModelConfig | undefined);
     await expectFrozenWeights(model, saved.external, folder);
+    await this.adopt(checkpoint, saved.step, saved.external);
+    await truncateMetrics(this.metricsFile, saved.step);
+    const history = (await readMetrics(this.metricsFile)).map(asMeasured);
+    return { step: saved.step, folder: checkpoint.folder, history, notes: [...notes, ...checkpoint.notes] };
+  }
+
+  /** Gives model, optimizer and average the numbers of a checkpoint, whose files stay open until those of the next are. */
+  private async adopt(
+    checkpoint: TrainingCheckpoint,
+    step: number,
+    external: Readonly<Record<string, FrozenWeight>>,
+  ): Promise<void> {
+    const { model, optimizer, average } = this.run;
     model.loadStateDict(checkpoint.model, {
-      allowMissing: Object.keys(saved.external),
+      allowMissing: Object.keys(external),
       source: checkpoint.folder,
     });
     // They belong to the run and are saved with it, also those that are frozen.
     for (const [path, parameter] of model.namedParameters()) {
       if (checkpoint.model.has(path)) parameter.source = undefined;
     }
-    optimizer.load(checkpoint.optimizer, saved.step);
+    optimizer.load(checkpoint.optimizer, step);
     average?.load(checkpoint.average ?? new Map(), checkpoint.folder);
-    await truncateMetrics(this.metricsFile, saved.step);
-    const history = (await readMetrics(this.metricsFile)).map(asMeasured);
-    return { step: saved.step, folder: checkpoint.folder, history, notes: [...notes, ...checkpoint.notes] };
+    await this.adopted?.close();
+    this.adopted = checkpoint;
   }
 
   /** Frozen weights do not change during a run, so they are read for their digests once. */
@@ -186,10 +213,6 @@ export class RunStore<M extends Module> {
         `${listOffenders(changed)}\nGive the same, or another \`out\` for a new run.`,
     );
   }
-}
-
-function namedAverages(average: StateDict = new Map()): StateDict {
-  return new Map([...average].map(([path, tensor]) => [`average of ${path}`, tensor]));
 }
 
 /** Where a run goes on. */

@@ -1,10 +1,12 @@
+import type { TensorStream } from "../core/hostTensor";
 import { breathe } from "../core/loop";
 import { describeRunning, type Engine, type EngineOptions, openEngine } from "../engine";
 import type { OptimizeOptions } from "../graph/passes";
-import { fetchState, sendParameters } from "../nn/modelState";
+import { fetchState, sendParameters, streamOfParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
 import { arraysOf, type Feeds } from "./feeds";
+import { liveStream } from "./liveStream";
 import { AVERAGE, averaged, STEP, type StepProgramsSpec, stepPrograms } from "./stepPrograms";
 
 /** Which weights a task's function is computed with. */
@@ -17,7 +19,7 @@ export interface CompiledStepOptions extends EngineOptions, OptimizeOptions {}
 
 /**
  * Makes optimizer steps: traces the step, and the task's functions, once and runs them on an engine that keeps parameters
- * and moments. The model on the tfjs side is behind until `sync`.
+ * and moments. The model on the tfjs side is behind until `sync`, or until it is given what `stream` has been saved to.
  */
 export class Stepper<M extends Module> {
   private executor: Engine | undefined;
@@ -79,6 +81,13 @@ export class Stepper<M extends Module> {
     this.unsynced = false;
   }
 
+  /** Parameters, moments or averages by the names given, with the numbers that the steps have left. */
+  stream(parameters: ReadonlyMap<string, Parameter>): TensorStream {
+    if (!this.executor) return streamOfParameters(parameters);
+    const entries = new Map([...this.changing()].map(([entry, parameter]) => [parameter, entry]));
+    return liveStream(parameters, this.executor, entries);
+  }
+
   async dispose(): Promise<void> {
     await this.executor?.dispose();
     this.executor = undefined;
@@ -103,7 +112,7 @@ export class Stepper<M extends Module> {
       await sendParameters(executor, task.model.namedParameters());
       // Moments of a run that has not begun are zero on both sides.
       if (optimizer.step > 0) await sendParameters(executor, optimizer.moments());
-      if (average) await sendParameters(executor, average.parameters());
+      if (average) await sendParameters(executor, average.values());
     } catch (error) {
       await executor.dispose();
       throw error;

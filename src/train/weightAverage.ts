@@ -39,22 +39,25 @@ export class WeightAverage {
     }
   }
 
-  /** Takes the weights as they are. */
-  async begin(): Promise<void> {
-    for (const { weight, average } of this.slots.values()) average.load(await weight.read());
-  }
-
   /** Every average by its name. */
   *parameters(): IterableIterator<[string, Parameter]> {
     for (const [path, { average }] of this.slots) yield [averageName(path), average];
   }
 
-  /** The averages by the paths of their weights, to be read only. */
+  /** What has their values, by their names: before the first step, the weights. */
+  *values(): IterableIterator<[string, Parameter]> {
+    for (const [path, slot] of this.slots) yield [averageName(path), valuesOf(slot)];
+  }
+
+  /** Every average by the path of its weight. */
+  byPath(): Map<string, Parameter> {
+    return new Map([...this.slots].map(([path, { average }]) => [path, average]));
+  }
+
+  /** The averages by the paths of their weights, to be read only; what lies in a file stays there. */
   async state(): Promise<StateDict> {
     const state: StateDict = new Map();
-    for (const [path, { average }] of this.slots) {
-      state.set(path, { shape: average.shape, data: await average.peek() });
-    }
+    for (const [path, slot] of this.slots) state.set(path, await valuesOf(slot).tensor());
     return state;
   }
 
@@ -76,4 +79,8 @@ export class WeightAverage {
     for (const { average } of this.slots.values()) average.dispose();
     this.slots.clear();
   }
+}
+
+function valuesOf({ weight, average }: Slot): Parameter {
+  return average.isFresh ? weight : average;
 }

@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import type { HostTensor, StateDict } from "../../src/core/hostTensor";
 import { startBackend, type Tensor, tf } from "../../src/core/tf";
 import { fileSource } from "../../src/io/bytes/byteSource";
-import { openSafetensors, writeSafetensors } from "../../src/io/safetensors/safetensors";
+import { openSafetensors, writeSafetensors } from "../../src/io/safetensors";
 import { randomBlock } from "../../src/models/baselines";
 import * as classifier from "../../src/models/classifier";
 import * as lora from "../../src/models/lora";

@@ -6,6 +6,7 @@ import {
   type OpenOptions,
   type Programs,
   type RunOptions,
+  type Traffic,
 } from "../executor";
 import { InTurn } from "../inTurn";
 import { withoutCopies } from "../lower";
@@ -16,6 +17,7 @@ import type { Memory } from "./memory";
 import type { OnnxProgram } from "./program";
 import { loadOnnxRuntime, type OnnxRuntime } from "./runtime";
 import { settleOptions } from "./session";
+import { HostTraffic } from "./traffic";
 
 class OnnxEngine implements Engine {
   private readonly turns: InTurn;
@@ -23,20 +25,28 @@ class OnnxEngine implements Engine {
   private readonly runtime: OnnxRuntime;
   private readonly programs: ReadonlyMap<string, OnnxProgram>;
   private readonly memory: Memory;
+  private readonly hostTraffic: HostTraffic;
 
   constructor(parts: {
     description: EngineDescription;
     runtime: OnnxRuntime;
     programs: ReadonlyMap<string, OnnxProgram>;
     memory: Memory;
+    traffic: HostTraffic;
   }) {
-    const { description, runtime, programs, memory } = parts;
+    const { description, runtime, programs, memory, traffic } = parts;
     this.description = description;
     this.runtime = runtime;
     this.programs = programs;
     this.memory = memory;
+    this.hostTraffic = traffic;
 
     this.turns = new InTurn(describeEngine(description));
+  }
+
+  get traffic(): Traffic {
+    const isHost = this.description.device === "cpu";
+    return { process: 0, device: isHost ? 0 : this.hostTraffic.bytes };
   }
 
   run(name: string, feeds: ArraysByName, { fetch, hold = false }: RunOptions = {}) {
@@ -90,7 +100,8 @@ export async function openOnnxEngine(programs: Programs, options: OpenOptions = 
   const settings = settleOptions(options);
   const { threads, provider, frozen } = settings;
   const runtime = loadOnnxRuntime();
-  const parts = { runtime, programs: withoutAnyCopies(programs), settings };
+  const traffic = new HostTraffic();
+  const parts = { runtime, programs: withoutAnyCopies(programs), settings: { ...settings, traffic } };
   const { opened, memory } = await (provider === "webgpu" ? openOnDevice(parts) : openOnHost(parts));
   const description: EngineDescription = {
     engine: "onnxruntime",
@@ -100,7 +111,7 @@ export async function openOnnxEngine(programs: Programs, options: OpenOptions = 
     frozen,
   };
   const byName = new Map(opened.map((program) => [program.name, program]));
-  return new OnnxEngine({ description, runtime, programs: byName, memory });
+  return new OnnxEngine({ description, runtime, programs: byName, memory, traffic });
 }
 
 const withoutAnyCopies = (programs: Programs): Programs =>

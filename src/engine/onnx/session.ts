@@ -4,12 +4,14 @@ import type { OpenOptions } from "../executor";
 import type { OnnxModel, OnnxPort } from "./model";
 import { encodeModel } from "./proto";
 import { expectNoTelemetry, type OnnxRuntime, type OnnxSession } from "./runtime";
+import type { HostTraffic } from "./traffic";
 
 /** Threads, provider and the type of frozen weights, as they will be. */
 export interface SessionSettings {
   readonly threads: number;
   readonly provider: NonNullable<OpenOptions["provider"]>;
   readonly frozen?: OpenOptions["frozen"];
+  readonly traffic?: HostTraffic;
 }
 
 /** @throws LuvitError("engine") for what onnxruntime cannot do. */
@@ -40,11 +42,11 @@ export function settleOptions({
 export async function createSession(
   runtime: OnnxRuntime,
   model: OnnxModel<OnnxPort>,
-  { threads, provider, kept = [] }: SessionSettings & { kept?: readonly string[] },
+  { threads, provider, traffic, kept = [] }: SessionSettings & { kept?: readonly string[] },
 ): Promise<OnnxSession> {
   expectNoTelemetry();
   try {
-    return await runtime.InferenceSession.create(encodeModel(model), {
+    const session = await runtime.InferenceSession.create(encodeModel(model), {
       executionProviders: [provider],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
@@ -64,6 +66,7 @@ export async function createSession(
         optimization: { disable_specified_optimizers: "GemmTransposeFusion" },
       },
     });
+    return traffic?.over(session) ?? session;
   } catch (cause) {
     const [reason] = (cause as Error).message.split("\n");
     throw new LuvitError(

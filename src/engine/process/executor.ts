@@ -1,4 +1,7 @@
+import { resolve } from "node:path";
 import { sizeOf } from "../../core/hostTensor";
+import { inGroups } from "../../core/inGroups";
+import type { Places } from "../../core/writeNumbers";
 import {
   type ArraysByName,
   describeEngine,
@@ -7,15 +10,13 @@ import {
   type OpenOptions,
   type Programs,
   type RunOptions,
+  type Traffic,
 } from "../executor";
 import { adapterOf } from "../gpu/adapter";
 import { InTurn } from "../inTurn";
 import { changedState, commonState } from "../programs";
-import type { EngineProcess } from "./engineProcess";
-import { packPrograms } from "./messages";
-
-/** State crosses in groups of about so many bytes, so that neither side needs room for all of it twice. */
-const GROUP_BYTES = 2 ** 24;
+import type { Answer, EngineProcess } from "./engineProcess";
+import { packPrograms, type Request } from "./messages";
 
 /** Executors that nobody refers to any more give their memory back. */
 const forgotten = new FinalizationRegistry<() => void>((release) => release());
@@ -23,6 +24,7 @@ const forgotten = new FinalizationRegistry<() => void>((release) => release());
 /** The near end of an executor that lives in an engine process. */
 class RemoteEngine implements Engine {
   private readonly turns: InTurn;
+  traffic: Traffic = { process: 0, device: 0 };
   readonly description: EngineDescription;
   private readonly process: EngineProcess;
   private readonly id: number;
@@ -51,7 +53,7 @@ class RemoteEngine implements Engine {
   run(program: string, feeds: ArraysByName, options: RunOptions = {}) {
     return this.turns.do(async () => {
       const request = { act: "run", executor: this.id, program, options } as const;
-      const { arrays } = await this.process.ask(`run "${program}"`, request, feeds);
+      const { arrays } = await this.ask(`run "${program}"`, request, feeds);
       return arrays as Record<string, Float32Array>;
     });
   }
@@ -59,9 +61,9 @@ class RemoteEngine implements Engine {
   readState(names: readonly string[] = this.changing) {
     return this.turns.do(async () => {
       const values: Record<string, Float32Array> = {};
-      for (const group of this.groups(names)) {
+      for (const group of inGroups(names, (name) => this.bytesOf(name))) {
         const request = { act: "read", executor: this.id, names: group } as const;
-        Object.assign(values, (await this.process.ask("read state", request)).arrays);
+        Object.assign(values, (await this.ask("read state", request)).arrays);
       }
       return values;
     });
@@ -72,10 +74,17 @@ class RemoteEngine implements Engine {
       const names = Object.keys(values);
       // What does not fit goes over whole: the engine refuses it in its own words before it has changed anything.
       const fits = names.every((name) => this.sizes.get(name) === values[name].length);
-      for (const group of fits ? this.groups(names) : [names]) {
+      for (const group of fits ? inGroups(names, (name) => this.bytesOf(name)) : [names]) {
         const arrays = Object.fromEntries(group.map((name) => [name, values[name]]));
-        await this.process.ask("write state", { act: "write", executor: this.id }, arrays);
+        await this.ask("write state", { act: "write", executor: this.id }, arrays);
       }
+    });
+  }
+
+  saveState(path: string, places: Places): Promise<readonly string[]> {
+    return this.turns.do(async () => {
+      const request = { act: "save", executor: this.id, path: resolve(path), places: [...places] } as const;
+      return (await this.ask("save state", request)).broken!;
     });
   }
 
@@ -83,21 +92,20 @@ class RemoteEngine implements Engine {
     return this.turns.close(() => releaseExecutor(this.process, this.id));
   }
 
-  private groups(names: readonly string[]): string[][] {
-    const groups: string[][] = [];
-    let room = 0;
-    for (const name of names) {
-      const bytes = 4 * (this.sizes.get(name) ?? 0);
-      if (groups.length === 0 || bytes > room) {
-        groups.push([]);
-        room = GROUP_BYTES;
-      }
-      groups.at(-1)!.push(name);
-      room -= bytes;
-    }
-    return groups;
+  private async ask(task: string, request: Request, arrays: ArraysByName = {}): Promise<Answer> {
+    const answer = await this.process.ask(task, request, arrays);
+    const moved = bytesIn(arrays) + bytesIn(answer.arrays);
+    this.traffic = { process: this.traffic.process + moved, device: answer.device! };
+    return answer;
+  }
+
+  private bytesOf(entry: string): number {
+    return 4 * (this.sizes.get(entry) ?? 0);
   }
 }
+
+const bytesIn = (arrays: ArraysByName) =>
+  Object.values(arrays).reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 /** A process that has died holds nothing any more. */
 async function releaseExecutor(process: EngineProcess, executor: number): Promise<void> {

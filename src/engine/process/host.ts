@@ -1,5 +1,6 @@
 import { LuvitError } from "../../core/errors";
 import type { ArraysByName, Engine } from "../executor";
+import { saveState } from "../saveState";
 import { loadEngine, type ProcessEngine } from "./engines";
 import type { Frame } from "./frames";
 import { packError, type Reply, type Request, unpackPrograms } from "./messages";
@@ -27,12 +28,23 @@ export class EngineHost {
     if (request.act === "open") return this.open(request, arrays);
     const executor = this.executors.get(request.executor);
     if (!executor) throw new LuvitError("engine", `there is no executor ${request.executor}`);
+    const answer = await this.performOn(executor, request, arrays);
+    return { ...answer, device: executor.traffic.device };
+  }
+
+  private async performOn(
+    executor: Engine,
+    request: Exclude<Request, { act: "open" }>,
+    arrays: ArraysByName,
+  ): Promise<Answer> {
     switch (request.act) {
       case "run":
         return { arrays: await executor.run(request.program, arrays, request.options) };
       case "read":
         // The asking side sends nothing more to this executor before it has the answer, so that views stay good.
         return { arrays: await (executor.viewState ?? executor.readState).call(executor, request.names) };
+      case "save":
+        return { broken: await saveState(executor, request.path, new Map(request.places)) };
       case "write":
         await executor.writeState(arrays);
         return {};

@@ -1,4 +1,5 @@
 import { LuvitError, type LuvitErrorCode } from "../../core/errors";
+import type { Place } from "../../core/writeNumbers";
 import type { Graph, GraphConstant } from "../../graph/ir";
 import type {
   ArraysByName,
@@ -15,6 +16,7 @@ export type Request =
   | { act: "open"; executor: number; programs: SentPrograms; options: OpenOptions }
   | { act: "run"; executor: number; program: string; options: RunOptions }
   | { act: "read"; executor: number; names: readonly string[] }
+  | { act: "save"; executor: number; path: string; places: readonly (readonly [string, Place])[] }
   | { act: "write"; executor: number }
   | { act: "dispose"; executor: number };
 
@@ -22,6 +24,10 @@ export type Request =
 export interface Reply {
   id: number;
   description?: EngineDescription;
+  /** Bytes that the executor has moved to its device and back so far. */
+  device?: number;
+  /** Of a save: entries whose numbers are not all finite. */
+  broken?: readonly string[];
   error?: SentError;
 }
 

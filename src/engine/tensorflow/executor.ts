@@ -11,6 +11,7 @@ import {
   type OpenOptions,
   type Programs,
   type RunOptions,
+  type Traffic,
 } from "../executor";
 import { InTurn } from "../inTurn";
 import { changedState, commonState, programNamed } from "../programs";
@@ -37,6 +38,10 @@ class TensorflowEngine implements Engine {
     private readonly state: TfState,
   ) {
     this.turns = new InTurn(describeEngine(description));
+  }
+
+  get traffic(): Traffic {
+    return { process: 0, device: this.description.device === "cpu" ? 0 : this.session.moved };
   }
 
   run(name: string, feeds: ArraysByName, { fetch, hold = false }: RunOptions = {}) {

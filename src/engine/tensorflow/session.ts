@@ -19,6 +19,8 @@ export interface Feed {
 /** A graph that TensorFlow has loaded, with its variables. */
 export class TfSession {
   private readonly model: number;
+  /** Bytes that were fed and fetched so far. */
+  moved = 0;
 
   /** @throws LuvitError("engine") when TensorFlow does not accept the graph. */
   constructor(
@@ -50,7 +52,9 @@ export class TfSession {
       }
       const inputs = feeds.map(({ name }) => name).join(",");
       fetched = binding.runSavedModel(this.model, fed, inputs, fetches.join(","));
-      return fetched.map(({ id }) => binding.tensorDataSync(id));
+      const results = fetched.map(({ id }) => binding.tensorDataSync(id));
+      for (const array of [...feeds.map((feed) => feed.array), ...results]) this.moved += array.byteLength;
+      return results;
     } catch (cause) {
       throw explainFailure(cause as Error);
     } finally {

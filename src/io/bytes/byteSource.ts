@@ -122,16 +122,21 @@ async function openedFile(path: string): Promise<{ file: FileHandle; size: numbe
   try {
     return await openRegularFile(path);
   } catch (cause) {
-    if (cause instanceof LuvitError) throw cause;
-    const reason = (cause as NodeJS.ErrnoException).code;
-    if (reason === "ENOENT" || reason === "ENOTDIR") {
-      throw new LuvitError("missing-file", `${path}: no such file`, { cause });
-    }
-    throw new LuvitError("bad-file", `${path}: cannot be opened (${(cause as Error).message})`, { cause });
+    throw openFailure(path, cause);
   }
 }
 
-function requireRange(name: string, size: number, start: number, end: number): void {
+/** What to say of a file that could not be opened. */
+export function openFailure(path: string, cause: unknown): LuvitError {
+  if (cause instanceof LuvitError) return cause;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === "ENOENT" || code === "ENOTDIR")
+    return new LuvitError("missing-file", `${path}: no such file`, { cause });
+  return new LuvitError("bad-file", `${path}: cannot be opened (${message})`, { cause });
+}
+
+/** @throws LuvitError("bad-file") for a range that leaves a file of `size` bytes. */
+export function requireRange(name: string, size: number, start: number, end: number): void {
   const valid = Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end;
   if (!valid || end > size) {
     throw new LuvitError(

@@ -5,10 +5,10 @@ export type { WeightPartOptions } from "./part";
 export { type CheckpointPlace, chooseWeights } from "./place";
 export {
   CONFIG_FILE,
-  checkWeights,
+  type KeptWeights,
+  keepWeights,
   MODEL_FILE,
   readConfig,
-  readWeights,
   writeSavedModel,
   writeWeights,
 } from "./savedModel";

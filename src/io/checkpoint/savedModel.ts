@@ -2,10 +2,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { differences } from "../../core/differences";
 import { LuvitError, listOffenders } from "../../core/errors";
-import type { StateDict } from "../../core/hostTensor";
+import type { StateDict, TensorStream } from "../../core/hostTensor";
 import { writeJsonAtomically } from "../../core/writeAtomically";
-import { fileSource, type JsonObject, readJsonObject } from "../bytes";
-import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../safetensors";
+import { type JsonObject, KeptFile, readJsonObject } from "../bytes";
+import { keepSafetensors, writeTensorStream } from "../safetensors";
 
 /** Names of Hugging Face's `save_pretrained`. */
 export const MODEL_FILE = "model.safetensors";
@@ -17,7 +17,14 @@ const HEADER_KEY = "luvit";
 /** Weights and what they are of. */
 export interface SavedModel {
   readonly config: JsonObject;
+  readonly tensors: TensorStream;
+}
+
+/** Weights in a file that stays open, each to be read when it is needed. */
+export interface KeptWeights {
   readonly tensors: StateDict;
+  /** What was not read by then can no longer be; files that nobody has weights of any more close by themselves. */
+  close(): Promise<void>;
 }
 
 /** Writes model.safetensors, whose header holds the config too, and then config.json. */
@@ -27,9 +34,9 @@ export async function writeSavedModel(folder: string, { config, tensors }: Saved
 }
 
 /** Writes weights whose header says what they are of. */
-export async function writeWeights(path: string, tensors: StateDict, config?: JsonObject): Promise<void> {
+export async function writeWeights(path: string, tensors: TensorStream, config?: JsonObject): Promise<void> {
   const metadata = config && { format: "pt", [HEADER_KEY]: JSON.stringify(config) };
-  await writeSafetensors(path, tensors, { metadata });
+  await writeTensorStream(path, tensors, { metadata });
 }
 
 /**
@@ -43,31 +50,21 @@ export async function readConfig(folder: string): Promise<JsonObject | undefined
 }
 
 /**
- * Reads weights that belong to a config.
+ * Weights that belong to a config. The file's length and header are looked at, no tensor is read.
+ *
+ * @throws LuvitError("missing-file" | "bad-file") naming the file at fault.
  * @throws LuvitError("key-mismatch") listing where the config is not the one that the weights were saved with.
  */
-export function readWeights(path: string, config?: JsonObject): Promise<StateDict> {
-  return withWeights(path, config, (file) => file.readTensors());
-}
-
-/** Throws what `readWeights` would throw of the file's length, header and config, without reading a tensor. */
-export function checkWeights(path: string, config?: JsonObject): Promise<void> {
-  return withWeights(path, config, async () => {});
-}
-
-async function withWeights<Result>(
-  path: string,
-  config: JsonObject | undefined,
-  use: (file: SafetensorsFile) => Promise<Result>,
-): Promise<Result> {
-  const source = await fileSource(path);
+export async function keepWeights(path: string, config?: JsonObject): Promise<KeptWeights> {
+  const file = new KeptFile(path);
   try {
-    const file = await openSafetensors(source);
-    const kept = file.metadata[HEADER_KEY];
+    const { tensors, metadata } = await keepSafetensors(file);
+    const kept = metadata[HEADER_KEY];
     if (config && kept !== undefined) expectSameConfig(path, kept, config);
-    return await use(file);
-  } finally {
-    await source.close();
+    return { tensors, close: () => file.close() };
+  } catch (error) {
+    await file.close();
+    throw error;
   }
 }
 

@@ -15,5 +15,6 @@ export {
   listTrainingCheckpoints,
   pruneTrainingCheckpoints,
   readTrainingCheckpoint,
+  type TrainingCheckpoint,
   writeTrainingCheckpoint,
 } from "./trainingCheckpoint";

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
-import type { StateDict } from "../../core/hostTensor";
+import type { StateDict, TensorStream } from "../../core/hostTensor";
 import { makeFolder } from "../../core/makeFolder";
 import { checkOptions, path } from "../../core/options";
 import { isRunning } from "../../core/processes";
@@ -10,31 +10,35 @@ import { isRunning } from "../../core/processes";
 import { syncFolder, writeFailure, writeJsonAtomically } from "../../core/writeAtomically";
 import { type JsonObject, readJsonObject } from "../bytes";
 import {
-  checkWeights,
+  type KeptWeights,
+  keepWeights,
   MODEL_FILE,
   readConfig,
-  readWeights,
   writeSavedModel,
   writeWeights,
 } from "../checkpoint";
-import { writeSafetensors } from "../safetensors";
 
 /** Everything needed to go on training at a step. */
-export interface TrainingState {
-  readonly model: StateDict;
-  readonly optimizer: StateDict;
+export interface TrainingState<Tensors> {
+  readonly model: Tensors;
+  readonly optimizer: Tensors;
   /** What the model is; absent where it cannot say. */
   readonly config?: JsonObject;
   /** Moving average of the weights, with all that `model` has, where the run keeps one. */
-  readonly average?: StateDict;
+  readonly average?: Tensors;
   /** Loop position, random state: anything JSON can hold. */
   readonly state: JsonObject;
 }
 
-/** A training state read back. */
-export interface TrainingCheckpoint extends TrainingState {
+/**
+ * A training state that was saved. Its tensors stay on disk until their numbers are asked for, also when the folder is
+ * deleted in the meantime.
+ */
+export interface TrainingCheckpoint extends TrainingState<StateDict> {
   readonly folder: string;
   readonly step: number;
+  /** Closes its files: what was not read by then can no longer be. They close by themselves when nobody needs them. */
+  close(): Promise<void>;
 }
 
 /** The newest checkpoint that can be read, and why newer ones could not. */
@@ -69,7 +73,7 @@ const writing = new Set<string>();
 export async function writeTrainingCheckpoint(
   runFolder: string,
   step: number,
-  { model, optimizer, average, config, state }: TrainingState,
+  { model, optimizer, average, config, state }: TrainingState<TensorStream>,
 ): Promise<string> {
   if (!Number.isSafeInteger(step) || step < 0) {
     throw new LuvitError("bad-argument", `a checkpoint needs a whole step number, got ${step}`);
@@ -83,7 +87,7 @@ export async function writeTrainingCheckpoint(
     await mkdir(temporary);
     if (config) await writeSavedModel(temporary, { config, tensors: model });
     else await writeWeights(join(temporary, MODEL_FILE), model);
-    await writeSafetensors(join(temporary, OPTIMIZER), optimizer);
+    await writeWeights(join(temporary, OPTIMIZER), optimizer);
     if (average) await writeWeights(join(temporary, AVERAGE), average, config);
     await writeJsonAtomically(join(temporary, STATE), state);
     await moveIntoPlace(temporary, folder);
@@ -98,7 +102,7 @@ export async function writeTrainingCheckpoint(
 }
 
 /**
- * Reads one checkpoint folder.
+ * Opens one checkpoint folder: its files are looked at, its tensors read when they are needed.
  *
  * @throws LuvitError("missing-file" | "bad-file" | "key-mismatch"): "missing-file" or "bad-file" naming the file at
  * fault, "key-mismatch" where its config is not that of its weights.
@@ -107,12 +111,34 @@ export async function readTrainingCheckpoint(folder: string): Promise<TrainingCh
   checkOptions("readTrainingCheckpoint", path, folder);
   const { value: state } = await readJsonObject(join(folder, STATE));
   const config = await readConfig(folder);
-  const model = await readWeights(join(folder, MODEL_FILE), config);
-  const optimizer = await readWeights(join(folder, OPTIMIZER));
-  const hasAverage = existsSync(join(folder, AVERAGE));
-  const average = hasAverage ? await readWeights(join(folder, AVERAGE), config) : undefined;
-  const step = Number(/checkpoint-(\d+)(?:\.old\.tmp-\d+)?$/.exec(resolve(folder))?.[1] ?? Number.NaN);
-  return { folder, step, model, optimizer, ...(average && { average }), ...(config && { config }), state };
+  const files: KeptWeights[] = [];
+  const close = async () => {
+    for (const file of files) await file.close();
+  };
+  const keep = async (name: string, belongsTo?: JsonObject) => {
+    const file = await keepWeights(join(folder, name), belongsTo);
+    files.push(file);
+    return file.tensors;
+  };
+  try {
+    const model = await keep(MODEL_FILE, config);
+    const optimizer = await keep(OPTIMIZER);
+    const average = existsSync(join(folder, AVERAGE)) ? await keep(AVERAGE, config) : undefined;
+    const step = Number(/checkpoint-(\d+)(?:\.old\.tmp-\d+)?$/.exec(resolve(folder))?.[1] ?? Number.NaN);
+    return {
+      folder,
+      step,
+      model,
+      optimizer,
+      ...(average && { average }),
+      ...(config && { config }),
+      state,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /**
@@ -189,11 +215,7 @@ async function oldestKept(checkpoints: readonly CheckpointFolder[], keep: number
 /** Whether a checkpoint is complete: its files are there, and as long as their headers say. Reads no tensors. */
 async function isReadable(folder: string): Promise<boolean> {
   try {
-    await readJsonObject(join(folder, STATE));
-    const config = await readConfig(folder);
-    const weights = [MODEL_FILE, OPTIMIZER, ...(existsSync(join(folder, AVERAGE)) ? [AVERAGE] : [])];
-    for (const name of weights)
-      await checkWeights(join(folder, name), name === OPTIMIZER ? undefined : config);
+    await (await readTrainingCheckpoint(folder)).close();
     return true;
   } catch (error) {
     if (error instanceof LuvitError) return false;

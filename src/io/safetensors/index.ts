@@ -1,3 +1,10 @@
 /** Hugging Face's safetensors: header, tensors by name, writing. */
 export type { TensorInfo } from "./header";
-export { openSafetensors, type SafetensorsFile, type TensorSeen, writeSafetensors } from "./safetensors";
+export {
+  type KeptSafetensors,
+  keepSafetensors,
+  openSafetensors,
+  type SafetensorsFile,
+  type TensorSeen,
+} from "./safetensors";
+export { writeSafetensors, writeTensorStream } from "./write";

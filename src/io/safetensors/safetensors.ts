@@ -1,32 +1,19 @@
-import type { FileHandle } from "node:fs/promises";
 import { LuvitError, listOffenders } from "../../core/errors";
-import {
-  formatShape,
-  type HostTensor,
-  type StateDict,
-  type StoredDtype,
-  sizeOf,
-} from "../../core/hostTensor";
-import { checkOptions, path as filePath, named, optionsOf, shaped, such } from "../../core/options";
-import { writeFileAtomically } from "../../core/writeAtomically";
+import type { HostTensor, StateDict, StoredDtype } from "../../core/hostTensor";
+import { checkOptions, shaped } from "../../core/options";
 import {
   type ByteSource,
   bytesPerElement,
-  narrowFromFloat32,
+  FileTensor,
+  type KeptFile,
   readRanges,
   requireNames,
   StoredTensor,
-  type WritableDtype,
 } from "../bytes";
-import { storedDtype, tensorsField } from "../options";
-
 import { parseSafetensorsHeader, type SafetensorsHeader, type TensorInfo } from "./header";
 
 /** The official library refuses longer headers; so do we. */
 const LARGEST_HEADER = 100_000_000;
-
-/** Elements converted at a time while writing. */
-const WRITE_CHUNK = 1 << 22;
 
 /** Called with each tensor as soon as it is there, while others are still being read. */
 export type TensorSeen = (name: string, tensor: HostTensor) => void;
@@ -72,6 +59,26 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
   };
 }
 
+/** What a safetensors file holds, its tensors to be read when they are needed. */
+export interface KeptSafetensors {
+  readonly tensors: StateDict;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Every tensor of a safetensors file that stays open.
+ *
+ * @throws LuvitError("bad-file") that lists everything wrong with the header, or the types that cannot be read.
+ */
+export async function keepSafetensors(file: KeptFile): Promise<KeptSafetensors> {
+  const header = await readHeader(file);
+  requireReadable(file, header, [...header.tensors.keys()]);
+  const tensors = [...header.tensors].map(([name, { shape, dtype, ...place }]): [string, HostTensor] => {
+    return [name, new FileTensor(shape, dtype as StoredDtype, file, place)];
+  });
+  return { tensors: new Map(tensors), metadata: header.metadata };
+}
+
 async function readHeader(source: ByteSource): Promise<SafetensorsHeader> {
   if (source.size < 8) {
     throw new LuvitError("bad-file", `${source.name}: ${source.size} bytes are too short for safetensors`);
@@ -105,11 +112,7 @@ async function readStored(
 ): Promise<StateDict> {
   requireNames(source, header, names);
   const ranges = names.map((name) => ({ ...header.tensors.get(name)!, tag: name }));
-  const foreign = ranges.filter(({ dtype }) => !Object.hasOwn(bytesPerElement, dtype));
-  if (foreign.length > 0) {
-    const lines = foreign.map(({ tag, dtype }) => `${tag}: ${dtype}`);
-    throw new LuvitError("bad-file", `${source.name}: types that cannot be read\n${listOffenders(lines)}`);
-  }
+  requireReadable(source, header, names);
   const found: StateDict = new Map();
   await readRanges(source, ranges, (name, bytes) => {
     const { shape, dtype } = header.tensors.get(name)!;
@@ -120,83 +123,10 @@ async function readStored(
   return new Map(names.map((name) => [name, found.get(name)!]));
 }
 
-/** How to write a safetensors file. */
-export interface SafetensorsOptions {
-  /** Stored type; default "F32". F16 and BF16 round to the nearest, ties to even. */
-  dtype?: WritableDtype;
-  /** Texts kept in the header, e.g. `{ format: "pt" }`. */
-  metadata?: Readonly<Record<string, string>>;
-}
-
-export const safetensorsOptions = optionsOf<SafetensorsOptions>(
-  {},
-  { dtype: storedDtype, metadata: named(such<string>("a text", (value) => typeof value === "string")) },
-);
-
-/**
- * Writes a state dict: tensors sorted by name, header padded to a multiple of 8 bytes as the official library does.
- * The file appears under its name only when it is complete.
- *
- * @throws LuvitError("shape-mismatch") before writing when a shape does not fit its numbers.
- */
-export async function writeSafetensors(
-  path: string,
-  tensors: StateDict,
-  options: SafetensorsOptions = {},
-): Promise<void> {
-  checkOptions("writeSafetensors", filePath, path);
-  checkOptions("writeSafetensors", tensorsField, tensors);
-  checkOptions("writeSafetensors", safetensorsOptions, options);
-  const { dtype = "F32", metadata } = options;
-  requireFittingShapes(path, tensors);
-  const ordered = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
-  const header = buildHeader(ordered, dtype, metadata);
-  await writeFileAtomically(path, async (handle) => {
-    await writeFully(handle, header);
-    for (const [, { data }] of ordered) {
-      for (let start = 0; start < data.length; start += WRITE_CHUNK) {
-        await writeFully(handle, narrowFromFloat32(data.subarray(start, start + WRITE_CHUNK), dtype));
-      }
-    }
-  });
-}
-
-function requireFittingShapes(path: string, tensors: StateDict): void {
-  const wrong: string[] = [];
-  for (const [name, { shape, data }] of tensors) {
-    if (sizeOf(shape) !== data.length) {
-      wrong.push(`${name}: shape ${formatShape(shape)} with ${data.length} numbers`);
-    }
-  }
-  if (tensors.has("__metadata__")) wrong.push("__metadata__: reserved name");
-  if (wrong.length > 0) {
-    throw new LuvitError("shape-mismatch", `${path}: not written\n${listOffenders(wrong)}`);
-  }
-}
-
-function buildHeader(
-  ordered: readonly (readonly [string, HostTensor])[],
-  dtype: WritableDtype,
-  metadata: Readonly<Record<string, string>> | undefined,
-): Uint8Array {
-  const fields: string[] = [];
-  if (metadata) fields.push(`"__metadata__":${JSON.stringify(metadata)}`);
-  let offset = 0;
-  for (const [name, { shape, data }] of ordered) {
-    const end = offset + data.length * bytesPerElement[dtype];
-    fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
-    offset = end;
-  }
-  const json = new TextEncoder().encode(`{${fields.join(",")}}`);
-  const padded = Math.ceil(json.length / 8) * 8;
-  const header = new Uint8Array(8 + padded).fill(0x20);
-  new DataView(header.buffer).setBigUint64(0, BigInt(padded), true);
-  header.set(json, 8);
-  return header;
-}
-
-async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await handle.write(bytes, done, bytes.length - done)).bytesWritten;
-  }
+function requireReadable(source: ByteSource, header: SafetensorsHeader, names: readonly string[]): void {
+  const infos = names.map((name) => [name, header.tensors.get(name)!.dtype] as const);
+  const foreign = infos.filter(([, dtype]) => !Object.hasOwn(bytesPerElement, dtype));
+  if (foreign.length === 0) return;
+  const lines = foreign.map(([name, dtype]) => `${name}: ${dtype}`);
+  throw new LuvitError("bad-file", `${source.name}: types that cannot be read\n${listOffenders(lines)}`);
 }

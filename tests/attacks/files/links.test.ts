@@ -4,6 +4,7 @@ import { existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileS
 import { dirname, join } from "node:path";
 import { before, test } from "node:test";
 import { LuvitError } from "../../../src/core/errors";
+import { streamOf } from "../../../src/core/hostTensor";
 import { decodeImage } from "../../../src/data/reading";
 import { huggingFace } from "../../../src/data/sets";
 import { toyFiles, writeToySet } from "../../../src/data/toy/toySet";
@@ -47,7 +48,8 @@ function piped(name: string): string {
 }
 
 const untouched = () => assert.equal(readFileSync(precious, "utf8"), "precious\n");
-const state = { model: new Map(), optimizer: new Map(), state: { step: 1 } };
+const none = streamOf(new Map());
+const state = { model: none, optimizer: none, state: { step: 1 } };
 const refused = (work: () => unknown, ...words: RegExp[]) =>
   assert.rejects(
     async () => work(),

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { CheckpointResult } from "../../../bench/checkpoint";
 import type { CompileResult } from "../../../bench/compile";
 import type { noFigures } from "../../../bench/core/heading";
 import type { StepResult } from "../../../bench/core/result";
@@ -50,6 +51,9 @@ test("pretrain-step: the loss of normalized pixels begins above 1 and falls", ()
   assert.ok(result.first_result > 0.9 && result.first_result < 2);
   assert.ok(result.last_result < result.first_result);
   assert.deepEqual([result.peers, result.ratio, result.rss_growth_mb], [[], null, null]);
+  // Images, rows to keep and to restore, mask and schedule go; the loss comes back.
+  const moved = 4 * (2 * 3 * 64 * 64 + 32 + 128 + 128 + 3 + 1);
+  assert.deepEqual(result.moved_mb_per_step, { process: moved / 1e6, device: 0 });
 });
 
 test("pretrain-step runs op by op as well, to the same loss", () => {
@@ -119,4 +123,16 @@ test("kernel: sessions of our kernel and of tslab's", () => {
       assert.ok(0 < min && min <= median && median <= max && max < 60_000);
   assert.ok(result.ms.cell.median < result.ms.start.median);
   assert.equal(result.tslab_version, "1.0.22");
+});
+
+test("checkpoint: a save against plain writing, and memory of both processes", () => {
+  const { first_step_ms, save_ms, plain_ms, ratio, checkpoint_mb, trained_mb, memory_mb } =
+    bench<CheckpointResult>("checkpoint");
+  assert.ok(first_step_ms > 0);
+  for (const { median, min, max } of [save_ms, plain_ms])
+    assert.ok(0 < min && min <= median && median <= max);
+  assert.ok(Math.abs(ratio.medians - save_ms.median / plain_ms.median) < 1e-9);
+  assert.ok(checkpoint_mb > 3 * trained_mb && checkpoint_mb < 3 * trained_mb + 1, `${checkpoint_mb} MB`);
+  assert.deepEqual(Object.keys(memory_mb), ["before", "first_step", "save_begins", "saved", "done"]);
+  if (process.platform === "linux") assert.ok(memory_mb.done!.engine > 50, JSON.stringify(memory_mb));
 });

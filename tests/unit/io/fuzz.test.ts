@@ -7,7 +7,7 @@ import { Rng } from "../../../src/core/rng";
 import { memorySource } from "../../../src/io/bytes/byteSource";
 import { openGguf } from "../../../src/io/gguf/gguf";
 import { ggufLlamaHints } from "../../../src/io/llama/ggufLlama";
-import { openSafetensors } from "../../../src/io/safetensors/safetensors";
+import { openSafetensors } from "../../../src/io/safetensors";
 import { openTorchFile } from "../../../src/io/torch/torchFile";
 import { end, fuzz, insertOpcodes, type Load, start, timeout } from "./fuzz";
 import { type Entry, f32, ggufFile, text, u32, type WrittenTensor } from "./ggufWriter";

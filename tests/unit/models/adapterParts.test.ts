@@ -8,7 +8,7 @@ import { startBackend, tf } from "../../../src/core/tf";
 import { openCheckpoint } from "../../../src/io/checkpoint/checkpoint";
 import { metaToHfName } from "../../../src/io/llama/keymap";
 import { readAdapter, writeAdapter } from "../../../src/io/peft/peft";
-import { writeSafetensors } from "../../../src/io/safetensors/safetensors";
+import { writeSafetensors } from "../../../src/io/safetensors";
 import { applyAdapter, loadAdapter, saveAdapter } from "../../../src/models/adapter";
 import { LlamaLanguageModel } from "../../../src/models/languageModel";
 import { LlamaBlocks } from "../../../src/models/llamaBlock";

@@ -5,7 +5,7 @@ import type { HostTensor, StateDict } from "../../../src/core/hostTensor";
 import { startBackend } from "../../../src/core/tf";
 import { narrowFromFloat32 } from "../../../src/io/bytes/floats";
 import { readLlamaBlocks } from "../../../src/io/llama/weights";
-import { writeSafetensors } from "../../../src/io/safetensors/safetensors";
+import { writeSafetensors } from "../../../src/io/safetensors";
 import * as classifier from "../../../src/models/classifier";
 import * as mae from "../../../src/models/mae";
 import { openClassifier } from "../../../src/models/openClassifier";

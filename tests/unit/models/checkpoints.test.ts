@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
 import { readMaeCheckpoint } from "../../../src/io/checkpoint/maeCheckpoint";
-import { writeSafetensors } from "../../../src/io/safetensors/safetensors";
+import { writeSafetensors } from "../../../src/io/safetensors";
 import { mlpL } from "../../../src/models/baselines";
 import * as classifier from "../../../src/models/classifier";
 import { loadBlock } from "../../../src/models/llama";

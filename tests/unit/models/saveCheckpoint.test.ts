@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import type { StateDict } from "../../../src/core/hostTensor";
 import { startBackend } from "../../../src/core/tf";
 import { readMaeCheckpoint } from "../../../src/io/checkpoint/maeCheckpoint";
-import { writeSafetensors } from "../../../src/io/safetensors/safetensors";
+import { writeSafetensors } from "../../../src/io/safetensors";
 import { writeTorchCheckpoint } from "../../../src/io/torch/torchWriter";
 import * as classifier from "../../../src/models/classifier";
 import * as lora from "../../../src/models/lora";

@@ -53,9 +53,14 @@ class MomentArray {
   }
 }
 
+/** Averages and squares of two chunks: entries are asked for in their order, and chunks follow it. */
+const MOST_FETCHED = 4;
+
 /** AdamW's moments of all chunks, as state entries by name. */
 export class Moments {
   private readonly places = new Map<string, Place>();
+  /** Chunks that came down last. */
+  private fetched: { tensor: OnnxTensor; numbers: Float32Array }[] = [];
   private readonly arrays = new Map<Chunk, Record<"average" | "squares", MomentArray>>();
 
   constructor(transfer: Transfer, chunks: readonly Chunk[]) {
@@ -75,7 +80,7 @@ export class Moments {
     return this.places.has(entry);
   }
 
-  /** Copies of entries; each chunk comes down once. */
+  /** Copies of entries; each chunk comes down once, the last few are kept for those who ask piece by piece. */
   async read(entries: readonly string[]): Promise<Map<string, Float32Array>> {
     const arrays = new Map<MomentArray, string[]>();
     for (const entry of entries) {
@@ -84,14 +89,22 @@ export class Moments {
     }
     const found = new Map<string, Float32Array>();
     for (const [array, names] of arrays) {
-      await array.settle();
-      const numbers = await array.read();
+      const numbers = await this.fetch(array);
       for (const name of names) {
         const { start, size } = this.places.get(name)!;
         found.set(name, numbers.slice(start, start + size));
       }
     }
     return found;
+  }
+
+  private async fetch(array: MomentArray): Promise<Float32Array> {
+    await array.settle();
+    const known = this.fetched.find(({ tensor }) => tensor === array.tensor);
+    if (known) return known.numbers;
+    const numbers = await array.read();
+    this.fetched = [...this.fetched.slice(1 - MOST_FETCHED), { tensor: array.tensor!, numbers }];
+    return numbers;
   }
 
   async write(entry: string, values: TypedArray): Promise<void> {
@@ -108,12 +121,14 @@ export class Moments {
   }
 
   replace(chunk: Chunk, average: OnnxTensor, squares: OnnxTensor): void {
+    this.fetched = [];
     const arrays = this.arrays.get(chunk)!;
     arrays.average.replace(average);
     arrays.squares.replace(squares);
   }
 
   dispose(): void {
+    this.fetched = [];
     for (const { average, squares } of this.arrays.values())
       for (const array of [average, squares]) array.tensor?.dispose();
   }

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { test } from "node:test";
 import type { StateDict } from "../../../../src/core/hostTensor";
 import { openCheckpoint } from "../../../../src/io/checkpoint/checkpoint";
-import { writeSafetensors } from "../../../../src/io/safetensors/safetensors";
+import { writeSafetensors } from "../../../../src/io/safetensors";
 import { assertRejects, assertSameTensors, eighths, goldenCases, temporaryFolder } from "../support";
 
 const checkpoints = join(goldenCases, "checkpoints");

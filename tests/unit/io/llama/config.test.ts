@@ -4,7 +4,7 @@ import { readLlamaConfig } from "../../../../src/io/llama/config";
 import { writeHuggingFaceCheckpoint } from "../../../../src/io/llama/huggingFaceCheckpoint";
 import { llama31Scaling } from "../../../../src/io/llama/ropeScaling";
 import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llama/weights";
-import { writeSafetensors } from "../../../../src/io/safetensors/safetensors";
+import { writeSafetensors } from "../../../../src/io/safetensors";
 import {
   assertRejects,
   assertSameTensors,

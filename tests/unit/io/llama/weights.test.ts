@@ -6,7 +6,7 @@ import type { StateDict } from "../../../../src/core/hostTensor";
 import { writeHuggingFaceCheckpoint } from "../../../../src/io/llama/huggingFaceCheckpoint";
 import { convertRowOrder, metaToHfName } from "../../../../src/io/llama/keymap";
 import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llama/weights";
-import { writeSafetensors } from "../../../../src/io/safetensors/safetensors";
+import { writeSafetensors } from "../../../../src/io/safetensors";
 import {
   assertRejects,
   assertSameTensors,

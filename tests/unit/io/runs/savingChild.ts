@@ -4,7 +4,7 @@
  * Every third step is saved twice, as after a restart.
  */
 import assert from "node:assert/strict";
-import type { StateDict } from "../../../../src/core/hostTensor";
+import { type StateDict, streamOf } from "../../../../src/core/hostTensor";
 import { appendMetrics, truncateMetrics } from "../../../../src/io/runs/metricsLog";
 import {
   latestTrainingCheckpoint,
@@ -38,7 +38,7 @@ async function main([folder]: readonly string[]): Promise<void> {
     await appendMetrics(metrics, { step });
     await say(`saving ${step}`);
     for (let time = 0; time < (step % 3 === 0 ? 2 : 1); time++) {
-      const tensors = stateOf(step);
+      const tensors = streamOf(stateOf(step));
       await writeTrainingCheckpoint(folder, step, { model: tensors, optimizer: tensors, state: { step } });
     }
     await pruneTrainingCheckpoints(folder, 1 + (step % 2));

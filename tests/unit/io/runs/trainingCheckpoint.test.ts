@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
-import type { StateDict } from "../../../../src/core/hostTensor";
+import { LuvitError } from "../../../../src/core/errors";
+import { type StateDict, streamOf, type TensorStream } from "../../../../src/core/hostTensor";
 import {
   latestTrainingCheckpoint,
   listTrainingCheckpoints,
@@ -14,9 +23,10 @@ import { assertRejects, assertSameTensors, eighths, temporaryFolder } from "../s
 
 const model: StateDict = new Map([["cls_token", eighths([1, 1, 8])]]);
 const optimizer: StateDict = new Map([["cls_token.m", eighths([1, 1, 8])]]);
+const streams = { model: streamOf(model), optimizer: streamOf(optimizer) };
 const state = { epoch: 1, rng: { seed: 7 }, losses: [1.5, 0.1] };
 const save = (run: string, step: number, more = {}) =>
-  writeTrainingCheckpoint(run, step, { model, optimizer, state: { ...state, ...more } });
+  writeTrainingCheckpoint(run, step, { ...streams, state: { ...state, ...more } });
 
 test("a checkpoint is read back exactly and leaves no temporaries", async () => {
   const run = join(temporaryFolder(), "runs", "first");
@@ -135,7 +145,7 @@ test("a failed write leaves the earlier checkpoint and no temporaries", async ()
   await save(run, 1);
   const wrong: StateDict = new Map([["w", { shape: [3], data: new Float32Array(2) }]]);
   await assertRejects(
-    () => writeTrainingCheckpoint(run, 1, { model, optimizer: wrong, state }),
+    () => writeTrainingCheckpoint(run, 1, { ...streams, optimizer: streamOf(wrong), state }),
     "shape-mismatch",
     "w:",
   );
@@ -164,11 +174,53 @@ test("pruning counts only checkpoints that can be read, and never deletes the ne
 test("a config that is not that of the weights makes a checkpoint unreadable", async () => {
   const run = temporaryFolder();
   const write = (step: number, heads: number) =>
-    writeTrainingCheckpoint(run, step, { model, optimizer, config: { encoder: { heads } }, state });
+    writeTrainingCheckpoint(run, step, { ...streams, config: { encoder: { heads } }, state });
   await write(1, 2);
   const newer = await write(2, 2);
   assert.deepEqual((await readTrainingCheckpoint(newer)).config, { encoder: { heads: 2 } });
   writeFileSync(join(newer, "config.json"), '{"encoder": {"heads": 4}}');
   await assertRejects(() => readTrainingCheckpoint(newer), "key-mismatch", "encoder.heads: was 2, now 4");
   assert.equal((await latestTrainingCheckpoint(run))!.step, 1);
+});
+
+test("a checkpoint whose tensors stop coming, or do not fit, is not there, and the one before it is", async () => {
+  const run = temporaryFolder();
+  await save(run, 1);
+  const died = async () => {
+    throw new LuvitError("engine-died", "the engine's process has ended");
+  };
+  const write = (step: number, part: Partial<TensorStream>) =>
+    writeTrainingCheckpoint(run, step, {
+      ...streams,
+      optimizer: { shapes: new Map([["a", [2]]]), read: died, ...part },
+      state,
+    });
+  await assertRejects(() => write(1, {}), "engine-died");
+  await assertRejects(() => write(1, { writeInto: died }), "engine-died");
+  for (const count of [0, 1, 3]) {
+    const read = async () => ({ a: new Float32Array(count) });
+    await assertRejects(() => write(2, { read }), "shape-mismatch", `a: ${count} numbers`);
+  }
+  assert.deepEqual(readdirSync(run), ["checkpoint-000001"]);
+  assert.deepEqual((await latestTrainingCheckpoint(run))!.state, state);
+});
+
+test("a checkpoint that was opened is read when it is needed, also when its folder is gone by then", async () => {
+  const run = temporaryFolder();
+  const opened = await readTrainingCheckpoint(await save(run, 1));
+  rmSync(run, { recursive: true });
+  assertSameTensors(opened.model, model);
+  await opened.close();
+  assertSameTensors(opened.model, model); // was read before
+  assert.throws(() => opened.optimizer.get("cls_token.m")!.data, /optimizer\.safetensors: was closed/);
+});
+
+test("a checkpoint that was written into after it was opened is refused", async () => {
+  const folder = await save(temporaryFolder(), 1);
+  const opened = await readTrainingCheckpoint(folder);
+  const file = join(folder, "model.safetensors");
+  const bytes = readFileSync(file);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  writeFileSync(file, bytes.fill(0, bytes.length - 4));
+  assert.throws(() => opened.model.get("cls_token")!.data, /model\.safetensors: was written into/);
 });

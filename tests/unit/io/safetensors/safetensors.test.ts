@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { StateDict } from "../../../../src/core/hostTensor";
 import { Rng } from "../../../../src/core/rng";
 import { fileSource, memorySource } from "../../../../src/io/bytes/byteSource";
-import { openSafetensors, writeSafetensors } from "../../../../src/io/safetensors/safetensors";
+import { openSafetensors, writeSafetensors } from "../../../../src/io/safetensors";
 import {
   assertRejects,
   assertSameTensors,
