@@ -15,14 +15,19 @@ const places = [
 
 const driver = places.find((place) => place && existsSync(place));
 
+/** LUVIT_TEST_GPU=1: the tests run on the machine's own GPU. */
+const onGpu = process.env.LUVIT_TEST_GPU === "1";
+
 /** The environment in which WebGPU finds that device and no other; undefined where there is none. */
-export const softwareVulkan: Readonly<Record<string, string>> | undefined = driver
-  ? {
-      LD_LIBRARY_PATH: [dirname(driver), process.env.LD_LIBRARY_PATH].filter(Boolean).join(":"),
-      VK_DRIVER_FILES: driver,
-      XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? "/tmp",
-    }
-  : undefined;
+export const softwareVulkan: Readonly<Record<string, string>> | undefined = onGpu
+  ? {}
+  : driver
+    ? {
+        LD_LIBRARY_PATH: [dirname(driver), process.env.LD_LIBRARY_PATH].filter(Boolean).join(":"),
+        VK_DRIVER_FILES: driver,
+        XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? "/tmp",
+      }
+    : undefined;
 
 const problem =
   onnxRuntimeProblem() ??

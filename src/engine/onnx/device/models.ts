@@ -16,7 +16,7 @@ export interface UpdateNumbers {
   readonly factor: number;
 }
 
-/** An operand or result called `name`. */
+/** What a model is fed, or the form of a result. */
 const port = (name: string, shape: readonly number[]): OnnxValue => ({ name, shape, dtype: "float32" });
 
 function modelOf(
@@ -25,10 +25,15 @@ function modelOf(
   inputs: readonly OnnxValue[],
   results: readonly [name: string, value: OnnxValue][],
 ): OnnxModel {
-  for (const [result, value] of results)
-    ops.nodes.push({ op: "Identity", domain: "", inputs: [value.name], outputs: [result], attributes: {} });
+  const renamed = new Map(results.map(([result, value]) => [value.name, result]));
+  const rename = (names: readonly string[]) => names.map((value) => renamed.get(value) ?? value);
+  const nodes = ops.nodes.map((node) => ({
+    ...node,
+    inputs: rename(node.inputs),
+    outputs: rename(node.outputs),
+  }));
   const outputs = results.map(([result, { shape }]) => port(result, shape));
-  return { name, nodes: ops.nodes, inputs, outputs, initializers: [...ops.initializers.values()] };
+  return { name, nodes, inputs, outputs, initializers: [...ops.initializers.values()] };
 }
 
 /** Results of an update, by what they replace. */
