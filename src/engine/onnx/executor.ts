@@ -94,15 +94,20 @@ class OnnxEngine implements Engine {
  * Compiles traced graphs with onnxruntime. On the CPU the AdamW updates at the end of one run outside it, in WebAssembly
  * over the memory that onnxruntime reads weights from; on WebGPU the state stays in the device's memory and so do they.
  *
+ * @param open Says where the state is to be; what keeps it on a device keeps it in host memory where there is none.
  * @throws LuvitError("engine") when onnxruntime-node is missing, or when a graph has ops without a rule.
  */
-export async function openOnnxEngine(programs: Programs, options: OpenOptions = {}): Promise<Engine> {
+export async function openOnnxEngine(
+  programs: Programs,
+  options: OpenOptions = {},
+  open = options.provider === "webgpu" ? openOnDevice : openOnHost,
+): Promise<Engine> {
   const settings = settleOptions(options);
   const { threads, provider, frozen } = settings;
   const runtime = loadOnnxRuntime();
   const traffic = new HostTraffic();
   const parts = { runtime, programs: withoutAnyCopies(programs), settings: { ...settings, traffic } };
-  const { opened, memory } = await (provider === "webgpu" ? openOnDevice(parts) : openOnHost(parts));
+  const { opened, memory } = await open(parts);
   const description: EngineDescription = {
     engine: "onnxruntime",
     device: provider,

@@ -7,7 +7,10 @@ export interface Memory extends Operands {
   holds(entry: string): boolean;
   /** Takes the gradients and the new state of a run over: held back, or made the new state where the run was good. */
   take(program: OnnxProgram, results: Results, feeds: ArraysByName, hold: boolean): Promise<void>;
-  /** Copies of entries. @throws LuvitError("bad-argument") naming entries that are none or that nobody has written. */
+  /**
+   * Copies of entries.
+   * @throws LuvitError("bad-argument") naming entries that are none or that nobody has written.
+   */
   read(names?: readonly string[]): Promise<Record<string, Float32Array>>;
   /** The same, uncopied where that can be. */
   view(names?: readonly string[]): Promise<Record<string, Float32Array>>;

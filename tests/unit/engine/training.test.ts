@@ -1,15 +1,31 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
-import { describeEngine } from "../../../src/engine";
+import { describeEngine, openOnnxEngine } from "../../../src/engine";
 import "../../../src/nn/ops";
 import { splitUpdates } from "../../../src/engine/adamw/splitUpdates";
+import { openOnDevice } from "../../../src/engine/onnx/device/open";
 import type { Graph } from "../../../src/graph";
 import { assertClose, isLuvitError, randomArray } from "../nn/support";
-import { compilingEngines, engines, GraphWriter, openGraph } from "./support";
+import {
+  compilingEngines,
+  engines,
+  GraphWriter,
+  openGraph,
+  type TestedEngine,
+  withOnnxRuntime,
+} from "./support";
 import { webgpu } from "./webgpu";
 
 before(() => startBackend());
+
+/** What keeps state on a GPU, computed by the CPU: so it is tested wherever there is no Vulkan. */
+const asOnDevice: TestedEngine = {
+  engine: "onnxruntime",
+  title: "onnxruntime, state as on a device",
+  open: (programs, options) => openOnnxEngine(programs, { ...options, provider: "cpu" }, openOnDevice),
+  options: withOnnxRuntime,
+};
 
 const ROWS = 7;
 const IN = 3;
@@ -155,7 +171,7 @@ test("AdamW is taken out of a graph where its results are only the new state", (
   assert.deepEqual(splitUpdates(linearRegression({ seen: true })).updates, []);
 });
 
-for (const { engine, title, open, options } of [...engines, webgpu]) {
+for (const { engine, title, open, options } of [...engines, asOnDevice, webgpu]) {
   for (const seen of [false, true]) {
     test(
       `${title}: three steps with AdamW ${seen ? "in the graph" : "behind the graph"} go where doubles go`,
@@ -314,7 +330,7 @@ for (const { engine, title, open, options } of [...engines, webgpu]) {
   });
 }
 
-for (const { title, open, options } of [...compilingEngines, webgpu]) {
+for (const { title, open, options } of [...compilingEngines, asOnDevice, webgpu]) {
   test(`${title}: gradients are not held where the graph itself changes state`, options, async () => {
     const executor = await openGraph(linearRegression(), initial(), { open, threads: 1 });
     const { x, target } = data;

@@ -7,7 +7,7 @@ import { OnnxOps, type Operand, type Stride } from "../ops";
 export class WebgpuOps extends OnnxOps {
   override readonly engine = "onnxruntime webgpu";
   override readonly advice = 'use provider "cpu"';
-  /** onnxruntime 1.30 writes the mean there (tests/upstream/rmsNorm.cjs is a model of one node). */
+  /** onnxruntime 1.30 writes the mean there (tests/upstream has a model of one node). */
   override readonly givesInverseRms = false;
 
   override fusedProduct(a: Operand, b: Operand, alpha: number, type: OnnxType): OnnxValue {
