@@ -113,6 +113,8 @@ export class Stepper<M extends Module> {
       // Moments of a run that has not begun are zero on both sides.
       if (optimizer.step > 0) await sendParameters(executor, optimizer.moments());
       if (average) await sendParameters(executor, average.values());
+      // The engine has them all: what files hold is not kept twice.
+      for (const [, parameter] of task.model.namedParameters()) parameter.release();
     } catch (error) {
       await executor.dispose();
       throw error;
