@@ -2,16 +2,15 @@ import { closeSync, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { LuvitError } from "../../core/errors";
 import { gitLfsPointer, LONGEST_POINTER } from "../../core/gitLfsPointer";
 import { openFlags } from "../../core/readWhole";
-import type { ByteSource } from "./byteSource";
 
 /** Files that nobody can read from any more are closed. */
 const forgotten = new FinalizationRegistry<number>((descriptor) => closeSync(descriptor));
 
 /**
- * A regular file that is read at once, whenever its bytes are needed. It stays open, so that its bytes stay there when it
+ * A regular file, and so a source of bytes, that is read at once, whenever its bytes are needed. It stays open, so that its bytes stay there when it
  * is deleted, or another takes its name; one that was written into in the meantime is refused.
  */
-export class KeptFile implements ByteSource {
+export class KeptFile {
   private readonly opened: Stats;
   private descriptor: number | undefined;
 
