@@ -3,7 +3,17 @@ import { chooseEngine } from "./choose";
 import { openEagerEngine } from "./eager";
 import type { Engine, Programs } from "./executor";
 import type { EngineOptions } from "./options";
-import { openInEngineProcess } from "./process";
+import { openInEngineProcess, startEngineProcess } from "./process";
+
+/**
+ * Starts the process that `openEngine` will need, so that it is up when there are programs.
+ *
+ * @throws LuvitError("engine") when what is demanded cannot be had.
+ */
+export function startEngine(wish: EngineOptions = {}): void {
+  const { engine, options } = chooseEngine(wish);
+  if (engine !== "eager") startEngineProcess(engine, options);
+}
 
 /**
  * Opens programs on the engine that the options name or that is best here: in an engine process, or op by op here. Where

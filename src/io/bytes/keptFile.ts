@@ -7,8 +7,8 @@ import { openFlags } from "../../core/readWhole";
 const forgotten = new FinalizationRegistry<number>((descriptor) => closeSync(descriptor));
 
 /**
- * A regular file, and so a source of bytes, that is read at once, whenever its bytes are needed. It stays open, so that its bytes stay there when it
- * is deleted, or another takes its name; one that was written into in the meantime is refused.
+ * A regular file, and so a source of bytes, that is read at once, whenever its bytes are needed. It stays open, so that
+ * they stay there when it is deleted, or another takes its name; one that was written into in the meantime is refused.
  */
 export class KeptFile {
   private readonly opened: Stats;
