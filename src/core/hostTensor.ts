@@ -9,6 +9,8 @@ export interface HostTensor {
   readonly data: Float32Array;
   /** The numbers, to be read only and let go: a tensor that keeps its stored type goes on keeping it. */
   peek?(): Float32Array;
+  /** Lets numbers go that can be had again, from a file; they are read when they are needed. */
+  release?(): void;
   /** How it was stored; "F32" for tensors made in memory. */
   readonly dtype?: StoredDtype;
   /** Why its numbers cannot be had; asking for them is an error. */

@@ -18,7 +18,7 @@ export {
 } from "./executor";
 export { openOnnxEngine } from "./onnx/executor";
 export { onnxRuntimeProblem } from "./onnx/runtime";
-export { openEngine } from "./open";
+export { openEngine, startEngine } from "./open";
 export { type EngineOptions, engineChoices, engineOf } from "./options";
 export { engineMemory, engineProcesses, openInEngineProcess, stopEngineProcesses } from "./process";
 export { blamesMemory } from "./process/death";

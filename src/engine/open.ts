@@ -4,7 +4,17 @@ import { openEagerEngine } from "./eager";
 import type { Engine, EngineDescription, OpenOptions, Programs } from "./executor";
 import { probeGpu } from "./gpu";
 import type { EngineOptions } from "./options";
-import { openInEngineProcess } from "./process";
+import { openInEngineProcess, startEngineProcess } from "./process";
+
+/**
+ * Starts the process that `openEngine` will need, so that it is up when there are programs.
+ *
+ * @throws LuvitError("engine") when what is demanded cannot be had.
+ */
+export function startEngine(wish: EngineOptions = {}): void {
+  const { engine, options } = chooseEngine(wish);
+  if (engine !== "eager") startEngineProcess(engine, options);
+}
 
 /** Devices to try, the best first, and why others are not among them. */
 export interface Devices {

@@ -46,19 +46,32 @@ async function peekAll(parameters: NamedParameters): Promise<Record<string, Floa
   return values;
 }
 
+/** Groups made ready while an executor is still being opened. */
+const MOST_WAITING = 4;
+
 /**
  * Hands parameters to an executor, a group after the other, so that they are never all in memory twice: the next group is
- * read, drawn or widened while one crosses.
+ * read, drawn or widened while one crosses, and the first ones while the executor is being opened.
  */
-export async function sendParameters(executor: Engine, parameters: NamedParameters): Promise<void> {
-  let crossing = Promise.resolve();
+export async function sendParameters(
+  opening: Engine | Promise<Engine>,
+  parameters: NamedParameters,
+): Promise<void> {
+  const executor = Promise.resolve(opening);
+  let most = MOST_WAITING;
+  executor.then(
+    () => (most = 1),
+    () => {}, // whoever awaits it hears of it
+  );
+  const crossing: Promise<void>[] = [];
   for (const group of groupsOf(parameters)) {
     const values = await peekAll(group);
-    await crossing;
-    crossing = executor.writeState(values);
-    crossing.catch(() => {}); // whoever awaits it hears of it
+    while (crossing.length >= most) await crossing.shift();
+    const sent = executor.then((ready) => ready.writeState(values));
+    sent.catch(() => {});
+    crossing.push(sent);
   }
-  await crossing;
+  await Promise.all(crossing);
 }
 
 /** Brings parameters up to date with an executor's state; all of them, or none when the executor fails on the way. */

@@ -113,6 +113,11 @@ export class Parameter {
     return { shape: this.shape, data: await this.peek() };
   }
 
+  /** Lets go of values that were not used here and can be read again from the file they came from. */
+  release(): void {
+    this.pending?.release?.();
+  }
+
   /** A parameter of its own with the same values. */
   async clone(): Promise<Parameter> {
     const copy = new Parameter(this.shape, this.initialize, this.seed);

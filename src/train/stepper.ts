@@ -1,6 +1,6 @@
 import type { TensorStream } from "../core/hostTensor";
 import { breathe } from "../core/loop";
-import { describeRunning, type Engine, type EngineOptions, openEngine } from "../engine";
+import { describeRunning, type Engine, type EngineOptions, openEngine, startEngine } from "../engine";
 import type { OptimizeOptions } from "../graph/passes";
 import { fetchState, sendParameters, streamOfParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
@@ -106,13 +106,19 @@ export class Stepper<M extends Module> {
   private async open(feeds: Feeds): Promise<Engine> {
     const { task, optimizer, average } = this.steps;
     const { memory, ...engine } = this.options;
+    startEngine(engine);
     const programs = stepPrograms({ ...this.steps, memory }, feeds);
-    const executor = await openEngine(programs, engine);
+    const opening = openEngine(programs, engine);
+    const sending = sendParameters(opening, task.model.namedParameters());
+    sending.catch(() => {}); // awaited below
+    const executor = await opening;
     try {
-      await sendParameters(executor, task.model.namedParameters());
+      await sending;
       // Moments of a run that has not begun are zero on both sides.
       if (optimizer.step > 0) await sendParameters(executor, optimizer.moments());
       if (average) await sendParameters(executor, average.values());
+      // The engine has them all: what files hold is not kept twice.
+      for (const [, parameter] of task.model.namedParameters()) parameter.release();
     } catch (error) {
       await executor.dispose();
       throw error;

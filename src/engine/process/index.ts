@@ -20,7 +20,12 @@ export async function openInEngineProcess(
   programs: Programs,
   options: OpenOptions = {},
 ): Promise<Engine> {
-  return openIn(processFor(engine, environmentFor(engine, options)), programs, options);
+  return openIn(startEngineProcess(engine, options), programs, options);
+}
+
+/** The process that programs with these options run in; started where it does not run. */
+export function startEngineProcess(engine: ProcessEngine, options: OpenOptions): EngineProcess {
+  return processFor(engine, environmentFor(engine, options));
 }
 
 function processFor(engine: ProcessEngine, environment: Record<string, string>): EngineProcess {

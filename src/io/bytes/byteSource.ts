@@ -1,7 +1,9 @@
+import type { Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { LuvitError } from "../../core/errors";
 import { gitLfsPointer, LONGEST_POINTER } from "../../core/gitLfsPointer";
 import { openRegularFile } from "../../core/readWhole";
+import { KeptFile, openFailure, requireRange } from "./keptFile";
 
 /** Bytes start (inclusive) to end (exclusive). */
 export interface Stretch {
@@ -24,6 +26,8 @@ export interface ByteSource {
   /** Many stretches, each into an array of its own that is handed to `use` when it is full; only sources that can do it
    * better than one by one have it. */
   readMany?(ranges: readonly Stretch[], use: (index: number, bytes: Uint8Array) => void): Promise<void>;
+  /** The same file for reading at any later time; undefined where another is in its place, or it has changed. */
+  keep?(): KeptFile | undefined;
   close(): Promise<void>;
 }
 
@@ -43,15 +47,32 @@ const LANES = 2;
 export async function fileSource(path: string): Promise<ByteSource> {
   const { file: handle, size } = await openedFile(path);
   if (size <= LONGEST_POINTER) await refusePointer(handle, path, size);
+  const opened = await handle.stat();
+  let kept: KeptFile | undefined;
   return {
     name: path,
     size,
+    keep: () => {
+      kept ??= keptAs(path, opened);
+      return kept;
+    },
     read: async (start, end) => {
       requireRange(path, size, start, end);
       return readFully(handle, path, start, end);
     },
     close: () => handle.close(),
   };
+}
+
+function keptAs(path: string, opened: Stats): KeptFile | undefined {
+  try {
+    const file = new KeptFile(path);
+    if (file.isAt(opened)) return file;
+    void file.close();
+  } catch {
+    // It is not there any more.
+  }
+  return undefined;
 }
 
 async function refusePointer(handle: FileHandle, path: string, size: number): Promise<void> {
@@ -108,6 +129,11 @@ export class CountingSource implements ByteSource {
       });
   }
 
+  get keep(): ByteSource["keep"] {
+    const { inner } = this;
+    return inner.keep && (() => inner.keep!());
+  }
+
   private count(bytes: Uint8Array): void {
     this.bytesRead += bytes.length;
     this.reads++;
@@ -123,26 +149,6 @@ async function openedFile(path: string): Promise<{ file: FileHandle; size: numbe
     return await openRegularFile(path);
   } catch (cause) {
     throw openFailure(path, cause);
-  }
-}
-
-/** What to say of a file that could not be opened. */
-export function openFailure(path: string, cause: unknown): LuvitError {
-  if (cause instanceof LuvitError) return cause;
-  const { code, message } = cause as NodeJS.ErrnoException;
-  if (code === "ENOENT" || code === "ENOTDIR")
-    return new LuvitError("missing-file", `${path}: no such file`, { cause });
-  return new LuvitError("bad-file", `${path}: cannot be opened (${message})`, { cause });
-}
-
-/** @throws LuvitError("bad-file") for a range that leaves a file of `size` bytes. */
-export function requireRange(name: string, size: number, start: number, end: number): void {
-  const valid = Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end;
-  if (!valid || end > size) {
-    throw new LuvitError(
-      "bad-file",
-      `${name}: bytes ${start} to ${end} are needed, the file has ${size} (cut off or damaged?)`,
-    );
   }
 }
 

@@ -2,16 +2,15 @@ import { closeSync, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { LuvitError } from "../../core/errors";
 import { gitLfsPointer, LONGEST_POINTER } from "../../core/gitLfsPointer";
 import { openFlags } from "../../core/readWhole";
-import { type ByteSource, openFailure, requireRange } from "./byteSource";
 
 /** Files that nobody can read from any more are closed. */
 const forgotten = new FinalizationRegistry<number>((descriptor) => closeSync(descriptor));
 
 /**
- * A regular file that is read at once, whenever its bytes are needed. It stays open, so that its bytes stay there when it
- * is deleted, or another takes its name; one that was written into in the meantime is refused.
+ * A regular file, and so a source of bytes, that is read at once, whenever its bytes are needed. It stays open, so that
+ * they stay there when it is deleted, or another takes its name; one that was written into in the meantime is refused.
  */
-export class KeptFile implements ByteSource {
+export class KeptFile {
   private readonly opened: Stats;
   private descriptor: number | undefined;
 
@@ -31,6 +30,12 @@ export class KeptFile implements ByteSource {
     }
   }
 
+  /** Whether this is the file of that status, unchanged. */
+  isAt({ dev, ino, size, mtimeMs }: Stats): boolean {
+    const { opened } = this;
+    return dev === opened.dev && ino === opened.ino && size === opened.size && mtimeMs === opened.mtimeMs;
+  }
+
   get size(): number {
     return this.opened.size;
   }
@@ -44,8 +49,7 @@ export class KeptFile implements ByteSource {
     const { name, descriptor, size } = this;
     requireRange(name, size, start, end);
     if (descriptor === undefined) throw new LuvitError("bad-file", `${name}: was closed`);
-    const { mtimeMs, size: sizeNow } = fstatSync(descriptor);
-    if (mtimeMs !== this.opened.mtimeMs || sizeNow !== size)
+    if (!this.isAt(fstatSync(descriptor)))
       throw new LuvitError("bad-file", `${name}: was written into since it was opened; load it again`);
     const bytes = new Uint8Array(end - start);
     try {
@@ -84,5 +88,25 @@ function openedDescriptor(path: string): number {
     if ((cause as NodeJS.ErrnoException).code === "ENXIO")
       throw new LuvitError("bad-file", `${path}: not a regular file`); // a socket
     throw openFailure(path, cause);
+  }
+}
+
+/** What to say of a file that could not be opened. */
+export function openFailure(path: string, cause: unknown): LuvitError {
+  if (cause instanceof LuvitError) return cause;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === "ENOENT" || code === "ENOTDIR")
+    return new LuvitError("missing-file", `${path}: no such file`, { cause });
+  return new LuvitError("bad-file", `${path}: cannot be opened (${message})`, { cause });
+}
+
+/** @throws LuvitError("bad-file") for a range that leaves a file of `size` bytes. */
+export function requireRange(name: string, size: number, start: number, end: number): void {
+  const valid = Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end;
+  if (!valid || end > size) {
+    throw new LuvitError(
+      "bad-file",
+      `${name}: bytes ${start} to ${end} are needed, the file has ${size} (cut off or damaged?)`,
+    );
   }
 }

@@ -7,6 +7,9 @@ export interface ByteRange<Tag> {
   readonly tag: Tag;
 }
 
+/** Gives what reads a range's bytes anew, at any later time; undefined where the file is no longer as it was. */
+export type ReadAgain = () => (() => Uint8Array) | undefined;
+
 /** Small neighbors are joined up to this; what is larger is read straight into an array of its own. */
 const LARGEST_JOINED_READ = 2 ** 20;
 
@@ -16,13 +19,20 @@ const AHEAD = 2;
 /**
  * Reads many ranges. From a file small ones that touch or overlap are joined into one read each; a remote source joins
  * them as it likes. Nothing between ranges is read. Calls `use` once per range, one after the other, in the order of the
- * file or as they arrive; meanwhile the next are being read. The bytes belong to whoever is called.
+ * file or as they arrive; meanwhile the next are being read. The bytes belong to whoever is called; of a file on this machine
+ * they can be had again.
  */
 export async function readRanges<Tag>(
   source: ByteSource,
   ranges: readonly ByteRange<Tag>[],
-  use: (tag: Tag, bytes: Uint8Array) => void,
+  use: (tag: Tag, bytes: Uint8Array, again?: ReadAgain) => void,
 ): Promise<void> {
+  const again = ({ start, end }: ByteRange<Tag>): ReadAgain | undefined =>
+    source.keep &&
+    (() => {
+      const file = source.keep!();
+      return file && (() => file.readNow(start, end));
+    });
   if (source.readMany) return source.readMany(ranges, (i, bytes) => use(ranges[i].tag, bytes));
   const groups = joinTouching(ranges);
   const read = (group: readonly ByteRange<Tag>[]) => settled(source.read(group[0].start, endOf(group)));
@@ -31,8 +41,10 @@ export async function readRanges<Tag>(
     const bytes = await coming.shift()!();
     if (i + AHEAD < groups.length) coming.push(read(groups[i + AHEAD]));
     const [{ start }] = group;
-    if (group.length === 1) use(group[0].tag, bytes);
-    else for (const range of group) use(range.tag, bytes.slice(range.start - start, range.end - start));
+    for (const range of group) {
+      const own = group.length === 1 ? bytes : bytes.slice(range.start - start, range.end - start);
+      use(range.tag, own, again(range));
+    }
   }
 }
 

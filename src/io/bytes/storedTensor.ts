@@ -1,29 +1,40 @@
 import type { HostTensor, StoredDtype } from "../../core/hostTensor";
 import { widenToFloat32 } from "./floats";
+import type { ReadAgain } from "./rangeReads";
 import { hasSpecialShortFloats, type ShortFloat, widenShortFloats } from "./shortFloats";
 
 /**
  * A tensor as it was read. Float16 and bfloat16 stay two bytes a number until `data` is asked for; from then on they are
  * float32 and the stored bytes are let go. `peek` widens them for a moment: a frozen block that is only handed to an
- * engine never takes more than its file's bytes here.
+ * engine never takes more than its file's bytes here, and none once it was released.
  */
 export class StoredTensor implements HostTensor {
   #bytes: Uint8Array | undefined;
   #data: Float32Array | undefined;
+  /** Reads the bytes where they are not kept. */
+  #read: (() => Uint8Array) | undefined;
+  /** Whether somebody has the numbers, who may have changed them. */
+  #isGiven = false;
+  readonly #again: ReadAgain | undefined;
 
-  /** `bytes` belong to the tensor from now on. */
+  /** `bytes` belong to the tensor from now on, or are read whenever they are needed; `again` reads them anew. */
   constructor(
     readonly shape: readonly number[],
     readonly dtype: StoredDtype,
-    bytes: Uint8Array,
+    bytes: Uint8Array | (() => Uint8Array),
+    again?: ReadAgain,
   ) {
-    if (isShort(dtype) && bytes.length % 2 === 0) this.#bytes = bytes;
+    this.#again = again;
+    if (typeof bytes === "function") this.#read = bytes;
+    else if (isShort(dtype) && bytes.length % 2 === 0) this.#bytes = bytes;
     else this.#data = floatsOf(bytes, dtype);
   }
 
   get data(): Float32Array {
     this.#data ??= this.widen();
     this.#bytes = undefined;
+    this.#read = undefined;
+    this.#isGiven = true;
     return this.#data;
   }
 
@@ -36,14 +47,25 @@ export class StoredTensor implements HostTensor {
     return this.#data ?? this.widen();
   }
 
+  /** Lets the numbers go where the file that they are from still is as it was: they are read again when needed. */
+  release(): void {
+    if (this.#isGiven || this.#read) return;
+    this.#read = this.#again?.();
+    if (!this.#read) return;
+    this.#bytes = undefined;
+    this.#data = undefined;
+  }
+
   /** False where the stored bits show an infinity or a NaN; undefined when they are no longer, or never were, kept. */
   get isFinite(): boolean | undefined {
     return this.#bytes && !hasSpecialShortFloats(this.#bytes, this.dtype as ShortFloat);
   }
 
   private widen(): Float32Array {
-    const out = new Float32Array(this.#bytes!.length / 2);
-    widenShortFloats(this.#bytes!, this.dtype as ShortFloat, out);
+    const bytes = this.#bytes ?? this.#read!();
+    if (!isShort(this.dtype)) return floatsOf(bytes, this.dtype);
+    const out = new Float32Array(bytes.length / 2);
+    widenShortFloats(bytes, this.dtype, out);
     return out;
   }
 }

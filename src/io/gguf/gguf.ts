@@ -1,6 +1,6 @@
 import { LuvitError, listOffenders } from "../../core/errors";
 import { type HostTensor, type StateDict, sizeOf } from "../../core/hostTensor";
-import { type ByteSource, readRanges, requireNames, StoredTensor } from "../bytes";
+import { type ByteSource, type ReadAgain, readRanges, requireNames, StoredTensor } from "../bytes";
 import type { TensorInfo, TensorSeen } from "../safetensors";
 import { type GgufHeader, type GgufMetadata, type GgufTensor, readGgufHeader } from "./header";
 import { isReadable, readableGgufTypes } from "./types";
@@ -62,16 +62,16 @@ async function readStored(
     );
   }
   const found: StateDict = new Map();
-  await readRanges(source, ranges, (name, bytes) => {
-    const tensor = decode(header.tensors.get(name)!, bytes);
+  await readRanges(source, ranges, (name, bytes, again) => {
+    const tensor = decode(header.tensors.get(name)!, bytes, again);
     found.set(name, tensor);
     seen?.(name, tensor);
   });
   return new Map(names.map((name) => [name, found.get(name)!]));
 }
 
-function decode({ shape, type }: GgufTensor, bytes: Uint8Array): HostTensor {
-  if (type.stored) return new StoredTensor(shape, type.stored, bytes);
+function decode({ shape, type }: GgufTensor, bytes: Uint8Array, again?: ReadAgain): HostTensor {
+  if (type.stored) return new StoredTensor(shape, type.stored, bytes, again);
   const data = new Float32Array(sizeOf(shape));
   type.dequantize!(bytes, data);
   return { shape, data };

@@ -4,7 +4,6 @@ import { checkOptions, shaped } from "../../core/options";
 import {
   type ByteSource,
   bytesPerElement,
-  FileTensor,
   type KeptFile,
   readRanges,
   requireNames,
@@ -73,8 +72,8 @@ export interface KeptSafetensors {
 export async function keepSafetensors(file: KeptFile): Promise<KeptSafetensors> {
   const header = await readHeader(file);
   requireReadable(file, header, [...header.tensors.keys()]);
-  const tensors = [...header.tensors].map(([name, { shape, dtype, ...place }]): [string, HostTensor] => {
-    return [name, new FileTensor(shape, dtype as StoredDtype, file, place)];
+  const tensors = [...header.tensors].map(([name, { shape, dtype, start, end }]): [string, HostTensor] => {
+    return [name, new StoredTensor(shape, dtype as StoredDtype, () => file.readNow(start, end))];
   });
   return { tensors: new Map(tensors), metadata: header.metadata };
 }
@@ -114,9 +113,9 @@ async function readStored(
   const ranges = names.map((name) => ({ ...header.tensors.get(name)!, tag: name }));
   requireReadable(source, header, names);
   const found: StateDict = new Map();
-  await readRanges(source, ranges, (name, bytes) => {
+  await readRanges(source, ranges, (name, bytes, again) => {
     const { shape, dtype } = header.tensors.get(name)!;
-    const tensor = new StoredTensor(shape, dtype as StoredDtype, bytes);
+    const tensor = new StoredTensor(shape, dtype as StoredDtype, bytes, again);
     found.set(name, tensor);
     seen?.(name, tensor);
   });

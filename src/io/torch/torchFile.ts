@@ -4,6 +4,7 @@ import {
   type ByteRange,
   type ByteSource,
   bytesPerElement,
+  type ReadAgain,
   readRanges,
   StoredTensor,
   widenToFloat32,
@@ -69,9 +70,9 @@ async function readTensors<Name>(
     ranges.push({ start, end: start + tensor.span * width, tag: name });
   }
   const found = new Map<Name, HostTensor>();
-  await readRanges(source, ranges, (name, bytes) => {
+  await readRanges(source, ranges, (name, bytes, again) => {
     const tensor = tensors.get(name)!;
-    found.set(name, rowMajor(bytes, tensor));
+    found.set(name, rowMajor(bytes, tensor, again));
     seen?.(name, found.get(name)!);
   });
   return new Map([...tensors.keys()].map((name) => [name, found.get(name)!]));
@@ -98,10 +99,10 @@ function requirePlausibleSize(source: ByteSource, tensors: Iterable<TensorRef>):
 }
 
 /** A tensor of the stretch of bytes from its first to its last element. */
-function rowMajor(span: Uint8Array, tensor: TensorRef): HostTensor {
+function rowMajor(span: Uint8Array, tensor: TensorRef, again?: ReadAgain): HostTensor {
   const { shape, strides } = tensor;
   const dtype = tensor.dtype as StoredDtype;
-  if (isRowMajor(shape, strides)) return new StoredTensor(shape, dtype, span);
+  if (isRowMajor(shape, strides)) return new StoredTensor(shape, dtype, span, again);
   return { shape, dtype, data: gather(widenToFloat32(span, dtype), tensor) };
 }
 

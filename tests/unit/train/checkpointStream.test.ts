@@ -5,8 +5,11 @@ import { before, type TestContext, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
 import * as transforms from "../../../src/data/transforms";
 import { engineProcesses, onnxRuntimeProblem } from "../../../src/engine";
-import { KeptFile } from "../../../src/io/bytes";
+import { fileSource, KeptFile } from "../../../src/io/bytes";
 import { listTrainingCheckpoints, readTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
+import { openSafetensors, writeSafetensors } from "../../../src/io/safetensors";
+import { baselines, mae } from "../../../src/models";
+import { type LlamaConfig, llama7b } from "../../../src/models/llamaConfig";
 import { Parameter } from "../../../src/nn/parameter";
 import { finetune } from "../../../src/train/finetune";
 import type { TrainOptions } from "../../../src/train/plan";
@@ -21,12 +24,15 @@ import {
   stopAfter,
   temporaryFolder,
   tinyClassifier,
+  tinyDecoder,
   tinyMae,
+  tinyViT,
 } from "./support";
 
 before(async () => void (await startBackend({ backend: "wasm" })));
 
 const withProcess = { skip: onnxRuntimeProblem() ?? false };
+const blockConfig: LlamaConfig = { ...llama7b, dim: 16, heads: 2, hiddenDim: 24 };
 const options: TrainOptions = { ...pretraining, engine: "onnxruntime" };
 
 /** Counts the tensors whose numbers are asked of parameters and of files from now on. */
@@ -162,4 +168,22 @@ test("resuming leaves weights and moments on disk until they go to the engine", 
   );
   await run.done;
   assert.deepEqual(atPrepare.slice(0, 2), [0, model.size + optimizer.size]);
+});
+
+test("frozen weights that a file holds are not kept here while an engine has them", async (t) => {
+  const file = join(temporaryFolder(), "block.safetensors");
+  await writeSafetensors(file, await baselines.randomBlock(blockConfig).stateDict());
+  const fusion = baselines.randomBlock(blockConfig);
+  const source = await fileSource(file);
+  fusion.loadStateDict(await (await openSafetensors(source)).readTensors(), { source: file });
+  await source.close();
+  fusion.freeze();
+  const weights = await fusion.stateDict();
+  const model = mae.create({ encoder: tinyViT, fusion, decoder: tinyDecoder });
+  const counts = countReads(t);
+  await fusion.stateDict();
+  assert.equal(counts.files, 0);
+  await pretrain(model, await images(), { ...options, engine: "eager", out: false }).done;
+  assertSameBits(await fusion.stateDict(), weights);
+  assert.equal(counts.files, weights.size);
 });
