@@ -29,6 +29,13 @@ describe("ImageNet-S masks", () => {
     assert.deepEqual([width, height], [3, 2]);
   });
 
+  it("may be large and hold one color, which takes next to no bytes", async () => {
+    const large = await flatPng(1500, 1000, [3, 1, 0]);
+    assert.ok(large.length < 30_000, `${large.length}`);
+    const { ids, width, height } = await decodeMaskIds(large);
+    assert.deepEqual([width, height, new Set(ids)], [1500, 1000, new Set([259])]);
+  });
+
   it("make a cell foreground by one pixel, and neither when all of it is ignored", () => {
     const ids = Int32Array.from([0, 0, 1000, 1000, 0, 5, 1000, 1000, 1000, 0, 1000, 3, 0, 0, 1000, 1000]);
     const cells = maskCells(ids, 4, 2);
@@ -65,6 +72,29 @@ describe("imageNetS", () => {
       () => set.withTransform(transforms.mae(32)),
       /mae cannot carry a mask along; use transforms.evaluation or transforms.none/,
     );
+  });
+
+  it("keeps every mask with its image in views of it", async () => {
+    const set = await imageNetS(toy);
+    for (const view of [set.subset([3, 140, 7]), set.take(10), set.take(10).subset([9, 2])]) {
+      assert.ok(view.length > 1);
+      for (let i = 0; i < view.length; i++)
+        assert.equal(basename(view.path(i), ".jpg"), basename(view.masks[i], ".png"));
+    }
+  });
+
+  it("does not use a mask of another size than the model's as it is", async () => {
+    const root = temporaryFolder();
+    await put(root, "val/n1/a.png", await flatPng(8, 8, [1, 2, 3]));
+    await put(root, "masks/n1/a.png", await flatPng(8, 8, [1, 0, 0]));
+    const { ids } = transforms.none(8);
+    assert.throws(
+      () => ids({ data: new Uint16Array(72), width: 9, height: 8 } as never),
+      /9 x 8 pixels where 8 x 8/,
+    );
+    const options = { images: join(root, "val"), masks: join(root, "masks"), patch: 4 };
+    const set = await imageNetS({ ...options, transform: transforms.none(8) });
+    assert.deepEqual([...(await set.load(0, new Rng(0))).foreground], [1, 1, 1, 1]);
   });
 
   it("can be batched like any other set", async () => {
@@ -141,7 +171,10 @@ describe("imageNet9", () => {
     const folders = ["00_dog", "01_bird", "02_wheeled vehicle", "03_reptile", "04_carnivore", "05_insect"];
     const more = ["06_musical instrument", "07_primate", "08_fish"];
     for (const name of [...folders, ...more]) await put(root, `mixed_next/val/${name}/a.JPEG`, "stands in");
-    const { mapping, classes, length } = await imageNet9(root, "mixed_next");
+    const set = await imageNet9(root, "mixed_next");
+    const { mapping, classes, length } = set;
+    for (const view of [set.take(2), set.subset([1]), set.withTransform(transforms.evaluation(32))])
+      assert.equal(view.mapping, mapping, "views answer as the set does");
     assert.deepEqual([length, classes[2]], [9, "wheeled vehicle"]);
     const best = (index: number) =>
       mapping!.predict(Float32Array.from({ length: 1000 }, (_, i) => Number(i === index)));

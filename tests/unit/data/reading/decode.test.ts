@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { describe, it } from "node:test";
 import sharp from "sharp";
 import { LuvitError } from "../../../../src/core/errors";
 import { imageFolder } from "../../../../src/data/imageFolder";
-import { batches } from "../../../../src/data/loader";
+import { type Batch, batches } from "../../../../src/data/loader";
 import { decodeImage } from "../../../../src/data/reading/decode";
 import * as transforms from "../../../../src/data/transforms";
 import { flatPng, put, temporaryFolder } from "../support";
@@ -11,6 +12,8 @@ import { flatPng, put, temporaryFolder } from "../support";
 const raw = (width: number, height: number, channels: 1 | 2 | 3 | 4) => ({
   raw: { width, height, channels },
 });
+
+const noFileTable = existsSync("/proc/self/fd") ? false : "this system does not tell which files are open";
 
 describe("decodeImage", () => {
   it("repeats gray in all three channels", async () => {
@@ -139,6 +142,71 @@ describe("decodeImage", () => {
       await assert.rejects(
         batches(set, { batchSize: 1, workers }).next(),
         /more pixels than the limit of 1199/,
+      );
+    }
+  });
+
+  it("takes a GIF's ground from its transparent color where it says that it has one", async () => {
+    const gif = (flags: number) =>
+      Buffer.concat([
+        Buffer.from("GIF89a\x02\0\x01\0\x80\0\0", "latin1"),
+        Buffer.from([10, 20, 30, 200, 210, 220]),
+        Buffer.from([0x21, 0xf9, 4, flags, 0, 0, 1, 0]),
+        Buffer.from([0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0, 0x3b]),
+      ]);
+    assert.deepEqual([...(await decodeImage(gif(0))).data], [10, 20, 30, 10, 20, 30]);
+    assert.deepEqual([...(await decodeImage(gif(1))).data], [10, 20, 30, 200, 210, 220]);
+  });
+
+  it("reads gray of 16 bits as its set says, here and in threads, kept in memory or not", async () => {
+    const folder = temporaryFolder();
+    const rows = Buffer.from(new Array(8).fill([0x40, 0x20]).flat());
+    for (let i = 0; i < 2; i++)
+      await put(folder, `a/${i}.pgm`, Buffer.concat([Buffer.from("P5 4 2 65535\n"), rows]));
+    const levels: number[] = [];
+    for (const gray16 of [undefined, "clip", "high-byte"] as const) {
+      for (const [cache, workers] of [
+        [1e6, 0],
+        [false, 0],
+        [false, 1],
+      ] as const) {
+        const set = await imageFolder(folder, { transform: transforms.evaluation(8), gray16, cache });
+        const { value } = await batches(set, { batchSize: 2, workers }).next();
+        levels.push((value as Batch).images[0]);
+      }
+    }
+    const [white, dark] = [255, 0x40].map((level) => Math.fround((level / 255 - 0.485) / 0.229));
+    const off = levels.map((level, i) => Math.abs(level - (i < 6 ? white : dark)));
+    assert.ok(
+      off.every((error) => error < 1e-5),
+      `${levels}`,
+    );
+  });
+
+  it("leaves no file open, whatever was in it and wherever it was read", { skip: noFileTable }, async () => {
+    const folder = temporaryFolder();
+    const jpeg = await sharp(await flatPng(40, 30, [9, 99, 200]))
+      .jpeg()
+      .toBuffer();
+    await put(folder, "a/whole.jpg", jpeg);
+    await put(folder, "a/cut.jpg", jpeg.subarray(0, -9));
+    await put(folder, "a/turned.png", await flatPng(40, 30, [1, 2, 3]));
+    await put(folder, "a/plain.pgm", "P2 1 1 255 7");
+    await put(folder, "a/none.bmp", "BM");
+    for (const workers of [0, 1]) {
+      const set = await imageFolder(folder, { transform: transforms.evaluation(8), cache: false });
+      for await (const { images } of batches(set, { batchSize: 1, workers }))
+        assert.equal(images.length, 192);
+      const open = readdirSync("/proc/self/fd").map((name) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${name}`);
+        } catch {
+          return ""; // the one of this very list
+        }
+      });
+      assert.deepEqual(
+        open.filter((path) => path.startsWith(folder)),
+        [],
       );
     }
   });
