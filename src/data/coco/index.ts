@@ -1,0 +1,7 @@
+/** COCO's files: images, classes, objects with boxes and masks, and what detectors found. */
+export { CocoAnnotations } from "./annotations";
+export { cocoCategories } from "./categories";
+export type { CocoAnnotation, CocoCategory, CocoImage } from "./entries";
+export { type CocoReadOptions, readAnnotations } from "./readAnnotations";
+export { type CocoKind, type CocoResult, cocoKind, expectKind, readResults, writeResults } from "./results";
+export { isPolygons, maskOf, type Segmentation } from "./segmentation";
