@@ -10,6 +10,7 @@
  */
 export * as analysis from "./analysis";
 export * as benchmark from "./analysis/suite";
+export * as coco from "./analysis/detection";
 export { LuvitError, type LuvitErrorCode } from "./core/errors";
 export type { HostTensor, StateDict } from "./core/hostTensor";
 export { packageVersion } from "./core/packageRoot";

@@ -4,6 +4,7 @@ import { packageRoot } from "../../src/core/packageRoot";
 import { startBackend } from "../../src/core/tf";
 import { runAnalysis } from "./analysis";
 import { runCheckpoints } from "./checkpoints";
+import { runCoco } from "./coco";
 import { runCorruptions } from "./corruptions";
 import { type CaseRunner, type Check, readCaseFile } from "./harness";
 import { runImages } from "./images";
@@ -30,6 +31,7 @@ const runners: Record<string, CaseRunner> = {
   checkpoints: runCheckpoints,
   images: runImages,
   corruptions: runCorruptions,
+  coco: runCoco,
 };
 
 /** GOLDEN_DIR, or the cases kept with the tests. */

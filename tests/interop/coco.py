@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from pycocotools import mask as masks
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 random = np.random.default_rng(0)
 
@@ -94,10 +96,86 @@ def mask_cases():
     }
 
 
-def main():
-    folder = Path(sys.argv[1])
-    (folder / "masks.json").write_text(json.dumps(mask_cases()))
-    print(json.dumps({"done": True}))
+def truth_of(image, number):
+    width, height = image["width"], image["height"]
+    x, y = random.uniform(0, 0.8, 2) * [width, height]
+    w, h = random.uniform(0.05, 1, 2) ** 2 * [width - x, height - y]
+    corners = [x, y, x + w, y, x + w, y + h * random.random(), x + w / 2, y + h, x, y + h]
+    crowd = int(random.random() < 0.15)
+    drawn = masks.merge(masks.frPyObjects([corners], height, width))
+    runs = masks.decode(drawn).flatten("F")
+    lengths = np.diff([0, *(np.flatnonzero(np.diff(runs)) + 1), runs.size]).tolist()
+    if runs[0]:
+        lengths = [0, *lengths]
+    outline = [[corners], plain(drawn), {"size": [height, width], "counts": lengths}][random.integers(3)]
+    return {
+        "id": number,
+        "image_id": image["id"],
+        "category_id": int(random.choice([2, 5, 11, 40])),
+        "bbox": [x, y, w, h],
+        "area": float(w * h * random.uniform(0.5, 1)),
+        "iscrowd": crowd,
+        "segmentation": outline,
+    }
 
 
-main()
+def result_of(truth, image):
+    width, height = image["width"], image["height"]
+    x, y, w, h = np.array(truth["bbox"]) * random.uniform(0.8, 1.2, 4)
+    drawn = masks.merge(masks.frPyObjects([[x, y, x + w, y, x + w, y + h, x, y + h]], height, width))
+    category = truth["category_id"] if random.random() < 0.8 else 5
+    common = {"image_id": image["id"], "category_id": category, "score": round(random.random(), 2)}
+    return {**common, "bbox": [x, y, w, h]}, {**common, "segmentation": plain(drawn)}
+
+
+def data_set(seed):
+    images = [
+        {"id": int(i), "file_name": f"{i}.jpg", "width": int(w), "height": int(h)}
+        for i, w, h in zip(random.permutation(500)[:12], *random.integers(40, 300, (2, 12)))
+    ]
+    categories = [{"id": i, "name": f"class {i}"} for i in (40, 5, 2, 11, 7)]
+    annotations, boxes, outlines = [], [], []
+    for image in images:
+        for _ in range(random.integers(0, 9)):
+            annotations.append(truth_of(image, 1 + len(annotations)))
+            for _ in range(random.integers(0, 4) if seed else random.integers(0, 40)):
+                box, outline = result_of(annotations[-1], image)
+                boxes.append(box)
+                outlines.append(outline)
+    return {"images": images, "categories": categories, "annotations": annotations}, boxes, outlines
+
+
+def scores_of(truth, results, kind):
+    with contextlib.redirect_stdout(io.StringIO()):
+        known = COCO(str(truth))
+        found = COCOeval(known, known.loadRes(str(results)), kind)
+        found.evaluate()
+        found.accumulate()
+        found.summarize()
+    return {
+        "stats": found.stats.tolist(),
+        **{name: found.eval[name].flatten().tolist() for name in ("precision", "recall", "scores")},
+    }
+
+
+def write(path, content):
+    path.write_text(json.dumps(content))
+
+
+def make(folder):
+    write(folder / "masks.json", mask_cases())
+    for seed in range(6):
+        truth, boxes, outlines = data_set(seed)
+        for name, content in (("truth", truth), ("bbox", boxes), ("segm", outlines)):
+            write(folder / f"{name}{seed}.json", content)
+
+
+def score(folder):
+    """What is told of results that somebody else has written."""
+    for path in folder.glob("ours-*.json"):
+        _, kind, seed = path.stem.split("-")
+        write(folder / f"scores-{kind}-{seed}.json", scores_of(folder / f"truth{seed}.json", path, kind))
+
+
+{"make": make, "score": score}[sys.argv[1]](Path(sys.argv[2]))
+print(json.dumps({"done": True}))

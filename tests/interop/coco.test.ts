@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { evaluate } from "../../src/analysis/detection";
 import {
   type BoxXywh,
   boxIou,
@@ -18,6 +19,8 @@ import {
   rleFromText,
   rleText,
 } from "../../src/core/masks";
+import { readAnnotations, readResults, writeResults } from "../../src/data/coco";
+import { arraysOf } from "../golden/cocoArrays";
 import { runPython, unlessPythonHas } from "./python";
 
 const skip = unlessPythonHas("pycocotools", "numpy");
@@ -49,7 +52,7 @@ interface Masks {
 let masks: Masks;
 before(() => {
   if (skip) return;
-  runPython("coco.py", folder);
+  runPython("coco.py", "make", folder);
   masks = JSON.parse(readFileSync(join(folder, "masks.json"), "utf8"));
 });
 
@@ -98,5 +101,39 @@ test("overlaps of masks and of boxes are pycocotools' to the last bit", { skip }
     const ofMasks = maskIou(given.detections.map(rleOf), given.truths.map(rleOf), crowd);
     assert.deepEqual([...ofMasks], given.masks.flat());
     assert.deepEqual([...boxIou(given.detectionBoxes, given.truthBoxes, crowd)], given.boxes.flat());
+  }
+});
+
+test("pycocotools reads what is written here, and both give the same scores to the last digits", {
+  skip,
+}, async () => {
+  const seeds = [0, 1, 2, 3, 4, 5];
+  const kinds = ["bbox", "segm"] as const;
+  const place = (name: string) => join(folder, `${name}.json`);
+  const open = async (kind: (typeof kinds)[number], seed: number) => {
+    const truth = await readAnnotations(place(`truth${seed}`));
+    return { truth, results: await readResults(place(`${kind}${seed}`), truth) };
+  };
+  for (const kind of kinds) {
+    for (const seed of seeds)
+      await writeResults(place(`ours-${kind}-${seed}`), (await open(kind, seed)).results, kind);
+  }
+  runPython("coco.py", "score", folder);
+  for (const kind of kinds) {
+    for (const seed of seeds) {
+      const { truth, results } = await open(kind, seed);
+      const scores = evaluate(truth, results, { kind });
+      const theirs = JSON.parse(readFileSync(place(`scores-${kind}-${seed}`), "utf8"));
+      const stats = Object.values(scores.summary).map((value) => (Number.isNaN(value) ? -1 : value));
+      stats.forEach((value, i) => {
+        assert.ok(
+          Math.abs(value - theirs.stats[i]) < 1e-12,
+          `${kind} ${seed} ${i}: ${value} and ${theirs.stats[i]}`,
+        );
+      });
+      const arrays = arraysOf(scores);
+      for (const name of ["precision", "recall", "scores"] as const)
+        assert.deepEqual(arrays[name], theirs[name], `${name}, ${kind} ${seed}`);
+    }
   }
 });
