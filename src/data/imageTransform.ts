@@ -59,7 +59,15 @@ export const finetuneAugmentOptions = optionsOf<FinetuneAugmentOptions>(
 export type TransformSpec =
   | { readonly kind: "mae" | "none"; readonly size: number }
   | ({ readonly kind: "finetune"; readonly size: number } & Required<FinetuneAugmentOptions>)
-  | { readonly kind: "evaluation"; readonly size: number; readonly cropRatio: number };
+  | { readonly kind: "evaluation"; readonly size: number; readonly cropRatio: number }
+  | ({ readonly kind: "fit" } & SquareSpec)
+  | ({ readonly kind: "jitter"; readonly scale: readonly [number, number] } & SquareSpec);
+
+/** Of a padded square; `expected` is the only size of images that is not refused. */
+interface SquareSpec {
+  readonly size: number;
+  readonly expected?: { readonly width: number; readonly height: number };
+}
 
 /** A transform of this library: its steps, and what it is made from. */
 export class BuiltInTransform implements ImageTransform {

@@ -1,3 +1,4 @@
+import { rebuildSquare } from "./detection";
 import type { BuiltInTransform, TransformSpec } from "./imageTransform";
 import { evaluation, finetune, mae, none } from "./transforms";
 
@@ -8,5 +9,6 @@ export function rebuildTransform(spec: TransformSpec): BuiltInTransform {
     return finetune(size, { randAugment, erasing });
   }
   if (spec.kind === "evaluation") return evaluation(spec.size, { cropRatio: spec.cropRatio });
+  if (spec.kind === "fit" || spec.kind === "jitter") return rebuildSquare(spec);
   return { mae, none }[spec.kind](spec.size);
 }

@@ -6,6 +6,7 @@ import { runAnalysis } from "./analysis";
 import { runCheckpoints } from "./checkpoints";
 import { runCoco } from "./coco";
 import { runCorruptions } from "./corruptions";
+import { runDetectionData } from "./detectionData";
 import { type CaseRunner, type Check, readCaseFile } from "./harness";
 import { runImages } from "./images";
 import { runBidirectionalBlock, runCausalBlock } from "./llama";
@@ -32,6 +33,7 @@ const runners: Record<string, CaseRunner> = {
   images: runImages,
   corruptions: runCorruptions,
   coco: runCoco,
+  detection_data: runDetectionData,
 };
 
 /** GOLDEN_DIR, or the cases kept with the tests. */

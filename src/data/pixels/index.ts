@@ -16,8 +16,22 @@ export { decodeJpeg } from "./jpeg/decodeJpeg";
 export { type JpegHeader, readJpegHeader } from "./jpeg/header";
 export { isCmykJpeg } from "./jpeg/isCmyk";
 export { type PlacedFile, placeBytes, placeFile } from "./jpeg/placedFile";
-export { PixelMemory, type Region, RegionFull, type ResultPlace } from "./kernels/pixelMemory";
+export {
+  PixelMemory,
+  type PlacedPixels,
+  type Region,
+  RegionFull,
+  type ResultPlace,
+} from "./kernels/pixelMemory";
 export { imageNetMean, imageNetStd, normalize, normalizePlaced, unnormalize } from "./normalize";
-export { applySteps, type PixelSteps, randomCrop, resized, whole } from "./pixelSteps";
+export {
+  applySteps,
+  flipInPlace,
+  type PixelSteps,
+  randomCrop,
+  resized,
+  resizedPart,
+  whole,
+} from "./pixelSteps";
 export { type Box, cropBox, resize } from "./resample";
 export { image, type RgbImage } from "./rgbImage";
