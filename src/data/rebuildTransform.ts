@@ -1,6 +1,6 @@
 import { rebuildSquare } from "./detection";
 import type { BuiltInTransform, TransformSpec } from "./imageTransform";
-import { evaluation, finetune, mae, none } from "./transforms";
+import { evaluation, finetune, mae, none, segment } from "./transforms";
 
 /** Makes a transform of this library again. */
 export function rebuildTransform(spec: TransformSpec): BuiltInTransform {
@@ -10,5 +10,5 @@ export function rebuildTransform(spec: TransformSpec): BuiltInTransform {
   }
   if (spec.kind === "evaluation") return evaluation(spec.size, { cropRatio: spec.cropRatio });
   if (spec.kind === "fit" || spec.kind === "jitter") return rebuildSquare(spec);
-  return { mae, none }[spec.kind](spec.size);
+  return { mae, none, segment }[spec.kind](spec.size);
 }

@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { maskArea, maskIou, type Rle, rasterizePolygons, rleFromText } from "../../src/core/masks";
 import { Rng } from "../../src/core/rng";
-import { stepRate } from "../../src/optim/schedule";
 import { CocoAnnotations, cocoCategories } from "../../src/data/coco";
 import { withObjects } from "../../src/data/coco/dataset";
 import {
@@ -16,6 +15,7 @@ import { squareSteps } from "../../src/data/detection/steps";
 import { applySteps, PixelMemory, type RgbImage, resizedPart } from "../../src/data/pixels";
 import { flipHorizontally } from "../../src/data/pixels/geometry";
 import { placePixels } from "../../src/data/pixels/kernels/resamplePixels";
+import { stepRate } from "../../src/optim/schedule";
 import { type CaseFile, type CaseRunner, type Check, maxAbsError, relativeToTensorMax } from "./harness";
 import { type GoldenTensors, load } from "./support";
 

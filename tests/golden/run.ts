@@ -16,6 +16,8 @@ import { runMaePretrain } from "./mae";
 import { runAdamW, runSchedules } from "./optim";
 import { runPositions } from "./positions";
 import { runPrimitives } from "./primitives";
+import { runSegAugment } from "./segAugment";
+import { runSegMetric, runSegResize } from "./segmentation";
 
 const runners: Record<string, CaseRunner> = {
   primitives: runPrimitives,
@@ -33,6 +35,9 @@ const runners: Record<string, CaseRunner> = {
   images: runImages,
   corruptions: runCorruptions,
   coco: runCoco,
+  seg_augment: runSegAugment,
+  seg_metric: runSegMetric,
+  seg_resize: runSegResize,
   detection_data: runDetectionData,
 };
 

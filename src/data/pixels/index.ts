@@ -1,5 +1,6 @@
 /** Pixels: JPEG decoding, crops, resizing, RandAugment and erasing, in WebAssembly and equal to Pillow's to the byte. */
 export { Canvas } from "./augment/canvas";
+export { applyColors, drawColors } from "./augment/colorJitter";
 export { randomErasing } from "./augment/erasing";
 export { operations } from "./augment/operations";
 export { eraseRandomly } from "./augment/placedErasing";
@@ -10,7 +11,15 @@ export {
   randAugmentRecipe,
 } from "./augment/randAugment";
 export { unreadable } from "./badImage";
-export { centerBox, cropIds, type IdMap, resizeIds, roundHalfEven, shorterSideSize } from "./geometry";
+export {
+  centerBox,
+  cropIds,
+  flipIds,
+  type IdMap,
+  resizeIds,
+  roundHalfEven,
+  shorterSideSize,
+} from "./geometry";
 export { readImageFile } from "./imageFile";
 export { decodeJpeg } from "./jpeg/decodeJpeg";
 export { type JpegHeader, readJpegHeader } from "./jpeg/header";

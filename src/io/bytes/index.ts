@@ -3,8 +3,8 @@ export { type ByteSource, CountingSource, fileSource, type Stretch } from "./byt
 export { describeNonFinite } from "./finiteness";
 export { bytesPerElement, narrowFromFloat32, type WritableDtype, widenToFloat32 } from "./floats";
 export { type JsonObject, readJsonObject } from "./jsonFile";
-export { forEachJsonPart } from "./jsonParts";
 export { repeatedKeys } from "./jsonKeys";
+export { forEachJsonPart } from "./jsonParts";
 export { type ByteRange, readRanges } from "./rangeReads";
 export { requireNames } from "./requireNames";
 export { StoredTensor } from "./storedTensor";
