@@ -17,7 +17,7 @@ import { runAdamW, runSchedules } from "./optim";
 import { runPositions } from "./positions";
 import { runPrimitives } from "./primitives";
 import { runSegAugment } from "./segAugment";
-import { runSegMetric, runSegResize } from "./segmentation";
+import { runSegGroups, runSegMetric, runSegResize } from "./segmentation";
 
 const runners: Record<string, CaseRunner> = {
   primitives: runPrimitives,
@@ -36,6 +36,7 @@ const runners: Record<string, CaseRunner> = {
   corruptions: runCorruptions,
   coco: runCoco,
   seg_augment: runSegAugment,
+  seg_groups: runSegGroups,
   seg_metric: runSegMetric,
   seg_resize: runSegResize,
   detection_data: runDetectionData,

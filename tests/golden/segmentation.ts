@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   boundaryBands,
   countImage,
@@ -6,6 +8,8 @@ import {
   SegmentationScores,
 } from "../../src/analysis/segmentation";
 import { bilinearWeights, nearestIndices, resizePlanes } from "../../src/core/resample";
+import type { Module } from "../../src/nn/module";
+import { finetuneRules } from "../../src/optim/groups";
 import { type CaseRunner, type Check, maxAbsError } from "./harness";
 import { type GoldenTensors, load } from "./support";
 
@@ -134,3 +138,62 @@ function transposed(weights: Float32Array, inputs: number): Float32Array {
   const outputs = weights.length / inputs;
   return weights.map((_, at) => weights[(at % outputs) * inputs + Math.floor(at / outputs)]);
 }
+
+interface GroupRow {
+  name: string;
+  shape: number[];
+  layer_id: number;
+  lr_scale: number;
+  weight_decay: number;
+}
+
+/** The `seg_groups` case: rates and decay of every parameter of the full-size model. */
+export const runSegGroups: CaseRunner = async (folder, { config, recommended_tolerance: tolerance }) => {
+  const text = readFileSync(join(folder, "param_groups.json"), "utf8");
+  const groups = (JSON.parse(text) as { layer_decay: Record<string, GroupRow[]> }).layer_decay;
+  return (config.layer_decays as string[]).flatMap((decay) => {
+    const rows = groups[decay];
+    const parameters = rows.map(({ name, shape }) => [name, { shape, trainable: true }] as const);
+    const model = { namedParameters: () => parameters } as unknown as Module; // names and shapes are all that is asked for
+    const depth = new Set(rows.flatMap(({ name }) => /^blocks\.(\d+)\./.exec(name)?.[1] ?? [])).size;
+    const rules = finetuneRules(model, {
+      weightDecay: config.weight_decay,
+      layerDecay: Number(decay),
+      depth,
+    });
+    const own = rows.map(({ name }) => rules.get(name)!);
+    const column = (
+      name: string,
+      actual: (number | undefined)[],
+      expected: number[],
+      bound: number,
+    ): Check => {
+      return {
+        name: `${name} at ${decay}`,
+        error: maxAbsError(actual as number[], expected),
+        tolerance: bound,
+      };
+    };
+    return [
+      exact(`parameters at ${decay}`, [rules.size], [rows.length]),
+      column(
+        "layers",
+        own.map(({ layer }) => layer),
+        rows.map((row) => row.layer_id),
+        0,
+      ),
+      column(
+        "rates",
+        own.map(({ lrScale }) => lrScale),
+        rows.map((row) => row.lr_scale),
+        tolerance.lr_scale_abs,
+      ),
+      column(
+        "decay",
+        own.map(({ weightDecay }) => weightDecay),
+        rows.map((row) => row.weight_decay),
+        0,
+      ),
+    ];
+  });
+};
