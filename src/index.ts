@@ -9,6 +9,7 @@
  * const model = luvit.mae.create({ encoder: luvit.vit.toy, fusion: block, decoder: luvit.mae.decoderToy });
  */
 export * as analysis from "./analysis";
+export * as coco from "./analysis/detection";
 export * as benchmark from "./analysis/suite";
 export { LuvitError, type LuvitErrorCode } from "./core/errors";
 export type { HostTensor, StateDict } from "./core/hostTensor";

@@ -24,11 +24,16 @@ export interface ImageTransform {
   apply(image: RgbImage, rng: Rng): Float32Array;
 }
 
+/** A transform that can also carry a segmentation map along. */
+export interface MaskTransform extends ImageTransform {
+  /** The same geometry on ids, by nearest neighbor, for the stream that `apply` is given: [size, size]. */
+  ids(map: IdMap, rng: Rng): IdMap;
+}
+
 /** A transform without randomness that can also carry a segmentation map along. */
-export interface EvalTransform extends ImageTransform {
+export interface EvalTransform extends MaskTransform {
   /** The same geometry in bytes, before normalization. */
   pixels(image: RgbImage): RgbImage;
-  /** The same geometry on ids, by nearest neighbor: [size, size]. */
   ids(map: IdMap): IdMap;
 }
 
@@ -50,6 +55,11 @@ export const evalTransform = such<EvalTransform>(
   (value) => has(value, "name", "size", "apply", "ids", "pixels"),
 );
 
+export const maskTransform = such<MaskTransform>(
+  "a transform that takes masks along, e.g. data.transforms.segment(224) or data.transforms.evaluation(224)",
+  (value) => has(value, "name", "size", "apply", "ids"),
+);
+
 export const finetuneAugmentOptions = optionsOf<FinetuneAugmentOptions>(
   {},
   { randAugment: either(randAugmentRecipe, exactly(null)), erasing: share },
@@ -57,9 +67,17 @@ export const finetuneAugmentOptions = optionsOf<FinetuneAugmentOptions>(
 
 /** Plain data from which a transform of this library is made again, in another thread; see `rebuildTransform`. */
 export type TransformSpec =
-  | { readonly kind: "mae" | "none"; readonly size: number }
+  | { readonly kind: "mae" | "none" | "segment"; readonly size: number }
   | ({ readonly kind: "finetune"; readonly size: number } & Required<FinetuneAugmentOptions>)
-  | { readonly kind: "evaluation"; readonly size: number; readonly cropRatio: number };
+  | { readonly kind: "evaluation"; readonly size: number; readonly cropRatio: number }
+  | ({ readonly kind: "fit" } & SquareSpec)
+  | ({ readonly kind: "jitter"; readonly scale: readonly [number, number] } & SquareSpec);
+
+/** Of a padded square; `expected` is the only size of images that is not refused. */
+interface SquareSpec {
+  readonly size: number;
+  readonly expected?: { readonly width: number; readonly height: number };
+}
 
 /** A transform of this library: its steps, and what it is made from. */
 export class BuiltInTransform implements ImageTransform {

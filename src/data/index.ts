@@ -5,6 +5,7 @@
  */
 
 export { ClassMapping } from "./classMapping";
+export { DetectionDataset, type DetectionSample, openCoco as coco } from "./coco";
 export * as corruptions from "./corruptions";
 export { type CorruptionType, corruptionTypes } from "./corruptionTypes";
 export { type ImageDataset, SkipReport, shard } from "./dataset";

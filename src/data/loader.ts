@@ -17,6 +17,8 @@ export interface Batch {
   /** Positions in the data set, [B]. */
   readonly indices: Int32Array;
   readonly paths: string[];
+  /** What the data set gave of each image, [B]; other sets give more than labels. */
+  readonly samples: readonly Omit<Sample, "image">[];
   readonly epoch: number;
   /** Number of the batch inside its epoch, from 0. */
   readonly batch: number;
@@ -155,6 +157,7 @@ function describe(samples: readonly Omit<Sample, "image">[]): Omit<Stack, "image
     labels: Int32Array.from(samples, (sample) => sample.label),
     indices: Int32Array.from(samples, (sample) => sample.index),
     paths: samples.map((sample) => sample.path),
+    samples,
   };
 }
 

@@ -1,5 +1,6 @@
+import { rebuildSquare } from "./detection";
 import type { BuiltInTransform, TransformSpec } from "./imageTransform";
-import { evaluation, finetune, mae, none } from "./transforms";
+import { evaluation, finetune, mae, none, segment } from "./transforms";
 
 /** Makes a transform of this library again. */
 export function rebuildTransform(spec: TransformSpec): BuiltInTransform {
@@ -8,5 +9,6 @@ export function rebuildTransform(spec: TransformSpec): BuiltInTransform {
     return finetune(size, { randAugment, erasing });
   }
   if (spec.kind === "evaluation") return evaluation(spec.size, { cropRatio: spec.cropRatio });
-  return { mae, none }[spec.kind](spec.size);
+  if (spec.kind === "fit" || spec.kind === "jitter") return rebuildSquare(spec);
+  return { mae, none, segment }[spec.kind](spec.size);
 }

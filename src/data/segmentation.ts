@@ -2,11 +2,11 @@ import { existsSync } from "node:fs";
 import { basename, dirname, extname, join, sep } from "node:path";
 import { inspect } from "node:util";
 import { LuvitError, listOffenders, withPath } from "../core/errors";
-import { checkOptions, flag, optionsOf, such, text, whole } from "../core/options";
+import { checkOptions, flag, oneOf, optionsOf, such, text, whole } from "../core/options";
 import type { Rng } from "../core/rng";
 import { type ImageDataset, type Sample, type SkipReport, spreadIndices } from "./dataset";
 import { cacheOf, FolderDataset } from "./imageFolder";
-import { type EvalTransform, evalTransform, type ImageTransform } from "./imageTransform";
+import { type ImageTransform, type MaskTransform, maskTransform } from "./imageTransform";
 import { type CellMask, decodeMaskIds, maskCells } from "./masks";
 import { bytes, exif, MOST_PIXELS } from "./options";
 import type { IdMap, RgbImage } from "./pixels";
@@ -20,18 +20,26 @@ export interface MaskedSample extends Sample, CellMask {
   readonly ids: Int32Array;
 }
 
-/** The published sets by their number of classes, and how many validation images each has. */
-const published = { 50: 752, 300: 4097, 919: 12419 } as const;
+/** The published sets by their number of classes, and how many images with masks each part has. */
+const published = {
+  validation: { 50: 752, 300: 4097, 919: 12419 },
+  "train-semi": { 50: 500, 300: 3000, 919: 9190 },
+} as const;
+
+/** The parts of ImageNet-S whose masks are public; `train-semi` has ten images of every class. */
+export type ImageNetSSplit = keyof typeof published;
 
 /** Where an ImageNet-S like set lies and how it is cut up: `root` and `variant`, or `images` and `masks`. */
 export interface ImageNetSOptions {
   /**
-   * Folder of `ImageNetS<variant>`, or that folder itself: `validation/<wnid>/*.JPEG` and
-   * `validation-segmentation/<wnid>/*.png`.
+   * Folder of `ImageNetS<variant>`, or that folder itself: `<split>/<wnid>/*.JPEG` and
+   * `<split>-segmentation/<wnid>/*.png`.
    */
   root?: string;
+  /** Default "validation". */
+  split?: ImageNetSSplit;
   /** Number of classes of the published set, whose count of images is checked. */
-  variant?: keyof typeof published;
+  variant?: keyof (typeof published)["validation"];
   /** Folder of class folders with images, e.g. ILSVRC `val`. Images without a mask are left out. */
   images?: string;
   /** Folder of class folders with masks, e.g. `segmentation/validation`. */
@@ -40,8 +48,8 @@ export interface ImageNetSOptions {
   partial?: boolean;
   /** Side of a cell in pixels; default 16. */
   patch?: number;
-  /** E.g. `transforms.none(64)`; default `transforms.evaluation(224)`. */
-  transform?: EvalTransform;
+  /** E.g. `transforms.none(64)` or, to train, `transforms.segment(224)`; default `transforms.evaluation(224)`. */
+  transform?: MaskTransform;
   /** Default "ignore": masks are drawn on the stored pixels. */
   exif?: "honor" | "ignore";
   /** Bytes of decoded pixels kept in memory, or false for none; default 512 MB. */
@@ -52,12 +60,13 @@ export const imageNetSOptions = optionsOf<ImageNetSOptions>(
   {},
   {
     root: text,
+    split: oneOf(["validation", "train-semi"]),
     variant: such("50, 300 or 919", (value) => [50, 300, 919].includes(value as number)),
     images: text,
     masks: text,
     partial: flag,
     patch: whole(1, MOST_PIXELS),
-    transform: evalTransform,
+    transform: maskTransform,
     exif,
     cache: bytes,
   },
@@ -68,7 +77,7 @@ export class MaskedDataset implements ImageDataset {
   constructor(
     readonly images: FolderDataset,
     readonly masks: readonly string[],
-    readonly transform: EvalTransform,
+    readonly transform: MaskTransform,
     readonly patch: number,
   ) {}
 
@@ -115,7 +124,7 @@ export class MaskedDataset implements ImageDataset {
     return new MaskedDataset(
       this.images.withTransform(transform),
       this.masks,
-      expectEval(transform),
+      expectMasks(transform),
       this.patch,
     );
   }
@@ -129,7 +138,7 @@ export class MaskedDataset implements ImageDataset {
     const pixels = await this.images.cache.get(path);
     const mask = await decodeMaskIds(this.masks[at]);
     expectSameSize(path, pixels, this.masks[at], mask);
-    const { ids } = withPath(this.masks[at], () => this.transform.ids(mask));
+    const { ids } = withPath(this.masks[at], () => this.transform.ids(mask, rng));
     const image = withPath(path, () => this.transform.apply(pixels, rng));
     return { image, label: this.label(at), path, index: at, ids, ...maskCells(ids, this.size, this.patch) };
   }
@@ -189,29 +198,32 @@ export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDatase
   return new MaskedDataset(set, maskPaths, transform, patch);
 }
 
-function foldersOf({ root, variant, images, masks }: ImageNetSOptions): { images: string; masks: string } {
+function foldersOf({ root, split = "validation", variant, images, masks }: ImageNetSOptions): {
+  images: string;
+  masks: string;
+} {
   if (root !== undefined && images === undefined && masks === undefined) {
     const inside = join(root, `ImageNetS${variant}`);
     const base = variant !== undefined && existsSync(inside) ? inside : root;
-    return { images: join(base, "validation"), masks: join(base, "validation-segmentation") };
+    return { images: join(base, split), masks: join(base, `${split}-segmentation`) };
   }
   if (root === undefined && images !== undefined && masks !== undefined) return { images, masks };
   throw new LuvitError("bad-argument", "imageNetS: give root and variant, or images and masks");
 }
 
 function expectPublished(
-  { variant, partial, images }: ImageNetSOptions,
+  { variant, split = "validation", partial, images }: ImageNetSOptions,
   classes: number,
   masks: number,
 ): void {
   if (variant === undefined || partial) return;
   const wrongClasses = images === undefined && classes !== variant; // other folders hold more classes than have masks
-  if (masks === published[variant] && !wrongClasses) return;
-  const wanted = `${published[variant]} masks${images === undefined ? ` and ${variant} class folders` : ""}`;
+  if (masks === published[split][variant] && !wrongClasses) return;
+  const wanted = `${published[split][variant]} masks${images === undefined ? ` and ${variant} class folders` : ""}`;
   const hint = "copy what is missing, or give partial: true";
   throw new LuvitError(
     "bad-dataset",
-    `ImageNet-S-${variant}: expected ${wanted}, found ${masks} and ${classes}; ${hint}`,
+    `ImageNet-S-${variant}: expected ${wanted}, found ${masks} and ${classes} in ${split}; ${hint}`,
   );
 }
 
@@ -223,11 +235,11 @@ function pairName(path: string): string {
   return basename(dirname(path)) + sep + stem(path);
 }
 
-function expectEval(transform: ImageTransform): EvalTransform {
-  if ("ids" in transform) return transform as EvalTransform;
+function expectMasks(transform: ImageTransform): MaskTransform {
+  if ("ids" in transform) return transform as MaskTransform;
   throw new LuvitError(
     "bad-argument",
-    `${transform.name} cannot carry a mask along; use transforms.evaluation or transforms.none`,
+    `${transform.name} cannot carry a mask along; use transforms.segment, transforms.evaluation or transforms.none`,
   );
 }
 

@@ -30,6 +30,9 @@ import {
 
 /* The transforms of this library: `data.transforms`. Each is unchangeable and can be made again from its `spec`. */
 
+export { fitSquare, largeScaleJitter } from "./detection";
+export { segment } from "./segmentTransform";
+
 /**
  * Pretraining: random resized crop of 20-100 % of the area (bicubic), mirrored half of the time. MAE main_pretrain.py.
  *

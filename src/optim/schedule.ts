@@ -58,6 +58,27 @@ export function epochCosine(schedule: EpochCosine, epoch: number): number {
   return warmupCosine({ lr, minLr, warmupEpochs: 0, epochs }, set);
 }
 
+/** Detectron2's schedule: a linear warm-up, then a rate that is multiplied by `factor` at every milestone. */
+export interface StepSchedule {
+  lr: number;
+  warmupSteps: number;
+  /** Of `lr`, in the first step. */
+  warmupFactor: number;
+  /** Steps, counted from 0, from which on the rate is lower. */
+  milestones: readonly number[];
+  factor: number;
+}
+
+/**
+ * The rate of a step, counted from 0.
+ * Reference: fvcore common/param_scheduler.py as detectron2 projects/ViTDet uses it.
+ */
+export function stepRate(schedule: StepSchedule, step: number): number {
+  const { lr, warmupSteps, warmupFactor, milestones, factor } = schedule;
+  if (step < warmupSteps) return lr * (warmupFactor + (1 - warmupFactor) * (step / warmupSteps));
+  return lr * factor ** milestones.filter((milestone) => step >= milestone).length;
+}
+
 /** A schedule of either kind. */
 export type Schedule = WarmupCosine | EpochCosine;
 

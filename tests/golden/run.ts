@@ -6,7 +6,9 @@ import { startBackend } from "../../src/core/tf";
 import { type EngineOptions, engineOf } from "../../src/engine";
 import { runAnalysis } from "./analysis";
 import { runCheckpoints } from "./checkpoints";
+import { runCoco } from "./coco";
 import { runCorruptions } from "./corruptions";
+import { runDetectionData } from "./detectionData";
 import { type CaseRunner, type Check, readCaseFile } from "./harness";
 import { runImages } from "./images";
 import { runBidirectionalBlock, runCausalBlock } from "./llama";
@@ -16,6 +18,8 @@ import { runMaePretrain } from "./mae";
 import { runAdamW, runSchedules } from "./optim";
 import { runPositions } from "./positions";
 import { runPrimitives } from "./primitives";
+import { runSegAugment } from "./segAugment";
+import { runSegGroups, runSegMetric, runSegResize } from "./segmentation";
 import { runnersThrough } from "./throughEngine";
 
 const runners: Record<string, CaseRunner> = {
@@ -33,6 +37,12 @@ const runners: Record<string, CaseRunner> = {
   checkpoints: runCheckpoints,
   images: runImages,
   corruptions: runCorruptions,
+  coco: runCoco,
+  seg_augment: runSegAugment,
+  seg_groups: runSegGroups,
+  seg_metric: runSegMetric,
+  seg_resize: runSegResize,
+  detection_data: runDetectionData,
 };
 
 /** What the command line says: cases by name, and an engine to run the training cases through. */

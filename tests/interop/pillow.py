@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 FILL = (124, 116, 104)
 FILTERS = {
@@ -156,12 +156,35 @@ def operation(i):
     return {"width": image.width, "height": image.height, "op": name, "argument": argument, "from": pixels(image), "result": pixels(result)}
 
 
+def hue_turned(image, share):
+    hue, saturation, value = image.convert("HSV").split()
+    turned = np.asarray(hue) + np.array(int(255 * share)).astype(np.uint8)
+    return Image.merge("HSV", (Image.fromarray(turned), saturation, value)).convert("RGB")
+
+
+COLORS = {
+    "hue": (hue_turned, -0.5, 0.5),
+    "blur": (lambda image, radius: image.filter(ImageFilter.GaussianBlur(radius)), 0, 9),
+    "gray": (lambda image, _: image.convert("L"), 0, 0),
+}
+
+
+def color(i):
+    image = random_image(i // 3, 120)
+    name = list(COLORS)[i % len(COLORS)]
+    apply, low, high = COLORS[name]
+    argument = float(random.uniform(low, high))
+    result = apply(image, argument)
+    return {"width": image.width, "height": image.height, "op": name, "argument": argument, "from": pixels(image), "result": pixels(result)}
+
+
 folder = Path(sys.argv[1])
 cases = {
     "jpeg": [jpeg(i) for i in range(240)],
     "files": files(),
     "resize": [resize(i) for i in range(160)],
     "operations": [operation(i) for i in range(264)],
+    "colors": [color(i) for i in range(180)],
 }
 (folder / "cases.json").write_text(json.dumps(cases))
 (folder / "cases.bin").write_bytes(blob)

@@ -3,7 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { Canvas } from "../../src/data/pixels/augment/canvas";
+import { grayOut } from "../../src/data/pixels/augment/colorJitter";
+import { gaussianBlur } from "../../src/data/pixels/augment/gaussianBlur";
+import { turnHue } from "../../src/data/pixels/augment/hue";
 import { type AugmentOp, applyAugmentation } from "../../src/data/pixels/augment/randAugment";
+import { PixelMemory } from "../../src/data/pixels/kernels/pixelMemory";
+import { placePixels } from "../../src/data/pixels/kernels/resamplePixels";
 import { cropBox, type ResampleFilter, resize } from "../../src/data/pixels/resample";
 import { decodeImage } from "../../src/data/reading/decode";
 import { decodePart } from "../../src/data/reading/readPart";
@@ -25,6 +31,7 @@ interface Cases {
   readonly files: readonly FileCase[];
   readonly resize: readonly (Image & { filter: ResampleFilter; to: [number, number]; from: Range })[];
   readonly operations: readonly (Image & { op: AugmentOp; argument: number; from: Range })[];
+  readonly colors: readonly (Image & { op: "hue" | "blur" | "gray"; argument: number; from: Range })[];
 }
 
 let cases: Cases;
@@ -79,6 +86,20 @@ test("images are resized as Pillow resizes them, to the last bit", { skip }, () 
 test("RandAugment's operations are Pillow's, to the last bit", { skip }, () => {
   for (const { op, argument, from, ...image } of cases.operations) {
     const { data } = applyAugmentation(imageOf(bytesOf(from), image), { op, argument });
+    assert.ok(same(data, bytesOf(image.result)), `${op} ${argument}, ${image.width} x ${image.height}`);
+  }
+});
+
+test("hue, blur and gray are Pillow's, to the last bit", { skip }, () => {
+  const operations = { hue: turnHue, blur: gaussianBlur, gray: grayOut };
+  for (const { op, argument, from, ...image } of cases.colors) {
+    const data = PixelMemory.use((memory) => {
+      const { width, height } = image;
+      const rows = { data: bytesOf(from), offset: 0, line: 3 * width, width, height };
+      const canvas = new Canvas(memory, placePixels(memory, rows));
+      operations[op](canvas, argument);
+      return canvas.image().data;
+    });
     assert.ok(same(data, bytesOf(image.result)), `${op} ${argument}, ${image.width} x ${image.height}`);
   }
 });

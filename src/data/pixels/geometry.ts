@@ -121,3 +121,12 @@ export function cropIds(map: IdMap, box: Box): IdMap {
   }
   return { ids, width: box.width, height: box.height };
 }
+
+/** Mirrors an id map left to right. */
+export function flipIds({ ids, width, height }: IdMap): IdMap {
+  const mirrored = new Int32Array(ids.length);
+  for (let start = 0; start < ids.length; start += width) {
+    for (let x = 0; x < width; x++) mirrored[start + x] = ids[start + width - 1 - x];
+  }
+  return { ids: mirrored, width, height };
+}

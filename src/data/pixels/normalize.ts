@@ -27,15 +27,15 @@ export function normalize(image: RgbImage): Float32Array {
 
 /**
  * The same between places of a memory, mirrored left to right and with bytes sent through tables [3, 256] if asked for;
- * gives the address of the planes.
+ * gives the address of the planes, which are written to `target`.
  */
 export function normalizePlaced(
   memory: PixelMemory,
   { address, line, width, height }: PlacedPixels,
   mirrored = false,
   bytes?: Uint8Array,
+  target = memory.takeResult(12 * width * height),
 ): number {
-  const target = memory.takeResult(12 * width * height);
   if (!bytes && width >= PIXELS) {
     const numbers = memory.take(4 * 6);
     memory.floats(numbers, 6).set([...imageNetMean, ...imageNetStd]);

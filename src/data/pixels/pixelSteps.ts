@@ -1,6 +1,6 @@
 import type { Rng } from "../../core/rng";
 import { cropDraws, randomCropBox } from "./geometry";
-import { bicubicAxis } from "./kernels/axisWeights";
+import { axisWeights, bicubicAxis, kernels, packAxis, partOfAxis } from "./kernels/axisWeights";
 import { PixelMemory, type PlacedPixels } from "./kernels/pixelMemory";
 import { placePixels, resamplePixels } from "./kernels/resamplePixels";
 import type { Box } from "./resample";
@@ -41,4 +41,28 @@ export function resized(
   height: number,
 ): PlacedPixels {
   return resamplePixels(memory, part, bicubicAxis(part.width, width), bicubicAxis(part.height, height));
+}
+
+/** A part of Pillow's bilinear resizing; what lies outside of it is not computed. */
+export function resizedPart(
+  memory: PixelMemory,
+  pixels: PlacedPixels,
+  to: { width: number; height: number },
+  part: Box,
+): PlacedPixels {
+  const axis = (inputs: number, outputs: number, start: number, length: number) =>
+    packAxis(partOfAxis(axisWeights(inputs, 0, inputs, outputs, kernels.bilinear), start, length));
+  const columns = axis(pixels.width, to.width, part.left, part.width);
+  return resamplePixels(memory, pixels, columns, axis(pixels.height, to.height, part.top, part.height));
+}
+
+/** Mirrors pixels left to right where they lie. */
+export function flipInPlace(memory: PixelMemory, { address, line, width, height }: PlacedPixels): void {
+  const bytes = memory.bytes(address, line * height);
+  for (let row = 0; row < height; row++) {
+    let [left, right] = [row * line, row * line + 3 * (width - 1)];
+    for (; left < right; left += 3, right -= 3) {
+      for (let c = 0; c < 3; c++) [bytes[left + c], bytes[right + c]] = [bytes[right + c], bytes[left + c]];
+    }
+  }
 }

@@ -70,7 +70,7 @@ describe("imageNetS", () => {
     assert.deepEqual([ids.length, grid], [32 * 32, 4]);
     assert.throws(
       () => set.withTransform(transforms.mae(32)),
-      /mae cannot carry a mask along; use transforms.evaluation or transforms.none/,
+      /mae cannot carry a mask along; use transforms.segment, transforms.evaluation or/,
     );
   });
 

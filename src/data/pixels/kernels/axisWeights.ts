@@ -67,6 +67,18 @@ function toFixedPoint(weight: number): number {
   return Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * (1 << WEIGHT_BITS));
 }
 
+/** The weights of the outputs from `start` on, `length` of them. */
+export function partOfAxis(axis: AxisWeights, start: number, length: number): AxisWeights {
+  const { starts, counts, weights, stride } = axis;
+  const end = start + length;
+  return {
+    starts: starts.subarray(start, end),
+    counts: counts.subarray(start, end),
+    weights: weights.subarray(start * stride, end * stride),
+    stride,
+  };
+}
+
 /** Weights as the kernels want them: in pairs, high halves before low ones. */
 export interface PackedAxis {
   /** First inputs of all outputs, and one behind the last input of the last. */

@@ -1,0 +1,15 @@
+/**
+ * Detection as COCO has it: annotations and results read and written, scores, errors by kind.
+ *
+ * @module
+ */
+export {
+  CocoAnnotations,
+  type CocoResult,
+  readAnnotations as read,
+  readResults,
+  writeResults,
+} from "../../data/coco";
+export { DetectionErrors, errorsByKind } from "./errors";
+export { type EvaluationOptions, evaluate } from "./evaluate";
+export { DetectionScores } from "./scores";

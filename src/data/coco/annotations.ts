@@ -1,0 +1,101 @@
+import { inspect } from "node:util";
+import { LuvitError } from "../../core/errors";
+import { maskArea, type Rle } from "../../core/masks";
+import type { CocoAnnotation, CocoCategory, CocoImage } from "./entries";
+import { isPolygons, maskOf } from "./segmentation";
+
+/** Images, classes and objects, as a COCO file has them. */
+export class CocoAnnotations {
+  /** In the order of the file. */
+  readonly images: readonly CocoImage[];
+  /** In the order of their ids: the position is the label. */
+  readonly categories: readonly CocoCategory[];
+  /** In the order of the file. */
+  readonly annotations: readonly CocoAnnotation[];
+  /** What could not be read, where that was asked for. */
+  readonly leftOut: { readonly count: number; readonly lines: readonly string[] };
+  private readonly byImage = new Map<number, CocoAnnotation[]>();
+  private readonly labels: ReadonlyMap<number, number>;
+  private readonly imagesById: ReadonlyMap<number, CocoImage>;
+
+  constructor(
+    images: readonly CocoImage[],
+    categories: readonly CocoCategory[],
+    annotations: readonly CocoAnnotation[],
+    leftOut: { readonly count: number; readonly lines: readonly string[] } = { count: 0, lines: [] },
+  ) {
+    this.images = images;
+    this.categories = [...categories].sort((a, b) => a.id - b.id);
+    this.annotations = annotations;
+    this.leftOut = leftOut;
+    this.labels = new Map(this.categories.map(({ id }, label) => [id, label]));
+    this.imagesById = new Map(images.map((image) => [image.id, image]));
+    for (const annotation of annotations) {
+      const others = this.byImage.get(annotation.imageId);
+      if (others) others.push(annotation);
+      else this.byImage.set(annotation.imageId, [annotation]);
+    }
+  }
+
+  /** Names in label order. */
+  get classes(): string[] {
+    return this.categories.map(({ name }) => name);
+  }
+
+  /** The image of an id. */
+  image(id: number): CocoImage {
+    const image = this.imagesById.get(id);
+    if (image) return image;
+    throw new LuvitError("bad-argument", `there is no image ${id}; ${this.images.length} others are`);
+  }
+
+  /** The objects of an image, in the order of the file. */
+  of(imageId: number): readonly CocoAnnotation[] {
+    return this.byImage.get(imageId) ?? [];
+  }
+
+  /** The label of a category, from 0; undefined for an unknown one. */
+  label(categoryId: number): number | undefined {
+    return this.labels.get(categoryId);
+  }
+
+  /** The pixels of an object. */
+  mask(annotation: CocoAnnotation): Rle {
+    const { height, width } = this.image(annotation.imageId);
+    if (annotation.segmentation) return maskOf(annotation.segmentation, height, width);
+    throw new LuvitError("bad-dataset", `annotation ${annotation.id} has no segmentation, only a box`);
+  }
+
+  [inspect.custom](): string {
+    const left = this.leftOut.count > 0 ? `, ${this.leftOut.count} left out` : "";
+    const notes = this.notes().map((note) => `\n  ${note}`);
+    const counts = `${this.images.length} images, ${this.annotations.length} objects of ${this.categories.length} classes`;
+    return `CocoAnnotations ${counts}${left}${notes.join("")}`;
+  }
+
+  /** What is unusual and used as COCO itself would. */
+  notes(): string[] {
+    const { annotations } = this;
+    const count = (holds: (annotation: CocoAnnotation) => boolean) => annotations.filter(holds).length;
+    const isOutside = ({ box: [x, y, width, height], imageId }: CocoAnnotation) => {
+      const image = this.image(imageId);
+      return x < -1 || y < -1 || x + width > image.width + 1 || y + height > image.height + 1;
+    };
+    const isEmpty = ({ segmentation }: CocoAnnotation) =>
+      segmentation !== undefined &&
+      (isPolygons(segmentation) ? segmentation.length === 0 : maskArea(segmentation) === 0);
+    const onlyCrowds = this.images.filter(
+      ({ id }) => this.of(id).length > 0 && this.of(id).every(({ crowd }) => crowd),
+    );
+    const found: [number, string][] = [
+      [count(isOutside), "boxes reach more than a pixel out of their image"],
+      [count(isEmpty), "objects have an empty mask; training leaves them out, evaluation misses them"],
+      [onlyCrowds.length, "images have crowds alone; training leaves them out"],
+      [
+        count(({ id }) => id === 0),
+        "annotation has id 0, which pycocotools takes for no match and this library does not",
+      ],
+    ];
+    return found.filter(([times]) => times > 0).map(([times, note]) => `${times} ${note}`);
+  }
+}

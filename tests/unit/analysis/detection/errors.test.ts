@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { errorsByKind, evaluate } from "../../../../src/analysis/detection";
+import { annotations, result, type Truth } from "./support";
+
+const square = [10, 10, 40, 40] as const;
+const kinds = (truths: Truth[], results: ReturnType<typeof result>[], kind: "bbox" | "segm" = "bbox") =>
+  errorsByKind(annotations(truths), results, kind).errors.map((error) => error.kind);
+
+test("every wrong result has one kind, by place and class", () => {
+  const truths = [{ box: square }];
+  const near = [10, 10, 40, 15] as const; // an overlap of 0.375
+  for (const kind of ["bbox", "segm"] as const) {
+    assert.deepEqual(kinds(truths, [result(square, 1)], kind), []);
+    assert.deepEqual(kinds(truths, [result(square, 1, 1)], kind), ["classification"]);
+    assert.deepEqual(kinds(truths, [result(near, 1)], kind), ["localization"]);
+    assert.deepEqual(kinds(truths, [result(near, 1, 1)], kind), ["both", "missed"]);
+    assert.deepEqual(kinds(truths, [result(square, 1), result(square, 0.5)], kind), ["duplicate"]);
+    assert.deepEqual(kinds(truths, [result([100, 100, 20, 20], 1)], kind), ["background", "missed"]);
+    assert.deepEqual(kinds(truths, [], kind), ["missed"]);
+  }
+});
+
+test("what falls into a crowd is no error, and crowds are not missed", () => {
+  const crowd = { box: [100, 100, 90, 90] as const, crowd: true };
+  assert.deepEqual(kinds([{ box: square }, crowd], [result(square, 1), result([110, 110, 20, 20], 1)]), []);
+});
+
+test("an error knows its result, its object and their overlap", () => {
+  const truth = annotations([{ box: square, image: 2 }], 2);
+  const wrong = result([10, 10, 40, 15], 0.7, 0, 2);
+  const [error] = errorsByKind(truth, [wrong]).errors;
+  assert.deepEqual(error, {
+    kind: "localization",
+    imageId: 2,
+    result: wrong,
+    truth: truth.annotations[0],
+    iou: 0.375,
+  });
+});
+
+test("a kind costs what AP50 gains when it is mended", () => {
+  const truths = [
+    { box: square },
+    { box: [100, 10, 40, 40] as const },
+    { box: [10, 100, 40, 40] as const, label: 1 },
+  ];
+  const results = [
+    result([150, 150, 20, 20], 0.99), // background, before everything that is right
+    result(square, 0.9),
+    result([100, 10, 40, 15], 0.8), // localization
+    result([10, 100, 40, 40], 0.7, 0), // classification
+  ];
+  const errors = errorsByKind(annotations(truths), results);
+  assert.deepEqual(
+    errors.errors.map(({ kind }) => kind),
+    ["background", "localization", "classification"],
+  );
+  assert.equal(errors.ap50, evaluate(annotations(truths), results, { kind: "bbox" }).summary.AP50);
+  const precise = (right: number[], truths: number) => {
+    // 101 points of recall over a list of right (1) and wrong (0) results
+    const hits = right.map((_, i) => right.slice(0, i + 1).reduce((a, b) => a + b, 0));
+    const at = (point: number) =>
+      Math.max(0, ...hits.map((hit, i) => (hit / truths >= point ? hit / (i + 1) : 0)));
+    return Array.from({ length: 101 }, (_, i) => at(i * 0.01)).reduce((a, b) => a + b, 0) / 101;
+  };
+  const near = (actual: number, expected: number) =>
+    assert.ok(Math.abs(actual - expected) < 1e-9, `${actual}, expected ${expected}`);
+  near(errors.ap50, (precise([0, 1, 0, 0], 2) + 0) / 2);
+  near(errors.gain.background, (precise([1, 0, 0], 2) + 0) / 2 - errors.ap50);
+  near(errors.gain.localization, (precise([0, 1, 1, 0], 2) + 0) / 2 - errors.ap50);
+  near(errors.gain.classification, (precise([0, 1, 0], 2) + 1) / 2 - errors.ap50);
+  near(errors.gain.missed, 0);
+  assert.match(String(errors), /localization +1 /);
+});

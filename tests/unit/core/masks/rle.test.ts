@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  boxIou,
+  decodeMask,
+  encodeMask,
+  maskArea,
+  maskBox,
+  maskIou,
+  mergeMasks,
+  rasterizeBox,
+  rasterizePolygon,
+  rleFromText,
+  rleText,
+} from "../../../../src/core/masks";
+import { Rng } from "../../../../src/core/rng";
+
+const refused = (code: string, message: RegExp) => (error: Error & { code?: string }) =>
+  error.name === "LuvitError" && error.code === code && message.test(error.message);
+
+function randomMask(rng: Rng, height: number, width: number) {
+  const share = rng.uniform();
+  return Uint8Array.from({ length: height * width }, () => Number(rng.uniform() < share));
+}
+
+test("a mask is its runs down the columns, zeros first", () => {
+  const rle = encodeMask([1, 0, 0, 1, 1, 0], 2, 3);
+  assert.deepEqual([...rle.counts], [0, 2, 1, 1, 2]); // columns 11, 01, 00
+  assert.deepEqual([...decodeMask(rle)], [1, 0, 0, 1, 1, 0]);
+  assert.equal(maskArea(rle), 3);
+  assert.deepEqual(maskBox(rle), [0, 0, 2, 2]);
+  assert.throws(() => encodeMask([1, 0], 2, 3), refused("shape-mismatch", /2 pixels is not 2 x 3/));
+});
+
+test("runs, their text and their pixels are the same mask", () => {
+  const rng = new Rng(1);
+  for (let i = 0; i < 200; i++) {
+    const [height, width] = [1 + rng.integer(40), 1 + rng.integer(40)];
+    const mask = randomMask(rng, height, width);
+    const rle = encodeMask(mask, height, width);
+    assert.deepEqual(decodeMask(rle), mask);
+    assert.deepEqual(rleFromText(rleText(rle), height, width), rle);
+    assert.equal(
+      maskArea(rle),
+      mask.reduce((sum, x) => sum + x, 0),
+    );
+  }
+});
+
+test("the box of a mask with no pixel is four zeros, also where it has empty runs", () => {
+  assert.deepEqual(maskBox({ height: 3, width: 4, counts: Uint32Array.of(12) }), [0, 0, 0, 0]);
+  assert.deepEqual(maskBox({ height: 3, width: 4, counts: Uint32Array.of(6, 0, 6) }), [0, 0, 0, 0]);
+});
+
+test("runs that are not as long as the mask are refused, not drawn past its end", () => {
+  for (const counts of [[5], [5, 6], [0, 4294967295], []]) {
+    const rle = { height: 2, width: 5, counts: Uint32Array.from(counts) };
+    assert.throws(() => decodeMask(rle), refused("bad-argument", /add up to \d+, not to 10/));
+  }
+});
+
+test("a text that no mask has is refused with the character that is wrong", () => {
+  const wrong: [string, RegExp][] = [
+    ["", /add up to 0, not to 63/],
+    ["o", /the number at character 1 is cut off/],
+    ["o1o", /the number at character 3 is cut off/],
+    ["ooooooooo1", /the number at character 1 is too long/],
+    ["o 1", /character 2 is " "/],
+    ["ß", /character 1 is "ß"/],
+    ["O", /a run of -1 pixels/],
+    ["n1", /add up to 62, not to 63/],
+  ];
+  for (const [text, message] of wrong) {
+    assert.throws(() => rleFromText(text, 9, 7), refused("bad-argument", message), JSON.stringify(text));
+  }
+  assert.deepEqual([...rleFromText("0o1", 9, 7).counts], [0, 63]);
+});
+
+test("whatever is read as runs is a mask or a plain error", () => {
+  const rng = new Rng(2);
+  let read = 0;
+  for (let i = 0; i < 20_000; i++) {
+    const [height, width] = [1 + rng.integer(12), 1 + rng.integer(12)];
+    const good = rleText(encodeMask(randomMask(rng, height, width), height, width));
+    const characters = [...good];
+    for (let change = 1 + rng.integer(3); change > 0; change--) {
+      const code = rng.uniform() < 0.9 ? 48 + rng.integer(64) : rng.integer(300);
+      characters.splice(rng.integer(characters.length + 1), rng.integer(2), String.fromCharCode(code));
+    }
+    try {
+      const rle = rleFromText(characters.join(""), height, width);
+      assert.equal(
+        decodeMask(rle).reduce((sum, x) => sum + x, 0),
+        maskArea(rle),
+      );
+      maskBox(rle);
+      maskIou([rle], [rle], [0]);
+      read++;
+    } catch (error) {
+      assert.equal((error as Error).name, "LuvitError", (error as Error).stack);
+    }
+  }
+  assert.ok(read > 100, `${read}`);
+});
+
+test("masks are merged pixel by pixel, and only with others of their size", () => {
+  const rng = new Rng(3);
+  for (let i = 0; i < 100; i++) {
+    const [height, width] = [1 + rng.integer(20), 1 + rng.integer(20)];
+    const masks = Array.from({ length: 1 + rng.integer(4) }, () => randomMask(rng, height, width));
+    const rles = masks.map((mask) => encodeMask(mask, height, width));
+    const union = masks[0].map((_, at) => Number(masks.some((mask) => mask[at])));
+    const common = masks[0].map((_, at) => Number(masks.every((mask) => mask[at])));
+    assert.deepEqual(decodeMask(mergeMasks(rles)), union);
+    assert.deepEqual(decodeMask(mergeMasks(rles, "intersection")), common);
+  }
+  const [small, large] = [encodeMask([1], 1, 1), encodeMask([1, 1], 1, 2)];
+  assert.throws(() => mergeMasks([small, large]), refused("shape-mismatch", /1 x 1 and of 1 x 2/));
+  assert.throws(() => mergeMasks([]), refused("bad-argument", /there are no masks/));
+});
+
+test("a crowd is as large as what lies in it; masks of other sizes overlap by -1", () => {
+  const whole = encodeMask([1, 1, 1, 1], 2, 2);
+  const half = encodeMask([1, 0, 1, 0], 2, 2);
+  assert.deepEqual([...maskIou([half], [whole, whole], [0, 1])], [0.5, 1]);
+  assert.deepEqual(
+    [
+      ...boxIou(
+        [[0, 0, 1, 2]],
+        [
+          [0, 0, 2, 2],
+          [0, 0, 2, 2],
+          [3, 0, 1, 1],
+        ],
+        [0, 1, 0],
+      ),
+    ],
+    [0.5, 1, 0],
+  );
+  assert.deepEqual([...maskIou([half], [encodeMask([1, 1, 1, 1], 1, 4)], [0])], [-1]);
+});
+
+test("polygons are cut off at the image, and what cannot be drawn is refused", () => {
+  assert.equal(maskArea(rasterizePolygon([-50, -50, 60, -50, 60, 60, -50, 60], 7, 9)), 63);
+  assert.equal(maskArea(rasterizePolygon([100, 100, 110, 100, 110, 110], 7, 9)), 0);
+  assert.equal(maskArea(rasterizePolygon([], 7, 9)), 0);
+  assert.equal(maskArea(rasterizePolygon([3, 3, 3, 3, 3, 3], 7, 9)), 0);
+  assert.deepEqual([...rasterizeBox([2, 1, 3, 2], 4, 6).counts], [9, 2, 2, 2, 2, 2, 5]);
+  for (const corner of [Number.NaN, Number.POSITIVE_INFINITY, 1e300]) {
+    assert.throws(
+      () => rasterizePolygon([0, 0, corner, 5, 3, 9], 7, 9),
+      refused("bad-argument", /cannot be drawn/),
+    );
+  }
+});

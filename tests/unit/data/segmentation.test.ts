@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import sharp from "sharp";
+import { Rng } from "../../../src/core/rng";
+import { imageNetS, type MaskedSample } from "../../../src/data";
+import { unnormalize } from "../../../src/data/pixels";
+import { mae, none, segment } from "../../../src/data/transforms";
+import { assertRejects } from "../io/support";
+import { put, temporaryFolder } from "./support";
+
+/** Images whose red is 40 times the id of their mask, of classes n01 and n02, in ImageNet-S's layout. */
+async function semi(): Promise<string> {
+  const root = join(temporaryFolder(), "ImageNetS50");
+  const [width, height] = [60, 44];
+  const idAt = (x: number, y: number) => (x > 12 && x < 40 && y > 5 && y < 30 ? 1 + (x > 25 ? 1 : 0) : 0);
+  for (const [label, name] of ["n01", "n02"].entries()) {
+    for (let i = 0; i < 3; i++) {
+      const draw = (color: (id: number) => number[]) =>
+        sharp(
+          Uint8Array.from({ length: 3 * width * height }, (_, at) => {
+            const pixel = Math.floor(at / 3);
+            return color(idAt(pixel % width, Math.floor(pixel / width)))[at % 3];
+          }),
+          { raw: { width, height, channels: 3 } },
+        )
+          .png()
+          .toBuffer();
+      await put(root, `train-semi/${name}/${label}${i}.png`, await draw((id) => [40 * id, 90, 160]));
+      await put(
+        root,
+        `train-semi-segmentation/${name}/${label}${i}.png`,
+        await draw((id) => [id === 2 ? 232 : id, id === 2 ? 3 : 0, 0]),
+      );
+    }
+  }
+  return root;
+}
+
+test("the part that is trained with is opened by its name, and its published size is expected", async () => {
+  const root = await semi();
+  const set = await imageNetS({
+    root,
+    split: "train-semi",
+    variant: 50,
+    partial: true,
+    patch: 4,
+    transform: segment(32),
+  });
+  assert.deepEqual([set.length, set.classes], [6, ["n01", "n02"]]);
+  const whole = () => imageNetS({ root, split: "train-semi", variant: 50 });
+  await assertRejects(
+    whole,
+    "bad-dataset",
+    "expected 500 masks and 50 class folders, found 6 and 2 in train-semi",
+  );
+  await assertRejects(
+    () => imageNetS({ root, split: "test" as never }),
+    "bad-argument",
+    'split: expected "validation" or "train-semi"',
+  );
+});
+
+test("masks go where the image goes, whatever is drawn, and its colors do not matter to them", async () => {
+  const set = await imageNetS({ root: await semi(), split: "train-semi", patch: 4, transform: segment(32) });
+  const drawn = new Set<string>();
+  let apart = 0;
+  for (let seed = 0; seed < 40; seed++) {
+    const sample: MaskedSample = await set.load(seed % 6, new Rng(seed));
+    const again = await set.load(seed % 6, new Rng(seed));
+    assert.deepEqual(again, sample);
+    drawn.add(sample.ids.join());
+    assert.ok(sample.ids.every((id) => id === 0 || id === 1 || id === 1000));
+    if (separation(sample) > 0.9) apart++;
+  }
+  assert.ok(drawn.size > 35, `${drawn.size} different masks`);
+  assert.ok(apart >= 37, `${apart} of 40 masks fit their image`); // jitter can make colors one
+});
+
+/** The share of pixels whose color is nearest to the mean color of their own id. */
+function separation({ image, ids }: MaskedSample): number {
+  const { data } = unnormalize(image, 32, 32);
+  const colorOf = (i: number) => [...data.subarray(3 * i, 3 * i + 3)];
+  const means = [...new Set(ids)].map((id) => {
+    const own = [...ids.keys()].filter((i) => ids[i] === id).map(colorOf);
+    return { id, color: [0, 1, 2].map((c) => own.reduce((sum, color) => sum + color[c], 0) / own.length) };
+  });
+  const nearest = (color: number[]) => {
+    const far = means.map((mean) => Math.hypot(...mean.color.map((value, c) => value - color[c])));
+    return means[far.indexOf(Math.min(...far))].id;
+  };
+  return ids.filter((id, i) => nearest(colorOf(i)) === id).length / ids.length;
+}
+
+test("transforms that leave masks behind are refused", async () => {
+  const root = await semi();
+  const set = await imageNetS({ root, split: "train-semi", patch: 4, transform: segment(32) });
+  assert.throws(() => set.withTransform(mae(32)), /mae cannot carry a mask along; use transforms.segment/);
+  assert.equal(set.withTransform(none(32)).size, 32);
+  await assertRejects(
+    () => imageNetS({ root, transform: mae(32) as never }),
+    "bad-argument",
+    "takes masks along",
+  );
+});
