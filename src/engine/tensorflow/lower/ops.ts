@@ -90,6 +90,13 @@ export class TfOps extends TfBuilder implements Ops<TfValue> {
     return this.make("Cast", [x], { shape: x.shape, dtype }, { attributes, after: options.after });
   }
 
+  /** The same bits as numbers of another type of the same width. */
+  bitcast(x: TfValue, dtype: TfDtype): TfValue {
+    if (x.dtype === dtype) return x;
+    const attributes = { T: { type: x.dtype }, type: { type: dtype } };
+    return this.make("Bitcast", [x], { shape: x.shape, dtype }, { attributes });
+  }
+
   /** A reshape of a reshape is one reshape. */
   reshape(x: TfValue, shape: readonly number[]): TfValue {
     const source = this.reshapeSource.get(x.name) ?? x;
