@@ -103,8 +103,9 @@ function feedsOf(program: TfProgram, feeds: ArraysByName): Feed[] {
 
 /**
  * Compiles traced graphs with TensorFlow: one graph with one set of variables for all programs, on a GPU where there is
- * one. With precision "bfloat16" weights that no program changes are kept in bfloat16, and products are computed in it
- * where the processor or GPU is faster so; sums, norms, softmax, loss and AdamW stay in float32.
+ * one. With precision "bfloat16" weights that no program changes are kept in bfloat16; where the processor or GPU is
+ * faster so, products, attention's too, are computed in it and what they take and give is kept in it. Sums, norms,
+ * softmax, activations, loss and AdamW compute in float32.
  *
  * @throws LuvitError("engine") when TensorFlow is not installed, or when a graph has ops without a rule.
  */

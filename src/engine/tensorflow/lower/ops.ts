@@ -166,8 +166,11 @@ export class TfOps extends TfBuilder implements Ops<TfValue> {
     return this.reshape(this.make("BiasAdd", [this.rows(x), row], this.rows(x), { attributes }), x.shape);
   }
 
-  concat(parts: readonly TfValue[], axis: number): TfValue {
-    if (parts.length === 1) return parts[0];
+  /** Parts of different types become float32. */
+  concat(given: readonly TfValue[], axis: number): TfValue {
+    if (given.length === 1) return given[0];
+    const alike = given.every(({ dtype }) => dtype === given[0].dtype);
+    const parts = alike ? given : given.map((part) => this.cast(part, "float32"));
     const [first] = parts;
     const joined = axis < 0 ? axis + first.shape.length : axis;
     const shape = [...first.shape];
