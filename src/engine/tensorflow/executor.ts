@@ -162,7 +162,7 @@ function refuseOptions({ provider, frozen }: OpenOptions): void {
 
 function describe(
   binding: TensorflowBinding,
-  { precision = "float32", provider }: OpenOptions,
+  { precision = "float32", provider, tf32 }: OpenOptions,
 ): EngineDescription {
   const gpu = binding.isUsingGpuDevice();
   if (provider === "cuda" && !gpu) {
@@ -170,8 +170,19 @@ function describe(
       "tensorflow: no CUDA GPU was found, or this TensorFlow is built without CUDA (npx luvit engine install --cuda)";
     throw new LuvitError("engine", message);
   }
+  if (tf32 && !gpu)
+    throw new LuvitError(
+      "engine",
+      "tensorflow: tf32 is for NVIDIA GPUs from Ampere on; this one runs on the CPU",
+    );
   const threads = Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism();
-  return { engine: "tensorflow", device: gpu ? "GPU" : "cpu", threads: gpu ? undefined : threads, precision };
+  return {
+    engine: "tensorflow",
+    device: gpu ? "GPU" : "cpu",
+    threads: gpu ? undefined : threads,
+    precision,
+    tf32,
+  };
 }
 
 const changedNames = (programs: Programs): Set<string> =>
