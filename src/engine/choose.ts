@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { LuvitError } from "../core/errors";
+import { hasNvidiaDriver } from "./install/gpu";
 import { cudaFolder } from "./install/loader";
 import { onnxRuntimeProblem } from "./onnx/runtime";
 import {
@@ -24,9 +25,6 @@ export interface EngineChoice {
 
 /** The best first. */
 const engineNames: readonly EngineName[] = ["onnxruntime", "tensorflow", "eager"];
-
-/** Linux has this where the driver is loaded. */
-const NVIDIA_DRIVER = "/proc/driver/nvidia/version";
 
 let defaults: EngineOptions = {};
 
@@ -67,12 +65,16 @@ function chooseBest(options: OpenOptions): EngineChoice {
 /** Whether an engine built for CUDA is installed and the machine has NVIDIA's driver. */
 function hasGpu(): boolean {
   const tensorflow = findTensorflow();
-  return Boolean(tensorflow && existsSync(cudaFolder(tensorflow.folder)) && existsSync(NVIDIA_DRIVER));
+  return Boolean(tensorflow && existsSync(cudaFolder(tensorflow.folder)) && hasNvidiaDriver());
 }
 
 /** Why an engine cannot be used for this, or undefined where it can. */
-function problemOf(engine: EngineName, { precision, frozen, provider }: OpenOptions): string | undefined {
+function problemOf(
+  engine: EngineName,
+  { precision, frozen, provider, tf32 }: OpenOptions,
+): string | undefined {
   if (precision === "bfloat16" && engine !== "tensorflow") return "it computes in float32 only";
+  if (tf32 && engine !== "tensorflow") return "it has no switch for TensorFloat-32";
   if (frozen && engine !== "onnxruntime") return `it has no ${frozen} weights`;
   if (provider && !providers[engine].includes(provider)) return `it has no provider "${provider}"`;
   return engineProblems[engine]();

@@ -33,17 +33,19 @@ export interface EngineDescription {
   readonly threads?: number;
   readonly precision: Precision;
   readonly frozen?: "int8";
+  /** Whether products take their operands in TensorFloat-32. */
+  readonly tf32?: boolean;
   /** Why op by op, where it is. */
   readonly reason?: string;
 }
 
 /** "onnxruntime cpu (2 threads, float32)", "onnxruntime webgpu (NVIDIA H200, float32)". */
 export function describeEngine(description: EngineDescription): string {
-  const { engine, device, adapter, threads, precision, frozen } = description;
+  const { engine, device, adapter, threads, precision, frozen, tf32 } = description;
   const parts = [
     adapter ?? "",
     threads === undefined ? "" : `${threads} ${threads === 1 ? "thread" : "threads"}`,
-    precision,
+    tf32 ? `${precision} (tf32 products)` : precision,
     frozen ? `frozen weights ${frozen}` : "",
   ];
   return `${engine} ${device} (${parts.filter(Boolean).join(", ")})`;

@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import { entry, oneOf, optionsOf, whole } from "../core/options";
+import { entry, flag, oneOf, optionsOf, whole } from "../core/options";
 
 /** What can be said of an engine, each in one place: types, checks, the command line and the benches take it from here. */
 export const engineChoices = {
@@ -35,6 +35,11 @@ export interface OpenOptions {
    * (root mean square, normally distributed numbers). Everything else stays as `precision` says.
    */
   frozen?: Choice<"frozen">;
+  /**
+   * Whether float32 products on an NVIDIA GPU from Ampere on may take their operands in TensorFloat-32 (ten binary digits
+   * in place of 23). Default false.
+   */
+  tf32?: boolean;
 }
 
 /** What compiled graphs are to run on. What is left out is chosen. */
@@ -44,8 +49,15 @@ export interface EngineOptions extends OpenOptions {
 }
 
 /** What options say of the engine, and nothing else; what they leave out is not there. */
-export function engineOf({ engine, threads, provider, precision, frozen }: EngineOptions): EngineOptions {
-  return withoutUndefined({ engine, threads, provider, precision, frozen });
+export function engineOf({
+  engine,
+  threads,
+  provider,
+  precision,
+  frozen,
+  tf32,
+}: EngineOptions): EngineOptions {
+  return withoutUndefined({ engine, threads, provider, precision, frozen, tf32 });
 }
 
 function withoutUndefined<T extends object>(options: T): T {
@@ -76,5 +88,6 @@ export const engineOptions = optionsOf<EngineOptions>(
     threads: entry(whole(1, 4096), "default as many as there are cores", 8),
     provider: entry(oneOf(engineChoices.provider), "what computes", "cpu"),
     frozen: entry(oneOf(engineChoices.frozen), "frozen weights in eight bits", "int8"),
+    tf32: entry(flag, "float32 products in TensorFloat-32 on a GPU", false),
   },
 );

@@ -15,6 +15,7 @@ import {
   type Variant,
 } from "./cache";
 import { addCudaLibraries } from "./cuda";
+import { compilesAtFirstUse, findGpu, type Gpu } from "./gpu";
 import { findPython } from "./python";
 import { installStock } from "./stock";
 import { verifyAddon } from "./verify";
@@ -40,6 +41,7 @@ const ROOM: Record<Variant, number> = { cpu: 2e9, cuda: 12e9, stock: 4e9 };
  */
 export async function installEngine(options: InstallOptions = {}): Promise<InstalledEngine> {
   const { variant = "cpu", report = () => {} } = options;
+  const gpu = variant === "cuda" ? await findGpu() : undefined;
   const cache = engineCache();
   const work = makeWorkFolder(cache, ROOM[variant]);
   try {
@@ -48,7 +50,8 @@ export async function installEngine(options: InstallOptions = {}): Promise<Insta
     const addon =
       variant === "stock" ? await takeStock(work, folder, report) : await build(work, folder, options);
     report("loading it and multiplying two matrices");
-    const verified = await verifyAddon(join(folder, addon), folder);
+    if (gpu && compilesAtFirstUse(gpu)) report(firstUse(gpu));
+    const verified = await verifyAddon(join(folder, addon), folder, gpu);
     const { platform, arch } = process;
     const manifest: Manifest = {
       ...{ variant, tensorflow: verified.tensorflow, tfjs: TFJS_VERSION, platform, arch, addon },
@@ -56,13 +59,16 @@ export async function installEngine(options: InstallOptions = {}): Promise<Insta
     };
     writeAtomically(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
     report(
-      `TensorFlow ${verified.tensorflow}, ${verified.gpu ? "on a GPU" : "on the CPU"}, error ${verified.error.toExponential(1)}`,
+      `TensorFlow ${verified.tensorflow}, ${verified.gpu ? `on ${gpu?.name ?? "a GPU"}` : "on the CPU"}, error ${verified.error.toExponential(1)}`,
     );
     return moveIntoPlace(folder, join(cache, engineName(manifest)), manifest);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
+
+const firstUse = ({ name }: Gpu) =>
+  `the driver now compiles TensorFlow's kernels for ${name}, once: this can take half an hour`;
 
 /** Removes engines by name, or all. Gives back the names of those that are gone. */
 export function removeEngines(names?: readonly string[]): string[] {

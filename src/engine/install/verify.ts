@@ -1,7 +1,8 @@
 import { LuvitError } from "../../core/errors";
 import { engineEnvironment } from "../process/environment";
 import { lastLines, runCommand } from "./command";
-import { loaderEnvironment } from "./loader";
+import { compilesAtFirstUse, type Gpu } from "./gpu";
+import { gpuEnvironment, loaderEnvironment } from "./loader";
 
 /** What an addon said of itself after it multiplied two matrices. */
 export interface Verified {
@@ -30,24 +31,49 @@ interface Binding {
   tensorDataSync(id: number): Float32Array;
 }
 
+/** The driver compiles every kernel when the library is loaded, not each when a step first needs it. */
+const EVERYTHING_NOW = { CUDA_MODULE_LOADING: "EAGER" };
+
 /**
- * Loads an addon in a process of its own and has it multiply two matrices.
+ * Loads an addon in a process of its own and has it multiply two matrices, on the GPU where one is given.
  *
- * @throws LuvitError("engine") when it does not load or multiplies wrongly.
+ * @throws LuvitError("engine") when it does not load, does not use the GPU or multiplies wrongly.
  */
-export async function verifyAddon(addon: string, folder: string): Promise<Verified> {
+export async function verifyAddon(addon: string, folder: string, gpu?: Gpu): Promise<Verified> {
   const environment = {
     ...engineEnvironment(process.env),
-    TF_CPP_MIN_LOG_LEVEL: "2",
+    // What TensorFlow says of a GPU that it cannot use is not an error to it.
+    TF_CPP_MIN_LOG_LEVEL: gpu ? "0" : "2",
+    ...(gpu ? gpuEnvironment({}) : {}),
+    ...(gpu && compilesAtFirstUse(gpu) ? EVERYTHING_NOW : {}),
     ...loaderEnvironment(folder),
   };
   const finished = await runCommand(process.execPath, [__filename, addon], { environment, alone: true });
   const line = /^verified (.*)$/m.exec(finished.output)?.[1];
   if (finished.status !== 0 || !line) throw explainLoad(finished.output);
   const verified = JSON.parse(line) as Verified;
+  if (gpu && !verified.gpu) throw explainNoGpu(gpu, finished.output);
   if (verified.error <= (verified.gpu ? TENSOR_CORE_TOLERANCE : TOLERANCE)) return verified;
   const message = `the addon loads, but its matrix product is wrong by ${verified.error}; it was not installed`;
   throw new LuvitError("engine", message);
+}
+
+/** Why TensorFlow takes no GPU where there is one, in its own words. */
+export function explainNoGpu({ name }: Gpu, output: string): LuvitError {
+  const reasons: [RegExp, string][] = [
+    [/CUDA_ERROR_NO_DEVICE|no CUDA-capable device/i, "CUDA finds no device"],
+    [
+      /driver version is insufficient|CUDA_ERROR_SYSTEM_DRIVER_MISMATCH/i,
+      "NVIDIA's driver is too old for it",
+    ],
+    [/Could not find cuda drivers/i, "NVIDIA's driver (libcuda.so.1) is not found"],
+    [/Cannot dlopen some GPU libraries/i, "CUDA's libraries do not load"],
+    [/compute capability/i, "it is not built for this compute capability"],
+  ];
+  const reason = reasons.find(([pattern]) => pattern.test(output))?.[1] ?? "it does not say why";
+  const advice = 'it was not installed; use provider "webgpu", or install without --cuda for the processor';
+  const lines = lastLines(output.replace(/^verified .*$/m, ""));
+  return new LuvitError("engine", `TensorFlow does not use ${name}: ${reason}; ${advice}\n${lines}`);
 }
 
 function explainLoad(output: string): LuvitError {

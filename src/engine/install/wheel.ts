@@ -79,11 +79,17 @@ const wanted = [
   "tensorflow/include/xla/tsl/c/",
 ];
 
+/** Python's own unpacking forgets which files are programs (CUDA's ptxas is one). */
 const EXTRACT = `
-import sys, zipfile
+import os, sys, zipfile
 archive, folder, *prefixes = sys.argv[1:]
 with zipfile.ZipFile(archive) as wheel:
-    wheel.extractall(folder, [n for n in wheel.namelist() if n.startswith(tuple(prefixes))])
+    for member in wheel.infolist():
+        if not member.filename.startswith(tuple(prefixes)):
+            continue
+        path = wheel.extract(member, folder)
+        if (member.external_attr >> 16) & 0o111 and not member.is_dir():
+            os.chmod(path, os.stat(path).st_mode | 0o111)
 `;
 
 /** Unpacks files of a wheel whose paths begin with one of `prefixes`; by default what the addon needs. */

@@ -36,17 +36,22 @@ export class Call<V extends Value, O extends Ops<V>, S extends Scope<V, O>> {
 
   /** An operand in its whole shape. */
   input(name: string): V {
-    return this.scope.whole(this.id(name));
+    return this.scope.whole(this.id(name), this.node);
   }
 
   /** An operand for operators that broadcast. */
   small(name: string): V {
-    return this.scope.small(this.id(name));
+    return this.scope.small(this.id(name), this.node);
+  }
+
+  /** An operand in its whole shape, perhaps in a type of fewer bits: for ops that only move numbers. */
+  moved(name: string): V {
+    return this.scope.moved(this.id(name));
   }
 
   /** Every operand in its whole shape: the members of a list input. */
   inputs(): V[] {
-    return this.node.inputs.map((id) => this.scope.whole(id));
+    return this.node.inputs.map((id) => this.scope.whole(id, this.node));
   }
 
   attribute<Value>(name: string): Value {

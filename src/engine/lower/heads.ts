@@ -15,7 +15,7 @@ function mergeHeads<V extends Value>(call: SharedCall<V>, x: V): V {
 
 /** A fused projection [B, T, 3*H*C] -> q, k, v [B, H, T, C]. */
 function splitQkv<V extends Value>(call: SharedCall<V>): V[] {
-  const x = call.input("x");
+  const x = call.moved("x");
   const width = x.shape[2] / 3;
   const parts = call.ops.split(x, [width, width, width], 2);
   return parts.map((part) => splitHeads(call, part, call.attribute("heads")));
@@ -25,10 +25,10 @@ function splitQkv<V extends Value>(call: SharedCall<V>): V[] {
 export const heads: SharedRules = {
   LuvitJoinQkv: (call) =>
     call.ops.concat(
-      ["q", "k", "v"].map((name) => mergeHeads(call, call.input(name))),
+      ["q", "k", "v"].map((name) => mergeHeads(call, call.moved(name))),
       2,
     ),
-  LuvitMergeHeads: (call) => mergeHeads(call, call.input("x")),
-  LuvitSplitHeads: (call) => splitHeads(call, call.input("x"), call.attribute("heads")),
+  LuvitMergeHeads: (call) => mergeHeads(call, call.moved("x")),
+  LuvitSplitHeads: (call) => splitHeads(call, call.moved("x"), call.attribute("heads")),
   LuvitSplitQkv: splitQkv,
 };

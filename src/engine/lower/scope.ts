@@ -1,5 +1,5 @@
 import { LuvitError } from "../../core/errors";
-import type { Graph, GraphDtype, GraphNode, GraphValue } from "../../graph/ir";
+import type { Graph, GraphNode, GraphValue } from "../../graph/ir";
 import type { Ops, Value } from "./ops";
 
 /**
@@ -33,7 +33,7 @@ export class Scope<V extends Value, O extends Ops<V>> {
       const message = `${producer}: made [${value.shape}] where the trace has [${type.shape}]`;
       throw new LuvitError("engine", message);
     }
-    this.values.set(id, this.kept(value, type.dtype));
+    this.values.set(id, this.kept(value, type));
   }
 
   typeOf(id: number): GraphValue {
@@ -45,14 +45,19 @@ export class Scope<V extends Value, O extends Ops<V>> {
     return this.values.get(id)!;
   }
 
-  /** As it stands, perhaps smaller than its shape: for ops that broadcast. */
-  small(id: number): V {
+  /** As it stands, perhaps smaller than its shape: for ops that broadcast. `use` is the node that takes it, if any. */
+  small(id: number, _use?: GraphNode): V {
     return this.ops.cast(this.stored(id), this.typeOf(id).dtype);
   }
 
   /** In its whole shape. */
-  whole(id: number): V {
-    return this.ops.expand(this.small(id), this.typeOf(id).shape);
+  whole(id: number, use?: GraphNode): V {
+    return this.ops.expand(this.small(id, use), this.typeOf(id).shape);
+  }
+
+  /** In its whole shape and perhaps in a type of fewer bits: for ops that only move numbers. */
+  moved(id: number): V {
+    return this.whole(id);
   }
 
   producerOf(id: number): GraphNode | undefined {
@@ -60,7 +65,7 @@ export class Scope<V extends Value, O extends Ops<V>> {
   }
 
   /** The form in which a value of the trace's type is kept. */
-  protected kept(value: V, dtype: GraphDtype): V {
+  protected kept(value: V, { dtype }: GraphValue): V {
     return this.ops.cast(value, dtype);
   }
 }

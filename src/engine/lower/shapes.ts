@@ -5,8 +5,8 @@ const dtypeOf = <V extends Value>({ node }: SharedCall<V>): V["dtype"] => node.o
 
 /** Ops that only rename places leave a single number alone. */
 export function unlessSingle<V extends Value>(call: SharedCall<V>, name: string, otherwise: (x: V) => V): V {
-  const small = call.small(name);
-  return isSingle(small) ? call.ops.reshape(small, []) : otherwise(call.input(name));
+  const stored = call.scope.stored(call.id(name));
+  return isSingle(stored) ? call.ops.reshape(call.small(name), []) : otherwise(call.moved(name));
 }
 
 function reshape<V extends Value>(call: SharedCall<V>, name: string): V {
@@ -35,7 +35,7 @@ function unpack<V extends Value>(call: SharedCall<V>): V[] {
 }
 
 function split<V extends Value>(call: SharedCall<V>): V[] {
-  const x = call.input("x");
+  const x = call.moved("x");
   const axis = call.axis("axis", x.shape.length);
   const lengths = call.node.outputs.map(({ shape }) => shape[axis]);
   return call.ops.split(x, lengths, axis);

@@ -1,17 +1,19 @@
 import { existsSync, readFileSync } from "node:fs";
 import { LuvitError } from "../../core/errors";
 import type { OpenOptions } from "../executor";
-import { loaderEnvironment } from "../install/loader";
+import { gpuEnvironment, loaderEnvironment } from "../install/loader";
 import { findTensorflow } from "./binding";
 
 /** Read by oneDNN when it is loaded: whether products of float32 may be computed in bfloat16. */
 const PRODUCTS = "ONEDNN_DEFAULT_FPMATH_MODE";
 
 /** What a process must have in its environment, from its start, to run the tensorflow engine with these options. */
-export function tensorflowEnvironment({ precision, threads, provider }: OpenOptions): Record<string, string> {
+export function tensorflowEnvironment(options: OpenOptions): Record<string, string> {
+  const { precision, threads, provider, tf32 } = options;
   const found = findTensorflow();
   return {
     ...(found ? loaderEnvironment(found.folder) : {}),
+    ...gpuEnvironment({ tf32 }),
     ...(provider === "cpu" ? { CUDA_VISIBLE_DEVICES: "-1" } : {}),
     ...threadCounts(threads),
     [PRODUCTS]: precision === "bfloat16" ? "BF16" : "STRICT",

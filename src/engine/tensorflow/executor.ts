@@ -17,12 +17,14 @@ import { InTurn } from "../inTurn";
 import { changedState, commonState, programNamed } from "../programs";
 import { loadTensorflow, type TensorflowBinding } from "./binding";
 import { applyEnvironment, multipliesBfloat16 } from "./environment";
+import type { Feed } from "./feeds";
 import { TfOps } from "./lower/ops";
 import type { Products } from "./lower/scope";
 import { TfProgram } from "./program";
-import { type Feed, TfSession } from "./session";
+import { TfSession } from "./session";
 import { TfState } from "./state";
-import { addVariable, type Variable } from "./variables";
+import { addVariable, addZeroing, type Variable } from "./variables";
+import { addWriters } from "./writers";
 
 /** What a program's held runs have come to. */
 type Held = "nothing" | "finite" | "not finite";
@@ -60,7 +62,10 @@ class TensorflowEngine implements Engine {
   }
 
   dispose(): Promise<void> {
-    return this.turns.close(() => this.session.dispose());
+    return this.turns.close(() => {
+      this.state.letGo();
+      this.session.dispose();
+    });
   }
 
   private runNow(program: TfProgram, feeds: ArraysByName, fetch: readonly string[], hold: boolean) {
@@ -71,6 +76,7 @@ class TensorflowEngine implements Engine {
     const names = [...new Set([...fetch.filter((name) => !fromState.includes(name)), ...guards])];
     const fetches = program.fetches(names);
     this.state.requireWritten(program.state);
+    this.state.letGo();
     const effect = this.effectOf(program, hold);
     const results = this.session.run(feedsOf(program, feeds), effect ? [...fetches, effect] : fetches);
     const values = new Map(names.map((name, i) => [name, Float32Array.from(results[i])]));
@@ -95,15 +101,16 @@ class TensorflowEngine implements Engine {
 }
 
 function feedsOf(program: TfProgram, feeds: ArraysByName): Feed[] {
-  return program.inputs.map(({ name, value: { shape, dtype } }) => {
-    return { name: program.placeholders.get(name)!, shape, dtype, array: feeds[name] };
+  return program.inputs.map(({ name, value: { shape } }) => {
+    return { place: program.places.get(name)!, shape, array: feeds[name] };
   });
 }
 
 /**
  * Compiles traced graphs with TensorFlow: one graph with one set of variables for all programs, on a GPU where there is
- * one. With precision "bfloat16" weights that no program changes are kept in bfloat16, and products are computed in it
- * where the processor or GPU is faster so; sums, norms, softmax, loss and AdamW stay in float32.
+ * one. With precision "bfloat16" weights that no program changes are kept in bfloat16; where the processor or GPU is
+ * faster so, products, attention's too, are computed in it and what they take and give is kept in it. Sums, norms,
+ * softmax, activations, loss and AdamW compute in float32.
  *
  * @throws LuvitError("engine") when TensorFlow is not installed, or when a graph has ops without a rule.
  */
@@ -125,34 +132,30 @@ export async function openTensorflow(
   const fast = precision === "bfloat16" && (binding.isUsingGpuDevice() || multipliesBfloat16());
   const products = asked ?? (fast ? "bfloat16" : "float32");
   const ops = new TfOps();
-  const zero = {
-    name: `${ops.addNode("Placeholder", [], scalarFloat)}:0`,
-    shape: [],
-    dtype: "float32",
-  } as const;
   const halved = precision === "bfloat16" ? frozenWeights(programs) : new Set<string>();
   const variables = new Map<string, Variable>();
   for (const input of commonState(programs)) {
     const dtype = halved.has(input.name) ? "bfloat16" : input.value.dtype;
-    variables.set(input.name, addVariable(ops, input, dtype, zero));
+    variables.set(input.name, addVariable(ops, input, dtype));
   }
   const opened = Object.entries(programs).map(([name, program]) => {
     return [name, new TfProgram({ name, program, ops, variables, products })] as const;
   });
-  const session = new TfSession(binding, ops.nodes);
-  const changing = changedNames(programs);
-  const names = [...variables.keys()].filter((name) => changing.has(name));
-  const state = new TfState({
-    session,
+  const moments = momentsOf(programs);
+  const entries = [...variables.values()];
+  const stateParts = {
     variables,
-    changing: names,
-    moments: momentsOf(programs),
-    zero: zero.name,
-  });
+    writers: addWriters(ops, entries),
+    zeroing: addZeroing(
+      ops,
+      entries.filter(({ input }) => moments.has(input.name)),
+    ),
+    changing: changedNames(programs),
+  };
+  const session = new TfSession(binding, ops.nodes);
+  const state = new TfState({ session, ...stateParts });
   return new TensorflowEngine(description, session, new Map(opened), state);
 }
-
-const scalarFloat = { dtype: { type: "float32" }, shape: { shape: [] } } as const;
 
 function refuseOptions({ provider, frozen }: OpenOptions): void {
   const message = "the tensorflow engine";
@@ -164,7 +167,7 @@ function refuseOptions({ provider, frozen }: OpenOptions): void {
 
 function describe(
   binding: TensorflowBinding,
-  { precision = "float32", provider }: OpenOptions,
+  { precision = "float32", provider, tf32 }: OpenOptions,
 ): EngineDescription {
   const gpu = binding.isUsingGpuDevice();
   if (provider === "cuda" && !gpu) {
@@ -172,8 +175,19 @@ function describe(
       "tensorflow: no CUDA GPU was found, or this TensorFlow is built without CUDA (npx luvit engine install --cuda)";
     throw new LuvitError("engine", message);
   }
+  if (tf32 && !gpu)
+    throw new LuvitError(
+      "engine",
+      "tensorflow: tf32 is for NVIDIA GPUs from Ampere on; this one runs on the CPU",
+    );
   const threads = Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism();
-  return { engine: "tensorflow", device: gpu ? "GPU" : "cpu", threads: gpu ? undefined : threads, precision };
+  return {
+    engine: "tensorflow",
+    device: gpu ? "GPU" : "cpu",
+    threads: gpu ? undefined : threads,
+    precision,
+    tf32,
+  };
 }
 
 const changedNames = (programs: Programs): Set<string> =>

@@ -5,6 +5,7 @@ import type { Program } from "../executor";
 import { withoutCopies } from "../lower";
 import { changedState, expectOnlyUpdates, resultsOf } from "../programs";
 import { type Effects, EffectWriter, Readers } from "./effects";
+import { addFeed, type FeedPlace } from "./feeds";
 import { lowerGraph } from "./lower";
 import type { TfValue } from "./lower/builder";
 import type { TfOps } from "./lower/ops";
@@ -19,7 +20,8 @@ export class TfProgram {
   readonly guard: string | undefined;
   /** State it reads or changes, by name. */
   readonly state: readonly string[];
-  readonly placeholders: ReadonlyMap<string, string>;
+  /** Where inputs are fed, by name. */
+  readonly places = new Map<string, FeedPlace>();
   private readonly outputs = new Map<string, string>();
   /** Without its updates. */
   private readonly graph: Graph;
@@ -53,8 +55,11 @@ export class TfProgram {
     const changed = changedState(graph);
     if (program.clipGradNorm !== undefined) expectOnlyUpdates("clipping gradients", graph);
     const given = new Map<string, TfValue>();
-    for (const { name: input, value } of graph.inputs) given.set(input, addPlaceholder(ops, value));
-    this.placeholders = new Map([...given].map(([input, { name: node }]) => [input, node]));
+    for (const { name: input, value } of graph.inputs) {
+      const feed = addFeed(ops, value.dtype, value.shape);
+      given.set(input, feed.value);
+      this.places.set(input, feed.place);
+    }
     for (const { name: entry, value } of graph.state) {
       const { handle, dtype } = variables.get(entry)!;
       given.set(entry, addRead(ops, handle, { shape: value.shape, dtype }));
@@ -102,11 +107,6 @@ export class TfProgram {
   expectHoldable(): void {
     expectOnlyUpdates("holding gradients back", this.graph);
   }
-}
-
-function addPlaceholder(ops: TfOps, { shape, dtype }: GraphInput["value"]): TfValue {
-  const node = ops.addNode("Placeholder", [], { dtype: { type: dtype }, shape: { shape } });
-  return { name: `${node}:0`, shape, dtype };
 }
 
 /** What is fed cannot be fetched, so a result has a node of its own. */

@@ -2,18 +2,29 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
-import type { GraphDtype } from "../../graph/ir";
-import { arrayTypes } from "../arrays";
 import type { TypedArray } from "../executor";
 import type { TensorflowBinding } from "./binding";
-import { elementTypes, encodeSavedModel, TAG, type TfNode } from "./graphDef";
+import { crossingOf, type Feed } from "./feeds";
+import { encodeSavedModel, TAG, type TfNode } from "./graphDef";
 
-/** Something fed: the placeholder's name, and what goes there. */
-export interface Feed {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly dtype: GraphDtype;
-  readonly array: TypedArray;
+/** Results of a run; on a processor they are the variables' own memory where variables were fetched. */
+export class Fetched {
+  constructor(
+    private readonly binding: TensorflowBinding,
+    private readonly ids: readonly number[],
+    private readonly onMoved: (bytes: number) => void,
+  ) {}
+
+  /** A copy of one result. */
+  at(index: number): TypedArray {
+    const copy = this.binding.tensorDataSync(this.ids[index]);
+    this.onMoved(copy.byteLength);
+    return copy;
+  }
+
+  letGo(): void {
+    for (const id of this.ids) this.binding.deleteTensor(id);
+  }
 }
 
 /** A graph that TensorFlow has loaded, with its variables. */
@@ -41,24 +52,37 @@ export class TfSession {
 
   /** One run; gives back what was fetched, in order. Names must differ. */
   run(feeds: readonly Feed[], fetches: readonly string[]): TypedArray[] {
+    const fetched = this.fetch(feeds, fetches);
+    try {
+      return fetches.map((_, i) => fetched.at(i));
+    } finally {
+      fetched.letGo();
+    }
+  }
+
+  /** The same, with what was fetched still on TensorFlow's side. */
+  fetch(feeds: readonly Feed[], fetches: readonly string[]): Fetched {
     const { binding } = this;
     const fed: number[] = [];
-    let fetched: { id: number }[] = [];
     try {
-      for (const { shape, dtype, array } of feeds) {
-        const typed = arrayTypes[dtype];
-        const values = array instanceof typed ? array : typed.from(array);
-        fed.push(binding.createTensor(shape, elementTypes[dtype], values));
+      for (const feed of feeds) {
+        const { dtype, values } = crossingOf(feed);
+        this.moved += values.byteLength;
+        fed.push(binding.createTensor(feed.shape, dtype, values));
       }
-      const inputs = feeds.map(({ name }) => name).join(",");
-      fetched = binding.runSavedModel(this.model, fed, inputs, fetches.join(","));
-      const results = fetched.map(({ id }) => binding.tensorDataSync(id));
-      for (const array of [...feeds.map((feed) => feed.array), ...results]) this.moved += array.byteLength;
-      return results;
+      const inputs = feeds.map(({ place }) => place.name).join(",");
+      const results = binding.runSavedModel(this.model, fed, inputs, fetches.join(","));
+      return new Fetched(
+        binding,
+        results.map(({ id }) => id),
+        (bytes) => {
+          this.moved += bytes;
+        },
+      );
     } catch (cause) {
       throw explainFailure(cause as Error);
     } finally {
-      for (const id of [...fed, ...fetched.map((result) => result.id)]) binding.deleteTensor(id);
+      for (const id of fed) binding.deleteTensor(id);
     }
   }
 

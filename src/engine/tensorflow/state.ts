@@ -1,38 +1,53 @@
 import { LuvitError, listOffenders } from "../../core/errors";
 import { sizeOf } from "../../core/hostTensor";
 import { checkArrays } from "../arrays";
-import type { ArraysByName } from "../executor";
-import type { Feed, TfSession } from "./session";
-import type { Variable } from "./variables";
+import type { ArraysByName, TypedArray } from "../executor";
+import type { Fetched, TfSession } from "./session";
+import type { Variable, Zeroing } from "./variables";
+import type { WriterPlace } from "./writers";
 
-/** Entries of so many bytes cross at once: few enough to need little room, many enough to need few runs. */
-const GROUP_BYTES = 2 ** 26;
+/**
+ * Entries of so many bytes are fetched together. A processor's variables are not copied by that; what comes from a GPU
+ * lies in the host's memory until the next group.
+ */
+const GROUP_BYTES = 2 ** 28;
+
+/** Entries that are fetched together, in order, and what was. */
+interface Ahead {
+  readonly names: readonly string[];
+  readonly fetched: Fetched;
+}
 
 /** The state of the programs, in TensorFlow's variables. */
 export class TfState {
   private readonly written = new Set<string>();
   private readonly session: TfSession;
   private readonly variables: ReadonlyMap<string, Variable>;
+  private readonly writers: ReadonlyMap<string, WriterPlace>;
+  /** Moments of AdamW, which begin at zero. */
+  private readonly zeroing: Zeroing;
   /** Entries that some program changes. */
   private readonly changing: readonly string[];
-  /** Moments of AdamW, which begin at zero. */
-  private readonly moments: ReadonlySet<string>;
-  /** Fed with 0 to set zeros. */
-  private readonly zero: string;
+  /** Each entry's group. */
+  private readonly groups = new Map<string, readonly string[]>();
+  private ahead: Ahead | undefined;
 
   constructor(parts: {
     session: TfSession;
     variables: ReadonlyMap<string, Variable>;
-    changing: readonly string[];
-    moments: ReadonlySet<string>;
-    zero: string;
+    writers: ReadonlyMap<string, WriterPlace>;
+    zeroing: Zeroing;
+    changing: ReadonlySet<string>;
   }) {
-    const { session, variables, changing, moments, zero } = parts;
+    const { session, variables, writers, zeroing, changing } = parts;
     this.session = session;
     this.variables = variables;
-    this.changing = changing;
-    this.moments = moments;
-    this.zero = zero;
+    this.writers = writers;
+    this.zeroing = zeroing;
+    const names = [...variables.keys()];
+    this.changing = names.filter((name) => changing.has(name));
+    for (const alike of [this.changing, names.filter((name) => !changing.has(name))])
+      for (const group of this.grouped(alike)) for (const name of group) this.groups.set(name, group);
   }
 
   has(name: string): boolean {
@@ -47,59 +62,71 @@ export class TfState {
   requireWritten(names: readonly string[]): void {
     const empty = names.filter((name) => !this.written.has(name));
     if (empty.length === 0) return;
-    const missing = empty.filter((name) => !this.moments.has(name));
+    const missing = empty.filter((name) => !this.zeroing.names.has(name));
     if (missing.length > 0)
       throw new LuvitError("bad-argument", `state: not written yet\n${listOffenders(missing)}`);
-    const feed: Feed = { name: this.zero, shape: [], dtype: "float32", array: Float32Array.of(0) };
-    this.session.run(
-      [feed],
-      empty.map((name) => this.variables.get(name)!.zeroed),
-    );
-    for (const name of empty) this.written.add(name);
+    const { names: moments, zero, done } = this.zeroing;
+    if ([...moments].some((name) => this.written.has(name))) {
+      for (const name of empty) this.writeOne(name, new Float32Array(this.sizeOf(name)));
+      return;
+    }
+    this.session.run([{ place: zero, shape: [], array: Float32Array.of(0) }], [done]);
+    for (const name of moments) this.written.add(name);
   }
 
   /** @throws LuvitError("bad-argument") naming entries that are none. */
   read(names: readonly string[] = this.changing): Record<string, Float32Array> {
     this.refuseUnknown(names);
     this.requireWritten(names);
-    const values: Record<string, Float32Array> = {};
-    for (const group of this.groups(names)) {
-      const results = this.session.run(
-        [],
-        group.map((name) => this.variables.get(name)!.read),
-      );
-      for (const [i, name] of group.entries()) {
-        const result = results[i];
-        values[name] = result instanceof Float32Array ? result : Float32Array.from(result);
-      }
-    }
-    return values;
+    return Object.fromEntries(names.map((name) => [name, this.readOne(name)]));
   }
 
   /** @throws LuvitError("bad-argument") naming entries that are none or do not fit; nothing has changed then. */
   write(values: ArraysByName): void {
-    const names = Object.keys(values);
+    const entries = Object.entries(values);
+    const names = entries.map(([name]) => name);
     this.refuseUnknown(names);
     const inputs = names.map((name) => this.variables.get(name)!.input);
     checkArrays("state", inputs, values);
-    for (const group of this.groups(names)) {
-      const variables = group.map((name) => this.variables.get(name)!);
-      const feeds = variables.map(({ source, input: { name, value } }) => {
-        return { name: source, shape: value.shape, dtype: value.dtype, array: values[name] };
-      });
-      this.session.run(
-        feeds,
-        variables.map(({ written }) => written),
-      );
-      for (const name of group) this.written.add(name);
-    }
+    for (const [name, array] of entries) this.writeOne(name, array);
   }
 
-  private groups(names: readonly string[]): string[][] {
+  /** What was fetched ahead is given back, so that variables change in place again. */
+  letGo(): void {
+    this.ahead?.fetched.letGo();
+    this.ahead = undefined;
+  }
+
+  private readOne(name: string): Float32Array {
+    if (!this.ahead?.names.includes(name)) {
+      this.letGo();
+      const names = this.groups.get(name)!.filter((each) => this.written.has(each));
+      const reads = names.map((each) => this.variables.get(each)!.read);
+      this.ahead = { names, fetched: this.session.fetch([], reads) };
+    }
+    const { names, fetched } = this.ahead;
+    const result = fetched.at(names.indexOf(name));
+    return result instanceof Float32Array ? result : Float32Array.from(result);
+  }
+
+  private writeOne(name: string, array: TypedArray): void {
+    this.letGo();
+    const { writer, number } = this.writers.get(name)!;
+    const which = { place: writer.which, shape: [], array: Int32Array.of(number) };
+    const { shape } = this.variables.get(name)!.input.value;
+    this.session.run([which, { place: writer.source, shape, array }], [writer.written]);
+    this.written.add(name);
+  }
+
+  private sizeOf(name: string): number {
+    return sizeOf(this.variables.get(name)!.input.value.shape);
+  }
+
+  private grouped(names: readonly string[]): string[][] {
     const groups: string[][] = [];
     let room = 0;
-    for (const name of new Set(names)) {
-      const bytes = 4 * sizeOf(this.variables.get(name)!.input.value.shape);
+    for (const name of names) {
+      const bytes = 4 * this.sizeOf(name);
       if (groups.length === 0 || bytes > room) {
         groups.push([]);
         room = GROUP_BYTES;

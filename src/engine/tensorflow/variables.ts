@@ -1,4 +1,5 @@
 import type { GraphInput } from "../../graph/ir";
+import { addFeed, type FeedPlace } from "./feeds";
 import type { TfDtype } from "./graphDef";
 import { type TfValue, waitFor } from "./lower/builder";
 import type { TfOps } from "./lower/ops";
@@ -10,11 +11,7 @@ export interface Variable {
   readonly dtype: TfDtype;
   /** The resource. */
   readonly handle: string;
-  /** Fed with new numbers, in the entry's own element type. */
-  readonly source: string;
-  /** To be fetched to write what is fed, to set zeros, to read. */
-  readonly written: string;
-  readonly zeroed: string;
+  /** To be fetched to read it. */
   readonly read: string;
 }
 
@@ -55,25 +52,28 @@ export function addToken(ops: TfOps, after: readonly string[]): string {
   return `${ops.addNode("Identity", [one.name, ...after], { T: { type: one.dtype } })}:0`;
 }
 
-/** Adds a state entry. `zero` is fed with 0: a zero known beforehand would be written out into the graph. */
-export function addVariable(ops: TfOps, input: GraphInput, dtype: TfDtype, zero: TfValue): Variable {
+/** Adds a state entry. */
+export function addVariable(ops: TfOps, input: GraphInput, dtype: TfDtype): Variable {
   const { shape, dtype: outer } = input.value;
   const handle = addHandle(ops, input.name, dtype, shape);
-  const source = ops.addNode("Placeholder", [], { dtype: { type: outer }, shape: { shape } });
-  const fed: TfValue = { name: `${source}:0`, shape, dtype: outer };
-  // What is fed may be JavaScript's memory, which a variable must not keep.
-  const own =
-    dtype === outer
-      ? ops.make("DeepCopy", [fed], fed, { attributes: { T: { type: outer } } })
-      : ops.cast(fed, dtype);
-  const zeros = ops.expand(ops.cast(zero, dtype), shape);
-  return {
-    input,
-    dtype,
-    handle,
-    source: fed.name,
-    written: addToken(ops, [addAssignment(ops, handle, own)]),
-    zeroed: addToken(ops, [addAssignment(ops, handle, zeros)]),
-    read: ops.cast(addRead(ops, handle, { shape, dtype }), outer).name,
-  };
+  return { input, dtype, handle, read: ops.cast(addRead(ops, handle, { shape, dtype }), outer).name };
+}
+
+/** What sets variables to zero. */
+export interface Zeroing {
+  /** Names of the variables. */
+  readonly names: ReadonlySet<string>;
+  /** Fed with 0: a zero known beforehand would be written out into the graph. */
+  readonly zero: FeedPlace;
+  /** To be fetched. */
+  readonly done: string;
+}
+
+export function addZeroing(ops: TfOps, variables: readonly Variable[]): Zeroing {
+  const zero = addFeed(ops, "float32", []);
+  const set = variables.map(({ input: { value }, dtype, handle }) =>
+    addAssignment(ops, handle, ops.expand(ops.cast(zero.value, dtype), value.shape)),
+  );
+  const names = new Set(variables.map(({ input }) => input.name));
+  return { names, zero: zero.place, done: addToken(ops, set) };
 }

@@ -66,6 +66,54 @@ test("a product is off by the rounding of its operands and of its result, no mor
   await executor.dispose();
 });
 
+test("attention's products are off by the rounding of operands and results", options, async () => {
+  const [TOKENS, CHANNELS] = [6, 32];
+  const g = new GraphWriter();
+  const shape = [2, 3, TOKENS, CHANNELS];
+  const [q, k, v] = ["q", "k", "v"].map((name) => g.input(name, shape));
+  const square = [{ shape: [2, 3, TOKENS, TOKENS] }];
+  const [scores] = g.node("BatchMatMul", { a: q, b: k }, square, { transposeA: false, transposeB: true });
+  const [weights] = g.node("Softmax", { logits: scores }, square, { dim: 3 });
+  g.output("out", g.node("BatchMatMul", { a: weights, b: v }, [{ shape }], plain)[0]);
+  const size = 2 * 3 * TOKENS * CHANNELS;
+  const feeds = { q: randomArray(size, 1), k: randomArray(size, 2), v: randomArray(size, 3) };
+  const executor = await openGraph(g.finish(), {}, { open, threads: 1 });
+  const { out } = await executor.run("step", feeds);
+  const at = (x: Float32Array, head: number, token: number) =>
+    x.subarray((head * TOKENS + token) * CHANNELS, (head * TOKENS + token + 1) * CHANNELS);
+  const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+    Array.from(a).reduce((sum, value, i) => sum + value * b[i], 0);
+  let largest = 0;
+  for (let head = 0; head < 6; head++) {
+    for (let token = 0; token < TOKENS; token++) {
+      const tokens = Array.from({ length: TOKENS }, (_, other) => other);
+      const logits = tokens.map((other) => dot(at(feeds.q, head, token), at(feeds.k, head, other)));
+      const sizes = tokens.map((other) =>
+        dot(at(feeds.q, head, token).map(Math.abs), at(feeds.k, head, other).map(Math.abs)),
+      );
+      // Operands and result round by U each; a weight follows its logit and the mean of all by so much, and rounds once.
+      const shift = 2 * Math.max(...sizes.map((each, i) => 2 * U * each + 2 * U * Math.abs(logits[i])));
+      const exponentials = logits.map((logit) => Math.exp(logit));
+      const total = exponentials.reduce((a, b) => a + b);
+      for (let channel = 0; channel < CHANNELS; channel++) {
+        const column = tokens.map((other) => at(feeds.v, head, other)[channel]);
+        const exact = dot(exponentials, column) / total;
+        const size = dot(exponentials, column.map(Math.abs)) / total;
+        const error = Math.abs(at(out, head, token)[channel] - exact);
+        assert.ok(
+          error <= size * (Math.expm1(shift) + 4 * U) + 1e-6,
+          `${head} ${token} ${channel}: ${error}`,
+        );
+        largest = Math.max(largest, error);
+      }
+    }
+  }
+  assert.ok(largest > 1e-4, "it is computed in bfloat16");
+  await executor.dispose();
+});
+
+const plain = { transposeA: false, transposeB: false };
+
 test("frozen weights are kept in bfloat16, what changes in float32", options, async () => {
   const w = randomArray(COLUMNS * INNER, 2);
   const executor = await openGraph(products(), { frozen: w, changed: w }, { open, threads: 1 });

@@ -15,7 +15,7 @@ interface Product {
   b: Operand;
 }
 
-/** a b for matrices: in bfloat16 where the scope says so, summed in float32 either way. */
+/** a b for matrices: in bfloat16 where the scope says so, summed in float32 either way, the result as the operands. */
 function matrixProduct({ ops, scope }: Call, { a, b }: Product): TfValue {
   const rows = a.value.shape[a.transposed ? 1 : 0];
   const columns = b.value.shape[b.transposed ? 0 : 1];
@@ -30,16 +30,14 @@ function matrixProduct({ ops, scope }: Call, { a, b }: Product): TfValue {
     transpose_a: { flag: a.transposed },
     transpose_b: { flag: b.transposed },
   };
-  return ops.cast(
-    ops.make("MatMul", [left, right], { shape: [rows, columns], dtype }, { attributes }),
-    "float32",
-  );
+  return ops.make("MatMul", [left, right], { shape: [rows, columns], dtype }, { attributes });
 }
 
 /** a b for stacks of matrices, whose leading axes broadcast. */
-function stackedProduct({ ops }: Call, product: Product): TfValue {
+function stackedProduct({ ops, scope }: Call, product: Product): TfValue {
+  const dtype = scope.products;
   const [a, b] = [product.a, product.b].map(({ value, transposed }) => ({
-    value: ops.cast(value, "float32"),
+    value: ops.cast(value, dtype),
     transposed,
   }));
   const [left, right] = [a.value.shape, b.value.shape];
@@ -47,11 +45,11 @@ function stackedProduct({ ops }: Call, product: Product): TfValue {
   const columns = right.at(b.transposed ? -2 : -1)!;
   const batch = broadcastShapes(left.slice(0, -2), right.slice(0, -2));
   const attributes = {
-    T: { type: "float32" },
+    T: { type: dtype },
     adj_x: { flag: a.transposed },
     adj_y: { flag: b.transposed },
   } as const;
-  const type = { shape: [...batch, rows, columns], dtype: "float32" } as const;
+  const type = { shape: [...batch, rows, columns], dtype } as const;
   return ops.make("BatchMatMulV2", [a.value, b.value], type, { attributes });
 }
 
@@ -71,8 +69,7 @@ function asMatrix({ ops }: Call, operand: Operand): Operand {
 function product(call: Call): TfValue {
   const operand = (name: string, flag: string): Operand => {
     const id = call.id(name);
-    const stored = call.scope.stored(id);
-    const value = stored.dtype === "bfloat16" ? stored : call.input(name);
+    const value = call.moved(name);
     const resident = call.scope.isResident(id);
     return { value, transposed: Boolean(call.attribute(flag)), resident };
   };
@@ -92,9 +89,16 @@ function einsum(call: Call): TfValue {
   return call.ops.make("Einsum", operands, { shape: call.shape(), dtype: "float32" }, { attributes });
 }
 
+/** x [..., D] + row [D]; a row added to a product in bfloat16 is part of it. */
+function addRow(call: Call): TfValue {
+  const { ops } = call;
+  const x = call.moved("x");
+  return ops.addRow(x, ops.cast(call.input("row"), x.dtype, { after: [x] }));
+}
+
 /** Products, and a row added to one. */
 export const matmul: Rules = {
   BatchMatMul: product,
   Einsum: einsum,
-  LuvitAddRow: (call) => call.ops.addRow(call.input("x"), call.input("row")),
+  LuvitAddRow: addRow,
 };

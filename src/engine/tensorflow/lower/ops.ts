@@ -90,6 +90,13 @@ export class TfOps extends TfBuilder implements Ops<TfValue> {
     return this.make("Cast", [x], { shape: x.shape, dtype }, { attributes, after: options.after });
   }
 
+  /** The same bits as numbers of another type of the same width. */
+  bitcast(x: TfValue, dtype: TfDtype): TfValue {
+    if (x.dtype === dtype) return x;
+    const attributes = { T: { type: x.dtype }, type: { type: dtype } };
+    return this.make("Bitcast", [x], { shape: x.shape, dtype }, { attributes });
+  }
+
   /** A reshape of a reshape is one reshape. */
   reshape(x: TfValue, shape: readonly number[]): TfValue {
     const source = this.reshapeSource.get(x.name) ?? x;
@@ -159,8 +166,11 @@ export class TfOps extends TfBuilder implements Ops<TfValue> {
     return this.reshape(this.make("BiasAdd", [this.rows(x), row], this.rows(x), { attributes }), x.shape);
   }
 
-  concat(parts: readonly TfValue[], axis: number): TfValue {
-    if (parts.length === 1) return parts[0];
+  /** Parts of different types become float32. */
+  concat(given: readonly TfValue[], axis: number): TfValue {
+    if (given.length === 1) return given[0];
+    const alike = given.every(({ dtype }) => dtype === given[0].dtype);
+    const parts = alike ? given : given.map((part) => this.cast(part, "float32"));
     const [first] = parts;
     const joined = axis < 0 ? axis + first.shape.length : axis;
     const shape = [...first.shape];

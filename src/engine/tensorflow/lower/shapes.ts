@@ -45,8 +45,8 @@ function mirrorPad(call: Call): TfValue {
 
 /** x as it is, but not before the signal is there. */
 function after(call: Call): TfValue {
-  const { name, shape, dtype } = call.input("x");
-  const wait = waitFor(call.input("signal").name);
+  const { name, shape, dtype } = call.moved("x");
+  const wait = waitFor(call.moved("signal").name);
   const node = call.ops.addNode("Identity", [name, wait], { T: { type: dtype } });
   return { name: `${node}:0`, shape, dtype };
 }
