@@ -90,7 +90,10 @@ class RunSession {
     this.recorder = new OutputRecorder((line) => this.terminal.note(line));
     process.chdir(dirname(source));
     const signals = createSignals();
-    this.watch = new Watch(signals, () => this.executor.endForMemory());
+    this.watch = new Watch(signals, {
+      full: () => this.executor.endForMemory(),
+      overdue: () => this.executor.expire(),
+    });
     this.executor = new CellRunner({
       folder: dirname(source),
       language,

@@ -17,10 +17,15 @@ export const slot = {
   outstanding: 4,
   /** Set when an answer to `prompt()` waits. */
   answered: 5,
+  /** How far the stopping of the cells' thread by another one is: see `termination`. */
+  termination: 7,
 } as const;
 
 /** States of the part of a cell that runs before its first `await`, the only one a SIGINT can end. */
 export const segment = { none: 0, interruptible: 1, signalled: 2 } as const;
+
+/** States of the cells' thread while it is stopped: it waits for that, somebody does it, the request is on its way. */
+export const termination = { none: 0, wanted: 1, taken: 2, sent: 3 } as const;
 
 /** Numbers for one kernel. */
 export function createSignals(): Int32Array {

@@ -84,11 +84,14 @@ export class CellRunner {
       redirectOutput(() => this.outputs()),
       options.listen === false ? () => {} : listenForSigint(() => this.interrupts.take()),
       guardProcess({ error: (error) => this.takeOrphan(error), exit: options.onExit }),
-      letWatch({
-        hears: (request) => this.interrupts.hears(request),
-        isOverdue: () => this.interrupts.isOverdue(),
-        isInCode: () => this.running?.inCode === true,
-      }),
+      letWatch(
+        {
+          hears: (request) => this.interrupts.hears(request),
+          isOverdue: () => this.interrupts.isOverdue(),
+          isInCode: () => this.running?.inCode === true,
+        },
+        this.signals,
+      ),
       options.onWait ? tellWaits(options.onWait) : () => {},
     ];
   }
@@ -125,6 +128,11 @@ export class CellRunner {
   /** Ends the running cell; by number when another thread counts the requests. */
   interrupt(request?: number): void {
     this.interrupts.take(request);
+  }
+
+  /** Ends the running cell if its time is over. */
+  expire(): void {
+    this.interrupts.expire();
   }
 
   /** Ends the running cell, whose code was stopped because it filled the memory. */
@@ -171,8 +179,11 @@ export class CellRunner {
     await Promise.race([this.modules.prepare(compiled.imports), execution.stopped]);
     execution.commit = compiled.commit;
     execution.inCode = true;
-    await this.runCode(compiled, execution);
-    execution.inCode = false;
+    try {
+      await this.runCode(compiled, execution);
+    } finally {
+      execution.inCode = false; // before anything waits for it
+    }
     const value = this.takeValue(compiled);
     const says = value !== undefined && value !== null && !isPendingDisplay(value);
     await Promise.race([displaysFinished(), execution.stopped]);

@@ -9,7 +9,7 @@ export class Execution {
   interruption: CellInterrupt | undefined;
   /** When somebody first asked it to end. */
   askedAt: number | undefined;
-  /** Whether the cell's own code has begun and not settled. */
+  /** Whether the cell's own code has begun, has not settled and was not ended. */
   inCode = false;
   /** Rejects when the cell is ended from outside. */
   readonly stopped: Promise<never>;
@@ -23,7 +23,10 @@ export class Execution {
     readonly outputs: CellOutputs,
   ) {
     this.stopped = new Promise<never>((_, reject) => {
-      this.fail = reject;
+      this.fail = (error) => {
+        this.inCode = false;
+        reject(error);
+      };
     });
     this.stopped.catch(() => {}); // a cell that ended otherwise leaves it unheard
   }

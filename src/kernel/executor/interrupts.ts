@@ -105,7 +105,8 @@ export class Interrupts {
   /** What has become of an interrupt, as another thread asks. */
   hears(request: number): Hearing {
     if (!this.running || this.handled >= request) return "heard";
-    return foreignListeners().length > 0 ? "listening" : "deaf";
+    const isFirst = this.requested() - this.handled < 2;
+    return isFirst && foreignListeners().length > 0 ? "listening" : "deaf";
   }
 
   /** Takes interrupts that were asked for and not heard yet. */

@@ -51,13 +51,14 @@ export class Interrupter {
     const { signals } = this;
     const number = Atomics.add(signals, slot.request, 1) + 1;
     Atomics.store(signals, slot.stop, 1);
-    this.toCells({ kind: "interrupt", number });
+    const remind = () => this.toCells({ kind: "interrupt", number });
+    remind();
     this.onInterrupt();
     setTimeout(() => this.signal(), signalAfter);
     this.stopper.stop({
       isOpen: () => this.isUnheard(number),
+      remind,
       hearing: async () => (await this.cells.ask("hears", number)) as Hearing,
-      isPatient: () => Atomics.load(signals, slot.request) - Atomics.load(signals, slot.heard) < 2,
       tell: (why) => this.say(explanations[why]),
     });
   }

@@ -20,8 +20,8 @@ const sockets = new Sockets(data.connection);
 const toCells = (message: ToCells) => parentPort!.postMessage(message);
 const interrupts = () => Atomics.load(signals, slot.request);
 const queue = new ShellQueue({ sockets, toCells, interrupts, info: data.info, shutdown });
-const cells = new CellsThread();
-const stopper = new Stopper(cells);
+const cells = new CellsThread(signals);
+const stopper = new Stopper();
 const interrupter = new Interrupter({ signals, toCells, cells, stopper, say: (text) => queue.say(text) });
 new MemoryGuard(
   cells,

@@ -1,7 +1,11 @@
 import { Session } from "node:inspector";
-import { question } from "./watched";
+import { slot, termination } from "../signals";
+import { type Asked, question } from "./watched";
 
 type Post = (method: string, params?: object) => Promise<unknown>;
+
+/** Milliseconds between two looks whether the thread of the cells waits to be stopped. */
+const interval = 2;
 
 /**
  * The thread of the cells as another thread of the process reaches it while it computes: between two steps of any
@@ -9,21 +13,35 @@ type Post = (method: string, params?: object) => Promise<unknown>;
  * an open one waits at its end.
  */
 export class CellsThread {
-  /** Asks one of the questions of `Watched`; answered once the thread is in JavaScript, or waits for events. */
-  async ask(...asked: Parameters<typeof question>): Promise<unknown> {
-    return withSession((post) => evaluate(post, question(...asked)));
-  }
+  constructor(private readonly signals: Int32Array) {}
 
   /**
-   * Stops the code that runs at this moment, whatever it is: its promises never settle and its `finally` blocks do not
-   * run. What waits for events goes on.
+   * Asks one of the questions of `Watched`; answered once the thread is in JavaScript, or waits for events. The question
+   * is on its way when this returns. Where the answer is that its code has to be stopped, the thread waits at this very
+   * step of it until it is: its promises never settle and its `finally` blocks do not run. What waits for events goes on.
    */
-  async terminate(): Promise<void> {
-    await withSession(async (post) => {
-      const cleared = evaluate(post, question("clearStack"));
-      const terminated = post("Runtime.terminateExecution"); // both at one step of the code
-      await Promise.all([cleared, terminated]);
+  async ask(...asked: Asked): Promise<unknown> {
+    return withSession(async (post) => {
+      let terminated: Promise<unknown> | undefined;
+      const look = setInterval(() => {
+        terminated ??= this.terminate(post);
+      }, interval);
+      try {
+        return await evaluate(post, question(...asked));
+      } finally {
+        clearInterval(look);
+        await terminated;
+      }
     });
+  }
+
+  /** Stops the code of a thread that waits for it: the request is in its queue before it goes on. */
+  private terminate(post: Post): Promise<unknown> | undefined {
+    const { wanted, taken, sent } = termination;
+    if (Atomics.compareExchange(this.signals, slot.termination, wanted, taken) !== wanted) return undefined;
+    const terminated = post("Runtime.terminateExecution");
+    Atomics.store(this.signals, slot.termination, sent);
+    return terminated;
   }
 }
 

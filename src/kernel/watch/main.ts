@@ -8,8 +8,8 @@ import type { FromWatch, ToWatch, WatchData } from "./watch";
 /** A thread that watches the thread of the cells where there is no kernel around it. */
 const data = workerData as WatchData;
 const signals = new Int32Array(data.signals);
-const cells = new CellsThread();
-const stopper = new Stopper(cells);
+const cells = new CellsThread(signals);
+const stopper = new Stopper();
 let running = 0;
 let deadline: NodeJS.Timeout | undefined;
 
@@ -17,8 +17,8 @@ function expire(cell: number): void {
   Atomics.store(signals, slot.stop, 1); // loops of cells ask, and end
   stopper.stop({
     isOpen: () => running === cell,
+    remind: () => tell("overdue"),
     hearing: async () => ((await cells.ask("isOverdue")) === true ? "deaf" : "heard"),
-    isPatient: () => false,
     tell: () => {},
   });
 }

@@ -50,9 +50,8 @@ export class MemoryGuard {
       this.cell = this.running();
       this.threshold = Math.min(Math.max(full, share + allowance), last);
     }
-    if (share < this.threshold || (await this.cells.ask("isInCode")) !== true) return share;
+    if (share < this.threshold || (await this.cells.ask("isFull", this.threshold)) !== true) return share;
     this.threshold = Number.POSITIVE_INFINITY; // once per cell
-    await this.cells.terminate();
     this.onFull();
     return 0;
   }

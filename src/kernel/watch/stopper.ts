@@ -1,4 +1,3 @@
-import type { CellsThread } from "./cellsThread";
 import { endWaitedFor } from "./syncChildren";
 import type { Hearing } from "./watched";
 
@@ -14,10 +13,13 @@ const tellAfter = 5000;
 export interface Order {
   /** Whether the cells' thread has still not done what it was asked to. */
   isOpen(): boolean;
-  /** Asks the cells' thread; it answers where it is in JavaScript. */
+  /**
+   * Tells the cells' thread what is asked of it, as an event: at each attempt, since code that is stopped may be what
+   * took the event of the last one.
+   */
+  remind(): void;
+  /** Asks the cells' thread, which stops code that does not hear; it answers where it is in JavaScript. */
   hearing(): Promise<Hearing>;
-  /** Whether a library that listens for interrupts is given the time to finish. */
-  isPatient(): boolean;
   /** Called once when it takes long: a library finishes, or native code computes. */
   tell(why: "listening" | "native"): void;
 }
@@ -27,35 +29,30 @@ export class Stopper {
   /** While the cells' thread waits for a process: the processes that it does not wait for. */
   others: number[] | undefined;
 
-  constructor(private readonly cells: CellsThread) {}
-
   stop(order: Order): void {
     const started = Date.now();
     let asking = false;
     let told = false;
     let last: Hearing | undefined;
-    const attempt = async () => {
+    const ask = async () => {
+      asking = true;
+      last = await order.hearing().catch(() => undefined);
+      asking = false;
+    };
+    const attempt = () => {
       if (!order.isOpen()) return;
       setTimeout(attempt, again).unref();
+      order.remind();
       const waited = Date.now() - started;
-      if (this.others) endWaitedFor(this.others, waited < killAfter ? "SIGINT" : "SIGKILL");
       if (waited > tellAfter && !told) {
         told = true;
         if (asking) order.tell("native");
         else if (last === "listening") order.tell("listening");
       }
-      if (asking) return; // it is in native code, and answers when it leaves it
-      asking = true;
-      last = await this.attend(order).catch(() => undefined);
-      asking = false;
+      if (!asking) void ask(); // else it is in native code, and answers when it leaves it
+      // Behind the question, which finds the code that waited for the process and not what comes after it.
+      if (this.others) endWaitedFor(this.others, waited < killAfter ? "SIGINT" : "SIGKILL");
     };
     setTimeout(attempt, first).unref();
-  }
-
-  private async attend(order: Order): Promise<Hearing> {
-    const hearing = await order.hearing();
-    const stops = hearing === "deaf" || (hearing === "listening" && !order.isPatient());
-    if (stops && order.isOpen()) await this.cells.terminate();
-    return hearing;
   }
 }

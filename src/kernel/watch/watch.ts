@@ -14,19 +14,19 @@ export type ToWatch =
   | { kind: "idle" }
   | { kind: "waits"; others: number[] | undefined };
 
-/** From it: the running cell's code was stopped because memory is full. */
-export type FromWatch = "full";
+/** From it: the running cell's code was stopped because memory is full; its time is over. */
+export type FromWatch = "full" | "overdue";
 
 /** A thread that ends cells whose time is over or that fill the memory, whatever they compute. */
 export class Watch {
   private readonly worker: Worker;
   private cells = 0;
 
-  constructor(signals: Int32Array, onFull: () => void) {
+  constructor(signals: Int32Array, on: Record<FromWatch, () => void>) {
     const workerData: WatchData = { signals: signals.buffer as SharedArrayBuffer, heapLimit: heapLimit() };
     this.worker = new Worker(join(__dirname, "main.js"), { workerData });
     this.worker.unref();
-    this.worker.on("message", onFull);
+    this.worker.on("message", (message: FromWatch) => on[message]());
     this.worker.on("error", () => {}); // without it cells run as well, only unwatched
   }
 

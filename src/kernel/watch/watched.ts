@@ -1,4 +1,5 @@
 import { getHeapStatistics } from "node:v8";
+import { slot, termination } from "../signals";
 
 /** What another thread may ask the thread of the cells while it computes. */
 export interface Watched {
@@ -6,36 +7,52 @@ export interface Watched {
   hears(request: number): Hearing;
   /** Whether the running cell's time is over. */
   isOverdue(): boolean;
-  /** Whether a cell's own code runs, and not the compiler, which must not be stopped half-way. */
+  /**
+   * Whether a cell's own code runs, and neither the compiler, which must not be stopped half-way, nor what comes after
+   * the code: stopped there, the cell would never be answered.
+   */
   isInCode(): boolean;
 }
 
 /** What has become of an interrupt. */
 export type Hearing = "heard" | "listening" | "deaf";
 
-type Question = keyof Watched | "heapShare" | "clearStack";
+/**
+ * A question, and what it is about: the number of an interrupt (answered with its `Hearing`, and the code is stopped if
+ * that is deaf), none (whether the code was stopped because its time is over), none (the share of the memory in use), a
+ * share (whether the code was stopped because more is in use).
+ */
+export type Asked = ["hears", request: number] | ["isOverdue"] | ["heapShare"] | ["isFull", share: number];
 
 const place = "luvit.kernel.watched";
 
-/** Lets other threads ask this one; returns what ends it. */
-export function letWatch(watched: Watched): () => void {
+/** Milliseconds that code waits to be stopped before it goes on, as where the thread that asked has ended. */
+const patience = 5000;
+
+/** Lets other threads ask this one; returns what ends it. `signals` are those of the threads that ask. */
+export function letWatch(watched: Watched, signals: Int32Array): () => void {
   const key = Symbol.for(place);
   const clearStack = stackCleaner();
-  const answers: Record<Question, (...values: never[]) => unknown> = {
-    // Without a way to clean up, code is never stopped.
-    hears: (request: number) => (clearStack && watched.isInCode() ? watched.hears(request) : "heard"),
-    isOverdue: () => clearStack !== undefined && watched.isInCode() && watched.isOverdue(),
-    isInCode: () => clearStack !== undefined && watched.isInCode(),
-    heapShare,
-    clearStack: () => clearStack?.(),
+  /** Stops the code that is below `answer` on the stack, if that may be; without a way to clean up it never may. */
+  const stop = () => {
+    if (!clearStack || !watched.isInCode() || isIdle(answer) || !terminates(signals)) return false;
+    clearStack();
+    return true;
   };
-  Object.defineProperty(globalThis, key, { configurable: true, value: answers });
+  const answer = (...[name, value]: Asked) => {
+    if (name === "heapShare") return heapShare();
+    if (name === "isFull") return heapShare() >= value && stop();
+    if (name === "isOverdue") return watched.isOverdue() && stop();
+    const hearing = watched.hears(value);
+    return hearing === "deaf" && !stop() ? "heard" : hearing;
+  };
+  Object.defineProperty(globalThis, key, { configurable: true, value: answer });
   return () => Reflect.deleteProperty(globalThis, key);
 }
 
 /** A question as the text that asks it. */
-export function question(name: Question, ...values: readonly number[]): string {
-  return `globalThis[Symbol.for(${JSON.stringify(place)})]?.${name}(${values.join(", ")})`;
+export function question(...asked: Asked): string {
+  return `globalThis[Symbol.for(${JSON.stringify(place)})]?.(...${JSON.stringify(asked)})`;
 }
 
 /** Bytes of V8's limit that only young objects may take. */
@@ -49,6 +66,38 @@ export function heapLimit(): number {
 /** Share of the memory for JavaScript that is in use, garbage included. */
 function heapShare(): number {
   return getHeapStatistics().used_heap_size / heapLimit();
+}
+
+/**
+ * Waits until the thread that asks has sent the request that stops this one, which is served as soon as the question is
+ * answered: whatever was decided here cannot hit what comes later. Not by `Atomics.wait`, in which the code may be.
+ */
+function terminates(signals: Int32Array): boolean {
+  const { none, wanted, sent } = termination;
+  const until = Date.now() + patience;
+  Atomics.store(signals, slot.termination, wanted);
+  while (Atomics.load(signals, slot.termination) !== sent)
+    if (Date.now() > until && Atomics.compareExchange(signals, slot.termination, wanted, none) === wanted)
+      return false;
+  Atomics.store(signals, slot.termination, none);
+  return true;
+}
+
+/**
+ * Whether nothing but the question that `asked` answers is on the stack: the thread waits for events, and what is asked
+ * of it reaches it as one. Stopping it would hit the event.
+ */
+function isIdle(asked: (...values: never[]) => unknown): boolean {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  try {
+    Error.stackTraceLimit = 2; // the question's text itself, and what is below it
+    Error.prepareStackTrace = (_, sites) => sites.length;
+    const trace: { stack?: number } = {};
+    Error.captureStackTrace(trace, asked);
+    return Number(trace.stack) < 2;
+  } finally {
+    Object.assign(Error, { prepareStackTrace, stackTraceLimit });
+  }
 }
 
 /**
