@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync, sta
 import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
 import { makeFolder } from "../../core/makeFolder";
+import { isRunning } from "../../core/processes";
 import { writeAtomically } from "../../core/writeAtomically";
 import { ADDON, buildAddon, dropBuildFiles, fetchAddonSources, placeLibraries, TFJS_VERSION } from "./addon";
 import {
@@ -130,15 +131,6 @@ function makeWorkFolder(cache: string, room: number): string {
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work);
   return work;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as { code?: string }).code === "EPERM";
-  }
 }
 
 function moveIntoPlace(folder: string, target: string, manifest: Manifest): InstalledEngine {

@@ -32,13 +32,10 @@ export class Rewriter {
     return this.makers.get(id);
   }
 
-  /** Puts a node into the new graph. */
+  /** Puts a node into the new graph; its results are those it had. */
   keep(node: GraphNode): void {
     this.nodes.push(node);
-    for (const value of node.outputs) {
-      this.makers.set(value.id, node);
-      this.values.set(value.id, value);
-    }
+    for (const { id } of node.outputs) this.makers.set(id, node);
   }
 
   /** Every later use of `id` becomes one of `other`. */

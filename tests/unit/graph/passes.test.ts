@@ -213,6 +213,24 @@ describe("passes", () => {
     assert.deepEqual(lines.slice(4, 6), ["output y0 = %1", "output y1 = %1"]);
   });
 
+  test("common subexpressions: of a node with several results each stands for its own", () => {
+    const halves = (x: Tensor) => [...tf.split(x, [1, 2], 1), ...tf.split(x, [1, 2], 1)];
+    const lines = nodesAfter([shareCommonSubexpressions, removeDeadCode], halves);
+    assert.deepEqual(
+      lines.filter((line) => line.startsWith("output")),
+      ["output y0 = %0", "output y1 = %1", "output y2 = %0", "output y3 = %1"],
+    );
+  });
+
+  test("constants: a new one is taken for no value that is there, the last one neither", () => {
+    const make = (x: Tensor) => [tf.zerosLike(x), tf.exp(x)];
+    assert.deepEqual(nodesAfter([foldConstants, removeDeadCode], make), [
+      "%0 float32[2,3] = Exp(x=@x0)",
+      "output y0 = 0:float32[2,3]",
+      "output y1 = %0",
+    ]);
+  });
+
   test("all together reach a fixed point", () => {
     const graph = traceOf([[2, 3], [3]], (x, w) =>
       tf.grads((a: Tensor, b: Tensor) => tf.mean(tf.softmax(tf.mul(a, b))) as tf.Scalar)([x, w]),

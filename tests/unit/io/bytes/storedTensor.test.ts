@@ -58,6 +58,12 @@ test("an infinity or a NaN is found wherever it stands, and nothing else is take
       }
     }
   }
+  for (const length of [8, 24]) {
+    const infinite = new Uint16Array(64).fill(0x7c00);
+    assert.equal(hasSpecialShortFloats(bytesOf(infinite), "F16"), true);
+    const next = hasSpecialShortFloats(bytesOf(new Uint16Array(length)), "F16");
+    assert.equal(next, false, `what was looked at before counts for ${length} that are finite`);
+  }
   const tensor = new StoredTensor([3], "F16", bytesOf(Uint16Array.of(0x7c00, 0x7e00, 0x3c00)));
   assert.equal(describeNonFinite(tensor), "1 NaN and 1 infinite of 3 values");
 });
