@@ -38,9 +38,10 @@ function patchLoss<V extends Value>(call: SharedCall<V>): V {
   return ops.div(sum, ops.sum(mask, all, false));
 }
 
-/** This library's losses. */
+/** This library's losses, and tfjs's softmax, which works over the last axis alone. */
 export const losses: SharedRules = {
   LuvitCrossEntropy: crossEntropy,
   LuvitCrossEntropyGradient: crossEntropyGradient,
   LuvitPatchLoss: patchLoss,
+  Softmax: (call) => call.ops.softmax(call.input("logits")),
 };

@@ -85,13 +85,19 @@ const pools = [
 ];
 
 const image = () => float([2, 6, 5, 3]);
+/** Of either sign, and of one alone: what a pad holds must win and lose nowhere. */
+const signs = [image, () => tf.neg(tf.abs(image()))];
 
-function poolGradient(op: "maxPool" | "avgPool", attributes: (typeof pools)[number]): KernelSample {
+function poolGradient(
+  op: "maxPool" | "avgPool",
+  attributes: (typeof pools)[number],
+  x = image,
+): KernelSample {
   const { filterSize, strides, pad } = attributes as { filterSize: number; strides: number; pad: "same" };
   return {
     attributes,
     inputs: () => {
-      const input = image();
+      const input = x();
       const output = tf[op](input as tf.Tensor4D, filterSize, strides, pad);
       return { dy: float(output.shape, 4), input, ...(op === "maxPool" && { output }) };
     },
@@ -155,8 +161,8 @@ export const imageSamples: [string, KernelSample[]][] = [
   ["DepthwiseConv2dNative", depthwise.forward],
   ["DepthwiseConv2dNativeBackpropFilter", depthwise.filter],
   ["DepthwiseConv2dNativeBackpropInput", depthwise.input],
-  ["MaxPool", pools.map((attributes) => ({ inputs: () => ({ x: image() }), attributes }))],
-  ["MaxPoolGrad", pools.map((pool) => poolGradient("maxPool", pool))],
+  ["MaxPool", signs.flatMap((x) => pools.map((attributes) => ({ inputs: () => ({ x: x() }), attributes })))],
+  ["MaxPoolGrad", signs.flatMap((x) => pools.map((pool) => poolGradient("maxPool", pool, x)))],
   ["ResizeBilinear", resizes],
   ["ResizeBilinearGrad", resizeGradients],
   ["ResizeNearestNeighbor", resizes],

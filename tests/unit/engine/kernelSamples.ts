@@ -163,8 +163,12 @@ const structure: [string, KernelSample[]][] = [
   [
     "Cumsum",
     [
-      { inputs: () => ({ x: float([2, 5]) }), attributes: { axis: 1, exclusive: false, reverse: false } },
-      { inputs: () => ({ x: float([2, 5]) }), attributes: { axis: 1, exclusive: true, reverse: true } },
+      ...[true, false].flatMap((exclusive) =>
+        [true, false].map((reverse) => ({
+          inputs: () => ({ x: float([2, 5]) }),
+          attributes: { axis: 1, exclusive, reverse },
+        })),
+      ),
     ],
   ],
   [
@@ -223,7 +227,10 @@ const structure: [string, KernelSample[]][] = [
   ],
   ["Select", [{ inputs: () => ({ condition: booleans([1, 0, 1]), t: float([3]), e: float([3], 2) }) }]],
   ["Slice", [{ inputs: () => ({ x: float([3, 4, 2]) }), attributes: { begin: [0, 1, 0], size: [3, 2, 1] } }]],
-  ["Softmax", [{ inputs: () => ({ logits: float([2, 3, 5], 1, 4) }), attributes: { dim: 2 } }]],
+  [
+    "Softmax",
+    [2, -1].map((dim) => ({ inputs: () => ({ logits: float([2, 3, 5], 1, 4) }), attributes: { dim } })),
+  ],
   [
     "SplitV",
     [

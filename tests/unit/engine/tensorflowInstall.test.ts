@@ -7,6 +7,7 @@ import { after, describe, test } from "node:test";
 import { explainBuild } from "../../../src/engine/install/addon";
 import { engineCache, installedEngines, MANIFEST } from "../../../src/engine/install/cache";
 import { explainPip } from "../../../src/engine/install/wheel";
+import { findTensorflow } from "../../../src/engine/tensorflow/binding";
 import { repository } from "../nn/support";
 
 const folder = mkdtempSync(join(tmpdir(), "luvit-engines-"));
@@ -101,6 +102,7 @@ describe("the cache", () => {
     engine("elsewhere", { platform: "plan9", arch, tfjs: "4.22.0", installed: "2026-03-01" });
     process.env.LUVIT_ENGINE_CACHE = folder;
     const names = installedEngines().map(({ name }) => name);
+    assert.equal(findTensorflow()?.folder, join(folder, "new"));
     delete process.env.LUVIT_ENGINE_CACHE;
     assert.deepEqual(names, ["new", "old"]);
     assert.match(

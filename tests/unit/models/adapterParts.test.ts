@@ -85,7 +85,9 @@ for (const [kind, make] of [
       "model.layers.1.self_attn.q_proj.lora_A.weight",
     )!;
     assert.deepEqual(adapters(own)[0][1].lora_A.weight.value.dataSync(), expected.data);
-    assert.deepEqual(applyAdapter(block(1), await readAdapter(folder)).paths, report.paths);
+    const applied = applyAdapter(block(1), await readAdapter(folder));
+    assert.deepEqual(applied.paths, report.paths);
+    assert.deepEqual([...applied.leftOut].sort(), [...report.leftOut].sort(), "of one read as a whole too");
   });
 
   test(`a language model gets all of an adapter with ${kind}`, async () => {

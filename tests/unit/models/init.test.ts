@@ -33,13 +33,21 @@ test("pretraining starts as MAE does: xavier weights, zero biases, sine-cosine p
     "blocks.0.attn.qkv.weight": Math.sqrt(6 / (4 * dim)),
     "blocks.0.attn.proj.weight": Math.sqrt(6 / (2 * dim)),
     "blocks.0.mlp.fc1.weight": Math.sqrt(6 / (5 * dim)),
+    "blocks.0.mlp.fc2.weight": Math.sqrt(6 / (5 * dim)),
     "decoder_embed.weight": Math.sqrt(6 / (dim + 512)),
+    "decoder_blocks.0.attn.qkv.weight": Math.sqrt(6 / (4 * 512)),
+    "decoder_blocks.7.attn.proj.weight": Math.sqrt(6 / (2 * 512)),
+    "decoder_blocks.0.mlp.fc1.weight": Math.sqrt(6 / (5 * 512)),
+    "decoder_blocks.7.mlp.fc2.weight": Math.sqrt(6 / (5 * 512)),
+    "decoder_pred.weight": Math.sqrt(6 / (512 + 3 * patchSize ** 2)),
   };
   for (const [path, bound] of Object.entries(bounds)) {
     const most = extent(await values(model, path));
     assert.ok(most <= Math.fround(bound) && most > 0.9 * bound, `${path}: ${most} against ${bound}`);
   }
-  for (const path of ["blocks.0.attn.qkv.bias", "decoder_pred.bias", "norm.bias"]) {
+  const biases = [...model.namedParameters()].map(([path]) => path).filter((path) => path.endsWith(".bias"));
+  assert.ok(biases.length > 40);
+  for (const path of biases.filter((name) => name !== "patch_embed.proj.bias")) {
     assert.equal(extent(await values(model, path)), 0, path);
   }
   assert.deepEqual(await values(model, "pos_embed"), sinCosPositionTable(dim, 8));

@@ -127,6 +127,14 @@ test("what this ViT does not have is named: registers, layer scales, distillatio
   );
 });
 
+test("heads are those that are given, though published ViTs of that width have others", async () => {
+  const encoder = { ...tinyViT, dim: 192, heads: 6 };
+  const path = join(folder, "wide.pth");
+  await writeTorchCheckpoint(path, await classifier.create({ encoder, classes: 3 }).stateDict());
+  assert.equal((await openClassifier(path, { heads: 6 })).encoder.config.heads, 6);
+  assert.equal((await openClassifier(path)).encoder.config.heads, 3);
+});
+
 test("a folder as timm's are on the hub is opened; what is no finetuned ViT is refused", async () => {
   const model = trained();
   const place = join(folder, "timm");

@@ -22,6 +22,23 @@ test("a function in tfjs becomes one graph that an engine runs", async () => {
   await double.dispose();
 });
 
+test("what a run is fed may be a number, numbers, an array of them or a tensor, of either type", async () => {
+  const join = await compile("join", {
+    inputs: { x: { shape: [] }, rows: { shape: [2] }, id: { shape: [], dtype: "int32" } },
+    body: ({ x, rows, id }) => ({ y: tf.add(tf.mul(rows, x), tf.cast(id, "float32")) }),
+  });
+  for (const feeds of [
+    { x: 0.5, rows: [2, 4], id: 3 },
+    { x: Float32Array.of(0.5), rows: Float32Array.of(2, 4), id: Int32Array.of(3) },
+    { x: tf.scalar(0.5), rows: tf.tensor([2, 4]), id: tf.scalar(3, "int32") },
+  ]) {
+    assert.deepEqual((await join.run(feeds)).y.data, Float32Array.of(4, 5));
+  }
+  const wrong = () => join.run({ x: 1, rows: [1, 2], id: 0, row: 1 });
+  await assert.rejects(wrong, isLuvitError("bad-argument", "join: no input row; it has x, rows, id"));
+  await join.dispose();
+});
+
 test("a model's parameters are state: sent once, sent again by refresh", async () => {
   const linear = new Linear(3, 2, new Rng(1));
   const x = randomArray(6, 5);

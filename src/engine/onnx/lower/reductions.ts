@@ -70,10 +70,6 @@ export const reductions: Rules = {
   Mean: mean,
   Min: reduction("ReduceMin"),
   Prod: reduction("ReduceProd"),
-  Softmax: (call) =>
-    call.ops.unary("Softmax", call.input("logits"), {
-      axis: call.attribute<number | undefined>("dim") ?? -1,
-    }),
   Sum: sum,
   TopK: topK,
 };

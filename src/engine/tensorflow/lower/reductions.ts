@@ -43,16 +43,6 @@ function cumulativeSum(call: Call): TfValue {
   return call.ops.make("Cumsum", [x, axis], x, options);
 }
 
-/** TensorFlow's works over the last axis. */
-function softmax(call: Call): TfValue {
-  const x = call.input("logits");
-  const last = x.shape.length - 1;
-  const asked = call.attribute<number | undefined>("dim") ?? -1;
-  const axis = asked < 0 ? asked + x.shape.length : asked;
-  const perm = x.shape.map((_, i) => (i === axis ? last : i === last ? axis : i));
-  return call.ops.transpose(call.ops.unary("Softmax", call.ops.transpose(x, perm)), perm);
-}
-
 /** The k largest of the last axis, largest first, and their places. */
 function topK(call: Call): TfValue[] {
   const x = call.input("x");
@@ -76,7 +66,6 @@ export const reductions: Rules = {
   Mean: mean,
   Min: reduction("Min"),
   Prod: reduction("Prod"),
-  Softmax: softmax,
   Sum: sum,
   TopK: topK,
 };
