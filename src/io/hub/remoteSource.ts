@@ -145,7 +145,7 @@ export class RemoteSource implements ByteSource {
     const tail = Math.max(0, this.size - WINDOW_AT_ENDS);
     if (start >= tail) return { start: tail, end: this.size };
     const reach = start === 0 ? WINDOW_AT_ENDS : WINDOW_WITHIN;
-    return { start, end: Math.min(this.size, Math.max(end, start + reach)) };
+    return { start, end: Math.max(end, start + reach) };
   }
 
   private requireRange({ start, end }: Stretch): void {

@@ -20,6 +20,26 @@ type Options = Parameters<ReturnType<typeof sharp>["jpeg"]>[0];
 const jpegOf = (options: Options) => sharp(photograph.data, raw).jpeg(options).toBuffer();
 const bySharp = async (file: Buffer) => ({ ...whole, data: await sharp(file).raw().toBuffer() });
 
+/** A file in which the numbers 0 and 1 of some tables are exchanged. */
+function renumbered(file: Buffer, { dc, ac, quantization }: Record<"dc" | "ac" | "quantization", number>) {
+  const other = Buffer.from(file);
+  for (let at = 2; ; at += 2 + other.readUInt16BE(at + 2)) {
+    const [marker, body, end] = [other[at + 1], at + 4, at + 2 + other.readUInt16BE(at + 2)];
+    if (marker === 0xdb) for (let i = body; i < end; i += 65) other[i] ^= quantization;
+    if (marker === 0xc0) for (let i = 0; i < other[body + 5]; i++) other[body + 8 + 3 * i] ^= quantization;
+    if (marker === 0xc4) {
+      for (let i = body; i < end; ) {
+        const symbols = other.subarray(i + 1, i + 17).reduce((sum, count) => sum + count, 0);
+        other[i] ^= other[i] >> 4 === 0 ? dc : ac;
+        i += 17 + symbols;
+      }
+    }
+    if (marker !== 0xda) continue;
+    for (let i = 0; i < other[body]; i++) other[body + 2 + 2 * i] ^= (dc << 4) | ac;
+    return other;
+  }
+}
+
 const kinds: Options[] = [
   { quality: 92, chromaSubsampling: "4:2:0" },
   { quality: 75, chromaSubsampling: "4:4:4" },
@@ -44,6 +64,29 @@ describe("the decoder for baseline JPEG files", () => {
           JSON.stringify(box),
         );
       }
+    }
+  });
+
+  it("finds each component's tables by their numbers, whichever those are", async () => {
+    const file = await jpegOf({ quality: 60, optimizeCoding: true });
+    for (const [dc, ac, quantization] of [
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 1],
+    ]) {
+      const other = renumbered(file, { dc, ac, quantization });
+      const expected = await bySharp(other);
+      assert.deepEqual(expected.data, (await bySharp(file)).data, "it is the same image");
+      assert.deepEqual(Buffer.from(decodePart(other, whole)!.data), expected.data);
+    }
+  });
+
+  it("passes over bytes that fill up before a marker, as many as there are", async () => {
+    const file = await jpegOf({ quality: 60 });
+    for (const count of [1, 2, 20]) {
+      const filled = Buffer.concat([file.subarray(0, -2), Buffer.alloc(count, 255), file.subarray(-2)]);
+      const expected = await bySharp(filled);
+      assert.deepEqual(Buffer.from(decodePart(filled, whole)!.data), expected.data);
     }
   });
 

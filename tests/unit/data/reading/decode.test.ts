@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import sharp from "sharp";
 import { LuvitError } from "../../../../src/core/errors";
 import { imageFolder } from "../../../../src/data/imageFolder";
-import { batches } from "../../../../src/data/loader";
+import { type Batch, batches } from "../../../../src/data/loader";
 import { decodeImage } from "../../../../src/data/reading/decode";
 import * as transforms from "../../../../src/data/transforms";
 import { flatPng, put, temporaryFolder } from "../support";
@@ -141,6 +141,31 @@ describe("decodeImage", () => {
         /more pixels than the limit of 1199/,
       );
     }
+  });
+
+  it("reads gray of 16 bits as its set says, here and in threads, kept in memory or not", async () => {
+    const folder = temporaryFolder();
+    const rows = Buffer.from(new Array(8).fill([0x40, 0x20]).flat());
+    for (let i = 0; i < 2; i++)
+      await put(folder, `a/${i}.pgm`, Buffer.concat([Buffer.from("P5 4 2 65535\n"), rows]));
+    const levels: number[] = [];
+    for (const gray16 of [undefined, "clip", "high-byte"] as const) {
+      for (const [cache, workers] of [
+        [1e6, 0],
+        [false, 0],
+        [false, 1],
+      ] as const) {
+        const set = await imageFolder(folder, { transform: transforms.evaluation(8), gray16, cache });
+        const { value } = await batches(set, { batchSize: 2, workers }).next();
+        levels.push((value as Batch).images[0]);
+      }
+    }
+    const [white, dark] = [255, 0x40].map((level) => Math.fround((level / 255 - 0.485) / 0.229));
+    const off = levels.map((level, i) => Math.abs(level - (i < 6 ? white : dark)));
+    assert.ok(
+      off.every((error) => error < 1e-5),
+      `${levels}`,
+    );
   });
 
   it("leaves no loader of libvips that nobody asked for", async () => {

@@ -96,3 +96,13 @@ test("the wait is read from Retry-After, in seconds or as a date, and from the h
   assert.equal(waitFor({ "retry-after": new Date(0).toUTCString() }), 0);
   await transport.close();
 });
+
+test("answers that pass by themselves are told from those that stay", async () => {
+  const settings = await hubSettings({}, { cache: temporaryFolder(), endpoint: "http://127.0.0.1:1" });
+  const transport = new HubTransport(settings, "org/name", signal);
+  const passes = (status: number) =>
+    transport.refusalOf(status, () => undefined, "main") instanceof PassingFailure;
+  const statuses = [400, 401, 403, 404, 408, 410, 416, 429, 451, 500, 502, 503, 504, 599];
+  assert.deepEqual(statuses.filter(passes), [408, 429, 500, 502, 503, 504, 599]);
+  await transport.close();
+});
