@@ -67,6 +67,29 @@ describe("imageNetS", () => {
     );
   });
 
+  it("keeps every mask with its image in views of it", async () => {
+    const set = await imageNetS(toy);
+    for (const view of [set.subset([3, 140, 7]), set.take(10), set.take(10).subset([9, 2])]) {
+      assert.ok(view.length > 1);
+      for (let i = 0; i < view.length; i++)
+        assert.equal(basename(view.path(i), ".jpg"), basename(view.masks[i], ".png"));
+    }
+  });
+
+  it("does not use a mask of another size than the model's as it is", async () => {
+    const root = temporaryFolder();
+    await put(root, "val/n1/a.png", await flatPng(8, 8, [1, 2, 3]));
+    await put(root, "masks/n1/a.png", await flatPng(8, 8, [1, 0, 0]));
+    const { ids } = transforms.none(8);
+    assert.throws(
+      () => ids({ data: new Uint16Array(72), width: 9, height: 8 } as never),
+      /9 x 8 pixels where 8 x 8/,
+    );
+    const options = { images: join(root, "val"), masks: join(root, "masks"), patch: 4 };
+    const set = await imageNetS({ ...options, transform: transforms.none(8) });
+    assert.deepEqual([...(await set.load(0, new Rng(0))).foreground], [1, 1, 1, 1]);
+  });
+
   it("can be batched like any other set", async () => {
     for await (const batch of batches((await imageNetS(toy)).take(6), { batchSize: 6, shuffle: false })) {
       assert.deepEqual([...batch.labels], [0, 1, 2, 3, 4, 5]);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import sharp from "sharp";
 import { Rng } from "../../../../src/core/rng";
+import { huffmanTable } from "../../../../src/data/pixels/jpeg/huffman";
 import { naturalOrder, readJpegHeader } from "../../../../src/data/pixels/jpeg/header";
 import { cropBox } from "../../../../src/data/pixels/resample";
 import { decodePart } from "../../../../src/data/reading/readPart";
@@ -39,6 +40,21 @@ function renumbered(file: Buffer, { dc, ac, quantization }: Record<"dc" | "ac" |
     return other;
   }
 }
+
+/** 44 x 36 pixels with a restart marker behind each of its nine MCUs, so that their numbers begin anew. */
+const restarting = Buffer.from(
+  [
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7",
+    "gYKBTmCNl4x9lnN+gXz/2wBDARUXFx4aHjshITt8U0ZTfHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8",
+    "fHx8fHx8fHz/wAARCAAkACwDASIAAhEBAxEB/8QAGgAAAwEBAQEAAAAAAAAAAAAAAAECBAUDBv/EACUQAAICAgEDAwUAAAAAAAAA",
+    "AAEDABECITEEEkFRYZETIjJxof/EABgBAAMBAQAAAAAAAAAAAAAAAAMEBQAB/8QAJhEAAgECBAUFAAAAAAAAAAAAAAECERIDEyEi",
+    "IzEygfAzQ7HB4f/dAAQAAf/aAAwDAQACEQMRAD8A46V6lMVqaEL1PVi6xswGFC51ZczOGf/Q+banfEakAHc1OxJOtCJSgDvmHVlu",
+    "iCZjzD//0eWpWNRleN8GaU4a1j8yjjR/L+Tjca+fZdjibUf/0o6dehKfhevAmjpsKxuPPCsCYpCW1Ifv2H//08DsKNAbiUsYkWLJ",
+    "mlq+3xZMEro0OZnOq80/Ra/iH//US16+74EsrPjET3Uuh6n1jyXvi/eLOdHqUIz2I//V3oA+nKdiO0CEJNXLsvkMvTP/1qcB3n2E",
+    "SgBvyTCEA+T7k33D/9foqxGh4qMi98fqEJPnoxiPQj//2Q==",
+  ].join(""),
+  "base64",
+);
 
 const kinds: Options[] = [
   { quality: 92, chromaSubsampling: "4:2:0" },
@@ -79,6 +95,22 @@ describe("the decoder for baseline JPEG files", () => {
       assert.deepEqual(expected.data, (await bySharp(file)).data, "it is the same image");
       assert.deepEqual(Buffer.from(decodePart(other, whole)!.data), expected.data);
     }
+  });
+
+  it("begins anew at restart markers, which come in their order", async () => {
+    const size = { left: 0, top: 0, width: 44, height: 36 };
+    assert.equal(readJpegHeader(restarting)!.restartInterval, 1);
+    const expected = { ...size, data: await sharp(restarting).raw().toBuffer() };
+    assert.deepEqual(Buffer.from(decodePart(restarting, size)!.data), expected.data);
+    const box = { left: 20, top: 17, width: 9, height: 15 };
+    assert.deepEqual(
+      Buffer.from(decodePart(restarting, box)!.data),
+      Buffer.from(cropBox(expected, box).data),
+    );
+    const swapped = Buffer.from(restarting);
+    swapped[restarting.indexOf(Buffer.of(0xff, 0xd1)) + 1] = 0xd2;
+    assert.equal(decodePart(swapped, size), undefined);
+    assert.equal(decodePart(swapped, box), undefined);
   });
 
   it("passes over bytes that fill up before a marker, as many as there are", async () => {
@@ -137,5 +169,39 @@ describe("the decoder for baseline JPEG files", () => {
   it("knows the zigzag", () => {
     assert.deepEqual(naturalOrder.slice(0, 10), [0, 1, 8, 16, 9, 2, 3, 10, 17, 24]);
     assert.deepEqual(naturalOrder.slice(-3), [55, 62, 63]);
+  });
+});
+
+describe("Huffman tables", () => {
+  const definition = (counts: readonly number[], symbols: readonly number[]) =>
+    Uint8Array.from([...counts, ...Array<number>(16 - counts.length).fill(0), ...symbols]);
+
+  it("are of codes that do not stand in each other's way, none longer than it may be", () => {
+    assert.ok(huffmanTable(definition([0, 3, 1], [0, 1, 2, 3]), "dc"));
+    assert.ok(huffmanTable(definition([1, 1], [0, 1]), "dc"));
+    for (const counts of [
+      [3],
+      [2, 1],
+      [1, 3],
+      [0, 5],
+      [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 << 7, 0, 0, 0, 0, 255],
+    ]) {
+      const total = counts.reduce((a, b) => a + b);
+      const built = huffmanTable(
+        definition(
+          counts,
+          Array.from({ length: total }, (_, i) => i % 12),
+        ),
+        "dc",
+      );
+      const fits = counts.reduce((sum, count, i) => sum + count / 2 ** (i + 1), 0) <= 1;
+      assert.equal(built !== undefined, fits, `${counts}`);
+    }
+  });
+
+  it("of constant parts know no more than 15 bits, those of waves do", () => {
+    const large = definition([1, 1], [0, 16]);
+    assert.equal(huffmanTable(large, "dc"), undefined);
+    assert.ok(huffmanTable(large, "ac"));
   });
 });

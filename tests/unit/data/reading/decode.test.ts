@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { describe, it } from "node:test";
 import sharp from "sharp";
 import { LuvitError } from "../../../../src/core/errors";
@@ -11,6 +12,8 @@ import { flatPng, put, temporaryFolder } from "../support";
 const raw = (width: number, height: number, channels: 1 | 2 | 3 | 4) => ({
   raw: { width, height, channels },
 });
+
+const noFileTable = existsSync("/proc/self/fd") ? false : "this system does not tell which files are open";
 
 describe("decodeImage", () => {
   it("repeats gray in all three channels", async () => {
@@ -166,6 +169,34 @@ describe("decodeImage", () => {
       off.every((error) => error < 1e-5),
       `${levels}`,
     );
+  });
+
+  it("leaves no file open, whatever was in it and wherever it was read", { skip: noFileTable }, async () => {
+    const folder = temporaryFolder();
+    const jpeg = await sharp(await flatPng(40, 30, [9, 99, 200]))
+      .jpeg()
+      .toBuffer();
+    await put(folder, "a/whole.jpg", jpeg);
+    await put(folder, "a/cut.jpg", jpeg.subarray(0, -9));
+    await put(folder, "a/turned.png", await flatPng(40, 30, [1, 2, 3]));
+    await put(folder, "a/plain.pgm", "P2 1 1 255 7");
+    await put(folder, "a/none.bmp", "BM");
+    for (const workers of [0, 1]) {
+      const set = await imageFolder(folder, { transform: transforms.evaluation(8), cache: false });
+      for await (const { images } of batches(set, { batchSize: 1, workers }))
+        assert.equal(images.length, 192);
+      const open = readdirSync("/proc/self/fd").map((name) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${name}`);
+        } catch {
+          return ""; // the one of this very list
+        }
+      });
+      assert.deepEqual(
+        open.filter((path) => path.startsWith(folder)),
+        [],
+      );
+    }
   });
 
   it("leaves no loader of libvips that nobody asked for", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { relative } from "node:path";
+import { symlinkSync } from "node:fs";
+import { join, relative } from "node:path";
 import { describe, it } from "node:test";
 import { globMatcher } from "../../../../src/data/sets/glob";
 import { shardFiles } from "../../../../src/data/sets/shardFiles";
@@ -102,6 +103,18 @@ describe("files of a split", () => {
   it("are neither hidden ones nor notes of datasets and Python", async () => {
     const others = [".cache/train-1.parquet", "__pycache__/train.parquet", "cache-1.arrow", ".train.parquet"];
     assert.deepEqual(await filesOf([...others, "train.parquet"]), ["train.parquet"]);
+  });
+
+  it("may be links to files, as the hub's cache has them", async () => {
+    const folder = await folderOf([]);
+    const blobs = await folderOf(["0a1b", "2c3d"]);
+    for (const [blob, name] of [
+      ["0a1b", "train-00000-of-00002.parquet"],
+      ["2c3d", "train-00001-of-00002.parquet"],
+    ])
+      symlinkSync(join(blobs, blob), join(folder, name));
+    const { files } = await shardFiles(folder, "train");
+    assert.equal(files.length, 2);
   });
 
   it("are of one format, that of most of them", async () => {

@@ -44,6 +44,14 @@ describe("columns of a table", () => {
     ]);
   });
 
+  it("may be dictionaries whose values have buffers of their own", async () => {
+    await expectRows(join(fixtures, "views", "dictionaries.arrow"), [
+      "cat",
+      "dog",
+      "owl in more than twelve bytes",
+    ]);
+  });
+
   it("are named where they are asked for and cannot be classes", async () => {
     const others = join(fixtures, "views", "others.arrow");
     await assert.rejects(

@@ -121,6 +121,10 @@ viewed = pa.StructArray.from_arrays(
 spelled = [names[row % 3] + " in more than twelve bytes" * (row % 3 == 2) for row in range(count)]
 stream(here / "views" / "others.arrow", [], batch=4, data=pa.table({**others, "image": seen["image"], **{f"{key} again": value for key, value in others.items()}, "label": seen["label"]}))
 stream(here / "views" / "viewed.arrow", [], batch=4, data=pa.table({"image": viewed, "label": pa.array(spelled, pa.string_view())}), compression="zstd")
+# Dictionaries whose values have buffers of their own: lists before everything else, views for the classes.
+lists = pa.DictionaryArray.from_arrays(pa.array([0, 1] * 3, pa.int8()), pa.array([[1, 2], [3]], pa.list_(pa.int32())))
+kinds = pa.DictionaryArray.from_arrays(pa.array([row % 3 for row in range(count)], pa.int8()), pa.array(spelled[:3], pa.string_view()))
+stream(here / "views" / "dictionaries.arrow", [], batch=4, data=pa.table({"lists": lists, "image": seen["image"], "label": kinds}))
 
 
 def labeled(name, labels, **options):
