@@ -77,6 +77,24 @@ describe("figures as PDF", () => {
     assert.ok(Math.abs(left - (Number(middle) - width / 2)) < 0.01, line);
   });
 
+  it("have the drawing's dashes, its widths of lines and its corners", async () => {
+    for (const [dash, pattern] of [
+      ["dash", "8 6"],
+      ["dot", "2 4"],
+      [undefined, ""],
+    ] as const) {
+      const line = { color: "#112233", width: 2, dash };
+      const lines = figure(
+        [{ type: "scatter", mode: "lines", name: "l", x: [0, 1], y: [0, 1], line }],
+        {},
+        "l",
+      );
+      const { operators } = await pdfOf(lines);
+      const drawn = operators.find((operator) => operator.includes("0.067 0.133 0.2 RG"))!;
+      assert.ok(drawn.startsWith(`1 j 1 J 2 w [${pattern}] 0 d 0.067 0.133 0.2 RG`), drawn);
+    }
+  });
+
   it("refuse letters and colors that they cannot have, by name", async () => {
     const path = join(temporaryFolder(), "x.pdf");
     const foreign = barComparison({
