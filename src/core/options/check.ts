@@ -64,5 +64,5 @@ function placeOf(path: readonly PropertyKey[]): string {
 }
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | null)?.[key], root);
+  return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], root);
 }

@@ -89,7 +89,6 @@ export async function writeTrainingCheckpoint(
     await moveIntoPlace(temporary, folder);
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
-    if (cause instanceof LuvitError) throw cause;
     throw writeFailure(folder, cause);
   } finally {
     writing.delete(resolve(temporary));

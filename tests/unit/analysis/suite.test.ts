@@ -129,6 +129,9 @@ test("shards of any number put together give the whole, and what is missing is n
   const merged = await mergeSuites(folders, root);
   assert.deepEqual(values(merged), values(whole));
   assert.ok(merged.complete && existsSync(join(root, "results.arrow")));
+  const turned = await mergeSuites([...folders].reverse());
+  for (const part of whole.parts)
+    assert.deepEqual(rowsOf(turned.answers(part)), rowsOf(whole.answers(part)), `${part}, in order`);
   const two = await mergeSuites([folders[0], folders[2]]);
   assert.ok(two.missing.includes("in1k: images 4 to 7") && !two.complete);
   const shared = join(root, "shared");

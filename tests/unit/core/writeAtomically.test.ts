@@ -16,7 +16,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { writeAtomically, writeFileAtomically, writeJsonAtomically } from "../../../src/core/writeAtomically";
+import {
+  writeAtomically,
+  writeFailure,
+  writeFileAtomically,
+  writeJsonAtomically,
+} from "../../../src/core/writeAtomically";
+import { LuvitError } from "../../../src/core/errors";
 import { assertRejects, temporaryFolder } from "../io/support";
 
 const writers: Record<string, (path: string, content: string) => Promise<void>> = {
@@ -152,4 +158,20 @@ test("content that fails half-way leaves the old file and nothing else", async (
   assert.equal(readFileSync(path, "utf8"), '{\n  "a": 1\n}\n');
   assert.deepEqual(readdirSync(folder), ["file"]);
   assert.ok(existsSync(path));
+});
+
+test("why a file could not be written is told once, with what to do", () => {
+  const told = new LuvitError("bad-argument", "was told before");
+  assert.equal(writeFailure("out.json", told), told);
+  const failure = (code: string) =>
+    writeFailure("out.json", Object.assign(new Error(`E: ${code}`), { code }));
+  for (const [code, text] of [
+    ["ELOOP", "out.json: is a link, and nothing is written through it"],
+    ["ENOSPC", "out.json: cannot be written (E: ENOSPC); the disk is full: make room, or write elsewhere"],
+    ["EDQUOT", "out.json: cannot be written (E: EDQUOT); the disk is full: make room, or write elsewhere"],
+    ["EACCES", "out.json: cannot be written (E: EACCES)"],
+  ]) {
+    const { code: kind, message, cause } = failure(code);
+    assert.deepEqual([kind, message, (cause as Error).message], ["bad-file", text, `E: ${code}`]);
+  }
 });

@@ -52,3 +52,17 @@ for (const [what, change, blamed] of cases) {
     assert.match(message, new RegExp(change.signal ?? "SIGKILL"));
   });
 }
+
+test("of what it was to do three are named and the others counted", () => {
+  const told = (count: number) =>
+    /It (?:was to|had).*?\./.exec(
+      describeDeath({ ...killed, unfinished: Array.from({ length: count }, (_, i) => `do ${i}`) }),
+    )![0];
+  assert.deepEqual([0, 1, 3, 4, 9].map(told), [
+    "It had nothing to do.",
+    "It was to do 0.",
+    "It was to do 0, then do 1, then do 2.",
+    "It was to do 0, then do 1, then do 2 and 1 more.",
+    "It was to do 0, then do 1, then do 2 and 6 more.",
+  ]);
+});

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import fs, { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { describe, test } from "node:test";
+import { describe, mock, test } from "node:test";
 import {
   ADDON,
+  buildAddon,
   dropBuildFiles,
   explainBuild,
   fetchAddonSources,
@@ -179,4 +180,78 @@ test("a build that fails for want of a compiler is told so although the headers 
   assert.match(explainBuild({ status: 1, output }).message, /there is no C\+\+ compiler/);
   const plain = explainBuild({ status: 1, output: "error: expected ';'" }).message;
   assert.doesNotMatch(plain, /could not be fetched/);
+});
+
+describe("the addon is built", () => {
+  /** Node's headers of this version lie in /usr, and nowhere else; undefined where there are none. */
+  async function withHeaders<T>(version: string | undefined, use: () => Promise<T>): Promise<T> {
+    const isHeader = (path: unknown) => `${path}`.endsWith(join("include", "node", "node_version.h"));
+    const { existsSync: exists, readFileSync: read } = fs;
+    const parts = (version ?? "")
+      .split(".")
+      .map((part, i) => `#define NODE_${["MAJOR", "MINOR", "PATCH"][i]}_VERSION ${part}`);
+    const mocks = [
+      mock.method(fs, "existsSync", (path: string) =>
+        isHeader(path) ? version !== undefined && path.startsWith(join("/usr", "include")) : exists(path),
+      ),
+      mock.method(fs, "readFileSync", ((path: string, ...more: []) =>
+        isHeader(path) ? parts.join("\n") : read(path, ...more)) as typeof read),
+    ];
+    try {
+      return await use();
+    } finally {
+      for (const one of mocks) one.mock.restore();
+    }
+  }
+
+  /** What node-gyp was called with, call by call; it finds no headers unless it is told where they are. */
+  async function callsOfNodeGyp(version: string | undefined, python = "python3", args: string[] = []) {
+    const [folder, place] = [temporaryFolder(), temporaryFolder()];
+    filled(place, {
+      "bin/npm-cli.js": "",
+      "node_modules/node-gyp/bin/node-gyp.js": `const fs = require("node:fs"), words = process.argv.slice(2);
+fs.appendFileSync("calls", JSON.stringify([...words, process.env.npm_config_python ?? ""]) + "\\n");
+if (!words.some((word) => word.startsWith("--nodedir"))) { console.log("FetchError: headers"); process.exit(1); }
+const path = words.find((word) => word.startsWith("--module_path=")).slice(14);
+fs.mkdirSync(path, { recursive: true });
+fs.writeFileSync(path + "/tfjs_binding.node", "");`,
+    });
+    const before = process.env.npm_execpath;
+    process.env.npm_execpath = join(place, "bin", "npm-cli.js");
+    let problem: unknown;
+    try {
+      await withHeaders(version, () => buildAddon(folder, { command: python, args, version: "3.12" }));
+    } catch (error) {
+      problem = error;
+    } finally {
+      if (before === undefined) delete process.env.npm_execpath;
+      else process.env.npm_execpath = before;
+    }
+    const calls = readFileSync(join(folder, "calls"), "utf8").trim().split("\n");
+    return { folder, problem, calls: calls.map((line) => JSON.parse(line) as string[]) };
+  }
+
+  const nodedir = (call: string[]) => call.find((word) => word.startsWith("--nodedir"));
+
+  test("with the headers of this Node where the machine has them", async () => {
+    const { folder, problem, calls } = await callsOfNodeGyp(process.versions.node, "/own/python");
+    assert.equal(problem, undefined);
+    assert.deepEqual(calls.map(nodedir), ["--nodedir=/usr"]);
+    const module = ["--module_name=tfjs_binding", `--module_path=${dirname(join(folder, ADDON))}`];
+    assert.deepEqual(calls[0].slice(0, 4), ["rebuild", ...module, "--napi_build_version=8"]);
+    assert.equal(calls[0].at(-1), "/own/python");
+  });
+
+  test("with those of another Node where the right ones cannot be fetched", async () => {
+    const { problem, calls } = await callsOfNodeGyp("1.2.3");
+    assert.equal(problem, undefined);
+    assert.deepEqual(calls.map(nodedir), [undefined, "--nodedir=/usr"]);
+  });
+
+  test("not at all where there are none, and that is said", async () => {
+    const { problem, calls } = await callsOfNodeGyp(undefined, "py", ["-3"]);
+    assert.deepEqual(calls.map(nodedir), [undefined]);
+    assert.match(`${problem}`, /Node's headers could not be fetched/);
+    assert.equal(calls[0].at(-1), "", "node-gyp takes a command alone, without arguments");
+  });
 });

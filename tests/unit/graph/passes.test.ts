@@ -242,6 +242,16 @@ describe("passes", () => {
     assert.deepEqual(valuesOfGraph(best, inputs), valuesOfGraph(graph, inputs));
   });
 
+  test("numbers as text can be told from their neighbors", () => {
+    const near = [0.1, 0.10000001, 1 / 3, 16777215, 16777214, -0, 1e-30].map((x) => Math.fround(x));
+    const texts = near.map((x) => /b=([^)]*)\)/.exec(graphText(traceOf([[2]], (y) => tf.mul(y, x))))![1]);
+    assert.equal(new Set(texts).size, near.length);
+    assert.deepEqual(
+      texts.map((text) => Math.fround(Number(text))),
+      near,
+    );
+  });
+
   test("an optimized gradient as text", () => {
     const graph = traceOf(
       [

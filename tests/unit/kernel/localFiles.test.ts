@@ -71,6 +71,16 @@ describe("an imported .ts file that has changed", () => {
     assert.equal((await cells.run('(await import("./outer")).get()')).value, "4");
   });
 
+  it("is read anew for each of those that import it", async () => {
+    write("other.ts", "import { version } from './inner';\nexport const other = () => version;\n");
+    const both = 'import { get } from "./outer";\nimport { other } from "./other";\n[get(), other()]';
+    assert.equal((await cells.run(both)).value, "[ 0, 0 ]");
+    write("inner.ts", "export const version = 7;\n");
+    assert.equal((await cells.run(both)).value, "[ 7, 7 ]");
+    write("inner.ts", "export const version = 8;\n");
+    assert.equal((await cells.run(both)).value, "[ 8, 8 ]");
+  });
+
   it("keeps its state where it has not changed", async () => {
     write("state.ts", "export const seen: number[] = [];\n");
     await cells.run('import { seen } from "./state";\nseen.push(1);');

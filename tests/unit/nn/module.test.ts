@@ -194,6 +194,20 @@ test("a clone has its own trainable parameters and shares the frozen ones", asyn
   assertSameState(await tree.stateDict(), state);
 });
 
+test("what is frozen is frozen in a clone too, also where nothing is shared", async () => {
+  const tree = new Tree().freeze("list.");
+  const copy = await tree.clone(() => false);
+  const frozen = (model: Tree) =>
+    [...model.namedParameters()].map(([path, { trainable }]) => [path, trainable]);
+  assert.deepEqual(frozen(copy), frozen(tree));
+  assert.ok(
+    frozen(copy).some(([, trainable]) => trainable) && frozen(copy).some(([, trainable]) => !trainable),
+  );
+  assertSameState(await copy.stateDict(), await tree.stateDict());
+  const [own, original] = [new Map(copy.namedParameters()), new Map(tree.namedParameters())];
+  for (const path of paths) assert.notEqual(own.get(path), original.get(path), path);
+});
+
 test("a clone of a model that has taken no memory starts with the same numbers", async () => {
   const tree = new Tree(5);
   assertSameState(await (await tree.clone()).stateDict(), await tree.stateDict());

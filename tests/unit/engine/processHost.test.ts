@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+import { LuvitError } from "../../../src/core/errors";
+import type { Engine } from "../../../src/engine/executor";
+import * as engines from "../../../src/engine/process/engines";
+import { EngineHost } from "../../../src/engine/process/host";
+import { packPrograms, type Reply } from "../../../src/engine/process/messages";
+
+/** A host whose engine notes what is asked of it. */
+function hostOf(own: Partial<Engine>) {
+  const asked: unknown[][] = [];
+  const note =
+    (name: string, result: unknown) =>
+    (...given: unknown[]) => {
+      asked.push([name, ...given]);
+      return Promise.resolve(result);
+    };
+  const engine = {
+    description: { engine: "noting" },
+    run: note("run", { y: Float32Array.of(2) }),
+    readState: note("readState", { w: Float32Array.of(1) }),
+    writeState: note("writeState", undefined),
+    dispose: note("dispose", undefined),
+    ...own,
+  } as unknown as Engine;
+  const load = mock.method(engines, "loadEngine", () => () => Promise.resolve(engine));
+  const host = new EngineHost("onnxruntime");
+  let id = 0;
+  const ask = async (request: object, arrays = {}) => {
+    const frame = await host.answer({ message: { id: id++, ...request }, arrays });
+    const { error, ...rest } = frame.message as unknown as Reply;
+    assert.equal(rest.id, id - 1);
+    return { error, arrays: frame.arrays };
+  };
+  const open = () => ask({ act: "open", executor: 7, ...packPrograms({}), options: {} });
+  return { asked, ask, open, end: () => load.mock.restore() };
+}
+
+test("what is asked of an executor reaches it, and its results come back", async () => {
+  const { asked, ask, open, end } = hostOf({});
+  try {
+    await open();
+    const feeds = { x: Float32Array.of(1) };
+    const run = await ask({ act: "run", executor: 7, program: "step", options: { hold: true } }, feeds);
+    assert.deepEqual(run.arrays, { y: Float32Array.of(2) });
+    assert.deepEqual((await ask({ act: "read", executor: 7, names: ["w"] })).arrays, {
+      w: Float32Array.of(1),
+    });
+    await ask({ act: "write", executor: 7 }, feeds);
+    const expected = [
+      ["run", "step", feeds, { hold: true }],
+      ["readState", ["w"]],
+      ["writeState", feeds],
+    ];
+    assert.deepEqual(asked, expected);
+  } finally {
+    end();
+  }
+});
+
+test("an executor that is given up is freed, and is not there any more", async () => {
+  const { asked, ask, open, end } = hostOf({});
+  try {
+    await open();
+    assert.equal((await ask({ act: "dispose", executor: 7 })).error, undefined);
+    assert.deepEqual(asked, [["dispose"]]);
+    for (const act of ["run", "read", "write", "dispose"]) {
+      const { error } = await ask({ act, executor: 7 });
+      assert.deepEqual([error?.code, error?.message], ["engine", "there is no executor 7"]);
+    }
+    assert.equal(asked.length, 1);
+  } finally {
+    end();
+  }
+});
+
+test("state is read as views where an engine can give them", async () => {
+  const { asked, ask, open, end } = hostOf({
+    viewState: () => Promise.resolve({ w: Float32Array.of(3) }),
+  } as Partial<Engine>);
+  try {
+    await open();
+    assert.deepEqual((await ask({ act: "read", executor: 7, names: ["w"] })).arrays, {
+      w: Float32Array.of(3),
+    });
+    assert.deepEqual(asked, []);
+  } finally {
+    end();
+  }
+});
+
+test("an error is an answer that keeps its code, its words and where it came from", async () => {
+  for (const [error, code] of [
+    [new LuvitError("bad-argument", "no such feed"), "bad-argument"],
+    [new TypeError("x is not a function"), undefined],
+  ] as const) {
+    const { ask, open, end } = hostOf({ run: () => Promise.reject(error) });
+    try {
+      await open();
+      const answer = await ask({ act: "run", executor: 7, program: "step" });
+      assert.deepEqual(answer.error, { code, name: error.name, message: error.message, stack: error.stack });
+    } finally {
+      end();
+    }
+  }
+});
