@@ -9,6 +9,7 @@ import { trainedFrom } from "../../../src/commandLine/models";
 import type { RunCommandName } from "../../../src/commandLine/request";
 import { configs, loadConfig } from "../../../src/commandLine/runConfig";
 import { commentedStart } from "../../../src/commandLine/schema";
+import { LuvitError } from "../../../src/core/errors";
 import { jsonSchemaOf, type ObjectField } from "../../../src/core/options";
 import { assertThrows, temporaryFolder } from "../train/support";
 
@@ -32,6 +33,33 @@ test("what is printed to start from is a configuration, as it is and with everyt
       .join("\n");
     const { config } = loadConfig(command, write(everything));
     assert.ok(config.engine && (config.model.fusion ?? undefined), everything);
+  }
+});
+
+test("finetuning starts from pretrained weights, or says itself what its model is", () => {
+  const load = (model: object) => {
+    const rest = { data: { train: { path: "train" } }, recipe: "finetuneToy", out: "out" };
+    return () => loadConfig("finetune", write(JSON.stringify({ model, ...rest })));
+  };
+  load({ pretrained: "runs/pretrain" })();
+  load({ pretrained: "runs/pretrain", classes: 3 })();
+  load({ encoder: "toy", classes: 3 })();
+  const needs = (what: string) => new RegExp(`model\\.${what}: .*, or \`pretrained\``);
+  for (const [model, lacking] of [
+    [{}, ["encoder", "classes"]],
+    [{ encoder: "toy" }, ["classes"]],
+    [{ classes: 3 }, ["encoder"]],
+  ] as const) {
+    assert.throws(load(model), (error: unknown) => {
+      assert.ok(error instanceof LuvitError && error.code === "bad-argument", `${error}`);
+      for (const one of ["encoder", "classes"] as const)
+        assert.equal(
+          needs(one).test(error.message),
+          (lacking as readonly string[]).includes(one),
+          error.message,
+        );
+      return true;
+    });
   }
 });
 

@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
-import { classifier, llama, lora, mae } from "../../../src/models";
+import { classifier, fusion, llama, lora, mae } from "../../../src/models";
 import type { SavableModel } from "../../../src/models/savable";
 import { assertRejects, repository, temporaryFolder } from "../io/support";
 import { everyKind, type Loader, outputOf, toyBlock } from "./savedModels";
@@ -44,6 +44,21 @@ test("a loaded model describes itself as the saved one did, and trains what that
     const loaded = await load(loader, join(root, name));
     assert.deepEqual(JSON.parse(JSON.stringify(loaded.describe())), configOf(join(root, name)), name);
     assert.deepEqual(loaded.summary(), model.summary(), name);
+  }
+});
+
+test("wherever the block stands, before every block of the ViT or behind the last, a model is saved and opened", async () => {
+  const root = temporaryFolder();
+  for (let after = 0; after <= tinyViT.depth; after++) {
+    for (const normFirst of [false, true]) {
+      const plan = fusion.mlp(6, { after, normFirst });
+      const model = classifier.create({ encoder: tinyViT, fusion: plan, classes: 2 });
+      const folder = join(root, `${after} ${normFirst}`);
+      await model.save(folder);
+      const opened = await classifier.load(folder);
+      assert.deepEqual(opened.describe(), model.describe());
+      assert.deepEqual(await outputOf(opened), await outputOf(model));
+    }
   }
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import type { StateDict } from "../../../src/core/hostTensor";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import * as classifier from "../../../src/models/classifier";
@@ -262,6 +263,19 @@ test("moments that do not fit are one error with all names, and the optimizer is
   assert.throws(() => optimizer.load(state, 7), isLuvitError("key-mismatch", ...texts));
   assert.equal(optimizer.step, 0);
   assertSameState(await optimizer.state(), before);
+});
+
+test("a single moment that is missing or of another shape is one too many", async () => {
+  for (const spoil of [
+    (state: StateDict) => void state.delete("weight.exp_avg_sq"),
+    (state: StateDict) => void state.set("bias.exp_avg", { shape: [1, 2], data: randomArray(2) }),
+  ]) {
+    const { optimizer } = trained(1);
+    const [before, state] = [await optimizer.state(), await optimizer.state()];
+    spoil(state);
+    assert.throws(() => optimizer.load(state, 7), isLuvitError("key-mismatch", "does not fit: 1 tensors"));
+    assertSameState(await optimizer.state(), before);
+  }
 });
 
 test("freezing a parameter between steps leaves the others' moments theirs", async () => {

@@ -79,6 +79,24 @@ test("interim answers are passed over, and a connection that the server does not
   connections.close();
 });
 
+test("one that ends while it is used leaves those that are kept", async () => {
+  let connected = 0;
+  const url = await serve((socket, _, connection) => {
+    connected = connection + 1;
+    if (connection === 0) socket.write(answer(measured, content.subarray(0, 9)));
+    else socket.write(answer(measured));
+  });
+  const connections = new ContentConnections(2000);
+  const used = connections.to(url);
+  await used.ask(url, {});
+  assert.deepEqual(await receive(connections, url), content);
+  used.discard();
+  await pause(50);
+  assert.deepEqual(await receive(connections, url), content);
+  assert.equal(connected, 2);
+  connections.close();
+});
+
 test("a kept connection that the server has closed is a failure that passes at once", async () => {
   const url = await serve((socket, request) => {
     if (request === 0) socket.write(answer(measured));
