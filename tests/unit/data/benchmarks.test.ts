@@ -29,6 +29,13 @@ describe("ImageNet-S masks", () => {
     assert.deepEqual([width, height], [3, 2]);
   });
 
+  it("may be large and hold one color, which takes next to no bytes", async () => {
+    const large = await flatPng(1500, 1000, [3, 1, 0]);
+    assert.ok(large.length < 20_000, `${large.length}`);
+    const { ids, width, height } = await decodeMaskIds(large);
+    assert.deepEqual([width, height, new Set(ids)], [1500, 1000, new Set([259])]);
+  });
+
   it("make a cell foreground by one pixel, and neither when all of it is ignored", () => {
     const ids = Int32Array.from([0, 0, 1000, 1000, 0, 5, 1000, 1000, 1000, 0, 1000, 3, 0, 0, 1000, 1000]);
     const cells = maskCells(ids, 4, 2);
@@ -164,7 +171,10 @@ describe("imageNet9", () => {
     const folders = ["00_dog", "01_bird", "02_wheeled vehicle", "03_reptile", "04_carnivore", "05_insect"];
     const more = ["06_musical instrument", "07_primate", "08_fish"];
     for (const name of [...folders, ...more]) await put(root, `mixed_next/val/${name}/a.JPEG`, "stands in");
-    const { mapping, classes, length } = await imageNet9(root, "mixed_next");
+    const set = await imageNet9(root, "mixed_next");
+    const { mapping, classes, length } = set;
+    for (const view of [set.take(2), set.subset([1]), set.withTransform(transforms.evaluation(32))])
+      assert.equal(view.mapping, mapping, "views answer as the set does");
     assert.deepEqual([length, classes[2]], [9, "wheeled vehicle"]);
     const best = (index: number) =>
       mapping!.predict(Float32Array.from({ length: 1000 }, (_, i) => Number(i === index)));

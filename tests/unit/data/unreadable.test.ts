@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { LuvitError } from "../../../src/core/errors";
 import { Rng } from "../../../src/core/rng";
-import { type ImageDataset, type Sample, SkipReport } from "../../../src/data/dataset";
+import { type ImageDataset, type Sample, SkipReport, spreadIndices } from "../../../src/data/dataset";
 import { expectReadable, tooManyUnreadable } from "../../../src/data/expectReadable";
 import { batches } from "../../../src/data/loader";
 import { leavingOut, readOrReplace } from "../../../src/data/unreadable";
@@ -170,6 +170,17 @@ describe("a set to train with", () => {
     assert.ok(good.tried.length < 400, `${good.tried.length}`);
     assert.equal(good.report.replaced, 0);
     assert.match(await message(expectReadable(broken(0.5))), /of 256 images, spread over the set, cannot be/);
+  });
+
+  it("may by chance have a little more among those looked at, which three deviations allow for", async () => {
+    const long = count(10_000, () => 0);
+    const broken = (missing: number) => {
+      const looked = new Set(spreadIndices(long.length, 256).slice(0, missing));
+      return new Positions(["a"], long, (i) => !looked.has(i));
+    };
+    const most = Math.floor(256 * 0.1 + 3 * Math.sqrt(256 * 0.1 * 0.9));
+    await expectReadable(broken(most));
+    assert.match(await message(expectReadable(broken(most + 1))), new RegExp(`${most + 1} of 256 images`));
   });
 
   it("is stopped when it shows while training", async () => {

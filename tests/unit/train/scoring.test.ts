@@ -38,6 +38,12 @@ test("a slice of classes competes alone, and its loss is of the slice", () => {
   close(loss, -Math.log(0.1 / 0.4));
 });
 
+test("a slice's classes are in the model's order, whatever order they are named in", () => {
+  const labels = (classes: readonly number[]) => [...sliceMapping("slice", classes, 6).labels];
+  assert.deepEqual(labels([5, 1, 3]), [-1, 0, -1, 1, -1, 2]);
+  assert.deepEqual(labels([5, 1, 3]), labels([1, 3, 5]));
+});
+
 test("where all classes compete the best decides, and one without a label is wrong", () => {
   const mapping = new ClassMapping("nine", Int32Array.of(0, -1, 1), "all");
   assert.deepEqual(judge(logs([0.1, 0.7, 0.2]), 0, mapping), { prediction: -1, inTop5: null, loss: null });

@@ -146,6 +146,18 @@ describe("decodeImage", () => {
     }
   });
 
+  it("takes a GIF's ground from its transparent color where it says that it has one", async () => {
+    const gif = (flags: number) =>
+      Buffer.concat([
+        Buffer.from("GIF89a\x02\0\x01\0\x80\0\0", "latin1"),
+        Buffer.from([10, 20, 30, 200, 210, 220]),
+        Buffer.from([0x21, 0xf9, 4, flags, 0, 0, 1, 0]),
+        Buffer.from([0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0, 0x3b]),
+      ]);
+    assert.deepEqual([...(await decodeImage(gif(0))).data], [10, 20, 30, 10, 20, 30]);
+    assert.deepEqual([...(await decodeImage(gif(1))).data], [10, 20, 30, 200, 210, 220]);
+  });
+
   it("reads gray of 16 bits as its set says, here and in threads, kept in memory or not", async () => {
     const folder = temporaryFolder();
     const rows = Buffer.from(new Array(8).fill([0x40, 0x20]).flat());

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { copyFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import files from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -69,6 +69,28 @@ describe("a table file", () => {
       const before = open.mock.callCount();
       await huggingFace(join(fixtures, path), small);
       assert.equal(open.mock.callCount() - before, 1, path);
+    }
+  });
+
+  it("is open no longer than it is read", { skip: !existsSync("/proc/self/fd") }, async () => {
+    const open = () =>
+      readdirSync("/proc/self/fd").filter((name) => {
+        try {
+          return /\.(?:arrow|parquet)$/.test(readlinkSync(`/proc/self/fd/${name}`));
+        } catch {
+          return false; // the one of this very list
+        }
+      });
+    for (const path of [
+      "labels/bytes.arrow",
+      "kinds/text.arrow",
+      "codecs/none.parquet",
+      "codecs/zstd.parquet",
+    ]) {
+      await expectRows(join(fixtures, path), undefined).catch(() => {});
+      assert.deepEqual(open(), [], path);
+      await assert.rejects(huggingFace(join(fixtures, path), { ...small, label: "none" }));
+      assert.deepEqual(open(), [], path);
     }
   });
 

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { LuvitError } from "../../../../src/core/errors";
 import { PassingFailure, retrying } from "../../../../src/io/hub/retry";
 import { hubSettings } from "../../../../src/io/hub/settings";
@@ -105,4 +108,23 @@ test("answers that pass by themselves are told from those that stay", async () =
   const statuses = [400, 401, 403, 404, 408, 410, 416, 429, 451, 500, 502, 503, 504, 599];
   assert.deepEqual(statuses.filter(passes), [408, 429, 500, 502, 503, 504, 599]);
   await transport.close();
+});
+
+test("a stop ends a request to which nothing is answered", async () => {
+  const server = createServer(() => {});
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address() as AddressInfo;
+  const endpoint = `http://127.0.0.1:${port}`;
+  const settings = await hubSettings({}, { cache: temporaryFolder(), endpoint });
+  const stop = new AbortController();
+  const transport = new HubTransport(settings, "org/name", stop.signal);
+  try {
+    const asked = transport.open(new URL(`${endpoint}/file`), {});
+    server.once("connection", () => stop.abort(new LuvitError("interrupted", "stopped")));
+    await assert.rejects(asked, (error: unknown) => !/timeout|nothing came/i.test(inspect(error)));
+  } finally {
+    await transport.close();
+    server.closeAllConnections();
+    server.close();
+  }
 });
