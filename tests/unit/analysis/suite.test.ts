@@ -126,6 +126,7 @@ test("shards of any number put together give the whole, and what is missing is n
     const one = await suite(net, given, { out, shard: { index: i + 1, count: 3 } });
     assert.ok(one.complete && !existsSync(join(out, "results.arrow")));
   }
+  assert.deepEqual([whole.unreadable, whole.skipped], [{}, []], "all of them could be read");
   const merged = await mergeSuites(folders, root);
   assert.deepEqual(values(merged), values(whole));
   assert.ok(merged.complete && existsSync(join(root, "results.arrow")));

@@ -52,6 +52,21 @@ describe("what a reader takes from a figure", () => {
     assert.equal(makeScale({ rangemode: "tozero" }, [-3, -1], 5, false).high, 0);
   });
 
+  it("numbers on bars have as many decimals as one of them needs, three digits of the largest at most", () => {
+    const labels = (...values: number[]) => {
+      const series = [{ name: "a", values }];
+      return barComparison({ categories: values.map(String), yTitle: "y", series }).data[0]!.text;
+    };
+    assert.deepEqual(labels(72.5, 60), ["72.5", "60.0"]);
+    assert.deepEqual(labels(80, 85), ["80", "85"]);
+    assert.deepEqual(labels(72.512, 8.25), ["72.5", "8.3"]);
+    assert.deepEqual(labels(0.512, 0.25), ["0.512", "0.250"]);
+    assert.deepEqual(labels(512.25, 3), ["512", "3"]);
+    assert.deepEqual(labels(-80.5), ["−80.5"]);
+    assert.deepEqual(labels(1234.5, 2), ["1,235", "2"]);
+    assert.deepEqual(labels(0), ["0"]);
+  });
+
   it("numbers stand above bars, within them where an error bar would cross them", () => {
     assert.equal(bars().data[0]!.textposition, "outside");
     assert.equal(bars([1, 2]).data[0]!.textposition, "inside");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import sharp from "sharp";
+import { LuvitError } from "../../../src/core/errors";
 import {
   colormap,
   type ImageFigure,
@@ -42,6 +43,19 @@ describe("color maps", () => {
     assert.deepEqual(colormap("viridis", -1), colormap("viridis", 0));
     assert.deepEqual(colormap("magma", 7), colormap("magma", 1));
     assert.deepEqual(colormap("magma", Number.NaN), [128, 128, 128]);
+  });
+});
+
+describe("a color map that there is none of", () => {
+  it("is refused with the names of those there are", () => {
+    for (const name of ["jet", "", "constructor", undefined]) {
+      assert.throws(
+        () => colormap(name as "viridis", 0.5),
+        (error: unknown) =>
+          error instanceof LuvitError && error.code === "bad-argument" && error.message.includes('"viridis"'),
+        `${name}`,
+      );
+    }
   });
 });
 

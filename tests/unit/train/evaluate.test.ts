@@ -34,6 +34,14 @@ test("accuracy, loss, labels and predictions of a model that judges by color", a
   assert.match(inspect(result), /^top-1 100\.0 % of 12 images, loss 0\.\d{3}$/);
 });
 
+test("accuracy is of the images that were answered, unreadable ones are neither right nor wrong", async () => {
+  const root = await writeImages(temporaryFolder());
+  writeFileSync(join(root, "green", "0.png"), "no image");
+  const set = await imageFolder(root, { transform: transforms.evaluation(16) });
+  const { top1, labels } = await evaluate(colorJudge(), set);
+  assert.deepEqual([top1, labels.length, set.length], [100, 11, 12]);
+});
+
 test("a set with the classes that a model knows in another order is refused", async () => {
   const set = await imageFolder(await writeImages(temporaryFolder()), {
     transform: transforms.evaluation(16),
