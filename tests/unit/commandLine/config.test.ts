@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { readCall, UsageError } from "../../../src/commandLine/command";
 import { parseJsonWithComments } from "../../../src/commandLine/jsonc";
-import { commands as allCommands } from "../../../src/commandLine/main";
+import { commands as allCommands, main } from "../../../src/commandLine/main";
 import { trainedFrom } from "../../../src/commandLine/models";
 import type { RunCommandName } from "../../../src/commandLine/request";
 import { configs, loadConfig } from "../../../src/commandLine/runConfig";
@@ -162,7 +162,9 @@ test("wrong usage is said in words, a printed configuration is all that is print
     [["finetune", "--config", "f", "--merge"], /finetune has no option --merge/],
     [["pretrain", "--config"], /--config/],
     [["evaluate", "--merge"], /takes the folders/],
-    [["evaluate", "--merge", "a", "--seed", "1"], /not --seed/],
+    [["evaluate", "--merge", "a", "--seed", "1"], /not --seed$/],
+    [["evaluate", "--merge", "a", "--shard", "1/2"], /not --shard$/],
+    [["evaluate", "--merge", "a", "--config", "f", "--shard", "1/2"], /not --config, --shard$/],
     ...["3/2", "0/2", "0/0", "1/0", "-1/2", "1.5/2", "1", "a/b", ""].map((shard): [string[], RegExp] => [
       ["evaluate", "--config", "f", `--shard=${shard}`],
       /^--shard takes 1\/n to n\/n, got /,
@@ -176,6 +178,25 @@ test("wrong usage is said in words, a printed configuration is all that is print
   assert.deepEqual(await run("entropy", "--print-config"), [0, start("entropy")]);
   const [status, schema] = await run("evaluate", "--print-schema");
   assert.deepEqual([status, JSON.parse(schema).additionalProperties], [0, false]);
+});
+
+test("wrong usage ends with 2 and a word on help, anything else that goes wrong with 1", async () => {
+  const none = join(temporaryFolder(), "none.json");
+  for (const [words, expected, text] of [
+    [["nosuch"], 2, /nosuch/],
+    [["pretrain"], 2, /pretrain needs --config/],
+    [["evaluate", "--merge"], 2, /takes the folders/],
+    [["pretrain", "--config", none], 1, /none\.json/],
+    [["evaluate", "--merge", none], 1, /none\.json/],
+    [["--help"], 0, /^$/],
+  ] as const) {
+    const complaints: string[] = [];
+    const terminal = { print: () => {}, complain: (line: string) => void complaints.push(line) };
+    assert.equal(await main([...words], terminal), expected, words.join(" "));
+    const said = complaints.join("\n");
+    assert.match(said, text);
+    assert.equal(said.includes("luvit --help lists what there is."), expected === 2, said);
+  }
 });
 
 test("models are described under the models' own limits, which are looked at before anything is read", () => {
