@@ -8,7 +8,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const { writeToySet } = createRequire(import.meta.url)("../dist/data/toy/toySet.js");
 
 const folder = process.argv[2] ?? join(root, "data", "shapes");
-for (const part of ["train", "val", "segmentation", "in9"])
+for (const part of ["train", "val", "segmentation", "in9", "train-semi", "train-semi-segmentation", "coco"])
   await rm(join(folder, part), { recursive: true, force: true });
 const { files, bytes } = await writeToySet(folder);
 console.log(`${files} files, ${(bytes / 1e6).toFixed(2)} MB in ${folder}`);

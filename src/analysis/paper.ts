@@ -48,3 +48,24 @@ export const paperEntropyShares = {
   "ImageNet-S-300": { ViT: 43, LUViT: 83 },
   "ImageNet-S-919": { ViT: 44, LUViT: 83 },
 } as const satisfies Record<string, PaperPair>;
+
+/** ImageNet-S-919 after semi-supervised training, mean intersection over union; not of the paper, but beside it. */
+export interface PublishedSegmentation {
+  readonly pretraining: string;
+  readonly backbone: string;
+  /** Whose code and training. */
+  readonly code: "ImageNetSegModel" | "mmsegmentation";
+  readonly val: number;
+  /** On masks that only the server has. */
+  readonly test?: number;
+}
+
+/** Reference: model zoos of LUSSeg/ImageNetSegModel and of mmsegmentation's configs/imagenets. */
+export const publishedImageNetS919: readonly PublishedSegmentation[] = [
+  { pretraining: "MAE, 1600 epochs", backbone: "ViT-B/16", code: "ImageNetSegModel", val: 38.3, test: 37.0 },
+  { pretraining: "MAE, finetuned", backbone: "ViT-B/16", code: "ImageNetSegModel", val: 61.0, test: 60.2 },
+  { pretraining: "MAE, 1600 epochs", backbone: "ViT-B/16", code: "mmsegmentation", val: 40.0 },
+  { pretraining: "MAE, finetuned", backbone: "ViT-B/16", code: "mmsegmentation", val: 61.6 },
+  { pretraining: "SERE, 100 epochs", backbone: "ViT-S/16", code: "ImageNetSegModel", val: 41.0, test: 40.2 },
+  { pretraining: "SERE, finetuned", backbone: "ViT-S/16", code: "ImageNetSegModel", val: 58.9, test: 57.8 },
+];

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../../core/errors";
-import { checkOptions, number, object, text } from "../../core/options";
+import { checkOptions, number, object, partsWith, text } from "../../core/options";
 import { textTable } from "../../core/textTable";
 import type { CocoKind } from "../../data/coco";
 import { type PaperPair, paperTable2 } from "../paper";
@@ -69,6 +69,7 @@ export class DetectionScores {
     },
     about: Provenance = {},
   ) {
+    checkOptions("DetectionScores", partsWith("kind", "classes", "maxDetections", "curves"), parts);
     this.kind = parts.kind;
     this.classes = parts.classes;
     this.images = parts.images;

@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../../core/errors";
 import { textTable } from "../../core/textTable";
+import { publishedImageNetS919 } from "../paper";
 import { type Provenance, resultTable } from "../provenance";
 import { iousOf, objectSizes, type PixelCounts, type SegmentationCounts } from "./meter";
 
@@ -61,7 +62,17 @@ export class SegmentationScores {
   toString(): string {
     const number = (value: number) => (Number.isNaN(value) ? "–" : value.toFixed(1));
     const rows = Object.entries(this.summary).map(([name, value]) => [name, number(value)]);
-    return `segmentation of ${this.counts.images.count} images, percent\n${textTable(["metric", "%"], rows)}`;
+    const title = `segmentation of ${this.counts.images.count} images, percent`;
+    return [title, textTable(["metric", "%"], rows), ...this.published()].join("\n");
+  }
+
+  /** What others have published of the set with as many classes. */
+  private published(): string[] {
+    if (this.classes.length !== 919) return [];
+    const rows = publishedImageNetS919.map(({ pretraining, backbone, code, val }) => {
+      return [pretraining, backbone, code, val.toFixed(1)];
+    });
+    return ["", textTable(["published", "backbone", "code", "mIoU"], rows)];
   }
 
   [inspect.custom](): string {

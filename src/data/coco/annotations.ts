@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../../core/errors";
 import { maskArea, type Rle } from "../../core/masks";
+import { checkOptions, row } from "../../core/options";
 import type { CocoAnnotation, CocoCategory, CocoImage } from "./entries";
 import { isPolygons, maskOf } from "./segmentation";
 
@@ -24,6 +25,8 @@ export class CocoAnnotations {
     annotations: readonly CocoAnnotation[],
     leftOut: { readonly count: number; readonly lines: readonly string[] } = { count: 0, lines: [] },
   ) {
+    for (const list of [images, categories, annotations])
+      checkOptions("CocoAnnotations", row("a list"), list);
     this.images = images;
     this.categories = [...categories].sort((a, b) => a.id - b.id);
     this.annotations = annotations;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../../core/errors";
-import { checkOptions, flag, object } from "../../core/options";
+import { checkOptions, flag, object, partsWith } from "../../core/options";
 import { printable } from "../../core/printable";
 import { Rng } from "../../core/rng";
 import { type ImageDataset, type Sample, SkipReport, spreadIndices } from "../dataset";
@@ -37,6 +37,7 @@ export class DetectionDataset implements ImageDataset {
     cache: PixelCache;
     report?: SkipReport;
   }) {
+    checkOptions("DetectionDataset", partsWith("root", "truth", "images", "transform", "cache"), parts);
     this.root = parts.root;
     this.truth = parts.truth;
     this.images = parts.images;

@@ -53,6 +53,9 @@ export const cocoOptions = optionsOf<CocoOptions>(
  *
  * @throws LuvitError("missing-file" | "bad-file" | "bad-dataset"): with what was looked for and what is there, or with every
  * object that is not as COCO has it, or with every image that is missing.
+ * @example
+ * const scenes = await luvit.data.coco({ root: "data/shapes/coco", part: "val", transform: luvit.data.transforms.fitSquare(96) });
+ * console.log(scenes);
  */
 export async function openCoco(options: CocoOptions): Promise<DetectionDataset> {
   checkOptions("data.coco", cocoOptions, options);

@@ -23,6 +23,9 @@ export const cocoReadOptions = optionsOf<CocoReadOptions>({}, { invalid: oneOf([
  *
  * @throws LuvitError("missing-file" | "bad-file" | "bad-dataset"): "bad-dataset" names every entry that is not as COCO
  * has it.
+ * @example
+ * const truth = await luvit.coco.read("data/shapes/coco/annotations/instances_val.json");
+ * console.log(truth.images.length, truth.classes);
  */
 export async function readAnnotations(path: string, options: CocoReadOptions = {}): Promise<CocoAnnotations> {
   checkOptions("coco.read", pathField, path);

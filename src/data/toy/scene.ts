@@ -6,6 +6,8 @@ import { type ToyShape, textures, toyShapes } from "./shapes";
 /** A foreground object placed in the image: which points it covers and how they are painted. */
 export interface ToyObject {
   readonly label: number;
+  /** A circle that it lies in. */
+  readonly reach: { readonly x: number; readonly y: number; readonly radius: number };
   covers(x: number, y: number): boolean;
   readonly paint: Paint;
 }
@@ -20,11 +22,21 @@ export interface ToyImage {
 /** Share of training, validation and `original` images that stand on their class's own background family. */
 export const ownBackgroundShare = 0.5;
 
+/** Where an object may be: up to the right and lower border, and its share of a square of side 1. */
+export interface Room {
+  readonly right: number;
+  readonly bottom: number;
+  readonly area: readonly [least: number, most: number];
+}
+
+const wholeImage: Room = { right: 1, bottom: 1, area: [0.1, 0.32] };
+
 /** An object of a class with random place, size (about 10-32 % of the image), tilt, color and texture. */
-export function drawObject(label: number, rng: Rng): ToyObject {
+export function drawObject(label: number, rng: Rng, { right, bottom, area } = wholeImage): ToyObject {
   const shape = toyShapes[label];
-  const scale = Math.min(0.47, Math.sqrt(rng.between(0.1, 0.32) / areaOf(shape)));
-  const [cx, cy] = [rng.between(scale, 1 - scale), rng.between(scale, 1 - scale)];
+  const most = 0.47 * Math.min(right, bottom);
+  const scale = Math.min(most, Math.sqrt(rng.between(...area) / areaOf(shape)));
+  const [cx, cy] = [rng.between(scale, right - scale), rng.between(scale, bottom - scale)];
   const tilt = rng.between(-0.6, 0.6);
   const mirror = rng.uniform() < 0.5 ? -1 : 1;
   const [cos, sin] = [Math.cos(tilt) / scale, Math.sin(tilt) / scale];
@@ -35,6 +47,7 @@ export function drawObject(label: number, rng: Rng): ToyObject {
   const paintAt = paintOf(shape, rng);
   return {
     label,
+    reach: { x: cx, y: cy, radius: scale },
     covers: (x, y) => shape.contains(...toShape(x, y)),
     paint: (x, y) => paintAt(...toShape(x, y)),
   };

@@ -104,7 +104,15 @@ test("a checkpoint takes the place of a link, and what the link led to stays", a
 });
 
 test("drawn images take the place of links", async () => {
-  const sizes = { size: 16, train: 1, validation: 1, imageNet9: 2 };
+  const sizes = {
+    size: 16,
+    train: 1,
+    validation: 1,
+    imageNet9: 2,
+    trainSemi: 1,
+    scenes: 0,
+    validationScenes: 1,
+  };
   const name = toyFiles(sizes)[0]!.path;
   const own = linked(name);
   await writeToySet(own, sizes);

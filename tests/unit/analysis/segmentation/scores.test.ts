@@ -142,6 +142,17 @@ test("the largest of the resized logits decides, of equal ones the first class",
   assert.deepEqual([...predictIds({ logits: new Float32Array(8), rows: 2, columns: 2 }, 1, 3)], [0, 0, 0]);
 });
 
+test("scores of 919 classes print beside what others have published", () => {
+  const counts = emptyCounts(920);
+  countImage(counts, map([919, 0]), map([919, 0]), 1, 2);
+  const names = Array.from({ length: 919 }, (_, i) => `n${i}`);
+  assert.match(
+    String(new SegmentationScores(counts, names)),
+    /MAE, 1600 epochs +ViT-B\/16 +ImageNetSegModel +38\.3/,
+  );
+  assert.doesNotMatch(String(scores([[[0], [0]]], 1)), /published/);
+});
+
 test("ids that are no class, and maps of other sizes, are refused", () => {
   const counts = emptyCounts(3);
   assert.throws(
