@@ -4,7 +4,7 @@ export { describeNonFinite } from "./finiteness";
 export { bytesPerElement, narrowFromFloat32, type WritableDtype, widenToFloat32 } from "./floats";
 export { type JsonObject, readJsonObject } from "./jsonFile";
 export { repeatedKeys } from "./jsonKeys";
-export { KeptFile } from "./keptFile";
+export { KeptFile, KeptStretch } from "./keptFile";
 export { type ByteRange, type ReadAgain, readRanges } from "./rangeReads";
 export { requireNames } from "./requireNames";
 export { StoredTensor } from "./storedTensor";
