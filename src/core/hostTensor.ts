@@ -1,7 +1,15 @@
-import type { Places, ReadNumbers } from "./writeNumbers";
+import type { Place, Places, ReadNumbers } from "./writeNumbers";
 
 /** Stored element types the readers understand. */
 export type StoredDtype = "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U8" | "BOOL";
+
+/** Where numbers lie in a file of this machine: good as long as the file is the one of that identity. */
+export interface FilePlace extends Place {
+  readonly path: string;
+  /** What changes with the file, see `identityOf`. */
+  readonly identity: string;
+  readonly dtype: "F32" | "F16" | "BF16";
+}
 
 /** A tensor in host memory, row-major, widened to float32 whatever it was stored as. */
 export interface HostTensor {
@@ -11,6 +19,8 @@ export interface HostTensor {
   peek?(): Float32Array;
   /** Lets numbers go that can be had again, from a file; they are read when they are needed. */
   release?(): void;
+  /** Where the same numbers can be read from; undefined where nowhere, or they may have been changed since. */
+  place?(): FilePlace | undefined;
   /** How it was stored; "F32" for tensors made in memory. */
   readonly dtype?: StoredDtype;
   /** Why its numbers cannot be had; asking for them is an error. */

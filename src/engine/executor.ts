@@ -1,3 +1,4 @@
+import type { FilePlace } from "../core/hostTensor";
 import type { Places } from "../core/writeNumbers";
 import type { Graph } from "../graph/ir";
 import type { EngineName, OpenOptions, Precision } from "./options";
@@ -91,6 +92,11 @@ export interface Engine {
   viewState?(names?: readonly string[]): Promise<Readonly<Record<string, Float32Array>>>;
   /** See the function of this name; only engines that live in another process have it. */
   saveState?(path: string, places: Places): Promise<readonly string[]>;
+  /**
+   * Sets state entries from files, whose numbers then never come to this process; gives back those whose file is no longer
+   * as it was. Only engines that live in another process have it.
+   */
+  loadState?(places: ReadonlyMap<string, FilePlace>): Promise<readonly string[]>;
   /**
    * Sets state entries; all must be set before a run, but moments of AdamW, which begin at zero. Arrays of entries that
    * no program changes become the executor's own and are not copied; hand large weights over one by one.

@@ -1,4 +1,4 @@
-import type { TensorStream } from "../core/hostTensor";
+import type { FilePlace, TensorStream } from "../core/hostTensor";
 import { inGroups } from "../core/inGroups";
 import { breathe } from "../core/loop";
 import type { tf } from "../core/tf";
@@ -51,13 +51,35 @@ const MOST_WAITING = 4;
 
 /**
  * Hands parameters to an executor, a group after the other, so that they are never all in memory twice: the next group is
- * read, drawn or widened while one crosses, and the first ones while the executor is being opened.
+ * read, drawn or widened while one crosses, and the first ones while the executor is being opened. Those that lie in files
+ * an engine in another process reads itself.
  */
 export async function sendParameters(
   opening: Engine | Promise<Engine>,
   parameters: NamedParameters,
 ): Promise<void> {
   const executor = Promise.resolve(opening);
+  const all = [...parameters];
+  const places = new Map(all.flatMap(([name, parameter]) => placed(name, parameter)));
+  const left = executor.then((ready) => ready.loadState?.(places) ?? [...places.keys()]);
+  left.catch(() => {});
+  await sendGroups(
+    executor,
+    all.filter(([name]) => !places.has(name)),
+  );
+  const names = new Set(await left);
+  await sendGroups(
+    executor,
+    all.filter(([name]) => names.has(name)),
+  );
+}
+
+function placed(name: string, parameter: Parameter): [string, FilePlace][] {
+  const place = parameter.place();
+  return place ? [[name, place]] : [];
+}
+
+async function sendGroups(executor: Promise<Engine>, parameters: NamedParameters): Promise<void> {
   let most = MOST_WAITING;
   executor.then(
     () => (most = 1),

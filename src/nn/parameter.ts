@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import { formatShape, type HostTensor, sizeOf } from "../core/hostTensor";
+import { formatShape, type FilePlace, type HostTensor, sizeOf } from "../core/hostTensor";
 import { Rng } from "../core/rng";
 import { tf } from "../core/tf";
 
@@ -111,6 +111,11 @@ export class Parameter {
     this.requireAlive();
     if (!this.variable && this.pending) return this.pending;
     return { shape: this.shape, data: await this.peek() };
+  }
+
+  /** Where its values lie in a file of this machine; undefined where they do not, or were used here. */
+  place(): FilePlace | undefined {
+    return this.variable ? undefined : this.pending?.place?.();
   }
 
   /** Lets go of values that were not used here and can be read again from the file they came from. */

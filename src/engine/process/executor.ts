@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { sizeOf } from "../../core/hostTensor";
+import { type FilePlace, sizeOf } from "../../core/hostTensor";
 import { inGroups } from "../../core/inGroups";
 import type { Places } from "../../core/writeNumbers";
 import {
@@ -85,6 +85,15 @@ class RemoteEngine implements Engine {
     return this.turns.do(async () => {
       const request = { act: "save", executor: this.id, path: resolve(path), places: [...places] } as const;
       return (await this.ask("save state", request)).broken!;
+    });
+  }
+
+  loadState(places: ReadonlyMap<string, FilePlace>): Promise<readonly string[]> {
+    return this.turns.do(async () => {
+      const files = [...places].map(
+        ([name, place]) => [name, { ...place, path: resolve(place.path) }] as const,
+      );
+      return (await this.ask("load state", { act: "load", executor: this.id, files })).left!;
     });
   }
 

@@ -3,6 +3,7 @@ import type { ArraysByName, Engine } from "../executor";
 import { saveState } from "../saveState";
 import { loadEngine, type ProcessEngine } from "./engines";
 import type { Frame } from "./frames";
+import { loadState } from "./loadState";
 import { packError, type Reply, type Request, unpackPrograms } from "./messages";
 
 type Answer = Omit<Reply, "id" | "error"> & { arrays?: ArraysByName };
@@ -45,6 +46,8 @@ export class EngineHost {
         return { arrays: await (executor.viewState ?? executor.readState).call(executor, request.names) };
       case "save":
         return { broken: await saveState(executor, request.path, new Map(request.places)) };
+      case "load":
+        return { left: await loadState(executor, request.files) };
       case "write":
         await executor.writeState(arrays);
         return {};

@@ -1,4 +1,5 @@
 import { LuvitError, type LuvitErrorCode } from "../../core/errors";
+import type { FilePlace } from "../../core/hostTensor";
 import type { Place } from "../../core/writeNumbers";
 import type { Graph, GraphConstant } from "../../graph/ir";
 import type {
@@ -17,6 +18,7 @@ export type Request =
   | { act: "run"; executor: number; program: string; options: RunOptions }
   | { act: "read"; executor: number; names: readonly string[] }
   | { act: "save"; executor: number; path: string; places: readonly (readonly [string, Place])[] }
+  | { act: "load"; executor: number; files: readonly (readonly [string, FilePlace])[] }
   | { act: "write"; executor: number }
   | { act: "dispose"; executor: number };
 
@@ -28,6 +30,8 @@ export interface Reply {
   device?: number;
   /** Of a save: entries whose numbers are not all finite. */
   broken?: readonly string[];
+  /** Of a load: entries that were not set. */
+  left?: readonly string[];
   error?: SentError;
 }
 

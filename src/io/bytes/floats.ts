@@ -1,6 +1,6 @@
 import { LuvitError } from "../../core/errors";
 import type { StoredDtype } from "../../core/hostTensor";
-import { type ShortFloat, widenShortFloats } from "./shortFloats";
+import { type ShortFloat, widenShortFloats } from "../../core/shortFloats";
 
 /** Bytes per element of every stored type that can be read. */
 export const bytesPerElement: Readonly<Record<StoredDtype, number>> = {

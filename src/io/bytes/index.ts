@@ -5,7 +5,7 @@ export { bytesPerElement, narrowFromFloat32, type WritableDtype, widenToFloat32 
 export { type JsonObject, readJsonObject } from "./jsonFile";
 export { repeatedKeys } from "./jsonKeys";
 export { forEachJsonPart } from "./jsonParts";
-export { KeptFile } from "./keptFile";
+export { KeptFile, KeptStretch } from "./keptFile";
 export { type ByteRange, type ReadAgain, readRanges } from "./rangeReads";
 export { requireNames } from "./requireNames";
 export { StoredTensor } from "./storedTensor";

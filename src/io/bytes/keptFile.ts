@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { LuvitError } from "../../core/errors";
+import { identityOf } from "../../core/fileIdentity";
 import { gitLfsPointer, LONGEST_POINTER } from "../../core/gitLfsPointer";
 import { openFlags } from "../../core/readWhole";
 
@@ -31,9 +32,12 @@ export class KeptFile {
   }
 
   /** Whether this is the file of that status, unchanged. */
-  isAt({ dev, ino, size, mtimeMs }: Stats): boolean {
-    const { opened } = this;
-    return dev === opened.dev && ino === opened.ino && size === opened.size && mtimeMs === opened.mtimeMs;
+  isAt(status: Stats): boolean {
+    return identityOf(status) === this.identity;
+  }
+
+  get identity(): string {
+    return identityOf(this.opened);
   }
 
   get size(): number {
@@ -108,5 +112,19 @@ export function requireRange(name: string, size: number, start: number, end: num
       "bad-file",
       `${name}: bytes ${start} to ${end} are needed, the file has ${size} (cut off or damaged?)`,
     );
+  }
+}
+
+/** Bytes of a kept file. */
+export class KeptStretch {
+  constructor(
+    readonly file: KeptFile,
+    readonly start: number,
+    readonly end: number,
+  ) {}
+
+  /** @throws LuvitError("bad-file") as `KeptFile.readNow`. */
+  read(): Uint8Array {
+    return this.file.readNow(this.start, this.end);
   }
 }

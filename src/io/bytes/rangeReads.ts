@@ -1,4 +1,5 @@
 import type { ByteSource } from "./byteSource";
+import { KeptStretch } from "./keptFile";
 
 /** A stretch of bytes in a source, end exclusive, with whatever the caller wants back beside it. */
 export interface ByteRange<Tag> {
@@ -7,8 +8,8 @@ export interface ByteRange<Tag> {
   readonly tag: Tag;
 }
 
-/** Gives what reads a range's bytes anew, at any later time; undefined where the file is no longer as it was. */
-export type ReadAgain = () => (() => Uint8Array) | undefined;
+/** Gives where a range's bytes can be read at any later time; undefined where the file is no longer as it was. */
+export type ReadAgain = () => KeptStretch | undefined;
 
 /** Small neighbors are joined up to this; what is larger is read straight into an array of its own. */
 const LARGEST_JOINED_READ = 2 ** 20;
@@ -31,7 +32,7 @@ export async function readRanges<Tag>(
     source.keep &&
     (() => {
       const file = source.keep!();
-      return file && (() => file.readNow(start, end));
+      return file && new KeptStretch(file, start, end);
     });
   if (source.readMany) return source.readMany(ranges, (i, bytes) => use(ranges[i].tag, bytes));
   const groups = joinTouching(ranges);

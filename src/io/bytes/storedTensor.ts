@@ -1,7 +1,8 @@
-import type { HostTensor, StoredDtype } from "../../core/hostTensor";
+import type { FilePlace, HostTensor, StoredDtype } from "../../core/hostTensor";
 import { widenToFloat32 } from "./floats";
+import { KeptStretch } from "./keptFile";
 import type { ReadAgain } from "./rangeReads";
-import { hasSpecialShortFloats, type ShortFloat, widenShortFloats } from "./shortFloats";
+import { hasSpecialShortFloats, type ShortFloat, widenShortFloats } from "../../core/shortFloats";
 
 /**
  * A tensor as it was read. Float16 and bfloat16 stay two bytes a number until `data` is asked for; from then on they are
@@ -11,8 +12,8 @@ import { hasSpecialShortFloats, type ShortFloat, widenShortFloats } from "./shor
 export class StoredTensor implements HostTensor {
   #bytes: Uint8Array | undefined;
   #data: Float32Array | undefined;
-  /** Reads the bytes where they are not kept. */
-  #read: (() => Uint8Array) | undefined;
+  /** Where the bytes are that are not kept here. */
+  #kept: KeptStretch | undefined;
   /** Whether somebody has the numbers, who may have changed them. */
   #isGiven = false;
   readonly #again: ReadAgain | undefined;
@@ -21,11 +22,11 @@ export class StoredTensor implements HostTensor {
   constructor(
     readonly shape: readonly number[],
     readonly dtype: StoredDtype,
-    bytes: Uint8Array | (() => Uint8Array),
+    bytes: Uint8Array | KeptStretch,
     again?: ReadAgain,
   ) {
     this.#again = again;
-    if (typeof bytes === "function") this.#read = bytes;
+    if (bytes instanceof KeptStretch) this.#kept = bytes;
     else if (isShort(dtype) && bytes.length % 2 === 0) this.#bytes = bytes;
     else this.#data = floatsOf(bytes, dtype);
   }
@@ -33,7 +34,7 @@ export class StoredTensor implements HostTensor {
   get data(): Float32Array {
     this.#data ??= this.widen();
     this.#bytes = undefined;
-    this.#read = undefined;
+    this.#kept = undefined;
     this.#isGiven = true;
     return this.#data;
   }
@@ -49,11 +50,19 @@ export class StoredTensor implements HostTensor {
 
   /** Lets the numbers go where the file that they are from still is as it was: they are read again when needed. */
   release(): void {
-    if (this.#isGiven || this.#read) return;
-    this.#read = this.#again?.();
-    if (!this.#read) return;
+    if (this.#isGiven || this.#kept) return;
+    this.#kept = this.#again?.();
+    if (!this.#kept) return;
     this.#bytes = undefined;
     this.#data = undefined;
+  }
+
+  place(): FilePlace | undefined {
+    const { dtype } = this;
+    const stretch = this.#isGiven ? undefined : (this.#kept ?? this.#again?.());
+    if (!stretch || !(dtype === "F32" || isShort(dtype))) return undefined;
+    const { start, end, file } = stretch;
+    return { path: file.name, identity: file.identity, start, end, dtype };
   }
 
   /** False where the stored bits show an infinity or a NaN; undefined when they are no longer, or never were, kept. */
@@ -62,7 +71,7 @@ export class StoredTensor implements HostTensor {
   }
 
   private widen(): Float32Array {
-    const bytes = this.#bytes ?? this.#read!();
+    const bytes = this.#bytes ?? this.#kept!.read();
     if (!isShort(this.dtype)) return floatsOf(bytes, this.dtype);
     const out = new Float32Array(bytes.length / 2);
     widenShortFloats(bytes, this.dtype, out);

@@ -5,6 +5,7 @@ import {
   type ByteSource,
   bytesPerElement,
   type KeptFile,
+  KeptStretch,
   readRanges,
   requireNames,
   StoredTensor,
@@ -73,7 +74,7 @@ export async function keepSafetensors(file: KeptFile): Promise<KeptSafetensors> 
   const header = await readHeader(file);
   requireReadable(file, header, [...header.tensors.keys()]);
   const tensors = [...header.tensors].map(([name, { shape, dtype, start, end }]): [string, HostTensor] => {
-    return [name, new StoredTensor(shape, dtype as StoredDtype, () => file.readNow(start, end))];
+    return [name, new StoredTensor(shape, dtype as StoredDtype, new KeptStretch(file, start, end))];
   });
   return { tensors: new Map(tensors), metadata: header.metadata };
 }

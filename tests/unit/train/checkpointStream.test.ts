@@ -148,7 +148,7 @@ test(
   },
 );
 
-test("resuming leaves weights and moments on disk until they go to the engine", withProcess, async (t) => {
+test("resuming reads weights and moments from the disk straight into the engine", withProcess, async (t) => {
   const set = await images();
   const out = join(temporaryFolder(), "run");
   await stopAfter(pretrain(tinyMae(), set, { ...options, out }), 2);
@@ -167,7 +167,8 @@ test("resuming leaves weights and moments on disk until they go to the engine", 
     },
   );
   await run.done;
-  assert.deepEqual(atPrepare.slice(0, 2), [0, model.size + optimizer.size]);
+  assert.deepEqual(atPrepare.slice(0, 2), [0, 0], "the engine has read them itself");
+  assert.ok(model.size + optimizer.size > 0);
 });
 
 test("frozen weights that a file holds are not kept here while an engine has them", async (t) => {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { Rng } from "../../../../src/core/rng";
 import { fileSource } from "../../../../src/io/bytes/byteSource";
 import { describeNonFinite } from "../../../../src/io/bytes/finiteness";
-import { hasSpecialShortFloats } from "../../../../src/io/bytes/shortFloats";
+import { hasSpecialShortFloats } from "../../../../src/core/shortFloats";
 import { StoredTensor } from "../../../../src/io/bytes/storedTensor";
 import { Parameter } from "../../../../src/nn/parameter";
 import { temporaryFolder } from "../support";

@@ -1,5 +1,5 @@
-import { constant, get, PAGE_BYTES, set, simd } from "../../core/wasm/binary";
-import { createKernel, loopUpTo, shiftLeft, simdAt, type WasmKernel } from "../../core/wasm/kernel";
+import { constant, get, PAGE_BYTES, set, simd } from "./wasm/binary";
+import { createKernel, loopUpTo, shiftLeft, simdAt, type WasmKernel } from "./wasm/kernel";
 
 /*
  * Float16 and bfloat16 by the million. A loop in JavaScript turns 0.2 G numbers a second into float32; eight lanes of
