@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { lowerGraph } from "../../../src/engine/tensorflow/lower";
 import { halvedValues } from "../../../src/engine/tensorflow/lower/halved";
+import { TfOps } from "../../../src/engine/tensorflow/lower/ops";
 import type { GraphValue } from "../../../src/graph/ir";
 import { GraphWriter } from "./support";
 
@@ -72,4 +74,22 @@ test("attention's weights are, for their gradient as for the product; what is mu
     });
   assert.ok(withGradient("Softmax", "logits", { dim: 1 }));
   assert.ok(!withGradient("LuvitGelu", "x", {}));
+});
+
+test("a weight's gradient computes the activation anew in bfloat16, when the rest is there, and not in float32", () => {
+  const g = new GraphWriter();
+  const [hidden] = g.node("BatchMatMul", { a: g.input("x", shape), b: g.state("w", shape) }, like, plain);
+  const [activation] = g.node("LuvitGelu", { x: hidden }, like);
+  g.output("y", multiply(g, activation));
+  const [dy] = g.node("Neg", { x: g.input("dy", shape) }, like);
+  const transposed = { transposeA: true, transposeB: false };
+  g.output("dw", g.node("BatchMatMul", { a: dy, b: activation }, like, transposed)[0]);
+  const graph = g.finish();
+  const lowered = (products: "float32" | "bfloat16") => {
+    const ops = new TfOps();
+    const given = (name: string) => ops.store(shape, "float32", new Float32Array(16).fill(name.length));
+    lowerGraph(ops, graph, given, products);
+    return ops.nodes.filter(({ op }) => op === "Erf").length;
+  };
+  assert.deepEqual([lowered("float32"), lowered("bfloat16")], [1, 2]);
 });

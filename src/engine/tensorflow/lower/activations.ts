@@ -1,5 +1,5 @@
 import type { TfValue } from "./builder";
-import type { Call, Rules } from "./call";
+import { Call, type Rule, type Rules } from "./call";
 
 const INVERSE_SQRT_2PI = 0.3989422804014327;
 
@@ -38,6 +38,24 @@ function gatedSiluGateGradient(call: Call): TfValue {
   const sigmoid = ops.unary("Sigmoid", gate, { after: [dy] });
   const slope = ops.mul(sigmoid, ops.add(ops.mul(gate, ops.sub(ops.scalar(1), sigmoid)), 1));
   return ops.mul(ops.mul(dy, up), slope);
+}
+
+/** Activations that cost little beside the products around them. */
+const computedAnew: Readonly<Record<string, Rule>> = { LuvitGatedSilu: gatedSilu, LuvitGelu: gelu };
+
+/**
+ * What an activation gave, computed anew when `other` is there, in place of keeping it until then; undefined for a value
+ * that is none, or was not computed from bfloat16.
+ */
+export function activationAnew({ scope, ops }: Call, id: number, other: number): TfValue | undefined {
+  let node = scope.producerOf(id);
+  while (node?.op === "Reshape") node = scope.producerOf(node.inputs[0]);
+  const rule = node && computedAnew[node.op];
+  if (!node || !rule || node.inputs.some((input) => scope.stored(input).dtype !== "bfloat16"))
+    return undefined;
+  // Its operands are copied to float32 when everything else the node takes is there.
+  const later = { ...node, inputs: [...node.inputs, other], inputNames: [...node.inputNames, "after"] };
+  return ops.reshape(rule(new Call(scope, later)) as TfValue, scope.typeOf(id).shape);
 }
 
 /** This library's activations. */

@@ -1,5 +1,6 @@
 import { sizeOf } from "../../../core/hostTensor";
 import { broadcastShapes } from "../../../graph/shapes/rule";
+import { activationAnew } from "./activations";
 import type { TfValue } from "./builder";
 import type { Call, Rules } from "./call";
 
@@ -67,9 +68,12 @@ function asMatrix({ ops }: Call, operand: Operand): Operand {
 }
 
 function product(call: Call): TfValue {
+  // The gradient of a weight is dyᵀ x: nothing but it waits for an activation x of the forward pass.
+  const anew = (name: string, id: number) =>
+    name === "b" && call.attribute("transposeA") ? activationAnew(call, id, call.id("a")) : undefined;
   const operand = (name: string, flag: string): Operand => {
     const id = call.id(name);
-    const value = call.moved(name);
+    const value = anew(name, id) ?? call.moved(name);
     const resident = call.scope.isResident(id);
     return { value, transposed: Boolean(call.attribute(flag)), resident };
   };
