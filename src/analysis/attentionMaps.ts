@@ -1,10 +1,10 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
-import { checkOptions, list, optionsOf, text, whole } from "../core/options";
+import { checkOptions, either, list, optionsOf, text, whole } from "../core/options";
 import { printable } from "../core/printable";
 import type { Tensor } from "../core/tf";
-import type { ImageDataset } from "../data/dataset";
-import { normalize, type RgbImage } from "../data/pixels";
+import { datasetField, type ImageDataset } from "../data/dataset";
+import { image as imageField, normalize, type RgbImage } from "../data/pixels";
 import { evaluation } from "../data/transforms";
 import type { EngineOptions } from "../engine";
 import type { Classifier } from "../models/classifier";
@@ -87,6 +87,7 @@ export async function attentionMaps(
   options: AttentionMapOptions = {},
 ): Promise<AttentionMaps> {
   checkOptions("attentionMaps", encodingModel, model);
+  checkOptions("attentionMaps", either(datasetField, imageField), images);
   checkOptions("attentionMaps", attentionMapOptions, options);
   const { layers, index = 0, ...engine } = options;
   const { config } = model.encoder;

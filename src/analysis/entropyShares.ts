@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../core/errors";
-import { checkOptions, optionsOf, text } from "../core/options";
+import { checkOptions, named, optionsOf, text } from "../core/options";
 import { textTable } from "../core/textTable";
 import { type Tensor, tf } from "../core/tf";
-import type { ImageDataset } from "../data/dataset";
+import { datasetField, type ImageDataset } from "../data/dataset";
 import type { EngineOptions } from "../engine";
 import { writeTable } from "../io/tables";
 import type { Classifier } from "../models/classifier";
@@ -86,6 +86,7 @@ export async function entropyShares(
   options: EntropyShareOptions = {},
 ): Promise<EntropyShares> {
   checkOptions("entropyShares", encodingModel, model);
+  checkOptions("entropyShares", named(datasetField), sets);
   checkOptions("entropyShares", entropyShareOptions, options);
   const { layer = lastViTLayer(model), out } = options;
   const points: RegionPoint[] = [];

@@ -1,5 +1,6 @@
 import { LuvitError } from "../core/errors";
 import { checkOptions, row } from "../core/options";
+import { headCount } from "../nn/options";
 import { rowPhases } from "./fourier";
 
 /** What the mean token of `magnitudeMap` and `frequencyMap` is taken over. */
@@ -42,6 +43,7 @@ const weights = row<ArrayLike<number>>("a list of numbers");
  */
 export function classAttentionMap(pattern: ArrayLike<number>, heads: number): Float64Array {
   checkOptions("classAttentionMap", weights, pattern);
+  checkOptions("classAttentionMap", headCount, heads);
   const count = Math.round(Math.sqrt(pattern.length / heads));
   const sums = new Float64Array(count - 1);
   for (let head = 0; head < heads; head++) {

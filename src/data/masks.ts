@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions, instance } from "../core/options";
+import { checkOptions, instance, object, whole } from "../core/options";
 import { fileOrBytes } from "./options";
 import { type IdMap, type RgbImage, readImageFile } from "./pixels";
 import { decodeImage } from "./reading";
@@ -76,6 +76,7 @@ function expectPlausible(name: string, bytes: Buffer): void {
  */
 export function maskCells(ids: Int32Array, width: number, patch: number): CellMask {
   checkOptions("maskCells", instance(Int32Array, "an Int32Array of ids"), ids);
+  checkOptions("maskCells", object({ width: whole(1), patch: whole(1) }, {}), { width, patch });
   const grid = Math.floor(width / patch);
   if (grid < 1 || Math.floor(ids.length / width / patch) !== grid) {
     throw new LuvitError(

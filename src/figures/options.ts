@@ -1,5 +1,6 @@
-import { type Field, list, number, object, oneOf, pair, such } from "../core/options";
+import { type Field, isPlain, list, number, object, oneOf, pair, such } from "../core/options";
 import type { ColormapName } from "./colormap";
+import type { PlotlyFigure } from "./spec";
 
 /** Longest side of a figure in pixels. */
 const MOST_PIXELS = 20_000;
@@ -33,3 +34,12 @@ export const historyCurvesOptions = object({}, { metric: label, title: label, yT
 
 /** Name of a color map. */
 export const colormapField: Field<ColormapName> = oneOf(["viridis", "magma", "coolwarm"]);
+
+/** What Plotly takes: traces and a layout. */
+export const figureField = such<PlotlyFigure>(
+  "a figure { data: a list of traces, layout: an object }",
+  (value) => {
+    const { data, layout } = (value ?? {}) as Partial<PlotlyFigure>;
+    return Array.isArray(data) && data.every(isPlain) && isPlain(layout);
+  },
+);

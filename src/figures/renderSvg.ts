@@ -1,5 +1,5 @@
-import { checkOptions, flag, oneOf, optionsOf, shaped } from "../core/options";
-import { side } from "./options";
+import { checkOptions, flag, oneOf, optionsOf } from "../core/options";
+import { figureField, side } from "./options";
 import type { PlotlyFigure } from "./spec";
 import { type RenderOptions, renderSvg as render } from "./svg/render";
 
@@ -14,7 +14,7 @@ export const renderOptions = optionsOf<RenderOptions>(
  * @throws LuvitError("bad-argument") for options that cannot be.
  */
 export function renderSvg(figure: PlotlyFigure, options: RenderOptions = {}): string {
-  checkOptions("renderSvg", shaped("a figure { data, layout }", "data", "layout"), figure);
+  checkOptions("renderSvg", figureField, figure);
   checkOptions("renderSvg", renderOptions, options);
   return render(figure, options);
 }

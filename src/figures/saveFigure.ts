@@ -1,10 +1,11 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions, number, oneOf, optionsOf } from "../core/options";
+import { checkOptions, number, oneOf, optionsOf, path as pathField } from "../core/options";
 import { writeAtomically } from "../core/writeAtomically";
 import { pageAround } from "./browser/pageAround";
 import { expectDrawable, isDrawable } from "./drawable";
 import { figureHtml } from "./interactive/figureHtml";
 
+import { figureField } from "./options";
 import { figurePdf } from "./pdf/figurePdf";
 import { plotlyHtml } from "./plotly/plotlyHtml";
 import type { PlotlyFigure } from "./spec";
@@ -26,6 +27,7 @@ export const pngOptions = optionsOf<PngOptions>(
 
 /** A figure as PNG bytes, through librsvg. Texts need at least one font on the machine. */
 export async function figurePng(figure: PlotlyFigure, options: PngOptions = {}): Promise<Uint8Array> {
+  checkOptions("figurePng", figureField, figure);
   checkOptions("figurePng", pngOptions, options);
   const { default: sharp } = await import("sharp");
   const svg = renderSvg(figure, { theme: options.theme ?? "light" });
@@ -36,6 +38,8 @@ export async function figurePng(figure: PlotlyFigure, options: PngOptions = {}):
 
 /** Writes a figure by the file's ending: `.svg`, `.pdf`, `.png`, `.html` (a page to point at and zoom into) or `.json` (Plotly). */
 export async function saveFigure(figure: PlotlyFigure, path: string): Promise<string> {
+  checkOptions("saveFigure", figureField, figure);
+  checkOptions("saveFigure", pathField, path);
   const ending = /\.([a-z]+)$/i.exec(path)?.[1]?.toLowerCase();
   if (ending === "svg" || ending === "png" || ending === "pdf") expectDrawable(figure, path);
   if (ending === "svg") writeAtomically(path, renderSvg(figure));

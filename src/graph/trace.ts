@@ -1,9 +1,10 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions, shaped } from "../core/options";
-import { onHost, type Tensor, tf } from "../core/tf";
+import { checkOptions, named, shaped } from "../core/options";
+import { onHost, type Tensor, tensorField, tf } from "../core/tf";
 import { atCallSite, TRACE_STACK_DEPTH } from "./callSite";
 import type { Graph, GraphDtype, GraphInput, GraphOutput, GraphValue } from "./ir";
 import { withLeanGradients } from "./leanGradients";
+import { tracedParts } from "./options";
 import { Recorder } from "./recorder";
 import { withBlockMarks } from "./scopes";
 import { missingKernel, recordWith, symbolicTensor } from "./traceBackend";
@@ -44,7 +45,12 @@ export interface TraceSpec {
  * fit, each with the place it happened at.
  */
 export function trace(name: string, spec: TraceSpec): Graph {
-  checkOptions("graph.trace", shaped("what to trace: { inputs, body }", "body"), spec);
+  checkOptions(
+    "graph.trace",
+    shaped("what to trace: { inputs, state, body }", "inputs", "state", "body"),
+    spec,
+  );
+  checkOptions("graph.trace", tracedParts, { inputs: spec.inputs, body: spec.body });
   const recorder = new Recorder(name);
   const depth = Error.stackTraceLimit;
   Error.stackTraceLimit = TRACE_STACK_DEPTH;
@@ -101,9 +107,12 @@ function byName<T extends Tensor>(declared: readonly Declared<T>[]): Record<stri
 }
 
 function synchronous(name: string, results: Record<string, Tensor>): Record<string, Tensor> {
-  if (!(results instanceof Promise)) return results;
-  results.catch(() => {}); // reported here, once
-  throw new LuvitError("bad-argument", `trace "${name}": the body is async; a step must run in one go`);
+  if (results instanceof Promise) {
+    results.catch(() => {}); // reported here, once
+    throw new LuvitError("bad-argument", `trace "${name}": the body is async; a step must run in one go`);
+  }
+  checkOptions(`trace "${name}": what the body returns`, named(tensorField), results);
+  return results;
 }
 
 function finishGraph(

@@ -1,5 +1,6 @@
 import { LuvitError } from "../core/errors";
 import { checkOptions, row } from "../core/options";
+import { rngField } from "../core/options/rng";
 import type { Rng } from "../core/rng";
 
 /** Which patches a batch keeps, drawn on the host and fed to the model as plain indices. */
@@ -69,5 +70,6 @@ function maskOneImage(noise: ArrayLike<number>, image: number, result: PatchMask
 
 /** Uniform noise [B*L] for `maskFromNoise`. */
 export function drawNoise(batch: number, patches: number, rng: Rng): Float32Array {
+  checkOptions("drawNoise", rngField, rng);
   return Float32Array.from({ length: batch * patches }, () => rng.uniform());
 }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
 import type { StateDict } from "../core/hostTensor";
-import { checkOptions, path } from "../core/options";
+import { checkOptions, flag, optionsOf, path, text } from "../core/options";
 import type { JsonObject } from "../io/bytes";
 import { CONFIG_FILE, keepWeights, MODEL_FILE, readConfig } from "../io/checkpoint";
 import {
@@ -29,6 +29,8 @@ export interface OpenModelOptions extends LoadModelOptions {
   /** Of a run: the moving average of the weights that it kept, instead of these. */
   averaged?: boolean;
 }
+
+const openOptions = optionsOf<OpenModelOptions>({}, { block: text, averaged: flag });
 
 /** The kinds of models that are saved, by `modelType`. */
 interface Kinds {
@@ -62,8 +64,10 @@ export async function loadModel<Kind extends keyof Kinds>(
 export async function openModel<Kind extends keyof Kinds>(
   kind: Kind,
   path: string,
-  { averaged = false, ...options }: OpenModelOptions = {},
+  given: OpenModelOptions = {},
 ): Promise<Kinds[Kind]> {
+  checkOptions("open", openOptions, given);
+  const { averaged = false, ...options } = given;
   if (!isRunFolder(path)) {
     if (!averaged) return loadModel(kind, path, options);
     throw new LuvitError("bad-argument", `${path}: is no run's folder, which alone holds averaged weights`);

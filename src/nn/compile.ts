@@ -13,6 +13,7 @@ import {
 } from "../engine";
 import { engineOptions } from "../engine/options";
 import { type Graph, type GraphSummary, graphText, optimize, summarize, trace } from "../graph";
+import { tracedParts } from "../graph/options";
 import { type OptimizeOptions, optimizeOptions } from "../graph/passes";
 import { summaryText } from "../graph/summary";
 import type { InputSpec, StateSpec } from "../graph/trace";
@@ -154,6 +155,7 @@ export async function compile(
 ): Promise<Compiled> {
   checkOptions("compile", text, name);
   checkOptions("compile", shaped("what to compile: { inputs, body }", "inputs", "body"), spec);
+  checkOptions("compile", tracedParts, { inputs: spec.inputs, body: spec.body });
   checkOptions("compile", compileOptions, options);
   const { guard, memory, ...engine } = options;
   const graph = withoutUnusedState(optimize(traceSpec(name, spec), { memory }));

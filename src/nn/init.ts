@@ -1,7 +1,8 @@
-import { checkOptions, instance } from "../core/options";
+import { checkOptions, instance, list, whole } from "../core/options";
 import { rngField } from "../core/options/rng";
 import type { Initializer } from "./parameter";
 
+const dimensions = list(whole(0, Number.MAX_SAFE_INTEGER), 1);
 const numbers = instance<Float32Array>(Float32Array, "a Float32Array to be filled");
 
 /** Filled with zeros. */
@@ -28,6 +29,7 @@ export function uniform(bound: number): Initializer {
 /** Glorot uniform over a weight [out, ...in], flattened to [out, prod(in)]: bound sqrt(6 / (in + out)). */
 export const xavierUniform: Initializer = (values, shape, rng) => {
   checkOptions("xavierUniform", numbers, values);
+  checkOptions("xavierUniform", dimensions, shape);
   checkOptions("xavierUniform", rngField, rng);
   const bound = Math.sqrt(6 / (values.length / shape[0] + shape[0]));
   uniform(bound)(values, shape, rng);
@@ -36,6 +38,7 @@ export const xavierUniform: Initializer = (values, shape, rng) => {
 /** torch's kaiming_uniform_(a=sqrt 5) of a weight [out, in]: U(±1/sqrt(in)); the start of LoRA's A. */
 export const kaimingUniform: Initializer = (values, shape, rng) => {
   checkOptions("kaimingUniform", numbers, values);
+  checkOptions("kaimingUniform", dimensions, shape);
   checkOptions("kaimingUniform", rngField, rng);
   uniform(1 / Math.sqrt(values.length / shape[0]))(values, shape, rng);
 };

@@ -1,4 +1,5 @@
 import { callback, checkOptions, flag, optionsOf } from "../core/options";
+import { rngField } from "../core/options/rng";
 import type { Rng } from "../core/rng";
 import type { Tensor } from "../core/tf";
 import { ones, xavierUniform, zeros } from "./init";
@@ -23,10 +24,13 @@ export class Linear extends Module {
     readonly inputs: number,
     readonly outputs: number,
     rng: Rng,
-    { bias = true, initialize = xavierUniform }: LinearOptions = {},
+    options: LinearOptions = {},
   ) {
     super();
     checkOptions("Linear", linearSizes, { inputs, outputs });
+    checkOptions("Linear", rngField, rng);
+    checkOptions("Linear", linearOptions, options);
+    const { bias = true, initialize = xavierUniform } = options;
     this.weight = new Parameter([outputs, inputs], initialize, rng.uint32());
     if (bias) this.bias = new Parameter([outputs], zeros, rng.uint32());
   }

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../core/errors";
 import { formatShape, type StateDict } from "../core/hostTensor";
-import { checkOptions, list, optionsOf, partsWith, text } from "../core/options";
+import { checkOptions, instance, list, optionsOf, partsWith, text } from "../core/options";
 import type { Module } from "./module";
 
 export interface LoadOptions {
@@ -68,6 +68,7 @@ export class LoadReport {
  * @throws LuvitError("key-mismatch") listing every offending key; the model is then unchanged.
  */
 export function loadStateDict(model: Module, state: StateDict, options: LoadOptions): LoadReport {
+  checkOptions("load", instance(Map, "a Map of tensors by name"), state);
   checkOptions("load", loadOptions, options);
   const { only = "", allowMissing = [], allowUnexpected = [], source = "the state dict", notes } = options;
   const startsWithAny = (key: string, prefixes: readonly string[]) => prefixes.some((p) => key.startsWith(p));

@@ -1,5 +1,8 @@
-import { checkOptions } from "../core/options";
+import { LuvitError } from "../core/errors";
+import { checkOptions, object, whole } from "../core/options";
 import { type Tensor, tensorField, tf } from "../core/tf";
+
+const sizes = object({ patch: whole(1, 1_000_000) }, { channels: whole(1, 1_000_000) });
 
 /**
  * Cuts images into patches, rows of patches first. images [B, C, S, S] -> [B, L, C*p*p] in the order
@@ -22,11 +25,19 @@ export function patchesForEmbedding(images: Tensor, patch: number): Tensor {
  * MAE's `patchify`: images [B, C, S, S] -> [B, L, p*p*C] in the order (row, column, channel), channel fastest. The
  * order of the reconstruction target, different from the embedding's. Reference: mae/models_mae.py.
  *
+ * @throws LuvitError("shape-mismatch" | "bad-argument")
  * @example
  * const patches = luvit.nn.patchify(luvit.tf.zeros([1, 3, 64, 64]), 8); // [1, 64, 192]
  */
 export function patchify(images: Tensor, patch: number): Tensor {
   checkOptions("patchify", tensorField, images);
+  checkOptions("patchify", sizes, { patch });
+  const [height, width] = images.shape.slice(2);
+  if (images.rank !== 4 || height % patch !== 0 || width % patch !== 0)
+    throw new LuvitError(
+      "shape-mismatch",
+      `patchify: images [${images.shape}] cannot be cut into patches of ${patch}`,
+    );
   const channels = images.shape[1]!;
   const cells = patchesForEmbedding(images, patch);
   const [batch, tokens, size] = cells.shape as [number, number, number];
@@ -37,13 +48,22 @@ export function patchify(images: Tensor, patch: number): Tensor {
 /**
  * Inverse of `patchify`: [B, L, p*p*C] -> [B, C, S, S].
  *
+ * @throws LuvitError("shape-mismatch" | "bad-argument")
  * @example
  * const image = luvit.nn.unpatchify(luvit.tf.zeros([1, 64, 192]), 8); // [1, 3, 64, 64]
  */
 export function unpatchify(patches: Tensor, patch: number, channels = 3): Tensor {
   checkOptions("unpatchify", tensorField, patches);
-  const [batch, tokens] = patches.shape as [number, number, number];
+  checkOptions("unpatchify", sizes, { patch, channels });
+  const [batch, tokens, numbers] = patches.shape as [number, number, number];
   const side = Math.round(Math.sqrt(tokens));
+  if (patches.rank !== 3 || side * side !== tokens || numbers !== patch * patch * channels) {
+    const expected = `[B, a square number, ${patch} * ${patch} * ${channels}]`;
+    throw new LuvitError(
+      "shape-mismatch",
+      `unpatchify: expected patches ${expected}, got [${patches.shape}]`,
+    );
+  }
   const split = tf.transpose(tf.reshape(patches, [batch * tokens, patch * patch, channels]), [0, 2, 1]);
   const cells = tf.transpose(tf.reshape(split, [batch, tokens, channels, patch * patch]), [0, 2, 1, 3]);
   const strips = tf.reshape(cells, [batch * channels * side, side, patch, patch]);

@@ -1,6 +1,6 @@
 import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
-import { checkOptions, shaped } from "../core/options";
+import { checkOptions, list, object, oneOf, such, whole } from "../core/options";
 
 /**
  * MAE's fixed 2-D sine-cosine table [1 + grid², dim]; row 0 (class token) is zero. The first half of the channels
@@ -27,6 +27,23 @@ export function sinCosPositionTable(dim: number, grid: number): Float32Array {
   return table;
 }
 
+const count = whole(1, 100_000);
+const tableParts = object(
+  {
+    shape: list(whole(0, Number.MAX_SAFE_INTEGER), 3),
+    data: such<Float32Array>("a Float32Array", (value) => value instanceof Float32Array),
+  },
+  {},
+);
+const resizing = object(
+  {
+    size: object({ rows: count, columns: count }, {}),
+    extra: whole(0, 1000),
+    resize: oneOf(["mae", "timm"]),
+  },
+  {},
+);
+
 /** Whose bicubic resize: MAE's (A = -0.75, no antialias) or timm's (A = -0.5, antialiased). */
 export type PositionResize = "mae" | "timm";
 
@@ -43,8 +60,8 @@ export function resizePositionTable(
   extra = 1,
   resize: PositionResize = "mae",
 ): HostTensor {
-  checkOptions("resizePositionTable", shaped("a tensor { shape, data }", "shape", "data"), table);
-  checkOptions("resizePositionTable", shaped("a size { rows, columns }", "rows", "columns"), size);
+  checkOptions("resizePositionTable", tableParts, { shape: table?.shape, data: table?.data });
+  checkOptions("resizePositionTable", resizing, { size, extra, resize });
   const [, tokens, dim] = table.shape;
   const side = Math.round(Math.sqrt(tokens - extra));
   if (side * side !== tokens - extra) {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, rmdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { LuvitError } from "../core/errors";
 import { makeFolder } from "../core/makeFolder";
@@ -8,6 +8,8 @@ import type { TrainOptions } from "./plan";
 
 /** Folders that runs of this process write to now. */
 const inUse = new Map<string, RunLock>();
+/** Those of them that were made for the run. */
+const made = new Set<string>();
 /** Folders that the disk refused, until their runs have said so. */
 const refused = new Map<string, LuvitError>();
 
@@ -41,11 +43,17 @@ export function expectClaimed(folder: string): void {
   if (failure) throw failure;
 }
 
-/** Lets other runs have the folder. */
+/** Lets other runs have the folder; one that was made for a run which wrote nothing goes. */
 export function releaseRunFolder(folder: string | undefined): void {
   if (folder === undefined) return;
   inUse.get(resolve(folder))?.release();
   inUse.delete(resolve(folder));
+  if (!made.delete(resolve(folder))) return;
+  try {
+    rmdirSync(folder);
+  } catch {
+    // what is in it stays
+  }
 }
 
 function claimForResume(folder: string): string {
@@ -66,8 +74,10 @@ function claimFirstFree(wanted: string): string {
   makeAll(dirname(wanted));
   for (let number = 1; ; number++) {
     const folder = number === 1 ? wanted : `${wanted}-${number}`;
-    if (!make(folder) && !isEmpty(folder)) continue;
+    const isNew = make(folder);
+    if (!isNew && !isEmpty(folder)) continue;
     if (lock(folder)) continue;
+    if (isNew) made.add(resolve(folder));
     if (isEmpty(folder)) return folder;
     releaseRunFolder(folder); // another run came and went between the two looks
   }

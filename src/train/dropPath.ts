@@ -1,3 +1,5 @@
+import { checkOptions } from "../core/options";
+import { rngField } from "../core/options/rng";
 import type { Rng } from "../core/rng";
 
 /** Drop rate of each block, rising linearly from 0 to `last`: linspace(0, last, depth). */
@@ -13,6 +15,7 @@ export function dropPathFactors(uniforms: ArrayLike<number>, rate: number): Floa
 
 /** The factors [2 * depth, batch] of one step: two independent draws per block, per sample. */
 export function drawDropPath(depth: number, lastRate: number, batch: number, rng: Rng): Float32Array {
+  checkOptions("drawDropPath", rngField, rng);
   const factors = new Float32Array(2 * depth * batch);
   for (const [block, rate] of dropPathRates(depth, lastRate).entries()) {
     for (const branch of [0, 1]) {

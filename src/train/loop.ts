@@ -72,8 +72,8 @@ async function drive<M extends Module>(session: Session<M>): Promise<void> {
   const { task, options, driver, store, optimizer, average } = session;
   try {
     await expectReadable(task.dataset, options.maxUnreadable);
+    await task.prepare?.(); // what may be wrong with the data is found before anything is written
     store?.open();
-    await task.prepare?.();
     let good = await resume(session);
     forgetSources(task);
     for (let deaths = 0; ; deaths++) {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../core/errors";
-import { checkOptions, flag, optionsOf } from "../core/options";
+import { checkOptions, flag, optionsOf, path } from "../core/options";
 import { latestTrainingCheckpoint, readTrainingCheckpoint } from "../io/runs";
 import { Classifier } from "../models/classifier";
 import { type ClassifierConfig, type ModelConfig, modelDifferences } from "../models/config";
@@ -43,6 +43,7 @@ export async function loadRunWeights(
   options: RunWeightsOptions = {},
 ): Promise<RunWeights> {
   checkOptions("loadRunWeights", modelField, model);
+  checkOptions("loadRunWeights", path, folder);
   checkOptions("loadRunWeights", runWeightsOptions, options);
   const { averaged = false } = options;
   const isCheckpoint = existsSync(join(folder, "state.json"));

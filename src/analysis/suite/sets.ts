@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
-import { checkOptions } from "../../core/options";
+import { checkOptions, named, path } from "../../core/options";
 import type { ImageDataset } from "../../data/dataset";
 import type { ImageTransform } from "../../data/imageTransform";
 import {
@@ -80,11 +80,10 @@ export type SuiteFolders = Partial<Record<Exclude<keyof SuiteSets, "own">, strin
  *
  * @throws LuvitError("missing-file" | "bad-dataset") saying what was looked for and what is missing.
  */
-export async function openSuiteSets(
-  folders: SuiteFolders,
-  { size, ...options }: SuiteSetOptions = {},
-): Promise<SuiteSets> {
-  checkOptions("openSuiteSets", plainObject("an object: folders by set"), folders);
+export async function openSuiteSets(folders: SuiteFolders, given: SuiteSetOptions = {}): Promise<SuiteSets> {
+  checkOptions("openSuiteSets", named(path), folders);
+  checkOptions("openSuiteSets", plainObject("an object of options"), given);
+  const { size, ...options } = given;
   const failures: unknown[] = [];
   const { a, r, v2, sketch, c, in9 } = folders;
   /** A set that cannot be opened is told of together with the others. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { checkOptions } from "../../core/options";
 import { withStopRequest } from "../../core/stopRequest";
+import { plainObject } from "../../io/options";
 import { writeTable } from "../../io/tables";
 import { type Classifier, classifierField } from "../../models/classifier";
 import { logProbabilities } from "../../train/evaluate";
@@ -31,6 +32,7 @@ export type { SuiteOptions } from "./options";
  */
 export function suite(model: Classifier, sets: SuiteSets, options: SuiteOptions = {}): SuiteRun {
   checkOptions("suite", classifierField, model);
+  checkOptions("suite", plainObject("an object: sets by name"), sets);
   checkOptions("suite", suiteOptions, options);
   const parts = partsOf(sets);
   const named = parts.map(({ key }) => ({ key, data: dataOf(key) }));

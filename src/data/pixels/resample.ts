@@ -1,5 +1,5 @@
 import { LuvitError } from "../../core/errors";
-import { checkOptions, shaped } from "../../core/options";
+import { checkOptions, object, oneOf, shaped } from "../../core/options";
 import { axisWeights, kernels, packAxis } from "./kernels/axisWeights";
 import { PixelMemory } from "./kernels/pixelMemory";
 import { placePixels, resamplePixels } from "./kernels/resamplePixels";
@@ -17,6 +17,9 @@ export interface Box {
   readonly height: number;
 }
 
+const boxField = shaped<Box>("a box { left, top, width, height }", "left", "top", "width", "height");
+const resizeOptions = object({}, { filter: oneOf(["nearest", "box", "bilinear", "bicubic"]), box: boxField });
+
 /**
  * Resizes an image exactly as Pillow's `Image.resize(size, filter, box)`: two 8-bit passes, horizontal then vertical,
  * with 22-bit fixed-point weights. `box` (may be fractional) is the part of the image that fills the result.
@@ -30,6 +33,7 @@ export function resize(
   options: { filter?: ResampleFilter; box?: Box } = {},
 ): RgbImage {
   checkOptions("resize", imageField, image);
+  checkOptions("resize", resizeOptions, options);
   const { filter = "bicubic", box = { left: 0, top: 0, width: image.width, height: image.height } } = options;
   expectInside(image, box, width, height);
   if (filter === "nearest") return resizeNearest(image, width, height, box);
@@ -49,11 +53,7 @@ export function resize(
  */
 export function cropBox(image: RgbImage, box: Box): RgbImage {
   checkOptions("cropBox", imageField, image);
-  checkOptions(
-    "cropBox",
-    shaped("a box { left, top, width, height }", "left", "top", "width", "height"),
-    box,
-  );
+  checkOptions("cropBox", boxField, box);
   expectInside(image, box, box.width, box.height);
   const data = new Uint8Array(box.width * box.height * 3);
   for (let row = 0; row < box.height; row++) {

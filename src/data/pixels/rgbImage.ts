@@ -8,6 +8,7 @@ export interface RgbImage {
   readonly height: number;
 }
 
-export const image = such<RgbImage>("an image { data, width, height }", (value) =>
-  has(value, "data", "width", "height"),
+export const image = such<RgbImage>(
+  "an image { data, width, height }",
+  (value) => has(value, "data", "width", "height") && ArrayBuffer.isView((value as RgbImage).data),
 );

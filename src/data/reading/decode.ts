@@ -60,6 +60,7 @@ export async function decodeImage(
   given?: string,
 ): Promise<RgbImage> {
   checkOptions("decodeImage", fileOrBytes, source);
+  checkOptions("decodeImage", decodeOptions, options);
   const name = given ?? (typeof source === "string" ? source : `${source.length} bytes in memory`);
   const { exif = "honor", gray16 = "clip", maxPixels = maxImagePixels } = options;
   try {

@@ -33,10 +33,11 @@ export const optimizeOptions = optionsOf<OptimizeOptions>(
 );
 
 /** Every pass, until the graph no longer shrinks. The result computes the same outputs from the same feeds. */
-export function optimize(graph: Graph, { memory = "keep" }: OptimizeOptions = {}): Graph {
+export function optimize(graph: Graph, options: OptimizeOptions = {}): Graph {
   checkOptions("optimize", graphField, graph);
+  checkOptions("optimize", optimizeOptions, options);
   const smallest = shrink(graph);
-  return memory === "recompute" ? recomputeBlocks(smallest) : smallest;
+  return options.memory === "recompute" ? recomputeBlocks(smallest) : smallest;
 }
 
 function shrink(graph: Graph): Graph {

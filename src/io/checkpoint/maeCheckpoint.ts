@@ -1,11 +1,13 @@
 import type { StateDict } from "../../core/hostTensor";
-import { checkOptions } from "../../core/options";
+import { checkOptions, optionsOf, text } from "../../core/options";
 import { UnreadableTensor } from "../bytes";
 import { source } from "../options";
 import { isStoredDtype, toPlainValue } from "../torch";
 import { openCheckpoint, type WeightFile } from "./checkpoint";
 import type { WeightPartOptions } from "./part";
 import { type Unwrapped, unwrap, unwrapUnder } from "./wrappers";
+
+const weightPart = optionsOf<WeightPartOptions>({}, { key: text });
 
 /** A checkpoint of the MAE code: pretraining, finetuning or the released encoder. */
 export interface MaeCheckpoint {
@@ -32,9 +34,11 @@ export interface MaeCheckpoint {
  */
 export async function readMaeCheckpoint(
   path: string,
-  { key }: WeightPartOptions = {},
+  options: WeightPartOptions = {},
 ): Promise<MaeCheckpoint> {
   checkOptions("readMaeCheckpoint", source, { path });
+  checkOptions("readMaeCheckpoint", weightPart, options);
+  const { key } = options;
   const file = await openCheckpoint(path, { key });
   try {
     const isPrefix = key !== undefined && !file.torch;

@@ -77,7 +77,10 @@ function ropeScaling(metadata: GgufMetadata, prefix: string): RopeScaling | unde
   const type = metadata.get(`${prefix}.scaling.type`) ?? "linear";
   const factor = metadata.get(`${prefix}.scaling.factor`) ?? metadata.get(`${prefix}.scale_linear`) ?? 0;
   const magnitude = metadata.get(`${prefix}.scaling.attn_factor`) ?? 1;
+  const extrapolation = metadata.get(`${prefix}.scaling.yarn_ext_factor`) ?? 0; // YaRN's, whatever the type
   if (type === "none") return undefined;
+  if (type === "linear" && extrapolation !== 0 && extrapolation !== -1)
+    return { type: "other", name: `linear, ${brief({ factor, extrapolation })}` };
   if (type !== "linear" || typeof factor !== "number" || !(factor >= 0) || magnitude !== 1)
     return {
       type: "other",

@@ -2,11 +2,12 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
 import { formatShape, type StateDict } from "../../core/hostTensor";
-import { checkOptions, path, shaped } from "../../core/options";
+import { checkOptions, object, path, shaped } from "../../core/options";
 import { writeFileAtomically } from "../../core/writeAtomically";
 import { readJsonObject } from "../bytes";
 import { openCheckpoint } from "../checkpoint";
 import { convertRowOrder, hfToMetaName, metaToHfName, type RowOrder } from "../llama";
+import { tensorsField } from "../options";
 import { writeSafetensors } from "../safetensors";
 import { type AdapterConfig, adapterDefaults, adapterRank, parseAdapterConfig } from "./config";
 
@@ -85,6 +86,7 @@ export async function writeAdapter(
 ): Promise<void> {
   checkOptions("writeAdapter", path, folder);
   checkOptions("writeAdapter", shaped("an adapter { config, tensors }", "config", "tensors"), adapter);
+  checkOptions("writeAdapter", object({ tensors: tensorsField }, {}), { tensors: adapter.tensors });
   const { config, tensors, whole = new Map() } = adapter;
   const modules = new Set([...whole.keys()].map(moduleOf));
   const adapted = new Set([...tensors.keys()].map((name) => LORA_TENSOR.exec(name)?.[1]));

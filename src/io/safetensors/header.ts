@@ -57,7 +57,8 @@ export function parseSafetensorsHeader(
   fileSize: number,
 ): SafetensorsHeader {
   const entries = parseObject(name, text);
-  let faults = [...repeatedKeys(text).map((key) => `${brief(key)} is there twice`), ...notWhole(text)];
+  const repeated = repeatedKeys(text).map((key) => `${brief(key)} is there twice`);
+  let faults = [...repeated, ...notWhole(text), ...halfCharacters(text)];
   const tensors = new Map<string, StoredTensor>();
   let metadata: Record<string, string> = {};
   for (const [key, value] of Object.entries(entries)) {
@@ -103,6 +104,15 @@ function notWhole(text: string): string[] {
     }
   }
   return faults;
+}
+
+/** A pair of surrogates, one alone, or any other escape. */
+const SURROGATES = /\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(u[dD][89a-fA-F]..)|\\./gs;
+
+/** Halves of a character of two escapes: JSON.parse takes them, the official reader does not. */
+function halfCharacters(text: string): string[] {
+  const halves = [...text.matchAll(SURROGATES)].flatMap(([, half]) => half ?? []);
+  return [...new Set(halves)].map((half) => `\\${half}: half of a character`);
 }
 
 function isTextRecord(value: unknown): value is Record<string, string> {

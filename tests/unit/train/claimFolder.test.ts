@@ -34,6 +34,21 @@ async function kill(child: ChildProcess): Promise<void> {
   await gone;
 }
 
+test("a folder made for a run that wrote nothing goes with it; one that was there, or has something, stays", () => {
+  const parent = temporaryFolder();
+  const [out, there] = [join(parent, "run"), join(parent, "there")];
+  releaseRunFolder(claim(out));
+  assert.equal(existsSync(out), false);
+  releaseRunFolder(claim(out));
+  const folder = claim(out)!;
+  writeFileSync(join(folder, "config.json"), "{}");
+  releaseRunFolder(folder);
+  assert.deepEqual(readdirSync(out), ["config.json"]);
+  mkdirSync(there);
+  releaseRunFolder(claim(there));
+  assert.deepEqual(readdirSync(there), []);
+});
+
 test("processes that want the same folder at the same time get one each", async () => {
   const out = join(temporaryFolder(), "run");
   const all = await Promise.all([1, 2, 3].map(() => claimer(out, 20)));

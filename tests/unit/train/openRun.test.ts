@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { rowsOf } from "../../../src/analysis/provenance";
@@ -80,9 +80,11 @@ test("a validation set that is empty or cannot be read is refused before the fir
     for (let i = 0; i < 6; i++) writeFileSync(join(folder, name, `${i}.png`), "no image");
   }
   const validation = await imageFolder(folder, { transform: transforms.evaluation(16) });
-  const run = finetune(tinyClassifier(), set, { ...options, validation, out: false });
+  const out = join(temporaryFolder(), "run");
+  const run = finetune(tinyClassifier(), set, { ...options, validation, out });
   await assertRejects(run.done, "bad-dataset", "none of the 6");
   assert.equal(run.history.length, 0);
+  assert.equal(existsSync(out), false, "no empty folder stays behind");
 });
 
 test("an epoch is saved before it is evaluated, and evaluated when the run goes on", async () => {

@@ -66,6 +66,7 @@ export function applyAugmentation(image: RgbImage, step: AugmentStep): RgbImage 
 /** Draws the operations for one image. Reference: timm 0.3.2 data/auto_augment.py, RandAugment and AugmentOp. */
 export function drawRandAugment(rng: Rng, recipe: RandAugmentRecipe = {}): AugmentStep[] {
   checkOptions("drawRandAugment", rngField, rng);
+  checkOptions("drawRandAugment", randAugmentRecipe, recipe);
   const { layers = 2, magnitude = 9, magnitudeStd = 0.5, probability = 0.5 } = recipe;
   const drawn = Array.from({ length: layers }, () => augmentOps[rng.integer(augmentOps.length)]);
   return drawn.flatMap((op) => {

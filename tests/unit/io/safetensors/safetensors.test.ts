@@ -176,6 +176,17 @@ test("metadata may be null, and the header may begin with a space", async () => 
   );
 });
 
+test("half a character in the header is refused as the official reader does, a whole one is read", async () => {
+  const entry = '{"dtype":"F32","shape":[1],"data_offsets":[0,4]}';
+  for (const half of ["a\\ud800", "\\udc00x", "\\ud800\\ud800", "\\ud800\\u0041", "\\\\\\uDFFF"]) {
+    const headers = [`{"${half}":${entry}}`, `{"__metadata__":{"a":"${half}"},"a":${entry}}`];
+    for (const header of headers)
+      await assertRejects(() => openBytes(fileWith(header, 4)), "bad-file", "half of a character");
+  }
+  const whole = await openBytes(fileWith(`{"a\\ud83d\\ude00\\\\ud800":${entry}}`, 4));
+  assert.deepEqual([...whole.names], ["a😀\\ud800"]);
+});
+
 test("a key that is there twice is refused, at any place and however it is written", async () => {
   const tensor = '{"dtype":"U8","shape":[1],"data_offsets":[0,1]}';
   const refuse = (header: string, named: string) =>
