@@ -9,13 +9,15 @@ function queue() {
   const log: string[] = [];
   const sockets = {
     connection: {},
-    publish: ({ content }: { content: { execution_state?: string } }) => log.push(`${content.execution_state}`),
+    publish: ({ content }: { content: { execution_state?: string } }) =>
+      log.push(`${content.execution_state}`),
     reply: (_: string, { header }: { header: { msg_id: string } }, { type }: { type: string }) =>
       log.push(`${type} to ${header.msg_id}`),
   };
   const made = new ShellQueue({
     sockets: sockets as never,
-    toCells: (message) => log.push(`cells: ${(message as { request: { header: { msg_id: string } } }).request.header.msg_id}`),
+    toCells: (message) =>
+      log.push(`cells: ${(message as { request: { header: { msg_id: string } } }).request.header.msg_id}`),
     interrupts: () => 0,
     info: {},
     shutdown: async () => {},
@@ -49,12 +51,24 @@ test("lines of the history are those from the first up to, not with, the last", 
   assert.deepEqual(range({ start: 2, stop: 2 }), []);
   assert.deepEqual(range({ start: 3 }), [3, 4]);
   assert.deepEqual(range({ session: 7 }), []);
-  assert.deepEqual([lines({ hist_access_type: "tail", n: 2 }), lines({ hist_access_type: "tail", n: 0 })], [[3, 4], []]);
+  assert.deepEqual(
+    [lines({ hist_access_type: "tail", n: 2 }), lines({ hist_access_type: "tail", n: 0 })],
+    [[3, 4], []],
+  );
   const search = (more: object) => lines({ hist_access_type: "search", ...more });
-  assert.deepEqual([search({ pattern: "*3" }), search({ pattern: "none*" }), search({})], [[3], [], [1, 2, 3, 4]]);
+  assert.deepEqual(
+    [search({ pattern: "*3" }), search({ pattern: "none*" }), search({})],
+    [[3], [], [1, 2, 3, 4]],
+  );
   history.add(5, "input 2", "");
   assert.deepEqual([search({ pattern: "*2" }), search({ pattern: "*2", unique: true })], [[2, 5], [5]]);
-  const [entry] = history.answer({ hist_access_type: "range", session: 0, start: 1, stop: 2, output: true } as never);
+  const [entry] = history.answer({
+    hist_access_type: "range",
+    session: 0,
+    start: 1,
+    stop: 2,
+    output: true,
+  } as never);
   assert.deepEqual(entry, [1, 1, ["input 1", "output 1"]]);
 });
 
