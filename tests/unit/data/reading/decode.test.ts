@@ -6,6 +6,8 @@ import { LuvitError } from "../../../../src/core/errors";
 import { imageFolder } from "../../../../src/data/imageFolder";
 import { type Batch, batches } from "../../../../src/data/loader";
 import { decodeImage } from "../../../../src/data/reading/decode";
+import { hereReader } from "../../../../src/data/reading/imageReader";
+import { readerWith } from "../../../../src/data/reading/pool";
 import * as transforms from "../../../../src/data/transforms";
 import { flatPng, put, temporaryFolder } from "../support";
 
@@ -225,5 +227,13 @@ describe("decodeImage", () => {
     await decodeImage(path);
     await put(folder, "a.png", await flatPng(1, 1, [4, 5, 6]));
     assert.deepEqual([...(await decodeImage(path)).data], [4, 5, 6]);
+  });
+});
+
+describe("threads that read", () => {
+  it("are started once for each number of them", () => {
+    assert.equal(readerWith(2), readerWith(2));
+    assert.notEqual(readerWith(2), readerWith(1));
+    assert.equal(readerWith(0), hereReader);
   });
 });

@@ -39,3 +39,27 @@ for (const name of ["uncaughtException", "unhandledRejection"] as const) {
     assert.deepEqual(told, [error, other]);
   });
 }
+
+test("who captures what nobody caught is called after the kernel has taken it, and what it throws counts too", () => {
+  const [taken, given]: [unknown[], unknown[]] = [[], []];
+  let set: unknown;
+  const original = process.setUncaughtExceptionCaptureCallback;
+  process.setUncaughtExceptionCaptureCallback = (capture) => {
+    set = capture;
+  };
+  const undo = guardProcess({ error: (error) => void taken.push(error) });
+  try {
+    const [first, second] = [new Error("first"), new Error("thrown by the one who captures")];
+    process.setUncaughtExceptionCaptureCallback((error) => {
+      given.push(error);
+      throw second;
+    });
+    (set as (error: Error) => void)(first);
+    assert.deepEqual([taken, given], [[first, second], [first]]);
+    process.setUncaughtExceptionCaptureCallback(null);
+    assert.equal(set, null);
+  } finally {
+    undo();
+    process.setUncaughtExceptionCaptureCallback = original;
+  }
+});
