@@ -1,5 +1,6 @@
-import { checkOptions, object, partsWith } from "../core/options";
+import { checkOptions, object } from "../core/options";
 import { Rng } from "../core/rng";
+import { plainObject } from "../io/options";
 import { width } from "../nn/options";
 import { type FusionOptions, type FusionPlan, type MlpActivation, mlp, through } from "./fusion";
 import { LlamaBlocks, llamaBlockField } from "./llamaBlock";
@@ -69,7 +70,7 @@ export function mlpL(
   } = {},
 ) {
   checkOptions("baselines.mlpL", widthOnly, { dim: vit?.dim });
-  checkOptions("baselines.mlpL", partsWith("an object of options"), options);
+  checkOptions("baselines.mlpL", plainObject("an object of options"), options);
   const { loraRank: rank, loraTargets: targets, ...rest } = options;
   const { trainable: lora } = attach(randomBlock(block), { rank, targets });
   const mappers = 2 * vit.dim * block.dim;
