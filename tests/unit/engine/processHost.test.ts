@@ -17,6 +17,7 @@ function hostOf(own: Partial<Engine>) {
     };
   const engine = {
     description: { engine: "noting" },
+    traffic: { process: 0, device: 0 },
     run: note("run", { y: Float32Array.of(2) }),
     readState: note("readState", { w: Float32Array.of(1) }),
     writeState: note("writeState", undefined),
