@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import { formatShape, type FilePlace, type HostTensor, sizeOf } from "../core/hostTensor";
+import { type FilePlace, formatShape, type HostTensor, sizeOf } from "../core/hostTensor";
 import { Rng } from "../core/rng";
 import { tf } from "../core/tf";
 

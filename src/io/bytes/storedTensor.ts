@@ -1,8 +1,8 @@
 import type { FilePlace, HostTensor, StoredDtype } from "../../core/hostTensor";
+import { hasSpecialShortFloats, type ShortFloat, widenShortFloats } from "../../core/shortFloats";
 import { widenToFloat32 } from "./floats";
 import { KeptStretch } from "./keptFile";
 import type { ReadAgain } from "./rangeReads";
-import { hasSpecialShortFloats, type ShortFloat, widenShortFloats } from "../../core/shortFloats";
 
 /**
  * A tensor as it was read. Float16 and bfloat16 stay two bytes a number until `data` is asked for; from then on they are

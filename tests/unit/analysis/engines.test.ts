@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import { attentionEntropy, extractFeatures, reconstruct } from "../../../src/analysis";
+import { suite } from "../../../src/analysis/suite";
 import { LuvitError } from "../../../src/core/errors";
 import { startBackend, tf } from "../../../src/core/tf";
 import { imageFolder, transforms } from "../../../src/data";
-import { attentionEntropy, extractFeatures, reconstruct } from "../../../src/analysis";
-import { suite } from "../../../src/analysis/suite";
 import { evaluate } from "../../../src/train/evaluate";
 import { temporaryFolder, tinyClassifier, tinyMae, writeImages } from "../train/support";
 

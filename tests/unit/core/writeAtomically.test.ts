@@ -16,13 +16,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { LuvitError } from "../../../src/core/errors";
 import {
   writeAtomically,
   writeFailure,
   writeFileAtomically,
   writeJsonAtomically,
 } from "../../../src/core/writeAtomically";
-import { LuvitError } from "../../../src/core/errors";
 import { assertRejects, temporaryFolder } from "../io/support";
 
 const writers: Record<string, (path: string, content: string) => Promise<void>> = {
