@@ -52,7 +52,7 @@ export async function compile(options: BenchOptions): Promise<Report> {
     const lap = () => laps.push(performance.now());
     const traced = traceTraining(training);
     lap();
-    const graph = optimize(traced, options);
+    const graph = optimize(traced, { memory: options.memory });
     lap();
     const programs = { train: { graph, guard: "loss" } };
     const executor = await openPrograms(programs, options);

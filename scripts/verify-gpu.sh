@@ -66,18 +66,21 @@ if [ "$toy" = 1 ]; then
 fi
 export LUVIT_TEST_GPU=1
 
+: >"$folder/memory"
+(while command -v nvidia-smi >/dev/null; do nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits | head -n 1 >>"$folder/memory"; sleep 1; done) &
+watch=$!
 row "machine" "$(nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv,noheader 2>/dev/null | head -n 1 || true) $(uname -sm), node $(node --version)"
 [ -f build/bench/main.js ] || run 200 npm run build:tests || row "build" "**FAILED**"
 
 # Right?
 check "golden training runs, webgpu" 200 node build/tests/golden/run.js --engine onnxruntime --provider webgpu
-check "every op of the lowering table, webgpu" 200 node --test --test-name-pattern "onnxruntime webgpu" build/tests/unit/engine/rules.test.js
-check "state, guards, held and clipped gradients, webgpu" 100 node --test --test-name-pattern "onnxruntime webgpu" build/tests/unit/engine/training.test.js
-check "bytes that a step moves, webgpu" 60 node --test build/tests/unit/engine/webgpuTraffic.test.js
-check "wrong kernels of onnxruntime, as they are known" 60 node --test build/tests/unit/engine/upstream.test.js
+check "every op of the lowering table, webgpu" 200 node --test --test-reporter=tap --test-name-pattern "onnxruntime webgpu" build/tests/unit/engine/rules.test.js
+check "state, guards, held and clipped gradients, webgpu" 100 node --test --test-reporter=tap --test-name-pattern "onnxruntime webgpu" build/tests/unit/engine/training.test.js
+check "bytes that a step moves, webgpu" 60 node --test --test-reporter=tap build/tests/unit/engine/webgpuTraffic.test.js
+check "wrong kernels of onnxruntime, as they are known" 60 node --test --test-reporter=tap build/tests/unit/engine/upstream.test.js
 if run 100 node -e 'require("./build/src/engine").ready().then((s) => { console.log(`READY ${s}`); for (const p of s.passedOver) console.log(`READY ${p}`); process.exit(); })'; then
   row "what ready() chooses" "$(grep -a '^READY' "$folder/last" | sed 's/^READY //' | tr '\n' ';')"
-fi
+else row "what ready() chooses" "**FAILED**: $(tail -n 1 "$folder/last" | cut -c1-120)"; fi
 
 # Fast?
 if [ "$toy" = 1 ]; then
@@ -94,6 +97,8 @@ if node dist/cli.js engine list 2>/dev/null | grep -q cuda; then
     bench "LUViT-B, batch 64, tensorflow CUDA $precision" 90 --preset luvit-b --engine tensorflow --provider cuda --precision $precision --batch 64 --steps 6 --warmup 2
   done
 else row "tensorflow on CUDA" "not installed (npx luvit engine install --cuda)"; fi
+kill "$watch" 2>/dev/null
+row "most memory of the GPU in use, MB" "$(sort -n "$folder/memory" 2>/dev/null | tail -n 1)"
 row "seconds" "$(($(date +%s) - began))"
 echo "the table is $table, the log $log"
-! grep -q 'FAILED' "$table"
+! grep -qE 'FAILED|no answer in time|no figure' "$table"

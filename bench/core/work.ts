@@ -40,7 +40,7 @@ export async function openTraining<M extends Module>(
 ): Promise<Work> {
   const { task, lr, batches } = training;
   const [beta1, beta2] = training.betas;
-  const graph = optimize(traceTraining(training), options);
+  const graph = optimize(traceTraining(training), { memory: options.memory });
   const executor = await openPrograms({ train: { graph, guard: "loss" } }, options);
   await sendParameters(executor, task.model.namedParameters());
   let t = 0;

@@ -22,16 +22,20 @@ export interface Devices {
   readonly passedOver: readonly string[];
 }
 
-/** Whether the choice leaves it open what onnxruntime computes on, and the GPU could do all of it. */
-const mayTakeGpu = ({ engine, options: { provider, frozen, precision } }: EngineChoice) =>
-  engine === "onnxruntime" && !provider && !frozen && (precision ?? "float32") === "float32";
+/** What was asked for and only the CPU has; undefined where the GPU could do all of it. */
+function cpuOnly({ threads, frozen }: OpenOptions): string | undefined {
+  if (threads !== undefined) return "threads are the CPU's";
+  return frozen && `weights in ${frozen} are the CPU's`;
+}
 
 /** Where nobody says on what, a GPU that is right and faster goes before the CPU. */
-export async function devicesFor(choice: EngineChoice): Promise<Devices> {
-  const { options } = choice;
-  if (!mayTakeGpu(choice)) return { candidates: [options], passedOver: [] };
+export async function devicesFor({ engine, options }: EngineChoice): Promise<Devices> {
+  const asAsked = { candidates: [options], passedOver: [] };
+  if (engine !== "onnxruntime" || options.provider) return asAsked;
+  const asked = cpuOnly(options);
+  if (asked) return { ...asAsked, passedOver: [`webgpu not used: ${asked}`] };
   const { usable, reason } = await probeGpu();
-  if (!usable) return { candidates: [options], passedOver: [`webgpu not used: ${reason}`] };
+  if (!usable) return { ...asAsked, passedOver: [`webgpu not used: ${reason}`] };
   const candidates = [{ ...options, provider: "webgpu" as const }, options];
   return { candidates, passedOver: [`cpu not used: webgpu is right and faster, ${reason}`] };
 }
@@ -56,9 +60,9 @@ export async function openEngine(programs: Programs, wish: EngineOptions = {}): 
     } catch (error) {
       const isLast = i === candidates.length - 1;
       const died = error instanceof LuvitError && error.code === "engine-died";
-      if (died || (isLast && demanded)) throw error;
+      if (isLast && (died || demanded)) throw error;
       const [reason] = (error as Error).message.split("\n");
-      reasons.push(`it does not compile: ${reason}`);
+      reasons.push(`${died ? "its engine died" : "it does not compile"}: ${reason}`);
     }
   }
   return openEagerEngine(programs, options, reasons.join("; "));

@@ -6,6 +6,7 @@ import { type BackendName, startBackend, type TfjsStatus } from "../core/tf";
 import type { Graph } from "../graph/ir";
 import { chooseEngine, setEngineDefaults } from "./choose";
 import { describeEngine, type EngineDescription } from "./executor";
+import { forgetGpu } from "./gpu";
 import { devicesFor, openEngine } from "./open";
 import { type EngineOptions, engineOptions } from "./options";
 
@@ -56,14 +57,14 @@ export async function ready(options: ReadyOptions = {}): Promise<EngineStatus> {
   const { backend, ...wish } = options;
   const cells = await startBackend({ backend });
   const choice = chooseEngine(wish);
-  const devices = await devicesFor(choice);
+  forgetGpu();
+  const { candidates, passedOver: devices } = await devicesFor(choice);
   const description = await tryOut(wish);
-  const { engine, reason } = description;
-  const passedOver = [
-    ...choice.passedOver,
-    ...devices.passedOver,
-    ...(engine === choice.engine ? [] : [`${choice.engine} not used: ${reason}`]),
-  ];
+  const { engine, device, reason } = description;
+  const [first, ...others] = candidates;
+  const isFirst = engine === choice.engine && (others.length === 0 || device === first.provider);
+  const tried = [choice.engine, first.provider].filter(Boolean).join(" ");
+  const passedOver = [...choice.passedOver, ...(isFirst ? devices : [`${tried} not used: ${reason}`])];
   setEngineDefaults(wish);
   return new EngineStatus(description, cells, [...passedOver, ...cells.passedOver], packageVersion());
 }

@@ -2,13 +2,15 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 
-/** A Vulkan driver, by the library that a process has loaded. */
+/** A Vulkan driver, by the library that a process has loaded. Vulkan loads every one that is installed. */
 interface Driver {
   readonly library: RegExp;
   readonly name: string;
-  /** PCI vendor of its devices; none where the processor computes. */
+  /** PCI vendor of its devices, or the device file that they are behind; none where the processor computes. */
   readonly vendor?: string;
 }
+
+const NVIDIA = "/proc/driver/nvidia/gpus";
 
 /** GPUs before what stands for one. */
 const drivers: readonly Driver[] = [
@@ -17,7 +19,7 @@ const drivers: readonly Driver[] = [
   { library: /\/libvulkan_intel/, name: "Intel", vendor: "0x8086" },
   { library: /\/libvulkan_nouveau/, name: "NVIDIA (nouveau)", vendor: "0x10de" },
   { library: /\/libvulkan_asahi/, name: "Apple", vendor: "0x106b" },
-  { library: /\/libvulkan_dzn/, name: "Direct3D 12 of Windows", vendor: "wsl" },
+  { library: /\/libvulkan_dzn/, name: "Direct3D 12 of Windows", vendor: "/dev/dxg" },
   { library: /\/libvk_swiftshader/, name: "SwiftShader" },
   { library: /\/libvulkan_lvp/, name: "llvmpipe" },
 ];
@@ -38,10 +40,23 @@ export function adapterOf(pid: number): Adapter | undefined {
     return { name: `${cpus()[0]?.model ?? "Apple"} (Metal)`, isSoftware: false };
   if (process.platform === "win32") return { name: "Direct3D 12", isSoftware: false };
   const maps = readText(`/proc/${pid}/maps`);
-  const driver = drivers.find(({ library }) => library.test(maps));
+  const here = vendors();
+  const isHere = ({ library, vendor }: Driver) =>
+    library.test(maps) && (vendor === undefined || here.has(vendor));
+  const driver = drivers.find(isHere);
   if (!driver) return undefined;
   if (driver.vendor === undefined) return { name: `${driver.name}, in software`, isSoftware: true };
   return { name: nvidiaModel(driver) ?? driver.name, isSoftware: false };
+}
+
+/** What GPUs of this machine are made by, as drivers say it. */
+function vendors(): Set<string> {
+  const folder = "/sys/class/drm";
+  const cards = existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith("renderD")) : [];
+  const found = cards.map((card) => readText(join(folder, card, "device", "vendor")).trim());
+  const others = ["/dev/dxg"].filter((file) => existsSync(file));
+  const nvidia = existsSync(NVIDIA) ? ["0x10de"] : [];
+  return new Set([...found, ...others, ...nvidia]);
 }
 
 /** Whether a process has Vulkan's loader, which a GPU on Linux is reached through. */
@@ -58,17 +73,21 @@ export function gpuProblem(
   if (platform === "darwin" && arch !== "arm64")
     return "onnxruntime has no WebGPU for Macs with Intel processors";
   if (platform !== "linux") return undefined;
-  const nodes = ["dev/dri", "dev/nvidiactl", "dev/dxg"].map((node) => join(root, node));
-  return nodes.some(existsSync)
+  const folder = join(root, "dev");
+  const files = existsSync(folder) ? readdirSync(folder) : [];
+  const cards = files.includes("dri") ? readdirSync(join(folder, "dri")) : [];
+  // A card without a render node is a screen, of a server's remote console say.
+  const hasGpu =
+    cards.some((card) => card.startsWith("renderD")) || files.some((file) => /^(nvidiactl|dxg)$/.test(file));
+  return hasGpu
     ? undefined
-    : "this machine has no GPU (there is no /dev/dri, /dev/nvidiactl or /dev/dxg)";
+    : "this machine has no GPU (there is no /dev/dri/renderD*, /dev/nvidiactl or /dev/dxg)";
 }
 
 function nvidiaModel({ vendor }: Driver): string | undefined {
   if (vendor !== "0x10de") return undefined;
-  const folder = "/proc/driver/nvidia/gpus";
-  const [first] = existsSync(folder) ? readdirSync(folder) : [];
-  return first && /^Model:\s*(.+)$/m.exec(readText(join(folder, first, "information")))?.[1];
+  const [first] = existsSync(NVIDIA) ? readdirSync(NVIDIA) : [];
+  return first && /^Model:\s*(.+)$/m.exec(readText(join(NVIDIA, first, "information")))?.[1];
 }
 
 function readText(file: string): string {

@@ -1,2 +1,2 @@
 export { adapterOf } from "./adapter";
-export { type GpuProbe, probeGpu } from "./probe";
+export { forgetGpu, type GpuProbe, probeGpu } from "./probe";

@@ -7,8 +7,9 @@ import type { ArraysByName } from "../executor";
  */
 
 const [ROWS, WIDTH, OUT] = [8, 64, 32];
-const SIDE = 512;
-const PRODUCTS = 4;
+/** Sides of the matrices: what ends soon on anything, and what is more than the way there and back. */
+export const [SMALL, LARGE] = [512, 1024];
+export const PRODUCTS = 4;
 
 class Writer {
   readonly nodes: GraphNode[] = [];
@@ -77,27 +78,34 @@ function trainingStep(): Graph {
 }
 
 /** Sum of a matrix times itself, over and over. */
-function products(): Graph {
+function products(side: number): Graph {
   const w = new Writer();
-  const matrix = w.value([SIDE, SIDE]);
+  const matrix = w.value([side, side]);
   let product = matrix;
   for (let i = 0; i < PRODUCTS; i++)
-    product = w.one("BatchMatMul", { a: product, b: matrix }, [SIDE, SIDE], {
+    product = w.one("BatchMatMul", { a: product, b: matrix }, [side, side], {
       transposeA: false,
       transposeB: false,
     });
   const sum = w.one("Sum", { x: product }, [], { axis: [0, 1], keepDims: false });
   return {
-    name: "trial of speed",
+    name: `trial of speed, ${side}`,
     inputs: [],
-    state: [{ name: "matrix", value: matrix }],
+    state: [{ name: `matrix ${side}`, value: matrix }],
     constants: [],
     nodes: w.nodes,
     outputs: [{ name: "sum", id: sum.id }],
   };
 }
 
-export const trialPrograms = () => ({ train: { graph: trainingStep() }, multiply: { graph: products() } });
+/** Name of the program of products. */
+export const multiply = (side: number) => `multiply ${side}`;
+
+export const trialPrograms = () => ({
+  train: { graph: trainingStep() },
+  [multiply(SMALL)]: { graph: products(SMALL) },
+  [multiply(LARGE)]: { graph: products(LARGE) },
+});
 
 /** Numbers between -1 and 1 that repeat late: the same everywhere. */
 const numbers = (length: number, step: number) =>
@@ -106,7 +114,9 @@ const numbers = (length: number, step: number) =>
 export const trialState = (): ArraysByName => ({
   weight: numbers(OUT * WIDTH, 0.37),
   scale: numbers(OUT, 0.73),
-  matrix: numbers(SIDE * SIDE, 1e-3).map((x) => x / SIDE),
+  ...Object.fromEntries(
+    [SMALL, LARGE].map((side) => [`matrix ${side}`, numbers(side * side, 1e-3).map((x) => x / side)]),
+  ),
 });
 
 export const trialFeeds = (step: number): ArraysByName => ({

@@ -3,7 +3,7 @@ import type { OnnxProgram, Operands, Results } from "./program";
 
 /** Where the state of programs lives, and what becomes of what their runs give. */
 export interface Memory extends Operands {
-  /** Whether there is such an entry and it has been written. */
+  /** Whether a result of that name is read from here after the run. */
   holds(entry: string): boolean;
   /** Takes the gradients and the new state of a run over: held back, or made the new state where the run was good. */
   take(program: OnnxProgram, results: Results, feeds: ArraysByName, hold: boolean): Promise<void>;

@@ -24,8 +24,13 @@ export async function attachSessions(
   programs: readonly OnnxProgram[],
   settings: SessionSettings,
 ): Promise<void> {
-  for (const program of programs)
-    program.attach(await createSession(runtime, program.model, { ...settings, kept: program.kept }));
+  try {
+    for (const program of programs)
+      program.attach(await createSession(runtime, program.model, { ...settings, kept: program.kept }));
+  } catch (error) {
+    for (const program of programs) await program.release();
+    throw error;
+  }
 }
 
 /** Moments and gradients have one place each. */

@@ -22,7 +22,11 @@ export type Hearing = "heard" | "listening" | "deaf";
  * that is deaf), none (whether the code was stopped because its time is over), none (the share of the memory in use), a
  * share (whether the code was stopped because more is in use).
  */
-export type Asked = ["hears", request: number] | ["isOverdue"] | ["heapShare"] | ["isFull", share: number];
+export type Asked =
+  | [name: "hears", request: number]
+  | [name: "isOverdue"]
+  | [name: "heapShare"]
+  | [name: "isFull", share: number];
 
 const place = "luvit.kernel.watched";
 

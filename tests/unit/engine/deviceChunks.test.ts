@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { openOnnxEngine } from "../../../src/engine";
 import type { AdamWUpdate } from "../../../src/engine/adamw/splitUpdates";
+import { DeviceAdamW } from "../../../src/engine/onnx/device/adamw";
 import { chunksOf, joinGradients } from "../../../src/engine/onnx/device/chunks";
 import { squaresModel, updateModel } from "../../../src/engine/onnx/device/models";
 import { openOnDevice } from "../../../src/engine/onnx/device/open";
 import { loadOnnxRuntime } from "../../../src/engine/onnx/runtime";
 import { createSession } from "../../../src/engine/onnx/session";
-import { assertClose, randomArray } from "../nn/support";
+import type { Graph } from "../../../src/graph/ir";
+import { assertClose, isLuvitError, randomArray } from "../nn/support";
 import { GraphWriter, withOnnxRuntime } from "./support";
 
 const settings = { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.05, lrScale: 1, schedule: "schedule" };
@@ -157,9 +159,35 @@ function twoParameters() {
   return g.finish();
 }
 
+const opening = (graph: Graph) =>
+  openOnnxEngine({ step: { graph } }, { provider: "cpu", threads: 1 }, openOnDevice);
+
+test("after a step that ended half-way the state is refused, not handed on", withOnnxRuntime, async () => {
+  const engine = await opening(twoParameters());
+  await engine.writeState({ a: Float32Array.of(1, 2), b: Float32Array.of(3, 4) });
+  const failing = mock.method(DeviceAdamW.prototype, "step", () =>
+    Promise.reject(new Error("no memory left")),
+  );
+  const broken = isLuvitError("engine", "in the middle of a step", "no memory left", "checkpoint", '"cpu"');
+  const schedule = Float32Array.of(0.1, 0.1, 0.05);
+  await assert.rejects(engine.run("step", { schedule }), broken);
+  failing.mock.restore();
+  await assert.rejects(engine.run("step", { schedule }), broken);
+  await assert.rejects(engine.readState(["a"]), broken);
+  await engine.dispose();
+});
+
+test("a program that reads moments itself is refused by name", withOnnxRuntime, async () => {
+  const g = new GraphWriter();
+  const x = g.state("a.exp_avg", [2]);
+  g.output("y", g.node("Neg", { x }, [{ shape: [2] }])[0]);
+  const programs = { step: { graph: twoParameters() }, look: { graph: g.finish() } };
+  const opened = openOnnxEngine(programs, { provider: "cpu", threads: 1 }, openOnDevice);
+  await assert.rejects(opened, isLuvitError("engine", '"look"', "a.exp_avg"));
+});
+
 test("moments are written and read one by one, in any order, between steps", withOnnxRuntime, async () => {
-  const open = () =>
-    openOnnxEngine({ step: { graph: twoParameters() } }, { provider: "cpu", threads: 1 }, openOnDevice);
+  const open = () => opening(twoParameters());
   const schedule = (step: number) => Float32Array.of(0.1, 1 - 0.9 ** step, 1 - 0.95 ** step);
   const engine = await open();
   await engine.writeState({ a: Float32Array.of(1, 2), b: Float32Array.of(3, 4) });

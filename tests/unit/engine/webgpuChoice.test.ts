@@ -2,25 +2,32 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { describeEngine, describeRunning } from "../../../src/engine";
+import { chooseEngine, describeEngine, describeRunning } from "../../../src/engine";
 import { gpuProblem } from "../../../src/engine/gpu/adapter";
 import { examineGpu, judge } from "../../../src/engine/gpu/probe";
+import { devicesFor } from "../../../src/engine/open";
 import { temporaryFolder } from "../train/support";
 import { GraphWriter, openGraph, withOnnxRuntime } from "./support";
 import { softwareVulkan, webgpu } from "./webgpu";
 
 test("machines without a GPU, or for which onnxruntime has no WebGPU, are not tried", () => {
   const root = temporaryFolder();
-  assert.match(gpuProblem("linux", "x64", root)!, /no GPU .*\/dev\/dri/);
+  assert.match(gpuProblem("linux", "x64", root)!, /no GPU .*\/dev\/dri\/renderD/);
   assert.match(gpuProblem("linux", "arm64", root)!, /no WebGPU for Linux on arm64/);
   assert.match(gpuProblem("darwin", "x64", root)!, /Intel/);
   assert.equal(gpuProblem("darwin", "arm64", root), undefined);
   assert.equal(gpuProblem("win32", "x64", root), undefined);
-  for (const node of ["dri", "nvidiactl", "dxg"]) {
+  for (const [node, problem] of [
+    ["dri/renderD128", undefined],
+    ["dri/card0", /no GPU .*renderD/],
+    ["nvidiactl", undefined],
+    ["dxg", undefined],
+  ] as const) {
     const machine = temporaryFolder();
-    mkdirSync(join(machine, "dev"));
+    mkdirSync(join(machine, "dev", "dri"), { recursive: true });
     writeFileSync(join(machine, "dev", node), "");
-    assert.equal(gpuProblem("linux", "x64", machine), undefined, node);
+    if (problem) assert.match(gpuProblem("linux", "x64", machine)!, problem);
+    else assert.equal(gpuProblem("linux", "x64", machine), undefined, node);
   }
 });
 
@@ -42,18 +49,35 @@ test(
 test("where Vulkan has no driver the reason says so", withOnnxRuntime, async () => {
   const { usable, reason } = await examineGpu({ VK_DRIVER_FILES: "/nowhere.json", LD_LIBRARY_PATH: "" });
   assert.equal(usable, false);
-  if (process.platform === "linux") assert.match(reason, /libvulkan1|did not accept|adapter/);
+  if (process.platform === "linux")
+    assert.match(reason, /libvulkan.so.1, or a driver for it, is missing|did not accept/);
 });
 
 test("a GPU that computes a step wrongly is refused, and one that is slower than the CPU", () => {
   const here = [0.5, -2, 300];
-  const fast = { here, msThere: 1, msHere: 9 };
+  const fast = { here, side: 512, msThere: 1, msHere: 9 };
   assert.deepEqual(judge({ ...fast, there: [0.5, -2, 300.001] }).usable, true);
   assert.match(judge({ ...fast, there: here }).reason, /1.0 ms against 9.0 ms/);
   assert.match(judge({ ...fast, there: [0.5, -2.001, 300] }).reason, /wrongly \(off by 5.0e-4\)/);
   assert.match(judge({ ...fast, there: [Number.NaN, -2, 300] }).reason, /wrongly \(off by NaN\)/);
-  assert.equal(judge({ there: here, here, msThere: 9, msHere: 9 }).usable, false);
-  assert.match(judge({ there: here, here, msThere: 9.5, msHere: 9 }).reason, /slower: 9.5 ms against 9.0 ms/);
+  assert.equal(judge({ there: here, here, side: 512, msThere: 9, msHere: 9 }).usable, false);
+  assert.match(
+    judge({ there: here, here, side: 512, msThere: 9.5, msHere: 9 }).reason,
+    /slower: 9.5 ms against 9.0 ms/,
+  );
+});
+
+test("what only the CPU has keeps the GPU from being tried, and that is said", withOnnxRuntime, async () => {
+  for (const [options, reason] of [
+    [{ threads: 2 }, "threads"],
+    [{ frozen: "int8" }, "int8"],
+  ] as const) {
+    const { candidates, passedOver } = await devicesFor(chooseEngine(options));
+    assert.deepEqual(candidates, [options]);
+    assert.match(passedOver.join(), new RegExp(`webgpu not used: .*${reason}`));
+  }
+  const asked = await devicesFor(chooseEngine({ provider: "cpu", threads: 2 }));
+  assert.deepEqual(asked.passedOver, []);
 });
 
 test(

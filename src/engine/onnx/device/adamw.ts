@@ -14,35 +14,24 @@ export interface Parameters {
   replace(name: string, tensor: OnnxTensor): void;
 }
 
-interface Sessions {
-  readonly update: OnnxSession;
-  readonly add: OnnxSession;
-  readonly squares: OnnxSession;
-}
+const models = { update: updateModel, add: addModel, squares: squaresModel };
 
 /** AdamW on the device, chunk by chunk, so that old and new state stand side by side for one chunk only. */
 export class DeviceAdamW {
-  private readonly sessions = new Map<Chunk, Sessions>();
+  private readonly sessions = new Map<string, OnnxSession>();
   private sums: ChunkGradients | undefined;
   private finite = true;
 
   constructor(
     private readonly runtime: OnnxRuntime,
+    private readonly settings: SessionSettings,
     readonly chunks: readonly Chunk[],
     private readonly moments: Moments,
   ) {}
 
-  async open(settings: SessionSettings): Promise<this> {
-    const { runtime } = this;
-    for (const chunk of this.chunks) {
-      const { outputs } = updateModel(chunk);
-      const kept = outputs.map(({ name }) => name);
-      this.sessions.set(chunk, {
-        update: await createSession(runtime, updateModel(chunk), { ...settings, kept }),
-        add: await createSession(runtime, addModel(chunk), { ...settings, kept: [updated(operands.sums)] }),
-        squares: await createSession(runtime, squaresModel(chunk), settings),
-      });
-    }
+  /** Compiles what every step needs; the rest when it is first needed. */
+  async open(): Promise<this> {
+    for (const chunk of this.chunks) await this.session("update", chunk);
     return this;
   }
 
@@ -83,8 +72,18 @@ export class DeviceAdamW {
 
   async dispose(): Promise<void> {
     for (const tensor of this.sums?.values() ?? []) tensor.dispose();
-    for (const sessions of this.sessions.values())
-      for (const session of Object.values(sessions)) await session.release();
+    for (const session of this.sessions.values()) await session.release();
+  }
+
+  private async session(kind: keyof typeof models, chunk: Chunk): Promise<OnnxSession> {
+    const key = `${kind} ${chunk.name}`;
+    const known = this.sessions.get(key);
+    if (known) return known;
+    const model = models[kind](chunk);
+    const kept = kind === "squares" ? [] : model.outputs.map(({ name }) => name);
+    const session = await createSession(this.runtime, model, { ...this.settings, kept });
+    this.sessions.set(key, session);
+    return session;
   }
 
   private async update(
@@ -97,7 +96,7 @@ export class DeviceAdamW {
     const feeds = Object.fromEntries(names.map((name) => [name, parameters.operand(name)!]));
     const moments = await this.moments.of(chunk);
     const given = { [operands.numbers]: new this.runtime.Tensor("float32", numbers, [4]) };
-    const { update } = this.sessions.get(chunk)!;
+    const update = await this.session("update", chunk);
     const results = await update.run(
       { ...feeds, ...moments, ...given, [operands.gradients]: gradients },
       Object.fromEntries([...names, operands.average, operands.squares].map((name) => [updated(name), null])),
@@ -111,7 +110,7 @@ export class DeviceAdamW {
     if (!this.sums) return gradients;
     const added = new Map<Chunk, OnnxTensor>();
     for (const [chunk, more] of gradients) {
-      const { add } = this.sessions.get(chunk)!;
+      const add = await this.session("add", chunk);
       const sums = this.sums.get(chunk)!;
       const result = updated(operands.sums);
       added.set(chunk, (await add.run({ sums, gradients: more }, { [result]: null }))[result]);
@@ -124,7 +123,7 @@ export class DeviceAdamW {
   private async normOf(gradients: ChunkGradients): Promise<number> {
     let sum = 0;
     for (const [chunk, tensor] of gradients) {
-      const { squares } = this.sessions.get(chunk)!;
+      const squares = await this.session("squares", chunk);
       const result = await squares.run({ gradients: tensor }, { squares: null });
       for (const square of result.squares.data as Float32Array) sum += square;
     }

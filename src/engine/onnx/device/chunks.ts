@@ -8,7 +8,7 @@ import type { GradientGraph } from "../program";
  * that a step of AdamW takes a dozen operators for a whole chunk instead of for every parameter.
  */
 export interface Chunk {
-  /** Result of the joined graph that holds the gradients, and the base of the moments' names. */
+  /** Result of the joined graph that holds the gradients. */
   readonly name: string;
   readonly updates: readonly AdamWUpdate[];
   /** Where each update's numbers begin. */

@@ -22,6 +22,8 @@ export class DeviceMemory implements Memory, Parameters {
   private readonly transfer: Transfer;
   private readonly moments: Moments;
   private readonly adamW: DeviceAdamW;
+  /** What went wrong in a step that was not finished. */
+  private broken: string | undefined;
 
   constructor(parts: {
     inputs: readonly GraphInput[];
@@ -48,11 +50,12 @@ export class DeviceMemory implements Memory, Parameters {
   }
 
   holds(entry: string): boolean {
-    return this.tensors.has(entry) || this.moments.has(entry);
+    return this.inputs.has(entry);
   }
 
   requireWritten(entries: readonly string[]): void {
-    const empty = entries.filter((name) => !this.holds(name));
+    this.requireWhole();
+    const empty = entries.filter((name) => !this.tensors.has(name) && !this.moments.has(name));
     if (empty.length === 0) return;
     throw new LuvitError("bad-argument", `state: not written yet\n${listOffenders(empty)}`);
   }
@@ -63,17 +66,29 @@ export class DeviceMemory implements Memory, Parameters {
   }
 
   async take(program: OnnxProgram, results: Results, feeds: ArraysByName, hold: boolean): Promise<void> {
-    const good = program.isGood(results);
-    const gradients: ChunkGradients = new Map(
-      program.gradients.length === 0
-        ? []
-        : this.adamW.chunks.map((chunk): [Chunk, OnnxTensor] => [chunk, results.get(chunk.name)!]),
-    );
-    if (hold) {
-      await this.adamW.hold(gradients, good);
-      return;
+    try {
+      await this.takeAll(program, results, feeds, hold);
+    } catch (error) {
+      this.broken = (error as Error).message;
+      this.requireWhole();
     }
-    if (program.updates.length > 0) {
+  }
+
+  private async takeAll(
+    program: OnnxProgram,
+    results: Results,
+    feeds: ArraysByName,
+    hold: boolean,
+  ): Promise<void> {
+    const good = program.isGood(results);
+    const trains = program.updates.length > 0;
+    const entries = (trains ? this.adamW.chunks : []).map((chunk): [Chunk, OnnxTensor] => [
+      chunk,
+      results.get(chunk.name)!,
+    ]);
+    const gradients: ChunkGradients = new Map(entries);
+    if (hold && trains) return this.adamW.hold(gradients, good);
+    if (trains) {
       const all = await this.adamW.release(gradients, good);
       if (!all) return this.discard(program, results);
       await this.adamW.step(all, program.schedule(results, feeds), this, program.clipGradNorm);
@@ -112,6 +127,16 @@ export class DeviceMemory implements Memory, Parameters {
     this.moments.dispose();
     await this.adamW.dispose();
     await this.transfer.dispose();
+  }
+
+  /** After a step that ended half-way nothing here belongs together. */
+  private requireWhole(): void {
+    if (this.broken === undefined) return;
+    throw new LuvitError(
+      "engine",
+      `the GPU stopped in the middle of a step (${this.broken}): go on from the last checkpoint, with a smaller batch ` +
+        'if its memory is full, or with provider "cpu"',
+    );
   }
 
   private async writeEntry(name: string, values: TypedArray): Promise<void> {

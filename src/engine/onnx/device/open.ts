@@ -1,9 +1,10 @@
+import { LuvitError } from "../../../core/errors";
 import { splitUpdates } from "../../adamw/splitUpdates";
 import { changedState, commonState } from "../../programs";
 import { attachSessions, type Opened, type OpenParts, refuseTwoTrainers } from "../open";
 import { OnnxProgram } from "../program";
 import { DeviceAdamW } from "./adamw";
-import { chunksOf, joinGradients } from "./chunks";
+import { type Chunk, chunksOf, joinGradients } from "./chunks";
 import { DeviceMemory } from "./memory";
 import { Moments } from "./moments";
 import { Transfer } from "./transfer";
@@ -20,12 +21,27 @@ export async function openOnDevice({ runtime, programs, settings }: OpenParts): 
       new OnnxProgram(name, program, joinGradients(parts, chunks), { provider }),
   );
   refuseTwoTrainers(opened);
-  await attachSessions(runtime, opened, settings);
   const chunks = split.flatMap((program) => program.chunks);
+  refuseReadMoments(opened, chunks);
+  await attachSessions(runtime, opened, settings);
   const transfer = new Transfer(runtime, settings);
   const moments = new Moments(transfer, chunks);
-  const adamW = await new DeviceAdamW(runtime, chunks, moments).open(settings);
+  const adamW = await new DeviceAdamW(runtime, settings, chunks, moments).open();
   const changing = Object.values(programs).flatMap(({ graph }) => changedState(graph));
   const inputs = commonState(programs);
   return { opened, memory: new DeviceMemory({ inputs, changing, transfer, moments, adamW }) };
+}
+
+/** Moments lie joined; only AdamW behind a graph takes them so. */
+function refuseReadMoments(programs: readonly OnnxProgram[], chunks: readonly Chunk[]): void {
+  const updates = chunks.flatMap((chunk) => chunk.updates);
+  const moments = new Set(updates.flatMap(({ average, squares }) => [average, squares]));
+  for (const { name, model } of programs) {
+    const read = model.inputs.map((input) => input.name).filter((input) => moments.has(input));
+    if (read.length === 0) continue;
+    throw new LuvitError(
+      "engine",
+      `program "${name}" reads moments of AdamW (${read.join(", ")}), which it cannot on webgpu; use provider "cpu"`,
+    );
+  }
 }
