@@ -1,6 +1,6 @@
 import { alternate, type Run, type Side, timed } from "./alternate";
 import { headingOf } from "./heading";
-import { MATMUL_FLOPS, openMatmul } from "./matmul";
+import { matmulFlops, openMatmul } from "./matmul";
 import { memoryOfProcesses, memoryOfTree, processTree } from "./memory";
 import type { BenchOptions } from "./options";
 import type { Figures, StepResult } from "./result";
@@ -83,7 +83,7 @@ async function measureMatmuls(options: BenchOptions, peers: readonly StepPeer[])
   const plan = options.engine === "eager" ? EAGER_MATMULS : MATMULS;
   const runs = await alternate([timed(() => matmul.run()), ...theirs], plan);
   await matmul.dispose();
-  return runs.map((own) => MATMUL_FLOPS / (median(own.map(({ ms }) => ms)) * 1e6));
+  return runs.map((own) => matmulFlops(options) / (median(own.map(({ ms }) => ms)) * 1e6));
 }
 
 function figuresOf(

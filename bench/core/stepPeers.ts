@@ -1,5 +1,5 @@
 import type { Run } from "./alternate";
-import { MATMUL } from "./matmul";
+import { matmulShape } from "./matmul";
 import type { BenchOptions } from "./options";
 import { Peer, peerProblem } from "./peer";
 import { presetOf } from "./presets";
@@ -29,7 +29,7 @@ export async function startPeers(
     return [];
   }
   const { name, preset, peerDevice: device } = options;
-  const common = { ...job, name, preset: presetOf(preset), matmul: MATMUL, device };
+  const common = { ...job, name, preset: presetOf(preset), matmul: matmulShape(options), device };
   const started: StepPeer[] = [];
   for (const precision of options.peerPrecision) {
     const [peer, hello] = await Peer.start<StepPeer["hello"]>("torch_peer.py", { ...common, precision });

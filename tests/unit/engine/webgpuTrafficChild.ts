@@ -88,9 +88,8 @@ async function main(): Promise<void> {
     alive.push(count.alive);
   }
   const feedBytes = 4 * ROWS * IN;
-  const parameterBytes = 4 * (weights.w.length + weights.b.length);
   await engine.dispose();
-  process.stdout.write(JSON.stringify({ up, down, alive, feedBytes, parameterBytes }));
+  process.stdout.write(JSON.stringify({ up, down, alive, feedBytes }));
 }
 
 void main();

@@ -110,6 +110,13 @@ export function squaresModel({ size }: Chunk): OnnxModel {
   return modelOf("squares", ops, [gradients], [[operands.squares, ops.concat(parts, 0)]]);
 }
 
+/** zero [1] written out to [size]: what is fed cannot be worked out beforehand and kept in the model. */
+export function zerosModel(size: number): OnnxModel {
+  const ops = new WebgpuOps();
+  const zero = port("zero", [1]);
+  return modelOf("zeros", ops, [zero], [["zeros", ops.expand(zero, [size])]]);
+}
+
 /** Its operand, whatever its shape: what crosses to the device or back goes through it. */
 export function copyModel(dtype: OnnxPort["dtype"]): OnnxModel<OnnxPort> {
   const node = { op: "Identity", domain: "", inputs: ["x"], outputs: ["y"], attributes: {} };

@@ -41,8 +41,8 @@ class MomentArray {
   /** Brings what waits to the device; moments that nobody has written are zeros. */
   async settle(): Promise<void> {
     if (this.tensor && !this.staged) return;
-    const tensor = await this.transfer.up(this.input, this.staged ?? new Float32Array(this.size));
-    this.replace(tensor);
+    const { staged } = this;
+    this.replace(await (staged ? this.transfer.up(this.input, staged) : this.transfer.zeros(this.size)));
   }
 
   replace(tensor: OnnxTensor): void {

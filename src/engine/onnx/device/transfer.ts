@@ -1,8 +1,9 @@
 import type { GraphDtype, GraphInput } from "../../../graph/ir";
 import type { TypedArray } from "../../executor";
+import type { OnnxModel, OnnxPort } from "../model";
 import { type OnnxRuntime, type OnnxSession, type OnnxTensor, tensorOf } from "../runtime";
 import { createSession, type SessionSettings } from "../session";
-import { copyModel } from "./models";
+import { copyModel, zerosModel } from "./models";
 
 type Direction = "up" | "down";
 
@@ -26,17 +27,32 @@ export class Transfer {
     return (await this.copy("down", dtype, tensor)).data as TypedArray;
   }
 
+  /** Zeros [size] on the device, without bringing them there. */
+  async zeros(size: number): Promise<OnnxTensor> {
+    const zero = new this.runtime.Tensor("float32", Float32Array.of(0), [1]);
+    if (size === 1) return this.copy("up", "float32", zero);
+    const session = await this.session(`zeros ${size}`, zerosModel(size), ["zeros"]);
+    return (await session.run({ zero }, { zeros: null })).zeros;
+  }
+
   async dispose(): Promise<void> {
     for (const session of this.sessions.values()) await session.release();
   }
 
   private async copy(direction: Direction, dtype: GraphDtype, x: OnnxTensor): Promise<OnnxTensor> {
-    const key = `${direction} ${dtype}`;
     const kept = direction === "up" ? ["y"] : [];
-    const session =
-      this.sessions.get(key) ??
-      (await createSession(this.runtime, copyModel(dtype), { ...this.settings, kept }));
-    this.sessions.set(key, session);
+    const session = await this.session(`${direction} ${dtype}`, copyModel(dtype), kept);
     return (await session.run({ x }, { y: null })).y;
+  }
+
+  private async session(
+    key: string,
+    model: OnnxModel<OnnxPort>,
+    kept: readonly string[],
+  ): Promise<OnnxSession> {
+    const session =
+      this.sessions.get(key) ?? (await createSession(this.runtime, model, { ...this.settings, kept }));
+    this.sessions.set(key, session);
+    return session;
   }
 }
