@@ -1,6 +1,7 @@
 import { differences } from "../core/differences";
 import { LuvitError, listOffenders } from "../core/errors";
-import { configSchema, type MaeConfig, type ModelConfig } from "./configSchema";
+import { configSchema } from "./configSchema";
+import type { MaeConfig, ModelConfig } from "./configTypes";
 
 export type {
   BlockSource,
@@ -11,7 +12,7 @@ export type {
   LoraConfig,
   MaeConfig,
   ModelConfig,
-} from "./configSchema";
+} from "./configTypes";
 
 /**
  * Checks what a config.json holds.

@@ -1,10 +1,6 @@
 import type * as Zod from "zod";
-import { zod } from "../core/options";
-
-/*
- * What a saved model says of itself: config.json beside model.safetensors. Plain JSON; every entry is required, null
- * where there is nothing, so that no default of a later version changes what weights compute.
- */
+import { zod } from "../core/options/zod";
+import type { ModelConfig } from "./configTypes";
 
 function schemas(z: typeof Zod) {
   const count = z.int().min(1).max(1e6);
@@ -145,25 +141,15 @@ function schemas(z: typeof Zod) {
 
   const config = z.discriminatedUnion("modelType", [classifier, mae, languageModel]);
 
-  return { classifier, mae, languageModel, config, encoder, llama: z.strictObject(llama), blockSource };
+  return config satisfies Zod.ZodType<ModelConfig>;
 }
 
-let made: ReturnType<typeof schemas> | undefined;
+type Schema = ReturnType<typeof schemas>;
+
+let made: Schema | undefined;
 
 /** The schema of config.json, made when the first one is read or written. */
-export function configSchema() {
+export function configSchema(): Schema {
   made ??= schemas(zod());
-  return made.config;
+  return made;
 }
-
-type Schemas = ReturnType<typeof schemas>;
-
-export type ClassifierConfig = Zod.infer<Schemas["classifier"]>;
-export type MaeConfig = Zod.infer<Schemas["mae"]>;
-export type LanguageModelFileConfig = Zod.infer<Schemas["languageModel"]>;
-/** What a saved model says of itself. */
-export type ModelConfig = Zod.infer<Schemas["config"]>;
-export type EncoderConfig = Zod.infer<Schemas["encoder"]>;
-export type LlamaDescription = Zod.infer<Schemas["llama"]>;
-export type BlockSource = Zod.infer<Schemas["blockSource"]>;
-export type LoraConfig = ModelConfig["lora"];

@@ -4,6 +4,7 @@ import { describeValue } from "./describeValue";
 import type { Field } from "./field";
 import { nearest } from "./nearest";
 import { isPlain } from "./object";
+import { schemaOf } from "./zod";
 
 type Issue = Zod.core.$ZodIssue;
 
@@ -23,7 +24,7 @@ export function checkOptions<T>(where: string, schema: Field<T>, value: unknown)
 
 /** A line for everything about a value that is not as its schema has it; none where all is well. */
 export function problemsOf<T>(schema: Field<T>, value: unknown): string[] {
-  const { error } = schema.schema().safeParse(value);
+  const { error } = schemaOf(schema).safeParse(value);
   if (!error) return [];
   return [...new Set(error.issues.flatMap((issue) => linesOf(issue, issue.path, value)))];
 }

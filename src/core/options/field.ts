@@ -1,11 +1,9 @@
-import { type Schema, zod } from "./zod";
-
 /** A value that options may hold: what is expected of it, its zod schema, and how it is described. */
 export interface Field<T> {
   /** What is expected, for messages: "a whole number from 1". */
   readonly expected: string;
-  /** Its schema, made when it is first asked for. */
-  readonly schema: () => Schema;
+  /** Its schema, made when it is first asked for: zod's, whose types stay out of declarations (`schemaOf`). */
+  readonly schema: () => unknown;
   /** Tells good values without the schema, where a test can. */
   readonly holds?: (value: unknown) => boolean;
   /** What it is for, in `--print-config` and JSON Schema. */
@@ -18,21 +16,6 @@ export interface Field<T> {
 
 /** The type of the values of a field. */
 export type ValueOf<F> = F extends Field<infer T> ? T : never;
-
-/** A field from what makes its schema; every complaint of zod's reads `expected`. */
-export function field<T>(
-  expected: string,
-  make: (z: ReturnType<typeof zod>, error: () => string) => Schema,
-): Field<T> {
-  let made: Schema | undefined;
-  return {
-    expected,
-    schema() {
-      made ??= make(zod(), () => expected);
-      return made;
-    },
-  };
-}
 
 /** The same field with what it is for, and an example for a commented start. */
 export function entry<T>(described: Field<T>, about: string, example?: unknown): Field<T> {

@@ -1,4 +1,6 @@
-import { type Field, field } from "./field";
+import type { Field } from "./field";
+import { field } from "./makeField";
+import { schemaOf } from "./zod";
 
 /** A text that is not empty. */
 export const text = field<string>("a text", (z, error) => z.string({ error }).min(1, { error }));
@@ -63,28 +65,28 @@ export function exactly<const T extends string | number | boolean | null>(value:
 export function list<T>(item: Field<T>, least = 0): Field<readonly T[]> {
   const some = least > 0 ? `, at least ${least} of them` : "";
   return field(`a list, each ${item.expected}${some}`, (z, error) =>
-    z.array(item.schema(), { error }).min(least, { error }),
+    z.array(schemaOf(item), { error }).min(least, { error }),
   );
 }
 
 /** Two values of one kind. */
 export function pair<T>(item: Field<T>): Field<readonly [T, T]> {
   return field(`a list of two, each ${item.expected}`, (z, error) =>
-    z.tuple([item.schema(), item.schema()], { error }),
+    z.tuple([schemaOf(item), schemaOf(item)], { error }),
   );
 }
 
 /** Any number of values of one kind under names of one's own. */
 export function named<T>(item: Field<T>): Field<Readonly<Record<string, T>>> {
   return field(`an object, each of its entries ${item.expected}`, (z, error) =>
-    z.record(z.string(), item.schema(), { error }),
+    z.record(z.string(), schemaOf(item), { error }),
   );
 }
 
 /** A field of one kind, or (where the value is an object) of another. */
 export function either<A, B>(one: Field<A>, other: Field<B>): Field<A | B> {
   return field(`${one.expected}, or ${other.expected}`, (z, error) =>
-    z.union([one.schema(), other.schema()], { error }),
+    z.union([schemaOf(one), schemaOf(other)], { error }),
   );
 }
 

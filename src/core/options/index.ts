@@ -31,4 +31,3 @@ export {
 export { jsonSchemaOf } from "./jsonSchema";
 export { nearest } from "./nearest";
 export { isPlain, type ObjectField, type OptionsField, object, optionsOf, partly, type Rule } from "./object";
-export { zod } from "./zod";

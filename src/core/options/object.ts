@@ -1,5 +1,6 @@
-import { type Field, field } from "./field";
-import type { Schema } from "./zod";
+import type { Field } from "./field";
+import { field } from "./makeField";
+import { type Schema, schemaOf } from "./zod";
 
 type Fields = Readonly<Record<string, Field<unknown>>>;
 type Values<F extends Fields> = { [Key in keyof F]: ValueIn<F[Key]> };
@@ -88,8 +89,8 @@ export function partly<T, Key extends keyof T & string>(
 
 function described(one: Field<unknown>): Schema {
   const { about: description, example } = one;
-  if (description === undefined) return one.schema();
-  return one.schema().meta({ description, ...(example !== undefined && { examples: [example] }) });
+  if (description === undefined) return schemaOf(one);
+  return schemaOf(one).meta({ description, ...(example !== undefined && { examples: [example] }) });
 }
 
 /** An object literal, of this realm or another; no instance of a class, no Promise. */

@@ -1,4 +1,5 @@
 import type * as Zod from "zod";
+import type { Field } from "./field";
 
 /** A zod schema of any kind. */
 export type Schema = Zod.ZodType;
@@ -10,3 +11,6 @@ export function zod(): typeof Zod {
   loaded ??= require("zod") as typeof Zod;
   return loaded;
 }
+
+/** The schema of a field, as what it is. */
+export const schemaOf = (field: Field<unknown>): Schema => field.schema() as Schema;
