@@ -18,3 +18,16 @@ export function checkArrays(what: string, entries: readonly GraphInput[], arrays
   if (problems.length === 0) return;
   throw new LuvitError("bad-argument", `${what}: ${problems.length} entries\n${listOffenders(problems)}`);
 }
+
+/** @throws LuvitError("bad-argument") naming those that are no state entries. */
+export function expectEntries(names: readonly string[], entries: ReadonlyMap<string, unknown>): void {
+  const unknown = names.filter((name) => !entries.has(name));
+  if (unknown.length === 0) return;
+  throw new LuvitError("bad-argument", `state: no such entries\n${listOffenders(unknown)}`);
+}
+
+/** @throws LuvitError("bad-argument") naming entries that nobody has written; none is good. */
+export function expectNoneEmpty(empty: readonly string[]): void {
+  if (empty.length === 0) return;
+  throw new LuvitError("bad-argument", `state: not written yet\n${listOffenders(empty)}`);
+}

@@ -3,7 +3,7 @@ import { ensureBackend, type Tensor, tf } from "../core/tf";
 import { interpret, type TensorsByName } from "../graph/interpret";
 import type { Graph, GraphInput } from "../graph/ir";
 import { type AdamWUpdate, splitUpdates } from "./adamw/splitUpdates";
-import { checkArrays } from "./arrays";
+import { checkArrays, expectEntries, expectNoneEmpty } from "./arrays";
 import { clipTensors } from "./clipTensors";
 import type {
   ArraysByName,
@@ -64,9 +64,7 @@ class EagerEngine implements Engine {
   writeState(values: ArraysByName): Promise<void> {
     return this.turns.do(() => {
       const names = Object.keys(values);
-      const unknown = names.filter((name) => !this.entries.has(name));
-      if (unknown.length > 0)
-        throw new LuvitError("bad-argument", `state: no such entries: ${unknown.join(", ")}`);
+      expectEntries(names, this.entries);
       const entries = names.map((name) => this.entries.get(name)!);
       checkArrays("state", entries, values);
       for (const entry of entries) this.put(entry.name, tensorFor(entry, values[entry.name]));
@@ -166,9 +164,7 @@ class EagerEngine implements Engine {
   }
 
   private requireEntries(names: readonly string[]): void {
-    const empty = names.filter((name) => !this.state.has(name));
-    if (empty.length === 0) return;
-    throw new LuvitError("bad-argument", `state: not written yet: ${empty.join(", ")}`);
+    expectNoneEmpty(names.filter((name) => !this.state.has(name)));
   }
 }
 

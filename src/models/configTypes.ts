@@ -1,3 +1,5 @@
+import type { RopeScaling } from "../io/llama";
+
 /*
  * What a saved model says of itself: config.json beside model.safetensors. Plain JSON; every entry is required, null
  * where there is nothing, so that no default of a later version changes what weights compute. configSchema.ts checks it
@@ -12,18 +14,6 @@ type TransformerDescription = {
   normEps: number;
 };
 
-type RopeScalingDescription =
-  | { type: "linear"; factor: number }
-  | {
-      type: "llama3";
-      factor: number;
-      lowFrequencyFactor: number;
-      highFrequencyFactor: number;
-      originalLength: number;
-    }
-  | { type: "divisors"; divisors: number[] }
-  | { type: "other"; name: string };
-
 export type LlamaDescription = {
   dim: number;
   heads: number;
@@ -35,7 +25,7 @@ export type LlamaDescription = {
   slidingWindow: number | null;
   rope: boolean;
   ropeTheta: number;
-  ropeScaling: RopeScalingDescription | null;
+  ropeScaling: RopeScaling | null;
   rowOrder: "hf" | "meta";
   qkvBias: boolean;
   outputBias: boolean;

@@ -1,6 +1,5 @@
-import { LuvitError, listOffenders } from "../../core/errors";
 import { sizeOf } from "../../core/hostTensor";
-import { checkArrays } from "../arrays";
+import { checkArrays, expectEntries, expectNoneEmpty } from "../arrays";
 import type { ArraysByName, TypedArray } from "../executor";
 import type { Fetched, TfSession } from "./session";
 import type { Variable, Zeroing } from "./variables";
@@ -63,8 +62,7 @@ export class TfState {
     const empty = names.filter((name) => !this.written.has(name));
     if (empty.length === 0) return;
     const missing = empty.filter((name) => !this.zeroing.names.has(name));
-    if (missing.length > 0)
-      throw new LuvitError("bad-argument", `state: not written yet\n${listOffenders(missing)}`);
+    expectNoneEmpty(missing);
     const { names: moments, zero, done } = this.zeroing;
     if ([...moments].some((name) => this.written.has(name))) {
       for (const name of empty) this.writeOne(name, new Float32Array(this.sizeOf(name)));
@@ -76,7 +74,7 @@ export class TfState {
 
   /** @throws LuvitError("bad-argument") naming entries that are none. */
   read(names: readonly string[] = this.changing): Record<string, Float32Array> {
-    this.refuseUnknown(names);
+    expectEntries(names, this.variables);
     this.requireWritten(names);
     return Object.fromEntries(names.map((name) => [name, this.readOne(name)]));
   }
@@ -85,7 +83,7 @@ export class TfState {
   write(values: ArraysByName): void {
     const entries = Object.entries(values);
     const names = entries.map(([name]) => name);
-    this.refuseUnknown(names);
+    expectEntries(names, this.variables);
     const inputs = names.map((name) => this.variables.get(name)!.input);
     checkArrays("state", inputs, values);
     for (const [name, array] of entries) this.writeOne(name, array);
@@ -135,11 +133,5 @@ export class TfState {
       room -= bytes;
     }
     return groups;
-  }
-
-  private refuseUnknown(names: readonly string[]): void {
-    const unknown = names.filter((name) => !this.variables.has(name));
-    if (unknown.length === 0) return;
-    throw new LuvitError("bad-argument", `state: no such entries\n${listOffenders(unknown)}`);
   }
 }

@@ -1,6 +1,6 @@
-import { LuvitError, listOffenders } from "../../../core/errors";
+import { LuvitError } from "../../../core/errors";
 import type { GraphInput } from "../../../graph/ir";
-import { checkArrays } from "../../arrays";
+import { checkArrays, expectEntries, expectNoneEmpty } from "../../arrays";
 import type { ArraysByName, TypedArray } from "../../executor";
 import type { Memory } from "../memory";
 import type { OnnxProgram, Results } from "../program";
@@ -56,8 +56,7 @@ export class DeviceMemory implements Memory, Parameters {
   requireWritten(entries: readonly string[]): void {
     this.requireWhole();
     const empty = entries.filter((name) => !this.tensors.has(name) && !this.moments.has(name));
-    if (empty.length === 0) return;
-    throw new LuvitError("bad-argument", `state: not written yet\n${listOffenders(empty)}`);
+    expectNoneEmpty(empty);
   }
 
   replace(name: string, tensor: OnnxTensor): void {
@@ -98,7 +97,7 @@ export class DeviceMemory implements Memory, Parameters {
   }
 
   async read(names: readonly string[] = [...this.changing]): Promise<Record<string, Float32Array>> {
-    this.refuseUnknown(names);
+    expectEntries(names, this.inputs);
     this.requireWritten(names);
     const moments = await this.moments.read(names.filter((name) => this.moments.has(name)));
     const values: Record<string, Float32Array> = {};
@@ -112,7 +111,7 @@ export class DeviceMemory implements Memory, Parameters {
 
   async write(values: ArraysByName): Promise<void> {
     const names = Object.keys(values);
-    this.refuseUnknown(names);
+    expectEntries(names, this.inputs);
     checkArrays(
       "state",
       names.map((name) => this.inputs.get(name)!),
@@ -151,11 +150,5 @@ export class DeviceMemory implements Memory, Parameters {
 
   private discard({ changed }: OnnxProgram, results: Results): void {
     for (const name of changed) results.get(name)!.dispose();
-  }
-
-  private refuseUnknown(names: readonly string[]): void {
-    const unknown = names.filter((name) => !this.inputs.has(name));
-    if (unknown.length === 0) return;
-    throw new LuvitError("bad-argument", `state: no such entries\n${listOffenders(unknown)}`);
   }
 }

@@ -1,8 +1,7 @@
-import { LuvitError, listOffenders } from "../../../core/errors";
 import { sizeOf } from "../../../core/hostTensor";
 import type { GraphDtype, GraphInput } from "../../../graph/ir";
 import type { AdamWPool } from "../../adamw/pool";
-import { arrayTypes, checkArrays } from "../../arrays";
+import { arrayTypes, checkArrays, expectEntries, expectNoneEmpty } from "../../arrays";
 import type { ArraysByName, TypedArray } from "../../executor";
 import type { Int8Weights } from "../int8/weights";
 import { type OnnxRuntime, type OnnxTensor, tensorOf } from "../runtime";
@@ -72,7 +71,7 @@ export class HostState {
   /** @throws LuvitError("bad-argument") naming every entry behind these inputs that nobody has written. */
   requireWritten(inputs: readonly string[]): void {
     const empty = inputs.filter((name) => !this.operand(name));
-    expectWritten([...new Set(empty.map((name) => this.int8.entryOf(name) ?? name))]);
+    expectNoneEmpty([...new Set(empty.map((name) => this.int8.entryOf(name) ?? name))]);
   }
 
   /** @throws LuvitError("bad-argument") naming entries that are none. */
@@ -86,9 +85,9 @@ export class HostState {
    * @throws LuvitError("bad-argument") naming entries that are none.
    */
   view(names: readonly string[] = this.changing()): Record<string, Float32Array> {
-    this.refuseUnknown(names);
+    expectEntries(names, this.entries);
     const arrays = names.map((name) => [name, this.current(name)?.data ?? this.int8.read(name)] as const);
-    expectWritten(arrays.filter(([, array]) => !array).map(([name]) => name));
+    expectNoneEmpty(arrays.filter(([, array]) => !array).map(([name]) => name));
     return Object.fromEntries(
       arrays.map(([name, array]) => [
         name,
@@ -100,7 +99,7 @@ export class HostState {
   /** @throws LuvitError("bad-argument") naming entries that are none or do not fit; nothing has changed then. */
   write(values: ArraysByName): void {
     const names = Object.keys(values);
-    this.refuseUnknown(names);
+    expectEntries(names, this.entries);
     const entries = names.map((name) => this.entries.get(name)!);
     const inputs = entries.map(({ input }) => input);
     checkArrays("state", inputs, values);
@@ -125,17 +124,6 @@ export class HostState {
     const changes = ({ input, next }: Entry) => this.pooled.has(input.name) || next !== undefined;
     return [...this.entries.values()].filter(changes).map(({ input }) => input.name);
   }
-
-  private refuseUnknown(names: readonly string[]): void {
-    const unknown = names.filter((name) => !this.entries.has(name));
-    if (unknown.length === 0) return;
-    throw new LuvitError("bad-argument", `state: no such entries\n${listOffenders(unknown)}`);
-  }
-}
-
-function expectWritten(empty: readonly string[]): void {
-  if (empty.length === 0) return;
-  throw new LuvitError("bad-argument", `state: not written yet\n${listOffenders(empty)}`);
 }
 
 function newArray({ value }: GraphInput): TypedArray {

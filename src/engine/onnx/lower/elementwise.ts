@@ -64,7 +64,7 @@ function logOnePlus(call: Call): OnnxValue {
 function remainder(call: Call): OnnxValue {
   const { ops } = call;
   const [a, b] = [call.small("a"), call.small("b")];
-  if (a.dtype === "int32") return ops.binary("Mod", a, b);
+  if (a.dtype === "int32") return ops.wholeRemainder(a, b);
   return ops.sub(a, ops.mul(ops.unary("Floor", ops.div(a, b)), b));
 }
 

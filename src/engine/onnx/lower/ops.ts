@@ -80,6 +80,11 @@ export class OnnxOps extends OnnxBuilder implements Ops<OnnxValue> {
     return this.unary("Sqrt", x);
   }
 
+  /** What is left of a division of whole numbers, with the sign of the divisor. */
+  wholeRemainder(a: OnnxValue, b: OnnxValue): OnnxValue {
+    return this.binary("Mod", a, b);
+  }
+
   /** -1, 0 or 1. */
   sign(x: OnnxValue): OnnxValue {
     return this.unary("Sign", x);

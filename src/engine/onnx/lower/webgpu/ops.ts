@@ -26,6 +26,13 @@ export class WebgpuOps extends OnnxOps {
     return this.where(this.compare("Greater", x, 0), one, notAbove);
   }
 
+  /** Its Div of whole numbers goes towards zero. */
+  override wholeRemainder(a: OnnxValue, b: OnnxValue): OnnxValue {
+    const rest = this.sub(a, this.mul(this.div(a, b), b));
+    const otherSign = this.compare("Less", this.mul(this.sign(rest), this.sign(b)), 0);
+    return this.where(otherSign, this.add(rest, b), rest);
+  }
+
   /** The last two axes in each other's place. */
   private swapped(x: OnnxValue): OnnxValue {
     const rank = x.shape.length;

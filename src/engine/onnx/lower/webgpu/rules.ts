@@ -74,23 +74,6 @@ const place =
     return ops.cast(ops.reduce("ReduceMin", candidates, [axis], false), "int32");
   };
 
-/** What is left of a division, with the sign of the divisor. */
-function remainder(call: Call): OnnxValue {
-  const { ops } = call;
-  const [a, b] = [call.small("a"), call.small("b")];
-  if (a.dtype !== "int32") return ops.sub(a, ops.mul(ops.unary("Floor", ops.div(a, b)), b));
-  const rest = ops.sub(a, ops.mul(ops.div(a, b), b)); // integers are divided towards zero
-  const otherSign = ops.compare("Less", ops.mul(ops.sign(rest), ops.sign(b)), 0);
-  return ops.where(otherSign, ops.add(rest, b), rest);
-}
-
-function floorDivision(call: Call): OnnxValue {
-  const { ops } = call;
-  const [a, b] = [call.small("a"), call.small("b")];
-  if (a.dtype === "int32") return ops.div(ops.sub(a, remainder(call)), b);
-  return ops.unary("Floor", ops.div(a, b));
-}
-
 /** a or b = not (not a and not b). */
 function or(call: Call): OnnxValue {
   const { ops } = call;
@@ -112,9 +95,7 @@ export const webgpuRules: Rules = {
   AvgPoolGrad: avgPoolGradient(spreadConvolution),
   Cos: (call) => cosine(call.ops, call.small("x")),
   DepthwiseConv2dNativeBackpropInput: inputGradient(true, spreadConvolution),
-  FloorDiv: floorDivision,
   LogicalOr: or,
-  Mod: remainder,
   OneHot: oneHot,
   Round: round,
   Selu: selu,
