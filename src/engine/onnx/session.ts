@@ -83,7 +83,9 @@ export async function createSession(
 function adviceOn(provider: string, reason: string): string {
   if (/fallback to CPU EP/.test(reason))
     return `onnxruntime has no kernel on ${provider} for one of its operators; use provider "cpu"`;
-  return [reason, providerNeeds[provider]].filter(Boolean).join("; ");
+  // Before what failed stand the file of onnxruntime's source and the condition that it checked.
+  const plain = reason.replace(/^\/\S+:\d+ .* was false\. /, "");
+  return [plain, providerNeeds[provider]].filter(Boolean).join("; ");
 }
 
 const providerNeeds: Readonly<Record<string, string>> = {
