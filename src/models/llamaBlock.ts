@@ -4,7 +4,7 @@ import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
 import { rotaryFrequencies } from "../io/llama";
-import { scaledDotProductAttention } from "../nn/attention";
+import { type AttentionOptions, scaledDotProductAttention } from "../nn/attention";
 import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
 import { Linear, RMSNorm } from "../nn/layers";
@@ -57,14 +57,20 @@ export class LlamaAttention extends Module {
 
   /** x [B, T, D] -> [B, T, D]. Taps `<name>.pattern` [B, H, T, T]. */
   forward(x: Tensor, context: Context, name: string): Tensor {
-    const { causal, rope, slidingWindow: window } = this.config;
+    const { rope } = this.config;
     const { heads, kvHeads } = headSizes(this.config);
     const split = (projection: Linear, count: number) => splitHeads(projection.forward(x), count);
     const turn = (t: Tensor) => (rope ? rotate(t, this.config) : t);
     const q = turn(normed(split(this.wq, heads), this.q_norm));
     const k = turn(normed(split(this.wk, kvHeads), this.k_norm));
-    const options = { causal, window, tap: context.tap, tapName: `${name}.pattern` };
+    const options = { ...this.visibility(context), tap: context.tap, tapName: `${name}.pattern` };
     return this.wo.forward(mergeHeads(scaledDotProductAttention(q, k, split(this.wv, kvHeads), options)));
+  }
+
+  /** Which tokens see which: what the pass says, else what the config does. */
+  private visibility({ mask }: Context): AttentionOptions {
+    const { causal, slidingWindow: window } = this.config;
+    return mask ? { mask } : { causal, window };
   }
 }
 

@@ -1,5 +1,8 @@
+import { LuvitError } from "../core/errors";
+import { formatShape } from "../core/hostTensor";
 import { callback, checkOptions, flag, optionsOf, text, whole } from "../core/options";
 import { type Tensor, tensorField, tf } from "../core/tf";
+import { UNSEEN } from "./attentionMask";
 import type { Tap } from "./context";
 
 export interface AttentionOptions {
@@ -7,6 +10,11 @@ export interface AttentionOptions {
   causal?: boolean;
   /** With `causal`: how many positions each sees at most, itself included. */
   window?: number;
+  /**
+   * Added to the scores, [T, T] or [B, 1, T, T]: 0 where a query (row) sees a key (column), else a large negative number;
+   * from `AttentionMask.tensor`. With `causal` a key must pass both.
+   */
+  mask?: Tensor;
   /** Receives the pattern [B, H, T, T] (rows sum to 1) under `tapName`. */
   tap?: Tap;
   tapName?: string;
@@ -14,7 +22,7 @@ export interface AttentionOptions {
 
 export const attentionOptions = optionsOf<AttentionOptions>(
   {},
-  { causal: flag, window: whole(1), tap: callback(), tapName: text },
+  { causal: flag, window: whole(1), mask: tensorField, tap: callback(), tapName: text },
 );
 
 /**
@@ -33,16 +41,31 @@ export function scaledDotProductAttention(
   checkOptions("attend", tensorField, query);
   checkOptions("attend", tensorField, key);
   checkOptions("attend", tensorField, value);
-  const { causal = false, window, tap, tapName = "pattern" } = options;
+  const { causal = false, window, mask, tap, tapName = "pattern" } = options;
   const [batch, heads, tokens, channels] = query.shape as [number, number, number, number];
   const groups = key.shape[1]!;
   const gather = (x: Tensor) =>
     heads === groups ? x : tf.reshape(x, [batch, groups, (heads / groups) * tokens, x.shape[3]!]);
   const spread = (x: Tensor) => (heads === groups ? x : tf.reshape(x, [batch, heads, tokens, x.shape[3]!]));
   const scores = spread(tf.matMul(tf.mul(gather(query), channels ** -0.5), key, false, true));
-  const pattern = tf.softmax(causal ? tf.add(scores, causalMask(tokens, window)) : scores);
+  if (mask) expectMask(mask, scores);
+  const masks = [...(causal ? [causalMask(tokens, window)] : []), ...(mask ? [mask] : [])];
+  const pattern = tf.softmax(masks.reduce((sum, one) => tf.add(sum, one), scores));
   tap?.(tapName, pattern);
   return spread(tf.matMul(gather(pattern), value));
+}
+
+function expectMask(mask: Tensor, scores: Tensor): void {
+  const [batch, , queries, keys] = scores.shape;
+  const fits = [
+    [queries, keys],
+    [batch, 1, queries, keys],
+  ].map((shape) => formatShape(shape as number[]));
+  if (fits.includes(formatShape(mask.shape))) return;
+  throw new LuvitError(
+    "shape-mismatch",
+    `attention mask: expected ${fits.join(" or ")}, got ${formatShape(mask.shape)}`,
+  );
 }
 
 /** [T, T] with a large negative number where a key comes after the query, or `window` or more before it, else 0. */
@@ -50,8 +73,8 @@ function causalMask(tokens: number, window = tokens): Tensor {
   const mask = new Float32Array(tokens * tokens);
   for (let query = 0; query < tokens; query++) {
     const row = mask.subarray(query * tokens, (query + 1) * tokens);
-    row.fill(-1e9, query + 1);
-    row.fill(-1e9, 0, Math.max(0, query - window + 1));
+    row.fill(UNSEEN, query + 1);
+    row.fill(UNSEEN, 0, Math.max(0, query - window + 1));
   }
   return tf.tensor(mask, [tokens, tokens]);
 }

@@ -11,6 +11,11 @@ export interface Context {
    * belongs to the attention branch of block k, row 2k+1 to its MLP branch.
    */
   readonly dropPath?: Tensor;
+  /**
+   * Which tokens those of a language model see, [T, T] or [B, 1, T, T], from `AttentionMask.tensor`; it stands in the place
+   * of the causal mask that their config asks for.
+   */
+  readonly mask?: Tensor;
 }
 
 /** The context of a forward pass in which nothing is random. */

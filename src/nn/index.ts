@@ -4,6 +4,7 @@
  * @module
  */
 export { scaledDotProductAttention } from "./attention";
+export { AttentionMask, type PrefixMaskOptions, prefixMask, type WithinImage } from "./attentionMask";
 export { type Context, inference, type Tap } from "./context";
 export { constant, kaimingUniform, normal, ones, uniform, xavierUniform, zeros } from "./init";
 export { LayerNorm, Linear, RMSNorm } from "./layers";

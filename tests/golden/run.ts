@@ -9,12 +9,14 @@ import { runCheckpoints } from "./checkpoints";
 import { runCoco } from "./coco";
 import { runCorruptions } from "./corruptions";
 import { runDetectionData } from "./detectionData";
+import { eagerly } from "./gradients";
 import { type CaseRunner, type Check, readCaseFile } from "./harness";
 import { runImages } from "./images";
 import { runBidirectionalBlock, runCausalBlock } from "./llama";
 import { runLoraPeft } from "./lora";
 import { runLuvitFinetune, runLuvitPretrain } from "./luvit";
 import { runMaePretrain } from "./mae";
+import { runPrefixMask } from "./masks";
 import { runAdamW, runSchedules } from "./optim";
 import { runPositions } from "./positions";
 import { runPrimitives } from "./primitives";
@@ -29,6 +31,7 @@ const runners: Record<string, CaseRunner> = {
   llama_block_bidirectional: runBidirectionalBlock,
   llama_block_causal_rope: runCausalBlock,
   lora_peft: runLoraPeft,
+  prefix_mask: runPrefixMask(eagerly),
   luvit_pretrain: runLuvitPretrain,
   luvit_finetune: runLuvitFinetune,
   schedules: runSchedules,

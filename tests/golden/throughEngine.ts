@@ -2,12 +2,20 @@ import { type EngineOptions, openEngine } from "../../src/engine";
 import { optimize } from "../../src/graph";
 import { finetuning, openFolder, parameterErrors, pretraining, train } from "../unit/engine/goldenRuns";
 import { traceStep } from "../unit/graph/support";
+import { onEngine } from "./gradients";
 import { type CaseRunner, maxAbsError } from "./harness";
+import { runPrefixMask } from "./masks";
 import { load, stateDict } from "./support";
 
 const scenarios = { luvit_pretrain: pretraining, luvit_finetune: finetuning };
 
-/** Golden training runs as one graph on an engine: losses of every step and all parameters behind the last. */
+/** Cases of outputs and gradients, whose runner is told what to run them with. */
+export const gradientCases = { prefix_mask: runPrefixMask };
+
+/**
+ * Golden cases as one graph on an engine: of training runs the losses of every step and all parameters behind the last, of
+ * others outputs and gradients.
+ */
 export function runnersThrough(options: EngineOptions): Record<string, CaseRunner> {
   const runners = Object.entries(scenarios).map(([name, make]): [string, CaseRunner] => [
     name,
@@ -33,5 +41,7 @@ export function runnersThrough(options: EngineOptions): Record<string, CaseRunne
       ];
     },
   ]);
-  return Object.fromEntries(runners);
+  const evaluate = onEngine(options);
+  const gradients = Object.entries(gradientCases).map(([name, make]) => [name, make(evaluate)] as const);
+  return Object.fromEntries([...runners, ...gradients]);
 }
