@@ -46,8 +46,8 @@ async function peekAll(parameters: NamedParameters): Promise<Record<string, Floa
   return values;
 }
 
-/** Groups made ready while an executor is still being opened. */
-const MOST_WAITING = 4;
+/** Bytes that may be ready and not have crossed: while an executor is still being opened, and then. */
+const MOST_WAITING = { opening: 320e6, open: 128e6 };
 
 /**
  * Hands parameters to an executor, a group after the other, so that they are never all in memory twice: the next group is
@@ -80,20 +80,22 @@ function placed(name: string, parameter: Parameter): [string, FilePlace][] {
 }
 
 async function sendGroups(executor: Promise<Engine>, parameters: NamedParameters): Promise<void> {
-  let most = MOST_WAITING;
+  let most = MOST_WAITING.opening;
   executor.then(
-    () => (most = 1),
+    () => (most = MOST_WAITING.open),
     () => {}, // whoever awaits it hears of it
   );
-  const crossing: Promise<void>[] = [];
+  const crossing: { sent: Promise<void>; bytes: number }[] = [];
+  const waiting = () => crossing.reduce((sum, { bytes }) => sum + bytes, 0);
   for (const group of groupsOf(parameters)) {
+    const bytes = group.reduce((sum, [, { size }]) => sum + 4 * size, 0);
+    while (crossing.length > 0 && waiting() + bytes > most) await crossing.shift()!.sent;
     const values = await peekAll(group);
-    while (crossing.length >= most) await crossing.shift();
     const sent = executor.then((ready) => ready.writeState(values));
     sent.catch(() => {});
-    crossing.push(sent);
+    crossing.push({ sent, bytes });
   }
-  await Promise.all(crossing);
+  await Promise.all(crossing.map(({ sent }) => sent));
 }
 
 /** Brings parameters up to date with an executor's state; all of them, or none when the executor fails on the way. */

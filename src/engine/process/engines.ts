@@ -16,13 +16,16 @@ interface EngineEntry {
   environment(options: OpenOptions): Record<string, string>;
 }
 
+/** For glibc's allocator: one heap for all threads; heaps of their own cost a LUViT-B's step 50 MB more. */
+const oneHeap = { MALLOC_ARENA_MAX: "1" };
+
 /**
  * For glibc's allocator: what one step frees stays in one heap for the next, large arrays too. As fast as onnxruntime's
  * own arena and a gigabyte smaller in a ViT-B's step: the arena grows by doubling, and arrays of JavaScript, the
  * gradients, cannot be in it.
  */
 const keepMemory = {
-  MALLOC_ARENA_MAX: "1",
+  ...oneHeap,
   MALLOC_MMAP_THRESHOLD_: `${2 ** 32}`,
   MALLOC_TRIM_THRESHOLD_: `${2 ** 34}`,
   MALLOC_TOP_PAD_: `${2 ** 24}`,
@@ -37,7 +40,7 @@ const engines: Record<ProcessEngine, EngineEntry> = {
   tensorflow: {
     module: "tensorflow/executor",
     open: "openTensorflowEngine",
-    environment: tensorflowEnvironment,
+    environment: (options) => ({ ...oneHeap, ...tensorflowEnvironment(options) }),
   },
 };
 
