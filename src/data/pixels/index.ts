@@ -20,7 +20,7 @@ export {
   roundHalfEven,
   shorterSideSize,
 } from "./geometry";
-export { readImageFile } from "./imageFile";
+export { isShortage, readImageFile } from "./imageFile";
 export { decodeJpeg } from "./jpeg/decodeJpeg";
 export { type JpegHeader, readJpegHeader } from "./jpeg/header";
 export { isCmykJpeg } from "./jpeg/isCmyk";

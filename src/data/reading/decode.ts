@@ -3,7 +3,7 @@ import { LuvitError } from "../../core/errors";
 import { checkOptions, oneOf, optionsOf, whole } from "../../core/options";
 import { printable } from "../../core/printable";
 import { exif, fileOrBytes } from "../options";
-import { type RgbImage, readImageFile } from "../pixels";
+import { isShortage, type RgbImage, readImageFile } from "../pixels";
 import { decodeBmp } from "./formats/bmp";
 import { decodeGif } from "./formats/gif";
 import { formatOf, type ImageFormat, kindOf } from "./formats/identify";
@@ -50,9 +50,11 @@ const decoders: Readonly<
  * Decodes an image file to 8-bit RGB as PIL's `convert("RGB")` does: JPEG, PNG, WebP, TIFF, GIF (its first image),
  * BMP, and PBM, PGM, PPM, told apart by their content, whatever the file is called. Gray is replicated, alpha is
  * dropped and not blended, palettes are expanded, embedded color profiles are ignored, four inks are converted without
- * any. Of 16-bit channels the high byte is kept, except for gray alone, which `gray16` is for.
+ * any. Of 16-bit channels the high byte is kept, except for gray alone, which `gray16` is for. One thing is read by its
+ * specification and not as PIL does, which loses a pixel of each: odd literal runs in BMP files of 4-bit runs.
  *
- * @throws LuvitError("bad-image") for anything that cannot be read to the end, or is not read as PIL would.
+ * @throws LuvitError("bad-image") for anything that cannot be read to the end, or is not read as PIL would, and
+ * LuvitError("bad-file") where the system has no open files or memory left for it.
  */
 export async function decodeImage(
   source: string | Uint8Array,
@@ -72,8 +74,17 @@ export async function decodeImage(
   } catch (error) {
     const verb = (error as NodeJS.ErrnoException).syscall === undefined ? "decoded" : "read";
     const reason = reasonOf(error, source, maxPixels);
+    if (isShortage(error)) throw notNow(`${printable(name)}: ${reason}`, error);
     throw new LuvitError("bad-image", `${printable(name)}: cannot be ${verb} (${reason})`, { cause: error });
   }
+}
+
+/** An error that does not make an image an unreadable one, which another would take the place of. */
+function notNow(what: string, cause: unknown): LuvitError {
+  const hint = "the system is short of open files or memory, the image may be good";
+  return new LuvitError("bad-file", `${what}: ${hint}; raise ulimit -n, or read with fewer workers`, {
+    cause,
+  });
 }
 
 /** The decoder's own words on one line, without repeating the path. */

@@ -27,7 +27,8 @@ export class LabelColumn {
   }
 
   /**
-   * Labels of the next rows. NaN is no label, as pandas writes it.
+   * Labels of the next rows. NaN is no label, as pandas writes it. Texts that are not UTF-8 cannot be told apart: each
+   * byte that is none was read as U+FFFD.
    *
    * @throws LuvitError("bad-dataset") for what can be no label, and for more of them than classes ever are.
    */
@@ -41,11 +42,17 @@ export class LabelColumn {
   private plain(stored: unknown): StoredLabel {
     const value = typeof stored === "bigint" ? Number(stored) : stored;
     if (typeof value === "number") return Number.isNaN(value) ? null : value;
-    if (typeof value === "string" || typeof value === "boolean") return value;
+    if (typeof value === "boolean") return value;
     if (value === null || value === undefined) return null;
-    if (value instanceof Uint8Array) return Buffer.from(value).toString("utf8");
+    if (typeof value === "string" || value instanceof Uint8Array) return this.readable(value);
     const kind = value instanceof Date ? "dates" : Array.isArray(value) ? "lists" : "structures";
     throw notLabels(this.what, `hold ${kind}`);
+  }
+
+  private readable(text: string | Uint8Array): string {
+    const label = typeof text === "string" ? text : Buffer.from(text).toString("utf8");
+    if (!label.includes("\ufffd")) return label;
+    throw notLabels(this.what, `hold ${JSON.stringify(label)}, whose bytes are not UTF-8`);
   }
 
   private addValue(label: StoredLabel): number {

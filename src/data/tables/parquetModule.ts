@@ -12,6 +12,11 @@ export interface ColumnMetaData {
 
 /** What the footer of a file says. */
 export interface FileMetaData {
+  readonly schema: readonly {
+    readonly name: string;
+    readonly logical_type?: { readonly type: string };
+    readonly converted_type?: string;
+  }[];
   readonly row_groups: readonly {
     readonly num_rows: bigint;
     readonly columns: readonly { readonly meta_data?: ColumnMetaData }[];

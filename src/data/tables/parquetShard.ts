@@ -9,7 +9,7 @@ import {
   type ImageShard,
   imageOf,
 } from "./imageTable";
-import { LabelColumn, mostLabelBytes } from "./labelColumn";
+import { LabelColumn, mostLabelBytes, notLabels } from "./labelColumn";
 import { type ColumnMetaData, type FileMetaData, parquetModule } from "./parquetModule";
 import { expectPages } from "./parquetPages";
 import type { RecentGroups } from "./recentGroups";
@@ -173,13 +173,21 @@ async function readColumn<T>(
 
 /** Texts of a dictionary are decoded once, however many rows have them. */
 async function readLabels(file: TableFile, groups: readonly Group[], name: string): Promise<LabelColumn> {
-  const labels = new LabelColumn(rowsOf(groups), `${file.path}, column ${name}`);
+  const what = `${file.path}, column ${name}`;
+  const labels = new LabelColumn(rowsOf(groups), what);
+  if (groups.some(({ metadata }) => isTime(metadata, name))) throw notLabels(what, "are times of day");
   for (const group of groups) {
     if (group.rows === 0) continue;
     const parts = await readColumn(file, group, name, { utf8: true, mostBytes: mostLabelBytes });
     for (const part of parts) labels.add(part);
   }
   return labels;
+}
+
+/** Times of day are plain numbers beneath. */
+function isTime({ schema }: FileMetaData, name: string): boolean {
+  const { logical_type, converted_type = "" } = schema.find((element) => element.name === name) ?? {};
+  return logical_type?.type === "TIME" || converted_type.startsWith("TIME_");
 }
 
 function featuresOf(metadata: FileMetaData): Features {

@@ -59,10 +59,7 @@ const readings: Readonly<Record<number, (layout: TiffLayout) => TiffReading | un
   0: (layout) => grayReading(layout, "inverted-gray16"),
   1: (layout) => grayReading(layout, "gray16") ?? (hasAlpha(layout) ? "colors" : undefined),
   2: rgbReading,
-  3: ({ bits, sampleFormat, extra }) =>
-    sampleFormat === 1 && ((bits.length === 1 && bits[0] <= 8) || (bits.join() === "8,8" && extra[0] !== 1))
-      ? "colors"
-      : undefined,
+  3: paletteReading,
   5: ({ bits, sampleFormat, extra }) => {
     if (sampleFormat !== 1 || extra.some((kind) => kind !== 0)) return undefined;
     if (bits.join() === "16,16,16,16") return "deep-inks";
@@ -77,6 +74,13 @@ function grayReading({ bits, sampleFormat }: TiffLayout, short: TiffReading): Ti
   if (depth === 32 && (sampleFormat === 2 || sampleFormat === 3)) return "colors";
   if (depth === 8 && sampleFormat === 2) return "signed-bytes";
   return depth === 16 && (sampleFormat === 1 || sampleFormat === 2) ? short : undefined;
+}
+
+/** libvips takes the plane of alpha for entries of the palette. */
+function paletteReading({ bits, sampleFormat, extra, isPlanar }: TiffLayout): TiffReading | undefined {
+  if (sampleFormat !== 1) return undefined;
+  const isWithAlpha = bits.join() === "8,8" && extra[0] !== 1 && !isPlanar;
+  return isWithAlpha || (bits.length === 1 && bits[0] <= 8) ? "colors" : undefined;
 }
 
 function hasAlpha({ bits, sampleFormat, extra }: TiffLayout): boolean {
@@ -96,10 +100,11 @@ function areAll({ bits }: TiffLayout, depth: number, ...counts: number[]): boole
   return counts.includes(bits.length) && bits.every((given) => given === depth);
 }
 
-function describe({ photometric, bits, sampleFormat, extra }: TiffLayout): string {
+function describe({ photometric, bits, sampleFormat, extra, isPlanar }: TiffLayout): string {
   const kind = ["gray", "gray", "RGB", "a palette", undefined, "CMYK"][photometric];
   const colors = kind ?? colorNames[photometric] ?? `colors of kind ${photometric}`;
   const numbers = ["numbers", "", "signed ", "floating-point "][sampleFormat] ?? "other ";
   const alpha = extra.length > 0 ? ` with extra samples of kind ${extra.join(", ")}` : "";
-  return `${colors} in ${bits.length} ${numbers}samples of ${[...new Set(bits)].join(" or ")} bits${alpha}`;
+  const planes = isPlanar ? " in separate planes" : "";
+  return `${colors} in ${bits.length} ${numbers}samples of ${[...new Set(bits)].join(" or ")} bits${alpha}${planes}`;
 }

@@ -11,6 +11,8 @@ export interface TiffLayout {
   /** What the samples behind the colors are: 1 and 2 are alpha, multiplied in and not. */
   readonly extra: readonly number[];
   readonly compression: number;
+  /** Every sample of the pixels has a plane of its own. */
+  readonly isPlanar: boolean;
   /** Where the less significant byte of the first of `extra` lies in the file. */
   readonly extraPlace?: number;
 }
@@ -20,6 +22,7 @@ const tags = {
   compression: 259,
   photometric: 262,
   samples: 277,
+  planes: 284,
   extra: 338,
   sampleFormat: 339,
 } as const;
@@ -64,6 +67,7 @@ function layoutOf(entries: ReadonlyMap<number, Entry>): TiffLayout {
     sampleFormat: formats.every((format) => format === formats[0]) ? formats[0] : 0,
     extra: all(tags.extra) ?? [],
     compression: one(tags.compression, 1),
+    isPlanar: one(tags.planes, 1) === 2,
   };
 }
 

@@ -57,6 +57,17 @@ describe("labels of a table", () => {
     await expectRefused("large", /column label: labels go up to 5000000, which are no classes/);
   });
 
+  it("are no classes where they are times of day, which Parquet keeps as plain numbers", async () => {
+    await expectRefused("times", /column label: labels are .*time.* no classes/);
+  });
+
+  it("are no classes where their bytes are no UTF-8, of which different ones would be one class", async () => {
+    await expectRefused(
+      "latin1",
+      /column label: labels hold "\ufffd", whose bytes are not UTF-8.* no classes/,
+    );
+  });
+
   it("are named where they are missing", async () => {
     await expectRefused(
       "gaps",

@@ -144,6 +144,8 @@ labeled("empty", pa.nulls(count, pa.string()))
 labeled("dates", pa.array(range(count), pa.date32()))
 labeled("lists", pa.array([[row] for row in range(count)]))
 labeled("large", pa.array([10**6 * row for row in range(count)]))
+labeled("times", pa.array(range(count), pa.time32("ms")))
+labeled("latin1", pa.array(["é".encode("latin-1"), "è".encode("latin-1")] * 3))
 labeled("bytes", pa.array([b"a", b"b", b"c"] * 2))
 
 # A path column without any path: its dictionary is empty, which LZ4 packs into the single byte 0.

@@ -6,6 +6,7 @@ import { LuvitError } from "../../../../../src/core/errors";
 import { packageRoot } from "../../../../../src/core/packageRoot";
 import { decodeImage } from "../../../../../src/data/reading/decode";
 import { formatOf } from "../../../../../src/data/reading/formats/identify";
+import { tiffReading } from "../../../../../src/data/reading/formats/tiff";
 import { seededRng } from "../../../../support/seededRng";
 
 /** A file and what Pillow 12.3 makes of it by `convert("RGB")`, both in base64. */
@@ -44,6 +45,25 @@ for (const format of ["BMP", "PNM", "GIF", "TIFF"] as const) {
     }
   });
 }
+
+describe("4-bit runs in BMP files", () => {
+  it("keep every pixel of odd literal runs, and rows filled up to an even address", async () => {
+    const head = Buffer.alloc(54 + 64);
+    head.write("BM");
+    head.writeUInt32LE(head.length, 10);
+    head.writeUInt32LE(40, 14);
+    head.writeInt32LE(7, 18);
+    head.writeInt32LE(2, 22);
+    head.writeUInt16LE(4, 28);
+    head.writeUInt32LE(2, 30);
+    for (let i = 0; i < 16; i++) head[54 + 4 * i + 2] = i; // entry i is red of i
+    const literals = [0, 5, 0x12, 0x34, 0x50, 0, 2, 0x67, 0, 0];
+    const runs = [0, 3, 0x89, 0xa0, 3, 0xbc, 1, 0xd0, 0, 1];
+    const { data } = await decodeImage(Buffer.concat([head, Buffer.from([...literals, ...runs])]));
+    const reds = [...data].filter((_, i) => i % 3 === 0);
+    assert.deepEqual(reds, [8, 9, 10, 11, 12, 11, 13, 1, 2, 3, 4, 5, 6, 7]);
+  });
+});
 
 describe("damaged files", () => {
   it("that were cut off anywhere are refused in words, or hold every pixel", async () => {
@@ -121,6 +141,16 @@ describe("what is not read", () => {
     assert.match(await reason(withTag(262, 8)), /TIFF: CIE L\*a\*b\* in 1 samples of 8 bits cannot be read/);
     assert.match(await reason(withTag(258, 12)), /gray in 1 samples of 12 bits/);
     assert.match(await reason(withTag(259, 50000)), /compressed with Zstandard, which is not read/);
+  });
+
+  it("are TIFF palettes whose alpha lies in a plane of its own, which libvips takes for entries", () => {
+    const layout = { photometric: 3, bits: [8, 8], sampleFormat: 1, extra: [2], compression: 1 };
+    assert.equal(tiffReading({ ...layout, isPlanar: false }), "colors");
+    assert.equal(tiffReading({ ...layout, photometric: 2, bits: [8, 8, 8, 8], isPlanar: true }), "colors");
+    assert.throws(
+      () => tiffReading({ ...layout, isPlanar: true }),
+      /a palette in 2 samples of 8 bits with extra samples of kind 2 in separate planes cannot be read/,
+    );
   });
 
   it("are more pixels than a limit, before memory is taken for them", async () => {
