@@ -77,9 +77,10 @@ function afterLayer({ encoder }: Classifier | MaskedAutoencoder, images: Tensor,
   const found: string[] = [];
   let tokens: Tensor | undefined;
   const tap = (name: string, value: Tensor) => {
-    if (!name.endsWith(".out")) return;
-    found.push(name.slice(0, -".out".length));
-    if (name === `${layer}.out`) tokens = value;
+    const block = /^(.*\.\d+)\.out$/.exec(name)?.[1];
+    if (!block) return;
+    found.push(block);
+    if (block === layer) tokens = value;
   };
   encoder.tokens(images, { tap });
   if (tokens) return meanOfPatches(tokens);

@@ -14,7 +14,7 @@ import {
 import { type Preprocessing, usualPreprocessing } from "../core/preprocessing";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
-import { type Context, inference } from "../nn/context";
+import { type Context, inference, site } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm, Linear } from "../nn/layers";
 import type { LoadReport } from "../nn/loadStateDict";
@@ -130,7 +130,7 @@ export class Classifier extends SavableModel {
     return this.encoder.tokens(images, context);
   }
 
-  /** images [B, 3, S, S] -> [B, D]: what the head (after `fc_norm`) sees. Taps `pooled`. */
+  /** images [B, 3, S, S] -> [B, D]: what the head (after `fc_norm`) sees. Site `pooled`. */
   pool(images: Tensor, context: Context = inference): Tensor {
     const tokens = this.tokens(images, context);
     const [batch, count, dim] = tokens.shape as [number, number, number];
@@ -138,14 +138,14 @@ export class Classifier extends SavableModel {
       this.pooling === "cls"
         ? tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim])
         : tf.mean(tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]), 1);
-    context.tap?.("pooled", pooled);
-    return pooled;
+    return site(context, "pooled", pooled);
   }
 
-  /** images [B, 3, S, S] -> logits [B, classes]. */
+  /** images [B, 3, S, S] -> logits [B, classes]. Sites of the encoder, `pooled`, `features`, `logits`. */
   forward(images: Tensor, context: Context = inference): Tensor {
-    const features = this.pool(images, context);
-    return this.head.forward(this.fc_norm ? this.fc_norm.forward(features) : features);
+    const pooled = this.pool(images, context);
+    const features = site(context, "features", this.fc_norm ? this.fc_norm.forward(pooled) : pooled);
+    return site(context, "logits", this.head.forward(features, context, "head"));
   }
 }
 

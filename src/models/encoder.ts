@@ -2,7 +2,7 @@ import { LuvitError } from "../core/errors";
 import { formatShape } from "../core/hostTensor";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
-import { type Context, inference } from "../nn/context";
+import { type Context, inference, site } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm } from "../nn/layers";
 import { Module } from "../nn/module";
@@ -94,14 +94,17 @@ export class Encoder extends Module {
     return this.forward(this.prependClassToken(this.embedPatches(images)), context);
   }
 
-  /** Tokens with class token [B, T, D] -> [B, T, D] through blocks, fusion path and final norm, as configured. */
+  /**
+   * Tokens with class token [B, T, D] -> [B, T, D] through blocks, fusion path and final norm, as configured. Sites
+   * `embed`, `blocks.*`, `fusion.*`, `llama.*`, `tokens`.
+   */
   forward(x: Tensor, context: Context): Tensor {
     const { after = this.config.depth, normFirst = false } = this.fusion?.plan ?? {};
-    const early = runBlocks(x, this.blocks.slice(0, after), context);
+    const early = runBlocks(site(context, "embed", x), this.blocks.slice(0, after), context);
     const entering = normFirst && this.norm ? this.norm.forward(early) : early;
     const fused = this.fusion ? this.fusion.forward(entering, context) : early;
     const late = runBlocks(fused, this.blocks.slice(after), context, "blocks", after);
-    return this.norm && !normFirst ? this.norm.forward(late) : late;
+    return site(context, "tokens", this.norm && !normFirst ? this.norm.forward(late) : late);
   }
 }
 

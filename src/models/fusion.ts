@@ -1,7 +1,7 @@
 import { checkOptions, entry, flag, object, oneOf, optionsOf, seed, such, whole } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
-import type { Context } from "../nn/context";
+import { type Context, site } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm, Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
@@ -118,15 +118,14 @@ export class FusionPath extends Module {
     return { after, normFirst, residual, mapperBias, ...between };
   }
 
-  /** x [B, T, D] -> [B, T, D], all tokens, the class token among them. Taps `fusion.*`. */
+  /** x [B, T, D] -> [B, T, D], all tokens, the class token among them. Sites `fusion.*`, `llama.*`. */
   forward(x: Tensor, context: Context): Tensor {
-    const wide = this.llama_dim_mapper1.forward(x);
-    context.tap?.("fusion.mapper1", wide);
-    const unlocked = this.llama ? this.llama.forward(wide, context) : this.activate(wide);
-    context.tap?.("fusion.block", unlocked);
-    const narrow = this.llama_dim_mapper2.forward(unlocked);
-    context.tap?.("fusion.mapper2", narrow);
-    return this.plan.residual ? tf.add(x, narrow) : narrow;
+    const see = (part: string, value: Tensor) => site(context, `fusion.${part}`, value);
+    const entering = see("in", x);
+    const wide = see("mapper1", this.llama_dim_mapper1.forward(entering, context, "llama_dim_mapper1"));
+    const unlocked = see("block", this.llama ? this.llama.forward(wide, context) : this.activate(wide));
+    const narrow = see("mapper2", this.llama_dim_mapper2.forward(unlocked, context, "llama_dim_mapper2"));
+    return see("out", this.plan.residual ? tf.add(entering, narrow) : narrow);
   }
 
   private activate(x: Tensor): Tensor {

@@ -5,7 +5,7 @@ import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
 import { rotaryFrequencies } from "../io/llama";
 import { type AttentionOptions, scaledDotProductAttention } from "../nn/attention";
-import { type Context, inference } from "../nn/context";
+import { type Context, inference, site } from "../nn/context";
 import { normal } from "../nn/init";
 import { Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
@@ -55,16 +55,18 @@ export class LlamaAttention extends Module {
     if (qkNorm) [this.q_norm, this.k_norm] = [new RMSNorm(headDim, normEps), new RMSNorm(headDim, normEps)];
   }
 
-  /** x [B, T, D] -> [B, T, D]. Taps `<name>.pattern` [B, H, T, T]. */
+  /** x [B, T, D] -> [B, T, D]. Sites `<name>.out` and those of `scaledDotProductAttention`. */
   forward(x: Tensor, context: Context, name: string): Tensor {
     const { rope } = this.config;
     const { heads, kvHeads } = headSizes(this.config);
-    const split = (projection: Linear, count: number) => splitHeads(projection.forward(x), count);
+    const split = (part: "wq" | "wk" | "wv", count: number) =>
+      splitHeads(this[part].forward(x, context, `${name}.${part}`), count);
     const turn = (t: Tensor) => (rope ? rotate(t, this.config) : t);
-    const q = turn(normed(split(this.wq, heads), this.q_norm));
-    const k = turn(normed(split(this.wk, kvHeads), this.k_norm));
-    const options = { ...this.visibility(context), tap: context.tap, tapName: `${name}.pattern` };
-    return this.wo.forward(mergeHeads(scaledDotProductAttention(q, k, split(this.wv, kvHeads), options)));
+    const q = turn(normed(split("wq", heads), this.q_norm));
+    const k = turn(normed(split("wk", kvHeads), this.k_norm));
+    const options = { ...this.visibility(context), context, name };
+    const merged = mergeHeads(scaledDotProductAttention(q, k, split("wv", kvHeads), options));
+    return site(context, `${name}.out`, this.wo.forward(merged, context, `${name}.wo`));
   }
 
   /** Which tokens see which: what the pass says, else what the config does. */
@@ -94,8 +96,11 @@ export class LlamaFeedForward extends Module {
     this.w3 = linear(dim, hiddenDim, rng, mlpBias);
   }
 
-  forward(x: Tensor): Tensor {
-    return this.w2.forward(gatedSilu(this.w1.forward(x), this.w3.forward(x)));
+  /** x [..., D] -> [..., D]. Site `<name>.out`. */
+  forward(x: Tensor, context: Context = inference, name = "feed_forward"): Tensor {
+    const wide = (part: "w1" | "w3") => this[part].forward(x, context, `${name}.${part}`);
+    const down = this.w2.forward(gatedSilu(wide("w1"), wide("w3")), context, `${name}.w2`);
+    return site(context, `${name}.out`, down);
   }
 }
 
@@ -120,11 +125,14 @@ export class LlamaBlock extends Module {
     this.ffn_norm = new RMSNorm(config.dim, config.normEps);
   }
 
-  /** x [B, T, D] -> [B, T, D]. */
+  /** x [B, T, D] -> [B, T, D]. Sites `<name>.*`. */
   forward(x: Tensor, context: Context = inference, name = "layers.0"): Tensor {
-    const attended = this.attention.forward(this.attention_norm.forward(x), context, `${name}.attention`);
-    const middle = tf.add(x, attended);
-    return tf.add(middle, this.feed_forward.forward(this.ffn_norm.forward(middle)));
+    const see = (part: string, value: Tensor) => site(context, `${name}.${part}`, value);
+    const normal = see("attention_norm", this.attention_norm.forward(x));
+    const middle = see("middle", tf.add(x, this.attention.forward(normal, context, `${name}.attention`)));
+    const inner = see("ffn_norm", this.ffn_norm.forward(middle));
+    const expanded = this.feed_forward.forward(inner, context, `${name}.feed_forward`);
+    return see("out", tf.add(middle, expanded));
   }
 }
 
@@ -182,7 +190,7 @@ export class LlamaBlocks extends Module {
     return { checkpoint, blocks: this.layerIndices.map((i) => i + 1), options, origin: this.origin };
   }
 
-  /** x [B, T, D] -> [B, T, D]. Taps `<name>.layers.k.attention.pattern`. */
+  /** x [B, T, D] -> [B, T, D]. Sites `<name>.layers.k.*`. */
   forward(x: Tensor, context: Context = inference, name = "llama"): Tensor {
     const out = this.layers.reduce((h, layer, i) => {
       const path = `${name}.layers.${i}`;

@@ -6,6 +6,7 @@ import { rngField } from "../core/options/rng";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { llamaBlockModules } from "../io/llama";
+import { type Context, inference, site } from "../nn/context";
 import { kaimingUniform, zeros } from "../nn/init";
 import { Linear } from "../nn/layers";
 import { Module, millions } from "../nn/module";
@@ -77,11 +78,12 @@ export class LoraLinear extends Module {
     return this.alpha / (this.rankStabilized ? Math.sqrt(this.rank) : this.rank);
   }
 
-  forward(x: Tensor): Tensor {
+  /** Site `<name>.lora`: the scaled update, unless it is merged. */
+  forward(x: Tensor, context: Context = inference, name = "linear"): Tensor {
     const base = linear(x, this.weight.value, this.bias?.value);
     if (this.merged) return base;
     const update = linear(linear(x, this.lora_A.weight.value), this.lora_B.weight.value);
-    return tf.add(base, tf.mul(update, this.scaling));
+    return tf.add(base, site(context, `${name}.lora`, tf.mul(update, this.scaling)));
   }
 
   /** The base weight with the update added, on the host; nothing changes. */

@@ -202,7 +202,8 @@ export class MaskedAutoencoder extends SavableModel {
 }
 
 function withoutDropPath(context: Context): Context {
-  return context.tap ? { tap: context.tap } : inference;
+  const { tap, edit } = context;
+  return { tap, edit };
 }
 
 /**

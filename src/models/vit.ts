@@ -5,7 +5,7 @@ import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
 import { scaledDotProductAttention } from "../nn/attention";
-import { type Context, inference } from "../nn/context";
+import { type Context, inference, site } from "../nn/context";
 import { constant, kaimingUniform, normal, uniform, xavierUniform } from "../nn/init";
 import { LayerNorm, Linear } from "../nn/layers";
 import { Module } from "../nn/module";
@@ -112,12 +112,11 @@ export class Attention extends Module {
     this.proj = new Linear(dim, dim, rng, { initialize });
   }
 
-  /** x [B, T, D] -> [B, T, D]. Taps `<name>.pattern` [B, H, T, T]. */
+  /** x [B, T, D] -> [B, T, D]. Sites `<name>.out` and those of `scaledDotProductAttention`. */
   forward(x: Tensor, context: Context, name: string): Tensor {
-    const [q, k, v] = splitQkv(this.qkv.forward(x), this.heads);
-    return this.proj.forward(
-      mergeHeads(scaledDotProductAttention(q, k, v, { tap: context.tap, tapName: `${name}.pattern` })),
-    );
+    const [q, k, v] = splitQkv(this.qkv.forward(x, context, `${name}.qkv`), this.heads);
+    const merged = mergeHeads(scaledDotProductAttention(q, k, v, { context, name }));
+    return site(context, `${name}.out`, this.proj.forward(merged, context, `${name}.proj`));
   }
 }
 
@@ -132,8 +131,10 @@ export class Mlp extends Module {
     this.fc2 = new Linear(hidden, dim, rng, { initialize });
   }
 
-  forward(x: Tensor): Tensor {
-    return this.fc2.forward(gelu(this.fc1.forward(x)));
+  /** x [..., D] -> [..., D]. Site `<name>.out`. */
+  forward(x: Tensor, context: Context = inference, name = "mlp"): Tensor {
+    const hidden = gelu(this.fc1.forward(x, context, `${name}.fc1`));
+    return site(context, `${name}.out`, this.fc2.forward(hidden, context, `${name}.fc2`));
   }
 }
 
@@ -157,12 +158,13 @@ export class Block extends Module {
     this.mlp = new Mlp(config.dim, Math.round(config.dim * config.mlpRatio), rng, initialize);
   }
 
-  /** x [B, T, D] -> [B, T, D]; `dropPathRow` is this block's first row of `context.dropPath`. */
+  /** x [B, T, D] -> [B, T, D]; `dropPathRow` is this block's first row of `context.dropPath`. Sites `<name>.*`. */
   forward(x: Tensor, context: Context, name: string, dropPathRow: number): Tensor {
-    const attended = this.attn.forward(this.norm1.forward(x), context, `${name}.attn`);
-    const middle = tf.add(x, dropBranch(attended, context, dropPathRow));
-    const expanded = this.mlp.forward(this.norm2.forward(middle));
-    return tf.add(middle, dropBranch(expanded, context, dropPathRow + 1));
+    const see = (part: string, value: Tensor) => site(context, `${name}.${part}`, value);
+    const attended = this.attn.forward(see("norm1", this.norm1.forward(x)), context, `${name}.attn`);
+    const middle = see("middle", tf.add(x, dropBranch(attended, context, dropPathRow)));
+    const expanded = this.mlp.forward(see("norm2", this.norm2.forward(middle)), context, `${name}.mlp`);
+    return see("out", tf.add(middle, dropBranch(expanded, context, dropPathRow + 1)));
   }
 }
 
@@ -241,7 +243,7 @@ export function fitPositionTable(
   return resizePositionTable(table, { rows: grid, columns: grid }, 1, resize);
 }
 
-/** Runs blocks in order. x [B, T, D]. Taps `blocks.k.out`. */
+/** Runs blocks in order. x [B, T, D]. Sites `blocks.k.*`. */
 export function runBlocks(
   x: Tensor,
   blocks: readonly Block[],
@@ -251,8 +253,6 @@ export function runBlocks(
 ): Tensor {
   return blocks.reduce((tokens, block, i) => {
     const path = `${name}.${first + i}`;
-    const out = inBlock(path, () => block.forward(tokens, context, path, 2 * (first + i)));
-    context.tap?.(`${path}.out`, out);
-    return out;
+    return inBlock(path, () => block.forward(tokens, context, path, 2 * (first + i)));
   }, x);
 }

@@ -1,9 +1,9 @@
 import { LuvitError } from "../core/errors";
 import { formatShape } from "../core/hostTensor";
-import { callback, checkOptions, flag, optionsOf, text, whole } from "../core/options";
+import { checkOptions, flag, optionsOf, shaped, text, whole } from "../core/options";
 import { type Tensor, tensorField, tf } from "../core/tf";
 import { UNSEEN } from "./attentionMask";
-import type { Tap } from "./context";
+import { type Context, inference, site } from "./context";
 
 export interface AttentionOptions {
   /** Each position sees only itself and earlier ones. */
@@ -15,14 +15,21 @@ export interface AttentionOptions {
    * from `AttentionMask.tensor`. With `causal` a key must pass both.
    */
   mask?: Tensor;
-  /** Receives the pattern [B, H, T, T] (rows sum to 1) under `tapName`. */
-  tap?: Tap;
-  tapName?: string;
+  /** Sees `<name>.scores` and `<name>.pattern` [B, H, T, T] (rows sum to 1), and `<name>.heads` [B, H, T, C]. */
+  context?: Pick<Context, "tap" | "edit">;
+  /** Default "attention". */
+  name?: string;
 }
 
 export const attentionOptions = optionsOf<AttentionOptions>(
   {},
-  { causal: flag, window: whole(1), mask: tensorField, tap: callback(), tapName: text },
+  {
+    causal: flag,
+    window: whole(1),
+    mask: tensorField,
+    context: shaped("a context { tap, edit }"),
+    name: text,
+  },
 );
 
 /**
@@ -41,18 +48,18 @@ export function scaledDotProductAttention(
   checkOptions("attend", tensorField, query);
   checkOptions("attend", tensorField, key);
   checkOptions("attend", tensorField, value);
-  const { causal = false, window, mask, tap, tapName = "pattern" } = options;
+  const { causal = false, window, mask, context = inference, name = "attention" } = options;
   const [batch, heads, tokens, channels] = query.shape as [number, number, number, number];
   const groups = key.shape[1]!;
   const gather = (x: Tensor) =>
     heads === groups ? x : tf.reshape(x, [batch, groups, (heads / groups) * tokens, x.shape[3]!]);
   const spread = (x: Tensor) => (heads === groups ? x : tf.reshape(x, [batch, heads, tokens, x.shape[3]!]));
-  const scores = spread(tf.matMul(tf.mul(gather(query), channels ** -0.5), key, false, true));
+  const see = (part: string, x: Tensor) => site(context, `${name}.${part}`, x);
+  const scores = see("scores", spread(tf.matMul(tf.mul(gather(query), channels ** -0.5), key, false, true)));
   if (mask) expectMask(mask, scores);
   const masks = [...(causal ? [causalMask(tokens, window)] : []), ...(mask ? [mask] : [])];
-  const pattern = tf.softmax(masks.reduce((sum, one) => tf.add(sum, one), scores));
-  tap?.(tapName, pattern);
-  return spread(tf.matMul(gather(pattern), value));
+  const pattern = see("pattern", tf.softmax(masks.reduce((sum, one) => tf.add(sum, one), scores)));
+  return see("heads", spread(tf.matMul(gather(pattern), value)));
 }
 
 function expectMask(mask: Tensor, scores: Tensor): void {

@@ -1,11 +1,22 @@
-import type { Tensor } from "../core/tf";
+import { LuvitError } from "../core/errors";
+import { formatShape } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
+import { type Tensor, tensorField } from "../core/tf";
 
 /** Receives named intermediate values, e.g. "blocks.11.attn.pattern" [B, H, T, T]. The tensor belongs to the caller. */
 export type Tap = (name: string, value: Tensor) => void;
 
+/**
+ * Sees every named intermediate value and gives back what the rest of the pass computes with: the value itself, or
+ * another of the same shape. Traced and differentiated like the rest of the pass.
+ */
+export type Edit = (name: string, value: Tensor) => Tensor;
+
 /** What a forward pass may be told besides its input. The default is inference without taps. */
 export interface Context {
+  /** Sees what `edit` made of a value. */
   readonly tap?: Tap;
+  readonly edit?: Edit;
   /**
    * Drop-path factors [2 * depth, B], drawn on the host: 0 drops the branch of that sample, 1/(1-p) keeps it. Row 2k
    * belongs to the attention branch of block k, row 2k+1 to its MLP branch.
@@ -20,3 +31,26 @@ export interface Context {
 
 /** The context of a forward pass in which nothing is random. */
 export const inference: Context = {};
+
+/**
+ * A named place of a forward pass: shows its value to the context's edit and tap, and gives back what goes on.
+ *
+ * @throws LuvitError("shape-mismatch") for an edit that gives back another shape or type.
+ */
+export function site(context: Context, name: string, value: Tensor): Tensor {
+  const { edit, tap } = context;
+  const going = edit ? edited(edit, name, value) : value;
+  tap?.(name, going);
+  return going;
+}
+
+function edited(edit: Edit, name: string, value: Tensor): Tensor {
+  const made = edit(name, value);
+  checkOptions(`edit of ${name}: what it gives back`, tensorField, made);
+  if (made.dtype === value.dtype && formatShape(made.shape) === formatShape(value.shape)) return made;
+  const described = ({ dtype, shape }: Tensor) => `${dtype} ${formatShape(shape)}`;
+  throw new LuvitError(
+    "shape-mismatch",
+    `edit of ${name}: expected ${described(value)}, got ${described(made)}`,
+  );
+}

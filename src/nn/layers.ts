@@ -2,6 +2,7 @@ import { callback, checkOptions, flag, optionsOf } from "../core/options";
 import { rngField } from "../core/options/rng";
 import type { Rng } from "../core/rng";
 import type { Tensor } from "../core/tf";
+import type { Context } from "./context";
 import { ones, xavierUniform, zeros } from "./init";
 import { Module } from "./module";
 import { layerNorm, linear, rmsNorm } from "./ops";
@@ -35,7 +36,8 @@ export class Linear extends Module {
     if (bias) this.bias = new Parameter([outputs], zeros, rng.uint32());
   }
 
-  forward(x: Tensor): Tensor {
+  /** What stands in its place (LoRA) has a site under `name`; a plain linear has none. */
+  forward(x: Tensor, _context?: Context, _name?: string): Tensor {
     return linear(x, this.weight.value, this.bias?.value);
   }
 }

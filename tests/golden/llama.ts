@@ -48,7 +48,7 @@ function runFormat(
     checks.push(
       absolute(`${rowOrder} first norm`, normal, io.get("attention_norm_out")!, tolerance.output_abs),
     );
-    const attended = layer.attention.forward(normal, {}, "");
+    const attended = layer.attention.forward(normal, {}, "attention");
     checks.push(absolute(`${rowOrder} attention`, attended, io.get("attention_out")!, tolerance.output_abs));
   }
   const upstream = tensor(io.get("grad_output")!);

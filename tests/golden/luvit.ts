@@ -169,7 +169,7 @@ async function compareParameters(folder: string, model: Module, tolerance: Toler
   ];
 }
 
-function goldenBlock(config: Record<string, number>) {
+export function goldenBlock(config: Record<string, number>) {
   const block = randomBlock(luvitLlamaConfig(config));
   const targets = config.lora_targets as unknown as string[];
   lora.attach(block, { rank: config.lora_r, alpha: config.lora_alpha, targets });

@@ -12,6 +12,7 @@ import { runDetectionData } from "./detectionData";
 import { eagerly } from "./gradients";
 import { type CaseRunner, type Check, readCaseFile } from "./harness";
 import { runImages } from "./images";
+import { runInterventions } from "./interventions";
 import { runBidirectionalBlock, runCausalBlock } from "./llama";
 import { runLoraPeft } from "./lora";
 import { runLuvitFinetune, runLuvitPretrain } from "./luvit";
@@ -24,7 +25,13 @@ import { runSegAugment } from "./segAugment";
 import { runSegGroups, runSegMetric, runSegResize } from "./segmentation";
 import { runnersThrough } from "./throughEngine";
 
+/** Cases that can be computed op by op and as graphs on an engine. */
+const lookedInside = (engine?: EngineOptions): Record<string, CaseRunner> => ({
+  interventions: runInterventions(engine),
+});
+
 const runners: Record<string, CaseRunner> = {
+  ...lookedInside(),
   primitives: runPrimitives,
   pos_embed: runPositions,
   mae_pretrain: runMaePretrain,
@@ -48,7 +55,7 @@ const runners: Record<string, CaseRunner> = {
   detection_data: runDetectionData,
 };
 
-/** What the command line says: cases by name, and an engine to run the training cases through. */
+/** What the command line says: cases by name, and an engine to run through it the cases that can be. */
 function settings() {
   const { values, positionals } = parseArgs({
     options: {
@@ -60,7 +67,8 @@ function settings() {
   });
   const engine = engineOf(values as EngineOptions);
   const isChosen = Object.keys(engine).length > 0;
-  return { wanted: positionals, chosen: isChosen ? runnersThrough(engine) : runners };
+  const through = () => ({ ...runnersThrough(engine), ...lookedInside(engine) });
+  return { wanted: positionals, chosen: isChosen ? through() : runners };
 }
 
 /** GOLDEN_DIR, or the cases kept with the tests. */
@@ -90,8 +98,8 @@ async function runCase(folder: string, known: Record<string, CaseRunner>): Promi
 }
 
 /**
- * Runs the cases named on the command line, by default all; with --engine, --provider or --precision those that train, as
- * one graph on that engine.
+ * Runs the cases named on the command line, by default all; with --engine, --provider or --precision those
+ * that train or look inside, as graphs on that engine.
  */
 async function main(): Promise<void> {
   const folder = goldenFolder();
@@ -118,7 +126,7 @@ async function main(): Promise<void> {
     for (const miss of misses)
       console.log(`       ${miss.name}: ${number(miss.error)} > ${number(miss.tolerance)}`);
   }
-  const why = chosen === runners ? "not covered by this version" : "it trains nothing on an engine";
+  const why = chosen === runners ? "not covered by this version" : "it has nothing that an engine computes";
   for (const name of skipped) console.log(`SKIPPED ${name}, ${why}`);
   console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
   process.exitCode = failed > 0 || passed === 0 ? 1 : 0;

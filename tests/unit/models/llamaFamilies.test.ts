@@ -114,7 +114,13 @@ test("the pattern of every query head is seen, its rows sum to one", () => {
     [2, 2, 4, 3],
   ].map((shape, i) => randomTensor(shape, i));
   let pattern: Tensor | undefined;
-  const mixed = scaledDotProductAttention(q, k, v, { tap: (_, value) => (pattern = value) });
+  const mixed = scaledDotProductAttention(q, k, v, {
+    context: {
+      tap: (name, value) => {
+        if (name === "attention.pattern") pattern = value;
+      },
+    },
+  });
   assert.deepEqual([mixed.shape, pattern!.shape], [q.shape, [2, 6, 4, 4]]);
   assertClose(tf.sum(pattern!, -1).dataSync(), new Float32Array(2 * 6 * 4).fill(1), 1e-6);
   const head = (t: Tensor, i: number) => tf.slice(t, [0, i, 0, 0], [2, 1, -1, -1]);
@@ -161,7 +167,7 @@ test("head norms act on each head of q and k before the rotation", () => {
   const scaled = blockWith({ qkNorm: true });
   const own = scaled.layers[0].attention;
   tf.tidy(() => own.wq.weight.value.assign(tf.mul(attention.wq.weight.value, 10)));
-  const out = (each: LlamaBlocks) => valuesOf(() => each.layers[0].attention.forward(x(), {}, ""));
+  const out = (each: LlamaBlocks) => valuesOf(() => each.layers[0].attention.forward(x(), {}, "attention"));
   assertClose(out(scaled), out(block), 1e-4, "the norm takes out the scale of q");
   const q = randomTensor([2, 6, tokens, 4], 1);
   assertClose(

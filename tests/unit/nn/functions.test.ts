@@ -127,12 +127,14 @@ test("attention rows sum to one; a causal row sees only itself and what came bef
     let pattern: number[] = [];
     scaledDotProductAttention(q, k, v, {
       causal,
-      tapName: "rows",
-      tap: (name, value) => {
-        assert.equal(name, "rows");
-        assert.deepEqual(value.shape, [2, 3, 5, 5]);
-        assertClose(tf.sum(value, -1).dataSync(), Array(30).fill(1), 1e-6);
-        pattern = Array.from(value.dataSync().slice(0, 25));
+      name: "layer",
+      context: {
+        tap: (name, value) => {
+          if (name !== "layer.pattern") return;
+          assert.deepEqual(value.shape, [2, 3, 5, 5]);
+          assertClose(tf.sum(value, -1).dataSync(), Array(30).fill(1), 1e-6);
+          pattern = Array.from(value.dataSync().slice(0, 25));
+        },
       },
     });
     const ahead = pattern.filter((_, i) => i % 5 > Math.floor(i / 5));
