@@ -7,6 +7,7 @@ import { normal } from "../nn/init";
 import { LayerNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { Parameter } from "../nn/parameter";
+import { type PatchGrid, positionsOfGrid } from "../nn/positionEmbedding";
 import type { EncoderConfig } from "./config";
 import { describeBlocks } from "./describe";
 import { FusionPath, type FusionPlan } from "./fusion";
@@ -70,16 +71,14 @@ export class Encoder extends Module {
     return { imageSize, patchSize, ...describeBlocks(config, blocks), finalNorm, fusion };
   }
 
-  /** images [B, 3, S, S] -> patch tokens with position [B, L, D], class token not yet there. */
-  embedPatches(images: Tensor): Tensor {
-    const { imageSize } = this.config;
-    if (images.shape.slice(1).join() !== `3,${imageSize},${imageSize}`) {
-      const shapes = `expected [B, 3, ${imageSize}, ${imageSize}], got ${formatShape(images.shape)}`;
-      throw new LuvitError("shape-mismatch", `images: ${shapes}; the model's imageSize is ${imageSize}`);
-    }
-    const patches = this.patch_embed.forward(images);
-    const tokens = patches.shape[1]!;
-    return tf.add(patches, tf.slice(this.pos_embed.value, [0, 1, 0], [1, tokens, this.config.dim]));
+  /**
+   * images [B, 3, S, S] -> patch tokens with position [B, L, D], class token not yet there. With `positions`, images
+   * [B, 3, H, W] of any size that the patch divides, see `Context`.
+   */
+  embedPatches(images: Tensor, { positions }: Context = inference): Tensor {
+    const grid = gridOf(images, this.config, positions !== undefined);
+    const table = positionsOfGrid(this.pos_embed.value, grid, positions ?? "mae");
+    return tf.add(this.patch_embed.forward(images), table);
   }
 
   /** Puts the class token, with its position, in front: x [B, T, D] -> [B, 1+T, D]. */
@@ -89,9 +88,9 @@ export class Encoder extends Module {
     return tf.concat([tf.tile(token, [x.shape[0], 1, 1]), x], 1);
   }
 
-  /** images [B, 3, S, S] -> tokens [B, 1+L, D] after everything, nothing masked. */
+  /** images [B, 3, S, S] -> tokens [B, 1+L, D] after everything, nothing masked; other sizes with `positions`. */
   tokens(images: Tensor, context: Context = inference): Tensor {
-    return this.forward(this.prependClassToken(this.embedPatches(images)), context);
+    return this.forward(this.prependClassToken(this.embedPatches(images, context)), context);
   }
 
   /**
@@ -106,6 +105,24 @@ export class Encoder extends Module {
     const late = runBlocks(fused, this.blocks.slice(after), context, "blocks", after);
     return site(context, "tokens", this.norm && !normFirst ? this.norm.forward(late) : late);
   }
+}
+
+/** @throws LuvitError("shape-mismatch") for images that are not taken. */
+function gridOf(images: Tensor, { imageSize, patchSize }: ViTConfig, anySize: boolean): PatchGrid {
+  const [, channels, height, width] = images.shape as [number, number, number, number];
+  const fits = anySize
+    ? height % patchSize === 0 && width % patchSize === 0
+    : height === imageSize && width === imageSize;
+  if (images.rank === 4 && channels === 3 && fits && height > 0 && width > 0)
+    return { rows: height / patchSize, columns: width / patchSize };
+  const expected = anySize
+    ? `[B, 3, H, W], H and W multiples of ${patchSize}`
+    : `[B, 3, ${imageSize}, ${imageSize}]`;
+  const why = anySize ? `the model's patchSize is ${patchSize}` : `the model's imageSize is ${imageSize}`;
+  throw new LuvitError(
+    "shape-mismatch",
+    `images: expected ${expected}, got ${formatShape(images.shape)}; ${why}`,
+  );
 }
 
 function requirePlace(fusion: FusionPlan | undefined, depth: number): void {

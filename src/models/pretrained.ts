@@ -6,6 +6,7 @@ import { type MaeCheckpoint, readMaeCheckpoint, type WeightPartOptions } from ".
 import { source as sourceArgument } from "../io/options";
 import type { LoadReport } from "../nn/loadStateDict";
 import type { PositionResize } from "../nn/positionEmbedding";
+import { positionResizes } from "../nn/positionTaps";
 import { type Classifier, classifierField } from "./classifier";
 import { type MaskedAutoencoder, maeField } from "./mae";
 import { expectSameParts } from "./openModel";
@@ -46,12 +47,12 @@ const freshDecoder =
 export interface FitOptions extends WeightPartOptions {
   /**
    * How positions of another image size are resized: "mae" (default) as MAE's code does, plain bicubic; "timm" as timm
-   * does, bicubic with antialiasing, whose curve is another one also where nothing shrinks.
+   * does, bicubic with antialiasing, whose curve is another one also where nothing shrinks; "dino" as DINO does.
    */
   positions?: PositionResize;
 }
 
-export const fitOptions = optionsOf<FitOptions>({}, { positions: oneOf(["mae", "timm"]), key: text });
+export const fitOptions = optionsOf<FitOptions>({}, { positions: oneOf(positionResizes), key: text });
 
 /**
  * Loads a MAE checkpoint's encoder, a finetuned MAE classifier, or a ViT of timm (file or folder) into a classifier. A

@@ -190,7 +190,7 @@ export class PatchEmbed extends Module {
     this.proj = new PatchProjection(patchSize, width, rng, scheme);
   }
 
-  /** images [B, 3, S, S] -> [B, L, D]. */
+  /** images [B, 3, H, W] -> [B, L, D], rows of patches first. */
   forward(images: Tensor): Tensor {
     return this.proj.forward(patchesForEmbedding(images, this.patchSize));
   }

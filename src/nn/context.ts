@@ -2,6 +2,7 @@ import { LuvitError } from "../core/errors";
 import { formatShape } from "../core/hostTensor";
 import { checkOptions } from "../core/options";
 import { type Tensor, tensorField } from "../core/tf";
+import type { PositionRule } from "./positionEmbedding";
 
 /** Receives named intermediate values, e.g. "blocks.11.attn.pattern" [B, H, T, T]. The tensor belongs to the caller. */
 export type Tap = (name: string, value: Tensor) => void;
@@ -27,6 +28,11 @@ export interface Context {
    * of the causal mask that their config asks for.
    */
   readonly mask?: Tensor;
+  /**
+   * Takes images of any height and width that the patch divides, and says how a vision transformer's positions are made
+   * for their grid. Left out, images must have the model's own size. Its own square is never resized.
+   */
+  readonly positions?: PositionRule;
 }
 
 /** The context of a forward pass in which nothing is random. */

@@ -14,5 +14,12 @@ export { Module } from "./module";
 export { gelu, layerNorm, linear, rmsNorm, silu } from "./ops";
 export { Parameter } from "./parameter";
 export { patchify, unpatchify } from "./patches";
-export { resizePositionTable, sinCosPositionTable } from "./positionEmbedding";
+export {
+  type PatchGrid,
+  type PositionResize,
+  type PositionRule,
+  positionsOfGrid,
+  resizePositionTable,
+  sinCosPositionTable,
+} from "./positionEmbedding";
 export { trainableVariables } from "./variables";

@@ -1,20 +1,44 @@
 import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
 import { checkOptions, list, object, oneOf, such, whole } from "../core/options";
+import { type Tensor, tensorField, tf } from "../core/tf";
+import {
+  type PositionResize,
+  positionResizes,
+  positionTaps,
+  positionWeights,
+  type Taps,
+} from "./positionTaps";
+
+export type { PositionResize } from "./positionTaps";
+
+/** Rows and columns of patches. */
+export interface PatchGrid {
+  rows: number;
+  columns: number;
+}
+
+const count = whole(1, 100_000);
+const grid = object({ rows: count, columns: count }, {});
+const extraRows = whole(0, 1000);
+const ofGrid = object({ size: grid }, {});
 
 /**
- * MAE's fixed 2-D sine-cosine table [1 + grid², dim]; row 0 (class token) is zero. The first half of the channels
- * encodes the column, the second the row; in each half all sines come before all cosines.
+ * MAE's fixed 2-D sine-cosine table [1 + rows*columns, dim], of a square grid or any other; row 0 (class token) is zero.
+ * The first half of the channels encodes the column, the second the row; in each half all sines come before all cosines.
  * Reference: mae/util/pos_embed.py.
  */
-export function sinCosPositionTable(dim: number, grid: number): Float32Array {
+export function sinCosPositionTable(dim: number, size: number | PatchGrid): Float32Array {
   if (dim % 4 !== 0)
     throw new LuvitError("bad-argument", `position table: dim ${dim} is not a multiple of 4`);
-  const table = new Float32Array((1 + grid * grid) * dim);
+  const given = typeof size === "number" ? { rows: size, columns: size } : size;
+  checkOptions("sinCosPositionTable", ofGrid, { size: given });
+  const { rows, columns } = given;
+  const table = new Float32Array((1 + rows * columns) * dim);
   const quarter = dim / 4;
-  for (let row = 0; row < grid; row++) {
-    for (let column = 0; column < grid; column++) {
-      const start = (1 + row * grid + column) * dim;
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const start = (1 + row * columns + column) * dim;
       for (let k = 0; k < quarter; k++) {
         const omega = 1 / 10000 ** (k / quarter);
         table[start + k] = Math.sin(column * omega);
@@ -27,7 +51,6 @@ export function sinCosPositionTable(dim: number, grid: number): Float32Array {
   return table;
 }
 
-const count = whole(1, 100_000);
 const tableParts = object(
   {
     shape: list(whole(0, Number.MAX_SAFE_INTEGER), 3),
@@ -35,55 +58,43 @@ const tableParts = object(
   },
   {},
 );
-const resizing = object(
-  {
-    size: object({ rows: count, columns: count }, {}),
-    extra: whole(0, 1000),
-    resize: oneOf(["mae", "timm"]),
-  },
-  {},
-);
-
-/** Whose bicubic resize: MAE's (A = -0.75, no antialias) or timm's (A = -0.5, antialiased). */
-export type PositionResize = "mae" | "timm";
+const resizing = object({ size: grid, extra: extraRows, resize: oneOf(positionResizes) }, {});
 
 /**
  * Bicubic resize of a learned table [1, extra + g², D] to another grid [1, extra + rows*columns, D]; the first `extra`
- * rows (class token) are kept. align_corners is false. "mae": border taps clamped. "timm": where the grid shrinks the
- * kernel widens with it, and weights outside the grid are shared among those inside.
- * Reference: mae/util/pos_embed.py interpolate_pos_embed; timm layers/pos_embed.py resample_abs_pos_embed; aten
- * UpSample.h, UpSampleKernel.cpp.
+ * rows (class token) are kept. A table that fits is returned as it is.
+ *
+ * @throws LuvitError("shape-mismatch") for a table of no square grid, LuvitError("bad-argument")
  */
 export function resizePositionTable(
   table: HostTensor,
-  size: { rows: number; columns: number },
+  size: PatchGrid,
   extra = 1,
   resize: PositionResize = "mae",
 ): HostTensor {
   checkOptions("resizePositionTable", tableParts, { shape: table?.shape, data: table?.data });
   checkOptions("resizePositionTable", resizing, { size, extra, resize });
   const [, tokens, dim] = table.shape;
-  const side = Math.round(Math.sqrt(tokens - extra));
-  if (side * side !== tokens - extra) {
-    throw new LuvitError(
-      "shape-mismatch",
-      `position table holds ${tokens - extra} cells, which is no square grid`,
-    );
-  }
+  const side = sideOf(tokens, extra);
   const { rows, columns } = size;
   const data = new Float32Array((extra + rows * columns) * dim);
   data.set(table.data.subarray(0, extra * dim));
   if (rows === side && columns === side) data.set(table.data);
   else {
-    const taps = resize === "mae" ? clampedTaps : antialiasedTaps;
-    const source = table.data.subarray(extra * dim);
-    interpolate(source, data.subarray(extra * dim), side, dim, taps(side, rows), taps(side, columns));
+    const taps = [rows, columns].map((to) => positionTaps(side, to, resize));
+    interpolate(table.data.subarray(extra * dim), data.subarray(extra * dim), side, dim, taps[0], taps[1]);
   }
   return { shape: [1, extra + rows * columns, dim], data };
 }
 
-/** For each output position: (input position, weight) pairs. */
-type Taps = readonly (readonly (readonly [position: number, weight: number])[])[];
+function sideOf(tokens: number, extra: number): number {
+  const side = Math.round(Math.sqrt(tokens - extra));
+  if (side >= 1 && side * side === tokens - extra) return side;
+  throw new LuvitError(
+    "shape-mismatch",
+    `position table holds ${tokens - extra} cells, which is no square grid`,
+  );
+}
 
 function interpolate(
   source: Float32Array,
@@ -107,37 +118,41 @@ function interpolate(
   }
 }
 
-function clampedTaps(from: number, to: number): Taps {
-  const scale = from / to;
-  return Array.from({ length: to }, (_, i) => {
-    const center = (i + 0.5) * scale - 0.5;
-    const first = Math.floor(center) - 1;
-    return [0, 1, 2, 3].map((k) => {
-      const position = Math.min(from - 1, Math.max(0, first + k));
-      return [position, cubicWeight(center - (first + k), -0.75)] as const;
-    });
-  });
-}
+/** How positions of a grid that is not the table's own are made: resized, or the fixed sine-cosine table of that grid. */
+export type PositionRule = PositionResize | "sincos";
 
-function antialiasedTaps(from: number, to: number): Taps {
-  const scale = from / to;
-  const stretch = Math.max(1, scale);
-  return Array.from({ length: to }, (_, i) => {
-    const center = (i + 0.5) * scale;
-    const first = Math.max(0, Math.floor(center - 2 * stretch + 0.5));
-    const end = Math.min(from, Math.floor(center + 2 * stretch + 0.5));
-    const weights = Array.from({ length: end - first }, (_, k) =>
-      cubicWeight((first + k + 0.5 - center) / stretch, -0.5),
-    );
-    const sum = weights.reduce((total, weight) => total + weight, 0);
-    return weights.map((weight, k) => [first + k, weight / sum] as const);
-  });
-}
+export const positionRules: readonly PositionRule[] = [...positionResizes, "sincos"];
 
-/** Keys' cubic convolution kernel; `a` is its slope at distance 1. */
-function cubicWeight(distance: number, a: number): number {
-  const t = Math.abs(distance);
-  if (t <= 1) return ((a + 2) * t - (a + 3)) * t * t + 1;
-  if (t < 2) return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a;
-  return 0;
+const inGraph = object({ size: grid, rule: oneOf(positionRules), extra: extraRows }, {});
+
+/**
+ * Positions of the patches of a grid out of a table [1, extra + g², D] -> [1, rows*columns, D], rows first; the first
+ * `extra` rows (class token) are left out. An op like others: each axis is a product with weights made on the host, so
+ * that gradients flow to the table. The table's own grid is taken as it is stored.
+ *
+ * @throws LuvitError("shape-mismatch") for a table of no square grid, LuvitError("bad-argument")
+ * @example
+ * const table = luvit.tf.zeros([1, 197, 768]);
+ * const positions = luvit.nn.positionsOfGrid(table, { rows: 64, columns: 48 }, "mae"); // [1, 3072, 768]
+ */
+export function positionsOfGrid(table: Tensor, size: PatchGrid, rule: PositionRule, extra = 1): Tensor {
+  checkOptions("positionsOfGrid", tensorField, table);
+  checkOptions("positionsOfGrid", inGraph, { size, rule, extra });
+  const [, tokens, dim] = table.shape as [number, number, number];
+  const side = sideOf(tokens, extra);
+  const { rows, columns } = size;
+  const stored = tf.slice(table, [0, extra, 0], [1, tokens - extra, dim]);
+  if (rows === side && columns === side) return stored;
+  if (rule === "sincos") {
+    return tf.tensor(sinCosPositionTable(dim, size).subarray(dim), [1, rows * columns, dim]);
+  }
+  const [vertical, horizontal] = [rows, columns].map((to) => {
+    const { data, shape } = positionWeights(side, to, rule);
+    return tf.tensor2d(data, shape as [number, number]);
+  });
+  const tall = tf.matMul(vertical, tf.reshape(stored, [side, side * dim]) as tf.Tensor2D);
+  const turned = tf.transpose(tf.reshape(tall, [rows, side, dim]), [1, 0, 2]);
+  const wide = tf.matMul(horizontal, tf.reshape(turned, [side, rows * dim]) as tf.Tensor2D);
+  const back = tf.transpose(tf.reshape(wide, [columns, rows, dim]), [1, 0, 2]);
+  return tf.reshape(back, [1, rows * columns, dim]);
 }

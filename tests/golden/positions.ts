@@ -1,4 +1,5 @@
-import { resizePositionTable, sinCosPositionTable } from "../../src/nn/positionEmbedding";
+import { tf } from "../../src/core/tf";
+import { positionsOfGrid, resizePositionTable, sinCosPositionTable } from "../../src/nn/positionEmbedding";
 import { type CaseRunner, type Check, maxAbsError } from "./harness";
 import { load } from "./support";
 
@@ -24,6 +25,8 @@ export const runPositions: CaseRunner = async (folder, { config, recommended_tol
   for (const name of ["vitdet_interp", "vitdet_interp_rect"]) {
     const [, rows, columns] = golden.get(name)!.shape;
     check(name, resized(rows, columns, 0), tolerance.interp_abs);
+    const inGraph = positionsOfGrid(tf.tensor(table.data, table.shape), { rows, columns }, "mae");
+    check(name, inGraph.dataSync(), tolerance.interp_abs);
   }
   return checks;
 };

@@ -190,7 +190,7 @@ async function calls(): Promise<Call[]> {
     ["nn.rmsNorm", tensor, tf.zeros([4]), 1e-6],
     ["nn.Parameter", [2, 2], nn.zeros, 1],
     ["nn.patchify", wide, 8],
-    ["nn.unpatchify", tf.zeros([1, 4, 192]), 8, 3],
+    ["nn.unpatchify", tf.zeros([1, 4, 192]), 8, 3, { rows: 2, columns: 2 }],
     [
       "nn.resizePositionTable",
       { shape: [1, 5, 4], data: new Float32Array(20) },
@@ -199,6 +199,7 @@ async function calls(): Promise<Call[]> {
       "bicubic",
     ],
     ["nn.sinCosPositionTable", 16, 2],
+    ["nn.positionsOfGrid", tf.zeros([1, 5, 4]), { rows: 3, columns: 2 }, "mae", 1],
     [
       "compile",
       "step",
