@@ -9,6 +9,8 @@ import { runCheckpoints } from "./checkpoints";
 import { runCoco } from "./coco";
 import { runCorruptions } from "./corruptions";
 import { runDetectionData } from "./detectionData";
+import { detectorRunners } from "./detectorCases";
+import { eagerly as opByOp } from "./execute";
 import { eagerly } from "./gradients";
 import { type CaseRunner, type Check, readCaseFile } from "./harness";
 import { runImages } from "./images";
@@ -53,6 +55,7 @@ const runners: Record<string, CaseRunner> = {
   seg_metric: runSegMetric,
   seg_resize: runSegResize,
   detection_data: runDetectionData,
+  ...detectorRunners(opByOp),
 };
 
 /** What the command line says: cases by name, and an engine to run through it the cases that can be. */

@@ -2,6 +2,8 @@ import { type EngineOptions, openEngine } from "../../src/engine";
 import { optimize } from "../../src/graph";
 import { finetuning, openFolder, parameterErrors, pretraining, train } from "../unit/engine/goldenRuns";
 import { traceStep } from "../unit/graph/support";
+import { detectorRunners } from "./detectorCases";
+import { compiledFor } from "./execute";
 import { onEngine } from "./gradients";
 import { type CaseRunner, maxAbsError } from "./harness";
 import { runPrefixMask } from "./masks";
@@ -43,5 +45,5 @@ export function runnersThrough(options: EngineOptions): Record<string, CaseRunne
   ]);
   const evaluate = onEngine(options);
   const gradients = Object.entries(gradientCases).map(([name, make]) => [name, make(evaluate)] as const);
-  return Object.fromEntries([...runners, ...gradients]);
+  return { ...Object.fromEntries([...runners, ...gradients]), ...detectorRunners(compiledFor(options)) };
 }

@@ -1,4 +1,5 @@
 import "./after";
+import "./filterGradient";
 import "./mendedKernels";
 
 export { gatedSilu, gelu, silu } from "./activations";

@@ -1,5 +1,7 @@
 import { sizeOf } from "../../core/hostTensor";
 import { onBackend, type Tensor, tf } from "../../core/tf";
+import { broadcastShapes } from "../../graph/shapes/rule";
+import { sameShape } from "../../graph/values";
 import { multiplyBatches } from "./batchedMatMul";
 import { type HostMemory, wasmMemory } from "./defineOp";
 
@@ -8,6 +10,7 @@ import { type HostMemory, wasmMemory } from "./defineOp";
  * - the gradient of a matMul whose operands have different batch shapes (tfjs issues 8721, 8548);
  * - wasm has no UnsortedSegmentSum, which the gradient of `gather` needs;
  * - wasm copies a tensor to clone it, which the tape does for everything it saves; here it counts a reference;
+ * - wasm takes the matrices of a smaller batch in turns, which is wrong where an axis of 1 is not the first;
  * - wasm multiplies transposed operands about ten times slower than plain ones, and batches with a plain loop.
  */
 
@@ -101,7 +104,7 @@ interface MatMulCall {
   backend: { disposeData(id: object): void };
 }
 
-/** One matrix each: transpose explicitly, then the stock kernel. Equal batches: our SIMD kernel. Else: stock. */
+/** One matrix each: transpose explicitly, then the stock kernel. Equal batches: our SIMD kernel. Else: matrix by matrix. */
 function registerFastMatMul(memory: HostMemory): void {
   const stock = tf.getKernel("BatchMatMul", "wasm")!;
   tf.unregisterKernel("BatchMatMul", "wasm");
@@ -109,12 +112,56 @@ function registerFastMatMul(memory: HostMemory): void {
     ...stock,
     kernelFunc: (call: KernelArguments) => {
       const matMul = { ...call.inputs, ...call.attrs, backend: call.backend } as unknown as MatMulCall;
-      const batchShape = matMul.a.shape.slice(0, -2).join();
-      const batch = sizeOf(matMul.a.shape.slice(0, -2));
-      if (batchShape !== matMul.b.shape.slice(0, -2).join()) return stock.kernelFunc(call);
+      const [batchShape, otherShape] = [matMul.a, matMul.b].map(({ shape }) => shape.slice(0, -2));
+      const batch = sizeOf(batchShape);
+      if (!sameShape(batchShape, otherShape)) {
+        if (batch === 1 || sizeOf(otherShape) === 1) return stock.kernelFunc(call);
+        return multiplyBroadcast(matMul, broadcastShapes(batchShape, otherShape), memory);
+      }
       return batch > 1 ? multiplyOnHost(matMul, batch, memory) : multiplyUntransposed(matMul, stock);
     },
   });
+}
+
+/** Rows and columns of a factor's matrices. */
+function dimensions({ shape }: tf.TensorInfo, transposed: boolean): [number, number] {
+  const [first, second] = shape.slice(-2);
+  return transposed ? [second, first] : [first, second];
+}
+
+/** Batches whose shapes meet by broadcasting. */
+function multiplyBroadcast(
+  { a, b, transposeA, transposeB, backend }: MatMulCall,
+  shape: readonly number[],
+  memory: HostMemory,
+) {
+  const [m, k] = dimensions(a, transposeA);
+  const [, n] = dimensions(b, transposeB);
+  const output = memory.allocate(backend, { shape: [...shape, m, n], dtype: "float32" });
+  const [left, right, product] = [a, b, output].map((info) => memory.view(backend, info) as Float32Array);
+  const [places, others] = [a, b].map((info) => placesOf(info.shape.slice(0, -2), shape));
+  for (let i = 0; i < places.length; i++) {
+    const [from, to] = [places[i] * m * k, others[i] * k * n];
+    multiplyBatches(
+      { values: left.subarray(from, from + m * k), rows: m, columns: k, transposed: transposeA },
+      { values: right.subarray(to, to + k * n), rows: k, columns: n, transposed: transposeB },
+      product.subarray(i * m * n, (i + 1) * m * n),
+      1,
+    );
+  }
+  return output;
+}
+
+/** For each place of a broadcast shape that of the operand of shape `own`. */
+function placesOf(own: readonly number[], shape: readonly number[]): number[] {
+  const extra = shape.length - own.length;
+  let places = [0];
+  for (const [axis, length] of shape.entries()) {
+    const width = axis < extra ? 1 : own[axis - extra];
+    const step = width === 1 ? 0 : 1;
+    places = places.flatMap((place) => Array.from({ length }, (_, i) => place * width + i * step));
+  }
+  return places;
 }
 
 function multiplyOnHost(
@@ -122,10 +169,6 @@ function multiplyOnHost(
   batch: number,
   memory: HostMemory,
 ) {
-  const dimensions = ({ shape }: tf.TensorInfo, transposed: boolean) => {
-    const [first, second] = shape.slice(-2);
-    return transposed ? [second, first] : [first, second];
-  };
   const [m, k] = dimensions(a, transposeA);
   const [, n] = dimensions(b, transposeB);
   const output = memory.allocate(backend, { shape: [...a.shape.slice(0, -2), m, n], dtype: "float32" });

@@ -197,3 +197,18 @@ test("assigning to a variable leaves clones of its old value as they were", () =
     ],
   );
 });
+
+test("batches meet by broadcasting along any of their axes, gradients too", () => {
+  const [a, b] = [randomTensor([3, 1, 2, 4], 1), randomTensor([3, 5, 4, 2], 2)];
+  const product = (x: Tensor, y: Tensor) => tf.matMul(x, y);
+  const tiled = (x: Tensor, y: Tensor) => tf.matMul(tf.tile(x, [1, 5, 1, 1]), y);
+  assertClose([...product(a, b).dataSync()], [...tiled(a, b).dataSync()], 1e-6);
+  const gradientsOf = (f: typeof product) =>
+    (
+      tf.grads(((x: Tensor, y: Tensor) => tf.sum(tf.square(f(x, y)))) as never) as unknown as (
+        values: Tensor[],
+      ) => Tensor[]
+    )([a, b]);
+  const [actual, expected] = [product, tiled].map(gradientsOf);
+  for (const i of [0, 1]) assertClose([...actual[i].dataSync()], [...expected[i].dataSync()], 1e-5);
+});
