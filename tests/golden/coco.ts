@@ -87,7 +87,7 @@ async function kindChecks(
   meta: CaseFile,
 ): Promise<Check[]> {
   const results = await readResults(join(folder, `detections_${kind}.json`), truth);
-  const scores = evaluate(truth, results, { kind });
+  const scores = await evaluate(truth, results, { kind });
   const { recommended_tolerance: tolerance, results: expected, iou_example: example } = meta;
   const found = results.filter(({ imageId }) => imageId === example.image_id);
   const annotations = example.annotation_ids.map(

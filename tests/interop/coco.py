@@ -145,6 +145,41 @@ def data_set(seed):
     return {"images": images, "categories": categories, "annotations": annotations}, boxes, outlines
 
 
+def odd_set():
+    """What real files hold and nobody expects: pycocotools takes all of it."""
+    images = [{"id": i, "file_name": "same.jpg", "width": 64, "height": 48} for i in (-3, 0, 7, 9, 11, 2**40)]
+    categories = [{"id": i, "name": name} for i, name in ((9, "a"), (-1, "a"), (0, "b"), (4, "never seen"))]
+    empty = {"size": [48, 64], "counts": [48 * 64]}
+    outlines = [
+        ([[2, 2, 40, 30, 40, 2, 2, 30]], [2, 2, 38, 28]),
+        ([[10, 10, 20, 10, 20, 20, 10, 20], [15, 15, 30, 15, 30, 30, 15, 30]], [10, 10, 20, 20]),
+        ([[-50, -50, 200, -50, 200, 200, -50, 200]], [-50, -50, 250, 250]),
+        ([[100, 100, 120, 100, 110, 130]], [100, 100, 20, 30]),
+        ([[5, 5, 5, 5, 5, 5]], [5, 5, 0, 0]),
+        ([[3, 3, 30, 3, 60, 3]], [3, 3, 57, 0]),
+        (empty, [0, 0, 0, 0]),
+        ({"size": [48, 64], "counts": [0, 48 * 64]}, [0, 0, 64, 48]),
+        ({"size": [48, 64], "counts": [0, 0, 100, 0, 0, 500, 48 * 64 - 600]}, [2.5, 0, 11, 48]),
+    ]
+    annotations, boxes, drawn = [], [], []
+    for image in images[:-1]:
+        for crowd in (0, 1) if image["id"] != 9 else (1, 1):
+            for outline, box in outlines:
+                number = len(annotations) - 20 if len(annotations) != 20 else 1000
+                category = [9, -1, 0][number % 3]
+                area = [box[2] * box[3], 0, 1e12][(number // 3) % 3]
+                common = {"image_id": image["id"], "category_id": category}
+                rest = {"bbox": box, "area": area, "iscrowd": crowd, "segmentation": outline}
+                annotations.append({"id": number, **common, **rest})
+                runs = masks.frPyObjects(outline, 48, 64)
+                runs = masks.merge(runs) if isinstance(runs, list) else runs
+                for score in (0.5, 0.5, -3.0, 1e9, 0.0):
+                    moved = (np.array(box) + random.integers(-1, 2, 4)).clip([-1e4, -1e4, 0, 0]).tolist()
+                    boxes.append({**common, "bbox": moved, "score": score})
+                    drawn.append({**common, "segmentation": plain(runs), "score": score})
+    return {"images": images, "categories": categories, "annotations": annotations}, boxes, drawn
+
+
 def scores_of(truth, results, kind):
     with contextlib.redirect_stdout(io.StringIO()):
         known = COCO(str(truth))
@@ -164,8 +199,8 @@ def write(path, content):
 
 def make(folder):
     write(folder / "masks.json", mask_cases())
-    for seed in range(6):
-        truth, boxes, outlines = data_set(seed)
+    for seed in range(7):
+        truth, boxes, outlines = data_set(seed) if seed < 6 else odd_set()
         for name, content in (("truth", truth), ("bbox", boxes), ("segm", outlines)):
             write(folder / f"{name}{seed}.json", content)
 

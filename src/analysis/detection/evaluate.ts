@@ -1,11 +1,12 @@
-import { checkOptions, instance, optionsOf, row } from "../../core/options";
-import { CocoAnnotations, type CocoKind, type CocoResult, cocoKind, expectKind } from "../../data/coco";
+import type { Turn } from "../../core/loop";
+import { checkOptions, instance, optionsOf, row, signal } from "../../core/options";
+import { CocoAnnotations, type CocoKind, type CocoResult, cocoKind, expectResults } from "../../data/coco";
 import type { Provenance } from "../../io/tables";
 import { provenance } from "../options";
-import { type Hit, type PrecisionCurve, precisionCurve } from "./accumulate";
-import { type Group, groupsOf } from "./groups";
-import { type AreaRange, areaRanges, ignoredTruths, iouThresholds, type Match, matchGroup } from "./match";
+import { type Group, Groups } from "./groups";
 import { type CurveSet, DetectionScores } from "./scores";
+import { Tally } from "./tally";
+import { inTurns } from "./turns";
 
 /** What is compared, and how. */
 export interface EvaluationOptions extends Provenance {
@@ -13,11 +14,13 @@ export interface EvaluationOptions extends Provenance {
   kind: CocoKind;
   /** Results of an image and class that count, the best ones; default 1, 10 and 100. */
   maxDetections?: readonly [number, number, number];
+  /** Ends it. */
+  signal?: AbortSignal;
 }
 
 export const evaluationOptions = optionsOf<EvaluationOptions>(
   { kind: cocoKind },
-  { ...provenance.optional, maxDetections: row("three whole numbers") },
+  { ...provenance.optional, maxDetections: row("three whole numbers"), signal },
   ({ maxDetections }) => {
     const isRising =
       maxDetections === undefined ||
@@ -31,60 +34,55 @@ export const evaluationOptions = optionsOf<EvaluationOptions>(
 
 /**
  * COCO's scores of results against annotations: average precision and recall over overlaps, classes and sizes, the same
- * numbers that pycocotools gives. Masks have the size of their pixels, also where results have boxes too.
+ * numbers that pycocotools gives. Masks have the size of their pixels, also where results have boxes too. Other work goes
+ * on meanwhile.
  *
  * Reference: pycocotools cocoeval.py.
  *
- * @throws LuvitError("bad-argument") for results without what is compared, LuvitError("bad-dataset") for masks where the
- * annotations have none.
+ * @throws LuvitError("bad-argument") for results without what is compared, or of images or classes that are not in
+ * `truth`; LuvitError("bad-dataset") for masks where the annotations have none; LuvitError("interrupted").
+ * @example
+ * const truth = await luvit.coco.read("data/shapes/coco/annotations/instances_val.json");
+ * const [one] = truth.annotations;
+ * const results = [{ imageId: one.imageId, categoryId: one.categoryId, score: 0.9, box: one.box }];
+ * console.log(await luvit.coco.evaluate(truth, results, { kind: "bbox" }));
  */
-export function evaluate(
+export async function evaluate(
   truth: CocoAnnotations,
   results: readonly CocoResult[],
   options: EvaluationOptions,
-): DetectionScores {
+): Promise<DetectionScores> {
   checkOptions("coco.evaluate", instance(CocoAnnotations, "what coco.read gave"), truth);
   checkOptions("coco.evaluate", row("a list of results"), results);
   checkOptions("coco.evaluate", evaluationOptions, options);
-  const { kind, maxDetections = [1, 10, 100], ...about } = options;
-  expectKind("coco.evaluate", results, kind);
-  const groups = groupsOf(truth, results, kind, maxDetections[2]);
-  const curves = groups.map((ofClass) => curvesOf(ofClass, maxDetections));
+  const { kind, maxDetections = [1, 10, 100], signal, ...about } = options;
+  expectResults("coco.evaluate", truth, results, kind);
+  const groups = new Groups(truth, results, kind, maxDetections[2]);
+  const what = `scores of ${kind === "bbox" ? "boxes" : "masks"}`;
+  const curves = await inTurns(what, groups.classes, signal, async (turn, advance) => {
+    const all: CurveSet[] = [];
+    while (all.length < groups.classes) {
+      all.push(await curvesOf(groups.of(all.length), maxDetections, turn));
+      advance(all.length);
+    }
+    return all;
+  });
   return new DetectionScores(
     { kind, classes: truth.classes, maxDetections, curves, images: truth.images.length },
     about,
   );
 }
 
-/** The curves of a class, [threshold][area range][most results]; undefined where no object of it counts. */
-function curvesOf(groups: readonly Group[], maxDetections: readonly number[]): CurveSet {
-  const ranges = Object.values(areaRanges);
-  const counts = ranges.map((range) => countTruths(groups, range));
-  return iouThresholds.map((threshold) =>
-    ranges.map((range, area) => {
-      const matches = groups.map((group) => matchGroup(group, range, threshold));
-      return maxDetections.map((most): PrecisionCurve | undefined => {
-        if (counts[area] === 0) return undefined;
-        return precisionCurve(
-          groups.flatMap((group, i) => hitsOf(group, matches[i], most)),
-          counts[area],
-        );
-      });
-    }),
-  );
-}
-
-/** What the best results of a group count as. */
-export function hitsOf({ results }: Group, { taken, ignored }: Match, most: number): Hit[] {
-  return results.slice(0, most).map(({ score }, at) => {
-    return { score, is: ignored[at] ? "ignored" : taken[at] >= 0 ? "right" : "wrong" };
-  });
-}
-
-/** Objects that count. */
-export function countTruths(groups: readonly Group[], range: AreaRange): number {
-  return groups.reduce(
-    (sum, group) => sum + ignoredTruths(group, range).filter((ignored) => !ignored).length,
-    0,
-  );
+/** The curves of a class. */
+async function curvesOf(
+  groups: Iterable<Group>,
+  maxDetections: readonly number[],
+  turn: Turn,
+): Promise<CurveSet> {
+  const tally = new Tally();
+  for (const group of groups) {
+    tally.add(group);
+    await turn.pass();
+  }
+  return tally.curves(maxDetections, turn);
 }

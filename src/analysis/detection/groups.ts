@@ -14,38 +14,52 @@ export interface Group {
   readonly ious: Float64Array;
 }
 
-/** Groups by class and, in each, by image in the order of ids; those with neither truths nor results are left out. */
-export function groupsOf(
-  truth: CocoAnnotations,
-  results: readonly CocoResult[],
-  kind: CocoKind,
-  most: number,
-): Group[][] {
-  const found = byImageAndLabel(truth, results);
-  const imageIds = truth.images.map(({ id }) => id).sort((a, b) => a - b);
-  return truth.categories.map(({ id: categoryId }, label) =>
-    imageIds.flatMap((imageId) => {
-      const truths = truth.of(imageId).filter((annotation) => annotation.categoryId === categoryId);
-      const here = found.get(imageId)?.get(label) ?? [];
-      if (truths.length === 0 && here.length === 0) return [];
-      const best = [...here].sort((a, b) => b.score - a.score).slice(0, most);
-      return { label, imageId, truths, results: best, ...overlaps(truth, truths, best, kind) };
-    }),
-  );
+/** What belongs together, before it is compared. */
+interface Cell {
+  readonly imageId: number;
+  readonly truths: CocoAnnotation[];
+  readonly results: CocoResult[];
 }
 
-function byImageAndLabel(truth: CocoAnnotations, results: readonly CocoResult[]) {
-  const found = new Map<number, Map<number, CocoResult[]>>();
-  for (const result of results) {
-    const label = truth.label(result.categoryId);
-    if (label === undefined) continue;
-    const ofImage = found.get(result.imageId) ?? new Map<number, CocoResult[]>();
-    found.set(result.imageId, ofImage);
-    const others = ofImage.get(label);
-    if (others) others.push(result);
-    else ofImage.set(label, [result]);
+/** Objects and results by class and image. */
+export class Groups {
+  /** By label, then by the image's id. */
+  private readonly cells: ReadonlyMap<number, Cell>[];
+
+  /** Of an image and class the best `most` results count; those of unknown classes are left out. */
+  constructor(
+    private readonly truth: CocoAnnotations,
+    results: readonly CocoResult[],
+    private readonly kind: CocoKind,
+    private readonly most: number,
+  ) {
+    const cells = truth.categories.map(() => new Map<number, Cell>());
+    const cellOf = (categoryId: number, imageId: number): Cell | undefined => {
+      const ofClass = cells[truth.label(categoryId) ?? -1];
+      const known = ofClass?.get(imageId);
+      if (known || !ofClass) return known;
+      const cell = { imageId, truths: [], results: [] };
+      ofClass.set(imageId, cell);
+      return cell;
+    };
+    for (const one of truth.annotations) cellOf(one.categoryId, one.imageId)?.truths.push(one);
+    for (const one of results)
+      if (truth.has(one.imageId)) cellOf(one.categoryId, one.imageId)?.results.push(one);
+    this.cells = cells;
   }
-  return found;
+
+  get classes(): number {
+    return this.cells.length;
+  }
+
+  /** Of a class, by image in the order of ids; images with neither objects nor results are left out. */
+  *of(label: number): Generator<Group> {
+    const cells = [...this.cells[label].values()].sort((a, b) => a.imageId - b.imageId);
+    for (const { imageId, truths, results } of cells) {
+      const best = results.sort((a, b) => b.score - a.score).slice(0, this.most);
+      yield { label, imageId, truths, results: best, ...overlaps(this.truth, truths, best, this.kind) };
+    }
+  }
 }
 
 function overlaps(

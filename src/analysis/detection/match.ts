@@ -31,14 +31,25 @@ export function ignoredTruths({ truths }: Pick<Group, "truths">, [from, to]: Are
 
 /**
  * Results take truths, best scores first: of those that are free the one they overlap most, if by the threshold or more.
- * Crowds can be taken again and again. Where an object that counts can be taken, others are not looked at.
+ * Crowds can be taken again and again. Where an object that counts can be taken, others are not looked at. A match for
+ * each of the thresholds.
  *
  * Reference: pycocotools cocoeval.py evaluateImg.
  */
-export function matchGroup(group: Group, range: AreaRange, threshold: number): Match {
-  const { truths, results, areas, ious } = group;
+export function matchGroup(group: Group, range: AreaRange, thresholds: readonly number[]): Match[] {
   const isIgnored = ignoredTruths(group, range);
-  const order = truths.map((_, truth) => truth).sort((a, b) => Number(isIgnored[a]) - Number(isIgnored[b]));
+  const positions = [...group.truths.keys()];
+  const order = positions.sort((a, b) => Number(isIgnored[a]) - Number(isIgnored[b]));
+  return thresholds.map((threshold) => matchAt(group, range, threshold, isIgnored, order));
+}
+
+function matchAt(
+  { truths, results, areas, ious }: Group,
+  range: AreaRange,
+  threshold: number,
+  isIgnored: readonly boolean[],
+  order: readonly number[],
+): Match {
   const taken = new Int32Array(results.length).fill(-1);
   const ignored = new Uint8Array(results.length);
   const isTaken = new Uint8Array(truths.length);

@@ -148,7 +148,9 @@ export class DetectionScores {
 
   private labelOf(name: string): number {
     const label = this.classes.indexOf(name);
-    if (label >= 0) return label;
+    if (label >= 0 && label === this.classes.lastIndexOf(name)) return label;
+    if (label >= 0)
+      throw new LuvitError("bad-argument", `several classes have the name ${name}; perClass() has them all`);
     throw new LuvitError("bad-argument", `there is no class ${name}; there are ${this.classes.join(", ")}`);
   }
 }

@@ -7,8 +7,8 @@ export type Polygon = ArrayLike<number>;
 
 /** The outline is walked in steps of a fifth of a pixel. */
 const SCALE = 5;
-/** Of one outline; what is longer is no outline of an image. */
-const MOST_STEPS = 2 ** 28;
+/** Of one outline, in pixels; what is longer is no outline of an image. */
+const LONGEST = 2 ** 22;
 
 /**
  * The pixels inside a polygon, by even and odd crossings. Parts outside the image are cut off.
@@ -30,20 +30,26 @@ export function rasterizePolygon(polygon: Polygon, height: number, width: number
 
 /** Whole fifths of pixels; halves are rounded up, below zero towards it. */
 function scaledCorners(polygon: Polygon): { x: number; y: number }[] {
-  const corners = Array.from({ length: Math.floor(polygon.length / 2) }, (_, i) => ({
+  expectDrawable(polygon);
+  return Array.from({ length: Math.floor(polygon.length / 2) }, (_, i) => ({
     x: Math.trunc(SCALE * polygon[2 * i] + 0.5),
     y: Math.trunc(SCALE * polygon[2 * i + 1] + 0.5),
   }));
-  let steps = 0;
-  corners.forEach(({ x, y }, i) => {
-    const next = corners[(i + 1) % corners.length];
-    steps += Math.max(Math.abs(x - next.x), Math.abs(y - next.y)) + 1;
-  });
-  if (steps <= MOST_STEPS) return corners;
-  const found = Number.isFinite(steps)
-    ? `an outline of ${Math.round(steps / SCALE)} pixels`
+}
+
+/** @throws LuvitError("bad-argument") for numbers that are not finite, and for an outline too long to be walked. */
+export function expectDrawable(polygon: Polygon, where = "polygon"): void {
+  let length = 0;
+  for (let i = 0; i + 1 < polygon.length; i += 2) {
+    const next = (i + 2) % (polygon.length & ~1);
+    const [wide, high] = [polygon[i] - polygon[next], polygon[i + 1] - polygon[next + 1]];
+    length += Math.max(Math.abs(wide), Math.abs(high)) + 1 / SCALE;
+  }
+  if (length <= LONGEST) return;
+  const found = Number.isFinite(length)
+    ? `an outline of ${Math.round(length)} pixels`
     : "a corner at infinity";
-  throw new LuvitError("bad-argument", `polygon: ${found} cannot be drawn`);
+  throw new LuvitError("bad-argument", `${where}: ${found} cannot be drawn`);
 }
 
 /** Calls `cross` wherever the outline goes from one column of fifths to the next, with the left one and the upper row. */

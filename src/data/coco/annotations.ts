@@ -1,9 +1,10 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../../core/errors";
-import { maskArea, type Rle } from "../../core/masks";
+import type { Rle } from "../../core/masks";
 import { checkOptions, row } from "../../core/options";
 import type { CocoAnnotation, CocoCategory, CocoImage } from "./entries";
-import { isPolygons, maskOf } from "./segmentation";
+import { notesOn } from "./notes";
+import { maskOf } from "./segmentation";
 
 /** Images, classes and objects, as a COCO file has them. */
 export class CocoAnnotations {
@@ -52,6 +53,10 @@ export class CocoAnnotations {
     throw new LuvitError("bad-argument", `there is no image ${id}; ${this.images.length} others are`);
   }
 
+  has(imageId: number): boolean {
+    return this.imagesById.has(imageId);
+  }
+
   /** The objects of an image, in the order of the file. */
   of(imageId: number): readonly CocoAnnotation[] {
     return this.byImage.get(imageId) ?? [];
@@ -78,27 +83,6 @@ export class CocoAnnotations {
 
   /** What is unusual and used as COCO itself would. */
   notes(): string[] {
-    const { annotations } = this;
-    const count = (holds: (annotation: CocoAnnotation) => boolean) => annotations.filter(holds).length;
-    const isOutside = ({ box: [x, y, width, height], imageId }: CocoAnnotation) => {
-      const image = this.image(imageId);
-      return x < -1 || y < -1 || x + width > image.width + 1 || y + height > image.height + 1;
-    };
-    const isEmpty = ({ segmentation }: CocoAnnotation) =>
-      segmentation !== undefined &&
-      (isPolygons(segmentation) ? segmentation.length === 0 : maskArea(segmentation) === 0);
-    const onlyCrowds = this.images.filter(
-      ({ id }) => this.of(id).length > 0 && this.of(id).every(({ crowd }) => crowd),
-    );
-    const found: [number, string][] = [
-      [count(isOutside), "boxes reach more than a pixel out of their image"],
-      [count(isEmpty), "objects have an empty mask; training leaves them out, evaluation misses them"],
-      [onlyCrowds.length, "images have crowds alone; training leaves them out"],
-      [
-        count(({ id }) => id === 0),
-        "annotation has id 0, which pycocotools takes for no match and this library does not",
-      ],
-    ];
-    return found.filter(([times]) => times > 0).map(([times, note]) => `${times} ${note}`);
+    return notesOn(this);
   }
 }

@@ -1,5 +1,6 @@
 import { describeValue } from "../../core/options";
 import { MOST_PIXELS } from "../options";
+import { FARTHEST } from "./segmentation";
 
 /** Ids, and everything that is counted. */
 const isWhole = (value: unknown) => Number.isSafeInteger(value);
@@ -66,9 +67,10 @@ export class Fields {
 
   /** Left, top, width and height. */
   box(name: string): [number, number, number, number] {
+    const isNear = (value: unknown) => isNumber(value) && Math.abs(Number(value)) <= FARTHEST;
     const isBox = (value: unknown) =>
-      Array.isArray(value) && value.length === 4 && value.every(isNumber) && value[2] >= 0 && value[3] >= 0;
-    const expected = "four numbers [x, y, width, height], no side below 0";
+      Array.isArray(value) && value.length === 4 && value.every(isNear) && value[2] >= 0 && value[3] >= 0;
+    const expected = `four numbers [x, y, width, height], no side below 0, none beyond ${FARTHEST}`;
     return this.take(name, expected, isBox) as [number, number, number, number];
   }
 

@@ -5,5 +5,12 @@ export { DetectionDataset, type DetectionSample } from "./dataset";
 export type { CocoAnnotation, CocoCategory, CocoImage } from "./entries";
 export { type CocoOptions, openCoco } from "./open";
 export { type CocoReadOptions, readAnnotations } from "./readAnnotations";
-export { type CocoKind, type CocoResult, cocoKind, expectKind, readResults, writeResults } from "./results";
+export {
+  type CocoKind,
+  type CocoResult,
+  cocoKind,
+  expectResults,
+  readResults,
+  writeResults,
+} from "./results";
 export { isPolygons, maskOf, type Segmentation } from "./segmentation";

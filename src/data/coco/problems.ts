@@ -19,8 +19,14 @@ export class Problems {
   }
 
   describe(): string {
+    const entries =
+      this.count === 1 ? "1 entry is not as COCO has it" : `${this.count} entries are not as COCO has them`;
+    return `${entries}:\n${this.list()}`;
+  }
+
+  /** The first ones, a line each, and how many more there are. */
+  list(): string {
     const rest = Array.from({ length: this.count - this.lines.length }, () => "");
-    const entries = this.count === 1 ? "1 entry is" : `${this.count} entries are`;
-    return `${entries} not as COCO has them:\n${listOffenders([...this.lines, ...rest], MOST_LINES)}`;
+    return listOffenders([...this.lines, ...rest], MOST_LINES);
   }
 }

@@ -1,6 +1,6 @@
 import { LuvitError } from "../../core/errors";
 import { type BoxXywh, type Rle, rleText } from "../../core/masks";
-import { checkOptions, instance, oneOf, path as pathField, row } from "../../core/options";
+import { checkOptions, describeValue, instance, oneOf, path as pathField, row } from "../../core/options";
 import { writeFileAtomically } from "../../core/writeAtomically";
 import { forEachJsonPart } from "../../io/bytes";
 import { CocoAnnotations } from "./annotations";
@@ -80,7 +80,7 @@ export async function writeResults(
   checkOptions("coco.writeResults", pathField, path);
   checkOptions("coco.writeResults", row("a list of results"), results);
   checkOptions("coco.writeResults", cocoKind, kind);
-  expectKind("coco.writeResults", results, kind);
+  refuseSome("coco.writeResults", results, (result) => lacks(result, kind));
   await writeFileAtomically(path, async (handle) => {
     await handle.writeFile("[");
     for (let at = 0; at < results.length; at += PER_WRITE) {
@@ -91,14 +91,52 @@ export async function writeResults(
   });
 }
 
-/** @throws LuvitError("bad-argument") when a result has no box, or no mask. */
-export function expectKind(where: string, results: readonly CocoResult[], kind: CocoKind): void {
-  const lacking = results.findIndex(({ box, mask }) => (kind === "bbox" ? !box : !mask));
-  if (lacking < 0) return;
-  throw new LuvitError(
-    "bad-argument",
-    `${where}: result ${lacking} has no ${kind === "bbox" ? "box" : "mask"}`,
-  );
+/**
+ * Results as they are compared with annotations.
+ *
+ * @throws LuvitError("bad-argument") that names those without a box, or a mask of their image's size, without a score that
+ * is a number, and those of images and classes that are not there.
+ */
+export function expectResults(
+  where: string,
+  truth: CocoAnnotations,
+  results: readonly CocoResult[],
+  kind: CocoKind,
+): void {
+  refuseSome(where, results, (result) => {
+    const { imageId, categoryId, score, box, mask } = result;
+    const lack = lacks(result, kind);
+    if (lack) return lack;
+    if (!truth.has(imageId)) return `is of image ${imageId}, which is not there`;
+    if (truth.label(categoryId) === undefined) return `is of category ${categoryId}, which is not there`;
+    if (!Number.isFinite(score)) return `has the score ${score}`;
+    if (kind === "bbox") return box!.every(Number.isFinite) ? undefined : `has the box [${box!.join(", ")}]`;
+    const { height, width } = truth.image(imageId);
+    if (mask!.height === height && mask!.width === width) return undefined;
+    return `has a mask of ${mask!.height} x ${mask!.width} pixels on an image of ${height} x ${width}`;
+  });
+}
+
+/** What is compared and not there. */
+function lacks({ box, mask }: CocoResult, kind: CocoKind): string | undefined {
+  if (kind === "bbox") return box ? undefined : "has no box";
+  return mask ? undefined : "has no mask";
+}
+
+function refuseSome(
+  where: string,
+  results: readonly CocoResult[],
+  wrongWith: (result: CocoResult) => string | undefined,
+): void {
+  const problems = new Problems();
+  results.forEach((result, at) => {
+    const isOne = typeof result === "object" && result !== null;
+    const wrong = isOne ? wrongWith(result) : `is no object but ${describeValue(result)}`;
+    if (wrong !== undefined) problems.add(`result ${at} ${wrong}`);
+  });
+  if (problems.count === 0) return;
+  const summary = `${problems.count} of ${results.length} results cannot be used`;
+  throw new LuvitError("bad-argument", `${where}: ${summary}:\n${problems.list()}`);
 }
 
 function entryOf({ imageId, categoryId, score, box, mask }: CocoResult, kind: CocoKind): unknown {

@@ -1,5 +1,6 @@
 import { LuvitError } from "../../core/errors";
 import {
+  expectDrawable,
   expectWhole,
   mergeMasks,
   type Polygon,
@@ -45,26 +46,27 @@ export function segmentationOf(value: unknown): Segmentation {
 }
 
 function polygonOf(value: unknown, part: number): Float64Array {
-  const isNumber = (corner: unknown) => typeof corner === "number" && Number.isFinite(corner);
   const where = `polygon ${part + 1}`;
-  if (!Array.isArray(value) || !value.every(isNumber))
-    throw wrong(`${where} to be numbers [x1, y1, x2, y2, …]`, value);
+  if (!Array.isArray(value)) throw wrong(`${where} to be numbers [x1, y1, x2, y2, …]`, value);
+  for (const corner of value)
+    if (!Number.isFinite(corner)) throw wrong(`${where} to be numbers [x1, y1, x2, y2, …]`, corner);
   if (value.length < 6 || value.length % 2 !== 0)
     throw new LuvitError(
       "bad-argument",
       `${where} has ${value.length} numbers; x and y of three corners or more are expected`,
     );
-  const tooFar = (value as number[]).find((corner) => Math.abs(corner) > FARTHEST);
-  if (tooFar !== undefined)
-    throw new LuvitError(
-      "bad-argument",
-      `${where} has a corner at ${tooFar}, more than ${FARTHEST} pixels away`,
-    );
-  return Float64Array.from(value as number[]);
+  const polygon = Float64Array.from(value as number[]);
+  for (const corner of polygon)
+    if (Math.abs(corner) > FARTHEST) {
+      const far = `${where} has a corner at ${corner}, more than ${FARTHEST} pixels away`;
+      throw new LuvitError("bad-argument", far);
+    }
+  expectDrawable(polygon, where);
+  return polygon;
 }
 
-/** From the image's corner; outlines are walked pixel by pixel. */
-const FARTHEST = 1_000_000;
+/** From the image's corner, in pixels, of corners and sides. */
+export const FARTHEST = 1_000_000;
 
 function wrong(expected: string, value: unknown): LuvitError {
   return new LuvitError("bad-argument", `expected ${expected}, got ${describeValue(value)}`);

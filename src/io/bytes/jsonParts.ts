@@ -1,5 +1,6 @@
 import { LuvitError } from "../../core/errors";
 import { fileSource } from "./byteSource";
+import { foreignStart } from "./foreignStart";
 import { JsonSplitter, type PartUse } from "./jsonSplitter";
 
 const CHUNK = 4 * 2 ** 20;
@@ -15,7 +16,10 @@ export async function forEachJsonPart(path: string, use: PartUse): Promise<void>
   try {
     const splitter = new JsonSplitter(use);
     for (let at = 0; at < source.size; at += CHUNK) {
-      splitter.push(await source.read(at, Math.min(source.size, at + CHUNK)));
+      const bytes = await source.read(at, Math.min(source.size, at + CHUNK));
+      const foreign = at === 0 ? foreignStart(bytes) : undefined;
+      if (foreign) throw new LuvitError("bad-file", `not JSON but ${foreign}`);
+      splitter.push(bytes);
     }
     splitter.end();
   } catch (error) {

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { LuvitError } from "../../core/errors";
 
 /** A value between two brackets or commas: the key of the list or object it lies in, its number there, its text. */
@@ -99,7 +100,10 @@ export class JsonSplitter {
   }
 
   private finish(): void {
-    const text = Buffer.concat(this.pieces).toString("utf8");
+    const bytes = Buffer.concat(this.pieces);
+    const text = bytes.toString("utf8");
+    if (text.includes("\ufffd") && !isUtf8(bytes))
+      throw new LuvitError("bad-file", `text that is not UTF-8: ${JSON.stringify(text.slice(0, 160))}`);
     const { kind } = this;
     this.pieces = [];
     this.held = 0;

@@ -4,32 +4,35 @@ import { errorsByKind, evaluate } from "../../../../src/analysis/detection";
 import { annotations, result, type Truth } from "./support";
 
 const square = [10, 10, 40, 40] as const;
-const kinds = (truths: Truth[], results: ReturnType<typeof result>[], kind: "bbox" | "segm" = "bbox") =>
-  errorsByKind(annotations(truths), results, kind).errors.map((error) => error.kind);
+const kinds = async (truths: Truth[], results: ReturnType<typeof result>[], kind?: "bbox" | "segm") =>
+  (await errorsByKind(annotations(truths), results, { kind })).errors.map((error) => error.kind);
 
-test("every wrong result has one kind, by place and class", () => {
+test("every wrong result has one kind, by place and class", async () => {
   const truths = [{ box: square }];
   const near = [10, 10, 40, 15] as const; // an overlap of 0.375
   for (const kind of ["bbox", "segm"] as const) {
-    assert.deepEqual(kinds(truths, [result(square, 1)], kind), []);
-    assert.deepEqual(kinds(truths, [result(square, 1, 1)], kind), ["classification"]);
-    assert.deepEqual(kinds(truths, [result(near, 1)], kind), ["localization"]);
-    assert.deepEqual(kinds(truths, [result(near, 1, 1)], kind), ["both", "missed"]);
-    assert.deepEqual(kinds(truths, [result(square, 1), result(square, 0.5)], kind), ["duplicate"]);
-    assert.deepEqual(kinds(truths, [result([100, 100, 20, 20], 1)], kind), ["background", "missed"]);
-    assert.deepEqual(kinds(truths, [], kind), ["missed"]);
+    assert.deepEqual(await kinds(truths, [result(square, 1)], kind), []);
+    assert.deepEqual(await kinds(truths, [result(square, 1, 1)], kind), ["classification"]);
+    assert.deepEqual(await kinds(truths, [result(near, 1)], kind), ["localization"]);
+    assert.deepEqual(await kinds(truths, [result(near, 1, 1)], kind), ["both", "missed"]);
+    assert.deepEqual(await kinds(truths, [result(square, 1), result(square, 0.5)], kind), ["duplicate"]);
+    assert.deepEqual(await kinds(truths, [result([100, 100, 20, 20], 1)], kind), ["background", "missed"]);
+    assert.deepEqual(await kinds(truths, [], kind), ["missed"]);
   }
 });
 
-test("what falls into a crowd is no error, and crowds are not missed", () => {
+test("what falls into a crowd is no error, and crowds are not missed", async () => {
   const crowd = { box: [100, 100, 90, 90] as const, crowd: true };
-  assert.deepEqual(kinds([{ box: square }, crowd], [result(square, 1), result([110, 110, 20, 20], 1)]), []);
+  assert.deepEqual(
+    await kinds([{ box: square }, crowd], [result(square, 1), result([110, 110, 20, 20], 1)]),
+    [],
+  );
 });
 
-test("an error knows its result, its object and their overlap", () => {
+test("an error knows its result, its object and their overlap", async () => {
   const truth = annotations([{ box: square, image: 2 }], 2);
   const wrong = result([10, 10, 40, 15], 0.7, 0, 2);
-  const [error] = errorsByKind(truth, [wrong]).errors;
+  const [error] = (await errorsByKind(truth, [wrong])).errors;
   assert.deepEqual(error, {
     kind: "localization",
     imageId: 2,
@@ -39,7 +42,7 @@ test("an error knows its result, its object and their overlap", () => {
   });
 });
 
-test("a kind costs what AP50 gains when it is mended", () => {
+test("a kind costs what AP50 gains when it is mended", async () => {
   const truths = [
     { box: square },
     { box: [100, 10, 40, 40] as const },
@@ -51,12 +54,12 @@ test("a kind costs what AP50 gains when it is mended", () => {
     result([100, 10, 40, 15], 0.8), // localization
     result([10, 100, 40, 40], 0.7, 0), // classification
   ];
-  const errors = errorsByKind(annotations(truths), results);
+  const errors = await errorsByKind(annotations(truths), results);
   assert.deepEqual(
     errors.errors.map(({ kind }) => kind),
     ["background", "localization", "classification"],
   );
-  assert.equal(errors.ap50, evaluate(annotations(truths), results, { kind: "bbox" }).summary.AP50);
+  assert.equal(errors.ap50, (await evaluate(annotations(truths), results, { kind: "bbox" })).summary.AP50);
   const precise = (right: number[], truths: number) => {
     // 101 points of recall over a list of right (1) and wrong (0) results
     const hits = right.map((_, i) => right.slice(0, i + 1).reduce((a, b) => a + b, 0));

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { evaluate } from "../../../../src/analysis/detection";
 import { maskArea, maskIou } from "../../../../src/core/masks";
 import { Rng } from "../../../../src/core/rng";
 import { readAnnotations } from "../../../../src/data/coco";
@@ -114,7 +116,7 @@ test("NaN, infinity, texts and missing fields are refused, all at once", async (
     "annotations[1] (id 2): id: expected a whole number, got '2'; area: expected a number from 0, got '32'",
     "annotations[2] (id 3): category_id: missing, expected a whole number; bbox: missing, expected four numbers",
     "iscrowd: expected 0 or 1, got 2",
-    "annotations[4] (id 5): bbox: expected four numbers [x, y, width, height], no side below 0, got null",
+    "annotations[4] (id 5): bbox: expected four numbers [x, y, width, height], no side below 0, none beyond 1000000, got null",
     "annotations[5]: expected an object, got 'annotation'",
     "6 entries",
   ];
@@ -165,6 +167,55 @@ test("files that are something else say what they are", async () => {
   await assertRejects(() => readAnnotations("/nowhere/instances.json"), "missing-file", "no such file");
   const captions = file([{ id: 1, image_id: 7, caption: "a bottle" }]);
   await assertRejects(() => read(captions), "bad-dataset", "category_id: missing");
+});
+
+test("a file that is no text in UTF-8 says what it is", async () => {
+  const text = JSON.stringify(file([annotation(1)]));
+  const [before, after] = text.split("a.jpg");
+  const wrong: [Uint8Array | string, string][] = [
+    [Buffer.from(`\ufeff${text}`, "utf16le"), "not JSON but UTF-16 text"],
+    [gzipSync(text), "compressed with gzip; unpack it first"],
+    ["PK\u0003\u0004", "a zip archive; unpack it first"],
+    ["\n<!doctype html><title>403</title>", "an HTML or XML page"],
+    [Buffer.concat([Buffer.from(before), Buffer.of(0xe9), Buffer.from(after)]), "text that is not UTF-8"],
+  ];
+  for (const [content, message] of wrong) await assertRejects(() => read(content), "bad-file", message);
+  assert.equal((await read(`\ufeff${text}`)).images.length, 2);
+  assert.equal((await read(text.replace("a.jpg", "\ufffd.jpg"))).images[0].fileName, "\ufffd.jpg");
+});
+
+test("boxes at infinity and outlines longer than any image are refused when they are read", async () => {
+  await assertRejects(
+    () => read(file([annotation(1, { bbox: [0, 0, 1e308, 1] })])),
+    "bad-dataset",
+    "none beyond",
+  );
+  const zigzag = Array.from({ length: 400 }, (_, i) => (i % 4 < 2 ? -5e5 : 5e5));
+  const message = "polygon 1: an outline of 200000040 pixels cannot be drawn";
+  await assertRejects(() => read(file([annotation(1, { segmentation: [zigzag] })])), "bad-dataset", message);
+});
+
+test("an outline of very many parts is one mask", async () => {
+  const parts = Array.from({ length: 20_000 }, (_, i) => [i % 20, 0, (i % 20) + 1, 0, (i % 20) + 1, 10]);
+  const truth = await read(file([annotation(1, { segmentation: parts })]));
+  const few = await read(file([annotation(1, { segmentation: parts.slice(0, 20) })]));
+  assert.deepEqual(truth.mask(truth.annotations[0]), few.mask(few.annotations[0]));
+});
+
+test("names that are there twice, areas beyond the image and files without objects are named", async () => {
+  const same = categories.map((one) => ({ ...one, name: "bottle" }));
+  const truth = await read(file([annotation(1, { area: 1e12 })], { categories: same }));
+  assert.match(
+    truth.notes().join(),
+    /1 areas are larger than their image,1 classes have the name of another/,
+  );
+  const scores = await evaluate(truth, [], { kind: "bbox" });
+  assert.throws(() => scores.ofClass("bottle"), /several classes have the name bottle/);
+  const none = await read({
+    images: [images[0], { ...images[1], file_name: images[0].file_name }],
+    categories,
+  });
+  assert.match(none.notes().join(), /1 file without objects.*,1 images have the file of another one/);
 });
 
 test("whatever else a file holds, it is read or refused in words", async () => {

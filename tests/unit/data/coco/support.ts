@@ -5,10 +5,11 @@ import { temporaryFolder } from "../support";
 const folder = temporaryFolder();
 let files = 0;
 
-/** A file of this content; objects become JSON. */
+/** A file of this content; what is neither text nor bytes becomes JSON. */
 export function written(content: unknown): string {
   const path = join(folder, `${files++}.json`);
-  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  const isRaw = typeof content === "string" || content instanceof Uint8Array;
+  writeFileSync(path, isRaw ? content : JSON.stringify(content));
   return path;
 }
 

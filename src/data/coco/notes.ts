@@ -1,0 +1,44 @@
+import { maskArea } from "../../core/masks";
+import type { CocoAnnotations } from "./annotations";
+import type { CocoAnnotation } from "./entries";
+import { isPolygons } from "./segmentation";
+
+/** What is unusual in annotations and used as COCO itself would use it, a line each. */
+export function notesOn(truth: CocoAnnotations): string[] {
+  const { annotations, images, categories } = truth;
+  const count = (holds: (one: CocoAnnotation) => boolean) => annotations.filter(holds).length;
+  const onlyCrowds = images.filter(
+    ({ id }) => truth.of(id).length > 0 && truth.of(id).every(({ crowd }) => crowd),
+  );
+  const found: [number, string][] = [
+    [Number(annotations.length === 0), "file without objects; nothing can be scored or learned"],
+    [count((one) => isOutside(one, truth)), "boxes reach more than a pixel out of their image"],
+    [count((one) => isLarger(one, truth)), "areas are larger than their image"],
+    [count(isEmpty), "objects have an empty mask; training leaves them out, evaluation misses them"],
+    [onlyCrowds.length, "images have crowds alone; training leaves them out"],
+    [repeated(categories.map(({ name }) => name)), "classes have the name of another one"],
+    [repeated(images.map(({ fileName }) => fileName)), "images have the file of another one"],
+    [
+      count(({ id }) => id === 0),
+      "annotation has id 0, which pycocotools takes for no match and this library does not",
+    ],
+  ];
+  return found.filter(([times]) => times > 0).map(([times, note]) => `${times} ${note}`);
+}
+
+function isOutside({ box: [x, y, width, height], imageId }: CocoAnnotation, truth: CocoAnnotations): boolean {
+  const image = truth.image(imageId);
+  return x < -1 || y < -1 || x + width > image.width + 1 || y + height > image.height + 1;
+}
+
+function isLarger({ area, imageId }: CocoAnnotation, truth: CocoAnnotations): boolean {
+  const image = truth.image(imageId);
+  return area > (image.width + 1) * (image.height + 1);
+}
+
+function isEmpty({ segmentation }: CocoAnnotation): boolean {
+  if (segmentation === undefined) return false;
+  return isPolygons(segmentation) ? segmentation.length === 0 : maskArea(segmentation) === 0;
+}
+
+const repeated = (names: readonly string[]) => names.length - new Set(names).size;
