@@ -1,10 +1,18 @@
 import { maskArea } from "../../core/masks";
-import type { CocoAnnotations } from "./annotations";
-import type { CocoAnnotation } from "./entries";
+import type { CocoAnnotation, CocoCategory, CocoImage } from "./entries";
 import { isPolygons } from "./segmentation";
 
+/** Annotations, as far as notes are made on them. */
+interface Noted {
+  readonly images: readonly CocoImage[];
+  readonly categories: readonly CocoCategory[];
+  readonly annotations: readonly CocoAnnotation[];
+  image(id: number): CocoImage;
+  of(imageId: number): readonly CocoAnnotation[];
+}
+
 /** What is unusual in annotations and used as COCO itself would use it, a line each. */
-export function notesOn(truth: CocoAnnotations): string[] {
+export function notesOn(truth: Noted): string[] {
   const { annotations, images, categories } = truth;
   const count = (holds: (one: CocoAnnotation) => boolean) => annotations.filter(holds).length;
   const onlyCrowds = images.filter(
@@ -26,12 +34,12 @@ export function notesOn(truth: CocoAnnotations): string[] {
   return found.filter(([times]) => times > 0).map(([times, note]) => `${times} ${note}`);
 }
 
-function isOutside({ box: [x, y, width, height], imageId }: CocoAnnotation, truth: CocoAnnotations): boolean {
+function isOutside({ box: [x, y, width, height], imageId }: CocoAnnotation, truth: Noted): boolean {
   const image = truth.image(imageId);
   return x < -1 || y < -1 || x + width > image.width + 1 || y + height > image.height + 1;
 }
 
-function isLarger({ area, imageId }: CocoAnnotation, truth: CocoAnnotations): boolean {
+function isLarger({ area, imageId }: CocoAnnotation, truth: Noted): boolean {
   const image = truth.image(imageId);
   return area > (image.width + 1) * (image.height + 1);
 }
