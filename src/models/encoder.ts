@@ -98,12 +98,33 @@ export class Encoder extends Module {
    * `embed`, `blocks.*`, `fusion.*`, `llama.*`, `tokens`.
    */
   forward(x: Tensor, context: Context): Tensor {
+    const last = this.states(x, context).at(-1)!;
+    return site(
+      context,
+      "tokens",
+      this.norm && !this.fusion?.plan.normFirst ? this.norm.forward(last) : last,
+    );
+  }
+
+  /** images [B, 3, S, S] -> their `states`, nothing masked. */
+  statesOf(images: Tensor, context: Context = inference): Tensor[] {
+    return this.states(this.prependClassToken(this.embedPatches(images, context)), context);
+  }
+
+  /**
+   * Tokens [B, T, D] -> what entered the first block and what left each, [1 + depth] of [B, T, D], before the final norm.
+   * The fusion path belongs to the block in front of it: what leaves that one has been through both.
+   */
+  states(x: Tensor, context: Context): Tensor[] {
     const { after = this.config.depth, normFirst = false } = this.fusion?.plan ?? {};
-    const early = runBlocks(site(context, "embed", x), this.blocks.slice(0, after), context);
-    const entering = normFirst && this.norm ? this.norm.forward(early) : early;
-    const fused = this.fusion ? this.fusion.forward(entering, context) : early;
-    const late = runBlocks(fused, this.blocks.slice(after), context, "blocks", after);
-    return site(context, "tokens", this.norm && !normFirst ? this.norm.forward(late) : late);
+    const fused = (tokens: Tensor, blocks: number) => {
+      if (!this.fusion || blocks !== after) return tokens;
+      return this.fusion.forward(normFirst && this.norm ? this.norm.forward(tokens) : tokens, context);
+    };
+    const states = [fused(site(context, "embed", x), 0)];
+    for (const [i, block] of this.blocks.entries())
+      states.push(fused(runBlocks(states[i], [block], context, "blocks", i), i + 1));
+    return states;
   }
 }
 

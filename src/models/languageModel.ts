@@ -1,6 +1,7 @@
 import { checkOptions, optionsOf, whole } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
+import { inBlock } from "../graph/scopes";
 import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
 import { Linear, RMSNorm } from "../nn/layers";
@@ -73,10 +74,15 @@ export class LlamaLanguageModel extends SavableModel {
 
   /** ids int32 [B, T] -> logits [B, T, V]. */
   forward(ids: Tensor, context: Context = inference): Tensor {
-    const hidden = this.layers.reduce(
-      (h, layer, i) => layer.forward(h, context, `layers.${i}`),
-      this.tok_embeddings.forward(ids),
-    );
-    return this.output.forward(this.norm.forward(hidden));
+    return this.output.forward(this.hidden(this.tok_embeddings.forward(ids), context));
+  }
+
+  /** Embeddings [B, T, D] -> [B, T, D] after all blocks and the norm: what `output` makes logits of. */
+  hidden(embeddings: Tensor, context: Context = inference): Tensor {
+    const last = this.layers.reduce((h, layer, i) => {
+      const path = `layers.${i}`;
+      return inBlock(path, () => layer.forward(h, context, path));
+    }, embeddings);
+    return this.norm.forward(last);
   }
 }

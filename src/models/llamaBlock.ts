@@ -15,6 +15,7 @@ import { blocksOfLlama, headSizes, type LlamaConfig } from "./llamaConfig";
 import { has } from "./options";
 
 import { rotate } from "./rotary";
+import { byRange, type QkvName, type VisionQkv } from "./visionQkv";
 
 export const llamaBlockField = such<LlamaBlocks>(
   "a LLaMA block, from llama.loadBlock or baselines.randomBlock",
@@ -37,6 +38,8 @@ export class LlamaAttention extends Module {
   wo: Linear;
   readonly q_norm?: RMSNorm;
   readonly k_norm?: RMSNorm;
+  /** Projections of their own for tokens of images; absent where all tokens have the same. */
+  vision?: VisionQkv;
 
   constructor(
     readonly config: LlamaConfig,
@@ -55,18 +58,29 @@ export class LlamaAttention extends Module {
     if (qkNorm) [this.q_norm, this.k_norm] = [new RMSNorm(headDim, normEps), new RMSNorm(headDim, normEps)];
   }
 
+  protected override transparentFields(): readonly string[] {
+    return ["vision"];
+  }
+
   /** x [B, T, D] -> [B, T, D]. Sites `<name>.out` and those of `scaledDotProductAttention`. */
   forward(x: Tensor, context: Context, name: string): Tensor {
     const { rope } = this.config;
     const { heads, kvHeads } = headSizes(this.config);
-    const split = (part: "wq" | "wk" | "wv", count: number) =>
-      splitHeads(this[part].forward(x, context, `${name}.${part}`), count);
+    const split = (part: QkvName, count: number) => splitHeads(this.project(x, part, context, name), count);
     const turn = (t: Tensor) => (rope ? rotate(t, this.config) : t);
     const q = turn(normed(split("wq", heads), this.q_norm));
     const k = turn(normed(split("wk", kvHeads), this.k_norm));
     const options = { ...this.visibility(context), context, name };
     const merged = mergeHeads(scaledDotProductAttention(q, k, split("wv", kvHeads), options));
     return site(context, `${name}.out`, this.wo.forward(merged, context, `${name}.wo`));
+  }
+
+  /** x [B, T, D] -> [B, T, H C], tokens of images by their own projection where there is one. */
+  private project(x: Tensor, part: QkvName, context: Context, name: string): Tensor {
+    const { vision } = this;
+    const text = (tokens: Tensor) => this[part].forward(tokens, context, `${name}.${part}`);
+    if (!vision || !context.visual) return text(x);
+    return byRange(x, context.visual, text, (tokens) => vision.project(part, tokens, text));
   }
 
   /** Which tokens see which: what the pass says, else what the config does. */

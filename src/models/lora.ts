@@ -5,7 +5,7 @@ import { checkOptions, partsWith, shaped } from "../core/options";
 import { rngField } from "../core/options/rng";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
-import { llamaBlockModules } from "../io/llama";
+import { llamaBlockModules, visionModules } from "../io/llama";
 import { type Context, inference, site } from "../nn/context";
 import { kaimingUniform, zeros } from "../nn/init";
 import { Linear } from "../nn/layers";
@@ -18,7 +18,9 @@ import { modelField } from "./options";
 export type { LoraOptions } from "./loraOptions";
 
 /** Hugging Face's names of the LLaMA modules' last segments -> those of the original release used here. */
-const originalNames = new Map(llamaBlockModules.map(({ hf, meta }) => [lastSegment(hf), lastSegment(meta)]));
+const originalNames = new Map(
+  [...llamaBlockModules, ...visionModules].map(({ hf, meta }) => [lastSegment(hf), lastSegment(meta)]),
+);
 
 function lastSegment(path: string): string {
   return path.split(".").at(-1)!;

@@ -13,6 +13,12 @@ export type Tap = (name: string, value: Tensor) => void;
  */
 export type Edit = (name: string, value: Tensor) => Tensor;
 
+/** Tokens from `start` to before `end`. */
+export interface TokenRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** What a forward pass may be told besides its input. The default is inference without taps. */
 export interface Context {
   /** Sees what `edit` made of a value. */
@@ -33,6 +39,8 @@ export interface Context {
    * for their grid. Left out, images must have the model's own size. Its own square is never resized.
    */
   readonly positions?: PositionRule;
+  /** Where tokens of images stand among those of a language model, in order: what has projections of its own for them uses them. */
+  readonly visual?: readonly TokenRange[];
 }
 
 /** The context of a forward pass in which nothing is random. */

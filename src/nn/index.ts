@@ -5,7 +5,7 @@
  */
 export { scaledDotProductAttention } from "./attention";
 export { AttentionMask, type PrefixMaskOptions, prefixMask, type WithinImage } from "./attentionMask";
-export { type Context, type Edit, inference, site, type Tap } from "./context";
+export { type Context, type Edit, inference, site, type Tap, type TokenRange } from "./context";
 export { constant, kaimingUniform, normal, ones, uniform, xavierUniform, zeros } from "./init";
 export { LayerNorm, Linear, RMSNorm } from "./layers";
 export { LoadReport, loadStateDict } from "./loadStateDict";

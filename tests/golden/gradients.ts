@@ -4,8 +4,11 @@ import { type Graph, optimize, trace } from "../../src/graph";
 import { parameterShapes, withTracedParameters } from "../../src/nn/modelState";
 import { Module } from "../../src/nn/module";
 import { Parameter } from "../../src/nn/parameter";
+import { AdamW } from "../../src/optim/adamw";
 import { lossAndGradients } from "../../src/optim/gradients";
+import type { ParameterRules } from "../../src/optim/groups";
 import { openGraph, type TestedEngine } from "../unit/engine/support";
+import { type StepSpec, traceStep } from "../unit/graph/support";
 import { hostParameters } from "./support";
 
 /** What a model answers, and the gradient of a number made of it towards everything that is trained. */
@@ -108,3 +111,58 @@ export function through({ open }: Pick<TestedEngine, "open">): Evaluate {
 /** As one graph on the engine that options choose. */
 export const onEngine = (options: EngineOptions): Evaluate =>
   through({ open: (programs, more) => openEngine(programs, { ...more, ...options }) });
+
+/** Optimizer steps on one batch. */
+export interface StepsSpec {
+  model: Module;
+  betas: [number, number];
+  eps: number;
+  weightDecay: number;
+  rates: number[];
+  inputs: Record<string, Tensor>;
+  loss: StepSpec["loss"];
+}
+
+/** Runs steps somewhere; the model's own parameters may or may not be changed. */
+export type Steps = (
+  spec: StepsSpec,
+) => Promise<{ losses: ArrayLike<number>; parameters: Map<string, ArrayLike<number>> }>;
+
+const rulesOf = ({ model, weightDecay }: StepsSpec): ParameterRules =>
+  new Map(trainedPaths(model).map((path) => [path, { weightDecay, lrScale: 1 }]));
+
+export const stepsEagerly: Steps = async (spec) => {
+  const { model, betas, eps, rates, inputs, loss } = spec;
+  const optimizer = new AdamW(model, rulesOf(spec), { betas, eps });
+  const losses = rates.map((rate) => {
+    const { loss: value, gradients } = lossAndGradients(() => loss(inputs), optimizer.variables());
+    optimizer.update(gradients, rate);
+    tf.dispose([...gradients.values()]);
+    return value.dataSync()[0];
+  });
+  optimizer.dispose();
+  return { losses, parameters: await hostParameters(model) };
+};
+
+export function stepsThrough({ open }: Pick<TestedEngine, "open">): Steps {
+  return async (spec) => {
+    const { model, betas, eps, rates, inputs, loss } = spec;
+    const specs = Object.entries(inputs).map(([name, { shape, dtype }]) => [name, { shape, dtype }]);
+    const step = { model, rules: rulesOf(spec), betas, eps, inputs: Object.fromEntries(specs), loss };
+    const parameters = Object.fromEntries(await hostParameters(model)) as Record<string, Float32Array>;
+    const executor = await openGraph(optimize(traceStep("steps", step)), parameters, { threads: 1, open });
+    const feeds = Object.entries(inputs).map(([name, x]) => [name, x.dataSync().slice() as TypedArray]);
+    const losses: number[] = [];
+    for (const [i, rate] of rates.entries()) {
+      const schedule = Float32Array.of(rate, 1 - betas[0] ** (i + 1), 1 - betas[1] ** (i + 1));
+      losses.push((await executor.run("step", { ...Object.fromEntries(feeds), schedule })).loss[0]);
+    }
+    const state = await executor.readState();
+    await executor.dispose();
+    return { losses, parameters: new Map(Object.entries({ ...parameters, ...state })) };
+  };
+}
+
+/** Both ways of running a case on the engine that options choose. */
+export const stepsOnEngine = (options: EngineOptions): Steps =>
+  stepsThrough({ open: (programs, more) => openEngine(programs, { ...more, ...options }) });

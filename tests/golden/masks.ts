@@ -27,7 +27,7 @@ export function languageConfig(config: Record<string, number | boolean>): LlamaC
 }
 
 /** The blocks of a case's language model with the norm behind them. */
-export function languageBlocks(config: Record<string, number>): LlamaBlocks {
+export function languageBlocks(config: Readonly<Record<string, number>>): LlamaBlocks {
   const llama = languageConfig(config);
   const blocks = new LlamaBlocks({
     config: llama,

@@ -11,7 +11,7 @@ import { runCorruptions } from "./corruptions";
 import { runDetectionData } from "./detectionData";
 import { detectorRunners } from "./detectorCases";
 import { eagerly as opByOp } from "./execute";
-import { eagerly } from "./gradients";
+import { eagerly, stepsEagerly } from "./gradients";
 import { type CaseRunner, type Check, readCaseFile } from "./harness";
 import { runImages } from "./images";
 import { runInterventions } from "./interventions";
@@ -19,13 +19,12 @@ import { runBidirectionalBlock, runCausalBlock } from "./llama";
 import { runLoraPeft } from "./lora";
 import { runLuvitFinetune, runLuvitPretrain } from "./luvit";
 import { runMaePretrain } from "./mae";
-import { runPrefixMask } from "./masks";
 import { runAdamW, runSchedules } from "./optim";
 import { runPositions } from "./positions";
 import { runPrimitives } from "./primitives";
 import { runSegAugment } from "./segAugment";
 import { runSegGroups, runSegMetric, runSegResize } from "./segmentation";
-import { runnersThrough } from "./throughEngine";
+import { gradientCases, runnersThrough } from "./throughEngine";
 
 /** Cases that can be computed op by op and as graphs on an engine. */
 const lookedInside = (engine?: EngineOptions): Record<string, CaseRunner> => ({
@@ -40,7 +39,6 @@ const runners: Record<string, CaseRunner> = {
   llama_block_bidirectional: runBidirectionalBlock,
   llama_block_causal_rope: runCausalBlock,
   lora_peft: runLoraPeft,
-  prefix_mask: runPrefixMask(eagerly),
   luvit_pretrain: runLuvitPretrain,
   luvit_finetune: runLuvitFinetune,
   schedules: runSchedules,
@@ -56,6 +54,9 @@ const runners: Record<string, CaseRunner> = {
   seg_resize: runSegResize,
   detection_data: runDetectionData,
   ...detectorRunners(opByOp),
+  ...Object.fromEntries(
+    Object.entries(gradientCases).map(([name, make]) => [name, make(eagerly, stepsEagerly)]),
+  ),
 };
 
 /** What the command line says: cases by name, and an engine to run through it the cases that can be. */

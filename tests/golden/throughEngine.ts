@@ -4,15 +4,23 @@ import { finetuning, openFolder, parameterErrors, pretraining, train } from "../
 import { traceStep } from "../unit/graph/support";
 import { detectorRunners } from "./detectorCases";
 import { compiledFor } from "./execute";
-import { onEngine } from "./gradients";
+import { type Evaluate, onEngine, type Steps, stepsOnEngine } from "./gradients";
 import { type CaseRunner, maxAbsError } from "./harness";
+import { runLlavaMultilayer, runTowerFeatures } from "./llava";
 import { runPrefixMask } from "./masks";
 import { load, stateDict } from "./support";
+import { runVisionQkv, runVisionQkv2 } from "./visionQkv";
 
 const scenarios = { luvit_pretrain: pretraining, luvit_finetune: finetuning };
 
-/** Cases of outputs and gradients, whose runner is told what to run them with. */
-export const gradientCases = { prefix_mask: runPrefixMask };
+/** Cases of outputs, gradients and a few steps, whose runner is told what to run them with. */
+export const gradientCases: Readonly<Record<string, (evaluate: Evaluate, steps: Steps) => CaseRunner>> = {
+  prefix_mask: runPrefixMask,
+  vision_qkv: runVisionQkv,
+  vision_qkv_2: runVisionQkv2,
+  tower_features: runTowerFeatures,
+  llava_multilayer: runLlavaMultilayer,
+};
 
 /**
  * Golden cases as one graph on an engine: of training runs the losses of every step and all parameters behind the last, of
@@ -43,7 +51,9 @@ export function runnersThrough(options: EngineOptions): Record<string, CaseRunne
       ];
     },
   ]);
-  const evaluate = onEngine(options);
-  const gradients = Object.entries(gradientCases).map(([name, make]) => [name, make(evaluate)] as const);
+  const [evaluate, steps] = [onEngine(options), stepsOnEngine(options)];
+  const gradients = Object.entries(gradientCases).map(
+    ([name, make]) => [name, make(evaluate, steps)] as const,
+  );
   return { ...Object.fromEntries([...runners, ...gradients]), ...detectorRunners(compiledFor(options)) };
 }

@@ -1,7 +1,14 @@
 /** Language models of the LLaMA family: configuration, names and shapes of their tensors, blocks read and written. */
 export type { LlamaFeatures } from "./config";
 export { writeHuggingFaceCheckpoint } from "./huggingFaceCheckpoint";
-export { convertRowOrder, hfToMetaName, llamaBlockModules, metaToHfName, type RowOrder } from "./keymap";
+export {
+  convertRowOrder,
+  hfToMetaName,
+  llamaBlockModules,
+  metaToHfName,
+  type RowOrder,
+  visionModules,
+} from "./keymap";
 export type { LlamaBlocks } from "./reading";
 export { type RopeScaling, rotaryFrequencies } from "./ropeScaling";
 export { type LlamaBlockOptions, llamaBlockOptions, readLanguageModel, readLlamaBlocks } from "./weights";

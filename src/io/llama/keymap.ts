@@ -39,6 +39,13 @@ export const llamaExtraModules: readonly NamePair[] = [
   { meta: "attention.k_norm", hf: "self_attn.k_norm", gguf: "attn_k_norm" },
 ];
 
+/** Projections of their own for tokens of images; no published format has names for them. */
+export const visionModules: readonly Omit<NamePair, "gguf">[] = [
+  { meta: "attention.vision_wq", hf: "self_attn.vision_q_proj" },
+  { meta: "attention.vision_wk", hf: "self_attn.vision_k_proj" },
+  { meta: "attention.vision_wv", hf: "self_attn.vision_v_proj" },
+];
+
 /** Modules outside the blocks. */
 export const llamaOuterModules: readonly NamePair[] = [
   { meta: "tok_embeddings", hf: "model.embed_tokens", gguf: "token_embd" },
@@ -58,10 +65,13 @@ export function isComputedLlamaTensor(name: string): boolean {
 const parameterSuffix = /\.(weight|bias|lora_A\.weight|lora_B\.weight)$/;
 
 const modulesInBlocks = [...llamaBlockModules, ...llamaExtraModules];
-const renames = (modules: readonly NamePair[], from: keyof NamePair, to: keyof NamePair) =>
-  new Map(modules.map((names) => [names[from], names[to]]));
-const blockModuleByHf = renames(modulesInBlocks, "hf", "meta");
-const blockModuleByMeta = renames(modulesInBlocks, "meta", "hf");
+const renames = <Name extends string>(
+  modules: readonly Readonly<Record<Name, string>>[],
+  from: Name,
+  to: Name,
+) => new Map(modules.map((names) => [names[from], names[to]]));
+const blockModuleByHf = renames([...modulesInBlocks, ...visionModules], "hf", "meta");
+const blockModuleByMeta = renames([...modulesInBlocks, ...visionModules], "meta", "hf");
 const blockModuleByGguf = renames(modulesInBlocks, "gguf", "meta");
 const blockGgufByMeta = renames(modulesInBlocks, "meta", "gguf");
 const outerModuleByHf = renames(llamaOuterModules, "hf", "meta");
@@ -150,7 +160,9 @@ export function convertRowOrder(
   const faults: string[] = [];
   const converted: StateDict = new Map();
   for (const [name, tensor] of tensors) {
-    const rotated = /(^|\.)attention\.(wq|wk|[qk]_norm)\.(weight|bias|lora_B\.weight)$/.exec(name);
+    const rotated = /(^|\.)attention\.(?:vision_)?(wq|wk|[qk]_norm)\.(weight|bias|lora_B\.weight)$/.exec(
+      name,
+    );
     const headCount = rotated?.[2] === "wq" ? heads : rotated?.[2] === "wk" ? kvHeads : 1;
     if (rotated && !dividesIntoHeads(tensor, headCount)) {
       faults.push(

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
-import { through } from "../../golden/gradients";
+import { stepsThrough, through } from "../../golden/gradients";
 import { readCaseFile } from "../../golden/harness";
 import { gradientCases } from "../../golden/throughEngine";
 import { repository } from "../nn/support";
@@ -16,7 +16,7 @@ for (const engine of [...compilingEngines, webgpu]) {
     for (const [name, make] of Object.entries(gradientCases)) {
       test(name, engine.options, async () => {
         const folder = join(repository, "tests", "golden", "cases", name);
-        const checks = await make(through(engine))(folder, readCaseFile(folder));
+        const checks = await make(through(engine), stepsThrough(engine))(folder, readCaseFile(folder));
         const misses = checks.filter(({ error, tolerance }) => !(error <= tolerance));
         assert.ok(checks.length > 2);
         assert.deepEqual(misses, []);

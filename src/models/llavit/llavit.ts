@@ -1,0 +1,121 @@
+import { LuvitError } from "../../core/errors";
+import { formatShape } from "../../core/hostTensor";
+import { Rng } from "../../core/rng";
+import { type Tensor, tf } from "../../core/tf";
+import { prefixMask, type WithinImage } from "../../nn/attentionMask";
+import { type Context, inference, type TokenRange } from "../../nn/context";
+import { softTargetCrossEntropy } from "../../nn/losses";
+import { Module } from "../../nn/module";
+import type { LlamaLanguageModel } from "../languageModel";
+import { Connector } from "./connector";
+import { type Tower, towerFeatures } from "./tower";
+
+/** What a model of images and text is made of. */
+export interface LlavitParts {
+  tower: Tower;
+  language: LlamaLanguageModel;
+  /** Blocks of the tower whose features are used, counted from 1; 0 is what enters the first. */
+  layers: readonly number[];
+  visionMask: WithinImage;
+  seed?: number;
+}
+
+/** A sequence with an image in it, and what is asked of it. */
+export interface AnswerInputs {
+  /** [B, 3, S, S]. */
+  images: Tensor;
+  /** int32 [B, T], any token where the image stands. */
+  ids: Tensor;
+}
+
+/**
+ * A language model that reads the patches of an image: tower (frozen), connector, language model. Keys `vision_tower.*`,
+ * `mm_projector.0.*`, `mm_projector.2.*`, and those of `LlamaLanguageModel`, with `vision_wq`, `vision_wk`, `vision_wv`
+ * beside the text's where tokens of images have projections of their own.
+ * Reference: LLaVA llava_arch.py; transformers models/llava/modeling_llava.py; LLaViT (arXiv 2511.10301) by what reviews
+ * and summaries tell of it: its text was not available, and no code is.
+ */
+export class Llavit extends Module {
+  readonly vision_tower: Tower;
+  readonly mm_projector: Connector;
+  readonly language: LlamaLanguageModel;
+  readonly layers: readonly number[];
+  readonly visionMask: WithinImage;
+
+  constructor({ tower, language, layers, visionMask, seed = 0 }: LlavitParts) {
+    super();
+    this.vision_tower = tower;
+    tower.freeze();
+    const features = layers.length * tower.config.dim;
+    this.mm_projector = new Connector(features, language.config.dim, new Rng(seed).fork("connector"));
+    this.language = language;
+    this.layers = [...layers];
+    this.visionMask = visionMask;
+  }
+
+  protected override transparentFields(): readonly string[] {
+    return ["language"];
+  }
+
+  /** Tokens that an image takes. */
+  get patches(): number {
+    const { imageSize, patchSize } = this.vision_tower.config;
+    return Math.floor(imageSize / patchSize) ** 2;
+  }
+
+  /** images [B, 3, S, S] -> tokens of the language model [B, L, H]. */
+  see(images: Tensor, { tap, edit }: Context = inference): Tensor {
+    return this.mm_projector.forward(towerFeatures(this.vision_tower, images, this.layers, { tap, edit }));
+  }
+
+  /** Tokens of images [B, L, H] put among those of text, from token `start` on: [B, T, H]. */
+  splice(visual: Tensor, ids: Tensor, start: number): Tensor {
+    const [batch, tokens] = ids.shape as [number, number];
+    const end = start + visual.shape[1]!;
+    if (start < 0 || end > tokens) {
+      const where = `${visual.shape[1]} tokens of an image from token ${start} on`;
+      throw new LuvitError(
+        "shape-mismatch",
+        `llavit: ${where} do not fit among ids ${formatShape(ids.shape)}`,
+      );
+    }
+    // All are looked up and then cut: WebGPU cannot cut integers.
+    const embedded = this.language.tok_embeddings.forward(ids);
+    const dim = this.language.config.dim;
+    const text = (from: number, to: number) =>
+      to > from ? [tf.slice(embedded, [0, from, 0], [batch, to - from, dim])] : [];
+    return tf.concat([...text(0, start), visual, ...text(end, tokens)], 1);
+  }
+
+  /** Which tokens see which when an image stands from `start` on in sequences of `tokens`. */
+  contextAt(start: number, tokens: number, context: Context = inference): Context {
+    const visual: TokenRange[] = [{ start, end: start + this.patches }];
+    if (this.visionMask === "causal") return { ...context, visual };
+    const flags = Array.from({ length: tokens }, (_, i) => Number(i >= start && i < visual[0].end));
+    const window = this.language.config.slidingWindow;
+    const mask = prefixMask({ image: [flags], within: this.visionMask, ...(window && { window }) });
+    return { ...context, visual, mask: mask.tensor() };
+  }
+
+  /** -> [B, T, H] after all blocks and the norm. The image stands from token `start` on. */
+  hidden({ images, ids }: AnswerInputs, start: number, context: Context = inference): Tensor {
+    const embeddings = this.splice(this.see(images, context), ids, start);
+    return this.language.hidden(embeddings, this.contextAt(start, ids.shape[1]!, context));
+  }
+
+  /** -> logits [B, T, V]. */
+  forward(inputs: AnswerInputs, start: number, context: Context = inference): Tensor {
+    return this.language.output.forward(this.hidden(inputs, start, context));
+  }
+
+  /**
+   * Mean cross entropy of what is to be answered. `rows` int32 [N] are the tokens (b T + t) whose next one counts, `targets`
+   * [N, V] what it is, see `answerTargets`.
+   */
+  loss(inputs: AnswerInputs & { rows: Tensor; targets: Tensor }, start: number): Tensor {
+    const hidden = this.hidden(inputs, start);
+    const flat = tf.reshape(hidden, [-1, hidden.shape[2]!]);
+    const chosen = tf.gather(flat, inputs.rows as tf.Tensor1D);
+    return softTargetCrossEntropy(this.language.output.forward(chosen), inputs.targets);
+  }
+}

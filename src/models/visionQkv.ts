@@ -1,0 +1,86 @@
+import type { Rng } from "../core/rng";
+import { type Tensor, tf } from "../core/tf";
+import type { TokenRange } from "../nn/context";
+import { kaimingUniform, zeros } from "../nn/init";
+import type { Linear } from "../nn/layers";
+import { Module } from "../nn/module";
+import { linear } from "../nn/ops";
+import { LoraMatrix } from "./lora";
+
+/** The projections of attention that tokens of images may have of their own. */
+export type QkvName = "wq" | "wk" | "wv";
+export const qkvNames: readonly QkvName[] = ["wq", "wk", "wv"];
+
+/** The text's projection with a low-rank update: W x + b + (alpha/r) B A x. Keys `lora_A.weight`, `lora_B.weight`. */
+export class VisionUpdate extends Module {
+  readonly lora_A: LoraMatrix;
+  readonly lora_B: LoraMatrix;
+
+  /** `shape` [out, in] of the text's weight; A ~ U(±1/sqrt(in)), B = 0, so that nothing changes until it is trained. */
+  constructor(
+    shape: readonly number[],
+    readonly rank: number,
+    readonly alpha: number,
+    rng: Rng,
+  ) {
+    super();
+    this.lora_A = new LoraMatrix([rank, shape[1]], kaimingUniform, rng.uint32());
+    this.lora_B = new LoraMatrix([shape[0], rank], zeros, rng.uint32());
+  }
+
+  /** x [B, T, in] -> what is added to the text's projection, [B, T, out]. */
+  forward(x: Tensor): Tensor {
+    const update = linear(linear(x, this.lora_A.weight.value), this.lora_B.weight.value);
+    return tf.mul(update, this.alpha / this.rank);
+  }
+}
+
+/** What stands in for, or beside, one of the text's projections. */
+export type VisionProjection = Linear | VisionUpdate;
+
+/**
+ * q, k and v of tokens of images: matrices of their own, or low-rank updates of the text's. Keys `vision_wq`, `vision_wk`,
+ * `vision_wv` beside `wq`, `wk`, `wv`. Output projection, feed-forward part and norms stay common.
+ * Reference: LLaViT (arXiv 2511.10301), as far as reviews and summaries tell; EVEv2 modeling_qwen2.py (moe_function).
+ */
+export class VisionQkv extends Module {
+  vision_wq: VisionProjection;
+  vision_wk: VisionProjection;
+  vision_wv: VisionProjection;
+
+  constructor(parts: Readonly<Record<QkvName, VisionProjection>>) {
+    super();
+    this.vision_wq = parts.wq;
+    this.vision_wk = parts.wk;
+    this.vision_wv = parts.wv;
+  }
+
+  /** x [B, T, D], tokens of images only -> [B, T, H C]; `text` is the text's projection. */
+  project(part: QkvName, x: Tensor, text: (x: Tensor) => Tensor): Tensor {
+    const own = this[`vision_${part}`];
+    return own instanceof VisionUpdate ? tf.add(text(x), own.forward(x)) : own.forward(x);
+  }
+}
+
+/** Applies one function to the tokens of x [B, T, D] that lie in `ranges`, which are in order, and another to the others. */
+export function byRange(
+  x: Tensor,
+  ranges: readonly TokenRange[],
+  outside: (x: Tensor) => Tensor,
+  inside: (x: Tensor) => Tensor,
+): Tensor {
+  const [batch, tokens, dim] = x.shape as [number, number, number];
+  const parts: Tensor[] = [];
+  let from = 0;
+  const add = (to: number, apply: (x: Tensor) => Tensor) => {
+    if (to > from) parts.push(apply(tf.slice(x, [0, from, 0], [batch, to - from, dim])));
+    from = Math.max(from, to);
+  };
+  for (const { start, end } of ranges) {
+    add(Math.min(start, tokens), outside);
+    add(Math.min(end, tokens), inside);
+  }
+  if (parts.length === 0) return outside(x);
+  add(tokens, outside);
+  return parts.length === 1 ? parts[0] : tf.concat(parts, 1);
+}
