@@ -5,6 +5,7 @@ import { Classifier } from "./classifier";
 import {
   type BlockSource,
   type ClassifierConfig,
+  type DetectorConfig,
   type EncoderConfig,
   type LoraConfig,
   type MaeConfig,
@@ -12,6 +13,7 @@ import {
   modelDifferences,
 } from "./config";
 import { llamaConfigFrom } from "./describe";
+import { Detector } from "./detector/detector";
 import { Encoder } from "./encoder";
 import type { FusionPlan } from "./fusion";
 import { LlamaLanguageModel } from "./languageModel";
@@ -38,6 +40,7 @@ export function buildModel(config: ModelConfig, where: string): SavableModel {
 function bareModel(config: ModelConfig): SavableModel {
   if (config.modelType === "luvit-mae") return maeFrom(config);
   if (config.modelType === "luvit-classifier") return classifierFrom(config);
+  if (config.modelType === "luvit-detector") return detectorFrom(config);
   const { modelType, luvitVersion, lora, frozen, blockSource, external, depth, vocabulary, ...block } =
     config;
   return new LlamaLanguageModel({ ...llamaConfigFrom(block), depth, vocabulary });
@@ -58,11 +61,19 @@ function classifierFrom({ encoder, pooling, classes, ...config }: ClassifierConf
   return new Classifier(body, head, 0.02);
 }
 
+function detectorFrom({ settings, fusion, classNames, blockSource }: DetectorConfig): Detector {
+  const plan = fusionFrom({ fusion }, blockSource);
+  return new Detector(settings, { fusion: plan, classNames: classNames ?? undefined });
+}
+
 function vitFrom({ imageSize, patchSize, dim, depth, heads, mlpRatio }: EncoderConfig) {
   return { imageSize, patchSize, dim, depth, heads, mlpRatio };
 }
 
-function fusionFrom({ fusion }: EncoderConfig, source: BlockSource | null): FusionPlan | undefined {
+function fusionFrom(
+  { fusion }: Pick<EncoderConfig, "fusion">,
+  source: BlockSource | null,
+): FusionPlan | undefined {
   if (!fusion) return undefined;
   const { block: described, ...options } = fusion;
   if (!described) return options;

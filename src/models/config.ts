@@ -6,6 +6,7 @@ import type { MaeConfig, ModelConfig } from "./configTypes";
 export type {
   BlockSource,
   ClassifierConfig,
+  DetectorConfig,
   EncoderConfig,
   LanguageModelFileConfig,
   LlamaDescription,

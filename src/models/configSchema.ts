@@ -131,6 +131,63 @@ function schemas(z: typeof Zod) {
     ...common,
   });
 
+  const share = positive.max(1);
+  const byMode = z.strictObject({ train: count, test: count });
+  const weights = z.tuple([positive, positive, positive, positive]);
+  const sampling = { lowQuality: flag, perImage: count, objectShare: share };
+  const thresholds = z.union([z.tuple([share]), z.tuple([share, share])]);
+
+  const regions = z.strictObject({
+    sizes: z.array(z.array(positive).min(1)).length(5),
+    ratios: z.array(positive).min(1),
+    offset: z.number(),
+    thresholds,
+    ...sampling,
+    weights,
+    perLevel: byMode,
+    proposals: byMode,
+    overlap: share,
+  });
+
+  const rois = z.strictObject({
+    convolutions: z.int().min(0).max(100),
+    channels: count,
+    hidden: count,
+    boxBins: count,
+    maskBins: count,
+    thresholds,
+    ...sampling,
+    weights,
+    canonicalSize: positive,
+    canonicalLevel: z.int(),
+    detections: z.strictObject({ scoreThreshold: z.number().min(0), threshold: share, perImage: count }),
+  });
+
+  const windowed = z.strictObject({
+    imageSize: count,
+    patchSize: count,
+    ...transformer,
+    windowSize: count,
+    globalBlocks: z.array(z.int().min(0)),
+    pretrainImageSize: count,
+  });
+
+  const detector = z.strictObject({
+    modelType: z.literal("luvit-detector"),
+    settings: z.strictObject({
+      encoder: windowed,
+      classes: count,
+      masks: flag,
+      pyramid: count,
+      normEps: positive,
+      regions,
+      rois,
+    }),
+    fusion: fusion.nullable(),
+    classNames: z.array(z.string()).nullable(),
+    ...common,
+  });
+
   const languageModel = z.strictObject({
     modelType: z.literal("luvit-language-model"),
     ...llama,
@@ -139,7 +196,7 @@ function schemas(z: typeof Zod) {
     ...common,
   });
 
-  const config = z.discriminatedUnion("modelType", [classifier, mae, languageModel]);
+  const config = z.discriminatedUnion("modelType", [classifier, detector, mae, languageModel]);
 
   return config satisfies Zod.ZodType<ModelConfig>;
 }

@@ -1,4 +1,5 @@
 import type { RopeScaling } from "../io/llama";
+import type { DetectorSettings } from "./detector/settings";
 
 /*
  * What a saved model says of itself: config.json beside model.safetensors. Plain JSON; every entry is required, null
@@ -112,6 +113,13 @@ export type MaeConfig = CommonConfig & {
   preprocessing: Preprocessing;
 };
 
+export type DetectorConfig = CommonConfig & {
+  modelType: "luvit-detector";
+  settings: DetectorSettings;
+  fusion: FusionDescription | null;
+  classNames: string[] | null;
+};
+
 export type LanguageModelFileConfig = CommonConfig &
   LlamaDescription & {
     modelType: "luvit-language-model";
@@ -120,4 +128,4 @@ export type LanguageModelFileConfig = CommonConfig &
   };
 
 /** What a saved model says of itself. */
-export type ModelConfig = ClassifierConfig | MaeConfig | LanguageModelFileConfig;
+export type ModelConfig = ClassifierConfig | DetectorConfig | MaeConfig | LanguageModelFileConfig;

@@ -1,5 +1,6 @@
 export * as baselines from "./namespaces/baselines";
 export * as classifier from "./namespaces/classifier";
+export * as detector from "./namespaces/detector";
 export * as fusion from "./namespaces/fusion";
 export * as llama from "./namespaces/llama";
 export * as lora from "./namespaces/lora";

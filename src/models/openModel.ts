@@ -14,6 +14,7 @@ import {
 import { buildModel } from "./build";
 import type { Classifier } from "./classifier";
 import { type ModelConfig, parseModelConfig, sharedDifferences } from "./config";
+import type { Detector } from "./detector/detector";
 import { readExternal } from "./external";
 import { expectFrozenWeights } from "./frozenWeights";
 import type { LlamaLanguageModel } from "./languageModel";
@@ -35,12 +36,14 @@ const openOptions = optionsOf<OpenModelOptions>({}, { block: text, averaged: fla
 /** The kinds of models that are saved, by `modelType`. */
 interface Kinds {
   "luvit-classifier": Classifier;
+  "luvit-detector": Detector;
   "luvit-mae": MaskedAutoencoder;
   "luvit-language-model": LlamaLanguageModel;
 }
 
 const loaders: Readonly<Record<keyof Kinds, string>> = {
   "luvit-classifier": "classifier",
+  "luvit-detector": "detector",
   "luvit-mae": "mae",
   "luvit-language-model": "llama",
 };

@@ -168,7 +168,8 @@ export class Block extends Module {
   }
 }
 
-function dropBranch(branch: Tensor, { dropPath }: Context, row: number): Tensor {
+/** A branch x [B, T, D] times what `context.dropPath` says of each sample, where it says anything. */
+export function dropBranch(branch: Tensor, { dropPath }: Context, row: number): Tensor {
   if (!dropPath) return branch;
   const batch = branch.shape[0];
   return tf.mul(branch, tf.reshape(tf.slice(dropPath, [row, 0], [1, batch]), [batch, 1, 1]));

@@ -3,6 +3,7 @@ import { formatShape } from "../core/hostTensor";
 import { checkOptions, flag, optionsOf, shaped, text, whole } from "../core/options";
 import { type Tensor, tensorField, tf } from "../core/tf";
 import { UNSEEN } from "./attentionMask";
+import { attendInChunks, MOST_SCORES } from "./chunkedAttention";
 import { type Context, inference, site } from "./context";
 
 export interface AttentionOptions {
@@ -35,7 +36,8 @@ export const attentionOptions = optionsOf<AttentionOptions>(
 /**
  * softmax(q kᵀ / sqrt(C)) v per head: query [B, H, T, C], key and value [B, G, T, C] -> [B, H, T, C]. With fewer heads of
  * keys than of queries, query head h meets key head floor(h G / H): grouped-query attention. The queries of a group are
- * laid one after another as rows of one product, so that keys and values are not repeated in memory.
+ * laid one after another as rows of one product, so that keys and values are not repeated in memory. Where all scores
+ * together are large, some queries are computed at a time.
  * Reference: LUViT eq. 2; timm 0.3.2 Attention; Ainslie et al. 2023, "GQA".
  */
 export function scaledDotProductAttention(
@@ -54,6 +56,9 @@ export function scaledDotProductAttention(
   const gather = (x: Tensor) =>
     heads === groups ? x : tf.reshape(x, [batch, groups, (heads / groups) * tokens, x.shape[3]!]);
   const spread = (x: Tensor) => (heads === groups ? x : tf.reshape(x, [batch, heads, tokens, x.shape[3]!]));
+  const isSeen = context.tap !== undefined || context.edit !== undefined;
+  const isLarge = batch * heads * tokens * key.shape[2]! > MOST_SCORES;
+  if (isLarge && !isSeen && !causal && !mask) return spread(attendInChunks(gather(query), key, value));
   const see = (part: string, x: Tensor) => site(context, `${name}.${part}`, x);
   const scores = see("scores", spread(tf.matMul(tf.mul(gather(query), channels ** -0.5), key, false, true)));
   if (mask) expectMask(mask, scores);

@@ -20,7 +20,7 @@ export type ParameterRules = Map<string, ParameterRule>;
  */
 export function pretrainRules(model: Module, weightDecay: number): ParameterRules {
   checkOptions("pretrainRules", weightDecayOption, { weightDecay });
-  return rules(model, (path, shape) => ({
+  return rulesOf(model, (path, shape) => ({
     weightDecay: shape.length === 1 || path.endsWith(".bias") ? 0 : weightDecay,
     lrScale: 1,
   }));
@@ -48,7 +48,7 @@ export function finetuneRules(model: Module, options: LayerDecayOptions): Parame
   checkOptions("finetuneRules", layerDecayOptions, options);
   const { weightDecay, layerDecay, depth } = options;
   const last = depth + 1;
-  return rules(model, (path, shape) => {
+  return rulesOf(model, (path, shape) => {
     const layer = layerOf(path, last);
     const exempt = shape.length === 1 || path === "pos_embed" || path === "cls_token";
     return { weightDecay: exempt ? 0 : weightDecay, lrScale: layerDecay ** (last - layer), layer };
@@ -61,7 +61,8 @@ function layerOf(path: string, last: number): number {
   return block ? Number(block[1]) + 1 : last;
 }
 
-function rules(
+/** A rule for every trainable parameter. */
+export function rulesOf(
   model: Module,
   rule: (path: string, shape: readonly number[]) => ParameterRule,
 ): ParameterRules {

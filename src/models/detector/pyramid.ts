@@ -1,6 +1,6 @@
 import type { Rng } from "../../core/rng";
 import type { Tensor } from "../../core/tf";
-import { type Context, inference } from "../../nn/context";
+import { type Context, inference, site } from "../../nn/context";
 import { Conv2d, everySecond, maxPool2, UpConv2d } from "../../nn/convolutions";
 import { LayerNorm } from "../../nn/layers";
 import { Module } from "../../nn/module";
@@ -57,7 +57,7 @@ export class SimpleFeaturePyramid extends Module {
   }
 
   /** x [B, H, W, inputs] -> p2 [B, 4H, 4W, outputs], p3, p4, p5, p6. Taps `simfp_2.0`, …: what each step makes. */
-  forward(x: Tensor, { tap }: Context = inference): Tensor[] {
+  forward(x: Tensor, context: Context = inference): Tensor[] {
     const stages = {
       simfp_2: this.simfp_2,
       simfp_3: this.simfp_3,
@@ -65,11 +65,7 @@ export class SimpleFeaturePyramid extends Module {
       simfp_5: this.simfp_5,
     };
     const maps = Object.entries(stages).map(([name, stage]) =>
-      stage.reduce((map: Tensor, step, i) => {
-        const next = step.forward(map);
-        tap?.(`${name}.${i}`, next);
-        return next;
-      }, x),
+      stage.reduce((map: Tensor, step, i) => site(context, `${name}.${i}`, step.forward(map)), x),
     );
     return [...maps, everySecond(maps[3])];
   }
