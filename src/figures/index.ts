@@ -6,6 +6,7 @@
 export { AttentionViewer, attentionViewer } from "./attention/viewer";
 export { barComparison } from "./barComparison";
 export { colormap } from "./checkedColormap";
+export { detectionErrors } from "./detectionErrors";
 export { entropyMaps, entropyOverlays } from "./entropyMaps";
 export { entropyScatter } from "./entropyScatter";
 export { entropyStrip } from "./entropyStrip";
@@ -17,6 +18,7 @@ export { imageGrid } from "./imageGrid";
 export { lossCurves } from "./lossCurves";
 export { mapGrid, reconstructionGrid } from "./maps";
 export { overlays } from "./overlays";
+export { precisionRecall } from "./precisionRecall";
 export { renderSvg } from "./renderSvg";
 export { saveFigure } from "./saveFigure";
 export type { PlotlyFigure } from "./spec";

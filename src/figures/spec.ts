@@ -27,6 +27,8 @@ export interface PlotlyTrace {
   opacity?: number;
   text?: string[];
   textposition?: "inside" | "outside";
+  /** More words for `hovertemplate`, a text a point. */
+  customdata?: string[];
   /** `legendonly`: switched off in the legend. */
   visible?: boolean | "legendonly";
   hovertemplate?: string;

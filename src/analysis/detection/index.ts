@@ -10,6 +10,6 @@ export {
   readResults,
   writeResults,
 } from "../../data/coco";
-export { DetectionErrors, errorsByKind } from "./errors";
+export { DetectionErrors, type ErrorOptions, errorsByKind } from "./errors";
 export { type EvaluationOptions, evaluate } from "./evaluate";
-export { DetectionScores } from "./scores";
+export { type CurveChoice, DetectionScores } from "./scores";

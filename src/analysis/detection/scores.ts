@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../../core/errors";
-import { checkOptions, number, object, partsWith, text } from "../../core/options";
+import { checkOptions, number, oneOf, optionsOf, partsWith, text } from "../../core/options";
 import { textTable } from "../../core/textTable";
 import type { CocoKind } from "../../data/coco";
 import { type PaperPair, paperTable2 } from "../paper";
@@ -12,15 +12,16 @@ import { areaRanges, iouThresholds } from "./match";
 /** Curves of a class, [threshold][area range][most results]; undefined where no object of it counts. */
 export type CurveSet = readonly (readonly (readonly (PrecisionCurve | undefined)[])[])[];
 
-type Size = keyof typeof areaRanges;
-const sizes = Object.keys(areaRanges) as Size[];
+/** COCO's sizes of objects. */
+export type DetectionSize = keyof typeof areaRanges;
+const sizes = Object.keys(areaRanges) as DetectionSize[];
 
 /** Which curves a mean is over; what is not named is averaged. */
 interface Selection {
   label?: number;
   /** Position in the thresholds. */
   threshold?: number;
-  size?: Size;
+  size?: DetectionSize;
   /** Position in the numbers of results. */
   most?: number;
 }
@@ -45,7 +46,17 @@ const metrics = {
 
 type MetricName = keyof typeof metrics;
 
-const curveOptions = object({}, { label: text, iou: number(0, 1) });
+/** Which curves a mean is over; what is not named is averaged. */
+export interface CurveChoice {
+  /** A class by name. */
+  label?: string;
+  /** An overlap of 0.5, 0.55, … 0.95. */
+  iou?: number;
+  /** Default all sizes of objects together. */
+  size?: DetectionSize;
+}
+
+const curveOptions = optionsOf<CurveChoice>({}, { label: text, iou: number(0, 1), size: oneOf(sizes) });
 
 /** COCO's scores of a detector. Prints beside the paper's numbers. */
 export class DetectionScores {
@@ -98,17 +109,23 @@ export class DetectionScores {
     return resultTable({ class: [...this.classes], ...columns }, { data: this.kind });
   }
 
-  /**
-   * Precision at the recalls 0, 0.01, … 1: of a class by name or the mean of all, at an overlap of 0.5, 0.55, … 0.95 or the
-   * mean of all ten. NaN where no object counts.
-   */
-  precisionRecall(options: { label?: string; iou?: number } = {}): { recall: number[]; precision: number[] } {
-    checkOptions("precisionRecall", curveOptions, options);
-    const label = options.label === undefined ? undefined : this.labelOf(options.label);
-    const threshold = options.iou === undefined ? undefined : thresholdAt(options.iou);
-    const chosen = this.select({ label, threshold });
+  /** Precision at the recalls 0, 0.01, … 1; NaN where no object counts. */
+  precisionRecall(choice: CurveChoice = {}): { recall: number[]; precision: number[] } {
+    const chosen = this.chosen("precisionRecall", choice);
     const precision = recallPoints.map((_, i) => mean(chosen.map((curve) => curve.precision[i])));
     return { recall: [...recallPoints], precision };
+  }
+
+  /** Average precision, 0 to 1, the area under such a curve; NaN where no object counts. */
+  averagePrecision(choice: CurveChoice = {}): number {
+    return mean(this.chosen("averagePrecision", choice).map(({ precision }) => mean([...precision])));
+  }
+
+  private chosen(where: string, choice: CurveChoice): PrecisionCurve[] {
+    checkOptions(where, curveOptions, choice);
+    const label = choice.label === undefined ? undefined : this.labelOf(choice.label);
+    const threshold = choice.iou === undefined ? undefined : thresholdAt(choice.iou);
+    return this.select({ label, threshold, size: choice.size });
   }
 
   toString(): string {

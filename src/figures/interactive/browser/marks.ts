@@ -38,7 +38,7 @@ function pointMarks(trace: PlotlyTrace, panel: Panel): Mark[] {
     const x = box ? box.left + box.width / 2 : panel.x(name);
     const y = panel.y(value);
     if (!Number.isFinite(x) || !Number.isFinite(y)) return [];
-    const values = { x: name, y: value, text: trace.text?.[index] };
+    const values = { x: name, y: value, text: trace.text?.[index], customdata: trace.customdata?.[index] };
     const slot = box && { ...box, top: panel.box.top, height: panel.box.height };
     return [{ trace, x, y, box: slot, color: traceColor(trace), values }];
   });
