@@ -77,6 +77,9 @@ check "golden training runs, webgpu" 200 node build/tests/golden/run.js --engine
 check "every op of the lowering table, webgpu" 200 node --test --test-reporter=tap --test-name-pattern "onnxruntime webgpu" build/tests/unit/engine/rules.test.js
 check "state, guards, held and clipped gradients, webgpu" 100 node --test --test-reporter=tap --test-name-pattern "onnxruntime webgpu" build/tests/unit/engine/training.test.js
 check "bytes that a step moves, webgpu" 60 node --test --test-reporter=tap build/tests/unit/engine/webgpuTraffic.test.js
+if run 100 node -e 'require("./build/src/engine").ready({ provider: "webgpu", precision: "float16" }).then((s) => { console.log(`READY ${s}`); process.exit(); }, (e) => { console.log(`READY ${e.message}`); process.exit(); })'; then
+  row "float16" "$(grep -a '^READY' "$folder/last" | sed 's/^READY //' | tr '\n' ';')"
+else row "float16" "**FAILED**: $(tail -n 1 "$folder/last" | cut -c1-120)"; fi
 check "wrong kernels of onnxruntime, as they are known" 60 node --test --test-reporter=tap build/tests/unit/engine/upstream.test.js
 if run 100 node -e 'require("./build/src/engine").ready().then((s) => { console.log(`READY ${s}`); for (const p of s.passedOver) console.log(`READY ${p}`); process.exit(); })'; then
   row "what ready() chooses" "$(grep -a '^READY' "$folder/last" | sed 's/^READY //' | tr '\n' ';')"
@@ -88,6 +91,9 @@ if [ "$toy" = 1 ]; then
 else
   for batch in 8 64 256; do
     bench "LUViT-B, batch $batch, webgpu" 90 --preset luvit-b --provider webgpu --batch "$batch" --steps 6 --warmup 2
+  done
+  for batch in 8 64; do
+    bench "LUViT-B, batch $batch, webgpu in float16" 90 --preset luvit-b --provider webgpu --precision float16 --batch "$batch" --steps 6 --warmup 2
   done
   [ -n "${LUVIT_PYTHON:-}" ] && bench "LUViT-B, batch 64, webgpu beside PyTorch" 90 --preset luvit-b --provider webgpu --batch 64 --steps 4 --warmup 2 --peer torch --peer-device cuda --peer-precision float32,bfloat16
 fi

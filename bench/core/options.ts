@@ -43,7 +43,7 @@ export const usage = `npm run bench -- <name> [options]
 
   <name>                   ${names.join(", ")}
   --engine E               onnxruntime (default), tensorflow or eager
-  --precision P            float32 (default) or bfloat16
+  --precision P            float32 (default), bfloat16, or float16 on webgpu
   --frozen int8            frozen weights in eight bits
   --provider P             cpu (default), cuda or webgpu
   --memory M               keep (default) or recompute
@@ -109,7 +109,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     warmup: count("--warmup", values.warmup, 0),
     json: values.json,
     peer: optional("--peer", values.peer, ["torch", "pil"]),
-    peerPrecision: (values["peer-precision"] ?? precision)
+    peerPrecision: (values["peer-precision"] ?? (precision === "float16" ? "bfloat16" : precision))
       .split(",")
       .map((each) => oneOf("--peer-precision", each, precisions)),
     peerDevice: values["peer-device"],

@@ -1,10 +1,10 @@
-import { describeEngine, type Traffic } from "../../src/engine";
+import { type ArraysByName, describeEngine, type Traffic } from "../../src/engine";
 import { type Graph, optimize, summarize } from "../../src/graph";
 import { sendParameters } from "../../src/nn/modelState";
 import type { Module } from "../../src/nn/module";
 import { arraysOf, type Feeds, specsOf } from "../../src/train/feeds";
 import type { StepTask } from "../../src/train/stepPrograms";
-import { traceStep } from "../../src/train/traceStep";
+import { LOSS_SCALE, traceStep } from "../../src/train/traceStep";
 import { openPrograms } from "./engines";
 import type { BenchOptions } from "./options";
 
@@ -33,6 +33,9 @@ export interface Training<M extends Module> {
   batches: readonly Feeds[];
 }
 
+/** What the loss is multiplied by for gradients in float16. */
+const SCALE = 2 ** 15;
+
 /** A training step on the engine asked for, as `train` runs it. */
 export async function openTraining<M extends Module>(
   training: Training<M>,
@@ -40,8 +43,10 @@ export async function openTraining<M extends Module>(
 ): Promise<Work> {
   const { task, lr, batches } = training;
   const [beta1, beta2] = training.betas;
-  const graph = optimize(traceTraining(training), { memory: options.memory });
-  const executor = await openPrograms({ train: { graph, guard: "loss" } }, options);
+  const scaled = options.precision === "float16";
+  const graph = optimize(traceTraining(training, scaled), { memory: options.memory });
+  const lossScale = scaled ? LOSS_SCALE : undefined;
+  const executor = await openPrograms({ train: { graph, guard: "loss", lossScale } }, options);
   await sendParameters(executor, task.model.namedParameters());
   let t = 0;
   return {
@@ -52,7 +57,8 @@ export async function openTraining<M extends Module>(
       const feeds = arraysOf(batches[t % batches.length]);
       t++;
       const schedule = Float32Array.of(lr, 1 - beta1 ** t, 1 - beta2 ** t);
-      return (await executor.run("train", { ...feeds, schedule })).loss[0];
+      const scale: ArraysByName = scaled ? { [LOSS_SCALE]: Float32Array.of(SCALE) } : {};
+      return (await executor.run("train", { ...feeds, schedule, ...scale })).loss[0];
     },
     traffic: () => executor.traffic,
     dispose: () => executor.dispose(),
@@ -60,9 +66,12 @@ export async function openTraining<M extends Module>(
 }
 
 /** The step as a graph, not yet optimized. */
-export function traceTraining<M extends Module>({ task, betas, batches }: Training<M>): Graph {
+export function traceTraining<M extends Module>(
+  { task, betas, batches }: Training<M>,
+  scaled = false,
+): Graph {
   const { name, model, rules, loss } = task;
-  return traceStep(name, { model, rules, betas, inputs: specsOf(batches[0]), loss });
+  return traceStep(name, { model, rules, betas, inputs: specsOf(batches[0]), loss, scaled });
 }
 
 /** What a work is known by before it is opened. */

@@ -73,7 +73,10 @@ function problemOf(
   engine: EngineName,
   { precision, frozen, provider, tf32 }: OpenOptions,
 ): string | undefined {
-  if (precision === "bfloat16" && engine !== "tensorflow") return "it computes in float32 only";
+  const halves = { onnxruntime: "float16", tensorflow: "bfloat16", eager: "" };
+  if (precision && precision !== "float32" && precision !== halves[engine]) return `it has no ${precision}`;
+  if (precision === "float16" && provider && provider !== "webgpu")
+    return 'it computes in float16 with provider "webgpu" only';
   if (tf32 && engine !== "tensorflow") return "it has no switch for TensorFloat-32";
   if (frozen && engine !== "onnxruntime") return `it has no ${frozen} weights`;
   if (provider && !providers[engine].includes(provider)) return `it has no provider "${provider}"`;

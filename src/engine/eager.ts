@@ -15,7 +15,7 @@ import type {
   RunOptions,
 } from "./executor";
 import { InTurn } from "./inTurn";
-import { commonState, expectOnlyUpdates, programNamed, resultsOf } from "./programs";
+import { commonState, expectOnlyUpdates, programNamed, refuseLossScale, resultsOf } from "./programs";
 
 /** A program that ends at the gradients; AdamW comes after it. */
 interface EagerProgram {
@@ -193,10 +193,11 @@ export async function openEagerEngine(
   options: OpenOptions = {},
   reason?: string,
 ): Promise<Engine> {
-  if (options.precision === "bfloat16" || options.frozen) {
+  if ((options.precision && options.precision !== "float32") || options.frozen) {
     const message = "the eager engine computes in float32 with float32 weights only";
     throw new LuvitError("engine", `${message}; use tensorflow for bfloat16, onnxruntime for frozen int8`);
   }
+  refuseLossScale("the eager engine", programs);
   await ensureBackend();
   const device = `tfjs ${tf.getBackend()}`;
   const description = { engine: "eager", device, precision: "float32", reason } as const;

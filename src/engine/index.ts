@@ -7,6 +7,7 @@ export {
   type Engine,
   type EngineDescription,
   type EngineName,
+  GRADIENT_NORM,
   type OpenEngine,
   type OpenOptions,
   type Precision,

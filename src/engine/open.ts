@@ -28,10 +28,22 @@ function cpuOnly({ threads, frozen }: OpenOptions): string | undefined {
   return frozen && `weights in ${frozen} are the CPU's`;
 }
 
+/** @throws LuvitError("engine") where there is no GPU, saying why. */
+async function onGpuOnly(options: OpenOptions): Promise<Devices> {
+  const { usable, reason } = await probeGpu();
+  if (!usable)
+    throw new LuvitError(
+      "engine",
+      `precision "float16" is for GPUs through WebGPU, which cannot be used: ${reason}`,
+    );
+  return { candidates: [{ ...options, provider: "webgpu" }], passedOver: [] };
+}
+
 /** Where nobody says on what, a GPU that is right and faster goes before the CPU. */
 export async function devicesFor({ engine, options }: EngineChoice): Promise<Devices> {
   const asAsked = { candidates: [options], passedOver: [] };
   if (engine !== "onnxruntime" || options.provider) return asAsked;
+  if (options.precision === "float16") return onGpuOnly(options);
   const asked = cpuOnly(options);
   if (asked) return { ...asAsked, passedOver: [`webgpu not used: ${asked}`] };
   const { usable, reason } = await probeGpu();

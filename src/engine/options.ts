@@ -5,7 +5,7 @@ import { entry, flag, oneOf, optionsOf, whole } from "../core/options";
 export const engineChoices = {
   engine: ["auto", "onnxruntime", "tensorflow", "eager"],
   /** Element type of matrix products; everything else is float32. */
-  precision: ["float32", "bfloat16"],
+  precision: ["float32", "bfloat16", "float16"],
   provider: ["cpu", "cuda", "webgpu"],
   frozen: ["int8"],
 } as const;
@@ -27,7 +27,7 @@ export interface OpenOptions {
    * with the tensorflow engine a GPU where there is one.
    */
   provider?: Choice<"provider">;
-  /** Default float32. */
+  /** Default float32. "bfloat16" is for the tensorflow engine, "float16" for GPUs through WebGPU. */
   precision?: Precision;
   /**
    * "int8": weights of matrix products that no program changes are kept in eight bits, and so are multiplied; what they

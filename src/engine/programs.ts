@@ -45,6 +45,18 @@ export function changedState(graph: Graph): string[] {
   return graph.outputs.map(({ name }) => name).filter((name) => state.has(name));
 }
 
+/** Weights that matrices are multiplied with and no program changes. */
+export function frozenFactors(programs: Programs): Set<string> {
+  const graphs = Object.values(programs).map(({ graph }) => graph);
+  const changed = new Set(graphs.flatMap(changedState));
+  const factors = graphs.flatMap(({ nodes, state }) => {
+    const products = nodes.filter(({ op }) => op === "BatchMatMul");
+    const multiplied = new Set(products.flatMap(({ inputs }) => inputs));
+    return state.filter(({ value }) => value.dtype === "float32" && multiplied.has(value.id));
+  });
+  return new Set(factors.map(({ name }) => name).filter((name) => !changed.has(name)));
+}
+
 /**
  * Gradients can wait, or be scaled together, only where AdamW comes behind the graph and nothing else of the state
  * changes in it.
@@ -58,6 +70,14 @@ export function expectOnlyUpdates(doing: string, graph: Graph): void {
     "engine",
     `${doing}, but the graph "${graph.name}" itself changes ${changed.join(", ")}`,
   );
+}
+
+/** @throws LuvitError("engine") naming programs that expect their gradients to be divided by a scale of the loss. */
+export function refuseLossScale(engine: string, programs: Programs): void {
+  const scaled = Object.keys(programs).filter((name) => programs[name].lossScale !== undefined);
+  if (scaled.length === 0) return;
+  const message = `${engine} does not scale losses, which ${scaled.join(", ")} needs: it computes in float16 only on webgpu`;
+  throw new LuvitError("engine", message);
 }
 
 /** @throws LuvitError("bad-argument") for a program nobody opened. */

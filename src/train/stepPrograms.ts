@@ -8,7 +8,7 @@ import type { AdamW } from "../optim/adamw";
 import type { ParameterRules } from "../optim/groups";
 import { type Feeds, specsOf } from "./feeds";
 import type { ForwardFunction } from "./forward";
-import { traceStep } from "./traceStep";
+import { LOSS_SCALE, traceStep } from "./traceStep";
 import { averageName, moved, type WeightAverage } from "./weightAverage";
 
 /** What a stepper needs to know of a task. */
@@ -37,17 +37,21 @@ export interface StepProgramsSpec<M extends Module> extends OptimizeOptions {
   batches: number;
   /** Greatest norm of the gradients of a step; default any. */
   clipGradNorm?: number;
+  /** Whether the loss is scaled for gradients in float16. */
+  scaled?: boolean;
 }
 
 /** Traces everything that runs while a model trains, for feeds of these shapes. */
 export function stepPrograms<M extends Module>(spec: StepProgramsSpec<M>, feeds: Feeds): Programs {
-  const { task, optimizer, average, batches, clipGradNorm, memory } = spec;
+  const { task, optimizer, average, batches, clipGradNorm, memory, scaled } = spec;
   const { name, model, rules, functions = {} } = task;
   const { betas, eps } = optimizer;
   const loss: StepTask<M>["loss"] = (fed) => tf.div(task.loss(fed), batches);
-  const step = traceStep(name, { model, rules, betas, eps, inputs: specsOf(feeds), loss });
+  const step = traceStep(name, { model, rules, betas, eps, inputs: specsOf(feeds), loss, scaled });
   const graph = optimize(step, { memory });
-  const programs: Record<string, Program> = { [STEP]: { graph, guard: "loss", clipGradNorm } };
+  const programs: Record<string, Program> = {
+    [STEP]: { graph, guard: "loss", clipGradNorm, lossScale: scaled ? LOSS_SCALE : undefined },
+  };
   for (const [key, body] of Object.entries(functions)) programs[key] = traceFunction(key, model, body);
   if (!average) return programs;
   programs[AVERAGE] = traceAverage(task, average);

@@ -1,13 +1,24 @@
 import type { TensorStream } from "../core/hostTensor";
 import { breathe } from "../core/loop";
-import { describeRunning, type Engine, type EngineOptions, openEngine, startEngine } from "../engine";
+import {
+  type ArraysByName,
+  chooseEngine,
+  describeRunning,
+  type Engine,
+  type EngineOptions,
+  GRADIENT_NORM,
+  openEngine,
+  startEngine,
+} from "../engine";
 import type { OptimizeOptions } from "../graph/passes";
 import { fetchState, sendParameters, streamOfParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
 import { arraysOf, type Feeds } from "./feeds";
 import { liveStream } from "./liveStream";
+import { type Attempt, withLossScale } from "./lossScale";
 import { AVERAGE, averaged, STEP, type StepProgramsSpec, stepPrograms } from "./stepPrograms";
+import { LOSS_SCALE } from "./traceStep";
 
 /** Which weights a task's function is computed with. */
 export interface CallOptions {
@@ -24,6 +35,8 @@ export interface CompiledStepOptions extends EngineOptions, OptimizeOptions {}
 export class Stepper<M extends Module> {
   private executor: Engine | undefined;
   private unsynced = false;
+  /** Whether gradients are kept in float16, of a loss that is scaled for it. */
+  private isScaled = false;
 
   constructor(
     private readonly steps: Omit<StepProgramsSpec<M>, keyof OptimizeOptions>,
@@ -43,24 +56,34 @@ export class Stepper<M extends Module> {
    */
   async step(group: readonly Feeds[], lr: number): Promise<number> {
     await this.prepare(group[0]);
-    const executor = this.executor!;
     const { optimizer, average } = this.steps;
     const [beta1, beta2] = optimizer.betas;
     const t = optimizer.step + 1;
     const schedule = Float32Array.of(lr, 1 - beta1 ** t, 1 - beta2 ** t);
-    let meanLoss = 0;
-    for (const [i, feeds] of group.entries()) {
-      const hold = i < group.length - 1;
-      const { loss } = await executor.run(STEP, { ...arraysOf(feeds), schedule }, { hold });
-      meanLoss += loss[0];
-      await breathe();
-      if (!Number.isFinite(meanLoss)) return meanLoss;
-    }
+    const meanLoss = this.isScaled
+      ? await withLossScale((scale) =>
+          this.attempt(group, { schedule, [LOSS_SCALE]: Float32Array.of(scale) }),
+        )
+      : (await this.attempt(group, { schedule })).loss;
+    if (!Number.isFinite(meanLoss)) return meanLoss;
     // Nothing of an engine that dies between the two is kept: the run goes on from where it was last synced.
-    if (average) await executor.run(AVERAGE, {});
+    if (average) await this.executor!.run(AVERAGE, {});
     optimizer.step = t;
     this.unsynced = true;
     return meanLoss;
+  }
+
+  private async attempt(group: readonly Feeds[], numbers: ArraysByName): Promise<Attempt> {
+    let [loss, gradientNorm] = [0, Number.NaN];
+    for (const [i, feeds] of group.entries()) {
+      const hold = i < group.length - 1;
+      const results = await this.executor!.run(STEP, { ...arraysOf(feeds), ...numbers }, { hold });
+      loss += results.loss[0];
+      gradientNorm = results[GRADIENT_NORM]?.[0] ?? Number.NaN;
+      await breathe();
+      if (!Number.isFinite(loss)) break;
+    }
+    return { loss, gradientNorm };
   }
 
   /** Opens the engine, for batches like these; otherwise the first step does. */
@@ -107,7 +130,8 @@ export class Stepper<M extends Module> {
     const { task, optimizer, average } = this.steps;
     const { memory, ...engine } = this.options;
     startEngine(engine);
-    const programs = stepPrograms({ ...this.steps, memory }, feeds);
+    this.isScaled = chooseEngine(engine).options.precision === "float16";
+    const programs = stepPrograms({ ...this.steps, memory, scaled: this.isScaled }, feeds);
     const opening = openEngine(programs, engine);
     const sending = sendParameters(opening, task.model.namedParameters());
     sending.catch(() => {}); // awaited below

@@ -1,4 +1,4 @@
-import type { Tensor } from "../core/tf";
+import { type Tensor, tf } from "../core/tf";
 import { type Graph, trace } from "../graph";
 import type { InputSpec } from "../graph/trace";
 import { parameterShapes, withTracedParameters } from "../nn/modelState";
@@ -18,26 +18,34 @@ export interface StepSpec {
   inputs: Record<string, InputSpec>;
   /** Scalar loss of the fed batch. */
   loss(inputs: Readonly<Record<string, Tensor>>): Tensor;
+  /** Whether the gradients are of the loss times `lossScale` [1], which is fed. */
+  scaled?: boolean;
 }
+
+/** What the loss is multiplied by before its gradients, by its name among the inputs. */
+export const LOSS_SCALE = "lossScale";
 
 /**
  * A whole training step as one graph: loss, gradients, AdamW. Its state is every parameter by path and the two moments
  * of each trained one (`<path>.exp_avg`, `<path>.exp_avg_sq`); beside the batch it is fed `schedule` [3] = (rate,
- * 1 - beta1^t, 1 - beta2^t). No weight takes memory for this.
+ * 1 - beta1^t, 1 - beta2^t). With `scaled` the gradients are of the scaled loss: an engine divides them before AdamW. No
+ * weight takes memory for this.
  */
 export function traceStep(name: string, spec: StepSpec): Graph {
-  const { model, rules, inputs } = spec;
+  const { model, rules, inputs, scaled = false } = spec;
   const parameters = parameterShapes(model);
   const moments = Object.entries(parameters).flatMap(([path, shape]): (typeof parameters)[] =>
     rules.has(path) ? [Object.fromEntries(momentNames(path).map((moment) => [moment, shape]))] : [],
   );
   return trace(name, {
-    inputs: { ...inputs, schedule: { shape: [3] } },
+    inputs: { ...inputs, schedule: { shape: [3] }, ...(scaled ? { [LOSS_SCALE]: { shape: [1] } } : {}) },
     state: Object.assign({}, parameters, ...moments),
-    body: ({ schedule, ...fed }, state) => {
+    body: ({ schedule, [LOSS_SCALE]: scale, ...fed }, state) => {
+      const times = (loss: Tensor) => (scaled ? tf.mul(loss, tf.reshape(scale, [])) : loss);
       const trained = new Map([...rules.keys()].map((path) => [path, state[path]]));
       return withTracedParameters(model, state, () => {
-        const { loss, gradients } = lossAndGradients(() => spec.loss(fed), trained);
+        const { loss: given, gradients } = lossAndGradients(() => times(spec.loss(fed)), trained);
+        const loss = scaled ? tf.div(given, tf.reshape(scale, [])) : given;
         return { loss, ...updates(spec, gradients, state, schedule) };
       });
     },

@@ -1,20 +1,29 @@
 import { LuvitError } from "../../core/errors";
 import type { Graph, GraphNode, GraphValue } from "../../graph/ir";
+import { halvedValues } from "./halved";
 import type { Ops, Value } from "./ops";
+
+/** Element types in which a float32 of the trace may be kept. */
+const shortTypes: ReadonlySet<string> = new Set(["bfloat16", "float16"]);
 
 /**
  * What each value of the traced graph became. A value may stand smaller than it is, as long as broadcasting gives the
- * whole: a uniform constant is one number, a tiled row one row.
+ * whole: a uniform constant is one number, a tiled row one row. With products in a type of 16 bits their results stay in
+ * it, and so does what only products take; other ops compute in the type that the trace says.
  */
 export class Scope<V extends Value, O extends Ops<V>> {
   private readonly values = new Map<number, V>();
   private readonly types = new Map<number, GraphValue>();
   private readonly producers = new Map<number, GraphNode>();
+  private readonly halved: ReadonlySet<number>;
 
   constructor(
     readonly ops: O,
     graph: Graph,
+    /** What products of matrices are computed in. */
+    readonly products: V["dtype"] = "float32",
   ) {
+    this.halved = products === "float32" ? new Set() : halvedValues(graph);
     for (const { value } of [...graph.inputs, ...graph.state, ...graph.constants])
       this.types.set(value.id, value);
     for (const node of graph.nodes) {
@@ -55,9 +64,9 @@ export class Scope<V extends Value, O extends Ops<V>> {
     return this.ops.expand(this.small(id, use), this.typeOf(id).shape);
   }
 
-  /** In its whole shape and perhaps in a type of fewer bits: for ops that only move numbers. */
+  /** In its whole shape and perhaps in a type of fewer bits: for products and for ops that only move numbers. */
   moved(id: number): V {
-    return this.whole(id);
+    return this.ops.expand(this.stored(id), this.typeOf(id).shape);
   }
 
   producerOf(id: number): GraphNode | undefined {
@@ -65,8 +74,10 @@ export class Scope<V extends Value, O extends Ops<V>> {
   }
 
   /** The form in which a value of the trace's type is kept. */
-  protected kept(value: V, { dtype }: GraphValue): V {
-    return this.ops.cast(value, dtype);
+  private kept(value: V, { id, dtype }: GraphValue): V {
+    if (dtype !== "float32" || value.number !== undefined) return this.ops.cast(value, dtype);
+    if (shortTypes.has(value.dtype)) return value;
+    return this.ops.cast(value, this.halved.has(id) ? this.products : dtype);
   }
 }
 

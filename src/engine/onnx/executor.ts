@@ -85,8 +85,8 @@ class OnnxEngine implements Engine {
       name,
       Float32Array.from(results.get(name)!.data as ArrayLike<number>),
     ]);
-    await memory.take(program, results, feeds, hold);
-    return { ...Object.fromEntries(values), ...(await memory.read(fromState)) };
+    const told = await memory.take(program, results, feeds, hold);
+    return { ...told, ...Object.fromEntries(values), ...(await memory.read(fromState)) };
   }
 }
 
@@ -103,16 +103,17 @@ export async function openOnnxEngine(
   open = options.provider === "webgpu" ? openOnDevice : openOnHost,
 ): Promise<Engine> {
   const settings = settleOptions(options);
-  const { threads, provider, frozen } = settings;
+  const { threads, provider, frozen, products = "float32" } = settings;
   const runtime = loadOnnxRuntime();
   const traffic = new HostTraffic();
   const parts = { runtime, programs: withoutAnyCopies(programs), settings: { ...settings, traffic } };
-  const { opened, memory } = await open(parts);
+  const { opened, memory, productError } = await open(parts);
   const description: EngineDescription = {
     engine: "onnxruntime",
     device: provider,
     threads: provider === "cpu" ? threads : undefined,
-    precision: "float32",
+    precision: products,
+    productError,
     frozen,
   };
   const byName = new Map(opened.map((program) => [program.name, program]));

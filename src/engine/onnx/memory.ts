@@ -5,8 +5,16 @@ import type { OnnxProgram, Operands, Results } from "./program";
 export interface Memory extends Operands {
   /** Whether a result of that name is read from here after the run. */
   holds(entry: string): boolean;
-  /** Takes the gradients and the new state of a run over: held back, or made the new state where the run was good. */
-  take(program: OnnxProgram, results: Results, feeds: ArraysByName, hold: boolean): Promise<void>;
+  /**
+   * Takes the gradients and the new state of a run over: held back, or made the new state where the run was good. Gives
+   * back what this told beside the run's results.
+   */
+  take(
+    program: OnnxProgram,
+    results: Results,
+    feeds: ArraysByName,
+    hold: boolean,
+  ): Promise<Record<string, Float32Array>>;
   /**
    * Copies of entries.
    * @throws LuvitError("bad-argument") naming entries that are none or that nobody has written.

@@ -1,5 +1,13 @@
 /** Element types used here, by ONNX's number (`TensorProto.DataType`). */
-export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
+export const elementTypes = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+} as const;
 
 export type OnnxDtype = keyof typeof elementTypes;
 
@@ -32,7 +40,8 @@ export interface OnnxValueInfo extends OnnxPort {
 
 /** Numbers written into the model. */
 export interface OnnxInitializer extends OnnxValueInfo {
-  readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
+  /** float16 numbers as their bits. */
+  readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array | Uint16Array;
 }
 
 export interface OnnxModel<Port extends OnnxPort = OnnxValueInfo> {

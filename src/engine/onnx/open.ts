@@ -16,6 +16,8 @@ export interface OpenParts {
 export interface Opened {
   readonly opened: readonly OnnxProgram[];
   readonly memory: Memory;
+  /** How far products in float16 are off, relative to them, root mean square. */
+  readonly productError?: number;
 }
 
 /** @throws LuvitError("engine") with what onnxruntime has against a model. */

@@ -42,6 +42,7 @@ export class OnnxProgram {
   /** Given back unless others are asked for. */
   readonly results: readonly string[];
   readonly clipGradNorm: number | undefined;
+  readonly lossScale: string | undefined;
   private readonly graph: Graph;
   /** The model's inputs by name; those that nothing needs are not among them. */
   private readonly modelInputs: readonly string[];
@@ -67,7 +68,9 @@ export class OnnxProgram {
     this.results = resultsOf(traced);
     this.guard = traced.guard;
     this.clipGradNorm = traced.clipGradNorm;
+    this.lossScale = traced.lossScale;
     if (this.clipGradNorm !== undefined) expectOnlyUpdates("clipping gradients", graph);
+    if (this.lossScale !== undefined) expectOnlyUpdates("scaling the loss", graph);
   }
 
   attach(session: OnnxSession): void {

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { LuvitError } from "../../core/errors";
 import type { OpenOptions } from "../executor";
+import type { Products } from "./lower/scope";
 import type { OnnxModel, OnnxPort } from "./model";
 import { encodeModel } from "./proto";
 import { expectNoTelemetry, type OnnxRuntime, type OnnxSession } from "./runtime";
@@ -11,6 +12,8 @@ export interface SessionSettings {
   readonly threads: number;
   readonly provider: NonNullable<OpenOptions["provider"]>;
   readonly frozen?: OpenOptions["frozen"];
+  /** What products are computed in; default float32. */
+  readonly products?: Products;
   readonly traffic?: HostTraffic;
 }
 
@@ -22,8 +25,11 @@ export function settleOptions({
   frozen,
 }: OpenOptions): SessionSettings {
   if (precision === "bfloat16") {
-    const message = "the onnxruntime engine computes in float32 only; use the tensorflow engine for bfloat16";
+    const message = "the onnxruntime engine has no bfloat16; use the tensorflow engine for it";
     throw new LuvitError("engine", message);
+  }
+  if (precision === "float16" && provider !== "webgpu") {
+    throw new LuvitError("engine", `precision "float16" is for the provider "webgpu", not "${provider}"`);
   }
   if (frozen && provider !== "cpu") {
     throw new LuvitError(
@@ -31,7 +37,7 @@ export function settleOptions({
       `frozen weights in ${frozen} are for the provider "cpu", not "${provider}"`,
     );
   }
-  return { threads, provider, frozen };
+  return { threads, provider, frozen, products: precision };
 }
 
 /**

@@ -1,6 +1,5 @@
 import { availableParallelism } from "node:os";
 import { LuvitError } from "../../core/errors";
-import type { GraphInput } from "../../graph/ir";
 import { splitUpdates } from "../adamw/splitUpdates";
 import { checkArrays } from "../arrays";
 import {
@@ -14,7 +13,7 @@ import {
   type Traffic,
 } from "../executor";
 import { InTurn } from "../inTurn";
-import { changedState, commonState, programNamed } from "../programs";
+import { changedState, commonState, frozenFactors, programNamed, refuseLossScale } from "../programs";
 import { loadTensorflow, type TensorflowBinding } from "./binding";
 import { applyEnvironment, multipliesBfloat16 } from "./environment";
 import type { Feed } from "./feeds";
@@ -125,6 +124,7 @@ export async function openTensorflow(
   asked?: Products,
 ): Promise<Engine> {
   refuseOptions(options);
+  refuseLossScale("the tensorflow engine", programs);
   applyEnvironment(options);
   const binding = loadTensorflow();
   const description = describe(binding, options);
@@ -132,7 +132,7 @@ export async function openTensorflow(
   const fast = precision === "bfloat16" && (binding.isUsingGpuDevice() || multipliesBfloat16());
   const products = asked ?? (fast ? "bfloat16" : "float32");
   const ops = new TfOps();
-  const halved = precision === "bfloat16" ? frozenWeights(programs) : new Set<string>();
+  const halved = precision === "bfloat16" ? frozenFactors(programs) : new Set<string>();
   const variables = new Map<string, Variable>();
   for (const input of commonState(programs)) {
     const dtype = halved.has(input.name) ? "bfloat16" : input.value.dtype;
@@ -157,10 +157,12 @@ export async function openTensorflow(
   return new TensorflowEngine(description, session, new Map(opened), state);
 }
 
-function refuseOptions({ provider, frozen }: OpenOptions): void {
+function refuseOptions({ provider, frozen, precision }: OpenOptions): void {
   const message = "the tensorflow engine";
   if (provider === "webgpu")
     throw new LuvitError("engine", `${message} has no WebGPU; use onnxruntime for it`);
+  if (precision === "float16")
+    throw new LuvitError("engine", `${message} has no float16; use bfloat16, or onnxruntime on WebGPU`);
   if (frozen !== undefined)
     throw new LuvitError("engine", `${message} keeps no weights in ${frozen}; use onnxruntime for it`);
 }
@@ -192,22 +194,6 @@ function describe(
 
 const changedNames = (programs: Programs): Set<string> =>
   new Set(Object.values(programs).flatMap(({ graph }) => changedState(graph)));
-
-/** Weights of matrix products that no program changes. */
-function frozenWeights(programs: Programs): Set<string> {
-  const changed = changedNames(programs);
-  const isWeight = ({ name, value }: GraphInput) => !changed.has(name) && value.dtype === "float32";
-  return new Set(
-    Object.values(programs).flatMap(({ graph }) => {
-      const multiplied = new Set(
-        graph.nodes.filter(({ op }) => op === "BatchMatMul").flatMap(({ inputs }) => inputs),
-      );
-      return graph.state
-        .filter((entry) => isWeight(entry) && multiplied.has(entry.value.id))
-        .map(({ name }) => name);
-    }),
-  );
-}
 
 function momentsOf(programs: Programs): Set<string> {
   const updates = Object.values(programs).flatMap(({ graph }) => splitUpdates(graph).updates);

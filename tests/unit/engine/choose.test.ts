@@ -50,7 +50,7 @@ test("an option goes before what ready was given, that before the environment", 
 test("an engine that cannot do what is asked for is refused, and so is a precision there is not", () => {
   assert.throws(
     () => chooseEngine({ engine: "eager", precision: "bfloat16" }),
-    isLuvitError("engine", '"eager"', "float32 only"),
+    isLuvitError("engine", '"eager"', "it has no bfloat16"),
   );
   assert.throws(
     () => chooseEngine({ engine: "tensorflow", frozen: "int8" }),
@@ -58,7 +58,7 @@ test("an engine that cannot do what is asked for is refused, and so is a precisi
   );
   assert.throws(
     () => chooseEngine({ precision: "float8" as "float32" }),
-    isLuvitError("bad-argument", '"float8"', "float32 or bfloat16"),
+    isLuvitError("bad-argument", '"float8"', "float32, bfloat16 or float16"),
   );
   assert.throws(
     () => chooseEngine({ provider: "rocm" as "cpu", frozen: "int4" as "int8", threads: 0 }),
@@ -88,12 +88,7 @@ test("bfloat16 is given to the engine that has it, and refused where there is no
   if (tensorflowProblem()) {
     assert.throws(
       () => chooseEngine({ precision: "bfloat16" }),
-      isLuvitError(
-        "engine",
-        "bfloat16",
-        "onnxruntime not used: it computes in float32 only",
-        "tensorflow not used",
-      ),
+      isLuvitError("engine", "bfloat16", "onnxruntime not used: it has no bfloat16", "tensorflow not used"),
     );
   }
   withTensorflow();

@@ -80,7 +80,7 @@ const specsOf = (feeds: Record<string, Tensor>): StepSpec["inputs"] =>
     ]),
   );
 
-const hostFeeds = (make: () => Record<string, Tensor>): ArraysByName => {
+export const hostFeeds = (make: () => Record<string, Tensor>): ArraysByName => {
   const made = make();
   const host = Object.entries(made).map(([name, x]) => [name, x.dataSync().slice() as TypedArray]);
   tf.dispose(Object.values(made));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { halvedValues } from "../../../src/engine/lower/halved";
 import { lowerGraph } from "../../../src/engine/tensorflow/lower";
-import { halvedValues } from "../../../src/engine/tensorflow/lower/halved";
 import { TfOps } from "../../../src/engine/tensorflow/lower/ops";
 import type { GraphValue } from "../../../src/graph/ir";
 import { GraphWriter } from "./support";

@@ -8,6 +8,14 @@ import type { Moments } from "./moments";
 /** Gradients of one run, one array for each chunk. */
 export type ChunkGradients = ReadonlyMap<Chunk, OnnxTensor>;
 
+/** What gradients are multiplied by before AdamW sees them. */
+export interface StepFactors {
+  /** Greatest norm; default any. */
+  readonly clipGradNorm?: number;
+  /** What the loss was multiplied by; default 1. */
+  readonly lossScale?: number;
+}
+
 /** Parameters by name, as the update finds and leaves them. */
 export interface Parameters {
   operand(name: string): OnnxTensor | undefined;
@@ -53,14 +61,24 @@ export class DeviceAdamW {
     return all;
   }
 
-  /** One step. `schedule` by name: (rate, 1 - beta1^t, 1 - beta2^t). The gradients are given back. */
+  /**
+   * One step, unless the loss was scaled and the gradients are not finite. `schedule` by name: (rate, 1 - beta1^t,
+   * 1 - beta2^t). The gradients are given back; their norm, divided by the scale, where it was needed, is told.
+   */
   async step(
     gradients: ChunkGradients,
     schedule: (name: string) => ArrayLike<number>,
     parameters: Parameters,
-    clipGradNorm: number | undefined,
-  ): Promise<void> {
-    const factor = clipGradNorm === undefined ? 1 : clipFactor(await this.normOf(gradients), clipGradNorm);
+    { clipGradNorm, lossScale }: StepFactors,
+  ): Promise<number | undefined> {
+    const isPlain = clipGradNorm === undefined && lossScale === undefined;
+    const norm = isPlain ? undefined : (await this.normOf(gradients)) / (lossScale ?? 1);
+    if (lossScale !== undefined && !Number.isFinite(norm)) {
+      for (const tensor of gradients.values()) tensor.dispose();
+      return norm;
+    }
+    const clip = clipGradNorm === undefined ? 1 : clipFactor(norm!, clipGradNorm);
+    const factor = clip / (lossScale ?? 1);
     for (const chunk of this.chunks) {
       const { lrScale, weightDecay, schedule: name } = chunk.updates[0];
       const [rate, correction1, correction2] = Array.from(schedule(name));
@@ -68,6 +86,7 @@ export class DeviceAdamW {
       const numbers = [1 - lr * weightDecay, lr / correction1, 1 / Math.sqrt(correction2), factor];
       await this.update(chunk, gradients.get(chunk)!, Float32Array.from(numbers), parameters);
     }
+    return norm;
   }
 
   async dispose(): Promise<void> {

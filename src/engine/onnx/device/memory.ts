@@ -1,8 +1,9 @@
 import { LuvitError } from "../../../core/errors";
 import type { GraphInput } from "../../../graph/ir";
 import { checkArrays, expectEntries, expectNoneEmpty } from "../../arrays";
-import type { ArraysByName, TypedArray } from "../../executor";
+import { type ArraysByName, GRADIENT_NORM, type TypedArray } from "../../executor";
 import type { Memory } from "../memory";
+import type { OnnxDtype } from "../model";
 import type { OnnxProgram, Results } from "../program";
 import type { OnnxTensor } from "../runtime";
 import type { ChunkGradients, DeviceAdamW, Parameters } from "./adamw";
@@ -22,6 +23,7 @@ export class DeviceMemory implements Memory, Parameters {
   private readonly transfer: Transfer;
   private readonly moments: Moments;
   private readonly adamW: DeviceAdamW;
+  private readonly halved: ReadonlySet<string>;
   /** What went wrong in a step that was not finished. */
   private broken: string | undefined;
 
@@ -32,12 +34,15 @@ export class DeviceMemory implements Memory, Parameters {
     transfer: Transfer;
     moments: Moments;
     adamW: DeviceAdamW;
+    /** Entries that are kept in float16. */
+    halved: ReadonlySet<string>;
   }) {
     this.inputs = new Map(parts.inputs.map((input) => [input.name, input]));
     this.changing = new Set(parts.changing);
     this.transfer = parts.transfer;
     this.moments = parts.moments;
     this.adamW = parts.adamW;
+    this.halved = parts.halved;
   }
 
   operand(input: string): OnnxTensor | undefined {
@@ -64,12 +69,12 @@ export class DeviceMemory implements Memory, Parameters {
     this.tensors.set(name, tensor);
   }
 
-  async take(program: OnnxProgram, results: Results, feeds: ArraysByName, hold: boolean): Promise<void> {
+  async take(program: OnnxProgram, results: Results, feeds: ArraysByName, hold: boolean) {
     try {
-      await this.takeAll(program, results, feeds, hold);
+      return await this.takeAll(program, results, feeds, hold);
     } catch (error) {
       this.broken = (error as Error).message;
-      this.requireWhole();
+      throw this.brokenError();
     }
   }
 
@@ -78,7 +83,7 @@ export class DeviceMemory implements Memory, Parameters {
     results: Results,
     feeds: ArraysByName,
     hold: boolean,
-  ): Promise<void> {
+  ): Promise<Record<string, Float32Array>> {
     const good = program.isGood(results);
     const trains = program.updates.length > 0;
     const entries = (trains ? this.adamW.chunks : []).map((chunk): [Chunk, OnnxTensor] => [
@@ -86,14 +91,29 @@ export class DeviceMemory implements Memory, Parameters {
       results.get(chunk.name)!,
     ]);
     const gradients: ChunkGradients = new Map(entries);
-    if (hold && trains) return this.adamW.hold(gradients, good);
-    if (trains) {
-      const all = await this.adamW.release(gradients, good);
-      if (!all) return this.discard(program, results);
-      await this.adamW.step(all, program.schedule(results, feeds), this, program.clipGradNorm);
-    }
-    if (!good) return this.discard(program, results);
-    for (const name of program.changed) this.replace(name, results.get(name)!);
+    if (hold && trains) await this.adamW.hold(gradients, good);
+    if (hold && trains) return {};
+    if (trains) return this.update(program, await this.adamW.release(gradients, good), results, feeds);
+    if (good) for (const name of program.changed) this.replace(name, results.get(name)!);
+    else this.discard(program, results);
+    return {};
+  }
+
+  /** A step of AdamW with all gradients; without them, and where they are not finite, nothing changes. */
+  private async update(
+    program: OnnxProgram,
+    gradients: ChunkGradients | undefined,
+    results: Results,
+    feeds: ArraysByName,
+  ): Promise<Record<string, Float32Array>> {
+    const { clipGradNorm, lossScale: input } = program;
+    const lossScale = input === undefined ? undefined : feeds[input][0];
+    const schedule = program.schedule(results, feeds);
+    const norm = gradients && (await this.adamW.step(gradients, schedule, this, { clipGradNorm, lossScale }));
+    const overflowed = lossScale !== undefined && !Number.isFinite(norm);
+    if (gradients && !overflowed) for (const name of program.changed) this.replace(name, results.get(name)!);
+    else this.discard(program, results);
+    return lossScale === undefined ? {} : { [GRADIENT_NORM]: Float32Array.of(norm ?? Number.NaN) };
   }
 
   async read(names: readonly string[] = [...this.changing]): Promise<Record<string, Float32Array>> {
@@ -130,8 +150,11 @@ export class DeviceMemory implements Memory, Parameters {
 
   /** After a step that ended half-way nothing here belongs together. */
   private requireWhole(): void {
-    if (this.broken === undefined) return;
-    throw new LuvitError(
+    if (this.broken !== undefined) throw this.brokenError();
+  }
+
+  private brokenError(): LuvitError {
+    return new LuvitError(
       "engine",
       `the GPU stopped in the middle of a step (${this.broken}): go on from the last checkpoint, with a smaller batch ` +
         'if its memory is full, or with provider "cpu"',
@@ -140,12 +163,17 @@ export class DeviceMemory implements Memory, Parameters {
 
   private async writeEntry(name: string, values: TypedArray): Promise<void> {
     if (this.moments.has(name)) await this.moments.write(name, values);
-    else this.replace(name, await this.transfer.up(this.inputs.get(name)!, values));
+    else this.replace(name, await this.transfer.up(this.inputs.get(name)!, values, this.typeOf(name)));
   }
 
   private async readTensor(name: string): Promise<Float32Array> {
     const { dtype } = this.inputs.get(name)!.value;
-    return Float32Array.from(await this.transfer.down(dtype, this.tensors.get(name)!));
+    return Float32Array.from(await this.transfer.down(dtype, this.tensors.get(name)!, this.typeOf(name)));
+  }
+
+  /** What an entry's numbers are there. */
+  private typeOf(name: string): OnnxDtype {
+    return this.halved.has(name) ? "float16" : this.inputs.get(name)!.value.dtype;
   }
 
   private discard({ changed }: OnnxProgram, results: Results): void {

@@ -1,7 +1,7 @@
 import { sizeOf } from "../../../core/hostTensor";
 import type { OnnxValue } from "../lower/builder";
 import { WebgpuOps } from "../lower/webgpu/ops";
-import type { OnnxModel, OnnxPort } from "../model";
+import { elementTypes, type OnnxDtype, type OnnxModel, type OnnxPort } from "../model";
 import type { Chunk } from "./chunks";
 
 /** Numbers a step feeds an update: what the schedule makes of them is worked out in double precision before. */
@@ -117,14 +117,14 @@ export function zerosModel(size: number): OnnxModel {
   return modelOf("zeros", ops, [zero], [["zeros", ops.expand(zero, [size])]]);
 }
 
-/** Its operand, whatever its shape: what crosses to the device or back goes through it. */
-export function copyModel(dtype: OnnxPort["dtype"]): OnnxModel<OnnxPort> {
-  const node = { op: "Identity", domain: "", inputs: ["x"], outputs: ["y"], attributes: {} };
+/** Its operand, whatever its shape, in another element type: what crosses to the device or back goes through it. */
+export function copyModel(from: OnnxDtype, to: OnnxDtype): OnnxModel<OnnxPort> {
+  const [op, attributes] = from === to ? ["Identity", {}] : ["Cast", { to: elementTypes[to] }];
   return {
     name: "copy",
-    nodes: [node],
-    inputs: [{ name: "x", dtype }],
-    outputs: [{ name: "y", dtype }],
+    nodes: [{ op, domain: "", inputs: ["x"], outputs: ["y"], attributes }],
+    inputs: [{ name: "x", dtype: from }],
+    outputs: [{ name: "y", dtype: to }],
     initializers: [],
   };
 }

@@ -1,6 +1,6 @@
 import type { GraphDtype, GraphInput } from "../../../graph/ir";
 import type { TypedArray } from "../../executor";
-import type { OnnxModel, OnnxPort } from "../model";
+import type { OnnxDtype, OnnxModel, OnnxPort } from "../model";
 import { type OnnxRuntime, type OnnxSession, type OnnxTensor, tensorOf } from "../runtime";
 import { createSession, type SessionSettings } from "../session";
 import { copyModel, zerosModel } from "./models";
@@ -19,18 +19,19 @@ export class Transfer {
     private readonly settings: SessionSettings,
   ) {}
 
-  async up(input: GraphInput, array: TypedArray): Promise<OnnxTensor> {
-    return this.copy("up", input.value.dtype, tensorOf(this.runtime, input, array));
+  /** `there` is the element type that the numbers have on the device. */
+  async up(input: GraphInput, array: TypedArray, there: OnnxDtype = input.value.dtype): Promise<OnnxTensor> {
+    return this.copy("up", input.value.dtype, there, tensorOf(this.runtime, input, array));
   }
 
-  async down(dtype: GraphDtype, tensor: OnnxTensor): Promise<TypedArray> {
-    return (await this.copy("down", dtype, tensor)).data as TypedArray;
+  async down(dtype: GraphDtype, tensor: OnnxTensor, there: OnnxDtype = dtype): Promise<TypedArray> {
+    return (await this.copy("down", there, dtype, tensor)).data as TypedArray;
   }
 
   /** Zeros [size] on the device, without bringing them there. */
   async zeros(size: number): Promise<OnnxTensor> {
     const zero = new this.runtime.Tensor("float32", Float32Array.of(0), [1]);
-    if (size === 1) return this.copy("up", "float32", zero);
+    if (size === 1) return this.copy("up", "float32", "float32", zero);
     const session = await this.session(`zeros ${size}`, zerosModel(size), ["zeros"]);
     return (await session.run({ zero }, { zeros: null })).zeros;
   }
@@ -39,9 +40,14 @@ export class Transfer {
     for (const session of this.sessions.values()) await session.release();
   }
 
-  private async copy(direction: Direction, dtype: GraphDtype, x: OnnxTensor): Promise<OnnxTensor> {
+  private async copy(
+    direction: Direction,
+    from: OnnxDtype,
+    to: OnnxDtype,
+    x: OnnxTensor,
+  ): Promise<OnnxTensor> {
     const kept = direction === "up" ? ["y"] : [];
-    const session = await this.session(`${direction} ${dtype}`, copyModel(dtype), kept);
+    const session = await this.session(`${direction} ${from} ${to}`, copyModel(from, to), kept);
     return (await session.run({ x }, { y: null })).y;
   }
 

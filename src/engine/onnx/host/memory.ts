@@ -33,14 +33,14 @@ export class HostMemory implements Memory {
     this.state.requireWritten(inputs);
   }
 
-  async take(program: OnnxProgram, results: Results, feeds: ArraysByName, hold: boolean): Promise<void> {
+  async take(program: OnnxProgram, results: Results, feeds: ArraysByName, hold: boolean) {
     const gradients: Gradients = new Map(
       program.gradients.map((name) => [name, results.get(name)!.data as Float32Array]),
     );
     const good = program.isGood(results);
     if (hold) {
       this.held.add(gradients, good);
-      return;
+      return {};
     }
     const heldWereGood = program.updates.length === 0 || this.held.release(gradients);
     if (heldWereGood && good) {
@@ -48,6 +48,7 @@ export class HostMemory implements Memory {
       this.state.advance(program.changed);
     }
     freeArrays(gradients.values());
+    return {};
   }
 
   async read(names?: readonly string[]) {

@@ -1,6 +1,6 @@
 import { AdamWPool } from "../../adamw/pool";
 import { splitUpdates } from "../../adamw/splitUpdates";
-import { changedState, commonState } from "../../programs";
+import { changedState, commonState, refuseLossScale } from "../../programs";
 import { int8Entries } from "../int8/select";
 import { Int8Weights } from "../int8/weights";
 import { attachSessions, type Opened, type OpenParts, refuseTwoTrainers } from "../open";
@@ -11,6 +11,7 @@ import { HostState } from "./state";
 /** Programs whose state is in host memory: for the CPU, and for providers that take their operands from there. */
 export async function openOnHost({ runtime, programs, settings }: OpenParts): Promise<Opened> {
   const { provider, frozen } = settings;
+  refuseLossScale(`onnxruntime on ${provider}`, programs);
   const graphs = Object.values(programs).map(({ graph }) => graph);
   const int8 = frozen === "int8" ? int8Entries(graphs) : new Set<string>();
   const opened = Object.entries(programs).map(([name, program]) => {

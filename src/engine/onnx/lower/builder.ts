@@ -1,3 +1,4 @@
+import { halfBits } from "../half";
 import type { OnnxAttributes, OnnxDtype, OnnxInitializer, OnnxNode } from "../model";
 
 /** A value of the ONNX graph under construction. */
@@ -78,5 +79,6 @@ function arrayOf(dtype: OnnxDtype, values: readonly number[]): OnnxInitializer["
   if (dtype === "float32") return Float32Array.from(values);
   if (dtype === "int32") return Int32Array.from(values);
   if (dtype === "int64") return BigInt64Array.from(values, BigInt);
+  if (dtype === "float16") return Uint16Array.from(values, halfBits);
   return Uint8Array.from(values);
 }

@@ -1,12 +1,12 @@
 import type { Graph, GraphInput } from "../../../graph/ir";
 import { lowerNodes, refuseUnknownOps, withoutCopies } from "../../lower";
 import { int8Inputs } from "../int8/weights";
-import type { OnnxModel, OnnxNode, OnnxValueInfo } from "../model";
+import type { OnnxDtype, OnnxModel, OnnxNode, OnnxValueInfo } from "../model";
 import type { OnnxValue } from "./builder";
 import { OnnxOps } from "./ops";
 import { rules } from "./rules";
 import { inRunOrder } from "./runOrder";
-import { Scope } from "./scope";
+import { type Products, Scope } from "./scope";
 import { WebgpuOps } from "./webgpu/ops";
 import { webgpuRules } from "./webgpu/rules";
 
@@ -22,6 +22,10 @@ export interface Target {
   readonly provider?: string;
   /** State entries that are kept in eight bits. */
   readonly int8?: ReadonlySet<string>;
+  /** Default float32. */
+  readonly products?: Products;
+  /** State entries that are kept in the products' type. */
+  readonly halved?: ReadonlySet<string>;
 }
 
 /**
@@ -29,13 +33,15 @@ export interface Target {
  *
  * @throws LuvitError("engine") naming the ops that have no rule.
  */
-export function lowerGraph(traced: Graph, { provider = "cpu", int8 = new Set() }: Target = {}): LoweredGraph {
+export function lowerGraph(traced: Graph, target: Target = {}): LoweredGraph {
+  const { provider = "cpu", int8 = new Set(), products = "float32", halved = new Set() } = target;
   const graph = withoutCopies(traced);
   const [ops, known] = provider === "webgpu" ? [new WebgpuOps(), webgpuRules] : [new OnnxOps(), rules];
   refuseUnknownOps(ops.engine, graph, known, ops.advice);
-  const scope = new Scope(ops, graph);
+  const scope = new Scope(ops, graph, products);
   const inputs = [...graph.inputs, ...graph.state].flatMap((input) => {
-    return int8.has(input.name) ? declareInt8(scope, input) : declare(scope, input);
+    if (int8.has(input.name)) return declareInt8(scope, input);
+    return declare(scope, input, halved.has(input.name) ? products : input.value.dtype);
   });
   lowerNodes(graph, scope, known);
   const results = graph.outputs.map(({ name, id }) => ({ name, value: scope.whole(id) }));
@@ -45,8 +51,8 @@ export function lowerGraph(traced: Graph, { provider = "cpu", int8 = new Set() }
   return { model: assemble(graph, ops, inputs, outputs, names.renamed), outputNames };
 }
 
-function declare(scope: Scope, { name, value }: GraphInput): OnnxValueInfo[] {
-  const info = { name, shape: value.shape, dtype: value.dtype };
+function declare(scope: Scope, { name, value }: GraphInput, dtype: OnnxDtype): OnnxValueInfo[] {
+  const info = { name, shape: value.shape, dtype };
   scope.define(value.id, info);
   return [info];
 }

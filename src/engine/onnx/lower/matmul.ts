@@ -27,7 +27,7 @@ function matrixProduct(ops: OnnxOps, { a: given, b, alpha, row }: Product): Onnx
   const columns = b.value.shape[b.transposed ? 0 : 1];
   const attributes = { transA: 0, transB: b.transposed ? 1 : 0, alpha: { float: alpha } };
   const operands = row ? [a.value, b.value, row] : [a.value, b.value];
-  return ops.make("Gemm", operands, { shape: [rows, columns], dtype: "float32" }, attributes);
+  return ops.make("Gemm", operands, { shape: [rows, columns], dtype: a.value.dtype }, attributes);
 }
 
 /** alpha a b for stacks of matrices, whose leading axes broadcast. */
@@ -36,7 +36,7 @@ function stackedProduct(ops: OnnxOps, { a, b, alpha }: Product): OnnxValue {
   const rows = left.at(a.transposed ? -1 : -2)!;
   const columns = right.at(b.transposed ? -2 : -1)!;
   const batch = broadcastShapes(left.slice(0, -2), right.slice(0, -2));
-  const type = { shape: [...batch, rows, columns], dtype: "float32" as const };
+  const type = { shape: [...batch, rows, columns], dtype: a.value.dtype };
   if (!a.transposed && !b.transposed && alpha === 1) return ops.make("MatMul", [a.value, b.value], type);
   return ops.fusedProduct(a, b, alpha, type);
 }
@@ -59,16 +59,17 @@ function lowerProduct(scope: Scope, node: GraphNode, factor: number, row?: OnnxV
   const weight = scope.int8.get(call.id("b"));
   if (weight) return lowerInt8Product(call, weight, factor, row);
   const [left, right] = [unscaled(call, "a"), unscaled(call, "b")];
-  const product: Product = {
-    a: { value: left.value, transposed: Boolean(call.attribute("transposeA")) },
-    b: { value: right.value, transposed: Boolean(call.attribute("transposeB")) },
-    alpha: factor * left.factor * right.factor,
-    row,
-  };
   const { ops } = call;
+  const cast = (value: OnnxValue) => ops.cast(value, scope.products);
+  const product: Product = {
+    a: { value: cast(left.value), transposed: Boolean(call.attribute("transposeA")) },
+    b: { value: cast(right.value), transposed: Boolean(call.attribute("transposeB")) },
+    alpha: factor * left.factor * right.factor,
+    row: row && cast(row),
+  };
   if (!isMatrixProduct(product)) {
     const plain = stackedProduct(ops, product);
-    return row ? ops.add(plain, row) : plain;
+    return product.row ? ops.add(plain, product.row) : plain;
   }
   const matrices = { ...product, a: asMatrix(ops, product.a), b: asMatrix(ops, product.b) };
   return ops.reshape(matrixProduct(ops, matrices), call.shape());
@@ -87,8 +88,8 @@ function unscaled(call: Call, name: string): { value: OnnxValue; factor: number 
   const producer = call.scope.producerOf(id);
   const scaled = producer?.op === "Multiply" ? uniformFactor(call.scope, producer) : undefined;
   return scaled
-    ? { value: call.scope.whole(scaled.id), factor: scaled.factor }
-    : { value: call.input(name), factor: 1 };
+    ? { value: call.scope.moved(scaled.id), factor: scaled.factor }
+    : { value: call.moved(name), factor: 1 };
 }
 
 /** Takes x * number apart; x has the shape of the result. */

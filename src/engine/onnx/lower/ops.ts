@@ -61,19 +61,19 @@ export class OnnxOps extends OnnxBuilder implements Ops<OnnxValue> {
   }
 
   add(a: OnnxValue, b: OnnxValue | number): OnnxValue {
-    return this.binary("Add", a, this.operand(b));
+    return this.binary("Add", a, this.operand(a, b));
   }
 
   sub(a: OnnxValue, b: OnnxValue | number): OnnxValue {
-    return this.binary("Sub", a, this.operand(b));
+    return this.binary("Sub", a, this.operand(a, b));
   }
 
   mul(a: OnnxValue, b: OnnxValue | number): OnnxValue {
-    return this.binary("Mul", a, this.operand(b));
+    return this.binary("Mul", a, this.operand(a, b));
   }
 
   div(a: OnnxValue, b: OnnxValue | number): OnnxValue {
-    return this.binary("Div", a, this.operand(b));
+    return this.binary("Div", a, this.operand(a, b));
   }
 
   sqrt(x: OnnxValue): OnnxValue {
@@ -127,7 +127,8 @@ export class OnnxOps extends OnnxBuilder implements Ops<OnnxValue> {
 
   cast(x: OnnxValue, dtype: OnnxDtype): OnnxValue {
     if (x.dtype === dtype) return x;
-    if (x.number !== undefined && dtype === "float32") return this.scalar(x.number);
+    if (x.number !== undefined && (dtype === "float32" || dtype === "float16"))
+      return this.scalar(x.number, dtype);
     return this.make("Cast", [x], { shape: x.shape, dtype }, { to: elementTypes[dtype] });
   }
 
@@ -248,7 +249,8 @@ export class OnnxOps extends OnnxBuilder implements Ops<OnnxValue> {
     return { shape: x.shape.map((whole, i) => (i === axis ? length : whole)), dtype: x.dtype };
   }
 
-  private operand(x: OnnxValue | number): OnnxValue {
-    return typeof x === "number" ? this.scalar(x) : x;
+  /** A number as `a` has them. */
+  private operand({ dtype }: OnnxValue, x: OnnxValue | number): OnnxValue {
+    return typeof x === "number" ? this.scalar(x, dtype) : x;
   }
 }

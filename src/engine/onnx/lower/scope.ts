@@ -4,6 +4,9 @@ import type { OnnxValue } from "./builder";
 import type { Int8Operand } from "./int8";
 import type { OnnxOps } from "./ops";
 
+/** How products of matrices are computed, and kept. */
+export type Products = "float32" | "float16";
+
 /** What each value of the traced graph became in ONNX. */
 export class Scope extends AnyScope<OnnxValue, OnnxOps> {
   private readonly uses = new Map<number, number>();
@@ -12,8 +15,8 @@ export class Scope extends AnyScope<OnnxValue, OnnxOps> {
   /** Weights kept in eight bits, by id; they have no other value. */
   readonly int8 = new Map<number, Int8Operand>();
 
-  constructor(ops: OnnxOps, graph: Graph) {
-    super(ops, graph);
+  constructor(ops: OnnxOps, graph: Graph, products: Products) {
+    super(ops, graph, products);
     const used = [...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs.map(({ id }) => id)];
     for (const id of used) this.uses.set(id, this.usesOf(id) + 1);
   }

@@ -1,4 +1,4 @@
-import type { Graph, GraphNode } from "../../../graph/ir";
+import type { Graph, GraphNode } from "../../graph/ir";
 
 /** Ops that only move numbers, whatever their type. */
 const moves = new Set([
@@ -12,7 +12,7 @@ const moves = new Set([
 ]);
 
 /**
- * Values that lose nothing more when they are kept in bfloat16, by id: every use of them is a product, which takes them
+ * Values that lose nothing more when they are kept in a type of 16 bits, by id: every use of them is a product, which takes them
  * in it, or the sum over rows that a product's bias has for a gradient. Attention's weights are kept so too, for their
  * gradient as for the product. What adds up over layers, and what is given back, is not among them.
  */
