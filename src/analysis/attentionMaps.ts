@@ -4,14 +4,14 @@ import { checkOptions, either, list, optionsOf, text, whole } from "../core/opti
 import { printable } from "../core/printable";
 import type { Tensor } from "../core/tf";
 import { datasetField, type ImageDataset } from "../data/dataset";
-import { image as imageField, normalize, type RgbImage } from "../data/pixels";
-import { evaluation } from "../data/transforms";
+import { image as imageField, type RgbImage } from "../data/pixels";
 import type { EngineOptions } from "../engine";
 import type { Classifier } from "../models/classifier";
 import type { MaskedAutoencoder } from "../models/mae";
 import { patchCount } from "../models/vit";
 import { rowEntropy } from "./entropy";
-import { forwardBatches, type MaskedOrPlain, type ReadableImages } from "./forwardBatches";
+import { forwardBatches, type MaskedOrPlain } from "./forwardBatches";
+import { setOf } from "./givenImages";
 import { encodingModel, engine } from "./options";
 import { expectLayers, tapPatterns } from "./patterns";
 import { type QuantizedRows, quantizeRows } from "./quantizedRows";
@@ -91,7 +91,7 @@ export async function attentionMaps(
   checkOptions("attentionMaps", attentionMapOptions, options);
   const { layers, index = 0, ...engine } = options;
   const { config } = model.encoder;
-  const one = "load" in images ? images.subset([index]) : onlyImage(images, config.imageSize);
+  const one = "load" in images ? images.subset([index]) : setOf([images], config.imageSize);
   const names: string[] = [];
   const body = (images: Tensor) => {
     const found = layerTensors(model, images);
@@ -142,11 +142,4 @@ function layerAttention(
     rollout: quantizeRows(results[`${layer}.rollout`], tokens),
     entropy,
   };
-}
-
-/** An image as a set of one. */
-function onlyImage(given: RgbImage, size: number): ReadableImages {
-  const fits = given.width === size && given.height === size;
-  const image = normalize(fits ? given : evaluation(size).pixels(given));
-  return { size, length: 1, load: async () => ({ image, label: -1, path: "image", index: 0 }) };
 }

@@ -38,6 +38,8 @@ export interface ForwardBatchOptions extends EngineOptions {
   batchSize: number;
   /** Which images; default all. No batch goes over the end of a range. */
   ranges?: readonly ImageRange[];
+  /** Numbers per image that are fed beside the images, under the name "beside", [B, `width`]. */
+  beside?: { readonly width: number; of(sample: MaskedOrPlain): ArrayLike<number> };
 }
 
 /**
@@ -49,8 +51,8 @@ export interface ForwardBatchOptions extends EngineOptions {
 export async function* forwardBatches(
   model: Module & { readonly encoder: Encoder },
   dataset: ReadableImages,
-  body: (images: Tensor) => Record<string, Tensor>,
-  { batchSize, ranges = [{ start: 0, end: dataset.length }], ...engine }: ForwardBatchOptions,
+  body: (images: Tensor, beside?: Tensor) => Record<string, Tensor>,
+  { batchSize, ranges = [{ start: 0, end: dataset.length }], beside, ...engine }: ForwardBatchOptions,
 ): AsyncGenerator<ForwardBatch> {
   const { config } = model.encoder;
   expectImageSize(dataset, config.imageSize, "analysis");
@@ -60,18 +62,32 @@ export async function* forwardBatches(
   const forward = await openForward(
     "analysis",
     model,
-    { inputs: { images: { shape } }, body: ({ images }) => body(images) },
+    {
+      inputs: { images: { shape }, ...(beside && { beside: { shape: [size, beside.width] } }) },
+      body: (fed) => body(fed.images, fed.beside),
+    },
     engine,
   );
   try {
     for await (const { images, samples, start, end } of sampleBatches(dataset, config, size, ranges)) {
-      const results = await forward.run({ images: imageFeed(images, config.imageSize) });
+      const numbers = beside && { beside: besideFeed(beside, samples, size) };
+      const results = await forward.run({ images: imageFeed(images, config.imageSize), ...numbers });
       yield { samples, size, start, end, results };
       await breathe();
     }
   } finally {
     await forward.dispose();
   }
+}
+
+function besideFeed(
+  { width, of }: NonNullable<ForwardBatchOptions["beside"]>,
+  samples: readonly MaskedOrPlain[],
+  size: number,
+) {
+  const data = new Float32Array(size * width);
+  for (const [i, sample] of samples.entries()) data.set(of(sample), i * width);
+  return { data, shape: [size, width] };
 }
 
 /** Images in a batch: no more than there are. */

@@ -23,5 +23,15 @@ export { PseudoMaskIou, pseudoMaskIou } from "./pseudoMaskIou";
 export { classAttentionMap, pseudoMaskOverlap } from "./pseudoMasks";
 export { type QuantizedRows, rowWeights } from "./quantizedRows";
 export { type Reconstruction, reconstruct } from "./reconstruction";
+export {
+  Faithfulness,
+  faithfulness,
+  type GivenImages,
+  RelevanceMap,
+  type RelevanceMethod,
+  type RelevanceOptions,
+  relevance,
+  type TargetClass,
+} from "./relevance";
 export { rolloutThrough } from "./rollout";
 export { type SeedStatistics, seedStatistics } from "./statistics";

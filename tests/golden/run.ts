@@ -22,6 +22,7 @@ import { runMaePretrain } from "./mae";
 import { runAdamW, runSchedules } from "./optim";
 import { runPositions } from "./positions";
 import { runPrimitives } from "./primitives";
+import { runRelevance } from "./relevance";
 import { runSegAugment } from "./segAugment";
 import { runSegGroups, runSegMetric, runSegResize } from "./segmentation";
 import { gradientCases, runnersThrough } from "./throughEngine";
@@ -29,6 +30,7 @@ import { gradientCases, runnersThrough } from "./throughEngine";
 /** Cases that can be computed op by op and as graphs on an engine. */
 const lookedInside = (engine?: EngineOptions): Record<string, CaseRunner> => ({
   interventions: runInterventions(engine),
+  relevance: runRelevance(engine),
 });
 
 const runners: Record<string, CaseRunner> = {

@@ -1,0 +1,73 @@
+import { type Tensor, tf } from "../core/tf";
+import type { Classifier } from "../models/classifier";
+import type { Context } from "../nn/context";
+
+/** One layer with attention on a model's way from the embedded patches to its tokens. */
+export interface Stage {
+  /** "blocks.11", "llama.layers.0". */
+  readonly layer: string;
+  /** Names of its input and of its output in a forward pass. */
+  readonly input: string;
+  readonly output: string;
+  /** Name of its attention pattern. */
+  readonly pattern: string;
+  run(x: Tensor, context: Context): Tensor;
+}
+
+/** A model's layers with attention, in the order in which they run. */
+export function stagesOf({ encoder }: Pick<Classifier, "encoder">): Stage[] {
+  const { blocks, fusion } = encoder;
+  const after = fusion?.plan.after ?? blocks.length;
+  const vit = blocks.map((block, k): Stage => {
+    const layer = `blocks.${k}`;
+    const before = k === 0 ? "embed" : `blocks.${k - 1}.out`;
+    const input = fusion && k === after ? "fusion.out" : before;
+    const run = (x: Tensor, context: Context) => block.forward(x, context, layer, 0);
+    return { layer, input, output: `${layer}.out`, pattern: `${layer}.attn.pattern`, run };
+  });
+  const llama = (fusion?.llama?.layers ?? []).map((block, k): Stage => {
+    const layer = `llama.layers.${k}`;
+    const input = k === 0 ? "fusion.mapper1" : `llama.layers.${k - 1}.out`;
+    const run = (x: Tensor, context: Context) => block.forward(x, context, layer);
+    return { layer, input, output: `${layer}.out`, pattern: `${layer}.attention.pattern`, run };
+  });
+  return [...vit.slice(0, after), ...llama, ...vit.slice(after)];
+}
+
+/** Whether a value of this name has the language model's width. */
+export function isWide(name: string): boolean {
+  return name.startsWith("llama.") || name === "fusion.mapper1" || name === "fusion.block";
+}
+
+/**
+ * What a residual-stream value would be if the model ended there, at the ViT's width [B, T, D]: values inside the fusion
+ * path go through the language block's norm, mapper 2 and, where the path has one, the residual from `entering`.
+ */
+export function asEnd(model: Classifier, name: string, value: Tensor, entering?: Tensor): Tensor {
+  const { fusion } = model.encoder;
+  if (!fusion || !isWide(name)) return value;
+  const normed = fusion.llama?.norm && name !== "fusion.block" ? fusion.llama.norm.forward(value) : value;
+  const narrow = fusion.llama_dim_mapper2.forward(normed);
+  return fusion.plan.residual && entering ? tf.add(entering, narrow) : narrow;
+}
+
+/**
+ * The final norm as the head sees through it, token by token or of a mean: `fc_norm`, or the encoder's `norm` of a
+ * class-token model. [..., D] -> [..., D].
+ */
+export function finalNorm(model: Classifier, x: Tensor): Tensor {
+  const norm = model.fc_norm ?? model.encoder.norm;
+  return norm ? norm.forward(x) : x;
+}
+
+/** The model's own answer to tokens [B, T, D] -> [B, K]: its pooling, norm and head. */
+export function answerTo(model: Classifier, tokens: Tensor): Tensor {
+  return model.head.forward(finalNorm(model, pooled(model, tokens)));
+}
+
+/** tokens [B, T, D] -> [B, D]. The class token's norm is its own, so it may come after the pooling. */
+function pooled({ pooling }: Classifier, tokens: Tensor): Tensor {
+  const [batch, count, dim] = tokens.shape as [number, number, number];
+  if (pooling === "cls") return tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim]);
+  return tf.mean(tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]), 1);
+}
