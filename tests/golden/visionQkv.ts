@@ -156,7 +156,7 @@ export const runVisionQkv2 =
     for (const [kind, mask] of Object.entries(masksOf(vision))) {
       const done = await runWith(evaluate, {
         model,
-        forward: (context) => attention.forward(model.input.value, context, ""),
+        forward: (context) => attention.forward(model.input.value, context, "attention"),
         visual: rangesOf(vision),
         mask,
         upstream: io.get("grad_output")!,
