@@ -65,7 +65,7 @@ test("namespaces' members that README and docs name are public names", () => {
   const found = pages.flatMap((name) => {
     const text = readFileSync(join(root, name), "utf8");
     const code = [...text.matchAll(/```[\s\S]*?```|`[^`\n]+`/g)].map(([block]) => block).join("\n");
-    return [...code.matchAll(/(?<![\w.])(?:luvit\.)?([a-z]\w+)\.([a-zA-Z]\w*)(?![\w/])/g)]
+    return [...code.matchAll(/(?<![\w."])(?:luvit\.)?([a-z]\w+)\.([a-zA-Z]\w*)(?![\w/])/g)]
       .filter(
         ([, space, member]) => namespaces.has(space!) && !/^(json|ts|safetensors|layers)$/.test(member!),
       )

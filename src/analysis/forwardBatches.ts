@@ -12,8 +12,8 @@ import type { Encoder } from "../models/encoder";
 import { patchCount, type ViTConfig } from "../models/vit";
 import type { Module } from "../nn/module";
 import { expectImageSize } from "../train/checkSizes";
+import { imageFeed } from "../train/feeds";
 import { openForward } from "../train/forward";
-import { imageFeed } from "../train/pretrain";
 import { type ImageRange, piecesOf } from "./keptRanges";
 
 /** A sample, with the mask on the patch grid where the set has masks. */

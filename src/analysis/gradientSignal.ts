@@ -18,8 +18,8 @@ import { parameterShapes, sendParameters, withTracedParameters } from "../nn/mod
 import type { Parameter } from "../nn/parameter";
 import { lossAndGradients } from "../optim/gradients";
 import { expectClasses, expectImageSize } from "../train/checkSizes";
-import { arraysOf, type Feeds, specsOf } from "../train/feeds";
-import { imageFeed, maskFeeds } from "../train/pretrain";
+import { arraysOf, type Feeds, imageFeed, specsOf } from "../train/feeds";
+import { maskFeeds } from "../train/pretrain";
 import { engineOf } from "./engineOf";
 import { signalToNoise } from "./gsnr";
 import { checkLooked, count, engine, provenance } from "./options";

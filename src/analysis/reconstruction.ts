@@ -12,9 +12,8 @@ import { drawNoise, maskFromNoise } from "../models/masking";
 import { patchCount } from "../models/vit";
 import { patchify, unpatchify } from "../nn/patches";
 import { expectImageSize } from "../train/checkSizes";
-import { type Feeds, specsOf } from "../train/feeds";
+import { type Feeds, imageFeed, specsOf } from "../train/feeds";
 import { openForward } from "../train/forward";
-import { imageFeed } from "../train/pretrain";
 import { reconstructOptions } from "./options";
 
 /** One image, what the model saw of it, and what it made of that. */

@@ -7,7 +7,7 @@ import type { Parameter } from "../nn/parameter";
 
 /** A frozen weight that a checkpoint names instead of holding it. */
 export interface FrozenWeight {
-  /** The file it was read from. */
+  /** The file it was read from; of a trained model's that is frozen here, the model. */
   source: string;
   /** Of its float32 values, so that another file's weight is not taken for it. */
   sha256: string;
@@ -24,7 +24,7 @@ export async function noteFrozenWeights(
 ): Promise<Record<string, FrozenWeight>> {
   const notes: Record<string, FrozenWeight> = {};
   for (const [path, parameter] of weights) {
-    const source = parameter.source!;
+    const source = parameter.source ?? "a model in memory";
     // As seen from anywhere: whoever opens it may stand in another folder.
     const place = existsSync(source) ? resolve(source) : source;
     notes[path] = { source: place, sha256: await parameterDigest(parameter) };
@@ -34,11 +34,10 @@ export async function noteFrozenWeights(
 
 /** @throws LuvitError("key-mismatch") naming every frozen weight whose values are not those the run was made with. */
 export async function expectFrozenWeights(
-  model: Module,
+  parameters: ReadonlyMap<string, Parameter>,
   noted: Readonly<Record<string, FrozenWeight>>,
   where: string,
 ): Promise<void> {
-  const parameters = new Map(model.namedParameters());
   const wrong: string[] = [];
   for (const [path, { source, sha256 }] of Object.entries(noted)) {
     const parameter = parameters.get(path);

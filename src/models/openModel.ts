@@ -152,7 +152,7 @@ async function modelFrom<Kind extends keyof Kinds>(
     const external = await readExternal(model, config, folder, options.block);
     for (const [key, tensor] of external.tensors)
       external.parameters.get(key)!.load(tensor, external.source(key));
-    await expectFrozenWeights(model, config.external, folder);
+    await expectFrozenWeights(new Map(model.namedParameters()), config.external, folder);
   }
   model.unfreeze();
   for (const branch of config.frozen) model.freeze(branch);

@@ -10,11 +10,10 @@ import type { EngineOptions } from "../engine";
 import { engineOptions } from "../engine/options";
 import { type Classifier, classifierField } from "../models/classifier";
 import { expectClassOrder, expectImageSize } from "./checkSizes";
-import type { Feeds } from "./feeds";
+import { type Feeds, imageFeed } from "./feeds";
 import { type ForwardFunction, openForward } from "./forward";
 import { MOST } from "./options";
 
-import { imageFeed } from "./pretrain";
 import { type Judgement, judge, mappingFor } from "./scoring";
 
 /** Accuracy on a data set. Prints as one line. */

@@ -11,6 +11,11 @@ export interface HostFeed {
 /** Everything a step is fed for one batch, by name; always the same names and shapes in a run. */
 export type Feeds = Readonly<Record<string, HostFeed>>;
 
+/** Images [B, 3, S, S] as an operand of a step. */
+export function imageFeed(images: Float32Array, size: number): HostFeed {
+  return { data: images, shape: [images.length / (3 * size * size), 3, size, size] };
+}
+
 /** Shapes of feeds, as a tracer wants them. */
 export function specsOf(feeds: Feeds): Record<string, InputSpec> {
   return Object.fromEntries(

@@ -3,13 +3,17 @@
  *
  * @module
  */
+export { type DistillOptions, distill } from "./distill";
 export { drawDropPath } from "./dropPath";
 export { Evaluation, evaluate } from "./evaluate";
+export type { FeatureMatch } from "./featureMatches";
 export { type FinetuneOptions, finetune } from "./finetune";
 export { trainLanguageModel } from "./languageModel";
+export type { LogitMatch } from "./logitMatch";
 export { openRun, SavedRun } from "./openRun";
 export type { TrainOptions } from "./plan";
-export { pretrain } from "./pretrain";
+export { type PretrainOptions, pretrain } from "./pretrain";
+export type { MaeTeaching } from "./pretrainTaught";
 export { costOf } from "./recipeCost";
 export { Run, type RunResult, type RunState, type StepRecord } from "./run";
 export { isRunFolder, loadRunWeights } from "./runWeights";

@@ -3,11 +3,13 @@ import { expectReadable, tooManyUnreadable } from "../data/expectReadable";
 import { blamesMemory } from "../engine";
 import type { Module } from "../nn/module";
 import { AdamW } from "../optim/adamw";
+import { besideModel } from "./besideModel";
 import { claimRunFolder, releaseRunFolder } from "./claimFolder";
 import type { RunSets } from "./dataFiles";
 import type { RunPlan, TrainOptions } from "./plan";
 import { Run, type RunDriver, type StepRecord } from "./run";
 import { RunStore } from "./runFolder";
+import { parametersOf } from "./stepPrograms";
 import { Stepper } from "./stepper";
 import { prepareStepper, stepBatches, type TrainingTask, trainStep } from "./steps";
 import { WeightAverage } from "./weightAverage";
@@ -51,14 +53,25 @@ function openSession<M extends Module>(
   folder: string | undefined,
   driver: RunDriver<M>,
 ): Session<M> {
-  const { plan, model, rules, emaDecay } = task;
-  const optimizer = new AdamW(model, rules, { betas: plan.betas });
+  const { plan, model, whole = model, rules, emaDecay } = task;
+  const optimizer = new AdamW(whole, rules, { betas: plan.betas });
   const average = emaDecay === undefined ? undefined : new WeightAverage(model, rules, emaDecay);
   const settings = { task: task.name, ...plan, ...task.settings, trainable: model.counts().trainable };
   const keep = options.keepCheckpoints ?? 2;
   const recipe = options.recipe?.name;
   const store = folder
-    ? new RunStore({ folder, model, optimizer, average, plan, settings, keep, recipe, sets: setsOf(task) })
+    ? new RunStore({
+        folder,
+        model,
+        ...besideModel(task),
+        optimizer,
+        average,
+        plan,
+        settings,
+        keep,
+        recipe,
+        sets: setsOf(task),
+      })
     : undefined;
   return { task, options, driver, store, optimizer, average };
 }
@@ -72,7 +85,7 @@ async function drive<M extends Module>(session: Session<M>): Promise<void> {
   const { task, options, driver, store, optimizer, average } = session;
   try {
     await expectReadable(task.dataset, options.maxUnreadable);
-    await task.prepare?.(); // what may be wrong with the data is found before anything is written
+    await task.prepare?.(driver.request); // what may be wrong with the data is found before anything is written
     store?.open();
     let good = await resume(session);
     forgetSources(task);
@@ -194,6 +207,6 @@ async function resume<M extends Module>({ store, options, driver }: Session<M>):
 }
 
 /** What is trained is no longer what the file it came from holds. */
-function forgetSources<M extends Module>({ model, rules }: TrainingTask<M>): void {
-  for (const [path, parameter] of model.namedParameters()) if (rules.has(path)) parameter.source = undefined;
+function forgetSources<M extends Module>(task: TrainingTask<M>): void {
+  for (const [path, parameter] of parametersOf(task)) if (task.rules.has(path)) parameter.source = undefined;
 }

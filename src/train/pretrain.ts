@@ -1,4 +1,4 @@
-import { checkOptions } from "../core/options";
+import { checkOptions, optionsOf, type Rule } from "../core/options";
 import { Rng } from "../core/rng";
 import { datasetField, type ImageDataset } from "../data/dataset";
 import { type MaeInputs, type MaskedAutoencoder, maeField } from "../models/mae";
@@ -6,16 +6,12 @@ import { drawNoise, maskFromNoise } from "../models/masking";
 import { patchCount } from "../models/vit";
 import { pretrainRules } from "../optim/groups";
 import { expectImageSize } from "./checkSizes";
-import type { Feeds, HostFeed } from "./feeds";
+import { type Feeds, imageFeed } from "./feeds";
 import { startRun } from "./loop";
 import { settlePlan, type TrainOptions, trainOptions } from "./plan";
 
+import { type MaeTeaching, maeTeaching, taughtParts } from "./pretrainTaught";
 import type { Run } from "./run";
-
-/** Images [B, 3, S, S] as an operand of a step. */
-export function imageFeed(images: Float32Array, size: number): HostFeed {
-  return { data: images, shape: [images.length / (3 * size * size), 3, size, size] };
-}
 
 /** A random mask for each of `batch` images, as operands of a step. */
 export function maskFeeds(model: MaskedAutoencoder, batch: number, rng: Rng): Feeds {
@@ -28,6 +24,18 @@ export function maskFeeds(model: MaskedAutoencoder, batch: number, rng: Rng): Fe
     mask: { data: mask, shape: [batch, patches] },
   };
 }
+
+/** What pretraining adds to the common options. */
+export interface PretrainOptions extends TrainOptions {
+  /** Distillation from another masked auto-encoder, on the visible patches. */
+  distill?: MaeTeaching;
+}
+
+export const pretrainOptions = optionsOf<PretrainOptions>(
+  trainOptions.required,
+  { ...trainOptions.optional, distill: maeTeaching },
+  ...(trainOptions.rules as Rule<PretrainOptions>[]),
+);
 
 /**
  * Masked auto-encoding of a data set (LUViT section 3; mae/engine_pretrain.py). Returns at once with a handle; the
@@ -43,31 +51,35 @@ export function maskFeeds(model: MaskedAutoencoder, batch: number, rng: Rng): Fe
 export function pretrain(
   model: MaskedAutoencoder,
   dataset: ImageDataset,
-  options: TrainOptions,
+  options: PretrainOptions,
 ): Run<MaskedAutoencoder> {
   checkOptions("pretrain", maeField, model);
   checkOptions("pretrain", datasetField, dataset);
-  checkOptions("pretrain", trainOptions, options);
+  checkOptions("pretrain", pretrainOptions, options);
   const { config } = model.encoder;
   expectImageSize(dataset, config.imageSize, "pretrain");
   const plan = settlePlan(dataset, options, [0.9, 0.95]);
   const draws = new Rng(plan.seed).fork("pretrain");
+  const taught = options.distill && taughtParts(model, options.distill, plan.seed);
+  const rules = pretrainRules(taught?.whole ?? model, plan.weightDecay);
   model.decoderIsFresh = false;
   return startRun(
     {
       name: "pretrain",
       model,
+      whole: taught?.whole,
+      frozen: taught?.frozen,
       dataset,
       plan,
-      settings: { maskRatio: model.maskRatio, normPixLoss: model.normPixLoss },
-      rules: pretrainRules(model, plan.weightDecay),
+      settings: { maskRatio: model.maskRatio, normPixLoss: model.normPixLoss, distill: taught?.settings },
+      rules: taught?.whole.withoutTeacher(rules) ?? rules,
       feeds(batch, micro) {
         return {
           images: imageFeed(batch.images, config.imageSize),
           ...maskFeeds(model, plan.batchSize, draws.fork("mask", micro)),
         };
       },
-      loss: (inputs) => model.loss(inputs as unknown as MaeInputs),
+      loss: taught?.loss ?? ((inputs) => model.loss(inputs as unknown as MaeInputs)),
     },
     options,
   );

@@ -1,4 +1,5 @@
-import type { FinetuneOptions } from "./finetune";
+import type { DistillOptions } from "./distill";
+import type { FinetuneOptions } from "./finetuneOptions";
 import type { RecipeNotes, TrainOptions } from "./plan";
 import { costOf } from "./recipeCost";
 
@@ -162,6 +163,44 @@ export const finetuneToy: Recipe<FinetuneOptions> = {
     rows: "none",
     expected: "well above chance (16.7 %)",
     cost: "half a minute compiled",
+    augment: "finetune",
+  },
+};
+
+/**
+ * A plain ViT-B/16 taught by a finetuned LUViT-B/16: layers behind the language path and logits, with the settings of
+ * `finetuneLuvit` but for layer decay. Nobody has published such a run: weights, temperature and layers are this
+ * library's own choice, tried on toy images alone.
+ */
+export const distillLuvit = recipe<DistillOptions>(
+  {
+    ...finetuneLuvit,
+    layerDecay: 1,
+    features: [{ teacher: "fusion.mapper2", student: "blocks.11", loss: "cosine", weight: 1 }],
+    logits: { temperature: 1, weight: 0.5, reduction: "batch" },
+    labels: { weight: 1 },
+  },
+  {
+    name: "distillLuvit",
+    source: "this library's own choice; LUViT C.2 names distillation as future work",
+    rows: "none",
+    expected: "unknown: nobody has published such a run",
+    augment: "finetune",
+  },
+);
+
+/** Teaching `vit.toy` on the bundled shapes; weights, temperature and layers are this library's own choice. */
+export const distillToy: Recipe<DistillOptions> = {
+  ...finetuneToy,
+  features: [{ teacher: "fusion.mapper2", student: "blocks.3", loss: "cosine", weight: 1 }],
+  logits: { temperature: 1, weight: 0.5, reduction: "batch" },
+  labels: { weight: 1 },
+  recipe: {
+    name: "distillToy",
+    source: "made for the bundled shapes",
+    rows: "none",
+    expected: "well above chance (16.7 %)",
+    cost: "a minute compiled",
     augment: "finetune",
   },
 };

@@ -28,6 +28,7 @@ import { weightsBut } from "../models/writeModel";
 import type { Module } from "../nn/module";
 import type { AdamW } from "../optim/adamw";
 import { rateAt } from "../optim/schedule";
+import { type BesideModel, loadHelpers } from "./besideModel";
 import { expectClaimed } from "./claimFolder";
 import { compareFiles, type RunSets } from "./dataFiles";
 import { nonFiniteNames, nonFiniteState, onlyFinite } from "./nonFinite";
@@ -40,6 +41,9 @@ import type { WeightAverage } from "./weightAverage";
 export interface StoredRun<M extends Module> {
   folder: string;
   model: M;
+  /** What is trained beside the model, and what is frozen there. */
+  helpers: BesideModel["helpers"];
+  frozen: BesideModel["frozen"];
   optimizer: AdamW;
   /** Where the run keeps one. */
   average?: WeightAverage;
@@ -58,6 +62,7 @@ export interface StoredRun<M extends Module> {
 export class RunStore<M extends Module> {
   private readonly settings: Record<string, unknown>;
   private frozen: Promise<Record<string, FrozenWeight>> | undefined;
+  private beside: Promise<Record<string, FrozenWeight>> | undefined;
   /** The checkpoint that model, optimizer and average read from. */
   private adopted: TrainingCheckpoint | undefined;
 
@@ -107,16 +112,18 @@ export class RunStore<M extends Module> {
    * @throws LuvitError("non-finite") naming every tensor with NaN or infinities; nothing is saved and nothing changes then.
    */
   async save(step: number, previous: string | undefined, live: Pick<Stepper<M>, "stream">): Promise<string> {
-    const { plan, folder: out, keep, optimizer, average } = this.run;
+    const { plan, folder: out, keep, optimizer, average, helpers } = this.run;
     const external = await this.frozenWeights();
     const weights = weightsBut(this.run.model, new Map(Object.entries(external)));
     const model = live.stream(weights);
     const moments = live.stream(new Map(optimizer.moments()));
+    const beside = helpers.size > 0 ? live.stream(helpers) : undefined;
     // With all that the model's file holds, so that it can be loaded in its place.
     const averages = average && live.stream(new Map([...weights, ...average.byPath()]));
     const lr = rateAt(plan.schedule, positionOf(plan, step - 1).fraction);
     const refuse = async () => {
       const broken = [...(await nonFiniteNames(model)), ...(await nonFiniteNames(moments))];
+      if (beside) broken.push(...(await nonFiniteNames(beside)));
       if (average) broken.push(...(await nonFiniteNames(live.stream(new Map(average.parameters())))));
       return nonFiniteState(broken, step, lr, previous);
     };
@@ -127,6 +134,7 @@ export class RunStore<M extends Module> {
       config: this.describe(external),
       optimizer: onlyFinite(moments, refuse),
       average: averages && onlyFinite(averages, refuse),
+      helpers: beside && onlyFinite(beside, refuse),
       state: {
         step,
         plan: this.settings,
@@ -134,6 +142,7 @@ export class RunStore<M extends Module> {
         rng: { seed: plan.seed, step },
         data: { epoch, batch },
         external,
+        beside: await this.frozenBeside(),
         recipe: this.run.recipe ?? null,
         commit: codeVersion(),
       },
@@ -149,7 +158,7 @@ export class RunStore<M extends Module> {
    * @throws LuvitError("key-mismatch") for a model with other parameters or other frozen weights.
    */
   async restore(): Promise<RestoredRun | undefined> {
-    const { folder, model } = this.run;
+    const { folder, model, frozen } = this.run;
     const checkpoint = await latestTrainingCheckpoint(folder);
     if (!checkpoint) {
       await truncateMetrics(this.metricsFile, 0);
@@ -157,7 +166,8 @@ export class RunStore<M extends Module> {
     }
     const saved = checkpoint.state as unknown as SavedState;
     const notes = this.expectSame(saved.plan, checkpoint.config as ModelConfig | undefined);
-    await expectFrozenWeights(model, saved.external, folder);
+    await expectFrozenWeights(new Map(model.namedParameters()), saved.external, folder);
+    await expectFrozenWeights(frozen, saved.beside ?? {}, folder);
     await this.adopt(checkpoint, saved.step, saved.external);
     await truncateMetrics(this.metricsFile, saved.step);
     const history = (await readMetrics(this.metricsFile)).map(asMeasured);
@@ -170,7 +180,7 @@ export class RunStore<M extends Module> {
     step: number,
     external: Readonly<Record<string, FrozenWeight>>,
   ): Promise<void> {
-    const { model, optimizer, average } = this.run;
+    const { model, optimizer, average, helpers } = this.run;
     model.loadStateDict(checkpoint.model, {
       allowMissing: Object.keys(external),
       source: checkpoint.folder,
@@ -181,6 +191,7 @@ export class RunStore<M extends Module> {
     }
     optimizer.load(checkpoint.optimizer, step);
     average?.load(checkpoint.average ?? new Map(), checkpoint.folder);
+    loadHelpers(helpers, checkpoint.helpers ?? new Map(), checkpoint.folder);
     await this.adopted?.close();
     this.adopted = checkpoint;
   }
@@ -189,6 +200,11 @@ export class RunStore<M extends Module> {
   private frozenWeights(): Promise<Record<string, FrozenWeight>> {
     this.frozen ??= noteFrozenWeights(frozenFromFiles(this.run.model));
     return this.frozen;
+  }
+
+  private frozenBeside(): Promise<Record<string, FrozenWeight>> {
+    this.beside ??= noteFrozenWeights(this.run.frozen);
+    return this.beside;
   }
 
   /** What the model is; undefined of models that cannot say. */
@@ -230,6 +246,8 @@ interface SavedState {
   step: number;
   plan: Record<string, unknown>;
   external: Record<string, FrozenWeight>;
+  /** Of what is frozen beside the model. */
+  beside?: Record<string, FrozenWeight>;
 }
 
 /** A record of the log as it was measured: what JSON has no number for is not one. */

@@ -69,7 +69,7 @@ export async function loadRunWeights(
     );
   }
   const unknown = expectSameModel(model, found.config as ModelConfig | undefined, found.folder);
-  await expectFrozenWeights(model, external, found.folder);
+  await expectFrozenWeights(new Map(model.namedParameters()), external, found.folder);
   model.loadStateDict(weights, { allowMissing: Object.keys(external), source: found.folder });
   const { classNames, preprocessing } = (found.config ?? {}) as Partial<ClassifierConfig>;
   if (model instanceof Classifier && preprocessing) {

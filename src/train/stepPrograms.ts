@@ -4,6 +4,7 @@ import { optimize, trace } from "../graph";
 import type { OptimizeOptions } from "../graph/passes";
 import { parameterShapes, withTracedParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
+import type { Parameter } from "../nn/parameter";
 import type { AdamW } from "../optim/adamw";
 import type { ParameterRules } from "../optim/groups";
 import { type Feeds, specsOf } from "./feeds";
@@ -15,11 +16,25 @@ import { averageName, moved, type WeightAverage } from "./weightAverage";
 export interface StepTask<M extends Module> {
   name: string;
   model: M;
+  /**
+   * What the step computes with, where that is more than the model: the model's parameters under their own paths, and
+   * those of what is only there while it is trained, such as a teacher.
+   */
+  whole?: Module;
+  /** Of what is trained, in the whole. */
   rules: ParameterRules;
   /** Scalar loss of one batch, from the feeds as tensors. */
   loss(inputs: Readonly<Record<string, Tensor>>): Tensor;
   /** What else is computed with the model while it trains, e.g. the scores of a validation batch. */
   functions?: Readonly<Record<string, ForwardFunction>>;
+}
+
+/** The parameters that a task's step computes with. */
+export function* parametersOf<M extends Module>({
+  model,
+  whole = model,
+}: Pick<StepTask<M>, "model" | "whole">): IterableIterator<[string, Parameter]> {
+  yield* whole.namedParameters();
 }
 
 /** The step itself: a batch in, its loss out, parameters and moments changed. */
@@ -44,10 +59,10 @@ export interface StepProgramsSpec<M extends Module> extends OptimizeOptions {
 /** Traces everything that runs while a model trains, for feeds of these shapes. */
 export function stepPrograms<M extends Module>(spec: StepProgramsSpec<M>, feeds: Feeds): Programs {
   const { task, optimizer, average, batches, clipGradNorm, memory, scaled } = spec;
-  const { name, model, rules, functions = {} } = task;
+  const { name, model, whole = model, rules, functions = {} } = task;
   const { betas, eps } = optimizer;
   const loss: StepTask<M>["loss"] = (fed) => tf.div(task.loss(fed), batches);
-  const step = traceStep(name, { model, rules, betas, eps, inputs: specsOf(feeds), loss, scaled });
+  const step = traceStep(name, { model: whole, rules, betas, eps, inputs: specsOf(feeds), loss, scaled });
   const graph = optimize(step, { memory });
   const programs: Record<string, Program> = {
     [STEP]: { graph, guard: "loss", clipGradNorm, lossScale: scaled ? LOSS_SCALE : undefined },

@@ -17,7 +17,7 @@ import type { Parameter } from "../nn/parameter";
 import { arraysOf, type Feeds } from "./feeds";
 import { liveStream } from "./liveStream";
 import { type Attempt, withLossScale } from "./lossScale";
-import { AVERAGE, averaged, STEP, type StepProgramsSpec, stepPrograms } from "./stepPrograms";
+import { AVERAGE, averaged, parametersOf, STEP, type StepProgramsSpec, stepPrograms } from "./stepPrograms";
 import { LOSS_SCALE } from "./traceStep";
 
 /** Which weights a task's function is computed with. */
@@ -119,7 +119,7 @@ export class Stepper<M extends Module> {
   /** Trained parameters, their moments and averages. */
   private *changing(): IterableIterator<readonly [string, Parameter]> {
     const { task, optimizer, average } = this.steps;
-    for (const [path, parameter] of task.model.namedParameters()) {
+    for (const [path, parameter] of parametersOf(task)) {
       if (task.rules.has(path)) yield [path, parameter];
     }
     yield* optimizer.moments();
@@ -133,7 +133,7 @@ export class Stepper<M extends Module> {
     this.isScaled = chooseEngine(engine).options.precision === "float16";
     const programs = stepPrograms({ ...this.steps, memory, scaled: this.isScaled }, feeds);
     const opening = openEngine(programs, engine);
-    const sending = sendParameters(opening, task.model.namedParameters());
+    const sending = sendParameters(opening, parametersOf(task));
     sending.catch(() => {}); // awaited below
     const executor = await opening;
     try {
@@ -142,7 +142,7 @@ export class Stepper<M extends Module> {
       if (optimizer.step > 0) await sendParameters(executor, optimizer.moments());
       if (average) await sendParameters(executor, average.values());
       // The engine has them all: what files hold is not kept twice.
-      for (const [, parameter] of task.model.namedParameters()) parameter.release();
+      for (const [, parameter] of parametersOf(task)) parameter.release();
     } catch (error) {
       await executor.dispose();
       throw error;

@@ -1,7 +1,9 @@
 import { LuvitError } from "../core/errors";
+import type { StopRequest } from "../core/stopRequest";
 import type { ImageDataset } from "../data/dataset";
 import { type Batch, batches } from "../data/loader";
 import type { Module } from "../nn/module";
+import type { Parameter } from "../nn/parameter";
 import { rateAt } from "../optim/schedule";
 import type { Feeds } from "./feeds";
 import { lastGoodCheckpoint } from "./nonFinite";
@@ -24,8 +26,10 @@ export interface TrainingTask<M extends Module> extends StepTask<M> {
   emaDecay?: number;
   /** What it is evaluated on; its files are noted with those it is trained on. */
   validation?: ImageDataset;
-  /** Looks, before the first step, whether what is needed later is there. */
-  prepare?(): Promise<void>;
+  /** Weights outside the whole that decide the numbers too, by path; a resumed run must have the same. */
+  frozen?: ReadonlyMap<string, Parameter>;
+  /** Gets ready, before the first step, what is needed later; ends early when a stop is asked for. */
+  prepare?(request: Pick<StopRequest, "stopped">): Promise<void>;
   /** Metrics at the end of an epoch, e.g. accuracy. */
   evaluate?(stepper: Pick<Stepper<M>, "call">): Promise<Record<string, number>>;
 }

@@ -144,7 +144,11 @@ async function trainAndCompare(
 }
 
 /** Final parameters; the key third of each qkv bias has no true gradient and a tolerance of its own. */
-async function compareParameters(folder: string, model: Module, tolerance: Tolerances): Promise<Check[]> {
+export async function compareParameters(
+  folder: string,
+  model: Module,
+  tolerance: Tolerances,
+): Promise<Check[]> {
   const actual = await hostParameters(model);
   let keyBias = 0;
   let others = 0;

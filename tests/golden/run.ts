@@ -10,6 +10,7 @@ import { runCoco } from "./coco";
 import { runCorruptions } from "./corruptions";
 import { runDetectionData } from "./detectionData";
 import { detectorRunners } from "./detectorCases";
+import { distillRunners } from "./distill";
 import { eagerly as opByOp } from "./execute";
 import { eagerly, stepsEagerly } from "./gradients";
 import { type CaseRunner, type Check, readCaseFile } from "./harness";
@@ -59,6 +60,7 @@ const runners: Record<string, CaseRunner> = {
   ...Object.fromEntries(
     Object.entries(gradientCases).map(([name, make]) => [name, make(eagerly, stepsEagerly)]),
   ),
+  ...distillRunners,
 };
 
 /** What the command line says: cases by name, and an engine to run through it the cases that can be. */

@@ -26,6 +26,8 @@ export interface TrainingState<Tensors> {
   readonly config?: JsonObject;
   /** Moving average of the weights, with all that `model` has, where the run keeps one. */
   readonly average?: Tensors;
+  /** What is trained beside the model and is no part of it, such as a map to a teacher's width; where there is such. */
+  readonly helpers?: Tensors;
   /** Loop position, random state: anything JSON can hold. */
   readonly state: JsonObject;
 }
@@ -54,6 +56,7 @@ export interface CheckpointFolder {
 
 const OPTIMIZER = "optimizer.safetensors";
 const AVERAGE = "average.safetensors";
+const HELPERS = "helpers.safetensors";
 const STATE = "state.json";
 const FINISHED = /^checkpoint-(\d{6,})$/;
 /** A finished checkpoint that had stepped aside for a new one of its step when its process ended. */
@@ -65,7 +68,7 @@ const writing = new Set<string>();
 
 /**
  * Writes `<runFolder>/checkpoint-000100/` with model.safetensors, optimizer.safetensors, state.json and, where there are
- * such, config.json and average.safetensors. The folder gets its name only when all of them are on disk, so a crash leaves
+ * such, config.json, average.safetensors and helpers.safetensors. The folder gets its name only when all of them are on disk, so a crash leaves
  * the whole checkpoint or none. An existing checkpoint of the same step is replaced. Returns the folder.
  *
  * @throws LuvitError("bad-file") when the disk refuses.
@@ -73,7 +76,7 @@ const writing = new Set<string>();
 export async function writeTrainingCheckpoint(
   runFolder: string,
   step: number,
-  { model, optimizer, average, config, state }: TrainingState<TensorStream>,
+  { model, optimizer, average, helpers, config, state }: TrainingState<TensorStream>,
 ): Promise<string> {
   if (!Number.isSafeInteger(step) || step < 0) {
     throw new LuvitError("bad-argument", `a checkpoint needs a whole step number, got ${step}`);
@@ -89,6 +92,7 @@ export async function writeTrainingCheckpoint(
     else await writeWeights(join(temporary, MODEL_FILE), model);
     await writeWeights(join(temporary, OPTIMIZER), optimizer);
     if (average) await writeWeights(join(temporary, AVERAGE), average, config);
+    if (helpers) await writeWeights(join(temporary, HELPERS), helpers);
     await writeJsonAtomically(join(temporary, STATE), state);
     await moveIntoPlace(temporary, folder);
   } catch (cause) {
@@ -123,6 +127,7 @@ export async function readTrainingCheckpoint(folder: string): Promise<TrainingCh
     const model = await keep(MODEL_FILE, config);
     const optimizer = await keep(OPTIMIZER);
     const average = existsSync(join(folder, AVERAGE)) ? await keep(AVERAGE, config) : undefined;
+    const helpers = existsSync(join(folder, HELPERS)) ? await keep(HELPERS) : undefined;
     const step = Number(/checkpoint-(\d+)(?:\.old\.tmp-\d+)?$/.exec(resolve(folder))?.[1] ?? Number.NaN);
     return {
       folder,
@@ -130,6 +135,7 @@ export async function readTrainingCheckpoint(folder: string): Promise<TrainingCh
       model,
       optimizer,
       ...(average && { average }),
+      ...(helpers && { helpers }),
       ...(config && { config }),
       state,
       close,

@@ -10,8 +10,17 @@ import { type MaeInputs, MaskedAutoencoder } from "../../../src/models/mae";
 import { maskFromNoise } from "../../../src/models/masking";
 import { softTargetCrossEntropy } from "../../../src/nn/losses";
 import { finetuneRules, pretrainRules } from "../../../src/optim/groups";
+import { stepModels } from "../../golden/distillModels";
 import { maxAbsError, readCaseFile } from "../../golden/harness";
-import { atStep, hostParameters, load, luvitLlamaConfig, tensor, vitConfig } from "../../golden/support";
+import {
+  atStep,
+  hostParameters,
+  load,
+  luvitLlamaConfig,
+  stateDict,
+  tensor,
+  vitConfig,
+} from "../../golden/support";
 import type { StepSpec } from "../graph/support";
 import { repository } from "../nn/support";
 import { openGraph, type TestedEngine } from "./support";
@@ -20,6 +29,9 @@ import { openGraph, type TestedEngine } from "./support";
 export interface Scenario {
   step: StepSpec;
   feedsAt(step: number): Record<string, Tensor>;
+  /** Rate and loss of every step. */
+  rates: ArrayLike<number>;
+  losses: ArrayLike<number>;
 }
 
 export type Opened = ReturnType<typeof openCase>;
@@ -37,7 +49,7 @@ function fusionOf(config: Record<string, number>) {
   return through(block);
 }
 
-export function pretraining({ meta: { config }, io }: Opened): Scenario {
+export function pretraining({ folder, meta: { config }, io }: Opened): Scenario {
   const [dim, depth, heads] = [config.decoder_embed_dim, config.decoder_depth, config.decoder_num_heads];
   const model = new MaskedAutoencoder({
     encoder: vitConfig(config),
@@ -45,22 +57,25 @@ export function pretraining({ meta: { config }, io }: Opened): Scenario {
     decoder: { dim, depth, heads, mlpRatio: config.mlp_ratio },
     maskRatio: config.mask_ratio,
   });
+  model.loadStateDict(stateDict(load(folder, "state.safetensors")));
   const feedsAt = (step: number) => {
     const mask = maskFromNoise(atStep(io.get("noise")!, step).data, config.batch, config.mask_ratio);
     return { ...model.inputs(tensor(atStep(io.get("images")!, step)), mask) };
   };
   const loss: StepSpec["loss"] = (inputs) => model.loss(inputs as unknown as MaeInputs);
   const rules = pretrainRules(model, config.weight_decay);
-  return { step: { model, rules, betas: config.betas, inputs: specsOf(feedsAt(0)), loss }, feedsAt };
+  const step = { model, rules, betas: config.betas, inputs: specsOf(feedsAt(0)), loss };
+  return { step, feedsAt, rates: io.get("lrs")!.data, losses: io.get("losses")!.data };
 }
 
-export function finetuning({ meta: { config }, io }: Opened): Scenario {
+export function finetuning({ folder, meta: { config }, io }: Opened): Scenario {
   const model = createClassifier({
     encoder: vitConfig(config),
     fusion: fusionOf(config),
     classes: config.num_classes,
     pooling: config.global_pool ? "mean" : "cls",
   });
+  model.loadStateDict(stateDict(load(folder, "state.safetensors")));
   const feedsAt = (step: number) => ({
     images: tensor(atStep(io.get("mixed_images")!, step)),
     targets: tensor(atStep(io.get("soft_targets")!, step)),
@@ -69,7 +84,22 @@ export function finetuning({ meta: { config }, io }: Opened): Scenario {
     softTargetCrossEntropy(model.forward(images), targets);
   const { weight_decay: weightDecay, layer_decay: layerDecay, depth, betas } = config;
   const rules = finetuneRules(model, { weightDecay, layerDecay, depth });
-  return { step: { model, rules, betas, inputs: specsOf(feedsAt(0)), loss }, feedsAt };
+  const step = { model, rules, betas, inputs: specsOf(feedsAt(0)), loss };
+  return { step, feedsAt, rates: io.get("lrs")!.data, losses: io.get("losses")!.data };
+}
+
+/** A student with a frozen teacher in the same graph. */
+export function distilling({ folder, meta, io }: Opened): Scenario {
+  const { config } = meta;
+  const { taught, rules, loss } = stepModels(folder, meta);
+  const feedsAt = (step: number) => ({
+    images: tensor(atStep(io.get("images")!, step)),
+    targets: tensor(atStep(io.get("soft_targets")!, step)),
+  });
+  const { shape, data } = io.get("losses")!;
+  const totals = Array.from({ length: shape[0] }, (_, step) => data[step * shape[1]]);
+  const step = { model: taught, rules, betas: config.betas, inputs: specsOf(feedsAt(0)), loss };
+  return { step, feedsAt, rates: config.lrs, losses: totals };
 }
 
 const specsOf = (feeds: Record<string, Tensor>): StepSpec["inputs"] =>
@@ -90,8 +120,8 @@ export const hostFeeds = (make: () => Record<string, Tensor>): ArraysByName => {
 export async function train(
   { open }: Pick<TestedEngine, "open">,
   graph: Graph,
-  { step, feedsAt }: Scenario,
-  { meta: { config }, io }: Opened,
+  { step, feedsAt, rates }: Scenario,
+  { meta: { config } }: Opened,
   frozen?: "int8",
 ) {
   const parameters = Object.fromEntries(await hostParameters(step.model)) as Record<string, Float32Array>;
@@ -99,7 +129,7 @@ export async function train(
   const [beta1, beta2] = config.betas;
   const losses: number[] = [];
   for (let t = 1; t <= config.steps; t++) {
-    const schedule = Float32Array.of(io.get("lrs")!.data[t - 1], 1 - beta1 ** t, 1 - beta2 ** t);
+    const schedule = Float32Array.of(rates[t - 1], 1 - beta1 ** t, 1 - beta2 ** t);
     const feeds = hostFeeds(() => feedsAt(t - 1));
     losses.push((await executor.run("step", { ...feeds, schedule })).loss[0]);
   }

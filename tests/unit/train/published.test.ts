@@ -87,6 +87,12 @@ const finetuning = {
     erasing: 0.25,
   },
 };
+/** Nobody's but this library's own. */
+const taught = (student: string) => ({
+  features: [{ teacher: "fusion.mapper2", student, loss: "cosine", weight: 1 }],
+  logits: { temperature: 1, weight: 0.5, reduction: "batch" },
+  labels: { weight: 1 },
+});
 const toy = { batchSize: 32, lr: 3e-3, warmupEpochs: 1, weightDecay: 0.05 };
 
 /** Options of every recipe: mae/PRETRAIN.md, mae/FINETUNE.md, LUViT D.2 and D.3, LM4VisualEncoding image_classification. */
@@ -106,8 +112,18 @@ const published: Record<keyof typeof recipes, object> = {
     repeatedAugmentation: 3,
     emaDecay: 0.99996,
   },
+  distillLuvit: { ...finetuning, layerDecay: 1, ...taught("blocks.11") },
   pretrainToy: { ...toy, epochs: 6, minLr: 0 },
   finetuneToy: { ...toy, epochs: 8, minLr: 1e-5, layerDecay: 0.95, dropPath: 0, smoothing: 0.1 },
+  distillToy: {
+    ...toy,
+    epochs: 8,
+    minLr: 1e-5,
+    layerDecay: 0.95,
+    dropPath: 0,
+    smoothing: 0.1,
+    ...taught("blocks.3"),
+  },
 };
 
 test("every option of every recipe is its source's", () => {

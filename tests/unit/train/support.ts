@@ -112,6 +112,7 @@ export async function assertSameCheckpoint(
   const [a, b] = [await readTrainingCheckpoint(actual!), await readTrainingCheckpoint(expected!)];
   assert.equal(a.step, b.step);
   for (const part of ["model", "optimizer"] as const) assertSameBits(a[part], b[part]);
+  assertSameBits(a.helpers ?? new Map(), b.helpers ?? new Map());
 }
 
 export function assertSameBits(actual: StateDict, expected: StateDict): void {
