@@ -34,6 +34,7 @@ const packageOwners: [pattern: RegExp, mayName: (file: string) => boolean, where
     (file) => file.startsWith("core/options/") || file === "models/configSchema.ts",
     "src/core/options and src/models/configSchema.ts",
   ],
+  [/^@huggingface\/tokenizers$/, (file) => file.startsWith("io/tokenizer/"), "src/io/tokenizer"],
   [/^jsonc-parser$/, (file) => file === "commandLine/jsonc.ts", "src/commandLine/jsonc.ts"],
   [/^zeromq$/, (file) => file === "kernel/protocol/sockets.ts", "src/kernel/protocol/sockets.ts"],
 ];

@@ -16,8 +16,8 @@ import { llamaConfigFrom } from "./describe";
 import { Detector } from "./detector/detector";
 import { Encoder } from "./encoder";
 import type { FusionPlan } from "./fusion";
-import { LlamaLanguageModel } from "./languageModel";
 import { LlamaBlocks } from "./llamaBlock";
+import { languageFrom, llavitFrom } from "./llavit/build";
 import { LoraLinear } from "./lora";
 import { MaskedAutoencoder } from "./mae";
 import type { SavableModel } from "./savable";
@@ -26,8 +26,8 @@ import type { SavableModel } from "./savable";
  * The model that a config describes; its weights are still to be loaded.
  * @throws LuvitError("bad-file") listing what this version computes otherwise than the config says.
  */
-export function buildModel(config: ModelConfig, where: string): SavableModel {
-  const model = bareModel(config);
+export async function buildModel(config: ModelConfig, where: string): Promise<SavableModel> {
+  const model = await bareModel(config);
   attachUpdates(model, config.lora, where);
   const otherwise = modelDifferences(config, model.describe());
   if (otherwise.length === 0) return model;
@@ -37,13 +37,13 @@ export function buildModel(config: ModelConfig, where: string): SavableModel {
   );
 }
 
-function bareModel(config: ModelConfig): SavableModel {
+async function bareModel(config: ModelConfig): Promise<SavableModel> {
   if (config.modelType === "luvit-mae") return maeFrom(config);
   if (config.modelType === "luvit-classifier") return classifierFrom(config);
   if (config.modelType === "luvit-detector") return detectorFrom(config);
-  const { modelType, luvitVersion, lora, frozen, blockSource, external, depth, vocabulary, ...block } =
-    config;
-  return new LlamaLanguageModel({ ...llamaConfigFrom(block), depth, vocabulary });
+  if (config.modelType === "luvit-llavit") return llavitFrom(config, encoderFrom);
+  const { modelType, luvitVersion, lora, frozen, blockSource, external, ...sizes } = config;
+  return languageFrom(sizes);
 }
 
 function maeFrom({ encoder, decoder, maskRatio, normPixLoss, blockSource }: MaeConfig): MaskedAutoencoder {
@@ -53,12 +53,14 @@ function maeFrom({ encoder, decoder, maskRatio, normPixLoss, blockSource }: MaeC
 
 function classifierFrom({ encoder, pooling, classes, ...config }: ClassifierConfig): Classifier {
   const { classNames, preprocessing, blockSource } = config;
-  const { finalNorm } = encoder;
-  const fusion = fusionFrom(encoder, blockSource);
-  const start = { positions: "learned", init: "timm", seed: 0 } as const;
-  const body = new Encoder({ vit: vitFrom(encoder), fusion, finalNorm, ...start });
   const head = { classes, pooling, classNames: classNames ?? undefined, preprocessing };
-  return new Classifier(body, head, 0.02);
+  return new Classifier(encoderFrom(encoder, blockSource), head, 0.02);
+}
+
+function encoderFrom(encoder: EncoderConfig, source: BlockSource | null): Encoder {
+  const fusion = fusionFrom(encoder, source);
+  const start = { positions: "learned", init: "timm", seed: 0 } as const;
+  return new Encoder({ vit: vitFrom(encoder), fusion, finalNorm: encoder.finalNorm, ...start });
 }
 
 function detectorFrom({ settings, fusion, classNames, blockSource }: DetectorConfig): Detector {

@@ -6,13 +6,17 @@ import type { MaeConfig, ModelConfig } from "./configTypes";
 export type {
   BlockSource,
   ClassifierConfig,
+  ClipConfig,
   DetectorConfig,
   EncoderConfig,
+  LanguageModelDescription,
   LanguageModelFileConfig,
   LlamaDescription,
+  LlavitConfig,
   LoraConfig,
   MaeConfig,
   ModelConfig,
+  PromptTemplate,
 } from "./configTypes";
 
 /**
@@ -50,6 +54,8 @@ const notComputed: ReadonlySet<string> = new Set([
   "decoderIsFresh",
   // A share of patches is drawn outside the model, which computes for any.
   "maskRatio",
+  "template",
+  "tokenizer",
 ]);
 
 /** Where two models compute otherwise, or name their classes otherwise: "encoder.heads: was 2, now 4". */

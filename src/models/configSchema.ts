@@ -188,15 +188,53 @@ function schemas(z: typeof Zod) {
     ...common,
   });
 
+  /** Only where the output layer is the token table there is an entry that says so. */
+  const tiedEmbeddings = z.literal(true).optional();
+  const language = { ...llama, depth, vocabulary: count, tiedEmbeddings };
+
   const languageModel = z.strictObject({
     modelType: z.literal("luvit-language-model"),
-    ...llama,
-    depth,
-    vocabulary: count,
+    ...language,
     ...common,
   });
 
-  const config = z.discriminatedUnion("modelType", [classifier, detector, mae, languageModel]);
+  const clip = z.strictObject({
+    imageSize: count,
+    patchSize: count,
+    dim: count,
+    depth,
+    heads: count,
+    hiddenDim: count,
+    normEps: positive,
+    activation: z.enum(["quick-gelu", "gelu"]),
+  });
+
+  const llavit = z.strictObject({
+    modelType: z.literal("luvit-llavit"),
+    tower: z.discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("vit"), vit: encoder }),
+      z.strictObject({ kind: z.literal("clip"), clip }),
+    ]),
+    language: z.strictObject(language),
+    /** Blocks of the tower, from 1; 0 is what enters the first. */
+    layers: z.array(z.int().min(0)).min(1),
+    visionQkv: z
+      .strictObject({
+        kind: z.enum(["full", "lora"]),
+        /** Of the language model, from 1. */
+        blocks: z.array(count).min(1),
+        rank: count.nullable(),
+        alpha: z.number().nullable(),
+      })
+      .nullable(),
+    visionMask: z.enum(["bidirectional", "causal", "none"]),
+    template: z.strictObject({ before: z.string(), between: z.string(), after: z.string(), end: text }),
+    tokenizer: text,
+    preprocessing,
+    ...common,
+  });
+
+  const config = z.discriminatedUnion("modelType", [classifier, detector, mae, languageModel, llavit]);
 
   return config satisfies Zod.ZodType<ModelConfig>;
 }

@@ -120,12 +120,50 @@ export type DetectorConfig = CommonConfig & {
   classNames: string[] | null;
 };
 
+export type LanguageModelDescription = LlamaDescription & {
+  depth: number;
+  vocabulary: number;
+  /** Only where the output layer is the token table. */
+  tiedEmbeddings?: true;
+};
+
 export type LanguageModelFileConfig = CommonConfig &
-  LlamaDescription & {
-    modelType: "luvit-language-model";
-    depth: number;
-    vocabulary: number;
-  };
+  LanguageModelDescription & { modelType: "luvit-language-model" };
+
+/** CLIP's image encoder. */
+export type ClipConfig = {
+  imageSize: number;
+  patchSize: number;
+  dim: number;
+  depth: number;
+  heads: number;
+  hiddenDim: number;
+  normEps: number;
+  activation: "quick-gelu" | "gelu";
+};
+
+/** Text around an image, a question and its answer: `before` image `between` question `after` answer `end`. */
+export type PromptTemplate = { before: string; between: string; after: string; end: string };
+
+export type LlavitConfig = CommonConfig & {
+  modelType: "luvit-llavit";
+  tower: { kind: "vit"; vit: EncoderConfig } | { kind: "clip"; clip: ClipConfig };
+  language: LanguageModelDescription;
+  /** Blocks of the tower, from 1; 0 is what enters the first. */
+  layers: number[];
+  /** Projections of their own for tokens of images, in which blocks of the language model, from 1. */
+  visionQkv: { kind: "full" | "lora"; blocks: number[]; rank: number | null; alpha: number | null } | null;
+  visionMask: "bidirectional" | "causal" | "none";
+  template: PromptTemplate;
+  /** "bytes", or the file that the tokenizer was read from. */
+  tokenizer: string;
+  preprocessing: Preprocessing;
+};
 
 /** What a saved model says of itself. */
-export type ModelConfig = ClassifierConfig | DetectorConfig | MaeConfig | LanguageModelFileConfig;
+export type ModelConfig =
+  | ClassifierConfig
+  | DetectorConfig
+  | MaeConfig
+  | LanguageModelFileConfig
+  | LlavitConfig;

@@ -1,4 +1,4 @@
-import { checkOptions, optionsOf, whole } from "../core/options";
+import { checkOptions, flag, optionsOf, whole } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
@@ -6,8 +6,9 @@ import { type Context, inference } from "../nn/context";
 import { normal } from "../nn/init";
 import { Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
+import { linear } from "../nn/ops";
 import { Parameter } from "../nn/parameter";
-import type { LanguageModelFileConfig } from "./config";
+import type { LanguageModelDescription, LanguageModelFileConfig } from "./config";
 import { describeLlama } from "./describe";
 import { LlamaBlock } from "./llamaBlock";
 import { type LlamaConfig, llamaConfig } from "./llamaConfig";
@@ -18,11 +19,13 @@ import { SavableModel } from "./savable";
 export interface LanguageModelConfig extends LlamaConfig {
   depth: number;
   vocabulary: number;
+  /** The output layer is the token table. Default false. */
+  tiedEmbeddings?: boolean;
 }
 
 export const languageModelConfig = optionsOf<LanguageModelConfig>(
   { ...llamaConfig.required, depth: whole(1, 10_000), vocabulary: whole(2, 100_000_000) },
-  llamaConfig.optional,
+  { ...llamaConfig.optional, tiedEmbeddings: flag },
 );
 
 /** A token table; key `weight` [V, D]. */
@@ -44,13 +47,14 @@ export class Embedding extends Module {
 
 /**
  * A whole LLaMA language model, small enough to train here: where the toy block that LUViT unlocks comes from.
- * Keys of the original release: `tok_embeddings.weight`, `layers.*`, `norm.weight`, `output.weight`.
+ * Keys of the original release: `tok_embeddings.weight`, `layers.*`, `norm.weight`, and `output.weight` where it is not the
+ * token table.
  */
 export class LlamaLanguageModel extends SavableModel {
   readonly tok_embeddings: Embedding;
   readonly layers: LlamaBlock[];
   readonly norm: RMSNorm;
-  readonly output: Linear;
+  readonly output?: Linear;
 
   constructor(
     readonly config: LanguageModelConfig,
@@ -63,21 +67,32 @@ export class LlamaLanguageModel extends SavableModel {
     this.tok_embeddings = new Embedding(config.vocabulary, config.dim, rng);
     this.layers = Array.from({ length: config.depth }, () => new LlamaBlock(config, rng));
     this.norm = new RMSNorm(config.dim, config.normEps);
-    this.output = new Linear(config.dim, config.vocabulary, rng, { bias: false, initialize: normal(0.02) });
+    if (!config.tiedEmbeddings)
+      this.output = new Linear(config.dim, config.vocabulary, rng, { bias: false, initialize: normal(0.02) });
   }
 
   override describe(): LanguageModelFileConfig {
-    const { depth, vocabulary } = this.config;
-    const sizes = { ...describeLlama(this.config), depth, vocabulary };
-    return { modelType: "luvit-language-model", ...sizes, ...this.describeCommon() };
+    return { modelType: "luvit-language-model", ...this.sizes(), ...this.describeCommon() };
+  }
+
+  /** What it computes with. */
+  sizes(): LanguageModelDescription {
+    const { depth, vocabulary, tiedEmbeddings } = this.config;
+    const tied = tiedEmbeddings ? ({ tiedEmbeddings } as const) : {};
+    return { ...describeLlama(this.config), depth, vocabulary, ...tied };
   }
 
   /** ids int32 [B, T] -> logits [B, T, V]. */
   forward(ids: Tensor, context: Context = inference): Tensor {
-    return this.output.forward(this.hidden(this.tok_embeddings.forward(ids), context));
+    return this.logits(this.hidden(this.tok_embeddings.forward(ids), context));
   }
 
-  /** Embeddings [B, T, D] -> [B, T, D] after all blocks and the norm: what `output` makes logits of. */
+  /** What `hidden` gave [..., D] -> logits [..., V]. */
+  logits(hidden: Tensor): Tensor {
+    return this.output ? this.output.forward(hidden) : linear(hidden, this.tok_embeddings.weight.value);
+  }
+
+  /** Embeddings [B, T, D] -> [B, T, D] after all blocks and the norm: what `logits` takes. */
   hidden(embeddings: Tensor, context: Context = inference): Tensor {
     const last = this.layers.reduce((h, layer, i) => {
       const path = `layers.${i}`;

@@ -18,6 +18,7 @@ import type { Detector } from "./detector/detector";
 import { readExternal } from "./external";
 import { expectFrozenWeights } from "./frozenWeights";
 import type { LlamaLanguageModel } from "./languageModel";
+import type { Llavit } from "./llavit/llavit";
 import { MaskedAutoencoder } from "./mae";
 import type { SavableModel } from "./savable";
 
@@ -39,6 +40,7 @@ interface Kinds {
   "luvit-detector": Detector;
   "luvit-mae": MaskedAutoencoder;
   "luvit-language-model": LlamaLanguageModel;
+  "luvit-llavit": Llavit;
 }
 
 const loaders: Readonly<Record<keyof Kinds, string>> = {
@@ -46,6 +48,7 @@ const loaders: Readonly<Record<keyof Kinds, string>> = {
   "luvit-detector": "detector",
   "luvit-mae": "mae",
   "luvit-language-model": "llama",
+  "luvit-llavit": "llavit",
 };
 
 /** Reads what `save` wrote. See `loadClassifierFolder`. */
@@ -143,7 +146,7 @@ async function modelFrom<Kind extends keyof Kinds>(
   const path = join(folder, CONFIG_FILE);
   const config = parseModelConfig(path, value);
   expectKind(kind, config, folder);
-  const model = buildModel(config, path);
+  const model = await buildModel(config, path);
   const outside = Object.keys(config.external);
   const source = join(folder, MODEL_FILE);
   // Before what lies elsewhere is read, which may be large.

@@ -9,17 +9,18 @@ export interface Rotation {
 }
 
 /**
- * Rotary position embedding of positions 0 … T-1. x [B, H, T, C] -> the same shape. With rows in Hugging Face order
+ * Rotary position embedding of positions `first` … first + T-1. x [B, H, T, C] -> the same shape. With rows in Hugging Face order
  * element i turns with i + C/2, in Meta order 2i turns with 2i+1; the two orders hold the same numbers elsewhere.
  * Reference: transformers modeling_llama.py; facebookresearch/llama model.py.
  */
-export function rotate(x: Tensor, config: Rotation): Tensor {
+export function rotate(x: Tensor, config: Rotation, first = 0): Tensor {
   const [batch, heads, tokens, channels] = x.shape as [number, number, number, number];
   const half = channels / 2;
-  const [cos, sin] = angleTables(tokens, rotaryFrequencies(channels, config.ropeTheta, config.ropeScaling));
+  const frequencies = rotaryFrequencies(channels, config.ropeTheta, config.ropeScaling);
+  const [cos, sin] = angleTables(first, tokens, frequencies);
   if (config.rowOrder === "hf") {
-    const [first, second] = tf.split(x, 2, 3);
-    return tf.concat(turnPairs(first, second, cos, sin), 3);
+    const [left, right] = tf.split(x, 2, 3);
+    return tf.concat(turnPairs(left, right, cos, sin), 3);
   }
   const pairs = tf.reshape(x, [batch * heads, tokens, half, 2]);
   const [even, odd] = tf.split(pairs, 2, 3).map((part) => tf.reshape(part, [batch, heads, tokens, half]));
@@ -34,11 +35,11 @@ function turnPairs(first: Tensor, second: Tensor, cos: Tensor, sin: Tensor): Ten
 }
 
 /** cos and sin [1, 1, T, C/2] of position * frequency. */
-function angleTables(tokens: number, frequencies: Float64Array): [Tensor, Tensor] {
+function angleTables(first: number, tokens: number, frequencies: Float64Array): [Tensor, Tensor] {
   const half = frequencies.length;
   const angles = Float64Array.from(
     { length: tokens * half },
-    (_, i) => Math.floor(i / half) * frequencies[i % half],
+    (_, i) => (first + Math.floor(i / half)) * frequencies[i % half],
   );
   const shape = [1, 1, tokens, half];
   return [

@@ -2,7 +2,7 @@ import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import type { TokenRange } from "../nn/context";
 import { kaimingUniform, zeros } from "../nn/init";
-import type { Linear } from "../nn/layers";
+import { Linear } from "../nn/layers";
 import { Module } from "../nn/module";
 import { linear } from "../nn/ops";
 import { LoraMatrix } from "./lora";
@@ -60,6 +60,32 @@ export class VisionQkv extends Module {
     const own = this[`vision_${part}`];
     return own instanceof VisionUpdate ? tf.add(text(x), own.forward(x)) : own.forward(x);
   }
+}
+
+/** A new one, of the shapes of an attention's own projections: to be loaded, or where updates are low-rank, as it is. */
+export function freshVisionQkv(
+  text: Readonly<Record<QkvName, Pick<Linear, "weight" | "bias">>>,
+  update: { rank: number; alpha: number } | undefined,
+  rng: Rng,
+): VisionQkv {
+  const make = (name: QkvName): VisionProjection => {
+    const { weight, bias } = text[name];
+    if (update) return new VisionUpdate(weight.shape, update.rank, update.alpha, rng);
+    const [outputs, inputs] = weight.shape;
+    return new Linear(inputs, outputs, rng, { bias: bias !== undefined });
+  };
+  return new VisionQkv({ wq: make("wq"), wk: make("wk"), wv: make("wv") });
+}
+
+/** Copies of an attention's own projections, to be trained apart from them. */
+export async function copiedVisionQkv(text: Readonly<Record<QkvName, Linear>>): Promise<VisionQkv> {
+  const copies: [QkvName, Linear][] = [];
+  for (const name of qkvNames) {
+    const copy = (await text[name].clone(() => false)).unfreeze();
+    for (const [, parameter] of copy.namedParameters()) parameter.source = undefined; // no file holds it under this name
+    copies.push([name, copy]);
+  }
+  return new VisionQkv(Object.fromEntries(copies) as Record<QkvName, Linear>);
 }
 
 /** Applies one function to the tokens of x [B, T, D] that lie in `ranges`, which are in order, and another to the others. */

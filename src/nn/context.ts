@@ -2,6 +2,7 @@ import { LuvitError } from "../core/errors";
 import { formatShape } from "../core/hostTensor";
 import { checkOptions } from "../core/options";
 import { type Tensor, tensorField } from "../core/tf";
+import type { KeyValueCache } from "./cache";
 import type { PositionRule } from "./positionEmbedding";
 
 /** Receives named intermediate values, e.g. "blocks.11.attn.pattern" [B, H, T, T]. The tensor belongs to the caller. */
@@ -41,6 +42,8 @@ export interface Context {
   readonly positions?: PositionRule;
   /** Where tokens of images stand among those of a language model, in order: what has projections of its own for them uses them. */
   readonly visual?: readonly TokenRange[];
+  /** What a language model read before, beside which it keeps what it reads now. */
+  readonly cache?: KeyValueCache;
 }
 
 /** The context of a forward pass in which nothing is random. */

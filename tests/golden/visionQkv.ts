@@ -2,10 +2,10 @@ import { Rng } from "../../src/core/rng";
 import { type Tensor, tf } from "../../src/core/tf";
 import { hfToMetaName } from "../../src/io/llama/keymap";
 import { LlamaAttention, type LlamaBlock } from "../../src/models/llamaBlock";
-import { qkvNames, VisionQkv } from "../../src/models/visionQkv";
+import { freshVisionQkv, qkvNames } from "../../src/models/visionQkv";
 import { type AttentionMask, prefixMask } from "../../src/nn/attentionMask";
 import type { Context, TokenRange } from "../../src/nn/context";
-import { Linear } from "../../src/nn/layers";
+import type { Linear } from "../../src/nn/layers";
 import type { Module } from "../../src/nn/module";
 import { type Evaluate, type Evaluated, eagerly, WithInput } from "./gradients";
 import { type CaseRunner, type Check, maxAbsError, relativeToTensorMax } from "./harness";
@@ -15,11 +15,7 @@ import { compareAll, type GoldenTensors, load, stateDict, tensor } from "./suppo
 
 /** Gives attention matrices of its own for tokens of images, to be loaded. */
 export function withVision(attention: LlamaAttention): void {
-  const fresh = qkvNames.map((name) => {
-    const { inputs, outputs, bias } = attention[name];
-    return [name, new Linear(inputs, outputs, new Rng(0), { bias: bias !== undefined })] as const;
-  });
-  attention.vision = new VisionQkv(Object.fromEntries(fresh) as never);
+  attention.vision = freshVisionQkv(attention, undefined, new Rng(0));
 }
 
 /** Runs of image tokens, which must be the same in every sequence. */

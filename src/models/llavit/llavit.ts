@@ -1,26 +1,35 @@
 import { LuvitError } from "../../core/errors";
 import { formatShape } from "../../core/hostTensor";
+import { type Preprocessing, usualPreprocessing } from "../../core/preprocessing";
 import { Rng } from "../../core/rng";
 import { type Tensor, tf } from "../../core/tf";
+import { bytes, type Tokenizer } from "../../io/tokenizer";
 import { prefixMask, type WithinImage } from "../../nn/attentionMask";
 import { type Context, inference, type TokenRange } from "../../nn/context";
+import type { LoadReport } from "../../nn/loadStateDict";
 import { softTargetCrossEntropy } from "../../nn/losses";
-import { Module } from "../../nn/module";
+import type { LlavitConfig, PromptTemplate } from "../config";
+import { Encoder } from "../encoder";
 import type { LlamaLanguageModel } from "../languageModel";
+import { SavableModel } from "../savable";
 import { Connector } from "./connector";
+import { describeVision } from "./describe";
+import { plainTemplate } from "./prompt";
 import { type Tower, towerFeatures } from "./tower";
 
 /** What a model of images and text is made of. */
 export interface LlavitParts {
   tower: Tower;
   language: LlamaLanguageModel;
-  /** Blocks of the tower whose features are used, counted from 1; 0 is what enters the first. */
   layers: readonly number[];
   visionMask: WithinImage;
+  tokenizer?: Tokenizer;
+  template?: PromptTemplate;
+  preprocessing?: Preprocessing;
   seed?: number;
 }
 
-/** A sequence with an image in it, and what is asked of it. */
+/** Sequences with an image in each. */
 export interface AnswerInputs {
   /** [B, 3, S, S]. */
   images: Tensor;
@@ -32,18 +41,36 @@ export interface AnswerInputs {
  * A language model that reads the patches of an image: tower (frozen), connector, language model. Keys `vision_tower.*`,
  * `mm_projector.0.*`, `mm_projector.2.*`, and those of `LlamaLanguageModel`, with `vision_wq`, `vision_wk`, `vision_wv`
  * beside the text's where tokens of images have projections of their own.
- * Reference: LLaVA llava_arch.py; transformers models/llava/modeling_llava.py; LLaViT (arXiv 2511.10301) by what reviews
- * and summaries tell of it: its text was not available, and no code is.
+ * Reference: LLaVA llava_arch.py; transformers models/llava/modeling_llava.py; LLaViT (arXiv 2511.10301) as far as reviews
+ * and summaries tell: its text was not at hand, and there is no code of it.
  */
-export class Llavit extends Module {
+export class Llavit extends SavableModel {
   readonly vision_tower: Tower;
   readonly mm_projector: Connector;
   readonly language: LlamaLanguageModel;
+  /** Blocks of the tower whose features are read, from 1; 0 is what enters the first. */
   readonly layers: readonly number[];
+  /** How tokens of an image see each other. */
   readonly visionMask: WithinImage;
+  readonly tokenizer: Tokenizer;
+  /** What stands around image, question and answer. */
+  template: PromptTemplate;
+  /** How the images are prepared that its tower was trained for. */
+  preprocessing: Preprocessing;
+  /** For people: what `open` found in the files. */
+  loaded?: LoadReport;
 
-  constructor({ tower, language, layers, visionMask, seed = 0 }: LlavitParts) {
+  constructor(parts: LlavitParts) {
     super();
+    const {
+      tower,
+      language,
+      layers,
+      visionMask,
+      tokenizer = bytes,
+      template = plainTemplate,
+      seed = 0,
+    } = parts;
     this.vision_tower = tower;
     tower.freeze();
     const features = layers.length * tower.config.dim;
@@ -51,16 +78,42 @@ export class Llavit extends Module {
     this.language = language;
     this.layers = [...layers];
     this.visionMask = visionMask;
+    this.tokenizer = tokenizer;
+    this.template = { ...template };
+    this.preprocessing = parts.preprocessing ?? usualPreprocessing(tower.config.imageSize);
+  }
+
+  override describe(): LlavitConfig {
+    const { vision_tower: tower, language, layers, visionMask, template, tokenizer, preprocessing } = this;
+    return {
+      modelType: "luvit-llavit",
+      tower:
+        tower instanceof Encoder
+          ? { kind: "vit", vit: tower.describe() }
+          : { kind: "clip", clip: tower.describe() },
+      language: language.sizes(),
+      layers: [...layers],
+      visionQkv: describeVision(language),
+      visionMask,
+      template: { ...template },
+      tokenizer: tokenizer.source,
+      preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
+      ...this.describeCommon(),
+    };
   }
 
   protected override transparentFields(): readonly string[] {
     return ["language"];
   }
 
+  override toString(): string {
+    return this.loaded ? `${super.toString()}, ${this.loaded}` : super.toString();
+  }
+
   /** Tokens that an image takes. */
   get patches(): number {
     const { imageSize, patchSize } = this.vision_tower.config;
-    return Math.floor(imageSize / patchSize) ** 2;
+    return (imageSize / patchSize) ** 2;
   }
 
   /** images [B, 3, S, S] -> tokens of the language model [B, L, H]. */
@@ -81,7 +134,7 @@ export class Llavit extends Module {
     }
     // All are looked up and then cut: WebGPU cannot cut integers.
     const embedded = this.language.tok_embeddings.forward(ids);
-    const dim = this.language.config.dim;
+    const { dim } = this.language.config;
     const text = (from: number, to: number) =>
       to > from ? [tf.slice(embedded, [0, from, 0], [batch, to - from, dim])] : [];
     return tf.concat([...text(0, start), visual, ...text(end, tokens)], 1);
@@ -103,9 +156,16 @@ export class Llavit extends Module {
     return this.language.hidden(embeddings, this.contextAt(start, ids.shape[1]!, context));
   }
 
-  /** -> logits [B, T, V]. */
+  /** -> logits [B, T, V]. Sites of the tower, and `layers.k.*` of the language model. */
   forward(inputs: AnswerInputs, start: number, context: Context = inference): Tensor {
-    return this.language.output.forward(this.hidden(inputs, start, context));
+    return this.language.logits(this.hidden(inputs, start, context));
+  }
+
+  /** -> logits [N, V] of some tokens: `rows` int32 [N] are b T + t. */
+  logitsAt(inputs: AnswerInputs & { rows: Tensor }, start: number, context: Context = inference): Tensor {
+    const hidden = this.hidden(inputs, start, context);
+    const flat = tf.reshape(hidden, [-1, hidden.shape[2]!]);
+    return this.language.logits(tf.gather(flat, inputs.rows as tf.Tensor1D));
   }
 
   /**
@@ -113,9 +173,6 @@ export class Llavit extends Module {
    * [N, V] what it is, see `answerTargets`.
    */
   loss(inputs: AnswerInputs & { rows: Tensor; targets: Tensor }, start: number): Tensor {
-    const hidden = this.hidden(inputs, start);
-    const flat = tf.reshape(hidden, [-1, hidden.shape[2]!]);
-    const chosen = tf.gather(flat, inputs.rows as tf.Tensor1D);
-    return softTargetCrossEntropy(this.language.output.forward(chosen), inputs.targets);
+    return softTargetCrossEntropy(this.logitsAt(inputs, start), inputs.targets);
   }
 }

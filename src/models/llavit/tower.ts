@@ -1,18 +1,10 @@
 import { type Tensor, tf } from "../../core/tf";
 import type { Context } from "../../nn/context";
-import type { Module } from "../../nn/module";
+import type { Encoder } from "../encoder";
+import type { ClipTower } from "./clip";
 
-/** What a language model sees images through: a ViT, a LUViT, CLIP's. */
-export interface Tower extends Module {
-  readonly config: {
-    readonly imageSize: number;
-    readonly patchSize: number;
-    readonly dim: number;
-    readonly depth: number;
-  };
-  /** images [B, 3, S, S] -> what entered the first block and what left each, [1 + depth] of [B, 1+L, D], no final norm. */
-  statesOf(images: Tensor, context: Context): Tensor[];
-}
+/** What a language model sees images through: a ViT, with or without the path of LUViT, or CLIP's. */
+export type Tower = Encoder | ClipTower;
 
 /**
  * Patch features [B, L, m D] of several depths, one after another on the channels, class token and final norm left out.

@@ -1,0 +1,11 @@
+/**
+ * Language models that read the patches of an image: LLaVA, and what LLaViT adds to it.
+ *
+ * @module
+ */
+export { bytes, readTokenizer as tokenizer, type Tokenizer } from "../../io/tokenizer";
+export { create, type LlavitOptions } from "../llavit/create";
+export { type LanguageModelOptions, languageModel } from "../llavit/languageModel";
+export { Llavit } from "../llavit/llavit";
+export { llavaTemplate, type PromptTemplate, plainTemplate } from "../llavit/prompt";
+export { loadLlavitFolder as load, openLlavit as open } from "../openLlavit";

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { LuvitError } from "../../../../src/core/errors";
+import { Rng } from "../../../../src/core/rng";
+import { bytes, readTokenizer } from "../../../../src/io/tokenizer";
+import { isLuvitError } from "../../nn/support";
+import { repository } from "../support";
+
+const fixtures = join(repository, "tests", "unit", "io", "tokenizer", "fixtures");
+const folder = mkdtempSync(join(tmpdir(), "luvit-tokenizer-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Expected {
+  size: number;
+  texts: { text: string; ids: number[]; whole: number[]; decoded: string }[];
+}
+
+for (const family of ["llama", "qwen"]) {
+  test(`tokens and texts are those of Hugging Face's tokenizers: ${family}`, async () => {
+    const place = join(fixtures, family);
+    const expected = JSON.parse(readFileSync(join(place, "expected.json"), "utf8")) as Expected;
+    const tokenizer = await readTokenizer(place);
+    assert.equal(tokenizer.size, expected.size);
+    for (const { text, ids, whole, decoded } of expected.texts) {
+      assert.deepEqual(tokenizer.encode(text), ids, text);
+      assert.deepEqual([...tokenizer.begin, ...ids], whole, text);
+      assert.equal(tokenizer.decode(ids), decoded, text);
+    }
+  });
+}
+
+test("a file is as good as its folder", async () => {
+  const { source } = await readTokenizer(join(fixtures, "qwen", "tokenizer.json"));
+  assert.equal(source, join(fixtures, "qwen", "tokenizer.json"));
+});
+
+test("bytes are UTF-8, and those of other tokens are left out", () => {
+  assert.deepEqual(bytes.encode("é\n"), [0xc3, 0xa9, 10]);
+  assert.equal(bytes.decode([104, 105, 300, 0xc3, 0xa9]), "hié");
+});
+
+test("what is no tokenizer is refused by name, however it was damaged", async () => {
+  await assert.rejects(
+    readTokenizer(join(folder, "none")),
+    isLuvitError("missing-file", "none", "tokenizer.json"),
+  );
+  const whole = readFileSync(join(fixtures, "llama", "tokenizer.json"), "utf8");
+  const path = join(folder, "tokenizer.json");
+  const rng = new Rng(5);
+  for (const text of [
+    "",
+    "[]",
+    "{}",
+    '{"model": null}',
+    '{"model": {"type": "BPE", "vocab": 3}}',
+    whole.slice(0, 200),
+  ]) {
+    writeFileSync(path, text);
+    await assert.rejects(readTokenizer(path), isLuvitError("bad-file", path));
+  }
+  for (let i = 0; i < 60; i++) {
+    const at = rng.integer(whole.length);
+    writeFileSync(path, whole.slice(0, at) + String.fromCharCode(32 + rng.integer(90)) + whole.slice(at + 1));
+    await readTokenizer(path).then(
+      (tokenizer) => tokenizer.encode("a red star"),
+      (error) => assert.ok(error instanceof LuvitError, String(error)),
+    );
+  }
+});
