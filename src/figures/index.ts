@@ -7,6 +7,7 @@ export { AttentionViewer, attentionViewer } from "./attention/viewer";
 export { barComparison } from "./barComparison";
 export { colormap } from "./checkedColormap";
 export { detectionErrors } from "./detectionErrors";
+export { detections } from "./detections";
 export { entropyMaps, entropyOverlays } from "./entropyMaps";
 export { entropyScatter } from "./entropyScatter";
 export { entropyStrip } from "./entropyStrip";

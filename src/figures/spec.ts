@@ -24,15 +24,21 @@ export interface PlotlyTrace {
     line?: { width?: number; color?: string };
   };
   error_y?: { type: "data"; array: number[]; visible?: boolean };
+  /** Closes the line and fills what it encloses. */
+  fill?: "toself";
+  fillcolor?: string;
+  /** `fills`: pointing into the filled shape counts. */
+  hoveron?: "fills";
   opacity?: number;
-  text?: string[];
+  /** A text a point; one for all where it is pointed into a filled shape. */
+  text?: string[] | string;
   textposition?: "inside" | "outside";
   /** More words for `hovertemplate`, a text a point. */
   customdata?: string[];
   /** `legendonly`: switched off in the legend. */
   visible?: boolean | "legendonly";
   hovertemplate?: string;
-  hoverinfo?: "skip" | "all";
+  hoverinfo?: "skip" | "all" | "text";
   showlegend?: boolean;
   legendgroup?: string;
   coloraxis?: string;
@@ -59,6 +65,8 @@ export interface PlotlyAxis {
   rangemode?: "tozero" | "normal";
   showgrid?: boolean;
   showticklabels?: boolean;
+  /** Whether there are ticks and lines; default true. */
+  visible?: boolean;
   automargin?: boolean;
 }
 
@@ -73,6 +81,23 @@ export interface PlotlyAnnotation {
   yanchor?: "top" | "middle" | "bottom";
   showarrow: false;
   font?: { size?: number; color?: string };
+  bgcolor?: string;
+}
+
+/** An image that lies below the traces of a panel. */
+export interface PlotlyImage {
+  /** A data URL. */
+  source: string;
+  /** As traces name them: `x`, `y2`. */
+  xref: string;
+  yref: string;
+  /** Its upper left corner and size in units of the axes. */
+  x: number;
+  y: number;
+  sizex: number;
+  sizey: number;
+  sizing: "stretch";
+  layer: "below";
 }
 
 /** A color scale shared by heatmaps. */
@@ -90,14 +115,16 @@ export interface PanelGrid {
   /** Below the lowest panels and left of the first ones, with units. */
   readonly xTitle: string;
   readonly yTitle: string;
-  /** Height of a panel over its width. */
-  readonly ratio: number;
+  /** Height of a panel over its width: of all, or of each, the highest of which makes its row. */
+  readonly ratio: number | readonly number[];
   /** Least and greatest width of a panel, pixels. */
   readonly panelWidth: readonly [number, number];
   /** Between panels side by side, pixels. */
   readonly gap: number;
   /** Most panels in a row. */
   readonly columns: number;
+  /** From a panel to the title of the one below, pixels; default room for numbers. */
+  readonly below?: number;
   /** Around all panels, their titles left out. */
   readonly margin: { readonly l: number; readonly r: number; readonly t: number; readonly b: number };
 }
@@ -113,6 +140,7 @@ export interface PlotlyLayout {
   barmode?: "group";
   bargap?: number;
   annotations?: PlotlyAnnotation[];
+  images?: PlotlyImage[];
   coloraxis?: PlotlyColorAxis;
   /** The figure's numbers in one line, for terminals and screen readers. */
   meta?: { summary: string; panels?: PanelGrid };

@@ -3,8 +3,12 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import sharp from "sharp";
+import { packageRoot } from "../../src/core/packageRoot";
+import { openCoco } from "../../src/data/coco";
+import { fitSquare } from "../../src/data/transforms";
 import {
   barComparison,
+  detections,
   entropyScatter,
   heatmapGrid,
   lossCurves,
@@ -210,4 +214,38 @@ test("Plotly itself draws every trace of the figures made here", { skip }, async
     })(${JSON.stringify(json)})`);
     assert.deepEqual(found, [figure.data.length, figure.data.length]);
   }
+});
+
+test("a box over an image is read by hand, finger and keys, and zoomed into with its neighbor", {
+  skip,
+}, async () => {
+  const root = join(packageRoot(), "data/shapes/coco");
+  const dataset = await openCoco({ root, part: "val", transform: fitSquare(96) });
+  const [id] = dataset.images.map((image) => image.id);
+  const results = dataset.truth
+    .of(id)
+    .map(({ imageId, categoryId, box }) => ({ imageId, categoryId, box, score: 0.9 }));
+  const figure = await detections({ dataset, results: { ViT: [], LUViT: results }, images: [id] });
+  const { page, errors, requests } = await open(figure, { hasTouch: true });
+  await page.locator(".plot").focus();
+  for (let i = 0; i <= results.length; i++) await page.keyboard.press("ArrowRight");
+  assert.match((await tip(page).textContent())!, /0\.90right, overlap with its object 1\.00$/);
+  await page.keyboard.press("Escape");
+  const { left, top } = await page.evaluate<{ left: number; top: number }>(
+    `(() => { const box = document.querySelector(".luvit-plot").shadowRoot.querySelectorAll(".drawing image")[1].getBoundingClientRect(); return { left: box.left + 5, top: box.top + 5 }; })()`,
+  );
+  await page.mouse.move(left, top);
+  await page.mouse.down();
+  await page.mouse.move(left + 120, top + 90, { steps: 3 });
+  await page.mouse.up();
+  const transformed = await page.evaluate<number[]>(
+    `[...document.querySelector(".luvit-plot").shadowRoot.querySelectorAll(".drawing image")].map((one) => Number(one.getAttribute("width")))`,
+  );
+  assert.ok(
+    transformed.every((width) => width > 450),
+    transformed.join(),
+  );
+  await drawing(page).tap({ position: { x: 3, y: 3 } });
+  assert.equal(await tip(page).isVisible(), false);
+  assert.deepEqual([errors, requests], [[], []]);
 });

@@ -29,5 +29,13 @@ export interface DetectionError {
   readonly iou?: number;
 }
 
+/** A result that has found an object. */
+export interface RightResult {
+  readonly result: CocoResult;
+  readonly truth: CocoAnnotation;
+  /** The overlap of both. */
+  readonly iou: number;
+}
+
 /** Errors that would be right results if they were mended. */
 export const mendable = (kind: DetectionErrorKind) => kind === "classification" || kind === "localization";

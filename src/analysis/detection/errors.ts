@@ -12,7 +12,13 @@ import {
   expectResults,
 } from "../../data/coco";
 import { ErrorCosts, type MatchedGroup } from "./errorCosts";
-import { type DetectionError, type DetectionErrorKind, errorKinds, mendable } from "./errorKinds";
+import {
+  type DetectionError,
+  type DetectionErrorKind,
+  errorKinds,
+  mendable,
+  type RightResult,
+} from "./errorKinds";
 import { Groups } from "./groups";
 import { areaRanges, matchGroup } from "./match";
 import { inTurns } from "./turns";
@@ -39,6 +45,10 @@ export class DetectionErrors {
     readonly ap50: number,
     /** By how much AP50 would be higher if all errors of a kind were mended; kinds do not add up. */
     readonly gain: Readonly<Record<DetectionErrorKind, number>>,
+    /** The results that are right. */
+    readonly right: readonly RightResult[],
+    /** Results in crowds, which are neither. */
+    readonly inCrowds: readonly CocoResult[],
   ) {}
 
   count(kind: DetectionErrorKind): number {
@@ -106,7 +116,8 @@ export async function errorsByKind(
     const ap50 = await costs.ap50(turn);
     const gain: Partial<Record<DetectionErrorKind, number>> = {};
     for (const one of errorKinds) gain[one] = (await costs.ap50(turn, one)) - ap50;
-    return new DetectionErrors(all, ap50, gain as Record<DetectionErrorKind, number>);
+    const { right, inCrowds } = goodOf(matched);
+    return new DetectionErrors(all, ap50, gain as Record<DetectionErrorKind, number>, right, inCrowds);
   });
 }
 
@@ -124,6 +135,23 @@ async function matchAll(
     advance(label + 1);
   }
   return matched;
+}
+
+/** Results that took an object, and those that count as nothing. */
+function goodOf(matched: readonly MatchedGroup[]): { right: RightResult[]; inCrowds: CocoResult[] } {
+  const right: RightResult[] = [];
+  const inCrowds: CocoResult[] = [];
+  for (const { group, match } of matched) {
+    group.results.forEach((result, at) => {
+      const taken = match.taken[at];
+      if (match.ignored[at]) inCrowds.push(result);
+      else if (taken >= 0) {
+        const iou = group.ious[at * group.truths.length + taken];
+        right.push({ result, truth: group.truths[taken], iou });
+      }
+    });
+  }
+  return { right, inCrowds };
 }
 
 /** Tells what is wrong with a result. */

@@ -4,7 +4,7 @@ import { figureSummary } from "../summary";
 import { renderSvg } from "../svg/render";
 import { themes } from "../theme";
 import { letterCode, lettersWidth } from "./letters";
-import { opacityName, pdfFile } from "./pdfFile";
+import { imageName, opacityName, pdfFile } from "./pdfFile";
 import { readSvg, type SvgElement } from "./svgTree";
 
 type Attributes = Readonly<Record<string, string>>;
@@ -28,13 +28,15 @@ export function figurePdf(figure: PlotlyFigure): Buffer {
   drawing.expectLetters();
   const title = figureSummary(figure);
   const size = { width: points * width, height: points * height };
-  return pdfFile({ ...size, content, opacities: drawing.opacities, title });
+  return pdfFile({ ...size, content, opacities: drawing.opacities, images: drawing.images, title });
 }
 
 /** The operators for the elements of a figure. */
 class Drawing {
   readonly operators: string[] = [];
   readonly opacities: number[] = [];
+  /** JPEG files. */
+  readonly images: Buffer[] = [];
   private readonly clips = new Map<string, SvgElement>();
   private readonly unknown = new Set<string>();
 
@@ -58,6 +60,7 @@ class Drawing {
     if (tag === "clipPath") this.clips.set(attributes.id!, children[0] as SvgElement);
     else if (tag === "g") this.group(element, inherited);
     else if (tag === "text") this.text(element);
+    else if (tag === "image") this.image(attributes);
     else if (tag !== "title" && tag !== "style") this.shape(tag, { ...inherited, ...attributes });
   }
 
@@ -88,6 +91,16 @@ class Drawing {
     const round = attributes["stroke-linejoin"] === "round" ? "1 j 1 J " : "0 j 0 J ";
     const look = `${round}${attributes["stroke-width"] ?? 1} w [${dash}] 0 d ${color(stroke!)} RG`;
     this.operators.push(`${look} ${outline} S`);
+  }
+
+  /** Upright in a page whose lengths grow downwards. */
+  private image({ x, y, width, height, href = "" }: Attributes): void {
+    const bytes = /^data:image\/jpeg;base64,(.*)$/.exec(href)?.[1];
+    if (bytes === undefined)
+      throw new LuvitError("bad-argument", "PDF: images other than JPEG; save the figure as .svg or .png");
+    this.images.push(Buffer.from(bytes, "base64"));
+    const place = [Number(width), 0, 0, -Number(height), Number(x), Number(y) + Number(height)];
+    this.operators.push(`q ${place.map(number).join(" ")} cm /${imageName(this.images.length - 1)} Do Q`);
   }
 
   private text({ attributes, children }: SvgElement): void {

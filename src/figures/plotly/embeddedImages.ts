@@ -6,7 +6,8 @@ interface Imaged {
   template?: { layout?: Imaged; data?: { image?: unknown } };
 }
 
-const isEmbedded = (image: unknown) =>
+/** Whether an image comes with its figure. */
+export const isEmbedded = (image: unknown) =>
   /^data:image\/(png|jpeg|gif|webp);base64,[\w+/=]*$/.test(String((image as { source?: unknown })?.source));
 
 /**

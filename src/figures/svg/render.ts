@@ -1,11 +1,12 @@
-import type { PlotlyAnnotation, PlotlyColorAxis, PlotlyFigure } from "../spec";
+import { isEmbedded } from "../plotly/embeddedImages";
+import type { PlotlyAnnotation, PlotlyColorAxis, PlotlyFigure, PlotlyImage, PlotlyLayout } from "../spec";
 import { figureSummary } from "../summary";
 import { type FigureTheme, figureFont, themes } from "../theme";
 import { drawLegend } from "./legend";
 import { type Box, fraction, type Panel } from "./panels";
 import { type PlacedFigure, placeFigure, slantedHeight } from "./place";
 import { niceTicks } from "./scale";
-import { escapeXml, px, textElement } from "./text";
+import { escapeXml, paint, px, textElement, textWidth } from "./text";
 import { barLabels, drawTrace, scaleColor } from "./traces";
 
 /** How to draw. */
@@ -37,8 +38,8 @@ export function drawFigure({ figure, area, panels }: PlacedFigure, options: Rend
     options.inline ? "" : `<rect class="bg" width="${width}" height="${height}"/>`,
     layout.title ? textElement(layout.title.text, { x: area.left, y: 24, size: 15 }) : "",
     layout.showlegend ? drawLegend(figure.data, legend) : "",
-    ...panels.map((panel, index) => drawPanel(panel, layout.coloraxis, index)),
-    ...(layout.annotations ?? []).map((annotation) => drawAnnotation(annotation, area, panels[0])),
+    ...panels.map((panel, index) => drawPanel(panel, layout, index)),
+    ...(layout.annotations ?? []).map((annotation) => drawAnnotation(annotation, area, panels)),
     layout.coloraxis && figure.data.some((trace) => trace.coloraxis)
       ? drawColorbar(layout.coloraxis, area)
       : "",
@@ -62,17 +63,21 @@ function rules({ background, text, muted, grid, axis, series }: FigureTheme): st
   );
 }
 
-function drawPanel(panel: Panel, colors: PlotlyColorAxis | undefined, index: number): string {
+function drawPanel(panel: Panel, { coloraxis, images }: PlotlyLayout, index: number): string {
   const { left, top, width, height } = panel.box;
-  const clip = `<clipPath id="panel${index}"><rect x="${px(left - 5)}" y="${px(top - 5)}" width="${px(width + 10)}" height="${px(height + 10)}"/></clipPath>`;
-  const traces = panel.traces.map((trace) => drawTrace(trace, panel, colors)).join("");
+  // Marks at the border are whole; images end there.
+  const air = images ? 0 : 5;
+  const clip = `<clipPath id="panel${index}"><rect x="${px(left - air)}" y="${px(top - air)}" width="${px(width + 2 * air)}" height="${px(height + 2 * air)}"/></clipPath>`;
+  const below = (images ?? []).filter((image) => isOn(panel, image)).map((image) => drawImage(image, panel));
+  const traces = panel.traces.map((trace) => drawTrace(trace, panel, coloraxis)).join("");
   const labels = panel.traces.map((trace) => (trace.type === "bar" ? barLabels(trace, panel) : ""));
-  return `${clip}${drawAxes(panel)}<g clip-path="url(#panel${index})">${traces}</g>${labels.join("")}`;
+  return `${clip}${drawAxes(panel)}<g clip-path="url(#panel${index})">${below.join("")}${traces}</g>${labels.join("")}`;
 }
 
 function drawAxes(panel: Panel): string {
   const { left, top, width, height } = panel.box;
   const [right, bottom] = [left + width, top + height];
+  if (panel.xAxis.visible === false && panel.yAxis.visible === false) return "";
   const parts: string[] = [];
   const every = panel.xAxis.tickangle ? Math.ceil((15 * panel.xScale.ticks.length) / width) : 1;
   for (const [index, tick] of panel.xScale.ticks.entries()) {
@@ -123,8 +128,8 @@ function drawAxes(panel: Panel): string {
   return parts.join("");
 }
 
-/** Text at a place of the area (`paper`) or at data coordinates of the first panel. */
-function drawAnnotation(note: PlotlyAnnotation, area: Box, panel: Panel | undefined): string {
+/** Text at a place of the area (`paper`) or at data coordinates of a panel. */
+function drawAnnotation(note: PlotlyAnnotation, area: Box, panels: readonly Panel[]): string {
   const size = note.font?.size ?? 12.5;
   const extraLines = note.text.split("<br>").length - 1;
   const lift = {
@@ -133,11 +138,43 @@ function drawAnnotation(note: PlotlyAnnotation, area: Box, panel: Panel | undefi
     bottom: -4 - extraLines * size * 1.38,
   }[note.yanchor ?? "middle"];
   const anchor = ({ left: "start", center: "middle", right: "end" } as const)[note.xanchor ?? "center"];
+  const panel = panels.find((one) => isOn(one, note)) ?? panels[0];
   const onPaper = note.xref === "paper" || !panel;
   if (!onPaper && !isWithin(panel, note)) return "";
   const x = onPaper ? area.left + note.x * area.width : panel.x(note.x);
   const y = onPaper ? area.top + (1 - note.y) * area.height : panel.y(note.y);
+  if (note.bgcolor) return tagElement(note, x, y, panel?.box ?? area);
   return textElement(note.text, { x, y: y + lift, size, anchor, fill: note.font?.color });
+}
+
+/** One line on a ground of its own, moved to where it fits into the panel. */
+function tagElement(
+  { text, font, bgcolor, yanchor }: PlotlyAnnotation,
+  x: number,
+  y: number,
+  box: Box,
+): string {
+  const size = font?.size ?? 12.5;
+  const [width, height] = [Math.min(box.width, 1.1 * textWidth(text, size) + 7), size + 4];
+  const left = Math.max(box.left, Math.min(x, box.left + box.width - width));
+  const top = Math.max(box.top, yanchor === "bottom" ? y - height : y);
+  const ground = `<rect x="${px(left)}" y="${px(top)}" width="${px(width)}" height="${px(height)}" fill="${paint(bgcolor)}"/>`;
+  return ground + textElement(text, { x: left + 3, y: top + size, size, fill: font?.color });
+}
+
+/** Whether something stands on the axes of a panel. */
+function isOn({ xName, yName }: Panel, { xref, yref }: { xref: string; yref: string }): boolean {
+  return xName === `xaxis${xref.slice(1)}` && yName === `yaxis${yref.slice(1)}` && xref !== "paper";
+}
+
+/** An image that comes with the figure; what would have to be fetched is not drawn. */
+function drawImage(image: PlotlyImage, panel: Panel): string {
+  if (!isEmbedded(image)) return "";
+  const [left, right] = [panel.x(image.x), panel.x(image.x + image.sizex)];
+  const down = panel.yScale.high < panel.yScale.low ? 1 : -1;
+  const [top, bottom] = [panel.y(image.y), panel.y(image.y + down * image.sizey)];
+  const size = `width="${px(right - left)}" height="${px(bottom - top)}"`;
+  return `<image x="${px(left)}" y="${px(top)}" ${size} preserveAspectRatio="none" href="${escapeXml(image.source)}"/>`;
 }
 
 function isWithin(panel: Panel, { x, y }: PlotlyAnnotation): boolean {

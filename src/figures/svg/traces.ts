@@ -64,13 +64,24 @@ function drawLine(trace: PlotlyTrace, panel: Panel): string {
     pen = visible ? "L" : "M";
   }
   if (path === "") return "";
+  const fill = trace.fill === "toself" ? filled(path, trace) : "";
   const width = Number(trace.line?.width ?? 2);
   const pattern =
     { dash: `${3 * width + 2} ${2 * width + 2}`, dot: `${width} ${2 * width}`, solid: "" }[
       trace.line?.dash ?? "solid"
     ] ?? "";
   const dash = pattern === "" ? "" : ` stroke-dasharray="${pattern}"`;
-  return `<path d="${path}" fill="none" stroke="${traceColor(trace)}" stroke-width="${width}" stroke-linejoin="round" stroke-linecap="round"${dash}/>`;
+  return `${fill}<path d="${path}" fill="none" stroke="${traceColor(trace)}" stroke-width="${width}" stroke-linejoin="round" stroke-linecap="round"${dash}/>`;
+}
+
+/** What the lines of a path enclose; of a color with a fourth channel that is how strong it is. */
+function filled(path: string, trace: PlotlyTrace): string {
+  const [, red, green, blue, strength] =
+    /^rgba\(\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*([\d.]+)\s*\)$/.exec(trace.fillcolor ?? "") ?? [];
+  const color =
+    strength === undefined ? paint(trace.fillcolor ?? traceColor(trace)) : `rgb(${red},${green},${blue})`;
+  const closed = path.replace(/(?<=.)M/g, "ZM");
+  return `<g opacity="${strength ?? 0.5}"><path d="${closed}Z" fill="${color}"/></g>`;
 }
 
 function drawMarkers(trace: PlotlyTrace, panel: Panel): string {
@@ -131,7 +142,7 @@ function drawBars(trace: PlotlyTrace, panel: Panel): string {
 
 /** The values of a bar trace, each beyond the end of its bar and its error bar; none where they would overlap. */
 export function barLabels(trace: PlotlyTrace, panel: Panel): string {
-  const texts = trace.text ?? [];
+  const texts = Array.isArray(trace.text) ? trace.text : [];
   const boxes = texts.map((_, index) => barBox(trace, index, panel));
   if (
     texts.some((text, index) => textWidth(text, 11) > (boxes[index]?.width ?? Number.POSITIVE_INFINITY) + 3)

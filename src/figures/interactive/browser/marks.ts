@@ -25,7 +25,11 @@ export function marksOf({ panels, figure }: PlacedFigure): Mark[] {
     panel.traces
       .filter((trace) => trace.hoverinfo !== "skip")
       .flatMap((trace) =>
-        trace.type === "heatmap" ? cellMarks(trace, panel, figure) : pointMarks(trace, panel),
+        trace.type === "heatmap"
+          ? cellMarks(trace, panel, figure)
+          : trace.hoveron === "fills"
+            ? shapeMarks(trace, panel)
+            : pointMarks(trace, panel),
       )
       .filter(({ x, y }) => isInside(panel.box, x, y)),
   );
@@ -38,10 +42,28 @@ function pointMarks(trace: PlotlyTrace, panel: Panel): Mark[] {
     const x = box ? box.left + box.width / 2 : panel.x(name);
     const y = panel.y(value);
     if (!Number.isFinite(x) || !Number.isFinite(y)) return [];
-    const values = { x: name, y: value, text: trace.text?.[index], customdata: trace.customdata?.[index] };
+    const text = typeof trace.text === "string" ? trace.text : trace.text?.[index];
+    const values = { x: name, y: value, text, customdata: trace.customdata?.[index] };
     const slot = box && { ...box, top: panel.box.top, height: panel.box.height };
     return [{ trace, x, y, box: slot, color: traceColor(trace), values }];
   });
+}
+
+/** A filled shape is one mark: it is pointed at within its borders, by keys at the middle of them. */
+function shapeMarks(trace: PlotlyTrace, panel: Panel): Mark[] {
+  const reach = (values: PlotlyDatum[], at: (value: PlotlyDatum) => number, low: number, high: number) => {
+    const places = values.filter((value) => value !== null).map(at);
+    const within = (place: number) => Math.min(high, Math.max(low, place));
+    return [within(Math.min(...places)), within(Math.max(...places))] as const;
+  };
+  const { box, x, y } = panel;
+  const [left, right] = reach(trace.x ?? [], x, box.left, box.left + box.width);
+  const [top, bottom] = reach(trace.y ?? [], y, box.top, box.top + box.height);
+  if (!(right > left) || !(bottom > top)) return [];
+  const shape = { left, top, width: right - left, height: bottom - top };
+  const values = { text: String(trace.text ?? trace.name ?? "") };
+  const [middleX, middleY] = [(left + right) / 2, (top + bottom) / 2];
+  return [{ trace, x: middleX, y: middleY, box: shape, color: traceColor(trace), values }];
 }
 
 function cellMarks(trace: PlotlyTrace, panel: Panel, figure: PlacedFigure["figure"]): Mark[] {
@@ -58,30 +80,32 @@ function cellMarks(trace: PlotlyTrace, panel: Panel, figure: PlacedFigure["figur
   );
 }
 
-/** The mark that a place means; on lines the horizontal distance counts most. */
+/** The mark that a place means: the smallest one around it, else the nearest; on lines the horizontal distance counts most. */
 export function markAt(marks: readonly Mark[], x: number, y: number): Mark | undefined {
+  const around = marks.filter(({ box }) => box && isInside(box, x, y));
+  if (around.length > 0) return around.reduce((best, mark) => (areaOf(mark) < areaOf(best) ? mark : best));
   let best: Mark | undefined;
   let least = reach;
   for (const mark of marks) {
+    if (mark.box) continue;
     const isLine = mark.trace.type === "scatter" && mark.trace.mode === "lines";
-    const distance = mark.box
-      ? isInside(mark.box, x, y)
-        ? 0
-        : Number.POSITIVE_INFINITY
-      : Math.hypot(mark.x - x, (mark.y - y) * (isLine ? 0.25 : 1));
+    const distance = Math.hypot(mark.x - x, (mark.y - y) * (isLine ? 0.25 : 1));
     if (distance < least) [best, least] = [mark, distance];
   }
   return best;
 }
 
+const areaOf = ({ box }: Mark) => box!.width * box!.height;
+
 /** What a mark says, in lines: the name of its trace unless the rest tells it, then its numbers. */
 export function wordsOf({ trace, values }: Mark): string[] {
-  const template = trace.hovertemplate ?? "%{x}: %{y}";
+  const template = trace.hovertemplate ?? (trace.hoveron === "fills" ? "%{text}" : "%{x}: %{y}");
   const text = template
     .replace(/%\{(\w+)(?::([^}]*))?\}/g, (_, key: string, format?: string) => numeral(values[key], format))
     .replace(/<(?!br)[^>]*>/g, "");
   const lines = text.split(/<br\s*\/?>/);
-  return trace.name && !text.includes(trace.name) ? [trace.name, ...lines] : lines;
+  const isTold = trace.hoveron === "fills" || (trace.name !== undefined && text.includes(trace.name));
+  return trace.name && !isTold ? [trace.name, ...lines] : lines;
 }
 
 function numeral(value: PlotlyDatum | undefined, format: string | undefined): string {

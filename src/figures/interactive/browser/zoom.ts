@@ -35,7 +35,11 @@ export function zoomTo(
   const up = [y0, y1].map((y) => between(yScale.low, yScale.high, 1 - (y - box.top) / box.height));
   const zoomed = new Map(ranges);
   const set = (name: AxisName, ends: number[]) => {
-    for (const linked of linkedAxes(figure, name)) zoomed.set(linked, [Math.min(...ends), Math.max(...ends)]);
+    const [low, high] = [Math.min(...ends), Math.max(...ends)];
+    for (const linked of linkedAxes(figure, name)) {
+      const [first = 0, last = 1] = figure.layout[linked]?.range ?? [];
+      zoomed.set(linked, first <= last ? [low, high] : [high, low]);
+    }
   };
   set(panel.xName, across);
   set(panel.yName, up);

@@ -1,0 +1,1 @@
+export { detections } from "./detections";
