@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { describeMachine } from "../bench/core/machine";
+import { ready } from "../src";
+import { codeVersion } from "../src/core/commit";
+import { LuvitError } from "../src/core/errors";
+import { packageRoot } from "../src/core/packageRoot";
+import { writeTable } from "../src/io/tables";
+import { resultsTable, resultsText } from "./core/results";
+import { runStudy } from "./core/run";
+import type { Study } from "./core/study";
+import { distillStudy } from "./distill";
+
+/** Every study, by name. */
+const studies: Readonly<Record<string, Study>> = { distill: distillStudy };
+
+const usage = `npm run study -- <name> [options]
+
+  <name>          ${Object.keys(studies).join(", ")}
+  --seeds N       default the study's own
+  --epochs N      default the study's own
+  --out FOLDER    trials and runs; default out/studies/<name>
+  --save          also writes data/studies/<name>.arrow, which notebooks read
+
+A study that was stopped or killed goes on with the same command.`;
+
+const flags = {
+  seeds: { type: "string" },
+  epochs: { type: "string" },
+  out: { type: "string" },
+  save: { type: "boolean" },
+  help: { type: "boolean" },
+} as const;
+
+function count(name: string, text: string | undefined, otherwise: number): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new LuvitError("bad-argument", `--${name} takes a whole number from 1, got ${text}`);
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({ options: flags, allowPositionals: true });
+  const study = studies[positionals[0] ?? ""];
+  if (values.help || !study || positionals.length > 1) {
+    console.log(usage);
+    return values.help ? 0 : 2;
+  }
+  const size = {
+    seeds: count("seeds", values.seeds, study.size.seeds),
+    epochs: count("epochs", values.epochs, study.size.epochs),
+  };
+  const out = values.out ?? join(packageRoot(), "out", "studies", study.name);
+  console.log(String(await ready()));
+  const { cpu, cores } = describeMachine();
+  const about = { commit: codeVersion(), machine: `${cpu}, ${cores} cores` };
+  const done = await runStudy(study, { size, out, ...about, print: (line) => console.log(line) });
+  if (!done) return 130;
+  const table = resultsTable(done);
+  await writeTable(join(out, "results.arrow"), table);
+  if (values.save) await writeTable(join(packageRoot(), "data", "studies", `${study.name}.arrow`), table);
+  console.log(`${resultsText(done, study.baseline)}\n${join(out, "results.arrow")}`);
+  return 0;
+}
+
+main().then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    console.error(error instanceof LuvitError ? error.message : error);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { resultsTable, resultsText } from "../../../studies/core/results";
+import { type RunOptions, runStudy } from "../../../studies/core/run";
+import { Stopped, type Study } from "../../../studies/core/study";
+import { distillStudy } from "../../../studies/distill";
+
+const out = mkdtempSync(join(tmpdir(), "luvit-study-"));
+after(() => rmSync(out, { recursive: true, force: true }));
+
+/** Of every seed `taught` is ten points better than `plain`, `same` now better, now worse. */
+function counting(ran: string[], failing?: string, error: Error = new Stopped()): Study {
+  const values = { plain: [50, 52, 51], taught: [60.1, 62.2, 60.9], same: [50.5, 51.5, 51.1] };
+  const trial = (variant: keyof typeof values, seed: number) => ({
+    name: `${variant}-${seed}`,
+    seed,
+    async run() {
+      if (`${variant}-${seed}` === failing) throw error;
+      ran.push(`${variant}-${seed}`);
+      return [{ variant, metric: "top-1 (%)", value: values[variant][seed] }];
+    },
+  });
+  return {
+    name: "counting",
+    size: { seeds: 3, epochs: 1 },
+    baseline: "plain",
+    trials: ({ seeds }) =>
+      Array.from({ length: seeds }, (_, seed) =>
+        (["plain", "taught", "same"] as const).map((variant) => trial(variant, seed)),
+      ).flat(),
+  };
+}
+
+const options = (folder: string, epochs = 1): RunOptions => ({
+  size: { seeds: 3, epochs },
+  out: join(out, folder),
+  commit: "0123456789ab",
+  machine: "a machine",
+  print: () => {},
+});
+
+test("a study that was stopped or that failed goes on where it was, and runs nothing twice", async () => {
+  const ran: string[] = [];
+  assert.equal(await runStudy(counting(ran, "taught-1"), options("a")), undefined);
+  assert.deepEqual(ran, ["plain-0", "taught-0", "same-0", "plain-1"]);
+  await assert.rejects(runStudy(counting(ran, "same-1", new Error("no power")), options("a")), /no power/);
+  const done = await runStudy(counting(ran), options("a"));
+  assert.equal(ran.length, 9);
+  assert.equal(new Set(ran).size, 9);
+  assert.equal(done!.length, 9);
+  assert.equal(readdirSync(join(out, "a")).length, 9);
+});
+
+test("trials of another size are not taken for these", async () => {
+  await runStudy(counting([]), options("b"));
+  await assert.rejects(runStudy(counting([]), options("b", 2)), /of 1 epochs, asked for are 2/);
+});
+
+test("results are a row per measure with seed, commit and machine", async () => {
+  const table = resultsTable((await runStudy(counting([]), options("c")))!);
+  assert.equal(table.numRows, 9);
+  const row = table.get(1)!.toJSON();
+  const expected = { variant: "taught", seed: 0, metric: "top-1 (%)", layer: null, value: 60.1, epochs: 1 };
+  assert.deepEqual({ ...row }, { ...expected, commit: "0123456789ab", machine: "a machine" });
+});
+
+test("a difference whose interval holds 0 is called none that was seen", async () => {
+  const text = resultsText((await runStudy(counting([]), options("d")))!, "plain");
+  const line = (variant: string) => text.split("\n").find((one) => one.includes(variant))!;
+  assert.match(line("taught"), /61\.07 ± .*\+10\.07 ± 0\.88$/);
+  assert.match(line("same"), /none seen$/);
+});
+
+test("the study of distillation has four variants of every seed, teachers before their students", () => {
+  const names = distillStudy.trials({ seeds: 5, epochs: 1 }).map(({ name }) => name);
+  assert.equal(names.length, 20);
+  for (let seed = 0; seed < 5; seed++)
+    assert.ok(names.indexOf(`teacher-${seed}`) < names.indexOf(`student-${seed}`));
+});
