@@ -13,3 +13,4 @@ export {
 export { DetectionErrors, type ErrorOptions, errorsByKind } from "./errors";
 export { type EvaluationOptions, evaluate } from "./evaluate";
 export { type CurveChoice, DetectionScores } from "./scores";
+export { type OwnDetector, Table2, table2 } from "./table2";
