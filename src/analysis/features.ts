@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions, optionsOf, text } from "../core/options";
+import { checkOptions, oneOf, optionsOf, text } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
 import type { EngineOptions } from "../engine";
@@ -24,11 +24,16 @@ export interface Features {
 export interface FeatureOptions extends EngineOptions {
   /** Mean over the patch tokens after this block, e.g. "blocks.5"; default what the classifier's head sees. */
   layer?: string;
+  /** What stands for an image: the mean over its patches, or the class token. Default what the model's head sees. */
+  pool?: "patches" | "class";
   /** Default 16. */
   batchSize?: number;
 }
 
-export const featureOptions = optionsOf<FeatureOptions>({}, { ...engine, layer: text, batchSize });
+export const featureOptions = optionsOf<FeatureOptions>(
+  {},
+  { ...engine, layer: text, pool: oneOf(["patches", "class"]), batchSize },
+);
 
 /**
  * Features of a classifier (default: what its head sees, after `fc_norm`) or of a pretrained encoder (mean over the
@@ -43,9 +48,9 @@ export async function extractFeatures(
 ): Promise<Features> {
   checkLooked("extractFeatures", model, dataset);
   checkOptions("extractFeatures", featureOptions, options);
-  const { layer, batchSize = 16, ...engine } = options;
+  const { layer, pool, batchSize = 16, ...engine } = options;
   const body = (images: Tensor) => ({
-    features: layer ? afterLayer(model, images, layer) : atTheEnd(model, images),
+    features: layer ? pooled(afterLayer(model, images, layer), pool) : atTheEnd(model, images, pool),
   });
   const rows: Float32Array[] = [];
   const [labels, indices, paths]: [number[], number[], string[]] = [[], [], []];
@@ -67,10 +72,10 @@ export async function extractFeatures(
   return { values, dim, labels: Int32Array.from(labels), indices: Int32Array.from(indices), paths };
 }
 
-function atTheEnd(model: Classifier | MaskedAutoencoder, images: Tensor): Tensor {
-  if (!(model instanceof Classifier)) return meanOfPatches(model.encoder.tokens(images));
-  const pooled = model.pool(images);
-  return model.fc_norm ? model.fc_norm.forward(pooled) : pooled;
+function atTheEnd(model: Classifier | MaskedAutoencoder, images: Tensor, pool?: "patches" | "class"): Tensor {
+  if (pool || !(model instanceof Classifier)) return pooled(model.encoder.tokens(images), pool);
+  const seen = model.pool(images);
+  return model.fc_norm ? model.fc_norm.forward(seen) : seen;
 }
 
 function afterLayer({ encoder }: Classifier | MaskedAutoencoder, images: Tensor, layer: string): Tensor {
@@ -83,13 +88,14 @@ function afterLayer({ encoder }: Classifier | MaskedAutoencoder, images: Tensor,
     if (block === layer) tokens = value;
   };
   encoder.tokens(images, { tap });
-  if (tokens) return meanOfPatches(tokens);
+  if (tokens) return tokens;
   const message = `extractFeatures: no layer named ${layer}; this model has: ${found.join(", ")}`;
   throw new LuvitError("bad-argument", message);
 }
 
 /** tokens [B, 1+L, D], class token first -> [B, D]. */
-function meanOfPatches(tokens: Tensor): Tensor {
+function pooled(tokens: Tensor, pool: "patches" | "class" = "patches"): Tensor {
   const [batch, count, dim] = tokens.shape as [number, number, number];
+  if (pool === "class") return tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim]);
   return tf.mean(tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]), 1);
 }

@@ -18,6 +18,8 @@ export { rowEntropy } from "./entropy";
 export { EntropyShares, entropyShares } from "./entropyShares";
 export { extractFeatures, type Features } from "./features";
 export { GradientSignal, gradientSignal } from "./gradientSignal";
+export { LensMaps, lens } from "./lens";
+export { LinearProbe, type NeighborVotes, nearestNeighbors, TrainedProbe, trainProbe } from "./probe";
 export type { ResultTable } from "./provenance";
 export { PseudoMaskIou, pseudoMaskIou } from "./pseudoMaskIou";
 export { classAttentionMap, pseudoMaskOverlap } from "./pseudoMasks";
@@ -33,5 +35,14 @@ export {
   relevance,
   type TargetClass,
 } from "./relevance";
+export {
+  attentionDistances,
+  cka,
+  massMask,
+  type PrincipalComponents,
+  principalComponents,
+  TokenNorms,
+  tokenNorms,
+} from "./representations";
 export { rolloutThrough } from "./rollout";
 export { type SeedStatistics, seedStatistics } from "./statistics";

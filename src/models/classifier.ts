@@ -25,6 +25,7 @@ import type { LlamaBlocks } from "./llamaBlock";
 import { fusionPlan, type MaskedAutoencoder, maeField } from "./mae";
 import { has, modelField as moduleField, preprocessing } from "./options";
 import { SavableModel } from "./savable";
+import { type Activations, type Place, placesOf, type TraceOptions, traceForward } from "./trace";
 import { type ViTConfig, vitConfig } from "./vit";
 
 /** "mean": patch tokens averaged, then `fc_norm` (MAE's default, LUViT); "cls": final norm, then the class token. */
@@ -139,6 +140,21 @@ export class Classifier extends SavableModel {
         ? tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim])
         : tf.mean(tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]), 1);
     return site(context, "pooled", pooled);
+  }
+
+  /**
+   * Runs images [B, 3, S, S] (a tensor, or the numbers of a data set's samples) on the engine and keeps named values; the
+   * names are in `places()` and docs/looking-inside.md.
+   *
+   * @throws LuvitError("bad-argument") for names that no place has, listing those there are.
+   */
+  trace(images: Tensor | Float32Array, options: TraceOptions): Promise<Activations> {
+    return traceForward(this, (fed, context) => this.forward(fed, context), images, options);
+  }
+
+  /** Every named place of a forward pass, with its shape for one image, axes and unit. */
+  places(): Place[] {
+    return placesOf(this, (fed, context) => this.forward(fed, context));
   }
 
   /** images [B, 3, S, S] -> logits [B, classes]. Sites of the encoder, `pooled`, `features`, `logits`. */

@@ -28,6 +28,7 @@ import { LlamaBlocks } from "./llamaBlock";
 import type { PatchMask } from "./masking";
 import { depth, dim, has, heads, mlpRatio, stackFits } from "./options";
 import { SavableModel } from "./savable";
+import { type Activations, type Place, placesOf, type TraceOptions, traceForward } from "./trace";
 import { Block, patchCount, positionParameter, runBlocks, type ViTConfig, vitConfig } from "./vit";
 
 /** Shape of MAE's decoder. */
@@ -176,6 +177,16 @@ export class MaskedAutoencoder extends SavableModel {
       runBlocks(tokens, this.decoder_blocks, withoutDropPath(context), "decoder_blocks"),
     );
     return this.decoder_pred.forward(tf.slice(decoded, [0, 1, 0], [batch, patches, dim]));
+  }
+
+  /** As `classifier.Classifier.trace`, for the encoder on whole images, nothing masked. */
+  trace(images: Tensor | Float32Array, options: TraceOptions): Promise<Activations> {
+    return traceForward(this, (fed, context) => this.encoder.tokens(fed, context), images, options);
+  }
+
+  /** Every named place of the encoder's forward pass, with its shape for one image, axes and unit. */
+  places(): Place[] {
+    return placesOf(this, (fed, context) => this.encoder.tokens(fed, context));
   }
 
   /** What the decoder should predict: patches [B, L, p*p*3], normalized if `normPixLoss`. */

@@ -16,6 +16,8 @@ import { eagerly, stepsEagerly } from "./gradients";
 import { type CaseRunner, type Check, readCaseFile } from "./harness";
 import { runImages } from "./images";
 import { runInterventions } from "./interventions";
+import { runLens } from "./lens";
+import { runLinearProbe } from "./linearProbe";
 import { runBidirectionalBlock, runCausalBlock } from "./llama";
 import { runLoraPeft } from "./lora";
 import { runLuvitFinetune, runLuvitPretrain } from "./luvit";
@@ -24,6 +26,7 @@ import { runAdamW, runSchedules } from "./optim";
 import { runPositions } from "./positions";
 import { runPrimitives } from "./primitives";
 import { runRelevance } from "./relevance";
+import { runFeatures } from "./representations";
 import { runSegAugment } from "./segAugment";
 import { runSegGroups, runSegMetric, runSegResize } from "./segmentation";
 import { gradientCases, runnersThrough } from "./throughEngine";
@@ -32,6 +35,9 @@ import { gradientCases, runnersThrough } from "./throughEngine";
 const lookedInside = (engine?: EngineOptions): Record<string, CaseRunner> => ({
   interventions: runInterventions(engine),
   relevance: runRelevance(engine),
+  lens: runLens(engine),
+  linear_probe: runLinearProbe(engine),
+  features: runFeatures(engine),
 });
 
 const runners: Record<string, CaseRunner> = {

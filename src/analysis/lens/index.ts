@@ -1,0 +1,1 @@
+export { LensMaps, type LensOptions, lens } from "./lens";

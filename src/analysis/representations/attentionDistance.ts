@@ -1,0 +1,45 @@
+import { type Tensor, tf } from "../../core/tf";
+import type { MapSize } from "../relevance/display";
+
+/** Pixels between the centers of patches, [P × P]. */
+export function patchDistances({ rows, columns }: MapSize, patchSize: number): Float32Array {
+  const count = rows * columns;
+  return Float32Array.from({ length: count * count }, (_, i) => {
+    const [a, b] = [Math.floor(i / count), i % count];
+    const down = Math.floor(a / columns) - Math.floor(b / columns);
+    return patchSize * Math.hypot(down, (a % columns) - (b % columns));
+  });
+}
+
+/**
+ * How far each head looks, in pixels: the mean over patch queries of the distances to patch keys, weighted by the
+ * attention; the class token's row and column are cut. pattern [B, H, T, T], distances [P, P] -> [B, H]. The rest is not
+ * rescaled, so a head that looks at the class token seems near; with `rescale` every query's weights on patches sum to 1.
+ * Reference: Dosovitskiy et al. 2021, appendix D.7; sayakpaul/probing-vits.
+ */
+export function meanDistance(pattern: Tensor, distances: Tensor, rescale = false): Tensor {
+  const [batch, heads, tokens] = pattern.shape as [number, number, number, number];
+  const patches = tokens - 1;
+  const weights = tf.slice(pattern, [0, 0, 1, 1], [batch, heads, patches, patches]);
+  const shares = rescale ? tf.div(weights, tf.sum(weights, -1, true)) : weights;
+  return tf.mean(tf.sum(tf.mul(shares, distances), -1), -1);
+}
+
+/**
+ * The largest weights that together hold `mass` of their sum, 1 where kept, [P]; the one that crosses the border is kept.
+ * Reference: Caron et al. 2021 (DINO), visualize_attention.py.
+ */
+export function massMask(weights: ArrayLike<number>, mass: number): Uint8Array {
+  const order = Uint32Array.from({ length: weights.length }, (_, i) => i).sort(
+    (a, b) => weights[a] - weights[b] || a - b,
+  );
+  let total = 0;
+  for (let i = 0; i < weights.length; i++) total += weights[i];
+  const kept = new Uint8Array(weights.length);
+  let sum = 0;
+  for (const place of order) {
+    sum += weights[place] / total;
+    kept[place] = Number(sum > 1 - mass);
+  }
+  return kept;
+}

@@ -1,0 +1,5 @@
+export { massMask } from "./attentionDistance";
+export { type AttentionDistanceOptions, attentionDistances } from "./attentionDistances";
+export { type CkaOptions, cka, type Representation } from "./cka";
+export { type PrincipalComponents, principalComponents } from "./pca";
+export { type TokenNormOptions, TokenNorms, tokenNorms } from "./tokenNorms";

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { nearestNeighbors, trainProbe } from "../../../../src/analysis";
+import { largest } from "../../../../src/analysis/probe/largest";
+import { Rng } from "../../../../src/core/rng";
+import { startBackend } from "../../../../src/core/tf";
+import { isLuvitError } from "../../nn/support";
+
+before(() => startBackend());
+
+/** Features around one center per class, far apart. */
+function clouds(seed: number, count = 60, dim = 6, classes = 3) {
+  const rng = new Rng(seed);
+  const labels = Int32Array.from({ length: count }, (_, i) => i % classes);
+  const values = Float32Array.from({ length: count * dim }, (_, i) => {
+    const label = labels[Math.floor(i / dim)];
+    return (i % dim === label ? 4 : 0) + rng.normal();
+  });
+  return { values, dim, labels };
+}
+
+test("a probe learns clouds apart, the same on each engine, and says so epoch by epoch", async () => {
+  const [train, other] = [clouds(1), clouds(2)];
+  const options = { test: other, epochs: 50, batchSize: 4, baseLr: 100 };
+  const eager = await trainProbe(train, { ...options, engine: "eager" });
+  assert.equal(eager.history.numRows, 50);
+  const [first, last] = [eager.history.get(0)!, eager.history.get(49)!];
+  assert.ok(last.loss < 0.8 * first.loss, `${first.loss} -> ${last.loss}`);
+  assert.ok(eager.accuracy! > 90, `${eager.accuracy}`);
+  assert.equal(eager.accuracy, last.accuracy);
+  const graph = await trainProbe(train, { ...options, engine: "onnxruntime" });
+  assert.ok(Math.abs(graph.history.get(49)!.loss - last.loss) < 1e-3);
+  const state = await eager.probe.stateDict();
+  const keys = [
+    "head.0.running_mean",
+    "head.0.running_var",
+    "head.0.num_batches_tracked",
+    "head.1.weight",
+    "head.1.bias",
+  ];
+  assert.deepEqual([...state.keys()].sort(), [...keys].sort());
+  assert.equal(state.get("head.0.num_batches_tracked")!.data[0], 50 * 15);
+});
+
+test("the same seed gives the same probe, another seed another", async () => {
+  const loss = async (seed: number) =>
+    (await trainProbe(clouds(1), { seed, epochs: 2, batchSize: 20, engine: "eager" })).history.get(1)!.loss;
+  assert.equal(await loss(3), await loss(3));
+  assert.notEqual(await loss(3), await loss(4));
+});
+
+test("neighbors vote by likeness, whatever the lengths", async () => {
+  const train = { values: Float32Array.of(1, 0, 9, 1, 0, 2), dim: 2, labels: Int32Array.of(0, 0, 1) };
+  const other = { values: Float32Array.of(100, 1, 0, 0.5), dim: 2, labels: Int32Array.of(0, 1) };
+  const [one, all] = await nearestNeighbors(train, other, { k: [1, 3], engine: "eager" });
+  assert.deepEqual([...one.predictions], [0, 1]);
+  assert.equal(one.top1, 100);
+  assert.deepEqual([...all.predictions], [0, 1]);
+  assert.ok(Math.abs(one.votes[0] - Math.exp(100 / Math.hypot(100, 1) / 0.07)) / one.votes[0] < 1e-4);
+});
+
+test("the largest values come in order, equal ones first come first", () => {
+  assert.deepEqual([...largest([3, 9, 3, 1, 9, 3], 4)], [1, 4, 0, 2]);
+  const rng = new Rng(5);
+  const values = Float64Array.from({ length: 500 }, () => rng.integer(50));
+  const sorted = Array.from(values.keys()).sort((a, b) => values[b] - values[a] || a - b);
+  for (const k of [1, 7, 500]) assert.deepEqual([...largest(values, k)], sorted.slice(0, k));
+});
+
+test("what does not fit is refused with all its reasons", async () => {
+  const train = clouds(1);
+  const narrow = clouds(1, 60, 5);
+  await assert.rejects(trainProbe(train, { test: narrow }), isLuvitError("bad-argument", "6 and 5 wide"));
+  await assert.rejects(
+    nearestNeighbors(train, narrow, { k: [100] }),
+    isLuvitError("bad-argument", "6 and 5 wide", "k is 100, with 60"),
+  );
+  await assert.rejects(nearestNeighbors(clouds(1, 6), clouds(2, 6)), isLuvitError("bad-argument", "say k"));
+});
