@@ -28,6 +28,8 @@ export interface ForwardBatch {
   start: number;
   end: number;
   results: Record<string, Float32Array>;
+  /** The results of every variant; of one without variants, `results` alone. */
+  variants: readonly Record<string, Float32Array>[];
 }
 
 /** What of a set is needed here. */
@@ -40,6 +42,14 @@ export interface ForwardBatchOptions extends EngineOptions {
   ranges?: readonly ImageRange[];
   /** Numbers per image that are fed beside the images, under the name "beside", [B, `width`]. */
   beside?: { readonly width: number; of(sample: MaskedOrPlain): ArrayLike<number> };
+  /** Numbers that every batch is run with in turn, under the name "variant". */
+  variants?: { readonly shape: readonly number[]; readonly feeds: readonly Float32Array[] };
+}
+
+/** What a forward function is given beside the images. */
+export interface Fed {
+  readonly beside?: Tensor;
+  readonly variant?: Tensor;
 }
 
 /**
@@ -51,9 +61,10 @@ export interface ForwardBatchOptions extends EngineOptions {
 export async function* forwardBatches(
   model: Module & { readonly encoder: Encoder },
   dataset: ReadableImages,
-  body: (images: Tensor, beside?: Tensor) => Record<string, Tensor>,
-  { batchSize, ranges = [{ start: 0, end: dataset.length }], beside, ...engine }: ForwardBatchOptions,
+  body: (images: Tensor, fed: Fed) => Record<string, Tensor>,
+  options: ForwardBatchOptions,
 ): AsyncGenerator<ForwardBatch> {
+  const { batchSize, ranges = [{ start: 0, end: dataset.length }], beside, variants, ...engine } = options;
   const { config } = model.encoder;
   expectImageSize(dataset, config.imageSize, "analysis");
   if (ranges.length === 0) return;
@@ -63,17 +74,28 @@ export async function* forwardBatches(
     "analysis",
     model,
     {
-      inputs: { images: { shape }, ...(beside && { beside: { shape: [size, beside.width] } }) },
-      body: (fed) => body(fed.images, fed.beside),
+      inputs: {
+        images: { shape },
+        ...(beside && { beside: { shape: [size, beside.width] } }),
+        ...(variants && { variant: { shape: variants.shape } }),
+      },
+      body: ({ images, ...fed }) => body(images, fed),
     },
     engine,
   );
   try {
     for await (const { images, samples, start, end } of sampleBatches(dataset, config, size, ranges)) {
-      const numbers = beside && { beside: besideFeed(beside, samples, size) };
-      const results = await forward.run({ images: imageFeed(images, config.imageSize), ...numbers });
-      yield { samples, size, start, end, results };
-      await breathe();
+      const feeds = {
+        images: imageFeed(images, config.imageSize),
+        ...(beside && { beside: besideFeed(beside, samples, size) }),
+      };
+      const made: Record<string, Float32Array>[] = [];
+      for (const variant of variants?.feeds ?? [undefined]) {
+        const own = variant && { variant: { data: variant, shape: variants!.shape } };
+        made.push(await forward.run({ ...feeds, ...own }));
+        await breathe();
+      }
+      yield { samples, size, start, end, results: made[0], variants: made };
     }
   } finally {
     await forward.dispose();

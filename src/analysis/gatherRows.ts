@@ -14,7 +14,13 @@ import type { Encoder } from "../models/encoder";
 import { modelDigest } from "../nn/digest";
 import type { Module } from "../nn/module";
 import { tableOf } from "./columns";
-import { batchLength, type ForwardBatch, type ForwardBatchOptions, forwardBatches } from "./forwardBatches";
+import {
+  batchLength,
+  type Fed,
+  type ForwardBatch,
+  type ForwardBatchOptions,
+  forwardBatches,
+} from "./forwardBatches";
 import { gapsIn, type ImageRange, joined, keepRange, keptRanges, piecesOf } from "./keptRanges";
 import { count } from "./options";
 import { rowsOf } from "./provenance";
@@ -49,7 +55,7 @@ export interface RowWork<Row> extends KeepingOptions {
   /** The name of the set. */
   readonly data?: string;
   /** images [B, 3, S, S] -> results by name. */
-  body(images: Tensor): Record<string, Tensor>;
+  body(images: Tensor, fed: Fed): Record<string, Tensor>;
   /** The rows that a batch gives. */
   rows(batch: ForwardBatch): Row[];
   /** What else decides the rows, by name; kept ones must have been made with the same. */

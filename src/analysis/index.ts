@@ -18,6 +18,7 @@ export { rowEntropy } from "./entropy";
 export { EntropyShares, entropyShares } from "./entropyShares";
 export { extractFeatures, type Features } from "./features";
 export { GradientSignal, gradientSignal } from "./gradientSignal";
+export { ActivationPatching, ablateHeads, HeadAblation, patchActivations } from "./interventions";
 export { LensMaps, lens } from "./lens";
 export { LinearProbe, type NeighborVotes, nearestNeighbors, TrainedProbe, trainProbe } from "./probe";
 export type { ResultTable } from "./provenance";

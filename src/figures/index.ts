@@ -12,6 +12,7 @@ export { entropyMaps, entropyOverlays } from "./entropyMaps";
 export { entropyScatter } from "./entropyScatter";
 export { entropyStrip } from "./entropyStrip";
 export { type Figure, figure } from "./figure";
+export { headGrid } from "./headGrid";
 export { heatmapGrid } from "./heatmapGrid";
 export { historyCurves } from "./historyCurves";
 export { ImageFigure } from "./image";

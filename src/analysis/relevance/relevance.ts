@@ -154,7 +154,7 @@ export async function* relevanceMaps(
   const batches = forwardBatches(
     model,
     readable(images, imageSize),
-    (fed, beside) => explainer.traced(fed, (logits) => beside ?? predicted(logits)),
+    (fed, { beside }) => explainer.traced(fed, (logits) => beside ?? predicted(logits)),
     {
       batchSize,
       ...engine,

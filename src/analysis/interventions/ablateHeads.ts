@@ -1,0 +1,225 @@
+import { inspect } from "node:util";
+import { checkOptions, list, oneOf, optionsOf, text } from "../../core/options";
+import { textTable } from "../../core/textTable";
+import { type Tensor, tf } from "../../core/tf";
+import type { ImageDataset } from "../../data/dataset";
+import type { EngineOptions } from "../../engine";
+import { type Classifier, classifierField } from "../../models/classifier";
+import { expectClasses } from "../../train/checkSizes";
+import { forwardBatches } from "../forwardBatches";
+import { describeMissing, gatherRows, type KeepingOptions, keeping } from "../gatherRows";
+import type { ImageRange } from "../keptRanges";
+import { batchSize, checkLooked, engine, provenance } from "../options";
+import { type Provenance, type ResultTable, resultTable } from "../provenance";
+import { seedStatistics } from "../statistics";
+import { gateHeads, layerOfHeads } from "./edits";
+import { closed, type HeadLayers, headsOf } from "./heads";
+
+export interface AblateHeadsOptions extends EngineOptions, KeepingOptions, Provenance {
+  /** Layers whose heads are switched off, e.g. ["blocks.11"]; default all, the language model's block among them. */
+  layers?: readonly string[];
+  /** What stands in a head's place: zero, or its mean over the set at each token. Default "zero". */
+  replaceBy?: "zero" | "mean";
+  /** Images at a time; default 4. */
+  batchSize?: number;
+}
+
+const ablateHeadsOptions = optionsOf<AblateHeadsOptions>(
+  {},
+  {
+    ...engine,
+    ...keeping.optional,
+    ...provenance.optional,
+    layers: list(text, 1),
+    replaceBy: oneOf(["zero", "mean"]),
+    batchSize,
+  },
+);
+
+/** One image without one head (head -1: whole); the margin is the label's logit minus the largest other. */
+interface Row extends Record<string, string | number> {
+  readonly index: number;
+  readonly layer: string;
+  readonly head: number;
+  readonly margin: number;
+  readonly right: number;
+}
+
+/** What each head is worth. Prints as the heads that matter most. */
+export class HeadAblation {
+  /**
+   * A row per head: layer, head, images, accuracy (percent without it), accuracyDrop (points), marginDrop (mean of the
+   * logit margin with it minus without it; positive where it helps), low and high (95 % of the mean).
+   */
+  readonly table: ResultTable;
+  /** Percent, nothing switched off. */
+  readonly accuracy: number;
+
+  constructor(
+    rows: readonly Row[],
+    heads: HeadLayers,
+    from: Provenance,
+    /** Ranges of images that were not got to. */
+    readonly missing: readonly ImageRange[],
+  ) {
+    const whole = new Map(rows.filter(({ head }) => head < 0).map((row) => [row.index, row]));
+    const percent = (some: readonly Row[]) =>
+      (100 * some.reduce((sum, { right }) => sum + right, 0)) / some.length;
+    this.accuracy = percent([...whole.values()]);
+    const found = heads.places.map(({ layer, head }) => {
+      const own = rows.filter((row) => row.layer === layer && row.head === head);
+      const drops = own.map(({ index, margin }) => whole.get(index)!.margin - margin);
+      const { mean, interval } =
+        drops.length > 0 ? seedStatistics(drops, 0.95) : { mean: null, interval: [null, null] };
+      const [low, high] = interval.map((x) => (Number.isNaN(x) ? null : x));
+      const accuracy = own.length > 0 ? percent(own) : null;
+      const accuracyDrop = accuracy === null ? null : this.accuracy - accuracy;
+      return { layer, head, images: own.length, accuracy, accuracyDrop, marginDrop: mean, low, high };
+    });
+    const column = <K extends keyof (typeof found)[number]>(name: K) => found.map((row) => row[name]);
+    this.table = resultTable(
+      {
+        layer: column("layer"),
+        head: column("head"),
+        images: column("images"),
+        accuracy: column("accuracy"),
+        accuracyDrop: column("accuracyDrop"),
+        marginDrop: column("marginDrop"),
+        low: column("low"),
+        high: column("high"),
+      },
+      from,
+    );
+  }
+
+  toString(): string {
+    const rows = this.table.toArray().filter(({ marginDrop }) => marginDrop !== null);
+    const first = rows.sort((a, b) => b.marginDrop - a.marginDrop).slice(0, 10);
+    const cells = first.map(({ layer, head, accuracyDrop, marginDrop }) => [
+      layer,
+      String(head),
+      accuracyDrop.toFixed(1),
+      marginDrop.toFixed(3),
+    ]);
+    const left = this.missing.map(describeMissing).join(", ");
+    return [
+      `${this.accuracy.toFixed(1)} % right with all heads; the ten that help most:`,
+      textTable(["layer", "head", "accuracy drop", "margin drop"], cells),
+      ...(left ? [`not got to: ${left}`] : []),
+    ].join("\n");
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+/**
+ * Switches off every head of a classifier, one by one, over a set with labels, and counts what is lost: at the input of the
+ * output projection, whose bias stays, at all tokens. One graph whose gate is fed; a pass per head and image, so choose a few
+ * hundred images. With `out` it goes on where it was stopped.
+ *
+ * @throws LuvitError("bad-argument") for layers the model does not have, images or labels that do not fit it, or kept rows of
+ * another model or other settings.
+ * Reference: Michel et al. 2019, "Are sixteen heads really better than one?", section 3.
+ *
+ * @example
+ * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
+ * const model = luvit.classifier.create({ encoder: luvit.vit.toy, classes: 6 });
+ * console.log(await luvit.analysis.ablateHeads(model, images.take(4), { layers: ["blocks.3"] }));
+ */
+export async function ablateHeads(
+  model: Classifier,
+  dataset: ImageDataset,
+  options: AblateHeadsOptions = {},
+): Promise<HeadAblation> {
+  checkOptions("ablateHeads", classifierField, model);
+  checkLooked("ablateHeads", model, dataset);
+  checkOptions("ablateHeads", ablateHeadsOptions, options);
+  expectClasses(dataset, model.classes, "ablateHeads");
+  const { layers, replaceBy = "zero", batchSize = 4, out, keepEvery = batchSize, signal, ...rest } = options;
+  const { model: name = model.toString(), data, recipe, seed, ...engine } = rest;
+  const heads = headsOf(model, "ablateHeads", layers);
+  const fill =
+    replaceBy === "mean" ? await meanHeads(model, dataset, heads, { batchSize, ...engine }) : undefined;
+  const gates = [closed(heads), ...heads.places.map((place) => closed(heads, place))];
+  const { rows, missing } = await gatherRows<Row>({
+    model,
+    dataset,
+    label: "heads",
+    data,
+    out,
+    keepEvery,
+    signal,
+    facts: { layers: heads.layers, replaceBy, batchSize },
+    body: (images, { variant: gate }) => {
+      const edit = gateHeads(heads.layers, gate!, fill && constants(fill));
+      return { logits: model.forward(images, { edit }) };
+    },
+    rows: ({ samples, variants }) =>
+      samples.flatMap(({ index, label }, i) =>
+        variants.map(({ logits }, v) => {
+          const place = v === 0 ? { layer: "", head: -1 } : heads.places[v - 1];
+          return { index, ...place, ...marginOf(logits, i, model.classes, label) };
+        }),
+      ),
+    forward: {
+      batchSize,
+      ...engine,
+      variants: { shape: [heads.layers.length, heads.most], feeds: gates },
+    },
+  });
+  return new HeadAblation(rows, heads, { model: name, data, recipe, seed }, missing);
+}
+
+function marginOf(logits: Float32Array, row: number, classes: number, label: number) {
+  const own = logits.subarray(row * classes, (row + 1) * classes);
+  let other = Number.NEGATIVE_INFINITY;
+  for (const [k, x] of own.entries()) if (k !== label) other = Math.max(other, x);
+  const margin = own[label] - other;
+  return { margin, right: Number(margin > 0) };
+}
+
+/** Means of the heads' values over a set, [1, H, T, C] each. */
+type MeanHeads = ReadonlyMap<string, { readonly shape: number[]; readonly data: Float32Array }>;
+
+function constants(fill: MeanHeads): Map<string, Tensor> {
+  return new Map([...fill].map(([layer, { data, shape }]) => [layer, tf.tensor(data, shape)]));
+}
+
+async function meanHeads(
+  model: Classifier,
+  dataset: ImageDataset,
+  { layers }: HeadLayers,
+  options: EngineOptions & { batchSize: number },
+): Promise<MeanHeads> {
+  const shapes = new Map<string, number[]>();
+  const body = (images: Tensor) => {
+    const found: Record<string, Tensor> = {};
+    const tap = (name: string, value: Tensor) => {
+      const layer = layerOfHeads(name);
+      if (layer === undefined || !layers.includes(layer)) return;
+      shapes.set(layer, [1, ...value.shape.slice(1)]);
+      found[layer] = value;
+    };
+    model.forward(images, { tap });
+    return found;
+  };
+  const sums = new Map<string, Float64Array>();
+  let count = 0;
+  for await (const { samples, size, results } of forwardBatches(model, dataset, body, options)) {
+    count += samples.length;
+    for (const [layer, values] of Object.entries(results)) {
+      const width = values.length / size;
+      const sum = sums.get(layer) ?? new Float64Array(width);
+      for (let i = 0; i < samples.length * width; i++) sum[i % width] += values[i];
+      sums.set(layer, sum);
+    }
+  }
+  return new Map(
+    [...sums].map(([layer, sum]) => [
+      layer,
+      { shape: shapes.get(layer)!, data: Float32Array.from(sum, (x) => x / count) },
+    ]),
+  );
+}
