@@ -78,16 +78,18 @@ function* piecesOf(
   { start, end }: Place,
   encode: (numbers: Float32Array) => Uint8Array,
 ): Iterable<{ bytes: Uint8Array; start: number }> {
+  const misfit = () => {
+    const message = `${name}: ${numbers.length} numbers do not fit the ${end - start} bytes of their shape`;
+    return new LuvitError("shape-mismatch", message);
+  };
   let at = start;
   for (let from = 0; from < numbers.length; from += CHUNK) {
     const bytes = encode(numbers.subarray(from, from + CHUNK));
-    if (at + bytes.length > end) break;
+    if (at + bytes.length > end) throw misfit();
     yield { bytes, start: at };
     at += bytes.length;
   }
-  if (at === end) return;
-  const message = `${name}: ${numbers.length} numbers do not fit the ${end - start} bytes of their shape`;
-  throw new LuvitError("shape-mismatch", message);
+  if (at !== end) throw misfit();
 }
 
 /** Pieces that follow one another in the file and are written at once: small ones are not worth a call each. */

@@ -99,7 +99,7 @@ class RunSession {
       language,
       signals,
       listen: false,
-      onWait: (others) => this.watch.waits(others),
+      onWait: (wait) => this.watch.waits(wait),
       onExit: (code) => this.endWith(code),
       onOrphan: (failure) => {
         this.orphan ??= failure;

@@ -19,6 +19,8 @@ export const slot = {
   answered: 5,
   /** How far the stopping of the cells' thread by another one is: see `termination`. */
   termination: 7,
+  /** The number of the wait for a process that the cells' thread is in, 0 for none. */
+  wait: 8,
 } as const;
 
 /** States of the part of a cell that runs before its first `await`, the only one a SIGINT can end. */

@@ -1,5 +1,5 @@
 import { LuvitError, listOffenders } from "../core/errors";
-import { checkOptions, oneOf, optionsOf, such, whole } from "../core/options";
+import { checkOptions, oneOf, optionsOf, shaped, such, whole } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 
 /** Added to the score of a key that a query does not see. */
@@ -18,6 +18,7 @@ export class AttentionMask {
     readonly sequences: number,
     readonly tokens: number,
   ) {
+    checkOptions("AttentionMask", shaped("numbers 0 and 1", "length"), visible);
     const expected = sequences * tokens * tokens;
     if (visible.length === expected && expected > 0) return;
     const shape = `${sequences} sequences of ${tokens} tokens`;

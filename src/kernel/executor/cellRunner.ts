@@ -7,10 +7,19 @@ import { keepCode } from "../compiler/codeCache";
 import { type CompiledCell, Compiler } from "../compiler/compiler";
 import { mapStacks, registerMap } from "../compiler/sourceMaps";
 import { createSignals } from "../signals";
-import { tellWaits } from "../watch/syncChildren";
+import { tellWaits, type Wait } from "../watch/syncChildren";
 import { letWatch } from "../watch/watched";
 import { type Ask, dialogs, dialogTypes } from "./dialogs";
-import { CellInterrupt, currentExecution, Execution, isKeyboardInterrupt, outOfMemory } from "./execution";
+import {
+  CellInterrupt,
+  currentExecution,
+  Execution,
+  interrupted,
+  isInCode,
+  isKeyboardInterrupt,
+  outOfMemory,
+  stoppedForGood,
+} from "./execution";
 import { failure, rejection } from "./failures";
 import { guardProcess } from "./guard";
 import { Interrupts, keepListening, listenForSigint } from "./interrupts";
@@ -36,8 +45,8 @@ export interface ExecutorOptions {
   listen?: boolean;
   /** Called first thing when the process ends, e.g. because a cell calls `process.exit()`. */
   onExit?: (code: number) => void;
-  /** Called when a cell begins to wait for a process, with the children that it does not wait for, and when it goes on. */
-  onWait?: (others: number[] | undefined) => void;
+  /** Called when a cell begins to wait for a process. */
+  onWait?: (wait: Wait) => void;
 }
 
 /** Milliseconds after the first cell at which the compiler's machine code is kept, if it has to be. */
@@ -88,11 +97,11 @@ export class CellRunner {
         {
           hears: (request) => this.interrupts.hears(request),
           isOverdue: () => this.interrupts.isOverdue(),
-          isInCode: () => this.running?.inCode === true,
+          isInCode: () => isInCode(this.running),
         },
         this.signals,
       ),
-      options.onWait ? tellWaits(options.onWait) : () => {},
+      options.onWait ? tellWaits(this.signals, options.onWait) : () => {},
     ];
   }
 
@@ -224,9 +233,7 @@ export class CellRunner {
   }
 
   private fail(error: unknown, execution: Execution): CellOutcome {
-    const reason = isSigint(error)
-      ? new CellInterrupt("KeyboardInterrupt", "the cell was interrupted")
-      : error;
+    const reason = isSigint(error) ? interrupted() : error;
     const why = this.describe(reason);
     execution.outputs.error(why);
     return { status: "error", interrupted: isKeyboardInterrupt(reason), ...why };
@@ -243,18 +250,5 @@ export class CellRunner {
       if (this.last) this.last.outputs.stream("stderr", text);
       else process.stderr.write(text);
     }
-  }
-}
-
-/**
- * Rejects a turn of the event loop after the cell was ended, so that what it does at its end comes first. Code that was
- * stopped from another thread never comes to its end.
- */
-async function stoppedForGood(execution: Execution): Promise<never> {
-  try {
-    return await execution.stopped;
-  } catch (error) {
-    await deliverSignals();
-    throw error;
   }
 }

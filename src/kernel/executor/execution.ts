@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { setImmediate as deliverSignals } from "node:timers/promises";
 import { inspect } from "node:util";
 import { heapLimit } from "../watch/watched";
 import type { CellOutputs } from "./outputs";
@@ -40,6 +41,12 @@ export class Execution {
 /** Tells which cell the running code belongs to, across awaits and timers. */
 export const currentExecution = new AsyncLocalStorage<Execution>();
 
+/** Whether the code on the stack is that of the running cell, or what a cell that is over has left running. */
+export function isInCode(running: Execution | undefined): boolean {
+  const execution = currentExecution.getStore();
+  return execution !== undefined && execution !== running ? true : running?.inCode === true;
+}
+
 /** A cell ended from outside: by the stop button, by Ctrl-C, by a time limit or because memory is full. */
 export class CellInterrupt extends Error {
   constructor(
@@ -52,6 +59,11 @@ export class CellInterrupt extends Error {
   [inspect.custom](): string {
     return `${this.name}: ${this.message}`;
   }
+}
+
+/** What ends a cell that the stop button or Ctrl-C is for. */
+export function interrupted(): CellInterrupt {
+  return new CellInterrupt("KeyboardInterrupt", "the cell was interrupted");
 }
 
 /** What ends a cell that fills the memory. */
@@ -67,4 +79,17 @@ export function outOfMemory(): CellInterrupt {
 
 export function isKeyboardInterrupt(error: unknown): boolean {
   return error instanceof CellInterrupt && error.name === "KeyboardInterrupt";
+}
+
+/**
+ * Rejects a turn of the event loop after the cell was ended, so that what it does at its end comes first. Code that was
+ * stopped from another thread never comes to its end.
+ */
+export async function stoppedForGood(execution: Execution): Promise<never> {
+  try {
+    return await execution.stopped;
+  } catch (error) {
+    await deliverSignals();
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
 import { segment, slot } from "../signals";
 import type { Hearing } from "../watch/watched";
-import { CellInterrupt, currentExecution, type Execution } from "./execution";
+import { CellInterrupt, currentExecution, type Execution, interrupted } from "./execution";
 
 /** Milliseconds a library that listens for SIGINT has to finish and save before its cell is ended. */
 const libraryGrace = 1400;
@@ -57,7 +57,7 @@ export class Interrupts {
     const listening = notifyListeners();
     const { running } = this;
     if (running && (!listening || running.askedAt !== undefined)) {
-      this.end(running, new CellInterrupt("KeyboardInterrupt", "the cell was interrupted"));
+      this.end(running, interrupted());
     } else if (running) {
       running.askedAt = Date.now();
       this.grace = setTimeout(() => this.end(running, stillSaving()), libraryGrace);
@@ -76,12 +76,13 @@ export class Interrupts {
 
   /** What loops of cells call while `stop` is set: throws where the cell was ended. */
   readonly halt = (): void => {
-    this.catchUp();
+    const execution = currentExecution.getStore();
     const { running } = this;
+    // What a cell that is over has left running holds up everything else: an interrupt is for it too.
+    if (this.catchUp() && execution && execution !== running) this.end(execution, interrupted());
     if (running?.askedAt !== undefined && Date.now() - running.askedAt > libraryGrace)
       this.end(running, stillSaving());
     this.expire();
-    const execution = currentExecution.getStore();
     if (execution?.interruption) throw execution.interruption;
   };
 
@@ -104,15 +105,18 @@ export class Interrupts {
 
   /** What has become of an interrupt, as another thread asks. */
   hears(request: number): Hearing {
-    if (!this.running || this.handled >= request) return "heard";
+    if (this.handled >= request) return "heard";
+    if (!this.running) return "deaf"; // or idle, where nothing is stopped
     const isFirst = this.requested() - this.handled < 2;
     return isFirst && foreignListeners().length > 0 ? "listening" : "deaf";
   }
 
-  /** Takes interrupts that were asked for and not heard yet. */
-  catchUp(): void {
+  /** Takes interrupts that were asked for and not heard yet; whether there were any. */
+  catchUp(): boolean {
     const request = this.requested();
-    if (request > this.handled) this.take(request);
+    if (request <= this.handled) return false;
+    this.take(request);
+    return true;
   }
 
   private requested(): number {

@@ -3,6 +3,7 @@ import { receiveMessageOnPort } from "node:worker_threads";
 import type { ToProtocol } from "../protocol/channel";
 import type { Header } from "../protocol/wire";
 import { slot } from "../signals";
+import type { Wait } from "../watch/syncChildren";
 
 /** Bytes of output that may wait to be sent before the cell that prints has to wait. */
 const outstandingLimit = 64 * 1024 * 1024;
@@ -48,9 +49,9 @@ export class Link {
     Atomics.wait(this.signals, slot.drained, 0, milliseconds);
   }
 
-  /** Tells that this thread waits for a process, or goes on. */
-  waits(others: number[] | undefined): void {
-    this.post({ kind: "waits", others });
+  /** Tells that this thread begins to wait for a process. */
+  waits(wait: Wait): void {
+    this.post({ kind: "waits", wait });
   }
 
   private holdBack(bytes: number): void {

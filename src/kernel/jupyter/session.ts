@@ -46,7 +46,7 @@ export class Session {
       signals,
       ask: (question) => (this.takesInput ? this.link.ask(question, this.currentParent()) : undefined),
       onExit: (code) => this.end(code),
-      onWait: (others) => this.link.waits(others),
+      onWait: (wait) => this.link.waits(wait),
     });
     setKernelHost({
       openComm: (target, data, options) => this.comms.openFromHere(target, data, options),

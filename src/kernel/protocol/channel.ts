@@ -1,3 +1,4 @@
+import type { Wait } from "../watch/syncChildren";
 import type { Header } from "./wire";
 
 /** What Jupyter writes into the connection file. */
@@ -48,8 +49,8 @@ export type ToProtocol =
   | { kind: "finish"; content?: object; failed?: boolean; stopOnError?: boolean }
   /** A question to the user; the answer comes through `answers`. */
   | { kind: "ask"; prompt: string; password: boolean; parent: Header }
-  /** The thread begins to wait for a process, with the children that it does not wait for, or goes on. */
-  | { kind: "waits"; others: number[] | undefined }
+  /** The thread begins to wait for a process. */
+  | { kind: "waits"; wait: Wait }
   /** Asks to be told, by the `drained` slot, when everything is sent and closed. */
   | { kind: "end" };
 

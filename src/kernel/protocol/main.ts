@@ -21,7 +21,7 @@ const toCells = (message: ToCells) => parentPort!.postMessage(message);
 const interrupts = () => Atomics.load(signals, slot.request);
 const queue = new ShellQueue({ sockets, toCells, interrupts, info: data.info, shutdown });
 const cells = new CellsThread(signals);
-const stopper = new Stopper();
+const stopper = new Stopper(signals);
 const interrupter = new Interrupter({ signals, toCells, cells, stopper, say: (text) => queue.say(text) });
 new MemoryGuard(
   cells,
@@ -58,7 +58,7 @@ function takeFromCells(message: ToProtocol): void {
     });
   } else if (message.kind === "finish") queue.finish(message);
   else if (message.kind === "ask") queue.ask(message);
-  else if (message.kind === "waits") stopper.others = message.others;
+  else if (message.kind === "waits") stopper.wait = message.wait;
   else
     void sockets.close().then(() => {
       Atomics.store(signals, slot.drained, 1);

@@ -9,7 +9,7 @@ import type { FromWatch, ToWatch, WatchData } from "./watch";
 const data = workerData as WatchData;
 const signals = new Int32Array(data.signals);
 const cells = new CellsThread(signals);
-const stopper = new Stopper();
+const stopper = new Stopper(signals);
 let running = 0;
 let deadline: NodeJS.Timeout | undefined;
 
@@ -28,7 +28,7 @@ function tell(message: FromWatch): void {
 }
 
 parentPort!.on("message", (message: ToWatch) => {
-  if (message.kind === "waits") stopper.others = message.others;
+  if (message.kind === "waits") stopper.wait = message.wait;
   else {
     running = message.kind === "cell" ? message.number : 0;
     clearTimeout(deadline);

@@ -1,4 +1,4 @@
-import { endWaitedFor } from "./syncChildren";
+import { endWaitedFor, type Wait } from "./syncChildren";
 import type { Hearing } from "./watched";
 
 /** Milliseconds that code has to hear by itself, and between two attempts to stop it. */
@@ -26,8 +26,10 @@ export interface Order {
 
 /** Stops what computes where no loop of a cell and no event is reached. */
 export class Stopper {
-  /** While the cells' thread waits for a process: the processes that it does not wait for. */
-  others: number[] | undefined;
+  /** The last time that the cells' thread began to wait for a process. */
+  wait: Wait | undefined;
+
+  constructor(private readonly signals: Int32Array) {}
 
   stop(order: Order): void {
     const started = Date.now();
@@ -51,7 +53,7 @@ export class Stopper {
       }
       if (!asking) void ask(); // else it is in native code, and answers when it leaves it
       // Behind the question, which finds the code that waited for the process and not what comes after it.
-      if (this.others) endWaitedFor(this.others, waited < killAfter ? "SIGINT" : "SIGKILL");
+      if (this.wait) endWaitedFor(this.signals, this.wait, waited < killAfter ? "SIGINT" : "SIGKILL");
     };
     setTimeout(attempt, first).unref();
   }

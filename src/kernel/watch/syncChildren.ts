@@ -1,23 +1,36 @@
 import childProcess from "node:child_process";
 import { readFileSync } from "node:fs";
 import { kill, pid } from "node:process";
+import { slot } from "../signals";
 
 const waiting = ["spawnSync", "execSync", "execFileSync"] as const;
 
+/** One call that waits for a process. */
+export interface Wait {
+  /** As `slot.wait` has it while the thread waits. */
+  readonly number: number;
+  /** Children that it does not wait for. */
+  readonly others: readonly number[];
+}
+
+let waits = 0;
+
 /**
- * Tells `onWait` when this thread begins to wait for a process (`execSync` and the like), with the children that are
- * none of that, and with undefined when it goes on. Returns what undoes it. Only where the system has /proc.
+ * Tells `onWait` when this thread begins to wait for a process (`execSync` and the like); `signals` say how long it does.
+ * Returns what undoes it. Only where the system has /proc.
  */
-export function tellWaits(onWait: (others: number[] | undefined) => void): () => void {
+export function tellWaits(signals: Int32Array, onWait: (wait: Wait) => void): () => void {
   if (process.platform !== "linux") return () => {};
   const original = { ...childProcess };
   for (const name of waiting) {
     const call = (...values: unknown[]) => {
-      onWait(childrenOf(pid));
+      const number = ++waits;
+      onWait({ number, others: childrenOf(pid) });
+      Atomics.store(signals, slot.wait, number);
       try {
         return Reflect.apply(original[name] as (...values: unknown[]) => unknown, childProcess, values);
       } finally {
-        onWait(undefined);
+        Atomics.store(signals, slot.wait, 0);
       }
     };
     Object.assign(childProcess, { [name]: call });
@@ -27,9 +40,18 @@ export function tellWaits(onWait: (others: number[] | undefined) => void): () =>
   };
 }
 
-/** Sends a signal to what a process waits for: its children but `others`, and theirs. */
-export function endWaitedFor(others: readonly number[], signal: "SIGINT" | "SIGKILL"): void {
-  for (const child of childrenOf(pid).filter((one) => !others.includes(one))) endTree(child, signal);
+/**
+ * Sends a signal to what a thread waits for, and to its children. What the thread started after it went on was not there
+ * when it still waited, and is left alone.
+ */
+export function endWaitedFor(
+  signals: Int32Array,
+  { number, others }: Wait,
+  signal: "SIGINT" | "SIGKILL",
+): void {
+  const children = childrenOf(pid).filter((one) => !others.includes(one));
+  if (Atomics.load(signals, slot.wait) !== number) return;
+  for (const child of children) endTree(child, signal);
 }
 
 function endTree(process: number, signal: "SIGINT" | "SIGKILL"): void {

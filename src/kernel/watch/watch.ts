@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import type { Wait } from "./syncChildren";
 import { heapLimit } from "./watched";
 
 /** What the watching thread starts with. */
@@ -12,7 +13,7 @@ export interface WatchData {
 export type ToWatch =
   | { kind: "cell"; number: number; milliseconds?: number }
   | { kind: "idle" }
-  | { kind: "waits"; others: number[] | undefined };
+  | { kind: "waits"; wait: Wait };
 
 /** From it: the running cell's code was stopped because memory is full; its time is over. */
 export type FromWatch = "full" | "overdue";
@@ -39,9 +40,9 @@ export class Watch {
     this.post({ kind: "idle" });
   }
 
-  /** The thread begins to wait for a process, or goes on. */
-  waits(others: number[] | undefined): void {
-    this.post({ kind: "waits", others });
+  /** The thread begins to wait for a process. */
+  waits(wait: Wait): void {
+    this.post({ kind: "waits", wait });
   }
 
   close(): void {

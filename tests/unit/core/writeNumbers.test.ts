@@ -51,3 +51,25 @@ test("a system that writes less than it was given is given the rest", async (t) 
   await assertWritten();
   assert.ok(calls > 20);
 });
+
+test("other numbers than have a place are refused, also where the place would end between two chunks", async () => {
+  const chunk = 2 ** 22;
+  writeFileSync(file, "");
+  const misfits: [numbers: number, bytes: number][] = [
+    [3, 8],
+    [2, 12],
+    [1, 0],
+    [chunk + 5, 4 * chunk],
+    [chunk, 4 * (chunk + 5)],
+  ];
+  for (const [length, bytes] of misfits) {
+    const place = new Map([["w", { start: 4, end: 4 + bytes }]]);
+    await assert.rejects(
+      writeNumbers(file, place, async () => ({ w: new Float32Array(length) })),
+      {
+        code: "shape-mismatch",
+        message: `w: ${length} numbers do not fit the ${bytes} bytes of their shape`,
+      },
+    );
+  }
+});

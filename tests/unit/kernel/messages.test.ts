@@ -120,6 +120,17 @@ describe("cells under the protocol", () => {
     assert.equal((await kernel.run("1")).reply.status, "ok");
   });
 
+  it("tell a library that listens of one request once, however long it takes to save", async () => {
+    const id = kernel.start(
+      'let told = 0;\nconst save = () => { told++; };\nprocess.on("SIGINT", save);\nawait null;\nconsole.log("on");\n' +
+        "while (told === 0) await new Promise((done) => setTimeout(done, 5));\n" +
+        'await new Promise((done) => setTimeout(done, 900));\nprocess.off("SIGINT", save);\ntold',
+    );
+    await kernel.until(() => kernel.published(id).some(({ type }) => type === "stream"));
+    await kernel.interrupt();
+    assert.equal(result(await kernel.answer(id))?.["text/plain"], "1");
+  });
+
   it("show what is no bundle by itself: images' bytes, canvases, elements and Vega charts of other libraries", async () => {
     const bundle = async (code: string) => result(await kernel.run(code));
     const png = await bundle("new Uint8Array([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10])");

@@ -120,11 +120,27 @@ describe("the stop button reaches", () => {
       await lives(code);
     });
 
+  const left: [what: string, code: string][] = [
+    ["a library's timer", "busy.timer();"],
+    ["a timer's loop", "void setTimeout(() => { while (true) {} }, 10);"],
+  ];
+  for (const [what, code] of left)
+    it(`${what} that a cell which is over has left running`, async () => {
+      await kernel.run(`const busy = require("busy");\n${code}`);
+      await sleep(300);
+      const id = kernel.start("1 + 1");
+      await sleep(300);
+      await kernel.interrupt();
+      assert.equal((await kernel.answer(id)).reply.ename, "KeyboardInterrupt");
+      await lives(code);
+    });
+
   it("a library that listens and computes at the second press, and says so", async () => {
     const id = kernel.start(
-      'void process.once("SIGINT", () => {});\nvoid process.once("SIGINT", () => {});\nawait null; busy.spin();',
+      'void process.once("SIGINT", () => {});\nvoid process.once("SIGINT", () => {});\nconsole.error("on");\nawait new Promise((done) => setTimeout(done, 50)); busy.spin();',
     );
-    await sleep(500);
+    await kernel.until(() => stderr(id).includes("on"));
+    await sleep(300);
     await kernel.interrupt();
     await kernel.until(() => /interrupt again to stop it at once/.test(stderr(id)));
     await kernel.interrupt();

@@ -180,6 +180,13 @@ test("grouped keys and values keep their own number of heads", async () => {
   const grouped = temporaryFolder();
   await writeHuggingFaceCheckpoint(grouped, tinyLanguageModel(2, config), config);
   assert.deepEqual((await readLlamaBlocks(grouped)).config, config);
+  assert.equal((await readLlamaBlocks(grouped, { heads: 4 })).config.kvHeads, 2);
+  // Other heads than the config's are of another width, and so are those of keys and values.
+  assert.deepEqual((await readLlamaBlocks(grouped, { heads: 8 })).config, {
+    ...config,
+    heads: 8,
+    kvHeads: 4,
+  });
   rmSync(join(grouped, "config.json"));
   assert.equal((await readLlamaBlocks(grouped, { heads: 4 })).config.kvHeads, 2);
 });

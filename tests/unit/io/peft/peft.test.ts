@@ -11,6 +11,7 @@ import {
   parseAdapterConfig,
 } from "../../../../src/io/peft/config";
 import { adapterFromMeta, adapterToMeta, readAdapter, writeAdapter } from "../../../../src/io/peft/peft";
+import { writeSafetensors } from "../../../../src/io/safetensors";
 import { assertRejects, assertSameTensors, eighths, goldenCases, temporaryFolder } from "../support";
 
 const golden = join(goldenCases, "lora_peft", "adapter");
@@ -52,6 +53,36 @@ test("writing what was read gives PEFT's files again, byte for byte", async () =
     readFileSync(join(place, "adapter_model.safetensors")),
   );
   assert.ok(ours.equals(theirs));
+});
+
+test("names are those of the base model, however a version of PEFT wraps them", async () => {
+  const folder = temporaryFolder();
+  const stored: Record<string, string> = {
+    "base_model.model.model.layers.0.self_attn.q_proj.lora_A.default.weight":
+      "model.layers.0.self_attn.q_proj.lora_A.weight",
+    "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight":
+      "model.layers.0.self_attn.q_proj.lora_B.weight",
+    "base_model.model.lm_head.modules_to_save.weight": "lm_head.weight",
+    "base_model.model.lm_head.modules_to_save.bias": "lm_head.bias",
+    "base_model.model.model.norm.modules_to_save.default.weight": "model.norm.weight",
+    "base_model.model.model.embed_tokens.base_layer.weight": "model.embed_tokens.weight",
+    "model.layers.0.input_layernorm.weight": "model.layers.0.input_layernorm.weight",
+  };
+  const tensors = new Map(Object.keys(stored).map((name) => [name, eighths([8, 8])]));
+  await writeSafetensors(join(folder, "adapter_model.safetensors"), tensors);
+  writeFileSync(join(folder, "adapter_config.json"), '{"peft_type": "LORA"}');
+  const read = await readAdapter(folder);
+  const isLora = (name: string) => name.includes(".lora_");
+  assert.deepEqual([...read.tensors.keys()].sort(), Object.values(stored).filter(isLora).sort());
+  assert.deepEqual(
+    [...read.whole!.keys()].sort(),
+    Object.values(stored)
+      .filter((name) => !isLora(name))
+      .sort(),
+  );
+  const part = await readAdapter(folder, (name) => name === "lm_head.weight");
+  assert.deepEqual([[...part.whole!.keys()], part.tensors.size], [["lm_head.weight"], 0]);
+  assert.equal(part.leftOut!.length, 6);
 });
 
 test("a minimal config is completed with PEFT's keys, sorted", async () => {

@@ -23,6 +23,14 @@ test("an interrupt that has a number is taken once, one without every time", () 
   }
 });
 
+test("an interrupt that nothing has taken is not heard, also where no cell runs", () => {
+  const interrupts = new Interrupts(createSignals());
+  assert.equal(interrupts.hears(1), "deaf");
+  interrupts.take(1);
+  assert.equal(interrupts.hears(1), "heard");
+  assert.equal(interrupts.hears(2), "deaf");
+});
+
 test("who listened for SIGINT and has ended leaves no listener, also where a package had taken it away", () => {
   const before = process.listeners("SIGINT");
   let told = 0;
