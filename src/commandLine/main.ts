@@ -7,7 +7,13 @@ import { engineCommand } from "./engineCommand";
 import { failureText } from "./failureText";
 import { kernelCommand } from "./kernelCommand";
 import { notebookCommand } from "./notebookCommand";
-import { entropyCommand, evaluateCommand, finetuneCommand, pretrainCommand } from "./runCommands";
+import {
+  detectCommand,
+  entropyCommand,
+  evaluateCommand,
+  finetuneCommand,
+  pretrainCommand,
+} from "./runCommands";
 
 const corrupting = command({
   name: "corrupt",
@@ -34,6 +40,7 @@ export const commands: readonly Command[] = [
   pretrainCommand,
   finetuneCommand,
   evaluateCommand,
+  detectCommand,
   entropyCommand,
   kernelCommand,
   engineCommand,

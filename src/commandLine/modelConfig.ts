@@ -31,12 +31,17 @@ const fusion = object(
   },
 );
 
+export const fusionEntry = entry(
+  fusion,
+  "the language model's block behind the encoder; left out: a plain ViT",
+);
+
 const common = {
-  fusion: entry(fusion, "the language model's block behind the encoder; left out: a plain ViT"),
+  fusion: fusionEntry,
   seed: entry(seed, "of what is initialized here", 0),
 };
 
-const encoderEntry = entry(
+export const encoderEntry = entry(
   encoder,
   `the ViT: ${sizes.join(", ")}, or { imageSize, patchSize, dim, depth, heads, mlpRatio }`,
   "base16",

@@ -31,7 +31,10 @@ export const encoderOf = (config: EncoderConfig): ViTConfig =>
 const decoderOf = (config: DecoderConfig = "decoder512x8"): DecoderShape =>
   typeof config === "string" ? mae[config] : config;
 
-async function fusionOf(config: FusionConfig | undefined, path: Resolve): Promise<FusionPlan | undefined> {
+export async function fusionOf(
+  config: FusionConfig | undefined,
+  path: Resolve,
+): Promise<FusionPlan | undefined> {
   if (!config) return undefined;
   const { block: source, number, lora: adapters, ...options } = config;
   // A name on the hub is not a path.
@@ -83,6 +86,12 @@ export async function tunedFrom(
   const tuned = await classifier.fromPretrained(model, head);
   model.dispose();
   return tuned;
+}
+
+/** The model of a run of pretraining or finetuning, or of a folder of model.save. */
+export async function classifierOrMae(place: string): Promise<Classifier | MaskedAutoencoder> {
+  const known = await configOf(place);
+  return known?.modelType === "luvit-mae" ? mae.open(place) : classifier.open(place);
 }
 
 async function maeByItself(config: TunedModelConfig, place: string): Promise<MaskedAutoencoder> {

@@ -1,7 +1,10 @@
 import type { Shard } from "../data/options";
 
 /** A command that is told what to do by a file. */
-export type RunCommandName = "pretrain" | "finetune" | "evaluate" | "entropy";
+export type RunCommandName = "pretrain" | "finetune" | "evaluate" | "entropy" | "detect" | "detectEvaluate";
+
+/** The words that call a command. */
+export const calledBy = (name: RunCommandName) => (name === "detectEvaluate" ? "detect evaluate" : name);
 
 /** What such a command works with. */
 export interface RunRequest {

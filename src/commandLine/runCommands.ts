@@ -2,7 +2,7 @@ import { jsonSchemaOf, type ObjectField, problemsOf, seed as seedField } from ".
 import type { Shard } from "../data/options";
 import { type CommandCall, command, type FlagSpecs, UsageError } from "./command";
 import { expectFolderOrNothing } from "./folders";
-import type { RunCommandName, RunRequest } from "./request";
+import { calledBy, type RunCommandName, type RunRequest } from "./request";
 import { configs } from "./runConfig";
 import { commentedStart } from "./schema";
 
@@ -76,6 +76,29 @@ ${commonHelp}`,
   run: (call) => runWith("entropy", call, async (r) => (await import("./entropyCommand")).entropyCommand(r)),
 });
 
+export const detectCommand = command({
+  name: "detect",
+  help: `  luvit detect --config run.json         ViTDet with Mask R-CNN on COCO, or on sets like it
+${commonHelp}${resumeHelp}  luvit detect evaluate --config run.json
+                                         COCO's scores, Table 2; results in COCO's JSON; goes on where it was
+      --shard <i/n>                      part i of n, from 1; all parts write into one folder
+`,
+  flags: { ...common, ...resume, shard: { type: "string" } },
+  async run(call) {
+    const [first, ...words] = call.words;
+    const shard = shardOf(call.flags.shard);
+    if (first !== "evaluate") {
+      if (shard)
+        throw new UsageError("detect takes --shard with evaluate alone: luvit detect evaluate --shard 1/8");
+      return runWith("detect", call, async (r) => (await import("./detectCommand")).detectCommand(r));
+    }
+    if (call.flags.resume) throw new UsageError("detect evaluate goes on by itself, without --resume");
+    return runWith("detectEvaluate", { ...call, words }, async (request) =>
+      (await import("./detectCommand")).detectEvaluateCommand({ ...request, shard }),
+    );
+  },
+});
+
 /** Prints what is asked for, or makes a request of words and flags and runs it. */
 async function runWith(
   name: RunCommandName,
@@ -87,8 +110,8 @@ async function runWith(
   if (flags["print-schema"]) return print(JSON.stringify(jsonSchemaOf(config), null, 2)) ?? 0;
   const { config: file, out, resume: goOn = false } = flags;
   const problems = [
-    words.length > 0 ? `${name} takes no ${words.join(" ")}` : "",
-    file === undefined ? `${name} needs --config <file>; --print-config shows one` : "",
+    words.length > 0 ? `${calledBy(name)} takes no ${words.join(" ")}` : "",
+    file === undefined ? `${calledBy(name)} needs --config <file>; --print-config shows one` : "",
     flags.seed !== undefined && seedOf(flags.seed) === undefined
       ? `--seed takes ${seedField.expected}, got ${JSON.stringify(flags.seed)}`
       : "",

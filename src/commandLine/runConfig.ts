@@ -21,10 +21,11 @@ import { evaluateOptions } from "../train/evaluate";
 import { finetuneOptions } from "../train/finetune";
 import { trainOptions } from "../train/plan";
 
+import { detectConfig, detectEvaluateConfig } from "./detectConfig";
 import { expectFile } from "./folders";
 import { parseJsonWithComments } from "./jsonc";
 import { maeModel, trainedModel, tunedModel } from "./modelConfig";
-import type { RunCommandName } from "./request";
+import { calledBy, type RunCommandName } from "./request";
 
 const images = object(
   { path: entry(text, "the folder; from the place of this file", "imagenet") },
@@ -65,6 +66,8 @@ const engine = entry(engineOptions, "what it runs on");
 
 /** The configuration of each command. */
 export const configs = {
+  detect: detectConfig,
+  detectEvaluate: detectEvaluateConfig,
   pretrain: object(
     {
       model: entry(maeModel, "what is trained"),
@@ -175,14 +178,14 @@ export interface LoadedConfig<Name extends RunCommandName> {
  */
 export function loadConfig<Name extends RunCommandName>(command: Name, file: string): LoadedConfig<Name> {
   const value = parseJsonWithComments(file, readText(command, file));
-  const where = `${file} (luvit ${command} --print-config shows every entry)`;
+  const where = `${file} (luvit ${calledBy(command)} --print-config shows every entry)`;
   checkOptions(where, configs[command] as Field<unknown>, value);
   const folder = dirname(resolve(file));
   return { config: value as RunConfig<Name>, path: (relative) => resolve(folder, relative) };
 }
 
 function readText(command: RunCommandName, file: string): string {
-  const advice = `a configuration in JSON; luvit ${command} --print-config > run.json writes one to start from`;
+  const advice = `a configuration in JSON; luvit ${calledBy(command)} --print-config > run.json writes one to start from`;
   expectFile(file, advice);
   const { size } = statSync(file);
   if (size <= MOST_BYTES) return readFileSync(file, "utf8");

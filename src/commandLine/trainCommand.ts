@@ -78,7 +78,7 @@ export async function finetuneCommand(request: RunRequest): Promise<number> {
 }
 
 /** Says what runs are computed on; how they use memory is theirs alone. */
-async function startEngine(
+export async function startEngine(
   { print }: RunRequest,
   engine: EngineOptions & { memory?: unknown } = {},
 ): Promise<void> {
@@ -93,7 +93,7 @@ function given<T extends { lr?: number; baseLr?: number }>(options: T | undefine
 }
 
 /** @throws LuvitError("bad-argument") for a folder that holds something which is not to be gone on with. */
-function freeFolder({ out, resume }: RunRequest, configured: string): string {
+export function freeFolder({ out, resume }: RunRequest, configured: string): string {
   const folder = out ?? configured;
   const isFree = entriesOf(folder).length === 0;
   if (resume || isFree) return folder;
@@ -103,7 +103,7 @@ function freeFolder({ out, resume }: RunRequest, configured: string): string {
   );
 }
 
-function announce({ print }: RunRequest, model: Module, recipe: RecipeNotes): void {
+export function announce({ print }: RunRequest, model: Module, recipe: RecipeNotes): void {
   const { name, source, expected, cost, departs } = recipe;
   print(String(model));
   print(`recipe ${name} (${source}): ${cost}; expected: ${expected}`);
@@ -111,7 +111,7 @@ function announce({ print }: RunRequest, model: Module, recipe: RecipeNotes): vo
 }
 
 /** Follows a run to its end or its stop. */
-async function drive<M extends Module>(
+export async function drive<M extends Module>(
   request: RunRequest,
   command: string,
   sets: readonly ImageDataset[],

@@ -3,6 +3,10 @@
  *
  * @module
  */
+
+export { detect } from "./detection/detect";
+export { type FoundObjects, ObjectFinder } from "./detection/finder";
+export type { DetectOptions } from "./detection/options";
 export { type DistillOptions, distill } from "./distill";
 export { drawDropPath } from "./dropPath";
 export { Evaluation, evaluate } from "./evaluate";

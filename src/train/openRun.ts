@@ -7,6 +7,8 @@ import { type JsonObject, readJsonObject } from "../io/bytes";
 import { readConfig } from "../io/checkpoint";
 import { listTrainingCheckpoints, readMetrics } from "../io/runs";
 import type { Classifier } from "../models/classifier";
+import { openDetector } from "../models/detector/checkpoints";
+import type { Detector } from "../models/detector/detector";
 import type { MaskedAutoencoder } from "../models/mae";
 import { openClassifier } from "../models/openClassifier";
 import { openMae } from "../models/openMae";
@@ -16,7 +18,7 @@ import type { StepRecord } from "./run";
 /** What a run's folder says of the run. Prints as one line. */
 export class SavedRun {
   readonly folder: string;
-  /** "pretrain" or "finetune". */
+  /** "pretrain", "finetune" or "detect". */
   readonly task: string;
   /** Every step, as `metrics.jsonl` has it; what was not finite is null. */
   readonly history: readonly StepRecord[];
@@ -70,7 +72,8 @@ export class SavedRun {
    *
    * @throws LuvitError as `classifier.open`.
    */
-  model(options: OpenModelOptions = {}): Promise<Classifier | MaskedAutoencoder> {
+  model(options: OpenModelOptions = {}): Promise<Classifier | Detector | MaskedAutoencoder> {
+    if (this.task === "detect") return openDetector(this.folder, options);
     return this.task === "pretrain" ? openMae(this.folder, options) : openClassifier(this.folder, options);
   }
 

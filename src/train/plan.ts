@@ -18,7 +18,14 @@ import { batchesPerEpoch } from "../data/loader";
 import { engineOptions } from "../engine/options";
 import { optimizeOptions } from "../graph/passes";
 import { betas, epochCount, gradNorm, positiveRate, rate, warmupEpochs, weightDecay } from "../optim/options";
-import { type Schedule, scaledRate, scheduleFits } from "../optim/schedule";
+import {
+  rateAt,
+  type Schedule,
+  type StepSchedule,
+  scaledRate,
+  scheduleFits,
+  stepRate,
+} from "../optim/schedule";
 import { MOST } from "./options";
 
 import type { CompiledStepOptions } from "./stepper";
@@ -34,8 +41,8 @@ export interface RecipeNotes {
   readonly expected: string;
   /** How much has to be computed. */
   readonly cost: string;
-  /** How images are augmented: `data.transforms.mae` or `.finetune`. */
-  readonly augment: "mae" | "finetune";
+  /** How images are augmented: `data.transforms.mae`, `.finetune` or `.largeScaleJitter`. */
+  readonly augment: "mae" | "finetune" | "largeScaleJitter";
   /** What of the published recipe is done otherwise here. */
   readonly departs?: string;
 }
@@ -158,7 +165,8 @@ export interface RunPlan {
   batchesPerEpoch: number;
   stepsPerEpoch: number;
   totalSteps: number;
-  schedule: Schedule;
+  /** By fractional epochs, or by steps. */
+  schedule: Schedule | StepSchedule;
   weightDecay: number;
   betas: readonly [number, number];
   clipGradNorm?: number;
@@ -174,7 +182,7 @@ export function settlePlan(
   dataset: ImageDataset,
   options: TrainOptions,
   betas: readonly [number, number],
-): RunPlan {
+): RunPlan & { schedule: Schedule } {
   const {
     epochs,
     batchSize,
@@ -216,4 +224,12 @@ export function positionOf(plan: RunPlan, step: number): { epoch: number; batch:
   const epoch = Math.floor(step / plan.stepsPerEpoch);
   const batch = (step % plan.stepsPerEpoch) * plan.accumulate;
   return { epoch, batch, fraction: epoch + batch / plan.batchesPerEpoch };
+}
+
+/** The rate of a step, before layer scales. */
+export function rateOfStep(plan: RunPlan, step: number): number {
+  const { schedule } = plan;
+  return "milestones" in schedule
+    ? stepRate(schedule, step)
+    : rateAt(schedule, positionOf(plan, step).fraction);
 }

@@ -1,5 +1,8 @@
 import type { DistillOptions } from "./distill";
 import type { FinetuneOptions } from "./finetuneOptions";
+
+export { coco, cocoDetectron2, detectToy } from "./detection/recipes";
+
 import type { RecipeNotes, TrainOptions } from "./plan";
 import { costOf } from "./recipeCost";
 

@@ -27,12 +27,11 @@ import { SavableModel } from "../models/savable";
 import { weightsBut } from "../models/writeModel";
 import type { Module } from "../nn/module";
 import type { AdamW } from "../optim/adamw";
-import { rateAt } from "../optim/schedule";
 import { type BesideModel, loadHelpers } from "./besideModel";
 import { expectClaimed } from "./claimFolder";
 import { compareFiles, type RunSets } from "./dataFiles";
 import { nonFiniteNames, nonFiniteState, onlyFinite } from "./nonFinite";
-import { positionOf, type RunPlan } from "./plan";
+import { positionOf, type RunPlan, rateOfStep } from "./plan";
 import type { StepRecord } from "./run";
 import type { Stepper } from "./stepper";
 import type { WeightAverage } from "./weightAverage";
@@ -120,7 +119,7 @@ export class RunStore<M extends Module> {
     const beside = helpers.size > 0 ? live.stream(helpers) : undefined;
     // With all that the model's file holds, so that it can be loaded in its place.
     const averages = average && live.stream(new Map([...weights, ...average.byPath()]));
-    const lr = rateAt(plan.schedule, positionOf(plan, step - 1).fraction);
+    const lr = rateOfStep(plan, step - 1);
     const refuse = async () => {
       const broken = [...(await nonFiniteNames(model)), ...(await nonFiniteNames(moments))];
       if (beside) broken.push(...(await nonFiniteNames(beside)));

@@ -97,7 +97,8 @@ function traceAverage<M extends Module>({ model, rules }: StepTask<M>, { decay }
   return { graph: optimize(graph) };
 }
 
-function traceFunction(
+/** A function of a model as a program. `stateName` says under which names the engine has the model's weights. */
+export function traceFunction(
   name: string,
   model: Module,
   { inputs, body }: ForwardFunction,

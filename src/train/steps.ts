@@ -4,10 +4,9 @@ import type { ImageDataset } from "../data/dataset";
 import { type Batch, batches } from "../data/loader";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
-import { rateAt } from "../optim/schedule";
 import type { Feeds } from "./feeds";
 import { lastGoodCheckpoint } from "./nonFinite";
-import { positionOf, type RunPlan } from "./plan";
+import { positionOf, type RunPlan, rateOfStep } from "./plan";
 import type { StepRecord } from "./run";
 import type { StepTask } from "./stepPrograms";
 import type { Stepper } from "./stepper";
@@ -20,6 +19,8 @@ export interface TrainingTask<M extends Module> extends StepTask<M> {
   settings: Record<string, unknown>;
   /** What a step is fed for a batch; `micro` counts batches over the whole run and seeds the batch's draws. */
   feeds(batch: Batch, micro: number): Feeds;
+  /** What a step is fed where numbers of the model decide it; names and shapes are those that `feeds` gave. */
+  refine?(feeds: Feeds, batch: Batch, micro: number, call: CallFunction): Promise<Feeds>;
   /** Times that each image of an epoch comes in it, augmented anew; default 1. */
   repeats?: number;
   /** Decay of the moving average of the weights that the run keeps; default none. */
@@ -33,6 +34,9 @@ export interface TrainingTask<M extends Module> extends StepTask<M> {
   /** Metrics at the end of an epoch, e.g. accuracy. */
   evaluate?(stepper: Pick<Stepper<M>, "call">): Promise<Record<string, number>>;
 }
+
+/** Runs one of a task's functions with the model as the last step left it. */
+export type CallFunction = (name: string, feeds: Feeds) => Promise<Record<string, Float32Array>>;
 
 /** The batches of each step from `step` to the end of its epoch. */
 export async function* stepBatches<M extends Module>(
@@ -79,13 +83,28 @@ export async function trainStep<M extends Module>(
   const started = performance.now();
   const { plan } = task;
   const { fraction } = positionOf(plan, step);
-  const lr = rateAt(plan.schedule, fraction);
-  const feeds = group.map((batch, i) => task.feeds(batch, step * plan.accumulate + i));
+  const lr = rateOfStep(plan, step);
+  const feeds = await feedsOf(task, stepper, group, step * plan.accumulate);
   const loss = await stepper.step(feeds, lr);
   if (!Number.isFinite(loss)) throw nonFiniteLoss(task.name, step, lr, group, checkpoint);
   const images = plan.batchSize * plan.accumulate;
   const imagesPerSecond = (1000 * images) / (performance.now() - started);
   return { step: step + 1, epoch: fraction, loss, lr, imagesPerSecond };
+}
+
+/** What a step's batches feed; `first` is the number of the first of them. */
+async function feedsOf<M extends Module>(
+  task: TrainingTask<M>,
+  stepper: Stepper<M>,
+  group: readonly Batch[],
+  first: number,
+): Promise<Feeds[]> {
+  const feeds = group.map((batch, i) => task.feeds(batch, first + i));
+  if (!task.refine) return feeds;
+  await stepper.prepare(feeds[0]);
+  for (const [i, batch] of group.entries())
+    feeds[i] = await task.refine(feeds[i], batch, first + i, (name, fed) => stepper.call(name, fed));
+  return feeds;
 }
 
 function nonFiniteLoss(

@@ -32,7 +32,8 @@ test("what is printed to start from is a configuration, as it is and with everyt
       .map((line) => line.replace(/^(\s*)((?:\/\/ *)+)("|\})/, "$1$3"))
       .join("\n");
     const { config } = loadConfig(command, write(everything));
-    assert.ok(config.engine && (config.model.fusion ?? undefined), everything);
+    const { fusion } = config.model as { fusion?: object };
+    assert.ok(config.engine && (fusion ?? command === "detectEvaluate"), everything);
   }
 });
 

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { evaluateDetector } from "../../../src/analysis/detection/evaluateDetector";
+import { startBackend } from "../../../src/core/tf";
+import { readResults } from "../../../src/data/coco";
+import { isLuvitError } from "../nn/support";
+import { scenes, smallDetector } from "../train/detection/support";
+
+before(() => startBackend({ backend: "wasm" }));
+
+const folder = () => join(mkdtempSync(join(tmpdir(), "luvit-found-")), "found");
+const engine = { engine: "onnxruntime", threads: 1 } as const;
+
+test("shards and a stop in between find what one pass finds, and write COCO's files when all is done", async () => {
+  const set = await scenes("val", 5);
+  const model = smallDetector();
+  const whole = await evaluateDetector(model, set, engine);
+  assert.ok(whole.complete && whole.results.length > 0);
+  const out = folder();
+  const half = await evaluateDetector(model, set, {
+    ...engine,
+    out,
+    keepEvery: 1,
+    shard: { index: 2, count: 2 },
+  });
+  assert.equal(half.complete, false);
+  assert.match(String(half), /missing: images 0 to/);
+  assert.ok(!existsSync(join(out, "results.bbox.json")));
+  const rest = await evaluateDetector(model, set, { ...engine, out });
+  assert.deepEqual(rest.results, whole.results);
+  assert.deepEqual(rest.boxes!.summary, whole.boxes!.summary);
+  assert.deepEqual(rest.masks!.summary, whole.masks!.summary);
+  const written = await readResults(join(out, "results.bbox.json"), set.truth);
+  assert.equal(written.length, whole.results.length);
+  assert.ok(readFileSync(join(out, "results.segm.json"), "utf8").includes("counts"));
+});
+
+test("a signal ends it, and what was found is kept", async () => {
+  const set = await scenes("val", 3);
+  const model = smallDetector({ masks: false });
+  const stop = new AbortController();
+  stop.abort();
+  const out = folder();
+  const stopped = await evaluateDetector(model, set, { ...engine, out, signal: stop.signal });
+  assert.deepEqual([stopped.complete, stopped.results.length], [false, 0]);
+  const done = await evaluateDetector(model, set, { ...engine, out });
+  assert.equal(done.complete, true);
+  assert.equal(done.masks, undefined);
+});
+
+test("a folder that is about another model is refused", async () => {
+  const set = await scenes("val", 1);
+  const out = folder();
+  await evaluateDetector(smallDetector({ seed: 1 }), set, { ...engine, out });
+  await assert.rejects(
+    evaluateDetector(smallDetector({ seed: 2 }), set, { ...engine, out }),
+    isLuvitError("bad-argument", "something else", "sha256"),
+  );
+});
