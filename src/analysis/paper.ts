@@ -50,7 +50,7 @@ const ofPaper = (model: keyof PaperPair, kind: keyof typeof paperTable2): CocoPr
 /** Table 2, and the same detector as its authors trained it. */
 export const publishedDetectors: readonly PublishedDetector[] = [
   ...(["ViT", "LUViT"] as const).map((model) => ({
-    model: `${model}-B/16, MAE 800 epochs`,
+    model: `${model}-B/16`,
     code: "mmdetection" as const,
     source: "LUViT, Table 2",
     bbox: ofPaper(model, "bbox"),

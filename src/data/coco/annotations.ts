@@ -62,6 +62,23 @@ export class CocoAnnotations {
     return this.byImage.get(imageId) ?? [];
   }
 
+  /**
+   * Some of the images with their objects, in the order given; all classes.
+   *
+   * @throws LuvitError("bad-argument") for an image that is not there.
+   */
+  only(imageIds: readonly number[]): CocoAnnotations {
+    checkOptions("only", row("a list of ids"), imageIds);
+    const ids = [...new Set(imageIds)];
+    const images = ids.map((id) => this.image(id));
+    return new CocoAnnotations(
+      images,
+      this.categories,
+      ids.flatMap((id) => this.of(id)),
+      this.leftOut,
+    );
+  }
+
   /** The label of a category, from 0; undefined for an unknown one. */
   label(categoryId: number): number | undefined {
     return this.labels.get(categoryId);

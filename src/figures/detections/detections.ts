@@ -11,7 +11,13 @@ import {
   row,
   whole,
 } from "../../core/options";
-import { CocoAnnotations, type CocoKind, type CocoResult, cocoKind, DetectionDataset } from "../../data/coco";
+import {
+  type CocoAnnotations,
+  type CocoKind,
+  type CocoResult,
+  cocoKind,
+  DetectionDataset,
+} from "../../data/coco";
 import { spreadIndices } from "../../data/dataset";
 import { type Figure, figure } from "../figure";
 import { label } from "../options";
@@ -69,7 +75,7 @@ export async function detections(options: DetectionsOptions): Promise<Figure> {
   const ids = imageIds(options);
   const names = Object.keys(options.results);
   if (names.length === 0) throw new LuvitError("bad-argument", "detections: results of no detector");
-  const truth = truthOf(dataset.truth, ids);
+  const truth = dataset.truth.only(ids);
   const found = await Promise.all(names.map((name) => compared(truth, options, name, ids)));
   const seen = new Set<ShapeKind>();
   const isFirst = (shape: ShapeKind) => seen.size < seen.add(shape).size;
@@ -107,15 +113,6 @@ function imageIds({ dataset, images = 6 }: DetectionsOptions): number[] {
   if (missing.length === 0 && images.length > 0) return [...images];
   const what = images.length === 0 ? "no images" : `images ${missing.join(", ")}, which are not in the set`;
   throw new LuvitError("bad-argument", `detections: asked for ${what}`);
-}
-
-/** The objects of some images alone. */
-function truthOf(all: CocoAnnotations, ids: readonly number[]): CocoAnnotations {
-  return new CocoAnnotations(
-    ids.map((id) => all.image(id)),
-    all.categories,
-    ids.flatMap((id) => all.of(id)),
-  );
 }
 
 function compared(

@@ -34,7 +34,7 @@ test("own detectors stand below the paper's and detectron2's, with their sources
       ["luvit", "own, not val2017: 1 images, 2 classes"],
     ],
   );
-  assert.match(String(made), /LUViT-B\/16, MAE 800 epochs +51.1 +71.5 +55.9 +45.1 +68.8 +48.8 +mmdetection/);
+  assert.match(String(made), /LUViT-B\/16 +51.1 +71.5 +55.9 +45.1 +68.8 +48.8 +mmdetection/);
 });
 
 test("scores of the other kind, and none, are refused", async () => {

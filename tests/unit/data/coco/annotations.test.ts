@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { evaluate } from "../../../../src/analysis/detection";
 import { decodeMask, encodeMask, maskArea, rleText } from "../../../../src/core/masks";
 import { cocoCategories, readAnnotations, readResults, writeResults } from "../../../../src/data/coco";
 import { assertRejects } from "../../io/support";
@@ -123,4 +124,17 @@ test("results that are none are refused, all at once", async () => {
   ];
   for (const line of lines) await assertRejects(() => readResults(path, truth), "bad-dataset", line);
   await assertRejects(() => readResults(written(file([])), truth), "bad-dataset", 'an object with "info"');
+});
+
+test("some of the images are scored alone: what lies in the others is not missed", async () => {
+  const truth = await readAnnotations(written(file([annotation(1), annotation(2, { image_id: 3 })])));
+  const some = truth.only([3, 3]);
+  assert.deepEqual(
+    [some.images.length, some.annotations.map(({ id }) => id), some.classes],
+    [1, [2], truth.classes],
+  );
+  const { box } = truth.annotations[1];
+  const { summary } = await evaluate(some, [{ imageId: 3, categoryId: 44, score: 1, box }], { kind: "bbox" });
+  assert.ok(summary.AP > 0.999);
+  assert.throws(() => truth.only([4]), /there is no image 4/);
 });
