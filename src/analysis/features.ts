@@ -5,6 +5,7 @@ import type { ImageDataset } from "../data/dataset";
 import type { EngineOptions } from "../engine";
 import { Classifier } from "../models/classifier";
 import type { MaskedAutoencoder } from "../models/mae";
+import { patchCount } from "../models/vit";
 import { forwardBatches } from "./forwardBatches";
 import { batchSize, checkLooked, engine } from "./options";
 
@@ -50,12 +51,13 @@ export async function extractFeatures(
   checkOptions("extractFeatures", featureOptions, options);
   const { layer, pool, batchSize = 16, ...engine } = options;
   const body = (images: Tensor) => ({
-    features: layer ? pooled(afterLayer(model, images, layer), pool) : atTheEnd(model, images, pool),
+    features: layer ? pooled(model, afterLayer(model, images, layer), pool) : atTheEnd(model, images, pool),
   });
   const rows: Float32Array[] = [];
   const [labels, indices, paths]: [number[], number[], string[]] = [[], [], []];
   for await (const { samples, size, results } of forwardBatches(model, dataset, body, {
     batchSize,
+    registers: true,
     ...engine,
   })) {
     const width = results.features.length / size;
@@ -73,7 +75,7 @@ export async function extractFeatures(
 }
 
 function atTheEnd(model: Classifier | MaskedAutoencoder, images: Tensor, pool?: "patches" | "class"): Tensor {
-  if (pool || !(model instanceof Classifier)) return pooled(model.encoder.tokens(images), pool);
+  if (pool || !(model instanceof Classifier)) return pooled(model, model.encoder.tokens(images), pool);
   const seen = model.pool(images);
   return model.fc_norm ? model.fc_norm.forward(seen) : seen;
 }
@@ -94,8 +96,12 @@ function afterLayer({ encoder }: Classifier | MaskedAutoencoder, images: Tensor,
 }
 
 /** tokens [B, 1+L, D], class token first -> [B, D]. */
-function pooled(tokens: Tensor, pool: "patches" | "class" = "patches"): Tensor {
-  const [batch, count, dim] = tokens.shape as [number, number, number];
+function pooled(
+  { encoder }: Classifier | MaskedAutoencoder,
+  tokens: Tensor,
+  pool: "patches" | "class" = "patches",
+): Tensor {
+  const [batch, , dim] = tokens.shape as [number, number, number];
   if (pool === "class") return tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim]);
-  return tf.mean(tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]), 1);
+  return tf.mean(tf.slice(tokens, [0, 1, 0], [batch, patchCount(encoder.config), dim]), 1);
 }

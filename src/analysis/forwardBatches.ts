@@ -42,6 +42,8 @@ export interface ForwardBatchOptions extends EngineOptions {
   ranges?: readonly ImageRange[];
   /** Numbers per image that are fed beside the images, under the name "beside", [B, `width`]. */
   beside?: { readonly width: number; of(sample: MaskedOrPlain): ArrayLike<number> };
+  /** The body takes tokens behind the patches for what they are; a model with registers is refused otherwise. */
+  registers?: boolean;
   /** Numbers that every batch is run with in turn, under the name "variant". */
   variants?: { readonly shape: readonly number[]; readonly feeds: readonly Float32Array[] };
 }
@@ -64,9 +66,17 @@ export async function* forwardBatches(
   body: (images: Tensor, fed: Fed) => Record<string, Tensor>,
   options: ForwardBatchOptions,
 ): AsyncGenerator<ForwardBatch> {
-  const { batchSize, ranges = [{ start: 0, end: dataset.length }], beside, variants, ...engine } = options;
+  const {
+    batchSize,
+    ranges = [{ start: 0, end: dataset.length }],
+    beside,
+    variants,
+    registers = false,
+    ...engine
+  } = options;
   const { config } = model.encoder;
   expectImageSize(dataset, config.imageSize, "analysis");
+  expectNoRegisters(config, registers);
   if (ranges.length === 0) return;
   const size = batchLength(batchSize, dataset);
   const shape = [size, 3, config.imageSize, config.imageSize];
@@ -100,6 +110,16 @@ export async function* forwardBatches(
   } finally {
     await forward.dispose();
   }
+}
+
+/** @throws LuvitError("bad-argument") */
+function expectNoRegisters({ registers = 0 }: ViTConfig, areKnown: boolean): void {
+  if (registers === 0 || areKnown) return;
+  throw new LuvitError(
+    "bad-argument",
+    `this analysis takes all tokens but the first for patches, and the model has ${registers} registers behind them; ` +
+      "relevance, lens, extractFeatures, tokenNorms, attentionDistances, ablateHeads and patchActivations know them",
+  );
 }
 
 function besideFeed(

@@ -1,5 +1,6 @@
 import { type Tensor, tf } from "../core/tf";
 import type { Classifier } from "../models/classifier";
+import { patchCount } from "../models/vit";
 import type { Context } from "../nn/context";
 
 /** One layer with attention on a model's way from the embedded patches to its tokens. */
@@ -66,8 +67,8 @@ export function answerTo(model: Classifier, tokens: Tensor): Tensor {
 }
 
 /** tokens [B, T, D] -> [B, D]. The class token's norm is its own, so it may come after the pooling. */
-function pooled({ pooling }: Classifier, tokens: Tensor): Tensor {
-  const [batch, count, dim] = tokens.shape as [number, number, number];
+function pooled({ pooling, encoder }: Classifier, tokens: Tensor): Tensor {
+  const [batch, , dim] = tokens.shape as [number, number, number];
   if (pooling === "cls") return tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim]);
-  return tf.mean(tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]), 1);
+  return tf.mean(tf.slice(tokens, [0, 1, 0], [batch, patchCount(encoder.config), dim]), 1);
 }

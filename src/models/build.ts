@@ -68,8 +68,8 @@ function detectorFrom({ settings, fusion, classNames, blockSource }: DetectorCon
   return new Detector(settings, { fusion: plan, classNames: classNames ?? undefined });
 }
 
-function vitFrom({ imageSize, patchSize, dim, depth, heads, mlpRatio }: EncoderConfig) {
-  return { imageSize, patchSize, dim, depth, heads, mlpRatio };
+function vitFrom({ finalNorm, fusion, normEps, ...vit }: EncoderConfig) {
+  return vit;
 }
 
 function fusionFrom(

@@ -63,6 +63,9 @@ function schemas(z: typeof Zod) {
     ...transformer,
     finalNorm: flag,
     fusion: fusion.nullable(),
+    registers: count.optional(),
+    layerScale: positive.optional(),
+    mlp: z.literal("swiglu").optional(),
   });
 
   /** One linear's low-rank update. */

@@ -53,6 +53,10 @@ export type EncoderConfig = TransformerDescription & {
   patchSize: number;
   finalNorm: boolean;
   fusion: FusionDescription | null;
+  /** These three only where the ViT has them. */
+  registers?: number;
+  layerScale?: number;
+  mlp?: "swiglu";
 };
 
 type Preprocessing = {

@@ -32,13 +32,14 @@ export interface EncoderOptions {
 }
 
 /**
- * A ViT with, or without, the fusion path behind it. Keys `cls_token`, `pos_embed`, `patch_embed.*`, `blocks.*`,
+ * A ViT with, or without, the fusion path behind it. Keys `cls_token`, `pos_embed`, `register_tokens`, `patch_embed.*`, `blocks.*`,
  * `llama_dim_mapper1.*`, `llama.*`, `llama_dim_mapper2.*`, `norm.*`.
  */
 export class Encoder extends Module {
   readonly cls_token: Parameter;
   readonly pos_embed: Parameter;
   readonly patch_embed: PatchEmbed;
+  readonly register_tokens?: Parameter;
   readonly blocks: Block[];
   readonly fusion?: FusionPath;
   norm?: LayerNorm;
@@ -54,6 +55,9 @@ export class Encoder extends Module {
     this.pos_embed = positionParameter(vit.dim, patches, rng, positions);
     this.patch_embed = new PatchEmbed(vit.patchSize, vit.dim, rng, init);
     this.blocks = Array.from({ length: vit.depth }, () => new Block(vit, rng, init));
+    const { registers = 0 } = vit;
+    if (registers > 0)
+      this.register_tokens = new Parameter([1, registers, vit.dim], normal(0.02), rng.uint32());
     if (fusion) this.fusion = new FusionPath(vit.dim, fusion);
     if (finalNorm || fusion?.normFirst) this.norm = new LayerNorm(vit.dim);
   }
@@ -68,7 +72,14 @@ export class Encoder extends Module {
     const { imageSize, patchSize } = config;
     const fusion = this.fusion?.describe(config.depth) ?? null;
     const finalNorm = norm !== undefined;
-    return { imageSize, patchSize, ...describeBlocks(config, blocks), finalNorm, fusion };
+    return {
+      imageSize,
+      patchSize,
+      ...describeBlocks(config, blocks),
+      ...extrasOf(config),
+      finalNorm,
+      fusion,
+    };
   }
 
   /**
@@ -113,7 +124,7 @@ export class Encoder extends Module {
 
   /**
    * Tokens [B, T, D] -> what entered the first block and what left each, [1 + depth] of [B, T, D], before the final norm.
-   * The fusion path belongs to the block in front of it: what leaves that one has been through both.
+   * Registers go through all of it and are not given back. The fusion path belongs to the block in front of it: what leaves that one has been through both.
    */
   states(x: Tensor, context: Context): Tensor[] {
     const { after = this.config.depth, normFirst = false } = this.fusion?.plan ?? {};
@@ -121,11 +132,28 @@ export class Encoder extends Module {
       if (!this.fusion || blocks !== after) return tokens;
       return this.fusion.forward(normFirst && this.norm ? this.norm.forward(tokens) : tokens, context);
     };
-    const states = [fused(site(context, "embed", x), 0)];
+    const states = [fused(site(context, "embed", this.withRegisters(x)), 0)];
     for (const [i, block] of this.blocks.entries())
       states.push(fused(runBlocks(states[i], [block], context, "blocks", i), i + 1));
-    return states;
+    return this.register_tokens
+      ? states.map((state) => tf.slice(state, [0, 0, 0], x.shape as number[]))
+      : states;
   }
+
+  /** x [B, T, D] -> [B, T + R, D]. Where they stand among the tokens does not matter: they have no position. */
+  private withRegisters(x: Tensor): Tensor {
+    if (!this.register_tokens) return x;
+    return tf.concat([x, tf.tile(this.register_tokens.value, [x.shape[0], 1, 1])], 1);
+  }
+}
+
+/** What a ViT has beyond MAE's, entries only where it has them. */
+function extrasOf({ registers = 0, layerScale, mlp = "gelu" }: ViTConfig) {
+  return {
+    ...(registers > 0 && { registers }),
+    ...(layerScale !== undefined && { layerScale }),
+    ...(mlp !== "gelu" && { mlp }),
+  };
 }
 
 /** @throws LuvitError("shape-mismatch") for images that are not taken. */

@@ -8,6 +8,7 @@ import type { LoadReport } from "../nn/loadStateDict";
 import type { PositionResize } from "../nn/positionEmbedding";
 import { positionResizes } from "../nn/positionTaps";
 import { type Classifier, classifierField } from "./classifier";
+import { withDinoNames } from "./dinoNames";
 import { type MaskedAutoencoder, maeField } from "./mae";
 import { expectSameParts } from "./openModel";
 import { partOptions } from "./options";
@@ -58,10 +59,11 @@ export const fitOptions = optionsOf<FitOptions>({}, { positions: oneOf(positionR
  * Loads a MAE checkpoint's encoder, a finetuned MAE classifier, or a ViT of timm (file or folder) into a classifier. A
  * head, `fc_norm` or fusion path the file lacks keeps its fresh weights, and so does a head for another number of classes,
  * as in MAE's finetuning; decoder and final norm of a pretraining file are left out. Models of timm without qkv biases get
- * zeros, and positions without a class token's row a row of zeros: both compute the same.
+ * zeros, and positions without a class token's row a row of zeros: both compute the same. DINOv2 is read under the names of
+ * its own code, of transformers and of timm.
  *
  * @throws LuvitError("key-mismatch" | "shape-mismatch") listing every key that does not fit, such as those of distillation
- * tokens, registers and layer scales, which this ViT has not.
+ * tokens, which this ViT has not, or of registers and layer scales where the model was made without.
  */
 export async function loadClassifier(
   model: Classifier,
@@ -82,7 +84,7 @@ export function applyClassifier(
   options: FitOptions = {},
 ): LoadReport {
   expectFinite(tensors, model, source);
-  const fittedTensors = fitted(asOfficial(tensors), model, options);
+  const fittedTensors = fitted(asOfficial(withDinoNames(tensors)), model, options);
   const unused = ["decoder_", "mask_token", ...(model.encoder.norm ? [] : ["norm."])];
   // MoCo's projection, which is no head for classes: a small network in its place.
   if (!tensors.has("head.weight"))

@@ -1,29 +1,29 @@
 import type { HostTensor } from "../core/hostTensor";
-import { checkOptions, entry, object, optionsOf, type Rule, shaped } from "../core/options";
+import {
+  checkOptions,
+  entry,
+  number,
+  object,
+  oneOf,
+  optionsOf,
+  type Rule,
+  shaped,
+  whole,
+} from "../core/options";
 import { rngField } from "../core/options/rng";
 import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
-import { scaledDotProductAttention } from "../nn/attention";
 import { type Context, inference, site } from "../nn/context";
 import { constant, kaimingUniform, normal, uniform, xavierUniform } from "../nn/init";
-import { LayerNorm, Linear } from "../nn/layers";
+import { LayerNorm } from "../nn/layers";
 import { Module } from "../nn/module";
-import { gelu, linear, mergeHeads, splitQkv } from "../nn/ops";
+import { linear } from "../nn/ops";
 import { type Initializer, Parameter } from "../nn/parameter";
 import { patchesForEmbedding } from "../nn/patches";
 import { type PositionResize, resizePositionTable, sinCosPositionTable } from "../nn/positionEmbedding";
-import {
-  attentionSizes,
-  blockSizes,
-  depth,
-  dim,
-  heads,
-  MOST_PATCHES,
-  mlpRatio,
-  pixels,
-  stackFits,
-} from "./options";
+import { Attention, LayerScale, Mlp, SwiGlu } from "./branches";
+import { blockSizes, depth, dim, heads, MOST_PATCHES, mlpRatio, pixels, stackFits } from "./options";
 
 /** Shape of a vision transformer; plain JSON. Part of the config that models and checkpoints are saved with. */
 export interface ViTConfig {
@@ -35,6 +35,12 @@ export interface ViTConfig {
   depth: number;
   heads: number;
   mlpRatio: number;
+  /** Further tokens, behind the patches, that no head sees. */
+  registers?: number;
+  /** What the factors on both branches of every block start with; default none are there. */
+  layerScale?: number;
+  /** Default "gelu". */
+  mlp?: "gelu" | "swiglu";
 }
 
 const patchesFit: Rule<ViTConfig> = ({ imageSize = 0, patchSize = 1 }) => {
@@ -54,7 +60,11 @@ export const vitConfig = optionsOf<ViTConfig>(
     heads,
     mlpRatio,
   },
-  {},
+  {
+    registers: whole(0, 1000),
+    layerScale: number(0, 1000, true),
+    mlp: oneOf(["gelu", "swiglu"]),
+  },
   patchesFit,
   stackFits,
 );
@@ -95,78 +105,48 @@ export type InitScheme = "mae" | "timm";
 
 const linearInit: Record<InitScheme, Initializer> = { mae: xavierUniform, timm: normal(0.02) };
 
-/** Self-attention with one fused projection. Keys `qkv` [3D, D] (rows: all q heads, all k, all v), `proj`. */
-export class Attention extends Module {
-  readonly qkv: Linear;
-  readonly proj: Linear;
+/** Sizes of a block. */
+type BlockConfig = Pick<ViTConfig, "dim" | "heads" | "mlpRatio" | "layerScale" | "mlp">;
 
-  constructor(
-    readonly dim: number,
-    readonly heads: number,
-    rng: Rng,
-    initialize: Initializer,
-  ) {
-    super();
-    checkOptions("Attention", attentionSizes, { dim, heads });
-    this.qkv = new Linear(dim, 3 * dim, rng, { initialize });
-    this.proj = new Linear(dim, dim, rng, { initialize });
-  }
-
-  /** x [B, T, D] -> [B, T, D]. Sites `<name>.out` and those of `scaledDotProductAttention`. */
-  forward(x: Tensor, context: Context, name: string): Tensor {
-    const [q, k, v] = splitQkv(this.qkv.forward(x, context, `${name}.qkv`), this.heads);
-    const merged = mergeHeads(scaledDotProductAttention(q, k, v, { context, name }));
-    return site(context, `${name}.out`, this.proj.forward(merged, context, `${name}.proj`));
-  }
-}
-
-/** fc2(gelu(fc1 x)), exact GELU. */
-export class Mlp extends Module {
-  readonly fc1: Linear;
-  readonly fc2: Linear;
-
-  constructor(dim: number, hidden: number, rng: Rng, initialize: Initializer) {
-    super();
-    this.fc1 = new Linear(dim, hidden, rng, { initialize });
-    this.fc2 = new Linear(hidden, dim, rng, { initialize });
-  }
-
-  /** x [..., D] -> [..., D]. Site `<name>.out`. */
-  forward(x: Tensor, context: Context = inference, name = "mlp"): Tensor {
-    const hidden = gelu(this.fc1.forward(x, context, `${name}.fc1`));
-    return site(context, `${name}.out`, this.fc2.forward(hidden, context, `${name}.fc2`));
-  }
-}
-
-/** Pre-norm transformer block: x += attn(norm1 x); x += mlp(norm2 x). Reference: timm 0.3.2 vision_transformer.py. */
+/**
+ * Pre-norm transformer block: x += ls1(attn(norm1 x)); x += ls2(mlp(norm2 x)). Layer scales only where the config says so.
+ * Reference: timm 0.3.2 vision_transformer.py; facebookresearch/dinov2 layers/block.py.
+ */
 export class Block extends Module {
   readonly norm1: LayerNorm;
   readonly attn: Attention;
   readonly norm2: LayerNorm;
-  readonly mlp: Mlp;
+  readonly mlp: Mlp | SwiGlu;
+  readonly ls1?: LayerScale;
+  readonly ls2?: LayerScale;
 
-  constructor(config: { dim: number; heads: number; mlpRatio: number }, rng: Rng, scheme: InitScheme) {
+  constructor(config: BlockConfig, rng: Rng, scheme: InitScheme) {
     super();
     checkOptions("Block", shaped("sizes { dim, heads, mlpRatio }", "dim"), config);
     checkOptions("Block", rngField, rng);
     const { dim, heads, mlpRatio } = config;
     checkOptions("Block", blockSizes, { dim, heads, mlpRatio });
     const initialize = linearInit[scheme];
-    this.norm1 = new LayerNorm(config.dim);
-    this.attn = new Attention(config.dim, config.heads, rng, initialize);
-    this.norm2 = new LayerNorm(config.dim);
-    this.mlp = new Mlp(config.dim, Math.round(config.dim * config.mlpRatio), rng, initialize);
+    this.norm1 = new LayerNorm(dim);
+    this.attn = new Attention(dim, heads, rng, initialize);
+    this.norm2 = new LayerNorm(dim);
+    const Branch = config.mlp === "swiglu" ? SwiGlu : Mlp;
+    this.mlp = new Branch(dim, Math.round(dim * mlpRatio), rng, initialize);
+    const { layerScale } = config;
+    if (layerScale) [this.ls1, this.ls2] = [new LayerScale(dim, layerScale), new LayerScale(dim, layerScale)];
   }
 
   /** x [B, T, D] -> [B, T, D]; `dropPathRow` is this block's first row of `context.dropPath`. Sites `<name>.*`. */
   forward(x: Tensor, context: Context, name: string, dropPathRow: number): Tensor {
     const see = (part: string, value: Tensor) => site(context, `${name}.${part}`, value);
     const attended = this.attn.forward(see("norm1", this.norm1.forward(x)), context, `${name}.attn`);
-    const middle = see("middle", tf.add(x, dropBranch(attended, context, dropPathRow)));
+    const middle = see("middle", tf.add(x, dropBranch(scaled(attended, this.ls1), context, dropPathRow)));
     const expanded = this.mlp.forward(see("norm2", this.norm2.forward(middle)), context, `${name}.mlp`);
-    return see("out", tf.add(middle, dropBranch(expanded, context, dropPathRow + 1)));
+    return see("out", tf.add(middle, dropBranch(scaled(expanded, this.ls2), context, dropPathRow + 1)));
   }
 }
+
+const scaled = (branch: Tensor, scale: LayerScale | undefined) => (scale ? scale.forward(branch) : branch);
 
 /** A branch x [B, T, D] times what `context.dropPath` says of each sample, where it says anything. */
 export function dropBranch(branch: Tensor, { dropPath }: Context, row: number): Tensor {

@@ -41,7 +41,7 @@ export const layerDecayOptions = optionsOf<LayerDecayOptions>(
 
 /**
  * Finetuning with layer-wise decay: embeddings are layer 0, block k is layer k+1, everything else (norms, head, mappers,
- * LoRA) the last layer with scale 1. No decay for one-dimensional parameters, `pos_embed` and `cls_token`.
+ * LoRA) the last layer with scale 1. No decay for one-dimensional parameters, `pos_embed`, `cls_token` and `register_tokens`.
  * Reference: mae/util/lr_decay.py.
  */
 export function finetuneRules(model: Module, options: LayerDecayOptions): ParameterRules {
@@ -50,13 +50,14 @@ export function finetuneRules(model: Module, options: LayerDecayOptions): Parame
   const last = depth + 1;
   return rulesOf(model, (path, shape) => {
     const layer = layerOf(path, last);
-    const exempt = shape.length === 1 || path === "pos_embed" || path === "cls_token";
+    const exempt = shape.length === 1 || ["pos_embed", "cls_token", "register_tokens"].includes(path);
     return { weightDecay: exempt ? 0 : weightDecay, lrScale: layerDecay ** (last - layer), layer };
   });
 }
 
 function layerOf(path: string, last: number): number {
-  if (path === "cls_token" || path === "pos_embed" || path.startsWith("patch_embed")) return 0;
+  if (["cls_token", "pos_embed", "register_tokens"].includes(path) || path.startsWith("patch_embed"))
+    return 0;
   const block = /^blocks\.(\d+)\./.exec(path);
   return block ? Number(block[1]) + 1 : last;
 }

@@ -165,6 +165,7 @@ export async function ablateHeads(
       ),
     forward: {
       batchSize,
+      registers: true,
       ...engine,
       variants: { shape: [heads.layers.length, heads.most], feeds: gates },
     },
@@ -207,7 +208,10 @@ async function meanHeads(
   };
   const sums = new Map<string, Float64Array>();
   let count = 0;
-  for await (const { samples, size, results } of forwardBatches(model, dataset, body, options)) {
+  for await (const { samples, size, results } of forwardBatches(model, dataset, body, {
+    ...options,
+    registers: true,
+  })) {
     count += samples.length;
     for (const [layer, values] of Object.entries(results)) {
       const width = values.length / size;

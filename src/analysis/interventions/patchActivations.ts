@@ -168,9 +168,10 @@ export async function patchActivations(
     .filter(isLensSite);
   expectLayers("patchActivations", wanted, all);
   const sites = all.filter((site) => wanted?.includes(site) ?? true);
-  const count = patchCount(model.encoder.config) + 1;
-  const variants = variantsOf(sites, tokens, count);
-  const { imageSize } = model.encoder.config;
+  const { registers = 0, imageSize } = model.encoder.config;
+  const patches = patchCount(model.encoder.config);
+  const count = 1 + patches + registers;
+  const variants = variantsOf(sites, tokens, count, patches);
   const { rows, missing } = await gatherRows<Row>({
     model,
     dataset: paired(receivers, donors),
@@ -202,6 +203,7 @@ export async function patchActivations(
       }),
     forward: {
       batchSize,
+      registers: true,
       ...engine,
       beside: {
         width: 3 * imageSize * imageSize,
@@ -216,14 +218,18 @@ export async function patchActivations(
   return new ActivationPatching(rows, { model: name, data, recipe, seed }, missing);
 }
 
-function variantsOf(sites: readonly string[], tokens: PatchedTokens, count: number) {
+function variantsOf(sites: readonly string[], tokens: PatchedTokens, count: number, patchCount: number) {
   const from = (site: number, isTaken: (token: number) => boolean) => {
     const take = new Float32Array(sites.length * count);
     for (let token = 0; token < count; token++) take[site * count + token] = Number(isTaken(token));
     return take;
   };
   if (tokens !== "each") {
-    const isTaken = { patches: (t: number) => t > 0, class: (t: number) => t === 0, all: () => true }[tokens];
+    const isTaken = {
+      patches: (t: number) => t > 0 && t <= patchCount,
+      class: (t: number) => t === 0,
+      all: () => true,
+    }[tokens];
     return sites.map((site, s) => ({ site, token: -1, take: from(s, isTaken) }));
   }
   return sites.flatMap((site, s) =>

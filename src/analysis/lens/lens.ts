@@ -133,7 +133,11 @@ export async function lens(
     return { tokens: tf.stack(of("logits"), 1), pooled: tf.stack(of("pooled"), 1) };
   };
   const maps: LensMaps[] = [];
-  const batches = forwardBatches(model, readable(images, imageSize), body, { batchSize, ...engine });
+  const batches = forwardBatches(model, readable(images, imageSize), body, {
+    batchSize,
+    registers: true,
+    ...engine,
+  });
   for await (const { samples, size, results } of batches) {
     for (const [i, sample] of samples.entries()) {
       const part = (values: Float32Array, site: number) => {

@@ -21,9 +21,12 @@ export function accumulateRelevance(layers: readonly Tensor[]): Tensor {
  * What the head's input is made of, patch by patch: the class token's row, or for mean pooling the mean over the rows of
  * the patches (an extension; the official code knows the class token only). relevance [B, T, T] -> [B, P].
  */
-export function relevanceOfPatches(relevance: Tensor, pooling: Pooling): Tensor {
-  const [batch, tokens] = relevance.shape as [number, number];
-  const patches = tokens - 1;
+export function relevanceOfPatches(
+  relevance: Tensor,
+  pooling: Pooling,
+  patches = relevance.shape[1]! - 1,
+): Tensor {
+  const batch = relevance.shape[0];
   if (pooling === "cls")
     return tf.reshape(tf.slice(relevance, [0, 0, 1], [batch, 1, patches]), [batch, patches]);
   return tf.mean(tf.slice(relevance, [0, 1, 1], [batch, patches, patches]), 1);

@@ -5,9 +5,9 @@ import { type Tensor, tf } from "../../core/tf";
  * the patches. activation and gradient [B, T, D], class token first -> [B, P].
  * Reference: Selvaraju et al. 2017; jacobgil/pytorch-grad-cam grad_cam.py, its reshape for vision transformers.
  */
-export function gradCam(activation: Tensor, gradient: Tensor): Tensor {
-  const [batch, tokens, dim] = activation.shape as [number, number, number];
-  const patches = (x: Tensor) => tf.slice(x, [0, 1, 0], [batch, tokens - 1, dim]);
-  const weights = tf.mean(patches(gradient), 1, true);
-  return tf.sum(tf.mul(patches(activation), weights), 2);
+export function gradCam(activation: Tensor, gradient: Tensor, patches = activation.shape[1]! - 1): Tensor {
+  const [batch, , dim] = activation.shape as [number, number, number];
+  const rows = (x: Tensor) => tf.slice(x, [0, 1, 0], [batch, patches, dim]);
+  const weights = tf.mean(rows(gradient), 1, true);
+  return tf.sum(tf.mul(rows(activation), weights), 2);
 }

@@ -1,5 +1,6 @@
 import { type Tensor, tf } from "../../core/tf";
 import type { Classifier } from "../../models/classifier";
+import { patchCount } from "../../models/vit";
 import { answerTo, asEnd, finalNorm, type Stage, stagesOf } from "../stages";
 
 /**
@@ -28,12 +29,17 @@ export function leGrad(
   for (const stage of stagesOf(model)) {
     const read = (x: Tensor) =>
       scoreOf(model, asEnd(model, stage.output, x, seen.get("fusion.in")), classes, score);
-    layers.set(stage.layer, layerMap(stage, seen, read));
+    layers.set(stage.layer, layerMap(stage, seen, read, patchCount(model.encoder.config)));
   }
   return { layers, logits };
 }
 
-function layerMap(stage: Stage, seen: ReadonlyMap<string, Tensor>, read: (x: Tensor) => Tensor): Tensor {
+function layerMap(
+  stage: Stage,
+  seen: ReadonlyMap<string, Tensor>,
+  read: (x: Tensor) => Tensor,
+  patches: number,
+): Tensor {
   const pattern = seen.get(stage.pattern)!;
   const through = (nudge: Tensor) => {
     const edit = (name: string, value: Tensor) => (name === stage.pattern ? tf.add(value, nudge) : value);
@@ -41,8 +47,7 @@ function layerMap(stage: Stage, seen: ReadonlyMap<string, Tensor>, read: (x: Ten
   };
   const gradient = tf.grad(through)(tf.zeros(pattern.shape));
   const keys = tf.mean(tf.relu(gradient), [1, 2]);
-  const [batch, tokens] = keys.shape as [number, number];
-  return tf.slice(keys, [0, 1], [batch, tokens - 1]);
+  return tf.slice(keys, [0, 1], [keys.shape[0], patches]);
 }
 
 /** tokens [B, T, D], target [B, K] -> [B, K] or [B, D], to be summed. */

@@ -1,5 +1,6 @@
 import { type Tensor, tf } from "../../core/tf";
 import type { Classifier } from "../../models/classifier";
+import { patchCount } from "../../models/vit";
 import type { Context } from "../../nn/context";
 import { expectLayers, tapPatterns } from "../patterns";
 import { stagesOf } from "../stages";
@@ -66,6 +67,8 @@ export function explainerOf(
   return rolledOut(model, method, chosen, options);
 }
 
+const patchesOf = ({ encoder }: Classifier) => patchCount(encoder.config);
+
 function lastViTBlock({ encoder }: Classifier): string {
   return `blocks.${encoder.blocks.length - 1}`;
 }
@@ -103,7 +106,10 @@ function chefer(model: Classifier, layers: readonly string[]): Explainer {
         inside(name, layers, /^(attn|attention)\.pattern$/),
       );
       const parts = [...values].map(([name, pattern]) => layerRelevance(pattern, gradients.get(name)!));
-      return { logits: logits(), map: relevanceOfPatches(accumulateRelevance(parts), model.pooling) };
+      return {
+        logits: logits(),
+        map: relevanceOfPatches(accumulateRelevance(parts), model.pooling, patchesOf(model)),
+      };
     },
     ({ map }) => map,
   );
@@ -128,7 +134,7 @@ function cam(model: Classifier, layers: readonly string[]): Explainer {
       const { values, gradients } = siteGradients(score, isInput);
       const found = [...values].map(([name, value]) => [
         name.slice(0, name.lastIndexOf(".")),
-        gradCam(value, gradients.get(name)!),
+        gradCam(value, gradients.get(name)!, patchesOf(model)),
       ]);
       return { logits: logits(), ...Object.fromEntries(found) };
     },
@@ -175,7 +181,7 @@ function rolledOut(
       tokens(results),
       options,
     );
-    const map = rolloutOfPatches(rolled, tokens(results), model.pooling);
+    const map = rolloutOfPatches(rolled, tokens(results), model.pooling, patchesOf(model));
     const most = map.reduce((a, b) => Math.max(a, b), 0);
     return Float32Array.from(map, (x) => (most === 0 ? 0 : x / most));
   });

@@ -157,6 +157,7 @@ export async function* relevanceMaps(
     (fed, { beside }) => explainer.traced(fed, (logits) => beside ?? predicted(logits)),
     {
       batchSize,
+      registers: true,
       ...engine,
       ...(wanted !== "predicted" && { beside: { width: model.classes, of: oneHot } }),
     },

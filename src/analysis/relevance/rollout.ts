@@ -78,11 +78,12 @@ export function rolloutOfPatches(
   result: Float64Array,
   tokens: number,
   pooling: "cls" | "mean",
+  patches = tokens - 1,
 ): Float64Array {
-  if (pooling === "cls") return result.slice(1, tokens);
-  const map = new Float64Array(tokens - 1);
-  for (let row = 1; row < tokens; row++) {
-    for (let key = 1; key < tokens; key++) map[key - 1] += result[row * tokens + key] / (tokens - 1);
+  if (pooling === "cls") return result.slice(1, 1 + patches);
+  const map = new Float64Array(patches);
+  for (let row = 1; row <= patches; row++) {
+    for (let key = 1; key <= patches; key++) map[key - 1] += result[row * tokens + key] / patches;
   }
   return map;
 }

@@ -18,8 +18,8 @@ export function patchDistances({ rows, columns }: MapSize, patchSize: number): F
  * Reference: Dosovitskiy et al. 2021, appendix D.7; sayakpaul/probing-vits.
  */
 export function meanDistance(pattern: Tensor, distances: Tensor, rescale = false): Tensor {
-  const [batch, heads, tokens] = pattern.shape as [number, number, number, number];
-  const patches = tokens - 1;
+  const [batch, heads] = pattern.shape as [number, number, number, number];
+  const patches = distances.shape[0];
   const weights = tf.slice(pattern, [0, 0, 1, 1], [batch, heads, patches, patches]);
   const shares = rescale ? tf.div(weights, tf.sum(weights, -1, true)) : weights;
   return tf.mean(tf.sum(tf.mul(shares, distances), -1), -1);

@@ -55,7 +55,11 @@ export async function attentionDistances(
   const sums = new Map<string, Float64Array>();
   let count = 0;
   const set = readable(images, imageSize);
-  for await (const { samples, size, results } of forwardBatches(model, set, body, { batchSize, ...engine })) {
+  for await (const { samples, size, results } of forwardBatches(model, set, body, {
+    batchSize,
+    registers: true,
+    ...engine,
+  })) {
     count += samples.length;
     for (const [name, values] of Object.entries(results)) {
       const heads = values.length / size;

@@ -5,6 +5,7 @@ import { type Tensor, tf } from "../../core/tf";
 import type { EngineOptions } from "../../engine";
 import type { Classifier } from "../../models/classifier";
 import type { MaskedAutoencoder } from "../../models/mae";
+import { patchCount } from "../../models/vit";
 import { tableOf } from "../columns";
 import { forwardBatches } from "../forwardBatches";
 import { type GivenImages, givenImages, readable } from "../givenImages";
@@ -75,6 +76,7 @@ export async function tokenNorms(
   checkOptions("tokenNorms", givenImages, images);
   checkOptions("tokenNorms", tokenNormOptions, options);
   const { above = [3], batchSize = 8, ...engine } = options;
+  const patches = patchCount(model.encoder.config);
   const stages = stagesOf(model);
   const last = stages.at(-1)!.output.startsWith("llama.") ? "fusion.out" : stages.at(-1)!.output;
   const places: Place[] = [
@@ -87,19 +89,23 @@ export async function tokenNorms(
     const results: Record<string, Tensor> = {};
     for (const { place } of places) results[place] = tf.sqrt(tf.sum(tf.square(seen.get(place)!), 2));
     for (const { layer, pattern } of stages)
-      results[`${layer} attention`] = attentionToKeys(seen.get(pattern)!);
+      results[`${layer} attention`] = attentionToKeys(seen.get(pattern)!, patches);
     return results;
   };
   const gathered = new Map<string, Float32Array[]>();
   const set = readable(images, model.encoder.config.imageSize);
-  for await (const { samples, size, results } of forwardBatches(model, set, body, { batchSize, ...engine })) {
+  for await (const { samples, size, results } of forwardBatches(model, set, body, {
+    batchSize,
+    registers: true,
+    ...engine,
+  })) {
     for (const [name, values] of Object.entries(results)) {
       const width = values.length / size;
       const rows = samples.map((_, i) => values.slice(i * width, (i + 1) * width));
       gathered.set(name, [...(gathered.get(name) ?? []), ...rows]);
     }
   }
-  const rows = places.flatMap((place) => above.map((border) => rowOf(place, border, gathered)));
+  const rows = places.flatMap((place) => above.map((border) => rowOf(place, border, gathered, patches)));
   const column = <K extends keyof Row>(name: K) => rows.map((row) => row[name]);
   const names = [
     "place",
@@ -115,15 +121,15 @@ export async function tokenNorms(
   const table = tableOf(Object.fromEntries(names.map((name) => [name, column(name)])) as never);
   const norms = places.map(({ place }): [string, Float32Array] => [
     place,
-    Float32Array.from((gathered.get(place) ?? []).flatMap((row) => Array.from(row.subarray(1)))),
+    Float32Array.from((gathered.get(place) ?? []).flatMap((row) => Array.from(row.subarray(1, 1 + patches)))),
   ]);
   return new TokenNorms(table, new Map(norms));
 }
 
 /** Share of the patches' attention that each key gets, mean over heads and patch queries: [B, H, T, T] -> [B, T]. */
-function attentionToKeys(pattern: Tensor): Tensor {
+function attentionToKeys(pattern: Tensor, patches: number): Tensor {
   const [batch, heads, tokens] = pattern.shape as [number, number, number, number];
-  return tf.mean(tf.slice(pattern, [0, 0, 1, 0], [batch, heads, tokens - 1, tokens]), [1, 2]);
+  return tf.mean(tf.slice(pattern, [0, 0, 1, 0], [batch, heads, patches, tokens]), [1, 2]);
 }
 
 interface Row extends Place {
@@ -136,8 +142,13 @@ interface Row extends Place {
   readonly classToken: number | null;
 }
 
-function rowOf(place: Place, above: number, gathered: ReadonlyMap<string, Float32Array[]>): Row {
-  const norms = (gathered.get(place.place) ?? []).map((row) => row.subarray(1));
+function rowOf(
+  place: Place,
+  above: number,
+  gathered: ReadonlyMap<string, Float32Array[]>,
+  patches: number,
+): Row {
+  const norms = (gathered.get(place.place) ?? []).map((row) => row.subarray(1, 1 + patches));
   const attention = gathered.get(`${place.layer} attention`);
   const mean = (values: readonly number[]) =>
     values.length === 0 ? null : values.reduce((sum, x) => sum + x / values.length, 0);

@@ -1,3 +1,4 @@
+import { LuvitError } from "../../core/errors";
 import {
   checkOptions,
   entry,
@@ -110,6 +111,7 @@ export function detectorSettings(encoder: ViTConfig, options: DetectorHeadOption
     pretrainImageSize,
     normEps,
   };
+  expectPlain(encoder);
   checkOptions("detector", sizesFit, { imageSize, patchSize, globalBlocks: [...globalBlocks], depth });
   const official = officialSettings(windowed, options.classes, options.masks ?? true);
   return {
@@ -118,6 +120,20 @@ export function detectorSettings(encoder: ViTConfig, options: DetectorHeadOption
     regions: { ...official.regions, ...options.regions },
     rois: { ...official.rois, ...options.rois },
   };
+}
+
+/** @throws LuvitError("bad-argument") for what windowed blocks have not. */
+function expectPlain({ registers = 0, layerScale, mlp = "gelu" }: ViTConfig): void {
+  const extras = [
+    ...(registers > 0 ? ["registers"] : []),
+    ...(layerScale !== undefined ? ["layerScale"] : []),
+    ...(mlp !== "gelu" ? ["mlp"] : []),
+  ];
+  if (extras.length === 0) return;
+  throw new LuvitError(
+    "bad-argument",
+    `detector: its ViT has no ${extras.join(", no ")}; leave them out of the encoder`,
+  );
 }
 
 interface Sizes {

@@ -9,8 +9,9 @@ import { LayerNorm } from "../../nn/layers";
 import { Module } from "../../nn/module";
 import { Parameter } from "../../nn/parameter";
 import { positionsOfGrid } from "../../nn/positionEmbedding";
+import { Mlp } from "../branches";
 import { FusionPath, type FusionPlan } from "../fusion";
-import { dropBranch, Mlp, PatchEmbed } from "../vit";
+import { dropBranch, PatchEmbed } from "../vit";
 import { type Grid, RelativeAttention } from "./relativeAttention";
 import type { WindowedViTConfig } from "./settings";
 

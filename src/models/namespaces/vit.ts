@@ -3,13 +3,12 @@
  *
  * @module
  */
+export { Attention, LayerScale, Mlp, SwiGlu } from "../branches";
 export {
-  Attention,
   Block,
   base16,
   huge14,
   large16,
-  Mlp,
   PatchEmbed,
   patchCount,
   small16,

@@ -1,0 +1,90 @@
+import { checkOptions } from "../core/options";
+import type { Rng } from "../core/rng";
+import { type Tensor, tf } from "../core/tf";
+import { scaledDotProductAttention } from "../nn/attention";
+import { type Context, inference, site } from "../nn/context";
+import { Linear } from "../nn/layers";
+import { Module } from "../nn/module";
+import { gatedSilu, gelu, mergeHeads, splitQkv } from "../nn/ops";
+import { type Initializer, Parameter } from "../nn/parameter";
+import { attentionSizes } from "./options";
+
+/** Self-attention with one fused projection. Keys `qkv` [3D, D] (rows: all q heads, all k, all v), `proj`. */
+export class Attention extends Module {
+  readonly qkv: Linear;
+  readonly proj: Linear;
+
+  constructor(
+    readonly dim: number,
+    readonly heads: number,
+    rng: Rng,
+    initialize: Initializer,
+  ) {
+    super();
+    checkOptions("Attention", attentionSizes, { dim, heads });
+    this.qkv = new Linear(dim, 3 * dim, rng, { initialize });
+    this.proj = new Linear(dim, dim, rng, { initialize });
+  }
+
+  /** x [B, T, D] -> [B, T, D]. Sites `<name>.out` and those of `scaledDotProductAttention`. */
+  forward(x: Tensor, context: Context, name: string): Tensor {
+    const [q, k, v] = splitQkv(this.qkv.forward(x, context, `${name}.qkv`), this.heads);
+    const merged = mergeHeads(scaledDotProductAttention(q, k, v, { context, name }));
+    return site(context, `${name}.out`, this.proj.forward(merged, context, `${name}.proj`));
+  }
+}
+
+/** fc2(gelu(fc1 x)), exact GELU. */
+export class Mlp extends Module {
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+
+  constructor(dim: number, hidden: number, rng: Rng, initialize: Initializer) {
+    super();
+    this.fc1 = new Linear(dim, hidden, rng, { initialize });
+    this.fc2 = new Linear(hidden, dim, rng, { initialize });
+  }
+
+  /** x [..., D] -> [..., D]. Site `<name>.out`. */
+  forward(x: Tensor, context: Context = inference, name = "mlp"): Tensor {
+    const hidden = gelu(this.fc1.forward(x, context, `${name}.fc1`));
+    return site(context, `${name}.out`, this.fc2.forward(hidden, context, `${name}.fc2`));
+  }
+}
+
+/**
+ * w3(silu(a) * b) with [a, b] = w12 x; both have biases. Two thirds as wide as an MLP of the same weights, to a multiple of
+ * 8. Reference: Shazeer 2020; facebookresearch/dinov2 layers/swiglu_ffn.py SwiGLUFFNFused.
+ */
+export class SwiGlu extends Module {
+  readonly w12: Linear;
+  readonly w3: Linear;
+  private readonly hidden: number;
+
+  constructor(dim: number, asWideAs: number, rng: Rng, initialize: Initializer) {
+    super();
+    this.hidden = Math.floor((Math.trunc((asWideAs * 2) / 3) + 7) / 8) * 8;
+    this.w12 = new Linear(dim, 2 * this.hidden, rng, { initialize });
+    this.w3 = new Linear(this.hidden, dim, rng, { initialize });
+  }
+
+  /** x [B, T, D] -> [B, T, D]. Site `<name>.out`. */
+  forward(x: Tensor, context: Context = inference, name = "mlp"): Tensor {
+    const [gate, value] = tf.split(this.w12.forward(x, context, `${name}.w12`), 2, -1);
+    return site(context, `${name}.out`, this.w3.forward(gatedSilu(gate, value), context, `${name}.w3`));
+  }
+}
+
+/** A factor per channel on a branch. Key `gamma` [D]. Reference: Touvron et al. 2021, "Going deeper with image transformers". */
+export class LayerScale extends Module {
+  readonly gamma: Parameter;
+
+  constructor(dim: number, start: number) {
+    super();
+    this.gamma = new Parameter([dim], (values) => values.fill(start), 0);
+  }
+
+  forward(x: Tensor): Tensor {
+    return tf.mul(x, this.gamma.value);
+  }
+}
