@@ -153,3 +153,39 @@ test("polygons are cut off at the image, and what cannot be drawn is refused", (
     );
   }
 });
+
+/** Outlines and what pycocotools makes of them: runs as text, area, box. */
+const outlines: [
+  height: number,
+  width: number,
+  polygon: number[],
+  text: string,
+  area: number,
+  box: number[],
+][] = [
+  [13, 8, [-0.2, 7.6, 3.3, -1.2, -1.1, 2.5], "157O2MT2", 10, [0, 0, 3, 6]],
+  [11, 5, [-1.3, 4.9, 3.7, 2.4, 3.9, 6.8], "4290O1017", 11, [0, 3, 4, 4]],
+  [6, 8, [1.4, 2.2, 1.6, 4.7, 3.3, -0.1, 4.5, 5.5, 1.9, 0.5], "814002g0", 5, [1, 0, 3, 3]],
+  [10, 9, [0.2, 2.7, 8.2, 3.7, 3.6, 3.9], "g01900000k0", 4, [2, 3, 4, 1]],
+  [10, 6, [0.5, 3.8, 2.7, 2, 1.1, 4.4, 6.2, 6.1], "=1o00_O", 2, [1, 3, 4, 3]],
+  [7, 12, [5.3, 0.6, 1.5, 3.6, -0.2, 3.3], ":150n1", 2, [1, 2, 2, 2]],
+  [9, 13, [5.8, 8.2, 3.6, 8.6, 6.3, 5], "[1171i1", 3, [4, 6, 2, 2]],
+  [12, 5, [-0.4, 3, 5, 3.3, -1.3, 5.7], "32:00O1000M", 7, [0, 3, 5, 2]],
+];
+
+test("an outline has the runs, the area and the box that pycocotools gives it", () => {
+  for (const [height, width, polygon, text, area, box] of outlines) {
+    const rle = rasterizePolygon(polygon, height, width);
+    assert.equal(rleText(rle), text);
+    assert.deepEqual([maskArea(rle), [...maskBox(rle)]], [area, box], text);
+  }
+});
+
+test("masks overlap by as much as pycocotools says, with a crowd by the share of the detection", () => {
+  const read = (text: string) => rleFromText(text, 6, 5);
+  const [detections, truths] = [
+    ["321O36MJ040M0", "123ON42L0010N1"],
+    ["13110O1OO001010", "232N00O0021OO40K"],
+  ].map((texts) => texts.map(read));
+  assert.deepEqual([...maskIou(detections, truths, [0, 1])], [0.5, 2 / 3, 5 / 12, 7 / 13]);
+});
