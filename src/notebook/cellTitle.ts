@@ -4,7 +4,7 @@ const longest = 60;
 
 /** What to call a code cell: its opening comment, else the heading it follows, else its first line. */
 export function cellTitle(notebook: Notebook, cell: NotebookCell): string {
-  const [first = ""] = cell.source.trim().split("\n");
+  const [first = ""] = cell.source.trim().split(/\s*\n/);
   const comment = /^\/\/+\s*(.+)$/.exec(first)?.[1];
   return shorten(comment ?? headingAbove(notebook, cell) ?? first);
 }
