@@ -7,6 +7,7 @@ import { type BenchName, type BenchOptions, parseOptions, usage } from "./core/o
 import { stepText } from "./core/print";
 import type { Report } from "./core/report";
 import { runStepBench, type StepBench } from "./core/stepBench";
+import { detectForward, detectStep } from "./detect";
 import { entropy } from "./entropy";
 import { finetuneStep } from "./finetuneStep";
 import { jpeg } from "./jpeg";
@@ -24,6 +25,8 @@ const benches: Record<BenchName, (options: BenchOptions) => Promise<Report>> = {
   "pretrain-step": ofSteps(pretrainStep),
   "finetune-step": ofSteps(finetuneStep),
   entropy: ofSteps(entropy),
+  "detect-forward": ofSteps(detectForward),
+  "detect-step": ofSteps(detectStep),
   compile,
   checkpoint,
   "load-block": loadBlock,

@@ -7,6 +7,8 @@ const names = [
   "pretrain-step",
   "finetune-step",
   "entropy",
+  "detect-forward",
+  "detect-step",
   "load-block",
   "loader",
   "jpeg",
@@ -48,7 +50,7 @@ export const usage = `npm run bench -- <name> [options]
   --provider P             cpu (default), cuda or webgpu
   --memory M               keep (default) or recompute
   --preset P               ${presetNames.join(", ")}
-  --batch N                images per run; default 8, finetune-step 4, checkpoint 1
+  --batch N                images per run; default 8, finetune-step 4, checkpoint and detect-* 1
   --steps N --warmup N     runs that count (default 5), and runs before them (default 2)
   --json FILE              writes the result as one object
   --peer torch|pil         does the same work in PyTorch (loader: also with PIL alone), run by run in turn

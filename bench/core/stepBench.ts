@@ -8,12 +8,16 @@ import { median, scaleSpread, spreadOf } from "./statistics";
 import { against, disagreements, type StepPeer, startPeers } from "./stepPeers";
 import type { Work } from "./work";
 
+type Job = Readonly<Record<string, unknown>>;
+
 /** A bench whose unit is one run over a batch. */
 export interface StepBench {
   batch: number;
   open(options: BenchOptions, batch: number): Promise<Work>;
   /** What the peer must know beside preset and batch. */
-  job: Readonly<Record<string, unknown>>;
+  job: Job | ((options: BenchOptions) => Job);
+  /** Modules that the peer needs beside torch. */
+  peerModules?: readonly string[];
 }
 
 /** Products timed for the machine's own rate; op by op one takes seconds. */
@@ -26,7 +30,7 @@ const [SETTLED, WINDOW] = [50, 50];
 export async function runStepBench(options: BenchOptions, bench: StepBench): Promise<StepResult> {
   const batch = options.batch ?? bench.batch;
   const notes: string[] = [];
-  const peers = await startPeers(options, { ...bench.job, batch }, notes);
+  const peers = await startPeers(options, { ...jobOf(bench, options), batch }, notes, bench.peerModules);
   const work = await bench.open(options, batch);
   const { runs, peaks, resident, moved } = await measure(work, peers, options);
   for (const peer of peers) peer.flops = (await peer.peer.ask<{ flops: number }>("count")).flops;
@@ -58,6 +62,8 @@ export async function runStepBench(options: BenchOptions, bench: StepBench): Pro
     notes: [...notes, ...peers.flatMap((peer) => disagreements(work, peer))],
   };
 }
+
+const jobOf = ({ job }: StepBench, options: BenchOptions) => (typeof job === "function" ? job(options) : job);
 
 async function measure(work: Work, peers: readonly StepPeer[], options: BenchOptions) {
   const pids = peers.map(({ peer }) => peer.pid);

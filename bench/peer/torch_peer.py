@@ -58,6 +58,34 @@ def entropy(job, device):
     return model, run
 
 
+def detector_of(job, device):
+    from detector import Detector  # the others need no torchvision
+
+    return settle(Detector(job["preset"]["vit"], job["detector"]), job, device)
+
+
+def detect_forward(job, device):
+    model = detector_of(job, device)
+    side = job["detector"]["imageSize"]
+    images = torch.randn(1, 3, side, side, device=device)
+
+    def run():
+        with computing(job, device):
+            return model.find(images).item()
+
+    return model, run
+
+
+def detect_step(job, device):
+    model = detector_of(job, device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=job["lr"], betas=tuple(job["betas"]), fused=True)
+    side = job["detector"]["imageSize"]
+    images = torch.randn(1, 3, side, side, device=device)
+    boxes = torch.tensor(job["boxes"], device=device, dtype=torch.float32)
+    labels = torch.zeros(len(boxes), dtype=torch.long, device=device)
+    return model, lambda: train(optimizer, job, device, lambda: model.loss(images, boxes, labels))
+
+
 def settle(model, job, device):
     """Frozen matrices rest in the precision they are used in, so that autocast has nothing to convert at every run."""
     if job["precision"] == "bfloat16":
@@ -140,7 +168,13 @@ def main():
     torch.set_num_threads(job["threads"])
     torch.manual_seed(0)
     device = torch.device(job["device"])
-    jobs = {"pretrain-step": pretrain_step, "finetune-step": finetune_step, "entropy": entropy}
+    jobs = {
+        "pretrain-step": pretrain_step,
+        "finetune-step": finetune_step,
+        "entropy": entropy,
+        "detect-forward": detect_forward,
+        "detect-step": detect_step,
+    }
     model, run = jobs[job["name"]](job, device)
     parameters = list(model.parameters())
     answer({

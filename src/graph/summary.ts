@@ -65,13 +65,23 @@ function countOps(nodes: readonly GraphNode[]): Record<string, number> {
   return Object.fromEntries([...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)));
 }
 
-function matMulFlops(
-  { op, inputs, outputs, attributes }: GraphNode,
-  shapes: Map<number, readonly number[]>,
-): number {
+function matMulFlops(node: GraphNode, shapes: Map<number, readonly number[]>): number {
+  const { op, inputs, outputs, attributes } = node;
+  if (op.startsWith("Conv2D")) return convolutionFlops(node, shapes);
   if (op !== "BatchMatMul") return 0;
   const inner = shapes.get(inputs[0])!.at(attributes.transposeA ? -2 : -1)!;
   return 2 * inner * sizeOf(outputs[0].shape);
+}
+
+/** A product for every place of the window, whichever of the three operands is the result. */
+function convolutionFlops(
+  { op, inputs, inputNames, outputs }: GraphNode,
+  shapes: Map<number, readonly number[]>,
+): number {
+  const shapeOf = (name: string) => shapes.get(inputs[inputNames!.indexOf(name)])!;
+  const filter = op === "Conv2DBackpropFilter" ? outputs[0].shape : shapeOf("filter");
+  const places = op === "Conv2D" ? outputs[0].shape : shapeOf("dy");
+  return 2 * sizeOf(filter) * sizeOf(places.slice(0, 3));
 }
 
 function peakBytes({ nodes, outputs }: Graph): number {

@@ -50,6 +50,11 @@ export class ObjectFinder {
     return new ObjectFinder(model, await openForwards(model, finderFunctions(model), options));
   }
 
+  /** On programs that somebody else has opened: those of `finderFunctions`. */
+  static over(model: Detector, programs: Forwards): ObjectFinder {
+    return new ObjectFinder(model, programs);
+  }
+
   /** What it runs on, for people. */
   get engine(): string {
     return this.programs.engine;

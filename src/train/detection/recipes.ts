@@ -61,7 +61,7 @@ export const cocoDetectron2 = recipe(
 
 /** Training `detector.toy` on the drawn scenes in `data/shapes/coco`, with large-scale jitter of 0.8 to 1.25: minutes. */
 export const detectToy: DetectRecipe = {
-  epochs: 20,
+  epochs: 16,
   batchSize: 4,
   lr: 2e-3,
   weightDecay: 0.05,
@@ -73,7 +73,8 @@ export const detectToy: DetectRecipe = {
     name: "detectToy",
     source: "made for the drawn scenes",
     rows: "none",
-    expected: "AP of boxes far above chance (about 1 %)",
+    expected:
+      "AP of boxes far above the 1 % of a detector that has seen an epoch; 20 epochs gave 21.6, of masks 15.0",
     cost: "minutes",
     augment: "largeScaleJitter",
   },

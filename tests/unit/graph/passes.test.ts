@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
-import { type Graph, graphText, optimize, summarize } from "../../../src/graph";
+import { type Graph, graphText, optimize, summarize, trace } from "../../../src/graph";
 import { shareCommonSubexpressions } from "../../../src/graph/passes/commonSubexpressions";
 import { foldConstants } from "../../../src/graph/passes/constants";
 import { removeDeadCode } from "../../../src/graph/passes/deadCode";
@@ -281,4 +281,19 @@ state 0.0 MB trained, 0.0 MB frozen; constants 0.0 MB; results 0.0 MB, 0.0 MB of
 2 BatchMatMul, 1 Multiply`,
     );
   });
+});
+
+test("convolutions count a product for every place of their window, and so do their gradients", () => {
+  const graph = trace("convolution", {
+    inputs: { x: { shape: [2, 6, 5, 3] }, filter: { shape: [3, 3, 3, 4] } },
+    state: {},
+    body: ({ x, filter }) => {
+      const loss = (a: Tensor, b: Tensor) =>
+        tf.sum(tf.square(tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, 1, "same")));
+      const [dx, df] = (tf.grads(loss as never) as unknown as (values: Tensor[]) => Tensor[])([x, filter]);
+      return { dx, df };
+    },
+  });
+  const products = 2 * 6 * 5 * 4 * (3 * 3 * 3);
+  assert.equal(summarize(graph).matMulFlops, 3 * 2 * products);
 });

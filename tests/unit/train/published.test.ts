@@ -133,7 +133,7 @@ const published: Record<keyof typeof recipes, object> = {
   coco: detection,
   cocoDetectron2: { ...detection, lr: 1e-4 },
   detectToy: {
-    epochs: 20,
+    epochs: 16,
     batchSize: 4,
     lr: 2e-3,
     weightDecay: 0.05,
