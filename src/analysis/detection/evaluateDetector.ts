@@ -111,8 +111,10 @@ export async function evaluateDetector(
   if (missing.length > 0) return new DetectorEvaluation({ results, missing });
   const { masks } = model.settings;
   await folder?.writeResults(results, masks ? ["bbox", "segm"] : ["bbox"]);
+  // A part of a set is not held against the objects of the rest.
+  const truth = dataset.truth.only(dataset.images.map(({ id }) => id));
   const about = { model: options.model ?? model.toString(), recipe: options.recipe, seed: options.seed };
-  const scores = (kind: CocoKind) => evaluate(dataset.truth, results, { kind, ...about });
+  const scores = (kind: CocoKind) => evaluate(truth, results, { kind, ...about });
   const unreadable = dataset.report.skipped.map(({ reason }) => reason);
   return new DetectorEvaluation({
     results,

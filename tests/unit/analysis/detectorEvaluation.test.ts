@@ -38,6 +38,15 @@ test("shards and a stop in between find what one pass finds, and write COCO's fi
   assert.ok(readFileSync(join(out, "results.segm.json"), "utf8").includes("counts"));
 });
 
+test("a part of a set is held against the objects of its own images alone", async () => {
+  const set = await scenes("val", 2);
+  const { boxes } = await evaluateDetector(smallDetector(), set, engine);
+  assert.equal(boxes!.images, 2);
+  const objects = set.images.reduce((sum, { id }) => sum + set.truth.of(id).length, 0);
+  const all = boxes!.curves.flatMap((ofClass) => ofClass[0][0][2] ?? []);
+  assert.ok(all.length > 0 && all.length <= objects);
+});
+
 test("a signal ends it, and what was found is kept", async () => {
   const set = await scenes("val", 3);
   const model = smallDetector({ masks: false });
