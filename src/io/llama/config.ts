@@ -62,15 +62,18 @@ const families: Readonly<Record<string, LlamaFeatures & { headDim?: number }>> =
  */
 export async function readLlamaConfig(path: string): Promise<{ hints: LlamaFileHints; bytesRead: number }> {
   const { value, bytesRead } = await readJsonObject(path);
+  return { hints: llamaHints(path, value), bytesRead };
+}
+
+/** What the entries of a config say; `where` names them in errors, as `readLlamaConfig` throws them. */
+export function llamaHints(where: string, value: JsonObject): LlamaFileHints {
   const fields = new ConfigFields(value);
-  const hints = basename(path) === "params.json" ? fromMeta(fields, value) : fromHuggingFace(fields, value);
-  if (fields.faults.length > 0) {
-    throw new LuvitError(
-      "bad-file",
-      `${path}: not the config of a model of the LLaMA family (llama, mistral, qwen2, qwen3)\n${listOffenders(fields.faults)}`,
-    );
-  }
-  return { hints: withoutGaps(hints), bytesRead };
+  const hints = basename(where) === "params.json" ? fromMeta(fields, value) : fromHuggingFace(fields, value);
+  if (fields.faults.length === 0) return withoutGaps(hints);
+  throw new LuvitError(
+    "bad-file",
+    `${where}: not the config of a model of the LLaMA family (llama, mistral, qwen2, qwen3)\n${listOffenders(fields.faults)}`,
+  );
 }
 
 function fromMeta(fields: ConfigFields, value: JsonObject): LlamaFileHints {

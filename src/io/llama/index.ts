@@ -1,9 +1,11 @@
 /** Language models of the LLaMA family: configuration, names and shapes of their tensors, blocks read and written. */
-export type { LlamaFeatures } from "./config";
+export { type LlamaFeatures, type LlamaFileHints, llamaHints } from "./config";
+export { ConfigFields } from "./configFields";
 export { writeHuggingFaceCheckpoint } from "./huggingFaceCheckpoint";
 export {
   convertRowOrder,
   hfToMetaName,
+  isComputedLlamaTensor,
   llamaBlockModules,
   metaToHfName,
   type RowOrder,

@@ -37,7 +37,7 @@ export async function llavitFrom(
 }
 
 /** The tokenizer that a config names; where its file is gone, one that says so when it is needed. */
-async function tokenizerFrom(source: string): Promise<Tokenizer> {
+export async function tokenizerFrom(source: string): Promise<Tokenizer> {
   if (source === bytes.source) return bytes;
   if (existsSync(source)) return readTokenizer(source);
   const missing = (): never => {

@@ -4,6 +4,7 @@
  * @module
  */
 export { bytes, readTokenizer as tokenizer, type Tokenizer } from "../../io/tokenizer";
+export { ClipTower } from "../llavit/clip";
 export { create, type LlavitOptions } from "../llavit/create";
 export { type LanguageModelOptions, languageModel } from "../llavit/languageModel";
 export { Llavit } from "../llavit/llavit";
