@@ -34,6 +34,7 @@ export { Compiled, compile } from "./nn/compile";
 export * from "./notebook";
 export * as optim from "./optim";
 export * as train from "./train";
+export { type AskOptions, ask } from "./train/ask";
 export {
   Classification,
   type ClassifiedAs,

@@ -1,6 +1,7 @@
 import { nearest } from "../core/options";
 import { packageVersion } from "../core/packageRoot";
 import { printableLines } from "../core/printable";
+import { answerCommand } from "./answerCommand";
 import { type Command, command, readCall, UsageError } from "./command";
 import { corruptCommand, corruptHelp } from "./corruptCommand";
 import { engineCommand } from "./engineCommand";
@@ -42,6 +43,7 @@ export const commands: readonly Command[] = [
   evaluateCommand,
   detectCommand,
   entropyCommand,
+  answerCommand,
   kernelCommand,
   engineCommand,
   corrupting,

@@ -41,4 +41,5 @@ export {
   imageNetV2,
 } from "./sets";
 export { toyClasses, writeToySet } from "./toy";
+export * as toy from "./toyNamespace";
 export * as transforms from "./transforms";

@@ -1,14 +1,10 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import { checkOptions, optionsOf, such } from "../core/options";
-import type { Preprocessing } from "../core/preprocessing";
-import { Rng } from "../core/rng";
 import { ensureBackend, tf } from "../core/tf";
-import type { EvalTransform } from "../data/imageTransform";
 import type { RgbImage } from "../data/pixels";
-import { decodeImage } from "../data/reading";
-import { evaluation, none } from "../data/transforms";
 import { type Classifier, classifierField } from "../models/classifier";
+import { imageArgument, preparedValues } from "./preparedImage";
 
 /** How an image is classified. */
 export interface ClassifyOptions {
@@ -21,21 +17,6 @@ const classifyOptions = optionsOf<ClassifyOptions>(
   {},
   { topK: such("a number", (value) => typeof value === "number") },
 );
-
-const imageArgument = such<string | Uint8Array | RgbImage | Float32Array>(
-  "an image: a path, encoded bytes, pixels, or the values of a data set",
-  (value) =>
-    typeof value === "string" ||
-    value instanceof Uint8Array ||
-    isPixels(value) ||
-    value instanceof Float32Array,
-);
-
-function isPixels(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const { data, width, height } = value as Partial<RgbImage>;
-  return ArrayBuffer.isView(data) && (data as Uint8Array).length === 3 * (width ?? 0) * (height ?? 0);
-}
 
 /** A class that a model gives an image, and how sure it is. */
 export interface ClassifiedAs {
@@ -94,7 +75,7 @@ export async function classify(
     throw new LuvitError("bad-argument", `classify: topK is ${inspect(topK)}, expected 1 to ${classes}`);
   }
   const side = model.encoder.config.imageSize;
-  const values = await preparedValues(image, model.preprocessing, side);
+  const values = await preparedValues("classify", image, model.preprocessing, side);
   await ensureBackend();
   const scores = tf.tidy(() => tf.softmax(model.forward(tf.tensor(values, [1, 3, side, side]))));
   const probabilities = await scores.data<"float32">();
@@ -105,37 +86,5 @@ export async function classify(
   const named = (label: number) => classNames?.[label] ?? `class ${label}`;
   return new Classification(
     order.slice(0, count).map((label) => ({ name: named(label), label, probability: probabilities[label] })),
-  );
-}
-
-/** Float32 [3, S, S], normalized. */
-async function preparedValues(
-  image: string | Uint8Array | RgbImage | Float32Array,
-  preprocessing: Preprocessing,
-  side: number,
-): Promise<Float32Array> {
-  if (image instanceof Float32Array) {
-    if (image.length === 3 * side * side) return image;
-    const expected = `3 x ${side} x ${side} = ${3 * side * side}`;
-    throw new LuvitError("bad-argument", `classify: ${image.length} values, the model takes ${expected}`);
-  }
-  const pixels = typeof image === "string" || image instanceof Uint8Array ? await decodeImage(image) : image;
-  return transformOf(preprocessing, side).apply(pixels, new Rng(0));
-}
-
-/**
- * The transform that plain data describe.
- *
- * @throws LuvitError("bad-argument") for normalization other than ImageNet's.
- */
-function transformOf({ size, resize, cropRatio, mean, std }: Preprocessing, side: number): EvalTransform {
-  const transform = resize === "none" ? none(size) : evaluation(size, { cropRatio });
-  const known = transform.preprocessing!;
-  const same = (a: readonly number[], b: readonly number[]) => a.every((value, i) => value === b[i]);
-  if (size === side && same(mean, known.mean) && same(std, known.std)) return transform;
-  throw new LuvitError(
-    "bad-argument",
-    `classify: images of ${size} px with mean ${mean.join(", ")} and deviation ${std.join(", ")} cannot be prepared ` +
-      `here; the model takes ${side} px, mean ${known.mean.join(", ")}, deviation ${known.std.join(", ")}`,
   );
 }

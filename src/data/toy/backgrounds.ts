@@ -92,5 +92,8 @@ function rays(rng: Rng): Paint {
     blend(dark, light, smoothStep(-0.15, 0.15, Math.sin(count * Math.atan2(y - cy, x - cx) + phase)));
 }
 
+/** What the families are called. */
+export const backgroundNames: readonly string[] = ["waves", "meadow", "checks", "night", "leaves", "rays"];
+
 /** The background families; family k is the usual one of class k. */
 export const backgroundFamilies: readonly BackgroundFamily[] = [waves, meadow, checks, night, leaves, rays];

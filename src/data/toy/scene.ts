@@ -31,8 +31,16 @@ export interface Room {
 
 const wholeImage: Room = { right: 1, bottom: 1, area: [0.1, 0.32] };
 
-/** An object of a class with random place, size (about 10-32 % of the image), tilt, color and texture. */
-export function drawObject(label: number, rng: Rng, { right, bottom, area } = wholeImage): ToyObject {
+/**
+ * An object of a class with random place, size (about 10-32 % of the image), tilt, color and texture; with `hue`, in degrees,
+ * of that color.
+ */
+export function drawObject(
+  label: number,
+  rng: Rng,
+  { right, bottom, area }: Room = wholeImage,
+  hue?: number,
+): ToyObject {
   const shape = toyShapes[label];
   const most = 0.47 * Math.min(right, bottom);
   const scale = Math.min(most, Math.sqrt(rng.between(...area) / areaOf(shape)));
@@ -44,7 +52,7 @@ export function drawObject(label: number, rng: Rng, { right, bottom, area } = wh
     mirror * (cos * (x - cx) + sin * (y - cy)),
     cos * (y - cy) - sin * (x - cx),
   ];
-  const paintAt = paintOf(shape, rng);
+  const paintAt = paintOf(shape, rng, hue);
   return {
     label,
     reach: { x: cx, y: cy, radius: scale },
@@ -54,8 +62,9 @@ export function drawObject(label: number, rng: Rng, { right, bottom, area } = wh
 }
 
 /** Colors, texture and a dark rim for one object, in the shape's own coordinates. */
-function paintOf(shape: ToyShape, rng: Rng): Paint {
-  const hue = rng.uniform() < 0.75 ? shape.hue + rng.between(-22, 22) : rng.between(0, 360);
+function paintOf(shape: ToyShape, rng: Rng, wanted?: number): Paint {
+  const drawn = () => (rng.uniform() < 0.75 ? shape.hue + rng.between(-22, 22) : rng.between(0, 360));
+  const hue = wanted ?? drawn();
   const lightness = shape.lightness + rng.between(-0.07, 0.07);
   const main = hsl(hue, shape.saturation, lightness);
   const second = blend(main, hsl(hue + 40, 0.4, 0.93), 0.85);

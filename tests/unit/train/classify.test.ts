@@ -63,8 +63,20 @@ test("what cannot be classified, and so many classes as there are not, are refus
   await assertRejects(classify(model, values.subarray(1)), "bad-argument", "767 values", "3 x 16 x 16 = 768");
   for (const topK of [0, 3, 1.5, Number.NaN])
     await assertRejects(classify(model, values, { topK }), "bad-argument", "expected 1 to 2");
-  const preprocessing = { ...model.preprocessing, mean: [0.5, 0.5, 0.5] };
-  const clip = classifier.create({ encoder: tinyViT, classes: 2, preprocessing });
+  const preprocessing = { ...model.preprocessing, size: 32 };
+  const other = classifier.create({ encoder: tinyViT, classes: 2, preprocessing });
   const raw = { width: 2, height: 1, data: new Uint8Array(6) };
-  await assertRejects(classify(clip, raw), "bad-argument", "mean 0.5, 0.5, 0.5");
+  await assertRejects(classify(other, raw), "bad-argument", "32 px", "16 px");
+});
+
+test("images are normalized with the model's own mean and deviation", async () => {
+  const preprocessing = { ...tinyClassifier().preprocessing, mean: [0.5, 0.25, 0], std: [0.5, 0.5, 2] };
+  const model = classifier.create({ encoder: tinyViT, classes: 2, preprocessing });
+  const [width, height] = [16, 16];
+  const raw = { width, height, data: Uint8Array.from({ length: 3 * 256 }, (_, i) => [255, 51, 102][i % 3]) };
+  const values = Float32Array.from({ length: 768 }, (_, i) => [1, -0.1, 0.2][Math.floor(i / 256)]);
+  const said = async (image: typeof raw | Float32Array) => (await classify(model, image)).classes;
+  const [fromPixels, fromValues] = [await said(raw), await said(values)];
+  assert.ok(Math.abs(fromPixels[0].probability - fromValues[0].probability) < 1e-6);
+  assert.equal(fromPixels[0].label, fromValues[0].label);
 });

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { startBackend, tf } from "../../../src/core/tf";
+import { toy } from "../../../src/data";
+import { classifier, llavit, vit } from "../../../src/models";
+import { LlamaLanguageModel } from "../../../src/models/languageModel";
+import type { LlavitOptions } from "../../../src/models/llavit/create";
+import { promptOf } from "../../../src/models/llavit/prompt";
+import { answer } from "../../../src/train/answer";
+import { ask } from "../../../src/train/ask";
+import { evaluateAnswers } from "../../../src/train/evaluateAnswers";
+import { assertClose, assertSameState, isLuvitError, valuesOf } from "../nn/support";
+
+const folder = mkdtempSync(join(tmpdir(), "luvit-answer-"));
+before(() => startBackend());
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const tinySize = 16;
+const encoder = { ...vit.toy, imageSize: tinySize, dim: 16, depth: 2, heads: 2, mlpRatio: 2 };
+
+function makeModel(more: Partial<LlavitOptions> = {}) {
+  const tower = classifier.create({ encoder, classes: 2, seed: 4 });
+  const shape = { dim: 24, heads: 4, hiddenDim: 32, normEps: 1e-6, ropeTheta: 10000 };
+  const sizes = { ...shape, depth: 2, vocabulary: 256, causal: true, rope: true, rowOrder: "hf" } as const;
+  const language = new LlamaLanguageModel(sizes, 5);
+  return llavit.create({
+    tower,
+    language,
+    visionQkv: "full",
+    visionMask: "bidirectional",
+    layers: [1, 2],
+    ...more,
+  });
+}
+
+const set = toy.questions(1, 12, { size: tinySize });
+const options = { epochs: 3, batchSize: 4, lr: 3e-3, seed: 7, engine: "eager" } as const;
+
+test("the first stage trains connector and vision matrices, the second all but the tower", async () => {
+  for (const [stage, isTrained] of [
+    ["align", (path: string) => /^mm_projector|vision_w/.test(path)],
+    ["instruct", (path: string) => !path.startsWith("vision_tower")],
+  ] as const) {
+    const model = await makeModel();
+    const was = await model.stateDict();
+    await answer(model, set, { ...options, epochs: 1, stage, out: false }).done;
+    const now = await model.stateDict();
+    for (const [path, { data }] of now) {
+      const moved = data.some((x, i) => x !== was.get(path)!.data[i]);
+      // The last block's queries of image tokens are read by nobody.
+      if (path === "layers.1.attention.vision_wq.weight") continue;
+      assert.equal(moved, isTrained(path), `${stage}: ${path}`);
+    }
+  }
+});
+
+test("a run that was stopped goes on to the same weights, bit for bit, and opens as the same model", async () => {
+  const whole = await makeModel();
+  const { history } = await answer(whole, set, { ...options, out: false }).done;
+  assert.ok(history.at(-1)!.loss < history[0].loss, "the loss falls");
+  const out = join(folder, "run");
+  const first = answer(await makeModel(), set, { ...options, out });
+  while (first.history.length < 4) await new Promise((done) => setTimeout(done, 5));
+  first.stop();
+  assert.ok((await first.done).stopped);
+  const second = await makeModel();
+  await answer(second, set, { ...options, out, resume: true }).done;
+  assertSameState(await second.stateDict(), await whole.stateDict());
+  const opened = await llavit.open(out);
+  assertSameState(await opened.stateDict(), await whole.stateDict());
+  const values = (await set.load(0, undefined as never)).image;
+  assert.equal(await ask(opened, values, "what is it?"), await ask(whole, values, "what is it?"));
+});
+
+test("what was read is kept while it answers: the same tokens as reading everything anew each time", async () => {
+  for (const visionMask of ["bidirectional", "causal"] as const) {
+    const model = await makeModel({ visionMask });
+    await answer(model, set, { ...options, epochs: 2, stage: "instruct", out: false }).done;
+    const { image } = await set.load(1, undefined as never);
+    const { ids, start } = promptOf(model, set.question(1).question);
+    const tokens = [...ids];
+    for (let i = 0; i < 6; i++) {
+      const logits = valuesOf(() => {
+        const images = tf.tensor(image, [1, 3, tinySize, tinySize]);
+        const all = model.forward({ images, ids: tf.tensor2d([tokens], [1, tokens.length], "int32") }, start);
+        return tf.slice(all, [0, tokens.length - 1, 0], [1, 1, 256]);
+      });
+      tokens.push(logits.indexOf(Math.max(...logits)));
+      if (tokens.at(-1) === 10) break;
+    }
+    const slow = tokens.slice(ids.length).filter((token) => token !== 10);
+    const numTensors = tf.memory().numTensors;
+    const fast = await ask(model, image, set.question(1).question, { maxTokens: 6 });
+    assert.equal(tf.memory().numTensors, numTensors, "tensors left over");
+    assert.equal(fast, Buffer.from(slow).toString("utf8"));
+  }
+});
+
+test("drawn answers follow from the seed, and may differ from the likeliest", async () => {
+  const model = await makeModel();
+  const say = (seed: number) =>
+    ask(model, set.pixels(0), "what is it?", { temperature: 2, seed, maxTokens: 8 });
+  assert.equal(await say(1), await say(1));
+  assert.notEqual(await say(1), await say(2));
+});
+
+test("likelihoods of choices are those of their tokens and their end", async () => {
+  const model = await makeModel();
+  const part = set.subset([2, 4]);
+  const { table, byKind } = await evaluateAnswers(model, part, { engine: "eager", batchSize: 3 });
+  assert.equal(table.numRows, part.question(0).choices.length + part.question(1).choices.length);
+  const rows = table.toArray().map((row) => row.toJSON() as Record<string, number & string>);
+  for (const { index, question, choice, logLikelihood } of rows) {
+    const { image } = await part.load(index, undefined as never);
+    const { ids, start, answerFrom } = promptOf(model, question, choice);
+    const byHand = valuesOf(() => {
+      const images = tf.tensor(image, [1, 3, tinySize, tinySize]);
+      const logits = model.forward({ images, ids: tf.tensor2d([[...ids]], [1, ids.length], "int32") }, start);
+      const scores = tf.logSoftmax(tf.reshape(logits, [ids.length, 256]));
+      const picked = ids
+        .slice(answerFrom)
+        .map((token, i) => tf.slice(scores, [answerFrom + i - 1, token], [1, 1]));
+      return tf.addN(picked);
+    });
+    assertClose([logLikelihood], byHand, 1e-4, `${question} ${choice}`);
+  }
+  for (const index of [0, 1]) {
+    const own = rows.filter((row) => row.index === index);
+    const best = own.reduce((a, b) => (b.logLikelihood > a.logLikelihood ? b : a));
+    assert.deepEqual(
+      own.filter(({ said }) => said === 1).map(({ choice }) => choice),
+      [best.choice],
+    );
+    assert.equal(byKind.get(best.kind)!.right, best.choice === best.answer ? 100 : 0);
+  }
+});
+
+test("what does not fit is refused by name", async () => {
+  const model = await makeModel();
+  const large = toy.questions(1, 8);
+  assert.throws(
+    () => answer(model, large, { ...options, out: false }),
+    isLuvitError("bad-argument", "64 px", "16 px"),
+  );
+  assert.throws(
+    () => answer(model, set, { ...options, stage: "all" as never }),
+    isLuvitError("bad-argument", "stage"),
+  );
+  await assert.rejects(
+    ask(model, "no-such-file.png", "what?"),
+    isLuvitError("bad-image", "no-such-file.png"),
+  );
+  await assert.rejects(ask(model, set.pixels(0), ""), isLuvitError("bad-argument"));
+  await assert.rejects(
+    evaluateAnswers(model, {} as never),
+    isLuvitError("bad-argument", "questions about images"),
+  );
+});
