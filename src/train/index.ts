@@ -5,6 +5,7 @@
  */
 
 export { type AnswerOptions, answer } from "./answer";
+export * as answerRecipes from "./answerRecipes";
 export { detect } from "./detection/detect";
 export { type FoundObjects, ObjectFinder } from "./detection/finder";
 export type { DetectOptions } from "./detection/options";

@@ -10,6 +10,7 @@ import { LlamaLanguageModel } from "../../../src/models/languageModel";
 import type { LlavitOptions } from "../../../src/models/llavit/create";
 import { promptOf } from "../../../src/models/llavit/prompt";
 import { answer } from "../../../src/train/answer";
+import * as answerRecipes from "../../../src/train/answerRecipes";
 import { ask } from "../../../src/train/ask";
 import { evaluateAnswers } from "../../../src/train/evaluateAnswers";
 import { assertClose, assertSameState, isLuvitError, valuesOf } from "../nn/support";
@@ -136,6 +137,25 @@ test("likelihoods of choices are those of their tokens and their end", async () 
     );
     assert.equal(byKind.get(best.kind)!.right, best.choice === best.answer ? 100 : 0);
   }
+});
+
+test("both stages of the published recipe are accepted, and those of the toy lower the loss", async () => {
+  const model = await makeModel();
+  for (const recipe of [answerRecipes.align, answerRecipes.instruct]) {
+    const run = answer(model, set, {
+      ...recipe,
+      ...options,
+      accumulate: 1,
+      lr: recipe.lr,
+      epochs: 1,
+      out: false,
+    });
+    await run.done;
+  }
+  const rates = { batchSize: 4, engine: "eager", out: false } as const;
+  const first = await answer(model, set, { ...answerRecipes.alignToy, ...rates }).done;
+  const second = await answer(model, set, { ...answerRecipes.instructToy, ...rates }).done;
+  assert.ok(second.history.at(-1)!.loss < first.history[0].loss);
 });
 
 test("what does not fit is refused by name", async () => {
