@@ -134,7 +134,12 @@ async function neighbors(
     labels: golden.get(`${name}_labels`)!.data as Int32Array,
   });
   const { k, temperature } = config.knn;
-  const found = await nearestNeighbors(set("train"), set("test"), { k, temperature, ...engine });
+  const found = await nearestNeighbors(set("train"), set("test"), {
+    k,
+    temperature,
+    classes: config.knn.classes,
+    ...engine,
+  });
   return found.flatMap(({ k, votes, predictions, top1 }): Check[] => [
     {
       name: `votes_k${k}`,

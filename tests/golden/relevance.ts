@@ -118,7 +118,9 @@ async function mapsOf(
       add("gradcam_pixels", camPixels([raw], grid, size));
       add("gradcam_two_layers_pixels", camPixels([results.gradcam_before, raw], grid, size));
       for (const { name, run } of methods) add(name, await run(pixels, oneHot));
-      if (target === 0) for (const [name, values] of rollouts(results, config)) add(name, values);
+      if (target === 0)
+        for (const [name, values] of rollouts(results, config.rollout, 1 + grid.rows * grid.columns))
+          add(name, values);
     }
   }
   await inner.dispose();
@@ -174,17 +176,17 @@ function inGraph(model: Classifier, images: Tensor, target: Tensor): Record<stri
 
 function rollouts(
   results: Readonly<Record<string, Numbers>>,
-  config: CaseFile["config"],
+  { fusions, discard_ratios }: CaseFile["config"],
+  tokens: number,
 ): [string, Float64Array][] {
-  const { tokens } = config;
   const found: [string, Float64Array][] = [];
-  for (const fusion of config.rollout.fusions) {
+  for (const fusion of fusions) {
     const fused = Float32Array.from(results[`fused.${fusion}`]);
     const area = tokens * tokens;
     const layers = Array.from({ length: fused.length / area }, (_, l) =>
       fused.slice(l * area, (l + 1) * area),
     );
-    for (const discard of config.rollout.discard_ratios) {
+    for (const discard of discard_ratios) {
       const official = rollout(layers, tokens, { discard, normalize: "official" });
       const mask = rolloutOfPatches(official, tokens, "cls");
       const most = Math.max(...mask);

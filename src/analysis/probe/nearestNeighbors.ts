@@ -13,11 +13,18 @@ export interface NeighborOptions extends EngineOptions {
   k?: readonly number[];
   /** A neighbor's vote is exp(similarity / temperature); default 0.07. */
   temperature?: number;
+  /** Classes that votes are counted for; default as many as the labels name. */
+  classes?: number;
 }
 
 const neighborOptions = optionsOf<NeighborOptions>(
   {},
-  { ...engine, k: list(whole(1, 1_000_000_000), 1), temperature: number(1e-6, 1e6) },
+  {
+    ...engine,
+    k: list(whole(1, 1_000_000_000), 1),
+    temperature: number(1e-6, 1e6),
+    classes: whole(1, 1_000_000),
+  },
 );
 
 /** What the neighbors say, for one k. */
@@ -39,7 +46,8 @@ const BATCH = 64;
  * Weighted nearest neighbors: every test sample takes the votes of the k training samples most similar to it (cosine).
  * Reference: Wu et al. 2018; facebookresearch/dino eval_knn.py.
  *
- * @throws LuvitError("bad-argument") for features of different widths, or a k above the number of training samples.
+ * @throws LuvitError("bad-argument") for features of different widths, a k above the number of training
+ * samples, or labels above `classes`.
  *
  * @example
  * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
@@ -54,12 +62,10 @@ export async function nearestNeighbors(
   options: NeighborOptions = {},
 ): Promise<NeighborVotes[]> {
   checkOptions("nearestNeighbors", neighborOptions, options);
-  const { temperature = 0.07, k, ...engine } = options;
+  const { temperature = 0.07, k, classes = classesOf(train, test), ...engine } = options;
   const count = train.labels.length;
   const wanted = k ?? [10, 20, 100, 200].filter((each) => each <= count);
-  expectComparable(train, test, wanted);
-  const classes =
-    [train, test].reduce((most, { labels }) => labels.reduce((a, b) => Math.max(a, b), most), 0) + 1;
+  expectComparable(train, test, wanted, classes);
   const found = wanted.map((each) => ({ k: each, votes: new Float64Array(test.labels.length * classes) }));
   const most = Math.max(...wanted);
   const bank = tf.variable(tf.tensor(unitRows(train), [count, train.dim]));
@@ -95,16 +101,25 @@ export async function nearestNeighbors(
   return found.map(({ k, votes }) => ({ k, votes, ...scored(votes, test.labels, classes) }));
 }
 
+/** One more than the largest label. */
+function classesOf(...sets: readonly Pick<Features, "labels">[]): number {
+  return sets.reduce((most, { labels }) => labels.reduce((a, b) => Math.max(a, b), most), 0) + 1;
+}
+
 function expectComparable(
   train: Pick<Features, "dim" | "labels">,
   test: Pick<Features, "dim" | "labels">,
   wanted: readonly number[],
+  classes: number,
 ): void {
   const [count, tested] = [train.labels.length, test.labels.length];
   const problems = [
     ...(train.dim !== test.dim ? [`features are ${train.dim} and ${test.dim} wide`] : []),
     ...(count === 0 || tested === 0 ? [`${count} training and ${tested} test samples`] : []),
     ...wanted.filter((k) => k > count).map((k) => `k is ${k}, with ${count} training samples`),
+    ...(classes < classesOf(train, test)
+      ? [`labels up to ${classesOf(train, test) - 1}, ${classes} classes`]
+      : []),
     ...(wanted.length === 0 ? [`${count} training samples; say k`] : []),
   ];
   if (problems.length > 0) throw new LuvitError("bad-argument", `nearestNeighbors: ${problems.join("; ")}`);

@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { attentionEntropy, extractFeatures, reconstruct } from "../../../src/analysis";
+import {
+  ablateHeads,
+  attentionDistances,
+  attentionEntropy,
+  extractFeatures,
+  faithfulness,
+  lens,
+  patchActivations,
+  reconstruct,
+  relevance,
+  tokenNorms,
+} from "../../../src/analysis";
 import { suite } from "../../../src/analysis/suite";
 import { LuvitError } from "../../../src/core/errors";
 import { startBackend, tf } from "../../../src/core/tf";
@@ -22,6 +33,13 @@ test("what an analysis computed with is given back when it is over, whether it w
     reconstruct: (images) => reconstruct(mae, images, engine),
     attentionEntropy: (images) => attentionEntropy(classifier, images, engine),
     extractFeatures: (images) => extractFeatures(classifier, images, engine),
+    relevance: (images) => relevance(classifier, images, engine),
+    lens: (images) => lens(classifier, images, engine),
+    tokenNorms: (images) => tokenNorms(mae, images, engine),
+    attentionDistances: (images) => attentionDistances(mae, images, engine),
+    ablateHeads: (images) => ablateHeads(classifier, images, engine),
+    patchActivations: (images) => patchActivations(classifier, images, images, engine),
+    faithfulness: (images) => faithfulness(classifier, images, { ...engine, methods: ["chefer"], step: 128 }),
     suite: (images) => suite(classifier, { in1k: images }, engine).done,
   };
   for (const [name, use] of Object.entries(uses)) {
