@@ -19,3 +19,27 @@ test("what is long because of its many paragraphs, its code or its images is ren
   assert.ok(isRendered(`# Title\n\n![x](data:image/png;base64,${"A".repeat(30_000)})\n\nend`));
   assert.ok(!isRendered(`# Title\n\n\`\`\`\ncode\n\`\`\`\n\n${words(30_000)}`));
 });
+
+test("code is colored where it is TypeScript or JavaScript, and shown as it is elsewhere", () => {
+  const block = (language: string) => renderMarkdown(`\`\`\`${language}\nconst x = 1 < 0x2f;\n\`\`\``);
+  for (const language of ["ts", "typescript", "js", "javascript"]) assert.match(block(language), /<span/);
+  for (const language of ["python", "tsx", ""])
+    assert.match(block(language), /<code>const x = 1 &lt; 0x2f;<\/code>/);
+});
+
+test("links keep their title, and only addresses that are safe", () => {
+  assert.match(
+    renderMarkdown('[a](https://x.org "a <tip>")'),
+    /<a href="https:\/\/x\.org" title="a &lt;tip&gt;">a<\/a>/,
+  );
+  assert.match(renderMarkdown("[a](https://x.org)"), /<a href="https:\/\/x\.org">a<\/a>/);
+  assert.doesNotMatch(renderMarkdown("[a](javascript:alert(1))"), /href/);
+});
+
+test("each formula stands where it was, in the line or as a block", () => {
+  const html = renderMarkdown("first $a_1$ then $b_2$\n\n$$c_3$$");
+  const [a, b, c] = ["a", "b", "c"].map((name) => html.indexOf(`<mi>${name}</mi>`));
+  assert.ok(a > html.indexOf("first") && b > html.indexOf("then") && b > a && c > b);
+  assert.equal(html.match(/display="block"/g)?.length, 1);
+  assert.ok(html.indexOf('display="block"') > b);
+});

@@ -106,3 +106,19 @@ describe("an Arrow table shows itself", () => {
     assert.match(await textOf(long), /^1,000 rows[\s\S]*… and 980 more rows$/);
   });
 });
+
+describe("bytes of images and charts of other libraries", () => {
+  it("are shown as what they are by their first bytes, and as text where they are none", async () => {
+    const typeOf = async (bytes: number[]) =>
+      Object.keys(await mimeBundleOf(Uint8Array.from(bytes))).filter((mime) => mime.startsWith("image/"));
+    assert.deepEqual(await typeOf([0x89, 0x50, 0x4e, 0x47]), ["image/png"]);
+    assert.deepEqual(await typeOf([0xff, 0xd8, 0xff, 0xe0]), ["image/jpeg"]);
+    for (const other of [[0x88, 0x50, 0x4e], [0x89, 0x51, 0x4e], [0x89, 0x50, 0x4f], [0xff, 0xd9, 0xff], []])
+      assert.deepEqual(await typeOf(other), [], String(other));
+  });
+
+  it("that give a Vega-Lite chart are shown as one", async () => {
+    const spec = { $schema: "https://vega.github.io/schema/vega-lite/v5.json", mark: "bar" };
+    assert.deepEqual((await mimeBundleOf({ toSpec: () => spec }))["application/vnd.vegalite.v5+json"], spec);
+  });
+});
