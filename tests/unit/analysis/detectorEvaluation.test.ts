@@ -19,6 +19,7 @@ test("shards and a stop in between find what one pass finds, and write COCO's fi
   const model = smallDetector();
   const whole = await evaluateDetector(model, set, engine);
   assert.ok(whole.complete && whole.results.length > 0);
+  assert.equal(whole.boxes!.images, 5, "objects of the images that were left out are not missed");
   const out = folder();
   const half = await evaluateDetector(model, set, {
     ...engine,
