@@ -28,7 +28,7 @@ export {
 export * as figures from "./figures";
 export * as graph from "./graph";
 export * as io from "./io";
-export { baselines, classifier, detector, fusion, llama, llavit, lora, mae, vit } from "./models";
+export { baselines, classifier, detector, fusion, llama, llavit, lora, mae, segmenter, vit } from "./models";
 export * as nn from "./nn";
 export { Compiled, compile } from "./nn/compile";
 export * from "./notebook";

@@ -11,6 +11,7 @@ import {
   type MaeConfig,
   type ModelConfig,
   modelDifferences,
+  type SegmenterConfig,
 } from "./config";
 import { llamaConfigFrom } from "./describe";
 import { Detector } from "./detector/detector";
@@ -21,6 +22,7 @@ import { languageFrom, llavitFrom } from "./llavit/build";
 import { LoraLinear } from "./lora";
 import { MaskedAutoencoder } from "./mae";
 import type { SavableModel } from "./savable";
+import { Segmenter } from "./segmenter";
 
 /**
  * The model that a config describes; its weights are still to be loaded.
@@ -41,6 +43,7 @@ async function bareModel(config: ModelConfig): Promise<SavableModel> {
   if (config.modelType === "luvit-mae") return maeFrom(config);
   if (config.modelType === "luvit-classifier") return classifierFrom(config);
   if (config.modelType === "luvit-detector") return detectorFrom(config);
+  if (config.modelType === "luvit-segmenter") return segmenterFrom(config);
   if (config.modelType === "luvit-llavit") return llavitFrom(config, encoderFrom);
   const { modelType, luvitVersion, lora, frozen, blockSource, external, ...sizes } = config;
   return languageFrom(sizes);
@@ -55,6 +58,12 @@ function classifierFrom({ encoder, pooling, classes, ...config }: ClassifierConf
   const { classNames, preprocessing, blockSource } = config;
   const head = { classes, pooling, classNames: classNames ?? undefined, preprocessing };
   return new Classifier(encoderFrom(encoder, blockSource), head, 0.02);
+}
+
+function segmenterFrom({ encoder, classes, ...config }: SegmenterConfig): Segmenter {
+  const { classNames, preprocessing, blockSource } = config;
+  const head = { classes, classNames: classNames ?? undefined, preprocessing };
+  return new Segmenter(encoderFrom(encoder, blockSource), head);
 }
 
 function encoderFrom(encoder: EncoderConfig, source: BlockSource | null): Encoder {

@@ -17,6 +17,7 @@ export type {
   MaeConfig,
   ModelConfig,
   PromptTemplate,
+  SegmenterConfig,
 } from "./configTypes";
 
 /**

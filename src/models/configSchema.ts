@@ -122,6 +122,15 @@ function schemas(z: typeof Zod) {
     ...common,
   });
 
+  const segmenter = z.strictObject({
+    modelType: z.literal("luvit-segmenter"),
+    encoder,
+    classes: z.int().min(2),
+    classNames: z.array(z.string()).nullable(),
+    preprocessing,
+    ...common,
+  });
+
   const mae = z.strictObject({
     modelType: z.literal("luvit-mae"),
     encoder,
@@ -237,7 +246,14 @@ function schemas(z: typeof Zod) {
     ...common,
   });
 
-  const config = z.discriminatedUnion("modelType", [classifier, detector, mae, languageModel, llavit]);
+  const config = z.discriminatedUnion("modelType", [
+    classifier,
+    detector,
+    segmenter,
+    mae,
+    languageModel,
+    llavit,
+  ]);
 
   return config satisfies Zod.ZodType<ModelConfig>;
 }

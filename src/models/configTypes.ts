@@ -106,6 +106,14 @@ export type ClassifierConfig = CommonConfig & {
   preprocessing: Preprocessing;
 };
 
+export type SegmenterConfig = CommonConfig & {
+  modelType: "luvit-segmenter";
+  encoder: EncoderConfig;
+  classes: number;
+  classNames: string[] | null;
+  preprocessing: Preprocessing;
+};
+
 export type MaeConfig = CommonConfig & {
   modelType: "luvit-mae";
   encoder: EncoderConfig;
@@ -168,6 +176,7 @@ export type LlavitConfig = CommonConfig & {
 export type ModelConfig =
   | ClassifierConfig
   | DetectorConfig
+  | SegmenterConfig
   | MaeConfig
   | LanguageModelFileConfig
   | LlavitConfig;

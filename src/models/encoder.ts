@@ -7,7 +7,7 @@ import { normal } from "../nn/init";
 import { LayerNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { Parameter } from "../nn/parameter";
-import { type PatchGrid, positionsOfGrid } from "../nn/positionEmbedding";
+import { type PatchGrid, type PositionRule, positionsOfGrid } from "../nn/positionEmbedding";
 import type { EncoderConfig } from "./config";
 import { describeBlocks } from "./describe";
 import { FusionPath, type FusionPlan } from "./fusion";
@@ -87,9 +87,16 @@ export class Encoder extends Module {
    * [B, 3, H, W] of any size that the patch divides, see `Context`.
    */
   embedPatches(images: Tensor, { positions }: Context = inference): Tensor {
-    const grid = gridOf(images, this.config, positions !== undefined);
-    const table = positionsOfGrid(this.pos_embed.value, grid, positions ?? "mae");
-    return tf.add(this.patch_embed.forward(images), table);
+    const { imageSize, patchSize } = this.config;
+    const grid = gridOf(images, this.config, positions);
+    const [batch, , height, width] = images.shape as [number, number, number, number];
+    const [rows, columns] = [grid.rows * patchSize, grid.columns * patchSize];
+    // DINO's rule spares the model's own square, but not another image with as many rows and columns of patches.
+    const isOwn = height === width && rows === imageSize;
+    const table = positionsOfGrid(this.pos_embed.value, grid, isOwn ? "mae" : (positions ?? "mae"));
+    const isFilled = rows === height && columns === width;
+    const filling = isFilled ? images : tf.slice(images, [0, 0, 0, 0], [batch, 3, rows, columns]);
+    return tf.add(this.patch_embed.forward(filling), table);
   }
 
   /** Puts the class token, with its position, in front: x [B, T, D] -> [B, 1+T, D]. */
@@ -157,17 +164,24 @@ function extrasOf({ registers = 0, layerScale, mlp = "gelu" }: ViTConfig) {
 }
 
 /** @throws LuvitError("shape-mismatch") for images that are not taken. */
-function gridOf(images: Tensor, { imageSize, patchSize }: ViTConfig, anySize: boolean): PatchGrid {
-  const [, channels, height, width] = images.shape as [number, number, number, number];
-  const fits = anySize
-    ? height % patchSize === 0 && width % patchSize === 0
-    : height === imageSize && width === imageSize;
-  if (images.rank === 4 && channels === 3 && fits && height > 0 && width > 0)
-    return { rows: height / patchSize, columns: width / patchSize };
-  const expected = anySize
-    ? `[B, 3, H, W], H and W multiples of ${patchSize}`
-    : `[B, 3, ${imageSize}, ${imageSize}]`;
-  const why = anySize ? `the model's patchSize is ${patchSize}` : `the model's imageSize is ${imageSize}`;
+function gridOf(
+  images: Tensor,
+  { imageSize, patchSize }: ViTConfig,
+  positions: PositionRule | undefined,
+): PatchGrid {
+  const [, channels, ...sides] = images.shape;
+  const fits = (side: number) => {
+    if (positions === undefined) return side === imageSize;
+    return side >= patchSize && (positions === "dino" || side % patchSize === 0);
+  };
+  if (images.rank === 4 && channels === 3 && sides.every(fits)) {
+    const [rows, columns] = sides.map((side) => Math.floor(side / patchSize));
+    return { rows, columns };
+  }
+  const anySize = positions === "dino" ? `at least ${patchSize}` : `multiples of ${patchSize}`;
+  const [expected, why] = positions
+    ? ["[B, 3, H, W]", `with positions "${positions}", H and W have to be ${anySize}`]
+    : [`[B, 3, ${imageSize}, ${imageSize}]`, `the model's imageSize is ${imageSize}`];
   throw new LuvitError(
     "shape-mismatch",
     `images: expected ${expected}, got ${formatShape(images.shape)}; ${why}`,

@@ -6,4 +6,5 @@ export * as llama from "./namespaces/llama";
 export * as llavit from "./namespaces/llavit";
 export * as lora from "./namespaces/lora";
 export * as mae from "./namespaces/mae";
+export * as segmenter from "./namespaces/segmenter";
 export * as vit from "./namespaces/vit";

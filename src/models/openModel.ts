@@ -21,6 +21,7 @@ import type { LlamaLanguageModel } from "./languageModel";
 import type { Llavit } from "./llavit/llavit";
 import { MaskedAutoencoder } from "./mae";
 import type { SavableModel } from "./savable";
+import type { Segmenter } from "./segmenter";
 
 export interface LoadModelOptions {
   /** Where the frozen block is now, if it was only named and lies elsewhere. See `llama.loadBlock`. */
@@ -38,6 +39,7 @@ const openOptions = optionsOf<OpenModelOptions>({}, { block: text, averaged: fla
 interface Kinds {
   "luvit-classifier": Classifier;
   "luvit-detector": Detector;
+  "luvit-segmenter": Segmenter;
   "luvit-mae": MaskedAutoencoder;
   "luvit-language-model": LlamaLanguageModel;
   "luvit-llavit": Llavit;
@@ -46,6 +48,7 @@ interface Kinds {
 const loaders: Readonly<Record<keyof Kinds, string>> = {
   "luvit-classifier": "classifier",
   "luvit-detector": "detector",
+  "luvit-segmenter": "segmenter",
   "luvit-mae": "mae",
   "luvit-language-model": "llama",
   "luvit-llavit": "llavit",

@@ -12,6 +12,7 @@ import { withDinoNames } from "./dinoNames";
 import { type MaskedAutoencoder, maeField } from "./mae";
 import { expectSameParts } from "./openModel";
 import { partOptions } from "./options";
+import { type Segmenter, segmenterField } from "./segmenter";
 import { fitPositionTable } from "./vit";
 
 /**
@@ -77,9 +78,27 @@ export async function loadClassifier(
   return applyClassifier(model, await readMaeCheckpoint(path, options), options);
 }
 
+/**
+ * Loads a MAE checkpoint's encoder, a finetuned classifier or a segmenter (ImageNetSegModel's names) into a segmenter, as
+ * `classifier.loadCheckpoint` does: a head of another shape, such as a classifier's, is left out.
+ *
+ * @throws LuvitError("key-mismatch" | "shape-mismatch") listing every key that does not fit.
+ */
+export async function loadSegmenter(
+  model: Segmenter,
+  path: string,
+  options: FitOptions = {},
+): Promise<LoadReport> {
+  checkOptions("segmenter.loadCheckpoint", segmenterField, model);
+  checkOptions("segmenter.loadCheckpoint", sourceArgument, { path });
+  checkOptions("segmenter.loadCheckpoint", fitOptions, options);
+  await expectSameParts(path, model);
+  return applyClassifier(model, await readMaeCheckpoint(path, options), options);
+}
+
 /** The same of a checkpoint that was read. */
 export function applyClassifier(
-  model: Classifier,
+  model: Classifier | Segmenter,
   { tensors, source, notes }: MaeCheckpoint,
   options: FitOptions = {},
 ): LoadReport {
@@ -90,7 +109,7 @@ export function applyClassifier(
   if (!tensors.has("head.weight"))
     unused.push(...[0, 1, 2, 3, 4, 5, 6, 7, 8].map((layer) => `head.${layer}.`));
   const head = fittedTensors.get("head.weight");
-  if (head && head.shape[0] !== model.classes) {
+  if (head && head.shape.join() !== model.head.weight.shape.join()) {
     for (const key of ["head.weight", "head.bias"]) fittedTensors.delete(key);
   }
   return model.loadStateDict(fittedTensors, {
@@ -102,7 +121,7 @@ export function applyClassifier(
 }
 
 /** @throws LuvitError("non-finite") listing the tensors of a model that would make all that it computes NaN. */
-function expectFinite(tensors: StateDict, model: MaskedAutoencoder | Classifier, source: string): void {
+function expectFinite(tensors: StateDict, model: WithEncoder, source: string): void {
   const faults = [...model.namedParameters()].flatMap(([path]) => {
     const tensor = tensors.get(path);
     const fault = tensor && tensor.problem === undefined ? describeNonFinite(tensor) : undefined;
@@ -115,16 +134,14 @@ function expectFinite(tensors: StateDict, model: MaskedAutoencoder | Classifier,
   );
 }
 
+type WithEncoder = MaskedAutoencoder | Classifier | Segmenter;
+
 const fusionKeys = ["llama_dim_mapper1.", "llama.", "mlp_norm.", "llama_dim_mapper2."];
 
 const positionTables = ["pos_embed", "decoder_pos_embed"];
 
 /** Positions of another image size are resized bicubically. */
-function fitted(
-  tensors: StateDict,
-  model: MaskedAutoencoder | Classifier,
-  { positions = "mae" }: FitOptions = {},
-): StateDict {
+function fitted(tensors: StateDict, model: WithEncoder, { positions = "mae" }: FitOptions = {}): StateDict {
   const fit = ([key, tensor]: [string, HostTensor]): [string, HostTensor] => [
     key,
     positionTables.includes(key) ? fitPositionTable(tensor, model.encoder.config, positions) : tensor,

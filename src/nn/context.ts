@@ -37,7 +37,8 @@ export interface Context {
   readonly mask?: Tensor;
   /**
    * Takes images of any height and width that the patch divides, and says how a vision transformer's positions are made
-   * for their grid. Left out, images must have the model's own size. Its own square is never resized.
+   * for their grid. Left out, images must have the model's own size. Its own square is never resized. "dino" also takes
+   * other sizes, whose last rows and columns of pixels, which fill no patch, are left out.
    */
   readonly positions?: PositionRule;
   /** Where tokens of images stand among those of a language model, in order: what has projections of its own for them uses them. */

@@ -128,7 +128,8 @@ const inGraph = object({ size: grid, rule: oneOf(positionRules), extra: extraRow
 /**
  * Positions of the patches of a grid out of a table [1, extra + g², D] -> [1, rows*columns, D], rows first; the first
  * `extra` rows (class token) are left out. An op like others: each axis is a product with weights made on the host, so
- * that gradients flow to the table. The table's own grid is taken as it is stored.
+ * that gradients flow to the table. The table's own grid is taken as it is stored, but for DINO's rule, which moves it by
+ * a trifle.
  *
  * @throws LuvitError("shape-mismatch") for a table of no square grid, LuvitError("bad-argument")
  * @example
@@ -142,7 +143,7 @@ export function positionsOfGrid(table: Tensor, size: PatchGrid, rule: PositionRu
   const side = sideOf(tokens, extra);
   const { rows, columns } = size;
   const stored = tf.slice(table, [0, extra, 0], [1, tokens - extra, dim]);
-  if (rows === side && columns === side) return stored;
+  if (rows === side && columns === side && rule !== "dino") return stored;
   if (rule === "sincos") {
     return tf.tensor(sinCosPositionTable(dim, size).subarray(dim), [1, rows * columns, dim]);
   }

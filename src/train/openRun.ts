@@ -13,12 +13,14 @@ import type { MaskedAutoencoder } from "../models/mae";
 import { openClassifier } from "../models/openClassifier";
 import { openMae } from "../models/openMae";
 import type { OpenModelOptions } from "../models/openModel";
+import { openSegmenter } from "../models/openSegmenter";
+import type { Segmenter } from "../models/segmenter";
 import type { StepRecord } from "./run";
 
 /** What a run's folder says of the run. Prints as one line. */
 export class SavedRun {
   readonly folder: string;
-  /** "pretrain", "finetune" or "detect". */
+  /** "pretrain", "finetune", "detect" or "segment". */
   readonly task: string;
   /** Every step, as `metrics.jsonl` has it; what was not finite is null. */
   readonly history: readonly StepRecord[];
@@ -72,9 +74,13 @@ export class SavedRun {
    *
    * @throws LuvitError as `classifier.open`.
    */
-  model(options: OpenModelOptions = {}): Promise<Classifier | Detector | MaskedAutoencoder> {
-    if (this.task === "detect") return openDetector(this.folder, options);
-    return this.task === "pretrain" ? openMae(this.folder, options) : openClassifier(this.folder, options);
+  model(
+    options: OpenModelOptions = {},
+  ): Promise<Classifier | Detector | MaskedAutoencoder | Segmenter> {
+    const { task, folder } = this;
+    if (task === "detect") return openDetector(folder, options);
+    if (task === "segment") return openSegmenter(folder, options);
+    return task === "pretrain" ? openMae(folder, options) : openClassifier(folder, options);
   }
 
   toString(): string {

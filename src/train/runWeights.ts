@@ -8,6 +8,7 @@ import { type ClassifierConfig, type ModelConfig, modelDifferences } from "../mo
 import { expectFrozenWeights, type FrozenWeight } from "../models/frozenWeights";
 import { modelField } from "../models/options";
 import { SavableModel } from "../models/savable";
+import { Segmenter } from "../models/segmenter";
 import type { Module } from "../nn/module";
 
 export { isRunFolder } from "../io/runs";
@@ -72,7 +73,7 @@ export async function loadRunWeights(
   await expectFrozenWeights(new Map(model.namedParameters()), external, found.folder);
   model.loadStateDict(weights, { allowMissing: Object.keys(external), source: found.folder });
   const { classNames, preprocessing } = (found.config ?? {}) as Partial<ClassifierConfig>;
-  if (model instanceof Classifier && preprocessing) {
+  if ((model instanceof Classifier || model instanceof Segmenter) && preprocessing) {
     model.classNames ??= classNames ?? undefined;
     model.preprocessing = preprocessing;
   }
@@ -90,6 +91,6 @@ function expectSameModel(model: Module, saved: ModelConfig | undefined, folder: 
   throw new LuvitError(
     "key-mismatch",
     `${folder}: the weights there are of a model that computes otherwise\n${listOffenders(changed)}\n` +
-      "Build the model as it was, or let classifier.open or mae.open do it.",
+      "Build the model as it was, or let classifier.open, segmenter.open or mae.open do it.",
   );
 }

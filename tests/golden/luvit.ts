@@ -106,7 +106,7 @@ export const runLuvitFinetune: CaseRunner = async (folder, meta) => {
 };
 
 /** The optimizer steps of a case: losses, first gradients, rates, final parameters. */
-async function trainAndCompare(
+export async function trainAndCompare(
   folder: string,
   { config, recommended_tolerance: tolerance }: CaseFile,
   model: Module,
@@ -205,7 +205,7 @@ function checkFrozen(model: Module, meta: CaseFile): Check[] {
   return [{ name: "frozen parameters", error: setDifference(frozen, meta.frozen_parameters), tolerance: 0 }];
 }
 
-function checkGroups(rules: ParameterRules, meta: CaseFile): Check[] {
+export function checkGroups(rules: ParameterRules, meta: CaseFile): Check[] {
   let wrong = 0;
   let seen = 0;
   for (const group of meta.optimizer_groups as {

@@ -28,6 +28,7 @@ import { runPrimitives } from "./primitives";
 import { runRelevance } from "./relevance";
 import { runFeatures } from "./representations";
 import { runSegAugment } from "./segAugment";
+import { runSegForward, runSegStep } from "./segModel";
 import { runSegGroups, runSegMetric, runSegResize } from "./segmentation";
 import { gradientCases, runnersThrough } from "./throughEngine";
 
@@ -38,6 +39,7 @@ const lookedInside = (engine?: EngineOptions): Record<string, CaseRunner> => ({
   lens: runLens(engine),
   linear_probe: runLinearProbe(engine),
   features: runFeatures(engine),
+  seg_forward: runSegForward(engine),
 });
 
 const runners: Record<string, CaseRunner> = {
@@ -61,6 +63,7 @@ const runners: Record<string, CaseRunner> = {
   seg_groups: runSegGroups,
   seg_metric: runSegMetric,
   seg_resize: runSegResize,
+  seg_step: runSegStep,
   detection_data: runDetectionData,
   ...detectorRunners(opByOp),
   ...Object.fromEntries(

@@ -7,10 +7,13 @@ import {
   predictIds,
   SegmentationScores,
 } from "../../src/analysis/segmentation";
-import { bilinearWeights, nearestIndices, resizePlanes } from "../../src/core/resample";
+import { nearestIndices, resizePlanes } from "../../src/core/resample";
+import { type Tensor, tf } from "../../src/core/tf";
 import type { Module } from "../../src/nn/module";
+import { resizeBilinear } from "../../src/nn/resizeBilinear";
 import { finetuneRules } from "../../src/optim/groups";
 import { type CaseRunner, type Check, maxAbsError } from "./harness";
+import type { GoldenTensor } from "./readTensors";
 import { type GoldenTensors, load } from "./support";
 
 const exact = (name: string, actual: ArrayLike<number>, expected: ArrayLike<number>): Check => ({
@@ -85,19 +88,18 @@ export const runSegResize: CaseRunner = async (folder, { config, recommended_tol
   };
   const [input, free, map] = ["double.input", "free.input", "nearest.input"].map((name) => golden.get(name)!);
   const [, , height, width] = input.shape;
-  const [down, across] = [bilinearWeights(height, 2 * height), bilinearWeights(width, 2 * width)];
   const doubled = { rows: 2 * height, columns: 2 * width };
-  const gradient = golden.get("double.grad_output")!.data;
+  const channelsLast = ({ data, shape }: GoldenTensor) =>
+    tf.transpose(tf.tensor(data as Float32Array, shape), [0, 2, 3, 1]);
+  const double = (maps: Tensor) => resizeBilinear(maps, doubled.rows, doubled.columns);
+  const gradient = tf.grad((maps) =>
+    tf.sum(tf.mul(double(maps), channelsLast(golden.get("double.grad_output")!))),
+  );
+  const planes = (maps: Tensor) => tf.transpose(maps, [0, 3, 1, 2]).dataSync();
   return [
     check("double.output", resizePlanes(input.data, height, width, doubled.rows, doubled.columns)),
-    {
-      ...check("double.output", products(input.data, { rows: height, columns: width }, down, across)),
-      name: "products",
-    },
-    check(
-      "double.grad_input",
-      products(gradient, doubled, transposed(down, height), transposed(across, width)),
-    ),
+    { ...check("double.output", planes(double(channelsLast(input)))), name: "the op's double.output" },
+    check("double.grad_input", planes(gradient(channelsLast(input)))),
     ...config.free_sizes.map(([rows, columns]: [number, number]) =>
       check(`free.${rows}x${columns}`, resizePlanes(free.data, free.shape[2], free.shape[3], rows, columns)),
     ),
@@ -110,34 +112,6 @@ export const runSegResize: CaseRunner = async (folder, { config, recommended_tol
     }),
   ];
 };
-
-/** down X across^T of planes X, with weights [outputs, inputs]. */
-function products(
-  planes: ArrayLike<number>,
-  { rows, columns }: { rows: number; columns: number },
-  down: ArrayLike<number>,
-  across: ArrayLike<number>,
-): number[] {
-  const [height, width] = [down.length / rows, across.length / columns];
-  const result: number[] = [];
-  for (let plane = 0; plane < planes.length / (rows * columns); plane++) {
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        let sum = 0;
-        for (let i = 0; i < rows; i++)
-          for (let j = 0; j < columns; j++)
-            sum += down[y * rows + i] * across[x * columns + j] * planes[(plane * rows + i) * columns + j];
-        result.push(sum);
-      }
-    }
-  }
-  return result;
-}
-
-function transposed(weights: Float32Array, inputs: number): Float32Array {
-  const outputs = weights.length / inputs;
-  return weights.map((_, at) => weights[(at % outputs) * inputs + Math.floor(at / outputs)]);
-}
 
 interface GroupRow {
   name: string;

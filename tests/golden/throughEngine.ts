@@ -6,6 +6,7 @@ import {
   openFolder,
   parameterErrors,
   pretraining,
+  segmenting,
   train,
 } from "../unit/engine/goldenRuns";
 import { traceStep } from "../unit/graph/support";
@@ -19,7 +20,12 @@ import { runPrefixMask } from "./masks";
 import { load } from "./support";
 import { runVisionQkv, runVisionQkv2 } from "./visionQkv";
 
-const scenarios = { luvit_pretrain: pretraining, luvit_finetune: finetuning, distill_step: distilling };
+const scenarios = {
+  luvit_pretrain: pretraining,
+  luvit_finetune: finetuning,
+  distill_step: distilling,
+  seg_step: segmenting,
+};
 
 /** Cases of outputs, gradients and a few steps, whose runner is told what to run them with. */
 export const gradientCases: Readonly<Record<string, (evaluate: Evaluate, steps: Steps) => CaseRunner>> = {

@@ -8,6 +8,8 @@ import { through } from "../../../src/models/fusion";
 import * as lora from "../../../src/models/lora";
 import { type MaeInputs, MaskedAutoencoder } from "../../../src/models/mae";
 import { maskFromNoise } from "../../../src/models/masking";
+import { create as createSegmenter, type SegmentInputs } from "../../../src/models/segmenter";
+import { segmentTargets } from "../../../src/models/segmentTargets";
 import { softTargetCrossEntropy } from "../../../src/nn/losses";
 import { finetuneRules, pretrainRules } from "../../../src/optim/groups";
 import { stepModels } from "../../golden/distillModels";
@@ -100,6 +102,27 @@ export function distilling({ folder, meta, io }: Opened): Scenario {
   const totals = Array.from({ length: shape[0] }, (_, step) => data[step * shape[1]]);
   const step = { model: taught, rules, betas: config.betas, inputs: specsOf(feedsAt(0)), loss };
   return { step, feedsAt, rates: config.lrs, losses: totals };
+}
+
+export function segmenting({ folder, meta: { config }, io }: Opened) {
+  const model = createSegmenter({ encoder: vitConfig(config), classes: config.num_classes });
+  model.loadStateDict(stateDict(load(folder, "state.safetensors")));
+  const side = 2 * (config.img_size / config.patch_size);
+  const feedsAt = (step: number) => {
+    const { data, shape } = atStep(io.get("targets")!, step);
+    const maps = { ids: data, height: shape[1], width: shape[2] };
+    const { ids, weights } = segmentTargets(maps, { rows: side, columns: side, classes: config.num_classes });
+    return {
+      images: tensor(atStep(io.get("images")!, step)),
+      ids: tf.tensor1d(ids, "int32"),
+      weights: tf.tensor1d(weights),
+    };
+  };
+  const loss: StepSpec["loss"] = (inputs) => model.loss(inputs as unknown as SegmentInputs);
+  const { weight_decay: weightDecay, layer_decay: layerDecay, depth, betas } = config;
+  const rules = finetuneRules(model, { weightDecay, layerDecay, depth });
+  const step = { model, rules, betas, inputs: specsOf(feedsAt(0)), loss };
+  return { step, feedsAt, rates: io.get("lrs")!.data, losses: io.get("losses")!.data };
 }
 
 const specsOf = (feeds: Record<string, Tensor>): StepSpec["inputs"] =>

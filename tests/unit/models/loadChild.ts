@@ -4,13 +4,13 @@
  */
 import { createHash } from "node:crypto";
 import { startBackend } from "../../../src/core/tf";
-import { classifier, llama, mae } from "../../../src/models";
+import { classifier, llama, mae, segmenter } from "../../../src/models";
 import type { SavableModel } from "../../../src/models/savable";
 import { outputOf } from "./savedModels";
 
 async function main(words: readonly string[]): Promise<void> {
   await startBackend({ backend: "wasm" });
-  const namespaces = { classifier, llama, mae };
+  const namespaces = { classifier, llama, mae, segmenter };
   for (let i = 0; i < words.length; i += 2) {
     const { load } = namespaces[words[i] as keyof typeof namespaces];
     const model: SavableModel = await load(words[i + 1]);

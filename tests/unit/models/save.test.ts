@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
-import { classifier, fusion, llama, lora, mae } from "../../../src/models";
+import { classifier, fusion, llama, lora, mae, segmenter } from "../../../src/models";
 import type { SavableModel } from "../../../src/models/savable";
 import { assertRejects, repository, temporaryFolder } from "../io/support";
 import { everyKind, type Loader, outputOf, toyBlock } from "./savedModels";
@@ -13,7 +13,7 @@ import { tinyDecoder, tinyViT } from "./support";
 
 before(async () => void (await startBackend({ backend: "wasm" })));
 
-const namespaces = { classifier, llama, mae };
+const namespaces = { classifier, llama, mae, segmenter };
 const load = (loader: Loader, folder: string): Promise<SavableModel> => namespaces[loader].load(folder);
 const hash = (values: Float32Array) =>
   createHash("sha256").update(new Uint8Array(values.buffer)).digest("hex");

@@ -1,18 +1,19 @@
 import { join } from "node:path";
 import { tf } from "../../../src/core/tf";
-import { baselines, classifier, fusion, llama, lora, mae } from "../../../src/models";
+import { baselines, classifier, fusion, llama, lora, mae, segmenter } from "../../../src/models";
 import { LlamaLanguageModel } from "../../../src/models/languageModel";
 import type { LlamaBlocks } from "../../../src/models/llamaBlock";
 import type { SavableModel } from "../../../src/models/savable";
 import { repository } from "../io/support";
 import { perturb, tinyBlock, tinyDecoder, tinyImages, tinyInputs, tinyLlama, tinyViT } from "./support";
 
-export type Loader = "classifier" | "mae" | "llama";
+export type Loader = "classifier" | "mae" | "llama" | "segmenter";
 
 /** What a model gives for a fixed input. */
 export async function outputOf(model: SavableModel): Promise<Float32Array> {
   const output = tf.tidy(() => {
-    if (model instanceof classifier.Classifier) return model.forward(tinyImages());
+    if (model instanceof classifier.Classifier || model instanceof segmenter.Segmenter)
+      return model.forward(tinyImages());
     if (model instanceof LlamaLanguageModel)
       return model.forward(tf.tensor([1, 5, 2, 9, 0, 3], [2, 3], "int32"));
     const inputs = tinyInputs(model as mae.MaskedAutoencoder);
@@ -75,6 +76,11 @@ export async function everyKind(): Promise<[name: string, loader: Loader, model:
         fusion: baselines.frozenBlock(frozen, { rmsNorm: false }),
         classes: 2,
       }),
+    ],
+    [
+      "a segmenter on LUViT",
+      "segmenter",
+      segmenter.create({ encoder: tinyViT, fusion: fusion.mlp(6), classes: 4, classNames: ["a", "b", "c"] }),
     ],
     ["LUViT", "classifier", classifier.create({ encoder: tinyViT, fusion: inTheMiddle, classes: 2 })],
     [
