@@ -112,24 +112,22 @@ function schemas(z: typeof Zod) {
     ),
   };
 
-  const classifier = z.strictObject({
-    modelType: z.literal("luvit-classifier"),
+  /** What tells classes apart, of images or of patches. */
+  const labeling = {
     encoder,
-    pooling: z.enum(["mean", "cls"]),
     classes: z.int().min(2),
     classNames: z.array(z.string()).nullable(),
     preprocessing,
+  };
+
+  const classifier = z.strictObject({
+    modelType: z.literal("luvit-classifier"),
+    pooling: z.enum(["mean", "cls"]),
+    ...labeling,
     ...common,
   });
 
-  const segmenter = z.strictObject({
-    modelType: z.literal("luvit-segmenter"),
-    encoder,
-    classes: z.int().min(2),
-    classNames: z.array(z.string()).nullable(),
-    preprocessing,
-    ...common,
-  });
+  const segmenter = z.strictObject({ modelType: z.literal("luvit-segmenter"), ...labeling, ...common });
 
   const mae = z.strictObject({
     modelType: z.literal("luvit-mae"),
@@ -246,14 +244,8 @@ function schemas(z: typeof Zod) {
     ...common,
   });
 
-  const config = z.discriminatedUnion("modelType", [
-    classifier,
-    detector,
-    segmenter,
-    mae,
-    languageModel,
-    llavit,
-  ]);
+  const kinds = [classifier, detector, segmenter, mae, languageModel, llavit] as const;
+  const config = z.discriminatedUnion("modelType", kinds);
 
   return config satisfies Zod.ZodType<ModelConfig>;
 }
