@@ -158,7 +158,7 @@ function expectKeepEvery(label: string, keepEvery: number): void {
 }
 
 /** Notes what the kept rows are about, or compares it. */
-async function expectSameWork<Row>(
+export async function expectSameWork<Row>(
   path: string,
   { model, dataset, data, facts }: Pick<RowWork<Row>, "model" | "dataset" | "data" | "facts">,
 ): Promise<void> {

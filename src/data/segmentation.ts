@@ -4,11 +4,11 @@ import { inspect } from "node:util";
 import { LuvitError, listOffenders, withPath } from "../core/errors";
 import { checkOptions, flag, oneOf, optionsOf, such, text, whole } from "../core/options";
 import type { Rng } from "../core/rng";
-import { type ImageDataset, type Sample, type SkipReport, spreadIndices } from "./dataset";
+import { expectIndex, type ImageDataset, type Sample, type SkipReport, spreadIndices } from "./dataset";
 import { cacheOf, FolderDataset } from "./imageFolder";
 import { type ImageTransform, type MaskTransform, maskTransform } from "./imageTransform";
 import { type CellMask, decodeMaskIds, maskCells } from "./masks";
-import { bytes, exif, MOST_PIXELS } from "./options";
+import { bytes, exif, has, MOST_PIXELS } from "./options";
 import type { IdMap, RgbImage } from "./pixels";
 
 import { listImages, scanClassFolders } from "./scanFolder";
@@ -72,6 +72,11 @@ export const imageNetSOptions = optionsOf<ImageNetSOptions>(
   },
 );
 
+/** A set with masks, for what takes no other. */
+export const maskedField = such<MaskedDataset>("a set with masks, from data.imageNetS", (value) =>
+  has(value, "images", "masks", "transform", "pair"),
+);
+
 /** Images with segmentation masks. */
 export class MaskedDataset implements ImageDataset {
   constructor(
@@ -110,6 +115,20 @@ export class MaskedDataset implements ImageDataset {
     return readOrReplace(this, index, (at) => this.readPair(at, rng));
   }
 
+  /**
+   * An image and its mask as they are stored.
+   *
+   * @throws LuvitError("bad-image") where one of them cannot be read, or their sizes differ.
+   */
+  async pair(at: number): Promise<{ readonly image: RgbImage; readonly mask: IdMap }> {
+    expectIndex(at, this.length);
+    const path = this.path(at);
+    const image = await this.images.cache.get(path);
+    const mask = await decodeMaskIds(this.masks[at]);
+    expectSameSize(path, image, this.masks[at], mask);
+    return { image, mask };
+  }
+
   take(count: number): MaskedDataset {
     return this.subset(spreadIndices(this.length, count));
   }
@@ -135,9 +154,7 @@ export class MaskedDataset implements ImageDataset {
 
   private async readPair(at: number, rng: Rng): Promise<MaskedSample> {
     const path = this.path(at);
-    const pixels = await this.images.cache.get(path);
-    const mask = await decodeMaskIds(this.masks[at]);
-    expectSameSize(path, pixels, this.masks[at], mask);
+    const { image: pixels, mask } = await this.pair(at);
     const { ids } = withPath(this.masks[at], () => this.transform.ids(mask, rng));
     const image = withPath(path, () => this.transform.apply(pixels, rng));
     return { image, label: this.label(at), path, index: at, ids, ...maskCells(ids, this.size, this.patch) };

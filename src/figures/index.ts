@@ -23,4 +23,5 @@ export { overlays } from "./overlays";
 export { precisionRecall } from "./precisionRecall";
 export { renderSvg } from "./renderSvg";
 export { saveFigure } from "./saveFigure";
+export { segmentation } from "./segmentation";
 export type { PlotlyFigure } from "./spec";

@@ -25,3 +25,4 @@ export type { QuestionDataset } from "./questions";
 export { costOf } from "./recipeCost";
 export { Run, type RunResult, type RunState, type StepRecord } from "./run";
 export { isRunFolder, loadRunWeights } from "./runWeights";
+export { type SegmentOptions, segment } from "./segment";

@@ -41,8 +41,8 @@ export interface RecipeNotes {
   readonly expected: string;
   /** How much has to be computed. */
   readonly cost: string;
-  /** How images are augmented: `data.transforms.mae`, `.finetune` or `.largeScaleJitter`. */
-  readonly augment: "mae" | "finetune" | "largeScaleJitter";
+  /** How images are augmented: `data.transforms.mae`, `.finetune`, `.segment` or `.largeScaleJitter`. */
+  readonly augment: "mae" | "finetune" | "segment" | "largeScaleJitter";
   /** What of the published recipe is done otherwise here. */
   readonly departs?: string;
 }

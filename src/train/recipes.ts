@@ -6,6 +6,8 @@ export { coco, cocoDetectron2, detectToy } from "./detection/recipes";
 import type { RecipeNotes, TrainOptions } from "./plan";
 import { costOf } from "./recipeCost";
 
+export { segmentSsl, segmentSslSup, segmentToy } from "./segmentRecipes";
+
 /** Options of a published run, with what it is and what came out of it. Spread them and change what you like. */
 export type Recipe<Options extends TrainOptions> = Readonly<Options> & { readonly recipe: RecipeNotes };
 

@@ -1,14 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  boundaryBands,
-  countImage,
-  emptyCounts,
-  predictIds,
-  SegmentationScores,
-} from "../../src/analysis/segmentation";
+import { boundaryBands, countImage, emptyCounts, SegmentationScores } from "../../src/analysis/segmentation";
 import { nearestIndices, resizePlanes } from "../../src/core/resample";
 import { type Tensor, tf } from "../../src/core/tf";
+import { predictIds } from "../../src/models/predictIds";
 import type { Module } from "../../src/nn/module";
 import { resizeBilinear } from "../../src/nn/resizeBilinear";
 import { finetuneRules } from "../../src/optim/groups";

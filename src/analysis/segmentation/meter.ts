@@ -1,21 +1,14 @@
 import { LuvitError } from "../../core/errors";
+import { addPixel, emptyPixelCounts, type PixelCounts } from "../../models/pixelCounts";
+import { IGNORED_ID as IGNORE } from "../../models/segmentTargets";
 import { boundaryBands } from "./boundary";
 
-/** Pixels with this id are left out. */
-const IGNORE = 1000;
 const EPSILON = 1e-10;
 
 /** Sizes of objects by their share of an image's pixels: up to 5, 25 and 50 percent, and more. */
 export const objectSizes = ["S", "MS", "ML", "L"] as const;
 export type ObjectSize = (typeof objectSizes)[number];
 const greatestShares = [5, 25, 50];
-
-/** Pixels by class, [classes] each: in both, in the target, in the prediction. */
-export interface PixelCounts {
-  readonly both: Float64Array;
-  readonly target: Float64Array;
-  readonly prediction: Float64Array;
-}
 
 /** What is kept of the images so far; plain numbers, which add up over parts of a set. */
 export interface SegmentationCounts {
@@ -28,11 +21,7 @@ export interface SegmentationCounts {
 }
 
 export function emptyCounts(classes: number): SegmentationCounts {
-  const pixels = (): PixelCounts => ({
-    both: new Float64Array(classes),
-    target: new Float64Array(classes),
-    prediction: new Float64Array(classes),
-  });
+  const pixels = () => emptyPixelCounts(classes);
   const bySize = () =>
     Object.fromEntries(objectSizes.map((size) => [size, pixels()])) as Record<ObjectSize, PixelCounts>;
   return {
@@ -84,12 +73,6 @@ export function countImage(
     }
   }
   countObjects(counts, prediction, target);
-}
-
-function addPixel(counts: PixelCounts, prediction: number, target: number): void {
-  if (prediction >= 0) counts.prediction[prediction]++;
-  if (target >= 0) counts.target[target]++;
-  if (target >= 0 && prediction === target) counts.both[target]++;
 }
 
 function sizeAt(share: number): ObjectSize {
@@ -150,9 +133,4 @@ export function addCounts(counts: SegmentationCounts, others: SegmentationCounts
   counts.images.f += others.images.f;
   counts.images.right += others.images.right;
   counts.images.count += others.images.count;
-}
-
-/** Intersection over union by class, percent. */
-export function iousOf({ both, target, prediction }: PixelCounts): Float64Array {
-  return both.map((count, id) => (100 * count) / (target[id] + prediction[id] - count + EPSILON));
 }

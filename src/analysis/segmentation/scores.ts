@@ -2,9 +2,10 @@ import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../../core/errors";
 import { textTable } from "../../core/textTable";
+import { iousOf, meanOf, type PixelCounts } from "../../models/pixelCounts";
 import { publishedImageNetS919 } from "../paper";
 import { type Provenance, resultTable } from "../provenance";
-import { iousOf, objectSizes, type PixelCounts, type SegmentationCounts } from "./meter";
+import { objectSizes, type SegmentationCounts } from "./meter";
 
 /** ImageNet-S's numbers, percent. */
 export interface SegmentationSummary {
@@ -47,8 +48,8 @@ export class SegmentationScores {
     }
     this.ious = iousOf(whole);
     this.summary = {
-      mIoU: mean(this.ious),
-      boundaryMIoU: mean(iousOf(bands)),
+      mIoU: meanOf(this.ious),
+      boundaryMIoU: meanOf(iousOf(bands)),
       F: (100 * images.f) / images.count,
       accuracy: (100 * images.right) / images.count,
       ...bySize("", sizes),
@@ -80,14 +81,12 @@ export class SegmentationScores {
   }
 }
 
-const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, x) => sum + x, 0) / values.length;
-
 /** Mean over the classes that occur in the targets at each size. */
 function bySize(prefix: string, counts: Readonly<Record<string, PixelCounts>>): Record<string, number> {
   return Object.fromEntries(
     objectSizes.map((size) => {
       const { target } = counts[size];
-      return [`${prefix}${size}`, mean(iousOf(counts[size]).filter((_, id) => target[id] > 0))];
+      return [`${prefix}${size}`, meanOf(iousOf(counts[size]).filter((_, id) => target[id] > 0))];
     }),
   );
 }

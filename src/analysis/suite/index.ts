@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { SegmentationEvaluation, type SegmentationOptions, segmentation } from "../segmentation";
 export { mergeSuites } from "./merge";
 export { SuiteResult } from "./result";
 export { SuiteRun } from "./run";

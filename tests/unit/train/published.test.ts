@@ -112,6 +112,21 @@ const detection = {
   normalize: "image",
 };
 
+/** LUSSeg/ImageNetSegModel MODEL_ZOO.md. */
+const segmenting = {
+  epochs: 100,
+  batchSize: 32,
+  accumulate: 8,
+  baseLr: 5e-4,
+  minLr: 1e-6,
+  warmupEpochs: 5,
+  weightDecay: 0.05,
+  betas: [0.9, 0.999],
+  layerDecay: 0.6,
+  dropPath: 0.1,
+  augment: true,
+};
+
 /** Options of every recipe: mae/PRETRAIN.md, mae/FINETUNE.md, LUViT D.2 and D.3, LM4VisualEncoding image_classification. */
 const published: Record<keyof typeof recipes, object> = {
   pretrainMae: pretraining,
@@ -142,6 +157,18 @@ const published: Record<keyof typeof recipes, object> = {
     warmupSteps: 50,
     milestones: [0.75, 0.92],
   },
+  segmentSsl: segmenting,
+  segmentSslSup: { ...segmenting, baseLr: 1e-4, layerDecay: 0.4 },
+  segmentToy: {
+    ...toy,
+    epochs: 40,
+    batchSize: 12,
+    minLr: 1e-5,
+    warmupEpochs: 2,
+    layerDecay: 0.9,
+    dropPath: 0,
+    augment: true,
+  },
   pretrainToy: { ...toy, epochs: 6, minLr: 0 },
   finetuneToy: { ...toy, epochs: 8, minLr: 1e-5, layerDecay: 0.95, dropPath: 0, smoothing: 0.1 },
   distillToy: {
@@ -158,8 +185,14 @@ const published: Record<keyof typeof recipes, object> = {
 test("every option of every recipe is its source's", () => {
   for (const [name, { recipe, ...options }] of Object.entries(recipes)) {
     assert.deepEqual(options, published[name as keyof typeof recipes], name);
-    const augment = /retrain/.test(name) ? "mae" : /coco|detect/.test(name) ? "largeScaleJitter" : "finetune";
-    assert.equal(recipe.augment, augment);
+    const [, kind] = /^(pretrain|segment|coco|detect)/.exec(name) ?? [];
+    const kinds: Record<string, string> = {
+      pretrain: "mae",
+      segment: "segment",
+      coco: "largeScaleJitter",
+      detect: "largeScaleJitter",
+    };
+    assert.equal(recipe.augment, kinds[kind] ?? "finetune");
   }
   assert.deepEqual(Object.keys(recipes).sort(), Object.keys(published).sort());
 });

@@ -5,10 +5,10 @@ import {
   boundaryBands,
   countImage,
   emptyCounts,
-  predictIds,
   SegmentationScores,
 } from "../../../../src/analysis/segmentation";
 import { Rng } from "../../../../src/core/rng";
+import { predictIds } from "../../../../src/models/predictIds";
 
 const near = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-6, `${actual}, expected ${expected}`);

@@ -1,4 +1,4 @@
-import { nearestIndices, resizePlanes } from "../../core/resample";
+import { nearestIndices, resizePlanes } from "../core/resample";
 
 /** Longest side at which logits of large images are compared. */
 const LONGEST = 1000;
