@@ -74,9 +74,7 @@ export class SavedRun {
    *
    * @throws LuvitError as `classifier.open`.
    */
-  model(
-    options: OpenModelOptions = {},
-  ): Promise<Classifier | Detector | MaskedAutoencoder | Segmenter> {
+  model(options: OpenModelOptions = {}): Promise<Classifier | Detector | MaskedAutoencoder | Segmenter> {
     const { task, folder } = this;
     if (task === "detect") return openDetector(folder, options);
     if (task === "segment") return openSegmenter(folder, options);
