@@ -204,14 +204,8 @@ export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDatase
     const summary = `imageNetS: ${lonely.length} of ${maskPaths.length} masks have no image of their name under ${images}`;
     throw new LuvitError("bad-dataset", `${summary}:\n${listOffenders(lonely)}`);
   }
-  const kept = paired.map(({ file }) => file!);
-  const set = new FolderDataset({
-    root: images,
-    classes,
-    files: kept,
-    transform,
-    cache: cacheOf({ exif, cache }),
-  });
+  const kept = { files: paired.map(({ file }) => file!), cache: cacheOf({ exif, cache }) };
+  const set = new FolderDataset({ root: images, classes, transform, ...kept });
   return new MaskedDataset(set, maskPaths, transform, patch);
 }
 
