@@ -10,7 +10,6 @@ import { type ImageTransform, type MaskTransform, maskTransform } from "./imageT
 import { type CellMask, decodeMaskIds, maskCells } from "./masks";
 import { bytes, exif, has, MOST_PIXELS } from "./options";
 import type { IdMap, RgbImage } from "./pixels";
-
 import { listImages, scanClassFolders } from "./scanFolder";
 import { evaluation } from "./transforms";
 import { readOrReplace } from "./unreadable";
@@ -115,11 +114,7 @@ export class MaskedDataset implements ImageDataset {
     return readOrReplace(this, index, (at) => this.readPair(at, rng));
   }
 
-  /**
-   * An image and its mask as they are stored.
-   *
-   * @throws LuvitError("bad-image") where one of them cannot be read, or their sizes differ.
-   */
+  /** As they are stored. @throws LuvitError("bad-image") where one cannot be read, or their sizes differ. */
   async pair(at: number): Promise<{ readonly image: RgbImage; readonly mask: IdMap }> {
     expectIndex(at, this.length);
     const path = this.path(at);
