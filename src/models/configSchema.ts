@@ -1,6 +1,7 @@
 import type * as Zod from "zod";
 import { zod } from "../core/options/zod";
 import type { ModelConfig } from "./configTypes";
+import { llamaSchema } from "./llamaSchema";
 
 function schemas(z: typeof Zod) {
   const count = z.int().min(1).max(1e6);
@@ -11,37 +12,7 @@ function schemas(z: typeof Zod) {
 
   const transformer = { dim: count, depth, heads: count, mlpRatio: positive, normEps: positive };
 
-  const rope = z.discriminatedUnion("type", [
-    z.strictObject({ type: z.literal("linear"), factor: positive }),
-    z.strictObject({
-      type: z.literal("llama3"),
-      factor: positive,
-      lowFrequencyFactor: positive,
-      highFrequencyFactor: positive,
-      originalLength: positive,
-    }),
-    z.strictObject({ type: z.literal("divisors"), divisors: z.array(positive) }),
-    z.strictObject({ type: z.literal("other"), name: z.string() }),
-  ]);
-
-  const llama = {
-    dim: count,
-    heads: count,
-    kvHeads: count,
-    headDim: count,
-    hiddenDim: count,
-    normEps: positive,
-    causal: flag,
-    slidingWindow: count.nullable(),
-    rope: flag,
-    ropeTheta: positive,
-    ropeScaling: rope.nullable(),
-    rowOrder: z.enum(["hf", "meta"]),
-    qkvBias: flag,
-    outputBias: flag,
-    mlpBias: flag,
-    qkNorm: flag,
-  };
+  const llama = llamaSchema(z);
 
   const fusion = z.strictObject({
     after: z.int().min(0),
