@@ -1,7 +1,7 @@
-import type * as Zod from "zod";
+import type { zod } from "../core/options/zod";
 
 /** Entries of config.json about a block of the LLaMA family. */
-export function llamaSchema(z: typeof Zod) {
+export function llamaSchema(z: ReturnType<typeof zod>) {
   const count = z.int().min(1).max(1e6);
   const positive = z.number().positive();
   const flag = z.boolean();
