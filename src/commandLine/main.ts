@@ -10,6 +10,7 @@ import { kernelCommand } from "./kernelCommand";
 import { notebookCommand } from "./notebookCommand";
 import {
   detectCommand,
+  distillCommand,
   entropyCommand,
   evaluateCommand,
   finetuneCommand,
@@ -40,6 +41,7 @@ export const commands: readonly Command[] = [
   notebookCommand,
   pretrainCommand,
   finetuneCommand,
+  distillCommand,
   evaluateCommand,
   detectCommand,
   entropyCommand,

@@ -41,6 +41,14 @@ ${commonHelp}${resumeHelp}`,
   run: (call) => runWith("finetune", call, async (r) => (await import("./trainCommand")).finetuneCommand(r)),
 });
 
+export const distillCommand = command({
+  name: "distill",
+  help: `  luvit distill  --config run.json       a plain ViT taught by a finetuned model
+${commonHelp}${resumeHelp}`,
+  flags: { ...common, ...resume },
+  run: (call) => runWith("distill", call, async (r) => (await import("./trainCommand")).distillCommand(r)),
+});
+
 export const evaluateCommand = command({
   name: "evaluate",
   help: `  luvit evaluate --config run.json       the rows of Tables 1, 3, 4 and 5 on the published sets; goes on where it was

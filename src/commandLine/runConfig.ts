@@ -17,6 +17,7 @@ import {
 } from "../core/options";
 import { engineOptions } from "../engine/options";
 import { optimizeOptions } from "../graph/passes";
+import { distillOptions } from "../train/distill";
 import { evaluateOptions } from "../train/evaluate";
 import { finetuneOptions } from "../train/finetune";
 import { trainOptions } from "../train/plan";
@@ -51,6 +52,7 @@ const elsewhere = [
 ] as const;
 const training = partly(trainOptions, elsewhere);
 const finetuning = partly(finetuneOptions, [...elsewhere, "mix", "augment", "validation"]);
+const distilling = partly(distillOptions, [...elsewhere, "mix", "augment", "validation", "cache"]);
 const { batchSize } = evaluateOptions.optional;
 
 const out = entry(
@@ -63,6 +65,11 @@ const trainingEngine = entry(
   "what it runs on",
 );
 const engine = entry(engineOptions, "what it runs on");
+
+const trainingData = object(
+  { train: entry(images, "images to train on") },
+  { validation: entry(images, "evaluated after every epoch") },
+);
 
 /** The configuration of each command. */
 export const configs = {
@@ -84,13 +91,7 @@ export const configs = {
   finetune: object(
     {
       model: entry(tunedModel, "what is trained"),
-      data: entry(
-        object(
-          { train: entry(images, "images to train on") },
-          { validation: entry(images, "evaluated after every epoch") },
-        ),
-        "what it is trained on",
-      ),
+      data: entry(trainingData, "what it is trained on"),
       recipe: entry(
         oneOf(["finetuneLuvit", "finetuneMae", "supervised", "finetuneToy"]),
         "published options; see luvit.recipes",
@@ -99,6 +100,20 @@ export const configs = {
       out,
     },
     { options: entry(finetuning, "instead of the recipe's"), engine: trainingEngine },
+  ),
+  distill: object(
+    {
+      model: entry(tunedModel, "the student"),
+      teacher: entry(trainedModel, "what it is taught by; stays as it is"),
+      data: entry(trainingData, "what it is trained on"),
+      recipe: entry(
+        oneOf(["distillLuvit", "distillToy"]),
+        "this library's own choice, nobody's published; see luvit.recipes",
+        "distillLuvit",
+      ),
+      out,
+    },
+    { options: entry(distilling, "instead of the recipe's"), engine: trainingEngine },
   ),
   evaluate: object(
     {

@@ -6,11 +6,14 @@ import { type EngineOptions, ready } from "../engine";
 import { formatDuration } from "../figures/format";
 import type { Module } from "../nn/module";
 import { live } from "../notebook";
+import { distill, distillOptions } from "../train/distill";
 import { finetune, finetuneOptions } from "../train/finetune";
 import { type RecipeNotes, trainOptions } from "../train/plan";
 
 import { pretrain } from "../train/pretrain";
 import {
+  distillLuvit,
+  distillToy,
   finetuneLuvit,
   finetuneMae,
   finetuneToy,
@@ -22,12 +25,13 @@ import {
 import type { Run } from "../train/run";
 import { entriesOf } from "./folders";
 import { imagesFrom } from "./images";
-import { encoderOf, maeFrom, shapeOf, tunedFrom } from "./models";
+import { encoderOf, maeFrom, shapeOf, trainedFrom, tunedFrom } from "./models";
 import { type RunRequest, wordsOf } from "./request";
 import { loadConfig } from "./runConfig";
 import { Stopping } from "./signals";
 
 const pretrainRecipes = { pretrainMae, pretrainMae1600, pretrainToy };
+const distillRecipes = { distillLuvit, distillToy };
 const finetuneRecipes = { finetuneLuvit, finetuneMae, supervised, finetuneToy };
 
 /** `luvit pretrain`: exit status. */
@@ -75,6 +79,30 @@ export async function finetuneCommand(request: RunRequest): Promise<number> {
   announce(request, model, recipe.recipe);
   const sets = validation ? [images, validation] : [images];
   return drive(request, "finetune", sets, () => finetune(model, images, options));
+}
+
+/** `luvit distill`: exit status. */
+export async function distillCommand(request: RunRequest): Promise<number> {
+  const { config, path } = loadConfig("distill", request.file);
+  const out = freeFolder(request, path(config.out));
+  const recipe = distillRecipes[config.recipe];
+  const seed = request.seed ?? config.options?.seed;
+  const common = { out, resume: request.resume, seed };
+  const settled = { ...recipe, ...given(config.options), ...config.engine, ...common };
+  checkOptions(`${request.file}: options`, distillOptions, settled);
+  await startEngine(request, config.engine);
+  const { imageSize: size } = await shapeOf(config.model, path);
+  const images = await imagesFrom(config.data.train, transforms.finetune(size), "train", path);
+  const { validation: held } = config.data;
+  const validation = held && (await imagesFrom(held, transforms.evaluation(size), "val", path));
+  const { model: teacher, run: past } = await trainedFrom(config.teacher, path, request.print);
+  request.print(`teacher: ${teacher}${past?.recipe === undefined ? "" : `, recipe ${past.recipe}`}`);
+  for (const note of past?.notes ?? []) request.print(note);
+  const named = { ...config.model, seed: request.seed ?? config.model.seed };
+  const model = await tunedFrom(named, path, teacher.classes, request.print);
+  announce(request, model, recipe.recipe);
+  const sets = validation ? [images, validation] : [images];
+  return drive(request, "distill", sets, () => distill(model, teacher, images, { ...settled, validation }));
 }
 
 /** Says what runs are computed on; how they use memory is theirs alone. */

@@ -39,7 +39,9 @@ export const featureMatch = optionsOf<FeatureMatch>(
   },
 );
 
-export const featureMatches = entry(list(featureMatch), "layers that are to become alike");
+export const featureMatches = entry(list(featureMatch), "layers that are to become alike", [
+  { teacher: "fusion.mapper2", student: "blocks.11", loss: "cosine", weight: 1 },
+]);
 
 /** A match with its place in the list, and the widths that a map goes between. */
 export interface SettledMatch {

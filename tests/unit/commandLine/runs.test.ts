@@ -168,6 +168,42 @@ test("finetuning on the run, evaluating in shards that are merged, and entropy, 
   assert.deepEqual(files, [...kept, "entropy.arrow", "entropy.jsonl", "pseudo-masks.arrow"].sort());
 });
 
+test("a finetuned run teaches a plain model, whose run stops where it is told and goes on", async () => {
+  const taught = config("distill.json", {
+    model: { encoder, classes: 2 },
+    teacher: { weights: "runs/finetune" },
+    data: { train: { path: "images" }, validation: { path: "images" } },
+    recipe: "distillToy",
+    options: { ...options, epochs: 2, features: [{ teacher: "fusion.mapper2", student: "blocks.1" }] },
+    engine,
+    out: "runs/taught",
+  });
+  const first = await luvit(["distill", "--config", taught]);
+  assert.equal(first.status, 0, first.output);
+  assert.match(first.output, /teacher: Classifier.*recipe finetuneToy/);
+  assert.match(first.output, /recipe distillToy \(made for the bundled shapes\)/);
+  const history = readLines(join(folder, "runs", "taught"));
+  const again = await luvit(["distill", "--config", taught, "--resume"]);
+  assert.equal(again.status, 0, again.output);
+  assert.deepEqual(readLines(join(folder, "runs", "taught")), history);
+  const transform = transforms.evaluation(encoder.imageSize);
+  const held = await imageFolder(join(folder, "images"), { transform });
+  const { top1 } = await evaluate(await classifier.open(join(folder, "runs", "taught")), held);
+  assert.equal(history.at(-1)!.top1, top1);
+  const wrong = config("distill-wrong.json", {
+    model: { encoder, classes: 2 },
+    teacher: { weights: "runs/finetune" },
+    data: { train: { path: "images" } },
+    recipe: "distillToy",
+    options: { ...options, epochs: 1 },
+    engine,
+    out: "runs/wrong",
+  });
+  const refused = await luvit(["distill", "--config", wrong]);
+  assert.equal(refused.status, 1);
+  assert.match(refused.output, /features\[0\]\.student: no layer blocks\.3/);
+});
+
 test("a run says itself what its model is: its folder is enough to finetune, evaluate and look into it", async () => {
   const tuned = config("from-run.json", {
     model: { pretrained: "runs/pretrain" },
