@@ -1,7 +1,14 @@
 import type { Shard } from "../data/options";
 
 /** A command that is told what to do by a file. */
-export type RunCommandName = "pretrain" | "finetune" | "distill" | "evaluate" | "entropy" | "detect" | "detectEvaluate";
+export type RunCommandName =
+  | "pretrain"
+  | "finetune"
+  | "distill"
+  | "evaluate"
+  | "entropy"
+  | "detect"
+  | "detectEvaluate";
 
 /** The words that call a command. */
 export const calledBy = (name: RunCommandName) => (name === "detectEvaluate" ? "detect evaluate" : name);

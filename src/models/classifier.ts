@@ -133,13 +133,7 @@ export class Classifier extends SavableModel {
 
   /** images [B, 3, S, S] -> [B, D]: what the head (after `fc_norm`) sees. Site `pooled`. */
   pool(images: Tensor, context: Context = inference): Tensor {
-    const tokens = this.tokens(images, context);
-    const [batch, count, dim] = tokens.shape as [number, number, number];
-    const pooled =
-      this.pooling === "cls"
-        ? tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim])
-        : tf.mean(tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]), 1);
-    return site(context, "pooled", pooled);
+    return site(context, "pooled", poolTokens(this.tokens(images, context), this.pooling));
   }
 
   /**
@@ -163,6 +157,13 @@ export class Classifier extends SavableModel {
     const features = site(context, "features", this.fc_norm ? this.fc_norm.forward(pooled) : pooled);
     return site(context, "logits", this.head.forward(features, context, "head"));
   }
+}
+
+/** Tokens [B, 1+L, D] -> [B, D]. */
+export function poolTokens(tokens: Tensor, pooling: Pooling): Tensor {
+  const [batch, count, dim] = tokens.shape as [number, number, number];
+  if (pooling === "cls") return tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim]);
+  return tf.mean(tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]), 1);
 }
 
 /**

@@ -6,9 +6,11 @@
 
 export { type AnswerOptions, answer } from "./answer";
 export * as answerRecipes from "./answerRecipes";
+export { type AuxiliaryOptions, auxiliary, type ExitMatch } from "./auxiliary";
 export { detect } from "./detection/detect";
 export { type FoundObjects, ObjectFinder } from "./detection/finder";
 export type { DetectOptions } from "./detection/options";
+
 export { type DistillOptions, distill } from "./distill";
 export { drawDropPath } from "./dropPath";
 export { Evaluation, evaluate } from "./evaluate";
