@@ -4,6 +4,7 @@ import { describeMachine } from "../bench/core/machine";
 import { ready } from "../src";
 import { codeVersion } from "../src/core/commit";
 import { LuvitError } from "../src/core/errors";
+import { makeFolder } from "../src/core/makeFolder";
 import { packageRoot } from "../src/core/packageRoot";
 import { writeTable } from "../src/io/tables";
 import { resultsTable, resultsText } from "./core/results";
@@ -57,7 +58,11 @@ async function main(): Promise<number> {
   if (!done) return 130;
   const table = resultsTable(done);
   await writeTable(join(out, "results.arrow"), table);
-  if (values.save) await writeTable(join(packageRoot(), "data", "studies", `${study.name}.arrow`), table);
+  const kept = join(packageRoot(), "data", "studies");
+  if (values.save) {
+    makeFolder(kept);
+    await writeTable(join(kept, `${study.name}.arrow`), table);
+  }
   console.log(`${resultsText(done, study.baseline)}\n${join(out, "results.arrow")}`);
   return 0;
 }
