@@ -51,8 +51,6 @@ const boxesOf = (side: number) => OBJECTS.map((box) => box.map((edge) => edge * 
 export const detectForward: StepBench = {
   batch: 1,
   job: jobOf,
-  // Its compiled operators, without which the package can be imported all the same.
-  peerModules: ["torchvision"],
   async open(options) {
     const model = modelOf(options);
     const functions = Object.entries(finderFunctions(model));
@@ -93,8 +91,6 @@ export const detectForward: StepBench = {
 export const detectStep: StepBench = {
   batch: 1,
   job: jobOf,
-  // Its compiled operators, without which the package can be imported all the same.
-  peerModules: ["torchvision"],
   open: openStep,
 };
 

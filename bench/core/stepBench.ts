@@ -16,8 +16,6 @@ export interface StepBench {
   open(options: BenchOptions, batch: number): Promise<Work>;
   /** What the peer must know beside preset and batch. */
   job: Job | ((options: BenchOptions) => Job);
-  /** Modules that the peer needs beside torch. */
-  peerModules?: readonly string[];
 }
 
 /** Products timed for the machine's own rate; op by op one takes seconds. */
@@ -30,7 +28,7 @@ const [SETTLED, WINDOW] = [50, 50];
 export async function runStepBench(options: BenchOptions, bench: StepBench): Promise<StepResult> {
   const batch = options.batch ?? bench.batch;
   const notes: string[] = [];
-  const peers = await startPeers(options, { ...jobOf(bench, options), batch }, notes, bench.peerModules);
+  const peers = await startPeers(options, { ...jobOf(bench, options), batch }, notes);
   const work = await bench.open(options, batch);
   const { runs, peaks, resident, moved } = await measure(work, peers, options);
   for (const peer of peers) peer.flops = (await peer.peer.ask<{ flops: number }>("count")).flops;

@@ -21,11 +21,9 @@ export async function startPeers(
   options: BenchOptions,
   job: Readonly<Record<string, unknown>>,
   notes: string[],
-  modules: readonly string[] = [],
 ): Promise<StepPeer[]> {
   if (options.peer === undefined) return [];
-  const problem =
-    options.peer === "torch" ? peerProblem(["torch", ...modules]) : `${options.name} has no such peer`;
+  const problem = options.peer === "torch" ? peerProblem(["torch"]) : `${options.name} has no such peer`;
   if (problem !== undefined) {
     notes.push(`NO PEER: ${problem}`);
     return [];

@@ -1,9 +1,9 @@
-"""ViTDet with Mask R-CNN in PyTorch, as a careful user would write it on torchvision's operators."""
+"""ViTDet with Mask R-CNN in PyTorch, as a careful user would write it."""
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torchvision.ops import batched_nms, box_iou, clip_boxes_to_image, roi_align
 
+from boxes import batched_nms, box_iou, clip_boxes_to_image, roi_align
 from model import drop_path, linear, merge, split
 
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from detector import Detector
 from model import Classifier, MaskedAutoencoder
 
 
@@ -59,8 +60,6 @@ def entropy(job, device):
 
 
 def detector_of(job, device):
-    from detector import Detector  # the others need no torchvision
-
     return settle(Detector(job["preset"]["vit"], job["detector"]), job, device)
 
 
