@@ -13,7 +13,7 @@ export class Turn {
   /** @param signal what the loop is ended by. */
   constructor(private readonly signal?: AbortSignal) {}
 
-  /** Breathes where it is time to. @throws what the signal was aborted with. */
+  /** Breathes where it is time to; throws what the signal was aborted with. */
   async pass(): Promise<void> {
     if (performance.now() < this.end) return;
     await breathe();

@@ -6,7 +6,7 @@ import { interruptible } from "../../core/stopRequest";
  * Runs a comparison class by class, so that other work goes on meanwhile: shown where it takes longer than a moment,
  * ended by the signal or an interrupt.
  *
- * @throws LuvitError("interrupted").
+ * @throws LuvitError("interrupted") where it was stopped.
  */
 export function inTurns<Result>(
   label: string,
