@@ -60,7 +60,7 @@ export const segmentOptions = optionsOf<SegmentOptions>(
  *   transform: luvit.data.transforms.segment(64),
  * });
  * const model = luvit.segmenter.create({ encoder: luvit.vit.toy, classes: 7 });
- * const { history } = await luvit.train.segment(model, semi, { ...luvit.recipes.segmentToy, epochs: 1, out: false }).done;
+ * const { history } = await luvit.train.segment(model, semi, { ...luvit.recipes.segmentToy, epochs: 1, warmupEpochs: 0, out: false }).done;
  */
 export function segment(model: Segmenter, images: MaskedDataset, options: SegmentOptions): Run<Segmenter> {
   checkOptions("segment", segmenterField, model);
