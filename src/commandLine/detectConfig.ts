@@ -12,10 +12,9 @@ import {
   type ValueOf,
   whole,
 } from "../core/options";
-import { engineOptions } from "../engine/options";
-import { optimizeOptions } from "../graph/passes";
 import { detectorHeadOptions } from "../models/detector/options";
 import { detectOptions } from "../train/detection/options";
+import { elsewhere, engine, out, trainingEngine } from "./commonConfig";
 import { encoderEntry, fusionEntry } from "./modelConfig";
 
 /** Images with objects, as COCO has them. */
@@ -70,16 +69,7 @@ export const detectorModel: typeof described = {
   optional: detectorEntries as unknown as typeof described.optional,
 };
 
-const training = partly(detectOptions, [
-  ...(["engine", "precision", "threads", "provider", "frozen", "memory"] as const),
-  ...(["out", "resume", "name", "recipe"] as const),
-]);
-
-const out = entry(
-  text,
-  "folder for checkpoints, metrics and results; from the place of this file",
-  "runs/mine",
-);
+const training = partly(detectOptions, elsewhere);
 
 export const detectConfig = object(
   {
@@ -100,7 +90,7 @@ export const detectConfig = object(
   },
   {
     options: entry(training, "instead of the recipe's"),
-    engine: entry(object({}, { ...engineOptions.optional, ...optimizeOptions.optional }), "what it runs on"),
+    engine: trainingEngine,
   },
 );
 
@@ -119,7 +109,7 @@ export const detectEvaluateConfig = object(
   {
     recipe: entry(text, "what it was trained with", "coco"),
     seed: entry(seed, "of the run that trained it", 0),
-    engine: entry(engineOptions, "what it runs on"),
+    engine,
   },
 );
 

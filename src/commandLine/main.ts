@@ -15,6 +15,7 @@ import {
   evaluateCommand,
   finetuneCommand,
   pretrainCommand,
+  segmentCommand,
 } from "./runCommands";
 
 const corrupting = command({
@@ -44,6 +45,7 @@ export const commands: readonly Command[] = [
   distillCommand,
   evaluateCommand,
   detectCommand,
+  segmentCommand,
   entropyCommand,
   answerCommand,
   kernelCommand,

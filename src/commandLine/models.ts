@@ -107,11 +107,14 @@ async function pretrainedInto(model: MaskedAutoencoder, path: string, say: Say):
 
 /** What images must be like for a model: as its configuration says, or the run that it comes from. */
 export async function shapeOf(
-  { encoder, ...config }: TunedModelConfig | TrainedModelConfig,
+  {
+    encoder,
+    ...config
+  }: Pick<TunedModelConfig, "encoder" | "pretrained"> | Pick<TrainedModelConfig, "encoder" | "weights">,
   path: Resolve,
 ): Promise<Pick<ViTConfig, "imageSize" | "patchSize">> {
   if (encoder) return encoderOf(encoder);
-  const place = path("weights" in config ? config.weights : (config as TunedModelConfig).pretrained!);
+  const place = path("weights" in config ? config.weights : config.pretrained!);
   const known = await configOf(place);
   if (known && "encoder" in known) return known.encoder;
   const advice = "name model.encoder; only runs of luvit and folders of model.save say what their model is";
@@ -119,7 +122,7 @@ export async function shapeOf(
 }
 
 /** @throws LuvitError("bad-argument") for entries that describe a model which describes itself. */
-function expectNothingBeside<Config extends object>(
+export function expectNothingBeside<Config extends object>(
   config: Config,
   place: string,
   keys: readonly (keyof Config & string)[],

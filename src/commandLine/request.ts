@@ -8,10 +8,12 @@ export type RunCommandName =
   | "evaluate"
   | "entropy"
   | "detect"
-  | "detectEvaluate";
+  | "detectEvaluate"
+  | "segment"
+  | "segmentEvaluate";
 
 /** The words that call a command. */
-export const calledBy = (name: RunCommandName) => (name === "detectEvaluate" ? "detect evaluate" : name);
+export const calledBy = (name: RunCommandName) => name.replace(/Evaluate$/, " evaluate");
 
 /** What such a command works with. */
 export interface RunRequest {

@@ -1,6 +1,6 @@
 import { jsonSchemaOf, type ObjectField, problemsOf, seed as seedField } from "../core/options";
 import type { Shard } from "../data/options";
-import { type CommandCall, command, type FlagSpecs, UsageError } from "./command";
+import { type Command, type CommandCall, command, type FlagSpecs, UsageError } from "./command";
 import { expectFolderOrNothing } from "./folders";
 import { calledBy, type RunCommandName, type RunRequest } from "./request";
 import { configs } from "./runConfig";
@@ -84,34 +84,54 @@ ${commonHelp}`,
   run: (call) => runWith("entropy", call, async (r) => (await import("./entropyCommand")).entropyCommand(r)),
 });
 
-export const detectCommand = command({
-  name: "detect",
-  help: `  luvit detect --config run.json         ViTDet with Mask R-CNN on COCO, or on sets like it
+export const detectCommand = trainsAndEvaluates(
+  "detect",
+  `  luvit detect --config run.json         ViTDet with Mask R-CNN on COCO, or on sets like it
 ${commonHelp}${resumeHelp}  luvit detect evaluate --config run.json
                                          COCO's scores, Table 2; results in COCO's JSON; goes on where it was
       --shard <i/n>                      part i of n, from 1; all parts write into one folder
 `,
-  flags: { ...common, ...resume, shard: { type: "string" } },
-  async run(call) {
-    const [first, ...words] = call.words;
-    const shard = shardOf(call.flags.shard);
-    if (first !== "evaluate") {
-      if (shard)
-        throw new UsageError("detect takes --shard with evaluate alone: luvit detect evaluate --shard 1/8");
-      return runWith("detect", call, async (r) => (await import("./detectCommand")).detectCommand(r));
-    }
-    if (call.flags.resume) throw new UsageError("detect evaluate goes on by itself, without --resume");
-    return runWith("detectEvaluate", { ...call, words }, async (request) =>
-      (await import("./detectCommand")).detectEvaluateCommand({ ...request, shard }),
-    );
-  },
-});
+  async (request) => (await import("./detectCommand")).detectCommand(request),
+  async (request) => (await import("./detectCommand")).detectEvaluateCommand(request),
+);
+
+export const segmentCommand = trainsAndEvaluates(
+  "segment",
+  `  luvit segment --config run.json        semantic segmentation on ImageNet-S, or on sets like it
+${commonHelp}${resumeHelp}  luvit segment evaluate --config run.json
+                                         ImageNet-S's mIoU and F, by size and along borders; goes on where it was
+      --shard <i/n>                      part i of n, from 1, all into one folder; then once without, for the numbers of all
+`,
+  async (request) => (await import("./segmentCommand")).segmentCommand(request),
+  async (request) => (await import("./segmentCommand")).segmentEvaluateCommand(request),
+);
+
+type Work = (request: RunRequest) => Promise<number>;
+
+/** A command that trains, and with the word `evaluate` evaluates, in shards too. */
+function trainsAndEvaluates(name: "detect" | "segment", help: string, train: Work, evaluate: Work): Command {
+  return command({
+    name,
+    help,
+    flags: { ...common, ...resume, shard: { type: "string" } },
+    async run(call) {
+      const [first, ...words] = call.words;
+      const shard = shardOf(call.flags.shard);
+      if (first !== "evaluate") {
+        if (!shard) return runWith(name, call, train);
+        throw new UsageError(`${name} takes --shard with evaluate alone: luvit ${name} evaluate --shard 1/8`);
+      }
+      if (call.flags.resume) throw new UsageError(`${name} evaluate goes on by itself, without --resume`);
+      return runWith(`${name}Evaluate`, { ...call, words }, (request) => evaluate({ ...request, shard }));
+    },
+  });
+}
 
 /** Prints what is asked for, or makes a request of words and flags and runs it. */
 async function runWith(
   name: RunCommandName,
   { words, flags, print }: CommandCall<typeof common & typeof resume>,
-  run: (request: RunRequest) => Promise<number>,
+  run: Work,
 ): Promise<number> {
   const config = configs[name] as ObjectField<unknown>;
   if (flags["print-config"]) return print(commentedStart(config)) ?? 0;

@@ -15,18 +15,17 @@ import {
   type ValueOf,
   whole,
 } from "../core/options";
-import { engineOptions } from "../engine/options";
-import { optimizeOptions } from "../graph/passes";
 import { distillOptions } from "../train/distill";
 import { evaluateOptions } from "../train/evaluate";
 import { finetuneOptions } from "../train/finetune";
 import { trainOptions } from "../train/plan";
-
+import { elsewhere, engine, out, trainingEngine } from "./commonConfig";
 import { detectConfig, detectEvaluateConfig } from "./detectConfig";
 import { expectFile } from "./folders";
 import { parseJsonWithComments } from "./jsonc";
 import { maeModel, trainedModel, tunedModel } from "./modelConfig";
 import { calledBy, type RunCommandName } from "./request";
+import { segmentConfig, segmentEvaluateConfig } from "./segmentConfig";
 
 const images = object(
   { path: entry(text, "the folder; from the place of this file", "imagenet") },
@@ -45,26 +44,10 @@ const images = object(
 /** Longest configuration that is read. */
 const MOST_BYTES = 10_000_000;
 
-/** What only the API has, or the file says elsewhere. */
-const elsewhere = [
-  ...(["engine", "precision", "threads", "provider", "frozen", "memory"] as const),
-  ...(["out", "resume", "name", "recipe"] as const),
-] as const;
 const training = partly(trainOptions, elsewhere);
 const finetuning = partly(finetuneOptions, [...elsewhere, "mix", "augment", "validation"]);
 const distilling = partly(distillOptions, [...elsewhere, "mix", "augment", "validation", "cache"]);
 const { batchSize } = evaluateOptions.optional;
-
-const out = entry(
-  text,
-  "folder for checkpoints, metrics and results; from the place of this file",
-  "runs/mine",
-);
-const trainingEngine = entry(
-  object({}, { ...engineOptions.optional, ...optimizeOptions.optional }),
-  "what it runs on",
-);
-const engine = entry(engineOptions, "what it runs on");
 
 const trainingData = object(
   { train: entry(images, "images to train on") },
@@ -75,6 +58,8 @@ const trainingData = object(
 export const configs = {
   detect: detectConfig,
   detectEvaluate: detectEvaluateConfig,
+  segment: segmentConfig,
+  segmentEvaluate: segmentEvaluateConfig,
   pretrain: object(
     {
       model: entry(maeModel, "what is trained"),

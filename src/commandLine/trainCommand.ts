@@ -115,7 +115,7 @@ export async function startEngine(
 }
 
 /** A rate of one's own takes the place of the recipe's, however that is written. */
-function given<T extends { lr?: number; baseLr?: number }>(options: T | undefined): Partial<T> {
+export function given<T extends { lr?: number; baseLr?: number }>(options: T | undefined): Partial<T> {
   const ownRate = options?.lr !== undefined || options?.baseLr !== undefined;
   return { ...(ownRate && { lr: undefined, baseLr: undefined }), ...options } as Partial<T>;
 }

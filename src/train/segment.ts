@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions, flag, optionsOf, type Rule } from "../core/options";
+import { checkOptions, entry, flag, optionsOf, type Rule } from "../core/options";
 import { Rng } from "../core/rng";
 import { expectReadable } from "../data/expectReadable";
 import type { Batch } from "../data/loader";
@@ -38,7 +38,7 @@ export const segmentOptions = optionsOf<SegmentOptions>(
     ...trainOptions.optional,
     layerDecay: finetuning.layerDecay,
     dropPath: finetuning.dropPath,
-    augment: flag,
+    augment: entry(flag, "images and masks are cropped, flipped and recolored together", true),
     validation: maskedField,
   },
   ...(trainOptions.rules as Rule<SegmentOptions>[]),

@@ -120,7 +120,7 @@ test("words that are missing, too many or senseless are wrong usage", async () =
     ["evaluate", "--merge"],
   ];
   for (const call of calls) await fails(...call);
-  for (const name of ["pretrain", "finetune", "distill", "evaluate", "entropy"]) {
+  for (const name of ["pretrain", "finetune", "distill", "evaluate", "entropy", "detect", "segment"]) {
     await fails(name);
     await fails(name, "word");
     for (const seed of ["-1", "1.5", "a", "", "1e3", "99999999999999999999"]) {
@@ -132,7 +132,7 @@ test("words that are missing, too many or senseless are wrong usage", async () =
 test("what is no file, no configuration or no notebook is named where one is expected", async () => {
   for (const thing of things) {
     await fails("run", here(thing));
-    for (const name of ["pretrain", "finetune", "distill", "evaluate", "entropy"]) {
+    for (const name of ["pretrain", "finetune", "distill", "evaluate", "entropy", "detect", "segment"]) {
       const said = await fails(name, "--config", thing === "" ? "" : here(thing));
       assert.match(
         said,
@@ -204,7 +204,7 @@ test("configurations that nobody can mean are refused", async () => {
     '{"model":"\u0000","out":"\u001b[31m"}',
   ];
   for (const text of texts) {
-    for (const name of ["pretrain", "finetune", "distill", "evaluate", "entropy"]) {
+    for (const name of ["pretrain", "finetune", "distill", "evaluate", "entropy", "detect", "segment"]) {
       await fails(name, "--config", config("strange", text));
     }
   }
