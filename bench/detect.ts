@@ -59,7 +59,7 @@ export const detectForward: StepBench = {
     );
     const executor = await openPrograms(programs, options);
     await sendParameters(executor, model.namedParameters());
-    const finder = ObjectFinder.over(model, {
+    const finder = new ObjectFinder(model, {
       engine: describeEngine(executor.description),
       run: async (name, feeds) => (await executor.run(name, arraysOf(feeds))) as Record<string, Float32Array>,
       dispose: () => executor.dispose(),

@@ -114,7 +114,10 @@ export class MaskedDataset implements ImageDataset {
     return readOrReplace(this, index, (at) => this.readPair(at, rng));
   }
 
-  /** As they are stored. @throws LuvitError("bad-image") where one cannot be read, or their sizes differ. */
+  /**
+   * As they are stored.
+   * @throws LuvitError("bad-image") where one cannot be read, or their sizes differ.
+   */
   async pair(at: number): Promise<{ readonly image: RgbImage; readonly mask: IdMap }> {
     expectIndex(at, this.length);
     const path = this.path(at);

@@ -1,6 +1,8 @@
 import type { Rle } from "../../core/masks";
+import { checkOptions } from "../../core/options";
 import { type Tensor, tf } from "../../core/tf";
 import type { EngineOptions } from "../../engine";
+import { engineOptions } from "../../engine/options";
 import { type Boxes, boxAt, countOf, type Size } from "../../models/detection/boxes";
 import { decodeBoxes } from "../../models/detection/codec";
 import { type Detections, findDetections, rescaleBoxes } from "../../models/detection/detections";
@@ -8,6 +10,7 @@ import { pasteMask } from "../../models/detection/masks";
 import { type HostMap, poolBoxes } from "../../models/detection/pool";
 import { levelsOf } from "../../models/detection/roiWeights";
 import type { Detector } from "../../models/detector/detector";
+import { detectorField } from "../../models/detector/options";
 import { roiLevels, roiMaps } from "../../models/detector/settings";
 import { detectorAnchors, proposalsOf } from "../../models/detector/stages";
 import type { ForwardFunction } from "../forward";
@@ -39,20 +42,30 @@ export interface FoundObjects {
 export class ObjectFinder {
   private readonly anchors;
 
-  private constructor(
+  /** On programs that are open: those of `finderFunctions`. */
+  constructor(
     private readonly model: Detector,
     private readonly programs: Forwards,
   ) {
+    checkOptions("ObjectFinder", detectorField, model);
     this.anchors = detectorAnchors(model.settings);
   }
 
+  /**
+   * Gets a detector ready on an engine, which has its weights until `dispose`.
+   *
+   * @throws LuvitError("engine") where the engine asked for cannot be had.
+   * @example
+   * const model = luvit.detector.create({ ...luvit.detector.toy, classes: 6 });
+   * const finder = await luvit.train.ObjectFinder.open(model);
+   * const size = { width: 96, height: 96 };
+   * const found = await finder.find({ values: new Float32Array(3 * 96 * 96), covered: size, original: size });
+   * await finder.dispose();
+   */
   static async open(model: Detector, options: EngineOptions = {}): Promise<ObjectFinder> {
+    checkOptions("ObjectFinder.open", detectorField, model);
+    checkOptions("ObjectFinder.open", engineOptions, options);
     return new ObjectFinder(model, await openForwards(model, finderFunctions(model), options));
-  }
-
-  /** On programs that somebody else has opened: those of `finderFunctions`. */
-  static over(model: Detector, programs: Forwards): ObjectFinder {
-    return new ObjectFinder(model, programs);
   }
 
   /** What it runs on, for people. */
@@ -60,6 +73,7 @@ export class ObjectFinder {
     return this.programs.engine;
   }
 
+  /** The best objects of one image, most certain first. */
   async find(image: PlacedImage): Promise<FoundObjects> {
     const { settings } = this.model;
     const { imageSize } = settings.encoder;
