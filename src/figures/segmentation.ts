@@ -1,10 +1,10 @@
 import { type SegmentationMaps, segmentationMaps } from "../analysis/segmentation";
-import { checkOptions, optionsOf, text, whole } from "../core/options";
+import { checkOptions, optionsOf, shaped, text, whole } from "../core/options";
 import { unnormalize } from "../data/pixels";
 import type { MaskedDataset } from "../data/segmentation";
 import type { EngineOptions } from "../engine";
 import { engineOptions } from "../engine/options";
-import type { Segmenter } from "../models/segmenter";
+import { type Segmenter, segmenterField } from "../models/segmenter";
 import { IGNORED_ID } from "../models/segmentTargets";
 import type { ImageFigure, RgbImage } from "./image";
 import { imageGrid } from "./imageGrid";
@@ -49,6 +49,12 @@ export async function segmentation(
   dataset: MaskedDataset,
   options: SegmentationFigureOptions = {},
 ): Promise<ImageFigure> {
+  checkOptions("figures.segmentation", segmenterField, model);
+  checkOptions(
+    "figures.segmentation",
+    shaped<MaskedDataset>("a data set with masks", "take", "classes"),
+    dataset,
+  );
   checkOptions("figures.segmentation", segmentationFigureOptions, options);
   const { images = 6, cell, layer, ...engine } = options;
   const maps = await segmentationMaps(model, dataset.take(images), { layer, ...engine });

@@ -1,6 +1,6 @@
 import { LuvitError } from "../core/errors";
 import { formatShape } from "../core/hostTensor";
-import { checkOptions } from "../core/options";
+import { checkOptions, shaped } from "../core/options";
 import { type Tensor, tensorField } from "../core/tf";
 import type { KeyValueCache } from "./cache";
 import type { PositionRule } from "./positionEmbedding";
@@ -50,12 +50,15 @@ export interface Context {
 /** The context of a forward pass in which nothing is random. */
 export const inference: Context = {};
 
+const contextField = shaped<Context>("a context { tap, edit, … }");
+
 /**
  * A named place of a forward pass: shows its value to the context's edit and tap, and gives back what goes on.
  *
  * @throws LuvitError("shape-mismatch") for an edit that gives back another shape or type.
  */
 export function site(context: Context, name: string, value: Tensor): Tensor {
+  checkOptions("site", contextField, context);
   const { edit, tap } = context;
   const going = edit ? edited(edit, name, value) : value;
   tap?.(name, going);

@@ -59,6 +59,7 @@ export const featureLossOptions = optionsOf<FeatureLossOptions>(
 
 /** x as it is, through which no gradient flows. */
 export function stopGradient(x: Tensor): Tensor {
+  checkOptions("stopGradient", tensorField, x);
   return tf.customGrad((value) => ({
     value: tf.clone(value as Tensor),
     gradFunc: (dy) => tf.zerosLike(dy as Tensor),

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../../core/errors";
-import { checkOptions, instance, named, object } from "../../core/options";
+import { checkOptions, instance, named, object, such } from "../../core/options";
 import { textTable } from "../../core/textTable";
 import { type CocoPrecision, type PublishedDetector, publishedDetectors } from "../paper";
 import { resultTable } from "../provenance";
@@ -31,6 +31,7 @@ export class Table2 {
   readonly table: Table;
 
   constructor(private readonly rows: readonly Row[]) {
+    checkOptions("Table2", such("rows, from coco.table2", Array.isArray), rows);
     const column = (kind: "bbox" | "segm", name: (typeof metrics)[number]) =>
       rows.map((row) => row[kind]?.[name] ?? null);
     const numbers = (["bbox", "segm"] as const).flatMap((kind) =>

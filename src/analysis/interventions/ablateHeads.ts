@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { checkOptions, list, oneOf, optionsOf, text } from "../../core/options";
+import { checkOptions, list, oneOf, optionsOf, such, text } from "../../core/options";
 import { textTable } from "../../core/textTable";
 import { type Tensor, tf } from "../../core/tf";
 import type { ImageDataset } from "../../data/dataset";
@@ -62,6 +62,7 @@ export class HeadAblation {
     /** Ranges of images that were not got to. */
     readonly missing: readonly ImageRange[],
   ) {
+    checkOptions("HeadAblation", such("rows, from analysis.ablateHeads", Array.isArray), rows);
     const whole = new Map(rows.filter(({ head }) => head < 0).map((row) => [row.index, row]));
     const percent = (some: readonly Row[]) =>
       (100 * some.reduce((sum, { right }) => sum + right, 0)) / some.length;

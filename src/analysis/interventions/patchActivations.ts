@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../../core/errors";
 import { groupBy } from "../../core/groupBy";
-import { checkOptions, list, oneOf, optionsOf, text } from "../../core/options";
+import { checkOptions, list, oneOf, optionsOf, such, text } from "../../core/options";
 import { textTable } from "../../core/textTable";
 import { type Tensor, tf } from "../../core/tf";
 import { datasetField, type ImageDataset } from "../../data/dataset";
@@ -64,6 +64,7 @@ export class ActivationPatching {
     /** Ranges of pairs that were not got to. */
     readonly missing: readonly ImageRange[],
   ) {
+    checkOptions("ActivationPatching", such("rows, from patchActivations", Array.isArray), rows);
     const column = <K extends keyof Row>(name: K) => rows.map((row) => row[name]) as number[];
     this.pairs = resultTable(
       {

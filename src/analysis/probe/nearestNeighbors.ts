@@ -1,6 +1,6 @@
 import { LuvitError } from "../../core/errors";
 import { breathe } from "../../core/loop";
-import { checkOptions, list, number, optionsOf, whole } from "../../core/options";
+import { checkOptions, list, number, optionsOf, shaped, whole } from "../../core/options";
 import { tf } from "../../core/tf";
 import type { EngineOptions } from "../../engine";
 import { compile } from "../../nn/compile";
@@ -39,6 +39,13 @@ export interface NeighborVotes {
   readonly top5: number;
 }
 
+const featuresField = shaped<Pick<Features, "values" | "dim" | "labels">>(
+  "features, from analysis.extractFeatures",
+  "values",
+  "dim",
+  "labels",
+);
+
 /** Test samples at a time. */
 const BATCH = 64;
 
@@ -61,6 +68,8 @@ export async function nearestNeighbors(
   test: Pick<Features, "values" | "dim" | "labels">,
   options: NeighborOptions = {},
 ): Promise<NeighborVotes[]> {
+  checkOptions("nearestNeighbors", featuresField, train);
+  checkOptions("nearestNeighbors", featuresField, test);
   checkOptions("nearestNeighbors", neighborOptions, options);
   const { temperature = 0.07, k, classes = classesOf(train, test), ...engine } = options;
   const count = train.labels.length;

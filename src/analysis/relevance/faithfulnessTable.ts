@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { checkOptions, such } from "../../core/options";
 import { textTable } from "../../core/textTable";
 import { type Provenance, type ResultTable, resultTable } from "../provenance";
 import { seedStatistics } from "../statistics";
@@ -22,6 +23,7 @@ export class Faithfulness {
   private readonly text: string;
 
   constructor(rows: readonly Row[], from: Provenance) {
+    checkOptions("Faithfulness", such("rows, from analysis.faithfulness", Array.isArray), rows);
     const column = <K extends keyof Row>(name: K) => rows.map((row) => row[name]);
     this.table = resultTable(
       {

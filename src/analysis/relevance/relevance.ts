@@ -6,6 +6,7 @@ import {
   list,
   oneOf,
   optionsOf,
+  shaped,
   shareBelowOne,
   text,
   whole,
@@ -85,6 +86,12 @@ export class RelevanceMap {
     private readonly explainer: Explainer,
     private readonly results: ImageResults,
   ) {
+    checkOptions("RelevanceMap", shaped("a sample, from analysis.relevance", "image"), sample);
+    checkOptions(
+      "RelevanceMap",
+      shaped("what explains it, from analysis.relevance", "patches", "pixels"),
+      explainer,
+    );
     this.patches = explainer.patches(results);
   }
 

@@ -1,3 +1,4 @@
+import { checkOptions, shaped } from "../../core/options";
 import { type Tensor, tf } from "../../core/tf";
 import type { MapSize } from "../relevance/display";
 
@@ -30,6 +31,7 @@ export function meanDistance(pattern: Tensor, distances: Tensor, rescale = false
  * Reference: Caron et al. 2021 (DINO), visualize_attention.py.
  */
 export function massMask(weights: ArrayLike<number>, mass: number): Uint8Array {
+  checkOptions("massMask", shaped<ArrayLike<number>>("weights, an array of numbers", "length"), weights);
   const order = Uint32Array.from({ length: weights.length }, (_, i) => i).sort(
     (a, b) => weights[a] - weights[b] || a - b,
   );

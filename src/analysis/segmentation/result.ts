@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { listOffenders } from "../../core/errors";
+import { checkOptions, partsWith, shaped } from "../../core/options";
 import type { Provenance } from "../provenance";
 import type { SegmentationCounts } from "./meter";
 import { SegmentationScores, type SegmentationSummary } from "./scores";
@@ -28,6 +29,12 @@ export class SegmentationEvaluation {
       unreadable: readonly string[];
     },
   ) {
+    checkOptions(
+      "SegmentationEvaluation",
+      shaped("counts of pixels, from benchmark.segmentation", "whole", "bands", "sizes"),
+      counts,
+    );
+    checkOptions("SegmentationEvaluation", partsWith("classes", "about", "missing", "unreadable"), parts);
     this.scores = new SegmentationScores(counts, parts.classes, parts.about);
     this.protocol = parts.protocol;
     this.shapes = parts.shapes;

@@ -1,5 +1,14 @@
 import { inspect } from "node:util";
-import { checkOptions, list, object, oneOf, optionsOf, seed as seedField, whole } from "../../core/options";
+import {
+  checkOptions,
+  list,
+  object,
+  oneOf,
+  optionsOf,
+  seed as seedField,
+  shaped,
+  whole,
+} from "../../core/options";
 import type { Preprocessing } from "../../core/preprocessing";
 import { Rng } from "../../core/rng";
 import { expectIndex, type ImageDataset, type Sample, SkipReport, spreadIndices } from "../dataset";
@@ -72,6 +81,7 @@ export class QuestionSet implements ImageDataset {
     readonly transform: ImageTransform,
     kept: Kept = { drawn: new Map(), scenes: new Map() },
   ) {
+    checkOptions("QuestionSet", shaped("a plan, from data.toy.questions", "seed", "kinds"), plan);
     this.classes = [...plan.kinds];
     this.kept = kept;
   }

@@ -37,7 +37,7 @@ export function settleOptions({
       `frozen weights in ${frozen} are for the provider "cpu", not "${provider}"`,
     );
   }
-  return { threads, provider, frozen, products: precision };
+  return { threads, provider, frozen, ...(precision && { products: precision }) };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { checkOptions, shaped } from "../../core/options";
 import { Rng } from "../../core/rng";
 import { type Tensor, tf } from "../../core/tf";
 import { type Context, inference } from "../../nn/context";
@@ -39,6 +40,11 @@ export class Backbone extends Module {
   }
 }
 
+const settingsField = shaped<DetectorSettings>(
+  "settings of a detector { encoder, classes, regions, rois, … }",
+  ...["encoder", "classes", "regions", "rois"],
+);
+
 /** Names of the losses, in the order in which they are added up. */
 export const LOSSES = ["loss_rpn_cls", "loss_rpn_loc", "loss_cls", "loss_box_reg", "loss_mask"] as const;
 
@@ -71,6 +77,7 @@ export class Detector extends SavableModel {
     options: { fusion?: FusionPath | FusionPlan; seed?: number; classNames?: readonly string[] } = {},
   ) {
     super();
+    checkOptions("Detector", settingsField, settings);
     const { fusion, seed = 0, classNames } = options;
     const { rois, regions, classes, masks, pyramid, normEps } = settings;
     const rng = new Rng(seed).fork("detector");

@@ -1,5 +1,6 @@
 import { LuvitError } from "../../core/errors";
 import { formatShape } from "../../core/hostTensor";
+import { checkOptions, shaped } from "../../core/options";
 import { Rng } from "../../core/rng";
 import { type Tensor, tf } from "../../core/tf";
 import { inBlock } from "../../graph/scopes";
@@ -99,6 +100,11 @@ export class ClipTower extends Module {
     seed = 0,
   ) {
     super();
+    checkOptions(
+      "ClipTower",
+      shaped("the shape of a CLIP encoder { imageSize, dim, … }", "imageSize", "dim"),
+      config,
+    );
     const rng = new Rng(seed).fork("clip");
     const { imageSize, patchSize, dim, depth, normEps } = config;
     const patches = Math.floor(imageSize / patchSize) ** 2;

@@ -1,5 +1,6 @@
 import { LuvitError } from "../../core/errors";
 import { formatShape } from "../../core/hostTensor";
+import { checkOptions, partsWith } from "../../core/options";
 import { type Preprocessing, usualPreprocessing } from "../../core/preprocessing";
 import { Rng } from "../../core/rng";
 import { type Tensor, tf } from "../../core/tf";
@@ -62,6 +63,7 @@ export class Llavit extends SavableModel {
 
   constructor(parts: LlavitParts) {
     super();
+    checkOptions("Llavit", partsWith("tower", "language", "layers", "visionMask"), parts);
     const {
       tower,
       language,

@@ -149,7 +149,8 @@ test("an output whose weights are all zero is zeros without a scale", () => {
 });
 
 test("onnxruntime's engine refuses bfloat16, and frozen weights for other providers", () => {
-  assert.throws(() => settleOptions({ precision: "bfloat16" }), isLuvitError("engine", "float32 only"));
+  assert.throws(() => settleOptions({ precision: "bfloat16" }), isLuvitError("engine", "no bfloat16"));
+  assert.throws(() => settleOptions({ precision: "float16" }), isLuvitError("engine", "webgpu"));
   assert.throws(
     () => settleOptions({ frozen: "int8", provider: "cuda" }),
     isLuvitError("engine", 'for the provider "cpu", not "cuda"'),
