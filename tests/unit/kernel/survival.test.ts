@@ -156,18 +156,22 @@ describe("a cell that would end the kernel", () => {
       join(__dirname, "../../../src/kernel/main.js"),
       file,
     ]);
-    await own.run("const kept = 41;");
-    for (const code of [
-      "const a: unknown[] = []; while (true) a.push({ n: a.length });",
-      "await null; const b: unknown[] = []; while (true) b.push([b.length]);",
-    ]) {
-      const { reply, published } = await own.answer(own.start(code), 120_000);
-      assert.deepEqual([reply.status, reply.ename], ["error", "OutOfMemory"], code);
-      assert.match(reply.evalue, /GB that Node gives JavaScript/);
-      assert.equal(published.filter(({ type }) => type === "error").length, 1);
-      assert.equal(result(await own.run("a.length = 0; kept + 1")), "42");
+    try {
+      await own.run("const kept = 41;");
+      for (const code of [
+        "const a: unknown[] = []; while (true) a.push({ n: a.length });",
+        "await null; const b: unknown[] = []; while (true) b.push([b.length]);",
+      ]) {
+        const { reply, published } = await own.answer(own.start(code), 120_000);
+        assert.deepEqual([reply.status, reply.ename], ["error", "OutOfMemory"], code);
+        assert.match(reply.evalue, /GB that Node gives JavaScript/);
+        assert.equal(published.filter(({ type }) => type === "error").length, 1);
+        const next = await own.run("a.length = 0; kept + 1");
+        assert.equal(result(next), "42", `${code}: then ${next.reply.ename} ${next.reply.evalue}`);
+      }
+    } finally {
+      own.close();
     }
-    own.close();
   });
 
   it("by process.exit() says so in its output and is answered", async () => {

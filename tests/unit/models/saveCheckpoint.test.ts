@@ -123,7 +123,7 @@ test("what this ViT does not have is named: registers, layer scales, distillatio
   });
   await assert.rejects(
     loadClassifier(trained(), path),
-    isLuvitError("key-mismatch", "reg_token", "blocks.0.ls1.gamma", "dist_token"),
+    isLuvitError("key-mismatch", "register_tokens", "blocks.0.ls1.gamma", "dist_token"),
   );
 });
 
