@@ -108,7 +108,7 @@ const runs: Case[] = [
   [{ resume: "yes" }, /resume: expected true or false/],
   [{ checkpointEvery: 0, keepCheckpoints: 0 }, /checkpointEvery/, /keepCheckpoints/],
   [{ engine: "gpu" }, /engine: expected "auto", "onnxruntime", "tensorflow" or "eager"/],
-  [{ precision: "float16" }, /precision/],
+  [{ precision: "float8" }, /precision/],
   [{ threads: 0 }, /threads/],
   [{ provider: "tpu" }, /provider/],
   [{ frozen: "int4" }, /frozen/],
@@ -229,7 +229,7 @@ refused(
 refused("classifier.open", (o) => classifier.open("x.pth", o), unknown, [{ heads: -2 }, /heads/]);
 refused("classifier.loadCheckpoint", (o) => classifier.loadCheckpoint(tuned, "x.pth", o), unknown, [
   { positions: "bicubic" },
-  /positions: expected "mae" or "timm"/,
+  /positions: expected "mae", "timm" or "dino"/,
 ]);
 refused(
   "classifier.saveCheckpoint",
