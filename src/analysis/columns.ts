@@ -1,1 +1,1 @@
-export { type ResultColumn, tableOf, vectorsOf } from "../io/tables";
+export { columnsOf, type ResultColumn, tableOf, vectorsOf } from "../io/tables";

@@ -16,7 +16,7 @@ import type { ForwardBatch, MaskedOrPlain } from "./forwardBatches";
 import { describeMissing, gatherRows, type KeepingOptions, keeping } from "./gatherRows";
 import { batchSize, checkLooked, engine, provenance } from "./options";
 import { type PaperPair, paperTable7 } from "./paper";
-import { type Provenance, resultTable } from "./provenance";
+import { columnsOf, type Provenance, resultTable } from "./provenance";
 import {
   classAttentionMap,
   frequencyMap,
@@ -145,14 +145,7 @@ export async function pseudoMaskIou(
         kinds.flatMap((kind) => overlapsOf(sample, kind, mapOf(kind, batch, i, model, mean))),
       ),
   });
-  const column = <Key extends keyof OverlapRow>(key: Key) => rows.map((row) => row[key]);
-  const columns = {
-    image: column("image"),
-    index: column("index"),
-    kind: column("kind"),
-    threshold: column("threshold"),
-    iou: column("iou"),
-  };
+  const columns = columnsOf(rows, ["image", "index", "kind", "threshold", "iou"]);
   const table = resultTable(columns, { model: name, data, recipe, seed });
   if (out !== undefined && missing.length === 0) await writeTable(join(out, "pseudo-masks.arrow"), table);
   return new PseudoMaskIou(table, summariesOf(rows, kinds), data, missing.map(describeMissing));

@@ -38,6 +38,18 @@ export function seedStatistics(values: readonly number[], confidence = 0.99): Se
   return { n, mean, std, standardError, paperStandardError: std / n, halfWidth, interval };
 }
 
+/** Mean and 95 % interval as a row of a table has them: null where values are too few to say. */
+export function meanWithInterval(values: readonly number[]): {
+  mean: number | null;
+  low: number | null;
+  high: number | null;
+} {
+  if (values.length === 0) return { mean: null, low: null, high: null };
+  const { mean, interval } = seedStatistics(values, 0.95);
+  const [low, high] = interval.map((x) => (Number.isNaN(x) ? null : x));
+  return { mean, low, high };
+}
+
 /** t with P(|T| < t) = confidence, for Student's distribution with a whole number of degrees of freedom. */
 export function studentQuantile(confidence: number, degrees: number): number {
   if (!(confidence > 0 && confidence < 1)) {

@@ -17,14 +17,13 @@ import { type Tensor, tf } from "../core/tf";
 import { type Context, inference, site } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm, Linear } from "../nn/layers";
-import type { LoadReport } from "../nn/loadStateDict";
 import type { ClassifierConfig } from "./config";
 import { Encoder } from "./encoder";
 import { type FusionPlan, fusion } from "./fusion";
 import type { LlamaBlocks } from "./llamaBlock";
 import { fusionPlan, type MaskedAutoencoder, maeField } from "./mae";
 import { has, modelField as moduleField, preprocessing } from "./options";
-import { SavableModel } from "./savable";
+import { PreparedModel } from "./prepared";
 import { type Activations, type Place, placesOf, type TraceOptions, traceForward } from "./trace";
 import { type ViTConfig, vitConfig } from "./vit";
 
@@ -75,7 +74,7 @@ export const classifierOptions = optionsOf<ClassifierOptions>(
  * Encoder, pooling, linear head. Keys of `Encoder`, `fc_norm.*` (mean pooling) or `norm.*` (class token), `head.*`.
  * Reference: mae/models_vit.py.
  */
-export class Classifier extends SavableModel {
+export class Classifier extends PreparedModel {
   readonly encoder: Encoder;
   readonly fc_norm?: LayerNorm;
   readonly head: Linear;
@@ -83,15 +82,11 @@ export class Classifier extends SavableModel {
   readonly classes: number;
   /** In label order, where they are known. */
   classNames: readonly string[] | undefined;
-  /** How the images are prepared that it was trained for. */
-  preprocessing: Preprocessing;
-  /** For people: what `open` found in the file. */
-  loaded?: LoadReport;
 
   constructor(encoder: Encoder, options: HeadOptions, headStd: number) {
-    super();
     checkOptions("Classifier", moduleField, encoder);
     checkOptions("Classifier", shaped("its options", "classes"), options);
+    super(options.preprocessing ?? usualPreprocessing(encoder.config.imageSize));
     const { classes, pooling = "mean", seed = 0, classNames } = options;
     checkOptions("Classifier", headOptions, { classes, pooling, seed });
     expectNames(classes, classNames);
@@ -102,28 +97,23 @@ export class Classifier extends SavableModel {
     this.pooling = pooling;
     this.classes = classes;
     this.classNames = classNames && [...classNames];
-    this.preprocessing = options.preprocessing ?? usualPreprocessing(encoder.config.imageSize);
   }
 
   override describe(): ClassifierConfig {
-    const { encoder, pooling, classes, classNames, preprocessing } = this;
+    const { encoder, pooling, classes, classNames } = this;
     return {
       modelType: "luvit-classifier",
       encoder: encoder.describe(),
       pooling,
       classes,
       classNames: classNames ? [...classNames] : null,
-      preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
+      preprocessing: this.describePreprocessing(),
       ...this.describeCommon(),
     };
   }
 
   protected override transparentFields(): readonly string[] {
     return ["encoder"];
-  }
-
-  override toString(): string {
-    return this.loaded ? `${super.toString()}, ${this.loaded}` : super.toString();
   }
 
   /** images [B, 3, S, S] -> tokens [B, 1+L, D] after the whole encoder. */

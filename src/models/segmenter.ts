@@ -6,7 +6,6 @@ import { type Tensor, tf } from "../core/tf";
 import { type Context, inference } from "../nn/context";
 import { normal, uniform } from "../nn/init";
 import { LayerNorm } from "../nn/layers";
-import type { LoadReport } from "../nn/loadStateDict";
 import { Module } from "../nn/module";
 import { linear } from "../nn/ops";
 import { crossEntropy } from "../nn/ops/crossEntropy";
@@ -19,7 +18,7 @@ import { type FusionPlan, fusion } from "./fusion";
 import type { LlamaBlocks } from "./llamaBlock";
 import { fusionPlan, MaskedAutoencoder } from "./mae";
 import { has, modelField as moduleField, preprocessing } from "./options";
-import { SavableModel } from "./savable";
+import { PreparedModel } from "./prepared";
 import { IGNORED_ID } from "./segmentTargets";
 import { type ViTConfig, vitConfig } from "./vit";
 
@@ -95,7 +94,7 @@ class SegmentHead extends Module {
  *
  * Reference: LUSSeg/ImageNetSegModel models/models_vit.py.
  */
-export class Segmenter extends SavableModel {
+export class Segmenter extends PreparedModel {
   readonly encoder: Encoder;
   readonly fc_norm: LayerNorm;
   readonly head: SegmentHead;
@@ -103,16 +102,12 @@ export class Segmenter extends SavableModel {
   readonly classes: number;
   /** Of ids 1, 2, …, where they are known. */
   classNames: readonly string[] | undefined;
-  /** How the images are prepared that it was trained for. */
-  preprocessing: Preprocessing;
-  /** For people: what `loadCheckpoint` found in the file. */
-  loaded?: LoadReport;
 
   constructor(encoder: Encoder, options: SegmentHeadOptions) {
-    super();
     checkOptions("Segmenter", moduleField, encoder);
     checkOptions("Segmenter", shaped("its options", "classes"), options);
     checkOptions("Segmenter", segmentHeadOptions, options);
+    super(options.preprocessing ?? usualPreprocessing(encoder.config.imageSize));
     const { classes, classNames, seed = 0 } = options;
     expectNames(classes, classNames);
     this.encoder = encoder;
@@ -120,28 +115,23 @@ export class Segmenter extends SavableModel {
     this.head = new SegmentHead(encoder.config.dim, classes, new Rng(seed).fork("head"));
     this.classes = classes;
     this.classNames = classNames && [...classNames];
-    this.preprocessing = options.preprocessing ?? usualPreprocessing(encoder.config.imageSize);
     if (options.frozen) this.freeze().unfreeze("head");
   }
 
   override describe(): SegmenterConfig {
-    const { encoder, classes, classNames, preprocessing } = this;
+    const { encoder, classes, classNames } = this;
     return {
       modelType: "luvit-segmenter",
       encoder: encoder.describe(),
       classes,
       classNames: classNames ? [...classNames] : null,
-      preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
+      preprocessing: this.describePreprocessing(),
       ...this.describeCommon(),
     };
   }
 
   protected override transparentFields(): readonly string[] {
     return ["encoder"];
-  }
-
-  override toString(): string {
-    return this.loaded ? `${super.toString()}, ${this.loaded}` : super.toString();
   }
 
   /** images [B, 3, H, W] -> tokens [B, 1 + rows*columns, D] after the whole encoder. */

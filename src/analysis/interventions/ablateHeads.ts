@@ -10,8 +10,8 @@ import { forwardBatches } from "../forwardBatches";
 import { describeMissing, gatherRows, type KeepingOptions, keeping } from "../gatherRows";
 import type { ImageRange } from "../keptRanges";
 import { batchSize, checkLooked, engine, provenance } from "../options";
-import { type Provenance, type ResultTable, resultTable } from "../provenance";
-import { seedStatistics } from "../statistics";
+import { columnsOf, type Provenance, type ResultTable, resultTable } from "../provenance";
+import { meanWithInterval } from "../statistics";
 import { gateHeads, layerOfHeads } from "./edits";
 import { closed, type HeadLayers, headsOf } from "./heads";
 
@@ -70,27 +70,22 @@ export class HeadAblation {
     const found = heads.places.map(({ layer, head }) => {
       const own = rows.filter((row) => row.layer === layer && row.head === head);
       const drops = own.map(({ index, margin }) => whole.get(index)!.margin - margin);
-      const { mean, interval } =
-        drops.length > 0 ? seedStatistics(drops, 0.95) : { mean: null, interval: [null, null] };
-      const [low, high] = interval.map((x) => (Number.isNaN(x) ? null : x));
+      const { mean: marginDrop, low, high } = meanWithInterval(drops);
       const accuracy = own.length > 0 ? percent(own) : null;
       const accuracyDrop = accuracy === null ? null : this.accuracy - accuracy;
-      return { layer, head, images: own.length, accuracy, accuracyDrop, marginDrop: mean, low, high };
+      return { layer, head, images: own.length, accuracy, accuracyDrop, marginDrop, low, high };
     });
-    const column = <K extends keyof (typeof found)[number]>(name: K) => found.map((row) => row[name]);
-    this.table = resultTable(
-      {
-        layer: column("layer"),
-        head: column("head"),
-        images: column("images"),
-        accuracy: column("accuracy"),
-        accuracyDrop: column("accuracyDrop"),
-        marginDrop: column("marginDrop"),
-        low: column("low"),
-        high: column("high"),
-      },
-      from,
-    );
+    const names = [
+      "layer",
+      "head",
+      "images",
+      "accuracy",
+      "accuracyDrop",
+      "marginDrop",
+      "low",
+      "high",
+    ] as const;
+    this.table = resultTable(columnsOf(found, names), from);
   }
 
   toString(): string {

@@ -14,8 +14,8 @@ import type { ImageRange } from "../keptRanges";
 import { isLensSite } from "../lens/lens";
 import { batchSize, checkLooked, engine, provenance } from "../options";
 import { expectLayers } from "../patterns";
-import { type Provenance, type ResultTable, resultTable } from "../provenance";
-import { seedStatistics } from "../statistics";
+import { columnsOf, type Provenance, type ResultTable, resultTable } from "../provenance";
+import { meanWithInterval } from "../statistics";
 import { patchTokens } from "./edits";
 
 /** Tokens taken at once: all patches, the class token, both, or every token on its own. */
@@ -65,40 +65,18 @@ export class ActivationPatching {
     readonly missing: readonly ImageRange[],
   ) {
     checkOptions("ActivationPatching", such("rows, from patchActivations", Array.isArray), rows);
-    const column = <K extends keyof Row>(name: K) => rows.map((row) => row[name]) as number[];
-    this.pairs = resultTable(
-      {
-        index: column("index"),
-        site: column("site"),
-        token: column("token"),
-        recovered: column("recovered"),
-        flipped: column("flipped"),
-      },
-      from,
-    );
+    const pairs = ["index", "site", "token", "recovered", "flipped"] as const;
+    this.pairs = resultTable(columnsOf(rows, pairs), from);
     const groups = groupBy(rows, ({ site, token }) => `${token} ${site}`);
     const found = [...groups.values()].map((own) => {
       const shares = own.map(({ recovered }) => recovered).filter(Number.isFinite);
-      const { mean, interval } =
-        shares.length > 0 ? seedStatistics(shares, 0.95) : { mean: null, interval: [null, null] };
-      const [low, high] = interval.map((x) => (Number.isNaN(x) ? null : x));
+      const { mean: recovered, low, high } = meanWithInterval(shares);
       const flipped = (100 * own.reduce((sum, row) => sum + row.flipped, 0)) / own.length;
       const [{ site, token }] = own;
-      return { site, token, pairs: own.length, recovered: mean, low, high, flipped };
+      return { site, token, pairs: own.length, recovered, low, high, flipped };
     });
-    const of = <K extends keyof (typeof found)[number]>(name: K) => found.map((row) => row[name]);
-    this.table = resultTable(
-      {
-        site: of("site"),
-        token: of("token"),
-        pairs: of("pairs"),
-        recovered: of("recovered"),
-        low: of("low"),
-        high: of("high"),
-        flipped: of("flipped"),
-      },
-      from,
-    );
+    const names = ["site", "token", "pairs", "recovered", "low", "high", "flipped"] as const;
+    this.table = resultTable(columnsOf(found, names), from);
   }
 
   toString(): string {

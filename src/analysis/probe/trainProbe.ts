@@ -10,7 +10,7 @@ import { compile } from "../../nn/compile";
 import { scaledRate, warmupCosine } from "../../optim/schedule";
 import type { Features } from "../features";
 import { engine } from "../options";
-import { type ResultTable, resultTable } from "../provenance";
+import { columnsOf, type ResultTable, resultTable } from "../provenance";
 import { LinearProbe } from "./linearProbe";
 import { openProbe } from "./openProbe";
 
@@ -130,11 +130,8 @@ export async function trainProbe(train: ProbeFeatures, options: ProbeOptions = {
     await training.dispose();
     await testing?.dispose();
   }
-  const column = <K extends keyof (typeof rows)[number]>(name: K) => rows.map((row) => row[name]);
-  const history = resultTable(
-    { epoch: column("epoch"), loss: column("loss"), lr: column("lr"), accuracy: column("accuracy") },
-    { model: "linear probe", seed },
-  );
+  const columns = columnsOf(rows, ["epoch", "loss", "lr", "accuracy"]);
+  const history = resultTable(columns, { model: "linear probe", seed });
   return new TrainedProbe(probe, history, rows.at(-1)?.accuracy ?? null);
 }
 

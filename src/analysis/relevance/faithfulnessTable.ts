@@ -1,8 +1,8 @@
 import { inspect } from "node:util";
 import { checkOptions, such } from "../../core/options";
 import { textTable } from "../../core/textTable";
-import { type Provenance, type ResultTable, resultTable } from "../provenance";
-import { seedStatistics } from "../statistics";
+import { columnsOf, type Provenance, type ResultTable, resultTable } from "../provenance";
+import { meanWithInterval } from "../statistics";
 import type { RelevanceMethod } from "./methods";
 
 const measures = ["deletion", "insertion", "accuracy", "iou"] as const;
@@ -24,28 +24,10 @@ export class Faithfulness {
 
   constructor(rows: readonly Row[], from: Provenance) {
     checkOptions("Faithfulness", such("rows, from analysis.faithfulness", Array.isArray), rows);
-    const column = <K extends keyof Row>(name: K) => rows.map((row) => row[name]);
-    this.table = resultTable(
-      {
-        path: column("path"),
-        method: column("method"),
-        class: column("class"),
-        ...Object.fromEntries(measures.map((measure) => [measure, column(measure)])),
-      },
-      from,
-    );
+    this.table = resultTable(columnsOf(rows, ["path", "method", "class", ...measures]), from);
     const summary = summarize(rows);
-    this.summary = resultTable(
-      {
-        method: summary.map(({ method }) => method),
-        measure: summary.map(({ measure }) => measure),
-        mean: summary.map(({ mean }) => mean),
-        low: summary.map(({ low }) => low),
-        high: summary.map(({ high }) => high),
-        images: summary.map(({ images }) => images),
-      },
-      from,
-    );
+    const names = ["method", "measure", "mean", "low", "high", "images"] as const;
+    this.summary = resultTable(columnsOf(summary, names), from);
     const number = (x: number | null) => (x === null ? "–" : x.toFixed(3));
     this.text = textTable(
       ["method", "measure", "mean", "95 %", "images"],
@@ -76,9 +58,7 @@ function summarize(rows: readonly Row[]) {
         .filter((row) => row.method === method && row[measure] !== null)
         .map((row) => row[measure]!);
       if (values.length === 0) return [];
-      const { mean, interval } = seedStatistics(values, 0.95);
-      const [low, high] = interval.map((x) => (Number.isNaN(x) ? null : x));
-      return [{ method, measure, mean, low, high, images: values.length }];
+      return [{ method, measure, ...meanWithInterval(values), images: values.length }];
     }),
   );
 }

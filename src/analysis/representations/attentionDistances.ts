@@ -3,7 +3,7 @@ import { type Tensor, tf } from "../../core/tf";
 import type { EngineOptions } from "../../engine";
 import type { Classifier } from "../../models/classifier";
 import type { MaskedAutoencoder } from "../../models/mae";
-import { tableOf } from "../columns";
+import { columnsOf, tableOf } from "../columns";
 import { forwardBatches } from "../forwardBatches";
 import { type GivenImages, givenImages, readable } from "../givenImages";
 import { batchSize, encodingModel, engine } from "../options";
@@ -77,12 +77,5 @@ export async function attentionDistances(
       images: count,
     })),
   );
-  const column = <K extends keyof (typeof rows)[number]>(name: K) => rows.map((row) => row[name]);
-  return tableOf({
-    layer: column("layer"),
-    head: column("head"),
-    distance: column("distance"),
-    rescaled: column("rescaled"),
-    images: column("images"),
-  });
+  return tableOf(columnsOf(rows, ["layer", "head", "distance", "rescaled", "images"]));
 }

@@ -6,7 +6,7 @@ import type { EngineOptions } from "../../engine";
 import type { Classifier } from "../../models/classifier";
 import type { MaskedAutoencoder } from "../../models/mae";
 import { patchCount } from "../../models/vit";
-import { tableOf } from "../columns";
+import { columnsOf, tableOf } from "../columns";
 import { forwardBatches } from "../forwardBatches";
 import { type GivenImages, givenImages, readable } from "../givenImages";
 import { batchSize, encodingModel, engine } from "../options";
@@ -106,7 +106,6 @@ export async function tokenNorms(
     }
   }
   const rows = places.flatMap((place) => above.map((border) => rowOf(place, border, gathered, patches)));
-  const column = <K extends keyof Row>(name: K) => rows.map((row) => row[name]);
   const names = [
     "place",
     "layer",
@@ -118,7 +117,7 @@ export async function tokenNorms(
     "drawn",
     "classToken",
   ] as const;
-  const table = tableOf(Object.fromEntries(names.map((name) => [name, column(name)])) as never);
+  const table = tableOf(columnsOf(rows, names));
   const norms = places.map(({ place }): [string, Float32Array] => [
     place,
     Float32Array.from((gathered.get(place) ?? []).flatMap((row) => Array.from(row.subarray(1, 1 + patches)))),

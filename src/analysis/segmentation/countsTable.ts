@@ -1,5 +1,5 @@
 import type { Table } from "apache-arrow";
-import { tableOf } from "../../io/tables";
+import { columnsOf, tableOf } from "../../io/tables";
 import type { PixelCounts } from "../../models/pixelCounts";
 import { rowsOf } from "../provenance";
 import { emptyCounts, type SegmentationCounts } from "./meter";
@@ -34,14 +34,7 @@ export function countsTable(counts: SegmentationCounts): Table {
       rows.push({ part, id, both: both[id], target: target[id], prediction: prediction[id] });
     }
   }
-  const column = (key: "id" | "both" | "target" | "prediction") => rows.map((row) => row[key]);
-  return tableOf({
-    part: rows.map((row) => row.part),
-    id: column("id"),
-    both: column("both"),
-    target: column("target"),
-    prediction: column("prediction"),
-  });
+  return tableOf(columnsOf(rows, ["part", "id", "both", "target", "prediction"]));
 }
 
 /** What `countsTable` wrote. */

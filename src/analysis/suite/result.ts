@@ -3,7 +3,7 @@ import type { Table } from "apache-arrow";
 import { listOffenders } from "../../core/errors";
 import { checkOptions, partsWith } from "../../core/options";
 import { textTable } from "../../core/textTable";
-import { type Provenance, resultTable } from "../provenance";
+import { columnsOf, type Provenance, resultTable } from "../provenance";
 import { answersTable } from "./answers";
 import { type Metric, metricsOf, type SuiteAnswers } from "./metrics";
 
@@ -38,20 +38,9 @@ export class SuiteResult {
     this.skipped = skipped;
 
     this.metrics = metricsOf(byPart, { recipe: provenance.recipe, classes });
-    const column = <Key extends keyof Metric>(key: Key) => this.metrics.map((metric) => metric[key]);
     const paper = (model: "ViT" | "LUViT") => this.metrics.map((metric) => metric.paper[model] ?? null);
-    this.table = resultTable(
-      {
-        data: column("data"),
-        metric: column("metric"),
-        value: column("value"),
-        images: column("images"),
-        tables: column("tables"),
-        paperViT: paper("ViT"),
-        paperLUViT: paper("LUViT"),
-      },
-      provenance,
-    );
+    const columns = columnsOf(this.metrics, ["data", "metric", "value", "images", "tables"]);
+    this.table = resultTable({ ...columns, paperViT: paper("ViT"), paperLUViT: paper("LUViT") }, provenance);
   }
 
   /** Everything has been evaluated. */

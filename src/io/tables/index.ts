@@ -1,5 +1,6 @@
 /** Arrow tables, and tables of results with where they come from. */
 export {
+  columnsOf,
   type Provenance,
   type ResultColumn,
   type ResultTable,

@@ -57,3 +57,12 @@ export function resultTable(
     ...given,
   });
 }
+
+/** Entries of rows as columns for a table, by their names. */
+export function columnsOf<Row extends object, Name extends keyof Row & string>(
+  rows: readonly Row[],
+  names: readonly Name[],
+): { [Key in Name]: Row[Key][] } {
+  const columns = names.map((name) => [name, rows.map((row) => row[name])]);
+  return Object.fromEntries(columns) as { [Key in Name]: Row[Key][] };
+}

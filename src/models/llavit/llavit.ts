@@ -7,12 +7,11 @@ import { type Tensor, tf } from "../../core/tf";
 import { bytes, type Tokenizer } from "../../io/tokenizer";
 import { prefixMask, type WithinImage } from "../../nn/attentionMask";
 import { type Context, inference, type TokenRange } from "../../nn/context";
-import type { LoadReport } from "../../nn/loadStateDict";
 import { softTargetCrossEntropy } from "../../nn/losses";
 import type { LlavitConfig, PromptTemplate } from "../config";
 import { Encoder } from "../encoder";
 import type { LlamaLanguageModel } from "../languageModel";
-import { SavableModel } from "../savable";
+import { PreparedModel } from "../prepared";
 import { Connector } from "./connector";
 import { describeVision } from "./describe";
 import { plainTemplate } from "./prompt";
@@ -45,7 +44,7 @@ export interface AnswerInputs {
  * Reference: LLaVA llava_arch.py; transformers models/llava/modeling_llava.py; LLaViT (arXiv 2511.10301) as far as reviews
  * and summaries tell: its text was not at hand, and there is no code of it.
  */
-export class Llavit extends SavableModel {
+export class Llavit extends PreparedModel {
   readonly vision_tower: Tower;
   readonly mm_projector: Connector;
   readonly language: LlamaLanguageModel;
@@ -56,14 +55,10 @@ export class Llavit extends SavableModel {
   readonly tokenizer: Tokenizer;
   /** What stands around image, question and answer. */
   template: PromptTemplate;
-  /** How the images are prepared that its tower was trained for. */
-  preprocessing: Preprocessing;
-  /** For people: what `open` found in the files. */
-  loaded?: LoadReport;
 
   constructor(parts: LlavitParts) {
-    super();
     checkOptions("Llavit", partsWith("tower", "language", "layers", "visionMask"), parts);
+    super(parts.preprocessing ?? usualPreprocessing(parts.tower.config.imageSize));
     const {
       tower,
       language,
@@ -82,11 +77,10 @@ export class Llavit extends SavableModel {
     this.visionMask = visionMask;
     this.tokenizer = tokenizer;
     this.template = { ...template };
-    this.preprocessing = parts.preprocessing ?? usualPreprocessing(tower.config.imageSize);
   }
 
   override describe(): LlavitConfig {
-    const { vision_tower: tower, language, layers, visionMask, template, tokenizer, preprocessing } = this;
+    const { vision_tower: tower, language, layers, visionMask, template, tokenizer } = this;
     return {
       modelType: "luvit-llavit",
       tower:
@@ -99,17 +93,13 @@ export class Llavit extends SavableModel {
       visionMask,
       template: { ...template },
       tokenizer: tokenizer.source,
-      preprocessing: { ...preprocessing, mean: [...preprocessing.mean], std: [...preprocessing.std] },
+      preprocessing: this.describePreprocessing(),
       ...this.describeCommon(),
     };
   }
 
   protected override transparentFields(): readonly string[] {
     return ["language"];
-  }
-
-  override toString(): string {
-    return this.loaded ? `${super.toString()}, ${this.loaded}` : super.toString();
   }
 
   /** Tokens that an image takes. */
