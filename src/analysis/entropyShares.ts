@@ -13,7 +13,14 @@ import { patchCount } from "../models/vit";
 import { lastViTLayer } from "./attentionEntropy";
 import { engineOf } from "./engineOf";
 import { backgroundShare, type EntropyShare, patchEntropy, type RegionMeans, regionMeans } from "./entropy";
-import { describeMissing, gatherRows, type KeepingOptions, keeping, type RowWork } from "./gatherRows";
+import {
+  describeMissing,
+  describeUnreadable,
+  gatherRows,
+  type KeepingOptions,
+  keeping,
+  type RowWork,
+} from "./gatherRows";
 import { aboutModel, batchSize, encodingModel, engine } from "./options";
 import { type PaperPair, paperEntropyShares } from "./paper";
 import { expectLayers, tapPatterns } from "./patterns";
@@ -41,6 +48,8 @@ export class EntropyShares {
     readonly layer: string,
     /** "ImageNet-S-50: images 512 to 751": what was not got to before it was stopped. */
     readonly missing: readonly string[] = [],
+    /** Images that could not be read, set by set. */
+    readonly unreadable: Readonly<Record<string, number>> = {},
   ) {}
 
   /** Every image has been looked at. */
@@ -59,7 +68,10 @@ export class EntropyShares {
     });
     const title = `share of images, percent, attention entropy of ${this.layer}`;
     const missing = this.missing.map((range) => `not looked at: ${range}`);
-    return [title, textTable(head, rows), ...missing].join("\n");
+    const unread = Object.entries(this.unreadable).flatMap(([data, count]) =>
+      describeUnreadable(count).map((text) => `${data}: ${text}`),
+    );
+    return [title, textTable(head, rows), ...missing, ...unread].join("\n");
   }
 
   [inspect.custom](): string {
@@ -79,6 +91,7 @@ export class EntropyShares {
  *
  * @throws LuvitError("bad-argument") for a set without masks, a layer the model does not have, or an `out` with numbers of
  * another model.
+ * @throws LuvitError("bad-dataset") for a set of which nothing can be read.
  */
 export async function entropyShares(
   model: Classifier,
@@ -92,6 +105,7 @@ export async function entropyShares(
   const points: RegionPoint[] = [];
   const shares: Record<string, EntropyShare> = {};
   const missing: string[] = [];
+  const unreadable: Record<string, number> = {};
   for (const [data, set] of Object.entries(sets)) {
     if (missing.length > 0) {
       missing.push(`${data}: all of it`);
@@ -101,11 +115,13 @@ export async function entropyShares(
     const ofSet = found.rows.map((row) => ({ data, ...row }));
     for (const point of ofSet) points.push(point);
     shares[data] = backgroundShare(ofSet);
+    unreadable[data] = found.unreadable;
     missing.push(...found.missing.map((range) => `${data}: ${describeMissing(range)}`));
     if (out === undefined || found.missing.length > 0) continue;
     await writeTable(join(out, data, "entropy.arrow"), tableOfPoints(ofSet, model, { ...options, layer }));
   }
-  return new EntropyShares(tableOfPoints(points, model, { ...options, layer }), shares, layer, missing);
+  const table = tableOfPoints(points, model, { ...options, layer });
+  return new EntropyShares(table, shares, layer, missing, unreadable);
 }
 
 /** Mean entropies of an image. */

@@ -67,16 +67,19 @@ export interface RowWork<Row> extends KeepingOptions {
 export interface GatheredRows<Row> {
   readonly rows: Row[];
   readonly missing: readonly ImageRange[];
+  /** Images that were got to and cannot be read. */
+  readonly unreadable: number;
 }
 
 /**
- * Computes rows for every image, those that were kept before excepted.
- * @throws LuvitError("bad-argument") where the kept ones are about another model or other settings.
+ * Computes rows for every image, those that were kept before excepted. Images that could not be read are tried again.
+ * @throws LuvitError("bad-argument") where the kept ones are about another model or other settings, or the set is empty;
+ * ("bad-dataset") where none of its images can be read.
  */
 export async function gatherRows<Row extends ImageRow<Row>>(work: RowWork<Row>): Promise<GatheredRows<Row>> {
   const { dataset, label, data } = work;
   const { folder, rows, pieces } = await openWork(work);
-  const todo = pieces.reduce((sum, { start, end }) => sum + end - start, 0);
+  const todo = lengthOf(pieces);
   const activity = beginWork({
     label: data === undefined ? label : `${label}, ${data}`,
     total: dataset.length,
@@ -89,8 +92,10 @@ export async function gatherRows<Row extends ImageRow<Row>>(work: RowWork<Row>):
         for (const row of fresh) rows.push(row);
       }),
     );
+    const unreadable = dataset.length - lengthOf(missing) - new Set(rows.map(({ index }) => index)).size;
+    if (rows.length === 0 && missing.length === 0) throw nothingRead(work);
     activity.end(missing.length > 0 ? "stopped" : "done");
-    return { rows: rows.sort((a, b) => a.index - b.index), missing: joined(missing) };
+    return { rows: rows.sort((a, b) => a.index - b.index), missing: joined(missing), unreadable };
   } catch (error) {
     activity.end("failed");
     throw error;
@@ -105,13 +110,41 @@ async function openWork<Row extends ImageRow<Row>>(work: RowWork<Row>) {
   if (folder !== undefined) await expectSameWork(join(out!, label, "facts.json"), work);
   const kept = folder === undefined ? [] : keptRanges(folder);
   const rows: Row[] = [];
-  for (const { file } of kept)
-    for (const row of rowsOf(await readTable(file))) rows.push(row as unknown as Row);
+  const had = new Set<number>();
+  for (const { file } of kept) {
+    const found = rowsOf(await readTable(file)) as unknown as Row[];
+    const fresh = found.filter(({ index }) => !had.has(index)); // two processes may have kept the same
+    for (const row of fresh) rows.push(row);
+    for (const { index } of fresh) had.add(index);
+  }
   // Whole batches, so that what goes on computes the very batches that a run without a stop computes.
   const size = batchLength(forward.batchSize, dataset);
   const length = Math.ceil(keepEvery / size) * size;
   const gaps = gapsIn({ start: 0, end: dataset.length }, kept);
-  return { folder, rows, pieces: gaps.flatMap((gap) => [...piecesOf(gap, length)]) };
+  const todo = [...withoutRows(kept, had), ...gaps];
+  return { folder, rows, pieces: todo.flatMap((range) => [...piecesOf(range, length)]) };
+}
+
+/** Images of kept ranges that could not be read. */
+function withoutRows(kept: readonly ImageRange[], had: ReadonlySet<number>): ImageRange[] {
+  const places = new Set(kept.flatMap((range) => [...piecesOf(range, 1)].map(({ start }) => start)));
+  const left = [...places].filter((index) => !had.has(index)).sort((a, b) => a - b);
+  return joined(left.map((start) => ({ start, end: start + 1 })));
+}
+
+const lengthOf = (ranges: readonly ImageRange[]) =>
+  ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+
+function nothingRead<Row>({ dataset, label, data }: RowWork<Row>): LuvitError {
+  const what = data === undefined ? label : `${label}, ${data}`;
+  if (dataset.length === 0) return new LuvitError("bad-argument", `${what}: the set is empty`);
+  const none = `none of the ${dataset.length} images can be read`;
+  return new LuvitError("bad-dataset", `${what}: ${none}; ${dataset.report}`);
+}
+
+/** "4 images": what could not be read, for people; nothing where all could. */
+export function describeUnreadable(count: number): string[] {
+  return count === 0 ? [] : [`could not be read, and left out: ${count} image${count === 1 ? "" : "s"}`];
 }
 
 /** Computes pieces until all are done or it is to stop; gives back what is left. */

@@ -13,7 +13,7 @@ import { patchCount } from "../models/vit";
 import type { Module } from "../nn/module";
 import { engineOf } from "./engineOf";
 import type { ForwardBatch, MaskedOrPlain } from "./forwardBatches";
-import { describeMissing, gatherRows, type KeepingOptions, keeping } from "./gatherRows";
+import { describeMissing, describeUnreadable, gatherRows, type KeepingOptions, keeping } from "./gatherRows";
 import { batchSize, checkLooked, engine, provenance } from "./options";
 import { type PaperPair, paperTable7 } from "./paper";
 import { columnsOf, type Provenance, resultTable } from "./provenance";
@@ -71,6 +71,8 @@ export class PseudoMaskIou {
     private readonly data: string | undefined,
     /** "images 512 to 751": what was not got to before it was stopped. */
     readonly missing: readonly string[] = [],
+    /** Images that could not be read. */
+    readonly unreadable = 0,
   ) {}
 
   /** Every image has been looked at. */
@@ -96,7 +98,7 @@ export class PseudoMaskIou {
     });
     const title = `mean intersection over union, percent${this.data ? `, ${this.data}` : ""}`;
     const missing = this.missing.map((range) => `not looked at: ${range}`);
-    return [title, textTable(head, rows), ...missing].join("\n");
+    return [title, textTable(head, rows), ...missing, ...describeUnreadable(this.unreadable)].join("\n");
   }
 
   [inspect.custom](): string {
@@ -118,6 +120,7 @@ function paperPair(data: string | undefined, kind: PseudoMaskKind): PaperPair {
  *
  * @throws LuvitError("bad-argument") for a set without masks, a layer the model does not have, or an `out` with numbers of
  * another model.
+ * @throws LuvitError("bad-dataset") for a set of which nothing can be read.
  */
 export async function pseudoMaskIou(
   model: Module & { readonly encoder: Encoder },
@@ -129,7 +132,7 @@ export async function pseudoMaskIou(
   const { depth } = model.encoder.config;
   const { layer = `blocks.${depth - 1}`, kinds = ["magnitude", "frequency"], batchSize = 16, mean } = options;
   const { data, recipe, seed, model: name = model.toString(), out, keepEvery, signal } = options;
-  const { rows, missing } = await gatherRows<OverlapRow>({
+  const { rows, missing, unreadable } = await gatherRows<OverlapRow>({
     label: "pseudo-masks",
     data,
     model,
@@ -148,7 +151,7 @@ export async function pseudoMaskIou(
   const columns = columnsOf(rows, ["image", "index", "kind", "threshold", "iou"]);
   const table = resultTable(columns, { model: name, data, recipe, seed });
   if (out !== undefined && missing.length === 0) await writeTable(join(out, "pseudo-masks.arrow"), table);
-  return new PseudoMaskIou(table, summariesOf(rows, kinds), data, missing.map(describeMissing));
+  return new PseudoMaskIou(table, summariesOf(rows, kinds), data, missing.map(describeMissing), unreadable);
 }
 
 /** Patch tokens [B, P, D] after a layer, and its attention pattern [B, H, T, T], as the kinds need them. */

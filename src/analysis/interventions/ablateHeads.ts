@@ -7,7 +7,7 @@ import type { EngineOptions } from "../../engine";
 import { type Classifier, classifierField } from "../../models/classifier";
 import { expectClasses } from "../../train/checkSizes";
 import { forwardBatches } from "../forwardBatches";
-import { describeMissing, gatherRows, type KeepingOptions, keeping } from "../gatherRows";
+import { describeMissing, describeUnreadable, gatherRows, type KeepingOptions, keeping } from "../gatherRows";
 import type { ImageRange } from "../keptRanges";
 import { batchSize, checkLooked, engine, provenance } from "../options";
 import { columnsOf, type Provenance, type ResultTable, resultTable } from "../provenance";
@@ -61,6 +61,8 @@ export class HeadAblation {
     from: Provenance,
     /** Ranges of images that were not got to. */
     readonly missing: readonly ImageRange[],
+    /** Images that could not be read. */
+    readonly unreadable = 0,
   ) {
     checkOptions("HeadAblation", such("rows, from analysis.ablateHeads", Array.isArray), rows);
     const whole = new Map(rows.filter(({ head }) => head < 0).map((row) => [row.index, row]));
@@ -102,6 +104,7 @@ export class HeadAblation {
       `${this.accuracy.toFixed(1)} % right with all heads; the ten that help most:`,
       textTable(["layer", "head", "accuracy drop", "margin drop"], cells),
       ...(left ? [`not got to: ${left}`] : []),
+      ...describeUnreadable(this.unreadable),
     ].join("\n");
   }
 
@@ -117,6 +120,7 @@ export class HeadAblation {
  *
  * @throws LuvitError("bad-argument") for layers the model does not have, images or labels that do not fit it, or kept rows of
  * another model or other settings.
+ * @throws LuvitError("bad-dataset") for a set of which nothing can be read.
  * Reference: Michel et al. 2019, "Are sixteen heads really better than one?", section 3.
  *
  * @example
@@ -139,7 +143,7 @@ export async function ablateHeads(
   const fill =
     replaceBy === "mean" ? await meanHeads(model, dataset, heads, { batchSize, ...engine }) : undefined;
   const gates = [closed(heads), ...heads.places.map((place) => closed(heads, place))];
-  const { rows, missing } = await gatherRows<Row>({
+  const { rows, missing, unreadable } = await gatherRows<Row>({
     model,
     dataset,
     label: "heads",
@@ -166,7 +170,7 @@ export async function ablateHeads(
       variants: { shape: [heads.layers.length, heads.most], feeds: gates },
     },
   });
-  return new HeadAblation(rows, heads, { model: name, data, recipe, seed }, missing);
+  return new HeadAblation(rows, heads, { model: name, data, recipe, seed }, missing, unreadable);
 }
 
 function marginOf(logits: Float32Array, row: number, classes: number, label: number) {

@@ -9,7 +9,7 @@ import type { EngineOptions } from "../../engine";
 import { type Classifier, classifierField } from "../../models/classifier";
 import { patchCount } from "../../models/vit";
 import type { MaskedOrPlain } from "../forwardBatches";
-import { describeMissing, gatherRows, type KeepingOptions, keeping } from "../gatherRows";
+import { describeMissing, describeUnreadable, gatherRows, type KeepingOptions, keeping } from "../gatherRows";
 import type { ImageRange } from "../keptRanges";
 import { isLensSite } from "../lens/lens";
 import { batchSize, checkLooked, engine, provenance } from "../options";
@@ -63,6 +63,8 @@ export class ActivationPatching {
     from: Provenance,
     /** Ranges of pairs that were not got to. */
     readonly missing: readonly ImageRange[],
+    /** Pairs of which an image could not be read. */
+    readonly unreadable = 0,
   ) {
     checkOptions("ActivationPatching", such("rows, from patchActivations", Array.isArray), rows);
     const pairs = ["index", "site", "token", "recovered", "flipped"] as const;
@@ -91,7 +93,9 @@ export class ActivationPatching {
     ]);
     const left = this.missing.map(describeMissing).join(", ");
     const table = textTable(["place", "token", "recovered", "95 %", "flipped %"], cells);
-    return left ? `${table}\nnot got to: ${left}` : table;
+    return [table, ...(left ? [`not got to: ${left}`] : []), ...describeUnreadable(this.unreadable)].join(
+      "\n",
+    );
   }
 
   [inspect.custom](): string {
@@ -106,6 +110,7 @@ export class ActivationPatching {
  * ImageNet-9 are such pairs, same object and other background.
  *
  * @throws LuvitError("bad-argument") for sets of different lengths, or places the model does not have.
+ * @throws LuvitError("bad-dataset") where no pair can be read.
  * Reference: Meng et al. 2022 (arXiv 2202.05262), section 2; Zhang & Nanda 2024 on what the measure means.
  *
  * @example
@@ -151,7 +156,7 @@ export async function patchActivations(
   const patches = patchCount(model.encoder.config);
   const count = 1 + patches + registers;
   const variants = variantsOf(sites, tokens, count, patches);
-  const { rows, missing } = await gatherRows<Row>({
+  const { rows, missing, unreadable } = await gatherRows<Row>({
     model,
     dataset: paired(receivers, donors),
     label: "patching",
@@ -194,7 +199,7 @@ export async function patchActivations(
       },
     },
   });
-  return new ActivationPatching(rows, { model: name, data, recipe, seed }, missing);
+  return new ActivationPatching(rows, { model: name, data, recipe, seed }, missing, unreadable);
 }
 
 function variantsOf(sites: readonly string[], tokens: PatchedTokens, count: number, patchCount: number) {
