@@ -38,8 +38,8 @@ const DEFAULT_ALIGNMENT = 32;
 const MOST_AXES = 4;
 const LONGEST_KEPT_ARRAY = 1024;
 const DEEPEST_ARRAY = 4;
-/** Name of one letter, axis count, one axis, type, offset. */
-const SHORTEST_TENSOR_ENTRY = 8 + 1 + 4 + 8 + 4 + 8;
+/** Name of one letter, axis count, no axis, type, offset. */
+const SHORTEST_TENSOR_ENTRY = 8 + 1 + 4 + 4 + 8;
 /** Empty name, type, one byte. */
 const SHORTEST_METADATA_ENTRY = 8 + 4 + 1;
 const FIRST_READ = 2 ** 20;
@@ -94,7 +94,8 @@ function parseHeader(source: ByteSource, input: GgufInput): GgufHeader {
     entries.set(name, readTensorEntry(input, name));
   }
   const alignment = metadata.get("general.alignment") ?? DEFAULT_ALIGNMENT;
-  if (!isAlignment(alignment)) input.fail(`general.alignment is ${JSON.stringify(alignment)}`);
+  if (!isAlignment(alignment))
+    input.fail(`general.alignment is ${JSON.stringify(alignment)}, expected a power of two`);
   const dataStart = Math.ceil(input.position / alignment) * alignment;
   return { metadata, tensors: placeTensors(source, entries, dataStart, alignment) };
 }
@@ -141,8 +142,7 @@ function readNumber(input: GgufInput, type: NumberType, key: string): number | b
 /** `start` still counts from the first byte of data. */
 function readTensorEntry(input: GgufInput, name: string): Omit<GgufTensor, "end"> {
   const axes = input.uint32(`axes of ${name}`);
-  if (axes < 1 || axes > MOST_AXES)
-    return input.fail(`${name} has ${axes} axes, 1 to ${MOST_AXES} are possible`);
+  if (axes > MOST_AXES) return input.fail(`${name} has ${axes} axes, 0 to ${MOST_AXES} are possible`);
   const lengths = Array.from({ length: axes }, () => input.uint64(`shape of ${name}`));
   const type = ggufType(input.uint32(`type of ${name}`));
   return { shape: lengths.reverse(), type, start: input.uint64(`place of ${name}`) };
@@ -158,7 +158,7 @@ function placeTensors(
   const placed = new Map<string, GgufTensor>();
   const faults: string[] = [];
   for (const [name, { shape, type, start: offset }] of entries) {
-    const rowLength = shape[shape.length - 1];
+    const rowLength = shape.at(-1) ?? 1;
     const elements = shape.reduce((product, length) => product * length, 1);
     const start = dataStart + offset;
     const end = start + (elements / type.elements) * type.bytes;
@@ -182,6 +182,7 @@ function findOverlaps(tensors: ReadonlyMap<string, GgufTensor>): string[] {
   });
 }
 
+/** Reference: ggml src/gguf.cpp, `gguf_init_from_file_impl`. */
 function isAlignment(value: GgufValue): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 && value <= 2 ** 20;
+  return typeof value === "number" && value >= 1 && value <= 2 ** 20 && Number.isInteger(Math.log2(value));
 }

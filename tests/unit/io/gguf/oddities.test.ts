@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { memorySource } from "../../../../src/io/bytes/byteSource";
+import { openGguf } from "../../../../src/io/gguf/gguf";
+import { type Entry, f32, ggufFile, text, u32, type WrittenTensor } from "../ggufWriter";
+import { assertRejects } from "../support";
+
+const open = (
+  entries: Record<string, Entry>,
+  tensors: Record<string, WrittenTensor>,
+  options?: { alignment?: number },
+) => openGguf(memorySource("odd.gguf", ggufFile(entries, tensors, options)));
+
+const floats = (...numbers: number[]) => new Uint8Array(Float32Array.from(numbers).buffer);
+const scalar: WrittenTensor = { shape: [], type: 0, bytes: floats(7) };
+const two: WrittenTensor = { shape: [2], type: 0, bytes: floats(1, 2) };
+
+test("a file without tensors, and one without entries, is a file", async () => {
+  const file = await open({ "general.name": text("nothing") }, {});
+  assert.deepEqual([file.names, file.metadata.get("general.name")], [[], "nothing"]);
+  assert.equal((await file.readTensors()).size, 0);
+  assert.equal((await open({}, { two })).metadata.size, 0);
+});
+
+test("a number without axes, and tensors with an axis of length 0, are read", async () => {
+  const none = new Uint8Array(0);
+  const empty: Record<string, WrittenTensor> = {
+    rows: { shape: [0, 4], type: 0, bytes: none },
+    columns: { shape: [4, 0], type: 0, bytes: none },
+    quantized: { shape: [0, 32], type: 2, bytes: none },
+  };
+  const file = await open({}, { ...empty, scalar, two });
+  const tensors = await file.readTensors();
+  for (const [name, { shape }] of Object.entries(empty)) {
+    assert.deepEqual([tensors.get(name)!.shape, tensors.get(name)!.data.length], [shape, 0], name);
+  }
+  assert.deepEqual([tensors.get("scalar")!.shape, [...tensors.get("scalar")!.data]], [[], [7]]);
+  assert.deepEqual([...tensors.get("two")!.data], [1, 2]);
+  const quantized = { shape: [], type: 2, bytes: new Uint8Array(18) };
+  await assertRejects(() => open({}, { quantized }), "bad-file", "rows are no multiple of 32");
+});
+
+test("numbers that lie at odd bytes are read as they are", async () => {
+  const bytes: WrittenTensor = { shape: [3], type: 24, bytes: Uint8Array.of(1, 2, 255) };
+  const double: WrittenTensor = {
+    shape: [1],
+    type: 28,
+    bytes: new Uint8Array(Float64Array.of(Math.PI).buffer),
+  };
+  const file = await open({ "general.alignment": u32(1) }, { bytes, two, double }, { alignment: 1 });
+  const tensors = await file.readTensors();
+  assert.deepEqual([...tensors.get("bytes")!.data], [1, 2, -1]);
+  assert.deepEqual([...tensors.get("two")!.data], [1, 2]);
+  assert.ok(Math.abs(tensors.get("double")!.data[0] - Math.PI) < 1e-6);
+});
+
+test("an alignment is a power of two", async () => {
+  for (const alignment of [1, 8, 64, 4096]) {
+    const file = await open({ "general.alignment": u32(alignment) }, { two, scalar }, { alignment });
+    assert.deepEqual([...(await file.readTensors(["scalar"])).get("scalar")!.data], [7]);
+  }
+  for (const wrong of [u32(0), u32(3), u32(48), u32(2 ** 21), f32(0.5), text("32")]) {
+    await assertRejects(() => open({ "general.alignment": wrong }, { two }), "bad-file", "power of two");
+  }
+});
+
+test("an entry that is there twice, or is of a type that nobody knows, is named", async () => {
+  const good = ggufFile({ "a.one": u32(1), "a.two": u32(2) }, { two });
+  const changed = (change: (bytes: Buffer) => void) => {
+    const bytes = Buffer.from(good);
+    change(bytes);
+    return () => openGguf(memorySource("odd.gguf", Uint8Array.from(bytes)));
+  };
+  const twice = changed((bytes) => bytes.write("a.one", bytes.indexOf("a.two")));
+  await assertRejects(twice, "bad-file", "a.one is there twice");
+  const foreign = changed((bytes) => bytes.writeUInt32LE(99, bytes.indexOf("a.one") + 5));
+  await assertRejects(foreign, "bad-file", "a.one has the unknown type 99");
+  const axes = { shape: [1, 1, 1, 1, 2], type: 0, bytes: floats(1, 2) };
+  await assertRejects(() => open({}, { axes }), "bad-file", "axes has 5 axes, 0 to 4 are possible");
+});
+
+test("of a vocabulary of any length only the length is kept", async () => {
+  const value = Array.from({ length: 100_000 }, (_, i) => `token ${i}`);
+  const file = await open(
+    { list: { type: "strings", value }, short: { type: "strings", value: ["a"] } },
+    { two },
+  );
+  assert.deepEqual(file.metadata.get("list"), { length: 100_000 });
+  assert.deepEqual(file.metadata.get("short"), ["a"]);
+  assert.deepEqual([...(await file.readTensors()).get("two")!.data], [1, 2]);
+});

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { memorySource } from "../../../../src/io/bytes/byteSource";
+import { openSafetensors } from "../../../../src/io/safetensors";
+
+type Written = readonly [dtype: string, shape: readonly number[], bytes: ArrayBufferLike];
+
+/** Tensors one behind the other, nothing between them. */
+function fileOf(tensors: Readonly<Record<string, Written>>, metadata?: Record<string, string>): Uint8Array {
+  let at = 0;
+  const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {};
+  for (const [name, [dtype, shape, bytes]] of Object.entries(tensors)) {
+    header[name] = { dtype, shape, data_offsets: [at, at + bytes.byteLength] };
+    at += bytes.byteLength;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  return Buffer.concat([length, json, ...Object.values(tensors).map(([, , bytes]) => Buffer.from(bytes))]);
+}
+
+const open = (...given: Parameters<typeof fileOf>) =>
+  openSafetensors(memorySource("odd.safetensors", fileOf(...given)));
+
+test("numbers that lie at odd bytes are read as they are, in every type", async () => {
+  const tensors: Record<string, Written> = {
+    odd: ["U8", [1], Uint8Array.of(9).buffer],
+    single: ["F32", [2], Float32Array.of(1.5, -2).buffer],
+    double: ["F64", [1], Float64Array.of(0.1).buffer],
+    long: ["I64", [1], BigInt64Array.of(-7n).buffer],
+    short: ["I16", [1], Int16Array.of(-300).buffer],
+    brain: ["BF16", [2], Uint16Array.of(0x3f80, 0xc000).buffer],
+    half: ["F16", [1], Uint16Array.of(0x3c00).buffer],
+    truth: ["BOOL", [3], Uint8Array.of(0, 1, 1).buffer],
+  };
+  const found = await (await open(tensors)).readTensors();
+  const numbers = Object.fromEntries([...found].map(([name, { data }]) => [name, [...data]]));
+  assert.deepEqual(numbers, {
+    odd: [9],
+    single: [1.5, -2],
+    double: [Math.fround(0.1)],
+    long: [-7],
+    short: [-300],
+    brain: [1, -2],
+    half: [1],
+    truth: [0, 1, 1],
+  });
+});
+
+test("tensors without numbers, without axes and with many axes are read", async () => {
+  const none = new ArrayBuffer(0);
+  const one = Float32Array.of(3).buffer;
+  const many = Array.from({ length: 100 }, () => 1);
+  const found = await (
+    await open({
+      rows: ["F32", [0, 4], none],
+      columns: ["BF16", [4, 0], none],
+      huge: ["F32", [0, Number.MAX_SAFE_INTEGER], none],
+      scalar: ["F32", [], one],
+      many: ["F32", many, one],
+    })
+  ).readTensors();
+  assert.deepEqual(
+    [...found].map(([name, { shape, data }]) => [name, shape, [...data]]),
+    [
+      ["rows", [0, 4], []],
+      ["columns", [4, 0], []],
+      ["huge", [0, Number.MAX_SAFE_INTEGER], []],
+      ["scalar", [], [3]],
+      ["many", many, [3]],
+    ],
+  );
+});
+
+test("as many entries of metadata, and as many tensors, as anybody writes are read", async () => {
+  const metadata = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`key ${i}`, "value"]));
+  const tensors = Object.fromEntries(
+    Array.from({ length: 20_000 }, (_, i): [string, Written] => [
+      `t${i}`,
+      ["U8", [1], Uint8Array.of(i).buffer],
+    ]),
+  );
+  const file = await open(tensors, metadata);
+  assert.equal(file.names.length, 20_000);
+  assert.deepEqual([...(await file.readTensors(["t19999"])).get("t19999")!.data], [19_999 % 256]);
+});
