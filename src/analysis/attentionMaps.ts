@@ -9,6 +9,7 @@ import type { EngineOptions } from "../engine";
 import type { Classifier } from "../models/classifier";
 import type { MaskedAutoencoder } from "../models/mae";
 import { patchCount } from "../models/vit";
+import type { PatchGrid } from "../nn/positionEmbedding";
 import { rowEntropy } from "./entropy";
 import { forwardBatches, type MaskedOrPlain } from "./forwardBatches";
 import { setOf } from "./givenImages";
@@ -35,20 +36,21 @@ export interface LayerAttention {
 export class AttentionMaps {
   constructor(
     readonly sample: MaskedOrPlain,
-    /** Patches per side. */
-    readonly grid: number,
+    /** Rows and columns of patches. */
+    readonly grid: PatchGrid,
     /** In the order in which the model runs them. */
     readonly layers: readonly LayerAttention[],
   ) {}
 
   /** T: the patches and the class token. */
   get tokens(): number {
-    return this.grid ** 2 + 1;
+    return this.grid.rows * this.grid.columns + 1;
   }
 
   toString(): string {
     const layers = this.layers.map(({ layer, heads }) => `${layer} (${heads} heads)`).join(", ");
-    return `AttentionMaps(${printable(this.sample.path)}, ${this.grid} × ${this.grid} patches: ${layers})`;
+    const { rows, columns } = this.grid;
+    return `AttentionMaps(${printable(this.sample.path)}, ${rows} × ${columns} patches: ${layers})`;
   }
 
   [inspect.custom](): string {
@@ -103,7 +105,8 @@ export async function attentionMaps(
   for await (const { samples, results } of forwardBatches(model, one, body, { batchSize: 1, ...engine })) {
     if (samples.length === 0) break;
     const made = names.map((layer) => layerAttention(layer, results, tokens));
-    return new AttentionMaps(samples[0], config.imageSize / config.patchSize, made);
+    const side = config.imageSize / config.patchSize;
+    return new AttentionMaps(samples[0], { rows: side, columns: side }, made);
   }
   const reason = "load" in images ? images.report.reason(images.path(index)) : undefined;
   const what = `attentionMaps: image ${index} cannot be read; choose another index`;

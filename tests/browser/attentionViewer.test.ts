@@ -234,6 +234,43 @@ test("a tap moves the query on a touch screen, and nothing is wider than a phone
   assert.ok((await page.evaluate<number>("document.documentElement.scrollWidth")) <= 360);
 });
 
+test("an image that is not square keeps its shape: patches are where they are pointed at, also in the files", {
+  skip,
+}, async () => {
+  for (const grid of [
+    { rows: 3, columns: 7 },
+    { rows: 7, columns: 3 },
+  ]) {
+    const viewer = await attentionViewer(
+      syntheticMaps({ grid, side: 16 * grid.columns, layers: { "blocks.0": 3 } }),
+    );
+    const { page, errors } = await open(viewer, { acceptDownloads: true });
+    const stage = page.locator("canvas.stage");
+    const [width, height] = await stage.evaluate(({ clientWidth, clientHeight }) => [
+      clientWidth,
+      clientHeight,
+    ]);
+    assert.ok(Math.abs(width! / height! - grid.columns / grid.rows) < 0.02, `${width} × ${height}`);
+    const place = (row: number, column: number) => ({
+      position: { x: ((column - 0.5) * width!) / grid.columns, y: ((row - 0.5) * height!) / grid.rows },
+    });
+    await stage.click(place(grid.rows, grid.columns));
+    const words = await stage.getAttribute("aria-label");
+    assert.match(words!, new RegExp(`Query: row ${grid.rows}, column ${grid.columns}\\.`));
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.locator('button:has-text("Save as SVG")').click(),
+    ]);
+    const path = join(temporaryFolder(), "wide.svg");
+    await download.saveAs(path);
+    const [, drawnWidth, drawnHeight] = /<image x="[\d.]+" y="74" width="([\d.]+)" height="([\d.]+)"/.exec(
+      readFileSync(path, "utf8"),
+    )!;
+    assert.ok(Math.abs(Number(drawnWidth) / Number(drawnHeight) - grid.columns / grid.rows) < 0.01);
+    assert.deepEqual(errors, []);
+  }
+});
+
 test("it follows the page's theme: the system's, Jupyter's and VS Code's", { skip }, async () => {
   const { page } = await open(one, { colorScheme: "dark" });
   const theme = () => page.locator(".viewer").getAttribute("data-theme");

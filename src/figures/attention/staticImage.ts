@@ -4,7 +4,8 @@ import { unnormalize } from "../../data/pixels";
 import { type ImageFigure, type RgbImage, resizeImage } from "../image";
 import { imageGrid } from "../imageGrid";
 import { overlayMap } from "../maps";
-import { layerLabel, percent, tokenName } from "./browser/state";
+import type { Grid } from "./browser/payload";
+import { layerLabel, middleToken, percent, tokenName } from "./browser/state";
 
 const cell = 192;
 
@@ -16,9 +17,9 @@ export interface StaticRow {
 }
 
 /** The image of the sample as the model got it. */
-export function imageOf({ sample }: AttentionMaps): RgbImage {
-  const side = Math.round(Math.sqrt(sample.image.length / 3));
-  return unnormalize(sample.image, side, side);
+export function imageOf({ sample, grid }: AttentionMaps): RgbImage {
+  const patch = Math.round(Math.sqrt(sample.image.length / 3 / (grid.rows * grid.columns)));
+  return unnormalize(sample.image, grid.columns * patch, grid.rows * patch);
 }
 
 /** Image, attention of the class token and of the patch in the middle, a row per model; mean over heads. */
@@ -49,13 +50,14 @@ export function describeRow({ title, maps: { grid }, layer }: StaticRow): string
 async function drawRow({ maps, layer }: StaticRow): Promise<{ images: RgbImage[]; captions: string[] }> {
   const { grid } = maps;
   const query = middleToken(grid);
-  const side = Math.round(cell / grid) * grid;
+  const size = Math.max(1, Math.round(cell / grid.columns));
+  const [width, height] = [size * grid.columns, size * grid.rows];
   const image = imageOf(maps);
-  const large = await resizeImage(image, side, side, image.width * 2 <= side ? "nearest" : "lanczos3");
+  const large = await resizeImage(image, width, height, image.width * 2 <= width ? "nearest" : "lanczos3");
   const looks = async (token: number) => {
     const values = meanRow(layer, token).subarray(1);
     const most = values.reduce((a, b) => Math.max(a, b));
-    const map = { width: grid, height: grid, values };
+    const map = { width: grid.columns, height: grid.rows, values };
     const overlay = await overlayMap(large, map, { colormap: "magma", alpha: 0.62, range: [0, most] });
     return { image: overlay, caption: `0 – ${percent(most)}` };
   };
@@ -64,10 +66,6 @@ async function drawRow({ maps, layer }: StaticRow): Promise<{ images: RgbImage[]
     images: [framed(large, query - 1, grid), ofClass.image, framed(ofPatch.image, query - 1, grid)],
     captions: [layerLabel(layer.layer).long, ofClass.caption, ofPatch.caption],
   };
-}
-
-function middleToken(grid: number): number {
-  return 1 + Math.floor(grid / 2) * grid + Math.floor(grid / 2);
 }
 
 function meanRow(layer: LayerAttention, query: number): Float32Array {
@@ -88,10 +86,10 @@ function strongest(row: Float32Array): number {
 }
 
 /** The image with a white frame, edged black, around one patch. */
-function framed({ data, width, height }: RgbImage, patch: number, grid: number): RgbImage {
+function framed({ data, width, height }: RgbImage, patch: number, { columns }: Grid): RgbImage {
   const copy = Uint8Array.from(data);
-  const size = width / grid;
-  const [left, top] = [(patch % grid) * size, Math.floor(patch / grid) * size];
+  const size = width / columns;
+  const [left, top] = [(patch % columns) * size, Math.floor(patch / columns) * size];
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
       const depth = Math.min(x, y, size - 1 - x, size - 1 - y);

@@ -133,7 +133,7 @@ export async function attentionViewer(
 }
 
 function expectComparable(models: readonly AttentionMaps[], labels: readonly string[]): void {
-  const grids = models.map(({ grid }) => `${grid} × ${grid}`);
+  const grids = models.map(({ grid: { rows, columns } }) => `${rows} × ${columns}`);
   const problems = [
     models.length === 1 || models.length === 2
       ? ""

@@ -77,7 +77,7 @@ test("every layer's rows, entropies and names are those of the model", async () 
       ["llama.layers.0", 2],
     ],
   );
-  assert.deepEqual([maps.grid, maps.tokens, maps.sample.path], [2, 5, set.path(1)]);
+  assert.deepEqual([maps.grid, maps.tokens, maps.sample.path], [{ rows: 2, columns: 2 }, 5, set.path(1)]);
   assert.deepEqual([...maps.sample.foreground!], [0, 1, 1, 0]);
   const patterns = patternsOf(model, maps.sample.image);
   for (const { layer, pattern, entropy } of maps.layers) {

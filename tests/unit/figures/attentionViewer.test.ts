@@ -42,6 +42,7 @@ function contentsOf(html: string) {
   return { header, layers: readLayers(header, buffer), total: bytes.length };
 }
 
+const square = (side: number) => ({ rows: side, columns: side });
 const toy = { grid: 4, layers: { "blocks.0": 3, "blocks.1": 3, "llama.layers.0": 2 } };
 
 describe("what the viewer says of itself", () => {
@@ -67,8 +68,8 @@ describe("the attention viewer", () => {
     assert.deepEqual(
       header.models.map(({ title, grid, leftOut }) => [title, grid, leftOut]),
       [
-        ["model A", 4, []],
-        ["model B", 4, []],
+        ["model A", { rows: 4, columns: 4 }, []],
+        ["model B", { rows: 4, columns: 4 }, []],
       ],
     );
     let read = 0;
@@ -153,6 +154,28 @@ describe("the attention viewer", () => {
       inspect(viewer),
       /^AttentionViewer: model, ViT block 2 .* looks most at .* \(\d+\.\d+\u00a0%\)\.$/,
     );
+  });
+
+  it("shows images that are not square, wide or tall, in rows and columns of patches", async () => {
+    for (const grid of [
+      { rows: 2, columns: 5 },
+      { rows: 5, columns: 2 },
+    ]) {
+      const maps = syntheticMaps({ ...toy, grid, side: 16 * grid.columns });
+      const viewer = await attentionViewer(maps);
+      const { header, layers } = contentsOf(viewer.html);
+      assert.deepEqual(header.models[0]!.grid, grid);
+      assert.equal(layers[0]![0]!.tokens, 11);
+      const image = await sharp(Buffer.from(header.models[0]!.image.split(",")[1]!, "base64")).metadata();
+      assert.deepEqual([image.width, image.height], [16 * grid.columns, 16 * grid.rows]);
+      assert.match(
+        viewer.summary,
+        grid.rows === 2 ? /the patch in row 2, column 3/ : /the patch in row 3, column 2/,
+      );
+    }
+    const wide = syntheticMaps({ ...toy, grid: { rows: 2, columns: 5 } });
+    const tall = syntheticMaps({ ...toy, grid: { rows: 5, columns: 2 } });
+    await assertRejects(attentionViewer([wide, tall]), "bad-argument", "2 × 5 and 5 × 2");
   });
 
   it("saves a page or an image, and refuses other endings", async () => {
@@ -242,7 +265,15 @@ describe("the viewer's numbers", () => {
   it("are said in words", () => {
     const row = Float32Array.from([0.2, 0.1, 0.7]);
     const tiny = { ...layer, heads: 1, tokens: 3, entropy: Float32Array.from([0.8, 0, 0]) };
-    const shown = { layer: tiny, wanted: "blocks.0", view: "mean" as const, head: 0, query: 0, grid: 2, row };
+    const shown = {
+      layer: tiny,
+      wanted: "blocks.0",
+      view: "mean" as const,
+      head: 0,
+      query: 0,
+      grid: square(2),
+      row,
+    };
     assert.deepEqual(sentencesOf(shown), [
       "The class token looks most at row 1, column 2 (70.0\u00a0%).",
       "Mean entropy of the heads: 0.80\u00a0nats of at most ln 3 = 1.10.",
@@ -256,7 +287,7 @@ describe("the viewer's numbers", () => {
 
 describe("the viewer's state", () => {
   const header = (names: readonly string[]) => ({
-    ...{ title: "", image: "", grid: 8, leftOut: [] },
+    ...{ title: "", image: "", grid: square(8), leftOut: [] },
     layers: names.map((name) => ({ name, heads: 2 })),
   });
 
@@ -272,16 +303,32 @@ describe("the viewer's state", () => {
   it("moves with the arrow keys and stops at the edges", () => {
     assert.deepEqual(
       ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "c", "x"].map((key) =>
-        movedQuery(1, key, 8),
+        movedQuery(1, key, square(8)),
       ),
       [1, 2, 1, 9, 1, 8, 0, undefined],
     );
-    assert.equal(movedQuery(64, "ArrowDown", 8), 64);
-    assert.equal(movedQuery(0, "ArrowDown", 8), 1);
+    assert.equal(movedQuery(64, "ArrowDown", square(8)), 64);
+    assert.equal(movedQuery(0, "ArrowDown", square(8)), 1);
+  });
+
+  it("moves, stops and counts by rows and columns where they differ", () => {
+    const wide = { rows: 2, columns: 5 };
+    assert.equal(startState([{ ...header(["blocks.0"]), grid: wide }]).query, 8);
+    assert.deepEqual(
+      ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"].map((key) =>
+        movedQuery(8, key, wide),
+      ),
+      [7, 9, 3, 8, 6, 10],
+    );
+    assert.equal(tokenName(8, wide), "row 2, column 3");
+    assert.equal(tokenName(8, { rows: 5, columns: 2 }), "row 4, column 2");
   });
 
   it("names tokens and shares for people", () => {
-    assert.deepEqual([tokenName(0, 8), tokenName(10, 8)], ["the class token", "row 2, column 2"]);
+    assert.deepEqual(
+      [tokenName(0, square(8)), tokenName(10, square(8))],
+      ["the class token", "row 2, column 2"],
+    );
     assert.deepEqual([0.0123, 0.123, 0.9999].map(percent), ["1.23\u00a0%", "12.3\u00a0%", "100\u00a0%"]);
   });
 });

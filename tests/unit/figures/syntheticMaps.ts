@@ -4,15 +4,19 @@ import { Rng } from "../../../src/core/rng";
 
 /** Attention drawn at random: rows are a softmax, sharper with `sharpness`; the rollout is that of the first head. */
 export function syntheticMaps(options: {
-  grid: number;
+  /** Rows and columns of patches; a number for both. */
+  grid: number | { rows: number; columns: number };
   layers: Readonly<Record<string, number>>;
   side?: number;
   seed?: number;
   sharpness?: number;
 }): AttentionMaps {
-  const { grid, layers, side = 32, seed = 1, sharpness = 2 } = options;
+  const { layers, side = 32, seed = 1, sharpness = 2 } = options;
+  const grid =
+    typeof options.grid === "number" ? { rows: options.grid, columns: options.grid } : options.grid;
+  const [patches, patch] = [grid.rows * grid.columns, side / grid.columns];
   const rng = new Rng(seed);
-  const tokens = grid * grid + 1;
+  const tokens = patches + 1;
   const softmaxRow = () => {
     const powers = Float32Array.from({ length: tokens }, () => Math.exp(sharpness * (2 * rng.uniform() - 1)));
     const sum = powers.reduce((a, b) => a + b);
@@ -30,15 +34,15 @@ export function syntheticMaps(options: {
     return { layer, heads, pattern: quantizeRows(weights, tokens), rollout, entropy };
   });
   const image = Float32Array.from(
-    { length: 3 * side * side },
+    { length: 3 * patches * patch ** 2 },
     (_, i) => Math.sin(i / (side * 3)) + rng.uniform() / 4,
   );
-  const foreground = Uint8Array.from({ length: grid * grid }, (_, patch) =>
-    patch % grid < grid / 2 ? 1 : 0,
+  const foreground = Uint8Array.from({ length: patches }, (_, i) =>
+    i % grid.columns < grid.columns / 2 ? 1 : 0,
   );
-  const valid = new Uint8Array(grid * grid).fill(1);
+  const valid = new Uint8Array(patches).fill(1);
   return new AttentionMaps(
-    { image, label: 0, path: "synthetic.png", index: 0, grid, foreground, valid },
+    { image, label: 0, path: "synthetic.png", index: 0, foreground, valid },
     grid,
     made,
   );

@@ -45,32 +45,44 @@ export function drawingOf(
   const rows = Math.max(...panels.map(({ heads }) => Math.ceil(heads.length / perRow)));
   const heading = { text: title, x: gap, y: 34, size: 17, color: theme.text, bold: true };
   const drawn = panels.map((panel, index) => panelItems(panel, gap + index * (side + gap), perRow, theme));
+  const stage = Math.max(...panels.map((panel) => within(panel.stage, side).height));
+  const head = Math.max(
+    ...panels.flatMap(({ heads }) => heads.map(({ canvas }) => within(canvas, thumbnail).height)),
+    0,
+  );
   return {
     width: gap + panels.length * (side + gap),
-    height: 210 + side + rows * (thumbnail + 26),
+    height: 210 + stage + rows * (head + 26),
     background: theme.background,
     font,
     items: [heading, ...drawn.flat()],
   };
 }
 
+/** The size that an image takes in a square. */
+function within({ width, height }: { width: number; height: number }, room: number) {
+  const scale = room / Math.max(width, height);
+  return { width: width * scale, height: height * scale };
+}
+
 function panelItems(panel: DrawnPanel, left: number, perRow: number, { text, muted }: ThemeColors): Item[] {
-  const below = 74 + side;
+  const stage = within(panel.stage, side);
+  const below = 74 + stage.height;
   const words = (content: string, x: number, y: number, size = 12, color = muted, bold = false): Item => ({
     ...{ text: content, x, y, size, color, bold },
   });
   return [
     words(panel.title, left, 62, 14, text, true),
-    { canvas: panel.stage, x: left, y: 74, width: side, height: side },
+    { canvas: panel.stage, x: left + (side - stage.width) / 2, y: 74, ...stage },
     { canvas: panel.bar, x: left + 60, y: below + 12, width: side - 140, height: 10 },
     words(panel.low, left, below + 22),
     words(panel.high, left + side - 70, below + 22),
     ...panel.lines.map((line, i) => words(line, left, below + 44 + 17 * i, 12, text)),
     ...panel.heads.flatMap(({ canvas, text: caption }, head): Item[] => {
       const x = left + (head % perRow) * (thumbnail + 8);
-      const y = below + 116 + Math.floor(head / perRow) * (thumbnail + 26);
-      const square = { x, y, width: thumbnail, height: thumbnail };
-      return [{ canvas, isPixelated: true, ...square }, words(caption, x, y + thumbnail + 14, 11)];
+      const size = within(canvas, thumbnail);
+      const y = below + 116 + Math.floor(head / perRow) * (size.height + 26);
+      return [{ canvas, isPixelated: true, x, y, ...size }, words(caption, x, y + size.height + 14, 11)];
     }),
   ];
 }

@@ -39,8 +39,8 @@ async function loadImage({ image }: ModelHeader): Promise<HTMLCanvasElement> {
   const drawn = new Image();
   drawn.src = image;
   await drawn.decode();
-  const side = drawn.naturalWidth;
-  const canvas = makeCanvas(side, side);
-  penOf(canvas).drawImage(drawn, 0, 0, side, side);
+  const { naturalWidth: width, naturalHeight: height } = drawn;
+  const canvas = makeCanvas(width, height);
+  penOf(canvas).drawImage(drawn, 0, 0, width, height);
   return canvas;
 }

@@ -1,4 +1,5 @@
 import { makeCanvas, penOf } from "../../browser/dom";
+import type { Grid } from "./payload";
 
 /** 256 RGB triples. */
 export type ColorTable = Uint8Array;
@@ -11,7 +12,7 @@ export interface Overlay {
   table: ColorTable;
   /** How much the lowest values cover of the image, as a part of what the highest do. */
   veil: number;
-  grid: number;
+  grid: Grid;
   strength: number;
   lines: boolean;
   /** Per patch 1 on the object; its border is drawn. */
@@ -47,22 +48,22 @@ export function paintOverlay(
   overlay: Overlay,
 ): void {
   const pen = penOf(canvas);
-  const { width } = canvas;
+  const { width, height } = canvas;
   const { grid, strength, values } = overlay;
-  const cell = width / grid;
+  const cell = width / grid.columns;
   pen.imageSmoothingEnabled = image.width >= 160;
-  pen.drawImage(image, 0, 0, width, width);
+  pen.drawImage(image, 0, 0, width, height);
   pen.globalAlpha = 0.8 * strength;
-  pen.drawImage(gray, 0, 0, width, width);
-  for (let patch = 0; patch < grid * grid; patch++) {
+  pen.drawImage(gray, 0, 0, width, height);
+  for (let patch = 0; patch < grid.rows * grid.columns; patch++) {
     // Faint colors let more of the image through, which would be hard to recognize otherwise.
     pen.globalAlpha =
       strength * (overlay.veil + (1 - overlay.veil) * share(values[patch + 1]!, overlay.range));
     pen.fillStyle = `rgb(${colorAt(overlay.table, values[patch + 1]!, overlay.range).join(",")})`;
-    pen.fillRect((patch % grid) * cell, Math.floor(patch / grid) * cell, cell, cell);
+    pen.fillRect((patch % grid.columns) * cell, Math.floor(patch / grid.columns) * cell, cell, cell);
   }
   pen.globalAlpha = 1;
-  if (overlay.lines) paintLines(pen, width, grid);
+  if (overlay.lines) paintLines(pen, grid, cell);
   if (overlay.regions) paintBorder(pen, overlay.regions, grid, cell);
   if (overlay.query) paintFrame(pen, overlay.query - 1, grid, cell, overlay.pinned);
 }
@@ -104,16 +105,17 @@ export function paintBar(canvas: HTMLCanvasElement, table: ColorTable): void {
   }
 }
 
-function paintLines(pen: CanvasRenderingContext2D, width: number, grid: number): void {
+function paintLines(pen: CanvasRenderingContext2D, { rows, columns }: Grid, cell: number): void {
   pen.strokeStyle = "rgba(255,255,255,.22)";
   pen.lineWidth = 1;
   pen.beginPath();
-  for (let line = 1; line < grid; line++) {
-    const at = Math.round((line * width) / grid) + 0.5;
-    pen.moveTo(at, 0);
-    pen.lineTo(at, width);
-    pen.moveTo(0, at);
-    pen.lineTo(width, at);
+  for (let line = 1; line < columns; line++) {
+    pen.moveTo(Math.round(line * cell) + 0.5, 0);
+    pen.lineTo(Math.round(line * cell) + 0.5, rows * cell);
+  }
+  for (let line = 1; line < rows; line++) {
+    pen.moveTo(0, Math.round(line * cell) + 0.5);
+    pen.lineTo(columns * cell, Math.round(line * cell) + 0.5);
   }
   pen.stroke();
 }
@@ -122,14 +124,14 @@ function paintLines(pen: CanvasRenderingContext2D, width: number, grid: number):
 function paintBorder(
   pen: CanvasRenderingContext2D,
   regions: readonly number[],
-  grid: number,
+  { rows, columns }: Grid,
   cell: number,
 ): void {
   const isObject = (x: number, y: number) =>
-    x >= 0 && y >= 0 && x < grid && y < grid && regions[y * grid + x] === 1;
+    x >= 0 && y >= 0 && x < columns && y < rows && regions[y * columns + x] === 1;
   pen.beginPath();
-  for (let y = 0; y <= grid; y++) {
-    for (let x = 0; x <= grid; x++) {
+  for (let y = 0; y <= rows; y++) {
+    for (let x = 0; x <= columns; x++) {
       if (isObject(x, y) !== isObject(x - 1, y)) {
         pen.moveTo(x * cell, y * cell);
         pen.lineTo(x * cell, (y + 1) * cell);
@@ -146,11 +148,11 @@ function paintBorder(
 function paintFrame(
   pen: CanvasRenderingContext2D,
   patch: number,
-  grid: number,
+  { columns }: Grid,
   cell: number,
   pinned: boolean,
 ): void {
-  const [x, y] = [(patch % grid) * cell, Math.floor(patch / grid) * cell];
+  const [x, y] = [(patch % columns) * cell, Math.floor(patch / columns) * cell];
   pen.beginPath();
   const corners: [number, number][] = [
     [x, y],

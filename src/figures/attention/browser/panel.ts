@@ -59,8 +59,12 @@ export class Panel {
     this.events = events;
 
     this.gray = grayCopy(image);
-    const side = Math.ceil(640 / model.grid) * model.grid;
-    this.stage = makeCanvas(side, side, { class: "stage", role: "img", tabindex: "0" });
+    const { rows, columns } = model.grid;
+    const cell = Math.ceil(640 / Math.max(rows, columns));
+    this.stage = makeCanvas(columns * cell, rows * cell, { class: "stage", role: "img", tabindex: "0" });
+    this.stage.style.setProperty("aspect-ratio", `${columns} / ${rows}`);
+    // A tall image takes no more room than a square one.
+    this.stage.style.setProperty("flex-basis", `${100 * Math.min(1, columns / rows)}%`);
     this.bar = makeCanvas(256, 1, { class: "bar", "aria-hidden": "true" });
     this.listen();
     const legend = make("div", { class: "legend" }, this.scale.low, this.bar, this.scale.high);
@@ -139,10 +143,11 @@ export class Panel {
 
   private listen(): void {
     const tokenAt = ({ offsetX, offsetY }: MouseEvent) => {
-      const { grid } = this.model;
-      const cell = (at: number, size: number) =>
-        Math.min(grid - 1, Math.max(0, Math.floor((at / size) * grid)));
-      return 1 + cell(offsetY, this.stage.clientHeight) * grid + cell(offsetX, this.stage.clientWidth);
+      const { rows, columns } = this.model.grid;
+      const cell = (at: number, size: number, count: number) =>
+        Math.min(count - 1, Math.max(0, Math.floor((at / size) * count)));
+      const row = cell(offsetY, this.stage.clientHeight, rows);
+      return 1 + row * columns + cell(offsetX, this.stage.clientWidth, columns);
     };
     this.stage.addEventListener("pointermove", (event) => {
       if (event.pointerType === "mouse") this.events.point(tokenAt(event));
@@ -216,7 +221,8 @@ export class Panel {
   private makeThumbnails(count: number): void {
     const { grid, title } = this.model;
     this.thumbnails = Array.from({ length: count }, (_, head) => {
-      const canvas = makeCanvas(grid, grid, { "aria-hidden": "true" });
+      const canvas = makeCanvas(grid.columns, grid.rows, { "aria-hidden": "true" });
+      canvas.style.setProperty("aspect-ratio", `${grid.columns} / ${grid.rows}`);
       const [text, meter] = [make("b"), make("i")];
       const label = make("span", { class: "label" }, `head ${head + 1}`, text);
       const button = make(

@@ -16,12 +16,17 @@ export interface ThemeColors {
   readonly axis: string;
 }
 
+/** Rows and columns of patches. */
+export interface Grid {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 export interface ModelHeader {
   readonly title: string;
   /** Data URL. */
   readonly image: string;
-  /** Patches per side. */
-  readonly grid: number;
+  readonly grid: Grid;
   /** Per patch 1 object, 0 background, -1 ignored. */
   readonly regions?: readonly number[];
   readonly layers: readonly { readonly name: string; readonly heads: number }[];
@@ -54,7 +59,7 @@ export function readLayers({ models }: ViewerHeader, buffer: ArrayBuffer): Layer
     return buffer.slice(at - length, at);
   };
   return models.map(({ grid, layers }) => {
-    const tokens = grid * grid + 1;
+    const tokens = grid.rows * grid.columns + 1;
     return layers.map(({ name, heads }) => ({
       name,
       heads,

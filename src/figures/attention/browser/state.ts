@@ -1,4 +1,4 @@
-import type { ModelHeader } from "./payload";
+import type { Grid, ModelHeader } from "./payload";
 import type { View } from "./rows";
 
 /** What is being looked at; plain JSON, written into exported pages. */
@@ -20,11 +20,10 @@ export interface ViewState {
 
 export function startState(models: readonly ModelHeader[]): ViewState {
   const { grid } = models[0]!;
-  const middle = Math.floor(grid / 2);
   const names = layerNames(models);
   const lastBlock = names.filter((name) => name.startsWith("blocks.")).at(-1);
   return {
-    query: 1 + middle * grid + middle,
+    query: middleToken(grid),
     pinned: false,
     layer: lastBlock ?? names.at(-1)!,
     view: "mean",
@@ -34,6 +33,11 @@ export function startState(models: readonly ModelHeader[]): ViewState {
     outline: true,
     sameScale: false,
   };
+}
+
+/** The patch in the middle, as a token. */
+export function middleToken({ rows, columns }: Grid): number {
+  return 1 + Math.floor(rows / 2) * columns + Math.floor(columns / 2);
 }
 
 /** Every layer that any model has, in the order of the model with the most. */
@@ -52,28 +56,28 @@ export function layerLabel(name: string): { short: string; long: string } {
 }
 
 /** Where a key takes the query on the patch grid; undefined for keys that are no movement. */
-export function movedQuery(query: number, key: string, grid: number): number | undefined {
+export function movedQuery(query: number, key: string, { rows, columns }: Grid): number | undefined {
   if (key === "c" || key === "C") return 0;
   const moves: Record<string, [number, number]> = {
     ArrowLeft: [-1, 0],
     ArrowRight: [1, 0],
     ArrowUp: [0, -1],
     ArrowDown: [0, 1],
-    Home: [-grid, 0],
-    End: [grid, 0],
+    Home: [-columns, 0],
+    End: [columns, 0],
   };
   const move = moves[key];
   if (!move) return undefined;
   if (query === 0) return 1;
-  const within = (at: number) => Math.min(grid - 1, Math.max(0, at));
-  const [x, y] = [(query - 1) % grid, Math.floor((query - 1) / grid)];
-  return 1 + within(y + move[1]) * grid + within(x + move[0]);
+  const within = (at: number, count: number) => Math.min(count - 1, Math.max(0, at));
+  const [x, y] = [(query - 1) % columns, Math.floor((query - 1) / columns)];
+  return 1 + within(y + move[1], rows) * columns + within(x + move[0], columns);
 }
 
 /** "row 3, column 5" or "the class token". */
-export function tokenName(token: number, grid: number): string {
+export function tokenName(token: number, { columns }: Grid): string {
   if (token === 0) return "the class token";
-  return `row ${Math.floor((token - 1) / grid) + 1}, column ${((token - 1) % grid) + 1}`;
+  return `row ${Math.floor((token - 1) / columns) + 1}, column ${((token - 1) % columns) + 1}`;
 }
 
 /** A share of 1 as percent, three digits at most; number and sign stay on one line. */

@@ -28,7 +28,7 @@ h3 { font-size: 16px; line-height: 1.3; margin: 0; font-weight: 600; }
 h4 { margin: 0 0 6px; font-size: 14.5px; font-weight: 600; line-height: 1.35; }
 .subtitle { display: block; font-weight: 400; color: var(--muted); font-size: 12.5px; min-height: 2.7em; }
 .reserving { display: grid; } .reserving > * { grid-area: 1 / 1; } .unseen { visibility: hidden; }
-.stage { display: block; width: 100%; aspect-ratio: 1; border-radius: 4px; cursor: crosshair; touch-action: manipulation; }
+.panel > .stage { display: block; margin: 0 auto; border-radius: 4px; cursor: crosshair; touch-action: manipulation; }
 .panel > .legend { display: flex; align-items: center; gap: 8px; margin-top: 9px; flex: 0 0 100%; font-variant-numeric: tabular-nums;
   font-size: 12.5px; white-space: nowrap; }
 .bar { flex: 1; min-width: 40px; height: 10px; border-radius: 3px; border: 1px solid var(--grid); }
@@ -43,7 +43,7 @@ button { font: inherit; color: inherit; background: none; border: 1px solid var(
 .readout { margin: 8px 0 10px; min-height: 4.5em; text-wrap: pretty; }
 .heads { display: grid; grid-template-columns: repeat(auto-fill, minmax(80px, 1fr)); gap: 8px; }
 .head { padding: 3px; display: block; text-align: left; border-color: var(--grid); }
-.head canvas { display: block; width: 100%; aspect-ratio: 1; image-rendering: pixelated; border-radius: 3px; }
+.head canvas { display: block; width: 100%; image-rendering: pixelated; border-radius: 3px; }
 .head[aria-pressed=true] { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
 .label { display: flex; justify-content: space-between; white-space: nowrap; font-size: 11px; line-height: 1.6; color: var(--muted); }
 .label b { font-weight: 600; color: var(--text); font-variant-numeric: tabular-nums; }

@@ -1,4 +1,4 @@
-import type { Layer } from "./payload";
+import type { Grid, Layer } from "./payload";
 import { entropyRow, objectShare, strongestPatch, type View } from "./rows";
 import { layerLabel, nats, percent, tokenName } from "./state";
 
@@ -10,7 +10,7 @@ export interface Shown {
   readonly view: View;
   readonly head: number;
   readonly query: number;
-  readonly grid: number;
+  readonly grid: Grid;
   /** Values over the tokens. */
   readonly row: Float32Array;
   readonly regions?: readonly number[] | undefined;
