@@ -2,8 +2,8 @@ import { join } from "node:path";
 import * as luvit from "../src";
 import { packageRoot } from "../src/core/packageRoot";
 import type { Classifier } from "../src/models/classifier";
-import type { Run } from "../src/train/run";
-import { type Measure, Stopped, type Study, type StudySize, type Trial } from "./core/study";
+import type { Measure, Study, StudySize, Trial } from "./core/study";
+import { trained } from "./core/trained";
 
 const { analysis, classifier, data, llama, lora, recipes, train, vit } = luvit;
 const CLASSES = 6;
@@ -18,13 +18,6 @@ async function luvitModel(seed: number): Promise<Classifier> {
 }
 
 const plainModel = (seed: number) => classifier.create({ encoder: vit.toy, classes: CLASSES, seed });
-
-/** Trains to the end, or as far as a stop lets it. */
-async function trained(run: Run<Classifier>): Promise<Classifier> {
-  const { stopped, model } = await run.done;
-  if (stopped) throw new Stopped();
-  return model;
-}
 
 async function measured(variant: string, model: Classifier, seed: number): Promise<Measure[]> {
   const transform = data.transforms.none(64);

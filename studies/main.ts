@@ -11,9 +11,10 @@ import { resultsTable, resultsText } from "./core/results";
 import { runStudy } from "./core/run";
 import type { Study } from "./core/study";
 import { distillStudy } from "./distill";
+import { llavitStudy } from "./llavit";
 
 /** Every study, by name. */
-const studies: Readonly<Record<string, Study>> = { distill: distillStudy };
+const studies: Readonly<Record<string, Study>> = { distill: distillStudy, llavit: llavitStudy };
 
 const usage = `npm run study -- <name> [options]
 
