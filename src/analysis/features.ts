@@ -5,7 +5,7 @@ import type { ImageDataset } from "../data/dataset";
 import type { EngineOptions } from "../engine";
 import { Classifier } from "../models/classifier";
 import type { MaskedAutoencoder } from "../models/mae";
-import { patchCount } from "../models/vit";
+import { expectClassToken, patchCount } from "../models/vit";
 import { forwardBatches } from "./forwardBatches";
 import { batchSize, checkLooked, engine } from "./options";
 
@@ -57,7 +57,7 @@ export async function extractFeatures(
   const [labels, indices, paths]: [number[], number[], string[]] = [[], [], []];
   for await (const { samples, size, results } of forwardBatches(model, dataset, body, {
     batchSize,
-    registers: true,
+    anyTokens: true,
     ...engine,
   })) {
     const width = results.features.length / size;
@@ -95,13 +95,14 @@ function afterLayer({ encoder }: Classifier | MaskedAutoencoder, images: Tensor,
   throw new LuvitError("bad-argument", message);
 }
 
-/** tokens [B, 1+L, D], class token first -> [B, D]. */
+/** tokens [B, T, D] -> [B, D]. */
 function pooled(
   { encoder }: Classifier | MaskedAutoencoder,
   tokens: Tensor,
   pool: "patches" | "class" = "patches",
 ): Tensor {
   const [batch, , dim] = tokens.shape as [number, number, number];
+  if (pool === "class") expectClassToken('extractFeatures: pool "class"', encoder.config);
   if (pool === "class") return tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim]);
-  return tf.mean(tf.slice(tokens, [0, 1, 0], [batch, patchCount(encoder.config), dim]), 1);
+  return tf.mean(tf.slice(tokens, [0, encoder.firstPatch, 0], [batch, patchCount(encoder.config), dim]), 1);
 }

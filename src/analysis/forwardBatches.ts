@@ -42,8 +42,11 @@ export interface ForwardBatchOptions extends EngineOptions {
   ranges?: readonly ImageRange[];
   /** Numbers per image that are fed beside the images, under the name "beside", [B, `width`]. */
   beside?: { readonly width: number; of(sample: MaskedOrPlain): ArrayLike<number> };
-  /** The body takes tokens behind the patches for what they are; a model with registers is refused otherwise. */
-  registers?: boolean;
+  /**
+   * The body asks the encoder where its patches are; a model with registers behind them, or without a class token in front,
+   * is refused otherwise.
+   */
+  anyTokens?: boolean;
   /** Numbers that every batch is run with in turn, under the name "variant". */
   variants?: { readonly shape: readonly number[]; readonly feeds: readonly Float32Array[] };
 }
@@ -71,12 +74,12 @@ export async function* forwardBatches(
     ranges = [{ start: 0, end: dataset.length }],
     beside,
     variants,
-    registers = false,
+    anyTokens = false,
     ...engine
   } = options;
   const { config } = model.encoder;
   expectImageSize(dataset, config.imageSize, "analysis");
-  expectNoRegisters(config, registers);
+  if (!anyTokens) expectUsualTokens(config);
   if (ranges.length === 0) return;
   const size = batchLength(batchSize, dataset);
   const shape = [size, 3, config.imageSize, config.imageSize];
@@ -113,11 +116,12 @@ export async function* forwardBatches(
 }
 
 /** @throws LuvitError("bad-argument") */
-function expectNoRegisters({ registers = 0 }: ViTConfig, areKnown: boolean): void {
-  if (registers === 0 || areKnown) return;
+function expectUsualTokens({ registers = 0, classToken = true }: ViTConfig): void {
+  if (registers === 0 && classToken) return;
+  const has = classToken ? `${registers} registers behind them` : "no class token in front of them";
   throw new LuvitError(
     "bad-argument",
-    `this analysis takes all tokens but the first for patches, and the model has ${registers} registers behind them; ` +
+    `this analysis takes all tokens but the first for patches, and the model has ${has}; ` +
       "relevance, lens, extractFeatures, tokenNorms, attentionDistances, ablateHeads and patchActivations know them",
   );
 }

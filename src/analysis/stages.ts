@@ -52,23 +52,30 @@ export function asEnd(model: Classifier, name: string, value: Tensor, entering?:
   return fusion.plan.residual && entering ? tf.add(entering, narrow) : narrow;
 }
 
-/**
- * The final norm as the head sees through it, token by token or of a mean: `fc_norm`, or the encoder's `norm` of a
- * class-token model. [..., D] -> [..., D].
- */
-export function finalNorm(model: Classifier, x: Tensor): Tensor {
-  const norm = model.fc_norm ?? model.encoder.norm;
+function normed({ fc_norm, encoder }: Classifier, x: Tensor): Tensor {
+  const norm = fc_norm ?? encoder.norm;
   return norm ? norm.forward(x) : x;
+}
+
+/**
+ * What the head would be given of each token if it were the only one: through the final norm (`fc_norm`, or the encoder's
+ * `norm`) and, where the model pools by attention, through that. [B, T, D] -> [B, T, D].
+ */
+export function readTokens(model: Classifier, x: Tensor): Tensor {
+  const each = normed(model, x);
+  if (!model.attn_pool) return each;
+  const [batch, tokens, dim] = x.shape as [number, number, number];
+  const alone = tf.reshape(each, [batch * tokens, 1, dim]);
+  return tf.reshape(model.attn_pool.forward(alone), [batch, tokens, dim]);
 }
 
 /** The model's own answer to tokens [B, T, D] -> [B, K]: its pooling, norm and head. */
 export function answerTo(model: Classifier, tokens: Tensor): Tensor {
-  return model.head.forward(finalNorm(model, pooled(model, tokens)));
-}
-
-/** tokens [B, T, D] -> [B, D]. The class token's norm is its own, so it may come after the pooling. */
-function pooled({ pooling, encoder }: Classifier, tokens: Tensor): Tensor {
+  const { encoder } = model;
   const [batch, , dim] = tokens.shape as [number, number, number];
-  if (pooling === "cls") return tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim]);
-  return tf.mean(tf.slice(tokens, [0, 1, 0], [batch, patchCount(encoder.config), dim]), 1);
+  const count = encoder.firstPatch + patchCount(encoder.config);
+  // Without registers. The class token's norm is its own, so it may come after the pooling.
+  const own = tf.slice(tokens, [0, 0, 0], [batch, count, dim]);
+  if (model.attn_pool) return model.head.forward(model.poolTokens(normed(model, own)));
+  return model.head.forward(normed(model, model.poolTokens(own)));
 }

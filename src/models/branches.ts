@@ -34,12 +34,49 @@ export class Attention extends Module {
   }
 }
 
-/** fc2(gelu(fc1 x)), exact GELU. */
+/** What stands between the layers of an MLP: exact GELU, x sigmoid(1.702 x), or GELU's approximation by tanh. */
+export type Activation = "gelu" | "quick-gelu" | "gelu-tanh";
+
+/** Reference: transformers activations.py QuickGELUActivation, GELUTanh. */
+const activations: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
+  gelu,
+  "quick-gelu": (x) => tf.mul(x, tf.sigmoid(tf.mul(x, 1.702))),
+  "gelu-tanh": (x) => {
+    const inner = tf.mul(tf.add(x, tf.mul(tf.mul(tf.square(x), x), 0.044715)), Math.sqrt(2 / Math.PI));
+    return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(inner), 1));
+  },
+};
+
+export const activationNames = Object.keys(activations) as readonly Activation[];
+
+/** The second branch of a block. */
+export type MlpKind = Activation | "swiglu";
+export const mlpKinds: readonly MlpKind[] = [...activationNames, "swiglu"];
+
+/** The branch of a kind; `hidden` as wide as a plain MLP would be. */
+export function mlpOf(
+  kind: MlpKind | undefined,
+  dim: number,
+  hidden: number,
+  rng: Rng,
+  initialize: Initializer,
+): Mlp | SwiGlu {
+  if (kind === "swiglu") return new SwiGlu(dim, hidden, rng, initialize);
+  return new Mlp(dim, hidden, rng, initialize, kind ?? "gelu");
+}
+
+/** fc2(gelu(fc1 x)), exact GELU, or another activation. */
 export class Mlp extends Module {
   readonly fc1: Linear;
   readonly fc2: Linear;
 
-  constructor(dim: number, hidden: number, rng: Rng, initialize: Initializer) {
+  constructor(
+    dim: number,
+    hidden: number,
+    rng: Rng,
+    initialize: Initializer,
+    private readonly activation: Activation = "gelu",
+  ) {
     super();
     this.fc1 = new Linear(dim, hidden, rng, { initialize });
     this.fc2 = new Linear(hidden, dim, rng, { initialize });
@@ -47,7 +84,7 @@ export class Mlp extends Module {
 
   /** x [..., D] -> [..., D]. Site `<name>.out`. */
   forward(x: Tensor, context: Context = inference, name = "mlp"): Tensor {
-    const hidden = gelu(this.fc1.forward(x, context, `${name}.fc1`));
+    const hidden = activations[this.activation](this.fc1.forward(x, context, `${name}.fc1`));
     return site(context, `${name}.out`, this.fc2.forward(hidden, context, `${name}.fc2`));
   }
 }

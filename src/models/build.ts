@@ -23,6 +23,7 @@ import { LoraLinear } from "./lora";
 import { MaskedAutoencoder } from "./mae";
 import type { SavableModel } from "./savable";
 import { Segmenter } from "./segmenter";
+import { usualNormEps, type ViTConfig } from "./vit";
 
 /**
  * The model that a config describes; its weights are still to be loaded.
@@ -77,8 +78,8 @@ function detectorFrom({ settings, fusion, classNames, blockSource }: DetectorCon
   return new Detector(settings, { fusion: plan, classNames: classNames ?? undefined });
 }
 
-function vitFrom({ finalNorm, fusion, normEps, ...vit }: EncoderConfig) {
-  return vit;
+function vitFrom({ finalNorm, fusion, normEps, ...vit }: EncoderConfig): ViTConfig {
+  return normEps === usualNormEps ? vit : { ...vit, normEps };
 }
 
 function fusionFrom(

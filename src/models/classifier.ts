@@ -17,6 +17,7 @@ import { type Tensor, tf } from "../core/tf";
 import { type Context, inference, site } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm, Linear } from "../nn/layers";
+import { AttentionPool } from "./attentionPool";
 import type { ClassifierConfig } from "./config";
 import { Encoder } from "./encoder";
 import { type FusionPlan, fusion } from "./fusion";
@@ -25,10 +26,14 @@ import { fusionPlan, type MaskedAutoencoder, maeField } from "./mae";
 import { has, modelField as moduleField, preprocessing } from "./options";
 import { PreparedModel } from "./prepared";
 import { type Activations, type Place, placesOf, type TraceOptions, traceForward } from "./trace";
-import { type ViTConfig, vitConfig } from "./vit";
+import { expectClassToken, type ViTConfig, vitConfig } from "./vit";
 
-/** "mean": patch tokens averaged, then `fc_norm` (MAE's default, LUViT); "cls": final norm, then the class token. */
-export type Pooling = "mean" | "cls";
+/**
+ * "mean": patch tokens averaged, then `fc_norm` (MAE's default, LUViT); "cls": final norm, then the class token; "attention":
+ * final norm, then one learned query that looks at all tokens (SigLIP).
+ */
+export type Pooling = "mean" | "cls" | "attention";
+export const poolings: readonly Pooling[] = ["mean", "cls", "attention"];
 
 export interface HeadOptions {
   classes: number;
@@ -55,8 +60,8 @@ export const headOptions = optionsOf<HeadOptions>(
   { classes: entry(whole(2, 1_000_000), "classes the head tells apart", 1000) },
   {
     pooling: entry(
-      oneOf(["mean", "cls"]),
-      "what the head sees: the mean of the patches, or the class token",
+      oneOf(poolings),
+      "what the head sees: the mean of the patches, the class token, or what a learned query makes of all",
       "mean",
     ),
     seed,
@@ -71,12 +76,14 @@ export const classifierOptions = optionsOf<ClassifierOptions>(
 );
 
 /**
- * Encoder, pooling, linear head. Keys of `Encoder`, `fc_norm.*` (mean pooling) or `norm.*` (class token), `head.*`.
+ * Encoder, pooling, linear head. Keys of `Encoder`, `fc_norm.*` (mean pooling) or `norm.*` (class token), `attn_pool.*` (of
+ * that pooling), `head.*`.
  * Reference: mae/models_vit.py.
  */
 export class Classifier extends PreparedModel {
   readonly encoder: Encoder;
   readonly fc_norm?: LayerNorm;
+  readonly attn_pool?: AttentionPool;
   readonly head: Linear;
   readonly pooling: Pooling;
   readonly classes: number;
@@ -92,7 +99,9 @@ export class Classifier extends PreparedModel {
     expectNames(classes, classNames);
     const rng = new Rng(seed).fork("head");
     this.encoder = encoder;
-    if (pooling === "mean") this.fc_norm = new LayerNorm(encoder.config.dim);
+    if (pooling === "cls") expectClassToken('pooling "cls"', encoder.config);
+    if (pooling === "mean") this.fc_norm = new LayerNorm(encoder.config.dim, encoder.config.normEps);
+    if (pooling === "attention") this.attn_pool = new AttentionPool(encoder.config, rng.fork("pool"));
     this.head = new Linear(encoder.config.dim, classes, rng, { initialize: normal(headStd) });
     this.pooling = pooling;
     this.classes = classes;
@@ -123,7 +132,13 @@ export class Classifier extends PreparedModel {
 
   /** images [B, 3, S, S] -> [B, D]: what the head (after `fc_norm`) sees. Site `pooled`. */
   pool(images: Tensor, context: Context = inference): Tensor {
-    return site(context, "pooled", poolTokens(this.tokens(images, context), this.pooling));
+    return site(context, "pooled", this.poolTokens(this.tokens(images, context), context));
+  }
+
+  /** Tokens [B, T, D] as the encoder gives them -> [B, D]. */
+  poolTokens(tokens: Tensor, context: Context = inference): Tensor {
+    if (this.attn_pool) return this.attn_pool.forward(tokens, context);
+    return poolTokens(tokens, this.pooling === "cls" ? "cls" : "mean", this.encoder.firstPatch);
   }
 
   /**
@@ -149,11 +164,11 @@ export class Classifier extends PreparedModel {
   }
 }
 
-/** Tokens [B, 1+L, D] -> [B, D]. */
-export function poolTokens(tokens: Tensor, pooling: Pooling): Tensor {
+/** Tokens [B, T, D] -> [B, D]: the class token, or the mean of what stands behind it. */
+export function poolTokens(tokens: Tensor, pooling: "cls" | "mean", firstPatch: 0 | 1 = 1): Tensor {
   const [batch, count, dim] = tokens.shape as [number, number, number];
   if (pooling === "cls") return tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim]);
-  return tf.mean(tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]), 1);
+  return tf.mean(tf.slice(tokens, [0, firstPatch, 0], [batch, count - firstPatch, dim]), 1);
 }
 
 /**
@@ -169,7 +184,7 @@ export function create(options: ClassifierOptions): Classifier {
   const encoder = new Encoder({
     vit,
     fusion: fusionPlan(options.fusion),
-    finalNorm: pooling === "cls",
+    finalNorm: pooling !== "mean",
     positions: "learned",
     init: "timm",
     seed,

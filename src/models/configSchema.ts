@@ -36,7 +36,9 @@ function schemas(z: typeof Zod) {
     fusion: fusion.nullable(),
     registers: count.optional(),
     layerScale: positive.optional(),
-    mlp: z.literal("swiglu").optional(),
+    mlp: z.enum(["swiglu", "quick-gelu", "gelu-tanh"]).optional(),
+    classToken: z.literal(false).optional(),
+    preNorm: z.literal(true).optional(),
   });
 
   /** One linear's low-rank update. */
@@ -93,7 +95,7 @@ function schemas(z: typeof Zod) {
 
   const classifier = z.strictObject({
     modelType: z.literal("luvit-classifier"),
-    pooling: z.enum(["mean", "cls"]),
+    pooling: z.enum(["mean", "cls", "attention"]),
     ...labeling,
     ...common,
   });

@@ -53,10 +53,12 @@ export type EncoderConfig = TransformerDescription & {
   patchSize: number;
   finalNorm: boolean;
   fusion: FusionDescription | null;
-  /** These three only where the ViT has them. */
+  /** These only where the ViT has them. */
   registers?: number;
   layerScale?: number;
-  mlp?: "swiglu";
+  mlp?: "swiglu" | "quick-gelu" | "gelu-tanh";
+  classToken?: false;
+  preNorm?: true;
 };
 
 type Preprocessing = {
@@ -100,7 +102,7 @@ type CommonConfig = {
 export type ClassifierConfig = CommonConfig & {
   modelType: "luvit-classifier";
   encoder: EncoderConfig;
-  pooling: "mean" | "cls";
+  pooling: "mean" | "cls" | "attention";
   classes: number;
   classNames: string[] | null;
   preprocessing: Preprocessing;

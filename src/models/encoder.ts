@@ -11,15 +11,8 @@ import { type PatchGrid, type PositionRule, positionsOfGrid } from "../nn/positi
 import type { EncoderConfig } from "./config";
 import { describeBlocks } from "./describe";
 import { FusionPath, type FusionPlan } from "./fusion";
-import {
-  Block,
-  type InitScheme,
-  PatchEmbed,
-  patchCount,
-  positionParameter,
-  runBlocks,
-  type ViTConfig,
-} from "./vit";
+import { positionParameter } from "./positions";
+import { Block, type InitScheme, PatchEmbed, patchCount, runBlocks, type ViTConfig } from "./vit";
 
 export interface EncoderOptions {
   vit: ViTConfig;
@@ -32,14 +25,15 @@ export interface EncoderOptions {
 }
 
 /**
- * A ViT with, or without, the fusion path behind it. Keys `cls_token`, `pos_embed`, `register_tokens`, `patch_embed.*`, `blocks.*`,
+ * A ViT with, or without, the fusion path behind it. Keys `cls_token`, `pos_embed`, `register_tokens`, `patch_embed.*`, `norm_pre.*`, `blocks.*`,
  * `llama_dim_mapper1.*`, `llama.*`, `llama_dim_mapper2.*`, `norm.*`.
  */
 export class Encoder extends Module {
-  readonly cls_token: Parameter;
+  readonly cls_token?: Parameter;
   readonly pos_embed: Parameter;
   readonly patch_embed: PatchEmbed;
   readonly register_tokens?: Parameter;
+  readonly norm_pre?: LayerNorm;
   readonly blocks: Block[];
   readonly fusion?: FusionPath;
   norm?: LayerNorm;
@@ -51,19 +45,27 @@ export class Encoder extends Module {
     const patches = patchCount(vit);
     requirePlace(fusion, vit.depth);
     this.config = { ...vit };
-    this.cls_token = new Parameter([1, 1, vit.dim], normal(0.02), rng.uint32());
-    this.pos_embed = positionParameter(vit.dim, patches, rng, positions);
+    const { classToken = true, preNorm = false, normEps } = vit;
+    const seedOfToken = rng.uint32();
+    if (classToken) this.cls_token = new Parameter([1, 1, vit.dim], normal(0.02), seedOfToken);
+    this.pos_embed = positionParameter(vit.dim, patches, rng, positions, this.firstPatch);
     this.patch_embed = new PatchEmbed(vit.patchSize, vit.dim, rng, init);
+    if (preNorm) this.norm_pre = new LayerNorm(vit.dim, normEps);
     this.blocks = Array.from({ length: vit.depth }, () => new Block(vit, rng, init));
     const { registers = 0 } = vit;
     if (registers > 0)
       this.register_tokens = new Parameter([1, registers, vit.dim], normal(0.02), rng.uint32());
     if (fusion) this.fusion = new FusionPath(vit.dim, fusion);
-    if (finalNorm || fusion?.normFirst) this.norm = new LayerNorm(vit.dim);
+    if (finalNorm || fusion?.normFirst) this.norm = new LayerNorm(vit.dim, normEps);
   }
 
   protected override transparentFields(): readonly string[] {
     return ["fusion"];
+  }
+
+  /** Where the patches begin among the tokens: behind the class token, where there is one. */
+  get firstPatch(): 0 | 1 {
+    return this.cls_token ? 1 : 0;
   }
 
   /** Everything that decides what its weights compute. */
@@ -93,14 +95,20 @@ export class Encoder extends Module {
     const [rows, columns] = [grid.rows * patchSize, grid.columns * patchSize];
     // DINO's rule spares the model's own square, but not another image with as many rows and columns of patches.
     const isOwn = height === width && rows === imageSize;
-    const table = positionsOfGrid(this.pos_embed.value, grid, isOwn ? "mae" : (positions ?? "mae"));
+    const table = positionsOfGrid(
+      this.pos_embed.value,
+      grid,
+      isOwn ? "mae" : (positions ?? "mae"),
+      this.firstPatch,
+    );
     const isFilled = rows === height && columns === width;
     const filling = isFilled ? images : tf.slice(images, [0, 0, 0, 0], [batch, 3, rows, columns]);
     return tf.add(this.patch_embed.forward(filling), table);
   }
 
-  /** Puts the class token, with its position, in front: x [B, T, D] -> [B, 1+T, D]. */
+  /** Puts the class token, with its position, in front, where there is one: x [B, T, D] -> [B, 1+T, D]. */
   prependClassToken(x: Tensor): Tensor {
+    if (!this.cls_token) return x;
     const position = tf.slice(this.pos_embed.value, [0, 0, 0], [1, 1, this.config.dim]);
     const token = tf.add(this.cls_token.value, position);
     return tf.concat([tf.tile(token, [x.shape[0], 1, 1]), x], 1);
@@ -139,7 +147,9 @@ export class Encoder extends Module {
       if (!this.fusion || blocks !== after) return tokens;
       return this.fusion.forward(normFirst && this.norm ? this.norm.forward(tokens) : tokens, context);
     };
-    const states = [fused(site(context, "embed", this.withRegisters(x)), 0)];
+    const complete = this.withRegisters(x);
+    const entering = this.norm_pre ? this.norm_pre.forward(complete) : complete;
+    const states = [fused(site(context, "embed", entering), 0)];
     for (const [i, block] of this.blocks.entries())
       states.push(fused(runBlocks(states[i], [block], context, "blocks", i), i + 1));
     return this.register_tokens
@@ -155,11 +165,19 @@ export class Encoder extends Module {
 }
 
 /** What a ViT has beyond MAE's, entries only where it has them. */
-function extrasOf({ registers = 0, layerScale, mlp = "gelu" }: ViTConfig) {
+function extrasOf({
+  registers = 0,
+  layerScale,
+  mlp = "gelu",
+  classToken = true,
+  preNorm = false,
+}: ViTConfig) {
   return {
     ...(registers > 0 && { registers }),
     ...(layerScale !== undefined && { layerScale }),
     ...(mlp !== "gelu" && { mlp }),
+    ...(!classToken && { classToken: false as const }),
+    ...(preNorm && { preNorm: true as const }),
   };
 }
 

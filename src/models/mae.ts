@@ -27,9 +27,10 @@ import { type FusionPlan, fusion, through } from "./fusion";
 import { LlamaBlocks } from "./llamaBlock";
 import type { PatchMask } from "./masking";
 import { depth, dim, has, heads, mlpRatio, stackFits } from "./options";
+import { positionParameter } from "./positions";
 import { SavableModel } from "./savable";
 import { type Activations, type Place, placesOf, type TraceOptions, traceForward } from "./trace";
-import { Block, patchCount, positionParameter, runBlocks, type ViTConfig, vitConfig } from "./vit";
+import { Block, expectClassToken, patchCount, runBlocks, type ViTConfig, vitConfig } from "./vit";
 
 /** Shape of MAE's decoder. */
 export interface DecoderConfig {
@@ -114,6 +115,7 @@ export class MaskedAutoencoder extends SavableModel {
     super();
     checkOptions("MaskedAutoencoder", shaped("its options", "encoder"), options);
     const { encoder: vit, decoder = decoder512x8, maskRatio = 0.75, normPixLoss = true, seed = 0 } = options;
+    expectClassToken("MaskedAutoencoder", vit);
     const rng = new Rng(seed).fork("decoder");
     const fusion = fusionPlan(options.fusion);
     this.encoder = new Encoder({ vit, fusion, finalNorm: true, positions: "sincos", init: "mae", seed });

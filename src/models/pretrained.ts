@@ -8,12 +8,12 @@ import type { LoadReport } from "../nn/loadStateDict";
 import type { PositionResize } from "../nn/positionEmbedding";
 import { positionResizes } from "../nn/positionTaps";
 import { type Classifier, classifierField } from "./classifier";
-import { withDinoNames } from "./dinoNames";
 import { type MaskedAutoencoder, maeField } from "./mae";
+import { withOfficialNames } from "./officialNames";
 import { expectSameParts } from "./openModel";
 import { partOptions } from "./options";
+import { fitPositionTable } from "./positions";
 import { type Segmenter, segmenterField } from "./segmenter";
-import { fitPositionTable } from "./vit";
 
 /**
  * Loads an official MAE checkpoint (.pth, or safetensors with the same names) into a masked auto-encoder. Released files
@@ -61,7 +61,7 @@ export const fitOptions = optionsOf<FitOptions>({}, { positions: oneOf(positionR
  * head, `fc_norm` or fusion path the file lacks keeps its fresh weights, and so does a head for another number of classes,
  * as in MAE's finetuning; decoder and final norm of a pretraining file are left out. Models of timm without qkv biases get
  * zeros, and positions without a class token's row a row of zeros: both compute the same. DINOv2 is read under the names of
- * its own code, of transformers and of timm.
+ * its own code, of transformers and of timm, CLIP and SigLIP under those of transformers and of timm.
  *
  * @throws LuvitError("key-mismatch" | "shape-mismatch") listing every key that does not fit, such as those of distillation
  * tokens, which this ViT has not, or of registers and layer scales where the model was made without.
@@ -102,9 +102,11 @@ export function applyClassifier(
   { tensors, source, notes }: MaeCheckpoint,
   options: FitOptions = {},
 ): LoadReport {
-  expectFinite(tensors, model, source);
-  const fittedTensors = fitted(asOfficial(withDinoNames(tensors)), model, options);
+  const { tensors: named, fileNames, leftOut } = withOfficialNames(tensors, source);
+  expectFinite(named, model, source);
+  const fittedTensors = fitted(asOfficial(named, model.encoder.firstPatch), model, options);
   const unused = ["decoder_", "mask_token", ...(model.encoder.norm ? [] : ["norm."])];
+  if (!("attn_pool" in model && model.attn_pool)) unused.push("attn_pool.");
   // MoCo's projection, which is no head for classes: a small network in its place.
   if (!tensors.has("head.weight"))
     unused.push(...[0, 1, 2, 3, 4, 5, 6, 7, 8].map((layer) => `head.${layer}.`));
@@ -114,8 +116,9 @@ export function applyClassifier(
   }
   return model.loadStateDict(fittedTensors, {
     source,
-    notes,
-    allowMissing: [...fusionKeys, "head.", "fc_norm."],
+    notes: leftOut.length > 0 ? [...notes, `${leftOut.length} tensors are no part of the ViT`] : notes,
+    fileNames,
+    allowMissing: [...fusionKeys, "head.", "fc_norm.", "attn_pool."],
     allowUnexpected: unused,
   });
 }
@@ -150,10 +153,17 @@ function fitted(tensors: StateDict, model: WithEncoder, { positions = "mae" }: F
 }
 
 /** Fills in what models of timm may be without: qkv biases, and the class token's position. */
-function asOfficial(tensors: StateDict): StateDict {
+function asOfficial(tensors: StateDict, firstPatch: number): StateDict {
   const complete: StateDict = new Map();
+  const patches = tensors.get("patch_embed.proj.weight");
+  // CLIP's patches have no bias; of others a missing one is a fault.
+  if (patches && tensors.has("norm_pre.weight") && !tensors.has("patch_embed.proj.bias"))
+    complete.set("patch_embed.proj.bias", {
+      shape: [patches.shape[0]],
+      data: new Float32Array(patches.shape[0]),
+    });
   for (const [key, tensor] of tensors) {
-    complete.set(key, key === "pos_embed" ? withClassPosition(tensor) : tensor);
+    complete.set(key, key === "pos_embed" && firstPatch > 0 ? withClassPosition(tensor) : tensor);
     const bias = /^blocks\.\d+\.attn\.qkv\.weight$/.test(key) ? key.replace("weight", "bias") : undefined;
     if (bias && !tensors.has(bias)) {
       complete.set(bias, { shape: [tensor.shape[0]], data: new Float32Array(tensor.shape[0]) });

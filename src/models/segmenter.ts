@@ -145,7 +145,8 @@ export class Segmenter extends PreparedModel {
     const [rows, columns] = images.shape.slice(2).map((side) => Math.floor(side / patchSize));
     const tokens = this.tokens(images, context);
     const [batch, count, dim] = tokens.shape as [number, number, number];
-    const patches = tf.slice(tokens, [0, 1, 0], [batch, count - 1, dim]);
+    const { firstPatch } = this.encoder;
+    const patches = tf.slice(tokens, [0, firstPatch, 0], [batch, count - firstPatch, dim]);
     const logits = this.head.forward(this.fc_norm.forward(patches));
     return tf.reshape(logits, [batch, rows, columns, this.classes]);
   }

@@ -1,7 +1,8 @@
-import type { HostTensor } from "../core/hostTensor";
+import { LuvitError } from "../core/errors";
 import {
   checkOptions,
   entry,
+  flag,
   number,
   object,
   oneOf,
@@ -15,15 +16,17 @@ import type { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
 import { inBlock } from "../graph/scopes";
 import { type Context, inference, site } from "../nn/context";
-import { constant, kaimingUniform, normal, uniform, xavierUniform } from "../nn/init";
+import { kaimingUniform, normal, uniform, xavierUniform } from "../nn/init";
 import { LayerNorm } from "../nn/layers";
 import { Module } from "../nn/module";
 import { linear } from "../nn/ops";
 import { type Initializer, Parameter } from "../nn/parameter";
 import { patchesForEmbedding } from "../nn/patches";
-import { type PositionResize, resizePositionTable, sinCosPositionTable } from "../nn/positionEmbedding";
-import { Attention, LayerScale, Mlp, SwiGlu } from "./branches";
+import { Attention, LayerScale, type Mlp, type MlpKind, mlpKinds, mlpOf, type SwiGlu } from "./branches";
 import { blockSizes, depth, dim, heads, MOST_PATCHES, mlpRatio, pixels, stackFits } from "./options";
+
+/** Added to the variance in every norm, in MAE, timm and DINO. */
+export const usualNormEps = 1e-6;
 
 /** Shape of a vision transformer; plain JSON. Part of the config that models and checkpoints are saved with. */
 export interface ViTConfig {
@@ -40,7 +43,13 @@ export interface ViTConfig {
   /** What the factors on both branches of every block start with; default none are there. */
   layerScale?: number;
   /** Default "gelu". */
-  mlp?: "gelu" | "swiglu";
+  mlp?: MlpKind;
+  /** False where there are patches only, as in SigLIP; default true. */
+  classToken?: boolean;
+  /** A norm in front of the first block, as in CLIP; default false. */
+  preNorm?: boolean;
+  /** Of every norm; default 1e-6. */
+  normEps?: number;
 }
 
 const patchesFit: Rule<ViTConfig> = ({ imageSize = 0, patchSize = 1 }) => {
@@ -63,7 +72,10 @@ export const vitConfig = optionsOf<ViTConfig>(
   {
     registers: whole(0, 1000),
     layerScale: number(0, 1000, true),
-    mlp: oneOf(["gelu", "swiglu"]),
+    mlp: oneOf(mlpKinds),
+    classToken: flag,
+    preNorm: flag,
+    normEps: number(0, 1, true),
   },
   patchesFit,
   stackFits,
@@ -100,13 +112,22 @@ export function patchCount(config: ViTConfig): number {
   return (config.imageSize / config.patchSize) ** 2;
 }
 
+/** @throws LuvitError("bad-argument") for a ViT that has patches only. */
+export function expectClassToken(where: string, { classToken = true }: ViTConfig): void {
+  if (classToken) return;
+  throw new LuvitError(
+    "bad-argument",
+    `${where}: needs a class token, and the encoder has classToken: false`,
+  );
+}
+
 /** How weights start: "mae" for pretraining (xavier), "timm" for training or finetuning from scratch (normal 0.02). */
 export type InitScheme = "mae" | "timm";
 
 const linearInit: Record<InitScheme, Initializer> = { mae: xavierUniform, timm: normal(0.02) };
 
 /** Sizes of a block. */
-type BlockConfig = Pick<ViTConfig, "dim" | "heads" | "mlpRatio" | "layerScale" | "mlp">;
+type BlockConfig = Pick<ViTConfig, "dim" | "heads" | "mlpRatio" | "layerScale" | "mlp" | "normEps">;
 
 /**
  * Pre-norm transformer block: x += ls1(attn(norm1 x)); x += ls2(mlp(norm2 x)). Layer scales only where the config says so.
@@ -127,11 +148,10 @@ export class Block extends Module {
     const { dim, heads, mlpRatio } = config;
     checkOptions("Block", blockSizes, { dim, heads, mlpRatio });
     const initialize = linearInit[scheme];
-    this.norm1 = new LayerNorm(dim);
+    this.norm1 = new LayerNorm(dim, config.normEps);
     this.attn = new Attention(dim, heads, rng, initialize);
-    this.norm2 = new LayerNorm(dim);
-    const Branch = config.mlp === "swiglu" ? SwiGlu : Mlp;
-    this.mlp = new Branch(dim, Math.round(dim * mlpRatio), rng, initialize);
+    this.norm2 = new LayerNorm(dim, config.normEps);
+    this.mlp = mlpOf(config.mlp, dim, Math.round(dim * mlpRatio), rng, initialize);
     const { layerScale } = config;
     if (layerScale) [this.ls1, this.ls2] = [new LayerScale(dim, layerScale), new LayerScale(dim, layerScale)];
   }
@@ -195,33 +215,6 @@ export class PatchProjection extends Module {
     const flat = tf.reshape(this.weight.value, [this.weight.shape[0], -1]);
     return linear(cells, flat, this.bias.value);
   }
-}
-
-/** A sin-cos (frozen, MAE pretraining) or trainable (timm) position table [1, 1+L, D]. */
-export function positionParameter(
-  dim: number,
-  patches: number,
-  rng: Rng,
-  kind: "sincos" | "learned",
-): Parameter {
-  const table = constant(() => sinCosPositionTable(dim, Math.sqrt(patches)));
-  const parameter = new Parameter(
-    [1, 1 + patches, dim],
-    kind === "sincos" ? table : normal(0.02),
-    rng.uint32(),
-  );
-  parameter.trainable = kind === "learned";
-  return parameter;
-}
-
-/** Adapts a position table to a model's grid, bicubic as in MAE or timm; returned unchanged when it fits already. */
-export function fitPositionTable(
-  table: HostTensor,
-  config: ViTConfig,
-  resize: PositionResize = "mae",
-): HostTensor {
-  const grid = config.imageSize / config.patchSize;
-  return resizePositionTable(table, { rows: grid, columns: grid }, 1, resize);
 }
 
 /** Runs blocks in order. x [B, T, D]. Sites `blocks.k.*`. */

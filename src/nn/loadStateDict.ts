@@ -13,13 +13,22 @@ export interface LoadOptions {
   allowUnexpected?: readonly string[];
   /** Named in errors and remembered by each parameter. */
   source?: string;
+  /** What tensors are called in the file, where it is otherwise than here; for errors. */
+  fileNames?: ReadonlyMap<string, string>;
   /** What else is to be said about where the tensors are from. */
   notes?: readonly string[];
 }
 
 export const loadOptions = optionsOf<LoadOptions>(
   {},
-  { only: text, allowMissing: list(text), allowUnexpected: list(text), source: text, notes: list(text) },
+  {
+    only: text,
+    allowMissing: list(text),
+    allowUnexpected: list(text),
+    source: text,
+    notes: list(text),
+    fileNames: instance<ReadonlyMap<string, string>>(Map, "a Map of names"),
+  },
 );
 
 /** What a load did. Prints as one line. */
@@ -71,6 +80,10 @@ export function loadStateDict(model: Module, state: StateDict, options: LoadOpti
   checkOptions("load", instance(Map, "a Map of tensors by name"), state);
   checkOptions("load", loadOptions, options);
   const { only = "", allowMissing = [], allowUnexpected = [], source = "the state dict", notes } = options;
+  const inFile = (key: string) => {
+    const name = options.fileNames?.get(key);
+    return name === undefined ? key : `${key} (in the file ${name})`;
+  };
   const startsWithAny = (key: string, prefixes: readonly string[]) => prefixes.some((p) => key.startsWith(p));
   const parameters = new Map([...model.namedParameters()].filter(([path]) => path.startsWith(only)));
   const offered = new Map([...state].filter(([key]) => key.startsWith(only)));
@@ -82,14 +95,16 @@ export function loadStateDict(model: Module, state: StateDict, options: LoadOpti
     const same = !expected || formatShape(expected) === formatShape(tensor.shape);
     return same
       ? []
-      : [`${key}: file has ${formatShape(tensor.shape)}, model expects ${formatShape(expected)}`];
+      : [`${inFile(key)}: file has ${formatShape(tensor.shape)}, model expects ${formatShape(expected)}`];
   });
   const unreadable = [...offered].flatMap(([key, { problem }]) =>
-    problem !== undefined && parameters.has(key) ? [`${key}: ${problem}`] : [],
+    problem !== undefined && parameters.has(key) ? [`${inFile(key)}: ${problem}`] : [],
   );
   const problems = [
     ...missing.filter((key) => !startsWithAny(key, allowMissing)).map((key) => `missing: ${key}`),
-    ...unexpected.filter((key) => !startsWithAny(key, allowUnexpected)).map((key) => `unexpected: ${key}`),
+    ...unexpected
+      .filter((key) => !startsWithAny(key, allowUnexpected))
+      .map((key) => `unexpected: ${inFile(key)}`),
     ...misshapen,
     ...unreadable,
   ];

@@ -3,7 +3,7 @@ import { checkOptions, entry, object, optionsOf, type Rule } from "../core/optio
 import { Rng } from "../core/rng";
 import type { Tensor } from "../core/tf";
 import { datasetField, type ImageDataset } from "../data/dataset";
-import { type Classifier, classifierField, poolTokens } from "../models/classifier";
+import { type Classifier, classifierField } from "../models/classifier";
 import { FusionPath, type FusionPlan, fusion } from "../models/fusion";
 import type { LlamaBlocks } from "../models/llamaBlock";
 import { fusionPlan } from "../models/mae";
@@ -99,9 +99,9 @@ class AuxiliaryExit extends Module {
   }
 
   /** Tokens behind the last block [B, T, D] -> tokens behind the path, and logits [B, classes]. */
-  forward(x: Tensor, pooling: Classifier["pooling"]): { tokens: Tensor; logits: Tensor } {
+  forward(x: Tensor, pool: (tokens: Tensor) => Tensor): { tokens: Tensor; logits: Tensor } {
     const tokens = this.path.forward(x, inference);
-    return { tokens, logits: this.head.forward(this.norm.forward(poolTokens(tokens, pooling))) };
+    return { tokens, logits: this.head.forward(this.norm.forward(pool(tokens))) };
   }
 }
 
@@ -159,7 +159,7 @@ function auxiliaryTask(
         targets,
       );
       const trunk = layers.get(`blocks.${depth - 1}`)!;
-      const { tokens, logits } = exits.auxiliary.forward(trunk, model.pooling);
+      const { tokens, logits } = exits.auxiliary.forward(trunk, (x) => model.poolTokens(x));
       const terms = [plain, weighted(softTargetCrossEntropy(logits, targets), weight)];
       if (pull > 0) terms.push(weighted(featureLoss(trunk, stopGradient(tokens), distance), weight * pull));
       return sumOf(terms);

@@ -8,7 +8,7 @@ import type { StateDict } from "../../src/core/hostTensor";
 import { startBackend, type Tensor, tf } from "../../src/core/tf";
 import { fileSource } from "../../src/io/bytes/byteSource";
 import { openSafetensors } from "../../src/io/safetensors";
-import { openBackbone } from "../../src/models/openClassifier";
+import { openBackbone } from "../../src/models/openBackbone";
 import { assertClose } from "../unit/nn/support";
 import { runPython, unlessPythonHas } from "./python";
 

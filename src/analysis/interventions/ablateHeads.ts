@@ -165,7 +165,7 @@ export async function ablateHeads(
       ),
     forward: {
       batchSize,
-      registers: true,
+      anyTokens: true,
       ...engine,
       variants: { shape: [heads.layers.length, heads.most], feeds: gates },
     },
@@ -210,7 +210,7 @@ async function meanHeads(
   let count = 0;
   for await (const { samples, size, results } of forwardBatches(model, dataset, body, {
     ...options,
-    registers: true,
+    anyTokens: true,
   })) {
     count += samples.length;
     for (const [layer, values] of Object.entries(results)) {

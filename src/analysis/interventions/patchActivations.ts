@@ -7,7 +7,7 @@ import { type Tensor, tf } from "../../core/tf";
 import { datasetField, type ImageDataset } from "../../data/dataset";
 import type { EngineOptions } from "../../engine";
 import { type Classifier, classifierField } from "../../models/classifier";
-import { patchCount } from "../../models/vit";
+import { expectClassToken, patchCount } from "../../models/vit";
 import type { MaskedOrPlain } from "../forwardBatches";
 import { describeMissing, describeUnreadable, gatherRows, type KeepingOptions, keeping } from "../gatherRows";
 import type { ImageRange } from "../keptRanges";
@@ -152,10 +152,12 @@ export async function patchActivations(
     .filter(isLensSite);
   expectLayers("patchActivations", wanted, all);
   const sites = all.filter((site) => wanted?.includes(site) ?? true);
-  const { registers = 0, imageSize } = model.encoder.config;
-  const patches = patchCount(model.encoder.config);
-  const count = 1 + patches + registers;
-  const variants = variantsOf(sites, tokens, count, patches);
+  const { firstPatch, config } = model.encoder;
+  const { registers = 0, imageSize } = config;
+  if (tokens === "class") expectClassToken('patchActivations: tokens "class"', config);
+  const patches = patchCount(config);
+  const count = firstPatch + patches + registers;
+  const variants = variantsOf(sites, tokens, count, (t) => t >= firstPatch && t < firstPatch + patches);
   const { rows, missing, unreadable } = await gatherRows<Row>({
     model,
     dataset: paired(receivers, donors),
@@ -187,7 +189,7 @@ export async function patchActivations(
       }),
     forward: {
       batchSize,
-      registers: true,
+      anyTokens: true,
       ...engine,
       beside: {
         width: 3 * imageSize * imageSize,
@@ -202,7 +204,12 @@ export async function patchActivations(
   return new ActivationPatching(rows, { model: name, data, recipe, seed }, missing, unreadable);
 }
 
-function variantsOf(sites: readonly string[], tokens: PatchedTokens, count: number, patchCount: number) {
+function variantsOf(
+  sites: readonly string[],
+  tokens: PatchedTokens,
+  count: number,
+  isPatch: (token: number) => boolean,
+) {
   const from = (site: number, isTaken: (token: number) => boolean) => {
     const take = new Float32Array(sites.length * count);
     for (let token = 0; token < count; token++) take[site * count + token] = Number(isTaken(token));
@@ -210,7 +217,7 @@ function variantsOf(sites: readonly string[], tokens: PatchedTokens, count: numb
   };
   if (tokens !== "each") {
     const isTaken = {
-      patches: (t: number) => t > 0 && t <= patchCount,
+      patches: isPatch,
       class: (t: number) => t === 0,
       all: () => true,
     }[tokens];

@@ -10,7 +10,7 @@ import { batchSize, engine } from "../options";
 import { expectLayers } from "../patterns";
 import type { MapSize } from "../relevance/display";
 import { softmaxOf } from "../softmax";
-import { answerTo, asEnd, finalNorm } from "../stages";
+import { answerTo, asEnd, readTokens } from "../stages";
 
 export interface LensOptions extends EngineOptions {
   /** Places in the residual stream, e.g. ["blocks.5.out", "fusion.out"]; default all of them. */
@@ -25,7 +25,7 @@ const lensOptions = optionsOf<LensOptions>({}, { ...engine, sites: list(text, 1)
 export interface LensSite {
   /** "embed", "blocks.5.out", "llama.layers.0.middle", "fusion.out". */
   readonly site: string;
-  /** The head applied to every token, class token first, [T × K]: no temperature, no softmax. */
+  /** The head applied to every token, class token first where there is one, [T × K]: no temperature, no softmax. */
   readonly logits: Float32Array;
   /** The model's own pooling, norm and head on the tokens of this place: an early exit, [K]. */
   readonly pooled: Float32Array;
@@ -39,6 +39,8 @@ export class LensMaps {
     readonly grid: MapSize,
     /** In the order of the forward pass. */
     readonly sites: readonly LensSite[],
+    /** Tokens in front of the patches. */
+    private readonly firstPatch: number,
   ) {}
 
   /**
@@ -49,7 +51,10 @@ export class LensMaps {
   at(site: string, patch: number): { label: number; probability: number } {
     expectLayers("lens", [site], this.names);
     const { logits } = this.sites.find((one) => one.site === site)!;
-    const row = logits.subarray((patch + 1) * this.classes, (patch + 2) * this.classes);
+    const row = logits.subarray(
+      (patch + this.firstPatch) * this.classes,
+      (patch + this.firstPatch + 1) * this.classes,
+    );
     const chances = softmaxOf(row);
     const label = chances.indexOf(Math.max(...chances));
     return { label, probability: chances[label] };
@@ -92,7 +97,7 @@ export function lensOf(model: Classifier, images: Tensor): Map<string, { logits:
     if (name === "fusion.in") entering = value;
     if (!isLensSite(name)) return;
     const tokens = asEnd(model, name, value, entering);
-    const logits = model.head.forward(finalNorm(model, tokens));
+    const logits = model.head.forward(readTokens(model, tokens));
     found.set(name, { logits, pooled: answerTo(model, tokens) });
   };
   model.forward(images, { tap });
@@ -135,7 +140,7 @@ export async function lens(
   const maps: LensMaps[] = [];
   const batches = forwardBatches(model, readable(images, imageSize), body, {
     batchSize,
-    registers: true,
+    anyTokens: true,
     ...engine,
   });
   for await (const { samples, size, results } of batches) {
@@ -150,7 +155,9 @@ export async function lens(
         logits: part(results.tokens, at),
         pooled: part(results.pooled, at),
       }));
-      maps.push(new LensMaps(sample, model.classes, { rows: side, columns: side }, made));
+      maps.push(
+        new LensMaps(sample, model.classes, { rows: side, columns: side }, made, model.encoder.firstPatch),
+      );
     }
   }
   return maps;

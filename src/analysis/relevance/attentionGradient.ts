@@ -19,15 +19,21 @@ export function accumulateRelevance(layers: readonly Tensor[]): Tensor {
 
 /**
  * What the head's input is made of, patch by patch: the class token's row, or for mean pooling the mean over the rows of
- * the patches (an extension; the official code knows the class token only). relevance [B, T, T] -> [B, P].
+ * the patches (an extension; the official code knows the class token only), or, of a model that pools by attention, the rows
+ * weighted by the relevance `pool` [B, 1, T] of that attention, one more layer. relevance [B, T, T] -> [B, P].
  */
 export function relevanceOfPatches(
   relevance: Tensor,
   pooling: Pooling,
   patches = relevance.shape[1]! - 1,
+  firstPatch = 1,
+  pool?: Tensor,
 ): Tensor {
-  const batch = relevance.shape[0];
-  if (pooling === "cls")
-    return tf.reshape(tf.slice(relevance, [0, 0, 1], [batch, 1, patches]), [batch, patches]);
-  return tf.mean(tf.slice(relevance, [0, 1, 1], [batch, patches, patches]), 1);
+  const [batch, , tokens] = relevance.shape as [number, number, number];
+  const rows = (from: number, count: number) => tf.slice(relevance, [0, from, 0], [batch, count, tokens]);
+  const ofPatches = (row: Tensor) =>
+    tf.reshape(tf.slice(row, [0, 0, firstPatch], [batch, 1, patches]), [batch, patches]);
+  if (pool) return ofPatches(tf.matMul(pool, rows(0, pool.shape[2]!)));
+  if (pooling === "cls") return ofPatches(rows(0, 1));
+  return ofPatches(tf.mean(rows(firstPatch, patches), 1, true));
 }

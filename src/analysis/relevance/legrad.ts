@@ -1,7 +1,8 @@
 import { type Tensor, tf } from "../../core/tf";
 import type { Classifier } from "../../models/classifier";
+import type { Encoder } from "../../models/encoder";
 import { patchCount } from "../../models/vit";
-import { answerTo, asEnd, finalNorm, type Stage, stagesOf } from "../stages";
+import { answerTo, asEnd, readTokens, type Stage, stagesOf } from "../stages";
 
 /**
  * What LeGrad differentiates. "model": the class's logit by the model's own pooling, norm and head. "all-tokens": the same
@@ -29,7 +30,7 @@ export function leGrad(
   for (const stage of stagesOf(model)) {
     const read = (x: Tensor) =>
       scoreOf(model, asEnd(model, stage.output, x, seen.get("fusion.in")), classes, score);
-    layers.set(stage.layer, layerMap(stage, seen, read, patchCount(model.encoder.config)));
+    layers.set(stage.layer, layerMap(stage, seen, read, model.encoder));
   }
   return { layers, logits };
 }
@@ -38,7 +39,7 @@ function layerMap(
   stage: Stage,
   seen: ReadonlyMap<string, Tensor>,
   read: (x: Tensor) => Tensor,
-  patches: number,
+  { firstPatch, config }: Encoder,
 ): Tensor {
   const pattern = seen.get(stage.pattern)!;
   const through = (nudge: Tensor) => {
@@ -47,13 +48,14 @@ function layerMap(
   };
   const gradient = tf.grad(through)(tf.zeros(pattern.shape));
   const keys = tf.mean(tf.relu(gradient), [1, 2]);
-  return tf.slice(keys, [0, 1], [keys.shape[0], patches]);
+  return tf.slice(keys, [0, firstPatch], [keys.shape[0], patchCount(config)]);
 }
 
 /** tokens [B, T, D], target [B, K] -> [B, K] or [B, D], to be summed. */
 function scoreOf(model: Classifier, tokens: Tensor, target: Tensor, kind: LeGradScore): Tensor {
   if (kind === "model") return tf.mul(answerTo(model, tokens), target);
-  const normed = finalNorm(model, tf.mean(tokens, 1));
+  const [batch, , dim] = tokens.shape as [number, number, number];
+  const normed = tf.reshape(readTokens(model, tf.mean(tokens, 1, true)), [batch, dim]);
   if (kind === "all-tokens") return tf.mul(model.head.forward(normed), target);
   const length = tf.sqrt(tf.sum(tf.square(normed), 1, true));
   const rows = tf.matMul(target as tf.Tensor2D, model.head.weight.value as unknown as tf.Tensor2D);

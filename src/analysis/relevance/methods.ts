@@ -67,6 +67,9 @@ export function explainerOf(
   return rolledOut(model, method, chosen, options);
 }
 
+/** The attention of a model that pools by it: one more layer, of one query. */
+const POOL = "attn_pool.pattern";
+
 const patchesOf = ({ encoder }: Classifier) => patchCount(encoder.config);
 
 function lastViTBlock({ encoder }: Classifier): string {
@@ -102,13 +105,15 @@ function chefer(model: Classifier, layers: readonly string[]): Explainer {
   return enlarged(
     (images, target) => {
       const { score, logits } = classScore(model, images, target);
-      const { values, gradients } = siteGradients(score, (name) =>
-        inside(name, layers, /^(attn|attention)\.pattern$/),
-      );
-      const parts = [...values].map(([name, pattern]) => layerRelevance(pattern, gradients.get(name)!));
+      const isPattern = (name: string) => inside(name, layers, /^(attn|attention)\.pattern$/);
+      const { values, gradients } = siteGradients(score, (name) => isPattern(name) || name === POOL);
+      const relevanceOf = (name: string) => layerRelevance(values.get(name)!, gradients.get(name)!);
+      const accumulated = accumulateRelevance([...values.keys()].filter(isPattern).map(relevanceOf));
+      const pool = values.has(POOL) ? relevanceOf(POOL) : undefined;
+      const { firstPatch } = model.encoder;
       return {
         logits: logits(),
-        map: relevanceOfPatches(accumulateRelevance(parts), model.pooling, patchesOf(model)),
+        map: relevanceOfPatches(accumulated, model.pooling, patchesOf(model), firstPatch, pool),
       };
     },
     ({ map }) => map,
@@ -134,7 +139,7 @@ function cam(model: Classifier, layers: readonly string[]): Explainer {
       const { values, gradients } = siteGradients(score, isInput);
       const found = [...values].map(([name, value]) => [
         name.slice(0, name.lastIndexOf(".")),
-        gradCam(value, gradients.get(name)!, patchesOf(model)),
+        gradCam(value, gradients.get(name)!, patchesOf(model), model.encoder.firstPatch),
       ]);
       return { logits: logits(), ...Object.fromEntries(found) };
     },
@@ -152,36 +157,43 @@ function rolledOut(
   layers: readonly string[],
   { heads = "mean", gradient = "aligned", discard, normalize }: MethodOptions,
 ): Explainer {
+  const { firstPatch } = model.encoder;
   const plain = (images: Tensor) => {
     const fused: [string, Tensor][] = [];
-    const tap = tapPatterns((layer, pattern) => {
+    const seen = tapPatterns((layer, pattern) => {
       if (layers.includes(layer)) fused.push([layer, fuseHeads(pattern, heads)]);
     });
+    const tap = (name: string, value: Tensor) => {
+      if (name === POOL) fused.push([POOL, fuseHeads(value, heads)]);
+      seen(name, value);
+    };
     const logits = model.forward(images, { tap });
     return { logits, ...Object.fromEntries(fused) };
   };
   const weighted: Explainer["traced"] = (images, target) => {
     const { score, logits } = classScore(model, images, target);
     const part = gradient === "aligned" ? /\.pattern$/ : /\.(pattern|scores)$/;
-    const { values, gradients } = siteGradients(score, (name) => inside(name, layers, part));
+    const { values, gradients } = siteGradients(score, (name) => inside(name, layers, part) || name === POOL);
     const of = (from: ReadonlyMap<string, Tensor>, end: string) =>
-      [...from].filter(([name]) => name.endsWith(end)).map(([, value]) => value);
+      [...from].filter(([name]) => name.endsWith(end) && name !== POOL).map(([, value]) => value);
     const paired = gradient === "aligned" ? of(gradients, ".pattern") : of(gradients, ".scores").reverse();
-    const fused = of(values, ".pattern").map((pattern, l) => [
+    const fused = of(values, ".pattern").map((pattern, l): [string, Tensor] => [
       layers[l],
       fuseWithGradient(pattern, paired[l]),
     ]);
+    if (values.has(POOL)) fused.push([POOL, fuseWithGradient(values.get(POOL)!, gradients.get(POOL)!)]);
     return { logits: logits(), ...Object.fromEntries(fused) };
   };
   const tokens = (results: ImageResults) => Math.sqrt(results[layers[0]].length);
-  const options = { discard, normalize, spareClass: method === "rollout" };
+  const options = { discard, normalize, spareClass: method === "rollout" && firstPatch > 0 };
   return enlarged(method === "rollout" ? plain : weighted, (results) => {
     const rolled = rollout(
       layers.map((layer) => results[layer]),
       tokens(results),
       options,
     );
-    const map = rolloutOfPatches(rolled, tokens(results), model.pooling, patchesOf(model));
+    const patches = patchesOf(model);
+    const map = rolloutOfPatches(rolled, tokens(results), model.pooling, patches, firstPatch, results[POOL]);
     const most = map.reduce((a, b) => Math.max(a, b), 0);
     return Float32Array.from(map, (x) => (most === 0 ? 0 : x / most));
   });

@@ -164,7 +164,7 @@ export async function* relevanceMaps(
     (fed, { beside }) => explainer.traced(fed, (logits) => beside ?? predicted(logits)),
     {
       batchSize,
-      registers: true,
+      anyTokens: true,
       ...engine,
       ...(wanted !== "predicted" && { beside: { width: model.classes, of: oneHot } }),
     },

@@ -1,4 +1,5 @@
 import { type Tensor, tf } from "../../core/tf";
+import type { Pooling } from "../../models/classifier";
 
 /** How the heads of a layer become one matrix. */
 export type HeadFusion = "mean" | "max" | "min";
@@ -73,17 +74,25 @@ function product(a: Float64Array, b: Float64Array, n: number): Float64Array {
   return result;
 }
 
-/** What the head's input is made of, [P]: the class token's row, or the mean over the rows of the patches. */
+/**
+ * What the head's input is made of, [P]: the class token's row, the mean over the rows of the patches, or the rows weighted by
+ * what the attention that pools gives each, `pool` [T].
+ */
 export function rolloutOfPatches(
   result: Float64Array,
   tokens: number,
-  pooling: "cls" | "mean",
+  pooling: Pooling,
   patches = tokens - 1,
+  firstPatch = 1,
+  pool?: ArrayLike<number>,
 ): Float64Array {
-  if (pooling === "cls") return result.slice(1, 1 + patches);
+  if (pooling === "cls") return result.slice(firstPatch, firstPatch + patches);
+  const isPatch = (row: number) => row >= firstPatch && row < firstPatch + patches;
   const map = new Float64Array(patches);
-  for (let row = 1; row <= patches; row++) {
-    for (let key = 1; key <= patches; key++) map[key - 1] += result[row * tokens + key] / patches;
+  for (let row = 0; row < (pool?.length ?? tokens); row++) {
+    const weight = pool ? pool[row] : isPatch(row) ? 1 / patches : 0;
+    for (let patch = 0; patch < patches; patch++)
+      map[patch] += weight * result[row * tokens + firstPatch + patch];
   }
   return map;
 }

@@ -14,14 +14,14 @@ export function patchDistances({ rows, columns }: MapSize, patchSize: number): F
 
 /**
  * How far each head looks, in pixels: the mean over patch queries of the distances to patch keys, weighted by the
- * attention; the class token's row and column are cut. pattern [B, H, T, T], distances [P, P] -> [B, H]. The rest is not
+ * attention; the class token's row and column, where there is one, are cut. pattern [B, H, T, T], distances [P, P] -> [B, H]. The rest is not
  * rescaled, so a head that looks at the class token seems near; with `rescale` every query's weights on patches sum to 1.
  * Reference: Dosovitskiy et al. 2021, appendix D.7; sayakpaul/probing-vits.
  */
-export function meanDistance(pattern: Tensor, distances: Tensor, rescale = false): Tensor {
+export function meanDistance(pattern: Tensor, distances: Tensor, rescale = false, firstPatch = 1): Tensor {
   const [batch, heads] = pattern.shape as [number, number, number, number];
   const patches = distances.shape[0];
-  const weights = tf.slice(pattern, [0, 0, 1, 1], [batch, heads, patches, patches]);
+  const weights = tf.slice(pattern, [0, 0, firstPatch, firstPatch], [batch, heads, patches, patches]);
   const shares = rescale ? tf.div(weights, tf.sum(weights, -1, true)) : weights;
   return tf.mean(tf.sum(tf.mul(shares, distances), -1), -1);
 }

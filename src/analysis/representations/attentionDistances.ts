@@ -40,14 +40,15 @@ export async function attentionDistances(
   const grid = { rows: imageSize / patchSize, columns: imageSize / patchSize };
   const patches = grid.rows * grid.columns;
   const between = patchDistances(grid, patchSize);
+  const { firstPatch } = model.encoder;
   const layers = new Set<string>();
   const body = (fed: Tensor) => {
     const pixels = tf.tensor(between, [patches, patches]);
     const results: Record<string, Tensor> = {};
     const tap = tapPatterns((layer, pattern) => {
       layers.add(layer);
-      results[`${layer} plain`] = meanDistance(pattern, pixels);
-      results[`${layer} rescaled`] = meanDistance(pattern, pixels, true);
+      results[`${layer} plain`] = meanDistance(pattern, pixels, false, firstPatch);
+      results[`${layer} rescaled`] = meanDistance(pattern, pixels, true, firstPatch);
     });
     model.encoder.tokens(fed, { tap });
     return results;
@@ -57,7 +58,7 @@ export async function attentionDistances(
   const set = readable(images, imageSize);
   for await (const { samples, size, results } of forwardBatches(model, set, body, {
     batchSize,
-    registers: true,
+    anyTokens: true,
     ...engine,
   })) {
     count += samples.length;

@@ -32,7 +32,8 @@ export class TokenNorms {
     /**
      * A row per place and border: place, layer (the one that reads the place; null at the end), above (medians), images,
      * median and largest norm (means over images), share (of the patches above the border), drawn (share of the patches'
-     * attention in `layer` that goes to them), classToken (share that goes to the class token).
+     * attention in `layer` that goes to them), classToken (share that goes to the class
+     * token; null where there is none).
      */
     readonly table: ResultTable,
     /** Norms of all patches by place, [images × P]. */
@@ -76,6 +77,7 @@ export async function tokenNorms(
   checkOptions("tokenNorms", givenImages, images);
   checkOptions("tokenNorms", tokenNormOptions, options);
   const { above = [3], batchSize = 8, ...engine } = options;
+  const { firstPatch } = model.encoder;
   const patches = patchCount(model.encoder.config);
   const stages = stagesOf(model);
   const last = stages.at(-1)!.output.startsWith("llama.") ? "fusion.out" : stages.at(-1)!.output;
@@ -89,14 +91,14 @@ export async function tokenNorms(
     const results: Record<string, Tensor> = {};
     for (const { place } of places) results[place] = tf.sqrt(tf.sum(tf.square(seen.get(place)!), 2));
     for (const { layer, pattern } of stages)
-      results[`${layer} attention`] = attentionToKeys(seen.get(pattern)!, patches);
+      results[`${layer} attention`] = attentionToKeys(seen.get(pattern)!, firstPatch, patches);
     return results;
   };
   const gathered = new Map<string, Float32Array[]>();
   const set = readable(images, model.encoder.config.imageSize);
   for await (const { samples, size, results } of forwardBatches(model, set, body, {
     batchSize,
-    registers: true,
+    anyTokens: true,
     ...engine,
   })) {
     for (const [name, values] of Object.entries(results)) {
@@ -105,7 +107,9 @@ export async function tokenNorms(
       gathered.set(name, [...(gathered.get(name) ?? []), ...rows]);
     }
   }
-  const rows = places.flatMap((place) => above.map((border) => rowOf(place, border, gathered, patches)));
+  const rows = places.flatMap((place) =>
+    above.map((border) => rowOf(place, border, gathered, { firstPatch, patches })),
+  );
   const names = [
     "place",
     "layer",
@@ -120,15 +124,19 @@ export async function tokenNorms(
   const table = tableOf(columnsOf(rows, names));
   const norms = places.map(({ place }): [string, Float32Array] => [
     place,
-    Float32Array.from((gathered.get(place) ?? []).flatMap((row) => Array.from(row.subarray(1, 1 + patches)))),
+    Float32Array.from(
+      (gathered.get(place) ?? []).flatMap((row) =>
+        Array.from(row.subarray(firstPatch, firstPatch + patches)),
+      ),
+    ),
   ]);
   return new TokenNorms(table, new Map(norms));
 }
 
 /** Share of the patches' attention that each key gets, mean over heads and patch queries: [B, H, T, T] -> [B, T]. */
-function attentionToKeys(pattern: Tensor, patches: number): Tensor {
+function attentionToKeys(pattern: Tensor, firstPatch: number, patches: number): Tensor {
   const [batch, heads, tokens] = pattern.shape as [number, number, number, number];
-  return tf.mean(tf.slice(pattern, [0, 0, 1, 0], [batch, heads, patches, tokens]), [1, 2]);
+  return tf.mean(tf.slice(pattern, [0, 0, firstPatch, 0], [batch, heads, patches, tokens]), [1, 2]);
 }
 
 interface Row extends Place {
@@ -145,15 +153,17 @@ function rowOf(
   place: Place,
   above: number,
   gathered: ReadonlyMap<string, Float32Array[]>,
-  patches: number,
+  { firstPatch, patches }: { firstPatch: number; patches: number },
 ): Row {
-  const norms = (gathered.get(place.place) ?? []).map((row) => row.subarray(1, 1 + patches));
+  const norms = (gathered.get(place.place) ?? []).map((row) =>
+    row.subarray(firstPatch, firstPatch + patches),
+  );
   const attention = gathered.get(`${place.layer} attention`);
   const mean = (values: readonly number[]) =>
     values.length === 0 ? null : values.reduce((sum, x) => sum + x / values.length, 0);
   const drawn = attention?.map((keys, image) => {
     const border = above * median(norms[image]);
-    return norms[image].reduce((sum, norm, patch) => sum + (norm > border ? keys[patch + 1] : 0), 0);
+    return norms[image].reduce((sum, norm, patch) => sum + (norm > border ? keys[patch + firstPatch] : 0), 0);
   });
   return {
     ...place,
@@ -163,6 +173,6 @@ function rowOf(
     largest: mean(norms.map((row) => row.reduce((a, b) => Math.max(a, b)))),
     share: mean(norms.map((row) => shareAbove(row, above))),
     drawn: drawn ? mean(drawn) : null,
-    classToken: attention ? mean(attention.map((keys) => keys[0])) : null,
+    classToken: attention && firstPatch > 0 ? mean(attention.map((keys) => keys[0])) : null,
   };
 }

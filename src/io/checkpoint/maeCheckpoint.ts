@@ -21,6 +21,8 @@ export interface MaeCheckpoint {
   readonly notes: readonly string[];
   /** The path, for messages about names: says what they all begin with where that is no known wrapper. */
   readonly source: string;
+  /** The config.json beside the weights, where there is one. */
+  readonly configPath?: string;
 }
 
 /**
@@ -38,20 +40,29 @@ export async function readMaeCheckpoint(
 ): Promise<MaeCheckpoint> {
   checkOptions("readMaeCheckpoint", source, { path });
   checkOptions("readMaeCheckpoint", weightPart, options);
-  const { key } = options;
-  const file = await openCheckpoint(path, { key });
+  const file = await openCheckpoint(path, options);
   try {
-    const isPrefix = key !== undefined && !file.torch;
-    const unwrapped = isPrefix ? unwrapUnder(path, file.names, key) : unwrap(file.names);
-    return {
-      tensors: await readAll(file, unwrapped.names),
-      ...describeTraining(file.torch?.root),
-      notes: notesOf(file, unwrapped),
-      source: path + askedFor(unwrapped),
-    };
+    return await readMaeFile(file, path, options);
   } finally {
     await file.close();
   }
+}
+
+/** The same of weights that were opened, from wherever; `path` is for messages. */
+export async function readMaeFile(
+  file: WeightFile,
+  path: string,
+  { key }: WeightPartOptions = {},
+): Promise<MaeCheckpoint> {
+  const isPrefix = key !== undefined && !file.torch;
+  const unwrapped = isPrefix ? unwrapUnder(path, file.names, key) : unwrap(file.names);
+  return {
+    tensors: await readAll(file, unwrapped.names),
+    ...describeTraining(file.torch?.root),
+    notes: notesOf(file, unwrapped),
+    source: path + askedFor(unwrapped),
+    configPath: file.configPath,
+  };
 }
 
 /** For messages about names: what they begin with where that is no known wrapper. */

@@ -16,7 +16,7 @@ import { width } from "../../nn/options";
 import { type FusionPlan, fusion } from "../fusion";
 import type { LlamaBlocks } from "../llamaBlock";
 import { has, pixels } from "../options";
-import { type ViTConfig, vitConfig } from "../vit";
+import { usualNormEps, type ViTConfig, vitConfig } from "../vit";
 import type { Detector } from "./detector";
 import {
   type DetectorSettings,
@@ -123,11 +123,15 @@ export function detectorSettings(encoder: ViTConfig, options: DetectorHeadOption
 }
 
 /** @throws LuvitError("bad-argument") for what windowed blocks have not. */
-function expectPlain({ registers = 0, layerScale, mlp = "gelu" }: ViTConfig): void {
+function expectPlain({ registers = 0, layerScale, mlp = "gelu", ...more }: ViTConfig): void {
+  const { classToken = true, preNorm = false, normEps = usualNormEps } = more;
   const extras = [
     ...(registers > 0 ? ["registers"] : []),
     ...(layerScale !== undefined ? ["layerScale"] : []),
     ...(mlp !== "gelu" ? ["mlp"] : []),
+    ...(classToken ? [] : ["classToken"]),
+    ...(preNorm ? ["preNorm"] : []),
+    ...(normEps !== usualNormEps ? ["normEps"] : []),
   ];
   if (extras.length === 0) return;
   throw new LuvitError(

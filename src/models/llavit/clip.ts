@@ -115,6 +115,9 @@ export class ClipTower extends Module {
     this.layers = Array.from({ length: depth }, () => new ClipBlock(config, rng));
   }
 
+  /** Where the patches begin among the tokens: behind the class token. */
+  readonly firstPatch = 1;
+
   describe(): ClipConfig {
     return { ...this.config };
   }

@@ -3,19 +3,17 @@ import { join } from "node:path";
 import { LuvitError } from "../../core/errors";
 import type { StateDict } from "../../core/hostTensor";
 import { type Preprocessing, usualPreprocessing } from "../../core/preprocessing";
-import { type JsonObject, readJsonObject } from "../../io/bytes";
+import { readJsonObject } from "../../io/bytes";
 import { CONFIG_FILE, keepCheckpoint } from "../../io/checkpoint";
 import { LlamaLanguageModel } from "../languageModel";
+import { channelsBeside } from "../preprocessorConfig";
+import { clipChannels } from "../towerSettings";
 import { tokenizerFrom } from "./build";
 import { ClipTower } from "./clip";
 import { isUnused, llavaKey } from "./keys";
 import { llavaSizes } from "./llavaConfig";
 import { Llavit } from "./llavit";
 import { llavaTemplate } from "./prompt";
-
-/** Mean and deviation per channel that CLIP was trained with. */
-const clipMean = [0.48145466, 0.4578275, 0.40821073];
-const clipStd = [0.26862954, 0.26130258, 0.27577711];
 
 /**
  * A LLaVA-1.5 in Hugging Face's layout (safetensors, one file or several): CLIP's encoder, projector and language model.
@@ -52,18 +50,5 @@ export async function openLlava(path: string): Promise<Llavit> {
 }
 
 async function preprocessingOf(folder: string, imageSize: number): Promise<Preprocessing> {
-  const path = join(folder, "preprocessor_config.json");
-  const value: JsonObject = existsSync(path) ? (await readJsonObject(path)).value : {};
-  const channels = (name: string, usual: number[]) => {
-    const given = value[name];
-    const fits = Array.isArray(given) && given.length === 3 && given.every((x) => typeof x === "number");
-    if (given !== undefined && !fits)
-      throw new LuvitError("bad-file", `${path}: ${name}: expected three numbers`);
-    return (given as number[] | undefined) ?? usual;
-  };
-  return {
-    ...usualPreprocessing(imageSize, 1),
-    mean: channels("image_mean", clipMean),
-    std: channels("image_std", clipStd),
-  };
+  return { ...usualPreprocessing(imageSize, 1), ...(await channelsBeside(folder, clipChannels)) };
 }

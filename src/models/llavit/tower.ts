@@ -17,10 +17,11 @@ export function towerFeatures(
   layers: readonly number[],
   context: Context,
 ): Tensor {
+  const { firstPatch } = tower;
   const states = tower.statesOf(images, context);
   const patches = layers.map((layer) => {
     const [batch, tokens, dim] = states[layer].shape as [number, number, number];
-    return tf.slice(states[layer], [0, 1, 0], [batch, tokens - 1, dim]);
+    return tf.slice(states[layer], [0, firstPatch, 0], [batch, tokens - firstPatch, dim]);
   });
   return patches.length === 1 ? patches[0] : tf.concat(patches, 2);
 }

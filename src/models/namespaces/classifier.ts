@@ -4,6 +4,7 @@
  * @module
  */
 export { Classifier, type ClassifierOptions, create, fromPretrained, type Pooling } from "../classifier";
-export { loadClassifierFolder as load, openBackbone, openClassifier as open } from "../openClassifier";
+export { openBackbone } from "../openBackbone";
+export { loadClassifierFolder as load, openClassifier as open } from "../openClassifier";
 export { loadClassifier as loadCheckpoint } from "../pretrained";
 export { mergedState, saveCheckpoint } from "../saveCheckpoint";

@@ -38,7 +38,7 @@ test("an official training checkpoint fills the whole model, key for key", async
   assert.ok(!model.decoderIsFresh);
   const { tensors } = await readMaeCheckpoint(wholeFile);
   assertSameState(await model.stateDict(), tensors);
-  assert.equal(model.encoder.cls_token.source, wholeFile);
+  assert.equal(model.encoder.cls_token!.source, wholeFile);
 });
 
 test("a released file fills the encoder and leaves the decoder as it was", async () => {

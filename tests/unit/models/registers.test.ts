@@ -3,9 +3,9 @@ import { before, test } from "node:test";
 import { attentionMaps, lens, relevance } from "../../../src/analysis";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import * as classifier from "../../../src/models/classifier";
-import { withDinoNames } from "../../../src/models/dinoNames";
 import { through } from "../../../src/models/fusion";
 import * as detector from "../../../src/models/namespaces/detector";
+import { withOfficialNames } from "../../../src/models/officialNames";
 import { loadClassifierFolder } from "../../../src/models/openClassifier";
 import type { ViTConfig } from "../../../src/models/vit";
 import { finetuneRules } from "../../../src/optim/groups";
@@ -82,7 +82,7 @@ test("they are finetuned like the class token, and no detector takes them", () =
 test("names of transformers and of timm become the official ones, q, k and v one tensor", () => {
   const row = (value: number) => ({ shape: [1, 2], data: Float32Array.of(value, value) });
   const part = (name: string) => `encoder.layer.4.attention.attention.${name}.weight`;
-  const found = withDinoNames(
+  const { tensors: found, fileNames } = withOfficialNames(
     new Map([
       [part("key"), row(2)],
       [part("query"), row(1)],
@@ -98,4 +98,5 @@ test("names of transformers and of timm become the official ones, q, k and v one
     ["blocks.4.attn.qkv.weight", "blocks.4.ls2.gamma", "register_tokens", "blocks.0.norm1.weight"],
   );
   assert.deepEqual([...found.get("blocks.4.attn.qkv.weight")!.data], [1, 1, 2, 2, 3, 3]);
+  assert.equal(fileNames.get("register_tokens"), "reg_token");
 });

@@ -52,7 +52,7 @@ test("a frozen segmenter trains its head alone", async () => {
   const model = await segmenter.fromPretrained(source, { classes: 5, frozen: true });
   const trained = [...model.namedParameters()].filter(([, p]) => p.trainable).map(([path]) => path);
   assert.deepEqual(trained, ["head.weight", "head.bias"]);
-  assert.ok(source.encoder.cls_token.trainable);
+  assert.ok(source.encoder.cls_token!.trainable);
 });
 
 test("logits have a place for every patch, whatever the size; what fills no patch changes nothing", () => {

@@ -93,11 +93,11 @@ test("the weights of a run stay readable when its folder is deleted, and are rea
 test("weights in use are those of the last checkpoint", async () => {
   const out = join(temporaryFolder(), "run");
   const model = tinyMae();
-  const inUse = model.encoder.cls_token.value;
+  const inUse = model.encoder.cls_token!.value;
   const { checkpoint } = await pretrain(model, await images(), { ...options, out }).done;
   const saved = (await readTrainingCheckpoint(checkpoint!)).model.get("cls_token")!;
   assert.deepEqual(inUse.dataSync(), saved.data);
-  assert.equal(model.encoder.cls_token.value, inUse);
+  assert.equal(model.encoder.cls_token!.value, inUse);
 });
 
 test(
