@@ -4,6 +4,7 @@
  * @module
  */
 export { AttentionViewer, attentionViewer } from "./attention/viewer";
+export { attentionMask } from "./attentionMask";
 export { barComparison } from "./barComparison";
 export { colormap } from "./checkedColormap";
 export { detectionErrors } from "./detectionErrors";

@@ -35,6 +35,8 @@ export interface PlotlyTrace {
   textposition?: "inside" | "outside";
   /** More words for `hovertemplate`, a text a point. */
   customdata?: string[];
+  /** Words for `hovertemplate`, a text a cell of a heatmap. */
+  hovertext?: string[][];
   /** `legendonly`: switched off in the legend. */
   visible?: boolean | "legendonly";
   hovertemplate?: string;
@@ -42,6 +44,11 @@ export interface PlotlyTrace {
   showlegend?: boolean;
   legendgroup?: string;
   coloraxis?: string;
+  /** Of a heatmap without a color axis: its own colors, and the values at their ends. */
+  colorscale?: [number, string][];
+  zmin?: number;
+  zmax?: number;
+  showscale?: boolean;
   xaxis?: string;
   yaxis?: string;
 }

@@ -87,6 +87,11 @@ function plain(text: string): string {
   return text.replace(/<\/?(b|i|sub|sup|span)[^>]*>/g, "");
 }
 
-function decode(text: string): string {
-  return text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
+/** Letters in place of the names that markup has for them. */
+export function decode(text: string): string {
+  const bare = text
+    .replace(/&lt;/g, "<")
+    .replace(/&gt;/g, ">")
+    .replace(/&quot;/g, '"');
+  return bare.replace(/&amp;/g, "&");
 }

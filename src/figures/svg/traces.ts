@@ -166,17 +166,39 @@ function errorBar(x: number, low: number, high: number): string {
   return `<path class="error" d="M${px(x)} ${px(low)}V${px(high)}${cap(low)}${cap(high)}" fill="none" stroke-width="1.4"/>`;
 }
 
-function drawHeatmap(trace: PlotlyTrace, panel: Panel, colors: PlotlyColorAxis | undefined): string {
+/** Cells; neighbors of one color in a row are drawn as one. */
+function drawHeatmap(trace: PlotlyTrace, panel: Panel, shared: PlotlyColorAxis | undefined): string {
+  const colors = heatmapColors(trace, shared);
   if (!colors) return "";
-  const cells = (trace.z ?? []).flatMap((row, y) =>
-    row.map((value, x) => {
-      const [left, right] = [panel.x(x - 0.5), panel.x(x + 0.5)];
-      const [top, bottom] = [panel.y(y - 0.5), panel.y(y + 0.5)].sort((a, b) => a - b) as [number, number];
-      const fill = value === null ? "none" : scaleColor(colors, value);
-      return `<rect x="${px(left)}" y="${px(top)}" width="${px(right - left)}" height="${px(bottom - top)}" fill="${fill}"/>`;
-    }),
-  );
+  const cells = (trace.z ?? []).flatMap((row, y) => {
+    const [top, bottom] = [panel.y(y - 0.5), panel.y(y + 0.5)].sort((a, b) => a - b) as [number, number];
+    return runsOf(row.map((value) => (value === null ? "none" : scaleColor(colors, value)))).map(
+      ({ fill, start, end }) => {
+        const [left, right] = [panel.x(start - 0.5), panel.x(end - 0.5)];
+        return `<rect x="${px(left)}" y="${px(top)}" width="${px(right - left)}" height="${px(bottom - top)}" fill="${fill}"/>`;
+      },
+    );
+  });
   return `<g shape-rendering="crispEdges">${cells.join("")}</g>`;
+}
+
+function runsOf(fills: readonly string[]): { fill: string; start: number; end: number }[] {
+  const runs: { fill: string; start: number; end: number }[] = [];
+  for (const [i, fill] of fills.entries()) {
+    const last = runs.at(-1);
+    if (last?.fill === fill) last.end = i + 1;
+    else runs.push({ fill, start: i, end: i + 1 });
+  }
+  return runs;
+}
+
+/** The figure's colors, or a heatmap's own. */
+export function heatmapColors(
+  { coloraxis, colorscale, zmin, zmax }: PlotlyTrace,
+  shared: PlotlyColorAxis | undefined,
+): PlotlyColorAxis | undefined {
+  if (coloraxis !== undefined || !colorscale) return shared;
+  return { colorscale, cmin: zmin ?? 0, cmax: zmax ?? 1 };
 }
 
 /** The color of a value on a color axis. */

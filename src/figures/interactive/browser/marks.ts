@@ -2,7 +2,8 @@ import { formatNumber } from "../../format";
 import type { PlotlyDatum, PlotlyTrace } from "../../spec";
 import type { Box, Panel } from "../../svg/panels";
 import type { PlacedFigure } from "../../svg/place";
-import { barBox, scaleColor, traceColor } from "../../svg/traces";
+import { decode } from "../../svg/text";
+import { barBox, heatmapColors, scaleColor, traceColor } from "../../svg/traces";
 import { undefinedColor } from "../../theme";
 
 /** Something that can be pointed at: a point, a bar or a cell, in pixels of the drawing. */
@@ -67,7 +68,7 @@ function shapeMarks(trace: PlotlyTrace, panel: Panel): Mark[] {
 }
 
 function cellMarks(trace: PlotlyTrace, panel: Panel, figure: PlacedFigure["figure"]): Mark[] {
-  const colors = figure.layout.coloraxis;
+  const colors = heatmapColors(trace, figure.layout.coloraxis);
   const width = Math.abs(panel.x(1) - panel.x(0));
   const height = Math.abs(panel.y(1) - panel.y(0));
   return (trace.z ?? []).flatMap((row, j) =>
@@ -75,7 +76,8 @@ function cellMarks(trace: PlotlyTrace, panel: Panel, figure: PlacedFigure["figur
       const [x, y] = [panel.x(i), panel.y(j)];
       const box = { left: x - width / 2, top: y - height / 2, width, height };
       const color = colors && value !== null ? scaleColor(colors, value) : undefinedColor;
-      return { trace, x, y, box, color, values: { x: i, y: j, z: value } };
+      const hovertext = trace.hovertext?.[j]?.[i];
+      return { trace, x, y, box, color, values: { x: i, y: j, z: value, hovertext } };
     }),
   );
 }
@@ -103,7 +105,7 @@ export function wordsOf({ trace, values }: Mark): string[] {
   const text = template
     .replace(/%\{(\w+)(?::([^}]*))?\}/g, (_, key: string, format?: string) => numeral(values[key], format))
     .replace(/<(?!br)[^>]*>/g, "");
-  const lines = text.split(/<br\s*\/?>/);
+  const lines = text.split(/<br\s*\/?>/).map(decode);
   const isTold = trace.hoveron === "fills" || (trace.name !== undefined && text.includes(trace.name));
   return trace.name && !isTold ? [trace.name, ...lines] : lines;
 }

@@ -634,6 +634,12 @@ refused(
 );
 refused("figures.historyCurves", (o) => figures.historyCurves({}, o), unknown);
 refused(
+  "figures.attentionMask",
+  (o) => figures.attentionMask(nn.prefixMask({ image: [[0, 1, 1]] }), o as Options),
+  unknown,
+  [{ sequence: -1, parts: [{ name: "image", start: 2, end: 2 }] }, /sequence/, /a start below its end/],
+);
+refused(
   "figures.barComparison",
   (o) => figures.barComparison({ categories: ["a"], series: [], yTitle: "", ...(o as Options) }),
   unknown,

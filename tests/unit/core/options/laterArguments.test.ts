@@ -123,6 +123,11 @@ async function calls(): Promise<Call[]> {
       "what it shows",
       { rows: 1, columns: 1 },
     ],
+    [
+      "figures.attentionMask",
+      nn.prefixMask({ image: [[0, 1, 1]] }),
+      { sequence: 0, parts: [], tokens: ["a", "b", "c"], title: "t" },
+    ],
     ["figures.historyCurves", { a: [] }, { metric: "loss", title: "t" }],
     ["figures.imageGrid", [[image]], { cell: 20, alt: "t", columnTitles: ["a"], rowLabels: ["b"], scale: 2 }],
     ["figures.reconstructionGrid", [], { cell: 20 }],
