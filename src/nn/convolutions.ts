@@ -72,13 +72,24 @@ export class UpConv2d extends Module {
 
   /** x [B, H, W, I] -> [B, 2H, 2W, O]: every pixel becomes four. */
   forward(x: Tensor): Tensor {
+    return inPlace(this.four(x));
+  }
+
+  /** The four that every pixel becomes, not in their places: x [B, H, W, I] -> [B, H, W, 2, 2, O]. */
+  four(x: Tensor): Tensor {
     const [batch, height, width, inputs] = x.shape as [number, number, number, number];
     const { outputs } = this;
-    const matrix = tf.reshape(tf.transpose(this.weight.value, [0, 2, 3, 1]), [inputs, 4 * outputs]);
-    const four = tf.matMul(tf.reshape(x, [-1, inputs]) as tf.Tensor2D, matrix as tf.Tensor2D);
-    const rows = tf.transpose(tf.reshape(four, [batch * height, width, 2, 2 * outputs]), [0, 2, 1, 3]);
-    return addRow(tf.reshape(rows, [batch, 2 * height, 2 * width, outputs]), this.bias.value);
+    const matrix = tf.reshape(tf.transpose(this.weight.value, [2, 3, 1, 0]), [4 * outputs, inputs]);
+    const four = linear(x, matrix, tf.tile(this.bias.value, [4]));
+    return tf.reshape(four, [batch, height, width, 2, 2, outputs]);
   }
+}
+
+/** [B, H, W, 2, 2, C] -> [B, 2H, 2W, C]. */
+export function inPlace(four: Tensor): Tensor {
+  const [batch, height, width, , , channels] = four.shape as number[];
+  const rows = tf.transpose(tf.reshape(four, [batch * height, width, 2, 2 * channels]), [0, 2, 1, 3]);
+  return tf.reshape(rows, [batch, 2 * height, 2 * width, channels]);
 }
 
 /**

@@ -50,7 +50,7 @@ export function matchBoxes(objects: Boxes, boxes: Boxes, { thresholds, lowQualit
   if (!lowQuality) return { matched, labels, overlaps, bestOfObject };
   for (let object = 0; object < bestOfObject.length; object++) {
     for (let i = 0; i < count; i++) {
-      if (labels[i] === OBJECT) continue;
+      if (labels[i] === OBJECT || overlaps[i] < bestOfObject[object]) continue;
       if (overlap(objects, object, objectAreas[object], boxes, i, areas[i]) === bestOfObject[object])
         labels[i] = OBJECT;
     }

@@ -8,7 +8,8 @@ export type Permute = (length: number, count: number) => ArrayLike<number>;
 export const randomPermutations =
   (rng: Rng): Permute =>
   (length, count) => {
-    const places = Int32Array.from({ length }, (_, i) => i);
+    const places = new Int32Array(length);
+    for (let i = 0; i < length; i++) places[i] = i;
     for (let i = 0; i < count; i++) {
       const other = i + Math.floor(rng.between(0, length - i));
       const place = places[Math.min(other, length - 1)];
@@ -36,8 +37,7 @@ export interface Samples {
  * Reference: detectron2 modeling/sampling.py subsample_labels.
  */
 export function sampleBoxes(labels: Int32Array, settings: SampleSettings, permute: Permute): Samples {
-  const places = (label: number) => Int32Array.from(labels.keys()).filter((i) => labels[i] === label);
-  const [objects, background] = [places(OBJECT), places(BACKGROUND)];
+  const [objects, background] = [placesOf(labels, OBJECT), placesOf(labels, BACKGROUND)];
   const take = (from: Int32Array, count: number) =>
     count === 0
       ? new Int32Array(0)
@@ -46,4 +46,12 @@ export function sampleBoxes(labels: Int32Array, settings: SampleSettings, permut
   const taken = take(objects, Math.min(objects.length, most));
   const rest = take(background, Math.min(background.length, settings.perImage - taken.length));
   return { objects: taken, background: rest };
+}
+
+/** Where a label stands. */
+function placesOf(labels: Int32Array, label: number): Int32Array {
+  const places = new Int32Array(labels.length);
+  let count = 0;
+  for (let i = 0; i < labels.length; i++) if (labels[i] === label) places[count++] = i;
+  return places.subarray(0, count);
 }

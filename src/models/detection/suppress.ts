@@ -11,13 +11,11 @@ export function byScore(scores: ArrayLike<number>, among: ArrayLike<number>): In
 
 /** The `count` best of the places from `start` to `end`, by falling score. */
 export function bestOf(scores: Float32Array, start: number, end: number, count: number): Int32Array {
-  const indices = Int32Array.from({ length: end - start }, (_, i) => start + i);
-  if (count >= indices.length) return byScore(scores, indices);
-  const part = scores
-    .slice(start, end)
-    .map((score) => (Number.isNaN(score) ? Number.POSITIVE_INFINITY : score));
-  const least = part.sort()[part.length - count];
-  const candidates = indices.filter((i) => !(scores[i] < least));
+  const part = scores.slice(start, end);
+  for (let i = 0; i < part.length; i++) if (Number.isNaN(part[i])) part[i] = Number.POSITIVE_INFINITY;
+  const least = count < part.length ? part.sort()[part.length - count] : Number.NEGATIVE_INFINITY;
+  const candidates: number[] = [];
+  for (let i = start; i < end; i++) if (!(scores[i] < least)) candidates.push(i);
   return byScore(scores, candidates).subarray(0, count);
 }
 
@@ -35,7 +33,10 @@ export function suppress(
   const kept: number[] = [];
   for (let n = 0; n < order.length && kept.length < most; n++) {
     const i = order[n];
-    if (kept.every((k) => !(overlap(boxes, k, areas[k], boxes, i, areas[i]) > threshold))) kept.push(i);
+    let isFree = true;
+    for (let at = 0; at < kept.length && isFree; at++)
+      isFree = !(overlap(boxes, kept[at], areas[kept[at]], boxes, i, areas[i]) > threshold);
+    if (isFree) kept.push(i);
   }
   return Int32Array.from(kept);
 }

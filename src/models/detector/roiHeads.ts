@@ -1,6 +1,6 @@
 import type { Rng } from "../../core/rng";
 import { type Tensor, tf } from "../../core/tf";
-import { Conv2d, UpConv2d } from "../../nn/convolutions";
+import { Conv2d, inPlace, UpConv2d } from "../../nn/convolutions";
 import { normal, uniform, zeros } from "../../nn/init";
 import { Linear } from "../../nn/layers";
 import { Module } from "../../nn/module";
@@ -119,18 +119,22 @@ export class MaskHead extends Module {
     });
   }
 
-  /** x [R, P, P, C] and a class of each (int32 [R]) -> logits [R, 2P, 2P] of that class; of the others none is made. */
+  /**
+   * x [R, P, P, C] and a class of each (int32 [R]) -> logits [R, 2P, 2P] of that class; of the others none is made. Pixels
+   * are put in their places last, where each is one number instead of C.
+   */
   forward(x: Tensor, classes: Tensor): Tensor {
-    const map = tf.relu(this.deconv.forward(runConvolutions(this, "mask_fcn", this.options.convolutions, x)));
-    const [count, side, , channels] = map.shape as [number, number, number, number];
+    const four = tf.relu(this.deconv.four(runConvolutions(this, "mask_fcn", this.options.convolutions, x)));
+    const [count, side, , , , channels] = four.shape as number[];
     const { weight, bias } = this.predictor;
     const chosen = tf.gather(tf.reshape(weight.value, [weight.shape[0], channels]), classes);
     const product = tf.matMul(
-      tf.reshape(map, [count, side * side, channels]),
+      tf.reshape(four, [count, 4 * side * side, channels]),
       tf.reshape(chosen, [count, channels, 1]),
     );
     const shift = tf.reshape(tf.gather(bias!.value, classes), [count, 1, 1]);
-    return tf.reshape(tf.add(product, shift), [count, side, side]);
+    const logits = inPlace(tf.reshape(tf.add(product, shift), [count, side, side, 2, 2, 1]));
+    return tf.reshape(logits, [count, 2 * side, 2 * side]);
   }
 }
 
