@@ -10,11 +10,16 @@ import { writeTable } from "../src/io/tables";
 import { resultsTable, resultsText } from "./core/results";
 import { runStudy } from "./core/run";
 import type { Study } from "./core/study";
+import { detectStudy } from "./detect";
 import { distillStudy } from "./distill";
 import { llavitStudy } from "./llavit";
 
 /** Every study, by name. */
-const studies: Readonly<Record<string, Study>> = { distill: distillStudy, llavit: llavitStudy };
+const studies: Readonly<Record<string, Study>> = {
+  detect: detectStudy,
+  distill: distillStudy,
+  llavit: llavitStudy,
+};
 
 const usage = `npm run study -- <name> [options]
 

@@ -24,7 +24,6 @@ export const toy = {
   },
   rois: {
     perImage: 32,
-    objectShare: 0.5,
     convolutions: 1,
     channels: 32,
     hidden: 128,
