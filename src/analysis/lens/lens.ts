@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { checkOptions, list, optionsOf, text } from "../../core/options";
+import { checkOptions, list, object, optionsOf, text, whole } from "../../core/options";
 import { printable } from "../../core/printable";
 import { type Tensor, tf } from "../../core/tf";
 import type { EngineOptions } from "../../engine";
@@ -46,10 +46,12 @@ export class LensMaps {
   /**
    * The class that a patch speaks for at a place, and how surely.
    *
-   * @throws LuvitError("bad-argument") for a place that was not looked at.
+   * @throws LuvitError("bad-argument") for a place that was not looked at, or a patch that is not there.
    */
   at(site: string, patch: number): { label: number; probability: number } {
     expectLayers("lens", [site], this.names);
+    const patches = this.grid.rows * this.grid.columns;
+    checkOptions("lens", object({ patch: whole(0, patches - 1) }, {}), { patch });
     const { logits } = this.sites.find((one) => one.site === site)!;
     const row = logits.subarray(
       (patch + this.firstPatch) * this.classes,
