@@ -1,5 +1,7 @@
-import { LuvitError } from "../core/errors";
+import { LuvitError, listOffenders } from "../core/errors";
+import { allFinite } from "../core/finite";
 import { breathe } from "../core/loop";
+import { printable } from "../core/printable";
 import { Rng } from "../core/rng";
 import type { Tensor } from "../core/tf";
 import type { ImageDataset, Sample } from "../data/dataset";
@@ -34,7 +36,7 @@ export interface ForwardBatch {
 
 /** What of a set is needed here. */
 export type ReadableImages = Pick<ImageDataset, "length" | "size" | "load"> &
-  Partial<Pick<ImageDataset, "classes">>;
+  Partial<Pick<ImageDataset, "classes" | "report">>;
 
 export interface ForwardBatchOptions extends EngineOptions {
   batchSize: number;
@@ -61,7 +63,8 @@ export interface Fed {
  * Runs `body` (images [B, 3, S, S] -> results by name) on every image of a set, in order, on the engine. Unreadable
  * images are left out; a batch may have no samples at all.
  *
- * @throws LuvitError("bad-argument") for images or masks of another size than the model's.
+ * @throws LuvitError("bad-argument") for images or masks of another size than the model's, or a set that is empty;
+ * ("bad-dataset") where no image can be read; ("non-finite") for images of NaN or infinities.
  */
 export async function* forwardBatches(
   model: Module & { readonly encoder: Encoder },
@@ -81,6 +84,7 @@ export async function* forwardBatches(
   expectImageSize(dataset, config.imageSize, "analysis");
   if (!anyTokens) expectUsualTokens(config);
   if (ranges.length === 0) return;
+  if (dataset.length === 0) throw new LuvitError("bad-argument", "analysis: the set is empty");
   const size = batchLength(batchSize, dataset);
   const shape = [size, 3, config.imageSize, config.imageSize];
   const forward = await openForward(
@@ -96,8 +100,10 @@ export async function* forwardBatches(
     },
     engine,
   );
+  let read = 0;
   try {
     for await (const { images, samples, start, end } of sampleBatches(dataset, config, size, ranges)) {
+      read += samples.length;
       const feeds = {
         images: imageFeed(images, config.imageSize),
         ...(beside && { beside: besideFeed(beside, samples, size) }),
@@ -110,9 +116,15 @@ export async function* forwardBatches(
       }
       yield { samples, size, start, end, results: made[0], variants: made };
     }
+    // Whoever chooses images tells what became of them.
+    if (read === 0 && options.ranges === undefined) throw nothingRead(dataset);
   } finally {
     await forward.dispose();
   }
+}
+
+function nothingRead({ length, report }: ReadableImages): LuvitError {
+  return new LuvitError("bad-dataset", `analysis: none of the ${length} images can be read; ${report ?? ""}`);
 }
 
 /** @throws LuvitError("bad-argument") */
@@ -177,11 +189,20 @@ async function* sampleBatches(
       });
       const samples = withoutStandIns(await Promise.all(loads), indices, images);
       for (const sample of samples) expectCells(sample, config);
+      if (!allFinite(images)) throw brokenImage(samples);
       yield { images, samples, start, end };
     }
   } finally {
     stop.abort();
   }
+}
+
+function brokenImage(samples: readonly Sample[]): LuvitError {
+  const broken = samples.filter(({ image }) => !allFinite(image)).map(({ path }) => printable(path));
+  return new LuvitError(
+    "non-finite",
+    `analysis: these images hold NaN or infinities\n${listOffenders(broken)}`,
+  );
 }
 
 /** In place of an image of which nothing, not even another of its class, can be read. */

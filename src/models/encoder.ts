@@ -1,7 +1,8 @@
 import { LuvitError } from "../core/errors";
 import { formatShape } from "../core/hostTensor";
+import { checkOptions } from "../core/options";
 import { Rng } from "../core/rng";
-import { type Tensor, tf } from "../core/tf";
+import { type Tensor, tensorField, tf } from "../core/tf";
 import { type Context, inference, site } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm } from "../nn/layers";
@@ -187,6 +188,7 @@ function gridOf(
   { imageSize, patchSize }: ViTConfig,
   positions: PositionRule | undefined,
 ): PatchGrid {
+  checkOptions("images", tensorField, images);
   const [, channels, ...sides] = images.shape;
   const fits = (side: number) => {
     if (positions === undefined) return side === imageSize;

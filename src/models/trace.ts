@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import { formatShape, type HostTensor } from "../core/hostTensor";
-import { checkOptions, list, nearest, optionsOf, text } from "../core/options";
+import { checkOptions, list, nearest, optionsOf, such, text } from "../core/options";
 import { textTable } from "../core/textTable";
 import { type Tensor, tf } from "../core/tf";
 import type { EngineOptions } from "../engine";
@@ -94,11 +94,12 @@ export async function traceForward(
   images: Tensor | Float32Array,
   options: TraceOptions,
 ): Promise<Activations> {
+  const { imageSize } = model.encoder.config;
+  expectImages(images, imageSize);
   checkOptions("trace", traceOptions, options);
   const { keep, ...engine } = options;
   expectAll(keep, placesOf(model, forward));
   const wanted = keep.map(expression);
-  const { imageSize } = model.encoder.config;
   const shape =
     images instanceof Float32Array
       ? [images.length / (3 * imageSize * imageSize), 3, imageSize, imageSize]
@@ -122,6 +123,22 @@ export async function traceForward(
   } finally {
     await compiled.dispose();
   }
+}
+
+/** @throws LuvitError("bad-argument" | "shape-mismatch") for what is no batch of images. */
+function expectImages(images: Tensor | Float32Array, side: number): void {
+  const text = `images, a tensor [B, 3, ${side}, ${side}] or a Float32Array of ${3 * side * side} numbers each`;
+  if (images instanceof Float32Array) {
+    const count = images.length / (3 * side * side);
+    if (Number.isInteger(count) && count > 0) return;
+    throw new LuvitError("shape-mismatch", `trace: expected ${text}, got ${images.length} numbers`);
+  }
+  checkOptions("trace", such(text, isLiveTensor), images);
+  if (images.shape[0] === 0) throw new LuvitError("shape-mismatch", `trace: expected ${text}, got no image`);
+}
+
+function isLiveTensor(value: unknown): boolean {
+  return value instanceof tf.Tensor && !value.isDisposed;
 }
 
 /** Every named place of a forward pass, nothing computed. */

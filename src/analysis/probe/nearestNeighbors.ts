@@ -1,17 +1,17 @@
 import { LuvitError } from "../../core/errors";
 import { breathe } from "../../core/loop";
-import { checkOptions, list, number, optionsOf, shaped, whole } from "../../core/options";
+import { checkOptions, list, number, optionsOf, whole } from "../../core/options";
 import { tf } from "../../core/tf";
 import type { EngineOptions } from "../../engine";
 import { compile } from "../../nn/compile";
-import type { Features } from "../features";
 import { engine } from "../options";
 import { largest } from "./largest";
+import { type ProbeFeatures, settledFeatures } from "./settledFeatures";
 
 export interface NeighborOptions extends EngineOptions {
   /** How many neighbors vote; default 10, 20, 100, 200, those that the training set can give. */
   k?: readonly number[];
-  /** A neighbor's vote is exp(similarity / temperature); default 0.07. */
+  /** A neighbor's vote is exp(similarity / temperature); default 0.07, from 0.002. */
   temperature?: number;
   /** Classes that votes are counted for; default as many as the labels name. */
   classes?: number;
@@ -22,7 +22,7 @@ const neighborOptions = optionsOf<NeighborOptions>(
   {
     ...engine,
     k: list(whole(1, 1_000_000_000), 1),
-    temperature: number(1e-6, 1e6),
+    temperature: number(0.002, 1e6),
     classes: whole(1, 1_000_000),
   },
 );
@@ -39,12 +39,8 @@ export interface NeighborVotes {
   readonly top5: number;
 }
 
-const featuresField = shaped<Pick<Features, "values" | "dim" | "labels">>(
-  "features, from analysis.extractFeatures",
-  "values",
-  "dim",
-  "labels",
-);
+/** 8 GB. */
+const MOST_VOTES = 2 ** 30;
 
 /** Test samples at a time. */
 const BATCH = 64;
@@ -54,7 +50,7 @@ const BATCH = 64;
  * Reference: Wu et al. 2018; facebookresearch/dino eval_knn.py.
  *
  * @throws LuvitError("bad-argument") for features of different widths, a k above the number of training
- * samples, or labels above `classes`.
+ * samples, labels above `classes`, or features that cannot be; ("non-finite") for those that hold NaN or infinities.
  *
  * @example
  * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
@@ -64,12 +60,12 @@ const BATCH = 64;
  * console.log(five.top1);
  */
 export async function nearestNeighbors(
-  train: Pick<Features, "values" | "dim" | "labels">,
-  test: Pick<Features, "values" | "dim" | "labels">,
+  known: ProbeFeatures,
+  asked: ProbeFeatures,
   options: NeighborOptions = {},
 ): Promise<NeighborVotes[]> {
-  checkOptions("nearestNeighbors", featuresField, train);
-  checkOptions("nearestNeighbors", featuresField, test);
+  const train = settledFeatures("nearestNeighbors", "training", known);
+  const test = settledFeatures("nearestNeighbors", "test", asked);
   checkOptions("nearestNeighbors", neighborOptions, options);
   const { temperature = 0.07, k, classes = classesOf(train, test), ...engine } = options;
   const count = train.labels.length;
@@ -111,13 +107,13 @@ export async function nearestNeighbors(
 }
 
 /** One more than the largest label. */
-function classesOf(...sets: readonly Pick<Features, "labels">[]): number {
+function classesOf(...sets: readonly Pick<ProbeFeatures, "labels">[]): number {
   return sets.reduce((most, { labels }) => labels.reduce((a, b) => Math.max(a, b), most), 0) + 1;
 }
 
 function expectComparable(
-  train: Pick<Features, "dim" | "labels">,
-  test: Pick<Features, "dim" | "labels">,
+  train: Pick<ProbeFeatures, "dim" | "labels">,
+  test: Pick<ProbeFeatures, "dim" | "labels">,
   wanted: readonly number[],
   classes: number,
 ): void {
@@ -131,11 +127,16 @@ function expectComparable(
       : []),
     ...(wanted.length === 0 ? [`${count} training samples; say k`] : []),
   ];
+  const votes = tested * classes * wanted.length;
+  if (votes > MOST_VOTES)
+    problems.push(
+      `${votes} votes of ${classes} classes do not fit into memory; ask with fewer samples at a time`,
+    );
   if (problems.length > 0) throw new LuvitError("bad-argument", `nearestNeighbors: ${problems.join("; ")}`);
 }
 
 /** Rows of length 1; a row of zeros stays. */
-function unitRows({ values, dim }: Pick<Features, "values" | "dim">): Float32Array {
+function unitRows({ values, dim }: Pick<ProbeFeatures, "values" | "dim">): Float32Array {
   const rows = Float32Array.from(values);
   for (let start = 0; start < rows.length; start += dim) {
     const row = rows.subarray(start, start + dim);

@@ -1,21 +1,19 @@
 import { inspect } from "node:util";
-import { LuvitError } from "../../core/errors";
+import { LuvitError, listOffenders } from "../../core/errors";
+import { allFinite } from "../../core/finite";
 import { breathe } from "../../core/loop";
-import { checkOptions, number, optionsOf, seed, shaped, signal, whole } from "../../core/options";
+import { checkOptions, number, optionsOf, seed, signal, whole } from "../../core/options";
 import { beginWork } from "../../core/progress";
 import { Rng } from "../../core/rng";
 import { withStopRequest } from "../../core/stopRequest";
 import type { EngineOptions } from "../../engine";
 import { compile } from "../../nn/compile";
 import { scaledRate, warmupCosine } from "../../optim/schedule";
-import type { Features } from "../features";
 import { engine } from "../options";
 import { columnsOf, type ResultTable, resultTable } from "../provenance";
 import { LinearProbe } from "./linearProbe";
 import { openProbe } from "./openProbe";
-
-/** What a probe is trained and tested with. */
-export type ProbeFeatures = Pick<Features, "values" | "dim" | "labels">;
+import { type ProbeFeatures, probeFeatures, settledFeatures } from "./settledFeatures";
 
 /** MAE's protocol unless told otherwise. */
 export interface ProbeOptions extends EngineOptions {
@@ -44,7 +42,7 @@ const probeOptions = optionsOf<ProbeOptions>(
   {},
   {
     ...engine,
-    test: shaped("features { values, dim, labels }", "values", "dim", "labels"),
+    test: probeFeatures,
     epochs: whole(1, 1_000_000),
     warmupEpochs: whole(0, 1_000_000),
     baseLr: number(0, 1e6, true),
@@ -82,7 +80,8 @@ export class TrainedProbe {
  * scale, linear layer, LARS, warm-up and cosine), without its random crops, as the features are what they are.
  * Reference: mae/main_linprobe.py.
  *
- * @throws LuvitError("bad-argument") for features that do not fit each other.
+ * @throws LuvitError("bad-argument") for features that cannot be, or do not fit each other; ("non-finite") for those that
+ * hold NaN or infinities, and for a training that has diverged.
  *
  * @example
  * const images = await luvit.data.imageFolder("data/shapes/val", { transform: luvit.data.transforms.none(64) });
@@ -90,10 +89,11 @@ export class TrainedProbe {
  * const features = await luvit.analysis.extractFeatures(model, images.take(24));
  * console.log(await luvit.analysis.trainProbe(features, { test: features, epochs: 3 }));
  */
-export async function trainProbe(train: ProbeFeatures, options: ProbeOptions = {}): Promise<TrainedProbe> {
-  checkOptions("trainProbe", shaped("features { values, dim, labels }", "values", "dim", "labels"), train);
+export async function trainProbe(features: ProbeFeatures, options: ProbeOptions = {}): Promise<TrainedProbe> {
+  const train = settledFeatures("trainProbe", "training", features);
   checkOptions("trainProbe", probeOptions, options);
-  const { test, epochs = 90, baseLr = 0.1, weightDecay = 0, seed = 0, signal, ...rest } = options;
+  const test = options.test && settledFeatures("trainProbe", "test", options.test);
+  const { test: _, epochs = 90, baseLr = 0.1, weightDecay = 0, seed = 0, signal, ...rest } = options;
   const { batchSize = 512, warmupEpochs = Math.min(10, Math.floor(epochs / 9)), ...engine } = rest;
   const count = train.labels.length;
   const batch = Math.min(batchSize, count);
@@ -116,6 +116,7 @@ export async function trainProbe(train: ProbeFeatures, options: ProbeOptions = {
           lr = warmupCosine(plan, epoch + step / perEpoch);
           const chosen = order.subarray(step * batch, (step + 1) * batch);
           const { loss: now } = await training.step(...gathered(train, chosen), lr);
+          if (!Number.isFinite(now[0])) throw diverged(epoch, lr);
           loss += now[0] / perEpoch;
         }
         if (testing) await training.sync();
@@ -125,6 +126,7 @@ export async function trainProbe(train: ProbeFeatures, options: ProbeOptions = {
       }
     });
     await training.sync();
+    await expectFinite(probe);
   } finally {
     activity.end(rows.length === epochs ? "done" : "stopped");
     await training.dispose();
@@ -136,15 +138,30 @@ export async function trainProbe(train: ProbeFeatures, options: ProbeOptions = {
 }
 
 function expectFit(train: ProbeFeatures, test?: ProbeFeatures): void {
-  const problems = [train, ...(test ? [test] : [])].flatMap(({ values, dim, labels }) =>
-    values.length === dim * labels.length
-      ? []
-      : [`${values.length} numbers for ${labels.length} rows of ${dim}`],
-  );
+  const problems: string[] = [];
   if (test && test.dim !== train.dim) problems.push(`features are ${train.dim} and ${test.dim} wide`);
   if (train.labels.length < 2) problems.push(`${train.labels.length} training samples, expected two or more`);
-  if (train.labels.some((label) => label < 0)) problems.push("labels below 0");
+  if (test?.labels.length === 0) problems.push("no test samples");
   if (problems.length > 0) throw new LuvitError("bad-argument", `trainProbe: ${problems.join("; ")}`);
+}
+
+function diverged(epoch: number, lr: number): LuvitError {
+  const advice = "a lower baseLr or a longer warm-up may help";
+  return new LuvitError(
+    "non-finite",
+    `trainProbe: the loss is no longer finite in epoch ${epoch}, at a rate of ${lr.toExponential(3)}; ${advice}`,
+  );
+}
+
+/** @throws LuvitError("non-finite") naming what has overflowed: statistics of features that are too large, weights. */
+async function expectFinite(probe: LinearProbe): Promise<void> {
+  const state = [...(await probe.stateDict())];
+  const broken = state.filter(([, { data }]) => !allFinite(data as Float32Array)).map(([name]) => name);
+  if (broken.length === 0) return;
+  throw new LuvitError(
+    "non-finite",
+    `trainProbe: no longer finite, are the features too large?\n${listOffenders(broken)}`,
+  );
 }
 
 function classesOf(...sets: readonly (ProbeFeatures | undefined)[]): number {

@@ -1,4 +1,4 @@
-import { checkOptions, shaped } from "../../core/options";
+import { checkOptions, object, share, such } from "../../core/options";
 import { type Tensor, tf } from "../../core/tf";
 import type { MapSize } from "../relevance/display";
 
@@ -26,12 +26,18 @@ export function meanDistance(pattern: Tensor, distances: Tensor, rescale = false
   return tf.mean(tf.sum(tf.mul(shares, distances), -1), -1);
 }
 
+const weightRow = such<ArrayLike<number>>("weights, an array of numbers from 0", (value) => {
+  const isRow = Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value);
+  return isRow && Array.prototype.every.call(value, (x) => Number.isFinite(x) && x >= 0);
+});
+
 /**
  * The largest weights that together hold `mass` of their sum, 1 where kept, [P]; the one that crosses the border is kept.
  * Reference: Caron et al. 2021 (DINO), visualize_attention.py.
  */
 export function massMask(weights: ArrayLike<number>, mass: number): Uint8Array {
-  checkOptions("massMask", shaped<ArrayLike<number>>("weights, an array of numbers", "length"), weights);
+  checkOptions("massMask", weightRow, weights);
+  checkOptions("massMask", object({ mass: share }, {}), { mass });
   const order = Uint32Array.from({ length: weights.length }, (_, i) => i).sort(
     (a, b) => weights[a] - weights[b] || a - b,
   );

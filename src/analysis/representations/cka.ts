@@ -1,4 +1,4 @@
-import { LuvitError } from "../../core/errors";
+import { LuvitError, listOffenders } from "../../core/errors";
 import { checkOptions, flag, list, object, optionsOf, shaped } from "../../core/options";
 
 /** Features of examples, a row each. */
@@ -28,7 +28,8 @@ const given = object(
  * say: the two answer different questions. In double precision.
  * Reference: Kornblith et al. 2019, section 3; google-research representation_similarity; Song et al. 2007 for `debiased`.
  *
- * @throws LuvitError("bad-argument") for numbers of examples that differ, or are too few.
+ * @throws LuvitError("bad-argument") for numbers of examples that differ, or are too few; ("non-finite") for NaN or
+ * infinities. Where all examples are the same nothing is known, and NaN is given back.
  *
  * @example
  * const one = { values: Float32Array.of(1, 2, 3, 5), dim: 1 };
@@ -47,6 +48,11 @@ export function cka(representations: readonly Representation[], options: CkaOpti
       `cka: expected the same examples everywhere, at least ${least}, got ${counts.join(", ")}`,
     );
   }
+  const broken = representations.flatMap(({ values }, i) =>
+    Array.prototype.every.call(values, Number.isFinite) ? [] : [`representation ${i}`],
+  );
+  if (broken.length > 0)
+    throw new LuvitError("non-finite", `cka: NaN or infinities in\n${listOffenders(broken)}`);
   const [n] = counts;
   const grams = representations.map((one) => prepared(gramOf(one, n), n, debiased));
   const criterion = debiased ? unbiasedHsic : innerProduct;

@@ -28,7 +28,8 @@ const pcaArguments = object(
  * Give the tokens of several images at once for one scale of colors. Tokens that stick out take the first component for
  * themselves: see `tokenNorms`.
  *
- * @throws LuvitError("bad-argument") for fewer than two rows, or more components than channels.
+ * @throws LuvitError("bad-argument") for fewer than two rows, or more components than channels; ("non-finite") for NaN or
+ * infinities.
  *
  * @example
  * const { colors } = luvit.analysis.principalComponents(Float32Array.of(1, 2, 0, 3, 1, 1, 2, 4, 9), 3);
@@ -44,6 +45,8 @@ export function principalComponents(values: ArrayLike<number>, dim: number, coun
       `principalComponents: expected two or more whole rows and at most dim components, got ${given}`,
     );
   }
+  if (!Array.prototype.every.call(values, Number.isFinite))
+    throw new LuvitError("non-finite", "principalComponents: the values hold NaN or infinities");
   const mean = meanOfRows(values, dim);
   const covariance = covarianceOf(values, mean, dim);
   const total = mean.reduce((sum, _, i) => sum + covariance[i * dim + i], 0);
