@@ -6,9 +6,13 @@ import { isLuvitError } from "../../nn/support";
 const sample = { path: "a.png", label: 0, index: 0, image: new Float32Array(0) };
 /** A class token and three patches of two classes. */
 const logits = Float32Array.of(9, 0, 0, 1, Math.log(3), 0, 2, 2);
-const maps = new LensMaps(sample, 2, { rows: 1, columns: 3 }, [
-  { site: "embed", logits, pooled: new Float32Array(2) },
-]);
+const maps = new LensMaps(
+  sample,
+  2,
+  { rows: 1, columns: 3 },
+  [{ site: "embed", logits, pooled: new Float32Array(2) }],
+  1,
+);
 
 test("patches are counted behind the class token, and of equal classes the first is said", () => {
   assert.deepEqual([...maps.labels("embed")], [1, 0, 0]);
