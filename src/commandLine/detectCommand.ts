@@ -33,12 +33,14 @@ export async function detectCommand(request: RunRequest): Promise<number> {
   checkOptions(`${request.file}: options`, detectOptions, options);
   await startEngine(request, config.engine);
   const { imageSize = config.model.preset === "toy" ? detector.toy.imageSize : 1024 } = config.model;
-  const { train, scale } = config.data;
+  const { train, validation: held, scale } = config.data;
   const images = await scenesFrom(train, largeScaleJitter(imageSize, { scale }), path);
+  const validation = held && (await scenesFrom(held, fitSquare(imageSize), path));
   const named = { ...config.model, seed: request.seed ?? config.model.seed };
   const model = await detectorFrom(named, path, images.classes, request.print);
   announce(request, model, recipe.recipe);
-  return drive(request, "detect", [images], () => detect(model, images, options));
+  const sets = validation ? [images, validation] : [images];
+  return drive(request, "detect", sets, () => detect(model, images, { ...options, validation }));
 }
 
 async function scenesFrom({ take, ...scenes }: ScenesConfig, transform: SquareTransform, path: Resolve) {

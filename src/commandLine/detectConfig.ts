@@ -69,7 +69,7 @@ export const detectorModel: typeof described = {
   optional: detectorEntries as unknown as typeof described.optional,
 };
 
-const training = partly(detectOptions, elsewhere);
+const training = partly(detectOptions, [...elsewhere, "validation"]);
 
 export const detectConfig = object(
   {
@@ -77,7 +77,10 @@ export const detectConfig = object(
     data: entry(
       object(
         { train: entry(scenes, "images to train on") },
-        { scale: entry(pair(number(0, 10, true)), "of large-scale jitter", [0.1, 2]) },
+        {
+          validation: entry(scenes, "looked at after every epoch: AP of boxes, and of masks"),
+          scale: entry(pair(number(0, 10, true)), "of large-scale jitter", [0.1, 2]),
+        },
       ),
       "what it is trained on",
     ),

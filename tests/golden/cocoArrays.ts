@@ -1,5 +1,5 @@
-import { areaRanges, iouThresholds } from "../../src/analysis/detection/match";
 import type { DetectionScores } from "../../src/analysis/detection/scores";
+import { areaRanges, iouThresholds } from "../../src/train/detection/match";
 
 /** The accumulated arrays as pycocotools lays them out: [threshold, recall, class, area, most results]. */
 export function arraysOf({

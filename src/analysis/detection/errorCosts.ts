@@ -1,10 +1,9 @@
 import type { Turn } from "../../core/loop";
 import type { CocoAnnotation, CocoAnnotations, CocoResult } from "../../data/coco";
-import { byScore, precisionCurve, verdicts } from "./accumulate";
+import { byScore, precisionCurve, verdicts } from "../../train/detection/accumulate";
+import type { Group } from "../../train/detection/groups";
+import { areaRanges, countTruths, type Match, verdictOf } from "../../train/detection/match";
 import { type DetectionError, type DetectionErrorKind, mendable } from "./errorKinds";
-import type { Group } from "./groups";
-import { areaRanges, type Match } from "./match";
-import { countTruths, verdictOf } from "./tally";
 
 /** A group and what became of its results. */
 export interface MatchedGroup {

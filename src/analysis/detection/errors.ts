@@ -11,6 +11,8 @@ import {
   cocoKind,
   expectResults,
 } from "../../data/coco";
+import { Groups } from "../../train/detection/groups";
+import { areaRanges, matchGroup } from "../../train/detection/match";
 import { ErrorCosts, type MatchedGroup } from "./errorCosts";
 import {
   type DetectionError,
@@ -19,8 +21,6 @@ import {
   mendable,
   type RightResult,
 } from "./errorKinds";
-import { Groups } from "./groups";
-import { areaRanges, matchGroup } from "./match";
 import { inTurns } from "./turns";
 
 /** What is compared; "bbox" is the default. */

@@ -1,16 +1,14 @@
 import { inspect } from "node:util";
-import { checkOptions, instance, optionsOf, partsWith, signal, text } from "../../core/options";
-import { Rng } from "../../core/rng";
+import { checkOptions, optionsOf, partsWith, signal, text } from "../../core/options";
 import { type StopRequest, withStopRequest } from "../../core/stopRequest";
-import { type CocoKind, type CocoResult, DetectionDataset, type DetectionSample } from "../../data/coco";
+import { type CocoKind, type CocoResult, type DetectionDataset, detectionField } from "../../data/coco";
 import { shardRange } from "../../data/dataset";
 import { type Shard, shardOptions } from "../../data/options";
-import { loadIfReadable } from "../../data/unreadable";
 import type { EngineOptions } from "../../engine";
 import type { Detector } from "../../models/detector/detector";
 import { detectorField } from "../../models/detector/options";
-import { expectClasses, expectImageSize } from "../../train/checkSizes";
 import { ObjectFinder } from "../../train/detection/finder";
+import { expectHeldOut, resultsOf } from "../../train/detection/validate";
 import { describeMissing } from "../gatherRows";
 import { gapsIn, joined, piecesOf } from "../keptRanges";
 import { aboutModel, count, engine } from "../options";
@@ -77,14 +75,12 @@ export class DetectorEvaluation {
   }
 }
 
-const datasetField = instance(DetectionDataset, "a data set with objects, from data.coco");
-
 /**
  * Looks for objects in every image of a set and compares them with the annotations as COCO does: boxes, and masks where the
  * detector draws them. With `out`, what was found is kept image by image, and results.bbox.json and results.segm.json
  * in COCO's format are written when all is done.
  *
- * @throws LuvitError("bad-argument") for a set that does not fit the model, or a folder that is about another one.
+ * @throws LuvitError("bad-argument") for a set that does not fit the model or is under large-scale jitter, or a folder that is about another one.
  * @example
  * const transform = luvit.data.transforms.fitSquare(96);
  * const scenes = await luvit.data.coco({ root: "data/shapes/coco", part: "val", transform });
@@ -97,10 +93,9 @@ export async function evaluateDetector(
   options: DetectorEvaluationOptions = {},
 ): Promise<DetectorEvaluation> {
   checkOptions("coco.evaluateDetector", detectorField, model);
-  checkOptions("coco.evaluateDetector", datasetField, dataset);
+  checkOptions("coco.evaluateDetector", detectionField, dataset);
   checkOptions("coco.evaluateDetector", detectorEvaluationOptions, options);
-  expectImageSize(dataset, model.settings.encoder.imageSize, "coco.evaluateDetector");
-  expectClasses(dataset, model.classes, "coco.evaluateDetector");
+  expectHeldOut(dataset, model, "coco.evaluateDetector");
   const { out } = options;
   const folder = out === undefined ? undefined : await ResultsFolder.open(out, model, dataset.length);
   const found = (await folder?.read()) ?? [];
@@ -160,23 +155,4 @@ async function lookAt(
   } finally {
     await finder.dispose();
   }
-}
-
-/** What is found in an image, as COCO has it; nothing in one that cannot be read. */
-async function resultsOf(
-  finder: ObjectFinder,
-  dataset: DetectionDataset,
-  index: number,
-): Promise<CocoResult[]> {
-  const sample = (await loadIfReadable(dataset, index, new Rng(0))) as DetectionSample | undefined;
-  if (!sample) return [];
-  const { height, width } = dataset.truth.image(sample.imageId);
-  const image = { values: sample.image, covered: sample.geometry.covered, original: { height, width } };
-  const { boxes, scores, labels, masks } = await finder.find(image);
-  return Array.from(scores, (score, i) => {
-    const [x0, y0, x1, y1] = boxes.subarray(4 * i, 4 * i + 4);
-    const categoryId = dataset.truth.categories[labels[i]].id;
-    const result = { imageId: sample.imageId, categoryId, score, box: [x0, y0, x1 - x0, y1 - y0] as const };
-    return masks ? { ...result, mask: masks[i] } : result;
-  });
 }

@@ -4,10 +4,10 @@ import { LuvitError } from "../../core/errors";
 import { checkOptions, number, oneOf, optionsOf, partsWith, text } from "../../core/options";
 import { textTable } from "../../core/textTable";
 import type { CocoKind } from "../../data/coco";
+import { type PrecisionCurve, recallPoints } from "../../train/detection/accumulate";
+import { areaRanges, iouThresholds } from "../../train/detection/match";
 import { type PaperPair, paperTable2 } from "../paper";
 import { type Provenance, resultTable } from "../provenance";
-import { type PrecisionCurve, recallPoints } from "./accumulate";
-import { areaRanges, iouThresholds } from "./match";
 
 /** Curves of a class, [threshold][area range][most results]; undefined where no object of it counts. */
 export type CurveSet = readonly (readonly (readonly (PrecisionCurve | undefined)[])[])[];

@@ -1,7 +1,14 @@
 import type { Turn } from "../../core/loop";
-import { byScore, type PrecisionCurve, precisionCurve, verdicts } from "./accumulate";
-import type { Group } from "./groups";
-import { type AreaRange, areaRanges, ignoredTruths, iouThresholds, type Match, matchGroup } from "./match";
+import { byScore, type PrecisionCurve, precisionCurve } from "../../train/detection/accumulate";
+import type { Group } from "../../train/detection/groups";
+import {
+  type AreaRange,
+  areaRanges,
+  countTruths,
+  iouThresholds,
+  matchGroup,
+  verdictOf,
+} from "../../train/detection/match";
 import type { CurveSet } from "./scores";
 
 const ranges: readonly AreaRange[] = Object.values(areaRanges);
@@ -50,14 +57,4 @@ export class Tally {
       truths === 0 ? undefined : precisionCurve(hits, order, truths),
     );
   }
-}
-
-/** What a result of a group counts as. */
-export function verdictOf({ taken, ignored }: Match, place: number): number {
-  return ignored[place] ? verdicts.ignored : taken[place] >= 0 ? verdicts.right : verdicts.wrong;
-}
-
-/** Objects that count. */
-export function countTruths(group: Group, range: AreaRange): number {
-  return ignoredTruths(group, range).filter((ignored) => !ignored).length;
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { LuvitError, listOffenders } from "../../core/errors";
-import { checkOptions, flag, object, partsWith } from "../../core/options";
+import { checkOptions, flag, instance, object, partsWith } from "../../core/options";
 import { printable } from "../../core/printable";
 import { Rng } from "../../core/rng";
 import { type ImageDataset, type Sample, SkipReport, spreadIndices } from "../dataset";
@@ -126,6 +126,9 @@ export class DetectionDataset implements ImageDataset {
     return { box, label: this.truth.label(categoryId)!, polygons };
   }
 }
+
+/** A set of this kind, as an argument. */
+export const detectionField = instance(DetectionDataset, "a data set with objects, from data.coco");
 
 /** Images with an object that is no crowd. */
 export function withObjects(truth: CocoAnnotations, images: readonly CocoImage[]): CocoImage[] {

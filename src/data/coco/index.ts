@@ -1,7 +1,7 @@
 /** COCO's files: images, classes, objects with boxes and masks, and what detectors found. */
 export { CocoAnnotations } from "./annotations";
 export { cocoCategories } from "./categories";
-export { DetectionDataset, type DetectionSample } from "./dataset";
+export { DetectionDataset, type DetectionSample, detectionField } from "./dataset";
 export type { CocoAnnotation, CocoCategory, CocoImage } from "./entries";
 export { type CocoOptions, openCoco } from "./open";
 export { type CocoReadOptions, readAnnotations } from "./readAnnotations";

@@ -2,7 +2,7 @@ import type { DetectorOptions } from "./options";
 
 /**
  * For teaching and tests: a detector of half a million weights for images of 96 pixels, as in `data/shapes/coco`. Trained
- * by `recipes.detectToy` in minutes.
+ * by `recipes.detectToy` in two minutes.
  */
 export const toy = {
   encoder: { imageSize: 96, patchSize: 12, dim: 64, depth: 3, heads: 4, mlpRatio: 4 },

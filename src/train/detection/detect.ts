@@ -1,18 +1,21 @@
 import { LuvitError } from "../../core/errors";
-import { checkOptions, instance } from "../../core/options";
+import { checkOptions } from "../../core/options";
 import { Rng } from "../../core/rng";
-import { DetectionDataset } from "../../data/coco";
+import { type DetectionDataset, detectionField } from "../../data/coco";
+import { expectReadable } from "../../data/expectReadable";
 import type { Detector } from "../../models/detector/detector";
 import { detectorField } from "../../models/detector/options";
 import { detectorRules } from "../../optim/detectorRules";
 import { expectClasses, expectClassOrder, expectImageSize } from "../checkSizes";
+import type { Forwards } from "../forwards";
 import { startRun } from "../loop";
 import { type RunPlan, settlePlan, type TrainOptions } from "../plan";
 import type { Run } from "../run";
+import type { CallFunction } from "../steps";
 import { DetectorFeeds, PROPOSALS } from "./feeds";
+import { finderFunctions, ObjectFinder } from "./finder";
 import { type DetectOptions, detectOptions } from "./options";
-
-const datasetField = instance(DetectionDataset, "a data set with objects, from data.coco");
+import { expectHeldOut, validate } from "./validate";
 
 /**
  * Trains a detector: boxes and classes, and masks where it draws them. Every batch is looked at twice: once for the boxes
@@ -30,7 +33,7 @@ const datasetField = instance(DetectionDataset, "a data set with objects, from d
  */
 export function detect(model: Detector, images: DetectionDataset, options: DetectOptions): Run<Detector> {
   checkOptions("detect", detectorField, model);
-  checkOptions("detect", datasetField, images);
+  checkOptions("detect", detectionField, images);
   checkOptions("detect", detectOptions, options);
   const { encoder, masks } = model.settings;
   expectImageSize(images, encoder.imageSize, "detect");
@@ -43,6 +46,8 @@ export function detect(model: Detector, images: DetectionDataset, options: Detec
       `detect: none of the ${images.length} images has an object to learn from`,
     );
   }
+  const { validation } = options;
+  if (validation) expectValidation(validation, model);
   if (dataset.classes.length === model.classes) model.classNames = [...dataset.classes];
   const settings = settingsOf(options);
   const plan = planOf(dataset, options, settings);
@@ -62,10 +67,36 @@ export function detect(model: Detector, images: DetectionDataset, options: Detec
       feeds: (batch, micro) => feeds.first(batch, drawsOf(micro)),
       refine: (fed, batch, micro, call) => feeds.refined(fed, batch, drawsOf(micro), call),
       loss: (given) => model.loss(given),
-      functions: { [PROPOSALS]: feeds.proposing(plan.batchSize) },
+      functions: {
+        [PROPOSALS]: feeds.proposing(plan.batchSize),
+        ...(validation && finderFunctions(model)),
+      },
+      validation,
+      // Images that cannot be read are found now, not after an epoch.
+      prepare: async () => {
+        if (validation) await expectReadable(validation, options.maxUnreadable);
+      },
+      evaluate: validation
+        ? (stepper) => validate(new ObjectFinder(model, borrowed(stepper)), validation, masks)
+        : undefined,
     },
     options,
   );
+}
+
+/** The programs of a run, which ends them itself. */
+const borrowed = (stepper: { call: CallFunction }): Forwards => ({
+  engine: "the run's",
+  run: (name, feeds) => stepper.call(name, feeds),
+  dispose: async () => {},
+});
+
+/** @throws LuvitError("bad-argument") for a set that an epoch could not be evaluated on. */
+function expectValidation(validation: DetectionDataset, model: Detector): void {
+  expectHeldOut(validation, model, "detect: validation");
+  if (validation.trainable().length > 0) return;
+  const found = `none of the ${validation.length} images to validate with has an object`;
+  throw new LuvitError("bad-argument", `detect: ${found}; leave the set out, or give another`);
 }
 
 /** What decides the numbers, beside the plan. */

@@ -1,4 +1,5 @@
 import { entry, list, number, oneOf, optionsOf, type Rule, shareBelowOne, whole } from "../../core/options";
+import { type DetectionDataset, detectionField } from "../../data/coco";
 import { layerDecay } from "../../optim/options";
 import { type TrainOptions, trainOptions } from "../plan";
 
@@ -25,6 +26,8 @@ export interface DetectOptions extends Omit<TrainOptions, ByEpochs> {
    * GPU does; "batch" every sample of a batch.
    */
   normalize?: "image" | "batch";
+  /** Evaluated after every epoch: COCO's `boxAP` in percent, and `maskAP` where masks are drawn. */
+  validation?: DetectionDataset;
 }
 
 const { baseLr, minLr, warmupEpochs, warmupLr, cooldownEpochs, ...common } = trainOptions.optional;
@@ -49,6 +52,7 @@ export const detectOptions = optionsOf<DetectOptions>(
     ) as never,
     factor: entry(number(0, 1), "that the rate is multiplied by there", 0.1),
     normalize: entry(oneOf(["image", "batch"]), "what weighs the same in the heads' losses", "image"),
+    validation: detectionField,
   },
   rising,
 );

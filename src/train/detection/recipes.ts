@@ -59,9 +59,9 @@ export const cocoDetectron2 = recipe(
   },
 );
 
-/** Training `detector.toy` on the drawn scenes in `data/shapes/coco`, with large-scale jitter of 0.8 to 1.25: minutes. */
+/** Training `detector.toy` on the drawn scenes in `data/shapes/coco`, with large-scale jitter of 0.8 to 1.25: two minutes. */
 export const detectToy: DetectRecipe = {
-  epochs: 16,
+  epochs: 24,
   batchSize: 4,
   lr: 2e-3,
   weightDecay: 0.05,
@@ -74,8 +74,8 @@ export const detectToy: DetectRecipe = {
     source: "made for the drawn scenes",
     rows: "none",
     expected:
-      "AP of boxes far above the 1 % of a detector that has seen an epoch; 20 epochs gave 21.6, of masks 15.0",
-    cost: "minutes",
+      "AP of boxes 27.0, of masks 17.9 (one seed, not pretrained); a detector that has seen an epoch has 1",
+    cost: "two to three minutes of two cores",
     augment: "largeScaleJitter",
   },
 };

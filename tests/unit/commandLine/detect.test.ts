@@ -30,7 +30,11 @@ const engine = { engine: "onnxruntime", threads: 1 };
 test("a detector is trained, gone on with, and evaluated in shards by the command line", async () => {
   const file = config("detect.json", {
     model: { preset: "toy" },
-    data: { train: { root, part: "train", take: 4 }, scale: [0.8, 1.2] },
+    data: {
+      train: { root, part: "train", take: 4 },
+      validation: { root, part: "val", take: 2 },
+      scale: [0.8, 1.2],
+    },
     recipe: "detectToy",
     out: "run",
     options: { epochs: 1, batchSize: 2 },
@@ -40,6 +44,13 @@ test("a detector is trained, gone on with, and evaluated in shards by the comman
   assert.equal(trained.status, 0, trained.text);
   assert.match(trained.text, /recipe detectToy/);
   assert.match(trained.text, /done: 2 of 2 steps/);
+  const steps = readFileSync(join(folder, "run", "metrics.jsonl"), "utf8")
+    .trim()
+    .split("\n");
+  assert.deepEqual(
+    steps.map((line) => typeof JSON.parse(line).boxAP),
+    ["undefined", "number"],
+  );
   const again = await luvit("detect", "--config", file);
   assert.equal(again.status, 1);
   assert.match(again.text, /--resume/);

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { evaluate, evaluateDetector } from "../../../../src/analysis/detection";
 import { Rng } from "../../../../src/core/rng";
 import { startBackend } from "../../../../src/core/tf";
+import { largeScaleJitter } from "../../../../src/data/detection";
 import { batches } from "../../../../src/data/loader";
 import { openDetector } from "../../../../src/models/detector/checkpoints";
 import { detect } from "../../../../src/train/detection/detect";
 import { DetectorFeeds } from "../../../../src/train/detection/feeds";
+import { averagePrecision } from "../../../../src/train/detection/validate";
 import { openRun } from "../../../../src/train/openRun";
 import { isLuvitError } from "../../nn/support";
 import { scenes, settings, smallDetector } from "./support";
@@ -103,5 +106,58 @@ test("images of another size, too many classes and rates by epochs are refused b
   assert.throws(
     () => detect(model, images, { ...settings, milestones: [0.9, 0.5] }),
     isLuvitError("bad-argument", "milestones"),
+  );
+});
+
+test("after every epoch a run says what evaluating the detector says, and goes on as without", async () => {
+  const [images, validation] = [await scenes("train", 4), await scenes("val", 6)];
+  const out = folder();
+  const options = { ...settings, lr: 5e-3 };
+  const { history, model } = await detect(smallDetector(), images, { ...options, out, validation }).done;
+  const { boxes, masks } = await evaluateDetector(model, validation, { engine: "onnxruntime", threads: 1 });
+  const ends = history.filter(({ boxAP }) => boxAP !== undefined);
+  assert.deepEqual(
+    ends.map(({ step }) => step),
+    [2, 4],
+  );
+  assert.ok(Math.abs(ends[1].boxAP - 100 * boxes!.summary.AP) < 1e-9);
+  assert.ok(Math.abs(ends[1].maskAP - 100 * masks!.summary.AP) < 1e-9);
+  const written = readFileSync(join(out, "metrics.jsonl"), "utf8").trim().split("\n");
+  assert.deepEqual(JSON.parse(written[3]).boxAP, ends[1].boxAP);
+  const without = await detect(smallDetector(), images, { ...options, out: false }).done;
+  assert.deepEqual(losses({ history }), losses(without));
+});
+
+test("AP of one kind and the scores of the same results are one number, classes without objects left out", async () => {
+  const { truth } = await scenes("val", 20);
+  const rng = new Rng(3);
+  const results = truth.annotations.flatMap((one) => {
+    const [x, y, width, height] = one.box;
+    const box = [x + 0.4 * width * rng.uniform(), y, width, height] as const;
+    const double = { ...one, box, score: rng.uniform(), mask: truth.mask(one) };
+    return rng.uniform() < 0.3 ? [] : [double, { ...double, score: rng.uniform() }];
+  });
+  for (const kind of ["bbox", "segm"] as const) {
+    const { summary } = await evaluate(truth, results, { kind });
+    assert.ok(summary.AP > 0.1 && summary.AP < 0.9, String(summary.AP));
+    assert.ok(Math.abs((await averagePrecision(truth, results, kind)) - 100 * summary.AP) < 1e-9);
+  }
+});
+
+test("sets that cannot be evaluated are refused before anything is trained", async () => {
+  const [images, held] = [await scenes("train", 4), await scenes("val", 2)];
+  const jittered = held.withTransform(largeScaleJitter(48));
+  const wrong: [typeof held, string][] = [
+    [jittered, "fitSquare(48)"],
+    [held.subset([]), "none of the 0 images to validate with has an object"],
+  ];
+  for (const [validation, word] of wrong)
+    assert.throws(
+      () => detect(smallDetector(), images, { ...settings, validation, out: false }),
+      isLuvitError("bad-argument", word),
+    );
+  await assert.rejects(
+    evaluateDetector(smallDetector(), jittered),
+    isLuvitError("bad-argument", "fitSquare(48)"),
   );
 });

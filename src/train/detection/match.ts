@@ -1,3 +1,4 @@
+import { verdicts } from "./accumulate";
 import type { Group } from "./groups";
 
 /** Areas of objects in pixels, both ends included. */
@@ -70,4 +71,14 @@ function matchAt(
     ignored[result] = Number(best >= 0 ? isIgnored[best] : isOutside);
   }
   return { taken, ignored };
+}
+
+/** What a result of a group counts as. */
+export function verdictOf({ taken, ignored }: Match, place: number): number {
+  return ignored[place] ? verdicts.ignored : taken[place] >= 0 ? verdicts.right : verdicts.wrong;
+}
+
+/** Objects that count. */
+export function countTruths(group: Group, range: AreaRange): number {
+  return ignoredTruths(group, range).filter((ignored) => !ignored).length;
 }
