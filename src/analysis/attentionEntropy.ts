@@ -4,28 +4,29 @@ import { checkOptions, list, optionsOf, text } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset, Sample } from "../data/dataset";
 import type { CellMask } from "../data/masks";
-import type { EngineOptions } from "../engine";
 import { arrowTable } from "../io/options";
 import { textColumn } from "../io/tables";
 import { type Classifier, classifierField } from "../models/classifier";
-import { patchCount } from "../models/vit";
+import type { Context } from "../nn/context";
+import type { PatchGrid } from "../nn/positionEmbedding";
 import { backgroundShare, type EntropyShare, patchEntropy, regionMeans } from "./entropy";
-import { forwardBatches, type MaskedOrPlain } from "./forwardBatches";
-import { batchSize, checkLooked, engine, patchMapOptions } from "./options";
+import { type Body, forwardBatches, type MaskedOrPlain } from "./forwardBatches";
+import type { ImageShape } from "./graphsByShape";
+import { batchSize, checkLooked, type LookOptions, looking, patchMapOptions } from "./options";
 import { expectLayers, tapPatterns } from "./patterns";
 
 /** A row per image, layer, head and patch; see `attentionEntropy`. */
 export type EntropyTable = Table;
 
 /** How attention entropy is computed: in which batches, on which engine. */
-export interface EntropyOptions extends EngineOptions {
+export interface EntropyOptions extends LookOptions {
   /** Which layers, e.g. ["blocks.11"]; default every ViT block and every LLaMA block. */
   layers?: readonly string[];
   /** Default 16. */
   batchSize?: number;
 }
 
-export const entropyOptions = optionsOf<EntropyOptions>({}, { ...engine, layers: list(text, 1), batchSize });
+export const entropyOptions = optionsOf<EntropyOptions>({}, { ...looking, layers: list(text, 1), batchSize });
 
 /** The layer Figures 2 and 3 look at: the last ViT block (the paper's 12th), before the fusion path. */
 export function lastViTLayer(model: Classifier): string {
@@ -53,14 +54,14 @@ export async function attentionEntropy(
   checkOptions("attentionEntropy", entropyOptions, options);
   const { layers, batchSize = 16, ...engine } = options;
   const columns = new EntropyColumns();
-  const body = (images: Tensor) => {
-    const entropies = layerEntropies(model, images);
+  const body: Body = (images, { context }) => {
+    const entropies = layerEntropies(model, images, context);
     expectLayers("attentionEntropy", layers, Object.keys(entropies));
     return layers ? Object.fromEntries(layers.map((layer) => [layer, entropies[layer]])) : entropies;
   };
-  const patches = patchCount(model.encoder.config);
   const forward = { batchSize, ...engine };
-  for await (const { samples, size, results } of forwardBatches(model, dataset, body, forward)) {
+  for await (const { samples, size, grid, results } of forwardBatches(model, dataset, body, forward)) {
+    const patches = grid.rows * grid.columns;
     for (const [layer, entropy] of Object.entries(results)) {
       columns.add(samples, layer, patches, entropy, entropy.length / (size * patches));
     }
@@ -69,23 +70,25 @@ export async function attentionEntropy(
 }
 
 /** Entropies [B, H, P] of the patch queries of every layer with attention, by the layer's name. */
-function layerEntropies(model: Classifier, images: Tensor): Record<string, Tensor> {
+function layerEntropies(model: Classifier, images: Tensor, context: Context): Record<string, Tensor> {
   const entropies: Record<string, Tensor> = {};
   const tap = tapPatterns((layer, pattern) => {
     entropies[layer] = patchEntropy(pattern);
   });
-  model.tokens(images, { tap });
+  model.tokens(images, { ...context, tap });
   return entropies;
 }
 
 /** Maps of one image at one layer, on the patch grid. */
 export interface PatchMaps {
   sample: Sample & Partial<CellMask>;
-  /** Cells per side. */
-  grid: number;
-  /** Mean over heads of the attention entropy, nats, [grid²]. */
+  /** Pixels of the image. */
+  shape: ImageShape;
+  /** Rows and columns of patches. */
+  grid: PatchGrid;
+  /** Mean over heads of the attention entropy, nats, [P]; at most the logarithm of the number of tokens, ln (P + 1). */
   entropy: Float32Array;
-  /** L2 norm of each patch token after the layer, [grid²]. */
+  /** L2 norm of each patch token after the layer, [P]. */
   norm: Float32Array;
 }
 
@@ -100,29 +103,29 @@ export interface PatchMaps {
 export async function patchMaps(
   model: Classifier,
   dataset: ImageDataset,
-  options: { layer?: string; batchSize?: number } & EngineOptions = {},
+  options: { layer?: string; batchSize?: number } & LookOptions = {},
 ): Promise<PatchMaps[]> {
   checkLooked("patchMaps", model, dataset);
   checkOptions("patchMaps", patchMapOptions, options);
   const { layer = lastViTLayer(model), batchSize = 16, ...engine } = options;
-  const body = (images: Tensor) => {
+  const body: Body = (images, { context }) => {
     const maps: Record<string, Tensor> = {};
     const tap = (name: string, value: Tensor) => {
       if (name === `${layer}.attn.pattern`) maps.entropy = tf.mean(patchEntropy(value), 1);
       if (name === `${layer}.out`) maps.norm = tf.sqrt(tf.sum(tf.square(withoutClassToken(value)), -1));
     };
-    model.tokens(images, { tap });
+    model.tokens(images, { ...context, tap });
     if (maps.entropy && maps.norm) return maps;
     const message = `patchMaps: no ViT block named ${layer}; the last is ${lastViTLayer(model)}`;
     throw new LuvitError("bad-argument", message);
   };
   const maps: PatchMaps[] = [];
-  const size = patchCount(model.encoder.config);
-  for await (const { samples, results } of forwardBatches(model, dataset, body, { batchSize, ...engine })) {
+  const batches = forwardBatches(model, dataset, body, { batchSize, ...engine });
+  for await (const { samples, shape, grid, results } of batches) {
+    const size = grid.rows * grid.columns;
     for (const [i, sample] of samples.entries()) {
       const slice = (values: Float32Array) => values.slice(i * size, (i + 1) * size);
-      const [entropy, norm] = [slice(results.entropy), slice(results.norm)];
-      maps.push({ sample, grid: Math.round(Math.sqrt(size)), entropy, norm });
+      maps.push({ sample, shape, grid, entropy: slice(results.entropy), norm: slice(results.norm) });
     }
   }
   return maps;

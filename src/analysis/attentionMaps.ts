@@ -5,15 +5,14 @@ import { printable } from "../core/printable";
 import type { Tensor } from "../core/tf";
 import { datasetField, type ImageDataset } from "../data/dataset";
 import { image as imageField, type RgbImage } from "../data/pixels";
-import type { EngineOptions } from "../engine";
 import type { Classifier } from "../models/classifier";
 import type { MaskedAutoencoder } from "../models/mae";
-import { patchCount } from "../models/vit";
+import type { Context } from "../nn/context";
 import type { PatchGrid } from "../nn/positionEmbedding";
 import { rowEntropy } from "./entropy";
-import { forwardBatches, type MaskedOrPlain } from "./forwardBatches";
+import { type Body, forwardBatches, type MaskedOrPlain } from "./forwardBatches";
 import { setOf } from "./givenImages";
-import { encodingModel, engine } from "./options";
+import { encodingModel, type LookOptions, looking } from "./options";
 import { expectLayers, tapPatterns } from "./patterns";
 import { type QuantizedRows, quantizeRows } from "./quantizedRows";
 import { rolloutThrough } from "./rollout";
@@ -58,7 +57,7 @@ export class AttentionMaps {
   }
 }
 
-export interface AttentionMapOptions extends EngineOptions {
+export interface AttentionMapOptions extends LookOptions {
   /** Which layers, e.g. ["blocks.11"]; default every ViT block and every LLaMA block. */
   layers?: readonly string[];
   /** Which image of a set; default 0. */
@@ -67,12 +66,12 @@ export interface AttentionMapOptions extends EngineOptions {
 
 export const attentionMapOptions = optionsOf<AttentionMapOptions>(
   {},
-  { ...engine, layers: list(text, 1), index: whole(0, 1_000_000_000) },
+  { ...looking, layers: list(text, 1), index: whole(0, 1_000_000_000) },
 );
 
 /**
  * Where a model looks in one image of a set, or in an image of any size, which is resized and cropped as for
- * evaluation: attention of every layer, head and token in a byte each, its entropy, and the rollout up to each layer.
+ * evaluation (`data.wholeImages` keeps its shape): attention of every layer, head and token in a byte each, its entropy, and the rollout up to each layer.
  *
  * @throws LuvitError("bad-argument") for a layer the model does not have, naming those it has; "bad-dataset" for
  * an unreadable image.
@@ -92,21 +91,22 @@ export async function attentionMaps(
   checkOptions("attentionMaps", either(datasetField, imageField), images);
   checkOptions("attentionMaps", attentionMapOptions, options);
   const { layers, index = 0, ...engine } = options;
-  const { config } = model.encoder;
-  const one = "load" in images ? images.subset([index]) : setOf([images], config.imageSize);
+  const one = "load" in images ? images.subset([index]) : setOf([images], model.encoder.config.imageSize);
   const names: string[] = [];
-  const body = (images: Tensor) => {
-    const found = layerTensors(model, images);
+  const body: Body = (images, { context }) => {
+    const found = layerTensors(model, images, context);
     expectLayers("attentionMaps", layers, [...found.keys()]);
     names.splice(0, names.length, ...[...found.keys()].filter((name) => layers?.includes(name) ?? true));
     return Object.fromEntries(names.flatMap((name) => Object.entries(found.get(name)!)));
   };
-  const tokens = patchCount(config) + 1;
-  for await (const { samples, results } of forwardBatches(model, one, body, { batchSize: 1, ...engine })) {
+  for await (const { samples, grid, results } of forwardBatches(model, one, body, {
+    batchSize: 1,
+    ...engine,
+  })) {
     if (samples.length === 0) break;
+    const tokens = grid.rows * grid.columns + 1;
     const made = names.map((layer) => layerAttention(layer, results, tokens));
-    const side = config.imageSize / config.patchSize;
-    return new AttentionMaps(samples[0], { rows: side, columns: side }, made);
+    return new AttentionMaps(samples[0], grid, made);
   }
   const reason = "load" in images ? images.report.reason(images.path(index)) : undefined;
   const what = `attentionMaps: image ${index} cannot be read; choose another index`;
@@ -117,6 +117,7 @@ export async function attentionMaps(
 function layerTensors(
   model: Classifier | MaskedAutoencoder,
   images: Tensor,
+  context: Context,
 ): Map<string, Record<string, Tensor>> {
   const found = new Map<string, Record<string, Tensor>>();
   let rollout: Tensor | undefined;
@@ -128,7 +129,7 @@ function layerTensors(
       [`${layer}.entropy`]: rowEntropy(pattern),
     });
   });
-  model.encoder.tokens(images, { tap });
+  model.encoder.tokens(images, { ...context, tap });
   return found;
 }
 

@@ -6,10 +6,8 @@ import { checkOptions, named, optionsOf, text } from "../core/options";
 import { textTable } from "../core/textTable";
 import { type Tensor, tf } from "../core/tf";
 import { datasetField, type ImageDataset } from "../data/dataset";
-import type { EngineOptions } from "../engine";
 import { writeTable } from "../io/tables";
 import type { Classifier } from "../models/classifier";
-import { patchCount } from "../models/vit";
 import { lastViTLayer } from "./attentionEntropy";
 import { engineOf } from "./engineOf";
 import { backgroundShare, type EntropyShare, patchEntropy, type RegionMeans, regionMeans } from "./entropy";
@@ -21,12 +19,12 @@ import {
   keeping,
   type RowWork,
 } from "./gatherRows";
-import { aboutModel, batchSize, encodingModel, engine } from "./options";
+import { aboutModel, batchSize, encodingModel, type LookOptions, looking } from "./options";
 import { type PaperPair, paperEntropyShares } from "./paper";
 import { expectLayers, tapPatterns } from "./patterns";
 import { type Provenance, resultTable } from "./provenance";
 
-export interface EntropyShareOptions extends EngineOptions, KeepingOptions, Omit<Provenance, "data"> {
+export interface EntropyShareOptions extends LookOptions, KeepingOptions, Omit<Provenance, "data"> {
   /** Default the last ViT block, as in the paper. */
   layer?: string;
   /** Default 16. */
@@ -35,7 +33,7 @@ export interface EntropyShareOptions extends EngineOptions, KeepingOptions, Omit
 
 export const entropyShareOptions = optionsOf<EntropyShareOptions>(
   {},
-  { ...engine, ...keeping.optional, ...aboutModel, layer: text, batchSize },
+  { ...looking, ...keeping.optional, ...aboutModel, layer: text, batchSize },
 );
 
 /** How often the background's attention entropy is above the foreground's, set by set. Prints beside the paper's numbers. */
@@ -151,9 +149,17 @@ function regionWork(
   model: Classifier,
   dataset: ImageDataset,
   data: string,
-  { layer, batchSize = 16, out, keepEvery, signal, ...options }: EntropyShareOptions & { layer: string },
+  {
+    layer,
+    batchSize = 16,
+    out,
+    keepEvery,
+    signal,
+    positions,
+    graphs,
+    ...options
+  }: EntropyShareOptions & { layer: string },
 ): RowWork<RegionRow> {
-  const cells = patchCount(model.encoder.config);
   return {
     label: "entropy",
     data,
@@ -163,18 +169,19 @@ function regionWork(
     keepEvery,
     signal,
     facts: { layer },
-    forward: { batchSize, ...engineOf(options) },
-    body(images) {
+    forward: { batchSize, positions, graphs, ...engineOf(options) },
+    body(images, { context }) {
       const found: Record<string, Tensor> = {};
       const tap = tapPatterns((at, pattern) => {
         found[at] = tf.mean(patchEntropy(pattern), 1);
       });
-      model.tokens(images, { tap });
+      model.tokens(images, { ...context, tap });
       expectLayers("entropyShares", [layer], Object.keys(found));
       return { entropy: found[layer] };
     },
-    rows: ({ samples, results }) =>
+    rows: ({ samples, grid, results }) =>
       samples.map(({ path, index, foreground, valid }, i) => {
+        const cells = grid.rows * grid.columns;
         const entropy = results.entropy.subarray(i * cells, (i + 1) * cells);
         if (foreground) return { image: path, index, ...regionMeans(entropy, foreground, valid) };
         const message = `entropyShares: ${path} has no mask; open the set with imageNetS`;

@@ -2,12 +2,13 @@ import { LuvitError } from "../core/errors";
 import { checkOptions, oneOf, optionsOf, text } from "../core/options";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
-import type { EngineOptions } from "../engine";
 import { Classifier } from "../models/classifier";
 import type { MaskedAutoencoder } from "../models/mae";
-import { expectClassToken, patchCount } from "../models/vit";
-import { forwardBatches } from "./forwardBatches";
-import { batchSize, checkLooked, engine } from "./options";
+import { expectClassToken } from "../models/vit";
+import type { Context } from "../nn/context";
+import { type Body, forwardBatches } from "./forwardBatches";
+import { batchSize, checkLooked, type LookOptions, looking } from "./options";
+import { patchesAmong } from "./stages";
 
 /** Features of every image of a set, row by row; for nearest neighbors, linear probes, projections. */
 export interface Features {
@@ -22,7 +23,7 @@ export interface Features {
   paths: string[];
 }
 
-export interface FeatureOptions extends EngineOptions {
+export interface FeatureOptions extends LookOptions {
   /** Mean over the patch tokens after this block, e.g. "blocks.5"; default what the classifier's head sees. */
   layer?: string;
   /** What stands for an image: the mean over its patches, or the class token. Default what the model's head sees. */
@@ -33,7 +34,7 @@ export interface FeatureOptions extends EngineOptions {
 
 export const featureOptions = optionsOf<FeatureOptions>(
   {},
-  { ...engine, layer: text, pool: oneOf(["patches", "class"]), batchSize },
+  { ...looking, layer: text, pool: oneOf(["patches", "class"]), batchSize },
 );
 
 /**
@@ -50,9 +51,10 @@ export async function extractFeatures(
   checkLooked("extractFeatures", model, dataset);
   checkOptions("extractFeatures", featureOptions, options);
   const { layer, pool, batchSize = 16, ...engine } = options;
-  const body = (images: Tensor) => ({
-    features: layer ? pooled(model, afterLayer(model, images, layer), pool) : atTheEnd(model, images, pool),
-  });
+  const body: Body = (images, { context }) => {
+    if (layer === undefined) return { features: atTheEnd(model, images, context, pool) };
+    return { features: pooled(model, afterLayer(model, images, layer, context), pool) };
+  };
   const rows: Float32Array[] = [];
   const [labels, indices, paths]: [number[], number[], string[]] = [[], [], []];
   for await (const { samples, size, results } of forwardBatches(model, dataset, body, {
@@ -60,8 +62,8 @@ export async function extractFeatures(
     anyTokens: true,
     ...engine,
   })) {
-    const width = results.features.length / size;
     for (const [i, { label, index, path }] of samples.entries()) {
+      const width = results.features.length / size;
       rows.push(results.features.slice(i * width, (i + 1) * width));
       labels.push(label);
       indices.push(index);
@@ -74,13 +76,24 @@ export async function extractFeatures(
   return { values, dim, labels: Int32Array.from(labels), indices: Int32Array.from(indices), paths };
 }
 
-function atTheEnd(model: Classifier | MaskedAutoencoder, images: Tensor, pool?: "patches" | "class"): Tensor {
-  if (pool || !(model instanceof Classifier)) return pooled(model, model.encoder.tokens(images), pool);
-  const seen = model.pool(images);
+function atTheEnd(
+  model: Classifier | MaskedAutoencoder,
+  images: Tensor,
+  context: Context,
+  pool?: "patches" | "class",
+): Tensor {
+  if (pool || !(model instanceof Classifier))
+    return pooled(model, model.encoder.tokens(images, context), pool);
+  const seen = model.pool(images, context);
   return model.fc_norm ? model.fc_norm.forward(seen) : seen;
 }
 
-function afterLayer({ encoder }: Classifier | MaskedAutoencoder, images: Tensor, layer: string): Tensor {
+function afterLayer(
+  { encoder }: Classifier | MaskedAutoencoder,
+  images: Tensor,
+  layer: string,
+  context: Context,
+): Tensor {
   const found: string[] = [];
   let tokens: Tensor | undefined;
   const tap = (name: string, value: Tensor) => {
@@ -89,7 +102,7 @@ function afterLayer({ encoder }: Classifier | MaskedAutoencoder, images: Tensor,
     found.push(block);
     if (block === layer) tokens = value;
   };
-  encoder.tokens(images, { tap });
+  encoder.tokens(images, { ...context, tap });
   if (tokens) return tokens;
   const message = `extractFeatures: no layer named ${layer}; this model has: ${found.join(", ")}`;
   throw new LuvitError("bad-argument", message);
@@ -101,8 +114,9 @@ function pooled(
   tokens: Tensor,
   pool: "patches" | "class" = "patches",
 ): Tensor {
-  const [batch, , dim] = tokens.shape as [number, number, number];
+  const [batch, count, dim] = tokens.shape as [number, number, number];
+  const patches = patchesAmong({ encoder }, count);
   if (pool === "class") expectClassToken('extractFeatures: pool "class"', encoder.config);
   if (pool === "class") return tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim]);
-  return tf.mean(tf.slice(tokens, [0, encoder.firstPatch, 0], [batch, patchCount(encoder.config), dim]), 1);
+  return tf.mean(tf.slice(tokens, [0, encoder.firstPatch, 0], [batch, patches, dim]), 1);
 }

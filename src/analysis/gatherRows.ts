@@ -5,25 +5,24 @@ import { LuvitError, listOffenders } from "../core/errors";
 import { optionsOf, signal, text } from "../core/options";
 import { beginWork, type WorkView } from "../core/progress";
 import { type StopRequest, withStopRequest } from "../core/stopRequest";
-import type { Tensor } from "../core/tf";
 import { writeJsonAtomically } from "../core/writeAtomically";
 import type { ImageDataset } from "../data/dataset";
 import { readJsonObject } from "../io/bytes";
 import { readTable } from "../io/tables";
-import type { Encoder } from "../models/encoder";
 import { modelDigest } from "../nn/digest";
-import type { Module } from "../nn/module";
 import { tableOf } from "./columns";
 import {
+  type Body,
   batchLength,
-  type Fed,
   type ForwardBatch,
   type ForwardBatchOptions,
   forwardBatches,
+  type LookedAt,
 } from "./forwardBatches";
 import { gapsIn, type ImageRange, joined, keepRange, keptRanges, piecesOf } from "./keptRanges";
 import { count } from "./options";
 import { rowsOf } from "./provenance";
+import { windowLength } from "./wholeBatches";
 
 /** How results about every image of a set are computed, kept and given up. */
 export interface KeepingOptions {
@@ -48,14 +47,13 @@ type ImageRow<Row> = { readonly index: number } & Readonly<Record<keyof Row, Cel
 
 /** What is computed for every image of a set. */
 export interface RowWork<Row> extends KeepingOptions {
-  readonly model: Module & { readonly encoder: Encoder };
+  readonly model: LookedAt;
   readonly dataset: ImageDataset;
   /** What people see, and the name of the folder with the kept rows: "entropy", "pseudo-masks". */
   readonly label: string;
   /** The name of the set. */
   readonly data?: string;
-  /** images [B, 3, S, S] -> results by name. */
-  body(images: Tensor, fed: Fed): Record<string, Tensor>;
+  readonly body: Body;
   /** The rows that a batch gives. */
   rows(batch: ForwardBatch): Row[];
   /** What else decides the rows, by name; kept ones must have been made with the same. */
@@ -107,7 +105,11 @@ async function openWork<Row extends ImageRow<Row>>(work: RowWork<Row>) {
   const { dataset, out, label, keepEvery = 2048, forward } = work;
   expectKeepEvery(label, keepEvery);
   const folder = out === undefined ? undefined : join(out, label, "kept");
-  if (folder !== undefined) await expectSameWork(join(out!, label, "facts.json"), work);
+  const facts = {
+    ...work.facts,
+    ...(dataset.ownShapes && { whole: dataset.size, positions: forward.positions }),
+  };
+  if (folder !== undefined) await expectSameWork(join(out!, label, "facts.json"), { ...work, facts });
   const kept = folder === undefined ? [] : keptRanges(folder);
   const rows: Row[] = [];
   const had = new Set<number>();
@@ -118,7 +120,8 @@ async function openWork<Row extends ImageRow<Row>>(work: RowWork<Row>) {
     for (const { index } of fresh) had.add(index);
   }
   // Whole batches, so that what goes on computes the very batches that a run without a stop computes.
-  const size = batchLength(forward.batchSize, dataset);
+  const { batchSize } = forward;
+  const size = dataset.ownShapes ? windowLength(batchSize) : batchLength(batchSize, dataset);
   const length = Math.ceil(keepEvery / size) * size;
   const gaps = gapsIn({ start: 0, end: dataset.length }, kept);
   const todo = [...withoutRows(kept, had), ...gaps];
@@ -164,7 +167,7 @@ async function computePieces<Row extends ImageRow<Row>>(
     for (const row of rows(batch)) fresh.push(row);
     done += batch.end - batch.start;
     activity.advance(done);
-    if (batch.end < end && !request.stopped) continue;
+    if (!batch.canStop || (batch.end < end && !request.stopped)) continue;
     await keep({ start, end: batch.end }, fresh);
     fresh = [];
     left.shift();

@@ -2,7 +2,7 @@ import { either, list } from "../core/options";
 import { datasetField, type ImageDataset } from "../data/dataset";
 import { image, normalize, type RgbImage } from "../data/pixels";
 import { evaluation } from "../data/transforms";
-import type { ReadableImages } from "./forwardBatches";
+import type { ReadableImages } from "./lookGraphs";
 
 /** What an analysis of single images may be given: a set, an image of any size, or several. */
 export type GivenImages = ImageDataset | RgbImage | readonly RgbImage[];

@@ -1,7 +1,9 @@
-import { checkOptions, object, optionsOf, seed, such, text, whole } from "../core/options";
+import { checkOptions, object, oneOf, optionsOf, seed, such, text, whole } from "../core/options";
 import { datasetField, type ImageDataset } from "../data/dataset";
+import type { EngineOptions } from "../engine";
 import { engineOptions } from "../engine/options";
 import type { Provenance } from "../io/tables";
+import { type PositionRule, positionRules } from "../nn/positionEmbedding";
 
 /** A model that has an encoder. */
 export const encodingModel = such<{ encoder: unknown }>(
@@ -19,9 +21,19 @@ export const count = whole(1, 1_000_000);
 export const batchSize = whole(1, 1_000_000);
 export const engine = engineOptions.optional;
 
-export const reconstructOptions = object({}, { ...engine, seed });
+/** What images are looked at on, and how those of other shapes than the model's square, see `data.wholeImages`. */
+export interface LookOptions extends EngineOptions {
+  /** Of whole images: how positions of their patches are made; default bicubic as MAE does, of a segmenter as DINO. */
+  positions?: PositionRule;
+  /** Of whole images: graphs that are kept, each with the model's weights; default 4. */
+  graphs?: number;
+}
 
-export const patchMapOptions = object({}, { ...engine, layer: text, batchSize });
+export const looking = { ...engine, positions: oneOf(positionRules), graphs: count };
+
+export const reconstructOptions = object({}, { ...looking, seed });
+
+export const patchMapOptions = object({}, { ...looking, layer: text, batchSize });
 
 export const provenance = optionsOf<Provenance>({}, { model: text, data: text, recipe: text, seed });
 const { data: _, ...rest } = provenance.optional;

@@ -6,15 +6,13 @@ import { checkOptions, list, oneOf, optionsOf, text } from "../core/options";
 import { textTable } from "../core/textTable";
 import { type Tensor, tf } from "../core/tf";
 import type { ImageDataset } from "../data/dataset";
-import type { EngineOptions } from "../engine";
 import { writeTable } from "../io/tables";
 import type { Encoder } from "../models/encoder";
-import { patchCount } from "../models/vit";
-import type { Module } from "../nn/module";
+import type { Context } from "../nn/context";
 import { engineOf } from "./engineOf";
-import type { ForwardBatch, MaskedOrPlain } from "./forwardBatches";
+import type { ForwardBatch, LookedAt, MaskedOrPlain } from "./forwardBatches";
 import { describeMissing, describeUnreadable, gatherRows, type KeepingOptions, keeping } from "./gatherRows";
-import { batchSize, checkLooked, engine, provenance } from "./options";
+import { batchSize, checkLooked, type LookOptions, looking, provenance } from "./options";
 import { type PaperPair, paperTable7 } from "./paper";
 import { columnsOf, type Provenance, resultTable } from "./provenance";
 import {
@@ -29,7 +27,7 @@ import {
 /** What a pseudo-mask is made of: tokens of a layer, or the class token's attention in it. */
 export type PseudoMaskKind = "magnitude" | "frequency" | "attention";
 
-export interface PseudoMaskOptions extends EngineOptions, KeepingOptions, Provenance, PseudoMaskMean {
+export interface PseudoMaskOptions extends LookOptions, KeepingOptions, Provenance, PseudoMaskMean {
   /** Default the last ViT block, as in Table 7. */
   layer?: string;
   /** Default magnitude and frequency. */
@@ -41,7 +39,7 @@ export interface PseudoMaskOptions extends EngineOptions, KeepingOptions, Proven
 export const pseudoMaskOptions = optionsOf<PseudoMaskOptions>(
   {},
   {
-    ...engine,
+    ...looking,
     ...keeping.optional,
     ...provenance.optional,
     layer: text,
@@ -123,7 +121,7 @@ function paperPair(data: string | undefined, kind: PseudoMaskKind): PaperPair {
  * @throws LuvitError("bad-dataset") for a set of which nothing can be read.
  */
 export async function pseudoMaskIou(
-  model: Module & { readonly encoder: Encoder },
+  model: LookedAt,
   dataset: ImageDataset,
   options: PseudoMaskOptions = {},
 ): Promise<PseudoMaskIou> {
@@ -131,7 +129,17 @@ export async function pseudoMaskIou(
   checkOptions("pseudoMaskIou", pseudoMaskOptions, options);
   const { depth } = model.encoder.config;
   const { layer = `blocks.${depth - 1}`, kinds = ["magnitude", "frequency"], batchSize = 16, mean } = options;
-  const { data, recipe, seed, model: name = model.toString(), out, keepEvery, signal } = options;
+  const {
+    data,
+    recipe,
+    seed,
+    model: name = model.toString(),
+    out,
+    keepEvery,
+    signal,
+    positions,
+    graphs,
+  } = options;
   const { rows, missing, unreadable } = await gatherRows<OverlapRow>({
     label: "pseudo-masks",
     data,
@@ -141,8 +149,8 @@ export async function pseudoMaskIou(
     keepEvery,
     signal,
     facts: { layer, kinds, mean },
-    forward: { batchSize, ...engineOf(options) },
-    body: (images) => layerTensors(model, images, layer, kinds),
+    forward: { batchSize, positions, graphs, ...engineOf(options) },
+    body: (images, { context }) => layerTensors(model, images, layer, kinds, context),
     rows: (batch) =>
       batch.samples.flatMap((sample, i) =>
         kinds.flatMap((kind) => overlapsOf(sample, kind, mapOf(kind, batch, i, model, mean))),
@@ -160,6 +168,7 @@ function layerTensors(
   images: Tensor,
   layer: string,
   kinds: readonly PseudoMaskKind[],
+  context: Context,
 ): Record<string, Tensor> {
   const found: Record<string, Tensor> = {};
   const tap = (name: string, value: Tensor) => {
@@ -168,7 +177,7 @@ function layerTensors(
     const [batch, count, dim] = value.shape as [number, number, number];
     found.tokens = tf.slice(value, [0, 1, 0], [batch, count - 1, dim]);
   };
-  model.encoder.tokens(images, { tap });
+  model.encoder.tokens(images, { ...context, tap });
   if (Object.keys(found).length > 0) return found;
   const message = `pseudoMaskIou: no ViT block named ${layer}; the last is blocks.${model.encoder.config.depth - 1}`;
   throw new LuvitError("bad-argument", message);
@@ -176,7 +185,7 @@ function layerTensors(
 
 function mapOf(
   kind: PseudoMaskKind,
-  { results, size }: ForwardBatch,
+  { results, size, grid }: ForwardBatch,
   image: number,
   { encoder: { config } }: { readonly encoder: Encoder },
   mean: PseudoMaskMean["mean"],
@@ -184,8 +193,8 @@ function mapOf(
   const values = kind === "attention" ? results.pattern : results.tokens;
   const one = values.subarray((image * values.length) / size, ((image + 1) * values.length) / size);
   if (kind === "attention") return classAttentionMap(one, config.heads);
-  const channels = one.length / patchCount(config);
-  return kind === "magnitude" ? magnitudeMap(one, channels, { mean }) : frequencyMap(one, channels, { mean });
+  const [channels, how] = [one.length / (grid.rows * grid.columns), { mean, columns: grid.columns }];
+  return kind === "magnitude" ? magnitudeMap(one, channels, how) : frequencyMap(one, channels, how);
 }
 
 /** The overlap of an image's pseudo-mask at a threshold with its drawn mask. */

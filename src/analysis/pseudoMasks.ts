@@ -9,6 +9,12 @@ export interface PseudoMaskMean {
   mean?: "all" | "column";
 }
 
+/** How the tokens of an image lie. */
+interface TokenRows extends PseudoMaskMean {
+  /** Patches in a row; needed for "column" where they are no square. */
+  columns?: number;
+}
+
 /** 0.1, 0.2, …, 0.9: the thresholds that Pang et al. try. */
 export const pseudoMaskThresholds: readonly number[] = Array.from({ length: 9 }, (_, i) => (i + 1) / 10);
 
@@ -19,7 +25,7 @@ export const pseudoMaskThresholds: readonly number[] = Array.from({ length: 9 },
 export function magnitudeMap(
   tokens: ArrayLike<number>,
   channels: number,
-  options: PseudoMaskMean = {},
+  options: TokenRows = {},
 ): Float64Array {
   return normalized(distancesFromMean(tokens, channels, options));
 }
@@ -31,7 +37,7 @@ export function magnitudeMap(
 export function frequencyMap(
   tokens: ArrayLike<number>,
   channels: number,
-  options: PseudoMaskMean = {},
+  options: TokenRows = {},
 ): Float64Array {
   return normalized(distancesFromMean(rowPhases(tokens, channels), channels, options));
 }
@@ -56,12 +62,13 @@ export function classAttentionMap(pattern: ArrayLike<number>, heads: number): Fl
 export function distancesFromMean(
   tokens: ArrayLike<number>,
   channels: number,
-  { mean = "all" }: PseudoMaskMean = {},
+  { mean = "all", columns }: TokenRows = {},
 ): Float64Array {
   const count = tokens.length / channels;
-  const groups = mean === "all" ? 1 : Math.round(Math.sqrt(count));
-  if (!Number.isInteger(count) || (mean === "column" && groups ** 2 !== count)) {
-    const sizes = `${tokens.length} numbers are no ${mean === "all" ? "row" : "square"} of tokens of ${channels}`;
+  const groups = mean === "all" ? 1 : (columns ?? Math.round(Math.sqrt(count)));
+  if (!Number.isInteger(count / groups) || (mean === "column" && !columns && groups ** 2 !== count)) {
+    const grid = columns ? `grid of ${columns} columns` : "square";
+    const sizes = `${tokens.length} numbers are no ${mean === "all" ? "row" : grid} of tokens of ${channels}`;
     throw new LuvitError("shape-mismatch", `pseudo-masks: ${sizes} channels`);
   }
   const means = new Float64Array(groups * channels);

@@ -5,16 +5,16 @@ import { tf } from "../core/tf";
 import { datasetField, type ImageDataset } from "../data/dataset";
 import { expectSample } from "../data/expectSample";
 import { type RgbImage, unnormalize } from "../data/pixels";
-import type { EngineOptions } from "../engine";
 import { type MaeInputs, type MaskedAutoencoder, maeField } from "../models/mae";
 import { drawNoise, maskFromNoise } from "../models/masking";
-
-import { patchCount } from "../models/vit";
+import type { Context } from "../nn/context";
 import { patchify, unpatchify } from "../nn/patches";
 import { expectImageSize } from "../train/checkSizes";
-import { type Feeds, imageFeed, specsOf } from "../train/feeds";
+import { type Feeds, specsOf } from "../train/feeds";
 import { openForward } from "../train/forward";
-import { reconstructOptions } from "./options";
+import { GraphsByShape, type ImageShape } from "./graphsByShape";
+import { gridOf } from "./lookGraphs";
+import { type LookOptions, reconstructOptions } from "./options";
 
 /** One image, what the model saw of it, and what it made of that. */
 export interface Reconstruction {
@@ -44,35 +44,38 @@ const freshDecoder = "fresh decoder, not trained";
 export async function reconstruct(
   model: MaskedAutoencoder,
   dataset: ImageDataset,
-  options: { seed?: number } & EngineOptions = {},
+  options: { seed?: number } & LookOptions = {},
 ): Promise<Reconstruction[]> {
   checkOptions("reconstruct", maeField, model);
   checkOptions("reconstruct", datasetField, dataset);
   checkOptions("reconstruct", reconstructOptions, options);
-  const { seed = 0, ...engine } = options;
-  const { imageSize: side } = model.encoder.config;
-  expectImageSize(dataset, side, "reconstruct");
+  const { seed = 0, positions = "mae", graphs: most = 4, ...engine } = options;
+  const { imageSize } = model.encoder.config;
+  if (!dataset.ownShapes) expectImageSize(dataset, imageSize, "reconstruct");
   const draws = new Rng(seed);
-  const feedsAt = async (index: number) => {
-    const rng = draws.fork("reconstruct", index);
-    const sample = await dataset.load(index, rng);
-    expectSample(sample, dataset);
-    const { image } = sample;
-    return maskedFeeds(model, image, rng);
-  };
-  const inputs = specsOf(await feedsAt(0));
-  const forward = await openForward(
-    "reconstruct",
-    model,
-    { inputs, body: (fed) => imagesOf(model, fed) },
-    engine,
-  );
+  const context: Context = dataset.ownShapes ? { positions } : {};
+  const graphs = new GraphsByShape((shape) => {
+    const inputs = specsOf(
+      maskedFeeds(model, new Float32Array(3 * shape.height * shape.width), shape, new Rng(0)),
+    );
+    return openForward(
+      "reconstruct",
+      model,
+      { inputs, body: (fed) => imagesOf(model, fed, context) },
+      engine,
+    );
+  }, most);
   const results: Reconstruction[] = [];
   try {
     for (let index = 0; index < dataset.length; index++) {
-      const feeds = await feedsAt(index);
+      const rng = draws.fork("reconstruct", index);
+      const sample = await dataset.load(index, rng);
+      expectSample(sample, dataset);
+      const { height = imageSize, width = imageSize } = sample;
+      const forward = await graphs.graphFor({ height, width }, 1, 1);
+      const feeds = maskedFeeds(model, sample.image, { height, width }, rng);
       const { masked, predicted, combined } = await forward.run(feeds);
-      const image = (pixels: Float32Array) => unnormalize(pixels, side, side);
+      const image = (pixels: Float32Array) => unnormalize(pixels, width, height);
       results.push({
         original: image(feeds.images.data as Float32Array),
         masked: image(masked),
@@ -83,38 +86,46 @@ export async function reconstruct(
       await breathe();
     }
   } finally {
-    await forward.dispose();
+    await graphs.dispose();
   }
   return results;
 }
 
 /** One image with a mask drawn for it. */
-function maskedFeeds(model: MaskedAutoencoder, image: Float32Array, rng: Rng): Feeds {
-  const { config } = model.encoder;
-  const patches = patchCount(config);
+function maskedFeeds(
+  model: MaskedAutoencoder,
+  image: Float32Array,
+  { height, width }: ImageShape,
+  rng: Rng,
+): Feeds {
+  const { rows, columns } = gridOf({ height, width }, model.encoder.config.patchSize);
+  const patches = rows * columns;
   const { keepRows, restoreRows, mask } = maskFromNoise(drawNoise(1, patches, rng), 1, model.maskRatio);
   return {
-    images: imageFeed(image, config.imageSize),
+    images: { data: image, shape: [1, 3, height, width] },
     keepRows: { data: keepRows, shape: [keepRows.length], dtype: "int32" },
     restoreRows: { data: restoreRows, shape: [restoreRows.length], dtype: "int32" },
     mask: { data: mask, shape: [1, patches] },
   };
 }
 
-/** What is shown of one image, each [1, 3, S, S], normalized as the model's input is. */
-function imagesOf(model: MaskedAutoencoder, fed: Readonly<Record<string, tf.Tensor>>) {
+/** What is shown of one image, each [1, 3, H, W], normalized as the model's input is. */
+function imagesOf(model: MaskedAutoencoder, fed: Readonly<Record<string, tf.Tensor>>, context: Context) {
   const { patchSize } = model.encoder.config;
   const inputs = fed as unknown as MaeInputs;
-  const prediction = model.decode(model.encode(inputs), inputs.restoreRows);
+  const [height, width] = inputs.images.shape.slice(2);
+  const grid = gridOf({ height, width }, patchSize);
+  const prediction = model.decode(model.encode(inputs, context), inputs.restoreRows, context, grid);
   const pixels = patchify(inputs.images, patchSize);
   const predicted = model.normPixLoss ? withStatisticsOf(pixels, prediction) : prediction;
   const removed = tf.expandDims(inputs.mask, -1);
   const mix = (shown: tf.Tensor, hidden: tf.Tensor) =>
     tf.add(tf.mul(hidden, removed), tf.mul(shown, tf.sub(1, removed)));
+  const image = (patches: tf.Tensor) => unpatchify(patches, patchSize, 3, grid);
   return {
-    masked: unpatchify(mix(pixels, tf.zerosLike(pixels)), patchSize),
-    predicted: unpatchify(predicted, patchSize),
-    combined: unpatchify(mix(pixels, predicted), patchSize),
+    masked: image(mix(pixels, tf.zerosLike(pixels))),
+    predicted: image(predicted),
+    combined: image(mix(pixels, predicted)),
   };
 }
 

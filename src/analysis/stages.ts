@@ -1,7 +1,11 @@
 import { type Tensor, tf } from "../core/tf";
 import type { Classifier } from "../models/classifier";
-import { patchCount } from "../models/vit";
 import type { Context } from "../nn/context";
+
+/** Patches among so many tokens: without the class token and the registers. */
+export function patchesAmong({ encoder }: Pick<Classifier, "encoder">, tokens: number): number {
+  return tokens - encoder.firstPatch - (encoder.config.registers ?? 0);
+}
 
 /** One layer with attention on a model's way from the embedded patches to its tokens. */
 export interface Stage {
@@ -72,8 +76,8 @@ export function readTokens(model: Classifier, x: Tensor): Tensor {
 /** The model's own answer to tokens [B, T, D] -> [B, K]: its pooling, norm and head. */
 export function answerTo(model: Classifier, tokens: Tensor): Tensor {
   const { encoder } = model;
-  const [batch, , dim] = tokens.shape as [number, number, number];
-  const count = encoder.firstPatch + patchCount(encoder.config);
+  const [batch, all, dim] = tokens.shape as [number, number, number];
+  const count = encoder.firstPatch + patchesAmong(model, all);
   // Without registers. The class token's norm is its own, so it may come after the pooling.
   const own = tf.slice(tokens, [0, 0, 0], [batch, count, dim]);
   if (model.attn_pool) return model.head.forward(model.poolTokens(normed(model, own)));

@@ -10,8 +10,11 @@ import type { ImageReader } from "./reading";
 
 /** One training or evaluation example. */
 export interface Sample {
-  /** Normalized float32 [3, size, size]. */
+  /** Normalized float32 [3, size, size]; [3, height, width] where the set's images have shapes of their own. */
   readonly image: Float32Array;
+  /** Pixels; absent for squares of the set's size. */
+  readonly height?: number;
+  readonly width?: number;
   readonly label: number;
   readonly path: string;
   /** Position in the data set of the image that was read. */
@@ -25,6 +28,8 @@ export interface ImageDataset {
   readonly length: number;
   /** Side of the samples in pixels. */
   readonly size: number;
+  /** Every image has a height and a width of its own, see `data.wholeImages`: for analyses, not for training. */
+  readonly ownShapes?: boolean;
   /** Images that could not be read so far. */
   readonly report: SkipReport;
   /** How images are prepared, where nothing about it is random. */

@@ -3,17 +3,20 @@ import { describeValue } from "../core/options";
 import type { ImageDataset, Sample } from "./dataset";
 
 /** What a set promises of its samples. */
-type SampleSource = Pick<ImageDataset, "size"> & Partial<Pick<ImageDataset, "classes">>;
+type SampleSource = Pick<ImageDataset, "size" | "ownShapes"> & Partial<Pick<ImageDataset, "classes">>;
 
 /** @throws LuvitError("bad-dataset") for a sample, of a set of somebody else's making, that is not what its set promises. */
-export function expectSample(sample: Sample, { size, classes }: SampleSource): void {
-  const length = 3 * size ** 2;
+export function expectSample(sample: Sample, { size, ownShapes, classes }: SampleSource): void {
   const { image, label, index } = sample ?? {};
+  const { height = size, width = size } = ownShapes ? (sample ?? {}) : {};
+  const length = 3 * height * width;
   const problems = [
     image instanceof Float32Array && image.length === length
       ? ""
-      : `image: expected a Float32Array of 3 x ${size} x ${size} = ${length} numbers, got ${describeValue(image)}`,
-    !classes || (Number.isInteger(label) && label >= 0 && label < classes.length)
+      : `image: expected a Float32Array of 3 x ${height} x ${width} = ${length} numbers, got ${describeValue(image)}`,
+    !classes ||
+    (ownShapes && classes.length === 0 && label === -1) ||
+    (Number.isInteger(label) && label >= 0 && label < classes.length)
       ? ""
       : `label: expected a whole number from 0 to ${classes.length - 1}, got ${describeValue(label)}`,
     Number.isInteger(index) ? "" : `index: expected the image's position, got ${describeValue(index)}`,

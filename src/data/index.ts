@@ -43,3 +43,4 @@ export {
 export { toyClasses, writeToySet } from "./toy";
 export * as toy from "./toyNamespace";
 export * as transforms from "./transforms";
+export { WholeImages, type WholeImagesOptions, type WholeSample, wholeImages } from "./wholeImages";

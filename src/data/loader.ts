@@ -2,6 +2,7 @@ import { LuvitError } from "../core/errors";
 import { checkOptions, either, flag, object, optionsOf, seed, such, whole } from "../core/options";
 import { Rng } from "../core/rng";
 import { datasetField, type ImageDataset, type Sample } from "./dataset";
+import { expectSquares } from "./expectSquares";
 import { MOST } from "./options";
 import { BatchMemory, defaultWorkers, readerWith } from "./reading";
 
@@ -102,6 +103,7 @@ export function datasetOrder(dataset: ImageDataset, seed: number, epoch: number,
 export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIterableIterator<Batch> {
   checkOptions("batches", datasetField, dataset);
   checkOptions("batches", batchOptions, options);
+  expectSquares(dataset, "batches");
   const plan = {
     seed: 0,
     epoch: 0,

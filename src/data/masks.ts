@@ -7,10 +7,11 @@ import { decodeImage } from "./reading";
 /** Id of pixels that count neither as foreground nor as background. */
 const ignoreId = 1000;
 
-/** A mask on the patch grid, rows first, [grid * grid] each. */
+/** A mask on the patch grid, rows first, [rows * columns] each. */
 export interface CellMask {
-  /** Cells per side. */
-  readonly grid: number;
+  /** Of cells. */
+  readonly rows: number;
+  readonly columns: number;
   /** 1 where any pixel of the cell has a class id. */
   readonly foreground: Uint8Array;
   /** 0 where every pixel of the cell is to be ignored: such cells are neither foreground nor background. */
@@ -77,22 +78,22 @@ function expectPlausible(name: string, bytes: Buffer): void {
 export function maskCells(ids: Int32Array, width: number, patch: number): CellMask {
   checkOptions("maskCells", instance(Int32Array, "an Int32Array of ids"), ids);
   checkOptions("maskCells", object({ width: whole(1), patch: whole(1) }, {}), { width, patch });
-  const grid = Math.floor(width / patch);
-  if (grid < 1 || Math.floor(ids.length / width / patch) !== grid) {
+  const [columns, rows] = [Math.floor(width / patch), Math.floor(ids.length / width / patch)];
+  if (columns < 1 || rows < 1 || ids.length % width !== 0) {
     throw new LuvitError(
       "shape-mismatch",
-      `maskCells: ${ids.length} ids of width ${width} give no square of ${patch} px cells`,
+      `maskCells: ${ids.length} ids of width ${width} give no whole cell of ${patch} px, or no whole rows`,
     );
   }
-  const foreground = new Uint8Array(grid * grid);
-  const valid = new Uint8Array(grid * grid);
-  for (let y = 0; y < grid * patch; y++) {
-    for (let x = 0; x < grid * patch; x++) {
+  const foreground = new Uint8Array(rows * columns);
+  const valid = new Uint8Array(rows * columns);
+  for (let y = 0; y < rows * patch; y++) {
+    for (let x = 0; x < columns * patch; x++) {
       const id = ids[y * width + x];
-      const cell = Math.floor(y / patch) * grid + Math.floor(x / patch);
+      const cell = Math.floor(y / patch) * columns + Math.floor(x / patch);
       if (id !== ignoreId) valid[cell] = 1;
       if (id !== ignoreId && id > 0) foreground[cell] = 1;
     }
   }
-  return { grid, foreground, valid };
+  return { rows, columns, foreground, valid };
 }

@@ -19,6 +19,6 @@ export async function preview(dataset: ImageDataset, options: { seed?: number } 
   const loads = Array.from({ length: dataset.length }, (_, i) => dataset.load(i, new Rng(seed).fork(i)));
   return (await Promise.all(loads)).map((sample) => {
     expectSample(sample, dataset);
-    return unnormalize(sample.image, dataset.size, dataset.size);
+    return unnormalize(sample.image, sample.width ?? dataset.size, sample.height ?? dataset.size);
   });
 }

@@ -153,9 +153,9 @@ export class MaskedDataset implements ImageDataset {
   private async readPair(at: number, rng: Rng): Promise<MaskedSample> {
     const path = this.path(at);
     const { image: pixels, mask } = await this.pair(at);
-    const { ids } = withPath(this.masks[at], () => this.transform.ids(mask, rng));
+    const { ids, width } = withPath(this.masks[at], () => this.transform.ids(mask, rng));
     const image = withPath(path, () => this.transform.apply(pixels, rng));
-    return { image, label: this.label(at), path, index: at, ids, ...maskCells(ids, this.size, this.patch) };
+    return { image, label: this.label(at), path, index: at, ids, ...maskCells(ids, width, this.patch) };
   }
 }
 

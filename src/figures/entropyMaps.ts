@@ -48,9 +48,8 @@ export function entropyOverlays(
   });
 }
 
-function imageOf({ sample: { image } }: PatchMaps): RgbImage {
-  const side = Math.round(Math.sqrt(image.length / 3));
-  return unnormalize(image, side, side);
+function imageOf({ sample: { image }, shape }: PatchMaps): RgbImage {
+  return unnormalize(image, shape.width, shape.height);
 }
 
 /** The image with every patch dimmed that is not the object's. */
@@ -58,12 +57,13 @@ function foregroundOf(map: PatchMaps): RgbImage {
   const { width, height, data } = imageOf(map);
   const dimmed = Uint8Array.from(data, (value, index) => {
     const [x, y] = [Math.floor(index / 3) % width, Math.floor(index / 3 / width)];
-    const patch = Math.floor((y * map.grid) / height) * map.grid + Math.floor((x * map.grid) / width);
+    const { rows, columns } = map.grid;
+    const patch = Math.floor((y * rows) / height) * columns + Math.floor((x * columns) / width);
     return map.sample.foreground![patch] === 1 ? value : 0.22 * value;
   });
   return { width, height, data: dimmed };
 }
 
 function gridOf({ grid }: PatchMaps, values: ArrayLike<number>): GridMap {
-  return { width: grid, height: grid, values };
+  return { width: grid.columns, height: grid.rows, values };
 }

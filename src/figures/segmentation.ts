@@ -2,6 +2,7 @@ import { type SegmentationMaps, segmentationMaps } from "../analysis/segmentatio
 import { checkOptions, optionsOf, shaped, text, whole } from "../core/options";
 import { unnormalize } from "../data/pixels";
 import type { MaskedDataset } from "../data/segmentation";
+import type { WholeImages } from "../data/wholeImages";
 import type { EngineOptions } from "../engine";
 import { engineOptions } from "../engine/options";
 import { type Segmenter, segmenterField } from "../models/segmenter";
@@ -32,7 +33,7 @@ const ignoredColor = [128, 128, 128] as const;
 
 /**
  * Images with their masks, what a segmenter makes of them, and the attention entropy of their patches side by side, on the
- * squares that the set's transform cuts. Each class has a color of its own, "other" none; ignored pixels are gray.
+ * squares that the set's transform cuts, or on whole images (`data.wholeImages`). Each class has a color of its own, "other" none; ignored pixels are gray.
  *
  * @example
  * const set = await luvit.data.imageNetS({
@@ -46,21 +47,21 @@ const ignoredColor = [128, 128, 128] as const;
  */
 export async function segmentation(
   model: Segmenter,
-  dataset: MaskedDataset,
+  dataset: MaskedDataset | WholeImages,
   options: SegmentationFigureOptions = {},
 ): Promise<ImageFigure> {
   checkOptions("figures.segmentation", segmenterField, model);
   checkOptions(
     "figures.segmentation",
-    shaped<MaskedDataset>("a data set with masks", "take", "classes"),
+    shaped<MaskedDataset | WholeImages>("a data set with masks", "take", "classes"),
     dataset,
   );
   checkOptions("figures.segmentation", segmentationFigureOptions, options);
   const { images = 6, cell, layer, ...engine } = options;
   const maps = await segmentationMaps(model, dataset.take(images), { layer, ...engine });
   const drawRow = async (one: SegmentationMaps) => {
-    const image = unnormalize(one.sample.image, one.size, one.size);
-    const entropy = { values: one.entropy, width: one.grid, height: one.grid };
+    const image = unnormalize(one.sample.image, one.shape.width, one.shape.height);
+    const entropy = { values: one.entropy, width: one.grid.columns, height: one.grid.rows };
     const [truth, prediction] = [one.truth, one.prediction].map((ids) => colored(image, ids));
     return [image, truth, prediction, await overlayMap(image, entropy)];
   };

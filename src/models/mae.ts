@@ -20,6 +20,7 @@ import type { LoadOptions, LoadReport } from "../nn/loadStateDict";
 import { maskedPatchLoss, normalizedPixels } from "../nn/losses";
 import { Parameter } from "../nn/parameter";
 import { patchify } from "../nn/patches";
+import { type PatchGrid, positionsOfGrid } from "../nn/positionEmbedding";
 import type { MaeConfig } from "./config";
 import { describeBlocks } from "./describe";
 import { Encoder } from "./encoder";
@@ -78,7 +79,7 @@ export const maeOptions = optionsOf<MaeOptions>(
 
 /** The tensors of one pretraining step; everything random is drawn on the host. */
 export interface MaeInputs {
-  /** [B, 3, S, S], normalized. */
+  /** [B, 3, S, S], normalized; with the context's `positions` [B, 3, H, W]. */
   images: Tensor;
   /** int32 [B*K]. */
   keepRows: Tensor;
@@ -157,7 +158,7 @@ export class MaskedAutoencoder extends SavableModel {
 
   /** Visible patches -> latent [B, 1+K, D], class token first, then kept patches in shuffled order. */
   encode({ images, keepRows }: MaeInputs, context: Context = inference): Tensor {
-    const patches = this.encoder.embedPatches(images);
+    const patches = this.encoder.embedPatches(images, context);
     const [batch, , dim] = patches.shape as [number, number, number];
     const kept = keepRows.size / batch;
     const visible = tf.gather(tf.reshape(patches, [-1, dim]), keepRows as tf.Tensor1D);
@@ -165,8 +166,11 @@ export class MaskedAutoencoder extends SavableModel {
     return this.encoder.forward(tokens, context);
   }
 
-  /** latent [B, 1+K, D] -> predicted patches [B, L, p*p*3] in (row, column, channel) order. */
-  decode(latent: Tensor, restoreRows: Tensor, context: Context = inference): Tensor {
+  /**
+   * latent [B, 1+K, D] -> predicted patches [B, L, p*p*3] in (row, column, channel) order. `grid` of images that are not
+   * the model's own square; their positions are made by the context's rule, left out "mae".
+   */
+  decode(latent: Tensor, restoreRows: Tensor, context: Context = inference, grid?: PatchGrid): Tensor {
     const embedded = this.decoder_embed.forward(latent);
     const [batch, visible, dim] = embedded.shape as [number, number, number];
     const patches = restoreRows.size / batch;
@@ -174,11 +178,20 @@ export class MaskedAutoencoder extends SavableModel {
     const kept = tf.reshape(tf.slice(embedded, [0, 1, 0], [batch, visible - 1, dim]), [-1, dim]);
     const rows = tf.concat([kept, tf.reshape(this.mask_token.value, [1, dim])], 0);
     const ordered = tf.reshape(tf.gather(rows, restoreRows as tf.Tensor1D), [batch, patches, dim]);
-    const tokens = tf.add(tf.concat([classToken, ordered], 1), this.decoder_pos_embed.value);
+    const tokens = tf.add(tf.concat([classToken, ordered], 1), this.decoderPositions(context, grid));
     const decoded = this.decoder_norm.forward(
       runBlocks(tokens, this.decoder_blocks, withoutDropPath(context), "decoder_blocks"),
     );
     return this.decoder_pred.forward(tf.slice(decoded, [0, 1, 0], [batch, patches, dim]));
+  }
+
+  /** [1, 1+L, D], the class token's first. */
+  private decoderPositions({ positions = "mae" }: Context, grid?: PatchGrid): Tensor {
+    const { imageSize, patchSize } = this.encoder.config;
+    const [table, own] = [this.decoder_pos_embed.value, imageSize / patchSize];
+    if (!grid || (grid.rows === own && grid.columns === own)) return table;
+    const first = tf.slice(table, [0, 0, 0], [1, 1, this.decoder.dim]);
+    return tf.concat([first, positionsOfGrid(table, grid, positions)], 1);
   }
 
   /** As `classifier.Classifier.trace`, for the encoder on whole images, nothing masked. */
@@ -199,8 +212,10 @@ export class MaskedAutoencoder extends SavableModel {
 
   /** Scalar loss of one batch: mean over removed patches of the mean squared error. */
   loss(inputs: MaeInputs, context: Context = inference): Tensor {
-    const prediction = this.decode(this.encode(inputs, context), inputs.restoreRows, context);
-    return maskedPatchLoss(prediction, this.target(inputs.images), inputs.mask);
+    const { images, restoreRows } = inputs;
+    const [rows, columns] = images.shape.slice(2).map((side) => side / this.encoder.config.patchSize);
+    const prediction = this.decode(this.encode(inputs, context), restoreRows, context, { rows, columns });
+    return maskedPatchLoss(prediction, this.target(images), inputs.mask);
   }
 
   /** Host mask -> input tensors; the caller disposes them (or tidies). */

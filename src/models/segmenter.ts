@@ -10,6 +10,7 @@ import { Module } from "../nn/module";
 import { linear } from "../nn/ops";
 import { crossEntropy } from "../nn/ops/crossEntropy";
 import { Parameter } from "../nn/parameter";
+import type { PositionRule } from "../nn/positionEmbedding";
 import { resizeBilinear } from "../nn/resizeBilinear";
 import { Classifier } from "./classifier";
 import type { SegmenterConfig } from "./config";
@@ -100,6 +101,8 @@ export class Segmenter extends PreparedModel {
   readonly head: SegmentHead;
   /** "other" among them. */
   readonly classes: number;
+  /** How positions of other grids are made, as its authors do. */
+  readonly positions: PositionRule = "dino";
   /** Of ids 1, 2, …, where they are known. */
   classNames: readonly string[] | undefined;
 
@@ -136,7 +139,7 @@ export class Segmenter extends PreparedModel {
 
   /** images [B, 3, H, W] -> tokens [B, 1 + rows*columns, D] after the whole encoder. */
   tokens(images: Tensor, context: Context = inference): Tensor {
-    return this.encoder.tokens(images, { positions: "dino", ...context });
+    return this.encoder.tokens(images, { positions: this.positions, ...context });
   }
 
   /** images [B, 3, H, W] -> logits of every patch [B, rows, columns, classes]. */

@@ -1,8 +1,14 @@
 import { LuvitError } from "../core/errors";
 import type { ImageDataset } from "../data/dataset";
+import { expectSquares } from "../data/expectSquares";
 
 /** @throws LuvitError("bad-argument") when a data set yields images of another size than a model takes. */
-export function expectImageSize(dataset: Pick<ImageDataset, "size">, size: number, where: string): void {
+export function expectImageSize(
+  dataset: Pick<ImageDataset, "size" | "ownShapes">,
+  size: number,
+  where: string,
+): void {
+  expectSquares(dataset, where, size);
   if (dataset.size === size) return;
   throw new LuvitError(
     "bad-argument",

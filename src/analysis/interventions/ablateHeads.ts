@@ -3,19 +3,20 @@ import { checkOptions, list, oneOf, optionsOf, such, text } from "../../core/opt
 import { textTable } from "../../core/textTable";
 import { type Tensor, tf } from "../../core/tf";
 import type { ImageDataset } from "../../data/dataset";
+import { expectSquares } from "../../data/expectSquares";
 import type { EngineOptions } from "../../engine";
 import { type Classifier, classifierField } from "../../models/classifier";
 import { expectClasses } from "../../train/checkSizes";
 import { forwardBatches } from "../forwardBatches";
 import { describeMissing, describeUnreadable, gatherRows, type KeepingOptions, keeping } from "../gatherRows";
 import type { ImageRange } from "../keptRanges";
-import { batchSize, checkLooked, engine, provenance } from "../options";
+import { batchSize, checkLooked, type LookOptions, looking, provenance } from "../options";
 import { columnsOf, type Provenance, type ResultTable, resultTable } from "../provenance";
 import { meanWithInterval } from "../statistics";
 import { gateHeads, layerOfHeads } from "./edits";
 import { closed, type HeadLayers, headsOf } from "./heads";
 
-export interface AblateHeadsOptions extends EngineOptions, KeepingOptions, Provenance {
+export interface AblateHeadsOptions extends LookOptions, KeepingOptions, Provenance {
   /** Layers whose heads are switched off, e.g. ["blocks.11"]; default all, the language model's block among them. */
   layers?: readonly string[];
   /** What stands in a head's place: zero, or its mean over the set at each token. Default "zero". */
@@ -27,7 +28,7 @@ export interface AblateHeadsOptions extends EngineOptions, KeepingOptions, Prove
 const ablateHeadsOptions = optionsOf<AblateHeadsOptions>(
   {},
   {
-    ...engine,
+    ...looking,
     ...keeping.optional,
     ...provenance.optional,
     layers: list(text, 1),
@@ -140,6 +141,12 @@ export async function ablateHeads(
   const { layers, replaceBy = "zero", batchSize = 4, out, keepEvery = batchSize, signal, ...rest } = options;
   const { model: name = model.toString(), data, recipe, seed, ...engine } = rest;
   const heads = headsOf(model, "ablateHeads", layers);
+  if (replaceBy === "mean")
+    expectSquares(
+      dataset,
+      'ablateHeads with replaceBy: "mean", a mean by place,',
+      model.encoder.config.imageSize,
+    );
   const fill =
     replaceBy === "mean" ? await meanHeads(model, dataset, heads, { batchSize, ...engine }) : undefined;
   const gates = [closed(heads), ...heads.places.map((place) => closed(heads, place))];
@@ -152,9 +159,9 @@ export async function ablateHeads(
     keepEvery,
     signal,
     facts: { layers: heads.layers, replaceBy, batchSize },
-    body: (images, { variant: gate }) => {
+    body: (images, { variant: gate, context }) => {
       const edit = gateHeads(heads.layers, gate!, fill && constants(fill));
-      return { logits: model.forward(images, { edit }) };
+      return { logits: model.forward(images, { ...context, edit }) };
     },
     rows: ({ samples, variants }) =>
       samples.flatMap(({ index, label }, i) =>

@@ -5,6 +5,7 @@ import { checkOptions, list, oneOf, optionsOf, such, text } from "../../core/opt
 import { textTable } from "../../core/textTable";
 import { type Tensor, tf } from "../../core/tf";
 import { datasetField, type ImageDataset } from "../../data/dataset";
+import { expectSquares } from "../../data/expectSquares";
 import type { EngineOptions } from "../../engine";
 import { type Classifier, classifierField } from "../../models/classifier";
 import { expectClassToken, patchCount } from "../../models/vit";
@@ -129,6 +130,8 @@ export async function patchActivations(
   checkLooked("patchActivations", model, receivers);
   checkOptions("patchActivations", datasetField, donors);
   checkOptions("patchActivations", patchOptions, options);
+  for (const set of [receivers, donors])
+    expectSquares(set, "patchActivations", model.encoder.config.imageSize);
   if (receivers.length !== donors.length || receivers.size !== donors.size) {
     const given = `${receivers.length} of ${receivers.size} pixels and ${donors.length} of ${donors.size}`;
     throw new LuvitError(

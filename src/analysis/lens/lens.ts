@@ -2,24 +2,24 @@ import { inspect } from "node:util";
 import { checkOptions, list, object, optionsOf, text, whole } from "../../core/options";
 import { printable } from "../../core/printable";
 import { type Tensor, tf } from "../../core/tf";
-import type { EngineOptions } from "../../engine";
 import { type Classifier, classifierField } from "../../models/classifier";
-import { forwardBatches, type MaskedOrPlain } from "../forwardBatches";
+import { type Context, inference } from "../../nn/context";
+import { type Body, forwardBatches, type MaskedOrPlain } from "../forwardBatches";
 import { type GivenImages, givenImages, readable } from "../givenImages";
-import { batchSize, engine } from "../options";
+import { batchSize, type LookOptions, looking } from "../options";
 import { expectLayers } from "../patterns";
 import type { MapSize } from "../relevance/display";
 import { softmaxOf } from "../softmax";
 import { answerTo, asEnd, readTokens } from "../stages";
 
-export interface LensOptions extends EngineOptions {
+export interface LensOptions extends LookOptions {
   /** Places in the residual stream, e.g. ["blocks.5.out", "fusion.out"]; default all of them. */
   sites?: readonly string[];
   /** Images at a time; default 2. */
   batchSize?: number;
 }
 
-const lensOptions = optionsOf<LensOptions>({}, { ...engine, sites: list(text, 1), batchSize });
+const lensOptions = optionsOf<LensOptions>({}, { ...looking, sites: list(text, 1), batchSize });
 
 /** What the model would answer at one place of its residual stream. */
 export interface LensSite {
@@ -89,10 +89,14 @@ export function isLensSite(name: string): boolean {
 
 /**
  * The model's head on every token of every place of the residual stream. Inside the language block (its own width) through
- * the block's norm and mapper 2, too. images [B, 3, S, S] -> per place logits [B, T, K] and early exit [B, K].
+ * the block's norm and mapper 2, too. images [B, 3, H, W] -> per place logits [B, T, K] and early exit [B, K].
  * Reference: nostalgebraist 2020, "interpreting GPT: the logit lens"; ViT-Prisma for vision.
  */
-export function lensOf(model: Classifier, images: Tensor): Map<string, { logits: Tensor; pooled: Tensor }> {
+export function lensOf(
+  model: Classifier,
+  images: Tensor,
+  context: Context = inference,
+): Map<string, { logits: Tensor; pooled: Tensor }> {
   const found = new Map<string, { logits: Tensor; pooled: Tensor }>();
   let entering: Tensor | undefined;
   const tap = (name: string, value: Tensor) => {
@@ -102,7 +106,7 @@ export function lensOf(model: Classifier, images: Tensor): Map<string, { logits:
     const logits = model.head.forward(readTokens(model, tokens));
     found.set(name, { logits, pooled: answerTo(model, tokens) });
   };
-  model.forward(images, { tap });
+  model.forward(images, { ...context, tap });
   return found;
 }
 
@@ -129,11 +133,10 @@ export async function lens(
   checkOptions("lens", givenImages, images);
   checkOptions("lens", lensOptions, options);
   const { sites, batchSize = 2, ...engine } = options;
-  const { imageSize, patchSize } = model.encoder.config;
-  const side = imageSize / patchSize;
+  const { imageSize } = model.encoder.config;
   const names: string[] = [];
-  const body = (fed: Tensor) => {
-    const found = lensOf(model, fed);
+  const body: Body = (fed, { context }) => {
+    const found = lensOf(model, fed, context);
     expectLayers("lens", sites, [...found.keys()]);
     names.splice(0, names.length, ...[...found.keys()].filter((name) => sites?.includes(name) ?? true));
     const of = (part: "logits" | "pooled") => names.map((name) => found.get(name)![part]);
@@ -145,7 +148,7 @@ export async function lens(
     anyTokens: true,
     ...engine,
   });
-  for await (const { samples, size, results } of batches) {
+  for await (const { samples, size, grid, results } of batches) {
     for (const [i, sample] of samples.entries()) {
       const part = (values: Float32Array, site: number) => {
         const width = values.length / size / names.length;
@@ -157,9 +160,7 @@ export async function lens(
         logits: part(results.tokens, at),
         pooled: part(results.pooled, at),
       }));
-      maps.push(
-        new LensMaps(sample, model.classes, { rows: side, columns: side }, made, model.encoder.firstPatch),
-      );
+      maps.push(new LensMaps(sample, model.classes, grid, made, model.encoder.firstPatch));
     }
   }
   return maps;

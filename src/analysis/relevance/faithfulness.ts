@@ -4,10 +4,11 @@ import { checkOptions, list, optionsOf, signal, whole } from "../../core/options
 import { beginWork } from "../../core/progress";
 import { withStopRequest } from "../../core/stopRequest";
 import type { ImageDataset } from "../../data/dataset";
-import type { EngineOptions } from "../../engine";
 import { type Classifier, classifierField } from "../../models/classifier";
-import { type Forward, openForward } from "../../train/forward";
-import { batchSize, checkLooked, engine, provenance } from "../options";
+import type { Context } from "../../nn/context";
+import { type Forward, type ForwardFunction, openForward } from "../../train/forward";
+import { GraphsByShape } from "../graphsByShape";
+import { batchSize, checkLooked, type LookOptions, looking, provenance } from "../options";
 import type { Provenance } from "../provenance";
 import { softmaxOf } from "../softmax";
 import { Faithfulness, type Row } from "./faithfulnessTable";
@@ -16,7 +17,7 @@ import type { RelevanceMethod } from "./methods";
 import { areaUnder, blurKernel, blurred, bySaliency, steps } from "./perturbation";
 import { type RelevanceMap, relevanceMaps, relevanceMethod } from "./relevance";
 
-export interface FaithfulnessOptions extends EngineOptions, Provenance {
+export interface FaithfulnessOptions extends LookOptions, Provenance {
   /** Default "chefer", "legrad", "gradcam", "rollout". */
   methods?: readonly RelevanceMethod[];
   /** Pixels that change at a time; default as many as the image has in 28 steps. RISE: 224 of 224 × 224. */
@@ -30,7 +31,7 @@ export interface FaithfulnessOptions extends EngineOptions, Provenance {
 const faithfulnessOptions = optionsOf<FaithfulnessOptions>(
   {},
   {
-    ...engine,
+    ...looking,
     ...provenance.optional,
     methods: list(relevanceMethod, 1),
     step: whole(1, 1_000_000_000),
@@ -68,22 +69,23 @@ export async function faithfulness(
     signal,
     ...rest
   } = options;
-  const { model: name = model.toString(), data, recipe, seed, ...engine } = rest;
-  const { imageSize } = model.encoder.config;
-  const shape = [batchSize, 3, imageSize, imageSize];
-  const forward = await openForward(
-    "faithfulness",
-    model,
-    { inputs: { images: { shape } }, body: ({ images }) => ({ logits: model.forward(images) }) },
-    engine,
-  );
+  const { model: name = model.toString(), data, recipe, seed, positions, graphs: most = 4, ...engine } = rest;
+  const look = { positions, graphs: most, ...engine };
+  const context: Context = dataset.ownShapes ? { positions: positions ?? "mae" } : {};
+  const graphs = new GraphsByShape(({ height, width }, batch) => {
+    const inputs = { images: { shape: [batch, 3, height, width] } };
+    const body: ForwardFunction["body"] = ({ images }) => ({ logits: model.forward(images, context) });
+    return openForward("faithfulness", model, { inputs, body }, engine);
+  }, most);
   const activity = beginWork({ label: "faithfulness", total: methods.length * dataset.length, kept: 0 });
   const rows: Row[] = [];
   let done = false;
   try {
     await withStopRequest(signal, async (request) => {
       for (const method of methods) {
-        for await (const map of relevanceMaps(model, dataset, { method, batchSize: 1, ...engine })) {
+        for await (const map of relevanceMaps(model, dataset, { method, batchSize: 1, ...look })) {
+          const { rows: height, columns: width } = map.size;
+          const forward = await graphs.graphFor({ height, width }, batchSize, 1);
           const curves = await curvesOf(map, forward, { step, batchSize });
           rows.push({ path: map.sample.path, method, class: map.label, ...curves, ...maskAgreement(map) });
           activity.advance(rows.length);
@@ -95,7 +97,7 @@ export async function faithfulness(
     });
   } finally {
     activity.end(done ? "done" : "stopped");
-    await forward.dispose();
+    await graphs.dispose();
   }
   if (rows.length === 0)
     throw new LuvitError("bad-argument", "faithfulness: no image of the set can be read");

@@ -1,8 +1,7 @@
 import { type Tensor, tf } from "../../core/tf";
 import type { Classifier } from "../../models/classifier";
-import type { Encoder } from "../../models/encoder";
-import { patchCount } from "../../models/vit";
-import { answerTo, asEnd, readTokens, type Stage, stagesOf } from "../stages";
+import { type Context, inference } from "../../nn/context";
+import { answerTo, asEnd, patchesAmong, readTokens, type Stage, stagesOf } from "../stages";
 
 /**
  * What LeGrad differentiates. "model": the class's logit by the model's own pooling, norm and head. "all-tokens": the same
@@ -13,7 +12,7 @@ export type LeGradScore = "model" | "all-tokens" | "clip";
 
 /**
  * LeGrad of every layer: each layer's own score from its own output, differentiated with respect to the attention pattern
- * of the same layer; relu, mean over heads and over all queries, the class key dropped. images [B, 3, S, S], target
+ * of the same layer; relu, mean over heads and over all queries, the class key dropped. images [B, 3, H, W], target
  * [B, K] with 1 at the class -> a map [B, P] per layer, and the logits of the whole model.
  * Reference: Bousselham et al. 2024 (arXiv 2404.03214); WalBouss/LeGrad legrad/wrapper.py.
  */
@@ -22,15 +21,16 @@ export function leGrad(
   images: Tensor,
   target: (logits: Tensor) => Tensor,
   score: LeGradScore = "model",
+  context: Context = inference,
 ): { layers: Map<string, Tensor>; logits: Tensor } {
   const seen = new Map<string, Tensor>();
-  const logits = model.forward(images, { tap: (name, value) => void seen.set(name, value) });
+  const logits = model.forward(images, { ...context, tap: (name, value) => void seen.set(name, value) });
   const classes = target(logits);
   const layers = new Map<string, Tensor>();
   for (const stage of stagesOf(model)) {
     const read = (x: Tensor) =>
       scoreOf(model, asEnd(model, stage.output, x, seen.get("fusion.in")), classes, score);
-    layers.set(stage.layer, layerMap(stage, seen, read, model.encoder));
+    layers.set(stage.layer, layerMap(stage, seen, read, model));
   }
   return { layers, logits };
 }
@@ -39,7 +39,7 @@ function layerMap(
   stage: Stage,
   seen: ReadonlyMap<string, Tensor>,
   read: (x: Tensor) => Tensor,
-  { firstPatch, config }: Encoder,
+  model: Classifier,
 ): Tensor {
   const pattern = seen.get(stage.pattern)!;
   const through = (nudge: Tensor) => {
@@ -48,7 +48,8 @@ function layerMap(
   };
   const gradient = tf.grad(through)(tf.zeros(pattern.shape));
   const keys = tf.mean(tf.relu(gradient), [1, 2]);
-  return tf.slice(keys, [0, firstPatch], [keys.shape[0], patchCount(config)]);
+  const patches = patchesAmong(model, keys.shape[1]!);
+  return tf.slice(keys, [0, model.encoder.firstPatch], [keys.shape[0], patches]);
 }
 
 /** tokens [B, T, D], target [B, K] -> [B, K] or [B, D], to be summed. */

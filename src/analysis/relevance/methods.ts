@@ -1,9 +1,8 @@
 import { type Tensor, tf } from "../../core/tf";
 import type { Classifier } from "../../models/classifier";
-import { patchCount } from "../../models/vit";
-import type { Context } from "../../nn/context";
+import { type Context, inference } from "../../nn/context";
 import { expectLayers, tapPatterns } from "../patterns";
-import { stagesOf } from "../stages";
+import { patchesAmong, stagesOf } from "../stages";
 import { accumulateRelevance, layerRelevance, relevanceOfPatches } from "./attentionGradient";
 import { camPixels, enlarge, type MapSize, minMax, scaleCam } from "./display";
 import { gradCam } from "./gradCam";
@@ -44,8 +43,8 @@ export type ImageResults = Readonly<Record<string, Float32Array>>;
 
 /** A way to make class-specific maps: a part that is traced, and what is left to do with its numbers. */
 export interface Explainer {
-  /** images [B, 3, S, S] -> results by name, first axis the image; `logits` [B, K] among them. */
-  traced(images: Tensor, target: (logits: Tensor) => Tensor): Record<string, Tensor>;
+  /** images [B, 3, H, W] -> results by name, first axis the image; `logits` [B, K] among them. */
+  traced(images: Tensor, target: (logits: Tensor) => Tensor, context?: Context): Record<string, Tensor>;
   /** The map [P], as the method defines it. */
   patches(results: ImageResults): Float32Array;
   /** The map as the method shows it, 0…1. */
@@ -70,8 +69,6 @@ export function explainerOf(
 /** The attention of a model that pools by it: one more layer, of one query. */
 const POOL = "attn_pool.pattern";
 
-const patchesOf = ({ encoder }: Classifier) => patchCount(encoder.config);
-
 function lastViTBlock({ encoder }: Classifier): string {
   return `blocks.${encoder.blocks.length - 1}`;
 }
@@ -82,10 +79,15 @@ const inside = (name: string, layers: readonly string[], parts: RegExp) => {
 };
 
 /** The class's logit, to be differentiated, and the logits of the first of the two passes. */
-function classScore(model: Classifier, images: Tensor, target: (logits: Tensor) => Tensor) {
+function classScore(
+  model: Classifier,
+  images: Tensor,
+  target: (logits: Tensor) => Tensor,
+  given: Context = inference,
+) {
   let first: Tensor | undefined;
   const score = (context: Context) => {
-    const logits = model.forward(images, context);
+    const logits = model.forward(images, { ...given, ...context });
     first ??= logits;
     return tf.mul(logits, target(first));
   };
@@ -103,17 +105,18 @@ function enlarged(traced: Explainer["traced"], patches: Explainer["patches"]): E
 
 function chefer(model: Classifier, layers: readonly string[]): Explainer {
   return enlarged(
-    (images, target) => {
-      const { score, logits } = classScore(model, images, target);
+    (images, target, context) => {
+      const { score, logits } = classScore(model, images, target, context);
       const isPattern = (name: string) => inside(name, layers, /^(attn|attention)\.pattern$/);
       const { values, gradients } = siteGradients(score, (name) => isPattern(name) || name === POOL);
       const relevanceOf = (name: string) => layerRelevance(values.get(name)!, gradients.get(name)!);
       const accumulated = accumulateRelevance([...values.keys()].filter(isPattern).map(relevanceOf));
       const pool = values.has(POOL) ? relevanceOf(POOL) : undefined;
       const { firstPatch } = model.encoder;
+      const patches = patchesAmong(model, accumulated.shape[1]!);
       return {
         logits: logits(),
-        map: relevanceOfPatches(accumulated, model.pooling, patchesOf(model), firstPatch, pool),
+        map: relevanceOfPatches(accumulated, model.pooling, patches, firstPatch, pool),
       };
     },
     ({ map }) => map,
@@ -122,8 +125,8 @@ function chefer(model: Classifier, layers: readonly string[]): Explainer {
 
 function legrad(model: Classifier, layers: readonly string[], score?: LeGradScore): Explainer {
   return enlarged(
-    (images, target) => {
-      const found = leGrad(model, images, target, score);
+    (images, target, context) => {
+      const found = leGrad(model, images, target, score, context);
       return { logits: found.logits, map: tf.addN(layers.map((layer) => found.layers.get(layer)!)) };
     },
     ({ map }) => map,
@@ -134,12 +137,12 @@ function cam(model: Classifier, layers: readonly string[]): Explainer {
   const isInput = (name: string) => inside(name, layers, /^(norm1|attention_norm)$/);
   const maps = (results: ImageResults) => layers.map((layer) => results[layer]);
   return {
-    traced: (images, target) => {
-      const { score, logits } = classScore(model, images, target);
+    traced: (images, target, context) => {
+      const { score, logits } = classScore(model, images, target, context);
       const { values, gradients } = siteGradients(score, isInput);
       const found = [...values].map(([name, value]) => [
         name.slice(0, name.lastIndexOf(".")),
-        gradCam(value, gradients.get(name)!, patchesOf(model), model.encoder.firstPatch),
+        gradCam(value, gradients.get(name)!, patchesAmong(model, value.shape[1]!), model.encoder.firstPatch),
       ]);
       return { logits: logits(), ...Object.fromEntries(found) };
     },
@@ -158,7 +161,7 @@ function rolledOut(
   { heads = "mean", gradient = "aligned", discard, normalize }: MethodOptions,
 ): Explainer {
   const { firstPatch } = model.encoder;
-  const plain = (images: Tensor) => {
+  const plain: Explainer["traced"] = (images, _, context) => {
     const fused: [string, Tensor][] = [];
     const seen = tapPatterns((layer, pattern) => {
       if (layers.includes(layer)) fused.push([layer, fuseHeads(pattern, heads)]);
@@ -167,11 +170,11 @@ function rolledOut(
       if (name === POOL) fused.push([POOL, fuseHeads(value, heads)]);
       seen(name, value);
     };
-    const logits = model.forward(images, { tap });
+    const logits = model.forward(images, { ...context, tap });
     return { logits, ...Object.fromEntries(fused) };
   };
-  const weighted: Explainer["traced"] = (images, target) => {
-    const { score, logits } = classScore(model, images, target);
+  const weighted: Explainer["traced"] = (images, target, context) => {
+    const { score, logits } = classScore(model, images, target, context);
     const part = gradient === "aligned" ? /\.pattern$/ : /\.(pattern|scores)$/;
     const { values, gradients } = siteGradients(score, (name) => inside(name, layers, part) || name === POOL);
     const of = (from: ReadonlyMap<string, Tensor>, end: string) =>
@@ -192,7 +195,7 @@ function rolledOut(
       tokens(results),
       options,
     );
-    const patches = patchesOf(model);
+    const patches = patchesAmong(model, tokens(results));
     const map = rolloutOfPatches(rolled, tokens(results), model.pooling, patches, firstPatch, results[POOL]);
     const most = map.reduce((a, b) => Math.max(a, b), 0);
     return Float32Array.from(map, (x) => (most === 0 ? 0 : x / most));

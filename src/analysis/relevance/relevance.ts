@@ -13,12 +13,11 @@ import {
 } from "../../core/options";
 import { printable } from "../../core/printable";
 import { type Tensor, tf } from "../../core/tf";
-import type { EngineOptions } from "../../engine";
 import { type Classifier, classifierField } from "../../models/classifier";
 import { expectLabel } from "../expectLabel";
 import { forwardBatches, type MaskedOrPlain } from "../forwardBatches";
 import { type GivenImages, givenImages, readable } from "../givenImages";
-import { batchSize, engine } from "../options";
+import { batchSize, type LookOptions, looking } from "../options";
 import { softmaxOf } from "../softmax";
 import type { MapSize } from "./display";
 import {
@@ -33,7 +32,7 @@ import {
 export type TargetClass = number | "predicted" | "label";
 
 /** How maps are made, and of which class. */
-export interface RelevanceOptions extends EngineOptions, MethodOptions {
+export interface RelevanceOptions extends LookOptions, MethodOptions {
   /** Default "chefer". */
   method?: RelevanceMethod;
   /** Default "predicted". */
@@ -59,7 +58,7 @@ export const relevanceMethod = oneOf(["chefer", "legrad", "gradcam", "rollout", 
 const relevanceOptions = optionsOf<RelevanceOptions>(
   {},
   {
-    ...engine,
+    ...looking,
     ...methodOptions.optional,
     method: relevanceMethod,
     class: either(whole(0, 1_000_000), either(exactly("predicted"), exactly("label"))),
@@ -147,10 +146,9 @@ export async function* relevanceMaps(
   { method = "chefer", class: wanted = "predicted", batchSize = 4, ...rest }: RelevanceOptions,
 ): AsyncGenerator<RelevanceMap> {
   const { layers, score, heads, gradient, discard, normalize, ...engine } = rest;
-  const { imageSize, patchSize } = model.encoder.config;
+  const { imageSize } = model.encoder.config;
   if (typeof wanted === "number") expectLabel("relevance: class", wanted, model.classes);
   const explainer = explainerOf(model, method, { layers, score, heads, gradient, discard, normalize });
-  const [side, grid] = [imageSize, imageSize / patchSize];
   const classOf = ({ label, path }: MaskedOrPlain) => {
     const named = wanted === "label" ? label : (wanted as number);
     expectLabel(`relevance: label of ${path}`, named, model.classes);
@@ -161,7 +159,7 @@ export async function* relevanceMaps(
   const batches = forwardBatches(
     model,
     readable(images, imageSize),
-    (fed, { beside }) => explainer.traced(fed, (logits) => beside ?? predicted(logits)),
+    (fed, { beside, context }) => explainer.traced(fed, (logits) => beside ?? predicted(logits), context),
     {
       batchSize,
       anyTokens: true,
@@ -169,16 +167,13 @@ export async function* relevanceMaps(
       ...(wanted !== "predicted" && { beside: { width: model.classes, of: oneHot } }),
     },
   );
-  for await (const { samples, size, results } of batches) {
+  for await (const { samples, size, shape, grid, results } of batches) {
     for (const [i, sample] of samples.entries()) {
       const own = rowOf(results, i, size);
       const chances = softmaxOf(own.logits);
       const named = wanted === "predicted" ? own.logits.indexOf(Math.max(...own.logits)) : classOf(sample);
-      const [from, to] = [
-        { rows: grid, columns: grid },
-        { rows: side, columns: side },
-      ];
-      yield new RelevanceMap(sample, method, named, chances[named], from, to, explainer, own);
+      const pixels = { rows: shape.height, columns: shape.width };
+      yield new RelevanceMap(sample, method, named, chances[named], grid, pixels, explainer, own);
     }
   }
 }

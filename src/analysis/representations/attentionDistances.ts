@@ -1,22 +1,21 @@
 import { checkOptions, optionsOf } from "../../core/options";
 import { type Tensor, tf } from "../../core/tf";
-import type { EngineOptions } from "../../engine";
 import type { Classifier } from "../../models/classifier";
 import type { MaskedAutoencoder } from "../../models/mae";
 import { columnsOf, tableOf } from "../columns";
-import { forwardBatches } from "../forwardBatches";
+import { type Body, forwardBatches } from "../forwardBatches";
 import { type GivenImages, givenImages, readable } from "../givenImages";
-import { batchSize, encodingModel, engine } from "../options";
+import { batchSize, encodingModel, type LookOptions, looking } from "../options";
 import { tapPatterns } from "../patterns";
 import type { ResultTable } from "../provenance";
 import { meanDistance, patchDistances } from "./attentionDistance";
 
-export interface AttentionDistanceOptions extends EngineOptions {
+export interface AttentionDistanceOptions extends LookOptions {
   /** Images at a time; default 8. */
   batchSize?: number;
 }
 
-const distanceOptions = optionsOf<AttentionDistanceOptions>({}, { ...engine, batchSize });
+const distanceOptions = optionsOf<AttentionDistanceOptions>({}, { ...looking, batchSize });
 
 /**
  * How far each head of each layer looks: a row per layer and head with `distance` in pixels, mean over patch queries and
@@ -37,20 +36,18 @@ export async function attentionDistances(
   checkOptions("attentionDistances", distanceOptions, options);
   const { batchSize = 8, ...engine } = options;
   const { imageSize, patchSize } = model.encoder.config;
-  const grid = { rows: imageSize / patchSize, columns: imageSize / patchSize };
-  const patches = grid.rows * grid.columns;
-  const between = patchDistances(grid, patchSize);
   const { firstPatch } = model.encoder;
   const layers = new Set<string>();
-  const body = (fed: Tensor) => {
-    const pixels = tf.tensor(between, [patches, patches]);
+  const body: Body = (fed, { context, grid }) => {
+    const patches = grid.rows * grid.columns;
+    const pixels = tf.tensor(patchDistances(grid, patchSize), [patches, patches]);
     const results: Record<string, Tensor> = {};
     const tap = tapPatterns((layer, pattern) => {
       layers.add(layer);
       results[`${layer} plain`] = meanDistance(pattern, pixels, false, firstPatch);
       results[`${layer} rescaled`] = meanDistance(pattern, pixels, true, firstPatch);
     });
-    model.encoder.tokens(fed, { tap });
+    model.encoder.tokens(fed, { ...context, tap });
     return results;
   };
   const sums = new Map<string, Float64Array>();

@@ -2,19 +2,17 @@ import { inspect } from "node:util";
 import { checkOptions, list, number, optionsOf } from "../../core/options";
 import { textTable } from "../../core/textTable";
 import { type Tensor, tf } from "../../core/tf";
-import type { EngineOptions } from "../../engine";
 import type { Classifier } from "../../models/classifier";
 import type { MaskedAutoencoder } from "../../models/mae";
-import { patchCount } from "../../models/vit";
 import { columnsOf, tableOf } from "../columns";
-import { forwardBatches } from "../forwardBatches";
+import { type Body, forwardBatches } from "../forwardBatches";
 import { type GivenImages, givenImages, readable } from "../givenImages";
-import { batchSize, encodingModel, engine } from "../options";
+import { batchSize, encodingModel, type LookOptions, looking } from "../options";
 import type { ResultTable } from "../provenance";
 import { stagesOf } from "../stages";
 import { median, shareAbove } from "./norms";
 
-export interface TokenNormOptions extends EngineOptions {
+export interface TokenNormOptions extends LookOptions {
   /** A patch sticks out whose norm is above this many medians of its image; default 3. */
   above?: readonly number[];
   /** Images at a time; default 8. */
@@ -23,7 +21,7 @@ export interface TokenNormOptions extends EngineOptions {
 
 const tokenNormOptions = optionsOf<TokenNormOptions>(
   {},
-  { ...engine, above: list(number(0, 1e6), 1), batchSize },
+  { ...looking, above: list(number(0, 1e6), 1), batchSize },
 );
 
 /** Patches that stick out, place by place. Prints as a table. */
@@ -36,7 +34,7 @@ export class TokenNorms {
      * token; null where there is none).
      */
     readonly table: ResultTable,
-    /** Norms of all patches by place, [images × P]. */
+    /** Norms of all patches by place, image after image: [images × P] for images of one shape. */
     readonly norms: ReadonlyMap<string, Float32Array>,
   ) {}
 
@@ -78,16 +76,16 @@ export async function tokenNorms(
   checkOptions("tokenNorms", tokenNormOptions, options);
   const { above = [3], batchSize = 8, ...engine } = options;
   const { firstPatch } = model.encoder;
-  const patches = patchCount(model.encoder.config);
   const stages = stagesOf(model);
   const last = stages.at(-1)!.output.startsWith("llama.") ? "fusion.out" : stages.at(-1)!.output;
   const places: Place[] = [
     ...stages.map(({ input, layer }) => ({ place: input, layer })),
     { place: last, layer: null },
   ];
-  const body = (fed: Tensor) => {
+  const body: Body = (fed, { context, grid }) => {
+    const patches = grid.rows * grid.columns;
     const seen = new Map<string, Tensor>();
-    model.encoder.tokens(fed, { tap: (name, value) => void seen.set(name, value) });
+    model.encoder.tokens(fed, { ...context, tap: (name, value) => void seen.set(name, value) });
     const results: Record<string, Tensor> = {};
     for (const { place } of places) results[place] = tf.sqrt(tf.sum(tf.square(seen.get(place)!), 2));
     for (const { layer, pattern } of stages)
@@ -96,20 +94,19 @@ export async function tokenNorms(
   };
   const gathered = new Map<string, Float32Array[]>();
   const set = readable(images, model.encoder.config.imageSize);
-  for await (const { samples, size, results } of forwardBatches(model, set, body, {
+  for await (const { samples, size, grid, results } of forwardBatches(model, set, body, {
     batchSize,
     anyTokens: true,
     ...engine,
   })) {
+    const tokens = firstPatch + grid.rows * grid.columns;
     for (const [name, values] of Object.entries(results)) {
       const width = values.length / size;
-      const rows = samples.map((_, i) => values.slice(i * width, (i + 1) * width));
+      const rows = samples.map((_, i) => values.slice(i * width, i * width + tokens));
       gathered.set(name, [...(gathered.get(name) ?? []), ...rows]);
     }
   }
-  const rows = places.flatMap((place) =>
-    above.map((border) => rowOf(place, border, gathered, { firstPatch, patches })),
-  );
+  const rows = places.flatMap((place) => above.map((border) => rowOf(place, border, gathered, firstPatch)));
   const names = [
     "place",
     "layer",
@@ -124,11 +121,7 @@ export async function tokenNorms(
   const table = tableOf(columnsOf(rows, names));
   const norms = places.map(({ place }): [string, Float32Array] => [
     place,
-    Float32Array.from(
-      (gathered.get(place) ?? []).flatMap((row) =>
-        Array.from(row.subarray(firstPatch, firstPatch + patches)),
-      ),
-    ),
+    Float32Array.from((gathered.get(place) ?? []).flatMap((row) => Array.from(row.subarray(firstPatch)))),
   ]);
   return new TokenNorms(table, new Map(norms));
 }
@@ -153,11 +146,9 @@ function rowOf(
   place: Place,
   above: number,
   gathered: ReadonlyMap<string, Float32Array[]>,
-  { firstPatch, patches }: { firstPatch: number; patches: number },
+  firstPatch: number,
 ): Row {
-  const norms = (gathered.get(place.place) ?? []).map((row) =>
-    row.subarray(firstPatch, firstPatch + patches),
-  );
+  const norms = (gathered.get(place.place) ?? []).map((row) => row.subarray(firstPatch));
   const attention = gathered.get(`${place.layer} attention`);
   const mean = (values: readonly number[]) =>
     values.length === 0 ? null : values.reduce((sum, x) => sum + x / values.length, 0);

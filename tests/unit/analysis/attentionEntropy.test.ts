@@ -195,7 +195,10 @@ test("maps hold the mean entropy over heads and the norm of each patch token aft
   const maps = await patchMaps(model, set, { batchSize: 2 });
   assert.equal(maps.length, 5);
   for (const [index, { sample, grid, entropy, norm }] of maps.entries()) {
-    assert.deepEqual([sample.index, grid, entropy.length, norm.length], [index, 2, 4, 4]);
+    assert.deepEqual(
+      [sample.index, grid, entropy.length, norm.length],
+      [index, { rows: 2, columns: 2 }, 4, 4],
+    );
     const heads = (await patternsOf(model, set, index)).get("blocks.1.attn.pattern")!;
     const tokens = await tokensAfter(model, sample.image, "blocks.1.out");
     for (let p = 0; p < 4; p++) {

@@ -39,13 +39,13 @@ describe("ImageNet-S masks", () => {
   it("make a cell foreground by one pixel, and neither when all of it is ignored", () => {
     const ids = Int32Array.from([0, 0, 1000, 1000, 0, 5, 1000, 1000, 1000, 0, 1000, 3, 0, 0, 1000, 1000]);
     const cells = maskCells(ids, 4, 2);
-    assert.equal(cells.grid, 2);
+    assert.equal(cells.columns, 2);
     assert.deepEqual([...cells.foreground], [1, 0, 0, 1]);
     assert.deepEqual([...cells.valid], [1, 0, 1, 1]);
   });
 
   it("refuse a grid of no cells", () => {
-    assert.throws(() => maskCells(new Int32Array(16), 4, 8), /no square of 8 px cells/);
+    assert.throws(() => maskCells(new Int32Array(16), 4, 8), /no whole cell of 8 px/);
   });
 });
 
@@ -66,8 +66,8 @@ describe("imageNetS", () => {
 
   it("gives mask and image the same crop", async () => {
     const set = (await imageNetS(toy)).withTransform(transforms.evaluation(32, { cropRatio: 1 }));
-    const { ids, grid } = await set.load(0, new Rng(0));
-    assert.deepEqual([ids.length, grid], [32 * 32, 4]);
+    const { ids, rows, columns } = await set.load(0, new Rng(0));
+    assert.deepEqual([ids.length, rows, columns], [32 * 32, 4, 4]);
     assert.throws(
       () => set.withTransform(transforms.mae(32)),
       /mae cannot carry a mask along; use transforms.segment, transforms.evaluation or/,
