@@ -46,19 +46,31 @@ export function llavaSizes(path: string, config: JsonObject, tensors: StateDict)
     );
   if (clip.imageSize % clip.patchSize !== 0)
     wrong.push(`vision_config: image_size ${clip.imageSize} is no multiple of patch_size ${clip.patchSize}`);
+  wrong.push(...depthFaults("vision_config", clip.depth, depthOf(tensors, clipBlock)));
+  const hints = llamaHints(`${path}, text_config`, (config.text_config ?? {}) as JsonObject);
+  wrong.push(...depthFaults("text_config", hints.layers, depthOf(tensors, llamaBlock)));
   if (wrong.length > 0 || !layers) {
     throw new LuvitError("bad-file", `${path}: no LLaVA that can be opened\n${listOffenders(wrong)}`);
   }
-  const hints = llamaHints(`${path}, text_config`, (config.text_config ?? {}) as JsonObject);
   return { clip, language: languageSizes(hints, tensors), layers };
 }
 
 const widthOf = (tensors: StateDict, key: string, axis: number) => tensors.get(key)?.shape[axis] ?? 1;
 
-/** Blocks counted from the highest number there is. */
+const clipBlock = /^vision_tower\.layers\.(\d+)\./;
+const llamaBlock = /^layers\.(\d+)\./;
+
+/** Blocks that the tensors name. */
 function depthOf(tensors: StateDict, prefix: RegExp): number {
-  const numbers = [...tensors.keys()].map((key) => Number(prefix.exec(key)?.[1] ?? -1));
-  return 1 + Math.max(...numbers);
+  const numbers = [...tensors.keys()].flatMap((key) => prefix.exec(key)?.[1] ?? []);
+  return new Set(numbers).size;
+}
+
+/** A model is made block by block, before its tensors are looked for: as many as the file has. */
+function depthFaults(where: string, said: number | undefined, found: number): string[] {
+  if (found === 0) return [`${where}: the file has no tensors of its blocks`];
+  if (said === undefined || said === found) return [];
+  return [`${where}: num_hidden_layers is ${said}, the file has tensors of ${found} blocks`];
 }
 
 function clipSizes(fields: ConfigFields, value: JsonObject = {}, tensors: StateDict): ClipConfig {
@@ -67,7 +79,7 @@ function clipSizes(fields: ConfigFields, value: JsonObject = {}, tensors: StateD
     imageSize: fields.count("image_size") ?? clipDefaults.imageSize,
     patchSize: fields.count("patch_size") ?? clipDefaults.patchSize,
     dim: fields.count("hidden_size") ?? widthOf(tensors, patchTable, 0),
-    depth: fields.count("num_hidden_layers") ?? depthOf(tensors, /^vision_tower\.layers\.(\d+)\./),
+    depth: fields.count("num_hidden_layers") ?? depthOf(tensors, clipBlock),
     heads: fields.count("num_attention_heads") ?? clipDefaults.heads,
     hiddenDim:
       fields.count("intermediate_size") ?? widthOf(tensors, "vision_tower.layers.0.mlp.fc1.weight", 0),
@@ -95,7 +107,7 @@ function languageSizes(hints: LlamaFileHints, tensors: StateDict): LanguageModel
     dim,
     heads,
     headDim,
-    depth: layers ?? depthOf(tensors, /^layers\.(\d+)\./),
+    depth: layers ?? depthOf(tensors, llamaBlock),
     vocabulary,
     ...(tied && { tiedEmbeddings: true }),
     causal: true,
