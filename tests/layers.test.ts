@@ -7,6 +7,7 @@ import * as ts from "typescript";
 /** Folders of src, lowest first. A folder imports from rows above its own, not from its own row or below. */
 const rows = [
   ["core"],
+  ["distributed"],
   ["graph"],
   ["engine"],
   ["io", "nn"],

@@ -1,8 +1,9 @@
+import { engineCache } from "../core/engineCache";
 import {
-  engineCache,
   type InstalledEngine,
   installEngine,
   installedEngines,
+  installMpi,
   megabytes,
   removeEngines,
   type Variant,
@@ -13,6 +14,7 @@ const engineHelp = `  luvit engine install [options]         build the tensorflo
       --cuda                             against TensorFlow with CUDA
       --stock                            take what tfjs-node-gpu itself downloads (TensorFlow 2.9, CUDA 11.2)
       --tensorflow <version>             a version pip offers (default: the newest)
+  luvit engine install --mpi             build what training on many machines needs, with the site's MPI
   luvit engine list                      engines in the cache
   luvit engine remove [name ...]         remove engines, by default all
 `;
@@ -21,6 +23,7 @@ const flags = {
   cuda: { type: "boolean" },
   stock: { type: "boolean" },
   tensorflow: { type: "string" },
+  mpi: { type: "boolean" },
 } as const;
 
 export const engineCommand = command({
@@ -36,10 +39,15 @@ export const engineCommand = command({
 /** The subcommands of `luvit engine`; false for words that are none. */
 async function runAction({
   words: [action, ...names],
-  flags: { cuda, stock, tensorflow },
+  flags: { cuda, stock, tensorflow, mpi },
   print,
 }: CommandCall<typeof flags>): Promise<boolean> {
-  if (action === "install" && names.length === 0 && !(cuda && stock) && !(stock && tensorflow)) {
+  if (action === "install" && mpi && names.length === 0 && !(cuda || stock || tensorflow)) {
+    const built = await installMpi((line) => print(`  ${line}`));
+    print(`${built.mpi}: summed over ${built.workers} in ${built.path}`);
+    return true;
+  }
+  if (action === "install" && names.length === 0 && !mpi && !(cuda && stock) && !(stock && tensorflow)) {
     const variant: Variant = cuda ? "cuda" : stock ? "stock" : "cpu";
     const started = Date.now();
     const engine = await installEngine({ variant, tensorflow, report: (line) => print(`  ${line}`) });

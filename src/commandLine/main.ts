@@ -1,6 +1,7 @@
 import { nearest } from "../core/options";
 import { packageVersion } from "../core/packageRoot";
 import { printableLines } from "../core/printable";
+import { placeIn } from "../distributed/place";
 import { answerCommand } from "./answerCommand";
 import { type Command, command, readCall, UsageError } from "./command";
 import { corruptCommand, corruptHelp } from "./corruptCommand";
@@ -77,13 +78,26 @@ const processTerminal: Terminal = {
   complain: (line) => void process.stderr.write(`${printableLines(line)}\n`),
 };
 
+/** "worker 2 of 4: ", where there are several. */
+function workerName(): string {
+  const { rank, size } = placeIn();
+  return size === 1 ? "" : `worker ${rank + 1} of ${size}: `;
+}
+
+/** One of several workers leaves the talking to the first; what goes wrong each says itself. */
+const ofPlace = (terminal: Terminal): Terminal =>
+  placeIn().rank === 0 ? terminal : { ...terminal, print: () => {} };
+
 /** Runs the command line; gives back the exit status, whatever happens. */
 export async function main(args: readonly string[], terminal = processTerminal): Promise<number> {
   try {
-    return await runWords(args, terminal);
+    const status = await runWords(args, ofPlace(terminal));
+    // A worker that ends otherwise is a failure to the launcher, which then ends the others.
+    if (placeIn().size > 1) await (await import("../engine")).leaveWorkers();
+    return status;
   } catch (error) {
     const isUsage = error instanceof UsageError;
-    terminal.complain(`luvit: ${isUsage ? error.message : failureText(error)}`);
+    terminal.complain(`luvit: ${workerName()}${isUsage ? error.message : failureText(error)}`);
     if (isUsage) terminal.complain("luvit --help lists what there is.");
     return isUsage ? 2 : 1;
   }

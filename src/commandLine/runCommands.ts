@@ -1,5 +1,6 @@
 import { jsonSchemaOf, type ObjectField, problemsOf, seed as seedField } from "../core/options";
 import type { Shard } from "../data/options";
+import { shardHere } from "../distributed/shard";
 import { type Command, type CommandCall, command, type FlagSpecs, UsageError } from "./command";
 import { expectFolderOrNothing } from "./folders";
 import { calledBy, type RunCommandName, type RunRequest } from "./request";
@@ -52,7 +53,7 @@ ${commonHelp}${resumeHelp}`,
 export const evaluateCommand = command({
   name: "evaluate",
   help: `  luvit evaluate --config run.json       the rows of Tables 1, 3, 4 and 5 on the published sets; goes on where it was
-${commonHelp}      --shard <i/n>                      part i of n, from 1
+${commonHelp}      --shard <i/n>                      part i of n, from 1; auto: as SLURM, Kubernetes (auto/n) or mpirun have set it
   luvit evaluate --merge <folder ...>    put the answers of shards together
 `,
   flags: { ...common, shard: { type: "string" }, merge: { type: "boolean" } },
@@ -156,13 +157,15 @@ function seedOf(text: string | undefined): number | undefined {
 }
 
 /**
- * Part `index` of `count`, from 1.
+ * Part `index` of `count`, from 1; `auto` and `auto/n` as SLURM, Kubernetes or mpirun have set it.
  *
- * @throws UsageError for anything else, `0/n` too.
+ * @throws UsageError for anything else, `0/n` too. LuvitError("bad-argument") as `shardHere`.
  */
 function shardOf(text: string | undefined): Shard | undefined {
   if (text === undefined) return undefined;
+  const [, automatic, of] = /^(auto)(?:\/(\d{1,6}))?$/.exec(text) ?? [];
+  if (automatic) return shardHere(of === undefined ? undefined : Number(of));
   const [, index, count] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? []).map(Number);
   if (index >= 1 && index <= count) return { index, count };
-  throw new UsageError(`--shard takes 1/n to n/n, got ${JSON.stringify(text)}`);
+  throw new UsageError(`--shard takes 1/n to n/n, or auto, got ${JSON.stringify(text)}`);
 }

@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import { LuvitError } from "../core/errors";
 import { checkOptions } from "../core/options";
 import { type ImageDataset, transforms } from "../data";
+import { placeIn } from "../distributed/place";
 import { type EngineOptions, ready } from "../engine";
 import { formatDuration } from "../figures/format";
 import type { Module } from "../nn/module";
@@ -123,6 +124,7 @@ export function given<T extends { lr?: number; baseLr?: number }>(options: T | u
 /** @throws LuvitError("bad-argument") for a folder that holds something which is not to be gone on with. */
 export function freeFolder({ out, resume }: RunRequest, configured: string): string {
   const folder = out ?? configured;
+  if (placeIn().rank > 0) return folder; // the first worker's, and its business
   const isFree = entriesOf(folder).length === 0;
   if (resume || isFree) return folder;
   throw new LuvitError(
@@ -153,7 +155,7 @@ export async function drive<M extends Module>(
     async () => {
       const run = start();
       stop = () => void run.stop();
-      live(run);
+      if (run.out !== undefined) live(run);
       return { run, result: await run.done };
     },
   );
@@ -161,7 +163,8 @@ export async function drive<M extends Module>(
   for (const note of run.notes) print(note);
   for (const { report } of sets) if (report.count > 0) print(String(report));
   const done = `${result.history.length} of ${run.totalSteps} steps in ${formatDuration(result.seconds)}`;
-  print(`${result.stopped ? "stopped" : "done"}: ${done} · ${relative(process.cwd(), run.out!) || "."}`);
+  const where = run.out === undefined ? "" : ` · ${relative(process.cwd(), run.out) || "."}`;
+  print(`${result.stopped ? "stopped" : "done"}: ${done}${where}`);
   if (!result.stopped) return 0;
   print(`go on with: luvit ${command} ${wordsOf(request)} --resume`);
   return status ?? 130;

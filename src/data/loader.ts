@@ -40,6 +40,8 @@ export interface BatchOptions {
   repeats?: number;
   /** Batches of one optimizer step, over which the repetitions of an image are spread; default 1. */
   spread?: number;
+  /** Of all batches, those that are read: every `count`-th, from `start` + `index` on. Default all. */
+  share?: { index: number; count: number };
   /** Leave out the last batch when it is not full; default true. */
   dropLast?: boolean;
   /** Batches read ahead while the consumer works; default 2. */
@@ -65,6 +67,7 @@ export const batchOptions = optionsOf<BatchOptions>(
     shuffle: flag,
     repeats: whole(1, MOST),
     spread: whole(1, MOST),
+    share: object({ index: whole(0, MOST), count: whole(1, MOST) }, {}),
     dropLast: flag,
     prefetch: whole(0, 10_000),
     reuse: either(
@@ -111,6 +114,7 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
     shuffle: true,
     repeats: 1,
     spread: 1,
+    share: { index: 0, count: 1 },
     dropLast: true,
     prefetch: 2,
     reuse: Number.POSITIVE_INFINITY,
@@ -141,7 +145,9 @@ export function batches(dataset: ImageDataset, options: BatchOptions): AsyncIter
     memory.writtenBy(loads);
     return { images, ...describe(await Promise.all(loads)), epoch: plan.epoch, batch };
   };
-  return ahead(plan.start, total, plan.prefetch, read, memory, stop);
+  const { index, count } = plan.share;
+  const numbers = { next: plan.start + index, stride: count, total };
+  return ahead(numbers, plan.prefetch, read, memory, stop);
 }
 
 type Stack = Omit<Batch, "epoch" | "batch">;
@@ -164,19 +170,18 @@ function describe(samples: readonly Omit<Sample, "image">[]): Omit<Stack, "image
 }
 
 async function* ahead(
-  start: number,
-  total: number,
+  { next, stride, total }: { next: number; stride: number; total: number },
   prefetch: number,
   read: (batch: number) => Promise<Batch>,
   memory: BatchMemory,
   stop: AbortController,
 ): AsyncIterableIterator<Batch> {
   const pending: Promise<Batch>[] = [];
-  let next = start;
   try {
     while (next < total || pending.length > 0) {
       while (next < total && pending.length <= prefetch) {
-        const batch = read(next++);
+        const batch = read(next);
+        next += stride;
         batch.catch(() => {}); // reported when its turn comes; nobody waits for it after an early end
         pending.push(batch);
       }

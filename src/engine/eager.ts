@@ -169,7 +169,8 @@ class EagerEngine implements Engine {
 }
 
 function prepare(program: Program): EagerProgram {
-  const { guard, clipGradNorm } = program;
+  const { guard, clipGradNorm, shared } = program;
+  if (shared) throw new LuvitError("engine", "op by op there are no sums over workers; take an engine");
   const { graph, updates } = splitUpdates(program.graph);
   if (clipGradNorm !== undefined) expectOnlyUpdates("clipping gradients", graph);
   return { graph, updates, results: resultsOf(program), guard, clipGradNorm };

@@ -1,5 +1,6 @@
 import type { FilePlace } from "../core/hostTensor";
 import type { Places } from "../core/writeNumbers";
+import type { SumPrecision } from "../distributed/group";
 import type { Graph } from "../graph/ir";
 import type { EngineName, OpenOptions, Precision } from "./options";
 
@@ -25,6 +26,11 @@ export interface Program {
    * it before AdamW. Where they are not finite the state is left as it was; a run that is not held also gives their norm.
    */
   readonly lossScale?: string;
+  /**
+   * The gradients of a step are summed over the workers of the job before AdamW sees them, and sent so: every worker runs
+   * this program, in the same order. A step that is not finite for one of them changes the state of none.
+   */
+  readonly shared?: SumPrecision;
 }
 
 /** Norm of a step's gradients [1], divided by the scale of the loss: a result beside the graph's where there is one. */
@@ -116,6 +122,13 @@ export interface Engine {
    * no program changes become the executor's own and are not copied; hand large weights over one by one.
    */
   writeState(values: ArraysByName): Promise<void>;
+  /**
+   * Gives every entry that a program changes the first worker's numbers; gives back the entries which no program changes
+   * and in which workers differ. Only engines that live in another process, which has joined a group, have it.
+   */
+  alignState?(): Promise<readonly string[]>;
+  /** Whether all workers have the same numbers, to the bit, in what programs change. As `alignState`. */
+  sameState?(): Promise<boolean>;
   /** Gives memory and threads back; the executor is of no use afterwards. */
   dispose(): Promise<void>;
 }

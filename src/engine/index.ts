@@ -26,3 +26,4 @@ export { blamesMemory } from "./process/death";
 export { EngineStatus, type ReadyOptions, ready } from "./ready";
 export { saveState } from "./saveState";
 export { tensorflowProblem } from "./tensorflow/binding";
+export { joinWorkers, leaveWorkers, type Workers } from "./workers";

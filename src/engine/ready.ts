@@ -3,6 +3,8 @@ import { LuvitError } from "../core/errors";
 import { checkOptions, oneOf, optionsOf } from "../core/options";
 import { packageVersion } from "../core/packageRoot";
 import { type BackendName, startBackend, type TfjsStatus } from "../core/tf";
+import { loadAddon, shortVersion } from "../distributed/addon";
+import { placeIn } from "../distributed/place";
 import type { Graph } from "../graph/ir";
 import { chooseEngine, setEngineDefaults } from "./choose";
 import { describeEngine, type EngineDescription } from "./executor";
@@ -20,11 +22,14 @@ export class EngineStatus {
     /** Engines and backends that were not taken, each with its reason. */
     readonly passedOver: readonly string[],
     readonly version: string,
+    /** "worker 2 of 4 (Open MPI 4.1.4)", where several train one model. */
+    readonly worker?: string,
   ) {}
 
   toString(): string {
     const engine = this.engine.engine === "eager" ? "op by op" : describeEngine(this.engine);
-    return `engine: ${engine} · cells: ${this.cells} · luvit ${this.version}`;
+    const worker = this.worker === undefined ? "" : ` · ${this.worker}`;
+    return `engine: ${engine} · cells: ${this.cells} · luvit ${this.version}${worker}`;
   }
 
   [inspect.custom](): string {
@@ -66,7 +71,15 @@ export async function ready(options: ReadyOptions = {}): Promise<EngineStatus> {
   const tried = [choice.engine, first.provider].filter(Boolean).join(" ");
   const passedOver = [...choice.passedOver, ...(isFirst ? devices : [`${tried} not used: ${reason}`])];
   setEngineDefaults(wish);
-  return new EngineStatus(description, cells, [...passedOver, ...cells.passedOver], packageVersion());
+  const all = [...passedOver, ...cells.passedOver];
+  return new EngineStatus(description, cells, all, packageVersion(), describeWorker());
+}
+
+/** @throws LuvitError("engine") where there are several workers, and no MPI that could be used. */
+function describeWorker(): string | undefined {
+  const { rank, size } = placeIn();
+  if (size === 1) return undefined;
+  return `worker ${rank + 1} of ${size} (${shortVersion(loadAddon().about())})`;
 }
 
 /** y = x * w, two numbers each. */

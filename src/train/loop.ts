@@ -1,8 +1,10 @@
 import { LuvitError } from "../core/errors";
 import { expectReadable, tooManyUnreadable } from "../data/expectReadable";
-import { blamesMemory } from "../engine";
+import { workerPlace } from "../distributed/place";
+import { blamesMemory, engineOf, joinWorkers, type Workers } from "../engine";
 import type { Module } from "../nn/module";
 import { AdamW } from "../optim/adamw";
+import { Agreement, expectShares } from "./agreement";
 import { besideModel } from "./besideModel";
 import { claimRunFolder, releaseRunFolder } from "./claimFolder";
 import type { RunSets } from "./dataFiles";
@@ -27,12 +29,17 @@ interface Session<M extends Module> {
   store: RunStore<M> | undefined;
   optimizer: AdamW;
   average: WeightAverage | undefined;
+  /** Those that train the same model; known when the run has joined them. */
+  workers?: Workers;
 }
 
 /** Starts a run. It goes on in the background; see `Run`. */
 export function startRun<M extends Module>(task: TrainingTask<M>, options: TrainOptions): Run<M> {
   const name = options.name ?? task.name;
-  const folder = claimRunFolder(name, options);
+  const place = workerPlace();
+  expectShares(task.plan, place);
+  // The folder, and all that is written, is the first worker's.
+  const folder = place.rank === 0 ? claimRunFolder(name, options) : undefined;
   const { totalSteps, epochs } = task.plan;
   const body = (driver: RunDriver<M>) =>
     drive(openSession(task, options, folder, driver)).finally(() => releaseRunFolder(folder));
@@ -87,6 +94,7 @@ async function drive<M extends Module>(session: Session<M>): Promise<void> {
     await expectReadable(task.dataset, options.maxUnreadable);
     await task.prepare?.(driver.request); // what may be wrong with the data is found before anything is written
     store?.open();
+    session.workers = await joinWorkers(engineOf(options));
     let good = await resume(session);
     forgetSources(task);
     for (let deaths = 0; ; deaths++) {
@@ -97,7 +105,8 @@ async function drive<M extends Module>(session: Session<M>): Promise<void> {
         }
         break;
       } catch (error) {
-        if (!(error instanceof LuvitError) || error.code !== "engine-died") throw error;
+        // An engine that has died cannot join the others again.
+        if (session.workers || !(error instanceof LuvitError) || error.code !== "engine-died") throw error;
         if (deaths + 1 === MOST_DEATHS) throw giveUp(error, good);
         await stepBack(session, good, error);
       }
@@ -112,16 +121,19 @@ async function drive<M extends Module>(session: Session<M>): Promise<void> {
 
 /** Trains from `step` to the end or a stop, giving every step that model and optimizer, and the folder, stand at. */
 async function* trainFrom<M extends Module>(step: number, session: Session<M>): AsyncGenerator<number> {
-  const { task, options, driver, store, optimizer, average } = session;
+  const { task, options, driver, store, optimizer, average, workers } = session;
   const { plan } = task;
   const { run, request } = driver;
   const stepper = new Stepper(
     { task, optimizer, average, batches: plan.accumulate, clipGradNorm: plan.clipGradNorm },
     options,
+    workers,
   );
+  const agreement = new Agreement(workers);
   let saved = step;
   const save = async () => {
     if (saved !== step) {
+      await stepper.expectSame(step);
       if (store) run.checkpoint = await store.save(step, run.checkpoint, stepper);
       else await stepper.sync();
     }
@@ -129,17 +141,18 @@ async function* trainFrom<M extends Module>(step: number, session: Session<M>): 
     return step;
   };
   const evaluateInto = async (record: StepRecord) => {
-    Object.assign(record, await task.evaluate?.(stepper));
+    if (agreement.isFirst) Object.assign(record, await task.evaluate?.(stepper));
     await store?.amend(record);
   };
   const due = () => (step / plan.stepsPerEpoch) % (options.checkpointEvery ?? 1) === 0;
   try {
-    if (task.evaluate && endsUnevaluated(run.latest, step, plan)) {
-      await prepareStepper(task, stepper, step - 1);
-      await evaluateInto(run.latest!);
+    if (task.evaluate && (await agreement.any(endsUnevaluated(run.latest, step, plan)))) {
+      await prepareStepper(task, stepper, step - 1, workers);
+      if (agreement.isFirst) await evaluateInto(run.latest!);
     }
-    while (step < plan.totalSteps && !request.stopped) {
-      for await (const group of stepBatches(task, step)) {
+    let stopped = await agreement.any(request.stopped);
+    while (step < plan.totalSteps && !stopped) {
+      for await (const group of stepBatches(task, step, workers)) {
         const record = await trainStep(task, stepper, group, step, run.checkpoint);
         run.engine = stepper.engine;
         step++;
@@ -153,14 +166,16 @@ async function* trainFrom<M extends Module>(step: number, session: Session<M>): 
         } finally {
           driver.record(record);
         }
-        if (request.stopped) break;
         const unusable = tooManyUnreadable(task.dataset, options.maxUnreadable);
+        stopped = await agreement.any(request.stopped || unusable !== undefined);
         if (unusable) {
           yield await save();
           throw unusable;
         }
+        if (stopped) break;
       }
       if (due()) yield await save();
+      stopped ||= await agreement.any(request.stopped);
     }
     yield await save();
   } finally {
@@ -196,9 +211,20 @@ function giveUp(error: LuvitError, step: number): LuvitError {
   return new LuvitError("engine-died", message, { cause: error });
 }
 
-async function resume<M extends Module>({ store, options, driver }: Session<M>): Promise<number> {
+async function resume<M extends Module>({
+  store,
+  options,
+  driver,
+  workers,
+  optimizer,
+}: Session<M>): Promise<number> {
   const restored = options.resume ? await store?.restore() : undefined;
   driver.run.notes.push(...((await store?.compareData(restored !== undefined)) ?? []));
+  if (workers) {
+    const [step] = await workers.sum([restored?.step ?? 0]); // the first worker's: others have no folder
+    optimizer.step = step;
+    if (!restored) return step;
+  }
   if (!restored) return 0;
   driver.run.checkpoint = restored.folder;
   driver.run.history.push(...restored.history);

@@ -1,4 +1,5 @@
 import { type Tensor, tf } from "../core/tf";
+import type { SumPrecision } from "../distributed/group";
 import type { Program, Programs } from "../engine";
 import { optimize, trace } from "../graph";
 import type { OptimizeOptions } from "../graph/passes";
@@ -54,18 +55,20 @@ export interface StepProgramsSpec<M extends Module> extends OptimizeOptions {
   clipGradNorm?: number;
   /** Whether the loss is scaled for gradients in float16. */
   scaled?: boolean;
+  /** What gradients are sent in where they are summed over the workers of a job. */
+  shared?: SumPrecision;
 }
 
 /** Traces everything that runs while a model trains, for feeds of these shapes. */
 export function stepPrograms<M extends Module>(spec: StepProgramsSpec<M>, feeds: Feeds): Programs {
-  const { task, optimizer, average, batches, clipGradNorm, memory, scaled } = spec;
+  const { task, optimizer, average, batches, clipGradNorm, memory, scaled, shared } = spec;
   const { name, model, whole = model, rules, functions = {} } = task;
   const { betas, eps } = optimizer;
   const loss: StepTask<M>["loss"] = (fed) => tf.div(task.loss(fed), batches);
   const step = traceStep(name, { model: whole, rules, betas, eps, inputs: specsOf(feeds), loss, scaled });
   const graph = optimize(step, { memory });
   const programs: Record<string, Program> = {
-    [STEP]: { graph, guard: "loss", clipGradNorm, lossScale: scaled ? LOSS_SCALE : undefined },
+    [STEP]: { graph, guard: "loss", clipGradNorm, lossScale: scaled ? LOSS_SCALE : undefined, shared },
   };
   for (const [key, body] of Object.entries(functions)) programs[key] = traceFunction(key, model, body);
   if (!average) return programs;

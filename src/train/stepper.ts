@@ -1,5 +1,7 @@
+import { LuvitError, listOffenders } from "../core/errors";
 import type { TensorStream } from "../core/hostTensor";
 import { breathe } from "../core/loop";
+import type { SumPrecision } from "../distributed/group";
 import {
   type ArraysByName,
   chooseEngine,
@@ -9,6 +11,7 @@ import {
   GRADIENT_NORM,
   openEngine,
   startEngine,
+  type Workers,
 } from "../engine";
 import type { OptimizeOptions } from "../graph/passes";
 import { fetchState, sendParameters, streamOfParameters } from "../nn/modelState";
@@ -26,7 +29,13 @@ export interface CallOptions {
   averaged?: boolean;
 }
 
-export interface CompiledStepOptions extends EngineOptions, OptimizeOptions {}
+export interface CompiledStepOptions extends EngineOptions, OptimizeOptions {
+  /**
+   * What gradients are sent in where they are summed over the workers of a job; default float32. "bfloat16" halves the bytes
+   * and rounds what each worker gives.
+   */
+  sums?: SumPrecision;
+}
 
 /**
  * Makes optimizer steps: traces the step, and the task's functions, once and runs them on an engine that keeps parameters
@@ -41,6 +50,8 @@ export class Stepper<M extends Module> {
   constructor(
     private readonly steps: Omit<StepProgramsSpec<M>, keyof OptimizeOptions>,
     private readonly options: CompiledStepOptions = {},
+    /** Those that train the same model, with other batches of every step. */
+    private readonly workers?: Workers,
   ) {}
 
   /** What it runs on, for people; known after the first step. */
@@ -81,8 +92,10 @@ export class Stepper<M extends Module> {
       loss += results.loss[0];
       gradientNorm = results[GRADIENT_NORM]?.[0] ?? Number.NaN;
       await breathe();
-      if (!Number.isFinite(loss)) break;
+      // Other workers wait for the gradients of the last batch, whatever they are.
+      if (!Number.isFinite(loss) && !this.workers) break;
     }
+    if (this.workers) [loss] = await this.workers.sum([loss]);
     return { loss, gradientNorm };
   }
 
@@ -111,6 +124,20 @@ export class Stepper<M extends Module> {
     return liveStream(parameters, this.executor, entries);
   }
 
+  /**
+   * Nothing where the worker is alone, or the workers' weights and moments are the same to the bit.
+   *
+   * @throws LuvitError("engine") where they have come apart.
+   */
+  async expectSame(step: number): Promise<void> {
+    if (!this.workers || !this.executor || (await this.executor.sameState!())) return;
+    throw new LuvitError(
+      "engine",
+      `after step ${step} the workers' weights are no longer the same: their machines compute differently; nothing was ` +
+        "saved after that. Use machines and engines of one kind, or resume from the last checkpoint",
+    );
+  }
+
   async dispose(): Promise<void> {
     await this.executor?.dispose();
     this.executor = undefined;
@@ -128,11 +155,12 @@ export class Stepper<M extends Module> {
 
   private async open(feeds: Feeds): Promise<Engine> {
     const { task, optimizer, average } = this.steps;
-    const { memory, ...engine } = this.options;
-    startEngine(engine);
+    const { memory, sums = "float32", ...engine } = this.options;
+    if (!this.workers) startEngine(engine);
     this.isScaled = chooseEngine(engine).options.precision === "float16";
-    const programs = stepPrograms({ ...this.steps, memory, scaled: this.isScaled }, feeds);
-    const opening = openEngine(programs, engine);
+    const shared = this.workers && sums;
+    const programs = stepPrograms({ ...this.steps, memory, scaled: this.isScaled, shared }, feeds);
+    const opening = this.workers ? this.workers.open(programs) : openEngine(programs, engine);
     const sending = sendParameters(opening, parametersOf(task));
     sending.catch(() => {}); // awaited below
     const executor = await opening;
@@ -141,6 +169,7 @@ export class Stepper<M extends Module> {
       // Moments of a run that has not begun are zero on both sides.
       if (optimizer.step > 0) await sendParameters(executor, optimizer.moments());
       if (average) await sendParameters(executor, average.values());
+      if (this.workers) await alignWorkers(executor);
       // The engine has them all: what files hold is not kept twice.
       for (const [, parameter] of parametersOf(task)) parameter.release();
     } catch (error) {
@@ -149,4 +178,18 @@ export class Stepper<M extends Module> {
     }
     return executor;
   }
+}
+
+/**
+ * Every worker begins with the first one's weights and moments.
+ *
+ * @throws LuvitError("key-mismatch") naming frozen weights in which they differ.
+ */
+async function alignWorkers(executor: Engine): Promise<void> {
+  const differing = await executor.alignState!();
+  if (differing.length === 0) return;
+  throw new LuvitError(
+    "key-mismatch",
+    `workers have other frozen weights than the first\n${listOffenders(differing)}\nGive all machines the same files.`,
+  );
 }

@@ -2,6 +2,7 @@ import { LuvitError } from "../core/errors";
 import type { StopRequest } from "../core/stopRequest";
 import type { ImageDataset } from "../data/dataset";
 import { type Batch, batches } from "../data/loader";
+import { ALONE, type Place } from "../distributed/place";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
 import type { Feeds } from "./feeds";
@@ -38,21 +39,23 @@ export interface TrainingTask<M extends Module> extends StepTask<M> {
 /** Runs one of a task's functions with the model as the last step left it. */
 export type CallFunction = (name: string, feeds: Feeds) => Promise<Record<string, Float32Array>>;
 
-/** The batches of each step from `step` to the end of its epoch. */
+/** The batches of each step from `step` to the end of its epoch, of those that a worker takes. */
 export async function* stepBatches<M extends Module>(
   { plan, dataset, repeats }: TrainingTask<M>,
   step: number,
+  { rank: index, size: count }: Place = ALONE,
 ): AsyncGenerator<Batch[]> {
   const { batchSize, seed, accumulate: spread } = plan;
   const { epoch, batch: start } = positionOf(plan, step);
   const last = plan.stepsPerEpoch * plan.accumulate;
+  const own = plan.accumulate / count;
   let group: Batch[] = [];
-  const order = { batchSize, seed, epoch, start, repeats, spread };
-  for await (const batch of batches(dataset, { ...order, reuse: plan.accumulate })) {
+  const order = { batchSize, seed, epoch, start, repeats, spread, share: { index, count } };
+  for await (const batch of batches(dataset, { ...order, reuse: own })) {
     group.push(batch);
-    if (group.length < plan.accumulate) continue;
+    if (group.length < own) continue;
     yield group;
-    if (batch.batch + 1 >= last) return; // what is left makes no step, and is not waited for
+    if (batch.batch + count >= last) return; // what is left makes no step, and is not waited for
     group = [];
   }
 }
@@ -62,9 +65,10 @@ export async function prepareStepper<M extends Module>(
   task: TrainingTask<M>,
   stepper: Stepper<M>,
   step: number,
+  place?: Place,
 ): Promise<void> {
-  for await (const [batch] of stepBatches(task, step)) {
-    await stepper.prepare(task.feeds(batch, step * task.plan.accumulate));
+  for await (const [batch] of stepBatches(task, step, place)) {
+    await stepper.prepare(task.feeds(batch, numberOf(batch, task.plan, step)));
     return;
   }
 }
@@ -84,7 +88,7 @@ export async function trainStep<M extends Module>(
   const { plan } = task;
   const { fraction } = positionOf(plan, step);
   const lr = rateOfStep(plan, step);
-  const feeds = await feedsOf(task, stepper, group, step * plan.accumulate);
+  const feeds = await feedsOf(task, stepper, group, step);
   const loss = await stepper.step(feeds, lr);
   if (!Number.isFinite(loss)) throw nonFiniteLoss(task.name, step, lr, group, checkpoint);
   const images = plan.batchSize * plan.accumulate;
@@ -92,18 +96,23 @@ export async function trainStep<M extends Module>(
   return { step: step + 1, epoch: fraction, loss, lr, imagesPerSecond };
 }
 
-/** What a step's batches feed; `first` is the number of the first of them. */
+/** Counts batches over the whole run, whoever takes them. */
+const numberOf = ({ batch }: Batch, { accumulate }: RunPlan, step: number) =>
+  step * accumulate + (batch % accumulate);
+
+/** What a step's batches feed. */
 async function feedsOf<M extends Module>(
   task: TrainingTask<M>,
   stepper: Stepper<M>,
   group: readonly Batch[],
-  first: number,
+  step: number,
 ): Promise<Feeds[]> {
-  const feeds = group.map((batch, i) => task.feeds(batch, first + i));
+  const number = (batch: Batch) => numberOf(batch, task.plan, step);
+  const feeds = group.map((batch) => task.feeds(batch, number(batch)));
   if (!task.refine) return feeds;
   await stepper.prepare(feeds[0]);
   for (const [i, batch] of group.entries())
-    feeds[i] = await task.refine(feeds[i], batch, first + i, (name, fed) => stepper.call(name, fed));
+    feeds[i] = await task.refine(feeds[i], batch, number(batch), (name, fed) => stepper.call(name, fed));
   return feeds;
 }
 

@@ -63,9 +63,11 @@ export function usableGpu(gpus: readonly Gpu[], visible: string | undefined): Gp
   return gpu;
 }
 
-/** One engine uses one GPU: the first of those that may be used. */
-export function oneVisibleDevice(visible: string | undefined): string {
-  return visible === undefined ? "0" : visible.split(",")[0].trim() || "-1";
+/** One engine uses one GPU: of those that may be used the first, or the one of a machine's worker of this number. */
+export function oneVisibleDevice(visible: string | undefined, worker = 0): string {
+  if (visible === undefined) return `${worker}`;
+  const devices = visible.split(",").map((device) => device.trim());
+  return devices[worker % devices.length] || "-1";
 }
 
 /**

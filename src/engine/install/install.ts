@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { engineCache } from "../../core/engineCache";
 import { LuvitError } from "../../core/errors";
 import { makeFolder } from "../../core/makeFolder";
 import { isRunning } from "../../core/processes";
 import { writeAtomically } from "../../core/writeAtomically";
 import { ADDON, buildAddon, dropBuildFiles, fetchAddonSources, placeLibraries, TFJS_VERSION } from "./addon";
 import {
-  engineCache,
   engineName,
   type InstalledEngine,
   installedEngines,

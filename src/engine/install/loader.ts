@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { localRank } from "../../distributed/place";
 import { oneVisibleDevice } from "./gpu";
 
 /** Where CUDA's libraries from pip's nvidia-… wheels lie in an engine's folder. */
@@ -11,7 +12,7 @@ export const cudaFolder = (folder: string): string => join(folder, "deps", "nvid
  */
 export function gpuEnvironment({ tf32 = false }: { tf32?: boolean }): Record<string, string> {
   return {
-    CUDA_VISIBLE_DEVICES: oneVisibleDevice(process.env.CUDA_VISIBLE_DEVICES),
+    CUDA_VISIBLE_DEVICES: oneVisibleDevice(process.env.CUDA_VISIBLE_DEVICES, localRank()),
     CUDA_CACHE_MAXSIZE: "4294967296",
     NVIDIA_TF32_OVERRIDE: tf32 ? "1" : "0",
   };

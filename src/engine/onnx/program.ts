@@ -43,6 +43,7 @@ export class OnnxProgram {
   readonly results: readonly string[];
   readonly clipGradNorm: number | undefined;
   readonly lossScale: string | undefined;
+  readonly shared: Program["shared"];
   private readonly graph: Graph;
   /** The model's inputs by name; those that nothing needs are not among them. */
   private readonly modelInputs: readonly string[];
@@ -69,8 +70,10 @@ export class OnnxProgram {
     this.guard = traced.guard;
     this.clipGradNorm = traced.clipGradNorm;
     this.lossScale = traced.lossScale;
+    this.shared = traced.shared;
     if (this.clipGradNorm !== undefined) expectOnlyUpdates("clipping gradients", graph);
     if (this.lossScale !== undefined) expectOnlyUpdates("scaling the loss", graph);
+    if (this.shared !== undefined) expectOnlyUpdates("summing gradients over workers", graph);
   }
 
   attach(session: OnnxSession): void {

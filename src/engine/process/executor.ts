@@ -97,6 +97,27 @@ class RemoteEngine implements Engine {
     });
   }
 
+  alignState(): Promise<readonly string[]> {
+    return this.turns.do(async () => {
+      const changing = new Set(this.changing);
+      const frozen = this.grouped([...this.sizes.keys()].filter((name) => !changing.has(name)));
+      const request = {
+        act: "align",
+        executor: this.id,
+        changing: this.grouped(this.changing),
+        frozen,
+      } as const;
+      return (await this.ask("align state", request)).differing!;
+    });
+  }
+
+  sameState(): Promise<boolean> {
+    return this.turns.do(async () => {
+      const request = { act: "same", executor: this.id, changing: this.grouped(this.changing) } as const;
+      return (await this.ask("compare state", request)).same!;
+    });
+  }
+
   dispose(): Promise<void> {
     return this.turns.close(() => releaseExecutor(this.process, this.id));
   }
@@ -106,6 +127,10 @@ class RemoteEngine implements Engine {
     const moved = bytesIn(arrays) + bytesIn(answer.arrays);
     this.traffic = { process: this.traffic.process + moved, device: answer.device! };
     return answer;
+  }
+
+  private grouped(names: readonly string[]): string[][] {
+    return [...inGroups(names, (name) => this.bytesOf(name))];
   }
 
   private bytesOf(entry: string): number {

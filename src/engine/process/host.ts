@@ -1,10 +1,12 @@
 import { LuvitError } from "../../core/errors";
+import { groupFor, joinGroup } from "../../distributed/group";
 import type { ArraysByName, Engine } from "../executor";
 import { saveState } from "../saveState";
+import { alignState, sameState } from "./alignState";
 import { loadEngine, type ProcessEngine } from "./engines";
 import type { Frame } from "./frames";
 import { loadState } from "./loadState";
-import { packError, type Reply, type Request, unpackPrograms } from "./messages";
+import { type GroupRequest, packError, type Reply, type Request, unpackPrograms } from "./messages";
 
 type Answer = Omit<Reply, "id" | "error"> & { arrays?: ArraysByName };
 
@@ -27,6 +29,7 @@ export class EngineHost {
 
   private async perform(request: Request, arrays: ArraysByName): Promise<Answer> {
     if (request.act === "open") return this.open(request, arrays);
+    if (!("executor" in request)) return this.performInGroup(request, arrays);
     const executor = this.executors.get(request.executor);
     if (!executor) throw new LuvitError("engine", `there is no executor ${request.executor}`);
     const answer = await this.performOn(executor, request, arrays);
@@ -35,7 +38,7 @@ export class EngineHost {
 
   private async performOn(
     executor: Engine,
-    request: Exclude<Request, { act: "open" }>,
+    request: Exclude<Request, { act: "open" } | GroupRequest>,
     arrays: ArraysByName,
   ): Promise<Answer> {
     switch (request.act) {
@@ -51,11 +54,27 @@ export class EngineHost {
       case "write":
         await executor.writeState(arrays);
         return {};
+      case "align":
+        return { differing: await alignState(executor, request.changing, request.frozen) };
+      case "same":
+        return { same: await sameState(executor, request.changing) };
       case "dispose":
         this.executors.delete(request.executor);
         await executor.dispose();
         return {};
     }
+  }
+
+  private async performInGroup(request: GroupRequest, { numbers }: ArraysByName): Promise<Answer> {
+    if (request.act === "join") return { mpi: joinGroup(request).mpi };
+    const group = groupFor(request.act);
+    if (request.act === "leave") {
+      await group.leave();
+      return {};
+    }
+    const sums = new Float64Array(Uint8Array.from(numbers).buffer);
+    await group.sum(sums);
+    return { arrays: { numbers: new Uint8Array(sums.buffer) } };
   }
 
   private async open(request: Extract<Request, { act: "open" }>, arrays: ArraysByName): Promise<Answer> {

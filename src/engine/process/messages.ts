@@ -20,7 +20,20 @@ export type Request =
   | { act: "save"; executor: number; path: string; places: readonly (readonly [string, Place])[] }
   | { act: "load"; executor: number; files: readonly (readonly [string, FilePlace])[] }
   | { act: "write"; executor: number }
-  | { act: "dispose"; executor: number };
+  | { act: "align"; executor: number; changing: NameGroups; frozen: NameGroups }
+  | { act: "same"; executor: number; changing: NameGroups }
+  | { act: "dispose"; executor: number }
+  | GroupRequest;
+
+/** What concerns the process, not one of its executors. */
+export type GroupRequest =
+  | { act: "join"; rank: number; size: number }
+  /** Numbers, as the bytes of `numbers`, float64, summed over the workers. */
+  | { act: "sum" }
+  | { act: "leave" };
+
+/** Names of entries, as many together as may be in memory twice. */
+export type NameGroups = readonly (readonly string[])[];
 
 /** An answer; arrays come beside it. */
 export interface Reply {
@@ -30,6 +43,12 @@ export interface Reply {
   device?: number;
   /** Of a save: entries whose numbers are not all finite. */
   broken?: readonly string[];
+  /** Of an alignment: frozen entries in which workers differ. */
+  differing?: readonly string[];
+  /** Whether all workers have the same numbers. */
+  same?: boolean;
+  /** Of a join: the version of MPI. */
+  mpi?: string;
   /** Of a load: entries that were not set. */
   left?: readonly string[];
   error?: SentError;

@@ -4,7 +4,7 @@ import type { Program } from "../executor";
 import { type TfValue, waitFor } from "./lower/builder";
 import type { TfOps } from "./lower/ops";
 import { addUpdate } from "./updates";
-import { addAssignment, addHandle, addRead, addToken, type Variable } from "./variables";
+import { addAssignment, addRead, addToken, addVariable, type Variable } from "./variables";
 
 /** What is fetched to make a run change something. */
 export interface Effects {
@@ -15,6 +15,12 @@ export interface Effects {
   readonly holdMore: string;
   /** New state with the gradients kept before. */
   readonly release: string;
+}
+
+/** Of a program whose gradients are summed over workers: what is kept until then, and new state with what it has become. */
+export interface SharedEffects {
+  readonly held: readonly Variable[];
+  readonly apply: string;
 }
 
 /** Which nodes of a program take a value. */
@@ -42,19 +48,25 @@ interface EffectSources {
   /** What the graph computes. */
   readonly values: ReadonlyMap<string, TfValue>;
   readonly readers: Readers;
-  readonly program: Pick<Program, "guard" | "clipGradNorm">;
+  readonly program: Pick<Program, "guard" | "clipGradNorm" | "shared">;
 }
 
 /** Adds the nodes that change the state after a run. */
 export class EffectWriter {
   constructor(private readonly sources: EffectSources) {}
 
-  write(program: string, updates: readonly AdamWUpdate[], changed: readonly string[]): Effects {
+  write(
+    program: string,
+    updates: readonly AdamWUpdate[],
+    changed: readonly string[],
+  ): Effects & { shared?: SharedEffects } {
     const { ops, values } = this.sources;
     const gradients = updates.map(({ gradient }) => values.get(gradient)!);
-    const held = updates.map(({ parameter }, i) => {
-      return addHandle(ops, `${program}: held gradient of ${parameter}`, "float32", gradients[i].shape);
+    const kept = updates.map(({ parameter }, i) => {
+      const value = { id: -1, shape: gradients[i].shape, dtype: "float32" } as const;
+      return addVariable(ops, { name: `${program}: held gradient of ${parameter}`, value }, "float32");
     });
+    const held = kept.map(({ handle }) => handle);
     const sums = gradients.map((gradient, i) => {
       return ops.add(gradient, addRead(ops, held[i], gradient), { after: [gradient] });
     });
@@ -68,6 +80,7 @@ export class EffectWriter {
       release: this.commit(updates, sums, changed),
       hold: addToken(ops, assign),
       holdMore: addToken(ops, add),
+      ...(this.sources.program.shared && { shared: { held: kept, apply: this.apply(updates, kept) } }),
     };
   }
 
@@ -81,7 +94,10 @@ export class EffectWriter {
     const gate = this.gate();
     const before = gate ? [waitFor(gate.open)] : [];
     const done = [
-      ...this.clipped(gradients).map((gradient, i) => this.update(updates[i], gradient, before)),
+      ...this.clipped(gradients).map((gradient, i) => {
+        const readersOfOld = readers.of(given.get(updates[i].parameter)!);
+        return this.update(updates[i], gradient, [...before, ...readersOfOld]);
+      }),
       ...changed.map((name) => {
         const { handle } = variables.get(name)!;
         const after = [...before, ...readers.of(given.get(name)!)];
@@ -92,6 +108,16 @@ export class EffectWriter {
     const type = { T: { type: "bool" } } as const;
     const opened = `${ops.addNode("Identity", [gate.open, ...done], type)}:0`;
     return `${ops.addNode("Merge", [opened, gate.shut], { ...type, N: { integer: 2 } })}:0`;
+  }
+
+  /** New state with what is in the held gradients, in a run of its own that reads nothing of the graph. */
+  private apply(updates: readonly AdamWUpdate[], held: readonly Variable[]): string {
+    const { ops } = this.sources;
+    const gradients = held.map(({ handle, input: { value }, dtype }) =>
+      addRead(ops, handle, { shape: value.shape, dtype }),
+    );
+    const done = this.clipped(gradients).map((gradient, i) => this.update(updates[i], gradient, []));
+    return addToken(ops, done);
   }
 
   /** The gradients, their common norm no greater than the program says. */
@@ -107,15 +133,15 @@ export class EffectWriter {
     return gradients.map((gradient) => ops.mul(gradient, factor));
   }
 
-  private update(update: AdamWUpdate, gradient: TfValue, before: readonly string[]): string {
-    const { ops, variables, given, values, readers } = this.sources;
+  private update(update: AdamWUpdate, gradient: TfValue, after: readonly string[]): string {
+    const { ops, variables, given, values } = this.sources;
     const [parameter, average, squares] = [update.parameter, update.average, update.squares].map(
       (name) => variables.get(name)!.handle,
     );
     const old = given.get(update.parameter)!;
     const schedule = given.get(update.schedule) ?? values.get(update.schedule)!;
     const place = { parameter, average, squares, before: old, gradient, schedule };
-    return addUpdate(ops, update, place, [...before, ...readers.of(old)]);
+    return addUpdate(ops, update, place, after);
   }
 
   /** Two values of which one is there: `open` where the guard is finite, `shut` where it is not. */

@@ -21,9 +21,10 @@ import { TfOps } from "./lower/ops";
 import type { Products } from "./lower/scope";
 import { TfProgram } from "./program";
 import { TfSession } from "./session";
+import { applyShared } from "./shared";
 import { TfState } from "./state";
 import { addVariable, addZeroing, type Variable } from "./variables";
-import { addWriters } from "./writers";
+import { addWriters, type WriterPlace } from "./writers";
 
 /** What a program's held runs have come to. */
 type Held = "nothing" | "finite" | "not finite";
@@ -37,6 +38,8 @@ class TensorflowEngine implements Engine {
     private readonly session: TfSession,
     private readonly programs: ReadonlyMap<string, TfProgram>,
     private readonly state: TfState,
+    /** Of gradients that wait for those of other workers. */
+    private readonly heldWriters: ReadonlyMap<string, WriterPlace>,
   ) {
     this.turns = new InTurn(describeEngine(description));
   }
@@ -67,7 +70,7 @@ class TensorflowEngine implements Engine {
     });
   }
 
-  private runNow(program: TfProgram, feeds: ArraysByName, fetch: readonly string[], hold: boolean) {
+  private async runNow(program: TfProgram, feeds: ArraysByName, fetch: readonly string[], hold: boolean) {
     checkArrays(`feeds of "${program.name}"`, program.inputs, feeds);
     if (hold) program.expectHoldable();
     const fromState = fetch.filter((name) => this.state.has(name));
@@ -80,6 +83,9 @@ class TensorflowEngine implements Engine {
     const results = this.session.run(feedsOf(program, feeds), effect ? [...fetches, effect] : fetches);
     const values = new Map(names.map((name, i) => [name, Float32Array.from(results[i])]));
     const good = guards.every((name) => values.get(name)!.every(Number.isFinite));
+    const isShared = program.shared !== undefined && !hold;
+    const allGood = good && this.held.get(program) !== "not finite";
+    if (isShared) await applyShared(this.session, program, this.heldWriters, feeds, allGood);
     this.noteHeld(program, hold, good);
     const own = fetch.flatMap((name) => (values.has(name) ? [[name, values.get(name)!] as const] : []));
     return { ...Object.fromEntries(own), ...this.state.read(fromState) };
@@ -88,7 +94,8 @@ class TensorflowEngine implements Engine {
   /** What to fetch so that the run changes what it should. */
   private effectOf(program: TfProgram, hold: boolean): string | undefined {
     const held = this.held.get(program) ?? "nothing";
-    if (hold) return program.effect(held === "nothing" ? "hold" : "holdMore");
+    if (hold || (program.shared && held !== "not finite"))
+      return program.effect(held === "nothing" ? "hold" : "holdMore");
     if (held === "not finite") return undefined;
     return program.effect(held === "nothing" ? "commit" : "release");
   }
@@ -142,6 +149,8 @@ export async function openTensorflow(
     return [name, new TfProgram({ name, program, ops, variables, products })] as const;
   });
   const moments = momentsOf(programs);
+  const held = opened.flatMap(([, program]) => program.shared?.held ?? []);
+  const heldWriters = addWriters(ops, held);
   const entries = [...variables.values()];
   const stateParts = {
     variables,
@@ -154,7 +163,7 @@ export async function openTensorflow(
   };
   const session = new TfSession(binding, ops.nodes);
   const state = new TfState({ session, ...stateParts });
-  return new TensorflowEngine(description, session, new Map(opened), state);
+  return new TensorflowEngine(description, session, new Map(opened), state, heldWriters);
 }
 
 function refuseOptions({ provider, frozen, precision }: OpenOptions): void {

@@ -1,10 +1,11 @@
 import { LuvitError } from "../../core/errors";
+import type { SumPrecision } from "../../distributed/group";
 import type { Graph, GraphInput } from "../../graph/ir";
 import { type AdamWUpdate, splitUpdates } from "../adamw/splitUpdates";
 import type { Program } from "../executor";
 import { withoutCopies } from "../lower";
 import { changedState, expectOnlyUpdates, resultsOf } from "../programs";
-import { type Effects, EffectWriter, Readers } from "./effects";
+import { type Effects, EffectWriter, Readers, type SharedEffects } from "./effects";
 import { addFeed, type FeedPlace } from "./feeds";
 import { lowerGraph } from "./lower";
 import type { TfValue } from "./lower/builder";
@@ -27,6 +28,8 @@ export class TfProgram {
   private readonly graph: Graph;
   private readonly updates: readonly AdamWUpdate[];
   private readonly effects: Effects | undefined;
+  /** Where its gradients are summed over workers. */
+  readonly shared: (SharedEffects & { precision: SumPrecision }) | undefined;
   readonly name: string;
   private readonly variables: ReadonlyMap<string, Variable>;
 
@@ -54,6 +57,7 @@ export class TfProgram {
     this.updates = updates;
     const changed = changedState(graph);
     if (program.clipGradNorm !== undefined) expectOnlyUpdates("clipping gradients", graph);
+    if (program.shared !== undefined) expectOnlyUpdates("summing gradients over workers", graph);
     const given = new Map<string, TfValue>();
     for (const { name: input, value } of graph.inputs) {
       const feed = addFeed(ops, value.dtype, value.shape);
@@ -74,7 +78,9 @@ export class TfProgram {
     if (updates.length + changed.length > 0) {
       const readers = new Readers(ops, first);
       const writer = new EffectWriter({ ops, variables, given, values, readers, program });
-      this.effects = writer.write(name, updates, changed);
+      const { shared, ...effects } = writer.write(name, updates, changed);
+      this.effects = effects;
+      this.shared = shared && { ...shared, precision: program.shared! };
     }
   }
 
@@ -96,6 +102,11 @@ export class TfProgram {
   /** Name to fetch for an effect; undefined for a program that changes nothing. */
   effect(kind: keyof Effects): string | undefined {
     return this.effects?.[kind];
+  }
+
+  /** What `shared.apply` is fed: the schedules of its updates. */
+  get schedules(): string[] {
+    return [...new Set(this.updates.map(({ schedule }) => schedule))];
   }
 
   /** State entries that have values after a run. */

@@ -168,7 +168,7 @@ test("wrong usage is said in words, a printed configuration is all that is print
     [["evaluate", "--merge", "a", "--config", "f", "--shard", "1/2"], /not --config, --shard$/],
     ...["3/2", "0/2", "0/0", "1/0", "-1/2", "1.5/2", "1", "a/b", ""].map((shard): [string[], RegExp] => [
       ["evaluate", "--config", "f", `--shard=${shard}`],
-      /^--shard takes 1\/n to n\/n, got /,
+      /^--shard takes 1\/n to n\/n, or auto, got /,
     ]),
   ];
   for (const [[name, ...args], text] of wrong) {

@@ -76,6 +76,11 @@ test("an engine uses one GPU, the first that it may", () => {
   assert.equal(oneVisibleDevice("2,3"), "2");
   assert.equal(oneVisibleDevice("GPU-1a, GPU-2b"), "GPU-1a");
   assert.equal(oneVisibleDevice(""), "-1");
+  assert.deepEqual(
+    [0, 1, 2].map((worker) => oneVisibleDevice("4,6", worker)),
+    ["4", "6", "4"],
+  );
+  assert.equal(oneVisibleDevice(undefined, 3), "3");
   const two = [h100, gpu("A100", 8, 0, 1)];
   assert.equal(usableGpu(two, undefined).name, h100.name);
   assert.equal(usableGpu(two, "1,0").name, "A100");

@@ -4,8 +4,9 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { engineCache } from "../../../src/core/engineCache";
 import { explainBuild } from "../../../src/engine/install/addon";
-import { engineCache, installedEngines, MANIFEST } from "../../../src/engine/install/cache";
+import { installedEngines, MANIFEST } from "../../../src/engine/install/cache";
 import { explainPip } from "../../../src/engine/install/wheel";
 import { findTensorflow } from "../../../src/engine/tensorflow/binding";
 import { repository } from "../nn/support";

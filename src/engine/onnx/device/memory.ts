@@ -1,4 +1,6 @@
 import { LuvitError } from "../../../core/errors";
+import { groupFor } from "../../../distributed/group";
+import { allGood } from "../../../distributed/sumGradients";
 import type { GraphInput } from "../../../graph/ir";
 import { checkArrays, expectEntries, expectNoneEmpty } from "../../arrays";
 import { type ArraysByName, GRADIENT_NORM, type TypedArray } from "../../executor";
@@ -93,10 +95,35 @@ export class DeviceMemory implements Memory, Parameters {
     const gradients: ChunkGradients = new Map(entries);
     if (hold && trains) await this.adamW.hold(gradients, good);
     if (hold && trains) return {};
-    if (trains) return this.update(program, await this.adamW.release(gradients, good), results, feeds);
+    if (trains) {
+      const released = await this.adamW.release(gradients, good);
+      return this.update(program, await this.summed(program, released), results, feeds);
+    }
     if (good) for (const name of program.changed) this.replace(name, results.get(name)!);
     else this.discard(program, results);
     return {};
+  }
+
+  /** The gradients of all workers, where the step is one of many: by way of the host's memory. */
+  private async summed(
+    { shared }: OnnxProgram,
+    gradients: ChunkGradients | undefined,
+  ): Promise<ChunkGradients | undefined> {
+    if (!shared) return gradients;
+    const group = groupFor("gradients of all workers");
+    if (!(await allGood(group, gradients !== undefined))) {
+      for (const tensor of gradients?.values() ?? []) tensor.dispose();
+      return undefined;
+    }
+    const sums = new Map<Chunk, OnnxTensor>();
+    for (const [chunk, tensor] of gradients!) {
+      const numbers = Float32Array.from(await this.transfer.down("float32", tensor));
+      tensor.dispose();
+      await group.sum(numbers, shared);
+      const value = { id: 0, shape: [chunk.size], dtype: "float32" } as const;
+      sums.set(chunk, await this.transfer.up({ name: chunk.name, value }, numbers));
+    }
+    return sums;
   }
 
   /** A step of AdamW with all gradients; without them, and where they are not finite, nothing changes. */

@@ -1,3 +1,5 @@
+import { groupFor } from "../../../distributed/group";
+import { sumGradients } from "../../../distributed/sumGradients";
 import type { AdamWPool } from "../../adamw/pool";
 import { clipFactor, normOf } from "../../clipGradNorm";
 import type { ArraysByName } from "../../executor";
@@ -43,7 +45,7 @@ export class HostMemory implements Memory {
       return {};
     }
     const heldWereGood = program.updates.length === 0 || this.held.release(gradients);
-    if (heldWereGood && good) {
+    if (await this.summed(program, gradients, heldWereGood && good)) {
       if (program.updates.length > 0) this.update(program, gradients, program.schedule(results, feeds));
       this.state.advance(program.changed);
     }
@@ -64,6 +66,13 @@ export class HostMemory implements Memory {
   }
 
   async dispose(): Promise<void> {}
+
+  /** Whether the step may be made, with the gradients of all workers where it is one of many. */
+  private async summed({ shared }: OnnxProgram, gradients: Gradients, good: boolean): Promise<boolean> {
+    return shared
+      ? sumGradients(groupFor("gradients of all workers"), [...gradients.values()], good, shared)
+      : good;
+  }
 
   private update(
     { clipGradNorm }: OnnxProgram,

@@ -1,0 +1,83 @@
+/*
+ * node worker.js <task> <engine> <folder or -> <resume> [accident]: one worker of a toy run. Prints, each from every
+ * worker: "loss <step> <loss>", and at the end "weights <hash>".
+ */
+import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as luvit from "../../../src";
+import { packageRoot } from "../../../src/core/packageRoot";
+import { placeIn } from "../../../src/distributed/place";
+import { leaveWorkers } from "../../../src/engine";
+import type { Module } from "../../../src/nn/module";
+import type { Run } from "../../../src/train/run";
+
+const { classifier, data, detector, llama, lora, mae, recipes, train, vit } = luvit;
+const [, , task, engine, folder, resume, accident] = process.argv;
+const shapes = join(packageRoot(), "data", "shapes");
+const { rank, size } = placeIn();
+
+async function fusion() {
+  const block = await llama.loadBlock(join(packageRoot(), "data", "llama-toy"), { block: 4 });
+  lora.attach(block, { rank: 4, seed: 1 });
+  return block;
+}
+
+/** With accident "nan" the last worker comes to pixels that are no numbers after some steps. */
+function maeTransform(): luvit.data.ImageTransform {
+  const usual = data.transforms.mae(64);
+  if (accident !== "nan" || rank !== size - 1) return usual;
+  let images = 0;
+  const apply: typeof usual.apply = (image, rng) =>
+    ++images > 200 ? new Float32Array(3 * 64 * 64).fill(Number.NaN) : usual.apply(image, rng);
+  return { name: "poisoned", size: 64, apply };
+}
+
+async function start(): Promise<Run<Module>> {
+  const wish = { engine: engine as "onnxruntime", threads: 1 };
+  const out = folder === "-" ? (false as const) : folder;
+  const common = { ...wish, out, resume: resume === "resume", seed: 3 };
+  if (task === "detect") {
+    const transform = data.transforms.largeScaleJitter(96, { scale: [0.8, 1.25] });
+    const scenes = (await data.coco({ root: join(shapes, "coco"), part: "train", transform })).take(80);
+    const model = detector.create({ ...detector.toy, classes: scenes.classes.length, seed: rank });
+    const options = { ...recipes.detectToy, ...common, epochs: 1, batchSize: 1, accumulate: 4 };
+    return train.detect(model, scenes, options) as unknown as Run<Module>;
+  }
+  const transform = task === "finetune" ? data.transforms.finetune(64) : maeTransform();
+  const images = (await data.imageFolder(join(shapes, "train"), { transform })).take(128);
+  const options = { ...common, epochs: 5, batchSize: 8, accumulate: 4, checkpointEvery: 1 };
+  // Each worker begins with weights of its own: the first one's are to be taken by all.
+  if (task === "finetune") {
+    const model = classifier.create({ encoder: vit.toy, fusion: await fusion(), classes: 6, seed: rank });
+    return train.finetune(model, images, { ...recipes.finetuneToy, ...options }) as unknown as Run<Module>;
+  }
+  const model = mae.create({ encoder: vit.toy, fusion: await fusion(), decoder: mae.decoderToy, seed: rank });
+  const run = train.pretrain(model, images, { ...recipes.pretrainToy, ...options });
+  return run as unknown as Run<Module>;
+}
+
+async function main(): Promise<void> {
+  const run = await start();
+  run.onRecord(({ step, loss }) => console.log(`loss ${step} ${loss}`));
+  const { model, stopped } = await run.done;
+  const hash = createHash("sha256");
+  const all: Float32Array[] = [];
+  for (const [path, parameter] of model.namedParameters()) {
+    const numbers = Float32Array.from(await parameter.value.data());
+    hash.update(path).update(new Uint8Array(numbers.buffer));
+    if (parameter.trainable) all.push(numbers);
+  }
+  if (rank === 0 && accident?.startsWith("/"))
+    writeFileSync(accident, Buffer.concat(all.map((numbers) => Buffer.from(numbers.buffer))));
+  console.log(`weights ${hash.digest("hex").slice(0, 16)}${stopped ? " stopped" : ""}`);
+  await leaveWorkers();
+}
+
+main().then(
+  () => process.exit(0),
+  (error) => {
+    console.error(`worker ${rank + 1} of ${size}: ${error.message}`);
+    process.exit(1);
+  },
+);
