@@ -15,6 +15,7 @@ import {
   entropyCommand,
   evaluateCommand,
   finetuneCommand,
+  planCommand,
   pretrainCommand,
   segmentCommand,
 } from "./runCommands";
@@ -44,6 +45,7 @@ export const commands: readonly Command[] = [
   pretrainCommand,
   finetuneCommand,
   distillCommand,
+  planCommand,
   evaluateCommand,
   detectCommand,
   segmentCommand,

@@ -50,6 +50,40 @@ ${commonHelp}${resumeHelp}`,
   run: (call) => runWith("distill", call, async (r) => (await import("./trainCommand")).distillCommand(r)),
 });
 
+export const planCommand = command({
+  name: "plan",
+  help: `  luvit plan     --config run.json       what pretraining or finetuning over several workers would take: steps, bytes,
+                                         memory, time, from a measurement on this machine
+      --workers <n>                      how many
+      --network <gigabits>               per second between machines (default 10)
+      --seconds <n>                      of measuring (default 120)
+`,
+  flags: {
+    config: { type: "string" },
+    workers: { type: "string" },
+    network: { type: "string" },
+    seconds: { type: "string" },
+  },
+  async run({ words, flags, print }) {
+    const { config: file } = flags;
+    if (file === undefined || words.length > 0)
+      throw new UsageError("plan takes --config <file> --workers <n>, and no other words");
+    const number = (name: "workers" | "network" | "seconds", otherwise?: number) => {
+      const value = flags[name] === undefined ? otherwise : Number(flags[name]);
+      if (value !== undefined && value > 0 && (name !== "workers" || Number.isInteger(value))) return value;
+      throw new UsageError(`plan takes --${name} <number above 0>, got ${JSON.stringify(flags[name])}`);
+    };
+    const sizes = {
+      workers: number("workers"),
+      network: number("network", 10),
+      seconds: number("seconds", 120),
+    };
+    const { planCommand } = await import("./planCommand");
+    // Nothing is written: what the folder holds is no hindrance.
+    return planCommand({ file, resume: true, print, ...sizes });
+  },
+});
+
 export const evaluateCommand = command({
   name: "evaluate",
   help: `  luvit evaluate --config run.json       the rows of Tables 1, 3, 4 and 5 on the published sets; goes on where it was

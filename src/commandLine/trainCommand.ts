@@ -5,11 +5,13 @@ import { type ImageDataset, transforms } from "../data";
 import { placeIn } from "../distributed/place";
 import { type EngineOptions, ready } from "../engine";
 import { formatDuration } from "../figures/format";
+import type { Classifier } from "../models/classifier";
+import type { MaskedAutoencoder } from "../models/mae";
 import type { Module } from "../nn/module";
 import { live } from "../notebook";
 import { distill, distillOptions } from "../train/distill";
 import { finetune, finetuneOptions } from "../train/finetune";
-import { type RecipeNotes, trainOptions } from "../train/plan";
+import { type RecipeNotes, type TrainOptions, trainOptions } from "../train/plan";
 
 import { pretrain } from "../train/pretrain";
 import {
@@ -35,8 +37,23 @@ const pretrainRecipes = { pretrainMae, pretrainMae1600, pretrainToy };
 const distillRecipes = { distillLuvit, distillToy };
 const finetuneRecipes = { finetuneLuvit, finetuneMae, supervised, finetuneToy };
 
+/** A run that a configuration describes and that has not begun. */
+export interface PreparedRun<M extends Module> {
+  readonly model: M;
+  /** The sets that are read. */
+  readonly sets: readonly ImageDataset[];
+  readonly options: TrainOptions;
+  /** Begins it, with some options in the place of its own. */
+  start(changed?: Partial<TrainOptions>): Run<M>;
+}
+
 /** `luvit pretrain`: exit status. */
 export async function pretrainCommand(request: RunRequest): Promise<number> {
+  const { sets, start } = await preparePretrain(request);
+  return drive(request, "pretrain", sets, () => start());
+}
+
+export async function preparePretrain(request: RunRequest): Promise<PreparedRun<MaskedAutoencoder>> {
   const { config, path } = loadConfig("pretrain", request.file);
   const out = freeFolder(request, path(config.out));
   const recipe = pretrainRecipes[config.recipe];
@@ -57,11 +74,17 @@ export async function pretrainCommand(request: RunRequest): Promise<number> {
   const named = { ...config.model, seed: request.seed ?? config.model.seed };
   const model = await maeFrom(named, path, request.print);
   announce(request, model, recipe.recipe);
-  return drive(request, "pretrain", [images], () => pretrain(model, images, options));
+  const start = (changed = {}) => pretrain(model, images, { ...options, ...changed });
+  return { model, sets: [images], options, start };
 }
 
 /** `luvit finetune`: exit status. */
 export async function finetuneCommand(request: RunRequest): Promise<number> {
+  const { sets, start } = await prepareFinetune(request);
+  return drive(request, "finetune", sets, () => start());
+}
+
+export async function prepareFinetune(request: RunRequest): Promise<PreparedRun<Classifier>> {
   const { config, path } = loadConfig("finetune", request.file);
   const out = freeFolder(request, path(config.out));
   const recipe = finetuneRecipes[config.recipe];
@@ -79,7 +102,8 @@ export async function finetuneCommand(request: RunRequest): Promise<number> {
   const options = { ...settled, validation };
   announce(request, model, recipe.recipe);
   const sets = validation ? [images, validation] : [images];
-  return drive(request, "finetune", sets, () => finetune(model, images, options));
+  const start = (changed = {}) => finetune(model, images, { ...options, ...changed });
+  return { model, sets, options, start };
 }
 
 /** `luvit distill`: exit status. */
