@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { lookInside } from "./attention/lookInside";
 export { AttentionViewer, attentionViewer } from "./attention/viewer";
 export { attentionMask } from "./attentionMask";
 export { barComparison } from "./barComparison";

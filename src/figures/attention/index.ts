@@ -1,1 +1,2 @@
+export { type LookInsideOptions, lookInside } from "./lookInside";
 export { AttentionViewer, type AttentionViewerOptions, attentionViewer } from "./viewer";

@@ -2,32 +2,56 @@ import { gzipSync } from "node:zlib";
 import type { AttentionMaps, LayerAttention } from "../../analysis/attentionMaps";
 import { LuvitError } from "../../core/errors";
 import { formatNumber } from "../format";
+import { coarseRows } from "./coarseRows";
+
+/** How the layers go into a page, by name: queries one by one (1), or the mean of blocks of step × step of them. */
+export type LayerSteps = ReadonlyMap<string, number>;
 
 /** The numbers of one layer in the order in which the page reads them. */
-function layerBytes({ pattern, rollout, entropy }: LayerAttention): Buffer {
-  const floats = (values: Float32Array) => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
-  return Buffer.concat([
-    pattern.levels,
-    floats(pattern.greatest),
-    floats(entropy),
-    rollout.levels,
-    floats(rollout.greatest),
+function layerBytes(layer: LayerAttention, columns: number, step: number): Buffer {
+  const pattern = coarseRows(layer.pattern, columns, step);
+  const rollout = coarseRows(layer.rollout, columns, step);
+  return Buffer.concat(
+    [pattern.levels, pattern.greatest, layer.entropy, rollout.levels, rollout.greatest].map(bytesOf),
+  );
+}
+
+function bytesOf(values: Uint8Array | Uint16Array | Float32Array): Buffer {
+  return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** The chosen layers of all models and the numbers beside each, compressed, base64. */
+export function packModels(
+  models: readonly { maps: AttentionMaps; numbers: Iterable<Uint8Array | Uint16Array | Float32Array> }[],
+  steps: LayerSteps,
+): string {
+  const parts = models.flatMap(({ maps: { layers, grid }, numbers }) => [
+    ...layers
+      .filter(({ layer }) => steps.has(layer))
+      .map((layer) => layerBytes(layer, grid.columns, steps.get(layer.layer)!)),
+    ...[...numbers].map(bytesOf),
   ]);
+  return inBase64(Buffer.concat(parts));
 }
 
-/** All layers of all models, compressed, base64. */
-export function packLayers(models: readonly (readonly LayerAttention[])[]): string {
-  return gzipSync(Buffer.concat(models.flat().map(layerBytes)), { level: 9 }).toString("base64");
+function inBase64(bytes: Buffer): string {
+  return gzipSync(bytes, { level: 9 }).toString("base64");
 }
 
-/** Bytes that a layer takes in the page. */
-function packedSize(layer: LayerAttention): number {
-  return Math.ceil((gzipSync(layerBytes(layer), { level: 9 }).length * 4) / 3);
+/** Not less than what `inBase64` makes of it: a quicker compression. */
+function sizeInBase64(bytes: Buffer): number {
+  return 4 * Math.ceil(gzipSync(bytes, { level: 5 }).length / 3);
+}
+
+/** Bytes that numbers take in the page. */
+export function packedSize(numbers: Iterable<Uint8Array | Uint16Array | Float32Array>): number {
+  return sizeInBase64(Buffer.concat([...numbers].map(bytesOf)));
 }
 
 /**
- * The layers of each model that go into a page: those asked for, else all, else as many as fit, spread over the depth,
- * the last ViT block and the LLaMA blocks first.
+ * Which layers go into a page, and how finely: those asked for query by query; else all, as many query by query as fit,
+ * spread over the depth, the last ViT block and the LLaMA blocks first, the others in blocks of queries; else as many as
+ * fit in blocks.
  *
  * @throws LuvitError("bad-argument") for layers that are not there or do not fit.
  */
@@ -35,7 +59,7 @@ export function chooseLayers(
   models: readonly AttentionMaps[],
   wanted: readonly string[] | undefined,
   budget: number,
-): LayerAttention[][] {
+): LayerSteps {
   const names = [...new Set(models.flatMap(({ layers }) => layers.map(({ layer }) => layer)))];
   const unknown = (wanted ?? []).filter((name) => !names.includes(name));
   if (unknown.length > 0) {
@@ -45,21 +69,50 @@ export function chooseLayers(
       `attentionViewer: no maps of ${unknown.join(", ")}; there are ${known}`,
     );
   }
-  const sizes = new Map(names.map((name) => [name, 0]));
-  for (const layer of models.flatMap(({ layers }) => layers)) {
-    if (wanted && !wanted.includes(layer.layer)) continue;
-    sizes.set(layer.layer, sizes.get(layer.layer)! + packedSize(layer));
-  }
-  const sizeOf = (chosen: readonly string[]) => chosen.reduce((sum, name) => sum + sizes.get(name)!, 0);
-  const candidates = wanted ? [wanted] : spreads(names);
-  const chosen = candidates.find((some) => sizeOf(some) <= budget);
-  if (chosen) return models.map(({ layers }) => layers.filter(({ layer }) => chosen.includes(layer)));
-  const least = candidates[candidates.length - 1]!;
+  const known = new Map<string, number>();
+  const sizeOf = (name: string, step: number) => {
+    const key = `${name} ${step}`;
+    if (!known.has(key)) known.set(key, sizeInAll(models, name, step));
+    return known.get(key)!;
+  };
+  const total = (steps: LayerSteps) => [...steps].reduce((sum, [name, step]) => sum + sizeOf(name, step), 0);
+  const candidates = wanted ? [every(wanted, 1)] : choices(names);
+  const chosen = candidates.find((steps) => total(steps) <= budget);
+  if (chosen) return chosen;
+  const least = candidates.at(-1)!;
   throw new LuvitError(
     "bad-argument",
-    `attentionViewer: ${least.join(", ")} take ${formatNumber(sizeOf(least))} bytes, ${formatNumber(budget)} are left ` +
-      "in the page; choose fewer layers or a greater maxBytes",
+    `attentionViewer: ${[...least.keys()].join(", ")} take ${formatNumber(total(least))} bytes, ` +
+      `${formatNumber(budget)} are left in the page; choose fewer layers or a greater maxBytes`,
   );
+}
+
+/** Bytes that a layer takes in the page, in all models that have it. */
+function sizeInAll(models: readonly AttentionMaps[], name: string, step: number): number {
+  return models.reduce((sum, { layers, grid }) => {
+    const layer = layers.find((one) => one.layer === name);
+    return sum + (layer ? sizeInBase64(layerBytes(layer, grid.columns, step)) : 0);
+  }, 0);
+}
+
+function every(names: readonly string[], step: number): Map<string, number> {
+  return new Map(names.map((name) => [name, step]));
+}
+
+/** From everything query by query to one layer in blocks. */
+function choices(names: readonly string[]): LayerSteps[] {
+  const some = spreads(names);
+  const mixed = (fine: number, coarse: number) =>
+    some.map(
+      (kept) => new Map(names.map((name): [string, number] => [name, kept.includes(name) ? fine : coarse])),
+    );
+  return [
+    ...mixed(1, 2),
+    every(names, 2),
+    ...mixed(2, 4),
+    every(names, 4),
+    ...some.map((kept) => every(kept, 4)),
+  ];
 }
 
 /** All names, then fewer and fewer of them, down to one. */

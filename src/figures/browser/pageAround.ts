@@ -11,7 +11,7 @@ export function pageAround(viewer: string, title: string): string {
 <style>:root{color-scheme:light dark}body{margin:0;padding:16px;background:#fff}
 @media (prefers-color-scheme:dark){body{background:#0e1013}}@media (max-width:600px){body{padding:0}}</style>
 </head>
-<body>
+<body data-luvit-page>
 ${viewer}
 </body>
 </html>

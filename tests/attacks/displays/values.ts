@@ -1,6 +1,7 @@
 import { tableFromArrays } from "apache-arrow";
 import { type EngineDescription, EngineStatus } from "../../../src/engine";
 import {
+  AttentionViewer,
   attentionViewer,
   barComparison,
   entropyScatter,
@@ -10,9 +11,11 @@ import {
   lossCurves,
   overlays,
 } from "../../../src/figures";
+import { viewerPage } from "../../../src/figures/attention/page";
 import { Module, Parameter } from "../../../src/nn";
 import { table } from "../../../src/notebook";
 import { syntheticMaps } from "../../unit/figures/syntheticMaps";
+import { syntheticNumbers } from "../../unit/figures/syntheticNumbers";
 
 /** Where text of strangers stands in a value that a cell may have, and the value with the text there. */
 export type Attempts = Readonly<Record<string, (text: string) => unknown>>;
@@ -115,6 +118,12 @@ export const values: Attempts = {
   "an attention viewer that leaves layers out": (text) => {
     const maps = syntheticMaps({ grid: 2, layers: { "blocks.0": 1, [text]: 1 }, side: 8 });
     return attentionViewer(maps, { title: text, labels: [text], layers: ["blocks.0"] });
+  },
+  "a page with classes, heads and sayings": async (text) => {
+    const maps = syntheticMaps({ grid: 2, layers: { "blocks.0": 2, [text]: 1 }, side: 8 });
+    const shown = { title: text, maps, numbers: syntheticNumbers(maps, { classes: 2 }) };
+    const about = { labels: [text, `${text} 2`], choices: [0, 1], methods: ["chefer", text] };
+    return new AttentionViewer(await viewerPage([shown, shown], about, { title: text, maxBytes: 1e6 }));
   },
   "names in a model": (text) => {
     const part = new (class extends Module {})();

@@ -8,8 +8,9 @@ import { gunzipSync } from "node:zlib";
 import sharp from "sharp";
 import { rowWeights } from "../../../src/analysis/quantizedRows";
 import { attentionViewer } from "../../../src/figures";
-import { explanation, hint, hints, views } from "../../../src/figures/attention/browser/guide";
-import { readLayers, type ViewerHeader } from "../../../src/figures/attention/browser/payload";
+import { Evidence } from "../../../src/figures/attention/browser/evidence";
+import { explanation, hint, hints } from "../../../src/figures/attention/browser/guide";
+import { readModels, type ViewerHeader } from "../../../src/figures/attention/browser/payload";
 import {
   entropyRow,
   headRow,
@@ -39,7 +40,7 @@ function contentsOf(html: string) {
   const header = JSON.parse(part("header")) as ViewerHeader;
   const bytes = gunzipSync(Buffer.from(part("data"), "base64"));
   const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
-  return { header, layers: readLayers(header, buffer), total: bytes.length };
+  return { header, layers: readModels(header, buffer).map((one) => one.layers), total: bytes.length };
 }
 
 const square = (side: number) => ({ rows: side, columns: side });
@@ -47,7 +48,8 @@ const toy = { grid: 4, layers: { "blocks.0": 3, "blocks.1": 3, "llama.layers.0":
 
 describe("what the viewer says of itself", () => {
   it("speaks of a frame only where one is drawn: around a patch, not for the class token", () => {
-    for (const view of views) assert.doesNotMatch(explanation(view, 0), /frame/);
+    for (const view of ["mean", "max", "head", "rollout", "entropy", "relevance", "lens", "norms"] as const)
+      assert.doesNotMatch(explanation(view, 0), /frame/);
     assert.match(explanation("mean", 7), /where the framed patch, the query, looks most/);
     assert.match(explanation("mean", 0), /where the class token, the query, looks most/);
     assert.doesNotMatch(hint({ pinned: true, query: 0 }), /frame/);
@@ -214,7 +216,7 @@ describe("the viewer's numbers", () => {
     ...{
       name: "blocks.0",
       heads: 3,
-      tokens: 17,
+      ...{ tokens: 17, columns: 4, step: 1, rows: 17 },
       levels: pattern.levels,
       greatest: pattern.greatest,
       entropy,
@@ -264,6 +266,11 @@ describe("the viewer's numbers", () => {
 
   it("are said in words", () => {
     const row = Float32Array.from([0.2, 0.1, 0.7]);
+    const none = {
+      evidence: new Evidence({ labels: [], choices: [] }, { grid: square(2), stages: [] }, new Map()),
+      className: "",
+      method: "",
+    };
     const tiny = { ...layer, heads: 1, tokens: 3, entropy: Float32Array.from([0.8, 0, 0]) };
     const shown = {
       layer: tiny,
@@ -272,6 +279,7 @@ describe("the viewer's numbers", () => {
       head: 0,
       query: 0,
       grid: square(2),
+      ...none,
       row,
     };
     assert.deepEqual(sentencesOf(shown), [
@@ -288,14 +296,13 @@ describe("the viewer's numbers", () => {
 describe("the viewer's state", () => {
   const header = (names: readonly string[]) => ({
     ...{ title: "", image: "", grid: square(8), leftOut: [] },
-    layers: names.map((name) => ({ name, heads: 2 })),
+    layers: names.map((name) => ({ name, heads: 2, step: 1 })),
+    ...{ stages: names.map((name) => ({ name, heads: 2 })), sections: [] },
   });
+  const start = (...models: ReturnType<typeof header>[]) => startState({ models, methods: [] });
 
   it("starts at the last ViT block and the middle patch", () => {
-    const state = startState([
-      header(["blocks.0", "blocks.1", "llama.layers.0"]),
-      header(["blocks.0", "blocks.1"]),
-    ]);
+    const state = start(header(["blocks.0", "blocks.1", "llama.layers.0"]), header(["blocks.0", "blocks.1"]));
     assert.deepEqual([state.layer, state.query, state.view, state.heads], ["blocks.1", 37, "mean", [0, 0]]);
     assert.deepEqual(layerNames([header(["blocks.0"]), header(["blocks.0", "llama.layers.0"])]), ["blocks.0", "llama.layers.0"]); // biome-ignore format: one line
   });
@@ -313,7 +320,7 @@ describe("the viewer's state", () => {
 
   it("moves, stops and counts by rows and columns where they differ", () => {
     const wide = { rows: 2, columns: 5 };
-    assert.equal(startState([{ ...header(["blocks.0"]), grid: wide }]).query, 8);
+    assert.equal(start({ ...header(["blocks.0"]), grid: wide }).query, 8);
     assert.deepEqual(
       ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"].map((key) =>
         movedQuery(8, key, wide),

@@ -1,6 +1,7 @@
 import { make } from "../../browser/dom";
 import type { View } from "./rows";
 import { layerLabel, type ViewState } from "./state";
+import { methodName } from "./words";
 
 /** Changes part of the state and draws again. */
 export type Change = (part: Partial<ViewState>) => void;
@@ -12,19 +13,22 @@ export interface Controls {
   update(state: ViewState): void;
 }
 
-const views: readonly [View, string, string][] = [
+const titles: readonly [View, string, string][] = [
   ["mean", "mean of heads", "Attention of the query, averaged over the heads"],
   ["max", "max of heads", "The largest attention any head gives"],
   ["head", "one head", "Attention of one head; choose it below the image"],
   ["rollout", "rollout", "Attention followed through all layers up to this one (Abnar & Zuidema 2020)"],
   ["entropy", "entropy", "How spread out the attention of every patch is"],
+  ["relevance", "evidence", "Where the evidence for the chosen class is"],
+  ["lens", "what patches say", "How sure every patch would be of the chosen class if the model ended here"],
+  ["norms", "norms", "How long the tokens are that the layer is given"],
 ];
 
 let groups = 0;
 
 export function makeControls(
   layers: readonly string[],
-  options: { hasObject: boolean; isPair: boolean },
+  options: { hasObject: boolean; isPair: boolean; views: readonly View[]; methods: readonly string[] },
   change: Change,
 ): Controls {
   const layer = segments(
@@ -33,7 +37,13 @@ export function makeControls(
     (name) => change({ layer: name }),
     layers[0]?.startsWith("blocks.") ? "ViT block" : undefined,
   );
-  const view = segments("Show", views, (name) => change({ view: name as View }));
+  const shown = titles.filter(([name]) => options.views.includes(name));
+  const view = segments("Show", shown, (name) => change({ view: name as View }));
+  const method = segments(
+    "By",
+    options.methods.map((name) => [name, methodName(name), `Evidence by ${methodName(name)}`]),
+    (name) => change({ method: name, view: "relevance" }),
+  );
   const strength = slider((value) => change({ strength: value }));
   const boxes: [keyof ViewState, Checkbox][] = [
     ["lines", checkbox("patch grid", (lines) => change({ lines }))],
@@ -56,10 +66,18 @@ export function makeControls(
   ];
   const details = make("div", { class: "details" }, strength.element, ...boxes.map(([, box]) => box.element));
   return {
-    element: make("div", { class: "controls" }, layer.element, view.element, details),
+    element: make(
+      "div",
+      { class: "controls" },
+      layer.element,
+      view.element,
+      ...(options.methods.length > 1 ? [method.element] : []),
+      details,
+    ),
     update(state) {
       layer.update(state.layer);
       view.update(state.view);
+      method.update(state.method);
       strength.input.value = String(Math.round(100 * state.strength));
       for (const [key, { input }] of boxes) input.checked = state[key] === true;
     },
@@ -67,7 +85,7 @@ export function makeControls(
 }
 
 /** Buttons of which one is down; radio buttons underneath, so that arrow keys work. */
-function segments(
+export function segments(
   title: string,
   choices: readonly (readonly [value: string, label: string, hint: string])[],
   choose: (value: string) => void,

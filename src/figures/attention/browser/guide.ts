@@ -1,8 +1,6 @@
 import type { View } from "./rows";
 import type { ViewState } from "./state";
 
-export const views: readonly View[] = ["mean", "max", "head", "rollout", "entropy"];
-
 /** What the colors mean, for a reader who sees them for the first time. The class token (query 0) has no frame. */
 export function explanation(view: View, query: number): string {
   const who = query === 0 ? "the class token, the query," : "the framed patch, the query,";
@@ -14,6 +12,11 @@ export function explanation(view: View, query: number): string {
     rollout: `How much of each patch of the input is in ${whose} after this layer, followed through all layers up to it. Half of every token is taken to pass by the attention (rollout, Abnar & Zuidema 2020).`,
     entropy:
       "How spread out each patch's own attention is: dark patches look at few places, bright ones at many. Entropy per head in nats, then the mean over the heads.",
+    relevance:
+      "Where the evidence for the chosen class is, for the model as a whole: bright patches speak for it. The strongest patch is 100\u00a0%, the weakest 0\u00a0%. It does not depend on the query.",
+    lens: `How sure every patch would be of the chosen class if the model ended behind this layer: its own last norm and head, patch by patch. What ${whose} would answer is written below.`,
+    norms:
+      "How long the token of each patch is that this layer is given. Tokens far longer than the others often hold something about the whole image in place of their patch.",
   }[view];
 }
 

@@ -1,8 +1,10 @@
 import { makeCanvas, penOf, unpack } from "../../browser/dom";
 import { upgradeHosts } from "../../browser/upgrade";
+import { AddressBar } from "./addressBar";
+import { Evidence } from "./evidence";
 import { colorTable } from "./paint";
 import { Panel } from "./panel";
-import { type ModelHeader, readLayers, type ViewerHeader } from "./payload";
+import { type ModelHeader, readModels, type ViewerHeader } from "./payload";
 import { startState, type ViewState } from "./state";
 import { Viewer } from "./viewer";
 
@@ -12,16 +14,26 @@ async function upgrade(host: HTMLElement): Promise<void> {
   const header = JSON.parse(host.querySelector(".luvit-attention-header")!.textContent!) as ViewerHeader;
   const packed = host.querySelector(".luvit-attention-data")!.textContent!.trim();
   const stored = host.dataset.state;
-  const layers = readLayers(header, await unpack(packed));
+  const carried = readModels(header, await unpack(packed));
   const images = await Promise.all(header.models.map(loadImage));
-  const { attention, entropy } = header.colors;
-  const tables = { attention: colorTable(attention), entropy: colorTable(entropy) };
-  const state: ViewState = stored ? JSON.parse(stored) : startState(header.models);
+  const { attention, entropy, effect } = header.colors;
+  const tables = {
+    ...{ attention: colorTable(attention), entropy: colorTable(entropy), effect: colorTable(effect) },
+  };
+  const evidence = header.models.map((model, index) => new Evidence(header, model, carried[index]!.numbers));
+  const address = new AddressBar(header);
+  const state: ViewState = {
+    ...startState(header),
+    ...(stored && JSON.parse(stored)),
+    ...address.read(),
+  };
   const panels: Panel[] = header.models.map(
     (model, index) =>
       new Panel({
+        header,
         model,
-        layers: layers[index]!,
+        layers: carried[index]!.layers,
+        evidence: evidence[index]!,
         image: images[index]!,
         tables,
         events: {
@@ -29,10 +41,14 @@ async function upgrade(host: HTMLElement): Promise<void> {
           choose: (token) => viewer.choose(token),
           key: (event) => viewer.key(event),
           chooseHead: (head) => viewer.chooseHead(index, head),
+          chooseClass: (choice) => viewer.change({ choice }),
+          look: (head) => viewer.look(index, head),
+          press: (head) => viewer.press(index, head),
+          colorHeads: (color) => viewer.change({ color }),
         },
       }),
   );
-  const viewer = new Viewer(host, header, panels, state);
+  const viewer = new Viewer(host, header, panels, evidence, state, address);
 }
 
 async function loadImage({ image }: ModelHeader): Promise<HTMLCanvasElement> {

@@ -4,6 +4,12 @@ import type { Grid } from "./payload";
 /** 256 RGB triples. */
 export type ColorTable = Uint8Array;
 
+export interface ColorTables {
+  readonly attention: ColorTable;
+  readonly entropy: ColorTable;
+  readonly effect: ColorTable;
+}
+
 /** What is drawn over an image. */
 export interface Overlay {
   /** One per token, the class token first. */
@@ -17,8 +23,9 @@ export interface Overlay {
   lines: boolean;
   /** Per patch 1 on the object; its border is drawn. */
   regions?: readonly number[] | undefined;
-  /** Token with a frame around it. */
+  /** Token with a frame around it, or around the block of step × step patches that it is in. */
   query?: number | undefined;
+  step: number;
   pinned: boolean;
 }
 
@@ -65,7 +72,7 @@ export function paintOverlay(
   pen.globalAlpha = 1;
   if (overlay.lines) paintLines(pen, grid, cell);
   if (overlay.regions) paintBorder(pen, overlay.regions, grid, cell);
-  if (overlay.query) paintFrame(pen, overlay.query - 1, grid, cell, overlay.pinned);
+  if (overlay.query) paintFrame(pen, overlay.query - 1, overlay, cell);
 }
 
 /** The image without its colors. */
@@ -91,7 +98,9 @@ export function paintCells(
   const pen = penOf(canvas);
   const pixels = pen.createImageData(canvas.width, canvas.height);
   for (let patch = 0; patch < values.length - 1; patch++) {
-    pixels.data.set([...colorAt(table, values[patch + 1]!, range), 255], 4 * patch);
+    const index = 3 * Math.round(255 * share(values[patch + 1]!, range));
+    for (let c = 0; c < 3; c++) pixels.data[4 * patch + c] = table[index + c]!;
+    pixels.data[4 * patch + 3] = 255;
   }
   pen.putImageData(pixels, 0, 0);
 }
@@ -148,19 +157,21 @@ function paintBorder(
 function paintFrame(
   pen: CanvasRenderingContext2D,
   patch: number,
-  { columns }: Grid,
+  { grid: { rows, columns }, step, pinned }: Overlay,
   cell: number,
-  pinned: boolean,
 ): void {
-  const [x, y] = [(patch % columns) * cell, Math.floor(patch / columns) * cell];
+  const first = (at: number) => Math.floor(at / step) * step;
+  const [left, top] = [first(patch % columns), first(Math.floor(patch / columns))];
+  const [x, y] = [left * cell, top * cell];
+  const [right, bottom] = [Math.min(columns, left + step) * cell, Math.min(rows, top + step) * cell];
   pen.beginPath();
   const corners: [number, number][] = [
     [x, y],
-    [x + cell, y],
-    [x + cell, y + cell],
-    [x, y + cell],
+    [right, y],
+    [right, bottom],
+    [x, bottom],
     [x, y],
-    [x + cell, y],
+    [right, y],
   ];
   corners.forEach(([cx, cy], i) => {
     if (i === 0) pen.moveTo(cx, cy);

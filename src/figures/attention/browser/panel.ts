@@ -1,10 +1,14 @@
 import { make, makeCanvas } from "../../browser/dom";
+import { type Answer, Answers } from "./answers";
+import type { Evidence, Head, HeadColor } from "./evidence";
 import type { DrawnPanel } from "./exports";
-import { type ColorTable, colorAt, grayCopy, paintBar, paintCells, paintOverlay } from "./paint";
-import type { Layer, ModelHeader } from "./payload";
-import { entropyRow, headRow, patchRange, shownRow } from "./rows";
-import { nats, percent, tokenName, type ViewState } from "./state";
-import { scaleTitle, sentencesOf, subtitleOf } from "./words";
+import { HeadGrid } from "./headGrid";
+import { type ColorTable, type ColorTables, colorAt, grayCopy, paintBar, paintOverlay } from "./paint";
+import type { Layer, ModelHeader, ViewerHeader } from "./payload";
+import { patchRange, shownRow } from "./rows";
+import { tokenName, type ViewState } from "./state";
+import { Thumbnails } from "./thumbnails";
+import { type Shown, scaleTitle, sentencesOf, subtitleOf, valueText } from "./words";
 
 /** What a panel tells the viewer. */
 export interface PanelEvents {
@@ -12,52 +16,45 @@ export interface PanelEvents {
   choose(token: number): void;
   key(event: KeyboardEvent): void;
   chooseHead(head: number): void;
+  chooseClass(choice: number): void;
+  look(head: Head | undefined): void;
+  press(head: Head): void;
+  colorHeads(color: HeadColor): void;
 }
 
-export interface ColorTables {
-  readonly attention: ColorTable;
-  readonly entropy: ColorTable;
+interface PanelParts {
+  readonly header: ViewerHeader;
+  readonly model: ModelHeader;
+  readonly layers: readonly Layer[];
+  readonly evidence: Evidence;
+  readonly image: HTMLCanvasElement;
+  readonly tables: ColorTables;
+  readonly events: PanelEvents;
 }
 
-/** One model: its image under the attention, the colors' scale, the numbers in words, a thumbnail per head. */
+/**
+ * One model and one image: the image under the colors, their scale, the numbers in words, what the model answers, a
+ * thumbnail per head, all heads by layers.
+ */
 export class Panel {
   readonly element: HTMLElement;
   readonly stage: HTMLCanvasElement;
-  readonly bar: HTMLCanvasElement;
+  readonly bar = makeCanvas(256, 1, { class: "bar", "aria-hidden": "true" });
   private readonly gray: HTMLCanvasElement;
   private readonly subtitle = make("span", { class: "subtitle" });
   private readonly scale = { low: make("span"), high: make("span"), what: make("span", { class: "what" }) };
   private readonly classToken = make("button", { type: "button", class: "class-token" });
-  private readonly readout = make("p", { class: "readout", "aria-live": "polite" });
-  private readonly heads = make("div", { class: "heads", role: "group" });
-  private thumbnails: {
-    button: HTMLElement;
-    canvas: HTMLCanvasElement;
-    text: HTMLElement;
-    meter: HTMLElement;
-  }[] = [];
+  private readonly readout = make("p", { class: "readout" });
+  private readonly thumbnails: Thumbnails;
+  private readonly answers: Answers | undefined;
+  private readonly grid: HeadGrid | undefined;
   /** Token under the pointer while the query is pinned. */
   hovered: number | undefined;
-  readonly model: ModelHeader;
-  readonly layers: readonly Layer[];
-  private readonly image: HTMLCanvasElement;
-  private readonly tables: ColorTables;
-  private readonly events: PanelEvents;
+  /** Head of any layer that is pointed at: its map is shown for so long. */
+  looked: Head | undefined;
 
-  constructor(parts: {
-    model: ModelHeader;
-    layers: readonly Layer[];
-    image: HTMLCanvasElement;
-    tables: ColorTables;
-    events: PanelEvents;
-  }) {
-    const { model, layers, image, tables, events } = parts;
-    this.model = model;
-    this.layers = layers;
-    this.image = image;
-    this.tables = tables;
-    this.events = events;
-
+  constructor(private readonly parts: PanelParts) {
+    const { header, model, evidence, image, tables, events } = parts;
     this.gray = grayCopy(image);
     const { rows, columns } = model.grid;
     const cell = Math.ceil(640 / Math.max(rows, columns));
@@ -65,97 +62,142 @@ export class Panel {
     this.stage.style.setProperty("aspect-ratio", `${columns} / ${rows}`);
     // A tall image takes no more room than a square one.
     this.stage.style.setProperty("flex-basis", `${100 * Math.min(1, columns / rows)}%`);
-    this.bar = makeCanvas(256, 1, { class: "bar", "aria-hidden": "true" });
     this.listen();
-    const legend = make("div", { class: "legend" }, this.scale.low, this.bar, this.scale.high);
+    const labels = header.choices.map((choice) => header.labels[choice]!);
+    const hasAnswers = evidence.top !== undefined && labels.length > 0;
+    this.answers = hasAnswers ? new Answers(evidence, labels, model.title, events.chooseClass) : undefined;
+    this.grid = evidence.has("heads.entropy")
+      ? new HeadGrid(model, evidence, labels, tables, {
+          look: events.look,
+          press: events.press,
+          color: events.colorHeads,
+        })
+      : undefined;
+    this.thumbnails = new Thumbnails(model, tables, events.chooseHead);
+    const caption = "Each head by itself, with the entropy of the query's attention (nats)";
     this.element = make(
       "section",
       { class: "panel", "aria-label": model.title },
-      make("h4", {}, model.title, this.subtitle),
-      this.stage,
-      legend,
-      this.scale.what,
-      this.classToken,
-      this.readout,
       make(
-        "p",
-        { class: "caption" },
-        "Each head by itself, with the entropy of the query's attention (nats)",
+        "div",
+        { class: "seen" },
+        make("h4", {}, model.title, this.subtitle),
+        this.stage,
+        make("div", { class: "legend" }, this.scale.low, this.bar, this.scale.high),
+        this.scale.what,
+        this.classToken,
+        this.readout,
       ),
-      this.heads,
+      make(
+        "div",
+        { class: "beside" },
+        ...(this.answers ? [this.answers.element] : []),
+        make("p", { class: "caption" }, caption),
+        this.thumbnails.element,
+        ...(this.grid ? [this.grid.element] : []),
+      ),
     );
   }
 
   /** The layer shown: the chosen one, or this model's last where it has no such layer. */
-  layerOf({ layer }: ViewState): Layer {
-    return this.layers.find(({ name }) => name === layer) ?? this.layers.at(-1)!;
+  layerOf({ layer }: Pick<ViewState, "layer">): Layer {
+    const { layers } = this.parts;
+    return layers.find(({ name }) => name === layer) ?? layers.at(-1)!;
+  }
+
+  /** The state as this panel shows it: while a head is pointed at, that head. */
+  private own(state: ViewState, index: number): ViewState {
+    const { looked } = this;
+    if (!looked || !this.parts.layers.some(({ name }) => name === looked.layer)) return state;
+    const heads = state.heads.map((head, i) => (i === index ? looked.head : head));
+    return { ...state, view: "head", layer: looked.layer, heads };
   }
 
   /** Values over the tokens and their range over the patches. */
-  values(state: ViewState, index: number): { row: Float32Array; range: [number, number] } {
-    const row = shownRow(this.layerOf(state), state.view, this.headOf(state, index), state.query);
+  values(given: ViewState, index: number): { row: Float32Array; range: [number, number] } {
+    const state = this.own(given, index);
+    const row = this.row(state, index);
     const [low, high] = patchRange(row);
-    return { row, range: state.view === "entropy" ? [low, high] : [0, high] };
+    if (state.view === "relevance") return { row, range: [0, 1] };
+    return { row, range: state.view === "entropy" || state.view === "norms" ? [low, high] : [0, high] };
+  }
+
+  private row(state: ViewState, index: number): Float32Array {
+    const { evidence } = this.parts;
+    const layer = this.layerOf(state);
+    const { view, method, choice, query } = state;
+    if (view === "relevance") return evidence.relevance(method, choice)!;
+    if (view === "lens") return evidence.lens(layer.name, choice)!;
+    if (view === "norms") return evidence.norms(layer.name)!;
+    return shownRow(layer, view, this.headOf(state, index), query);
   }
 
   headOf(state: ViewState, index: number): number {
     return Math.min(state.heads[index] ?? 0, this.layerOf(state).heads - 1);
   }
 
-  draw(state: ViewState, index: number, range: readonly [number, number]): void {
-    const { row } = this.values(state, index);
-    const table = state.view === "entropy" ? this.tables.entropy : this.tables.attention;
-    const { grid, regions } = this.model;
-    const { strength, lines, query, pinned } = state;
-    paintOverlay(this.stage, this.image, this.gray, {
-      ...{
-        values: row,
-        range,
-        table,
-        veil: state.view === "entropy" ? 1 : 0.55,
-        grid,
-        strength,
-        lines,
-        query,
-        pinned,
-      },
+  /** Draws values that `values` gave, between the ends of `range`. */
+  draw(
+    given: ViewState,
+    index: number,
+    {
+      row,
+      range,
+      without,
+    }: { row: Float32Array; range: readonly [number, number]; without?: Answer | undefined },
+  ): void {
+    const state = this.own(given, index);
+    const { grid, regions } = this.parts.model;
+    const { strength, lines, query, pinned, view } = state;
+    const isSpread = view === "entropy" || view === "norms";
+    const table = isSpread ? this.parts.tables.entropy : this.parts.tables.attention;
+    const step = view === "relevance" || view === "lens" || isSpread ? 1 : this.layerOf(state).step;
+    paintOverlay(this.stage, this.parts.image, this.gray, {
+      ...{ values: row, range, table, veil: isSpread ? 1 : 0.55, grid, strength, lines, pinned },
+      ...{ query, step },
       regions: state.outline ? regions : undefined,
     });
     paintBar(this.bar, table);
     this.writeScale(state, row, range, table);
     this.writeWords(state, row, index);
-    this.drawHeads(state, index);
+    this.thumbnails.draw(this.layerOf(state), state, this.headOf(state, index));
+    this.answers?.update(state.choice, state.off[index]!, without);
+    this.grid?.update(state.color, state.choice, state.off[index]!);
   }
 
   /** What an exported image shows of this panel; after `draw`. */
   drawn(): DrawnPanel {
     const [low, high] = [this.scale.low.textContent!, this.scale.high.textContent!];
+    const words = `${this.readout.textContent} ${this.answers?.line ?? ""}`.trim();
     return {
-      title: `${this.model.title}: ${this.subtitle.textContent}`,
-      lines: [this.scale.what.textContent!, ...this.readout.textContent!.split(/(?<=\.) (?=[A-Z])/)],
+      title: `${this.parts.model.title}: ${this.subtitle.textContent}`,
+      lines: [this.scale.what.textContent!, ...words.split(/(?<=\.) (?=[A-Z])/)],
       ...{ stage: this.stage, bar: this.bar, low, high },
-      heads: this.thumbnails.map(({ canvas, text }, head) => ({
-        canvas,
-        text: `${head + 1}: ${text.textContent} nats`,
-      })),
+      heads: this.thumbnails.drawn(),
     };
   }
 
+  /** What has just come to be shown, for who does not see it. */
+  get said(): string {
+    return `${this.parts.model.title}: ${this.subtitle.textContent}. ${this.readout.textContent} ${this.answers?.line ?? ""}`;
+  }
+
   private listen(): void {
+    const { events } = this.parts;
     const tokenAt = ({ offsetX, offsetY }: MouseEvent) => {
-      const { rows, columns } = this.model.grid;
+      const { rows, columns } = this.parts.model.grid;
       const cell = (at: number, size: number, count: number) =>
         Math.min(count - 1, Math.max(0, Math.floor((at / size) * count)));
       const row = cell(offsetY, this.stage.clientHeight, rows);
       return 1 + row * columns + cell(offsetX, this.stage.clientWidth, columns);
     };
     this.stage.addEventListener("pointermove", (event) => {
-      if (event.pointerType === "mouse") this.events.point(tokenAt(event));
+      if (event.pointerType === "mouse") events.point(tokenAt(event));
     });
-    this.stage.addEventListener("pointerleave", () => this.events.point(-1));
-    this.stage.addEventListener("click", (event) => this.events.choose(tokenAt(event)));
-    this.stage.addEventListener("keydown", (event) => this.events.key(event));
-    this.classToken.addEventListener("click", () => this.events.choose(0));
+    this.stage.addEventListener("pointerleave", () => events.point(-1));
+    this.stage.addEventListener("click", (event) => events.choose(tokenAt(event)));
+    this.stage.addEventListener("keydown", (event) => events.key(event));
+    this.classToken.addEventListener("click", () => events.choose(0));
   }
 
   private writeScale(
@@ -164,81 +206,32 @@ export class Panel {
     [low, high]: readonly [number, number],
     table: ColorTable,
   ): void {
-    const entropy = view === "entropy";
-    this.scale.low.textContent = entropy ? low.toFixed(2) : "0 %";
-    this.scale.high.textContent = entropy ? nats(high) : percent(high);
+    this.scale.low.textContent = low === 0 ? "0 %" : valueText(view, low).replace(/\u00a0nats/, "");
+    this.scale.high.textContent = valueText(view, high);
     this.scale.what.textContent = scaleTitle(view);
     const swatch = make("i", { class: "swatch" });
-    swatch.style.setProperty("background", `rgb(${colorAt(table, row[0]!, [low, high]).join(",")})`);
-    const value = entropy ? nats(row[0]!) : percent(row[0]!);
-    this.classToken.replaceChildren(swatch, `class token ${value}`);
+    const color = Number.isNaN(row[0]!) ? "none" : `rgb(${colorAt(table, row[0]!, [low, high]).join(",")})`;
+    swatch.style.setProperty("background", color);
+    this.classToken.replaceChildren(swatch, `class token ${valueText(view, row[0]!)}`);
     this.classToken.setAttribute("aria-pressed", String(query === 0));
-    this.classToken.setAttribute(
-      "title",
-      "A token that belongs to no patch. Press to see where it looks (key C).",
-    );
+    const hint = "A token that belongs to no patch. Press to see where it looks (key C).";
+    this.classToken.setAttribute("title", hint);
   }
 
   private writeWords(state: ViewState, row: Float32Array, index: number): void {
-    const { grid, regions, title } = this.model;
-    const { query, view, layer: wanted } = state;
-    const { hovered } = this;
-    const head = this.headOf(state, index);
-    const shown = { layer: this.layerOf(state), wanted, view, head, query, grid, row, regions, hovered };
+    const { header, model, evidence } = this.parts;
+    const { grid, regions, title } = model;
+    const { query, view, layer: wanted, method } = state;
+    const className = header.labels[header.choices[state.choice] ?? -1] ?? "";
+    const shown: Shown = {
+      ...{ layer: this.layerOf(state), wanted, view, head: this.headOf(state, index), query, grid, row },
+      ...{ regions, hovered: this.hovered, evidence, className, method },
+    };
     const [subtitle, words] = [subtitleOf(shown), sentencesOf(shown).join(" ")];
     this.subtitle.textContent = subtitle;
     this.readout.textContent = words;
     const what = `${title}: ${subtitle}. Query: ${tokenName(query, grid)}. ${words}`;
-    this.stage.setAttribute(
-      "aria-label",
-      `${what} Arrow keys move the query, C takes the class token, Enter pins.`,
-    );
-  }
-
-  private drawHeads(state: ViewState, index: number): void {
-    const layer = this.layerOf(state);
-    if (this.thumbnails.length !== layer.heads) this.makeThumbnails(layer.heads);
-    const chosen = this.headOf(state, index);
-    for (const [head, { button, canvas, text, meter }] of this.thumbnails.entries()) {
-      const entropies = entropyRow(layer, head);
-      const isEntropy = state.view === "entropy";
-      const row = isEntropy ? entropies : headRow(layer, head, state.query);
-      const [low, high] = patchRange(row);
-      paintCells(
-        canvas,
-        row,
-        [isEntropy ? low : 0, high],
-        isEntropy ? this.tables.entropy : this.tables.attention,
-      );
-      const entropy = entropies[state.query]!;
-      text.textContent = entropy.toFixed(2);
-      meter.style.setProperty("width", `${(100 * entropy) / Math.log(layer.tokens)}%`);
-      button.setAttribute("aria-pressed", String(state.view === "head" && head === chosen));
-      button.setAttribute("aria-label", `head ${head + 1}, entropy ${nats(entropy)}`);
-    }
-  }
-
-  private makeThumbnails(count: number): void {
-    const { grid, title } = this.model;
-    this.thumbnails = Array.from({ length: count }, (_, head) => {
-      const canvas = makeCanvas(grid.columns, grid.rows, { "aria-hidden": "true" });
-      canvas.style.setProperty("aspect-ratio", `${grid.columns} / ${grid.rows}`);
-      const [text, meter] = [make("b"), make("i")];
-      const label = make("span", { class: "label" }, `head ${head + 1}`, text);
-      const button = make(
-        "button",
-        { type: "button", class: "head" },
-        canvas,
-        label,
-        make("span", { class: "meter" }, meter),
-      );
-      button.addEventListener("click", () => this.events.chooseHead(head));
-      return { button, canvas, text, meter };
-    });
-    this.heads.setAttribute(
-      "aria-label",
-      `Heads of ${title}, with the entropy of the query's attention in nats`,
-    );
-    this.heads.replaceChildren(...this.thumbnails.map(({ button }) => button));
+    const keys = "Arrow keys move the query, C takes the class token, Enter pins.";
+    this.stage.setAttribute("aria-label", `${what} ${keys}`);
   }
 }

@@ -1,11 +1,15 @@
-import type { Layer } from "./payload";
+import { type Layer, rowOf } from "./payload";
 
 /** What the colors stand for: attention of one head, of all, rollout, or every patch's own entropy. */
-export type View = "mean" | "max" | "head" | "rollout" | "entropy";
+export type AttentionView = "mean" | "max" | "head" | "rollout" | "entropy";
+
+/** And what does not come from attention: evidence for a class, what the patches say, how long the tokens are. */
+export type View = AttentionView | "relevance" | "lens" | "norms";
 
 /** Attention of one head from one token to all, [T]. */
-export function headRow({ levels, greatest, tokens }: Layer, head: number, query: number): Float32Array {
-  const row = head * tokens + query;
+export function headRow(layer: Layer, head: number, query: number): Float32Array {
+  const { levels, greatest, tokens, rows } = layer;
+  const row = head * rows + rowOf(layer, query);
   const unit = greatest[row]! / 255;
   return Float32Array.from(levels.subarray(row * tokens, (row + 1) * tokens), (level) => level * unit);
 }
@@ -13,9 +17,11 @@ export function headRow({ levels, greatest, tokens }: Layer, head: number, query
 /** Mean over heads, [T]. */
 export function meanRow(layer: Layer, query: number): Float32Array {
   const mean = new Float32Array(layer.tokens);
-  for (let head = 0; head < layer.heads; head++) {
-    const row = headRow(layer, head, query);
-    for (let key = 0; key < mean.length; key++) mean[key] += row[key]! / layer.heads;
+  const { levels, greatest, tokens, rows, heads } = layer;
+  for (let head = 0; head < heads; head++) {
+    const row = head * rows + rowOf(layer, query);
+    const unit = greatest[row]! / 255 / heads;
+    for (let key = 0; key < tokens; key++) mean[key] += levels[row * tokens + key]! * unit;
   }
   return mean;
 }
@@ -33,11 +39,9 @@ export function maxRow(layer: Layer, query: number): Float32Array {
 /** What a token is made of after this layer, [T]. */
 export function rolloutRow(layer: Layer, query: number): Float32Array {
   const { tokens, rolloutLevels, rolloutGreatest } = layer;
-  const unit = rolloutGreatest[query]! / 255;
-  return Float32Array.from(
-    rolloutLevels.subarray(query * tokens, (query + 1) * tokens),
-    (level) => level * unit,
-  );
+  const row = rowOf(layer, query);
+  const unit = rolloutGreatest[row]! / 255;
+  return Float32Array.from(rolloutLevels.subarray(row * tokens, (row + 1) * tokens), (level) => level * unit);
 }
 
 /** Entropy of every token's attention, nats, [T]: of one head, or the mean over heads. */
@@ -49,7 +53,7 @@ export function entropyRow({ entropy, heads, tokens }: Layer, head?: number): Fl
 }
 
 /** The numbers behind the colors, [T]. */
-export function shownRow(layer: Layer, view: View, head: number, query: number): Float32Array {
+export function shownRow(layer: Layer, view: AttentionView, head: number, query: number): Float32Array {
   if (view === "head") return headRow(layer, head, query);
   if (view === "max") return maxRow(layer, query);
   if (view === "rollout") return rolloutRow(layer, query);

@@ -1,4 +1,5 @@
-import type { Grid, ModelHeader } from "./payload";
+import type { Head, HeadColor } from "./evidence";
+import type { Grid, ModelHeader, ViewerHeader } from "./payload";
 import type { View } from "./rows";
 
 /** What is being looked at; plain JSON, written into exported pages. */
@@ -16,9 +17,17 @@ export interface ViewState {
   lines: boolean;
   outline: boolean;
   sameScale: boolean;
+  /** Chosen class, a place in the page's choices. */
+  choice: number;
+  /** How the evidence for it was found. */
+  method: string;
+  /** What the squares of the heads are colored by. */
+  color: HeadColor;
+  /** Heads of every model that are switched off. */
+  off: (readonly Head[])[];
 }
 
-export function startState(models: readonly ModelHeader[]): ViewState {
+export function startState({ models, methods }: Pick<ViewerHeader, "models" | "methods">): ViewState {
   const { grid } = models[0]!;
   const names = layerNames(models);
   const lastBlock = names.filter((name) => name.startsWith("blocks.")).at(-1);
@@ -32,7 +41,31 @@ export function startState(models: readonly ModelHeader[]): ViewState {
     lines: true,
     outline: true,
     sameScale: false,
+    choice: 0,
+    method: methods[0] ?? "",
+    color: models.every(({ sections }) => sections.some(({ name }) => name === "heads.answer"))
+      ? "effect"
+      : "entropy",
+    off: models.map(() => []),
   };
+}
+
+const attentionViews: readonly View[] = ["mean", "max", "head", "rollout", "entropy"];
+
+/** What a page can show. */
+export function viewsOf({ models, methods }: Pick<ViewerHeader, "models" | "methods">): View[] {
+  const has = (name: string) => models.every(({ sections }) => sections.some((one) => one.name === name));
+  return [
+    ...attentionViews,
+    ...(methods.length > 0 ? (["relevance"] as const) : []),
+    ...(has("lens.choices") ? (["lens"] as const) : []),
+    ...(has("norms") ? (["norms"] as const) : []),
+  ];
+}
+
+/** "head 3 of ViT block 5". */
+export function headName({ layer, head }: Head): string {
+  return `head ${head + 1} of ${layerLabel(layer).long.replace(/ \(.*/, "")}`;
 }
 
 /** The patch in the middle, as a token. */

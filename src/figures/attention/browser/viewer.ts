@@ -1,13 +1,15 @@
 import { make } from "../../browser/dom";
-import { download } from "../../browser/download";
-import { pageAround } from "../../browser/pageAround";
 import { isDark, onThemeChange } from "../../browser/pageTheme";
+import type { AddressBar } from "./addressBar";
+import type { Answer } from "./answers";
 import { type Controls, makeControls } from "./controls";
-import { type Drawing, drawingOf, toCanvas, toSvg } from "./exports";
-import { explanation, hint, hints, views } from "./guide";
+import type { Evidence, Head } from "./evidence";
+import { drawingOf } from "./exports";
+import { explanation, hint, hints } from "./guide";
 import type { Panel } from "./panel";
 import type { ViewerHeader } from "./payload";
-import { layerLabel, layerNames, movedQuery, type ViewState } from "./state";
+import { makeFoot } from "./saving";
+import { layerNames, movedQuery, type ViewState, viewsOf } from "./state";
 import { viewerStyle } from "./style";
 
 /** The viewer in a page: panels side by side that share the query, the layer and what is shown. */
@@ -16,30 +18,37 @@ export class Viewer {
   private readonly controls: Controls;
   private readonly explain = make("p", { class: "explain" });
   private readonly hint = make("p", { class: "hint" });
-  private readonly made = make("div", { class: "made" });
-  private readonly source: string;
+  /** What a screen reader says after a key or a click; what the pointer passes over is not said. */
+  private readonly said = make("p", { class: "said", role: "status", "aria-live": "polite" });
+  private readonly views: ReturnType<typeof viewsOf>;
 
   constructor(
     private readonly host: HTMLElement,
     private readonly header: ViewerHeader,
     private readonly panels: readonly Panel[],
+    private readonly evidence: readonly Evidence[],
     private readonly state: ViewState,
+    private readonly address: AddressBar,
   ) {
-    this.source = host.outerHTML.replace(/^<div[^>]*>/, '<div class="luvit-attention">');
-    const { models } = header;
+    const source = host.outerHTML.replace(/^<div[^>]*>/, '<div class="luvit-attention">');
+    const { models, methods } = header;
+    this.views = viewsOf(header);
     const options = { hasObject: models.some(({ regions }) => regions), isPair: models.length > 1 };
-    this.controls = makeControls(layerNames(models), options, (part) => this.change(part));
+    this.controls = makeControls(layerNames(models), { ...options, views: this.views, methods }, (part) =>
+      this.change(part),
+    );
+    this.root = make("div", { class: panels.length > 1 ? "viewer" : "viewer single" });
+    if (models.some(({ sections }) => sections.length > 0)) this.root.classList.add("bench");
+    const explanations = this.views.flatMap((view) => [0, 1].map((query) => explanation(view, query)));
     const row = make("div", { class: "panels" }, ...panels.map(({ element }) => element));
     row.style.setProperty("--count", String(panels.length));
-    const title = make("h3", {}, header.title);
-    this.root = make("div", { class: panels.length > 1 ? "viewer" : "viewer single" });
-    const explanations = views.flatMap((view) => [0, 1].map((query) => explanation(view, query)));
-    this.root.append(title, reserving(this.hint, hints), this.controls.element);
-    this.root.append(reserving(this.explain, explanations), row, this.foot());
+    this.root.append(make("h3", {}, header.title), reserving(this.hint, hints), this.controls.element);
+    this.root.append(reserving(this.explain, explanations), row, this.foot(source), this.said);
     const shadow = host.attachShadow({ mode: "open" });
     shadow.append(make("style", {}, viewerStyle), this.root);
     this.setTheme();
     onThemeChange(() => this.setTheme());
+    address.follow((part) => this.change(part));
     this.draw();
   }
 
@@ -61,48 +70,82 @@ export class Viewer {
 
   key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const moved = movedQuery(this.state.query, event.key, this.header.models[0]!.grid);
-    const pin = event.key === "Enter" || event.key === " ";
-    const part =
-      moved !== undefined
-        ? { query: moved, pinned: true }
-        : pin
-          ? { pinned: !this.state.pinned }
-          : event.key === "Escape"
-            ? { pinned: false }
-            : undefined;
+    const part = this.partOf(event.key);
     if (!part) return;
     event.preventDefault();
     event.stopPropagation();
     this.change(part);
   }
 
-  chooseHead(panel: number, head: number): void {
-    const isChosen = this.state.view === "head" && this.state.heads[panel] === head;
-    const heads = this.state.heads.map((own, index) => (index === panel ? head : own));
-    this.change(isChosen ? { view: "mean" } : { view: "head", heads });
+  private partOf(key: string): Partial<ViewState> | undefined {
+    const moved = movedQuery(this.state.query, key, this.header.models[0]!.grid);
+    if (moved !== undefined) return { query: moved, pinned: true };
+    if (key === "Enter" || key === " ") return { pinned: !this.state.pinned };
+    return key === "Escape" ? { pinned: false } : undefined;
   }
 
-  private change(part: Partial<ViewState>): void {
+  chooseHead(panel: number, head: number): void {
+    const isChosen = this.state.view === "head" && this.state.heads[panel] === head;
+    this.change(isChosen ? { view: "mean" } : { view: "head", heads: this.headsWith(panel, head) });
+  }
+
+  /** A head of any layer is pointed at in the grid of heads. */
+  look(panel: number, head: Head | undefined): void {
+    if (this.panels[panel]!.looked === head) return;
+    this.panels[panel]!.looked = head;
+    this.draw();
+  }
+
+  /** A head of any layer was pressed: it is switched off or on where that is known, else its map is kept. */
+  press(panel: number, head: Head): void {
+    if (!this.evidence[panel]!.has("heads.answer")) {
+      this.change({ view: "head", layer: head.layer, heads: this.headsWith(panel, head.head) });
+      return;
+    }
+    const isSame = (one: Head) => one.layer === head.layer && one.head === head.head;
+    const off = this.state.off.map((some, i) => {
+      if (i !== panel) return some;
+      return some.some(isSame) ? [] : [head];
+    });
+    this.change({ off });
+  }
+
+  change(part: Partial<ViewState>): void {
     Object.assign(this.state, part);
     if (!this.state.pinned) for (const panel of this.panels) panel.hovered = undefined;
     this.draw();
+    this.said.textContent = this.panels.map(({ said }) => said).join(" ");
+  }
+
+  private headsWith(panel: number, head: number): number[] {
+    return this.state.heads.map((own, index) => (index === panel ? head : own));
   }
 
   private draw(): void {
     const { state, panels } = this;
-    const ranges = panels.map((panel, index) => panel.values(state, index).range);
+    const values = panels.map((panel, index) => panel.values(state, index));
+    const ranges = values.map(({ range }) => range);
     const all: [number, number] = [
       Math.min(...ranges.map(([low]) => low)),
       Math.max(...ranges.map(([, high]) => high)),
     ];
     for (const [index, panel] of panels.entries()) {
-      panel.draw(state, index, state.sameScale ? all : ranges[index]!);
+      const range = state.sameScale ? all : ranges[index]!;
+      panel.draw(state, index, { row: values[index]!.row, range, without: this.without(index) });
     }
     this.controls.update(state);
     this.explain.textContent = explanation(state.view, state.query);
     this.hint.textContent = hint(state);
     this.host.dataset.state = JSON.stringify(state);
+    this.address.write(state);
+  }
+
+  /** What a model answers with the heads off that the state says. */
+  private without(panel: number): Answer | undefined {
+    const [off, ...more] = this.state.off[panel]!;
+    if (!off || more.length > 0) return undefined;
+    const [chances, top] = [this.evidence[panel]!.chances(off), this.evidence[panel]!.topWithout(off)];
+    return chances && top && { chances, top };
   }
 
   private setTheme(): void {
@@ -117,63 +160,14 @@ export class Viewer {
     this.root.dataset.theme = dark ? "dark" : "light";
   }
 
-  private foot(): HTMLElement {
-    const button = (text: string, hint: string, press: () => void) => {
-      const element = make("button", { type: "button", title: hint }, text);
-      element.addEventListener("click", press);
-      return element;
+  private foot(source: string): HTMLElement {
+    const { header } = this;
+    const drawing = () => {
+      const theme = this.root.dataset.theme === "dark" ? header.themes.dark : header.themes.light;
+      const panels = this.panels.map((panel) => panel.drawn());
+      return drawingOf(header.title, panels, theme, header.font);
     };
-    const leftOut = this.header.models.flatMap((model) => model.leftOut);
-    const missing = [...new Set(leftOut)].map((name) => layerLabel(name).long).join(", ");
-    const note = missing ? `Left out of this page to keep it small: ${missing}. ` : "";
-    return make(
-      "div",
-      { class: "foot" },
-      button("Save as PNG", "What is shown now, as an image", () => this.saveImage()),
-      button("Save as SVG", "What is shown now, its words as words", () => this.saveSvg()),
-      button("Save as HTML", "This viewer as a page of its own, opening with what is shown now", () =>
-        this.savePage(),
-      ),
-      make("span", { class: "note" }, `${note}Weights are kept in 256 steps per row; entropies are exact.`),
-      this.made,
-    );
-  }
-
-  /** What is shown now. */
-  private drawing(): Drawing {
-    const { title, themes, font } = this.header;
-    const theme = this.root.dataset.theme === "dark" ? themes.dark : themes.light;
-    const panels = this.panels.map((panel) => panel.drawn());
-    return drawingOf(title, panels, theme, font);
-  }
-
-  private saveSvg(): void {
-    const blob = new Blob([toSvg(this.drawing())], { type: "image/svg+xml" });
-    download(blob, `attention-${this.state.layer}.svg`, this.root);
-    this.made.replaceChildren();
-  }
-
-  private saveImage(): void {
-    const { state, header } = this;
-    const canvas = toCanvas(this.drawing());
-    canvas.toBlob((blob) => {
-      if (blob) download(blob, `attention-${state.layer}.png`, this.root);
-    }, "image/png");
-    const show = make("button", { type: "button" }, "No file? Show the image here");
-    show.addEventListener("click", () => {
-      this.made.replaceChildren(
-        make("img", { src: canvas.toDataURL("image/png"), alt: `${header.title}, as saved` }),
-      );
-    });
-    this.made.replaceChildren(show);
-  }
-
-  private savePage(): void {
-    const state = JSON.stringify(this.state).replace(/&/g, "&amp;").replace(/"/g, "&quot;");
-    const start = this.source.replace("<div ", `<div data-state="${state}" `);
-    const blob = new Blob([pageAround(start, this.header.title)], { type: "text/html" });
-    download(blob, "attention.html", this.root);
-    this.made.replaceChildren();
+    return makeFoot({ header, source, root: () => this.root, state: () => this.state, drawing });
   }
 }
 

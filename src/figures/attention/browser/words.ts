@@ -1,3 +1,4 @@
+import { type Evidence, median } from "./evidence";
 import type { Grid, Layer } from "./payload";
 import { entropyRow, objectShare, strongestPatch, type View } from "./rows";
 import { layerLabel, nats, percent, tokenName } from "./state";
@@ -13,28 +14,38 @@ export interface Shown {
   readonly grid: Grid;
   /** Values over the tokens. */
   readonly row: Float32Array;
+  readonly evidence: Evidence;
+  /** Name of the chosen class; empty where none can be chosen. */
+  readonly className: string;
+  readonly method: string;
   readonly regions?: readonly number[] | undefined;
   readonly hovered?: number | undefined;
 }
 
 /** Layer and heads, beside a model's name. */
-export function subtitleOf({ layer, wanted, view, head }: Shown): string {
+export function subtitleOf({ layer, wanted, view, head, className, method }: Shown): string {
   const how = {
     mean: `mean of ${layer.heads} heads`,
     max: `maximum of ${layer.heads} heads`,
     head: `head ${head + 1} of ${layer.heads}`,
     rollout: "rollout",
     entropy: `entropy, mean of ${layer.heads} heads`,
+    relevance: "",
+    lens: `what patches say of ${className}`,
+    norms: "norms of the tokens it is given",
   }[view];
+  if (view === "relevance") return `Evidence for ${className} (${methodName(method)})`;
   const lacking = layer.name === wanted ? "" : `no ${layerLabel(wanted).long.replace(/ \(.*/, "")} here; `;
-  return `${lacking}${layerLabel(layer.name).long}, ${how}`;
+  const blocks =
+    isCoarseView(view) && layer.step > 1 ? `, queries in blocks of ${layer.step} × ${layer.step}` : "";
+  return `${lacking}${layerLabel(layer.name).long}, ${how}${blocks}`;
 }
 
 /** The numbers in words: where most of the attention goes, its entropy, its share on the object. */
 export function sentencesOf(shown: Shown): string[] {
   const { layer, view, head, query, row, regions } = shown;
-  const sentences = [hoveredSentence(shown) ?? strongestSentence(shown)];
-  if (view !== "rollout" && view !== "max") {
+  const sentences = [hoveredSentence(shown) ?? strongestSentence(shown), ...sayingSentence(shown)];
+  if (view === "mean" || view === "head" || view === "entropy") {
     const entropy = entropyRow(layer, view === "head" ? head : undefined)[query]!;
     const whose =
       view === "entropy"
@@ -45,7 +56,9 @@ export function sentencesOf(shown: Shown): string[] {
     const bound = Math.log(layer.tokens).toFixed(2);
     sentences.push(`${whose}: ${nats(entropy)} of at most ln ${layer.tokens} = ${bound}.`);
   }
-  const share = view === "entropy" || view === "max" || !regions ? undefined : objectShare(row, regions);
+  if (view === "norms") sentences.push(normSentence(row));
+  const hasShare = view !== "entropy" && view !== "max" && view !== "norms" && view !== "lens";
+  const share = hasShare && regions ? objectShare(row, regions) : undefined;
   if (share) {
     sentences.push(
       `On the object: ${percent(share.weight)}; the object covers ${percent(share.area)} of the patches.`,
@@ -62,12 +75,36 @@ export function scaleTitle(view: View): string {
     max: "largest share any head gives",
     head: "share of the query's attention",
     mean: "share of the query's attention",
+    relevance: "evidence, from the weakest patch to the strongest",
+    lens: "probability of the chosen class",
+    norms: "length of the token",
   }[view];
+}
+
+/** A value as it is read off the colors. */
+export function valueText(view: View, value: number): string {
+  if (Number.isNaN(value)) return "–";
+  if (view === "entropy") return nats(value);
+  return view === "norms" ? value.toFixed(1) : percent(value);
+}
+
+/** A method's name for people. */
+export function methodName(method: string): string {
+  return { chefer: "Chefer", legrad: "LeGrad", gradcam: "Grad-CAM", "gradient-rollout": "gradient rollout" }[method] ?? method; // biome-ignore format: one line
+}
+
+/** Whether a view's rows belong to queries, which may stand in the page in blocks. */
+function isCoarseView(view: View): boolean {
+  return view === "mean" || view === "max" || view === "head" || view === "rollout";
 }
 
 function strongestSentence({ query, view, row, grid }: Shown): string {
   const most = strongestPatch(row);
   if (view === "entropy") return `Most spread: ${tokenName(most, grid)} with ${nats(row[most]!)}.`;
+  if (view === "norms") return `Longest: ${tokenName(most, grid)} with ${row[most]!.toFixed(1)}.`;
+  if (view === "relevance" && !(row[most]! > 0)) return "No patch speaks for it.";
+  if (view === "relevance") return `The strongest evidence is in ${tokenName(most, grid)}.`;
+  if (view === "lens") return `Surest of it: ${tokenName(most, grid)} (${percent(row[most]!)}).`;
   const name = query === 0 ? "The class token" : `The patch in ${tokenName(query, grid)}`;
   const verb = view === "rollout" ? "holds most of" : "looks most at";
   const target = most === query ? "itself" : tokenName(most, grid);
@@ -76,6 +113,20 @@ function strongestSentence({ query, view, row, grid }: Shown): string {
 
 function hoveredSentence({ hovered, view, row, grid }: Shown): string | undefined {
   if (hovered === undefined) return undefined;
-  const words = view === "entropy" ? nats(row[hovered]!) : percent(row[hovered]!);
-  return `Under the pointer, ${tokenName(hovered, grid)}: ${words}.`;
+  return `Under the pointer, ${tokenName(hovered, grid)}: ${valueText(view, row[hovered]!)}.`;
+}
+
+/** What the patch under the pointer, else the query, says at this layer: "It says: star (61 %)." */
+function sayingSentence({ evidence, layer, query, hovered }: Shown): string[] {
+  const said = evidence.says(layer.name, hovered ?? query);
+  if (!said) return [];
+  const who = hovered !== undefined ? "This patch" : query === 0 ? "The class token" : "The framed patch";
+  return [`${who} says: ${said.label} (${percent(said.chance)}).`];
+}
+
+function normSentence(row: Float32Array): string {
+  const middle = median(row.subarray(1));
+  const above = row.subarray(1).filter((norm) => norm > 3 * middle).length;
+  const some = above === 1 ? "1 patch is" : `${above || "no"} patches are`;
+  return `Median: ${middle.toFixed(1)}; ${some} above three times that.`;
 }

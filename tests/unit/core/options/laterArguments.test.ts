@@ -133,6 +133,12 @@ async function calls(): Promise<Call[]> {
     ["figures.reconstructionGrid", [], { cell: 20 }],
     ["figures.entropyMaps", [], { cell: 20 }],
     ["figures.entropyOverlays", [], { cell: 20, alpha: 0.5, columns: 2 }],
+    [
+      "figures.lookInside",
+      tuned,
+      image,
+      { lens: true, norms: true, heads: true, ablate: true, classes: [0], classNames: ["a", "b"] },
+    ],
     ["figures.attentionViewer", [], { title: "t", maxBytes: 1e6 }],
     ["figures.renderSvg", figure, { width: 300, theme: "light" }],
     ["figures.saveFigure", figure, `${folder}/f.svg`],
