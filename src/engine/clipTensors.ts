@@ -1,11 +1,18 @@
 import { type Tensor, tf } from "../core/tf";
 import { CLIP_EPS } from "./clipGradNorm";
 
+/** Squares of what is larger may overflow; it is made smaller first, by a power of two, which changes no digit. */
+const [LARGE, SMALLER] = [2 ** 50, 2 ** -80];
+
 /** The norm of tensors taken together, and what they are multiplied by; both scalars, the caller's to dispose. */
 export function clipTensors(tensors: readonly Tensor[], most: number): { norm: Tensor; factor: Tensor } {
   return tf.tidy(() => {
-    const squares = tensors.map((tensor) => tf.sum(tf.square(tensor)));
-    const norm = squares.length === 0 ? tf.scalar(0) : tf.sqrt(tf.addN(squares));
-    return { norm, factor: tf.minimum(1, tf.div(most, tf.add(norm, CLIP_EPS))) };
+    if (tensors.length === 0) return { norm: tf.scalar(0), factor: tf.scalar(1) };
+    const largest = tf.max(tf.stack(tensors.map((tensor) => tf.max(tf.abs(tensor)))));
+    const scale = tf.where(tf.greater(largest, LARGE), tf.scalar(SMALLER), tf.scalar(1));
+    const squares = tensors.map((tensor) => tf.sum(tf.square(tf.mul(tensor, scale))));
+    const scaled = tf.sqrt(tf.addN(squares));
+    const share = tf.div(tf.mul(most, scale), tf.add(scaled, tf.mul(CLIP_EPS, scale)));
+    return { norm: tf.div(scaled, scale), factor: tf.minimum(1, share) };
   });
 }

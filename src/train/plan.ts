@@ -77,7 +77,8 @@ export interface TrainOptions extends CompiledStepOptions {
   betas?: readonly [number, number];
   /**
    * Greatest norm of all gradients of a step taken together (of the whole step, all its batches); larger ones are scaled
-   * down to it, as `torch.nn.utils.clip_grad_norm_` does. Default: none is.
+   * down to it, as `torch.nn.utils.clip_grad_norm_` does. Default: none is. On a device and in TensorFlow the norm is taken
+   * in single precision, as torch takes it: of gradients above 1e19 nothing is left, where op by op they are scaled.
    */
   clipGradNorm?: number;
   /** Decides order, augmentation, masks, drop path and mixing; default 0. */

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { barComparison } from "../../../src/figures/barComparison";
+import { colormap, parseHex, plotlyColorscale } from "../../../src/figures/colormap";
+import {
+  formatBar,
+  formatBytes,
+  formatDuration,
+  formatNumber,
+  formatRate,
+} from "../../../src/figures/format";
+import { headGrid } from "../../../src/figures/headGrid";
+import { heatmapGrid } from "../../../src/figures/heatmapGrid";
+import { makeScale, niceTicks } from "../../../src/figures/svg/scale";
+import { tableOf } from "../../../src/io/tables";
+import { isLuvitError } from "../nn/support";
+
+test("an axis has air at its ends unless it is flush, and none where it begins at zero", () => {
+  const ends = (values: number[], flush: boolean, axis = {}) => {
+    const { low, high } = makeScale(axis, values, 5, flush);
+    return [low, high];
+  };
+  assert.deepEqual(ends([10, 20], true), [10, 20]);
+  assert.deepEqual(ends([10, 20], false), [9.4, 20.6]);
+  assert.deepEqual(ends([10, 20], false, { rangemode: "tozero" }), [0, 21.2]);
+  assert.deepEqual(ends([3, 3], false), [2.5, 3.5]);
+  assert.deepEqual(ends([], false), [0, 1]);
+  assert.deepEqual(ends([10, Number.NaN, 20], true, { autorange: "reversed" }), [20, 10]);
+  assert.deepEqual(ends([10, 20], true, { range: [0, 99] }), [0, 99]);
+});
+
+test("ticks are at round numbers, about as many as asked for", () => {
+  const labels = (low: number, high: number, count: number) =>
+    niceTicks(low, high, count).map(({ label }) => label);
+  assert.deepEqual(labels(0, 10, 5), ["0", "2", "4", "6", "8", "10"]);
+  assert.deepEqual(labels(-1, 1, 4), ["−1.0", "−0.5", "0", "0.5", "1.0"]);
+  assert.deepEqual(labels(0, 40_000, 4), ["0", "10k", "20k", "30k", "40k"]);
+  assert.deepEqual(labels(0, 3e5, 3), ["0", "1e5", "2e5", "3e5"]);
+});
+
+test("categories lie at whole numbers, and a logarithmic axis at powers of ten", () => {
+  const words = makeScale({}, ["a", "b", "a"], 5, false);
+  assert.deepEqual([words.low, words.high, words.place("b"), words.place("c")], [-0.5, 1.5, 1, -1]);
+  const log = makeScale({ type: "log" }, [1, 1000], 5, true);
+  assert.deepEqual([log.low, log.high, log.place(100)], [0, 3, 2]);
+  assert.deepEqual(
+    log.ticks.map(({ label }) => label),
+    ["1", "10", "100", "1000"],
+  );
+});
+
+test("durations change their unit where the number would grow", () => {
+  const said: readonly [number, string][] = [
+    [0.0994, "99 ms"],
+    [0.0996, "0.1 s"],
+    [59.94, "59.9 s"],
+    [59.96, "1 min 00 s"],
+    [3599.4, "59 min 59 s"],
+    [3600, "1 h 00 min"],
+    [7384, "2 h 03 min"],
+    [Number.NaN, "–"],
+  ];
+  for (const [seconds, text] of said) assert.equal(formatDuration(seconds), text);
+});
+
+test("numbers have four digits, thousands their commas, and only far ones powers of ten", () => {
+  const said: readonly [number, string][] = [
+    [0, "0"],
+    [1_234_567, "1,234,567"],
+    [12_345.678, "12,346"],
+    [999.96, "1000"],
+    [0.0012346, "0.001235"],
+    [0.00099, "9.90e-4"],
+    [1.5e9 + 0.5, "1.50e+9"],
+    [-0.5, "-0.5"],
+    [Number.POSITIVE_INFINITY, "Infinity"],
+  ];
+  for (const [number, text] of said) assert.equal(formatNumber(number), text);
+  assert.deepEqual([formatRate(0), formatRate(0.0028333)], ["0", "2.83e-3"]);
+  assert.deepEqual(
+    [1023, 1024, 1536].map((size) => formatBytes(size * 2 ** 20)),
+    ["1023 MiB", "1.0 GiB", "1.5 GiB"],
+  );
+  assert.deepEqual([formatBar(0.5, 4), formatBar(-1, 2), formatBar(9, 2)], ["[██░░]", "[░░]", "[██]"]);
+});
+
+test("a color map runs from its first color to its last, and what is no number is gray", () => {
+  for (const name of ["viridis", "magma", "coolwarm"] as const) {
+    const scale = plotlyColorscale(name);
+    assert.deepEqual([scale[0][0], scale.at(-1)![0]], [0, 1]);
+    assert.deepEqual(colormap(name, 0), parseHex(scale[0][1]));
+    assert.deepEqual(colormap(name, 1), parseHex(scale.at(-1)![1]));
+    assert.deepEqual(colormap(name, 2), colormap(name, 1));
+    assert.deepEqual(colormap(name, Number.NaN), [128, 128, 128]);
+  }
+  assert.deepEqual(parseHex("#0a10ff"), [10, 16, 255]);
+});
+
+test("maps around zero have it in the middle of their colors, others run from end to end", () => {
+  const axis = (values: number[][], more = {}) => {
+    const { cmin, cmax, colorscale } = heatmapGrid({ maps: [{ title: "a", values }], zTitle: "z", ...more })
+      .layout.coloraxis as { cmin: number; cmax: number; colorscale: [number, string][] };
+    return [cmin, cmax, colorscale[0][1]];
+  };
+  const [viridis, coolwarm] = ["#440154", "#3b4cc0"];
+  assert.deepEqual(axis([[-1, 3]]), [-3, 3, coolwarm]);
+  assert.deepEqual(axis([[1, 3]]), [1, 3, viridis]);
+  assert.deepEqual(axis([[-3, -1]]), [-3, -1, viridis]);
+  assert.deepEqual(axis([[-1, Number.NaN]]), [-1, -1, viridis]);
+  assert.deepEqual(axis([[1, 2]], { range: [-4, 2] }), [-4, 4, coolwarm]);
+  assert.deepEqual(axis([[-1, 3]], { colormap: "magma" }), [-1, 3, "#000004"]);
+});
+
+test("bars begin at zero, are named by their values, and say their errors", () => {
+  const figure = barComparison({
+    categories: ["one", "two"],
+    series: [
+      { name: "a", values: [80.25, 81] },
+      { name: "b", values: [-2, 999], errors: [0.5, 1] },
+    ],
+    yTitle: "percent",
+  });
+  assert.equal((figure.layout.yaxis as { rangemode?: string }).rangemode, "tozero");
+  const [a, b] = figure.data as unknown as Record<string, unknown>[];
+  assert.deepEqual([a.text, a.textposition, a.error_y], [["80", "81"], "outside", undefined]);
+  assert.deepEqual([b.text, b.textposition], [["−2", "999"], "inside"]);
+  assert.deepEqual((b.error_y as { array: number[] }).array, [0.5, 1]);
+  const text = (values: number[]) => {
+    const series = [{ name: "a", values }];
+    const drawn = barComparison({ categories: values.map(String), series, yTitle: "y" });
+    return (drawn.data[0] as unknown as { text: string[] }).text;
+  };
+  assert.deepEqual(text([0.125, 0.5]), ["0.125", "0.500"]);
+  assert.deepEqual(text([1.25, 99]), ["1.3", "99.0"]);
+  assert.deepEqual(text([1000, 2]), ["1,000", "2"]);
+});
+
+test("heads are in their order, in a map for each kind of layer", () => {
+  const rows = [
+    { layer: "blocks.0", head: 1, marginDrop: 2 },
+    { layer: "blocks.0", head: 0, marginDrop: 1 },
+    { layer: "llama.layers.0", head: 0, marginDrop: null },
+    { layer: "blocks.1", head: 0, marginDrop: 3 },
+  ];
+  const column = <Key extends keyof (typeof rows)[0]>(key: Key) => rows.map((row) => row[key]);
+  const table = tableOf({
+    layer: column("layer"),
+    head: column("head"),
+    marginDrop: column("marginDrop"),
+    accuracyDrop: [9, 9, 9, 9],
+  });
+  const maps = headGrid(table).data as unknown as { name: string; z: number[][] }[];
+  assert.deepEqual(
+    maps.map(({ name, z }) => [name, z]),
+    [
+      ["blocks", [[1, 2], [3]]],
+      ["llama.layers", [[Number.NaN]]],
+    ],
+  );
+  assert.throws(() => headGrid(table, { value: "none" }), isLuvitError("bad-argument", "layer, head, none"));
+});
