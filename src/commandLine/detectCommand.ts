@@ -40,6 +40,7 @@ export async function detectCommand(request: RunRequest): Promise<number> {
   const model = await detectorFrom(named, path, images.classes, request.print);
   announce(request, model, recipe.recipe);
   const sets = validation ? [images, validation] : [images];
+  for (const set of sets) for (const note of set.truth.notes()) request.print(`${set.root}: ${note}`);
   return drive(request, "detect", sets, () => detect(model, images, { ...options, validation }));
 }
 

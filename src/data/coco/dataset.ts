@@ -144,7 +144,8 @@ function expectPolygons(truth: CocoAnnotations): void {
     ({ id, segmentation }) => `annotation ${id}: ${segmentation ? "runs of pixels" : "a box alone"}`,
   );
   const summary = `masks are learned from polygons, and ${wrong.length} objects have none`;
-  throw new LuvitError("bad-dataset", `${summary}:\n${listOffenders(lines)}`);
+  const advice = "for boxes alone, make the detector with masks: false";
+  throw new LuvitError("bad-dataset", `${summary}:\n${listOffenders(lines)}\n${advice}`);
 }
 
 /** @throws LuvitError("bad-argument") for a transform that cannot take objects along. */

@@ -23,6 +23,7 @@ export function notesOn(truth: Noted): string[] {
     [count((one) => isOutside(one, truth)), "boxes reach more than a pixel out of their image"],
     [count((one) => isLarger(one, truth)), "areas are larger than their image"],
     [count(isEmpty), "objects have an empty mask; training leaves them out, evaluation misses them"],
+    [count(isFlatBox), "objects are a box without an area; training leaves them out"],
     [onlyCrowds.length, "images have crowds alone; training leaves them out"],
     [repeated(categories.map(({ name }) => name)), "classes have the name of another one"],
     [repeated(images.map(({ fileName }) => fileName)), "images have the file of another one"],
@@ -46,7 +47,18 @@ function isLarger({ area, imageId }: CocoAnnotation, truth: Noted): boolean {
 
 function isEmpty({ segmentation }: CocoAnnotation): boolean {
   if (segmentation === undefined) return false;
-  return isPolygons(segmentation) ? segmentation.length === 0 : maskArea(segmentation) === 0;
+  return isPolygons(segmentation) ? segmentation.every(isFlat) : maskArea(segmentation) === 0;
 }
+
+/** A polygon with no width or no height. */
+function isFlat(polygon: ArrayLike<number>): boolean {
+  return [0, 1].some((axis) => {
+    const along = Array.from(polygon).filter((_, i) => i % 2 === axis);
+    return along.every((value) => value === along[0]);
+  });
+}
+
+const isFlatBox = ({ box: [, , width, height], segmentation }: CocoAnnotation) =>
+  segmentation === undefined && (width === 0 || height === 0);
 
 const repeated = (names: readonly string[]) => names.length - new Set(names).size;

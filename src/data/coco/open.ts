@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
@@ -94,11 +94,20 @@ function firstOf(root: string, names: readonly string[], what: string): string {
     .flatMap((place) => [`${place}.zip`, join(root, `${basename(place)}.zip`)])
     .filter(existsSync);
   const packed = archives.length > 0 ? `; ${archives[0]} is still packed` : "";
-  const where = existsSync(root) ? packed : `; ${root} does not exist`;
+  const where = existsSync(root) ? packed || partsIn(root) : `; ${root} does not exist`;
   throw new LuvitError(
     "missing-file",
     `looked for ${what} at ${places.join(" and ")}, which are not there${where}`,
   );
+}
+
+/** The parts that a folder has annotations of, for people. */
+function partsIn(root: string): string {
+  const names = [root, join(root, "annotations")].flatMap((folder) =>
+    existsSync(folder) && statSync(folder).isDirectory() ? readdirSync(folder) : [],
+  );
+  const parts = names.flatMap((name) => /^instances_(.+)\.json$/.exec(name)?.[1] ?? []);
+  return parts.length > 0 ? `; there are annotations of ${parts.sort().join(", ")}` : "";
 }
 
 /** The images whose files are there. */

@@ -15,7 +15,7 @@ import type { CallFunction } from "../steps";
 import { DetectorFeeds, PROPOSALS } from "./feeds";
 import { finderFunctions, ObjectFinder } from "./finder";
 import { type DetectOptions, detectOptions } from "./options";
-import { expectHeldOut, validate } from "./validate";
+import { type Asked, expectHeldOut, validate } from "./validate";
 
 /**
  * Trains a detector: boxes and classes, and masks where it draws them. Every batch is looked at twice: once for the boxes
@@ -47,8 +47,10 @@ export function detect(model: Detector, images: DetectionDataset, options: Detec
     );
   }
   const { validation } = options;
-  if (validation) expectValidation(validation, model);
-  if (dataset.classes.length === model.classes) model.classNames = [...dataset.classes];
+  const { settings: shape, classes } = model;
+  const classNames = dataset.classes.length === classes ? [...dataset.classes] : model.classNames;
+  if (validation) expectValidation(validation, { settings: shape, classes, classNames });
+  model.classNames = classNames;
   const settings = settingsOf(options);
   const plan = planOf(dataset, options, settings);
   const { layerDecay } = settings;
@@ -92,7 +94,7 @@ const borrowed = (stepper: { call: CallFunction }): Forwards => ({
 });
 
 /** @throws LuvitError("bad-argument") for a set that an epoch could not be evaluated on. */
-function expectValidation(validation: DetectionDataset, model: Detector): void {
+function expectValidation(validation: DetectionDataset, model: Asked): void {
   expectHeldOut(validation, model, "detect: validation");
   if (validation.trainable().length > 0) return;
   const found = `none of the ${validation.length} images to validate with has an object`;

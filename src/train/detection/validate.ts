@@ -10,20 +10,22 @@ import type {
 } from "../../data/coco";
 import { loadIfReadable } from "../../data/unreadable";
 import type { Detector } from "../../models/detector/detector";
-import { expectClasses, expectClassOrder, expectImageSize } from "../checkSizes";
+import { expectClassOrder, expectImageSize } from "../checkSizes";
 import { byScore, precisionCurve } from "./accumulate";
 import type { ObjectFinder } from "./finder";
 import { Groups } from "./groups";
 import { areaRanges, countTruths, iouThresholds, matchGroup, verdictOf } from "./match";
 
+/** What a set has to fit. */
+export type Asked = Pick<Detector, "settings" | "classes" | "classNames">;
+
 /**
  * @throws LuvitError("bad-argument") for images that a detector cannot be asked about: of another size, with other classes,
  * or cut and mirrored at random, where boxes found could not be put back.
  */
-export function expectHeldOut(dataset: DetectionDataset, model: Detector, where: string): void {
+export function expectHeldOut(dataset: DetectionDataset, model: Asked, where: string): void {
   expectImageSize(dataset, model.settings.encoder.imageSize, where);
-  expectClasses(dataset, model.classes, where);
-  expectClassOrder(dataset, model, where);
+  expectSameClasses(dataset, model, where);
   const { spec } = dataset.transform;
   if (spec.kind === "fit") return;
   const advice = `open it with transform: data.transforms.fitSquare(${dataset.size})`;
@@ -31,6 +33,21 @@ export function expectHeldOut(dataset: DetectionDataset, model: Detector, where:
     "bad-argument",
     `${where}: the set's images are cut and mirrored at random, so what is found in them has no place in the image; ${advice}`,
   );
+}
+
+/** @throws LuvitError("bad-argument") for other classes than the detector's: what it finds would have no category, or a wrong one. */
+function expectSameClasses(dataset: DetectionDataset, model: Asked, where: string): void {
+  const { classes } = dataset;
+  if (classes.length !== model.classes) {
+    const counts = `the set has ${classes.length} classes, the detector tells ${model.classes} apart`;
+    throw new LuvitError("bad-argument", `${where}: ${counts}; give a set with the classes it was made for`);
+  }
+  expectClassOrder(dataset, model, where);
+  const { classNames } = model;
+  const other = classNames ? classes.findIndex((name, label) => name !== classNames[label]) : -1;
+  if (other < 0) return;
+  const names = `class ${other} is ${classNames![other]} for the detector, ${classes[other]} in the set`;
+  throw new LuvitError("bad-argument", `${where}: the classes are others: ${names}`);
 }
 
 /** What is found in an image, as COCO has it; nothing in one that cannot be read. */

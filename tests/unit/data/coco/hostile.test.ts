@@ -218,6 +218,13 @@ test("names that are there twice, areas beyond the image and files without objec
   assert.match(none.notes().join(), /1 file without objects.*,1 images have the file of another one/);
 });
 
+test("objects without an area are noted, outlines and boxes each in their way", async () => {
+  const outline = annotation(1, { segmentation: [[3, 1, 3, 5, 3, 9]] });
+  const box = { ...annotation(2, { bbox: [2, 2, 0, 5] }), segmentation: undefined };
+  const truth = await read(file([outline, box]));
+  assert.match(truth.notes().join(), /1 objects have an empty mask.*,1 objects are a box without an area/);
+});
+
 test("whatever else a file holds, it is read or refused in words", async () => {
   const rng = new Rng(6);
   const odd = [

@@ -1,19 +1,21 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { evaluate, evaluateDetector } from "../../../../src/analysis/detection";
 import { Rng } from "../../../../src/core/rng";
 import { startBackend } from "../../../../src/core/tf";
+import { type DetectionDataset, openCoco } from "../../../../src/data/coco";
 import { largeScaleJitter } from "../../../../src/data/detection";
 import { batches } from "../../../../src/data/loader";
 import { openDetector } from "../../../../src/models/detector/checkpoints";
+import { Detector } from "../../../../src/models/detector/detector";
 import { detect } from "../../../../src/train/detection/detect";
 import { DetectorFeeds } from "../../../../src/train/detection/feeds";
 import { averagePrecision } from "../../../../src/train/detection/validate";
 import { openRun } from "../../../../src/train/openRun";
-import { isLuvitError } from "../../nn/support";
+import { isLuvitError, repository } from "../../nn/support";
 import { scenes, settings, smallDetector } from "./support";
 
 before(() => startBackend({ backend: "wasm" }));
@@ -144,11 +146,22 @@ test("AP of one kind and the scores of the same results are one number, classes 
   }
 });
 
+/** The same images, whose first class has another name. */
+async function renamed(set: DetectionDataset): Promise<DetectionDataset> {
+  const file = join(repository, "data/shapes/coco/annotations/instances_val.json");
+  const content = JSON.parse(readFileSync(file, "utf8"));
+  content.categories[0].name = "cod";
+  const annotations = join(mkdtempSync(join(tmpdir(), "luvit-classes-")), "instances.json");
+  writeFileSync(annotations, JSON.stringify(content));
+  return openCoco({ images: set.root, annotations, transform: set.transform });
+}
+
 test("sets that cannot be evaluated are refused before anything is trained", async () => {
   const [images, held] = [await scenes("train", 4), await scenes("val", 2)];
   const jittered = held.withTransform(largeScaleJitter(48));
   const wrong: [typeof held, string][] = [
     [jittered, "fitSquare(48)"],
+    [await renamed(held), "class 0 is fish for the detector, cod in the set"],
     [held.subset([]), "none of the 0 images to validate with has an object"],
   ];
   for (const [validation, word] of wrong)
@@ -156,6 +169,11 @@ test("sets that cannot be evaluated are refused before anything is trained", asy
       () => detect(smallDetector(), images, { ...settings, validation, out: false }),
       isLuvitError("bad-argument", word),
     );
+  const seven = new Detector({ ...smallDetector().settings, classes: 7 });
+  await assert.rejects(
+    evaluateDetector(seven, held),
+    isLuvitError("bad-argument", "the set has 6 classes, the detector tells 7 apart"),
+  );
   await assert.rejects(
     evaluateDetector(smallDetector(), jittered),
     isLuvitError("bad-argument", "fitSquare(48)"),
