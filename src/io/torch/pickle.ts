@@ -20,6 +20,11 @@ export class PlainRecord {
   constructor(readonly typeName: string) {}
 }
 
+/** Something that a pickle makes first and fills afterwards (BUILD), by a function of this library. */
+export abstract class PickleObject {
+  abstract setState(state: unknown): void;
+}
+
 /** What surrounds a pickle. */
 export interface PickleOptions {
   /** For messages. */
@@ -144,6 +149,10 @@ class Unpickler implements PickleMachine {
       if (!(state instanceof Map)) this.fail(`sets ${target.typeName} from something that is no dict`);
       this.charge(state.size);
       for (const [key, value] of state) target.fields.set(key, value);
+      return;
+    }
+    if (target instanceof PickleObject) {
+      target.setState(state);
       return;
     }
     // An OrderedDict of torch carries `_metadata` here, which no reader needs.

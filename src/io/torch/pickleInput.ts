@@ -70,9 +70,10 @@ export class PickleInput {
     return Number.isSafeInteger(asNumber) ? asNumber : value;
   }
 
+  /** Those of the pickle themselves, not a copy. */
   bytes(count: number): Uint8Array {
     const start = this.skip(count);
-    return new Uint8Array(this.data.subarray(start, start + count));
+    return this.data.subarray(start, start + count);
   }
 
   text(byteCount: number): string {

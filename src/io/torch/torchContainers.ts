@@ -1,5 +1,6 @@
 import { LuvitError, listOffenders } from "../../core/errors";
 import type { ByteSource } from "../bytes";
+import { placeArrays } from "./numpyArrays";
 import { type PickleOptions, unpickle } from "./pickle";
 import { PickleEndsEarly, PickleInput } from "./pickleInput";
 import { elementBytes } from "./torchDtypes";
@@ -18,7 +19,8 @@ export interface TorchContainer {
 const LARGEST_PICKLE = 64 * 2 ** 20;
 const FIRST_GUESS = 2 ** 20;
 
-const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
+/** How the old container begins: its magic number, pickled with protocol 2. */
+const LEGACY_START = Buffer.from("80028a0a6cfc9c46f9206aa850192e", "hex");
 const LEGACY_VERSION = 1001;
 
 /**
@@ -42,13 +44,13 @@ export async function openZipContainer(source: ByteSource): Promise<TorchContain
   const root = unpickle(input, options);
   const entryOf = (key: string) => entries.get(`${folder}data/${key}`);
   requireStorages(source, storages, (key) => entryOf(key)?.size);
+  placeArrays(root);
   return { root, locate: ({ key }) => locateEntryData(source, entryOf(key)!) };
 }
 
 /**
  * Opens the container of torch < 1.6: five pickles (magic number, version, system, object, storage names), then each
  * storage as an element count and its bytes.
- * A plain pickle is examined too, so that a hostile one is refused by name; it is never accepted as a torch file.
  */
 export async function openLegacyContainer(source: ByteSource): Promise<TorchContainer> {
   const { root, keys, storages, dataStart } = await readLegacyPickles(source);
@@ -60,6 +62,31 @@ export async function openLegacyContainer(source: ByteSource): Promise<TorchCont
       return places.get(key)!.start + windowStart * widthOf(dtype);
     },
   };
+}
+
+/** Whether a pickle is the first of the old container's. */
+export async function isLegacyContainer(source: ByteSource): Promise<boolean> {
+  const start = await source.read(0, Math.min(LEGACY_START.length, source.size));
+  return LEGACY_START.equals(start);
+}
+
+/** More than any checkpoint in one pickle has, and less than memory that one stretch can be. */
+const LARGEST_ARRAYS = 2 ** 32 - 2 ** 20;
+
+/**
+ * Opens one pickle with numpy arrays in it, as detectron2's model zoo has them: { model: { name: array }, __author__, … }.
+ * Any other pickle is examined too, so that a hostile one is refused by name.
+ */
+export async function openArrayPickle(source: ByteSource): Promise<TorchContainer> {
+  if (source.size > LARGEST_ARRAYS)
+    fail(source, `a pickle of ${source.size} bytes, too many to be read at once`);
+  const { input, options, storages } = preparePickle(source, await source.read(0, source.size));
+  const root = unpickle(input, options);
+  if (placeArrays(root) === 0 || storages.length > 0)
+    fail(source, "a pickle, but not one of torch.save, and without dicts of numpy arrays");
+  if (input.position < source.size)
+    fail(source, `${source.size - input.position} bytes behind the pickle's end`);
+  return { root, locate: () => fail(source, "a storage outside the pickle") };
 }
 
 interface LegacyPickles {
@@ -85,13 +112,14 @@ async function readLegacyPickles(source: ByteSource): Promise<LegacyPickles> {
 
 function parseLegacyPickles(source: ByteSource, bytes: Uint8Array): LegacyPickles {
   const { input, options, storages } = preparePickle(source, bytes);
-  if (unpickle(input, options) !== LEGACY_MAGIC) fail(source, "a pickle, but not one of torch.save");
+  unpickle(input, options); // the magic number, by which the container was told
   const version = unpickle(input, options);
   if (version !== LEGACY_VERSION) fail(source, "an unknown version of the old torch container");
   const system = unpickle(input, options);
   if (system instanceof Map && system.get("little_endian") === false) failByteOrder(source);
   const root = unpickle(input, options);
   const keys = unpickle(input, options);
+  placeArrays(root);
   if (!Array.isArray(keys)) return fail(source, "an old torch container without its list of storages");
   return { root, keys, storages, dataStart: input.position };
 }

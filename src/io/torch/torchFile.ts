@@ -9,7 +9,13 @@ import {
   StoredTensor,
   widenToFloat32,
 } from "../bytes";
-import { openLegacyContainer, openZipContainer, type TorchContainer } from "./torchContainers";
+import {
+  isLegacyContainer,
+  openArrayPickle,
+  openLegacyContainer,
+  openZipContainer,
+  type TorchContainer,
+} from "./torchContainers";
 import { findTorchState, type TorchState } from "./torchStates";
 import type { TensorRef } from "./torchTensors";
 
@@ -31,7 +37,7 @@ export interface TorchFile {
 }
 
 /**
- * Opens a file written by torch.save, in the zip container or the older one. The pickle is read by a restricted reader
+ * Opens a file written by torch.save, in the zip container or the older one, or one pickle of numpy arrays. The pickle is read by a restricted reader
  * that executes nothing.
  *
  * @throws LuvitError("refused-file" | "bad-file"): "refused-file" for globals that are not on its list, "bad-file" for
@@ -50,7 +56,8 @@ export async function openTorchFile(source: ByteSource): Promise<TorchFile> {
 async function openContainer(source: ByteSource): Promise<TorchContainer> {
   const start = await source.read(0, Math.min(2, source.size));
   if (start[0] === 0x50 && start[1] === 0x4b) return openZipContainer(source);
-  if (start[0] === 0x80) return openLegacyContainer(source);
+  if (start[0] === 0x80)
+    return (await isLegacyContainer(source)) ? openLegacyContainer(source) : openArrayPickle(source);
   const what = source.size === 0 ? "the file is empty" : "not a torch file (neither zip nor pickle)";
   throw new LuvitError("bad-file", `${source.name}: ${what}`);
 }
@@ -64,12 +71,18 @@ async function readTensors<Name>(
   requireReadable(source, tensors);
   requirePlausibleSize(source, tensors.values());
   const ranges: ByteRange<Name>[] = [];
+  const found = new Map<Name, HostTensor>();
   for (const [name, tensor] of tensors) {
+    const { bytes } = tensor.storage;
+    if (bytes) {
+      found.set(name, rowMajor(bytes.slice(), tensor));
+      seen?.(name, found.get(name)!);
+      continue;
+    }
     const width = bytesPerElement[tensor.dtype as StoredDtype];
     const start = tensor.size === 0 ? 0 : (await container.locate(tensor.storage)) + tensor.offset * width;
     ranges.push({ start, end: start + tensor.span * width, tag: name });
   }
-  const found = new Map<Name, HostTensor>();
   await readRanges(source, ranges, (name, bytes, again) => {
     const tensor = tensors.get(name)!;
     found.set(name, rowMajor(bytes, tensor, again));

@@ -1,3 +1,4 @@
+import { addNumpy } from "./numpyArrays";
 import { type PickleGlobal, PlainRecord } from "./pickle";
 import { storageDtypes, torchDtype } from "./torchDtypes";
 import { asList, fail, foreignTensor, rebuildTensor, TensorRef } from "./torchTensors";
@@ -25,6 +26,7 @@ export function torchGlobals(source: string): ReadonlyMap<string, PickleGlobal> 
   const add = (name: string, construct?: PickleGlobal["construct"]) => globals.set(name, { name, construct });
   addTensors(source, add);
   addContainers(source, add);
+  addNumpy(source, add);
   for (const [type, storage] of [
     ...Object.entries(storageDtypes).map(([type, dtype]) => [`torch ${type}`, dtype]),
     ...["torch.storage UntypedStorage", "torch UntypedStorage"].map((type) => [type, "untyped"]),
@@ -86,6 +88,8 @@ function addContainers(source: string, add: Add): void {
     add(`${module} set`, ([items], charge) => asSet(source, items, charge));
   }
   add("argparse Namespace", () => new PlainRecord("argparse.Namespace"));
+  // mmengine's log of a run, beside the weights of its training checkpoints.
+  add("mmengine.logging.history_buffer HistoryBuffer", () => new PlainRecord("mmengine HistoryBuffer"));
 }
 
 function requireTensor(source: string, value: unknown): TensorRef {

@@ -9,6 +9,8 @@ export interface StorageRef {
   readonly elements: number;
   /** For the old container, where a storage may be a window of another: its first element there. */
   readonly windowStart: number;
+  /** Of an array that lies in the pickle itself: its numbers. */
+  readonly bytes?: Uint8Array;
 }
 
 /** A tensor of a torch file before its numbers are read: a strided window of a storage. */
@@ -140,7 +142,7 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function isCountList(value: unknown): value is number[] {
+export function isCountList(value: unknown): value is number[] {
   return Array.isArray(value) && value.length <= MOST_AXES && value.every(isCount);
 }
 

@@ -20,7 +20,8 @@ const notParameters = [
 ];
 
 /**
- * Loads a checkpoint into a detector: one of detectron2's or mmdetection's ViTDet (.pth, or safetensors with their names),
+ * Loads a checkpoint into a detector: one of detectron2's or mmdetection's ViTDet (.pth, the model zoo's .pkl, or safetensors with
+ * their names),
  * or an encoder of MAE, LUViT or timm, whose parts take the encoder's place by their whole names; everything else then
  * keeps its fresh weights.
  *

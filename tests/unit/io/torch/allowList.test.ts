@@ -72,6 +72,14 @@ const callable = [
   ),
   "torch.nn.parameter Parameter",
   "torch.serialization _get_layout",
+  "_codecs encode",
+  "mmengine.logging.history_buffer HistoryBuffer",
+  "numpy dtype",
+  ...["numpy.core", "numpy._core"].flatMap((core) => [
+    `${core}.multiarray _reconstruct`,
+    `${core}.multiarray scalar`,
+    `${core}.numeric _frombuffer`,
+  ]),
 ];
 
 test("what a torch pickle may call is this list and nothing else", () => {
@@ -109,9 +117,14 @@ const hostile = [
     "torch.storage _load_from_bytes",
     "torch.package PackageImporter",
   ],
-  ...["torch._utils _rebuild_device_tensor_from_numpy", "numpy.core.multiarray _reconstruct", "numpy load"],
   ...[
-    "_codecs encode",
+    "torch._utils _rebuild_device_tensor_from_numpy",
+    "numpy.core.multiarray fromfile",
+    "numpy load",
+    "numpy._core.records fromfile",
+  ],
+  ...[
+    "_codecs decode",
     "types FunctionType",
     "copyreg _reconstructor",
     "runpy run_path",
