@@ -36,7 +36,7 @@ export function resizePlanes(
   rows: number,
   columns: number,
 ): Float32Array {
-  const [down, across] = [axisOf(height, rows), axisOf(width, columns)];
+  const [down, across] = [bilinearAxis(height, rows), bilinearAxis(width, columns)];
   const count = planes.length / (height * width);
   const result = new Float32Array(count * rows * columns);
   let at = 0;
@@ -56,7 +56,7 @@ export function resizePlanes(
 }
 
 /** The two inputs of every output, and the share of the second. */
-function axisOf(inputs: number, outputs: number) {
+export function bilinearAxis(inputs: number, outputs: number) {
   const axis = {
     first: new Int32Array(outputs),
     next: new Int32Array(outputs),

@@ -6,10 +6,10 @@ import { pasteMasks } from "../../src/models/detection/masks";
 import { roiRowFeeds } from "../../src/models/detection/targets";
 import { poolRois } from "../../src/models/detector/rois";
 import { boundOf, compareResults } from "./detector";
+import { exactly, fedOf, rowsOf } from "./detectorTensors";
 import type { Execute, Results } from "./execute";
 import type { Check } from "./harness";
 import { type Case, detectionSettings, floatsOf, json, masksOf, pixelCheck, sizeOf } from "./roiCase";
-import { exactly, fedOf, rowsOf } from "./rpn";
 import { load } from "./support";
 
 interface ExpectedDetections {

@@ -4,10 +4,10 @@ import { maskTarget, pasteMasks } from "../../src/models/detection/masks";
 import { levelsOf, roiWeights } from "../../src/models/detection/roiWeights";
 import { roiAlign } from "../../src/models/detector/roiAlign";
 import { boundOf, channelsFirst, channelsLast, compareResults } from "./detector";
+import { exactly, fedOf } from "./detectorTensors";
 import type { Execute } from "./execute";
 import type { Check } from "./harness";
 import { type Case, detectionSettings, floatsOf, json, masksOf, pixelCheck, sizeOf } from "./roiCase";
-import { exactly, fedOf } from "./rpn";
 import { load } from "./support";
 export async function alignChecks(one: Case, execute: Execute): Promise<Check[]> {
   const golden = load(one.folder, "roi_align.safetensors");

@@ -13,10 +13,10 @@ import {
 import { type BoxTargets, boxLosses, maskLoss } from "../../src/models/detector/roiHeads";
 import { poolRois } from "../../src/models/detector/rois";
 import { boundOf, channelsFirst, compareResults, filtered, renamed } from "./detector";
+import { exactly, fedOf, recordedPermutations } from "./detectorTensors";
 import { type Execute, withGradients } from "./execute";
 import { type Check, maxAbsError } from "./harness";
 import { type Case, floatsOf, type Given, prefixed, under } from "./roiCase";
-import { exactly, fedOf, recordedPermutations } from "./rpn";
 import { type GoldenTensors, load } from "./support";
 export async function trainingChecks(one: Case, execute: Execute): Promise<Check[]> {
   const { io, images, meta, settings } = one;

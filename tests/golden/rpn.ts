@@ -1,10 +1,8 @@
 import { Rng } from "../../src/core/rng";
 import { type Tensor, tf } from "../../src/core/tf";
 import { allAnchors, anchorsOf, anchorsPerPlace, cellAnchors } from "../../src/models/detection/anchors";
-import { decodeBoxes, encodeBoxes } from "../../src/models/detection/codec";
 import { IGNORED, matchBoxes, OBJECT } from "../../src/models/detection/matching";
-import { findProposals } from "../../src/models/detection/proposals";
-import { type Permute, sampleBoxes } from "../../src/models/detection/sampling";
+import { sampleBoxes } from "../../src/models/detection/sampling";
 import {
   type ImageObjects,
   type RegionFeeds,
@@ -13,43 +11,14 @@ import {
 } from "../../src/models/detection/targets";
 import { ProposalGenerator, type RegionTargets, regionLosses } from "../../src/models/detector/rpn";
 import { boundOf, channelsLast, compareResults, renamed } from "./detector";
+import { exactly, fedOf, recordedPermutations } from "./detectorTensors";
 import { type Execute, withGradients } from "./execute";
 import { type CaseFile, type CaseRunner, type Check, maxAbsError } from "./harness";
-import type { GoldenTensor } from "./readTensors";
+import { codecChecks, proposalChecks } from "./rpnBoxes";
 import { type GoldenTensors, load, stateDict } from "./support";
 
 // biome-ignore lint/suspicious/noExplicitAny: a config differs per case
 type Config = any;
-
-export const exactly = (
-  name: string,
-  actual: ArrayLike<number>,
-  expected: GoldenTensor | undefined,
-): Check => ({
-  name,
-  error: maxAbsError(actual, expected?.data ?? [Number.NaN]),
-  tolerance: 0,
-});
-
-/** Permutations that a case file recorded: first that of objects, then that of background. */
-export function recordedPermutations(tensors: GoldenTensors, image: number): Permute {
-  const lists = ["pos", "neg"].flatMap((kind) => tensors.get(`perm_${kind}_${image}`) ?? []);
-  return (_length, count) => lists.shift()!.data.slice(0, count);
-}
-
-const tensorOf = (data: ArrayLike<number>, shape: readonly number[]): GoldenTensor => ({
-  shape: [...shape],
-  dtype: data instanceof Int32Array ? "I32" : "F32",
-  data: data as Float32Array,
-});
-
-export const fedOf = (feeds: Record<string, { shape: readonly number[]; data: ArrayLike<number> }>) =>
-  Object.fromEntries(Object.entries(feeds).map(([name, { shape, data }]) => [name, tensorOf(data, shape)]));
-
-export const rowsOf = (image: number, { shape, data }: GoldenTensor): Float32Array => {
-  const size = data.length / shape[0];
-  return data.slice(image * size, (image + 1) * size) as Float32Array;
-};
 
 export const rpnRunner =
   (execute: Execute): CaseRunner =>
@@ -233,84 +202,4 @@ async function headChecks(
     ...compareResults("head", results, values, boundOf(meta, "values")),
     ...compareResults("gradients", results, gradients, boundOf(meta, "grads")),
   ];
-}
-
-function proposalChecks(folder: string, meta: CaseFile, io: GoldenTensors, levels: Float32Array[]): Check[] {
-  const { config } = meta;
-  const golden = load(folder, "proposals.safetensors");
-  const synthetic = load(folder, "synthetic.safetensors");
-  const checks: Check[] = [];
-  for (const [source, expected] of [
-    [io, golden],
-    [synthetic, synthetic],
-  ]) {
-    for (const mode of ["train", "test"]) {
-      for (const [image, size] of config.image_sizes_hw.entries()) {
-        const boxes = expected.get(`${mode}_boxes_${image}`);
-        if (!boxes) continue;
-        const found = findProposals(
-          {
-            logits: rowsOf(image, source.get("objectness_logits")!),
-            deltas: rowsOf(image, source.get("anchor_deltas")!),
-          },
-          levels,
-          { height: size[0], width: size[1] },
-          {
-            perLevel: config.pre_nms_topk[mode],
-            perImage: config.post_nms_topk[mode],
-            threshold: config.nms_thresh,
-            weights: config.box_weights,
-            mostGrowth: config.scale_clamp,
-            leastSize: config.min_box_size,
-          },
-          mode === "train",
-        );
-        const results = new Map([
-          ["boxes", found.boxes],
-          ["logits", found.logits],
-        ]);
-        const name = `${source === io ? "" : "synthetic "}proposals ${mode} ${image}`;
-        checks.push(
-          ...compareResults(`${name}: boxes`, results, new Map([["boxes", boxes]]), boundOf(meta, "boxes")),
-          exactly(`${name}: logits`, found.logits, expected.get(`${mode}_logits_${image}`)),
-        );
-      }
-    }
-  }
-  const images = config.image_sizes_hw.length;
-  const decoded = Array.from({ length: images }, (_, i) =>
-    decodeBoxes(
-      io.get("anchors")!.data as Float32Array,
-      rowsOf(i, io.get("anchor_deltas")!),
-      config.box_weights,
-    ),
-  );
-  const all = Float32Array.from(decoded.flatMap((boxes) => [...boxes]));
-  const expected = new Map([["decoded", golden.get("decoded")!]]);
-  return [
-    ...checks,
-    ...compareResults("decoded", new Map([["decoded", all]]), expected, boundOf(meta, "boxes")),
-  ];
-}
-
-/** Names end in the weights: decoded_10_10_5_5, decoded_1111. */
-function codecChecks(codec: GoldenTensors, meta: CaseFile): Check[] {
-  const [from, to] = ["src", "dst"].map((name) => codec.get(name)!.data as Float32Array);
-  const endings = [...codec.keys()]
-    .filter((name) => name.startsWith("decoded_"))
-    .map((name) => name.slice(8));
-  return endings.flatMap((ending) => {
-    const numbers = ending.includes("_") ? ending.split("_") : ending.split("");
-    const weights = numbers.map(Number) as [number, number, number, number];
-    const deltas = codec.get(`deltas_${ending}`)!.data as Float32Array;
-    const results = new Map([
-      [`encoded_${ending}`, encodeBoxes(from, to, weights)],
-      [`decoded_${ending}`, decodeBoxes(from, deltas, weights)],
-    ]);
-    const pick = (name: string) => new Map([[name, codec.get(name)!]]);
-    return [
-      ...compareResults(`encoded ${ending}`, results, pick(`encoded_${ending}`), boundOf(meta, "values")),
-      ...compareResults(`decoded ${ending}`, results, pick(`decoded_${ending}`), boundOf(meta, "boxes")),
-    ];
-  });
 }
