@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { AnswerAttention, answerAttention, VisualTokens, visualTokens } from "./answers";
 export {
   attentionEntropy,
   type EntropyOptions,

@@ -48,8 +48,8 @@ const maskField = such<AttentionMask>(
 const MOST_CELLS = 96;
 const width = 560;
 /** How a token may stand to another. */
-const earlier = { value: 0, color: "#2b7bba", name: "row sees column, itself or earlier" };
-const later = { value: 1, color: "#e07b00", name: "row sees column, which comes later" };
+const earlier = { value: 0, color: "#2b7bba", name: "row sees itself or earlier" };
+const later = { value: 1, color: "#e07b00", name: "row sees later" };
 const colorscale = [earlier, later].map(({ value, color }): [number, string] => [value, color]);
 
 /**

@@ -30,7 +30,7 @@ type Call = readonly [name: string, ...given: unknown[]];
 
 /** Every public function that takes more than one argument, with arguments that it takes. */
 async function calls(): Promise<Call[]> {
-  const { baselines, classifier, data, figures, llama, mae, nn, optim, tf } = luvit;
+  const { baselines, classifier, data, figures, llama, llavit, mae, nn, optim, tf } = luvit;
   const image = await data.decodeImage(`${folder}/one.png`);
   const shape = { ...llama.llama7b, dim: 16, heads: 2, hiddenDim: 32 };
   const images = await data.imageFolder(`${folder}/toy/train`, {
@@ -40,6 +40,14 @@ async function calls(): Promise<Call[]> {
   const masked = mae.create({ encoder, decoder });
   const block = baselines.randomBlock(shape);
   const language = new llama.LlamaLanguageModel({ ...shape, depth: 1, vocabulary: 256 });
+  const seeing = new llama.LlamaLanguageModel({
+    ...shape,
+    depth: 1,
+    vocabulary: 256,
+    causal: true,
+    rope: true,
+  });
+  const sighted = await llavit.create({ tower: tuned, language: seeing });
   const rng = new Rng(1);
   const linear = new nn.Linear(4, 4, rng);
   const values = new Float32Array(12);
@@ -123,6 +131,8 @@ async function calls(): Promise<Call[]> {
       "what it shows",
       { rows: 1, columns: 1 },
     ],
+    ["analysis.answerAttention", sighted, image, "what is it?", { answer: "star", ...engine }],
+    ["analysis.visualTokens", sighted, image, ["red", "blue"], { ...engine }],
     [
       "figures.attentionMask",
       nn.prefixMask({ image: [[0, 1, 1]] }),
