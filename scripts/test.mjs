@@ -30,6 +30,11 @@ async function runGoldenCases() {
     tally.skip(`golden case ${name}`, "not covered by this version");
 }
 
+/** What is given to notebooks that train for minutes as they stand. */
+const parameters = {
+  "04-a-language-model-that-sees.ipynb": ["count=300", "towerEpochs=2", "epochs=1", "asked=24"],
+};
+
 async function runNotebooks() {
   for (const name of readdirSync("notebooks").filter((file) => file.endsWith(".ipynb"))) {
     if (process.argv.includes("--no-notebooks")) {
@@ -38,9 +43,12 @@ async function runNotebooks() {
     }
     console.log(`\n> notebook ${name}`);
     const out = mkdtempSync(join(tmpdir(), "luvit-notebook-"));
-    const { ended } = await run("node", ["dist/cli.js", "run", join("notebooks", name), "--out", out], {
-      shown: true,
-    });
+    const given = (parameters[name] ?? []).flatMap((one) => ["-p", one]);
+    const { ended } = await run(
+      "node",
+      ["dist/cli.js", "run", join("notebooks", name), "--out", out, ...given],
+      { shown: true },
+    );
     rmSync(out, { recursive: true, force: true });
     if (ended === 0) tally.passed++;
     else tally.fail(`notebook ${name}`, `ended: ${ended}`);
