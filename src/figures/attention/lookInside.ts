@@ -76,6 +76,7 @@ export async function lookInside(
   const { classes, classNames, relevance = [], lens = false, norms = false, ablate = false, ...more } = rest;
   const { heads = ablate, ...engine } = more;
   const pairs = pairsOf([models].flat(), images, index);
+  expectNames(classNames, pairs[0].model.classes);
   const titles = labels ?? (pairs.length > 1 ? namesOf(pairs) : ["model"]);
   const maps: AttentionMaps[] = [];
   for (const { model, given, at } of pairs)
@@ -127,6 +128,13 @@ function pairsOf(
   ].filter(Boolean);
   if (problems.length > 0) throw new LuvitError("bad-argument", `lookInside: ${problems.join("; ")}`);
   return models.flatMap((model) => given.map((one) => ({ model, ...one })));
+}
+
+/** @throws LuvitError("bad-argument") for names of more or fewer classes than the model has. */
+function expectNames(names: readonly string[] | undefined, classes: number): void {
+  if (names === undefined || names.length === classes) return;
+  const what = `classNames has ${names.length} names, and the model ${classes} classes`;
+  throw new LuvitError("bad-argument", `lookInside: ${what}`);
 }
 
 function namesOf([one, other]: readonly Pair[]): string[] {

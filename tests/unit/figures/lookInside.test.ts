@@ -189,6 +189,12 @@ describe("what lookInside writes into its page", () => {
     );
     await assertRejects(lookInside([model, few], image, options), "bad-argument", "7 and 3 classes");
     await assertRejects(
+      lookInside(model, image, { ...options, classNames: ["a"] }),
+      "bad-argument",
+      "1 names",
+      "7 classes",
+    );
+    await assertRejects(
       lookInside(model, image, { ...options, classes: [7] }),
       "bad-argument",
       "7",

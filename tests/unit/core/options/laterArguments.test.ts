@@ -147,7 +147,7 @@ async function calls(): Promise<Call[]> {
       "figures.lookInside",
       tuned,
       image,
-      { lens: true, norms: true, heads: true, ablate: true, classes: [0], classNames: ["a", "b"] },
+      { lens: true, norms: true, heads: true, ablate: true, classes: [0], classNames: [..."abcdef"] },
     ],
     ["figures.attentionViewer", [], { title: "t", maxBytes: 1e6 }],
     ["figures.renderSvg", figure, { width: 300, theme: "light" }],
