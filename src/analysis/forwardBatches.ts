@@ -2,7 +2,9 @@ import { LuvitError } from "../core/errors";
 import type { ImageDataset } from "../data/dataset";
 import { expectImageSize } from "../train/checkSizes";
 import { imageFeed } from "../train/feeds";
+import type { Forward } from "../train/forward";
 import { expectUsualTokens } from "./expectUsualTokens";
+import { releaseKept, takeForward } from "./keptForward";
 import type { ImageRange } from "./keptRanges";
 import {
   type Body,
@@ -46,6 +48,7 @@ export async function* forwardBatches(
   if (!anyTokens) expectUsualTokens(config);
   if (ranges.length === 0) return;
   if (dataset.length === 0) throw new LuvitError("bad-argument", "analysis: the set is empty");
+  if (dataset.ownShapes) await releaseKept();
   const batches = dataset.ownShapes ? wholeBatches : squareBatches;
   let read = 0;
   for await (const batch of batches(model, dataset, body, { ...options, ranges })) {
@@ -67,7 +70,9 @@ async function* squareBatches(
   const size = batchLength(options.batchSize, dataset);
   const shape = { height: config.imageSize, width: config.imageSize };
   const grid = gridOf(shape, config.patchSize);
-  const forward = await openShape(model, body, { shape, grid, size, context: {} }, options);
+  const open = () => openShape(model, body, { shape, grid, size, context: {} }, options);
+  const { forward, giveBack } = await opened(model, open, size, options);
+  let isSound = true;
   try {
     for await (const { images, samples, start, end } of squareSamples(
       dataset,
@@ -79,9 +84,26 @@ async function* squareBatches(
       const variants = await runVariants(forward, feeds, samples, size, options);
       yield { samples, size, start, end, canStop: true, shape, grid, results: variants[0], variants };
     }
+  } catch (error) {
+    isSound = false;
+    throw error;
   } finally {
-    await forward.dispose();
+    if (giveBack && forward.isGraph && isSound) await giveBack();
+    else await forward.dispose();
   }
+}
+
+/** A graph that may stay open for the next call, or, where nothing is asked to, one of its own. */
+async function opened(
+  model: LookedAt,
+  open: () => Promise<Forward>,
+  size: number,
+  { beside, variants, batchSize: _, ranges: __, ...rest }: ForwardBatchOptions,
+) {
+  if (rest.keepAs !== undefined)
+    return takeForward(model, JSON.stringify([rest, size, beside?.width, variants?.shape]), open);
+  await releaseKept();
+  return { forward: await open(), giveBack: undefined };
 }
 
 function nothingRead({ length, report }: ReadableImages): LuvitError {

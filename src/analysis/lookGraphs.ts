@@ -49,6 +49,11 @@ export interface ForwardBatchOptions extends LookOptions {
    * is refused otherwise.
    */
   anyTokens?: boolean;
+  /**
+   * What the body is, all that decides it but the model: the graph for images of the model's own size stays open for the next
+   * call with the same.
+   */
+  keepAs?: string;
   /** Numbers that every batch is run with in turn, under the name "variant". */
   variants?: { readonly shape: readonly number[]; readonly feeds: readonly Float32Array[] };
 }
@@ -87,7 +92,8 @@ export function openShape(
   { shape: { height, width }, grid, size, context }: GraphShape,
   { beside, variants, ...options }: ForwardBatchOptions,
 ): Promise<Forward> {
-  const { batchSize: _, ranges: __, anyTokens: ___, positions: ____, graphs: _____, ...engine } = options;
+  const { batchSize: _, ranges: __, anyTokens: ___, positions: ____, graphs: _____, ...rest } = options;
+  const { keepAs: ______, ...engine } = rest;
   const inputs = {
     images: { shape: [size, 3, height, width] },
     ...(beside && { beside: { shape: [size, beside.width] } }),

@@ -2,7 +2,7 @@ import { checkOptions, type Field, list, object, optionsOf, whole } from "../cor
 import { type ColormapName, plotlyColorscale } from "./colormap";
 import { type Figure, figure } from "./figure";
 import { formatNumber } from "./format";
-import { colormapField, ends, label, numbers } from "./options";
+import { colormapField, ends, label, labels, numbers } from "./options";
 
 import type { PanelGrid, PlotlyAxis, PlotlyTrace } from "./spec";
 import { arrangePanels } from "./svg/panelGrid";
@@ -18,6 +18,8 @@ export interface HeatmapGridOptions {
   /** What the columns and the rows of the maps are; default "column" and "row". */
   xTitle?: string;
   yTitle?: string;
+  /** Names of the rows and of the columns, where they are the same; default their numbers. */
+  labels?: readonly string[];
   /** Most maps in a row; default 4. Where the page is narrow there are fewer. */
   columns?: number;
   /** Default coolwarm for values on both sides of zero, with zero in its middle, else viridis. */
@@ -32,6 +34,7 @@ export const heatmapGridOptions = optionsOf<HeatmapGridOptions>(
     title: label,
     xTitle: label,
     yTitle: label,
+    labels,
     columns: whole(1, 1000),
     colormap: colormapField,
     range: ends as unknown as Field<[number, number]>,
@@ -57,8 +60,10 @@ export function heatmapGrid(options: HeatmapGridOptions): Figure {
   for (const [index, map] of maps.entries()) {
     const suffix = index === 0 ? "" : String(index + 1);
     const square = { autorange: "reversed" as const, scaleanchor: `x${suffix}` };
-    axes[`xaxis${suffix}`] = { anchor: `y${suffix}`, showgrid: false, constrain: "domain" };
-    axes[`yaxis${suffix}`] = { anchor: `x${suffix}`, showgrid: false, constrain: "domain", ...square };
+    const named = namesOnAxis(options.labels);
+    const plain = { showgrid: false, constrain: "domain" as const, ...named };
+    axes[`xaxis${suffix}`] = { anchor: `y${suffix}`, ...plain, ...(named && { tickangle: -45 }) };
+    axes[`yaxis${suffix}`] = { anchor: `x${suffix}`, ...plain, ...square };
     data.push({
       type: "heatmap",
       name: map.title,
@@ -77,9 +82,18 @@ export function heatmapGrid(options: HeatmapGridOptions): Figure {
   return figure(data, layout, summary, panels);
 }
 
+/** At most sixteen names, evenly spread. */
+function namesOnAxis(names: readonly string[] | undefined): Partial<PlotlyAxis> | undefined {
+  if (!names) return undefined;
+  const every = Math.ceil(names.length / 16);
+  const tickvals = [...names.keys()].filter((i) => i % every === 0);
+  return { tickvals, ticktext: tickvals.map((i) => names[i]!) };
+}
+
 function gridOf(options: HeatmapGridOptions, top: number): PanelGrid {
   const { maps, xTitle = "column", yTitle = "row", columns = 4 } = options;
   const { length = 1, 0: first = [0] } = maps[0]?.values ?? [];
+  const names = Math.max(0, ...(options.labels ?? []).map((name) => 6 * name.length - 24));
   return {
     titles: maps.map((map) => map.title),
     xTitle,
@@ -88,7 +102,7 @@ function gridOf(options: HeatmapGridOptions, top: number): PanelGrid {
     panelWidth: [Math.min(130, Math.max(80, 2 * first.length)), most],
     gap,
     columns,
-    margin: { l: 56, r: 92, t: top, b: 52 },
+    margin: { l: 56 + names, r: 92, t: top, b: 52 + names },
   };
 }
 

@@ -1,11 +1,18 @@
 import { LuvitError } from "../core/errors";
 import { checkOptions, list, number, optionsOf, row } from "../core/options";
 import { compose } from "./composition";
+import { escapeHtml } from "./html";
 import { expectImage, type ImageFigure, type RgbImage, resizeImage } from "./image";
 import { imageTable } from "./imageTable";
 import { cell, label, objects, labels as texts } from "./options";
 import { escapeXml } from "./svg/text";
 import { neutralColor } from "./theme";
+
+/** A color and what it stands for. */
+export interface LegendEntry {
+  name: string;
+  color: readonly [number, number, number];
+}
 
 /** How a grid of images looks. */
 export interface ImageGridOptions {
@@ -15,6 +22,8 @@ export interface ImageGridOptions {
   rowLabels?: readonly string[];
   /** Below each image, row by row. */
   captions?: readonly (readonly (string | undefined)[])[];
+  /** Below all: names with their colors, each 0 to 255. */
+  legend?: readonly LegendEntry[];
   /** Factor on the images' own size; default brings the widest image to 160 pixels. */
   scale?: number;
   /** Width of each cell in pixels instead of `scale`. */
@@ -29,6 +38,7 @@ export const imageGridOptions = optionsOf<ImageGridOptions>(
     columnTitles: texts,
     rowLabels: texts,
     captions: objects("a list of rows of texts"),
+    legend: objects("a list of names with colors"),
     scale: number(0, 1000, true),
     cell,
     alt: label,
@@ -74,8 +84,37 @@ export async function imageGrid(
   );
   const { columnTitles, rowLabels, captions, alt = describe(rows, options) } = options;
   const cells = shown.map((row, y) => row.map((image, x) => image && { image, below: captions?.[y]?.[x] }));
-  const html = await imageTable({ rows: cells, columnTitles, rowLabels, cell: cell.width, alt });
-  return compose({ ...grid, layers, marks: labels(rows, cell, grid, options), alt, html });
+  const { svg, height, html: foot } = legendOf(options.legend ?? [], grid);
+  const html = await imageTable({ rows: cells, columnTitles, rowLabels, cell: cell.width, alt, foot });
+  const marks = labels(rows, cell, grid, options) + svg;
+  return compose({ ...grid, height: grid.height + height, layers, marks, alt, html });
+}
+
+/** Colored squares with names, in as many lines as the width needs. */
+function legendOf(entries: readonly LegendEntry[], { width, height: top }: Size) {
+  const [line, square] = [20, 11];
+  let [x, y] = [0, 0];
+  const items = entries.map(({ name, color }) => {
+    const wide = square + 6 + name.length * fontSize * 0.56 + 16;
+    if (x > 0 && x + wide > width) [x, y] = [0, y + line];
+    const place = { x, y: top + 8 + y };
+    x += wide;
+    const fill = `rgb(${color.join(",")})`;
+    return { name, fill, place };
+  });
+  const svg = items.map(
+    ({ name, fill, place }) =>
+      `<rect x="${place.x}" y="${place.y}" width="${square}" height="${square}" fill="${fill}"/>` +
+      `<text x="${place.x + square + 6}" y="${place.y + 10}" font-size="12" fill="${labelColor}">${escapeXml(name)}</text>`,
+  );
+  const marks = items.map(
+    ({ name, fill }) =>
+      `<span style="white-space:nowrap"><span style="display:inline-block;width:11px;height:11px;margin-right:5px;background:${fill}"></span>${escapeHtml(name)}</span>`,
+  );
+  const look =
+    "display:flex;flex-wrap:wrap;gap:2px 14px;margin:4px 3px;font:12px/1.35 system-ui,sans-serif;opacity:.78";
+  const html = items.length > 0 ? `<div style="${look}">${marks.join("")}</div>` : "";
+  return { svg: svg.join(""), height: items.length > 0 ? y + line + 8 : 0, html };
 }
 
 interface Size {

@@ -48,6 +48,15 @@ export async function overlayMap(
   return { width, height, data: mixed };
 }
 
+/** Without its colors, so that those of the map can be read. */
+export function inGray({ data, width, height }: RgbImage): RgbImage {
+  const gray = Uint8Array.from(data, (_, index) => {
+    const at = index - (index % 3);
+    return 0.299 * data[at]! + 0.587 * data[at + 1]! + 0.114 * data[at + 2]!;
+  });
+  return { width, height, data: gray };
+}
+
 /** A column of images, or of maps drawn in colors; one entry per row. */
 export interface MapColumn {
   title: string;

@@ -5,7 +5,7 @@ import { compose } from "./composition";
 import { dataUrl, escapeHtml } from "./html";
 import { type GridMap, type ImageFigure, type RgbImage, resizeImage, valueRange } from "./image";
 import { imageTable } from "./imageTable";
-import { overlayMap } from "./maps";
+import { inGray, overlayMap } from "./maps";
 import { cell, colormapField, ends, label, labels, objects, share } from "./options";
 import { maskOutline, patchLines } from "./svg/patchPaths";
 import { niceTicks } from "./svg/scale";
@@ -137,15 +137,6 @@ async function tint(
   const kernel = image.width * 2 <= width ? "nearest" : "lanczos3";
   const large = await resizeImage(image, width, height, kernel);
   return overlayMap(inGray(large), map, { colormap: name, alpha, range });
-}
-
-/** Without its colors, so that those of the map can be read. */
-function inGray({ data, width, height }: RgbImage): RgbImage {
-  const gray = Uint8Array.from(data, (_, index) => {
-    const at = index - (index % 3);
-    return 0.299 * data[at]! + 0.587 * data[at + 1]! + 0.114 * data[at + 2]!;
-  });
-  return { width, height, data: gray };
 }
 
 /** Patch lines and the object's outline of one image. */

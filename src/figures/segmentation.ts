@@ -7,6 +7,7 @@ import type { EngineOptions } from "../engine";
 import { engineOptions } from "../engine/options";
 import { type Segmenter, segmenterField } from "../models/segmenter";
 import { IGNORED_ID } from "../models/segmentTargets";
+import { classColor } from "./classColor";
 import type { ImageFigure, RgbImage } from "./image";
 import { imageGrid } from "./imageGrid";
 import { overlayMap } from "./maps";
@@ -79,21 +80,11 @@ export async function segmentation(
   });
 }
 
-/** Hues a golden angle apart, so that classes with near ids look different. */
-function colorOf(id: number): readonly [number, number, number] {
-  const hue = (id * 137.508) % 360;
-  const channel = (shift: number) => {
-    const place = (shift + hue / 30) % 12;
-    return Math.round(255 * (0.5 - 0.4 * Math.max(-1, Math.min(place - 3, 9 - place, 1))));
-  };
-  return [channel(0), channel(8), channel(4)];
-}
-
 function colored({ data, width, height }: RgbImage, ids: Int32Array): RgbImage {
   const mixed = Uint8Array.from(data, (value, at) => {
     const id = ids[Math.floor(at / 3)];
     if (id === 0) return value;
-    const color = id === IGNORED_ID ? ignoredColor : colorOf(id);
+    const color = id === IGNORED_ID ? ignoredColor : classColor(id);
     return Math.round((1 - WEIGHT) * value + WEIGHT * color[at % 3]);
   });
   return { data: mixed, width, height };

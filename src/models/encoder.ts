@@ -153,9 +153,9 @@ export class Encoder extends Module {
     const states = [fused(site(context, "embed", entering), 0)];
     for (const [i, block] of this.blocks.entries())
       states.push(fused(runBlocks(states[i], [block], context, "blocks", i), i + 1));
-    return this.register_tokens
-      ? states.map((state) => tf.slice(state, [0, 0, 0], x.shape as number[]))
-      : states;
+    if (!this.register_tokens) return states;
+    // An edit may have made more images of one.
+    return states.map((state) => tf.slice(state, [0, 0, 0], [state.shape[0], x.shape[1]!, x.shape[2]!]));
   }
 
   /** x [B, T, D] -> [B, T + R, D]. Where they stand among the tokens does not matter: they have no position. */

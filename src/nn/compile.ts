@@ -68,6 +68,11 @@ export class Compiled {
     return describeRunning(this.executor.description);
   }
 
+  /** Whether it runs as one graph, not op by op. */
+  get isGraph(): boolean {
+    return this.executor.description.engine !== "eager";
+  }
+
   /**
    * One run; gives back every result that is not state, on the host.
    *

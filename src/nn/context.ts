@@ -10,7 +10,8 @@ export type Tap = (name: string, value: Tensor) => void;
 
 /**
  * Sees every named intermediate value and gives back what the rest of the pass computes with: the value itself, or
- * another of the same shape. Traced and differentiated like the rest of the pass.
+ * another of the same shape. Of one image it may make several: the rest of the pass then runs on all of them. Traced and
+ * differentiated like the rest of the pass.
  */
 export type Edit = (name: string, value: Tensor) => Tensor;
 
@@ -68,7 +69,9 @@ export function site(context: Context, name: string, value: Tensor): Tensor {
 function edited(edit: Edit, name: string, value: Tensor): Tensor {
   const made = edit(name, value);
   checkOptions(`edit of ${name}: what it gives back`, tensorField, made);
-  if (made.dtype === value.dtype && formatShape(made.shape) === formatShape(value.shape)) return made;
+  const isOne = value.rank > 1 && value.shape[0] === 1;
+  const own = isOne ? [made.shape[0], ...value.shape.slice(1)] : value.shape;
+  if (made.dtype === value.dtype && formatShape(made.shape) === formatShape(own)) return made;
   const described = ({ dtype, shape }: Tensor) => `${dtype} ${formatShape(shape)}`;
   throw new LuvitError(
     "shape-mismatch",

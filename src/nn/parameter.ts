@@ -101,6 +101,12 @@ export class Parameter {
     return this.unusedValues();
   }
 
+  /** Stands for the values as they are now, to be compared: once they are changed it is another. Holds no memory. */
+  get values(): object {
+    if (this.variable) return this.variable.dataId;
+    return this.pending ?? this;
+  }
+
   /** Whether nobody has loaded or used it: its initial values, which are drawn when asked for, take no memory. */
   get isFresh(): boolean {
     return !this.variable && !this.pending;

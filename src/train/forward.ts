@@ -15,6 +15,8 @@ export interface ForwardFunction {
 export interface Forward {
   /** What it runs on, for people. */
   readonly engine: string;
+  /** Whether it runs as one graph, not op by op. */
+  readonly isGraph: boolean;
   run(feeds: Feeds): Promise<Record<string, Float32Array>>;
   dispose(): Promise<void>;
 }
@@ -32,6 +34,7 @@ export async function openForward(
   const compiled = await compile(name, { ...body, model }, options);
   return {
     engine: compiled.runsOn,
+    isGraph: compiled.isGraph,
     run: async (feeds) => {
       const results = await compiled.run(arraysOf(feeds));
       return Object.fromEntries(

@@ -10,19 +10,17 @@ import { expectClasses } from "../../train/checkSizes";
 import { forwardBatches } from "../forwardBatches";
 import { describeMissing, describeUnreadable, gatherRows, type KeepingOptions, keeping } from "../gatherRows";
 import type { ImageRange } from "../keptRanges";
-import { batchSize, checkLooked, type LookOptions, looking, provenance } from "../options";
+import { checkLooked, type LookOptions, looking, provenance } from "../options";
 import { columnsOf, type Provenance, type ResultTable, resultTable } from "../provenance";
 import { meanWithInterval } from "../statistics";
-import { gateHeads, layerOfHeads } from "./edits";
-import { closed, type HeadLayers, headsOf } from "./heads";
+import { eachHeadOff, layerOfHeads } from "./edits";
+import { type HeadLayers, headsOf } from "./heads";
 
 export interface AblateHeadsOptions extends LookOptions, KeepingOptions, Provenance {
   /** Layers whose heads are switched off, e.g. ["blocks.11"]; default all, the language model's block among them. */
   layers?: readonly string[];
   /** What stands in a head's place: zero, or its mean over the set at each token. Default "zero". */
   replaceBy?: "zero" | "mean";
-  /** Images at a time; default 4. */
-  batchSize?: number;
 }
 
 const ablateHeadsOptions = optionsOf<AblateHeadsOptions>(
@@ -33,7 +31,6 @@ const ablateHeadsOptions = optionsOf<AblateHeadsOptions>(
     ...provenance.optional,
     layers: list(text, 1),
     replaceBy: oneOf(["zero", "mean"]),
-    batchSize,
   },
 );
 
@@ -116,8 +113,9 @@ export class HeadAblation {
 
 /**
  * Switches off every head of a classifier, one by one, over a set with labels, and counts what is lost: at the input of the
- * output projection, whose bias stays, at all tokens. One graph whose gate is fed; a pass per head and image, so choose a few
- * hundred images. With `out` it goes on where it was stopped.
+ * output projection, whose bias stays, at all tokens. Image by image in one graph: what comes before a layer is computed once,
+ * what comes behind it once per head of it, all heads at a time. That is still half a pass per head of the ViT and a block's
+ * feed-forward per head of the block, so choose a few hundred images. With `out` it goes on where it was stopped.
  *
  * @throws LuvitError("bad-argument") for layers the model does not have, images or labels that do not fit it, or kept rows of
  * another model or other settings.
@@ -138,7 +136,7 @@ export async function ablateHeads(
   checkLooked("ablateHeads", model, dataset);
   checkOptions("ablateHeads", ablateHeadsOptions, options);
   expectClasses(dataset, model.classes, "ablateHeads");
-  const { layers, replaceBy = "zero", batchSize = 4, out, keepEvery = batchSize, signal, ...rest } = options;
+  const { layers, replaceBy = "zero", out, keepEvery = 4, signal, ...rest } = options;
   const { model: name = model.toString(), data, recipe, seed, ...engine } = rest;
   const heads = headsOf(model, "ablateHeads", layers);
   if (replaceBy === "mean")
@@ -147,9 +145,7 @@ export async function ablateHeads(
       'ablateHeads with replaceBy: "mean", a mean by place,',
       model.encoder.config.imageSize,
     );
-  const fill =
-    replaceBy === "mean" ? await meanHeads(model, dataset, heads, { batchSize, ...engine }) : undefined;
-  const gates = [closed(heads), ...heads.places.map((place) => closed(heads, place))];
+  const fill = replaceBy === "mean" ? await meanHeads(model, dataset, heads, engine) : undefined;
   const { rows, missing, unreadable } = await gatherRows<Row>({
     model,
     dataset,
@@ -158,27 +154,33 @@ export async function ablateHeads(
     out,
     keepEvery,
     signal,
-    facts: { layers: heads.layers, replaceBy, batchSize },
-    body: (images, { variant: gate, context }) => {
-      const edit = gateHeads(heads.layers, gate!, fill && constants(fill));
-      return { logits: model.forward(images, { ...context, edit }) };
+    facts: { layers: heads.layers, replaceBy },
+    body: (images, { context }) => {
+      const means = fill && constants(fill);
+      const without = heads.layers.map((layer, l): [string, Tensor] => {
+        const edit = eachHeadOff(layer, heads.counts[l], means?.get(layer));
+        return [layer, model.forward(images, { ...context, edit })];
+      });
+      return { [WHOLE]: model.forward(images, context), ...Object.fromEntries(without) };
     },
-    rows: ({ samples, variants }) =>
-      samples.flatMap(({ index, label }, i) =>
-        variants.map(({ logits }, v) => {
-          const place = v === 0 ? { layer: "", head: -1 } : heads.places[v - 1];
-          return { index, ...place, ...marginOf(logits, i, model.classes, label) };
-        }),
-      ),
-    forward: {
-      batchSize,
-      anyTokens: true,
-      ...engine,
-      variants: { shape: [heads.layers.length, heads.most], feeds: gates },
-    },
+    rows: ({ samples, results }) =>
+      samples.flatMap(({ index, label }) => {
+        const row = (layer: string, head: number) => ({
+          index,
+          layer,
+          head,
+          ...marginOf(results[layer], Math.max(0, head), model.classes, label),
+        });
+        return [row(WHOLE, -1), ...heads.places.map(({ layer, head }) => row(layer, head))];
+      }),
+    // The heads are the batch.
+    forward: { batchSize: 1, anyTokens: true, ...engine },
   });
   return new HeadAblation(rows, heads, { model: name, data, recipe, seed }, missing, unreadable);
 }
+
+/** Name of the logits with all heads. */
+const WHOLE = "whole";
 
 function marginOf(logits: Float32Array, row: number, classes: number, label: number) {
   const own = logits.subarray(row * classes, (row + 1) * classes);
@@ -199,7 +201,7 @@ async function meanHeads(
   model: Classifier,
   dataset: ImageDataset,
   { layers }: HeadLayers,
-  options: EngineOptions & { batchSize: number },
+  options: EngineOptions,
 ): Promise<MeanHeads> {
   const shapes = new Map<string, number[]>();
   const body = (images: Tensor) => {
@@ -216,6 +218,7 @@ async function meanHeads(
   const sums = new Map<string, Float64Array>();
   let count = 0;
   for await (const { samples, size, results } of forwardBatches(model, dataset, body, {
+    batchSize: 4,
     ...options,
     anyTokens: true,
   })) {

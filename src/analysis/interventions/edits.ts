@@ -36,6 +36,20 @@ export function gateHeads(
 }
 
 /**
+ * Every head of a layer switched off in turn, of one image: what comes behind the layer has the heads as its batch. `instead`
+ * [1, H, T, C] stands in a head's place, zero without it.
+ */
+export function eachHeadOff(layer: string, heads: number, instead?: Tensor): Edit {
+  return (name, value) => {
+    if (layerOfHeads(name) !== layer) return value;
+    // A row per pass: 1 lets a head through. Values of one image broadcast against it.
+    const open = tf.reshape(tf.sub(1, tf.eye(heads)), [heads, heads, 1, 1]);
+    const kept = tf.mul(value, open);
+    return instead ? tf.add(kept, tf.mul(instead, tf.sub(1, open))) : kept;
+  };
+}
+
+/**
  * Takes tokens from another pass. `take` [S, T]: a row per name of `sites` (residual-stream values [B, T, D]), 1 where
  * the token comes from `donors`, which have the value of each site in the other pass.
  */

@@ -11,7 +11,7 @@ import { GraphsByShape } from "../graphsByShape";
 import { batchSize, checkLooked, type LookOptions, looking, provenance } from "../options";
 import type { Provenance } from "../provenance";
 import { softmaxOf } from "../softmax";
-import { Faithfulness, type Row } from "./faithfulnessTable";
+import { type CurveName, Faithfulness, type Row } from "./faithfulnessTable";
 import { maskAgreement } from "./maskAgreement";
 import type { RelevanceMethod } from "./methods";
 import { areaUnder, blurKernel, blurred, bySaliency, steps } from "./perturbation";
@@ -109,7 +109,7 @@ async function curvesOf(
   map: RelevanceMap,
   forward: Forward,
   { step, batchSize }: { step?: number; batchSize: number },
-): Promise<Record<"deletion" | "insertion", number>> {
+): Promise<Pick<Row, CurveName | "curves">> {
   const { rows, columns } = map.size;
   const image = map.sample.image;
   const order = bySaliency(map.pixels());
@@ -117,9 +117,12 @@ async function curvesOf(
   const soft = blurred(image, rows, columns, blurKernel());
   const curve = (start: Float32Array, end: Float32Array) =>
     chances(steps(start, end, order, size), forward, [batchSize, 3, rows, columns], map.label);
+  const deletion = await curve(image, new Float32Array(image.length));
+  const insertion = await curve(soft, image);
   return {
-    deletion: areaUnder(await curve(image, new Float32Array(image.length))),
-    insertion: areaUnder(await curve(soft, image)),
+    deletion: areaUnder(deletion),
+    insertion: areaUnder(insertion),
+    curves: { deletion, insertion },
   };
 }
 

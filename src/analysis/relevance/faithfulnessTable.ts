@@ -12,7 +12,12 @@ export interface Row extends Record<Measure, number | null> {
   readonly path: string;
   readonly method: RelevanceMethod;
   readonly class: number;
+  /** Probabilities of the class before the first step and after each. */
+  readonly curves: Readonly<Record<CurveName, readonly number[]>>;
 }
+
+export const curveNames = ["deletion", "insertion"] as const;
+export type CurveName = (typeof curveNames)[number];
 
 /** How well maps tell what a model relies on. Prints as a line per method. */
 export class Faithfulness {
@@ -20,14 +25,22 @@ export class Faithfulness {
   readonly table: ResultTable;
   /** A row per method and measure: mean, 95 % interval (low, high), images counted. */
   readonly summary: ResultTable;
+  /**
+   * A row per method, curve ("deletion", "insertion") and step: share of the pixels that have changed, mean probability of the
+   * class, 95 % interval (low, high), images.
+   */
+  readonly curves: ResultTable;
   private readonly text: string;
 
   constructor(rows: readonly Row[], from: Provenance) {
     checkOptions("Faithfulness", such("rows, from analysis.faithfulness", Array.isArray), rows);
-    this.table = resultTable(columnsOf(rows, ["path", "method", "class", ...measures]), from);
+    const values = rows.map(({ curves: _, ...row }) => row);
+    this.table = resultTable(columnsOf(values, ["path", "method", "class", ...measures]), from);
     const summary = summarize(rows);
     const names = ["method", "measure", "mean", "low", "high", "images"] as const;
     this.summary = resultTable(columnsOf(summary, names), from);
+    const points = ["method", "curve", "share", "mean", "low", "high", "images"] as const;
+    this.curves = resultTable(columnsOf(curvesOf(rows), points), from);
     const number = (x: number | null) => (x === null ? "–" : x.toFixed(3));
     this.text = textTable(
       ["method", "measure", "mean", "95 %", "images"],
@@ -48,6 +61,22 @@ export class Faithfulness {
   [inspect.custom](): string {
     return this.text;
   }
+}
+
+function curvesOf(rows: readonly Row[]) {
+  const methods = [...new Set(rows.map(({ method }) => method))];
+  return methods.flatMap((method) =>
+    curveNames.flatMap((curve) => {
+      const own = rows.filter((row) => row.method === method).map(({ curves }) => curves[curve]);
+      return own[0].map((_, step) => ({
+        method,
+        curve,
+        share: step / (own[0].length - 1),
+        ...meanWithInterval(own.map((values) => values[step])),
+        images: own.length,
+      }));
+    }),
+  );
 }
 
 function summarize(rows: readonly Row[]) {

@@ -148,7 +148,8 @@ export async function* relevanceMaps(
   const { layers, score, heads, gradient, discard, normalize, ...engine } = rest;
   const { imageSize } = model.encoder.config;
   if (typeof wanted === "number") expectLabel("relevance: class", wanted, model.classes);
-  const explainer = explainerOf(model, method, { layers, score, heads, gradient, discard, normalize });
+  const how = { layers, score, heads, gradient, discard, normalize };
+  const explainer = explainerOf(model, method, how);
   const classOf = ({ label, path }: MaskedOrPlain) => {
     const named = wanted === "label" ? label : (wanted as number);
     expectLabel(`relevance: label of ${path}`, named, model.classes);
@@ -163,6 +164,7 @@ export async function* relevanceMaps(
     {
       batchSize,
       anyTokens: true,
+      keepAs: JSON.stringify(["relevance", method, how]),
       ...engine,
       ...(wanted !== "predicted" && { beside: { width: model.classes, of: oneHot } }),
     },

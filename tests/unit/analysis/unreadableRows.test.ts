@@ -33,11 +33,12 @@ interface Analysed {
   unreadable: unknown;
 }
 
-const options = { engine: "eager", batchSize: 2, keepEvery: 2 } as const;
+const one = { engine: "eager", keepEvery: 2 } as const;
+const options = { ...one, batchSize: 2 } as const;
 const analyses: Record<string, (set: MaskedDataset, out?: string) => Promise<Analysed>> = {
   entropyShares: (set, out) => entropyShares(tinyLuvit(), { mine: set }, { ...options, out }),
   pseudoMaskIou: (set, out) => pseudoMaskIou(tinyLuvit(), set, { ...options, out }),
-  ablateHeads: (set, out) => ablateHeads(tinyLuvit(), set, { ...options, out }),
+  ablateHeads: (set, out) => ablateHeads(tinyLuvit(), set, { ...one, out }),
   patchActivations: (set, out) => patchActivations(tinyLuvit(), set, set, { ...options, out }),
 };
 

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { ablateHeads, patchActivations } from "../../../../src/analysis";
-import { startBackend, tf } from "../../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../../src/core/tf";
 import { type ImageDataset, imageFolder, transforms } from "../../../../src/data";
 import { headGrid } from "../../../../src/figures";
 import type { Classifier } from "../../../../src/models/classifier";
-import { perturb } from "../../models/support";
+import * as classifier from "../../../../src/models/classifier";
+import { through } from "../../../../src/models/fusion";
+import { perturb, tinyBlock } from "../../models/support";
 import { isLuvitError } from "../../nn/support";
-import { temporaryFolder, tinyClassifier, writeImages } from "../../train/support";
+import { temporaryFolder, tinyClassifier, tinyViT, writeImages } from "../../train/support";
 import { tinyLuvit } from "../support";
 
 before(() => startBackend());
@@ -52,6 +54,28 @@ test("a head that is switched off costs what its columns of the projection at ze
   assert.ok(row.low <= row.marginDrop && row.marginDrop <= row.high);
 });
 
+test("the heads of an image go side by side, to the numbers of one at a time, registers and no class token too", async () => {
+  const plans = [through(tinyBlock()), undefined];
+  for (const [i, extras] of [{ registers: 3 }, { classToken: false }].entries()) {
+    const model = classifier.create({ encoder: { ...tinyViT, ...extras }, fusion: plans[i], classes: 2 });
+    perturb(model);
+    const images = (await set()).subset([0]);
+    const { image, label } = await images.load(0, undefined as never);
+    const { table } = await ablateHeads(model, images, engine);
+    const [layer, head] = i === 0 ? ["llama.layers.0", 1] : ["blocks.0", 1];
+    const edit = (name: string, value: Tensor) =>
+      name.startsWith(`${layer}.`) && name.endsWith(".heads")
+        ? tf.mul(value, tf.tensor([1, 0], [1, 2, 1, 1]))
+        : value;
+    const margins = [{}, { edit }].map((context) => {
+      const logits = model.forward(tf.tensor(image, [1, 3, 16, 16]), context).dataSync();
+      return logits[label] - logits[1 - label];
+    });
+    const row = table.toArray().find((one) => one.layer === layer && one.head === head)!;
+    assert.ok(Math.abs(row.marginDrop - (margins[0] - margins[1])) < 1e-5);
+  }
+});
+
 test("a head that always says the same costs nothing when its mean stands for it", async () => {
   const model = luvit();
   const { qkv } = model.encoder.blocks[0].attn;
@@ -71,12 +95,12 @@ test("what was stopped goes on to the same numbers; another model is told from i
   const model = luvit();
   const images = await set();
   const out = temporaryFolder();
-  const options = { batchSize: 2, out, ...engine };
+  const options = { out, ...engine };
   const stop = new AbortController();
   stop.abort();
   const nothing = ablateHeads(model, images, { ...options, signal: stop.signal });
   assert.equal((await nothing).missing.length, 1);
-  const half = await ablateHeads(model, images.subset([0, 1]), { batchSize: 2, ...engine });
+  const half = await ablateHeads(model, images.subset([0, 1]), engine);
   assert.equal(half.table.get(0)!.images, 2);
   const whole = await ablateHeads(model, images, options);
   assert.deepEqual(whole.missing, []);

@@ -212,7 +212,7 @@ refused(
   (o) => classifier.create({ encoder, classes: 2, ...(o as Options) }),
   unknown,
   [{ classes: 1 }, /classes: expected a whole number from 2/],
-  [{ classes: 2.5, pooling: "max" }, /classes/, /pooling: expected "mean" or "cls"/],
+  [{ classes: 2.5, pooling: "max" }, /classes/, /pooling: expected "mean", "cls" or "attention"/],
   [{ seed: "a" }, /seed/],
   [{ fusion: later }, /got a Promise/],
   [{ encoder: { ...encoder, heads: -2 } }, /encoder.heads/],

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { relevance } from "../../../src/analysis";
+import { releaseKept, takeForward } from "../../../src/analysis/keptForward";
+import { startBackend, tf } from "../../../src/core/tf";
+import type { Forward } from "../../../src/train/forward";
+import { tinyClassifier } from "../train/support";
+
+before(() => startBackend());
+
+function imitation() {
+  const closed: number[] = [];
+  let opened = 0;
+  const open = async (): Promise<Forward> => {
+    const number = opened++;
+    const dispose = async () => void closed.push(number);
+    return { engine: "none", isGraph: true, run: async () => ({}), dispose };
+  };
+  return { open, closed, count: () => opened };
+}
+
+test("what was given back is had again, until a weight is another or another is asked for", async () => {
+  const model = tinyClassifier();
+  const { open, closed, count } = imitation();
+  const use = async (key: string) => (await takeForward(model, key, open)).giveBack();
+  await use("a");
+  await use("a");
+  assert.deepEqual([count(), closed], [1, []]);
+  const { value } = model.head.weight;
+  await use("a");
+  value.assign(tf.mul(value, 2));
+  await use("a");
+  assert.equal(closed.at(-1), count() - 2, "the weights were changed");
+  const before = count();
+  await use("b");
+  assert.deepEqual([count(), closed.at(-1)], [before + 1, before - 1]);
+  await releaseKept();
+  assert.equal(closed.length, count());
+});
+
+test("two that ask at once have one each", async () => {
+  const model = tinyClassifier();
+  const { open, closed, count } = imitation();
+  const [one, other] = await Promise.all([takeForward(model, "a", open), takeForward(model, "a", open)]);
+  assert.equal(count(), 2);
+  assert.notEqual(one.forward, other.forward);
+  await one.giveBack();
+  await other.giveBack();
+  assert.deepEqual(closed, [0]);
+  await releaseKept();
+});
+
+test("maps of a model that was trained on are those of the new weights", async () => {
+  const model = tinyClassifier();
+  const image = { data: new Uint8Array(3 * 256).map((_, i) => (5 * i) % 256), width: 16, height: 16 };
+  const of = async () => (await relevance(model, image, { class: 1, engine: "onnxruntime" }))[0];
+  const [first, again] = [await of(), await of()];
+  assert.deepEqual(again.patches, first.patches);
+  const { value } = model.head.weight;
+  value.assign(tf.mul(value, 3));
+  const changed = await of();
+  assert.notDeepEqual(changed.patches, first.patches);
+  await releaseKept();
+});

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import {
+  cka,
+  faithfulness,
+  lens,
+  patchFeatures,
+  principalComponents,
+  relevance,
+  tokenNorms,
+} from "../../../src/analysis";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
+import { imageFolder, transforms } from "../../../src/data";
+import {
+  ckaMatrix,
+  faithfulnessCurves,
+  featureColors,
+  lensMaps,
+  patchSimilarity,
+  relevanceMaps,
+  tokenNormCurves,
+} from "../../../src/figures";
+import * as classifier from "../../../src/models/classifier";
+import { perturb } from "../models/support";
+import { isLuvitError } from "../nn/support";
+import { temporaryFolder, tinyViT, writeImages } from "../train/support";
+
+before(() => startBackend());
+
+const engine = { engine: "eager" } as const;
+const set = async () =>
+  imageFolder(await writeImages(temporaryFolder(), 2), { transform: transforms.evaluation(16) });
+function model() {
+  const made = classifier.create({ encoder: tinyViT, classes: 2 });
+  perturb(made);
+  return made;
+}
+
+test("maps stand in a row per image and a column per method, with the class and its share below", async () => {
+  const [of, images] = [model(), (await set()).subset([0, 3])];
+  const chefer = await relevance(of, images, { method: "chefer", class: 1, ...engine });
+  const legrad = await relevance(of, images, { method: "legrad", class: 1, ...engine });
+  const figure = await relevanceMaps([...chefer, ...legrad], { classNames: images.classes });
+  const svg = await figure.toSvg();
+  for (const word of ["image", "chefer", "legrad", `red ${(100 * chefer[0].probability).toFixed(0)} %`])
+    assert.ok(svg.includes(word), word);
+  assert.equal(svg.match(/<image/g)!.length, 2 * 3);
+  await assert.rejects(relevanceMaps([...chefer, legrad[0]]), isLuvitError("bad-argument", "2, 1"));
+});
+
+test("curves of deletion and insertion start and end where the images do, their areas those of the table", async () => {
+  const found = await faithfulness(model(), await set(), { methods: ["chefer", "rollout"], ...engine });
+  const { data, layout } = faithfulnessCurves(found);
+  const lines = data.filter(({ fill }) => fill === undefined);
+  assert.equal(lines.length, 4);
+  const [deletion] = lines;
+  const y = deletion.y as number[];
+  assert.deepEqual([deletion.x![0], deletion.x!.at(-1)], [0, 100]);
+  const area = (y.reduce((a, b) => a + b, 0) - (y[0] + y.at(-1)!) / 2) / (y.length - 1) / 100;
+  const { mean } = found.summary.toArray()[0].toJSON();
+  assert.ok(Math.abs(area - mean) < 1e-4, `${area} ${mean}`);
+  // Insertion ends with the whole image, with which deletion begins.
+  assert.ok(Math.abs((lines[2].y as number[]).at(-1)! - y[0]) < 1e-3);
+  assert.match(layout.meta!.summary, /chefer deletion 0\.\d{3}/);
+  assert.equal(data.length - lines.length, 4, "a band each");
+});
+
+test("one image has no interval, and no band is drawn for it", async () => {
+  const images = (await set()).subset([0]);
+  const found = await faithfulness(model(), images, { methods: ["rollout"], ...engine });
+  assert.ok(faithfulnessCurves(found).data.every(({ fill }) => fill === undefined));
+});
+
+test("the lens's figure says what the model would answer at each place, and refuses places it did not see", async () => {
+  const images = (await set()).subset([0]);
+  const [maps] = await lens(model(), images, { sites: ["embed", "blocks.1.out"], ...engine });
+  const svg = await (await lensMaps(maps, { classNames: images.classes })).toSvg();
+  assert.match(svg, /blocks\.1\.out: (green|red) \d+ %/);
+  assert.match(svg, /<rect[^>]+fill="rgb/);
+  await assert.rejects(lensMaps(maps, { sites: ["blocks.0.out"] }), isLuvitError("bad-argument", "embed"));
+});
+
+test("features of patches are the tokens behind the class token, at any place with tokens", async () => {
+  const [of, images] = [model(), (await set()).subset([0, 1])];
+  const { values, dim, samples, grid } = await patchFeatures(of, images, {
+    layer: "blocks.0.out",
+    ...engine,
+  });
+  let tokens: Tensor | undefined;
+  of.tokens(tf.tensor(samples[1].image, [1, 3, 16, 16]), {
+    tap: (name, value) => {
+      if (name === "blocks.0.out") tokens = value;
+    },
+  });
+  const patches = grid.rows * grid.columns;
+  const own = values.subarray(patches * dim, 2 * patches * dim);
+  const expected = tokens!.dataSync().subarray(dim);
+  assert.ok(own.every((x, i) => Math.abs(x - expected[i]) < 1e-5));
+  await assert.rejects(
+    patchFeatures(of, images, { layer: "logits", ...engine }),
+    isLuvitError("bad-argument", "logits", "embed"),
+  );
+});
+
+test("colors are the components' of all images together; a patch is most like itself", async () => {
+  const features = await patchFeatures(model(), (await set()).subset([0, 1]), engine);
+  const { share } = principalComponents(features.values, features.dim, 3);
+  const held = (100 * share.reduce((a, b) => a + b, 0)).toFixed(0);
+  assert.match((await featureColors(features)).alt, new RegExp(`${held} % of the variance, 2 images`));
+  assert.match((await patchSimilarity(features, { image: 1, patch: 2 })).alt, /to 1$/);
+  const wrong = isLuvitError("bad-argument", "2 images of 4 patches");
+  await assert.rejects(patchSimilarity(features, { image: 2, patch: 0 }), wrong);
+});
+
+test("a matrix of CKA has the layers' names on both sides", () => {
+  const one = { values: Float32Array.of(1, 2, 3, 5), dim: 1 };
+  const other = { values: Float32Array.of(2, 1, 6, 9), dim: 1 };
+  const { layout, data } = ckaMatrix(cka([one, other]), ["block 0", "block 1"]);
+  for (const side of [layout.xaxis, layout.yaxis]) assert.deepEqual(side!.ticktext, ["block 0", "block 1"]);
+  assert.ok(Math.abs((data[0].z![0][0] as number) - 1) < 1e-12);
+  assert.throws(() => ckaMatrix([1, 0, 1], ["a", "b"]), isLuvitError("bad-argument", "4 numbers, got 3"));
+});
+
+test("norms are drawn place by place, the largest above the median", async () => {
+  const { data, layout } = tokenNormCurves(await tokenNorms(model(), await set(), engine));
+  assert.deepEqual(layout.xaxis!.ticktext, ["embed", "block 0", "block 1"]);
+  const [median, largest] = data.slice(1).map(({ y }) => y as number[]);
+  assert.ok(median.every((value, i) => value <= largest[i]));
+});
