@@ -78,6 +78,8 @@ export class WholeImages implements ImageDataset {
     private readonly images: ImageDataset | readonly RgbImage[],
     private readonly options: WholeImagesOptions = {},
   ) {
+    checkOptions("WholeImages", either(datasetField, list(image)), images);
+    checkOptions("WholeImages", wholeImagesOptions, options);
     const { patch = 16, shorterSide = patch } = options;
     if (shorterSide < patch) {
       const text = `shorterSide: expected at least a patch (${patch} px), got ${shorterSide}`;

@@ -68,15 +68,22 @@ function curvesOf(rows: readonly Row[]) {
   return methods.flatMap((method) =>
     curveNames.flatMap((curve) => {
       const own = rows.filter((row) => row.method === method).map(({ curves }) => curves[curve]);
-      return own[0].map((_, step) => ({
-        method,
-        curve,
-        share: step / (own[0].length - 1),
-        ...meanWithInterval(own.map((values) => values[step])),
-        images: own.length,
-      }));
+      const steps = Math.max(...own.map(({ length }) => length));
+      return Array.from({ length: steps }, (_, step) => {
+        const share = step / (steps - 1);
+        const values = own.map((curve) => valueAt(curve, share));
+        return { method, curve, share, ...meanWithInterval(values), images: own.length };
+      });
     }),
   );
+}
+
+/** Between two steps on the straight line: images of other sizes may have other numbers of steps. */
+function valueAt(curve: readonly number[], share: number): number {
+  const at = share * (curve.length - 1);
+  const before = Math.floor(at);
+  const rest = at - before;
+  return rest === 0 ? curve[before] : (1 - rest) * curve[before] + rest * curve[before + 1];
 }
 
 function summarize(rows: readonly Row[]) {
