@@ -29,7 +29,7 @@ export async function segmentCommand(request: RunRequest): Promise<number> {
   const settled = { ...recipe, ...given(config.options), ...config.engine, ...common };
   checkOptions(`${request.file}: options`, segmentOptions, settled);
   await startEngine(request, config.engine);
-  const open = opener(await shapeOf(config.model, path), path);
+  const open = opener(await shapeOf(config.model, path), path, request.print);
   // Augmented where `augment` says so, which every recipe does.
   const images = await open(config.data.train);
   const { validation: held } = config.data;
@@ -51,7 +51,7 @@ export async function segmentEvaluateCommand(request: RunRequest): Promise<numbe
   const out = request.out ?? path(config.out);
   expectFolderOrNothing(out);
   await startEngine(request, config.engine);
-  const open = opener(await shapeOf(config.model, path), path);
+  const open = opener(await shapeOf(config.model, path), path, request.print);
   const sets: [name: string, set: MaskedDataset][] = [];
   for (const [name, set] of Object.entries(config.data)) sets.push([name, await open(set)]);
   const { model, run } = await trainedSegmenterFrom(config.model, path, print);
@@ -99,10 +99,13 @@ export async function segmentEvaluateCommand(request: RunRequest): Promise<numbe
 function opener(
   { imageSize, patchSize: patch }: { imageSize: number; patchSize: number },
   path: (relative: string) => string,
+  print: RunRequest["print"],
 ): Open {
   const transform = transforms.evaluation(imageSize);
   return async ({ images, masks, take }) => {
     const set = await imageNetS({ images: path(images), masks: path(masks), transform, patch });
+    const { withoutMask } = set;
+    if (withoutMask > 0) print(`${path(images)}: left out for want of a mask: ${withoutMask}`);
     return take === undefined ? set : set.take(take);
   };
 }

@@ -39,7 +39,7 @@ export interface ImageNetSOptions {
   split?: ImageNetSSplit;
   /** Number of classes of the published set, whose count of images is checked. */
   variant?: keyof (typeof published)["validation"];
-  /** Folder of class folders with images, e.g. ILSVRC `val`. Images without a mask are left out. */
+  /** Folder of class folders with images, e.g. ILSVRC `val`. Images without a mask are left out, and counted. */
   images?: string;
   /** Folder of class folders with masks, e.g. `segmentation/validation`. */
   masks?: string;
@@ -83,6 +83,8 @@ export class MaskedDataset implements ImageDataset {
     readonly masks: readonly string[],
     readonly transform: MaskTransform,
     readonly patch: number,
+    /** Images beside them that have no mask and were left out. */
+    readonly withoutMask = 0,
   ) {}
 
   get classes(): string[] {
@@ -143,11 +145,13 @@ export class MaskedDataset implements ImageDataset {
       this.masks,
       expectMasks(transform),
       this.patch,
+      this.withoutMask,
     );
   }
 
   [inspect.custom](): string {
-    return `MaskedDataset ${this.length} images with masks, ${this.size} px, cells of ${this.patch} px`;
+    const left = this.withoutMask > 0 ? `, left out for want of a mask: ${this.withoutMask}` : "";
+    return `MaskedDataset ${this.length} images with masks, ${this.size} px, cells of ${this.patch} px${left}`;
   }
 
   private async readPair(at: number, rng: Rng): Promise<MaskedSample> {
@@ -204,7 +208,8 @@ export async function imageNetS(options: ImageNetSOptions): Promise<MaskedDatase
   }
   const kept = { files: paired.map(({ file }) => file!), cache: cacheOf({ exif, cache }) };
   const set = new FolderDataset({ root: images, classes, transform, ...kept });
-  return new MaskedDataset(set, maskPaths, transform, patch);
+  const withMask = new Set(kept.files.map((file) => file.path)).size;
+  return new MaskedDataset(set, maskPaths, transform, patch, files.length - withMask);
 }
 
 function foldersOf({ root, split = "validation", variant, images, masks }: ImageNetSOptions): {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import sharp from "sharp";
 import { Rng } from "../../../src/core/rng";
 import { imageNetS, type MaskedSample } from "../../../src/data";
@@ -102,4 +104,14 @@ test("transforms that leave masks behind are refused", async () => {
     "bad-argument",
     "takes masks along",
   );
+});
+
+test("images without a mask are left out, counted and said", async () => {
+  const root = await semi();
+  const masks = join(root, "train-semi-segmentation");
+  rmSync(join(masks, "n01", "01.png"));
+  const set = await imageNetS({ images: join(root, "train-semi"), masks, patch: 4, transform: segment(32) });
+  assert.deepEqual([set.length, set.withoutMask], [5, 1]);
+  assert.match(inspect(set), /5 images with masks, .*left out for want of a mask: 1/);
+  assert.equal(set.withTransform(none(32)).withoutMask, 1);
 });
