@@ -7,6 +7,7 @@ import type { Rng } from "../core/rng";
 import { expectIndex, type ImageDataset, type Sample, type SkipReport, spreadIndices } from "./dataset";
 import { cacheOf, FolderDataset } from "./imageFolder";
 import { type ImageTransform, type MaskTransform, maskTransform } from "./imageTransform";
+import { expectMasks, expectSameSize } from "./maskChecks";
 import { type CellMask, decodeMaskIds, maskCells } from "./masks";
 import { bytes, exif, has, MOST_PIXELS } from "./options";
 import type { IdMap, RgbImage } from "./pixels";
@@ -247,18 +248,4 @@ function stem(path: string): string {
 
 function pairName(path: string): string {
   return basename(dirname(path)) + sep + stem(path);
-}
-
-function expectMasks(transform: ImageTransform): MaskTransform {
-  if ("ids" in transform) return transform as MaskTransform;
-  throw new LuvitError(
-    "bad-argument",
-    `${transform.name} cannot carry a mask along; use transforms.segment, transforms.evaluation or transforms.none`,
-  );
-}
-
-function expectSameSize(path: string, image: RgbImage, maskPath: string, mask: IdMap): void {
-  if (image.width === mask.width && image.height === mask.height) return;
-  const sizes = `${image.width} x ${image.height} pixels, its mask ${maskPath} ${mask.width} x ${mask.height}`;
-  throw new LuvitError("bad-image", `${path}: the image has ${sizes}`);
 }
