@@ -20,7 +20,7 @@ export { EntropyShares, entropyShares } from "./entropyShares";
 export { extractFeatures, type Features } from "./features";
 export { GradientSignal, gradientSignal } from "./gradientSignal";
 export { ActivationPatching, ablateHeads, HeadAblation, patchActivations } from "./interventions";
-export { LensMaps, lens } from "./lens";
+export { LensMaps, LensProbes, lens, trainLensProbes } from "./lens";
 export { LinearProbe, type NeighborVotes, nearestNeighbors, TrainedProbe, trainProbe } from "./probe";
 export type { ResultTable } from "./provenance";
 export { PseudoMaskIou, pseudoMaskIou } from "./pseudoMaskIou";

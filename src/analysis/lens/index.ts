@@ -1,1 +1,2 @@
 export { LensMaps, type LensOptions, lens } from "./lens";
+export { type LensProbeOptions, LensProbes, trainLensProbes } from "./probes";

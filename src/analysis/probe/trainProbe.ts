@@ -38,7 +38,7 @@ export interface ProbeOptions extends EngineOptions {
   signal?: AbortSignal;
 }
 
-const probeOptions = optionsOf<ProbeOptions>(
+export const probeOptions = optionsOf<ProbeOptions>(
   {},
   {
     ...engine,
