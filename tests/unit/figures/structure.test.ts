@@ -78,7 +78,8 @@ describe("what pages run", () => {
       const script = browserScript(entry);
       new Script(script);
       assert.doesNotMatch(script, /\brequire\(|\bimport\b\s*["({]|<\/script/);
-      assert.ok(script.length < 40_000, `${entry}: ${script.length} characters`);
+      // The bench of heads, relevance and lens is the largest of them; a page is to stay small.
+      assert.ok(script.length < 50_000, `${entry}: ${script.length} characters`);
     }
   });
 

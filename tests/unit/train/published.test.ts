@@ -148,7 +148,7 @@ const published: Record<keyof typeof recipes, object> = {
   coco: detection,
   cocoDetectron2: { ...detection, lr: 1e-4 },
   detectToy: {
-    epochs: 16,
+    epochs: 24,
     batchSize: 4,
     lr: 2e-3,
     weightDecay: 0.05,
