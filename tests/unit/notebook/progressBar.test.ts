@@ -68,3 +68,10 @@ describe("the time that is left", () => {
     assert.equal(pace.secondsFor(5), 5);
   });
 });
+
+test("a bar is never fuller than full, and nothing of nothing is none of it", () => {
+  const bar = new ProgressBar({ label: "files", total: 2 }, () => 0);
+  bar.reach(5);
+  assert.equal(bar.share(), 1);
+  assert.equal(new ProgressBar({ label: "files", total: 0 }, () => 0).share(), 0);
+});
