@@ -4,10 +4,13 @@
 //   node scripts/test.mjs --only build/tests/unit/nn     the test files of one folder and nothing else
 // 1. test files (node:test) under build/tests   2. golden cases   3. every notebook in notebooks/, cell by cell
 // LUVIT_TEST_LIMIT: seconds that a file, the golden cases or a notebook may take. LUVIT_SEED: of tests that draw.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run, runTestFiles, Tally } from "./testFiles.mjs";
+
+/** What is given to notebooks that train for minutes as they stand. */
+const parameters = JSON.parse(readFileSync(new URL("shortNotebooks.json", import.meta.url), "utf8"));
 
 const tally = new Tally();
 const only = process.argv.indexOf("--only");
@@ -30,11 +33,6 @@ async function runGoldenCases() {
     tally.skip(`golden case ${name}`, "not covered by this version");
 }
 
-/** What is given to notebooks that train for minutes as they stand. */
-const parameters = {
-  "04-a-language-model-that-sees.ipynb": ["count=300", "towerEpochs=2", "epochs=1", "asked=24"],
-};
-
 async function runNotebooks() {
   for (const name of readdirSync("notebooks").filter((file) => file.endsWith(".ipynb"))) {
     if (process.argv.includes("--no-notebooks")) {
@@ -43,7 +41,7 @@ async function runNotebooks() {
     }
     console.log(`\n> notebook ${name}`);
     const out = mkdtempSync(join(tmpdir(), "luvit-notebook-"));
-    const given = (parameters[name] ?? []).flatMap((one) => ["-p", one]);
+    const given = Object.entries(parameters[name] ?? {}).flatMap(([key, value]) => ["-p", `${key}=${value}`]);
     const { ended } = await run(
       "node",
       ["dist/cli.js", "run", join("notebooks", name), "--out", out, ...given],

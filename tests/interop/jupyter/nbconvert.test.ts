@@ -38,9 +38,9 @@ const shown: [RegExp, readonly string[]][] = [
 ];
 
 /** Notebooks that train for minutes as they are shipped. */
-const shortened: Readonly<Record<string, Record<string, number>>> = {
-  "03-what-and-where.ipynb": { pretrainEpochs: 1, epochs: 1, count: 12, segmentEpochs: 3 },
-};
+const shortened: Readonly<Record<string, Record<string, number>>> = JSON.parse(
+  readFileSync(join(packageRoot(), "scripts", "shortNotebooks.json"), "utf8"),
+);
 
 const bundles = (outputs: readonly CellOutput[]) =>
   outputs.flatMap((output) => ("data" in output ? [output.data as Record<string, unknown>] : []));
