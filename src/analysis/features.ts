@@ -8,7 +8,8 @@ import { expectClassToken } from "../models/vit";
 import type { Context } from "../nn/context";
 import { type Body, forwardBatches } from "./forwardBatches";
 import { batchSize, checkLooked, type LookOptions, looking } from "./options";
-import { patchesAmong } from "./stages";
+import { stackedRows } from "./stackedRows";
+import { meanOfPatches } from "./stages";
 
 /** Features of every image of a set, row by row; for nearest neighbors, linear probes, projections. */
 export interface Features {
@@ -70,10 +71,7 @@ export async function extractFeatures(
       paths.push(path);
     }
   }
-  const dim = rows[0]?.length ?? 0;
-  const values = new Float32Array(rows.length * dim);
-  for (const [i, row] of rows.entries()) values.set(row, i * dim);
-  return { values, dim, labels: Int32Array.from(labels), indices: Int32Array.from(indices), paths };
+  return { ...stackedRows(rows), labels: Int32Array.from(labels), indices: Int32Array.from(indices), paths };
 }
 
 function atTheEnd(
@@ -114,9 +112,8 @@ function pooled(
   tokens: Tensor,
   pool: "patches" | "class" = "patches",
 ): Tensor {
-  const [batch, count, dim] = tokens.shape as [number, number, number];
-  const patches = patchesAmong({ encoder }, count);
-  if (pool === "class") expectClassToken('extractFeatures: pool "class"', encoder.config);
-  if (pool === "class") return tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim]);
-  return tf.mean(tf.slice(tokens, [0, encoder.firstPatch, 0], [batch, patches, dim]), 1);
+  if (pool === "patches") return meanOfPatches({ encoder }, tokens);
+  const [batch, , dim] = tokens.shape as [number, number, number];
+  expectClassToken('extractFeatures: pool "class"', encoder.config);
+  return tf.reshape(tf.slice(tokens, [0, 0, 0], [batch, 1, dim]), [batch, dim]);
 }

@@ -7,6 +7,13 @@ export function patchesAmong({ encoder }: Pick<Classifier, "encoder">, tokens: n
   return tokens - encoder.firstPatch - (encoder.config.registers ?? 0);
 }
 
+/** tokens [B, T, D] -> [B, D]: the mean over the patches. */
+export function meanOfPatches(model: Pick<Classifier, "encoder">, tokens: Tensor): Tensor {
+  const [batch, count, dim] = tokens.shape as [number, number, number];
+  const size = [batch, patchesAmong(model, count), dim];
+  return tf.mean(tf.slice(tokens, [0, model.encoder.firstPatch, 0], size), 1);
+}
+
 /** One layer with attention on a model's way from the embedded patches to its tokens. */
 export interface Stage {
   /** "blocks.11", "llama.layers.0". */

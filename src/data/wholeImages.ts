@@ -61,7 +61,6 @@ export function wholeImages(
   options: WholeImagesOptions = {},
 ): WholeImages {
   checkOptions("data.wholeImages", images, given);
-  checkOptions("data.wholeImages", wholeImagesOptions, options);
   return new WholeImages("load" in given ? given : "data" in given ? [given] : given, options);
 }
 
@@ -78,8 +77,8 @@ export class WholeImages implements ImageDataset {
     private readonly images: ImageDataset | readonly RgbImage[],
     private readonly options: WholeImagesOptions = {},
   ) {
-    checkOptions("WholeImages", either(datasetField, list(image)), images);
-    checkOptions("WholeImages", wholeImagesOptions, options);
+    checkOptions("data.wholeImages", either(datasetField, list(image)), images);
+    checkOptions("data.wholeImages", wholeImagesOptions, options);
     const { patch = 16, shorterSide = patch } = options;
     if (shorterSide < patch) {
       const text = `shorterSide: expected at least a patch (${patch} px), got ${shorterSide}`;

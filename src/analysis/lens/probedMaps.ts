@@ -7,8 +7,9 @@ import { type Body, forwardBatches } from "../forwardBatches";
 import { type GivenImages, givenImages, readable } from "../givenImages";
 import { type LookOptions, looking } from "../options";
 import type { TrainedProbe } from "../probe/trainProbe";
+import { meanOfPatches } from "../stages";
 import { LensMaps, type LensSite } from "./lens";
-import { meanOfPatches, residuals } from "./residuals";
+import { residuals } from "./residuals";
 
 const lookOptions = optionsOf<LookOptions>({}, looking);
 

@@ -8,11 +8,14 @@ import { type Body, forwardBatches } from "../forwardBatches";
 import type { GivenImages } from "../givenImages";
 import { batchSize, engine, type LookOptions } from "../options";
 import { expectLayers } from "../patterns";
+import type { ProbeFeatures } from "../probe/settledFeatures";
 import { type ProbeOptions, probeOptions, type TrainedProbe, trainProbe } from "../probe/trainProbe";
 import { columnsOf, type ResultTable, resultTable } from "../provenance";
+import { stackedRows } from "../stackedRows";
+import { meanOfPatches } from "../stages";
 import type { LensMaps } from "./lens";
 import { probedMaps } from "./probedMaps";
-import { meanOfPatches, residuals } from "./residuals";
+import { residuals } from "./residuals";
 
 export interface LensProbeOptions extends Omit<ProbeOptions, "test" | "batchSize"> {
   /** Places in the residual stream, e.g. ["blocks.5.out"]; default all of them. */
@@ -92,19 +95,13 @@ export async function trainLensProbes(
   return new LensProbes(model, probes);
 }
 
-interface SiteFeatures {
-  values: Float32Array;
-  dim: number;
-  labels: Int32Array;
-}
-
 /** Means over the patches at each place, [N, D] each. */
 async function featuresOfSites(
   model: Classifier,
   set: ImageDataset,
   sites: readonly string[] | undefined,
   { batchSize, options }: { batchSize: number; options: ProbeOptions },
-): Promise<Map<string, SiteFeatures>> {
+): Promise<Map<string, ProbeFeatures>> {
   const body: Body = (fed, { context }) => {
     const found = residuals(model, fed, context);
     expectLayers("trainLensProbes", sites, [...found.keys()]);
@@ -119,16 +116,12 @@ async function featuresOfSites(
       labels.push(label);
       for (const [site, values] of Object.entries(results)) {
         const width = values.length / size;
-        rows.set(site, [...(rows.get(site) ?? []), values.slice(i * width, (i + 1) * width)]);
+        const own = rows.get(site) ?? [];
+        own.push(values.slice(i * width, (i + 1) * width));
+        rows.set(site, own);
       }
     }
   }
-  return new Map([...rows].map(([site, own]) => [site, stacked(own, labels)]));
-}
-
-function stacked(rows: readonly Float32Array[], labels: readonly number[]): SiteFeatures {
-  const dim = rows[0].length;
-  const values = new Float32Array(rows.length * dim);
-  for (const [i, row] of rows.entries()) values.set(row, i * dim);
-  return { values, dim, labels: Int32Array.from(labels) };
+  const named = Int32Array.from(labels);
+  return new Map([...rows].map(([site, own]) => [site, { ...stackedRows(own), labels: named }]));
 }

@@ -1,7 +1,6 @@
-import { type Tensor, tf } from "../../core/tf";
+import type { Tensor } from "../../core/tf";
 import type { Classifier } from "../../models/classifier";
 import type { Context } from "../../nn/context";
-import { patchesAmong } from "../stages";
 import { isLensSite } from "./lens";
 
 /** The residual stream by place. */
@@ -12,11 +11,4 @@ export function residuals(model: Classifier, images: Tensor, context: Context): 
   };
   model.forward(images, { ...context, tap });
   return found;
-}
-
-/** tokens [B, T, D] -> [B, D]. */
-export function meanOfPatches(model: Classifier, tokens: Tensor): Tensor {
-  const [batch, count, dim] = tokens.shape as [number, number, number];
-  const patches = patchesAmong(model, count);
-  return tf.mean(tf.slice(tokens, [0, model.encoder.firstPatch, 0], [batch, patches, dim]), 1);
 }

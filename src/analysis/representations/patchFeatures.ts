@@ -9,6 +9,7 @@ import type { ImageShape } from "../graphsByShape";
 import { batchSize, encodingModel, type LookOptions, looking } from "../options";
 import { expectLayers } from "../patterns";
 import type { MapSize } from "../relevance/display";
+import { stackedRows } from "../stackedRows";
 
 export interface PatchFeatureOptions extends LookOptions {
   /** A place whose values are tokens, e.g. "blocks.5.out", "fusion.mapper1"; default "tokens", the encoder's end. */
@@ -84,10 +85,8 @@ export async function patchFeatures(
       rows.push(results.features.slice(i * width, (i + 1) * width));
     }
   }
-  const width = rows[0]?.length ?? 0;
+  const { values, dim: width } = stackedRows(rows);
   const { grid, shape } = seen!;
-  const values = new Float32Array(rows.length * width);
-  for (const [i, row] of rows.entries()) values.set(row, i * width);
   return {
     values,
     dim: width / (grid.rows * grid.columns),

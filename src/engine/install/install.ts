@@ -117,7 +117,7 @@ async function build(work: string, folder: string, options: InstallOptions): Pro
 }
 
 /** A folder beside the engines, on the same disk; what dead installations left is cleared away. */
-function makeWorkFolder(cache: string, room: number): string {
+export function makeWorkFolder(cache: string, room: number): string {
   try {
     makeFolder(cache);
   } catch (cause) {

@@ -5,6 +5,7 @@ import { LuvitError } from "../../core/errors";
 import { packageRoot } from "../../core/packageRoot";
 import { addonPath } from "../../distributed/addon";
 import { lastLines, runCommand } from "./command";
+import { makeWorkFolder } from "./install";
 
 /** What was built. */
 export interface InstalledMpi {
@@ -14,6 +15,9 @@ export interface InstalledMpi {
   /** Processes that the sum was checked with. */
   readonly workers: number;
 }
+
+/** The addon and what the compiler keeps meanwhile, bytes. */
+const ROOM = 20e6;
 
 /** Open MPI refuses root, whom containers run as; two processes that add two numbers are no danger. */
 const AS_ROOT = { OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1" };
@@ -26,9 +30,8 @@ const AS_ROOT = { OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "
  */
 export async function installMpi(report: (line: string) => void = () => {}): Promise<InstalledMpi> {
   const compiler = process.env.MPICXX || "mpicxx";
-  const work = join(engineCache(), `.installing-${process.pid}`);
+  const work = makeWorkFolder(engineCache(), ROOM);
   try {
-    mkdirSync(work, { recursive: true });
     const built = join(work, "mpi.node");
     report(`compiling with ${compiler}`);
     await compile(compiler, built);

@@ -4,7 +4,7 @@ import type { ArraysByName } from "../executor";
 import type { Feed } from "./feeds";
 import type { TfProgram } from "./program";
 import type { TfSession } from "./session";
-import type { WriterPlace } from "./writers";
+import { type WriterPlace, writeVariable } from "./writers";
 
 /**
  * The step of one worker among several: the gradients that a program has kept go to the host, become those of all workers
@@ -27,10 +27,7 @@ export async function applyShared(
   const gradients = fetched.map((array) => array as Float32Array);
   if (!(await sumGradients(groupFor("gradients of all workers"), gradients, good, precision))) return false;
   for (const [i, { input }] of held.entries()) {
-    const { writer, number } = writers.get(input.name)!;
-    const which = { place: writer.which, shape: [], array: Int32Array.of(number) };
-    const source = { place: writer.source, shape: input.value.shape, array: gradients[i] };
-    session.run([which, source], [writer.written]);
+    writeVariable(session, writers.get(input.name)!, input.value.shape, gradients[i]);
   }
   const schedules = program.schedules.map((name): Feed => {
     return { place: program.places.get(name)!, shape: [feeds[name].length], array: feeds[name] };

@@ -3,7 +3,7 @@ import { checkArrays, expectEntries, expectNoneEmpty } from "../arrays";
 import type { ArraysByName, TypedArray } from "../executor";
 import type { Fetched, TfSession } from "./session";
 import type { Variable, Zeroing } from "./variables";
-import type { WriterPlace } from "./writers";
+import { type WriterPlace, writeVariable } from "./writers";
 
 /**
  * Entries of so many bytes are fetched together. A processor's variables are not copied by that; what comes from a GPU
@@ -109,10 +109,8 @@ export class TfState {
 
   private writeOne(name: string, array: TypedArray): void {
     this.letGo();
-    const { writer, number } = this.writers.get(name)!;
-    const which = { place: writer.which, shape: [], array: Int32Array.of(number) };
     const { shape } = this.variables.get(name)!.input.value;
-    this.session.run([which, { place: writer.source, shape, array }], [writer.written]);
+    writeVariable(this.session, this.writers.get(name)!, shape, array);
     this.written.add(name);
   }
 

@@ -1,7 +1,9 @@
 import type { GraphDtype } from "../../graph/ir";
+import type { TypedArray } from "../executor";
 import { addFeed, type FeedPlace } from "./feeds";
 import type { TfValue } from "./lower/builder";
 import type { TfOps } from "./lower/ops";
+import type { TfSession } from "./session";
 import { addAssignment, addToken, type Variable } from "./variables";
 
 /** Writes one variable of several in a run. */
@@ -38,6 +40,17 @@ export function addWriters(ops: TfOps, variables: readonly Variable[]): Map<stri
     }
   }
   return places;
+}
+
+/** Gives a variable new numbers. */
+export function writeVariable(
+  session: TfSession,
+  { writer, number }: WriterPlace,
+  shape: readonly number[],
+  array: TypedArray,
+): void {
+  const which = { place: writer.which, shape: [], array: Int32Array.of(number) };
+  session.run([which, { place: writer.source, shape, array }], [writer.written]);
 }
 
 function addWriter(ops: TfOps, variables: readonly Variable[], dtype: GraphDtype): Writer {
