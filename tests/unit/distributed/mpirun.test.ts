@@ -74,19 +74,23 @@ function largestDifference(a: Float32Array, b: Float32Array): number {
   return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
 }
 
-/** Processes whose command line names this folder or worker: what a job may leave behind. */
-function left(): string[] {
+/** Workers that write into this folder: what a job may leave behind. Other jobs may run the same script meanwhile. */
+function workersIn(out: string): string[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {
       try {
         const line = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-        return line.includes(worker) && !line.startsWith("mpirun") ? [`${pid} ${line}`] : [];
+        return line.includes(out) && !line.startsWith("mpirun") ? [pid] : [];
       } catch {
         return [];
       }
     });
 }
+
+const enginesOf = (worker: string): string[] =>
+  spawnSync("pgrep", ["-P", worker, "-f", "process/main.js"]).stdout.toString().trim().split("\n");
+const isRunning = (pid: string): boolean => existsSync(`/proc/${pid}`);
 
 describe("over mpirun", { skip }, () => {
   before(async () => {
@@ -139,17 +143,17 @@ describe("over mpirun", { skip }, () => {
       const out = join(folder, `killed-${victim}`);
       const broken = job(2, "pretrain", "onnxruntime", out, "new");
       await broken.until(/^loss 9 /m);
-      const [pid] = left()
-        .find((line) => !line.includes("main.js"))!
-        .split(" ");
-      const engine = spawnSync("pgrep", ["-P", pid, "-f", "process/main.js"]).stdout.toString().trim();
+      const workers = workersIn(out);
+      const engines = workers.flatMap(enginesOf);
+      assert.deepEqual([workers.length, engines.length], [2, 2]);
       const killed = Date.now();
-      process.kill(Number(victim === "worker" ? pid : engine.split("\n")[0]), "SIGKILL");
+      process.kill(Number((victim === "worker" ? workers : engines)[0]), "SIGKILL");
       const { status, output } = await broken.ended;
       assert.notEqual(status, 0);
       assert.ok(Date.now() - killed < 60_000, "it does not hang");
       if (victim === "engine") assert.match(output, /engine process .* died: killed by SIGKILL/);
-      assert.deepEqual(left(), []);
+      assert.deepEqual(workersIn(out), []);
+      assert.deepEqual(engines.filter(isRunning), [], "engines end with their workers");
       const output2 = await run(1, "pretrain", "onnxruntime", out, "resume");
       const steps = [...lossesIn(output2).keys()];
       assert.equal(steps.at(-1), 20);

@@ -156,10 +156,11 @@ describe("luvit run", () => {
       'console.log("before")',
       "const all: unknown[] = [];\nwhile (true) all.push([all.length]);",
     ]);
-    const run = await runCli(path, [], ["--max-old-space-size=400"]);
-    assert.equal(run.status, 1);
-    assert.equal(streamText(run.outputs[0]!, "stdout"), "before\n");
-    assert.match(JSON.stringify(run.outputs[1]), /OutOfMemory/);
+    const run = await runCli(path, [], ["--max-old-space-size=600"]);
+    const said = `${run.status}\n${run.stdout}\n${run.stderr}`;
+    assert.equal(run.status, 1, said);
+    assert.equal(streamText(run.outputs[0]!, "stdout"), "before\n", said);
+    assert.match(JSON.stringify(run.outputs[1]), /OutOfMemory/, said);
   });
 
   it("names the parameters there are where another is given, and says when a notebook has none", async () => {
