@@ -3,9 +3,9 @@ import { create, type MaeInputs, type MaskedAutoencoder } from "../src/models/ma
 import { drawNoise, maskFromNoise } from "../src/models/masking";
 import { patchCount } from "../src/models/vit";
 import { pretrainRules } from "../src/optim/groups";
-import type { Feeds } from "../src/train/feeds";
+import { type Feeds, normalizedImages } from "../src/train/feeds";
 import { fusionOf, type PresetName, presetOf } from "./core/presets";
-import { randomImages } from "./core/randomImages";
+import { randomBytes } from "./core/randomImages";
 import type { StepBench } from "./core/stepBench";
 import { openTraining, type Training } from "./core/work";
 
@@ -27,7 +27,10 @@ export function pretraining(name: PresetName, batch: number): Training<MaskedAut
     name: "pretrain",
     model,
     rules: pretrainRules(model, 0.05),
-    loss: (inputs: unknown) => model.loss(inputs as MaeInputs),
+    loss: (inputs: unknown) => {
+      const given = inputs as MaeInputs;
+      return model.loss({ ...given, images: normalizedImages(given.images, "bytes") });
+    },
   };
   const batches = [0, 1].map((seed) => feedsOf(model, batch, new Rng(seed)));
   return { task, betas, lr, batches };
@@ -42,7 +45,7 @@ function feedsOf(model: MaskedAutoencoder, batch: number, rng: Rng): Feeds {
     model.maskRatio,
   );
   return {
-    images: randomImages(batch, config.imageSize, rng),
+    images: randomBytes(batch, config.imageSize, rng),
     keepRows: { data: keepRows, shape: [keepRows.length], dtype: "int32" },
     restoreRows: { data: restoreRows, shape: [restoreRows.length], dtype: "int32" },
     mask: { data: mask, shape: [batch, patches] },

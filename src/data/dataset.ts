@@ -32,6 +32,11 @@ export interface ImageDataset {
   readonly ownShapes?: boolean;
   /** Images that could not be read so far. */
   readonly report: SkipReport;
+  /**
+   * Whether its images come from a reader, by a transform that ends with normalization: then the bytes before it can be had
+   * too (`BatchOptions.pixels`).
+   */
+  readonly hasBytes?: boolean;
   /** How images are prepared, where nothing about it is random. */
   readonly preprocessing?: Preprocessing;
   /** How a model with `mapping.modelClasses` classes answers; absent where the model's classes are the set's. */

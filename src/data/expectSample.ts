@@ -1,17 +1,28 @@
 import { LuvitError, listOffenders } from "../core/errors";
 import { describeValue } from "../core/options";
 import type { ImageDataset, Sample } from "./dataset";
+import type { Planes } from "./pixels";
 
 /** What a set promises of its samples. */
 type SampleSource = Pick<ImageDataset, "size" | "ownShapes"> & Partial<Pick<ImageDataset, "classes">>;
 
-/** @throws LuvitError("bad-dataset") for a sample, of a set of somebody else's making, that is not what its set promises. */
-export function expectSample(sample: Sample, { size, ownShapes, classes }: SampleSource): void {
+/**
+ * @throws LuvitError("bad-dataset") for a sample, of a set of somebody else's making, that is not what its set promises.
+ * Where `place` is for bytes, they are there already, but for an image that stands for an unreadable one.
+ */
+export function expectSample(
+  sample: Sample,
+  { size, ownShapes, classes }: SampleSource,
+  place: Planes = new Float32Array(),
+): void {
   const { image, label, index } = sample ?? {};
   const { height = size, width = size } = ownShapes ? (sample ?? {}) : {};
   const length = 3 * height * width;
   const problems = [
-    image instanceof Float32Array && image.length === length
+    place instanceof Uint8Array && (image as Planes) !== place && index !== -1
+      ? `image: expected its bytes from the reader (hasBytes), got ${describeValue(image)}`
+      : "",
+    (image instanceof Float32Array || (image as Planes) === place) && image.length === length
       ? ""
       : `image: expected a Float32Array of 3 x ${height} x ${width} = ${length} numbers, got ${describeValue(image)}`,
     !classes ||

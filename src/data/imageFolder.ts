@@ -5,7 +5,7 @@ import { printable } from "../core/printable";
 import type { Rng } from "../core/rng";
 import type { ClassMapping } from "./classMapping";
 import { expectIndex, type ImageDataset, type Sample, SkipReport, spreadIndices } from "./dataset";
-import { type ImageTransform, transform } from "./imageTransform";
+import { BuiltInTransform, type ImageTransform, transform } from "./imageTransform";
 import { bytes, folderArgument } from "./options";
 import { type DecodeOptions, decodeOptions, hereReader, type ImageReader, PixelCache } from "./reading";
 import { describeOthers, type LabeledFile, scanClassFolders } from "./scanFolder";
@@ -80,6 +80,10 @@ export class FolderDataset implements ImageDataset {
 
   get size(): number {
     return this.transform.size;
+  }
+
+  get hasBytes(): boolean {
+    return BuiltInTransform.from(this.transform)?.hasBytes ?? false;
   }
 
   get preprocessing(): Preprocessing | undefined {

@@ -109,5 +109,10 @@ export class BuiltInTransform implements ImageTransform {
     return this.#spec;
   }
 
+  /** Whether normalization comes last, so that an image can also be had as the bytes before it. */
+  get hasBytes(): boolean {
+    return this.steps.bytes !== undefined;
+  }
+
   readonly apply = (image: RgbImage, rng: Rng): Float32Array => applySteps(this.steps, this.size, image, rng);
 }

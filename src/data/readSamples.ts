@@ -1,14 +1,15 @@
 import type { Rng } from "../core/rng";
 import type { ImageDataset, Sample } from "./dataset";
 import { expectSample } from "./expectSample";
+import type { Planes } from "./pixels";
 import { type ImageReader, readingInto } from "./reading";
 
 /** Which samples of a set are read, and where their images belong. */
 export interface SampleReads {
   readonly dataset: Pick<ImageDataset, "load" | "size"> & Partial<Pick<ImageDataset, "classes">>;
   readonly indices: ArrayLike<number>;
-  /** Float32 [at least indices, 3, size, size]. */
-  readonly images: Float32Array;
+  /** [at least indices, 3, size, size]: float32, or bytes where the set has them (`hasBytes`). */
+  readonly images: Planes;
   /** Numbers of one image. */
   readonly length: number;
   /** The stream of the sample at a place. */
@@ -24,9 +25,8 @@ export function readSamples(reads: SampleReads): Promise<Sample>[] {
   return Array.from(indices, async (index, i) => {
     const place = images.subarray(i * length, (i + 1) * length);
     const loaded = await dataset.load(index, stream(i), readingInto(reader, place, signal));
-    expectSample(loaded, dataset);
-    const { image, ...sample } = loaded;
-    if (image.buffer !== place.buffer) place.set(image);
-    return { ...sample, image: place };
+    expectSample(loaded, dataset, place);
+    if (loaded.image.buffer !== place.buffer) place.set(loaded.image);
+    return { ...loaded, image: place as Float32Array };
   });
 }

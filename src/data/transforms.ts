@@ -16,7 +16,7 @@ import {
   drawRandAugment,
   eraseRandomly,
   type IdMap,
-  normalizePlaced,
+  normalizedLast,
   operations,
   type PixelSteps,
   type RgbImage,
@@ -42,11 +42,10 @@ export { segment } from "./segmentTransform";
 export function mae(size = 224): BuiltInTransform {
   checkOptions("transforms.mae", sizeArgument, { size });
   const scale = [0.2, 1] as const;
-  const steps: PixelSteps = {
-    region: randomCrop(scale),
-    finish: (memory, part, rng) =>
-      normalizePlaced(memory, resized(memory, part, size, size), rng.uniform() < 0.5),
-  };
+  const steps = normalizedLast(randomCrop(scale), (memory, part, rng) => ({
+    pixels: resized(memory, part, size, size),
+    mirrored: rng.uniform() < 0.5,
+  }));
   return frozen(new BuiltInTransform({ kind: "mae", size }, steps, { scale }));
 }
 
@@ -101,20 +100,12 @@ export function evaluation(
     const to = shorterSideSize(map.width, map.height, side);
     return cropIds(resizeIds(map, to.width, to.height), centerBox(to.width, to.height, size));
   };
-  const steps: PixelSteps = {
-    region: whole,
-    finish(memory, part) {
-      const to = shorterSideSize(part.width, part.height, side);
-      const { address, line } = resized(memory, part, to.width, to.height);
-      const { left, top } = centerBox(to.width, to.height, size);
-      return normalizePlaced(memory, {
-        address: address + top * line + 3 * left,
-        line,
-        width: size,
-        height: size,
-      });
-    },
-  };
+  const steps = normalizedLast(whole, (memory, part) => {
+    const to = shorterSideSize(part.width, part.height, side);
+    const { address, line } = resized(memory, part, to.width, to.height);
+    const { left, top } = centerBox(to.width, to.height, size);
+    return { pixels: { address: address + top * line + 3 * left, line, width: size, height: size } };
+  });
   const transform = new BuiltInTransform({ kind: "evaluation", size, cropRatio }, steps, {
     preprocessing: usualPreprocessing(size, cropRatio),
   });
@@ -145,13 +136,11 @@ export function none(size = 224): BuiltInTransform & EvalTransform {
     expectSize(map.width, map.height);
     return map;
   };
-  const steps: PixelSteps = {
-    region(width, height, rng) {
-      expectSize(width, height);
-      return whole(width, height, rng);
-    },
-    finish: (memory, part) => normalizePlaced(memory, part),
+  const region: PixelSteps["region"] = (width, height, rng) => {
+    expectSize(width, height);
+    return whole(width, height, rng);
   };
+  const steps = normalizedLast(region, (_, part) => ({ pixels: part }));
   const preprocessing: Preprocessing = { ...usualPreprocessing(size, 1), resize: "none" };
   const transform = new BuiltInTransform({ kind: "none", size }, steps, { preprocessing });
   return frozen(Object.assign(transform, { pixels, ids }));

@@ -110,9 +110,9 @@ export async function loadIfReadable<S extends Sample>(
 
 /** The same set, in which black images of index -1 stand for those that cannot be read. */
 export function leavingOut(dataset: ImageDataset): ImageDataset {
-  const { classes, length, size, report, mapping } = dataset;
+  const { classes, length, size, report, mapping, hasBytes } = dataset;
   return {
-    ...{ classes, length, size, report, mapping },
+    ...{ classes, length, size, report, mapping, hasBytes },
     path: (index) => dataset.path(index),
     label: (index) => dataset.label(index),
     async load(index, rng, reader) {

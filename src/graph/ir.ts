@@ -35,6 +35,8 @@ export interface GraphInput {
   /** "images", or a parameter path such as "blocks.0.attn.qkv.weight". */
   readonly name: string;
   readonly value: GraphValue;
+  /** Whether its float32 numbers are bytes, 0 to 255, which are fed as such. */
+  readonly isBytes?: boolean;
 }
 
 /** A result by name: "loss", or the new value of the state entry of the same name. */

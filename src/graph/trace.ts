@@ -15,6 +15,8 @@ import { recordAssignments } from "./variables";
 export interface InputSpec {
   readonly shape: readonly number[];
   readonly dtype?: GraphDtype;
+  /** Whether its float32 numbers are bytes, 0 to 255: a run is fed a Uint8Array, a quarter of what crosses otherwise. */
+  readonly isBytes?: boolean;
 }
 
 /** A state entry: the shape alone (its numbers need not exist), or a live variable that the body uses directly. */
@@ -76,9 +78,10 @@ function record(recorder: Recorder, spec: TraceSpec): Graph {
   const state = Object.entries(spec.state).map(([key, entry]) => declareState(recorder, key, entry));
   try {
     return onHost(() => {
-      const inputs = Object.entries(spec.inputs).map(([key, { shape, dtype = "float32" }]) => {
+      const inputs = Object.entries(spec.inputs).map(([key, { shape, dtype = "float32", isBytes }]) => {
         const tensor = symbolicTensor(recorder, key, shape, dtype);
-        return { entry: { name: key, value: recorder.valueOf(tensor, key) }, tensor };
+        const value = recorder.valueOf(tensor, key);
+        return { entry: { name: key, value, ...(isBytes && { isBytes }) }, tensor };
       });
       const results = recordAssignments(recorder, new Set(state.map(({ tensor }) => tensor)), () =>
         synchronous(recorder.name, spec.body(byName(inputs), byName(state))),

@@ -10,7 +10,7 @@ import type { EngineOptions } from "../engine";
 import { engineOptions } from "../engine/options";
 import { type Classifier, classifierField } from "../models/classifier";
 import { expectClassOrder, expectImageSize } from "./checkSizes";
-import { type Feeds, imageFeed } from "./feeds";
+import { type Feeds, normalizedImages, type Pixels, pixelFeed, pixelsOf } from "./feeds";
 import { type ForwardFunction, openForward } from "./forward";
 import { MOST } from "./options";
 
@@ -97,7 +97,8 @@ export async function evaluate(
   const { batchSize = 32, ...engine } = options;
   expectFit(model, dataset);
   const size = Math.min(batchSize, dataset.length);
-  const forward = await openForward("evaluate", model, logProbabilities(model, size), engine);
+  const scores = logProbabilities(model, size, pixelsOf(dataset));
+  const forward = await openForward("evaluate", model, scores, engine);
   try {
     return await evaluateWith((feeds) => forward.run(feeds), model, dataset, size);
   } finally {
@@ -111,12 +112,12 @@ function expectFit(model: Classifier, dataset: ImageDataset): void {
   mappingFor(dataset, model.classes, "evaluate");
 }
 
-/** images [B, 3, S, S] -> scores [B, classes], log probabilities. */
-export function logProbabilities(model: Classifier, batchSize: number): ForwardFunction {
+/** images [B, 3, S, S], normalized or bytes -> scores [B, classes], log probabilities. */
+export function logProbabilities(model: Classifier, batchSize: number, pixels: Pixels): ForwardFunction {
   const { imageSize } = model.encoder.config;
   return {
-    inputs: { images: { shape: [batchSize, 3, imageSize, imageSize] } },
-    body: ({ images }) => ({ scores: tf.logSoftmax(model.forward(images)) }),
+    inputs: { images: { shape: [batchSize, 3, imageSize, imageSize], isBytes: pixels === "bytes" } },
+    body: ({ images }) => ({ scores: tf.logSoftmax(model.forward(normalizedImages(images, pixels))) }),
   };
 }
 
@@ -128,7 +129,8 @@ export async function evaluateWith(
   batchSize: number,
 ): Promise<Evaluation> {
   const all: Answer[] = [];
-  for await (const answers of answersOf(scores, model, dataset, batchSize)) all.push(...answers);
+  for await (const answers of answersOf(scores, model, dataset, batchSize, pixelsOf(dataset)))
+    all.push(...answers);
   if (all.length === 0) {
     const none = `none of the ${dataset.length} images can be read`;
     throw new LuvitError("bad-dataset", `evaluate: ${none}; ${dataset.report}`);
@@ -148,19 +150,20 @@ export async function evaluateWith(
   });
 }
 
-/** The answers to every readable image of a set, batch by batch, in order. */
+/** The answers to every readable image of a set, batch by batch, in order, from scores that take such pixels. */
 export async function* answersOf(
   scoresFor: Scores,
   model: Classifier,
   dataset: ImageDataset,
   batchSize: number,
+  pixels: Pixels,
 ): AsyncGenerator<Answer[], void> {
   expectFit(model, dataset);
   const mapping = mappingFor(dataset, model.classes, "evaluate");
   const { imageSize } = model.encoder.config;
-  const order = { batchSize, shuffle: false, dropLast: false };
+  const order = { batchSize, shuffle: false, dropLast: false, pixels };
   for await (const batch of batches(leavingOut(dataset), { ...order, reuse: 1 })) {
-    const images = imageFeed(filled(batch.images, batchSize, imageSize), imageSize);
+    const images = pixelFeed(batch, imageSize, batchSize);
     const { scores } = await scoresFor({ images });
     const answers: Answer[] = [];
     for (const [i, label] of batch.labels.entries()) {
@@ -172,13 +175,4 @@ export async function* answersOf(
     yield answers;
     await breathe();
   }
-}
-
-/** The last batch of a set, filled up with black images to the size that the graph was traced for. */
-export function filled(images: Float32Array, batchSize: number, imageSize: number): Float32Array {
-  const length = batchSize * 3 * imageSize * imageSize;
-  if (images.length === length) return images;
-  const whole = new Float32Array(length);
-  whole.set(images);
-  return whole;
 }

@@ -13,7 +13,7 @@ import { finetuneRules } from "../optim/groups";
 import { expectClasses, expectImageSize } from "./checkSizes";
 import { drawDropPath } from "./dropPath";
 import { evaluateWith, logProbabilities } from "./evaluate";
-import { type Feeds, imageFeed } from "./feeds";
+import { type Feeds, imageFeed, pixelsOf } from "./feeds";
 import type { FinetuneOptions } from "./finetuneOptions";
 import { type RunPlan, settlePlan } from "./plan";
 import type { TrainingTask } from "./steps";
@@ -69,7 +69,7 @@ export function finetuneTask(
     feeds: (batch, micro) => batchFeeds(model, batch, plan, settings, draws.fork("batch", micro), labeled),
     loss: ({ images, targets, dropPath: factors }) =>
       softTargetCrossEntropy(model.forward(images, { dropPath: factors }), targets),
-    functions: validation ? { scores: logProbabilities(model, plan.batchSize) } : {},
+    functions: validation ? { scores: logProbabilities(model, plan.batchSize, pixelsOf(validation)) } : {},
     evaluate: validation
       ? async (stepper) => {
           const top1 = async (averaged: boolean) => {

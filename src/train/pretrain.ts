@@ -1,12 +1,13 @@
 import { checkOptions, optionsOf, type Rule } from "../core/options";
 import { Rng } from "../core/rng";
+import type { Tensor } from "../core/tf";
 import { datasetField, type ImageDataset } from "../data/dataset";
 import { type MaeInputs, type MaskedAutoencoder, maeField } from "../models/mae";
 import { drawNoise, maskFromNoise } from "../models/masking";
 import { patchCount } from "../models/vit";
 import { pretrainRules } from "../optim/groups";
 import { expectImageSize } from "./checkSizes";
-import { type Feeds, imageFeed } from "./feeds";
+import { type Feeds, normalizedImages, pixelFeed, pixelsOf } from "./feeds";
 import { startRun } from "./loop";
 import { settlePlan, type TrainOptions, trainOptions } from "./plan";
 
@@ -61,6 +62,10 @@ export function pretrain(
   const plan = settlePlan(dataset, options, [0.9, 0.95]);
   const draws = new Rng(plan.seed).fork("pretrain");
   const taught = options.distill && taughtParts(model, options.distill, plan.seed);
+  const pixels = pixelsOf(dataset);
+  const loss =
+    taught?.loss ??
+    ((inputs: Readonly<Record<string, Tensor>>) => model.loss(inputs as unknown as MaeInputs));
   const rules = pretrainRules(taught?.whole ?? model, plan.weightDecay);
   model.decoderIsFresh = false;
   return startRun(
@@ -75,11 +80,12 @@ export function pretrain(
       rules: taught?.whole.withoutTeacher(rules) ?? rules,
       feeds(batch, micro) {
         return {
-          images: imageFeed(batch.images, config.imageSize),
+          images: pixelFeed(batch, config.imageSize),
           ...maskFeeds(model, plan.batchSize, draws.fork("mask", micro)),
         };
       },
-      loss: taught?.loss ?? ((inputs) => model.loss(inputs as unknown as MaeInputs)),
+      pixels,
+      loss: (fed) => loss({ ...fed, images: normalizedImages(fed.images, pixels) }),
     },
     options,
   );

@@ -6,8 +6,7 @@ import { leavingOut } from "../data/unreadable";
 import { addPixels, emptyPixelCounts, iousOf, meanOf } from "../models/pixelCounts";
 import { predictIds } from "../models/predictIds";
 import type { Segmenter } from "../models/segmenter";
-import { filled } from "./evaluate";
-import { type Feeds, imageFeed } from "./feeds";
+import { type Feeds, pixelFeed } from "./feeds";
 import type { ForwardFunction } from "./forward";
 
 /** images [B, 3, S, S] -> logits [B, classes, rows, columns]. */
@@ -36,7 +35,7 @@ export async function squareIoU(
   const order = { batchSize, shuffle: false, dropLast: false, reuse: 1 };
   for await (const batch of batches(leavingOut(dataset), order)) {
     const logits = await logitsOf({
-      images: imageFeed(filled(batch.images, batchSize, imageSize), imageSize),
+      images: pixelFeed(batch, imageSize, batchSize),
     });
     const length = logits.length / batchSize;
     for (const [i, sample] of batch.samples.entries()) {

@@ -5,7 +5,7 @@ import { type Batch, batches } from "../data/loader";
 import { ALONE, type Place } from "../distributed/place";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
-import type { Feeds } from "./feeds";
+import type { Feeds, Pixels } from "./feeds";
 import { lastGoodCheckpoint } from "./nonFinite";
 import { positionOf, type RunPlan, rateOfStep } from "./plan";
 import type { StepRecord } from "./run";
@@ -22,6 +22,8 @@ export interface TrainingTask<M extends Module> extends StepTask<M> {
   feeds(batch: Batch, micro: number): Feeds;
   /** What a step is fed where numbers of the model decide it; names and shapes are those that `feeds` gave. */
   refine?(feeds: Feeds, batch: Batch, micro: number, call: CallFunction): Promise<Feeds>;
+  /** What images of its batches are; default normalized. */
+  pixels?: Pixels;
   /** Times that each image of an epoch comes in it, augmented anew; default 1. */
   repeats?: number;
   /** Decay of the moving average of the weights that the run keeps; default none. */
@@ -41,7 +43,7 @@ export type CallFunction = (name: string, feeds: Feeds) => Promise<Record<string
 
 /** The batches of each step from `step` to the end of its epoch, of those that a worker takes. */
 export async function* stepBatches<M extends Module>(
-  { plan, dataset, repeats }: TrainingTask<M>,
+  { plan, dataset, repeats, pixels }: TrainingTask<M>,
   step: number,
   { rank: index, size: count }: Place = ALONE,
 ): AsyncGenerator<Batch[]> {
@@ -50,7 +52,7 @@ export async function* stepBatches<M extends Module>(
   const last = plan.stepsPerEpoch * plan.accumulate;
   const own = plan.accumulate / count;
   let group: Batch[] = [];
-  const order = { batchSize, seed, epoch, start, repeats, spread, share: { index, count } };
+  const order = { batchSize, seed, epoch, start, repeats, spread, share: { index, count }, pixels };
   for await (const batch of batches(dataset, { ...order, reuse: own })) {
     group.push(batch);
     if (group.length < own) continue;

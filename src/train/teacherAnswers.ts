@@ -8,9 +8,8 @@ import type { ImageDataset } from "../data/dataset";
 import { type Batch, batches } from "../data/loader";
 import type { EngineOptions } from "../engine";
 import type { Classifier } from "../models/classifier";
-import { filled } from "./evaluate";
 import { keepingLayers, type SettledMatch } from "./featureMatches";
-import { type Feeds, type HostFeed, imageFeed } from "./feeds";
+import { type Feeds, type HostFeed, pixelFeed } from "./feeds";
 import { openForward } from "./forward";
 
 /** What a teacher says of images: logits [B, K], layers by name. */
@@ -91,7 +90,7 @@ export class KeptAnswers {
         reuse: 1,
       })) {
         if (request.stopped) break;
-        this.keep(batch, await forward.run({ images: imageFeed(filled(batch.images, size, side), side) }));
+        this.keep(batch, await forward.run({ images: pixelFeed(batch, side, size) }));
         activity.advance(batch.batch * size + batch.indices.length);
         await breathe();
       }

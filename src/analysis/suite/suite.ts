@@ -56,7 +56,7 @@ async function evaluateParts(
     const forward = await openForward(
       "evaluate",
       model,
-      logProbabilities(model, batchSize),
+      logProbabilities(model, batchSize, "normalized"),
       engineOf(options),
     );
     driver.runsOn(forward.engine);

@@ -124,7 +124,7 @@ export class SuiteWork {
     const found: Answer[] = [];
     let at = start;
     const scores = (feeds: Parameters<Forward["run"]>[0]) => this.forward.run(feeds);
-    for await (const answers of answersOf(scores, this.model, images, this.batchSize)) {
+    for await (const answers of answersOf(scores, this.model, images, this.batchSize, "normalized")) {
       found.push(...answers.map((answer) => ({ ...answer, index: answer.index + start })));
       const before = at;
       at = Math.min(end, at + this.batchSize);

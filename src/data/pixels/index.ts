@@ -28,6 +28,7 @@ export { type PlacedFile, placeBytes, placeFile } from "./jpeg/placedFile";
 export {
   PixelMemory,
   type PlacedPixels,
+  placedNumbers,
   type Region,
   RegionFull,
   type ResultPlace,
@@ -35,8 +36,11 @@ export {
 export { imageNetMean, imageNetStd, normalize, normalizePlaced, unnormalize } from "./normalize";
 export {
   applySteps,
+  applyStepsInto,
   flipInPlace,
+  normalizedLast,
   type PixelSteps,
+  type Planes,
   randomCrop,
   resized,
   resizedPart,

@@ -49,6 +49,22 @@ export function normalizePlaced(
   return target;
 }
 
+/** The bytes themselves as planes [3, H, W], mirrored left to right if asked for; gives their address. */
+export function bytePlanes(
+  memory: PixelMemory,
+  { address, line, width, height }: PlacedPixels,
+  mirrored = false,
+): number {
+  const target = memory.takeResult(3 * width * height);
+  const from = memory.bytes(address, line * (height - 1) + 3 * width);
+  const to = memory.bytes(target, 3 * width * height);
+  const [first, step] = mirrored ? [3 * (width - 1), -3] : [0, 3];
+  for (let c = 0, at = 0; c < 3; c++)
+    for (let y = 0; y < height; y++)
+      for (let x = 0, i = y * line + first + c; x < width; x++, i += step) to[at++] = from[i];
+  return target;
+}
+
 /** What bytes become that are sent through tables [3, 256] before. */
 function through(bytes: Uint8Array): Float32Array {
   const result = new Float32Array(normalized.length);

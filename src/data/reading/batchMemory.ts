@@ -1,3 +1,4 @@
+import type { Planes } from "../pixels";
 import type { ImageReader } from "./imageReader";
 
 /** Memory for the images of batches, the same again where they are asked for no longer. */
@@ -11,11 +12,15 @@ export class BatchMemory {
     private readonly reader: ImageReader,
     private readonly most: number,
     private readonly reuse: number,
+    /** Whether images are the bytes before normalization. */
+    private readonly isBytes: boolean,
   ) {}
 
-  take(length: number): Float32Array {
-    if (this.reuse === Number.POSITIVE_INFINITY) return new Float32Array(length);
-    return (this.free.pop() ?? this.fresh()).subarray(0, length);
+  take(length: number): Planes {
+    if (this.reuse === Number.POSITIVE_INFINITY)
+      return this.isBytes ? new Uint8Array(length) : new Float32Array(length);
+    const room = this.free.pop() ?? this.fresh();
+    return this.isBytes ? new Uint8Array(room.buffer, room.byteOffset, length) : room.subarray(0, length);
   }
 
   /** Notes what still writes to the memory. */
@@ -25,9 +30,9 @@ export class BatchMemory {
     this.reads.add(all);
   }
 
-  handOut({ buffer, byteOffset }: Float32Array): void {
+  handOut({ buffer, byteOffset }: Planes): void {
     if (this.reuse !== Number.POSITIVE_INFINITY)
-      this.out.push(new Float32Array(buffer, byteOffset, this.most));
+      this.out.push(new Float32Array(buffer, byteOffset, this.length));
   }
 
   /** The next batch is asked for. */
@@ -42,8 +47,13 @@ export class BatchMemory {
   }
 
   private fresh(): Float32Array {
-    const common = this.reader.take?.(this.most);
+    const common = this.reader.take?.(this.length);
     if (common) this.fromReader.push(common);
-    return common ?? new Float32Array(this.most);
+    return common ?? new Float32Array(this.length);
+  }
+
+  /** Of the room for a batch, in units of four bytes. */
+  private get length(): number {
+    return this.isBytes ? Math.ceil(this.most / 4) : this.most;
   }
 }

@@ -1,7 +1,8 @@
 import { withPath } from "../../core/errors";
 import { breathe } from "../../core/loop";
 import type { Rng } from "../../core/rng";
-import type { ImageTransform } from "../imageTransform";
+import { BuiltInTransform, type ImageTransform } from "../imageTransform";
+import { applyStepsInto, type Planes } from "../pixels";
 import type { PixelCache } from "./pixelCache";
 
 /** One image to read, and what becomes of it. */
@@ -13,8 +14,8 @@ export interface ImageJob {
   readonly transform: ImageTransform;
   /** A stream that nothing was drawn from yet. */
   readonly rng: Rng;
-  /** Where the result belongs; default newly made memory. */
-  readonly into?: Float32Array;
+  /** Where the result belongs; default newly made memory. An array of bytes gets those before normalization. */
+  readonly into?: Planes;
   /** Aborted when nobody wants the image any more. */
   readonly signal?: AbortSignal;
 }
@@ -22,7 +23,7 @@ export interface ImageJob {
 /** Where images are decoded and transformed. */
 export interface ImageReader {
   /**
-   * Normalized float32 [3, size, size].
+   * Normalized float32 [3, size, size], or what the job has it put elsewhere.
    *
    * @throws LuvitError("bad-image") for files that cannot be decoded.
    */
@@ -48,6 +49,11 @@ export const hereReader: ImageReader = {
     const pixels = await cache.get(path, stored);
     await myTurn();
     signal?.throwIfAborted();
+    if (into instanceof Uint8Array) {
+      const { steps } = BuiltInTransform.from(transform)!;
+      withPath(path, () => applyStepsInto(into, steps, pixels, rng));
+      return into as never;
+    }
     const planes = withPath(path, () => transform.apply(pixels, rng));
     into?.set(planes);
     return into ?? planes;
@@ -55,6 +61,6 @@ export const hereReader: ImageReader = {
 };
 
 /** The same reader, which puts what it reads in a given place and stops reading when the signal says so. */
-export function readingInto(reader: ImageReader, into: Float32Array, signal: AbortSignal): ImageReader {
+export function readingInto(reader: ImageReader, into: Planes, signal: AbortSignal): ImageReader {
   return { read: (job) => reader.read({ ...job, into, signal }) };
 }

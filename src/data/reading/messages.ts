@@ -22,6 +22,8 @@ export interface ReadRequest {
   readonly seed: number;
   /** Numbers of the result, and the slot for it, of SLOTS, where it has no address in the common memory. */
   readonly length: number;
+  /** Whether they are the bytes before normalization. */
+  readonly isBytes: boolean;
   readonly slot: number;
   readonly address?: number;
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { LuvitError } from "../../core/errors";
 import { BuiltInTransform } from "../imageTransform";
+import type { Planes } from "../pixels";
 import { CommonMemory } from "./commonMemory";
 import { hereReader, type ImageJob, type ImageReader } from "./imageReader";
 import type { ReadSuccess } from "./messages";
@@ -48,7 +49,7 @@ export class ReadingPool implements ImageReader {
     const request = { id: this.nextId++, path, stored, decode: cache.options, pixels, keep, spec, seed };
     const reply = await this.ask(request, into, signal);
     if (reply.pixels) cache.put(path, reply.pixels);
-    return into;
+    return into as Float32Array;
   }
 
   take(length: number): Float32Array | undefined {
@@ -71,7 +72,7 @@ export class ReadingPool implements ImageReader {
 
   private ask(
     request: PendingRead["request"],
-    into: Float32Array,
+    into: Planes,
     signal: AbortSignal | undefined,
   ): Promise<ReadSuccess> {
     clearTimeout(this.idle);

@@ -1,7 +1,7 @@
 import { withPath } from "../../core/errors";
 import { Rng } from "../../core/rng";
 import {
-  applySteps,
+  applyStepsInto,
   type Box,
   decodeJpeg,
   type JpegHeader,
@@ -9,6 +9,7 @@ import {
   type PixelSteps,
   type PlacedFile,
   placeBytes,
+  placedNumbers,
   placeFile,
   RegionFull,
   type ResultPlace,
@@ -41,15 +42,11 @@ export async function readPart(
   seed: number,
   place: ResultPlace,
 ): Promise<void> {
-  const { memory, address, length } = place;
+  const { memory, address } = place;
   const work = (room: PixelMemory) => partOfJpeg(room, source, options, steps, new Rng(seed), place);
   if (withPath(source.name, () => inRoom(memory, work, address))) return;
   const image = await decodeImage(source.content, options, source.name);
-  const side = Math.sqrt(length / 3);
-  put(
-    withPath(source.name, () => applySteps(steps, side, image, new Rng(seed))),
-    place,
-  );
+  withPath(source.name, () => applyStepsInto(placedNumbers(place), steps, image, new Rng(seed)));
 }
 
 /**
@@ -68,11 +65,6 @@ export function decodePart(file: Uint8Array, box: Box): RgbImage | undefined {
   return partOf({ name: "", content: file }, { exif: "ignore" }, () => box);
 }
 
-/** Copies numbers to their place. */
-export function put(numbers: Float32Array, { memory, address, length }: ResultPlace): void {
-  memory.floats(address, length).set(numbers);
-}
-
 function partOfJpeg(
   memory: PixelMemory,
   source: ImageSource,
@@ -81,13 +73,14 @@ function partOfJpeg(
   rng: Rng,
   place: ResultPlace,
 ): boolean {
-  const { address, length } = place;
+  const { address } = place;
   const file = placeContent(memory, source);
   const header = file && uprightHeader(memory, file, options);
   const part = header && decodeJpeg(memory, file, header, steps.region(header.width, header.height, rng));
   if (!part) return false;
-  const planes = steps.finish(memory, part, rng);
-  if (memory !== place.memory || planes !== address) put(memory.floats(planes, length), place);
+  const planes = place.isBytes ? steps.bytes!(memory, part, rng) : steps.finish(memory, part, rng);
+  if (memory !== place.memory || planes !== address)
+    placedNumbers(place).set(placedNumbers({ ...place, memory, address: planes }));
   return true;
 }
 

@@ -1,14 +1,15 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { LuvitError } from "../../core/errors";
+import type { Planes } from "../pixels";
 import type { CommonMemory } from "./commonMemory";
 import { type ReadReply, type ReadRequest, type ReadSuccess, SLOTS } from "./messages";
 
 /** An image that somebody waits for. */
 export interface PendingRead {
-  readonly request: Omit<ReadRequest, "slot" | "length" | "address">;
+  readonly request: Omit<ReadRequest, "slot" | "length" | "isBytes" | "address">;
   /** Where its numbers belong. */
-  readonly into: Float32Array;
+  readonly into: Planes;
   readonly signal?: AbortSignal;
   /** Threads that ended while they had it. */
   readonly losses: number;
@@ -68,7 +69,8 @@ export class ReadingThread {
     this.worker.ref();
     const { buffer, byteOffset, length } = read.into;
     const address = this.common && buffer === this.common.buffer ? byteOffset : undefined;
-    this.worker.postMessage({ ...read.request, slot, length, address } satisfies ReadRequest);
+    const isBytes = read.into instanceof Uint8Array;
+    this.worker.postMessage({ ...read.request, slot, length, isBytes, address } satisfies ReadRequest);
   }
 
   async close(): Promise<void> {
@@ -82,8 +84,10 @@ export class ReadingThread {
     if (this.pending.size === 0 && !this.closing) this.worker.unref();
     if (reply.done) {
       if (reply.memory) this.memory = reply.memory;
-      if (reply.address !== undefined)
-        read.into.set(new Float32Array(this.memory!, reply.address, read.into.length));
+      if (reply.address !== undefined) {
+        const Numbers = read.into instanceof Uint8Array ? Uint8Array : Float32Array;
+        read.into.set(new Numbers(this.memory!, reply.address, read.into.length));
+      }
       read.resolve(reply);
     } else read.reject(reply.code ? new LuvitError(reply.code, reply.message) : new Error(reply.message));
     this.freeSlots.push(slot);

@@ -8,12 +8,12 @@ export class ResultMemory {
   private told: SharedArrayBuffer | undefined;
 
   /** Where the result of so many numbers belongs. Results that wait in other slots stay readable. */
-  place(slot: number, length: number): ResultPlace {
+  place(slot: number, length: number, isBytes: boolean): ResultPlace {
     if (!this.memory || this.memory.isTooLarge || length > this.slotLength) {
       this.slotLength = length;
       this.memory = new PixelMemory(SLOTS * 4 * length);
     }
-    return { memory: this.memory, address: 4 * this.slotLength * slot, length };
+    return { memory: this.memory, address: 4 * this.slotLength * slot, length, isBytes };
   }
 
   /** The memory of a result, unless it is the one that the other thread was last told of. */

@@ -2,10 +2,10 @@ import { parentPort, workerData } from "node:worker_threads";
 import { LuvitError, withPath } from "../../core/errors";
 import { Rng } from "../../core/rng";
 import type { BuiltInTransform, TransformSpec } from "../imageTransform";
-import { PixelMemory, type Region, type RgbImage } from "../pixels";
+import { applyStepsInto, PixelMemory, placedNumbers, type Region, type RgbImage } from "../pixels";
 import { rebuildTransform } from "../rebuildTransform";
 import type { ReadFailure, ReadRequest, ReadSuccess } from "./messages";
-import { decodeWhole, put, readPart } from "./readPart";
+import { decodeWhole, readPart } from "./readPart";
 import { ResultMemory } from "./resultMemory";
 
 /* A thread that decodes and transforms images for the one that started it. */
@@ -30,15 +30,13 @@ async function read(request: ReadRequest): Promise<ReadSuccess> {
   const transform = transformOf(spec);
   const source = { name: path, content: stored ?? path };
   const image = pixels ?? (keep ? await decodeWhole(source, decode) : undefined);
-  const { address, length } = request;
+  const { address, length, isBytes } = request;
   const isCommon = common !== undefined && address !== undefined;
-  const place = isCommon ? { memory: common, address, length } : results.place(request.slot, length);
+  const place = isCommon
+    ? { memory: common, address, length, isBytes }
+    : results.place(request.slot, length, isBytes);
   if (!image) await readPart(source, decode, transform.steps, seed, place);
-  else
-    put(
-      withPath(path, () => transform.apply(image, new Rng(seed))),
-      place,
-    );
+  else withPath(path, () => applyStepsInto(placedNumbers(place), transform.steps, image, new Rng(seed)));
   const memory = isCommon ? undefined : results.news(place);
   return {
     ...{ id, done: true },

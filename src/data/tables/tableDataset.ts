@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import type { Preprocessing } from "../../core/preprocessing";
 import type { Rng } from "../../core/rng";
 import { expectIndex, type ImageDataset, type Sample, type SkipReport, spreadIndices } from "../dataset";
-import type { ImageTransform } from "../imageTransform";
+import { BuiltInTransform, type ImageTransform } from "../imageTransform";
 import { hereReader, type ImageReader, type PixelCache } from "../reading";
 import { readOrReplace } from "../unreadable";
 import type { ImageShard } from "./imageTable";
@@ -69,6 +69,10 @@ export class TableDataset implements ImageDataset {
 
   get size(): number {
     return this.transform.size;
+  }
+
+  get hasBytes(): boolean {
+    return BuiltInTransform.from(this.transform)?.hasBytes ?? false;
   }
 
   get preprocessing(): Preprocessing | undefined {

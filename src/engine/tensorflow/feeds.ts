@@ -1,4 +1,5 @@
-import type { GraphDtype } from "../../graph/ir";
+import { sizeOf } from "../../core/hostTensor";
+import type { GraphDtype, GraphInput } from "../../graph/ir";
 import { arrayTypes } from "../arrays";
 import type { TypedArray } from "../executor";
 import { elementTypes } from "./graphDef";
@@ -10,6 +11,8 @@ export interface FeedPlace {
   /** The placeholder's name. */
   readonly name: string;
   readonly dtype: GraphDtype;
+  /** Whether it takes bytes, four in each number that crosses. */
+  readonly isBytes?: boolean;
 }
 
 /** Something fed: where it goes, and what. */
@@ -35,8 +38,45 @@ export function addFeed(
   return { place: { name, dtype }, value: ops.bitcast(fed, dtype) };
 }
 
+/** Bytes in an int32 number. */
+const WORD = 4;
+
+/** Adds what a program is fed; bytes cross as they are and become float32 where the graph is. */
+export function addInput(
+  ops: TfOps,
+  { value: { dtype, shape }, isBytes }: GraphInput,
+): { place: FeedPlace; value: TfValue } {
+  if (!isBytes) return addFeed(ops, dtype, shape);
+  const count = sizeOf(shape);
+  const words = Math.ceil(count / WORD);
+  const { place, value } = addFeed(ops, "int32", [words]);
+  const bytes = ops.reshape(ops.bytesOf(value), [words * WORD]);
+  const given = ops.reshape(ops.slice(bytes, [0], [count]), shape);
+  return { place: { ...place, isBytes }, value: ops.cast(given, dtype) };
+}
+
+/** Bytes as int32 numbers, the last one filled up with zeros. */
+function wordsOf(array: TypedArray): Int32Array {
+  const bytes = array instanceof Uint8Array ? array : Uint8Array.from(array);
+  const words = Math.ceil(bytes.length / WORD);
+  if (bytes.byteOffset % WORD === 0 && bytes.length % WORD === 0)
+    return new Int32Array(bytes.buffer, bytes.byteOffset, words);
+  const whole = new Int32Array(words);
+  new Uint8Array(whole.buffer).set(bytes);
+  return whole;
+}
+
 /** What the addon makes a tensor of. */
-export function crossingOf({ place: { dtype }, array }: Feed): { dtype: number; values: TypedArray } {
+export function crossingOf({ place: { dtype, isBytes }, array }: Feed): {
+  dtype: number;
+  values: TypedArray;
+  /** Where it is not the feed's own. */
+  shape?: readonly number[];
+} {
+  if (isBytes) {
+    const values = wordsOf(array);
+    return { dtype: elementTypes.int32, values, shape: [values.length] };
+  }
   const typed = arrayTypes[dtype];
   const values = array instanceof typed ? array : typed.from(array);
   if (!(values instanceof Float32Array)) return { dtype: elementTypes[dtype], values };

@@ -10,6 +10,7 @@ import { Message } from "../protobuf";
 export const elementTypes = {
   float32: 1,
   int32: 3,
+  uint8: 4,
   int64: 9,
   bool: 10,
   bfloat16: 14,

@@ -6,7 +6,7 @@ import type { Program } from "../executor";
 import { withoutCopies } from "../lower";
 import { changedState, expectOnlyUpdates, resultsOf } from "../programs";
 import { type Effects, EffectWriter, Readers, type SharedEffects } from "./effects";
-import { addFeed, type FeedPlace } from "./feeds";
+import { addInput, type FeedPlace } from "./feeds";
 import { lowerGraph } from "./lower";
 import type { TfValue } from "./lower/builder";
 import type { TfOps } from "./lower/ops";
@@ -59,10 +59,10 @@ export class TfProgram {
     if (program.clipGradNorm !== undefined) expectOnlyUpdates("clipping gradients", graph);
     if (program.shared !== undefined) expectOnlyUpdates("summing gradients over workers", graph);
     const given = new Map<string, TfValue>();
-    for (const { name: input, value } of graph.inputs) {
-      const feed = addFeed(ops, value.dtype, value.shape);
-      given.set(input, feed.value);
-      this.places.set(input, feed.place);
+    for (const input of graph.inputs) {
+      const { place, value } = addInput(ops, input);
+      given.set(input.name, value);
+      this.places.set(input.name, place);
     }
     for (const { name: entry, value } of graph.state) {
       const { handle, dtype } = variables.get(entry)!;

@@ -66,9 +66,9 @@ export class TfSession {
     const fed: number[] = [];
     try {
       for (const feed of feeds) {
-        const { dtype, values } = crossingOf(feed);
+        const { dtype, values, shape = feed.shape } = crossingOf(feed);
         this.moved += values.byteLength;
-        fed.push(binding.createTensor(feed.shape, dtype, values));
+        fed.push(binding.createTensor(shape, dtype, values));
       }
       const inputs = feeds.map(({ place }) => place.name).join(",");
       const results = binding.runSavedModel(this.model, fed, inputs, fetches.join(","));

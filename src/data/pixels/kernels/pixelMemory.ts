@@ -93,11 +93,18 @@ export class PixelMemory {
   }
 }
 
-/** Where float32 numbers belong in a memory. */
+/** Where the numbers of an image belong in a memory. */
 export interface ResultPlace {
   readonly memory: PixelMemory;
   readonly address: number;
   readonly length: number;
+  /** Whether they are bytes, and not float32. */
+  readonly isBytes: boolean;
+}
+
+/** The numbers there. */
+export function placedNumbers({ memory, address, length, isBytes }: ResultPlace): Float32Array | Uint8Array {
+  return isBytes ? memory.bytes(address, length) : memory.floats(address, length);
 }
 
 /** RGB pixels in a PixelMemory: rows of `line` bytes, readable up to ROWS - 1 rows and 16 bytes behind the last one. */

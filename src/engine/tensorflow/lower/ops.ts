@@ -97,6 +97,12 @@ export class TfOps extends TfBuilder implements Ops<TfValue> {
     return this.make("Bitcast", [x], { shape: x.shape, dtype }, { attributes });
   }
 
+  /** The bytes of int32 numbers [N]: uint8 [N, 4]. */
+  bytesOf(x: TfValue): TfValue {
+    const attributes = { T: { type: x.dtype }, type: { type: "uint8" } } as const;
+    return this.make("Bitcast", [x], { shape: [...x.shape, 4], dtype: "uint8" }, { attributes });
+  }
+
   /** A reshape of a reshape is one reshape. */
   reshape(x: TfValue, shape: readonly number[]): TfValue {
     const source = this.reshapeSource.get(x.name) ?? x;
