@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { LuvitError } from "../src/core/errors";
 import { startBackend } from "../src/core/tf";
+import { ask } from "./ask";
 import { checkpoint } from "./checkpoint";
 import { compile } from "./compile";
 import { type BenchName, type BenchOptions, parseOptions, usage } from "./core/options";
@@ -27,6 +28,7 @@ const benches: Record<BenchName, (options: BenchOptions) => Promise<Report>> = {
   entropy: ofSteps(entropy),
   "detect-forward": ofSteps(detectForward),
   "detect-step": ofSteps(detectStep),
+  ask,
   compile,
   checkpoint,
   "load-block": loadBlock,

@@ -9,6 +9,7 @@ const names = [
   "entropy",
   "detect-forward",
   "detect-step",
+  "ask",
   "load-block",
   "loader",
   "jpeg",

@@ -68,11 +68,12 @@ export class LlamaAttention extends Module {
     const { heads, kvHeads } = headSizes(this.config);
     const split = (part: QkvName, count: number) => splitHeads(this.project(x, part, context, name), count);
     const { cache } = context;
-    const turn = (t: Tensor) => (rope ? rotate(t, this.config, cache?.length) : t);
+    const positions = cache?.positions && { at: cache.positions, most: cache.capacity };
+    const turn = (t: Tensor) => (rope ? rotate(t, this.config, positions) : t);
     const q = turn(normed(split("wq", heads), this.q_norm));
     const k = turn(normed(split("wk", kvHeads), this.k_norm));
     const v = split("wv", kvHeads);
-    const { key, value } = cache?.extend(name, k, v, this.config.slidingWindow) ?? { key: k, value: v };
+    const { key, value } = cache?.extend(name, k, v) ?? { key: k, value: v };
     const options = { ...this.visibility(context), context, name };
     const merged = mergeHeads(scaledDotProductAttention(q, key, value, options));
     return site(context, `${name}.out`, this.wo.forward(merged, context, `${name}.wo`));
@@ -87,9 +88,8 @@ export class LlamaAttention extends Module {
   }
 
   /** Which tokens see which: what the pass says, else what the config does. */
-  private visibility({ mask, cache }: Context): AttentionOptions {
+  private visibility({ mask }: Context): AttentionOptions {
     const { causal, slidingWindow: window } = this.config;
-    if (cache && cache.length > 0) return {}; // one token, which sees all that is kept
     return mask ? { mask } : { causal, window };
   }
 }

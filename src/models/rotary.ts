@@ -8,16 +8,24 @@ export interface Rotation {
   rowOrder: RowOrder;
 }
 
+/** Positions int32 [T] of a pass, and how many there may be. */
+export interface Positions {
+  readonly at: Tensor;
+  readonly most: number;
+}
+
 /**
- * Rotary position embedding of positions `first` … first + T-1. x [B, H, T, C] -> the same shape. With rows in Hugging Face order
+ * Rotary position embedding, of positions 0 … T-1 unless others are given. x [B, H, T, C] -> the same shape. With rows in Hugging Face order
  * element i turns with i + C/2, in Meta order 2i turns with 2i+1; the two orders hold the same numbers elsewhere.
  * Reference: transformers modeling_llama.py; facebookresearch/llama model.py.
  */
-export function rotate(x: Tensor, config: Rotation, first = 0): Tensor {
+export function rotate(x: Tensor, config: Rotation, positions?: Positions): Tensor {
   const [batch, heads, tokens, channels] = x.shape as [number, number, number, number];
   const half = channels / 2;
   const frequencies = rotaryFrequencies(channels, config.ropeTheta, config.ropeScaling);
-  const [cos, sin] = angleTables(first, tokens, frequencies);
+  const [cos, sin] = positions
+    ? angleTables(positions.most, frequencies).map((table) => rowsAt(table, positions.at))
+    : angleTables(tokens, frequencies);
   if (config.rowOrder === "hf") {
     const [left, right] = tf.split(x, 2, 3);
     return tf.concat(turnPairs(left, right, cos, sin), 3);
@@ -35,15 +43,20 @@ function turnPairs(first: Tensor, second: Tensor, cos: Tensor, sin: Tensor): Ten
 }
 
 /** cos and sin [1, 1, T, C/2] of position * frequency. */
-function angleTables(first: number, tokens: number, frequencies: Float64Array): [Tensor, Tensor] {
+function angleTables(tokens: number, frequencies: Float64Array): [Tensor, Tensor] {
   const half = frequencies.length;
   const angles = Float64Array.from(
     { length: tokens * half },
-    (_, i) => (first + Math.floor(i / half)) * frequencies[i % half],
+    (_, i) => Math.floor(i / half) * frequencies[i % half],
   );
   const shape = [1, 1, tokens, half];
   return [
     tf.tensor(Float32Array.from(angles, Math.cos), shape),
     tf.tensor(Float32Array.from(angles, Math.sin), shape),
   ];
+}
+
+/** [1, 1, P, C/2], int32 [T] -> [1, 1, T, C/2]. */
+function rowsAt(table: Tensor, positions: Tensor): Tensor {
+  return tf.gather(table, positions as tf.Tensor1D, 2);
 }

@@ -1,3 +1,4 @@
+import { LuvitError } from "../core/errors";
 import { type Tensor, tf } from "../core/tf";
 
 /** Keys [B, G, T, C] and values of one attention. */
@@ -6,48 +7,61 @@ interface Kept {
   readonly value: Tensor;
 }
 
+/** What a pass goes on from: what passes before it kept, and what the host says of its own tokens. */
+export interface CacheBefore {
+  /** By name of state, as `after` of the pass before. */
+  readonly kept: Readonly<Record<string, Tensor>>;
+  /** int32 [T]: the position of each token of the pass. */
+  readonly positions: Tensor;
+  /** [capacity, T]: 1 where a token of the pass (column) takes its place (row), else 0. */
+  readonly places: Tensor;
+}
+
 /**
- * Keys and values of the tokens that a language model has read, so that the next one alone is computed. Of causal models
- * only: what was read must not see what comes. It owns its tensors.
+ * Keys and values of the tokens that a language model has read, so that the next ones alone are computed: one cache a pass,
+ * in tensors that have room for `capacity` tokens, so that every pass over as many tokens is the same graph. Of causal models
+ * only: what was read must not see what comes. Which tokens of the cache are seen says the context's mask.
  */
 export class KeyValueCache {
-  private readonly kept = new Map<string, Kept>();
-  private tokens = 0;
+  /** Keys and values after the pass, [B, G, capacity, C], by name of state. */
+  readonly after: Record<string, Tensor> = {};
 
-  /** Tokens read before those of the pass that is running. */
-  get length(): number {
-    return this.tokens;
+  constructor(
+    readonly capacity: number,
+    /** Left out, the pass begins with the first token, and sees itself alone. */
+    private readonly before?: CacheBefore,
+  ) {}
+
+  /** int32 [T] where the pass goes on from others; without, its tokens are numbered from 0. */
+  get positions(): Tensor | undefined {
+    return this.before?.positions;
   }
 
-  /**
-   * Keeps a pass's keys and values beside those of `name` before, and gives back all of them: with `window` only those
-   * that the last token sees. To be called inside a tidy.
-   */
-  extend(name: string, key: Tensor, value: Tensor, window?: number): Kept {
-    const before = this.kept.get(name);
-    const joined = (old: Tensor | undefined, more: Tensor) =>
-      tf.keep(old ? tf.concat([old, more], 2) : tf.clone(more));
-    const all = { key: joined(before?.key, key), value: joined(before?.value, value) };
-    this.kept.set(name, all);
-    if (before) tf.dispose([before.key, before.value]);
-    if (!before || window === undefined) return all;
-    return { key: lastTokens(all.key, window), value: lastTokens(all.value, window) };
+  /** Keeps a pass's keys and values, and gives back those that its tokens may see. */
+  extend(name: string, key: Tensor, value: Tensor): Kept {
+    const kept = { key: this.placed(`${name}.key`, key), value: this.placed(`${name}.value`, value) };
+    return this.before ? kept : { key, value };
   }
 
-  /** A pass over so many tokens has ended. */
-  advance(tokens: number): void {
-    this.tokens += tokens;
-  }
-
-  dispose(): void {
-    for (const { key, value } of this.kept.values()) tf.dispose([key, value]);
-    this.kept.clear();
-    this.tokens = 0;
+  private placed(name: string, x: Tensor): Tensor {
+    const { capacity, before } = this;
+    const [batch, groups, tokens, channels] = x.shape as [number, number, number, number];
+    if (tokens > capacity)
+      throw new LuvitError("bad-argument", `cache: ${tokens} tokens do not fit into the room of ${capacity}`);
+    const room = () => tf.zeros([batch, groups, capacity - tokens, channels]);
+    const alone = () => (tokens < capacity ? tf.concat([x, room()], 2) : tf.clone(x));
+    const placed = before ? put(x, before.places, before.kept[name]) : alone();
+    this.after[name] = placed;
+    return placed;
   }
 }
 
-function lastTokens(x: Tensor, count: number): Tensor {
-  const [batch, groups, tokens, channels] = x.shape as [number, number, number, number];
-  const first = Math.max(0, tokens - count);
-  return tf.slice(x, [0, 0, first, 0], [batch, groups, tokens - first, channels]);
+/**
+ * x [B, G, T, C] at its places among what was kept. A product with zeros and ones, since tfjs takes a hundred times as long
+ * to gather.
+ */
+function put(x: Tensor, places: Tensor, kept: Tensor): Tensor {
+  const [capacity, tokens] = places.shape as [number, number];
+  const isFree = tf.sub(1, tf.sum(places, 1, true));
+  return tf.add(tf.mul(kept, isFree), tf.matMul(tf.reshape(places, [1, 1, capacity, tokens]), x));
 }

@@ -44,7 +44,7 @@ export interface Context {
   readonly positions?: PositionRule;
   /** Where tokens of images stand among those of a language model, in order: what has projections of its own for them uses them. */
   readonly visual?: readonly TokenRange[];
-  /** What a language model read before, beside which it keeps what it reads now. */
+  /** What a language model read before, beside which it keeps what it reads now; `mask` [T, capacity] says what is seen of it. */
   readonly cache?: KeyValueCache;
 }
 

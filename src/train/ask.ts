@@ -2,14 +2,19 @@ import { checkOptions, number, optionsOf, seed, text, whole } from "../core/opti
 import { Rng } from "../core/rng";
 import { ensureBackend } from "../core/tf";
 import type { RgbImage } from "../data/pixels";
-import { generate } from "../models/llavit/generate";
+import type { EngineOptions } from "../engine";
+import { InTurn } from "../engine/inTurn";
+import { engineOptions } from "../engine/options";
 import type { Llavit } from "../models/llavit/llavit";
-import { promptOf } from "../models/llavit/prompt";
+import { type Prompt, promptOf } from "../models/llavit/prompt";
+import { type Choosing, generate } from "./generate";
+import { KeptSlot } from "./kept";
 import { imageArgument, preparedValues } from "./preparedImage";
 import { llavitField } from "./questions";
+import { capacityFor, Reader } from "./reader";
 
-/** How an answer is chosen. */
-export interface AskOptions {
+/** How an answer is chosen, and on what it is computed. */
+export interface AskOptions extends EngineOptions {
   /** 0 (default): always the likeliest token; above: drawn, the more freely the higher. */
   temperature?: number;
   /** Decides what is drawn; default 0. */
@@ -20,15 +25,23 @@ export interface AskOptions {
 
 export const askOptions = optionsOf<AskOptions>(
   {},
-  { temperature: number(0, 1000), seed, maxTokens: whole(1, 100_000) },
+  { ...engineOptions.optional, temperature: number(0, 1000), seed, maxTokens: whole(1, 100_000) },
 );
+
+/** The model that was asked last stays open: its graphs and its weights on an engine. */
+const asked = new KeptSlot<Reader>();
+/** Who asks at the same time shares them. */
+const turns = new InTurn("ask");
 
 /**
  * Asks a model about an image: a file, encoded bytes, pixels, or what a data set gives ([3, S, S], already prepared). What
- * it has read is kept while it answers, so that each token is computed alone. Runs op by op in this process.
+ * it has read is kept while it answers, so that each token is computed alone. The first question makes the graphs of three
+ * passes (the image; 32 tokens of text; one token) and hands an engine the weights; whatever is asked next about any image
+ * compiles nothing, until another model is asked, its weights change, or question and answer together need more than 256
+ * tokens. Questions that are asked at the same time are answered one after another.
  *
  * @throws LuvitError("bad-argument") for options or values that cannot be, "bad-image" for what cannot be read, "non-finite"
- * for a model whose numbers are none.
+ * for a model whose numbers are none, "engine" when the engine asked for cannot be had.
  *
  * @example
  * const language = await luvit.llavit.languageModel("data/llama-toy");
@@ -46,10 +59,32 @@ export async function ask(
   checkOptions("ask", imageArgument, image);
   checkOptions("ask", text, question);
   checkOptions("ask", askOptions, options);
-  const { temperature = 0, seed: start = 0, maxTokens: most = 64 } = options;
+  const { temperature = 0, seed: start = 0, maxTokens: most = 64, ...engine } = options;
   const values = await preparedValues("ask", image, model.preprocessing, model.vision_tower.config.imageSize);
   await ensureBackend();
-  const rng = new Rng(start).fork("answer");
-  const tokens = await generate(model, values, promptOf(model, question), { most, temperature, rng });
+  const choosing = { most, temperature, rng: new Rng(start).fork("answer") };
+  const prompt = promptOf(model, question);
+  const tokens = await turns.do(() => answered(model, values, prompt, choosing, engine));
   return model.tokenizer.decode(tokens);
+}
+
+async function answered(
+  model: Llavit,
+  image: Float32Array,
+  prompt: Prompt,
+  choosing: Choosing,
+  engine: EngineOptions,
+): Promise<number[]> {
+  const { ids, start } = prompt;
+  const sizes = { start, capacity: capacityFor(start + model.patches, ids.length + choosing.most) };
+  const key = JSON.stringify([model.describe(), sizes, engine]);
+  const { value: reader, giveBack } = await asked.take(model, key, () => Reader.open(model, sizes, engine));
+  try {
+    const tokens = await generate(model, reader, image, prompt, choosing);
+    await giveBack();
+    return tokens;
+  } catch (error) {
+    await reader.dispose();
+    throw error;
+  }
 }

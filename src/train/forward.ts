@@ -11,6 +11,17 @@ export interface ForwardFunction {
   body(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor>;
 }
 
+/** One that also keeps something from run to run, or reads what another one kept. */
+export interface KeepingFunction extends Pick<ForwardFunction, "inputs"> {
+  /** Shapes of what is kept, by name: common to all functions that name it, and zero at first. */
+  readonly kept?: Readonly<Record<string, readonly number[]>>;
+  /** A result under the name of something kept is its new value. */
+  body(
+    inputs: Readonly<Record<string, Tensor>>,
+    kept: Readonly<Record<string, Tensor>>,
+  ): Record<string, Tensor>;
+}
+
 /** A forward function ready to be called. */
 export interface Forward {
   /** What it runs on, for people. */

@@ -1,8 +1,9 @@
+import { sizeOf } from "../core/hostTensor";
 import { describeRunning, type EngineOptions, openEngine } from "../engine";
 import { sendParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import { arraysOf, type Feeds } from "./feeds";
-import type { ForwardFunction } from "./forward";
+import type { KeepingFunction } from "./forward";
 import { traceFunction } from "./stepPrograms";
 
 /** Several forward functions of a model, ready to be called. */
@@ -19,7 +20,7 @@ export interface Forwards {
  */
 export async function openForwards(
   model: Module,
-  functions: Readonly<Record<string, ForwardFunction>>,
+  functions: Readonly<Record<string, KeepingFunction>>,
   options: EngineOptions = {},
 ): Promise<Forwards> {
   const programs = Object.fromEntries(
@@ -28,6 +29,9 @@ export async function openForwards(
   const executor = await openEngine(programs, options);
   try {
     await sendParameters(executor, model.namedParameters());
+    for (const { kept = {} } of Object.values(functions))
+      for (const [name, shape] of Object.entries(kept))
+        await executor.writeState({ [name]: new Float32Array(sizeOf(shape)) });
   } catch (error) {
     await executor.dispose();
     throw error;

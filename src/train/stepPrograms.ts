@@ -9,7 +9,7 @@ import type { Parameter } from "../nn/parameter";
 import type { AdamW } from "../optim/adamw";
 import type { ParameterRules } from "../optim/groups";
 import { type Feeds, specsOf } from "./feeds";
-import type { ForwardFunction } from "./forward";
+import type { ForwardFunction, KeepingFunction } from "./forward";
 import { LOSS_SCALE, traceStep } from "./traceStep";
 import { averageName, moved, type WeightAverage } from "./weightAverage";
 
@@ -104,16 +104,20 @@ function traceAverage<M extends Module>({ model, rules }: StepTask<M>, { decay }
 export function traceFunction(
   name: string,
   model: Module,
-  { inputs, body }: ForwardFunction,
+  { inputs, kept = {}, body }: KeepingFunction,
   stateName: (path: string) => string = (path) => path,
 ): Program {
   const shapes = Object.entries(parameterShapes(model));
   const graph = trace(name, {
     inputs,
-    state: Object.fromEntries(shapes.map(([path, shape]) => [stateName(path), shape])),
+    state: Object.fromEntries([
+      ...shapes.map(([path, shape]) => [stateName(path), shape]),
+      ...Object.entries(kept).map(([key, shape]) => [key, { shape }]),
+    ]),
     body(fed, state) {
       const weights = Object.fromEntries(shapes.map(([path]) => [path, state[stateName(path)]]));
-      return withTracedParameters(model, weights, () => body(fed));
+      const own = Object.fromEntries(Object.keys(kept).map((key) => [key, state[key]]));
+      return withTracedParameters(model, weights, () => body(fed, own));
     },
   });
   return { graph: optimize(graph) };

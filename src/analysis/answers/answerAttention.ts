@@ -104,7 +104,8 @@ export async function answerAttention(
   checkOptions("answerAttention", imageArgument, image);
   checkOptions("answerAttention", text, question);
   checkOptions("answerAttention", answerAttentionOptions, options);
-  const { answer = await ask(model, image, question), ...engine } = options;
+  const { answer: given, ...engine } = options;
+  const answer = given ?? (await ask(model, image, question, engine));
   const seen = await seenImage("answerAttention", model, image);
   const prompt = answeredPrompt("answerAttention", model, question, answer);
   const feeds = feedsOf(seen, prompt.ids);

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { AskResult } from "../../../bench/ask";
 import type { CheckpointResult } from "../../../bench/checkpoint";
 import type { CompileResult } from "../../../bench/compile";
 import type { noFigures } from "../../../bench/core/heading";
@@ -135,4 +136,10 @@ test("checkpoint: a save against plain writing, and memory of both processes", (
   assert.ok(checkpoint_mb > 3 * trained_mb && checkpoint_mb < 3 * trained_mb + 1, `${checkpoint_mb} MB`);
   assert.deepEqual(Object.keys(memory_mb), ["before", "first_step", "save_begins", "saved", "done"]);
   if (process.platform === "linux") assert.ok(memory_mb.done!.engine > 50, JSON.stringify(memory_mb));
+});
+
+test("ask: the first answer has the graphs to make, the others have not", () => {
+  const { ms, peer, answer_tokens, engine } = bench<AskResult>("ask");
+  assert.deepEqual([answer_tokens, peer, engine], [8, null, "onnxruntime"]);
+  assert.ok(0 < ms.median && ms.median <= ms.p90 && ms.p90 <= ms.max && ms.max < ms.first);
 });
