@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../core/errors";
+import { expectFolderNames } from "../core/folderNames";
 import { checkOptions, named, optionsOf, text } from "../core/options";
 import { textTable } from "../core/textTable";
 import { type Tensor, tf } from "../core/tf";
@@ -88,7 +89,7 @@ export class EntropyShares {
  * Sets named "ImageNet-S-50", "ImageNet-S-300", "ImageNet-S-919" print with the paper's numbers.
  *
  * @throws LuvitError("bad-argument") for a set without masks, a layer the model does not have, or an `out` with numbers of
- * another model.
+ * another model, or with names of sets that cannot be folders in it.
  * @throws LuvitError("bad-dataset") for a set of which nothing can be read.
  */
 export async function entropyShares(
@@ -100,6 +101,7 @@ export async function entropyShares(
   checkOptions("entropyShares", named(datasetField), sets);
   checkOptions("entropyShares", entropyShareOptions, options);
   const { layer = lastViTLayer(model), out } = options;
+  if (out !== undefined) expectFolderNames("entropyShares", Object.keys(sets));
   const points: RegionPoint[] = [];
   const shares: Record<string, EntropyShare> = {};
   const missing: string[] = [];

@@ -50,6 +50,9 @@ ${commonHelp}${resumeHelp}`,
   run: (call) => runWith("distill", call, async (r) => (await import("./trainCommand")).distillCommand(r)),
 });
 
+/** Workers, gigabits per second, and a week of measuring. */
+const PLAN_LIMITS = { workers: 1_000_000, network: 1_000_000, seconds: 604_800 };
+
 export const planCommand = command({
   name: "plan",
   help: `  luvit plan     --config run.json       what pretraining or finetuning over several workers would take: steps, bytes,
@@ -70,8 +73,16 @@ export const planCommand = command({
       throw new UsageError("plan takes --config <file> --workers <n>, and no other words");
     const number = (name: "workers" | "network" | "seconds", otherwise?: number) => {
       const value = flags[name] === undefined ? otherwise : Number(flags[name]);
-      if (value !== undefined && value > 0 && (name !== "workers" || Number.isInteger(value))) return value;
-      throw new UsageError(`plan takes --${name} <number above 0>, got ${JSON.stringify(flags[name])}`);
+      const most = PLAN_LIMITS[name];
+      if (
+        value !== undefined &&
+        value > 0 &&
+        value <= most &&
+        (name !== "workers" || Number.isInteger(value))
+      )
+        return value;
+      const range = `<${name === "workers" ? "whole " : ""}number above 0, at most ${most.toLocaleString("en")}>`;
+      throw new UsageError(`plan takes --${name} ${range}, got ${JSON.stringify(flags[name] ?? "nothing")}`);
     };
     const sizes = {
       workers: number("workers"),

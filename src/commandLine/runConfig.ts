@@ -6,7 +6,7 @@ import {
   entry,
   type Field,
   flag,
-  named,
+  namedFolders,
   object,
   oneOf,
   partly,
@@ -114,7 +114,7 @@ export const configs = {
             sketch: entry(text, "ImageNet-Sketch", "sketch"),
             c: entry(text, "ImageNet-C", "imagenet-c"),
             in9: entry(text, "ImageNet-9 (original, mixed_same, mixed_rand)", "bg_challenge"),
-            own: entry(named(text), "folders of class folders with the model's classes, by name", {
+            own: entry(namedFolders(text), "folders of class folders with the model's classes, by name", {
               mine: "images/val",
             }),
           },
@@ -135,7 +135,7 @@ export const configs = {
     {
       model: entry(trainedModel, "what is looked into"),
       data: entry(
-        named(
+        namedFolders(
           object(
             {
               images: entry(text, "images in class folders", "ImageNetS50/validation"),

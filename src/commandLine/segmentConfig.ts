@@ -1,5 +1,16 @@
 import { segmentationOptions } from "../analysis/segmentation/evaluate";
-import { entry, flag, named, object, oneOf, partly, seed, text, type ValueOf, whole } from "../core/options";
+import {
+  entry,
+  flag,
+  namedFolders,
+  object,
+  oneOf,
+  partly,
+  seed,
+  text,
+  type ValueOf,
+  whole,
+} from "../core/options";
 import { segmentHeadOptions } from "../models/segmenter";
 import { segmentOptions } from "../train/segment";
 import { elsewhere, engine, out, trainingEngine } from "./commonConfig";
@@ -90,7 +101,7 @@ const { protocol, shorterSide, batchSize } = segmentationOptions.optional;
 export const segmentEvaluateConfig = object(
   {
     model: entry(trainedSegmenter, "what is scored"),
-    data: entry(named(masked), "sets with masks by name", {
+    data: entry(namedFolders(masked), "sets with masks by name", {
       "ImageNet-S-50": { images: "ImageNetS50/validation", masks: "ImageNetS50/validation-segmentation" },
     }),
     out,

@@ -12,7 +12,7 @@ import {
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { LuvitError } from "./errors";
-import { makeFolder } from "./makeFolder";
+import { makeFolder, takeBack } from "./makeFolder";
 
 /*
  * Files are written whole or not at all: under a name beside the target that nobody can know before, created by nobody
@@ -56,8 +56,9 @@ export async function writeFileAtomically(
   fill: (handle: FileHandle, temporary: string) => Promise<void>,
 ): Promise<void> {
   const temporary = temporaryFor(path);
+  let made: readonly string[] = [];
   try {
-    makeFolder(dirname(path));
+    made = makeFolder(dirname(path));
     const mode = permissionsOf(path, await stat(path).catch(() => undefined));
     const handle = await open(temporary, "wx", mode);
     try {
@@ -71,6 +72,7 @@ export async function writeFileAtomically(
     await syncFolder(dirname(path));
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => {});
+    takeBack(made);
     throw writeFailure(path, cause);
   }
 }
@@ -81,8 +83,9 @@ export async function writeFileAtomically(
  */
 export function writeAtomically(path: string, content: string | Uint8Array): void {
   const temporary = temporaryFor(path);
+  let made: readonly string[] = [];
   try {
-    makeFolder(dirname(path));
+    made = makeFolder(dirname(path));
     const mode = permissionsOf(path, statSync(path, { throwIfNoEntry: false }));
     const descriptor = openSync(temporary, "wx", mode);
     try {
@@ -94,6 +97,7 @@ export function writeAtomically(path: string, content: string | Uint8Array): voi
     renameSync(temporary, path);
   } catch (cause) {
     removeQuietly(temporary);
+    takeBack(made);
     throw writeFailure(path, cause);
   }
 }

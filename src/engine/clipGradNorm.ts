@@ -1,6 +1,9 @@
 /** Added to the norm, so that gradients of zero are no division by zero. */
 export const CLIP_EPS = 1e-6;
 
+/** Makes numbers whose squares overflow single precision small enough; a power of two, which changes no digit. */
+export const OVERFLOW_SCALE = 2 ** -80;
+
 /**
  * What gradients whose norm is `norm` are multiplied by: never more than 1.
  * Reference: torch/nn/utils/clip_grad.py, clip_grad_norm_.

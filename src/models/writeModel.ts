@@ -3,8 +3,6 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import { sizeOf } from "../core/hostTensor";
-import { makeFolder } from "../core/makeFolder";
-import { writeFailure } from "../core/writeAtomically";
 import { CONFIG_FILE, MODEL_FILE, readConfig, writeSavedModel } from "../io/checkpoint";
 import { streamOfParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
@@ -53,11 +51,6 @@ export async function writeModel(
   const config = { ...model.describe(), external: await noteFrozenWeights(outside) };
   parseModelConfig(`${folder}: not saved`, JSON.parse(JSON.stringify(config)));
   const tensors = streamOfParameters(weightsBut(model, outside));
-  try {
-    makeFolder(folder);
-  } catch (cause) {
-    throw writeFailure(folder, cause);
-  }
   await writeSavedModel(folder, { config, tensors });
   const bytes = [...tensors.shapes.values()].reduce((sum, shape) => sum + 4 * sizeOf(shape), 0);
   return new SavedFiles(folder, config, tensors.shapes.size, bytes);

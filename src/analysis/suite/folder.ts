@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { differences } from "../../core/differences";
 import { LuvitError, listOffenders } from "../../core/errors";
-import { isPlain, named, optionsOf, problemsOf, such, text, whole } from "../../core/options";
+import { isFolderName } from "../../core/folderNames";
+import { isPlain, optionsOf, problemsOf, such, text, whole } from "../../core/options";
 import { writeJsonAtomically } from "../../core/writeAtomically";
 import { readJsonObject } from "../../io/bytes";
 import type { Provenance } from "../provenance";
@@ -26,10 +27,19 @@ const facts = optionsOf<SuiteFacts>(
     classes: whole(1),
     provenance: such("an object", isPlain),
     commit: text,
-    parts: named(whole(0)),
+    parts: such("numbers of images by part", isCounted),
   },
   {},
 );
+
+/** Parts lie in folders of their own: none of those may be elsewhere. */
+function isCounted(parts: unknown): boolean {
+  if (!isPlain(parts)) return false;
+  const isCount = (images: unknown) => Number.isInteger(images) && (images as number) >= 0;
+  return Object.entries(parts).every(
+    ([part, images]) => part.split("/").every(isFolderName) && isCount(images),
+  );
+}
 
 /** Facts of a folder; undefined where no suite was begun. */
 export async function readFacts(folder: string): Promise<SuiteFacts | undefined> {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { expectFolderNames } from "../../core/folderNames";
 import { checkOptions } from "../../core/options";
 import { withStopRequest } from "../../core/stopRequest";
 import { plainObject } from "../../io/options";
@@ -34,6 +35,7 @@ export function suite(model: Classifier, sets: SuiteSets, options: SuiteOptions 
   checkOptions("suite", classifierField, model);
   checkOptions("suite", plainObject("an object: sets by name"), sets);
   checkOptions("suite", suiteOptions, options);
+  if (options.out !== undefined) expectFolderNames("suite: own", Object.keys(sets.own ?? {}));
   const parts = partsOf(sets);
   const named = parts.map(({ key }) => ({ key, data: dataOf(key) }));
   const run = new SuiteRun(named, (driver, stopping) =>

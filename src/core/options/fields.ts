@@ -1,3 +1,4 @@
+import { FOLDER_NAMES, notFolderNames } from "../folderNames";
 import type { Field } from "./field";
 import { field } from "./makeField";
 import { schemaOf } from "./zod";
@@ -80,6 +81,18 @@ export function pair<T>(item: Field<T>): Field<readonly [T, T]> {
 export function named<T>(item: Field<T>): Field<Readonly<Record<string, T>>> {
   return field(`an object, each of its entries ${item.expected}`, (z, error) =>
     z.record(z.string(), schemaOf(item), { error }),
+  );
+}
+
+/** The same where names become folders. */
+export function namedFolders<T>(item: Field<T>): Field<Readonly<Record<string, T>>> {
+  return field(
+    `an object, each of its entries ${item.expected}, under names that can be folders`,
+    (z, error) =>
+      z.record(z.string(), schemaOf(item), { error }).superRefine((value, { addIssue }) => {
+        for (const name of notFolderNames(Object.keys(value)))
+          addIssue({ code: "custom", path: [name], message: `${FOLDER_NAMES}, as they become folders` });
+      }),
   );
 }
 

@@ -13,6 +13,7 @@ export {
   instance,
   list,
   named,
+  namedFolders,
   number,
   oneOf,
   pair,

@@ -42,9 +42,10 @@ export function object<R extends Fields, O extends Fields>(
       .superRefine(
         (value, { addIssue, issues }) => {
           if (!isPlain(value)) return addIssue({ code: "custom", message: expected });
+          const refused = new Set(issues.map(({ path }) => path?.[0]));
           const wrong = (rules as Rule<never>[]).flatMap((rule) => {
             try {
-              return rule(value as never);
+              return complaints(rule, value, refused);
             } catch (cause) {
               // It stumbled over an entry, such as a symbol, that its own field refuses.
               if (issues.length === 0) throw cause;
@@ -57,6 +58,19 @@ export function object<R extends Fields, O extends Fields>(
       );
   });
   return { ...made, required, optional, rules };
+}
+
+/** What a rule says of a value; nothing where it looked at an entry that is refused already. */
+function complaints(rule: Rule<never>, value: object, refused: ReadonlySet<PropertyKey | undefined>) {
+  const seen = new Set<PropertyKey>();
+  const watched = new Proxy(value, {
+    get(target, key) {
+      seen.add(key);
+      return Reflect.get(target, key);
+    },
+  });
+  const wrong = rule(watched as never);
+  return [...seen].some((key) => refused.has(key)) ? [] : wrong;
 }
 
 type RequiredKeys<T> = { [Key in keyof T]-?: object extends Pick<T, Key> ? never : Key }[keyof T];

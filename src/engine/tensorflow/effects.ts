@@ -1,6 +1,6 @@
 import type { AdamWUpdate } from "../adamw/splitUpdates";
-import { CLIP_EPS } from "../clipGradNorm";
 import type { Program } from "../executor";
+import { clipped } from "./clip";
 import { type TfValue, waitFor } from "./lower/builder";
 import type { TfOps } from "./lower/ops";
 import { addUpdate } from "./updates";
@@ -123,14 +123,7 @@ export class EffectWriter {
   /** The gradients, their common norm no greater than the program says. */
   private clipped(gradients: readonly TfValue[]): readonly TfValue[] {
     const { ops, program } = this.sources;
-    if (program.clipGradNorm === undefined || gradients.length === 0) return gradients;
-    const sums = gradients.map((gradient) =>
-      ops.sum(ops.square(gradient), [...gradient.shape.keys()], false),
-    );
-    const norm = ops.sqrt(sums.reduce((total, sum) => ops.add(total, sum)));
-    const share = ops.div(ops.scalar(program.clipGradNorm), ops.add(norm, CLIP_EPS));
-    const factor = ops.binary("Minimum", share, ops.scalar(1));
-    return gradients.map((gradient) => ops.mul(gradient, factor));
+    return program.clipGradNorm === undefined ? gradients : clipped(ops, gradients, program.clipGradNorm);
   }
 
   private update(update: AdamWUpdate, gradient: TfValue, after: readonly string[]): string {

@@ -4,6 +4,7 @@ import { cp, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { inspect } from "node:util";
+import { entropyShares } from "../../../src/analysis/entropyShares";
 import { rowsOf } from "../../../src/analysis/provenance";
 import {
   mergeSuites,
@@ -318,4 +319,15 @@ test("a suite leaves no tensor behind", async () => {
   const { numTensors } = tf.memory();
   await suite(net, given, { engine: "eager" });
   assert.equal(tf.memory().numTensors, numTensors);
+});
+
+test("sets of one's own whose names are no folders are refused where answers are kept, before any image is read", async () => {
+  const [set, root] = [await images(), temporaryFolder()];
+  const out = join(root, "suite");
+  for (const name of ["../x", "a/b", "", "."]) {
+    const start = () => startSuite(model(), { own: { fine: set, [name]: set } }, { out });
+    assertThrows(start, "bad-argument", JSON.stringify(name));
+    await assertRejects(entropyShares(model(), { [name]: set }, { out }), "bad-argument", "become folders");
+  }
+  assert.deepEqual(readdirSync(root), []);
 });

@@ -109,3 +109,14 @@ test("answers under a name that promises others, and facts that are none, are re
     assert.doesNotMatch(said, /fault of luvit's/);
   }
 });
+
+test("facts that name parts outside of their folder are refused before anything is read", async () => {
+  const strange = changed("outside", (at) => {
+    const facts = JSON.parse(readFileSync(join(at, "suite.json"), "utf8"));
+    facts.parts = { "../../1/answers/in1k": 8 };
+    writeFileSync(join(at, "suite.json"), JSON.stringify(facts));
+  });
+  const { status, said } = await merge(strange);
+  assert.equal(status, 1);
+  assert.match(said, /suite\.json: not what a suite writes/);
+});

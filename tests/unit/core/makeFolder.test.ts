@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { existsSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { makeFolder } from "../../../src/core/makeFolder";
+import { makeFolder, takeBack } from "../../../src/core/makeFolder";
 import { temporaryFolder } from "../io/support";
 
 test("a folder is made with all above it, and one that is there is left alone", () => {
@@ -27,4 +27,17 @@ test("what is no folder, and what the system refuses, is an error at once", () =
   // There the system says that the folder above is missing, which Node believes for ever.
   if (process.platform === "linux") refusals.push(["/proc/luvit/below", "ENOENT"]);
   for (const [folder, code] of refusals) assert.throws(() => makeFolder(folder), { code }, folder);
+});
+
+test("what was made for a folder that is refused in the end is taken back, and nothing else", () => {
+  const root = temporaryFolder();
+  const long = "n".repeat(300);
+  assert.throws(() => makeFolder(join(root, "a", "b", long)), { code: "ENAMETOOLONG" });
+  assert.deepEqual(readdirSync(root), []);
+  const made = makeFolder(join(root, "c", "d", "e"));
+  assert.deepEqual(made, [join(root, "c"), join(root, "c", "d"), join(root, "c", "d", "e")]);
+  writeFileSync(join(root, "c", "d", "kept"), "");
+  takeBack(made);
+  assert.deepEqual(readdirSync(join(root, "c", "d")), ["kept"]);
+  assert.deepEqual(makeFolder(join(root, "c")), [], "it was there");
 });

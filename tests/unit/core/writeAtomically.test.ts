@@ -160,6 +160,24 @@ test("content that fails half-way leaves the old file and nothing else", async (
   assert.ok(existsSync(path));
 });
 
+test("folders that were made for a file that fails are gone again, those that were there stay", async () => {
+  const folder = temporaryFolder();
+  const fails = (path: string) =>
+    writeFileAtomically(path, async () => {
+      throw new Error("no more");
+    });
+  await assert.rejects(fails(join(folder, "a", "b", "file")), /no more/);
+  assert.deepEqual(readdirSync(folder), []);
+  mkdirSync(join(folder, "empty"));
+  await assert.rejects(fails(join(folder, "empty", "c", "file")), /no more/);
+  assert.deepEqual(readdirSync(folder), ["empty"]);
+  for (const write of Object.values(writers)) {
+    const long = join(folder, "d", "n".repeat(300), "file");
+    await assertRejects(() => write(long, "text"), "bad-file", "cannot be written");
+    assert.deepEqual(readdirSync(folder), ["empty"]);
+  }
+});
+
 test("why a file could not be written is told once, with what to do", () => {
   const told = new LuvitError("bad-argument", "was told before");
   assert.equal(writeFailure("out.json", told), told);

@@ -176,6 +176,18 @@ test("another kind of model, nothing, and other people's folders are refused wit
   await model.save(join(root, "mae"));
 });
 
+test("what cannot be saved leaves no folder behind", async () => {
+  const root = temporaryFolder();
+  const model = classifier.create({ encoder: tinyViT, classes: 2 });
+  await assertRejects(() => model.save(join(root, "a", "n".repeat(300))), "bad-file", "cannot be written");
+  const [, last] = [...model.namedParameters()].at(-1)!;
+  last.peek = async () => {
+    throw new Error("the memory is gone");
+  };
+  await assert.rejects(model.save(join(root, "b", "c")), /the memory is gone/);
+  assert.deepEqual(readdirSync(root), []);
+});
+
 test("a frozen block that is only named is read again where it lies, and checked", async () => {
   const root = temporaryFolder();
   const language = join(root, "language");

@@ -1,4 +1,4 @@
-import { clipFactor } from "../../clipGradNorm";
+import { clipFactor, OVERFLOW_SCALE } from "../../clipGradNorm";
 import type { OnnxRuntime, OnnxSession, OnnxTensor } from "../runtime";
 import { createSession, type SessionSettings } from "../session";
 import type { Chunk } from "./chunks";
@@ -22,7 +22,13 @@ export interface Parameters {
   replace(name: string, tensor: OnnxTensor): void;
 }
 
-const models = { update: updateModel, add: addModel, squares: squaresModel };
+const models = {
+  update: updateModel,
+  add: addModel,
+  squares: (chunk: Chunk) => squaresModel(chunk),
+  /** Squares of gradients that single precision does not hold the squares of. */
+  smallerSquares: (chunk: Chunk) => squaresModel(chunk, OVERFLOW_SCALE),
+};
 
 /** AdamW on the device, chunk by chunk, so that old and new state stand side by side for one chunk only. */
 export class DeviceAdamW {
@@ -72,10 +78,13 @@ export class DeviceAdamW {
     { clipGradNorm, lossScale }: StepFactors,
   ): Promise<number | undefined> {
     const isPlain = clipGradNorm === undefined && lossScale === undefined;
-    const norm = isPlain ? undefined : (await this.normOf(gradients)) / (lossScale ?? 1);
+    let norm = isPlain ? undefined : (await this.normOf(gradients, "squares")) / (lossScale ?? 1);
     if (lossScale !== undefined && !Number.isFinite(norm)) {
       for (const tensor of gradients.values()) tensor.dispose();
       return norm;
+    }
+    if (norm === Number.POSITIVE_INFINITY) {
+      norm = (await this.normOf(gradients, "smallerSquares")) / OVERFLOW_SCALE;
     }
     const clip = clipGradNorm === undefined ? 1 : clipFactor(norm!, clipGradNorm);
     const factor = clip / (lossScale ?? 1);
@@ -99,7 +108,7 @@ export class DeviceAdamW {
     const known = this.sessions.get(key);
     if (known) return known;
     const model = models[kind](chunk);
-    const kept = kind === "squares" ? [] : model.outputs.map(({ name }) => name);
+    const kept = kind === "squares" || kind === "smallerSquares" ? [] : model.outputs.map(({ name }) => name);
     const session = await createSession(this.runtime, model, { ...this.settings, kept });
     this.sessions.set(key, session);
     return session;
@@ -138,11 +147,11 @@ export class DeviceAdamW {
     return added;
   }
 
-  /** Norm of all numbers of all chunks together. */
-  private async normOf(gradients: ChunkGradients): Promise<number> {
+  /** Norm of all numbers of all chunks together, of what the model makes of them. */
+  private async normOf(gradients: ChunkGradients, kind: "squares" | "smallerSquares"): Promise<number> {
     let sum = 0;
     for (const [chunk, tensor] of gradients) {
-      const squares = await this.session("squares", chunk);
+      const squares = await this.session(kind, chunk);
       const result = await squares.run({ gradients: tensor }, { squares: null });
       for (const square of result.squares.data as Float32Array) sum += square;
     }

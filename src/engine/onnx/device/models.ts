@@ -96,10 +96,14 @@ export function addModel({ size }: Chunk): OnnxModel {
 /** Partial sums over so many squares keep their digits; the host adds them up in double precision. */
 const ROW = 1024;
 
-/** Sums of squares of gradients [size], a row of numbers at a time: "squares" [rows], the last one of what is left. */
-export function squaresModel({ size }: Chunk): OnnxModel {
+/**
+ * Sums of squares of gradients [size], multiplied by `scale` before, a row of numbers at a time: "squares" [rows], the
+ * last one of what is left.
+ */
+export function squaresModel({ size }: Chunk, scale = 1): OnnxModel {
   const ops = new WebgpuOps();
-  const gradients = port(operands.gradients, [size]);
+  const given = port(operands.gradients, [size]);
+  const gradients = scale === 1 ? given : ops.mul(given, scale);
   const whole = size - (size % ROW);
   const parts: OnnxValue[] = [];
   if (whole > 0) {
@@ -107,7 +111,7 @@ export function squaresModel({ size }: Chunk): OnnxModel {
     parts.push(ops.sum(ops.square(rows), [1], false));
   }
   if (whole < size) parts.push(ops.sum(ops.square(ops.slice(gradients, [whole], [size - whole])), [0], true));
-  return modelOf("squares", ops, [gradients], [[operands.squares, ops.concat(parts, 0)]]);
+  return modelOf("squares", ops, [given], [[operands.squares, ops.concat(parts, 0)]]);
 }
 
 /** zero [1] written out to [size]: what is fed cannot be worked out beforehand and kept in the model. */
