@@ -11,6 +11,7 @@ import { runStepBench, type StepBench } from "./core/stepBench";
 import { detectForward, detectStep } from "./detect";
 import { entropy } from "./entropy";
 import { finetuneStep } from "./finetuneStep";
+import { ablateBench, relevanceBench } from "./inside";
 import { jpeg } from "./jpeg";
 import { kernel } from "./kernel";
 import { loadBlock } from "./loadBlock";
@@ -35,6 +36,8 @@ const benches: Record<BenchName, (options: BenchOptions) => Promise<Report>> = {
   loader,
   jpeg,
   kernel,
+  relevance: relevanceBench,
+  "ablate-heads": ablateBench,
 };
 
 async function main(args: readonly string[]): Promise<void> {

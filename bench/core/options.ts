@@ -16,6 +16,8 @@ const names = [
   "compile",
   "checkpoint",
   "kernel",
+  "relevance",
+  "ablate-heads",
 ] as const;
 export type BenchName = (typeof names)[number];
 

@@ -1,6 +1,7 @@
 import { type Tensor, tf } from "../core/tf";
 import type { Classifier } from "../models/classifier";
 import type { Context } from "../nn/context";
+import { firstAlong } from "../nn/ops";
 
 /** Patches among so many tokens: without the class token and the registers. */
 export function patchesAmong({ encoder }: Pick<Classifier, "encoder">, tokens: number): number {
@@ -23,7 +24,13 @@ export interface Stage {
   readonly output: string;
   /** Name of its attention pattern. */
   readonly pattern: string;
-  run(x: Tensor, context: Context): Tensor;
+  /** x [B, T, D] -> [B, N, D], N the first `queries` tokens, default all. */
+  run(x: Tensor, context: Context, queries?: number): Tensor;
+}
+
+/** Tells a pass that only the answer is read: of a class token's model nothing but that token is computed of the last layer. */
+export function forAnswer({ pooling }: Pick<Classifier, "pooling">): Pick<Context, "lastQueries"> {
+  return pooling === "cls" ? { lastQueries: 1 } : {};
 }
 
 /** A model's layers with attention, in the order in which they run. */
@@ -34,13 +41,13 @@ export function stagesOf({ encoder }: Pick<Classifier, "encoder">): Stage[] {
     const layer = `blocks.${k}`;
     const before = k === 0 ? "embed" : `blocks.${k - 1}.out`;
     const input = fusion && k === after ? "fusion.out" : before;
-    const run = (x: Tensor, context: Context) => block.forward(x, context, layer, 0);
+    const run: Stage["run"] = (x, context, queries) => block.forward(x, context, layer, 0, queries);
     return { layer, input, output: `${layer}.out`, pattern: `${layer}.attn.pattern`, run };
   });
   const llama = (fusion?.llama?.layers ?? []).map((block, k): Stage => {
     const layer = `llama.layers.${k}`;
     const input = k === 0 ? "fusion.mapper1" : `llama.layers.${k - 1}.out`;
-    const run = (x: Tensor, context: Context) => block.forward(x, context, layer);
+    const run: Stage["run"] = (x, context, queries) => block.forward(x, context, layer, queries);
     return { layer, input, output: `${layer}.out`, pattern: `${layer}.attention.pattern`, run };
   });
   return [...vit.slice(0, after), ...llama, ...vit.slice(after)];
@@ -60,7 +67,7 @@ export function asEnd(model: Classifier, name: string, value: Tensor, entering?:
   if (!fusion || !isWide(name)) return value;
   const normed = fusion.llama?.norm && name !== "fusion.block" ? fusion.llama.norm.forward(value) : value;
   const narrow = fusion.llama_dim_mapper2.forward(normed);
-  return fusion.plan.residual && entering ? tf.add(entering, narrow) : narrow;
+  return fusion.plan.residual && entering ? tf.add(firstAlong(entering, 1, value.shape[1]), narrow) : narrow;
 }
 
 function normed({ fc_norm, encoder }: Classifier, x: Tensor): Tensor {
@@ -82,11 +89,9 @@ export function readTokens(model: Classifier, x: Tensor): Tensor {
 
 /** The model's own answer to tokens [B, T, D] -> [B, K]: its pooling, norm and head. */
 export function answerTo(model: Classifier, tokens: Tensor): Tensor {
-  const { encoder } = model;
-  const [batch, all, dim] = tokens.shape as [number, number, number];
-  const count = encoder.firstPatch + patchesAmong(model, all);
-  // Without registers. The class token's norm is its own, so it may come after the pooling.
-  const own = tf.slice(tokens, [0, 0, 0], [batch, count, dim]);
+  // Without registers, which a class token that stands alone has not. Its norm is its own, so it may come after the pooling.
+  const count = tokens.shape[1]! - (model.encoder.config.registers ?? 0);
+  const own = firstAlong(tokens, 1, Math.max(1, count));
   if (model.attn_pool) return model.head.forward(model.poolTokens(normed(model, own)));
   return model.head.forward(normed(model, model.poolTokens(own)));
 }

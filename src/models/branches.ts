@@ -5,7 +5,7 @@ import { scaledDotProductAttention } from "../nn/attention";
 import { type Context, inference, site } from "../nn/context";
 import { Linear } from "../nn/layers";
 import { Module } from "../nn/module";
-import { gatedSilu, gelu, mergeHeads, splitQkv } from "../nn/ops";
+import { firstAlong, gatedSilu, gelu, mergeHeads, splitQkv } from "../nn/ops";
 import { type Initializer, Parameter } from "../nn/parameter";
 import { attentionSizes } from "./options";
 
@@ -26,10 +26,11 @@ export class Attention extends Module {
     this.proj = new Linear(dim, dim, rng, { initialize });
   }
 
-  /** x [B, T, D] -> [B, T, D]. Sites `<name>.out` and those of `scaledDotProductAttention`. */
-  forward(x: Tensor, context: Context, name: string): Tensor {
+  /** x [B, T, D] -> [B, N, D], N the first `queries` tokens. Sites `<name>.out` and those of `scaledDotProductAttention`. */
+  forward(x: Tensor, context: Context, name: string, queries?: number): Tensor {
     const [q, k, v] = splitQkv(this.qkv.forward(x, context, `${name}.qkv`), this.heads);
-    const merged = mergeHeads(scaledDotProductAttention(q, k, v, { context, name }));
+    const asked = firstAlong(q, 2, queries);
+    const merged = mergeHeads(scaledDotProductAttention(asked, k, v, { context, name }));
     return site(context, `${name}.out`, this.proj.forward(merged, context, `${name}.proj`));
   }
 }

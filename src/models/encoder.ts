@@ -7,6 +7,7 @@ import { type Context, inference, site } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm } from "../nn/layers";
 import { Module } from "../nn/module";
+import { firstAlong } from "../nn/ops";
 import { Parameter } from "../nn/parameter";
 import { type PatchGrid, type PositionRule, positionsOfGrid } from "../nn/positionEmbedding";
 import type { EncoderConfig } from "./config";
@@ -144,18 +145,21 @@ export class Encoder extends Module {
    */
   states(x: Tensor, context: Context): Tensor[] {
     const { after = this.config.depth, normFirst = false } = this.fusion?.plan ?? {};
+    const { lastQueries } = context;
+    const last = this.fusion && after === this.config.depth ? "fusion" : "block";
     const fused = (tokens: Tensor, blocks: number) => {
       if (!this.fusion || blocks !== after) return tokens;
-      return this.fusion.forward(normFirst && this.norm ? this.norm.forward(tokens) : tokens, context);
+      const entering = normFirst && this.norm ? this.norm.forward(tokens) : tokens;
+      return this.fusion.forward(entering, context, last === "fusion" ? lastQueries : undefined);
     };
     const complete = this.withRegisters(x);
     const entering = this.norm_pre ? this.norm_pre.forward(complete) : complete;
     const states = [fused(site(context, "embed", entering), 0)];
-    for (const [i, block] of this.blocks.entries())
-      states.push(fused(runBlocks(states[i], [block], context, "blocks", i), i + 1));
-    if (!this.register_tokens) return states;
-    // An edit may have made more images of one.
-    return states.map((state) => tf.slice(state, [0, 0, 0], [state.shape[0], x.shape[1]!, x.shape[2]!]));
+    for (const [i, block] of this.blocks.entries()) {
+      const queries = last === "block" && i === this.blocks.length - 1 ? lastQueries : undefined;
+      states.push(fused(runBlocks(states[i], [block], context, "blocks", i, queries), i + 1));
+    }
+    return this.register_tokens ? states.map((state) => firstAlong(state, 1, x.shape[1]!)) : states;
   }
 
   /** x [B, T, D] -> [B, T + R, D]. Where they stand among the tokens does not matter: they have no position. */

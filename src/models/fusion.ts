@@ -5,7 +5,7 @@ import { type Context, site } from "../nn/context";
 import { normal } from "../nn/init";
 import { LayerNorm, Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
-import { gelu } from "../nn/ops";
+import { firstAlong, gelu } from "../nn/ops";
 import { width } from "../nn/options";
 import type { EncoderConfig } from "./config";
 import { describeLlama } from "./describe";
@@ -118,14 +118,22 @@ export class FusionPath extends Module {
     return { after, normFirst, residual, mapperBias, ...between };
   }
 
-  /** x [B, T, D] -> [B, T, D], all tokens, the class token among them. Sites `fusion.*`, `llama.*`. */
-  forward(x: Tensor, context: Context): Tensor {
+  /**
+   * x [B, T, D] -> [B, N, D], the class token among them; N the first `queries` tokens, default all. Sites `fusion.*`,
+   * `llama.*`.
+   */
+  forward(x: Tensor, context: Context, queries?: number): Tensor {
     const see = (part: string, value: Tensor) => site(context, `fusion.${part}`, value);
     const entering = see("in", x);
     const wide = see("mapper1", this.llama_dim_mapper1.forward(entering, context, "llama_dim_mapper1"));
-    const unlocked = see("block", this.llama ? this.llama.forward(wide, context) : this.activate(wide));
+    const unlocked = see(
+      "block",
+      this.llama
+        ? this.llama.forward(wide, context, "llama", queries)
+        : this.activate(firstAlong(wide, 1, queries)),
+    );
     const narrow = see("mapper2", this.llama_dim_mapper2.forward(unlocked, context, "llama_dim_mapper2"));
-    return see("out", this.plan.residual ? tf.add(entering, narrow) : narrow);
+    return see("out", this.plan.residual ? tf.add(firstAlong(entering, 1, queries), narrow) : narrow);
   }
 
   private activate(x: Tensor): Tensor {

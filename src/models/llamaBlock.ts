@@ -9,11 +9,11 @@ import { type Context, inference, site } from "../nn/context";
 import { normal } from "../nn/init";
 import { Linear, RMSNorm } from "../nn/layers";
 import { Module } from "../nn/module";
-import { gatedSilu, mergeHeads, splitHeads } from "../nn/ops";
+import { firstAlong, gatedSilu, mergeHeads, splitHeads } from "../nn/ops";
+import { attendForClassToken, isForClassToken } from "./classTokenAttention";
 import type { BlockSource } from "./config";
 import { blocksOfLlama, headSizes, type LlamaConfig } from "./llamaConfig";
 import { has } from "./options";
-
 import { rotate } from "./rotary";
 import { byRange, type QkvName, type VisionQkv } from "./visionQkv";
 
@@ -62,8 +62,18 @@ export class LlamaAttention extends Module {
     return ["vision"];
   }
 
-  /** x [B, T, D] -> [B, T, D]. Sites `<name>.out` and those of `scaledDotProductAttention`. */
-  forward(x: Tensor, context: Context, name: string): Tensor {
+  /** x [B, T, D] -> [B, N, D], N the first `queries` tokens. Sites `<name>.out` and those of `scaledDotProductAttention`. */
+  forward(x: Tensor, context: Context, name: string, queries?: number): Tensor {
+    const merged = mergeHeads(
+      isForClassToken(this, context, queries)
+        ? attendForClassToken(this, x, context, name)
+        : firstAlong(this.attend(x, context, name), 2, queries),
+    );
+    return site(context, `${name}.out`, this.wo.forward(merged, context, `${name}.wo`));
+  }
+
+  /** x [B, T, D] -> what the heads hand over [B, H, T, C]. */
+  private attend(x: Tensor, context: Context, name: string): Tensor {
     const { rope } = this.config;
     const { heads, kvHeads } = headSizes(this.config);
     const split = (part: QkvName, count: number) => splitHeads(this.project(x, part, context, name), count);
@@ -75,8 +85,7 @@ export class LlamaAttention extends Module {
     const v = split("wv", kvHeads);
     const { key, value } = cache?.extend(name, k, v) ?? { key: k, value: v };
     const options = { ...this.visibility(context), context, name };
-    const merged = mergeHeads(scaledDotProductAttention(q, key, value, options));
-    return site(context, `${name}.out`, this.wo.forward(merged, context, `${name}.wo`));
+    return scaledDotProductAttention(q, key, value, options);
   }
 
   /** x [B, T, D] -> [B, T, H C], tokens of images by their own projection where there is one. */
@@ -143,11 +152,12 @@ export class LlamaBlock extends Module {
     this.ffn_norm = new RMSNorm(config.dim, config.normEps);
   }
 
-  /** x [B, T, D] -> [B, T, D]. Sites `<name>.*`. */
-  forward(x: Tensor, context: Context = inference, name = "layers.0"): Tensor {
+  /** x [B, T, D] -> [B, N, D], N the first `queries` tokens, default all. Sites `<name>.*`. */
+  forward(x: Tensor, context: Context = inference, name = "layers.0", queries?: number): Tensor {
     const see = (part: string, value: Tensor) => site(context, `${name}.${part}`, value);
     const normal = see("attention_norm", this.attention_norm.forward(x));
-    const middle = see("middle", tf.add(x, this.attention.forward(normal, context, `${name}.attention`)));
+    const attended = this.attention.forward(normal, context, `${name}.attention`, queries);
+    const middle = see("middle", tf.add(firstAlong(x, 1, queries), attended));
     const inner = see("ffn_norm", this.ffn_norm.forward(middle));
     const expanded = this.feed_forward.forward(inner, context, `${name}.feed_forward`);
     return see("out", tf.add(middle, expanded));
@@ -208,11 +218,12 @@ export class LlamaBlocks extends Module {
     return { checkpoint, blocks: this.layerIndices.map((i) => i + 1), options, origin: this.origin };
   }
 
-  /** x [B, T, D] -> [B, T, D]. Sites `<name>.layers.k.*`. */
-  forward(x: Tensor, context: Context = inference, name = "llama"): Tensor {
+  /** x [B, T, D] -> [B, N, D], of the last layer the first `queries` tokens, default all. Sites `<name>.layers.k.*`. */
+  forward(x: Tensor, context: Context = inference, name = "llama", queries?: number): Tensor {
     const out = this.layers.reduce((h, layer, i) => {
       const path = `${name}.layers.${i}`;
-      return inBlock(path, () => layer.forward(h, context, path));
+      const own = i === this.layers.length - 1 ? queries : undefined;
+      return inBlock(path, () => layer.forward(h, context, path, own));
     }, x);
     return this.norm ? this.norm.forward(out) : out;
   }

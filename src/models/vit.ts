@@ -19,7 +19,7 @@ import { type Context, inference, site } from "../nn/context";
 import { kaimingUniform, normal, uniform, xavierUniform } from "../nn/init";
 import { LayerNorm } from "../nn/layers";
 import { Module } from "../nn/module";
-import { linear } from "../nn/ops";
+import { firstAlong, linear } from "../nn/ops";
 import { type Initializer, Parameter } from "../nn/parameter";
 import { patchesForEmbedding } from "../nn/patches";
 import { Attention, LayerScale, type Mlp, type MlpKind, mlpKinds, mlpOf, type SwiGlu } from "./branches";
@@ -156,11 +156,16 @@ export class Block extends Module {
     if (layerScale) [this.ls1, this.ls2] = [new LayerScale(dim, layerScale), new LayerScale(dim, layerScale)];
   }
 
-  /** x [B, T, D] -> [B, T, D]; `dropPathRow` is this block's first row of `context.dropPath`. Sites `<name>.*`. */
-  forward(x: Tensor, context: Context, name: string, dropPathRow: number): Tensor {
+  /**
+   * x [B, T, D] -> [B, N, D], N the first `queries` tokens, default all; `dropPathRow` is this block's first row of
+   * `context.dropPath`. Sites `<name>.*`.
+   */
+  forward(x: Tensor, context: Context, name: string, dropPathRow: number, queries?: number): Tensor {
     const see = (part: string, value: Tensor) => site(context, `${name}.${part}`, value);
-    const attended = this.attn.forward(see("norm1", this.norm1.forward(x)), context, `${name}.attn`);
-    const middle = see("middle", tf.add(x, dropBranch(scaled(attended, this.ls1), context, dropPathRow)));
+    const normal = see("norm1", this.norm1.forward(x));
+    const attended = this.attn.forward(normal, context, `${name}.attn`, queries);
+    const branch = dropBranch(scaled(attended, this.ls1), context, dropPathRow);
+    const middle = see("middle", tf.add(firstAlong(x, 1, queries), branch));
     const expanded = this.mlp.forward(see("norm2", this.norm2.forward(middle)), context, `${name}.mlp`);
     return see("out", tf.add(middle, dropBranch(scaled(expanded, this.ls2), context, dropPathRow + 1)));
   }
@@ -217,16 +222,18 @@ export class PatchProjection extends Module {
   }
 }
 
-/** Runs blocks in order. x [B, T, D]. Sites `blocks.k.*`. */
+/** Runs blocks in order, the last for the first `queries` tokens alone. x [B, T, D]. Sites `blocks.k.*`. */
 export function runBlocks(
   x: Tensor,
   blocks: readonly Block[],
   context: Context = inference,
   name = "blocks",
   first = 0,
+  queries?: number,
 ): Tensor {
   return blocks.reduce((tokens, block, i) => {
     const path = `${name}.${first + i}`;
-    return inBlock(path, () => block.forward(tokens, context, path, 2 * (first + i)));
+    const own = i === blocks.length - 1 ? queries : undefined;
+    return inBlock(path, () => block.forward(tokens, context, path, 2 * (first + i), own));
   }, x);
 }

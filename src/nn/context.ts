@@ -44,6 +44,11 @@ export interface Context {
   readonly positions?: PositionRule;
   /** Where tokens of images stand among those of a language model, in order: what has projections of its own for them uses them. */
   readonly visual?: readonly TokenRange[];
+  /**
+   * How many tokens, from the first on, are read of an encoder's last layer with attention: from its queries on only those
+   * are computed, and its places have no others. Default all. What reads a class token alone reads 1.
+   */
+  readonly lastQueries?: number;
   /** What a language model read before, beside which it keeps what it reads now; `mask` [T, capacity] says what is seen of it. */
   readonly cache?: KeyValueCache;
 }

@@ -32,6 +32,8 @@ export const runRelevance =
       for (const [name, values] of Object.entries(found)) {
         const expected = golden.get(`${kind}.${name}`);
         if (expected) checks.push(compare(`${kind}.${name}`, values, expected.data, meta));
+        const stored = golden.get(`${kind}.${storedAs[name]}`);
+        if (stored) checks.push(compare(`${kind}.${name}`, values, summedOver(stored, name), meta));
       }
       if (kind === "cls") checks.push(...(await runPerturbation(model, golden, meta, engine)));
     }
@@ -42,6 +44,22 @@ export const runRelevance =
     );
     return [...checks, { name: `not compared: ${missing}`, error: missing.length, tolerance: 0 }];
   };
+
+/** Maps by the public choice of methods, and the tensors that they are, or of whose layers they are the sums. */
+const storedAs: Readonly<Record<string, string>> = {
+  chefer_chosen: "chefer_map",
+  legrad_chosen: "legrad_classifier_layers",
+};
+
+/** [images, targets, P] as it is, or [images, targets, layers, P] summed over the layers. */
+function summedOver({ shape, data }: { shape: readonly number[]; data: Numbers }, name: string): Numbers {
+  if (name !== "legrad_chosen") return data;
+  const [layers, patches] = shape.slice(-2);
+  const sums = new Float64Array(data.length / layers);
+  for (const [i, x] of Array.from(data).entries())
+    sums[Math.floor(i / (layers * patches)) * patches + (i % patches)] += x;
+  return sums;
+}
 
 /** The bound of a tensor of the case, by its name. */
 function compare(
@@ -197,7 +215,7 @@ function rollouts(
   return found;
 }
 
-/** Gradient rollouts through the public choice of methods. */
+/** Maps through the public choice of methods. */
 async function openMethods(
   model: Classifier,
   { img_size, rollout }: CaseFile["config"],
@@ -210,8 +228,13 @@ async function openMethods(
       { gradient, discard, normalize: "official" },
     ]),
   );
+  const chosen = (["chefer", "legrad"] as const).map((method): [string, RelevanceMethod, MethodOptions] => [
+    `${method}_chosen`,
+    method,
+    {},
+  ]);
   return Promise.all(
-    wanted.map(async ([name, method, options]) => {
+    [...wanted, ...chosen].map(async ([name, method, options]) => {
       const explainer = explainerOf(model, method, options);
       const { run, dispose } = await openComputation(
         model,

@@ -12,6 +12,7 @@ import { describeMissing, describeUnreadable, gatherRows, type KeepingOptions, k
 import type { ImageRange } from "../keptRanges";
 import { checkLooked, type LookOptions, looking, provenance } from "../options";
 import { columnsOf, type Provenance, type ResultTable, resultTable } from "../provenance";
+import { forAnswer } from "../stages";
 import { meanWithInterval } from "../statistics";
 import { eachHeadOff, layerOfHeads } from "./edits";
 import { type HeadLayers, headsOf } from "./heads";
@@ -156,12 +157,13 @@ export async function ablateHeads(
     signal,
     facts: { layers: heads.layers, replaceBy },
     body: (images, { context }) => {
+      const own = { ...context, ...forAnswer(model) };
       const means = fill && constants(fill);
       const without = heads.layers.map((layer, l): [string, Tensor] => {
         const edit = eachHeadOff(layer, heads.counts[l], means?.get(layer));
-        return [layer, model.forward(images, { ...context, edit })];
+        return [layer, model.forward(images, { ...own, edit })];
       });
-      return { [WHOLE]: model.forward(images, context), ...Object.fromEntries(without) };
+      return { [WHOLE]: model.forward(images, own), ...Object.fromEntries(without) };
     },
     rows: ({ samples, results }) =>
       samples.flatMap(({ index, label }) => {
@@ -212,7 +214,7 @@ async function meanHeads(
       shapes.set(layer, [1, ...value.shape.slice(1)]);
       found[layer] = value;
     };
-    model.forward(images, { tap });
+    model.forward(images, { ...forAnswer(model), tap });
     return found;
   };
   const sums = new Map<string, Float64Array>();

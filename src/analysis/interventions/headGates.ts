@@ -3,6 +3,7 @@ import type { Classifier } from "../../models/classifier";
 import type { Context } from "../../nn/context";
 import { openForward } from "../../train/forward";
 import type { ImageShape } from "../graphsByShape";
+import { forAnswer } from "../stages";
 import { gateHeads } from "./edits";
 import { closed, type HeadLayers, type HeadPlace, headsOf } from "./heads";
 
@@ -38,9 +39,10 @@ export async function openHeadGates(
     model,
     {
       inputs: { images: { shape: images.shape }, gate },
-      body: (fed) => ({
-        logits: model.forward(fed.images, { ...context, edit: gateHeads(heads.layers, fed.gate) }),
-      }),
+      body: (fed) => {
+        const edit = gateHeads(heads.layers, fed.gate);
+        return { logits: model.forward(fed.images, { ...context, ...forAnswer(model), edit }) };
+      },
     },
     engine,
   );

@@ -1,5 +1,6 @@
 import { type Tensor, tf } from "../../core/tf";
 import type { Pooling } from "../../models/classifier";
+import { firstAlong } from "../../nn/ops";
 
 /**
  * Relevance of every token for every token through one layer: the mean over heads of relu(gradient * pattern), the
@@ -10,11 +11,17 @@ export function layerRelevance(pattern: Tensor, gradient: Tensor): Tensor {
   return tf.mean(tf.relu(tf.mul(gradient, pattern)), 1);
 }
 
-/** R <- R + C R from R = I, first layer first; nothing is normalized. [B, T, T] each -> [B, T, T]. Rule 6 of the same. */
+/**
+ * R <- R + C R from R = I, first layer first; nothing is normalized. [B, T, T] each -> [B, T, T]; a last one of fewer rows
+ * [B, N, T], of which the rest are not read, gives as many. Rule 6 of the same.
+ */
 export function accumulateRelevance(layers: readonly Tensor[]): Tensor {
-  const [batch, tokens] = layers[0].shape as [number, number];
+  const [batch, , tokens] = layers[0].shape as [number, number, number];
   const identity = tf.tile(tf.reshape(tf.eye(tokens), [1, tokens, tokens]), [batch, 1, 1]);
-  return layers.reduce((relevance, layer) => tf.add(relevance, tf.matMul(layer, relevance)), identity);
+  return layers.reduce(
+    (relevance, layer) => tf.add(firstAlong(relevance, 1, layer.shape[1]), tf.matMul(layer, relevance)),
+    identity,
+  );
 }
 
 /**
@@ -25,7 +32,7 @@ export function accumulateRelevance(layers: readonly Tensor[]): Tensor {
 export function relevanceOfPatches(
   relevance: Tensor,
   pooling: Pooling,
-  patches = relevance.shape[1]! - 1,
+  patches = relevance.shape[2]! - 1,
   firstPatch = 1,
   pool?: Tensor,
 ): Tensor {

@@ -11,6 +11,7 @@ import { GraphsByShape } from "../graphsByShape";
 import { batchSize, checkLooked, type LookOptions, looking, provenance } from "../options";
 import type { Provenance } from "../provenance";
 import { softmaxOf } from "../softmax";
+import { forAnswer } from "../stages";
 import { type CurveName, Faithfulness, type Row } from "./faithfulnessTable";
 import { maskAgreement } from "./maskAgreement";
 import type { RelevanceMethod } from "./methods";
@@ -74,7 +75,9 @@ export async function faithfulness(
   const context: Context = dataset.ownShapes ? { positions: positions ?? "mae" } : {};
   const graphs = new GraphsByShape(({ height, width }, batch) => {
     const inputs = { images: { shape: [batch, 3, height, width] } };
-    const body: ForwardFunction["body"] = ({ images }) => ({ logits: model.forward(images, context) });
+    const body: ForwardFunction["body"] = ({ images }) => ({
+      logits: model.forward(images, { ...context, ...forAnswer(model) }),
+    });
     return openForward("faithfulness", model, { inputs, body }, engine);
   }, most);
   const activity = beginWork({ label: "faithfulness", total: methods.length * dataset.length, kept: 0 });

@@ -1,7 +1,8 @@
 import { type Tensor, tf } from "../../core/tf";
 import type { Classifier } from "../../models/classifier";
 import { type Context, inference } from "../../nn/context";
-import { answerTo, asEnd, patchesAmong, readTokens, type Stage, stagesOf } from "../stages";
+import { answerTo, asEnd, forAnswer, patchesAmong, readTokens, type Stage, stagesOf } from "../stages";
+import { siteGradients } from "./gradients";
 
 /**
  * What LeGrad differentiates. "model": the class's logit by the model's own pooling, norm and head. "all-tokens": the same
@@ -24,13 +25,14 @@ export function leGrad(
   context: Context = inference,
 ): { layers: Map<string, Tensor>; logits: Tensor } {
   const seen = new Map<string, Tensor>();
-  const logits = model.forward(images, { ...context, tap: (name, value) => void seen.set(name, value) });
+  const tap = (name: string, value: Tensor) => void seen.set(name, value);
+  const logits = model.forward(images, { ...context, ...forAnswer(model), tap });
   const classes = target(logits);
   const layers = new Map<string, Tensor>();
   for (const stage of stagesOf(model)) {
     const read = (x: Tensor) =>
       scoreOf(model, asEnd(model, stage.output, x, seen.get("fusion.in")), classes, score);
-    layers.set(stage.layer, layerMap(stage, seen, read, model));
+    layers.set(stage.layer, layerMap(stage, seen, read, model, score));
   }
   return { layers, logits };
 }
@@ -40,14 +42,17 @@ function layerMap(
   seen: ReadonlyMap<string, Tensor>,
   read: (x: Tensor) => Tensor,
   model: Classifier,
+  score: LeGradScore,
 ): Tensor {
-  const pattern = seen.get(stage.pattern)!;
-  const through = (nudge: Tensor) => {
-    const edit = (name: string, value: Tensor) => (name === stage.pattern ? tf.add(value, nudge) : value);
-    return tf.sum(read(stage.run(seen.get(stage.input)!, { edit })));
-  };
-  const gradient = tf.grad(through)(tf.zeros(pattern.shape));
-  const keys = tf.mean(tf.relu(gradient), [1, 2]);
+  const input = seen.get(stage.input)!;
+  const queries = score === "model" ? forAnswer(model).lastQueries : undefined;
+  const { gradients } = siteGradients(
+    (context) => read(stage.run(input, context, queries)),
+    (name) => name === stage.pattern,
+  );
+  const gradient = gradients.get(stage.pattern)!;
+  // Queries that the score does not read have no gradient, and count.
+  const keys = tf.div(tf.sum(tf.mean(tf.relu(gradient), 1), 1), gradient.shape[3]!);
   const patches = patchesAmong(model, keys.shape[1]!);
   return tf.slice(keys, [0, model.encoder.firstPatch], [keys.shape[0], patches]);
 }

@@ -2,7 +2,7 @@ import { type Tensor, tf } from "../../core/tf";
 import type { Classifier } from "../../models/classifier";
 import { type Context, inference } from "../../nn/context";
 import { expectLayers, tapPatterns } from "../patterns";
-import { patchesAmong, stagesOf } from "../stages";
+import { forAnswer, patchesAmong, stagesOf } from "../stages";
 import { accumulateRelevance, layerRelevance, relevanceOfPatches } from "./attentionGradient";
 import { camPixels, enlarge, type MapSize, minMax, scaleCam } from "./display";
 import { gradCam } from "./gradCam";
@@ -106,14 +106,14 @@ function enlarged(traced: Explainer["traced"], patches: Explainer["patches"]): E
 function chefer(model: Classifier, layers: readonly string[]): Explainer {
   return enlarged(
     (images, target, context) => {
-      const { score, logits } = classScore(model, images, target, context);
+      const { score, logits } = classScore(model, images, target, { ...context, ...forAnswer(model) });
       const isPattern = (name: string) => inside(name, layers, /^(attn|attention)\.pattern$/);
       const { values, gradients } = siteGradients(score, (name) => isPattern(name) || name === POOL);
       const relevanceOf = (name: string) => layerRelevance(values.get(name)!, gradients.get(name)!);
       const accumulated = accumulateRelevance([...values.keys()].filter(isPattern).map(relevanceOf));
       const pool = values.has(POOL) ? relevanceOf(POOL) : undefined;
       const { firstPatch } = model.encoder;
-      const patches = patchesAmong(model, accumulated.shape[1]!);
+      const patches = patchesAmong(model, accumulated.shape[2]!);
       return {
         logits: logits(),
         map: relevanceOfPatches(accumulated, model.pooling, patches, firstPatch, pool),
@@ -138,7 +138,7 @@ function cam(model: Classifier, layers: readonly string[]): Explainer {
   const maps = (results: ImageResults) => layers.map((layer) => results[layer]);
   return {
     traced: (images, target, context) => {
-      const { score, logits } = classScore(model, images, target, context);
+      const { score, logits } = classScore(model, images, target, { ...context, ...forAnswer(model) });
       const { values, gradients } = siteGradients(score, isInput);
       const found = [...values].map(([name, value]) => [
         name.slice(0, name.lastIndexOf(".")),

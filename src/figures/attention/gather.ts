@@ -8,7 +8,7 @@ import { minMax } from "../../analysis/relevance/display";
 import { tokenNorms } from "../../analysis/representations";
 import { patchDistances } from "../../analysis/representations/attentionDistance";
 import { softmaxOf } from "../../analysis/softmax";
-import { stagesOf } from "../../analysis/stages";
+import { forAnswer, stagesOf } from "../../analysis/stages";
 import { LuvitError } from "../../core/errors";
 import { breathe } from "../../core/loop";
 import { beginWork } from "../../core/progress";
@@ -56,7 +56,9 @@ export async function logitsOf(
   options: LookOptions,
 ): Promise<Float32Array> {
   const one = copiesOf(looked, model.encoder.config.imageSize, [0]);
-  const body: Body = (images, { context }) => ({ logits: model.forward(images, context) });
+  const body: Body = (images, { context }) => ({
+    logits: model.forward(images, { ...context, ...forAnswer(model) }),
+  });
   const batches = forwardBatches(model, one, body, { batchSize: 1, ...options });
   for await (const { results } of batches) return results.logits;
   throw new LuvitError("bad-dataset", `lookInside: ${looked.sample.path} cannot be read`);

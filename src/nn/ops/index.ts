@@ -4,6 +4,7 @@ import "./mendedKernels";
 
 export { gatedSilu, gelu, silu } from "./activations";
 export { type AdamWAttributes, adamW } from "./adamw";
+export { firstAlong } from "./firstAlong";
 export { mergeHeads, splitHeads } from "./heads";
 export { addRow, linear, sumRows } from "./linear";
 export { layerNorm, rmsNorm } from "./norms";

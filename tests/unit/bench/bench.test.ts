@@ -9,6 +9,7 @@ import type { CheckpointResult } from "../../../bench/checkpoint";
 import type { CompileResult } from "../../../bench/compile";
 import type { noFigures } from "../../../bench/core/heading";
 import type { StepResult } from "../../../bench/core/result";
+import type { InsideResult } from "../../../bench/inside";
 import type { JpegResult } from "../../../bench/jpeg";
 import type { KernelResult } from "../../../bench/kernel";
 import type { LoadBlockResult } from "../../../bench/loadBlock";
@@ -70,6 +71,14 @@ test("entropy: below ln T nats, and the same at every run", () => {
   expectFigures(result);
   assert.ok(result.first_result > 0.8 * Math.log(65) && result.first_result <= Math.log(65));
   assert.equal(result.last_result, result.first_result);
+});
+
+test("relevance and ablate-heads: a time for each way of pooling", () => {
+  for (const name of ["relevance", "ablate-heads"]) {
+    const { pooling } = bench<InsideResult>(name);
+    for (const { first_s, s, processor_s } of [pooling.cls, pooling.mean])
+      assert.ok(first_s > 0 && Number.isFinite(s.median) && processor_s.median >= 0, name);
+  }
 });
 
 test("compile: the passes leave fewer nodes than were traced", () => {

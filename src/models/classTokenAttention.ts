@@ -1,0 +1,57 @@
+import { type Tensor, tf } from "../core/tf";
+import { type Context, site } from "../nn/context";
+import { Linear } from "../nn/layers";
+import { firstAlong, splitHeads } from "../nn/ops";
+import type { LlamaAttention } from "./llamaBlock";
+import { headSizes } from "./llamaConfig";
+
+/** Whether one query is asked of attention whose keys are nothing but a product with the tokens. */
+export function isForClassToken(
+  { config, wk, k_norm, vision }: LlamaAttention,
+  { mask, cache }: Context,
+  queries?: number,
+): boolean {
+  const isPlain = !config.rope && !config.causal && !mask && !cache && !vision && !k_norm;
+  return queries === 1 && isPlain && wk instanceof Linear && !wk.bias;
+}
+
+/**
+ * Attention of the first token alone, x [B, T, D] -> [B, H, 1, C], without the keys and values of the others, which take two
+ * products of all tokens: q · (Wk x) is (Wkᵀ q) · x, and the sum of p Wv x is Wv of the sum of p x, the same up to rounding.
+ * Sites as of `scaledDotProductAttention`, with one row.
+ */
+export function attendForClassToken(
+  { config, wq, wk, wv, q_norm }: LlamaAttention,
+  x: Tensor,
+  context: Context,
+  name: string,
+): Tensor {
+  const { heads, kvHeads, headDim } = headSizes(config);
+  const see = (part: string, value: Tensor) => site(context, `${name}.${part}`, value);
+  const own = ownGroup(heads, kvHeads);
+  const first = wq.forward(firstAlong(x, 1, 1), context, `${name}.wq`);
+  const query = tf.mul(
+    q_norm ? q_norm.forward(splitHeads(first, heads)) : splitHeads(first, heads),
+    headDim ** -0.5,
+  );
+  const batch = query.shape[0];
+  const [tokens, dim] = [x.shape[1]!, x.shape[2]!];
+  const spread = tf.mul(tf.reshape(query, [batch, heads, 1, headDim]), own);
+  const rows = tf.reshape(spread, [batch * heads, kvHeads * headDim]) as tf.Tensor2D;
+  const asked = tf.reshape(tf.matMul(rows, wk.weight.value as unknown as tf.Tensor2D), [batch, heads, dim]);
+  const scores = see("scores", tf.reshape(tf.matMul(asked, x, false, true), [batch, heads, 1, tokens]));
+  const pattern = see("pattern", tf.softmax(scores));
+  const [passes] = pattern.shape; // an edit may have made several of one
+  const mixed = tf.matMul(tf.reshape(pattern, [passes, heads, tokens]), x);
+  const values = tf.reshape(wv.forward(mixed, context, `${name}.wv`), [passes, heads, kvHeads, headDim]);
+  return see("heads", tf.reshape(tf.sum(tf.mul(values, own), 2), [passes, heads, 1, headDim]));
+}
+
+/** [1, H, G, 1]: 1 where a head of queries meets a head of keys. */
+function ownGroup(heads: number, groups: number): Tensor {
+  const of = (head: number) => Math.floor((head * groups) / heads);
+  const open = Float32Array.from({ length: heads * groups }, (_, i) =>
+    Number(of(Math.floor(i / groups)) === i % groups),
+  );
+  return tf.tensor(open, [1, heads, groups, 1]);
+}
