@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { kernelInfo } from "./jupyter/info";
 import { Link } from "./jupyter/link";
@@ -26,13 +26,18 @@ function main(connectionFile: string): void {
     process.exit(1);
   });
   const link = new Link(worker, signals, port1);
-  const session = new Session(link, signals);
+  const session = new Session(link, signals, nameOf(connectionFile));
   worker.on("message", (message: ToCells) => {
     if (message.kind === "request") void session.take(message.request);
     else if (message.kind === "interrupt") session.executor.interrupt(message.number);
     else if (message.kind === "full") session.executor.endForMemory();
     else session.shutDown();
   });
+}
+
+/** Jupyter's servers name the connection file after the kernel. */
+function nameOf(connectionFile: string): string | undefined {
+  return /^kernel-([\w-]+)\.json$/.exec(basename(connectionFile))?.[1];
 }
 
 main(process.argv[2]!);

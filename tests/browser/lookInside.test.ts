@@ -241,3 +241,105 @@ test("at ViT-B's size with a language block a page is under 2.5 MB and answers a
   }
   assert.deepEqual(errors, []);
 });
+
+/** A notebook's page with a server behind it that knows one kernel: what the page sent, and an answer to every question. */
+const serverScript = `
+  window.sent = [];
+  window.shut = 0;
+  window.isSilent = false;
+  window.WebSocket = class extends EventTarget {
+    static OPEN = 1;
+    readyState = 0;
+    constructor(url) {
+      super();
+      this.url = url;
+      window.server = this;
+      setTimeout(() => { this.readyState = 1; this.dispatchEvent(new Event("open")); }, 20);
+    }
+    send(text) {
+      const message = JSON.parse(text);
+      window.sent.push({ url: this.url, type: message.header.msg_type, channel: message.channel, ...message.content });
+      if (message.header.msg_type !== "comm_msg" || window.isSilent) return;
+      const { ask, off } = message.content.data;
+      const data = { ask, chances: [0.125, 0.5, 0.25], label: "comet " + off.length, chance: 0.5 };
+      setTimeout(() => this.answer("comm_msg", message.content.comm_id, data), 30);
+    }
+    answer(msg_type, comm_id, data) {
+      const data_ = { header: { msg_type }, content: { comm_id, data } };
+      this.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(data_) }));
+    }
+    close() { window.shut++; this.readyState = 3; }
+  };`;
+
+async function openInNotebook(page: Page, viewer: AttentionViewer): Promise<void> {
+  const config = JSON.stringify({ baseUrl: "/user/ada/", token: "secret" });
+  const html = `<!doctype html><body><script id="jupyter-config-data" type="application/json">${config}</script>
+<script>${serverScript}</script>${viewer.html}</body>`;
+  await page
+    .context()
+    .route(
+      "http://notebook.test/**" as never,
+      (async (route: { fulfill(answer: object): Promise<void> }) =>
+        route.fulfill({ contentType: "text/html", body: html })) as never,
+    );
+  await page.goto("http://notebook.test/user/ada/lab");
+  await page.waitForSelector(".luvit-attention[data-alive]");
+}
+
+test("in a notebook several heads are switched off at once, and the kernel answers; a page by itself says why not", {
+  skip,
+}, async () => {
+  const layers = { "blocks.0": 3, "blocks.1": 3 };
+  const maps = syntheticMaps({ grid: 4, side: 64, seed: 3, layers, sharpness: 3 });
+  const shown = [{ title: "model", maps, numbers: syntheticNumbers(maps, { classes: 3, seed: 3 }) }];
+  const live = { kernel: "k-1", page: "p-1" };
+  const viewer = new AttentionViewer(
+    await viewerPage(shown, about, { title: "Live", maxBytes: 2_400_000, live }),
+  );
+  const { page, errors } = await blankPage(browser, { viewport: { width: 1200, height: 1000 } });
+  await openInNotebook(page, viewer);
+  const cells = page.locator(".cell");
+  await cells.nth(1).click();
+  assert.match(await textOf(page, ".answer"), /Without head 2 of ViT block 1: \S/);
+  assert.equal(await page.evaluate<number>("sent.length"), 0, "single heads stand in the page");
+  await cells.nth(3).click();
+  await page.waitForFunction(
+    `document.querySelector(".luvit-attention").shadowRoot.querySelector(".answer").textContent.includes("comet 2 (50.0\\u00a0%)")`,
+  );
+  assert.match(
+    await textOf(page, ".answer"),
+    /Without head 2 of ViT block 1, head 1 of ViT block 2: comet 2/,
+  );
+  assert.match(await textOf(page, ".choice b"), / → 12\.5/);
+  assert.match(await textOf(page, ".said"), /comet 2/);
+  const sent = await page.evaluate<Record<string, unknown>[]>("sent");
+  assert.deepEqual(
+    sent.map(({ type, channel }) => `${channel} ${type}`),
+    ["shell comm_open", "shell comm_msg"],
+  );
+  assert.match(
+    String(sent[0]!.url),
+    /^ws:\/\/notebook\.test\/user\/ada\/api\/kernels\/k-1\/channels\?session_id=[\w-]+&token=secret$/,
+  );
+  assert.deepEqual(sent[0]!.data, { page: "p-1" });
+  await cells.nth(5).click();
+  await cells.nth(5).click();
+  await page.waitForFunction("sent.filter(({ type }) => type === 'comm_msg').length === 2");
+  assert.match(
+    await textOf(page, ".answer"),
+    /head 1 of ViT block 2: comet 2/,
+    "known answers are not asked again",
+  );
+  await page.evaluate("isSilent = true");
+  await page.evaluate(`server.answer("comm_close", sent[0].comm_id, { problem: "the model is gone" })`);
+  await cells.nth(0).click();
+  await page.waitForFunction("sent.filter(({ type }) => type === 'comm_open').length === 2");
+  await page.evaluate(`server.answer("comm_close", sent.at(-1).comm_id, { problem: "the model is gone" })`);
+  await page.waitForFunction(
+    `document.querySelector(".luvit-attention").shadowRoot.querySelector(".answer").textContent.includes("the model is gone")`,
+  );
+  assert.equal(await page.evaluate<number>("shut"), 2, "no socket stays open");
+  const alone = await open(viewer, "#off=blocks.0:1,blocks.1:0");
+  assert.match(await textOf(alone.page, ".answer"), /a page by itself knows single heads only/);
+  assert.deepEqual([alone.errors, alone.requests, errors], [[], [], []]);
+});

@@ -1,6 +1,6 @@
 import type { AttentionMaps } from "../../analysis/attentionMaps";
 import { type Body, forwardBatches, type MaskedOrPlain } from "../../analysis/forwardBatches";
-import { openHeadGates } from "../../analysis/interventions/headGates";
+import { type GatedImage, openHeadGates } from "../../analysis/interventions/headGates";
 import { lens } from "../../analysis/lens";
 import type { LookOptions } from "../../analysis/options";
 import { type RelevanceMethod, relevance } from "../../analysis/relevance";
@@ -175,17 +175,26 @@ export function headNumbers({ layers, grid, tokens }: AttentionMaps) {
   return { "heads.entropy": Float32Array.from(entropy), "heads.distance": Float32Array.from(distance) };
 }
 
+/** The image as gates take it. */
+export function gatedImage(
+  model: Classifier,
+  { sample, ownShape }: LookedSample,
+  { positions }: LookOptions,
+): GatedImage {
+  const { imageSize } = model.encoder.config;
+  const { height = imageSize, width = imageSize } = ownShape ? sample : {};
+  return { data: sample.image, height, width, context: ownShape ? { positions: positions ?? "mae" } : {} };
+}
+
 /** What the model answers without each head. */
 async function ablations(
   model: Classifier,
   { layers, sample }: AttentionMaps,
   choices: readonly number[],
-  { ownShape, engine: { positions, graphs: _, ...engine } }: Gathering,
+  { ownShape, engine: options }: Gathering,
 ) {
-  const { imageSize } = model.encoder.config;
-  const { height = imageSize, width = imageSize } = ownShape ? sample : {};
-  const context = ownShape ? { positions: positions ?? "mae" } : {};
-  const image = { data: sample.image, height, width, context };
+  const image = gatedImage(model, { sample, ownShape }, options);
+  const { positions: _, graphs: __, ...engine } = options;
   const places = layers.flatMap(({ layer, heads }) =>
     Array.from({ length: heads }, (_, head) => ({ layer, head })),
   );

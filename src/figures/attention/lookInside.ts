@@ -5,9 +5,11 @@ import { type LookOptions, looking } from "../../analysis/options";
 import { softmaxOf } from "../../analysis/softmax";
 import { LuvitError } from "../../core/errors";
 import { checkOptions, either, flag, list, oneOf, optionsOf, text, whole } from "../../core/options";
+import { engineOf } from "../../engine";
 import { type Classifier, classifierField } from "../../models/classifier";
 import type { Numbers } from "./browser/evidence";
-import { type ClassRelevanceMethod, gather, logitsOf } from "./gather";
+import { type ClassRelevanceMethod, gatedImage, gather, logitsOf } from "./gather";
+import { takeQuestions } from "./headQuestions";
 import { expectComparable, type PageClasses, viewerPage } from "./page";
 import { AttentionViewer, type AttentionViewerOptions, attentionViewerOptions } from "./viewer";
 
@@ -96,7 +98,14 @@ export async function lookInside(
   const named = withNames(numbers, chosen, names);
   const shown = maps.map((one, i) => ({ title: titles[i], maps: one, numbers: named.numbers[i] }));
   const about = { labels: named.labels, choices: named.choices, methods: relevance };
-  return new AttentionViewer(await viewerPage(shown, about, { title, layers, maxBytes }));
+  const asked = pairs.map(({ model }, i) => ({
+    ...{ model, image: gatedImage(model, { sample: maps[i].sample, ownShape }, engine) },
+  }));
+  const name = (label: number) => names[label] ?? `class ${label}`;
+  const live = ablate
+    ? takeQuestions({ models: asked, choices: chosen, name, engine: engineOf(engine) })
+    : undefined;
+  return new AttentionViewer(await viewerPage(shown, about, { title, layers, maxBytes, live }));
 }
 
 interface Pair {

@@ -8,7 +8,7 @@ import type { ImageFigure, RgbImage } from "../image";
 import { escapeXml } from "../svg/text";
 import { figureFont, themes } from "../theme";
 import type { Numbers } from "./browser/evidence";
-import type { ModelHeader, Section, ViewerHeader } from "./browser/payload";
+import type { KernelPage, ModelHeader, Section, ViewerHeader } from "./browser/payload";
 import { chooseLayers, type LayerSteps, packedSize, packModels } from "./payload";
 import { describeRow, imageOf, staticImage } from "./staticImage";
 
@@ -27,6 +27,8 @@ export interface PageOptions {
   readonly title: string;
   readonly layers?: readonly string[] | undefined;
   readonly maxBytes: number;
+  /** Where the page may ask further questions. */
+  readonly live?: KernelPage | undefined;
 }
 
 /** What a viewer is made of. */
@@ -42,7 +44,7 @@ export interface ViewerPage {
 export async function viewerPage(
   models: readonly PageModel[],
   classes: PageClasses,
-  { title, layers, maxBytes }: PageOptions,
+  { title, layers, maxBytes, live }: PageOptions,
 ): Promise<ViewerPage> {
   const rows = models.map((one) => ({ ...one, layer: lastBlock(one.maps, layers) }));
   const image = await staticImage(rows);
@@ -50,7 +52,7 @@ export async function viewerPage(
   const still = await webpUrl(image);
   const around = (steps: LayerSteps, data: string) => {
     const heads = models.map((one, index) => modelHeader(one, steps, images[index]!));
-    return viewerHtml(headerOf(title, heads, classes), data, image, still);
+    return viewerHtml({ ...headerOf(title, heads, classes), live }, data, image, still);
   };
   const everything = new Map(models.flatMap(({ maps }) => maps.layers.map(({ layer }) => [layer, 1])));
   const frame = Buffer.byteLength(pageAround(around(everything, ""), title));

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Comm, CommData, CommMessage, CommTarget } from "../../notebook/comm";
+import type { Comm, CommData, CommMessage, CommTarget } from "../../core/kernelHost";
 import type { Request } from "../protocol/channel";
 import type { Header } from "../protocol/wire";
 import type { Link } from "./link";

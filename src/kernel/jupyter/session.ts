@@ -1,4 +1,4 @@
-import { setKernelHost } from "../../notebook/comm";
+import { setKernelHost } from "../../core/kernelHost";
 import { type CellOutcome, CellRunner } from "../executor/cellRunner";
 import { currentExecution } from "../executor/execution";
 import type { CellFailure, CellOutputs } from "../executor/outputs";
@@ -38,6 +38,8 @@ export class Session {
   constructor(
     private readonly link: Link,
     signals: Int32Array,
+    /** The kernel's name at the server that started it. */
+    id?: string,
   ) {
     this.comms = new Comms(link, () => this.currentParent());
     this.executor = new CellRunner({
@@ -49,6 +51,7 @@ export class Session {
       onWait: (wait) => this.link.waits(wait),
     });
     setKernelHost({
+      id,
       openComm: (target, data, options) => this.comms.openFromHere(target, data, options),
       registerTarget: (target, open) => this.comms.register(target, open),
       clearOutput: (wait) => (currentExecution.getStore()?.outputs ?? this.last)?.clear(wait),

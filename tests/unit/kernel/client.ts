@@ -66,7 +66,7 @@ export class KernelClient {
       signature_scheme: "hmac-sha256",
       ...{ shell_port, control_port, iopub_port, stdin_port, hb_port },
     } as Connection;
-    const file = join(mkdtempSync(join(tmpdir(), "luvit-connection-")), "connection.json");
+    const file = join(mkdtempSync(join(tmpdir(), "luvit-connection-")), `kernel-${randomUUID()}.json`);
     writeFileSync(file, JSON.stringify(connection));
     const child = spawn(process.execPath, command(file), {
       cwd: folder,

@@ -1,6 +1,7 @@
 import { make } from "../../browser/dom";
 import type { Evidence, Head, Saying } from "./evidence";
 import { headName, percent } from "./state";
+import type { Known } from "./withoutHeads";
 
 /** What a model says with some heads off. */
 export interface Answer {
@@ -36,12 +37,13 @@ export class Answers {
     this.element = make("div", { class: "answers" }, this.said, list);
   }
 
-  update(choice: number, off: readonly Head[], without: Answer | undefined): void {
-    const now = JSON.stringify([choice, off, without?.top]);
+  update(choice: number, off: readonly Head[], known: Known | undefined): void {
+    const without = known && "answer" in known ? known.answer : undefined;
+    const now = JSON.stringify([choice, off, without?.top, known]);
     if (now === this.shown) return;
     this.shown = now;
     const whole = this.evidence.chances()!;
-    this.said.textContent = this.words(off, without);
+    this.said.textContent = this.words(off, known);
     for (const [i, { button, now, before, text }] of this.rows.entries()) {
       const chance = without?.chances[i] ?? whole[i]!;
       now.style.setProperty("width", `${100 * chance}%`);
@@ -58,13 +60,14 @@ export class Answers {
     return this.said.textContent!;
   }
 
-  private words(off: readonly Head[], without: Answer | undefined): string {
+  private words(off: readonly Head[], known: Known | undefined): string {
     const { label, chance } = this.evidence.top!;
     const whole = `Answer: ${label} (${percent(chance)}).`;
     if (off.length === 0) return whole;
     const names = off.map(headName).join(", ");
-    if (!without) return `${whole} Without ${names}: not computed yet.`;
-    return `${whole} Without ${names}: ${without.top.label} (${percent(without.top.chance)}).`;
+    if (!known || "why" in known) return `${whole} Without ${names}: ${known?.why ?? "not computed"}.`;
+    const { top } = known.answer;
+    return `${whole} Without ${names}: ${top.label} (${percent(top.chance)}).`;
   }
 
   private move(event: KeyboardEvent, choice: number, choose: (choice: number) => void): void {

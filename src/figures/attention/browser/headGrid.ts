@@ -13,6 +13,15 @@ export interface HeadGridEvents {
   color(color: HeadColor): void;
 }
 
+interface HeadGridParts {
+  readonly evidence: Evidence;
+  /** Names of the classes that can be chosen. */
+  readonly labels: readonly string[];
+  readonly tables: ColorTables;
+  /** Whether several heads can be off at once. */
+  readonly takesSeveral: boolean;
+}
+
 interface Cell extends Head {
   readonly button: HTMLElement;
 }
@@ -44,11 +53,10 @@ export class HeadGrid {
 
   constructor(
     private readonly model: ModelHeader,
-    private readonly evidence: Evidence,
-    private readonly labels: readonly string[],
-    private readonly tables: ColorTables,
+    private readonly parts: HeadGridParts,
     private readonly events: HeadGridEvents,
   ) {
+    const { evidence } = parts;
     const known = colors.filter(([color]) =>
       evidence.has(color === "effect" ? "heads.answer" : "heads.entropy"),
     );
@@ -80,15 +88,15 @@ export class HeadGrid {
     if (now === this.shown) return;
     this.shown = now;
     this.choice.update(color);
-    const values = this.evidence.ofHeads(color, choice).flatMap((stage) => Array.from(stage.values));
+    const values = this.parts.evidence.ofHeads(color, choice).flatMap((stage) => Array.from(stage.values));
     const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
     const least = values.reduce((a, b) => Math.min(a, b), most);
     const range: [number, number] = color === "effect" ? [-most, most] : [least, most];
-    const table = color === "effect" ? this.tables.effect : this.tables.entropy;
+    const table = color === "effect" ? this.parts.tables.effect : this.parts.tables.entropy;
     for (const [i, cell] of this.cells.entries()) this.paint(cell, values[i]!, color, range, table, off);
     paintBar(this.bar, table);
     this.what.textContent = {
-      effect: `what ln p of ${this.labels[choice] ?? "the class"} loses without the head, everything else as it is`,
+      effect: `what ln p of ${this.parts.labels[choice] ?? "the class"} loses without the head, everything else as it is`,
       entropy: "entropy of the head's attention, mean over the queries",
       distance: "how far the head looks, in sides of a patch, mean over the patches",
     }[color];
@@ -114,9 +122,10 @@ export class HeadGrid {
   }
 
   private get pressing(): string {
-    return this.evidence.has("heads.answer")
-      ? "press it to switch it off, single heads only"
-      : "press it to keep its map";
+    if (!this.parts.evidence.has("heads.answer")) return "press it to keep its map";
+    return this.parts.takesSeveral
+      ? "press it to switch it off, others with it: then the kernel is asked"
+      : "press it to switch it off, single heads only";
   }
 
   private row(layer: string): HTMLElement[] {

@@ -7,6 +7,7 @@ import { Panel } from "./panel";
 import { type ModelHeader, readModels, type ViewerHeader } from "./payload";
 import { startState, type ViewState } from "./state";
 import { Viewer } from "./viewer";
+import { WithoutHeads } from "./withoutHeads";
 
 upgradeHosts("luvit-attention", upgrade);
 
@@ -27,6 +28,8 @@ async function upgrade(host: HTMLElement): Promise<void> {
     ...(stored && JSON.parse(stored)),
     ...address.read(),
   };
+  const withoutHeads = new WithoutHeads(evidence, header.live, () => viewer.refresh());
+  const { takesSeveral } = withoutHeads;
   const panels: Panel[] = header.models.map(
     (model, index) =>
       new Panel({
@@ -36,6 +39,7 @@ async function upgrade(host: HTMLElement): Promise<void> {
         evidence: evidence[index]!,
         image: images[index]!,
         tables,
+        takesSeveral,
         events: {
           point: (token) => viewer.point(index, token),
           choose: (token) => viewer.choose(token),
@@ -48,7 +52,7 @@ async function upgrade(host: HTMLElement): Promise<void> {
         },
       }),
   );
-  const viewer = new Viewer(host, header, panels, evidence, state, address);
+  const viewer = new Viewer(host, header, panels, evidence, state, address, withoutHeads);
 }
 
 async function loadImage({ image }: ModelHeader): Promise<HTMLCanvasElement> {

@@ -1,5 +1,5 @@
 import { make, makeCanvas } from "../../browser/dom";
-import { type Answer, Answers } from "./answers";
+import { Answers } from "./answers";
 import type { Evidence, Head, HeadColor } from "./evidence";
 import type { DrawnPanel } from "./exports";
 import { HeadGrid } from "./headGrid";
@@ -8,6 +8,7 @@ import type { Layer, ModelHeader, ViewerHeader } from "./payload";
 import { patchRange, shownRow } from "./rows";
 import { tokenName, type ViewState } from "./state";
 import { Thumbnails } from "./thumbnails";
+import type { Known } from "./withoutHeads";
 import { type Shown, scaleTitle, sentencesOf, subtitleOf, valueText } from "./words";
 
 /** What a panel tells the viewer. */
@@ -30,6 +31,8 @@ interface PanelParts {
   readonly image: HTMLCanvasElement;
   readonly tables: ColorTables;
   readonly events: PanelEvents;
+  /** Whether several heads can be off at once. */
+  readonly takesSeveral: boolean;
 }
 
 /**
@@ -54,7 +57,7 @@ export class Panel {
   looked: Head | undefined;
 
   constructor(private readonly parts: PanelParts) {
-    const { header, model, evidence, image, tables, events } = parts;
+    const { header, model, evidence, image, tables, events, takesSeveral } = parts;
     this.gray = grayCopy(image);
     const { rows, columns } = model.grid;
     const cell = Math.ceil(640 / Math.max(rows, columns));
@@ -67,11 +70,15 @@ export class Panel {
     const hasAnswers = evidence.top !== undefined && labels.length > 0;
     this.answers = hasAnswers ? new Answers(evidence, labels, model.title, events.chooseClass) : undefined;
     this.grid = evidence.has("heads.entropy")
-      ? new HeadGrid(model, evidence, labels, tables, {
-          look: events.look,
-          press: events.press,
-          color: events.colorHeads,
-        })
+      ? new HeadGrid(
+          model,
+          { evidence, labels, tables, takesSeveral },
+          {
+            look: events.look,
+            press: events.press,
+            color: events.colorHeads,
+          },
+        )
       : undefined;
     this.thumbnails = new Thumbnails(model, tables, events.chooseHead);
     const caption = "Each head by itself, with the entropy of the query's attention (nats)";
@@ -144,7 +151,7 @@ export class Panel {
       row,
       range,
       without,
-    }: { row: Float32Array; range: readonly [number, number]; without?: Answer | undefined },
+    }: { row: Float32Array; range: readonly [number, number]; without?: Known | undefined },
   ): void {
     const state = this.own(given, index);
     const { grid, regions } = this.parts.model;

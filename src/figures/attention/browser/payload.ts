@@ -12,6 +12,16 @@ export interface ViewerHeader {
   /** Ways in which the evidence for a class was found. */
   readonly methods: readonly string[];
   readonly themes: { readonly light: ThemeColors; readonly dark: ThemeColors };
+  /** Who can be asked what no number of the page says. */
+  readonly live?: KernelPage | undefined;
+}
+
+/** A page and the kernel that made it. */
+export interface KernelPage {
+  /** The kernel's name at the notebook's server. */
+  readonly kernel: string;
+  /** The page's name at the kernel. */
+  readonly page: string;
 }
 
 export interface ThemeColors {

@@ -1,7 +1,6 @@
 import { make } from "../../browser/dom";
 import { isDark, onThemeChange } from "../../browser/pageTheme";
 import type { AddressBar } from "./addressBar";
-import type { Answer } from "./answers";
 import { type Controls, makeControls } from "./controls";
 import type { Evidence, Head } from "./evidence";
 import { drawingOf } from "./exports";
@@ -11,6 +10,7 @@ import type { ViewerHeader } from "./payload";
 import { makeFoot } from "./saving";
 import { layerNames, movedQuery, type ViewState, viewsOf } from "./state";
 import { viewerStyle } from "./style";
+import type { WithoutHeads } from "./withoutHeads";
 
 /** The viewer in a page: panels side by side that share the query, the layer and what is shown. */
 export class Viewer {
@@ -29,6 +29,7 @@ export class Viewer {
     private readonly evidence: readonly Evidence[],
     private readonly state: ViewState,
     private readonly address: AddressBar,
+    private readonly withoutHeads: WithoutHeads,
   ) {
     const source = host.outerHTML.replace(/^<div[^>]*>/, '<div class="luvit-attention">');
     const { models, methods } = header;
@@ -105,9 +106,16 @@ export class Viewer {
     const isSame = (one: Head) => one.layer === head.layer && one.head === head.head;
     const off = this.state.off.map((some, i) => {
       if (i !== panel) return some;
-      return some.some(isSame) ? [] : [head];
+      const others = this.withoutHeads.takesSeveral ? some.filter((one) => !isSame(one)) : [];
+      return some.some(isSame) ? others : [...others, head];
     });
+    this.withoutHeads.forgetProblems();
     this.change({ off });
+  }
+
+  /** What was asked for elsewhere has come. */
+  refresh(): void {
+    this.change({});
   }
 
   change(part: Partial<ViewState>): void {
@@ -131,21 +139,17 @@ export class Viewer {
     ];
     for (const [index, panel] of panels.entries()) {
       const range = state.sameScale ? all : ranges[index]!;
-      panel.draw(state, index, { row: values[index]!.row, range, without: this.without(index) });
+      panel.draw(state, index, {
+        row: values[index]!.row,
+        range,
+        without: this.withoutHeads.of(index, state.off[index]!),
+      });
     }
     this.controls.update(state);
     this.explain.textContent = explanation(state.view, state.query);
     this.hint.textContent = hint(state);
     this.host.dataset.state = JSON.stringify(state);
     this.address.write(state);
-  }
-
-  /** What a model answers with the heads off that the state says. */
-  private without(panel: number): Answer | undefined {
-    const [off, ...more] = this.state.off[panel]!;
-    if (!off || more.length > 0) return undefined;
-    const [chances, top] = [this.evidence[panel]!.chances(off), this.evidence[panel]!.topWithout(off)];
-    return chances && top && { chances, top };
   }
 
   private setTheme(): void {

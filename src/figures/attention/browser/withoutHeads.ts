@@ -1,0 +1,56 @@
+import type { Answer } from "./answers";
+import type { Evidence, Head } from "./evidence";
+import { KernelLink } from "./kernelLink";
+import type { KernelPage } from "./payload";
+
+/** What a model answers with some heads off, or in words why that is not known. */
+export type Known = { readonly answer: Answer } | { readonly why: string };
+
+/** Answers with heads off: of single heads from the page's numbers, of several at once from the kernel where there is one. */
+export class WithoutHeads {
+  private readonly link: KernelLink | undefined;
+  private readonly known = new Map<string, Known>();
+
+  constructor(
+    private readonly evidence: readonly Evidence[],
+    live: KernelPage | undefined,
+    /** An answer has come, or will not. */
+    private readonly changed: () => void,
+  ) {
+    this.link = KernelLink.of(live);
+  }
+
+  /** Whether several heads can be off at once. */
+  get takesSeveral(): boolean {
+    return this.link !== undefined;
+  }
+
+  /** Undefined where all heads are on. */
+  of(panel: number, off: readonly Head[]): Known | undefined {
+    const [one, ...more] = off;
+    if (!one) return undefined;
+    const evidence = this.evidence[panel]!;
+    const [chances, top] = [evidence.chances(one), evidence.topWithout(one)];
+    if (more.length === 0 && chances && top) return { answer: { chances, top } };
+    const key = JSON.stringify([panel, off.map(({ layer, head }) => `${layer} ${head}`).sort()]);
+    const known = this.known.get(key);
+    if (known) return known;
+    if (!this.link) return { why: "a page by itself knows single heads only" };
+    const waiting = { why: "the kernel is asked" };
+    this.known.set(key, waiting);
+    this.link
+      .ask(panel, off)
+      .then(
+        (answer) => this.known.set(key, { answer }),
+        (problem: Error) => this.known.set(key, { why: problem.message }),
+      )
+      .then(this.changed);
+    return waiting;
+  }
+
+  /** What could not be answered is asked again. */
+  forgetProblems(): void {
+    for (const [key, known] of this.known)
+      if ("why" in known && known.why !== "the kernel is asked") this.known.delete(key);
+  }
+}
