@@ -1,13 +1,23 @@
 import { type Tensor, tf } from "../core/tf";
 import { type Context, site } from "../nn/context";
-import { Linear } from "../nn/layers";
+import { Linear, type RMSNorm } from "../nn/layers";
 import { firstAlong, splitHeads } from "../nn/ops";
-import type { LlamaAttention } from "./llamaBlock";
-import { headSizes } from "./llamaConfig";
+import { headSizes, type LlamaConfig } from "./llamaConfig";
+
+/** What attention is made of, see `LlamaAttention`. */
+export interface AttentionParts {
+  readonly config: LlamaConfig;
+  readonly wq: Linear;
+  readonly wk: Linear;
+  readonly wv: Linear;
+  readonly q_norm?: RMSNorm;
+  readonly k_norm?: RMSNorm;
+  readonly vision?: object;
+}
 
 /** Whether one query is asked of attention whose keys are nothing but a product with the tokens. */
 export function isForClassToken(
-  { config, wk, k_norm, vision }: LlamaAttention,
+  { config, wk, k_norm, vision }: AttentionParts,
   { mask, cache }: Context,
   queries?: number,
 ): boolean {
@@ -21,7 +31,7 @@ export function isForClassToken(
  * Sites as of `scaledDotProductAttention`, with one row.
  */
 export function attendForClassToken(
-  { config, wq, wk, wv, q_norm }: LlamaAttention,
+  { config, wq, wk, wv, q_norm }: AttentionParts,
   x: Tensor,
   context: Context,
   name: string,

@@ -1,14 +1,6 @@
 import { make } from "../../browser/dom";
-import type { Evidence, Head, Saying } from "./evidence";
+import type { Evidence, Head, Known } from "./evidence";
 import { headName, percent } from "./state";
-import type { Known } from "./withoutHeads";
-
-/** What a model says with some heads off. */
-export interface Answer {
-  /** [C]. */
-  readonly chances: Float32Array;
-  readonly top: Saying;
-}
 
 /** The classes that can be chosen, with the model's probabilities; with heads off, beside them those it has then. */
 export class Answers {

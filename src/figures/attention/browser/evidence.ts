@@ -15,6 +15,16 @@ export interface Head {
   readonly head: number;
 }
 
+/** What a model says with some heads off. */
+export interface Answer {
+  /** [C]. */
+  readonly chances: Float32Array;
+  readonly top: Saying;
+}
+
+/** What a model answers with some heads off, or in words why that is not known. */
+export type Known = { readonly answer: Answer } | { readonly why: string };
+
 /** What heads can be colored by. */
 export type HeadColor = "entropy" | "distance" | "effect";
 

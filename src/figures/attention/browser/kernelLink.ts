@@ -1,5 +1,4 @@
-import type { Answer } from "./answers";
-import type { Head } from "./evidence";
+import type { Answer, Head } from "./evidence";
 import type { KernelPage } from "./payload";
 
 const TARGET = "luvit.heads";

@@ -1,6 +1,6 @@
 import { make, makeCanvas } from "../../browser/dom";
 import { Answers } from "./answers";
-import type { Evidence, Head, HeadColor } from "./evidence";
+import type { Evidence, Head, HeadColor, Known } from "./evidence";
 import type { DrawnPanel } from "./exports";
 import { HeadGrid } from "./headGrid";
 import { type ColorTable, type ColorTables, colorAt, grayCopy, paintBar, paintOverlay } from "./paint";
@@ -8,7 +8,6 @@ import type { Layer, ModelHeader, ViewerHeader } from "./payload";
 import { patchRange, shownRow } from "./rows";
 import { tokenName, type ViewState } from "./state";
 import { Thumbnails } from "./thumbnails";
-import type { Known } from "./withoutHeads";
 import { type Shown, scaleTitle, sentencesOf, subtitleOf, valueText } from "./words";
 
 /** What a panel tells the viewer. */

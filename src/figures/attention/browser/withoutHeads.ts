@@ -1,10 +1,6 @@
-import type { Answer } from "./answers";
-import type { Evidence, Head } from "./evidence";
+import type { Evidence, Head, Known } from "./evidence";
 import { KernelLink } from "./kernelLink";
 import type { KernelPage } from "./payload";
-
-/** What a model answers with some heads off, or in words why that is not known. */
-export type Known = { readonly answer: Answer } | { readonly why: string };
 
 /** Answers with heads off: of single heads from the page's numbers, of several at once from the kernel where there is one. */
 export class WithoutHeads {
