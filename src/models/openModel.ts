@@ -33,7 +33,7 @@ export interface OpenModelOptions extends LoadModelOptions {
   averaged?: boolean;
 }
 
-const openOptions = optionsOf<OpenModelOptions>({}, { block: text, averaged: flag });
+export const openOptions = optionsOf<OpenModelOptions>({}, { block: text, averaged: flag });
 
 /** The kinds of models that are saved, by `modelType`. */
 interface Kinds {

@@ -1,8 +1,11 @@
-import { dirname } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { LuvitError, listOffenders } from "../../core/errors";
 import type { StateDict } from "../../core/hostTensor";
 import { KeptFile } from "../bytes";
 import { keepSafetensors } from "../safetensors";
+import { keepTorchFile } from "../torch";
+import { kindOf } from "./part";
 import { localPlace } from "./place";
 import { openShardIndex } from "./shardIndex";
 
@@ -15,30 +18,37 @@ export interface KeptCheckpoint {
 }
 
 /**
- * Opens a checkpoint of this machine, one safetensors file or several with an index, and reads nothing but headers: a
- * checkpoint of any size takes no memory until its tensors are asked for.
+ * Opens a checkpoint of this machine, safetensors or torch's files, one or several with an index, and reads nothing but
+ * headers: a checkpoint of any size takes no memory until its tensors are asked for.
  *
- * @throws LuvitError("missing-file" | "bad-file") naming the file at fault, LuvitError("key-mismatch") listing tensors that
- * the index has and its files have not, LuvitError("bad-argument") for another format.
+ * @throws LuvitError("missing-file" | "bad-file" | "refused-file") naming the file at fault, LuvitError("key-mismatch")
+ * listing tensors that the index has and its files have not, LuvitError("bad-argument") for another format.
  */
 export async function keepCheckpoint(path: string): Promise<KeptCheckpoint> {
   const { source } = await localPlace(path);
-  const isIndex = source.endsWith(".safetensors.index.json");
-  if (!isIndex && !source.endsWith(".safetensors")) {
-    const advice =
-      "only safetensors can be read tensor by tensor; convert it, or load the parts of it that are needed";
-    throw new LuvitError("bad-argument", `${source}: cannot stay in its file: ${advice}`);
-  }
   const folder = dirname(source);
-  if (!isIndex) return { tensors: (await keepSafetensors(new KeptFile(source))).tensors, source, folder };
+  if (!source.endsWith(".index.json")) return { tensors: await keepFile(source), source, folder };
   const { shardOf } = await openShardIndex(source);
+  const files = [...new Set(shardOf.values())];
+  const absent = files.filter((file) => !existsSync(file)).map((file) => basename(file));
+  if (absent.length > 0) {
+    const text = `${source}: shards are missing in ${folder}\n${listOffenders(absent)}`;
+    throw new LuvitError("missing-file", text);
+  }
   const tensors: StateDict = new Map();
-  for (const file of new Set(shardOf.values()))
-    for (const [name, tensor] of (await keepSafetensors(new KeptFile(file))).tensors)
-      tensors.set(name, tensor);
+  for (const file of files) for (const [name, tensor] of await keepFile(file)) tensors.set(name, tensor);
   const missing = [...shardOf]
     .filter(([name]) => !tensors.has(name))
     .map(([name, file]) => `${name}: not in ${file}`);
   if (missing.length === 0) return { tensors, source, folder };
   throw new LuvitError("key-mismatch", `${source}: its files lack tensors\n${listOffenders(missing)}`);
+}
+
+async function keepFile(path: string): Promise<StateDict> {
+  const file = new KeptFile(path);
+  const kind = await kindOf(file);
+  if (kind === "safetensors") return (await keepSafetensors(file)).tensors;
+  if (kind === "torch") return keepTorchFile(file);
+  const advice = "only safetensors and torch's files can be; load the parts of it that are needed";
+  throw new LuvitError("bad-argument", `${path}: GGUF cannot stay in its file: ${advice}`);
 }

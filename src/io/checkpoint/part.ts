@@ -53,7 +53,10 @@ export async function openWeightPart(
   };
 }
 
-async function kindOf(source: ByteSource): Promise<"safetensors" | "gguf" | "torch"> {
+/** What a weight file is, by the ending of its name or, if that says nothing, by its first bytes. */
+export async function kindOf(
+  source: Pick<ByteSource, "name" | "size" | "read">,
+): Promise<"safetensors" | "gguf" | "torch"> {
   const { name, size } = source;
   if (name.endsWith(".safetensors")) return "safetensors";
   if (name.endsWith(".gguf")) return "gguf";

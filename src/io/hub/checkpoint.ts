@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { LuvitError } from "../../core/errors";
 import { optionsOf, signal, text } from "../../core/options";
 import { interruptible } from "../../core/stopRequest";
@@ -37,7 +38,7 @@ export interface HubReport {
 export async function withHubCheckpoint<Result>(
   location: HubLocation,
   options: HubOptions,
-  use: (file: WeightFile) => Promise<Result>,
+  use: (file: WeightFile, repository: HubRepository) => Promise<Result>,
 ): Promise<{ result: Result; report: HubReport }> {
   const { repo } = location;
   const revision = location.revision ?? options.revision ?? "main";
@@ -50,7 +51,7 @@ export async function withHubCheckpoint<Result>(
       );
       const file = await openCheckpointAt(await repository.place(location.file));
       try {
-        const result = await use(file);
+        const result = await use(file, repository);
         await repository.settle();
         return { result, report: { bytesReceived: repository.received, notes: repository.notes } };
       } finally {
@@ -60,6 +61,32 @@ export async function withHubCheckpoint<Result>(
       await transport.close();
     }
   });
+}
+
+/**
+ * Fetches the weights of a repository into the cache, file by file, with what lies beside them under the names given, and
+ * gives back where they lie: for models too large to be held, whose tensors are then read from there. `accept` sees their
+ * headers before, and may refuse.
+ *
+ * @throws LuvitError as `withHubCheckpoint`.
+ */
+export async function fetchHubCheckpoint(
+  location: HubLocation,
+  options: HubOptions,
+  beside: readonly string[],
+  accept: (file: WeightFile) => Promise<void>,
+): Promise<{ path: string; report: HubReport }> {
+  const { result, report } = await withHubCheckpoint(location, options, async (file, repository) => {
+    await file.infos(file.names); // opens every file that there is
+    await accept(file);
+    const inside = posix.dirname(repository.nameOf(file.source));
+    const weights = [...file.files].map((path) => repository.nameOf(path));
+    const wanted = beside.map((name) => posix.join(inside, name)).filter((name) => repository.has(name));
+    for (const name of wanted) await repository.fetchWhole(name);
+    for (const name of weights) await repository.fetchFile(name);
+    return file.source;
+  });
+  return { path: result, report };
 }
 
 /** A path that was mistyped looks like a repository, too. */

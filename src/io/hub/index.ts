@@ -1,3 +1,3 @@
 /** The Hugging Face hub: places that are read over HTTP, with the cache huggingface_hub keeps. */
-export { type HubOptions, hubOptions, withHubCheckpoint } from "./checkpoint";
+export { fetchHubCheckpoint, type HubOptions, hubOptions, withHubCheckpoint } from "./checkpoint";
 export { hubLocation } from "./location";

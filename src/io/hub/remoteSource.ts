@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { LuvitError } from "../../core/errors";
-import { beginWork } from "../../core/progress";
+import { beginWork, type WorkView } from "../../core/progress";
 import type { ByteSource, Stretch } from "../bytes";
 import { RangeRequests, type RemoteFile } from "./rangeRequests";
 import { Scatter } from "./scatter";
@@ -53,14 +53,48 @@ export class RemoteSource implements ByteSource {
     return bytes.slice(start - around.start, end - around.start);
   }
 
-  async readMany(ranges: readonly Stretch[], use: (index: number, bytes: Uint8Array) => void): Promise<void> {
+  readMany(ranges: readonly Stretch[], use: (index: number, bytes: Uint8Array) => void): Promise<void> {
+    return this.readSeen(ranges, use);
+  }
+
+  /** Fetches what is not kept of the file yet, a piece for each connection at a time; nothing of it stays in memory. */
+  async fetchAll(): Promise<void> {
+    const missing = partsOf({ start: 0, end: this.size }, await this.folder.kept()).filter(
+      ({ kept }) => !kept,
+    );
+    const [wanted, before] = [lengthOf(missing), this.received];
+    if (wanted === 0) return;
+    this.transport.requireOnline(`${this.name}: ${wanted} bytes of it are`);
+    const view = beginWork({
+      label: this.name,
+      total: this.size,
+      kept: this.size - wanted,
+      unit: "bytes",
+    });
+    const whole = { advance: () => view.advance(this.received - before), end: () => {} };
+    try {
+      for (const { start, end } of missing)
+        for (let at = start; at < end; at += LANES * PIECE)
+          await this.readSeen([{ start: at, end: Math.min(end, at + LANES * PIECE) }], () => {}, whole);
+      view.end("done");
+    } catch (error) {
+      view.end("stopped");
+      throw error;
+    }
+  }
+
+  private async readSeen(
+    ranges: readonly Stretch[],
+    use: (index: number, bytes: Uint8Array) => void,
+    seen?: WorkView,
+  ): Promise<void> {
     for (const range of ranges) this.requireRange(range);
     const scatter = new Scatter(ranges, use);
     const kept = await this.folder.kept();
     const parts = scatter.extents().flatMap((extent) => partsOf(extent, kept));
     await fillFromFiles(parts, scatter);
     const missing = parts.filter((part) => !part.kept).flatMap(pieces);
-    if (missing.length > 0) await this.fetch(missing, lengthOf(parts), scatter);
+    if (missing.length > 0) await this.fetch(missing, lengthOf(parts), scatter, seen);
   }
 
   /** Whether every byte of the file is kept. */
@@ -101,12 +135,17 @@ export class RemoteSource implements ByteSource {
     this.windows.length = 0;
   }
 
-  private async fetch(missing: readonly Stretch[], total: number, scatter: Scatter): Promise<void> {
+  private async fetch(
+    missing: readonly Stretch[],
+    total: number,
+    scatter: Scatter,
+    seen?: WorkView,
+  ): Promise<void> {
     const wanted = lengthOf(missing);
     this.transport.requireOnline(`${this.name}: ${wanted} bytes of it are`);
     const before = this.received;
     const download = { label: this.name, total, kept: total - wanted, unit: "bytes" } as const;
-    const view = wanted < LEAST_SHOWN ? undefined : beginWork(download);
+    const view = seen ?? (wanted < LEAST_SHOWN ? undefined : beginWork(download));
     const queue = missing.slice();
     const failures: unknown[] = [];
     const lane = async () => {

@@ -6,6 +6,7 @@ import { makeFolder } from "../../core/makeFolder";
 import { type ByteSource, fileSource } from "../bytes";
 import { type CheckpointPlace, CONFIG_FILES, chooseWeights } from "../checkpoint";
 import { type ListedFile, RepositoryCache } from "./cache";
+import { askCommit, askListing, explain } from "./listing";
 import { RemoteSource } from "./remoteSource";
 import { StretchFolder } from "./stretches";
 import { type HubTransport, Unreachable } from "./transport";
@@ -69,6 +70,15 @@ export class HubRepository {
     return this.sources.reduce((sum, { received }) => sum + received, this.wholeBytes);
   }
 
+  /** The name in the repository of a file of `place`. */
+  nameOf(path: string): string {
+    return relative(this.folder, path).split(sep).join("/");
+  }
+
+  has(name: string): boolean {
+    return this.names.includes(name);
+  }
+
   private get folder(): string {
     return this.cache.snapshot(this.commit);
   }
@@ -77,18 +87,17 @@ export class HubRepository {
   async place(chosen?: string): Promise<CheckpointPlace> {
     const { names } = this;
     if (chosen !== undefined && !names.includes(chosen)) throw this.missing(chosen);
-    const weights = chosen ?? chooseWeights(this.nameOf(""), names);
+    const weights = chosen ?? chooseWeights(this.addressed(""), names);
     const whole = names.filter((name) => name === weights && name.endsWith(".json"));
     const inside = posix.dirname(weights);
     const config = CONFIG_FILES.map((name) => posix.join(inside, name)).find((name) => names.includes(name));
     for (const name of config ? [...whole, config] : whole) await this.fetchWhole(name);
     makeFolder(join(this.folder, inside));
-    const nameOf = (path: string) => relative(this.folder, path).split(sep).join("/");
     return {
       source: join(this.folder, weights),
       beside: names.filter((name) => posix.dirname(name) === inside).map((name) => posix.basename(name)),
-      exists: async (path) => names.includes(nameOf(path)),
-      open: (path) => this.source(nameOf(path)),
+      exists: async (path) => names.includes(this.nameOf(path)),
+      open: (path) => this.source(this.nameOf(path)),
     };
   }
 
@@ -98,11 +107,11 @@ export class HubRepository {
     if (!file) return join(this.folder, name);
     const here = await this.cache.complete(this.commit, file);
     if (here) return here;
-    this.transport.requireOnline(`${this.nameOf(name)} is`);
+    this.transport.requireOnline(`${this.addressed(name)} is`);
     if (file.size > LARGEST_WHOLE) {
       throw new LuvitError(
         "bad-file",
-        `${this.nameOf(name)}: ${file.size} bytes, too many for a config or an index`,
+        `${this.addressed(name)}: ${file.size} bytes, too many for a config or an index`,
       );
     }
     const ask = this.transport.fetchFor(this.commit, name);
@@ -119,16 +128,36 @@ export class HubRepository {
     if (!file) return fileSource(join(this.folder, name));
     const here = await this.cache.complete(this.commit, file);
     if (here) return fileSource(here);
-    const remote = { ...file, name: this.nameOf(name), commit: this.commit };
+    const remote = { ...file, name: this.addressed(name), commit: this.commit };
     const source = new RemoteSource(this.transport, remote, new StretchFolder(this.cache.stretches(file)));
     this.sources.push(source);
     return source;
+  }
+
+  /**
+   * A file of any size as one of this machine, checked against the hash that the hub gives for it.
+   * @throws LuvitError "network", "no-access" or "bad-file" naming the file that could not be had or kept.
+   */
+  async fetchFile(name: string): Promise<string> {
+    const file = this.listing.get(name);
+    if (!file?.isLarge) return this.fetchWhole(name);
+    const source = await this.source(name);
+    if (source instanceof RemoteSource) {
+      await source.fetchAll();
+      if (source.cacheProblem)
+        throw new LuvitError("bad-file", `${source.name}: could not be kept: ${source.cacheProblem}`);
+      await this.cache.store(this.commit, file, (path) => source.assemble(path));
+      this.sources.splice(this.sources.indexOf(source), 1);
+      this.wholeBytes += source.received;
+    } else await source.close();
+    return join(this.folder, name);
   }
 
   /** Files that were read whole are checked and put among the complete ones; of the others, says why they were not. */
   async settle(): Promise<void> {
     for (const source of this.sources) {
       const file = this.listing.get(source.path)!;
+      if (await this.cache.complete(this.commit, file)) continue;
       if (source.cacheProblem) this.notes.push(`${source.name} could not be cached: ${source.cacheProblem}`);
       else if (file.isLarge && (await source.isComplete())) {
         await this.cache.store(this.commit, file, (path) => source.assemble(path));
@@ -140,7 +169,7 @@ export class HubRepository {
     }
   }
 
-  private nameOf(name: string): string {
+  private addressed(name: string): string {
     return `hf://${this.transport.repo}@${this.commit.slice(0, 8)}${name && `/${name}`}`;
   }
 
@@ -151,7 +180,7 @@ export class HubRepository {
 
   private missing(name: string): LuvitError {
     const text = `no such file; the repository holds\n${listOffenders(this.names.slice().sort(), 20)}`;
-    return new LuvitError("missing-file", `${this.nameOf(name)}: ${text}`);
+    return new LuvitError("missing-file", `${this.addressed(name)}: ${text}`);
   }
 
   private requireContent({ path, size, etag, isLarge }: ListedFile, bytes: Uint8Array): void {
@@ -159,7 +188,7 @@ export class HubRepository {
     const found = hash.update(bytes).digest("hex");
     if (found === etag) return;
     const text = `${bytes.length} bytes with hash ${found} came, ${size} bytes with hash ${etag} were expected`;
-    throw new LuvitError("bad-file", `${this.nameOf(path)}: ${text}; load it again`);
+    throw new LuvitError("bad-file", `${this.addressed(path)}: ${text}; load it again`);
   }
 
   private static async ask(
@@ -206,30 +235,4 @@ export class HubRepository {
       complete: await cache.completeNames(commit),
     });
   }
-}
-
-async function askCommit(transport: HubTransport, revision: string): Promise<string> {
-  const { modelInfo } = await import("@huggingface/hub");
-  const { settings, repo } = transport;
-  const common = { hubUrl: settings.endpoint, fetch: transport.fetchFor(revision) };
-  return (await modelInfo({ name: repo, revision, additionalFields: ["sha"], ...common })).sha;
-}
-
-async function askListing(transport: HubTransport, revision: string): Promise<ListedFile[]> {
-  const { listFiles } = await import("@huggingface/hub");
-  const { settings, repo } = transport;
-  const common = { hubUrl: settings.endpoint, fetch: transport.fetchFor(revision) };
-  const listing: ListedFile[] = [];
-  for await (const { type, path, size, oid, lfs } of listFiles({ repo, revision, ...common })) {
-    if (type === "file" && oid)
-      listing.push({ path, size, etag: lfs?.oid ?? oid, isLarge: lfs !== undefined });
-  }
-  return listing;
-}
-
-/** The hub, or what stands in its place, may answer anything. */
-function explain({ settings, repo, signal }: HubTransport, error: unknown): never {
-  if (error instanceof LuvitError || signal.aborted) throw error;
-  const text = `the answer about ${repo} cannot be understood (${(error as Error).message})`;
-  throw new LuvitError("network", `${settings.endpoint}: ${text}; is this a hub?`, { cause: error });
 }

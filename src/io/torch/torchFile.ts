@@ -1,9 +1,11 @@
 import { LuvitError, listOffenders } from "../../core/errors";
-import type { HostTensor, StoredDtype } from "../../core/hostTensor";
+import type { HostTensor, StateDict, StoredDtype } from "../../core/hostTensor";
 import {
   type ByteRange,
   type ByteSource,
   bytesPerElement,
+  type KeptFile,
+  KeptStretch,
   type ReadAgain,
   readRanges,
   StoredTensor,
@@ -53,6 +55,35 @@ export async function openTorchFile(source: ByteSource): Promise<TorchFile> {
   };
 }
 
+/**
+ * The tensors of a torch file that stays open, each to be read when it is needed; only those that lie in it in another order
+ * than theirs are read now.
+ *
+ * @throws LuvitError("refused-file" | "bad-file" | "key-mismatch") as `openTorchFile`.
+ */
+export async function keepTorchFile(file: KeptFile): Promise<StateDict> {
+  const container = await openContainer(file);
+  const { tensors } = findTorchState(file.name, container.root, undefined);
+  requireReadable(file, tensors);
+  requirePlausibleSize(file, tensors.values());
+  const isPlain = ({ storage, shape, strides }: TensorRef) => !storage.bytes && isRowMajor(shape, strides);
+  const read = await readTensors(file, container, new Map([...tensors].filter(([, ref]) => !isPlain(ref))));
+  const kept: StateDict = new Map();
+  for (const [name, ref] of tensors) {
+    const stretch = isPlain(ref) ? await stretchOf(container, ref) : undefined;
+    const tensor = stretch && new KeptStretch(file, stretch.start, stretch.end);
+    kept.set(name, tensor ? new StoredTensor(ref.shape, ref.dtype as StoredDtype, tensor) : read.get(name)!);
+  }
+  return kept;
+}
+
+/** The bytes from a tensor's first element to its last. */
+async function stretchOf(container: TorchContainer, ref: TensorRef): Promise<{ start: number; end: number }> {
+  const width = bytesPerElement[ref.dtype as StoredDtype];
+  const start = ref.size === 0 ? 0 : (await container.locate(ref.storage)) + ref.offset * width;
+  return { start, end: start + ref.span * width };
+}
+
 async function openContainer(source: ByteSource): Promise<TorchContainer> {
   const start = await source.read(0, Math.min(2, source.size));
   if (start[0] === 0x50 && start[1] === 0x4b) return openZipContainer(source);
@@ -79,9 +110,7 @@ async function readTensors<Name>(
       seen?.(name, found.get(name)!);
       continue;
     }
-    const width = bytesPerElement[tensor.dtype as StoredDtype];
-    const start = tensor.size === 0 ? 0 : (await container.locate(tensor.storage)) + tensor.offset * width;
-    ranges.push({ start, end: start + tensor.span * width, tag: name });
+    ranges.push({ ...(await stretchOf(container, tensor)), tag: name });
   }
   await readRanges(source, ranges, (name, bytes, again) => {
     const tensor = tensors.get(name)!;

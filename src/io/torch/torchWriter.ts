@@ -73,8 +73,9 @@ function* piecesOf({ data }: HostTensor, dtype: WritableDtype): Iterable<Uint8Ar
   }
 }
 
-function pickleOf(
-  model: StateDict,
+/** Exported for tests of files too large to be written. */
+export function pickleOf(
+  model: ReadonlyMap<string, Pick<HostTensor, "shape">>,
   dtype: WritableDtype,
   extras: Readonly<Record<string, TorchPlain>>,
 ): Uint8Array {

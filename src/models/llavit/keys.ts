@@ -20,7 +20,7 @@ const clip: readonly [own: string, hf: string][] = [
  * computed.
  */
 export function isUnused(name: string): boolean {
-  if (/(^|\.)vision_tower\.(vision_model\.)?(post_layernorm\.|embeddings\.position_ids$)/.test(name))
+  if (/(^|\.)vision_tower\.(vision_model\.)?(post_layernorm\.|embeddings\.position_ids$)/.test(outer(name)))
     return true;
   return isComputedLlamaTensor(name.replace(/\.weight$/, ""));
 }
@@ -31,10 +31,7 @@ export function isUnused(name: string): boolean {
  * (`model.mm_projector.0.weight`). Undefined for others.
  */
 export function llavaKey(name: string): string | undefined {
-  const inside = name.replace(
-    /^model\.(?=mm_projector|multi_modal_projector|language_model|vision_tower)/,
-    "",
-  );
+  const inside = outer(name);
   const tower = /^vision_tower\.(?:vision_model\.)?(.+)$/.exec(inside)?.[1];
   if (tower !== undefined) {
     const pair = clip.find(([, hf]) => tower.startsWith(hf));
@@ -45,4 +42,11 @@ export function llavaKey(name: string): string | undefined {
     if (inside.startsWith(own)) return inside;
   }
   return hfToMetaName(inside.replace(/^language_model\./, ""));
+}
+
+/** A name without what stands around all of them; LLaVA's own holds its tower twice. */
+function outer(name: string): string {
+  return name
+    .replace(/^model\.(?=mm_projector|multi_modal_projector|language_model|vision_tower)/, "")
+    .replace(/^vision_tower\.vision_tower\./, "vision_tower.");
 }

@@ -1,9 +1,12 @@
+import { brief } from "../../core/brief";
 import { LuvitError, listOffenders } from "../../core/errors";
-import type { StateDict } from "../../core/hostTensor";
 import type { JsonObject } from "../../io/bytes";
 import { ConfigFields, type LlamaFileHints, llamaHints } from "../../io/llama";
 import type { ClipConfig } from "../config";
 import type { LanguageModelConfig } from "../languageModel";
+
+/** Shapes of tensors by name. */
+export type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
 /** What a LLaVA checkpoint is made of. */
 export interface LlavaSizes {
@@ -28,12 +31,18 @@ const llamaDefaults = { heads: 32, normEps: 1e-6, ropeTheta: 10000 } as const;
  *
  * @throws LuvitError("bad-file") listing every entry that says something else than this library computes.
  */
-export function llavaSizes(path: string, config: JsonObject, tensors: StateDict): LlavaSizes {
+export function llavaSizes(path: string, config: JsonObject, tensors: Shapes): LlavaSizes {
   const fields = new ConfigFields(config);
   fields.require("model_type", ["llava"]);
   fields.require("vision_feature_select_strategy", [undefined, "default"]);
   fields.require("projector_hidden_act", [undefined, "gelu"]);
   fields.require("multimodal_projector_bias", [undefined, true]);
+  if (config.mm_vision_tower !== undefined && config.vision_config === undefined) {
+    const where = `its tower is another checkpoint (${brief(config.mm_vision_tower)})`;
+    const advice =
+      "take one that was converted for transformers, with tower and vision_config in it (llava-hf/…)";
+    throw new LuvitError("bad-file", `${path}: a LLaVA in its authors' own layout: ${where}; ${advice}`);
+  }
   const vision = fields.inside("vision_config");
   vision.require("model_type", ["clip_vision_model"]);
   vision.require("hidden_act", [undefined, "quick_gelu", "gelu"]);
@@ -55,13 +64,13 @@ export function llavaSizes(path: string, config: JsonObject, tensors: StateDict)
   return { clip, language: languageSizes(hints, tensors), layers };
 }
 
-const widthOf = (tensors: StateDict, key: string, axis: number) => tensors.get(key)?.shape[axis] ?? 1;
+const widthOf = (tensors: Shapes, key: string, axis: number) => tensors.get(key)?.shape[axis] ?? 1;
 
 const clipBlock = /^vision_tower\.layers\.(\d+)\./;
 const llamaBlock = /^layers\.(\d+)\./;
 
 /** Blocks that the tensors name. */
-function depthOf(tensors: StateDict, prefix: RegExp): number {
+function depthOf(tensors: Shapes, prefix: RegExp): number {
   const numbers = [...tensors.keys()].flatMap((key) => prefix.exec(key)?.[1] ?? []);
   return new Set(numbers).size;
 }
@@ -73,7 +82,7 @@ function depthFaults(where: string, said: number | undefined, found: number): st
   return [`${where}: num_hidden_layers is ${said}, the file has tensors of ${found} blocks`];
 }
 
-function clipSizes(fields: ConfigFields, value: JsonObject = {}, tensors: StateDict): ClipConfig {
+function clipSizes(fields: ConfigFields, value: JsonObject = {}, tensors: Shapes): ClipConfig {
   const patchTable = "vision_tower.patch_embedding.weight";
   return {
     imageSize: fields.count("image_size") ?? clipDefaults.imageSize,
@@ -88,7 +97,7 @@ function clipSizes(fields: ConfigFields, value: JsonObject = {}, tensors: StateD
   };
 }
 
-function languageSizes(hints: LlamaFileHints, tensors: StateDict): LanguageModelConfig {
+function languageSizes(hints: LlamaFileHints, tensors: Shapes): LanguageModelConfig {
   const [vocabulary, dim] = tensors.get("tok_embeddings.weight")?.shape ?? [2, 1];
   const {
     heads = llamaDefaults.heads,

@@ -9,4 +9,4 @@ export { create, type LlavitOptions } from "../llavit/create";
 export { type LanguageModelOptions, languageModel } from "../llavit/languageModel";
 export { Llavit } from "../llavit/llavit";
 export { llavaTemplate, type PromptTemplate, plainTemplate } from "../llavit/prompt";
-export { loadLlavitFolder as load, openLlavit as open } from "../openLlavit";
+export { loadLlavitFolder as load, type OpenLlavitOptions, openLlavit as open } from "../openLlavit";

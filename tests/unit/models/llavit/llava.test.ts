@@ -1,23 +1,16 @@
 import assert from "node:assert/strict";
-import {
-  cpSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { startBackend, tf } from "../../../../src/core/tf";
+import { startBackend } from "../../../../src/core/tf";
+import { keepCheckpoint } from "../../../../src/io/checkpoint";
+import { writeTorchCheckpoint } from "../../../../src/io/torch";
 import { llavit } from "../../../../src/models";
 import { readTensors } from "../../../golden/readTensors";
 import { tensor } from "../../../golden/support";
-import { assertClose, isLuvitError, repository, valuesOf } from "../../nn/support";
+import { Imitation } from "../../../support/hubImitation";
+import { assertClose, assertSameState, isLuvitError, repository, valuesOf } from "../../nn/support";
 
 const fixtures = join(repository, "tests", "unit", "models", "llavit", "fixtures");
 const llava = join(fixtures, "llava");
@@ -67,6 +60,16 @@ const styles: [string, ((key: string) => string) | undefined][] = [
   ["as transformers 5 writes it", undefined],
   ["as llava-hf has it", (key) => key.replace(/^vision_tower\./, "vision_tower.vision_model.")],
   [
+    "as its authors name it, with its tower",
+    (key) =>
+      key
+        .replace(/^language_model\.lm_head/, "lm_head")
+        .replace(/^language_model\.model/, "model")
+        .replace(/^multi_modal_projector.linear_1/, "model.mm_projector.0")
+        .replace(/^multi_modal_projector.linear_2/, "model.mm_projector.2")
+        .replace(/^vision_tower/, "model.vision_tower.vision_tower.vision_model"),
+  ],
+  [
     "as transformers names its modules",
     (key) =>
       key
@@ -111,100 +114,81 @@ test("what a config says that is computed otherwise here is refused, all at once
   );
 });
 
-/** Shapes of llava-1.5-7b-hf. */
-function* shapesOf7b(): Generator<[string, number[]]> {
-  const [dim, hidden, vocabulary, width] = [4096, 11008, 32064, 1024];
-  yield ["vision_tower.vision_model.embeddings.class_embedding", [width]];
-  yield ["vision_tower.vision_model.embeddings.patch_embedding.weight", [width, 3, 14, 14]];
-  yield ["vision_tower.vision_model.embeddings.position_embedding.weight", [577, width]];
-  for (const norm of ["pre_layrnorm", "post_layernorm"])
-    for (const kind of ["weight", "bias"]) yield [`vision_tower.vision_model.${norm}.${kind}`, [width]];
-  for (let i = 0; i < 24; i++) {
-    const layer = `vision_tower.vision_model.encoder.layers.${i}`;
-    for (const norm of ["layer_norm1", "layer_norm2"])
-      for (const kind of ["weight", "bias"]) yield [`${layer}.${norm}.${kind}`, [width]];
-    for (const part of ["q_proj", "k_proj", "v_proj", "out_proj"]) {
-      yield [`${layer}.self_attn.${part}.weight`, [width, width]];
-      yield [`${layer}.self_attn.${part}.bias`, [width]];
-    }
-    yield [`${layer}.mlp.fc1.weight`, [4 * width, width]];
-    yield [`${layer}.mlp.fc1.bias`, [4 * width]];
-    yield [`${layer}.mlp.fc2.weight`, [width, 4 * width]];
-    yield [`${layer}.mlp.fc2.bias`, [width]];
-  }
-  yield ["multi_modal_projector.linear_1.weight", [dim, width]];
-  yield ["multi_modal_projector.linear_1.bias", [dim]];
-  yield ["multi_modal_projector.linear_2.weight", [dim, dim]];
-  yield ["multi_modal_projector.linear_2.bias", [dim]];
-  yield ["language_model.model.embed_tokens.weight", [vocabulary, dim]];
-  for (let i = 0; i < 32; i++) {
-    const layer = `language_model.model.layers.${i}`;
-    for (const part of ["q_proj", "k_proj", "v_proj", "o_proj"])
-      yield [`${layer}.self_attn.${part}.weight`, [dim, dim]];
-    for (const part of ["gate_proj", "up_proj"]) yield [`${layer}.mlp.${part}.weight`, [hidden, dim]];
-    yield [`${layer}.mlp.down_proj.weight`, [dim, hidden]];
-    for (const norm of ["input_layernorm", "post_attention_layernorm"])
-      yield [`${layer}.${norm}.weight`, [dim]];
-  }
-  yield ["language_model.model.norm.weight", [dim]];
-  yield ["language_model.lm_head.weight", [vocabulary, dim]];
-}
-
-/** A checkpoint of those shapes in three files that are holes, but for their headers: nothing of 14 GB is on the disk. */
-function write7b(place: string): void {
-  cpSync(llava, place, { recursive: true, filter: (path) => !/safetensors/.test(path) });
-  const all = [...shapesOf7b()];
+/** The same model in torch's files with an index, as old checkpoints have it, or in one. */
+async function asTorchFiles(name: string, shards: number): Promise<string> {
+  const place = join(folder, name);
+  mkdirSync(place);
+  cpSync(join(llava, "config.json"), join(place, "config.json"));
+  const { tensors } = await keepCheckpoint(llava);
+  const all = [...tensors];
   const map: Record<string, string> = {};
-  for (let part = 0; part < 3; part++) {
-    const file = `model-0000${part + 1}-of-00003.safetensors`;
-    const header: Record<string, object> = {};
-    let at = 0;
-    for (const [name, shape] of all.slice((part * all.length) / 3, ((part + 1) * all.length) / 3)) {
-      const end = at + 2 * shape.reduce((a, b) => a * b, 1);
-      header[name] = { dtype: "F16", shape, data_offsets: [at, end] };
-      map[name] = file;
-      at = end;
-    }
-    const bytes = headerOf(header);
-    writeSync(openSync(join(place, file), "w"), bytes);
-    truncateSync(join(place, file), bytes.length + at);
+  for (let i = 0; i < shards; i++) {
+    const file = shards === 1 ? "pytorch_model.bin" : `pytorch_model-0000${i + 1}-of-0000${shards}.bin`;
+    const part = all.filter((_, at) => at % shards === i);
+    await writeTorchCheckpoint(join(place, file), new Map(part), { dtype: "F32" });
+    for (const [key] of part) map[key] = file;
   }
-  writeFileSync(join(place, "model.safetensors.index.json"), JSON.stringify({ weight_map: map }));
-  // As llava-1.5-7b-hf says it: what is LLaMA-7B's anyway is left out.
-  const text = { model_type: "llama", rms_norm_eps: 1e-5, vocab_size: 32064 };
-  const vision = {
-    model_type: "clip_vision_model",
-    hidden_size: 1024,
-    image_size: 336,
-    intermediate_size: 4096,
-    num_attention_heads: 16,
-    num_hidden_layers: 24,
-    patch_size: 14,
-  };
-  const config = { model_type: "llava", text_config: text, vision_config: vision, vision_feature_layer: -2 };
-  writeFileSync(join(place, "config.json"), JSON.stringify(config));
+  if (shards > 1)
+    writeFileSync(join(place, "pytorch_model.bin.index.json"), JSON.stringify({ weight_map: map }));
+  return place;
 }
 
-test("a LLaVA-1.5-7B opens in little memory, is counted, and is looked into block by block", async () => {
-  const place = join(folder, "7b");
-  write7b(place);
-  const before = process.memoryUsage().rss;
-  const model = await llavit.open(place);
-  assert.equal(
-    model.counts().total,
-    [...shapesOf7b()].reduce(
-      (sum, [name, shape]) => sum + (name.includes("post_layernorm") ? 0 : shape.reduce((a, b) => a * b, 1)),
-      0,
-    ),
+for (const shards of [1, 3]) {
+  test(`torch's files give the numbers of safetensors: ${shards}`, async () => {
+    const place = await asTorchFiles(`torch-${shards}`, shards);
+    const [model, other] = [await llavit.open(place), await llavit.open(llava)];
+    assertSameState(await model.stateDict(), await other.stateDict());
+    if (shards === 1) return;
+    rmSync(join(place, "pytorch_model-00002-of-00003.bin"));
+    rmSync(join(place, "pytorch_model-00003-of-00003.bin"));
+    await assert.rejects(
+      llavit.open(place),
+      isLuvitError("missing-file", "00002-of-00003", "00003-of-00003"),
+    );
+  });
+}
+
+test("a repository of the hub is fetched once, and opened from its cache", async () => {
+  const hub = await Imitation.start({ folder: llava });
+  const asking = { hub: { endpoint: hub.endpoint, cache: join(folder, "cache"), retryPauses: [1] } };
+  try {
+    const model = await llavit.open("org/name", asking);
+    const here = await llavit.open(llava);
+    assertSameState(await model.stateDict(), await here.stateDict());
+    assert.doesNotMatch(String(model), /read in part/);
+    hub.forget();
+    await llavit.open("org/name", asking);
+    assert.ok(hub.seen.every(({ url }) => url.pathname.startsWith("/api/")));
+  } finally {
+    await hub.stop();
+  }
+});
+
+test("a repository that cannot be opened is refused before its weights are fetched", async () => {
+  const hub = await Imitation.start({
+    folder: copied("other-kind", { config: { model_type: "llava_next" } }),
+  });
+  const asking = { hub: { endpoint: hub.endpoint, cache: join(folder, "cache-2"), retryPauses: [1] } };
+  try {
+    await assert.rejects(llavit.open("org/name", asking), isLuvitError("bad-file", "model_type"));
+    const cached = readdirSync(join(folder, "cache-2", "models--org--name", "snapshots"), {
+      recursive: true,
+    });
+    assert.ok(!cached.some((path) => String(path).endsWith(".safetensors")));
+  } finally {
+    await hub.stop();
+  }
+});
+
+test("options that do not apply are refused by name", async () => {
+  await assert.rejects(llavit.open(llava, { averaged: true }), isLuvitError("bad-argument", "averaged"));
+  await assert.rejects(llavit.open(llava, { tower: "x" } as never), isLuvitError("bad-argument", "tower"));
+});
+
+test("a LLaVA whose tower is another checkpoint is refused by name", async () => {
+  const config = { vision_config: undefined, mm_vision_tower: "openai/clip-vit-large-patch14-336" };
+  await assert.rejects(
+    llavit.open(copied("authors", { config })),
+    isLuvitError("bad-file", "openai/clip-vit-large-patch14-336", "llava-hf"),
   );
-  assert.ok(model.counts().total > 7e9);
-  assert.equal(model.summary().filter(({ path }) => path.startsWith("layers.")).length, 32 * 9);
-  assert.equal(model.language.config.heads, 32);
-  assert.deepEqual([model.layers, model.patches], [[23], 576]);
-  assert.ok(process.memoryUsage().rss - before < 300e6, `${process.memoryUsage().rss - before} bytes taken`);
-  const block = model.language.layers[31];
-  const out = tf.tidy(() => block.attention_norm.forward(tf.ones([1, 2, 4096])));
-  assert.deepEqual(out.shape, [1, 2, 4096]);
-  assert.ok(out.dataSync().every((x) => x === 0));
-  assert.ok(process.memoryUsage().rss - before < 400e6);
 });
