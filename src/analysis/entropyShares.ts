@@ -19,13 +19,19 @@ import {
   type KeepingOptions,
   keeping,
   type RowWork,
+  type SharedOptions,
+  shared,
 } from "./gatherRows";
 import { aboutModel, batchSize, encodingModel, type LookOptions, looking } from "./options";
 import { type PaperPair, paperEntropyShares } from "./paper";
 import { expectLayers, tapPatterns } from "./patterns";
 import { type Provenance, resultTable } from "./provenance";
 
-export interface EntropyShareOptions extends LookOptions, KeepingOptions, Omit<Provenance, "data"> {
+export interface EntropyShareOptions
+  extends LookOptions,
+    KeepingOptions,
+    SharedOptions,
+    Omit<Provenance, "data"> {
   /** Default the last ViT block, as in the paper. */
   layer?: string;
   /** Default 16. */
@@ -34,7 +40,7 @@ export interface EntropyShareOptions extends LookOptions, KeepingOptions, Omit<P
 
 export const entropyShareOptions = optionsOf<EntropyShareOptions>(
   {},
-  { ...looking, ...keeping.optional, ...aboutModel, layer: text, batchSize },
+  { ...looking, ...keeping.optional, ...shared.optional, ...aboutModel, layer: text, batchSize },
 );
 
 /** How often the background's attention entropy is above the foreground's, set by set. Prints beside the paper's numbers. */
@@ -84,7 +90,8 @@ export class EntropyShares {
  * numbers per image, so ImageNet-S-919 is no burden; `attentionEntropy` keeps every head and patch.
  *
  * With `out` the numbers are kept in `<out>/<name of the set>/entropy` as they come, and `entropy.arrow` beside that folder
- * holds them when the set is done. Resolves early, with what there is, when it is stopped.
+ * holds them when the set is done. Resolves early, with what there is, when it is stopped. Shards share that folder; the
+ * same call without `shard` then gives the numbers of all, and does what is missing.
  *
  * Sets named "ImageNet-S-50", "ImageNet-S-300", "ImageNet-S-919" print with the paper's numbers.
  *
@@ -117,7 +124,7 @@ export async function entropyShares(
     shares[data] = backgroundShare(ofSet);
     unreadable[data] = found.unreadable;
     missing.push(...found.missing.map((range) => `${data}: ${describeMissing(range)}`));
-    if (out === undefined || found.missing.length > 0) continue;
+    if (out === undefined || found.missing.length > 0 || (options.shard?.count ?? 1) > 1) continue;
     await writeTable(join(out, data, "entropy.arrow"), tableOfPoints(ofSet, model, { ...options, layer }));
   }
   const table = tableOfPoints(points, model, { ...options, layer });
@@ -157,6 +164,7 @@ function regionWork(
     out,
     keepEvery,
     signal,
+    shard,
     positions,
     graphs,
     ...options
@@ -170,6 +178,7 @@ function regionWork(
     out: out === undefined ? undefined : join(out, data),
     keepEvery,
     signal,
+    shard,
     facts: { layer },
     forward: { batchSize, positions, graphs, ...engineOf(options) },
     body(images, { context }) {

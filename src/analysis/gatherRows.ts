@@ -6,7 +6,8 @@ import { optionsOf, signal, text } from "../core/options";
 import { beginWork, type WorkView } from "../core/progress";
 import { type StopRequest, withStopRequest } from "../core/stopRequest";
 import { writeJsonAtomically } from "../core/writeAtomically";
-import type { ImageDataset } from "../data/dataset";
+import { type ImageDataset, shardRange } from "../data/dataset";
+import { type Shard, shardOptions } from "../data/options";
 import { readJsonObject } from "../io/bytes";
 import { readTable } from "../io/tables";
 import { modelDigest } from "../nn/digest";
@@ -39,6 +40,14 @@ export interface KeepingOptions {
 
 export const keeping = optionsOf<KeepingOptions>({}, { out: text, keepEvery: count, signal });
 
+/** A share of the images; those who share the work keep their results in one folder, or in folders that are copied together. */
+export interface SharedOptions {
+  /** Only this share of the images, so that several machines can work at once; default all. */
+  shard?: Shard;
+}
+
+export const shared = optionsOf<SharedOptions>({}, { shard: shardOptions });
+
 /** A value of a row. */
 type Cell = string | number | null;
 
@@ -46,7 +55,7 @@ type Cell = string | number | null;
 type ImageRow<Row> = { readonly index: number } & Readonly<Record<keyof Row, Cell>>;
 
 /** What is computed for every image of a set. */
-export interface RowWork<Row> extends KeepingOptions {
+export interface RowWork<Row> extends KeepingOptions, SharedOptions {
   readonly model: LookedAt;
   readonly dataset: ImageDataset;
   /** What people see, and the name of the folder with the kept rows: "entropy", "pseudo-masks". */
@@ -76,12 +85,12 @@ export interface GatheredRows<Row> {
  */
 export async function gatherRows<Row extends ImageRow<Row>>(work: RowWork<Row>): Promise<GatheredRows<Row>> {
   const { dataset, label, data } = work;
-  const { folder, rows, pieces } = await openWork(work);
-  const todo = lengthOf(pieces);
+  const { folder, rows, share, pieces } = await openWork(work);
+  const total = share.end - share.start;
   const activity = beginWork({
     label: data === undefined ? label : `${label}, ${data}`,
-    total: dataset.length,
-    kept: dataset.length - todo,
+    total,
+    kept: total - lengthOf(pieces),
   });
   try {
     const missing = await withStopRequest(work.signal, (request) =>
@@ -90,8 +99,9 @@ export async function gatherRows<Row extends ImageRow<Row>>(work: RowWork<Row>):
         for (const row of fresh) rows.push(row);
       }),
     );
-    const unreadable = dataset.length - lengthOf(missing) - new Set(rows.map(({ index }) => index)).size;
-    if (rows.length === 0 && missing.length === 0) throw nothingRead(work);
+    const unreadable = total - lengthOf(missing) - new Set(rows.map(({ index }) => index)).size;
+    if (rows.length === 0 && missing.length === 0 && (total > 0 || dataset.length === 0))
+      throw nothingRead(work);
     activity.end(missing.length > 0 ? "stopped" : "done");
     return { rows: rows.sort((a, b) => a.index - b.index), missing: joined(missing), unreadable };
   } catch (error) {
@@ -110,7 +120,12 @@ async function openWork<Row extends ImageRow<Row>>(work: RowWork<Row>) {
     ...(dataset.ownShapes && { whole: dataset.size, positions: forward.positions }),
   };
   if (folder !== undefined) await expectSameWork(join(out!, label, "facts.json"), { ...work, facts });
-  const kept = folder === undefined ? [] : keptRanges(folder);
+  // Whole batches, so that what goes on computes the very batches that a run without a stop computes.
+  const { batchSize } = forward;
+  const size = dataset.ownShapes ? windowLength(batchSize) : batchLength(batchSize, dataset);
+  const share = shareOf(dataset.length, size, work.shard);
+  const isWithin = ({ start, end }: ImageRange) => start >= share.start && end <= share.end;
+  const kept = folder === undefined ? [] : keptRanges(folder).filter(isWithin);
   const rows: Row[] = [];
   const had = new Set<number>();
   for (const { file } of kept) {
@@ -119,13 +134,15 @@ async function openWork<Row extends ImageRow<Row>>(work: RowWork<Row>) {
     for (const row of fresh) rows.push(row);
     for (const { index } of fresh) had.add(index);
   }
-  // Whole batches, so that what goes on computes the very batches that a run without a stop computes.
-  const { batchSize } = forward;
-  const size = dataset.ownShapes ? windowLength(batchSize) : batchLength(batchSize, dataset);
   const length = Math.ceil(keepEvery / size) * size;
-  const gaps = gapsIn({ start: 0, end: dataset.length }, kept);
-  const todo = [...withoutRows(kept, had), ...gaps];
-  return { folder, rows, pieces: todo.flatMap((range) => [...piecesOf(range, length)]) };
+  const todo = [...withoutRows(kept, had), ...gapsIn(share, kept)];
+  return { folder, rows, share, pieces: todo.flatMap((range) => [...piecesOf(range, length)]) };
+}
+
+/** A shard's images: as many batches as the others have, or one more or less. */
+function shareOf(images: number, size: number, shard: Shard = { index: 1, count: 1 }): ImageRange {
+  const { start, end } = shardRange(Math.ceil(images / size), shard);
+  return { start: Math.min(images, start * size), end: Math.min(images, end * size) };
 }
 
 /** Images of kept ranges that could not be read. */

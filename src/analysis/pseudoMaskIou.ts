@@ -11,7 +11,15 @@ import type { Encoder } from "../models/encoder";
 import type { Context } from "../nn/context";
 import { engineOf } from "./engineOf";
 import type { ForwardBatch, LookedAt, MaskedOrPlain } from "./forwardBatches";
-import { describeMissing, describeUnreadable, gatherRows, type KeepingOptions, keeping } from "./gatherRows";
+import {
+  describeMissing,
+  describeUnreadable,
+  gatherRows,
+  type KeepingOptions,
+  keeping,
+  type SharedOptions,
+  shared,
+} from "./gatherRows";
 import { batchSize, checkLooked, type LookOptions, looking, provenance } from "./options";
 import { type PaperPair, paperTable7 } from "./paper";
 import { columnsOf, type Provenance, resultTable } from "./provenance";
@@ -27,7 +35,12 @@ import {
 /** What a pseudo-mask is made of: tokens of a layer, or the class token's attention in it. */
 export type PseudoMaskKind = "magnitude" | "frequency" | "attention";
 
-export interface PseudoMaskOptions extends LookOptions, KeepingOptions, Provenance, PseudoMaskMean {
+export interface PseudoMaskOptions
+  extends LookOptions,
+    KeepingOptions,
+    SharedOptions,
+    Provenance,
+    PseudoMaskMean {
   /** Default the last ViT block, as in Table 7. */
   layer?: string;
   /** Default magnitude and frequency. */
@@ -41,6 +54,7 @@ export const pseudoMaskOptions = optionsOf<PseudoMaskOptions>(
   {
     ...looking,
     ...keeping.optional,
+    ...shared.optional,
     ...provenance.optional,
     layer: text,
     kinds: list(oneOf(["magnitude", "frequency", "attention"]), 1),
@@ -114,7 +128,7 @@ function paperPair(data: string | undefined, kind: PseudoMaskKind): PaperPair {
  * magnitude and by frequency, at nine thresholds, against the masks of a set. Images without a foreground cell count
  * with an overlap of 0. `data` "ImageNet-S-50", "-300" or "-919" prints the paper's numbers beside. With `out` the numbers
  * are kept in `<out>/pseudo-masks` as they come, and `pseudo-masks.arrow` beside that folder holds them when they are whole.
- * Resolves early, with what there is, when it is stopped.
+ * Resolves early, with what there is, when it is stopped. Shards share that folder, as those of `entropyShares`.
  *
  * @throws LuvitError("bad-argument") for a set without masks, a layer the model does not have, or an `out` with numbers of
  * another model.
@@ -137,6 +151,7 @@ export async function pseudoMaskIou(
     out,
     keepEvery,
     signal,
+    shard,
     positions,
     graphs,
   } = options;
@@ -148,6 +163,7 @@ export async function pseudoMaskIou(
     out,
     keepEvery,
     signal,
+    shard,
     facts: { layer, kinds, mean },
     forward: { batchSize, positions, graphs, ...engineOf(options) },
     body: (images, { context }) => layerTensors(model, images, layer, kinds, context),
@@ -158,7 +174,8 @@ export async function pseudoMaskIou(
   });
   const columns = columnsOf(rows, ["image", "index", "kind", "threshold", "iou"]);
   const table = resultTable(columns, { model: name, data, recipe, seed });
-  if (out !== undefined && missing.length === 0) await writeTable(join(out, "pseudo-masks.arrow"), table);
+  const isWhole = missing.length === 0 && (shard?.count ?? 1) === 1;
+  if (out !== undefined && isWhole) await writeTable(join(out, "pseudo-masks.arrow"), table);
   return new PseudoMaskIou(table, summariesOf(rows, kinds), data, missing.map(describeMissing), unreadable);
 }
 

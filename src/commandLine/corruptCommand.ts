@@ -1,5 +1,6 @@
 import { LuvitError } from "../core/errors";
 import { type CorruptionType, corruptions } from "../data";
+import type { Shard } from "../data/options";
 import { progress } from "../notebook";
 import { Stopping } from "./signals";
 
@@ -10,6 +11,7 @@ export const corruptHelp = `  luvit corrupt <images> <target>      write ImageNe
       --size <pixels>                    default 224
       --seed <n>                         default 0
       --workers <n>                      threads (default: one per core)
+      --shard <i/n>                      part i of n, from 1, all into one folder; auto as for evaluate
 `;
 
 export interface CorruptFlags {
@@ -19,6 +21,7 @@ export interface CorruptFlags {
   size?: string;
   seed?: string;
   workers?: string;
+  shard?: Shard;
 }
 
 /** `luvit corrupt`: exit status; undefined for words that are not two folders. */
@@ -35,6 +38,7 @@ export async function corruptCommand(
     size: optionalNumber("size", flags.size),
     seed: optionalNumber("seed", flags.seed),
     workers: optionalNumber("workers", flags.workers),
+    shard: flags.shard,
   });
   let stopped = false;
   const { status } = await Stopping.around(

@@ -4,7 +4,7 @@ import { pseudoMaskIou } from "../analysis/pseudoMaskIou";
 import { imageNetS, type MaskedDataset, transforms } from "../data";
 import type { ViTConfig } from "../models/vit";
 import { expectFolderOrNothing } from "./folders";
-import { type RunRequest, wordsOf } from "./request";
+import { afterShard, type RunRequest, wordsOf } from "./request";
 import type { LoadedConfig } from "./runConfig";
 import { Stopping } from "./signals";
 import { openTrained } from "./trained";
@@ -15,13 +15,13 @@ import { writeLines } from "./writeLines";
  * what is there.
  */
 export async function entropyCommand(request: RunRequest): Promise<number> {
-  const { print } = request;
+  const { print, shard } = request;
   const { config, images, model, out, about } = await openTrained("entropy", request, (loaded, encoder) => {
     expectFolderOrNothing(request.out ?? loaded.path(loaded.config.out));
     return openMasked(loaded, encoder);
   });
   const stop = new AbortController();
-  const options = { ...about, layer: config.layer, signal: stop.signal };
+  const options = { ...about, layer: config.layer, shard, signal: stop.signal };
   /** Whether the set was looked at to its end. */
   const lookAt = async (name: string, set: MaskedDataset) => {
     const shares = await entropyShares(model, { [name]: set }, { ...options, out });
@@ -33,7 +33,7 @@ export async function entropyCommand(request: RunRequest): Promise<number> {
       if (!overlaps.complete) return false;
     }
     if (set.report.count > 0) print(String(set.report));
-    await writeLines(join(out, name, "entropy.jsonl"), shares.table);
+    if (!shard) await writeLines(join(out, name, "entropy.jsonl"), shares.table);
     return true;
   };
   const { value: complete, status } = await Stopping.around(
@@ -47,6 +47,7 @@ export async function entropyCommand(request: RunRequest): Promise<number> {
     },
   );
   if (complete) {
+    if (shard) for (const line of afterShard("entropy", request, shard)) print(line);
     print(`done · ${relative(process.cwd(), out) || "."}`);
     return 0;
   }

@@ -68,10 +68,13 @@ async function report(
   out: string,
   status: number | undefined,
 ): Promise<number> {
-  const { print } = request;
+  const { print, shard } = request;
   print(String(result));
   if (result.complete) {
-    await writeLines(join(out, "results.jsonl"), result.table);
+    if (shard && shard.count > 1) {
+      print(`these are the numbers of shard ${shard.index}/${shard.count} alone`);
+      print(`for those of all, when all are there: luvit evaluate --merge ${out} --out <folder>`);
+    } else await writeLines(join(out, "results.jsonl"), result.table);
     print(`done · ${relative(process.cwd(), out) || "."}`);
     return 0;
   }

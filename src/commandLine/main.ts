@@ -18,6 +18,7 @@ import {
   planCommand,
   pretrainCommand,
   segmentCommand,
+  shardOf,
 } from "./runCommands";
 
 const corrupting = command({
@@ -30,9 +31,10 @@ const corrupting = command({
     size: { type: "string" },
     seed: { type: "string" },
     workers: { type: "string" },
+    shard: { type: "string" },
   },
   async run({ words, flags, print }) {
-    const status = await corruptCommand(words, flags, print);
+    const status = await corruptCommand(words, { ...flags, shard: shardOf(flags.shard) }, print);
     if (status === undefined)
       throw new UsageError("corrupt takes a folder of images and a folder to write to");
     return status;

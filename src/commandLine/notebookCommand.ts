@@ -1,4 +1,5 @@
-import { relative } from "node:path";
+import { basename, join, relative } from "node:path";
+import { placeIn } from "../distributed/place";
 import { formatDuration } from "../figures/format";
 import { parseParameter } from "../kernel/parameters";
 import { type RunReport, runNotebook } from "../kernel/runNotebook";
@@ -29,15 +30,29 @@ export const notebookCommand = command({
     const timeout = seconds(flags.timeout);
     expectFile(path, "a notebook (.ipynb)");
     expectFolderOrNothing(flags.out);
+    const { rank } = placeIn();
+    const said: string[] = [];
     const report = await runNotebook(path, {
-      out: flags.out,
+      ...(rank === 0 ? { out: flags.out } : besideTheFirst(path, flags.out, rank, said)),
       html: flags["no-html"] !== true,
       timeout,
       parameters: Object.fromEntries((flags.parameter ?? []).map(parseParameter)),
     });
+    // Why a worker failed is said by itself, whatever else it leaves to the first.
+    if (rank > 0 && report.outcome === "failed") process.stderr.write(said.slice(-LAST_LINES).join(""));
     return finish(report, print);
   },
 });
+
+/** Lines of its output that a failed worker shows. */
+const LAST_LINES = 40;
+
+/** Where another worker than the first writes, and what hears what it says. */
+function besideTheFirst(notebook: string, out: string | undefined, rank: number, said: string[]) {
+  const folder = out ?? join("out", basename(notebook, ".ipynb"));
+  const terminal = { write: (text: string) => said.push(text) > 0 };
+  return { out: join(folder, `worker-${rank + 1}`), terminal };
+}
 
 function seconds(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { memoryUsage } from "node:process";
 import { LuvitError } from "../core/errors";
-import { possibleSizes } from "../distributed/place";
+import { placeIn, possibleSizes } from "../distributed/place";
 import { engineMemory } from "../engine";
 import { formatDuration } from "../figures/format";
 import type { Module } from "../nn/module";
@@ -26,6 +26,8 @@ export interface PlanRequest extends RunRequest {
 /** `luvit plan`: measures a configuration's steps here and says what a run over several workers would take. */
 export async function planCommand(request: PlanRequest): Promise<number> {
   const { print, workers, network, seconds } = request;
+  if (placeIn().size > 1)
+    throw new LuvitError("bad-argument", "plan measures one machine alone: call it without mpirun or srun");
   const run = await prepared(request);
   const { options, model, sets } = run;
   const { accumulate = 1, batchSize, epochs, cooldownEpochs } = options;

@@ -25,6 +25,15 @@ export interface RunRequest {
   print(line: string): void;
 }
 
+/** What is said where a shard of work whose shards share a folder is done. */
+export function afterShard(called: string, request: RunRequest, { index, count }: Shard): string[] {
+  const rest = wordsOf({ ...request, shard: undefined });
+  return [
+    `these are the numbers of shard ${index}/${count} alone`,
+    `for those of all, when all are there: luvit ${called} ${rest}`,
+  ];
+}
+
 /** The words after the command that ask for the same again, as a shell takes them. */
 export function wordsOf({ file, out, seed, shard }: RunRequest): string {
   const words = [

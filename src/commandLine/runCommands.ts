@@ -1,6 +1,6 @@
 import { jsonSchemaOf, type ObjectField, problemsOf, seed as seedField } from "../core/options";
 import type { Shard } from "../data/options";
-import { shardHere } from "../distributed/shard";
+import { shardHere, shardOfWorker } from "../distributed/shard";
 import { type Command, type CommandCall, command, type FlagSpecs, UsageError } from "./command";
 import { expectFolderOrNothing } from "./folders";
 import { calledBy, type RunCommandName, type RunRequest } from "./request";
@@ -125,9 +125,15 @@ ${commonHelp}      --shard <i/n>                      part i of n, from 1; auto:
 export const entropyCommand = command({
   name: "entropy",
   help: `  luvit entropy  --config run.json       entropy shares (Figures 2, 4, 5) and pseudo-masks (Table 7); goes on where it was
-${commonHelp}`,
-  flags: common,
-  run: (call) => runWith("entropy", call, async (r) => (await import("./entropyCommand")).entropyCommand(r)),
+${commonHelp}      --shard <i/n>                      part i of n, from 1, all into one folder; then once without, for the numbers of all
+`,
+  flags: { ...common, shard: { type: "string" } },
+  run: (call) => {
+    const shard = shardOf(call.flags.shard);
+    return runWith("entropy", call, async (request) =>
+      (await import("./entropyCommand")).entropyCommand({ ...request, shard }),
+    );
+  },
 });
 
 export const detectCommand = trainsAndEvaluates(
@@ -162,12 +168,12 @@ function trainsAndEvaluates(name: "detect" | "segment", help: string, train: Wor
     flags: { ...common, ...resume, shard: { type: "string" } },
     async run(call) {
       const [first, ...words] = call.words;
-      const shard = shardOf(call.flags.shard);
       if (first !== "evaluate") {
-        if (!shard) return runWith(name, call, train);
+        if (call.flags.shard === undefined) return runWith(name, call, train);
         throw new UsageError(`${name} takes --shard with evaluate alone: luvit ${name} evaluate --shard 1/8`);
       }
       if (call.flags.resume) throw new UsageError(`${name} evaluate goes on by itself, without --resume`);
+      const shard = shardOf(call.flags.shard);
       return runWith(`${name}Evaluate`, { ...call, words }, (request) => evaluate({ ...request, shard }));
     },
   });
@@ -202,12 +208,13 @@ function seedOf(text: string | undefined): number | undefined {
 }
 
 /**
- * Part `index` of `count`, from 1; `auto` and `auto/n` as SLURM, Kubernetes or mpirun have set it.
+ * Part `index` of `count`, from 1; `auto` and `auto/n` as SLURM, Kubernetes or mpirun have set it. Where nothing is said,
+ * each of several workers has its own, and one alone has all.
  *
  * @throws UsageError for anything else, `0/n` too. LuvitError("bad-argument") as `shardHere`.
  */
-function shardOf(text: string | undefined): Shard | undefined {
-  if (text === undefined) return undefined;
+export function shardOf(text: string | undefined): Shard | undefined {
+  if (text === undefined) return shardOfWorker();
   const [, automatic, of] = /^(auto)(?:\/(\d{1,6}))?$/.exec(text) ?? [];
   if (automatic) return shardHere(of === undefined ? undefined : Number(of));
   const [, index, count] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? []).map(Number);

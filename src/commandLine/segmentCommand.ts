@@ -6,7 +6,7 @@ import { segmentSsl, segmentSslSup, segmentToy } from "../train/recipes";
 import { segment, segmentOptions } from "../train/segment";
 import { expectFolderOrNothing } from "./folders";
 import { shapeOf } from "./models";
-import { type RunRequest, wordsOf } from "./request";
+import { afterShard, type RunRequest, wordsOf } from "./request";
 import { loadConfig } from "./runConfig";
 import type { MasksConfig } from "./segmentConfig";
 import { segmenterFrom, trainedSegmenterFrom } from "./segmenters";
@@ -87,11 +87,7 @@ export async function segmentEvaluateCommand(request: RunRequest): Promise<numbe
     print(`stopped; what was counted is kept. Go on with: luvit segment evaluate ${wordsOf(request)}`);
     return status ?? 130;
   }
-  if (shard) {
-    const rest = wordsOf({ ...request, shard: undefined });
-    print(`these are the numbers of shard ${shard.index}/${shard.count} alone`);
-    print(`for those of all, when all are there: luvit segment evaluate ${rest}`);
-  }
+  if (shard) for (const line of afterShard("segment evaluate", request, shard)) print(line);
   print(`done · ${relative(process.cwd(), out) || "."}`);
   return 0;
 }

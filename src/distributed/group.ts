@@ -2,6 +2,9 @@ import { LuvitError } from "../core/errors";
 import { loadAddon, type MpiAddon, shortVersion } from "./addon";
 import type { Place } from "./place";
 
+/** Bytes of a broadcast: MPI counts in 32 bits. */
+const MOST_AT_ONCE = 2 ** 30;
+
 /** What a sum over the workers is sent in. */
 export type SumPrecision = "float32" | "bfloat16";
 
@@ -23,13 +26,28 @@ export class WorkerGroup implements Place {
     return this.inTurn(() => this.addon.sum(array, precision === "bfloat16"));
   }
 
-  /** What the first worker has becomes what all have. */
-  broadcast(array: Float32Array | Float64Array | Uint8Array): Promise<void> {
-    return this.inTurn(() => this.addon.broadcast(array, 0));
+  /** What worker `root`, the first one, has becomes what all have. */
+  broadcast(array: Float32Array | Float64Array | Uint8Array, root = 0): Promise<void> {
+    return this.inTurn(() => this.addon.broadcast(array, root));
   }
 
-  /** Tells the job that this worker ends well; without it mpirun takes the end for a failure. */
-  leave(): Promise<void> {
+  /** What each worker has, by rank. */
+  async gather(own: Uint8Array): Promise<Uint8Array[]> {
+    const lengths = new Float64Array(this.size);
+    lengths[this.rank] = own.length;
+    await this.sum(lengths);
+    const all = Array.from(lengths, (length, rank) => (rank === this.rank ? own : new Uint8Array(length)));
+    for (const [rank, bytes] of all.entries())
+      for (let at = 0; at < bytes.length; at += MOST_AT_ONCE)
+        await this.broadcast(bytes.subarray(at, at + MOST_AT_ONCE), rank);
+    return all;
+  }
+
+  /**
+   * Tells the job, when all have come to it, that this worker ends well; without it mpirun takes the end for a failure.
+   */
+  async leave(): Promise<void> {
+    await this.sum(new Float64Array(1));
     return this.inTurn(async () => this.addon.leave());
   }
 

@@ -39,8 +39,8 @@ export function placeIn(environment: Environment = process.env): Place {
 export function workerPlace(environment: Environment = process.env): Place {
   const place = placeIn(environment);
   if (place.size > 1) return place;
-  const { SLURM_STEP_ID: step, SLURM_STEP_NUM_TASKS: tasks = "1", TF_CONFIG: cluster } = environment;
-  if (step !== undefined && Number(tasks) > 1 && !/^4294967\d+$/.test(step))
+  const { SLURM_STEP_NUM_TASKS: tasks = "1", TF_CONFIG: cluster } = environment;
+  if (isStep(environment) && Number(tasks) > 1)
     throw new LuvitError(
       "bad-argument",
       `srun has started ${tasks} tasks without MPI, each of which would train by itself into the same folder; ` +
@@ -55,6 +55,10 @@ export function workerPlace(environment: Environment = process.env): Place {
     );
   return place;
 }
+
+/** Whether srun has started this process; what sbatch runs once has a number for a step, too. */
+export const isStep = ({ SLURM_STEP_ID: step }: Environment): boolean =>
+  step !== undefined && !/^4294967\d+$/.test(step);
 
 /** Workers that TF_CONFIG names; 0 where there is none, or nothing that can be read. */
 function clusterSize(config: string | undefined): number {

@@ -1,19 +1,25 @@
 import { LuvitError } from "../core/errors";
-import { placeIn } from "./place";
+import { isStep, placeIn } from "./place";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** A part of all, from 1. */
+interface Part {
+  index: number;
+  count: number;
+}
+
 /**
- * The part of an evaluation that is this process's, from 1: of a SLURM array (SLURM_ARRAY_TASK_ID), of an indexed job of
- * Kubernetes (JOB_COMPLETION_INDEX, which does not say of how many: `count` does), else by the rank that mpirun gave.
+ * The part of an evaluation that is this process's: of a SLURM array (SLURM_ARRAY_TASK_ID), of an indexed job of
+ * Kubernetes (JOB_COMPLETION_INDEX, which does not say of how many: `count` does), by the rank that mpirun or srun gave;
+ * where a task of an array has started several workers, each has its part of the task's.
  *
  * @throws LuvitError("bad-argument") where nothing says which part, or of how many.
  */
-export function shardHere(
-  count?: number,
-  environment: Environment = process.env,
-): { index: number; count: number } {
-  const found = fromArray(environment) ?? fromIndexedJob(environment, count) ?? fromLauncher(environment);
+export function shardHere(count?: number, environment: Environment = process.env): Part {
+  const job = fromArray(environment) ?? fromIndexedJob(environment, count);
+  const worker = shardOfWorker(environment);
+  const found = job ?? worker;
   if (!found)
     throw new LuvitError(
       "bad-argument",
@@ -21,8 +27,19 @@ export function shardHere(
         "which part this process has; give it, --shard 1/8",
     );
   const shard = { index: found.index, count: count ?? found.count };
-  if (shard.index >= 1 && shard.index <= shard.count) return shard;
-  throw new LuvitError("bad-argument", `--shard auto: part ${shard.index} of ${shard.count} cannot be`);
+  if (!(shard.index >= 1 && shard.index <= shard.count))
+    throw new LuvitError("bad-argument", `--shard auto: part ${shard.index} of ${shard.count} cannot be`);
+  if (!job || !worker) return shard;
+  return { index: (shard.index - 1) * worker.count + worker.index, count: shard.count * worker.count };
+}
+
+/** The part by the rank that mpirun or srun gave; undefined for one that works alone. */
+export function shardOfWorker(environment: Environment = process.env): Part | undefined {
+  const { rank, size } = placeIn(environment);
+  if (size > 1) return { index: rank + 1, count: size };
+  const [task, tasks] = [whole(environment.SLURM_PROCID), whole(environment.SLURM_STEP_NUM_TASKS)];
+  if (!isStep(environment) || task === undefined || tasks === undefined || tasks < 2) return undefined;
+  return { index: task + 1, count: tasks };
 }
 
 function fromArray(environment: Environment) {
@@ -42,11 +59,6 @@ function fromIndexedJob(environment: Environment, count: number | undefined) {
     "bad-argument",
     "--shard auto: JOB_COMPLETION_INDEX does not say of how many; write --shard auto/8 for completions: 8",
   );
-}
-
-function fromLauncher(environment: Environment) {
-  const { rank, size } = placeIn(environment);
-  return size > 1 ? { index: rank + 1, count: size } : undefined;
 }
 
 const whole = (text: string | undefined) =>

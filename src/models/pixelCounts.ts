@@ -15,6 +15,13 @@ export function emptyPixelCounts(classes: number): PixelCounts {
   return { both: column(), target: column(), prediction: column() };
 }
 
+/** The pixels of all of them. */
+export function sumOfCounts([first, ...others]: readonly PixelCounts[]): PixelCounts {
+  const sum = (key: keyof PixelCounts) =>
+    first[key].map((count, i) => others.reduce((total, other) => total + other[key][i], count));
+  return { both: sum("both"), target: sum("target"), prediction: sum("prediction") };
+}
+
 /** Counts a pixel; below 0 stands for none. */
 export function addPixel(counts: PixelCounts, prediction: number, target: number): void {
   if (prediction >= 0) counts.prediction[prediction]++;

@@ -61,7 +61,8 @@ function changes(before: SetFiles, now: SetFiles): string[] {
   });
 }
 
-async function filesOf(set: ImageDataset): Promise<SetFiles> {
+/** What files a set has, by class. */
+export async function filesOf(set: ImageDataset): Promise<SetFiles> {
   const root = rootOf(set);
   const sizes = await sizesOf(set);
   const classes = new Map<number, { files: number; bytes: number; names: Hash; sizes: Hash }>();

@@ -6,9 +6,11 @@ import { tf } from "../core/tf";
 import { datasetField, type ImageDataset } from "../data/dataset";
 import { batches } from "../data/loader";
 import { leavingOut } from "../data/unreadable";
+import { ALONE, type Place } from "../distributed/place";
 import type { EngineOptions } from "../engine";
 import { engineOptions } from "../engine/options";
 import { type Classifier, classifierField } from "../models/classifier";
+import { type Sharing, unshared } from "./agreement";
 import { expectClassOrder, expectImageSize } from "./checkSizes";
 import { type Feeds, normalizedImages, type Pixels, pixelFeed, pixelsOf } from "./feeds";
 import { type ForwardFunction, openForward } from "./forward";
@@ -121,16 +123,18 @@ export function logProbabilities(model: Classifier, batchSize: number, pixels: P
   };
 }
 
-/** Evaluates with scores that somebody else computes, always for `batchSize` images. */
+/** Evaluates with scores that somebody else computes, always for `batchSize` images. Each takes some batches. */
 export async function evaluateWith(
   scores: Scores,
   model: Classifier,
   dataset: ImageDataset,
   batchSize: number,
+  sharing: Sharing = unshared,
 ): Promise<Evaluation> {
-  const all: Answer[] = [];
-  for await (const answers of answersOf(scores, model, dataset, batchSize, pixelsOf(dataset)))
-    all.push(...answers);
+  const own: Answer[] = [];
+  for await (const answers of answersOf(scores, model, dataset, batchSize, pixelsOf(dataset), sharing))
+    own.push(...answers);
+  const all = (await sharing.gather(own)).flat().sort((a, b) => a.index - b.index);
   if (all.length === 0) {
     const none = `none of the ${dataset.length} images can be read`;
     throw new LuvitError("bad-dataset", `evaluate: ${none}; ${dataset.report}`);
@@ -150,18 +154,22 @@ export async function evaluateWith(
   });
 }
 
-/** The answers to every readable image of a set, batch by batch, in order, from scores that take such pixels. */
+/**
+ * The answers to every readable image of a set, or of every `size`-th batch from `rank` on, batch by batch, in order, from
+ * scores that take such pixels.
+ */
 export async function* answersOf(
   scoresFor: Scores,
   model: Classifier,
   dataset: ImageDataset,
   batchSize: number,
   pixels: Pixels,
+  { rank: index, size: count }: Place = ALONE,
 ): AsyncGenerator<Answer[], void> {
   expectFit(model, dataset);
   const mapping = mappingFor(dataset, model.classes, "evaluate");
   const { imageSize } = model.encoder.config;
-  const order = { batchSize, shuffle: false, dropLast: false, pixels };
+  const order = { batchSize, shuffle: false, dropLast: false, pixels, share: { index, count } };
   for await (const batch of batches(leavingOut(dataset), { ...order, reuse: 1 })) {
     const images = pixelFeed(batch, imageSize, batchSize);
     const { scores } = await scoresFor({ images });

@@ -71,10 +71,10 @@ export function finetuneTask(
       softTargetCrossEntropy(model.forward(images, { dropPath: factors }), targets),
     functions: validation ? { scores: logProbabilities(model, plan.batchSize, pixelsOf(validation)) } : {},
     evaluate: validation
-      ? async (stepper) => {
+      ? async (stepper, sharing) => {
           const top1 = async (averaged: boolean) => {
             const scores = (feeds: Feeds) => stepper.call("scores", feeds, { averaged });
-            return (await evaluateWith(scores, model, validation, plan.batchSize)).top1;
+            return (await evaluateWith(scores, model, validation, plan.batchSize, sharing)).top1;
           };
           const own = { top1: await top1(false) };
           return emaDecay === undefined ? own : { ...own, emaTop1: await top1(true) };

@@ -10,6 +10,7 @@ import { claimRunFolder, releaseRunFolder } from "./claimFolder";
 import type { RunSets } from "./dataFiles";
 import type { RunPlan, TrainOptions } from "./plan";
 import { Run, type RunDriver, type StepRecord } from "./run";
+import { factsOf } from "./runFacts";
 import { RunStore } from "./runFolder";
 import { parametersOf } from "./stepPrograms";
 import { Stepper } from "./stepper";
@@ -94,7 +95,10 @@ async function drive<M extends Module>(session: Session<M>): Promise<void> {
     await expectReadable(task.dataset, options.maxUnreadable);
     await task.prepare?.(driver.request); // what may be wrong with the data is found before anything is written
     store?.open();
-    session.workers = await joinWorkers(engineOf(options));
+    const workers = await joinWorkers(engineOf(options));
+    session.workers = workers;
+    if (workers)
+      await new Agreement(workers).expectAlike(await factsOf(task, setsOf(task), options, workers.engine));
     let good = await resume(session);
     forgetSources(task);
     for (let deaths = 0; ; deaths++) {
@@ -113,6 +117,9 @@ async function drive<M extends Module>(session: Session<M>): Promise<void> {
     }
     driver.run.averaged = await average?.state();
     await store?.writeTable();
+  } catch (error) {
+    session.workers?.failed();
+    throw error;
   } finally {
     optimizer.dispose();
     average?.dispose();
@@ -130,25 +137,30 @@ async function* trainFrom<M extends Module>(step: number, session: Session<M>): 
     workers,
   );
   const agreement = new Agreement(workers);
+  const sets = Object.values(setsOf(task));
   let saved = step;
   const save = async () => {
     if (saved !== step) {
       await stepper.expectSame(step);
       if (store) run.checkpoint = await store.save(step, run.checkpoint, stepper);
       else await stepper.sync();
+      await agreement.any(false); // nobody ends before it is written
     }
     saved = step;
     return step;
   };
-  const evaluateInto = async (record: StepRecord) => {
-    if (agreement.isFirst) Object.assign(record, await task.evaluate?.(stepper));
+  const evaluateInto = async (record: StepRecord | undefined) => {
+    const metrics = await task.evaluate?.(stepper, agreement);
+    if (!record) return; // the first worker has the records of what ran before
+    Object.assign(record, metrics);
     await store?.amend(record);
   };
+  const unusable = () => tooManyUnreadable(task.dataset, options.maxUnreadable);
   const due = () => (step / plan.stepsPerEpoch) % (options.checkpointEvery ?? 1) === 0;
   try {
     if (task.evaluate && (await agreement.any(endsUnevaluated(run.latest, step, plan)))) {
       await prepareStepper(task, stepper, step - 1, workers);
-      if (agreement.isFirst) await evaluateInto(run.latest!);
+      await evaluateInto(run.latest);
     }
     let stopped = await agreement.any(request.stopped);
     while (step < plan.totalSteps && !stopped) {
@@ -166,11 +178,11 @@ async function* trainFrom<M extends Module>(step: number, session: Session<M>): 
         } finally {
           driver.record(record);
         }
-        const unusable = tooManyUnreadable(task.dataset, options.maxUnreadable);
-        stopped = await agreement.any(request.stopped || unusable !== undefined);
-        if (unusable) {
+        stopped = await agreement.any(request.stopped || unusable() !== undefined);
+        if (stopped || step % plan.stepsPerEpoch === 0) await agreement.shareReports(sets);
+        if (unusable()) {
           yield await save();
-          throw unusable;
+          throw unusable();
         }
         if (stopped) break;
       }

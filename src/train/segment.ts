@@ -106,9 +106,9 @@ export function segment(model: Segmenter, images: MaskedDataset, options: Segmen
         model.loss(inputs as unknown as SegmentInputs, { dropPath: factors }),
       functions: validation ? { logits: squareLogits(model, plan.batchSize) } : {},
       evaluate: validation
-        ? async (stepper) => {
+        ? async (stepper, sharing) => {
             const logits = async (feeds: Feeds) => (await stepper.call("logits", feeds)).logits;
-            return { squareMIoU: await squareIoU(logits, model, validation, plan.batchSize) };
+            return { squareMIoU: await squareIoU(logits, model, validation, plan.batchSize, sharing) };
           }
         : undefined,
     },

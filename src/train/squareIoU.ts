@@ -3,9 +3,10 @@ import { breathe } from "../core/loop";
 import { batches } from "../data/loader";
 import type { MaskedDataset, MaskedSample } from "../data/segmentation";
 import { leavingOut } from "../data/unreadable";
-import { addPixels, emptyPixelCounts, iousOf, meanOf } from "../models/pixelCounts";
+import { addPixels, emptyPixelCounts, iousOf, meanOf, sumOfCounts } from "../models/pixelCounts";
 import { predictIds } from "../models/predictIds";
 import type { Segmenter } from "../models/segmenter";
+import type { Sharing } from "./agreement";
 import { type Feeds, pixelFeed } from "./feeds";
 import type { ForwardFunction } from "./forward";
 
@@ -20,19 +21,20 @@ export function squareLogits(model: Segmenter, batchSize: number): ForwardFuncti
 
 /**
  * Mean intersection over union, percent, over all ids, of a set cut into squares of the model's size by its own transform.
- * Unreadable images are left out.
+ * Unreadable images are left out. Each takes some batches.
  */
 export async function squareIoU(
   logitsOf: (feeds: Feeds) => Promise<Float32Array>,
   model: Segmenter,
   dataset: MaskedDataset,
   batchSize: number,
+  sharing: Sharing,
 ): Promise<number> {
   const { imageSize, patchSize } = model.encoder.config;
   const grid = imageSize / patchSize;
-  const counts = emptyPixelCounts(model.classes);
-  let read = 0;
-  const order = { batchSize, shuffle: false, dropLast: false, reuse: 1 };
+  const own = { counts: emptyPixelCounts(model.classes), read: 0 };
+  const share = { index: sharing.rank, count: sharing.size };
+  const order = { batchSize, shuffle: false, dropLast: false, share, reuse: 1 };
   for await (const batch of batches(leavingOut(dataset), order)) {
     const logits = await logitsOf({
       images: pixelFeed(batch, imageSize, batchSize),
@@ -42,12 +44,13 @@ export async function squareIoU(
       if (sample.index < 0) continue;
       const planes = { logits: logits.subarray(i * length, (i + 1) * length), rows: grid, columns: grid };
       const ids = predictIds(planes, imageSize, imageSize);
-      addPixels(counts, ids, (sample as MaskedSample).ids, sample.path);
-      read++;
+      addPixels(own.counts, ids, (sample as MaskedSample).ids, sample.path);
+      own.read++;
     }
     await breathe();
   }
-  if (read > 0) return meanOf(iousOf(counts));
+  const all = await sharing.gather(own);
+  if (all.some(({ read }) => read > 0)) return meanOf(iousOf(sumOfCounts(all.map(({ counts }) => counts))));
   const none = `none of the ${dataset.length} images can be read`;
   throw new LuvitError("bad-dataset", `segment: ${none}; ${dataset.report}`);
 }

@@ -5,6 +5,7 @@ import { type Batch, batches } from "../data/loader";
 import { ALONE, type Place } from "../distributed/place";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
+import type { Sharing } from "./agreement";
 import type { Feeds, Pixels } from "./feeds";
 import { lastGoodCheckpoint } from "./nonFinite";
 import { positionOf, type RunPlan, rateOfStep } from "./plan";
@@ -34,8 +35,8 @@ export interface TrainingTask<M extends Module> extends StepTask<M> {
   frozen?: ReadonlyMap<string, Parameter>;
   /** Gets ready, before the first step, what is needed later; ends early when a stop is asked for. */
   prepare?(request: Pick<StopRequest, "stopped">): Promise<void>;
-  /** Metrics at the end of an epoch, e.g. accuracy. */
-  evaluate?(stepper: Pick<Stepper<M>, "call">): Promise<Record<string, number>>;
+  /** Metrics at the end of an epoch, e.g. accuracy: the same for all who share the work, and as for one alone. */
+  evaluate?(stepper: Pick<Stepper<M>, "call">, sharing: Sharing): Promise<Record<string, number>>;
 }
 
 /** Runs one of a task's functions with the model as the last step left it. */

@@ -1,10 +1,11 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { differences } from "../../core/differences";
 import { LuvitError, listOffenders } from "../../core/errors";
 import { isFolderName } from "../../core/folderNames";
 import { isPlain, optionsOf, problemsOf, such, text, whole } from "../../core/options";
 import { writeJsonAtomically } from "../../core/writeAtomically";
+import type { Shard } from "../../data/options";
 import { readJsonObject } from "../../io/bytes";
 import type { Provenance } from "../provenance";
 
@@ -49,6 +50,36 @@ export async function readFacts(folder: string): Promise<SuiteFacts | undefined>
   const problems = problemsOf(facts, value);
   if (problems.length === 0) return value as unknown as SuiteFacts;
   throw new LuvitError("bad-file", `${path}: not what a suite writes\n${listOffenders(problems)}`);
+}
+
+/** A shard that has begun, and the parts that it knows of. */
+export interface CameShard extends Shard {
+  /** Images of each part. */
+  readonly parts: SuiteFacts["parts"];
+}
+
+/** Notes that a shard works in a folder, which it may share with others. */
+export function noteShard(
+  folder: string,
+  { index, count }: Shard,
+  parts: SuiteFacts["parts"],
+): Promise<void> {
+  return writeJsonAtomically(join(folder, `shard-${index}-of-${count}.json`), { parts });
+}
+
+/** Shards that have begun in a folder. */
+export async function shardsIn(folder: string): Promise<CameShard[]> {
+  const found: CameShard[] = [];
+  for (const name of readdirSync(folder)) {
+    const [, index, count] = (/^shard-(\d{1,7})-of-(\d{1,7})\.json$/.exec(name) ?? []).map(Number);
+    if (!(index >= 1 && index <= count)) continue;
+    const { value } = await readJsonObject(join(folder, name));
+    const { parts } = value as { parts?: unknown };
+    if (!isCounted(parts))
+      throw new LuvitError("bad-file", `${join(folder, name)}: not what a shard of a suite writes`);
+    found.push({ index, count, parts: parts as SuiteFacts["parts"] });
+  }
+  return found;
 }
 
 export function writeFacts(folder: string, facts: SuiteFacts): Promise<void> {

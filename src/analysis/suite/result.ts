@@ -16,6 +16,8 @@ export class SuiteResult {
   readonly provenance: Provenance;
   /** "a: images 512 to 1023": what has not been evaluated. */
   readonly missing: readonly string[];
+  /** "shard 3/8 never came": where shards that were merged leave something missing. */
+  readonly absent: readonly string[];
   /** Images that could not be read, by part. */
   readonly unreadable: Readonly<Record<string, number>>;
   /** Which they are and why, where that is known (to a suite that was run, not to shards that were merged). */
@@ -26,14 +28,16 @@ export class SuiteResult {
     provenance: Provenance /** Classes of the model. */;
     classes: number;
     missing: readonly string[];
+    absent?: readonly string[];
     unreadable: Readonly<Record<string, number>>;
     skipped?: readonly string[];
   }) {
     checkOptions("SuiteResult", partsWith("byPart", "provenance", "missing", "unreadable"), parts);
-    const { byPart, provenance, classes, missing, unreadable, skipped = [] } = parts;
+    const { byPart, provenance, classes, missing, absent = [], unreadable, skipped = [] } = parts;
     this.byPart = byPart;
     this.provenance = provenance;
     this.missing = missing;
+    this.absent = absent;
     this.unreadable = unreadable;
     this.skipped = skipped;
 
@@ -75,7 +79,9 @@ export class SuiteResult {
       .filter(Boolean)
       .join(" · ");
     const unreadable = Object.entries(this.unreadable).map(([part, count]) => `${part}: ${count} unreadable`);
-    const missing = this.complete ? "" : `not evaluated:\n${listOffenders(this.missing, 12)}`;
+    const missing = this.complete
+      ? ""
+      : `not evaluated:\n${listOffenders([...this.absent, ...this.missing], 12)}`;
     const table = rows.length === 0 ? "no number is finished yet" : textTable(head, rows);
     const skipped = listOffenders(this.skipped, 12);
     return [about, table, ...unreadable, skipped, missing].filter(Boolean).join("\n");

@@ -12,7 +12,7 @@ import { describeMissing } from "../gatherRows";
 import { gapsIn, type ImageRange, joined, keepRange, keptRanges, piecesOf } from "../keptRanges";
 import type { Provenance } from "../provenance";
 import { answersFolder, answersTable, type PartAnswers, readAnswers } from "./answers";
-import { commonFacts, readFacts, type SuiteFacts, writeFacts } from "./folder";
+import { commonFacts, noteShard, readFacts, type SuiteFacts, writeFacts } from "./folder";
 import { type Metric, metricsOf } from "./metrics";
 import type { SuiteOptions } from "./options";
 import { SuiteResult } from "./result";
@@ -62,7 +62,7 @@ export class SuiteWork {
     const now = { sha256, classes: model.classes, provenance, commit: codeVersion(), parts: {} };
     const known = await readFacts(out);
     this.facts = known ? commonFacts(known, now, out) : now;
-    await writeFacts(out, this.facts);
+    await this.writeFacts(out);
   }
 
   /** Answers what of a part (of this shard of it) has no answers yet. */
@@ -175,7 +175,14 @@ export class SuiteWork {
     const { out } = this.options;
     if (out === undefined || !this.facts || this.facts.parts[part] === images) return;
     this.facts = commonFacts(this.facts, { ...this.facts, parts: { [part]: images } }, out);
-    await writeFacts(out, this.facts);
+    await this.writeFacts(out);
+  }
+
+  /** Shards that share a folder write the same facts, each when it comes to a part; which of them have come is noted. */
+  private async writeFacts(out: string): Promise<void> {
+    await writeFacts(out, this.facts!);
+    const { shard } = this.options;
+    if (shard) await noteShard(out, shard, this.facts!.parts);
   }
 }
 

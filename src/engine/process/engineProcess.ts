@@ -6,7 +6,7 @@ import type { ArraysByName } from "../executor";
 import { Channel } from "./channel";
 import { describeDeath } from "./death";
 import type { ProcessEngine } from "./engines";
-import { engineEnvironment } from "./environment";
+import { engineEnvironment, launcherDescriptor } from "./environment";
 import type { Frame } from "./frames";
 import { memoryLimit, memoryOf, oomKills, type ProcessMemory } from "./memory";
 import { type Reply, type Request, unpackError } from "./messages";
@@ -195,9 +195,11 @@ export class EngineProcess {
 
 /** In a process group of its own: a Ctrl-C in the terminal is for the notebook's process to decide on. */
 function spawnEngine(engine: ProcessEngine, environment: Readonly<Record<string, string>>): ChildProcess {
+  const env = { ...engineEnvironment(process.env), ...environment };
+  const launcher = launcherDescriptor(env);
   return spawn(process.execPath, [join(__dirname, "main.js"), engine], {
-    stdio: ["pipe", "pipe", "pipe", "pipe"],
-    env: { ...engineEnvironment(process.env), ...environment },
+    stdio: ["pipe", "pipe", "pipe", "pipe", ...(launcher === undefined ? [] : [launcher])],
+    env: launcher === undefined ? env : { ...env, PMI_FD: "4" },
     detached: true,
     windowsHide: true,
   });

@@ -41,3 +41,9 @@ export function engineEnvironment(all: Environment): Record<string, string> {
   };
   return Object.fromEntries(Object.entries(all).filter(isPassed)) as Record<string, string>;
 }
+
+/** The descriptor over which launchers of MPICH's family talk to a worker: the process that joins has to have it. */
+export function launcherDescriptor(environment: Environment): number | undefined {
+  const { PMI_FD: descriptor } = environment;
+  return descriptor !== undefined && /^\d+$/.test(descriptor) ? Number(descriptor) : undefined;
+}

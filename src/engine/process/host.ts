@@ -65,12 +65,16 @@ export class EngineHost {
     }
   }
 
-  private async performInGroup(request: GroupRequest, { numbers }: ArraysByName): Promise<Answer> {
+  private async performInGroup(request: GroupRequest, { numbers, own }: ArraysByName): Promise<Answer> {
     if (request.act === "join") return { mpi: joinGroup(request).mpi };
     const group = groupFor(request.act);
     if (request.act === "leave") {
       await group.leave();
       return {};
+    }
+    if (request.act === "gather") {
+      const all = await group.gather(own as Uint8Array);
+      return { arrays: Object.fromEntries(all.entries()) };
     }
     const sums = new Float64Array(Uint8Array.from(numbers).buffer);
     await group.sum(sums);

@@ -30,6 +30,8 @@ export type GroupRequest =
   | { act: "join"; rank: number; size: number }
   /** Numbers, as the bytes of `numbers`, float64, summed over the workers. */
   | { act: "sum" }
+  /** What each worker has sent as the bytes of `own`, by rank. */
+  | { act: "gather" }
   | { act: "leave" };
 
 /** Names of entries, as many together as may be in memory twice. */

@@ -79,7 +79,8 @@ export function detect(model: Detector, images: DetectionDataset, options: Detec
         if (validation) await expectReadable(validation, options.maxUnreadable);
       },
       evaluate: validation
-        ? (stepper) => validate(new ObjectFinder(model, borrowed(stepper)), validation, masks)
+        ? (stepper, sharing) =>
+            validate(new ObjectFinder(model, borrowed(stepper)), validation, masks, sharing)
         : undefined,
     },
     options,

@@ -10,6 +10,7 @@ import type {
 } from "../../data/coco";
 import { loadIfReadable } from "../../data/unreadable";
 import type { Detector } from "../../models/detector/detector";
+import type { Sharing } from "../agreement";
 import { expectClassOrder, expectImageSize } from "../checkSizes";
 import { byScore, precisionCurve } from "./accumulate";
 import type { ObjectFinder } from "./finder";
@@ -69,17 +70,24 @@ export async function resultsOf(
   });
 }
 
-/** COCO's AP of a whole set in percent: `boxAP`, and `maskAP` where the detector draws masks. */
+/** COCO's AP of a whole set in percent: `boxAP`, and `maskAP` where the detector draws masks. Each takes some images. */
 export async function validate(
   finder: ObjectFinder,
   dataset: DetectionDataset,
   masks: boolean,
+  sharing: Sharing,
 ): Promise<Record<string, number>> {
-  const results: CocoResult[] = [];
-  for (let index = 0; index < dataset.length; index++) {
-    results.push(...(await resultsOf(finder, dataset, index)));
+  const { rank, size } = sharing;
+  const own: CocoResult[][] = [];
+  for (let index = rank; index < dataset.length; index += size) {
+    own.push(await resultsOf(finder, dataset, index));
     await breathe();
   }
+  const all = await sharing.gather(own);
+  const results = Array.from(
+    { length: dataset.length },
+    (_, i) => all[i % size][Math.floor(i / size)],
+  ).flat();
   const truth = dataset.truth.only(dataset.images.map(({ id }) => id));
   const boxAP = await averagePrecision(truth, results, "bbox");
   return masks ? { boxAP, maskAP: await averagePrecision(truth, results, "segm") } : { boxAP };

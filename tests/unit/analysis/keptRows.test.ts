@@ -162,3 +162,26 @@ test("gradient signal that is stopped gives the ratios until then, of two groups
   const short = await gradientSignal(tinyLuvit(), set, { ...options, groups: 2 });
   assert.deepEqual(stopped.layers, short.layers);
 });
+
+for (const [name, analyse] of Object.entries(analyses) as [
+  keyof typeof analyses,
+  (typeof analyses)["pseudo-masks"],
+][])
+  test(`shards of ${name} share a folder; the call without one gives the numbers of all, and does what none has done`, async () => {
+    const [set, out] = [await maskedImages(quarters), temporaryFolder()];
+    const options = { engine: "eager", batchSize: 2 };
+    const whole = await analyse(set, options);
+    const table = join(out, "mine", `${files[name]}.arrow`);
+    const images = new Set<unknown>();
+    for (const index of [1, 2, 4]) {
+      const part = await analyse(set, { ...options, shard: { index, count: 4 } }, out);
+      assert.ok(part.complete && !existsSync(table));
+      for (const { index: image } of rowsOf(part.table)) images.add(image);
+    }
+    assert.equal(images.size, set.length - 2, "the third has a batch of two");
+    const shown = watchActivities();
+    const all = await analyse(set, options, out);
+    assert.deepEqual(rowsOf(all.table), rowsOf(whole.table));
+    assert.ok(all.complete && existsSync(table));
+    assert.equal(shown[0].activity.kept, set.length - 2);
+  });

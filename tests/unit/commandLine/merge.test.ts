@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { suite } from "../../../src/analysis/suite";
@@ -53,7 +53,21 @@ test("a whole set of shards is merged in any order, to the same numbers, with st
 test("an incomplete set names what is missing and ends with 1", async () => {
   const { status, said } = await merge(shard(3), shard(1));
   assert.equal(status, 1);
-  assert.match(said, /not evaluated:\n\s+in1k: images 4 to 7/);
+  assert.match(said, /not evaluated:\n\s+shard 2\/3 never came\n\s+in1k: images 4 to 7/);
+});
+
+test("a shard that has begun and not ended is told from one that never came, in a folder of all, too", async () => {
+  const shared = join(folder, "shared");
+  for (const index of [1, 3]) cpSync(shard(index), shared, { recursive: true });
+  const begun = changed("begun", (at) => rmSync(join(at, "answers", "in1k"), { recursive: true }));
+  for (const folders of [
+    [shared, begun],
+    [begun, shard(1), shard(3)],
+  ]) {
+    const { status, said } = await merge(...folders);
+    assert.equal(status, 1);
+    assert.match(said, /not evaluated:\n\s+shard 2\/3 has not ended\n\s+in1k: images 4 to 7/);
+  }
 });
 
 test("answers of another recipe, seed or model are refused", async () => {

@@ -57,11 +57,17 @@ async function run(workers: number, ...args: string[]): Promise<string> {
 
 const hashesIn = (output: string) => [...output.matchAll(/^weights (\w+)/gm)].map(([, hash]) => hash);
 
+/** What all workers have logged, as often as it differs, under names like "loss 3" and "top1 20". */
+function numbersIn(output: string): Map<string, Set<string>> {
+  const numbers = new Map<string, Set<string>>();
+  for (const [, name, value] of output.matchAll(/^(\w+ \d+) (\S+)/gm))
+    numbers.set(name, (numbers.get(name) ?? new Set()).add(value));
+  return new Map([...numbers].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true })));
+}
+
 function lossesIn(output: string): Map<number, Set<string>> {
-  const losses = new Map<number, Set<string>>();
-  for (const [, step, loss] of output.matchAll(/^loss (\d+) (\S+)/gm))
-    losses.set(Number(step), (losses.get(Number(step)) ?? new Set()).add(loss));
-  return losses;
+  const ofLoss = [...numbersIn(output)].filter(([name]) => name.startsWith("loss "));
+  return new Map(ofLoss.map(([name, values]) => [Number(name.split(" ")[1]), values]));
 }
 
 function numbersOf(path: string): Float32Array {
@@ -98,23 +104,29 @@ describe("over mpirun", { skip }, () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  for (const task of ["pretrain", "finetune", "detect"]) {
-    test(`${task}: 1, 2 and 4 workers make the same 20 steps, replicas equal to the bit`, async () => {
+  const tasks = {
+    ...{ pretrain: [20, 1, 2, 4], finetune: [20, 1, 2, 4], detect: [20, 1, 2, 4] },
+    ...{ distill: [3, 1, 2], segment: [3, 1, 2], answer: [3, 1, 2] },
+  };
+  for (const [task, [steps, ...sizes]] of Object.entries(tasks)) {
+    test(`${task}: ${sizes.join(", ")} workers make the same ${steps} steps, replicas equal to the bit`, async () => {
       const weights = new Map<number, Float32Array>();
-      let first: Map<number, Set<string>> | undefined;
-      for (const workers of [1, 2, 4]) {
+      let first: Map<string, Set<string>> | undefined;
+      for (const workers of sizes) {
         const path = join(folder, `${task}-${workers}.f32`);
         const output = await run(workers, task, "onnxruntime", "-", "new", path);
         const hashes = hashesIn(output);
         assert.equal(hashes.length, workers);
         assert.equal(new Set(hashes).size, 1, `${workers} replicas: ${hashes.join(" ")}`);
-        const losses = lossesIn(output);
-        assert.equal(losses.size, 20);
-        for (const [step, all] of losses)
-          assert.equal(all.size, 1, `step ${step}: every worker logs one loss`);
-        first ??= losses;
-        for (const [step, [loss]] of [...losses].map(([step, all]) => [step, [...all]] as const))
-          assert.ok(Math.abs(Number(loss) - Number([...first.get(step)!][0])) < 1e-4, `loss of step ${step}`);
+        assert.equal(lossesIn(output).size, steps);
+        const numbers = numbersIn(output);
+        first ??= numbers;
+        assert.deepEqual([...numbers.keys()], [...first.keys()]);
+        for (const [name, all] of numbers) {
+          assert.equal(all.size, 1, `${name}: every worker logs one`);
+          const [one, other] = [all, first.get(name)!].map((values) => Number([...values][0]));
+          assert.ok(Math.abs(one - other) < 1e-4, `${name} with ${workers} workers: ${one}, not ${other}`);
+        }
         weights.set(workers, numbersOf(path));
       }
       for (const [workers, numbers] of weights)
@@ -152,6 +164,8 @@ describe("over mpirun", { skip }, () => {
       assert.notEqual(status, 0);
       assert.ok(Date.now() - killed < 60_000, "it does not hang");
       if (victim === "engine") assert.match(output, /engine process .* died: killed by SIGKILL/);
+      for (let tries = 0; tries < 300 && (workersIn(out).length > 0 || engines.some(isRunning)); tries++)
+        await sleep(100);
       assert.deepEqual(workersIn(out), []);
       assert.deepEqual(engines.filter(isRunning), [], "engines end with their workers");
       const output2 = await run(1, "pretrain", "onnxruntime", out, "resume");

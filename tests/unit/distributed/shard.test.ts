@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { shardHere } from "../../../src/distributed/shard";
+import { shardHere, shardOfWorker } from "../../../src/distributed/shard";
 
 test("a task of a SLURM array has its part, wherever the array begins and whatever its step", () => {
   const array = { SLURM_ARRAY_TASK_ID: "3", SLURM_ARRAY_TASK_COUNT: "4", SLURM_ARRAY_TASK_MIN: "0" };
@@ -17,6 +17,34 @@ test("an indexed job of Kubernetes has its part of what was said, and says so wh
 test("a worker of mpirun has the part of its rank", () => {
   const worker = { OMPI_COMM_WORLD_RANK: "2", OMPI_COMM_WORLD_SIZE: "4" };
   assert.deepEqual(shardHere(undefined, worker), { index: 3, count: 4 });
+});
+
+test("a task of srun has the part of its number; what sbatch runs once has none", () => {
+  const task = { SLURM_STEP_ID: "0", SLURM_STEP_NUM_TASKS: "8", SLURM_PROCID: "5" };
+  assert.deepEqual(shardHere(undefined, task), { index: 6, count: 8 });
+  assert.deepEqual(shardOfWorker(task), { index: 6, count: 8 });
+  assert.equal(shardOfWorker({ ...task, SLURM_STEP_ID: "4294967291" }), undefined);
+  assert.equal(shardOfWorker({ ...task, SLURM_STEP_NUM_TASKS: "1" }), undefined);
+});
+
+test("workers of a task of an array share its part, so that all parts are taken once", () => {
+  const parts = [0, 1, 2].flatMap((task) =>
+    [0, 1].map((rank) => {
+      const array = { SLURM_ARRAY_TASK_ID: `${task}`, SLURM_ARRAY_TASK_COUNT: "3" };
+      const worker = { OMPI_COMM_WORLD_RANK: `${rank}`, OMPI_COMM_WORLD_SIZE: "2" };
+      return shardHere(undefined, { ...array, ...worker });
+    }),
+  );
+  assert.deepEqual(
+    parts,
+    [1, 2, 3, 4, 5, 6].map((index) => ({ index, count: 6 })),
+  );
+  const indexed = { JOB_COMPLETION_INDEX: "1", PMI_RANK: "0", PMI_SIZE: "4" };
+  assert.deepEqual(shardHere(8, indexed), { index: 5, count: 32 });
+});
+
+test("an array says nothing of a command that was not asked for its part", () => {
+  assert.equal(shardOfWorker({ SLURM_ARRAY_TASK_ID: "0", SLURM_ARRAY_TASK_COUNT: "3" }), undefined);
 });
 
 test("without any of them, and beyond the last part, it is refused", () => {

@@ -1,6 +1,6 @@
 /*
  * node worker.js <task> <engine> <folder or -> <resume> [accident]: one worker of a toy run. Prints, each from every
- * worker: "loss <step> <loss>", and at the end "weights <hash>".
+ * worker: "loss <step> <loss>", after an epoch "<metric> <step> <number>", and at the end "weights <hash>".
  */
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { leaveWorkers } from "../../../src/engine";
 import type { Module } from "../../../src/nn/module";
 import type { Run } from "../../../src/train/run";
 
-const { classifier, data, detector, llama, lora, mae, recipes, train, vit } = luvit;
+const { classifier, data, detector, llama, llavit, lora, mae, recipes, segmenter, train, vit } = luvit;
 const [, , task, engine, folder, resume, accident] = process.argv;
 const shapes = join(packageRoot(), "data", "shapes");
 const { rank, size } = placeIn();
@@ -33,10 +33,44 @@ function maeTransform(): luvit.data.ImageTransform {
   return { name: "poisoned", size: 64, apply };
 }
 
+const wish = { engine: engine as "onnxruntime", threads: 1 };
+const out = folder === "-" ? (false as const) : folder;
+const common = { ...wish, out, resume: resume === "resume", seed: 3 };
+
+/** Runs of a few steps, with a validation where there is one. */
+const short = { ...common, epochs: 1, warmupEpochs: 0, accumulate: 4 };
+const others: Readonly<Record<string, () => Promise<unknown>>> = {
+  async distill() {
+    const [training, validation] = await Promise.all(
+      (["train", "val"] as const).map((part) =>
+        data.imageFolder(join(shapes, part), { transform: data.transforms.evaluation(64) }),
+      ),
+    );
+    const teacher = classifier.create({ encoder: vit.toy, fusion: await fusion(), classes: 6, seed: 5 });
+    const student = classifier.create({ encoder: vit.toy, classes: 6, seed: rank });
+    const options = { ...recipes.distillToy, ...short, augment: undefined, mix: null };
+    const sets = { validation: validation.take(21), batchSize: 8 };
+    return train.distill(student, teacher, training.take(96), { ...options, ...sets });
+  },
+  async segment() {
+    const how = { patch: 8, transform: data.transforms.evaluation(64) };
+    const training = await data.imageNetS({ root: shapes, split: "train-semi", ...how });
+    const held = { images: join(shapes, "val"), masks: join(shapes, "segmentation", "validation") };
+    const validation = await data.imageNetS({ ...held, ...how });
+    const model = segmenter.create({ encoder: vit.toy, classes: training.classes.length + 1, seed: rank });
+    const sets = { validation: validation.take(7), batchSize: 2, augment: false };
+    return train.segment(model, training.take(24), { ...recipes.segmentToy, ...short, ...sets });
+  },
+  async answer() {
+    const language = await llavit.languageModel(join(packageRoot(), "data", "llama-toy"));
+    const tower = mae.create({ encoder: vit.toy, decoder: mae.decoderToy, seed: 5 });
+    const model = await llavit.create({ tower, language, seed: rank });
+    return train.answer(model, data.toy.questions(1, 48), { ...short, batchSize: 4, lr: 1e-3 });
+  },
+};
+
 async function start(): Promise<Run<Module>> {
-  const wish = { engine: engine as "onnxruntime", threads: 1 };
-  const out = folder === "-" ? (false as const) : folder;
-  const common = { ...wish, out, resume: resume === "resume", seed: 3 };
+  if (others[task]) return (await others[task]()) as Run<Module>;
   if (task === "detect") {
     const transform = data.transforms.largeScaleJitter(96, { scale: [0.8, 1.25] });
     const scenes = (await data.coco({ root: join(shapes, "coco"), part: "train", transform })).take(80);
@@ -65,8 +99,11 @@ async function start(): Promise<Run<Module>> {
 }
 
 async function main(): Promise<void> {
+  if (task === "distill") await luvit.ready(wish); // its layers are looked at before the run
   const run = await start();
-  run.onRecord(({ step, loss }) => console.log(`loss ${step} ${loss}`));
+  run.onRecord(({ step, loss, epoch: _, lr: __, imagesPerSecond: ___, ...metrics }) => {
+    for (const [name, value] of Object.entries({ loss, ...metrics })) console.log(`${name} ${step} ${value}`);
+  });
   const { model, stopped } = await run.done;
   const hash = createHash("sha256");
   const all: Float32Array[] = [];
