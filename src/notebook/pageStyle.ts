@@ -1,8 +1,8 @@
 /** The style sheet of exported pages: light and dark by the reader's preference, readable from phones to print. */
 export const pageStyle = `
 :root { color-scheme: light dark;
-  --bg: #ffffff; --text: #1d2430; --muted: #667085; --line: #e3e7ee; --code: #f6f8fa; --accent: #2b7bba; --bad: #c4314b;
-  --bad-bg: #fdf1f3; --good: #1a7f5a; --keyword: #8a3fa8; --string: #1a7f5a; --number: #a8540a; --comment: #6b7686;
+  --bg: #ffffff; --text: #1d2430; --muted: #667085; --line: #e3e7ee; --code: #f6f8fa; --accent: #2470ae; --bad: #c4314b;
+  --bad-bg: #fdf1f3; --good: #1a7f5a; --keyword: #8a3fa8; --string: #1a7f5a; --number: #a8540a; --comment: #5c6675;
   --call: #1f63a6; --type: #0f6f78; }
 @media (prefers-color-scheme: dark) { :root {
   --bg: #14171c; --text: #dfe4ec; --muted: #93a0b4; --line: #2b323d; --code: #1b2027; --accent: #5aa9e6; --bad: #ff7b8f;

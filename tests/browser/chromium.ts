@@ -33,6 +33,7 @@ export interface Page {
   locator(selector: string, options?: { hasText: string | RegExp }): Locator;
   frameLocator(selector: string): { locator(selector: string): Locator };
   on(event: "pageerror", listener: (error: Error) => void): void;
+  on(event: "console", listener: (message: { type(): string; text(): string }) => void): void;
   waitForEvent(event: "download"): Promise<Download>;
   emulateMedia(options: { colorScheme: "light" | "dark" }): Promise<void>;
   waitForSelector(selector: string): Promise<unknown>;

@@ -45,8 +45,10 @@ export function drawFigure({ figure, area, panels }: PlacedFigure, options: Rend
       : "",
   ];
   const title = options.inline ? "" : `<title>${escapeXml(figureSummary(figure))}</title>`;
+  // In a page the element around it says what it is.
+  const role = options.inline ? 'aria-hidden="true"' : 'role="img"';
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" ` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" ${role} ` +
     `font-family="${escapeXml(figureFont)}">${title}<style>${themeStyle(options.theme ?? "auto")}</style>${body.join("")}</svg>`
   );
 }

@@ -18,22 +18,25 @@ export function placeCells(server: JupyterServer, name: string, cells: readonly 
   return `notebooks/${name}`;
 }
 
+/** A cell of text among cells of code. */
+interface TextCell {
+  text: string;
+}
+
 /** Writes a notebook of these code cells, for our kernel. */
-export function writeCells(path: string, cells: readonly string[]): void {
+export function writeCells(path: string, cells: readonly (string | TextCell)[]): void {
   const notebook = {
-    cells: cells.map((source, index) => ({
-      id: `cell-${index}`,
-      cell_type: "code",
-      metadata: {},
-      execution_count: null,
-      outputs: [],
-      source,
-    })),
+    cells: cells.map((cell, index) => ({ id: `cell-${index}`, metadata: {}, ...cellOf(cell) })),
     metadata: { kernelspec: { name: "luvit", display_name: "TypeScript · LUViT", language: "typescript" } },
     nbformat: 4,
     nbformat_minor: 5,
   };
   writeFileSync(path, JSON.stringify(notebook));
+}
+
+function cellOf(cell: string | TextCell): object {
+  if (typeof cell !== "string") return { cell_type: "markdown", source: cell.text };
+  return { cell_type: "code", execution_count: null, outputs: [], source: cell };
 }
 
 /** The same notebook as it comes from somebody else: Jupyter has not seen it being made and does not trust it. */

@@ -1,0 +1,2 @@
+/** What keeps the site from being built, all of it at once. */
+export class SiteError extends Error {}
