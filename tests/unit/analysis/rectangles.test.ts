@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { inspect } from "node:util";
 import sharp from "sharp";
 import { attentionEntropy, patchMaps } from "../../../src/analysis/attentionEntropy";
 import { attentionMaps } from "../../../src/analysis/attentionMaps";
@@ -25,7 +26,7 @@ import { batches } from "../../../src/data/loader";
 import { preview } from "../../../src/data/preview";
 import { imageNetS, type MaskedDataset } from "../../../src/data/segmentation";
 import * as transforms from "../../../src/data/transforms";
-import { wholeImages } from "../../../src/data/wholeImages";
+import { type WholeSample, wholeImages } from "../../../src/data/wholeImages";
 import { entropyMaps, entropyOverlays } from "../../../src/figures/entropyMaps";
 import { reconstructionGrid } from "../../../src/figures/maps";
 import { segmentation as segmentationFigure } from "../../../src/figures/segmentation";
@@ -304,4 +305,29 @@ test("what takes squares only says so, and what to do", async () => {
     "bad-argument",
     "has no mask",
   );
+});
+
+test("whole images are cut to patches of 16 pixels where nothing is said, and have the size of their shorter side", () => {
+  const image = (width: number, height: number) => ({
+    data: new Uint8Array(width * height * 3),
+    width,
+    height,
+  });
+  const sizes = [{}, { patch: 8 }, { patch: 8, shorterSide: 72 }].map(
+    (options) => wholeImages(image(50, 33), options).size,
+  );
+  assert.deepEqual(sizes, [16, 8, 72]);
+  assert.match(inspect(wholeImages(image(50, 33))), /1 images in their own shapes, cut to patches of 16 px/);
+});
+
+test("an image as small as one patch is whole, a smaller one is refused", async () => {
+  const load = (width: number, height: number) =>
+    wholeImages({ data: new Uint8Array(width * height * 3), width, height }).load(0, new Rng(0));
+  const { width, height } = (await load(16, 16)) as WholeSample;
+  assert.deepEqual([width, height], [16, 16]);
+  for (const [w, h] of [
+    [15, 16],
+    [16, 15],
+  ])
+    await assert.rejects(load(w, h), /hold no whole patch of 16 px; give shorterSide/);
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { LuvitError } from "../../../src/core/errors";
+import { Rng } from "../../../src/core/rng";
 import { type ImageDataset, shard } from "../../../src/data/dataset";
 import { imageFolder } from "../../../src/data/imageFolder";
 import {
@@ -9,6 +10,7 @@ import {
   type BatchOptions,
   batches,
   batchesPerEpoch,
+  datasetOrder,
   epochOrder,
 } from "../../../src/data/loader";
 import { hereReader, type ImageJob } from "../../../src/data/reading/imageReader";
@@ -211,3 +213,13 @@ function viewOf(set: ImageDataset): ImageDataset {
     withTransform: (transform) => set.withTransform(transform),
   };
 }
+
+it("the order of an epoch is the set's own way of shuffling where it has one, and only where it is shuffled", () => {
+  const own = (rng: Rng) => Int32Array.from({ length: 3 }, () => rng.integer(1000));
+  const plain = { length: 3 } as unknown as ImageDataset;
+  const set = { length: 3, shuffled: own } as unknown as ImageDataset;
+  assert.deepEqual(datasetOrder(set, 5, 2), own(new Rng(5).fork("order", 2)));
+  assert.notDeepEqual(datasetOrder(set, 5, 2), datasetOrder(set, 5, 3));
+  assert.deepEqual([...datasetOrder(set, 5, 2, false)], [0, 1, 2]);
+  assert.deepEqual(datasetOrder(plain, 5, 2), epochOrder(3, 5, 2));
+});

@@ -11,6 +11,7 @@ import {
 } from "../../../src/figures/format";
 import { headGrid } from "../../../src/figures/headGrid";
 import { heatmapGrid } from "../../../src/figures/heatmapGrid";
+import { arrangePanels } from "../../../src/figures/svg/panelGrid";
 import { makeScale, niceTicks } from "../../../src/figures/svg/scale";
 import { tableOf } from "../../../src/io/tables";
 import { isLuvitError } from "../nn/support";
@@ -158,4 +159,52 @@ test("heads are in their order, in a map for each kind of layer", () => {
     ],
   );
   assert.throws(() => headGrid(table, { value: "none" }), isLuvitError("bad-argument", "layer, head, none"));
+});
+
+test("panels stand in as many columns as fit, below the longest of their titles, the lowest with the axis' name", () => {
+  const grid = {
+    titles: ["short", "a title of so many words that it breaks into several lines", "c"],
+    ...{ xTitle: "x", yTitle: "y", ratio: 0.5, gap: 20, columns: 3 },
+    panelWidth: [100, 200] as const,
+    margin: { l: 40, r: 10, t: 5, b: 30 },
+  };
+  const wide = arrangePanels({}, grid, 1000);
+  // Three panels of 200, two gaps of 20, and the margins beside.
+  assert.equal(wide.width, 3 * 200 + 2 * 20 + 50);
+  const lines = Math.max(...wide.annotations!.map(({ text }) => text.split("<br>").length));
+  assert.ok(lines > 1);
+  assert.equal(wide.height, Math.round(100 + Math.round(lines * 17.25 + 6) + 5 + 30));
+  const row = wide as unknown as Record<string, { domain: number[]; title: { text: string } }>;
+  assert.deepEqual(row.xaxis.domain, [0, 200 / 640]);
+  assert.deepEqual(row.xaxis2.domain, [220 / 640, 420 / 640]);
+  assert.deepEqual(
+    [row.xaxis, row.xaxis2, row.xaxis3].map(({ title }) => title.text),
+    ["x", "x", "x"],
+  );
+  assert.deepEqual(
+    [row.yaxis, row.yaxis2, row.yaxis3].map(({ title }) => title.text),
+    ["y", "", ""],
+  );
+
+  const narrow = arrangePanels({}, grid, 290) as unknown as typeof row;
+  // Two columns of 110: the third panel stands below the first.
+  assert.deepEqual(narrow.xaxis3.domain, narrow.xaxis.domain);
+  assert.ok(narrow.yaxis3.domain[1] < narrow.yaxis.domain[0]);
+  assert.deepEqual(
+    [narrow.xaxis, narrow.xaxis2, narrow.xaxis3].map(({ title }) => title.text),
+    ["", "x", "x"],
+  );
+  assert.deepEqual(
+    [narrow.yaxis, narrow.yaxis2, narrow.yaxis3].map(({ title }) => title.text),
+    ["y", "", "y"],
+  );
+  const one = arrangePanels({}, grid, 60) as unknown as typeof row;
+  assert.deepEqual(
+    [one.xaxis, one.xaxis3].map(({ domain }) => domain),
+    [
+      [0, 1],
+      [0, 1],
+    ],
+    "never none",
+  );
 });

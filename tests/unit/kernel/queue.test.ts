@@ -42,6 +42,33 @@ test("requests are answered one after the other, those that need no cell as soon
   ]);
 });
 
+test("a request that cannot be handed over is answered with an error, and the next one has its turn", () => {
+  const replies: { type: string; content: { status?: string; evalue?: string } }[] = [];
+  const states: string[] = [];
+  const made = new ShellQueue({
+    sockets: {
+      connection: {},
+      publish: ({ content }: { content: { execution_state: string } }) =>
+        states.push(content.execution_state),
+      reply: (_: string, __: object, reply: (typeof replies)[number]) => replies.push(reply),
+    } as never,
+    toCells: () => {
+      throw new Error("too deep");
+    },
+    interrupts: () => 0,
+    info: {},
+    shutdown: async () => {},
+  });
+  for (const type of ["execute_request", "comm_msg", "complete_request"])
+    made.add({ header: { msg_type: type, msg_id: type }, content: {}, metadata: {}, buffers: [] } as never);
+  assert.deepEqual(
+    replies.map(({ type, content }) => [type, content.status, content.evalue]),
+    ["execute", "complete"].map((name) => [`${name}_reply`, "error", "the request cannot be read: too deep"]),
+    "a message to a widget has no reply",
+  );
+  assert.deepEqual(states, ["busy", "idle", "busy", "idle", "busy", "idle"]);
+});
+
 test("lines of the history are those from the first up to, not with, the last", () => {
   const history = new History();
   for (const line of [1, 2, 3, 4]) history.add(line, `input ${line}`, `output ${line}`);

@@ -10,6 +10,7 @@ import { metaToHfName } from "../../../src/io/llama/keymap";
 import { readAdapter, writeAdapter } from "../../../src/io/peft/peft";
 import { writeSafetensors } from "../../../src/io/safetensors";
 import { applyAdapter, loadAdapter, saveAdapter } from "../../../src/models/adapter";
+import { wholeMisfits } from "../../../src/models/adapterParameters";
 import { LlamaLanguageModel } from "../../../src/models/languageModel";
 import { LlamaBlocks } from "../../../src/models/llamaBlock";
 import { adapters, merge } from "../../../src/models/lora";
@@ -200,4 +201,21 @@ test("a foreign type outside the block is not judged", async () => {
     loadAdapter(languageModel(), folder),
     isLuvitError("bad-file", "lm_head.lora_A.weight: U32"),
   );
+});
+
+test("whole tensors fit where a parameter of that path and shape is, and each misfit is named", () => {
+  const model = languageModel();
+  const [path, { shape }] = [...model.namedParameters()][0];
+  const tensor = (sizes: readonly number[]) => randomTensor(new Rng(0), [...sizes]);
+  assert.deepEqual(wholeMisfits(model, new Map([[path, tensor(shape)]])), []);
+  const misfits = wholeMisfits(
+    model,
+    new Map([
+      ["nosuch.weight", tensor([2])],
+      [path, tensor([1, ...shape])],
+    ]),
+  );
+  assert.equal(misfits.length, 2);
+  assert.match(misfits[0], /^nosuch\.weight: no such parameter in this model$/);
+  assert.match(misfits[1], /the adapter has \[1, \d+, \d+\], the model \[\d+, \d+\]/);
 });

@@ -95,6 +95,18 @@ describe("show in a notebook", () => {
   });
 });
 
+describe("rich text", () => {
+  it("is what was written, as a template with its backslashes or as a text", () => {
+    const half = 0.5;
+    assert.equal(md`$\frac{1}{2}$ is ${half}`.text, "$\\frac{1}{2}$ is 0.5");
+    assert.equal(md("$\\frac{1}{2}$").text, "$\\frac{1}{2}$");
+    assert.equal(html`<b>${half}</b>`.text, "<b>0.5</b>");
+    assert.equal(html("<b>\\n</b>").text, "<b>\\n</b>");
+    for (const wrong of [undefined, 3, {}])
+      assert.throws(() => md(wrong as never), /expected a text, or a template/);
+  });
+});
+
 describe("outside a notebook", () => {
   it("knows that it is outside", () => assert.equal(inNotebook(), false));
 

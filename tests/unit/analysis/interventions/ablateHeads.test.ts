@@ -100,10 +100,12 @@ test("what was stopped goes on to the same numbers; another model is told from i
   stop.abort();
   const nothing = ablateHeads(model, images, { ...options, signal: stop.signal });
   assert.equal((await nothing).missing.length, 1);
+  assert.match(String(await nothing), /not got to: images 0 to 5/);
   const half = await ablateHeads(model, images.subset([0, 1]), engine);
   assert.equal(half.table.get(0)!.images, 2);
   const whole = await ablateHeads(model, images, options);
   assert.deepEqual(whole.missing, []);
+  assert.doesNotMatch(String(whole), /not got to/);
   const again = await ablateHeads(model, images, options);
   assert.deepEqual(again.table.toString(), whole.table.toString());
   const other = tinyLuvit();

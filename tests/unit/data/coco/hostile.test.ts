@@ -277,3 +277,25 @@ function damage(value: Record<string, unknown>, rng: Rng, odd: readonly unknown[
   else if (rng.uniform() < 0.2) delete value[key];
   else value[key] = structuredClone(odd[rng.integer(odd.length)]);
 }
+
+test("a pixel beyond the image is no note, more than a pixel is, on each side", async () => {
+  const notes = async (bbox: readonly number[]) =>
+    (await read(file([annotation(1, { bbox, area: 1 })]))).notes().join();
+  for (const bbox of [
+    [-1, 0, 5, 5],
+    [0, -1, 5, 5],
+    [16, 0, 5, 5],
+    [0, 6, 5, 5],
+  ])
+    assert.doesNotMatch(await notes(bbox), /out of their image/, `${bbox}`);
+  for (const bbox of [
+    [-1.5, 0, 5, 5],
+    [0, -1.5, 5, 5],
+    [16.5, 0, 5, 5],
+    [0, 6.5, 5, 5],
+  ])
+    assert.match(await notes(bbox), /1 boxes reach more than a pixel out/, `${bbox}`);
+  const areas = async (area: number) => (await read(file([annotation(1, { area })]))).notes().join();
+  assert.doesNotMatch(await areas(21 * 11), /larger/, "a pixel more each way");
+  assert.match(await areas(21 * 11 + 1), /1 areas are larger/);
+});

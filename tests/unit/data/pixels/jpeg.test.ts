@@ -205,3 +205,32 @@ describe("Huffman tables", () => {
     assert.ok(huffmanTable(large, "ac"));
   });
 });
+
+describe("an image that ends within a block of samples", () => {
+  it("has its last column and row repeated, not what the file holds beyond them", async () => {
+    for (const chromaSubsampling of ["4:2:0", "4:4:4"]) {
+      const file = await jpegOf({ quality: 90, chromaSubsampling });
+      const frame = file.indexOf(Buffer.from([0xff, 0xc0]));
+      // The same blocks under a smaller size: beyond it lies another image than its edge.
+      for (const [width, height] of [
+        [149, 115],
+        [146, 114],
+        [145, 113],
+      ]) {
+        const cut = Buffer.from(file);
+        cut.writeUInt16BE(height, frame + 5);
+        cut.writeUInt16BE(width, frame + 7);
+        const expected = await sharp(cut).raw().toBuffer();
+        for (const left of [0, 64]) {
+          const box = { left, top: 0, width: width - left, height };
+          const image = { width, height, data: expected };
+          assert.deepEqual(
+            Buffer.from(decodePart(cut, box)!.data),
+            Buffer.from(cropBox(image, box).data),
+            `${width} from ${left}`,
+          );
+        }
+      }
+    }
+  });
+});

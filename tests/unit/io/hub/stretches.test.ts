@@ -24,3 +24,16 @@ test("what came is kept where it begins, and a stretch of which nothing came lea
   await stretches.clear();
   assert.deepEqual(await stretches.kept(), []);
 });
+
+test("files of nothing are no stretches, and names that are none of ours are passed over", async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "100.0123abcd"), "");
+  writeFileSync(join(folder, "200.0123abcd"), "abc");
+  for (const name of ["x.0123abcd", "300.0123abcg", "300.0123abcde", "1234567890123456.0123abcd", "300"])
+    writeFileSync(join(folder, name), "abc");
+  const kept = await new StretchFolder(folder).kept();
+  assert.deepEqual(
+    kept.map(({ start, end }) => [start, end]),
+    [[200, 203]],
+  );
+});

@@ -11,7 +11,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import type { LuvitError } from "../../../../src/core/errors";
 import { fileSource } from "../../../../src/io/bytes/byteSource";
+import { explainRefusal } from "../../../../src/io/hub/refusal";
 import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llama/weights";
 import { commit, type Imitation } from "../../../support/hubImitation";
 import { assertRejects, assertSameTensors, temporaryFolder } from "../support";
@@ -135,4 +137,37 @@ test("complete contents appear by a rename: who has the old file open goes on re
     [],
   );
   assertSameTensors((await readLanguageModel("org/name", options)).tensors, languageModel());
+});
+
+test("what the hub refuses is told with its own words and what to do, by its code and by its status", () => {
+  const subject = { repo: "org/name", revision: "main", endpoint: "https://hub", hasToken: false };
+  const told = (status: number, code?: string, more: object = {}) =>
+    explainRefusal({ status, code, message: "so it says" }, { ...subject, ...more });
+  const expected: [LuvitError, string, RegExp][] = [
+    [
+      told(403, "GatedRepo"),
+      "no-access",
+      /gated \("so it says"\): accept its conditions at https:\/\/hub\/org\/name and give a token/,
+    ],
+    [told(403, "GatedRepo", { hasToken: true }), "no-access", /with the account of your token/],
+    [told(403, "DisabledRepo"), "no-access", /disabled by the hub \("so it says"\)/],
+    [told(404, "RevisionNotFound"), "missing-file", /no revision "main" \("so it says"\); give a branch/],
+    [
+      told(404, "EntryNotFound", { file: "a.bin" }),
+      "missing-file",
+      /at main has no file a\.bin \("so it says"\)/,
+    ],
+    [told(404, undefined, { file: "a.bin" }), "missing-file", /has no file a\.bin/],
+    [told(404), "no-access", /HTTP 404\) \("so it says"\): there is no such repository, or it is private/],
+    [told(200, "RepoNotFound"), "no-access", /HTTP 200/],
+    [told(401), "no-access", /HTTP 401.*needs a token in HF_TOKEN/],
+    [told(403, undefined, { hasToken: true }), "no-access", /HTTP 403.*the token has no right to it/],
+    [told(418), "network", /answered with HTTP 418 \("so it says"\)/],
+  ];
+  for (const [error, code, words] of expected) {
+    assert.equal(error.code, code);
+    assert.match(error.message, words);
+  }
+  const silent = explainRefusal({ status: 500, code: undefined, message: undefined }, subject);
+  assert.equal(silent.message, "https://hub/org/name: the hub answered with HTTP 500");
 });

@@ -75,3 +75,45 @@ test("linear scaling with YaRN's extrapolation is not linear scaling", () => {
   assert.deepEqual(hints(-1), { type: "linear", factor: 2 });
   assert.equal(hints(1)?.type, "other");
 });
+
+test("what a header says is taken as the model's sizes, and everything that cannot be is refused at once", () => {
+  const header = (entries: Record<string, GgufValue>, architecture: GgufValue = "llama") =>
+    new Map<string, GgufValue>([
+      ["general.architecture", architecture],
+      ...Object.entries(entries).map(([key, value]): [string, GgufValue] => [
+        `${String(architecture)}.${key}`,
+        value,
+      ]),
+    ]);
+  const sizes = { embedding_length: 64, "attention.head_count": 4, feed_forward_length: 96, block_count: 3 };
+  const read = (more: Record<string, GgufValue>, architecture?: string) =>
+    ggufLlamaHints("model.gguf", header({ ...sizes, ...more }, architecture));
+  const { hints, rowOrder } = read({ "attention.head_count_kv": 2, "rope.freq_base": 5e5 });
+  const { dim, heads, kvHeads, headDim, hiddenDim, layers, ropeTheta } = hints;
+  assert.deepEqual([dim, heads, kvHeads, headDim, hiddenDim, layers, ropeTheta], [64, 4, 2, 16, 96, 3, 5e5]);
+  assert.equal(read({}).hints.kvHeads, 4, "as many as heads where nothing is said");
+  assert.deepEqual([rowOrder, read({}, "qwen2").rowOrder, read({}, "qwen3").rowOrder], ["meta", "hf", "hf"]);
+  const refused = (more: Record<string, GgufValue>, ...words: RegExp[]) => {
+    for (const expected of [/model\.gguf: not a model of the LLaMA family\n/, ...words])
+      assert.throws(() => read(more), expected);
+  };
+  refused(
+    { embedding_length: -1, "attention.head_count": "four", block_count: 0 },
+    /llama\.embedding_length: expected a positive number, got -1/,
+    /llama\.attention\.head_count: expected a positive number/,
+    /llama\.block_count: expected a positive number, got 0/,
+  );
+  refused({ expert_count: 8 }, /a mixture of 8 experts/);
+  assert.ok(read({ expert_count: 0 }));
+  refused(
+    { "attention.key_length": 16, "attention.value_length": 32 },
+    /keys of 16 and values of 32 numbers a head/,
+  );
+  for (const architecture of ["mamba", "toString", 3, null])
+    assert.throws(
+      () => ggufLlamaHints("model.gguf", header(sizes, architecture as GgufValue)),
+      /general\.architecture: expected llama, qwen2, qwen3, got /,
+    );
+  const part = read({ "rope.dimension_count": 8 }).hints.ropeScaling;
+  assert.deepEqual(part, { type: "other", name: "on 8 of 16 numbers a head" });
+});

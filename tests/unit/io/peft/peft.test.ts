@@ -162,6 +162,18 @@ test("expressions that could take for ever are refused", () => {
   assert.throws(() => adapterRank(config, "a".repeat(60)), /cannot be used/);
 });
 
+test("expressions of four repetitions and 500 characters are used, of more refused", () => {
+  const rank = (pattern: string) =>
+    adapterRank({ ...adapterDefaults, rank_pattern: { [pattern]: 4 } }, "model.layers.0.mlp.x_proj");
+  assert.equal(rank(".*l.*0.*m.*proj"), 4);
+  assert.throws(() => rank(".*l.*0.*m.*p.*proj"), /cannot be used/);
+  const names = (length: number) => "x_proj|".padEnd(length, "y");
+  assert.equal(rank(names(500)), 4);
+  assert.throws(() => rank(names(501)), /cannot be used/);
+  for (const pattern of ["(x_proj)?", "(x_proj){1}", "[", "(?<a"])
+    assert.throws(() => rank(pattern), /cannot be used/);
+});
+
 test("target_modules may be one expression; keys that are known, or off, are kept", async () => {
   const kept = { velora_config: { rank: 2 }, from_the_future: null, another: {}, third: false };
   const { config } = await readWithConfig({ target_modules: ".*\\.[qv]_proj", ...kept });

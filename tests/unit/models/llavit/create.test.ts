@@ -66,6 +66,14 @@ describe("before it is trained", () => {
   }
 });
 
+test("text without an image does not know that there are matrices for images", async () => {
+  const ids = tf.tensor2d([[3, 1, 4, 1, 5]], [1, 5], "int32");
+  const [own, plain] = [await tinyLlavit({ visionQkv: "full" }), await tinyLlavit()];
+  perturb(own, (path) => path.includes("vision_"));
+  const logits = ({ language }: Llavit) => valuesOf(() => language.forward(ids));
+  assert.deepEqual(logits(own), logits(plain));
+});
+
 test("once changed, a vision matrix moves what images say, and never what stands before them", async () => {
   const model = await tinyLlavit({ visionQkv: "full", visionBlocks: [2] });
   const was = logitsOf(model);

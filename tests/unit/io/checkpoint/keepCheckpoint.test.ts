@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { StateDict } from "../../../../src/core/hostTensor";
+import { Rng } from "../../../../src/core/rng";
+import { keepCheckpoint } from "../../../../src/io/checkpoint";
+import { writeSafetensors } from "../../../../src/io/safetensors";
+import { assertRejects, randomTensor, temporaryFolder } from "../support";
+
+const rng = new Rng(4);
+const [first, second] = ["first", "second"].map(
+  (name): StateDict => new Map([[`${name}.weight`, randomTensor(rng, [2, 3])]]),
+);
+
+/** A checkpoint in two files with an index that names these tensors. */
+async function sharded(weight_map: Record<string, string>): Promise<string> {
+  const folder = temporaryFolder();
+  await writeSafetensors(join(folder, "model-00001-of-00002.safetensors"), first);
+  await writeSafetensors(join(folder, "model-00002-of-00002.safetensors"), second);
+  writeFileSync(join(folder, "model.safetensors.index.json"), JSON.stringify({ metadata: {}, weight_map }));
+  return folder;
+}
+
+const both = {
+  "first.weight": "model-00001-of-00002.safetensors",
+  "second.weight": "model-00002-of-00002.safetensors",
+};
+
+test("tensors of one file and of several with an index stay there and are read when they are asked for", async () => {
+  const folder = await sharded(both);
+  for (const path of [folder, join(folder, "model.safetensors.index.json")]) {
+    const { tensors, source, folder: found } = await keepCheckpoint(path);
+    assert.deepEqual([...tensors.keys()].sort(), ["first.weight", "second.weight"]);
+    assert.deepEqual([source, found], [join(folder, "model.safetensors.index.json"), folder]);
+    const { shape } = tensors.get("second.weight")!;
+    assert.deepEqual(shape, [2, 3]);
+  }
+  const one = await keepCheckpoint(join(folder, both["first.weight"]));
+  assert.deepEqual([...one.tensors.keys()], ["first.weight"]);
+  assert.equal(one.folder, folder);
+});
+
+test("tensors that the index has and its files have not are all named, with the file", async () => {
+  const folder = await sharded({
+    ...both,
+    "third.weight": both["second.weight"],
+    "fourth.bias": both["first.weight"],
+  });
+  const words = ["third.weight: not in", "00002-of-00002.safetensors", "fourth.bias: not in"];
+  await assertRejects(() => keepCheckpoint(folder), "key-mismatch", ...words);
+});
+
+test("formats that must be read whole are refused with what to do", async () => {
+  const path = join(temporaryFolder(), "weights.bin");
+  writeFileSync(path, readFileSync(join(await sharded(both), both["first.weight"])));
+  await assertRejects(
+    () => keepCheckpoint(path),
+    "bad-argument",
+    "only safetensors can be read tensor by tensor",
+  );
+});
