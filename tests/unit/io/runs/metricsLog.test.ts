@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
@@ -72,4 +72,15 @@ test("a record takes the place of the last line, whole or torn, first or long", 
     { step: 1, loss: 0.5, top1: 40 },
     { step: 2, top1: 50 },
   ]);
+});
+
+test("a log that is a link is neither written nor cut where the link leads", async () => {
+  const folder = temporaryFolder();
+  const [target, path] = [join(folder, "precious"), join(folder, "metrics.jsonl")];
+  writeFileSync(target, "precious, without an end");
+  symlinkSync(target, path);
+  const refusal = ["bad-file", "is a link"] as const;
+  await assertRejects(() => appendMetrics(path, { step: 1 }), ...refusal);
+  await assertRejects(() => replaceMetrics(path, { step: 1 }), ...refusal);
+  assert.equal(readFileSync(target, "utf8"), "precious, without an end");
 });
