@@ -12,6 +12,7 @@ import { detectForward, detectStep } from "./detect";
 import { entropy } from "./entropy";
 import { finetuneStep } from "./finetuneStep";
 import { ablateBench, relevanceBench } from "./inside";
+import { insidePage } from "./insidePage";
 import { jpeg } from "./jpeg";
 import { kernel } from "./kernel";
 import { loadBlock } from "./loadBlock";
@@ -38,6 +39,7 @@ const benches: Record<BenchName, (options: BenchOptions) => Promise<Report>> = {
   kernel,
   relevance: relevanceBench,
   "ablate-heads": ablateBench,
+  "inside-page": insidePage,
 };
 
 async function main(args: readonly string[]): Promise<void> {

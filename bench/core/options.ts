@@ -18,6 +18,7 @@ const names = [
   "kernel",
   "relevance",
   "ablate-heads",
+  "inside-page",
 ] as const;
 export type BenchName = (typeof names)[number];
 

@@ -47,36 +47,71 @@ function share(value: number, [low, high]: readonly [number, number]): number {
   return high > low ? Math.min(1, Math.max(0, (value - low) / (high - low))) : 0;
 }
 
-/** The image, its colors faded as the overlay grows stronger, with a colored cell over every patch. */
-export function paintOverlay(
-  canvas: HTMLCanvasElement,
-  image: HTMLCanvasElement,
-  gray: HTMLCanvasElement,
-  overlay: Overlay,
-): void {
-  const pen = penOf(canvas);
-  const { width, height } = canvas;
-  const { grid, strength, values } = overlay;
-  const cell = width / grid.columns;
-  pen.imageSmoothingEnabled = image.width >= 160;
-  pen.drawImage(image, 0, 0, width, height);
-  pen.globalAlpha = 0.8 * strength;
-  pen.drawImage(gray, 0, 0, width, height);
-  for (let patch = 0; patch < grid.rows * grid.columns; patch++) {
-    // Faint colors let more of the image through, which would be hard to recognize otherwise.
-    pen.globalAlpha =
-      strength * (overlay.veil + (1 - overlay.veil) * share(values[patch + 1]!, overlay.range));
-    pen.fillStyle = `rgb(${colorAt(overlay.table, values[patch + 1]!, overlay.range).join(",")})`;
-    pen.fillRect((patch % grid.columns) * cell, Math.floor(patch / grid.columns) * cell, cell, cell);
+/** An image that is drawn over, at the size of the stage: what stays the same while a pointer moves is drawn once. */
+export class Backdrop {
+  private readonly gray: HTMLCanvasElement;
+  private readonly faded: HTMLCanvasElement;
+  private readonly cells: HTMLCanvasElement;
+  private strength = Number.NaN;
+
+  constructor(
+    private readonly image: HTMLCanvasElement,
+    private readonly stage: HTMLCanvasElement,
+    { rows, columns }: Grid,
+  ) {
+    this.gray = grayCopy(image);
+    this.faded = makeCanvas(stage.width, stage.height);
+    this.cells = makeCanvas(columns, rows);
   }
-  pen.globalAlpha = 1;
+
+  /** The image, its colors faded as the overlay grows stronger, with a colored cell over every patch. */
+  paint(overlay: Overlay): void {
+    const pen = penOf(this.stage);
+    const { width, height } = this.stage;
+    const { grid } = overlay;
+    this.fade(overlay.strength);
+    pen.drawImage(this.faded, 0, 0);
+    paintVeil(this.cells, overlay);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(this.cells, 0, 0, width, height);
+    paintMarks(pen, overlay, width / grid.columns);
+  }
+
+  private fade(strength: number): void {
+    if (strength === this.strength) return;
+    this.strength = strength;
+    const pen = penOf(this.faded);
+    const { width, height } = this.faded;
+    pen.imageSmoothingEnabled = this.image.width >= 160;
+    pen.globalAlpha = 1;
+    pen.drawImage(this.image, 0, 0, width, height);
+    pen.globalAlpha = 0.8 * strength;
+    pen.drawImage(this.gray, 0, 0, width, height);
+  }
+}
+
+/** One pixel per patch. Faint colors let more of the image through, which would be hard to recognize otherwise. */
+function paintVeil(cells: HTMLCanvasElement, { values, range, table, veil, strength }: Overlay): void {
+  const pen = penOf(cells);
+  const pixels = pen.createImageData(cells.width, cells.height);
+  for (let patch = 0; patch < cells.width * cells.height; patch++) {
+    const part = share(values[patch + 1]!, range);
+    const index = 3 * Math.round(255 * part);
+    for (let c = 0; c < 3; c++) pixels.data[4 * patch + c] = table[index + c]!;
+    pixels.data[4 * patch + 3] = 255 * strength * (veil + (1 - veil) * part);
+  }
+  pen.putImageData(pixels, 0, 0);
+}
+
+function paintMarks(pen: CanvasRenderingContext2D, overlay: Overlay, cell: number): void {
+  const { grid } = overlay;
   if (overlay.lines) paintLines(pen, grid, cell);
   if (overlay.regions) paintBorder(pen, overlay.regions, grid, cell);
   if (overlay.query) paintFrame(pen, overlay.query - 1, overlay, cell);
 }
 
 /** The image without its colors. */
-export function grayCopy(image: HTMLCanvasElement): HTMLCanvasElement {
+function grayCopy(image: HTMLCanvasElement): HTMLCanvasElement {
   const { width, height } = image;
   const copy = makeCanvas(width, height);
   const pixels = penOf(image).getImageData(0, 0, width, height);

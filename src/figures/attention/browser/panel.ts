@@ -1,9 +1,9 @@
-import { make, makeCanvas } from "../../browser/dom";
+import { make, makeCanvas, setAttribute, setText } from "../../browser/dom";
 import { Answers } from "./answers";
 import type { Evidence, Head, HeadColor, Known } from "./evidence";
 import type { DrawnPanel } from "./exports";
 import { HeadGrid } from "./headGrid";
-import { type ColorTable, type ColorTables, colorAt, grayCopy, paintBar, paintOverlay } from "./paint";
+import { Backdrop, type ColorTable, type ColorTables, colorAt, paintBar } from "./paint";
 import type { Layer, ModelHeader, ViewerHeader } from "./payload";
 import { patchRange, shownRow } from "./rows";
 import { tokenName, type ViewState } from "./state";
@@ -42,7 +42,10 @@ export class Panel {
   readonly element: HTMLElement;
   readonly stage: HTMLCanvasElement;
   readonly bar = makeCanvas(256, 1, { class: "bar", "aria-hidden": "true" });
-  private readonly gray: HTMLCanvasElement;
+  private readonly backdrop: Backdrop;
+  private readonly swatch = make("i", { class: "swatch" });
+  private readonly classText = make("span");
+  private shownTable: ColorTable | undefined;
   private readonly subtitle = make("span", { class: "subtitle" });
   private readonly scale = { low: make("span"), high: make("span"), what: make("span", { class: "what" }) };
   private readonly classToken = make("button", { type: "button", class: "class-token" });
@@ -57,13 +60,16 @@ export class Panel {
 
   constructor(private readonly parts: PanelParts) {
     const { header, model, evidence, image, tables, events, takesSeveral } = parts;
-    this.gray = grayCopy(image);
     const { rows, columns } = model.grid;
     const cell = Math.ceil(640 / Math.max(rows, columns));
     this.stage = makeCanvas(columns * cell, rows * cell, { class: "stage", role: "img", tabindex: "0" });
+    this.backdrop = new Backdrop(image, this.stage, model.grid);
     this.stage.style.setProperty("aspect-ratio", `${columns} / ${rows}`);
     // A tall image takes no more room than a square one.
     this.stage.style.setProperty("flex-basis", `${100 * Math.min(1, columns / rows)}%`);
+    const hint = "A token that belongs to no patch. Press to see where it looks (key C).";
+    this.classToken.setAttribute("title", hint);
+    this.classToken.append(this.swatch, this.classText);
     this.listen();
     const labels = header.choices.map((choice) => header.labels[choice]!);
     const hasAnswers = evidence.top !== undefined && labels.length > 0;
@@ -158,12 +164,13 @@ export class Panel {
     const isSpread = view === "entropy" || view === "norms";
     const table = isSpread ? this.parts.tables.entropy : this.parts.tables.attention;
     const step = view === "relevance" || view === "lens" || isSpread ? 1 : this.layerOf(state).step;
-    paintOverlay(this.stage, this.parts.image, this.gray, {
+    this.backdrop.paint({
       ...{ values: row, range, table, veil: isSpread ? 1 : 0.55, grid, strength, lines, pinned },
       ...{ query, step },
       regions: state.outline ? regions : undefined,
     });
-    paintBar(this.bar, table);
+    if (table !== this.shownTable) paintBar(this.bar, table);
+    this.shownTable = table;
     this.writeScale(state, row, range, table);
     this.writeWords(state, row, index);
     this.thumbnails.draw(this.layerOf(state), state, this.headOf(state, index));
@@ -212,16 +219,13 @@ export class Panel {
     [low, high]: readonly [number, number],
     table: ColorTable,
   ): void {
-    this.scale.low.textContent = low === 0 ? "0 %" : valueText(view, low).replace(/\u00a0nats/, "");
-    this.scale.high.textContent = valueText(view, high);
-    this.scale.what.textContent = scaleTitle(view);
-    const swatch = make("i", { class: "swatch" });
+    setText(this.scale.low, low === 0 ? "0 %" : valueText(view, low).replace(/\u00a0nats/, ""));
+    setText(this.scale.high, valueText(view, high));
+    setText(this.scale.what, scaleTitle(view));
     const color = Number.isNaN(row[0]!) ? "none" : `rgb(${colorAt(table, row[0]!, [low, high]).join(",")})`;
-    swatch.style.setProperty("background", color);
-    this.classToken.replaceChildren(swatch, `class token ${valueText(view, row[0]!)}`);
-    this.classToken.setAttribute("aria-pressed", String(query === 0));
-    const hint = "A token that belongs to no patch. Press to see where it looks (key C).";
-    this.classToken.setAttribute("title", hint);
+    this.swatch.style.setProperty("background", color);
+    setText(this.classText, `class token ${valueText(view, row[0]!)}`);
+    setAttribute(this.classToken, "aria-pressed", String(query === 0));
   }
 
   private writeWords(state: ViewState, row: Float32Array, index: number): void {
@@ -234,8 +238,8 @@ export class Panel {
       ...{ regions, hovered: this.hovered, evidence, className, method },
     };
     const [subtitle, words] = [subtitleOf(shown), sentencesOf(shown).join(" ")];
-    this.subtitle.textContent = subtitle;
-    this.readout.textContent = words;
+    setText(this.subtitle, subtitle);
+    setText(this.readout, words);
     const what = `${title}: ${subtitle}. Query: ${tokenName(query, grid)}. ${words}`;
     const keys = "Arrow keys move the query, C takes the class token, Enter pins.";
     this.stage.setAttribute("aria-label", `${what} ${keys}`);

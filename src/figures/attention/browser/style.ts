@@ -73,8 +73,11 @@ button { font: inherit; color: inherit; background: none; border: 1px solid var(
 .foot button { padding: 3px 11px; } .foot .note { color: var(--muted); font-size: 12.5px; flex: 1 1 260px; }
 .made { flex: 0 0 100%; } .made img { max-width: 100%; border: 1px solid var(--grid); border-radius: 4px; }
 .explain, .unseen-explain { margin: 0 0 12px; padding: 7px 11px; border-left: 3px solid var(--accent); background: var(--tint); border-radius: 0 6px 6px 0; }
-@container (min-width: 780px) { .single.bench .panel { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); } }
+@container (min-width: 780px) { .single.bench .panel { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
+  .single.bench .seen { position: sticky; top: 8px; align-self: start; } }
 @container (min-width: 520px) { .single .subtitle { min-height: 0; } }
 @container (max-width: 620px) { .panels { grid-template-columns: minmax(0, 1fr); } .readout { min-height: 7.5em; } .bench .readout { min-height: 9em; } .seen > .what { flex-basis: 100%; } }
-@container (max-width: 420px) { .setting { grid-template-columns: 1fr; gap: 2px; } .details { padding-left: 0; } .segments span { padding: 5px 9px; } }
+@container (max-width: 420px) { .setting { grid-template-columns: 1fr; gap: 2px; } .details { padding-left: 0; } .segments span { padding: 5px 9px; }
+  .head-grid { gap: 3px 5px; } .layer-name { font-size: 10.5px; line-height: 26px; } .cell { width: 24px; height: 26px; } }
+@media (max-width: 420px) { .viewer { padding: 12px 10px; } }
 `;

@@ -1,4 +1,4 @@
-import { make, makeCanvas } from "../../browser/dom";
+import { make, makeCanvas, setAttribute, setText } from "../../browser/dom";
 import { type ColorTables, paintCells } from "./paint";
 import type { Layer, ModelHeader } from "./payload";
 import { entropyRow, headRow, patchRange } from "./rows";
@@ -34,10 +34,10 @@ export class Thumbnails {
       const [low, high] = patchRange(row);
       paintCells(canvas, row, [isEntropy ? low : 0, high], table);
       const entropy = layer.entropy[head * layer.tokens + query]!;
-      text.textContent = entropy.toFixed(2);
+      setText(text, entropy.toFixed(2));
       meter.style.setProperty("width", `${(100 * entropy) / Math.log(layer.tokens)}%`);
-      button.setAttribute("aria-pressed", String(view === "head" && head === chosen));
-      button.setAttribute("aria-label", `head ${head + 1}, entropy ${nats(entropy)}`);
+      setAttribute(button, "aria-pressed", String(view === "head" && head === chosen));
+      setAttribute(button, "aria-label", `head ${head + 1}, entropy ${nats(entropy)}`);
     }
   }
 

@@ -1,4 +1,4 @@
-import { make } from "../../browser/dom";
+import { make, setText } from "../../browser/dom";
 import { isDark, onThemeChange } from "../../browser/pageTheme";
 import type { AddressBar } from "./addressBar";
 import { type Controls, makeControls } from "./controls";
@@ -21,6 +21,8 @@ export class Viewer {
   /** What a screen reader says after a key or a click; what the pointer passes over is not said. */
   private readonly said = make("p", { class: "said", role: "status", "aria-live": "polite" });
   private readonly views: ReturnType<typeof viewsOf>;
+  /** Whether this frame of the screen has been drawn for the pointer, and whether it moved on since. */
+  private pointer: "still" | "drawn" | "moved" = "still";
 
   constructor(
     private readonly host: HTMLElement,
@@ -60,7 +62,7 @@ export class Viewer {
     const reads = this.state.pinned && token > 0 ? token : undefined;
     if (hovered === reads && this.state.pinned) return;
     this.panels[panel]!.hovered = reads;
-    this.draw();
+    this.drawForPointer();
   }
 
   /** A token was pressed: it becomes the query and stays; pressed again it is let go. */
@@ -125,6 +127,21 @@ export class Viewer {
     this.said.textContent = this.panels.map(({ said }) => said).join(" ");
   }
 
+  /** At once, and then no more than once a frame: a pointer moves more often than a screen shows it. */
+  private drawForPointer(): void {
+    if (this.pointer === "still") this.drawThisFrame();
+    else this.pointer = "moved";
+  }
+
+  private drawThisFrame(): void {
+    this.pointer = "drawn";
+    this.draw();
+    requestAnimationFrame(() => {
+      if (this.pointer === "moved") this.drawThisFrame();
+      else this.pointer = "still";
+    });
+  }
+
   private headsWith(panel: number, head: number): number[] {
     return this.state.heads.map((own, index) => (index === panel ? head : own));
   }
@@ -146,8 +163,8 @@ export class Viewer {
       });
     }
     this.controls.update(state);
-    this.explain.textContent = explanation(state.view, state.query);
-    this.hint.textContent = hint(state);
+    setText(this.explain, explanation(state.view, state.query));
+    setText(this.hint, hint(state));
     this.host.dataset.state = JSON.stringify(state);
     this.address.write(state);
   }
