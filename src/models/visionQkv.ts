@@ -88,13 +88,34 @@ export async function copiedVisionQkv(text: Readonly<Record<QkvName, Linear>>): 
   return new VisionQkv(Object.fromEntries(copies) as Record<QkvName, Linear>);
 }
 
-/** Applies one function to the tokens of x [B, T, D] that lie in `ranges`, which are in order, and another to the others. */
+type OfTokens = (x: Tensor) => Tensor;
+type Ranges = readonly TokenRange[];
+
+/**
+ * Applies one function to the tokens of x [B, T, D] that lie in `ranges`, which are in order, and another to the others. Ranges
+ * are those of all sequences, or of each its own.
+ */
 export function byRange(
   x: Tensor,
-  ranges: readonly TokenRange[],
-  outside: (x: Tensor) => Tensor,
-  inside: (x: Tensor) => Tensor,
+  ranges: Ranges | readonly Ranges[],
+  outside: OfTokens,
+  inside: OfTokens,
 ): Tensor {
+  if (!isBySequence(ranges)) return byOneRange(x, ranges, outside, inside);
+  const [batch, tokens, dim] = x.shape as [number, number, number];
+  // One sequence after another is one long one.
+  const moved = ranges.flatMap((own, b) =>
+    own.map(({ start, end }) => ({ start: b * tokens + start, end: b * tokens + Math.min(end, tokens) })),
+  );
+  const long = byOneRange(tf.reshape(x, [1, batch * tokens, dim]), moved, outside, inside);
+  return tf.reshape(long, [batch, tokens, long.shape[2]!]);
+}
+
+function isBySequence(ranges: Ranges | readonly Ranges[]): ranges is readonly Ranges[] {
+  return Array.isArray(ranges[0]);
+}
+
+function byOneRange(x: Tensor, ranges: Ranges, outside: OfTokens, inside: OfTokens): Tensor {
   const [batch, tokens, dim] = x.shape as [number, number, number];
   const parts: Tensor[] = [];
   let from = 0;

@@ -42,8 +42,11 @@ export interface Context {
    * other sizes, whose last rows and columns of pixels, which fill no patch, are left out.
    */
   readonly positions?: PositionRule;
-  /** Where tokens of images stand among those of a language model, in order: what has projections of its own for them uses them. */
-  readonly visual?: readonly TokenRange[];
+  /**
+   * Where tokens of images stand among those of a language model, in order, in all sequences alike or sequence by sequence:
+   * what has projections of its own for them uses them.
+   */
+  readonly visual?: readonly TokenRange[] | readonly (readonly TokenRange[])[];
   /**
    * How many tokens, from the first on, are read of an encoder's last layer with attention: from its queries on only those
    * are computed, and its places have no others. Default all. What reads a class token alone reads 1.

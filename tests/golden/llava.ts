@@ -115,7 +115,9 @@ function llavaOf(config: Record<string, Record<string, number>>, layers: readonl
 
 function inputsOf(io: GoldenTensors, config: Record<string, number>) {
   const ids = io.get("input_ids")!;
-  const start = rowsOf(ids)[0].indexOf(config.image_token_id);
+  const begins = rowsOf(ids).map((row) => row.indexOf(config.image_token_id));
+  const starts = begins.map((at) => (at < 0 ? undefined : at));
+  const start = starts.every((at) => at === starts[0]) ? (starts[0] ?? starts) : starts;
   const vocabulary = (config.language as unknown as Record<string, number>).vocab;
   const { rows, targets } = answerTargets(rowsOf(io.get("labels")!), vocabulary);
   return {

@@ -56,6 +56,24 @@ for (const name of ["llama", "qwen2", "mistral"]) {
     });
   }
 
+  test(`transformers' LLaVA on ${name} gives the logits of a batch whose images begin at different tokens`, {
+    skip,
+  }, async () => {
+    const model = await llavit.open(join(folder, name, "saved"));
+    const given = (what: string) => io.get(`${name}.${what}`)!;
+    const [images, ids] = [given("images"), given("ids")];
+    const logits = valuesOf(() =>
+      model.forward(
+        {
+          images: tf.tensor(images.data, [...images.shape]),
+          ids: tf.tensor(ids.data, [...ids.shape], "int32"),
+        },
+        Array.from(numbers(`${name}.starts`)),
+      ),
+    );
+    assertClose(logits, numbers(`${name}.logits`), 2e-4);
+  });
+
   test(`transformers' LLaVA on ${name} says the same greedily, what was read being kept`, {
     skip,
   }, async () => {

@@ -1,5 +1,3 @@
-import { LuvitError } from "../../core/errors";
-import { formatShape } from "../../core/hostTensor";
 import { checkOptions, partsWith } from "../../core/options";
 import { type Preprocessing, usualPreprocessing } from "../../core/preprocessing";
 import { Rng } from "../../core/rng";
@@ -14,6 +12,7 @@ import type { LlamaLanguageModel } from "../languageModel";
 import { PreparedModel } from "../prepared";
 import { Connector } from "./connector";
 import { describeVision } from "./describe";
+import { expectImages, type ImageStart, rowOf, spliced } from "./imagePlaces";
 import { plainTemplate } from "./prompt";
 import { type Tower, towerFeatures } from "./tower";
 
@@ -29,9 +28,9 @@ export interface LlavitParts {
   seed?: number;
 }
 
-/** Sequences with an image in each. */
+/** Sequences with an image in each, or in some. */
 export interface AnswerInputs {
-  /** [B, 3, S, S]. */
+  /** [N, 3, S, S], those of the sequences that have one, in their order. */
   images: Tensor;
   /** int32 [B, T], any token where the image stands. */
   ids: Tensor;
@@ -113,48 +112,52 @@ export class Llavit extends PreparedModel {
     return this.mm_projector.forward(towerFeatures(this.vision_tower, images, this.layers, { tap, edit }));
   }
 
-  /** Tokens of images [B, L, H] put among those of text, from token `start` on: [B, T, H]. */
-  splice(visual: Tensor, ids: Tensor, start: number): Tensor {
+  /** Tokens of images [N, L, H] put among those of text, where they begin: [B, T, H]. */
+  splice(visual: Tensor, ids: Tensor, start: ImageStart): Tensor {
     const [batch, tokens] = ids.shape as [number, number];
-    const end = start + visual.shape[1]!;
-    if (start < 0 || end > tokens) {
-      const where = `${visual.shape[1]} tokens of an image from token ${start} on`;
-      throw new LuvitError(
-        "shape-mismatch",
-        `llavit: ${where} do not fit among ids ${formatShape(ids.shape)}`,
-      );
-    }
+    expectImages(start, { images: visual.shape[0], patches: visual.shape[1]!, batch, tokens });
     // All are looked up and then cut: WebGPU cannot cut integers.
     const embedded = this.language.tok_embeddings.forward(ids);
-    const { dim } = this.language.config;
-    const text = (from: number, to: number) =>
-      to > from ? [tf.slice(embedded, [0, from, 0], [batch, to - from, dim])] : [];
-    return tf.concat([...text(0, start), visual, ...text(end, tokens)], 1);
+    if (typeof start === "number") return spliced(visual, embedded, start);
+    let image = 0;
+    const rows = start.map((at, row) => {
+      const text = rowOf(embedded, row);
+      return at === undefined ? text : spliced(rowOf(visual, image++), text, at);
+    });
+    return rows.length === 1 ? rows[0] : tf.concat(rows, 0);
   }
 
-  /** Which tokens see which when an image stands from `start` on in sequences of `tokens`. */
-  contextAt(start: number, tokens: number, context: Context = inference): Context {
-    const visual: TokenRange[] = [{ start, end: start + this.patches }];
+  /** Which tokens see which when images begin at `start` in sequences of `tokens`. */
+  contextAt(start: ImageStart, tokens: number, context: Context = inference): Context {
+    const rangesAt = (at: number | undefined): TokenRange[] =>
+      at === undefined ? [] : [{ start: at, end: at + this.patches }];
+    const visual = typeof start === "number" ? rangesAt(start) : start.map(rangesAt);
     if (this.visionMask === "causal") return { ...context, visual };
-    const flags = Array.from({ length: tokens }, (_, i) => Number(i >= start && i < visual[0].end));
+    const starts = typeof start === "number" ? [start] : start;
+    const flagsOf = (at: number | undefined) =>
+      Array.from({ length: tokens }, (_, i) => Number(at !== undefined && i >= at && i < at + this.patches));
     const window = this.language.config.slidingWindow;
-    const mask = prefixMask({ image: [flags], within: this.visionMask, ...(window && { window }) });
+    const mask = prefixMask({
+      image: starts.map(flagsOf),
+      within: this.visionMask,
+      ...(window && { window }),
+    });
     return { ...context, visual, mask: mask.tensor() };
   }
 
-  /** -> [B, T, H] after all blocks and the norm. The image stands from token `start` on. */
-  hidden({ images, ids }: AnswerInputs, start: number, context: Context = inference): Tensor {
+  /** -> [B, T, H] after all blocks and the norm. */
+  hidden({ images, ids }: AnswerInputs, start: ImageStart, context: Context = inference): Tensor {
     const embeddings = this.splice(this.see(images, context), ids, start);
     return this.language.hidden(embeddings, this.contextAt(start, ids.shape[1]!, context));
   }
 
   /** -> logits [B, T, V]. Sites of the tower, and `layers.k.*` of the language model. */
-  forward(inputs: AnswerInputs, start: number, context: Context = inference): Tensor {
+  forward(inputs: AnswerInputs, start: ImageStart, context: Context = inference): Tensor {
     return this.language.logits(this.hidden(inputs, start, context));
   }
 
   /** -> logits [N, V] of some tokens: `rows` int32 [N] are b T + t. */
-  logitsAt(inputs: AnswerInputs & { rows: Tensor }, start: number, context: Context = inference): Tensor {
+  logitsAt(inputs: AnswerInputs & { rows: Tensor }, start: ImageStart, context: Context = inference): Tensor {
     const hidden = this.hidden(inputs, start, context);
     const flat = tf.reshape(hidden, [-1, hidden.shape[2]!]);
     return this.language.logits(tf.gather(flat, inputs.rows as tf.Tensor1D));
@@ -164,7 +167,7 @@ export class Llavit extends PreparedModel {
    * Mean cross entropy of what is to be answered. `rows` int32 [N] are the tokens (b T + t) whose next one counts, `targets`
    * [N, V] what it is, see `answerTargets`.
    */
-  loss(inputs: AnswerInputs & { rows: Tensor; targets: Tensor }, start: number): Tensor {
+  loss(inputs: AnswerInputs & { rows: Tensor; targets: Tensor }, start: ImageStart): Tensor {
     return softTargetCrossEntropy(this.logitsAt(inputs, start), inputs.targets);
   }
 }

@@ -6,6 +6,7 @@
 export { bytes, readTokenizer as tokenizer, type Tokenizer } from "../../io/tokenizer";
 export { ClipTower } from "../llavit/clip";
 export { create, type LlavitOptions } from "../llavit/create";
+export type { ImageStart } from "../llavit/imagePlaces";
 export { type LanguageModelOptions, languageModel } from "../llavit/languageModel";
 export { Llavit } from "../llavit/llavit";
 export { llavaTemplate, type PromptTemplate, plainTemplate } from "../llavit/prompt";
