@@ -1,4 +1,4 @@
-import { checkOptions, number, optionsOf, seed, text, whole } from "../core/options";
+import { checkOptions, number, optionsOf, seed, such, whole } from "../core/options";
 import { Rng } from "../core/rng";
 import { ensureBackend } from "../core/tf";
 import type { RgbImage } from "../data/pixels";
@@ -26,6 +26,11 @@ export interface AskOptions extends EngineOptions {
 export const askOptions = optionsOf<AskOptions>(
   {},
   { ...engineOptions.optional, temperature: number(0, 1000), seed, maxTokens: whole(1, 100_000) },
+);
+
+const questionField = such<string>(
+  "a question in words",
+  (value) => typeof value === "string" && /\S/.test(value),
 );
 
 /** The model that was asked last stays open: its graphs and its weights on an engine. */
@@ -57,7 +62,7 @@ export async function ask(
 ): Promise<string> {
   checkOptions("ask", llavitField, model);
   checkOptions("ask", imageArgument, image);
-  checkOptions("ask", text, question);
+  checkOptions("ask", questionField, question);
   checkOptions("ask", askOptions, options);
   const { temperature = 0, seed: start = 0, maxTokens: most = 64, ...engine } = options;
   const values = await preparedValues("ask", image, model.preprocessing, model.vision_tower.config.imageSize);

@@ -173,7 +173,11 @@ test("what does not fit is refused by name", async () => {
     ask(model, "no-such-file.png", "what?"),
     isLuvitError("bad-image", "no-such-file.png"),
   );
-  await assert.rejects(ask(model, set.pixels(0), ""), isLuvitError("bad-argument"));
+  for (const question of ["", " \n", 7 as never])
+    await assert.rejects(
+      ask(model, set.pixels(0), question),
+      isLuvitError("bad-argument", "a question in words"),
+    );
   await assert.rejects(
     evaluateAnswers(model, {} as never),
     isLuvitError("bad-argument", "questions about images"),
