@@ -34,7 +34,9 @@ async function runGoldenCases() {
 }
 
 async function runNotebooks() {
-  for (const name of readdirSync("notebooks").filter((file) => file.endsWith(".ipynb"))) {
+  const course = readdirSync("notebooks/course").map((file) => `course/${file}`);
+  const all = [...readdirSync("notebooks"), ...course];
+  for (const name of all.filter((file) => file.endsWith(".ipynb"))) {
     if (process.argv.includes("--no-notebooks")) {
       tally.skip(`notebook ${name}`, "asked for by --no-notebooks");
       continue;

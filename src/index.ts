@@ -16,6 +16,7 @@ export type { HostTensor, StateDict } from "./core/hostTensor";
 export { packageVersion } from "./core/packageRoot";
 export { Rng } from "./core/rng";
 export { type Tensor, tf } from "./core/tf";
+export * as check from "./course";
 export * as data from "./data";
 export {
   type EngineName,

@@ -15,6 +15,7 @@ const rows = [
   ["train"],
   ["analysis"],
   ["figures"],
+  ["course"],
   ["notebook"],
   ["kernel"],
   ["commandLine"],

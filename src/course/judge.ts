@@ -1,0 +1,104 @@
+import { describeValue } from "../core/options";
+import { Rng } from "../core/rng";
+import { tf } from "../core/tf";
+import type { Exercise, FunctionExercise } from "./exercise";
+import { distance, inWords, type Numbers, numbersOf } from "./numbers";
+import { Verdict } from "./verdict";
+
+/** Relative to the largest number: what single precision and rounding to four digits may differ by. */
+const SAME = 1e-3;
+/** What counts as nearly the same number. */
+const NEAR = 0.1;
+
+type Answer = (...inputs: readonly unknown[]) => unknown;
+
+/** What one call gave, beside what it should. */
+interface Called {
+  readonly inputs: readonly unknown[];
+  readonly given: Numbers | undefined;
+  readonly expected: Numbers;
+}
+
+/** Judges an answer to an exercise. */
+export function judge(exercise: Exercise, answer: unknown): Verdict {
+  if (answer === undefined) return open(exercise);
+  if (!exercise.inputs) return judgeValue(exercise, answer);
+  const engine = tf.engine();
+  engine.startScope(); // whatever tensors an answer makes are let go
+  try {
+    return judgeFunction(exercise, answer);
+  } finally {
+    engine.endScope();
+  }
+}
+
+const open = ({ expects }: Exercise) => new Verdict("open", `not answered yet; the answer is ${expects}`);
+
+function judgeValue(exercise: Exercise, answer: unknown): Verdict {
+  const { right, mistakes, hint, praise, expects } = exercise;
+  const given = numbersOf(answer);
+  if (!given) return new Verdict("no", `expected ${expects}, got ${describeValue(answer)}`);
+  const isCounted = numbersOf(right)!.values.every(Number.isInteger);
+  const isSame = (value: unknown) => distance(given, numbersOf(value)!) <= (isCounted ? 0 : SAME);
+  if (isSame(right)) return new Verdict("right", praise);
+  const known = mistakes.find((mistake) => isSame(mistake.answer));
+  if (known) return new Verdict("no", known.hint);
+  const isNear = distance(given, numbersOf(right)!) <= NEAR;
+  return isNear ? new Verdict("nearly", `close, but not ${expects} yet. ${hint}`) : new Verdict("no", hint);
+}
+
+function judgeFunction(exercise: FunctionExercise, answer: unknown): Verdict {
+  if (typeof answer !== "function")
+    return new Verdict("no", `expected ${exercise.expects}, got ${describeValue(answer)}`);
+  const inputs = exercise.inputs(new Rng(0).fork("exercise", exercise.id));
+  const calls: Called[] = [];
+  for (const one of inputs) {
+    const { value, failure } = call(answer as Answer, one);
+    if (failure !== undefined) return new Verdict("no", `${shown(one)} ${failure}. ${exercise.hint}`);
+    if (value === undefined) return open(exercise);
+    const expected = numbersOf((exercise.right as Answer)(...one))!;
+    calls.push({ inputs: one, given: numbersOf(value), expected });
+  }
+  return judgeCalls(exercise, calls);
+}
+
+function judgeCalls({ mistakes, hint, praise }: FunctionExercise, calls: readonly Called[]): Verdict {
+  const wrong = calls.filter(({ given, expected }) => !given || distance(given, expected) > SAME);
+  if (wrong.length === 0) return new Verdict("right", praise);
+  const known = mistakes.find((mistake) => calls.every((one) => givesThe(mistake.answer as Answer, one)));
+  if (known) return new Verdict("no", known.hint);
+  const difference = told(wrong[0]);
+  if (wrong.length === calls.length) return new Verdict("no", `${difference} ${hint}`);
+  const share = `right for ${calls.length - wrong.length} of ${calls.length} inputs`;
+  return new Verdict("nearly", `${share}; ${difference} ${hint}`);
+}
+
+function call(answer: Answer, inputs: readonly unknown[]): { value?: unknown; failure?: string } {
+  try {
+    const value = answer(...inputs);
+    if (!(value instanceof Promise)) return { value };
+    value.catch(() => {}); // told here
+    return { failure: "it gives a Promise: leave out async and give the value itself" };
+  } catch (error) {
+    return { failure: `it throws "${error instanceof Error ? error.message : String(error)}"` };
+  }
+}
+
+/** Whether a mistake gives what the answer gave. */
+function givesThe(mistake: Answer, { inputs, given }: Called): boolean {
+  const same = numbersOf(mistake(...inputs));
+  return given !== undefined && same !== undefined && distance(given, same) <= SAME;
+}
+
+function told({ inputs, given, expected }: Called): string {
+  const got = given ? inWords(given) : "something that is no list of numbers";
+  return `${shown(inputs)} it gives ${got}, expected ${inWords(expected)}.`;
+}
+
+function shown(inputs: readonly unknown[]): string {
+  const words = inputs.map((input) => {
+    const numbers = numbersOf(input);
+    return numbers ? inWords(numbers) : describeValue(input);
+  });
+  return `for (${words.join("; ")})`;
+}

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { before, describe, it } from "node:test";
+import { startBackend, tf } from "../../../src/core/tf";
+import { exercise, names } from "../../../src/course";
+import { exercises } from "../../../src/course/exercises";
+
+before(async () => void (await startBackend({ backend: "wasm" })));
+
+describe("exercises of the course", () => {
+  it("have names of their own, and at least three wrong answers each", () => {
+    assert.equal(new Set(names).size, exercises.length);
+    for (const { id, mistakes } of exercises) assert.ok(mistakes.length >= 3, id);
+  });
+
+  for (const { id, right, mistakes, praise } of exercises) {
+    it(`${id}: the right answer is right`, () => {
+      const verdict = exercise(id, right);
+      assert.deepEqual([verdict.kind, verdict.text], ["right", praise]);
+    });
+
+    for (const [i, { answer, hint }] of mistakes.entries())
+      it(`${id}: wrong answer ${i + 1} is told from the others`, () => {
+        const verdict = exercise(id, answer);
+        assert.deepEqual([verdict.kind, verdict.text], ["no", hint]);
+      });
+
+    it(`${id}: no answer yet is no wrong answer`, () => {
+      assert.equal(exercise(id, undefined).kind, "open");
+      if (typeof right === "function") assert.equal(exercise(id, () => undefined).kind, "open");
+    });
+
+    it(`${id}: what is no answer at all is told what is expected`, () => {
+      for (const answer of ["many", null, {}, Symbol("x")]) {
+        const verdict = exercise(id, answer);
+        assert.equal(verdict.kind, "no");
+        assert.match(verdict.text, /expected (a|\[)/);
+      }
+    });
+  }
+});
+
+describe("what is said about an answer", () => {
+  it("that is close", () => {
+    assert.equal(exercise("tokens/count", 198).kind, "nearly");
+    assert.equal(exercise("paper/rate", 2.5e-3).kind, "nearly");
+    assert.equal(exercise("tokens/count", 3).kind, "no");
+  });
+
+  it("that is right for some inputs only, with the first one for which it is not", () => {
+    const level = (width: number, height: number) =>
+      Math.min(5, Math.floor(4 + Math.log2(Math.sqrt(width * height) / 224)));
+    const { kind, text } = exercise("dense/level", level);
+    assert.equal(kind, "nearly");
+    assert.match(text, /^right for 3 of 4 inputs; for \(30; 20\) it gives 0, expected 2\./);
+  });
+
+  it("that throws, or comes later", () => {
+    const thrown = exercise("entropy/row", () => {
+      throw new Error("no such row");
+    });
+    assert.equal(thrown.kind, "no");
+    assert.match(thrown.text, /for \(.*\) it throws "no such row"/);
+    assert.match(exercise("entropy/row", async () => 1).text, /it gives a Promise: leave out async/);
+    assert.match(exercise("entropy/row", async () => assert.fail()).text, /Promise/);
+  });
+
+  it("that gives no numbers, or rows of different lengths", () => {
+    assert.match(exercise("entropy/row", () => "much").text, /it gives something that is no list of numbers/);
+    assert.match(exercise("masked/keep", () => [[1], [2, 3]]).text, /no list of numbers/);
+  });
+
+  it("is a card in a notebook, in which nothing of an answer is markup", () => {
+    const verdict = exercise("entropy/row", () => {
+      throw new Error("<b>");
+    });
+    const bundle = Reflect.get(verdict, Symbol.for("Jupyter.display")).call(verdict);
+    assert.match(bundle["text/html"], /role="status".*&lt;b&gt;/);
+    assert.equal(bundle["text/plain"], String(verdict));
+  });
+
+  it("takes tensors and typed arrays, and keeps none", () => {
+    assert.equal(exercise("tokens/where", Int32Array.of(16, 32)).kind, "right");
+    const where = tf.tensor1d([16, 32]);
+    const { numTensors } = tf.memory();
+    assert.equal(exercise("tokens/where", where).kind, "right");
+    exercise("attention/formula", () => tf.zeros([2, 4]));
+    assert.equal(tf.memory().numTensors, numTensors);
+    where.dispose();
+  });
+});
+
+it("an exercise that is not there is refused, naming those that are", () => {
+  assert.throws(() => exercise("tokens/none", 1), /no exercise "tokens\/none"; there are tokens\/count, /);
+  assert.throws(() => exercise(3 as never, 1), /check.exercise/);
+});
