@@ -161,3 +161,39 @@ test("every token on its own has a row; pairs that do not pair are refused", asy
     isLuvitError("bad-argument", `${images.length}`, "1 of 16"),
   );
 });
+
+for (const pooling of ["cls", "mean"] as const) {
+  for (const replaceBy of ["zero", "mean"] as const) {
+    test(`every head off by ${replaceBy} costs what it costs in a pass of all tokens: ${pooling}`, async () => {
+      const fusion = through(tinyBlock(), { residual: true });
+      const model = classifier.create({ encoder: tinyViT, fusion, classes: 2, pooling });
+      perturb(model);
+      const images = (await set()).subset([0, 1, 2]);
+      const { table } = await ablateHeads(model, images, { replaceBy, ...engine });
+      const fed = await Promise.all([0, 1, 2].map((i) => images.load(i, undefined as never)));
+      const tensors = fed.map(({ image }) => tf.tensor(image, [1, 3, 16, 16]));
+      const means = new Map<string, Tensor>();
+      const tap = (name: string, value: Tensor) => {
+        if (!name.endsWith(".heads")) return;
+        const share = tf.div(value, 3);
+        means.set(name, means.has(name) ? tf.add(means.get(name)!, share) : share);
+      };
+      for (const image of tensors) model.forward(image, { tap });
+      for (const { layer, head, marginDrop } of table.toArray()) {
+        const edit = (name: string, value: Tensor) => {
+          if (!name.startsWith(`${layer}.`) || !name.endsWith(".heads")) return value;
+          const open = tf.tensor([Number(head !== 0), Number(head !== 1)], [1, 2, 1, 1]);
+          const kept = tf.mul(value, open);
+          return replaceBy === "zero" ? kept : tf.add(kept, tf.mul(means.get(name)!, tf.sub(1, open)));
+        };
+        const margins = [{}, { edit }].map((context) =>
+          tensors.reduce((sum, image, i) => {
+            const logits = model.forward(image, context).dataSync();
+            return sum + (logits[fed[i].label] - logits[1 - fed[i].label]) / 3;
+          }, 0),
+        );
+        assert.ok(Math.abs(marginDrop - (margins[0] - margins[1])) < 1e-5, `${layer} ${head}: ${marginDrop}`);
+      }
+    });
+  }
+}
