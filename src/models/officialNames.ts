@@ -10,7 +10,7 @@ export interface OfficialTensors {
   readonly leftOut: readonly string[];
 }
 
-/** Names of transformers' DINOv2, and of timm, -> those of facebookresearch/dinov2. */
+/** Names of transformers' DINOv2 and ViT, and of timm, -> those of facebookresearch/dinov2. */
 const dino: readonly [RegExp, string][] = [
   [/^embeddings\.(cls_token|register_tokens)$/, "$1"],
   [/^embeddings\.position_embeddings$/, "pos_embed"],
@@ -20,6 +20,10 @@ const dino: readonly [RegExp, string][] = [
   [/^encoder\.layer\.(\d+)\.mlp\.weights_in\./, "blocks.$1.mlp.w12."],
   [/^encoder\.layer\.(\d+)\.mlp\.weights_out\./, "blocks.$1.mlp.w3."],
   [/^encoder\.layer\.(\d+)\.(norm[12]|mlp\.fc[12])\./, "blocks.$1.$2."],
+  [/^encoder\.layer\.(\d+)\.layernorm_before\./, "blocks.$1.norm1."],
+  [/^encoder\.layer\.(\d+)\.layernorm_after\./, "blocks.$1.norm2."],
+  [/^encoder\.layer\.(\d+)\.intermediate\.dense\./, "blocks.$1.mlp.fc1."],
+  [/^encoder\.layer\.(\d+)\.output\.dense\./, "blocks.$1.mlp.fc2."],
   [/^layernorm\./, "norm."],
   [/^reg_token$/, "register_tokens"],
 ];
@@ -45,7 +49,7 @@ const towerPart = /^encoder\.layers\.(\d+)\.self_attn\.([qkv])_proj\.(weight|bia
 const poolPart = /^head\.attention\.in_proj_(weight|bias)$/;
 
 /**
- * A ViT's tensors under timm's names: DINOv2, CLIP and SigLIP as transformers names them, whose q, k and v become one, and
+ * A ViT's tensors under timm's names: ViT, DINOv2, CLIP and SigLIP as transformers names them, whose q, k and v become one, and
  * DINOv2 as timm does. Of a model with a text tower the vision tower alone. What else there is keeps its name.
  *
  * @throws LuvitError("bad-argument") for a SigLIP of any aspect ratio (NaFlex), whose patches and positions are others.
@@ -70,14 +74,25 @@ class Renamed {
   }
 }
 
-function ofDino(tensors: StateDict): OfficialTensors {
+/** Whether these are of transformers' ViT, alone or with a head. */
+export function isPlainViT(tensors: StateDict): boolean {
+  return [...tensors.keys()].some((name) => /^(vit\.)?encoder\.layer\.0\.layernorm_before\./.test(name));
+}
+
+/** What of transformers' ViT is no part of the encoder: its pooling, and heads of classes or of masked patches. */
+const besideViT = /^(pooler|classifier|decoder)\./;
+
+function ofDino(all: StateDict): OfficialTensors {
   const found = new Renamed();
+  const isViT = isPlainViT(all);
+  const named = isViT ? [...all].map(([name, x]) => [name.replace(/^vit\./, ""), x] as const) : all;
+  const tensors: StateDict = new Map(named);
   for (const [name, tensor] of tensors) {
     const [, block, , part] = dinoPart.exec(name) ?? [];
     const parts = ["query", "key", "value"].map(
       (each) => `encoder.layer.${block}.attention.attention.${each}.${part}`,
     );
-    if (name === "embeddings.mask_token") found.leftOut.push(name);
+    if (name === "embeddings.mask_token" || (isViT && besideViT.test(name))) found.leftOut.push(name);
     else if (block !== undefined)
       found.add(`blocks.${block}.attn.qkv.${part}`, joined(tensors, parts), parts.join(", "));
     else found.add(renamed(name, dino), tensor, name);

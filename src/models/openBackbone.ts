@@ -51,7 +51,7 @@ const backboneOptions = optionsOf<BackboneOptions>(
 
 /**
  * A classifier, its head fresh, on the ViT of a file, a folder or a repository of the Hugging Face hub (`org/name`, or
- * `hf://org/name@revision/file`): DINOv2 (registers, layer scales, SwiGLU, any patch), the vision towers of CLIP, SigLIP and
+ * `hf://org/name@revision/file`): transformers' ViT, DINOv2 (registers, layer scales, SwiGLU, any patch), the vision towers of CLIP, SigLIP and
  * SigLIP 2 (of one resolution) in the layouts of transformers and timm, MAE, DINO, timm. Width, depth, patch and image size
  * are read off the tensors, what they do not say off the config.json beside them. For features, maps, probes, or finetuning.
  * Images are prepared with the tower's own mean and deviation.

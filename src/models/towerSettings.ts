@@ -3,7 +3,7 @@ import type { StateDict } from "../core/hostTensor";
 import { type JsonObject, readJsonObject } from "../io/bytes";
 import { ConfigFields } from "../io/llama";
 import type { Activation } from "./branches";
-import { isTower } from "./officialNames";
+import { isPlainViT, isTower } from "./officialNames";
 
 /** What the tensors of a vision tower do not say. */
 export interface TowerSettings {
@@ -25,6 +25,7 @@ const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 const defaults = {
   clip: { act: "quick_gelu", normEps: 1e-5, ...clipChannels },
   siglip: { act: "gelu_pytorch_tanh", normEps: 1e-6, ...half },
+  vit: { act: "gelu", normEps: 1e-12, ...half },
 };
 
 /** Names of transformers -> what they compute. */
@@ -39,7 +40,7 @@ const activations: Readonly<Record<string, Activation>> = {
 const tanhInTimm = /patch32_siglip|large_patch16_siglip_512|so400m_patch16_siglip|giantopt/;
 
 /**
- * What CLIP or SigLIP computes beside what its tensors show: from config.json beside the weights (transformers' or timm's),
+ * What CLIP, SigLIP or transformers' ViT computes beside what its tensors show: from config.json beside the weights (transformers' or timm's),
  * or its family's own. Undefined for other ViTs. `tensors` under the names of the file, `official` under timm's.
  *
  * @throws LuvitError("bad-argument") where nothing says the activation and none is given, or for a NaFlex;
@@ -54,7 +55,8 @@ export async function towerSettings(
   const family = familyOf(tensors);
   if (!family) return undefined;
   const value = configPath === undefined ? {} : (await readJsonObject(configPath)).value;
-  const found = isTower(tensors.file) ? ofTransformers(family, value, configPath) : ofTimm(family, value);
+  const isOfTransformers = isTower(tensors.file) || family === "vit";
+  const found = isOfTransformers ? ofTransformers(family, value, configPath) : ofTimm(family, value);
   if (activation !== undefined && found.mlp !== undefined && activation !== found.mlp) {
     throw new LuvitError(
       "bad-argument",
@@ -70,10 +72,11 @@ export async function towerSettings(
   );
 }
 
-type Family = "clip" | "siglip";
+type Family = "clip" | "siglip" | "vit";
 
 function familyOf({ file, official }: { file: StateDict; official: StateDict }): Family | undefined {
   if (official.has("norm_pre.weight")) return "clip";
+  if (isPlainViT(file)) return "vit";
   return official.has("attn_pool.latent") || isTower(file) ? "siglip" : undefined;
 }
 

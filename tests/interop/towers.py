@@ -8,7 +8,8 @@ import timm
 import torch
 from safetensors.torch import save_file
 from transformers import (CLIPConfig, CLIPModel, CLIPVisionConfig, CLIPVisionModel, SiglipConfig, SiglipModel,
-                          SiglipVisionConfig, SiglipVisionModel, Siglip2VisionConfig, Siglip2VisionModel)
+                          SiglipVisionConfig, SiglipVisionModel, Siglip2VisionConfig, Siglip2VisionModel, ViTConfig,
+                          ViTForImageClassification, ViTModel)
 
 folder = sys.argv[1]
 shape = dict(hidden_size=32, intermediate_size=80, num_hidden_layers=3, num_attention_heads=4, image_size=40, patch_size=8)
@@ -49,6 +50,15 @@ with torch.no_grad():
         io[f"{name}.attention"] = result.attentions[-1]
         io[f"{name}.pooled"] = result.pooler_output
         io[f"{name}.large"] = last(tower(large, interpolate_pos_encoding=True).last_hidden_state)
+    for name, model_of in (("vit", ViTModel), ("vit-classes", ViTForImageClassification)):
+        model = fill(model_of(ViTConfig(**shape, layer_norm_eps=1e-3 if name == "vit" else 1e-12)))
+        model.save_pretrained(f"{folder}/{name}")
+        inner = getattr(model, "vit", model)
+        inner.config._attn_implementation = "eager"
+        result = inner(images, output_hidden_states=True)
+        io[f"{name}.normed"] = result.last_hidden_state
+        io[f"{name}.hidden"] = torch.cat([result.hidden_states[i][:, 1:] for i in (1, 2)], 2)
+        io[f"{name}.large"] = inner(large, interpolate_pos_encoding=True).last_hidden_state
     model = fill(Siglip2VisionModel(Siglip2VisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=1,
                                                         num_attention_heads=4, num_patches=16, patch_size=8)))
     model.save_pretrained(f"{folder}/naflex")

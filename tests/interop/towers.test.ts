@@ -10,6 +10,9 @@ import { startBackend, type Tensor, tf } from "../../src/core/tf";
 import { imageFolder, transforms } from "../../src/data";
 import { fileSource } from "../../src/io/bytes/byteSource";
 import { openSafetensors } from "../../src/io/safetensors";
+import { llavit } from "../../src/models";
+import { LlamaLanguageModel } from "../../src/models/languageModel";
+import { towerFeatures } from "../../src/models/llavit/tower";
 import { openBackbone } from "../../src/models/openBackbone";
 import { loadClassifierFolder } from "../../src/models/openClassifier";
 import { assertClose, isLuvitError } from "../unit/nn/support";
@@ -46,6 +49,34 @@ for (const name of ["clip", "clip-gelu", "clip-whole", "siglip", "siglip-whole"]
     assertClose(numbers(model.pool(given("images"))), numbers(given(`${name}.pooled`)), 2e-4);
     const large = model.tokens(given("large"), { positions: "mae" });
     assertClose(numbers(large), numbers(given(`${name}.large`)), 2e-4);
+  });
+}
+
+for (const name of ["vit", "vit-classes"]) {
+  test(`transformers' ViT, ${name}, gives its tokens, also as a tower of a language model`, {
+    skip,
+  }, async () => {
+    const model = await openBackbone(join(folder, name));
+    assert.equal(model.encoder.config.heads, 4, "said by its config");
+    assertClose(numbers(model.tokens(given("images"))), numbers(given(`${name}.normed`)), 2e-4);
+    assertClose(
+      numbers(model.tokens(given("large"), { positions: "mae" })),
+      numbers(given(`${name}.large`)),
+      2e-4,
+    );
+    const sizes = {
+      dim: 16,
+      heads: 2,
+      hiddenDim: 16,
+      normEps: 1e-6,
+      ropeTheta: 1e4,
+      depth: 1,
+      vocabulary: 256,
+    };
+    const language = new LlamaLanguageModel({ ...sizes, causal: true, rope: true, rowOrder: "hf" });
+    const seeing = await llavit.create({ tower: model, language, layers: [1, 2] });
+    const features = towerFeatures(seeing.vision_tower, given("images"), seeing.layers, {});
+    assertClose(numbers(features), numbers(given(`${name}.hidden`)), 2e-4);
   });
 }
 
