@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { LuvitError } from "../src/core/errors";
 import { startBackend } from "../src/core/tf";
+import { allreduce } from "./allreduce";
 import { ask } from "./ask";
 import { checkpoint } from "./checkpoint";
 import { compile } from "./compile";
@@ -18,6 +19,7 @@ import { kernel } from "./kernel";
 import { loadBlock } from "./loadBlock";
 import { loader } from "./loader";
 import { pretrainStep } from "./pretrainStep";
+import { twoWorkers } from "./twoWorkers";
 
 const ofSteps = (bench: StepBench) => async (options: BenchOptions) => {
   const json = await runStepBench(options, bench);
@@ -37,6 +39,8 @@ const benches: Record<BenchName, (options: BenchOptions) => Promise<Report>> = {
   loader,
   jpeg,
   kernel,
+  allreduce,
+  "two-workers": twoWorkers,
   relevance: relevanceBench,
   "ablate-heads": ablateBench,
   "inside-page": insidePage,

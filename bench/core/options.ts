@@ -19,6 +19,8 @@ const names = [
   "relevance",
   "ablate-heads",
   "inside-page",
+  "allreduce",
+  "two-workers",
 ] as const;
 export type BenchName = (typeof names)[number];
 
@@ -54,7 +56,8 @@ export const usage = `npm run bench -- <name> [options]
   --provider P             cpu (default), cuda or webgpu
   --memory M               keep (default) or recompute
   --preset P               ${presetNames.join(", ")}
-  --batch N                images per run; default 8, finetune-step 4, checkpoint and detect-* 1
+  --batch N                images per run; default 8, finetune-step 4, checkpoint and detect-* 1,
+                           two-workers 2
   --steps N --warmup N     runs that count (default 5), and runs before them (default 2)
   --json FILE              writes the result as one object
   --peer torch|pil         does the same work in PyTorch (loader: also with PIL alone), run by run in turn

@@ -26,7 +26,7 @@ const families =
 
 /** How a worker finds the others; only for one of several. */
 const launchers =
-  /^(OMPI|OPAL|ORTE|PRTE|PMI|PMIX|MPI|MPICH|MPIR|MPIEXEC|HYDRA|I_MPI|UCX|FI|HFI|PSM2|HWLOC|SLURM_(STEP|PROCID|NTASKS|JOB_ID|JOBID|LOCALID|NODEID|MPI|PMI))_?/;
+  /^(OMPI|OPAL|ORTE|PRTE|PMI|PMIX|MPI|MPICH|MPIR|MPIEXEC|HYDRA|I_MPI|UCX|FI|HFI|PSM2|HWLOC|SLURM_(STEP|PROCID|NTASKS|JOB_ID|JOBID|LOCALID|NODEID|NODELIST|MPI|PMI))_?/;
 
 /** Names like these are nobody's business, whatever they begin with. */
 const secret = /TOKEN|SECRET|PASSW|CREDENTIAL|AUTH|(^|_)(API_?)?KEY(_|$)/;

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { AllreduceResult } from "../../../bench/allreduce";
 import type { AskResult } from "../../../bench/ask";
 import type { CheckpointResult } from "../../../bench/checkpoint";
 import type { CompileResult } from "../../../bench/compile";
@@ -14,6 +15,9 @@ import type { JpegResult } from "../../../bench/jpeg";
 import type { KernelResult } from "../../../bench/kernel";
 import type { LoadBlockResult } from "../../../bench/loadBlock";
 import type { LoaderResult } from "../../../bench/loader";
+import { pretraining } from "../../../bench/pretrainStep";
+import type { TwoWorkersResult } from "../../../bench/twoWorkers";
+import { addonPath } from "../../../src/distributed/addon";
 
 /** Runs a bench at toy size and gives back what `--json` wrote. */
 function bench<Result>(...args: string[]): Result {
@@ -151,4 +155,24 @@ test("ask: the first answer has the graphs to make, the others have not", () => 
   const { ms, peer, answer_tokens, engine } = bench<AskResult>("ask");
   assert.deepEqual([answer_tokens, peer, engine], [8, null, "onnxruntime"]);
   assert.ok(0 < ms.median && ms.median <= ms.p90 && ms.p90 <= ms.max && ms.max < ms.first);
+});
+
+const hasMpi = ["mpirun", "mpicxx", "c++"].every((name) => spawnSync(name, ["--version"]).status === 0);
+const withoutMpi = hasMpi && existsSync(addonPath()) ? false : "MPI, its addon or a compiler is not there";
+
+test("the sum over two workers is measured beside raw TCP, over every transport", {
+  skip: withoutMpi,
+}, () => {
+  const { bytes, rates } = bench<AllreduceResult>("allreduce");
+  const trained = pretraining("toy", 1).task.model.counts().trainable;
+  assert.equal(bytes, 4 * trained);
+  assert.ok(rates.length > 0);
+  for (const { sum_ms, tcp_ms, ratio } of rates)
+    assert.ok(sum_ms.min > 0 && tcp_ms.min > 0 && ratio > 0, JSON.stringify(rates));
+});
+
+test("two workers make the steps that one makes, in turn", { skip: withoutMpi }, () => {
+  const { one_ms, two_ms, ratio, loss_difference } = bench<TwoWorkersResult>("two-workers");
+  assert.ok(one_ms.min > 0 && two_ms.min > 0 && ratio > 0);
+  assert.ok(loss_difference < 1e-4, `${loss_difference}`);
 });

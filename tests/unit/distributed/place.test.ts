@@ -63,6 +63,14 @@ test("an engine's process gets what MPI needs where there are several workers, a
   };
   const passed = engineEnvironment({ ...mpi, SLURM_JWT: "secret", OMPI_AUTH_TOKEN: "secret", EDITOR: "vi" });
   assert.deepEqual(passed, mpi);
+  // Without the list of nodes Open MPI does not see that srun has started it, and takes itself for the only one.
+  const task = {
+    PMIX_RANK: "1",
+    SLURM_STEP_NUM_TASKS: "2",
+    SLURM_NODELIST: "n1",
+    SLURM_PMIXP_ABORT_AGENT_PORT: "1",
+  };
+  assert.deepEqual(engineEnvironment({ ...task, SLURM_JOB_USER: "me" }), task);
   assert.deepEqual(engineEnvironment({ ...mpi, OMPI_COMM_WORLD_SIZE: "1" }), {});
 });
 
