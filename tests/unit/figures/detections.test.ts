@@ -65,6 +65,7 @@ test("results are right, wrong or in a crowd, objects found or missed, each with
     "bottle: a crowd: whatever is found in it does not count",
   ]);
   assert.equal(figure.layout.meta?.summary, "LUViT 1 right, 1 wrong, 1 missed");
+  assert.equal(figure.layout.showlegend, true, "colors are told");
   assert.deepEqual(
     figure.data.filter(({ showlegend }) => showlegend).map(({ name, visible }) => [name, visible ?? true]),
     [

@@ -90,6 +90,7 @@ describe("figures as PDF", () => {
         "l",
       );
       const { operators } = await pdfOf(lines);
+      assert.ok(!operators.some((operator) => operator.includes("undefined")));
       const drawn = operators.find((operator) => operator.includes("0.067 0.133 0.2 RG"))!;
       assert.ok(drawn.startsWith(`1 j 1 J 2 w [${pattern}] 0 d 0.067 0.133 0.2 RG`), drawn);
     }

@@ -64,3 +64,18 @@ test("layers that are not there and other patches are refused", async () => {
   assertThrows(go(teacher(), "blocks.5"), "bad-argument", "no layer blocks.5", known);
   assertThrows(go(tinyMae(), "blocks.1"), "bad-argument", "in patches of 8", "in patches of 4");
 });
+
+test("a share of patches that is no whole number is cut down, as masking does it", async () => {
+  const set = await images();
+  // 16 patches, of which 4.8 would be seen.
+  const model = mae.create({ encoder: patches, decoder: tinyDecoder, maskRatio: 0.7 });
+  const options = {
+    ...pretraining,
+    epochs: 1,
+    warmupEpochs: 0,
+    distill: { teacher: teacher(), features },
+    out: false,
+  } as const;
+  const { history } = await pretrain(model, set, options).done;
+  assert.ok(losses(history).length > 0 && losses(history).every(Number.isFinite));
+});
