@@ -12,7 +12,7 @@ export function writeApi(root, out) {
   const folder = join(out, "api");
   const { status, stderr, stdout } = spawnSync(
     process.execPath,
-    [typedoc, "--out", folder, "--skipErrorChecking", "--logLevel", "Error"],
+    [typedoc, "--out", folder, "--skipErrorChecking", "--logLevel", "Error", "--hideGenerator"],
     { cwd: root, encoding: "utf8" },
   );
   if (status !== 0) throw new SiteError(`typedoc failed:\n${stdout}${stderr}`);
@@ -22,13 +22,13 @@ export function writeApi(root, out) {
     if (!name.endsWith(".html")) continue;
     const back = relative(posix.join("api", name), "index.html");
     const file = join(folder, name);
-    writeFileSync(
-      file,
-      readFileSync(file, "utf8").replace(toolbarLinks, () => wayBack(back)),
-    );
+    const html = readFileSync(file, "utf8").replace(toolbarLinks, () => wayBack(back));
+    writeFileSync(file, html.replace(iconFile, 'href="#icon-'));
   }
 }
 
+/** Pages that are opened from disk may not read another file for its icons; the reference's script puts them into the page. */
+const iconFile = /href="[^"]*assets\/icons\.svg#icon-/g;
 /** Where typedoc's theme has room for links of its own. */
 const toolbarLinks = '<div id="tsd-toolbar-links"></div>';
 const wayBack = (to) => `<div id="tsd-toolbar-links"><a href="${to}">Notebooks and documentation</a></div>`;

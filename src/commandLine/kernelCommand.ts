@@ -9,6 +9,7 @@ const kernelHelp = `  luvit kernel install [place]           make the TypeScript
       --user                             for this user (the default; JUPYTER_DATA_DIR if set)
       --sys-prefix                       in the active virtual or conda environment
       --prefix <folder>                  below another folder
+      --link                             runs from here, not from a copy of its own; for those who change the library
   luvit kernel list                      where it is installed
   luvit kernel remove [place]            take it away
 `;
@@ -17,6 +18,7 @@ const flags = {
   user: { type: "boolean" },
   "sys-prefix": { type: "boolean" },
   prefix: { type: "string" },
+  link: { type: "boolean" },
 } as const;
 
 type KernelCall = CommandCall<typeof flags>;
@@ -28,7 +30,7 @@ export const kernelCommand = command({
   async run(call) {
     if (runAction(call)) return 0;
     throw new UsageError(
-      "kernel takes install, list or remove, and one of --user, --sys-prefix, --prefix <folder>",
+      "kernel takes install, list or remove, and one of --user, --sys-prefix, --prefix <folder>; install also --link",
     );
   },
 });
@@ -37,7 +39,7 @@ export const kernelCommand = command({
 function runAction({ words, flags: places, print }: KernelCall): boolean {
   const [action] = words;
   const target = targetOf(places);
-  if (words.length !== 1 || target === undefined) return false;
+  if (words.length !== 1 || target === undefined || (places.link && action !== "install")) return false;
   const machine = { platform: process.platform, env: process.env, home: homedir() };
   if (action === "list") {
     print(
@@ -48,9 +50,12 @@ function runAction({ words, flags: places, print }: KernelCall): boolean {
   if (action !== "install" && action !== "remove") return false;
   const folder = kernelFolder(target, machine);
   if (action === "install") {
-    installKernel(folder);
+    const bytes = installKernel(folder, { copy: !places.link });
     warmUp();
-    print(`installed "TypeScript · LUViT" in ${folder}`);
+    const how = places.link
+      ? "runs from here"
+      : `a copy of ${Math.round(bytes / 1e6)} MB, which needs this place no more`;
+    print(`installed "TypeScript · LUViT" in ${folder}: ${how}`);
     return true;
   }
   if (!removeKernel(folder)) print(`nothing to remove in ${folder}`);

@@ -30,9 +30,9 @@ function installer(args: readonly string[], env: Record<string, string> = {}) {
 test("the kernel is installed with absolute paths, environment and logos, listed, and removed", async () => {
   const env = { JUPYTER_DATA_DIR: temporaryFolder() };
   const folder = join(env.JUPYTER_DATA_DIR, "kernels", "luvit");
-  const { status, text } = installer(["install"], env);
+  const { status, text } = installer(["install", "--link"], env);
   assert.equal(status, 0, text);
-  assert.equal(text, `installed "TypeScript · LUViT" in ${folder}\n`);
+  assert.equal(text, `installed "TypeScript · LUViT" in ${folder}: runs from here\n`);
   assert.deepEqual(readdirSync(folder).sort(), [
     "kernel.json",
     "logo-32x32.png",
@@ -52,7 +52,7 @@ test("the kernel is installed with absolute paths, environment and logos, listed
     assert.deepEqual([width, height, format], [side, side, "png"]);
   }
   assert.ok(installer(["list"], env).text.split("\n").includes(folder));
-  assert.equal(installer(["install", "--user"], env).status, 0, "installing again replaces it");
+  assert.equal(installer(["install", "--user", "--link"], env).status, 0, "installing again replaces it");
   assert.equal(installer(["remove"], env).text, `removed ${folder}\n`);
   assert.ok(!existsSync(folder));
   assert.equal(installer(["remove"], env).text, `nothing to remove in ${folder}\n`);
@@ -86,9 +86,9 @@ test("plain tslab runs the library and shows what it displays", () => {
 
 test("--prefix and --sys-prefix write below share/jupyter", () => {
   for (const [args, variable] of [
-    [["install", "--prefix"], undefined],
-    [["install", "--sys-prefix"], "VIRTUAL_ENV"],
-    [["install", "--sys-prefix"], "CONDA_PREFIX"],
+    [["install", "--link", "--prefix"], undefined],
+    [["install", "--link", "--sys-prefix"], "VIRTUAL_ENV"],
+    [["install", "--link", "--sys-prefix"], "CONDA_PREFIX"],
   ] as const) {
     const prefix = temporaryFolder();
     const env: Record<string, string> = variable ? { [variable]: prefix } : {};
@@ -109,6 +109,7 @@ test("contradictory and unknown options, and --sys-prefix without an environment
   };
   refused(["install", "--user", "--prefix", folder], /one of --user/);
   refused(["install", "--sys-prefix"], /no virtual or conda environment/, 1);
+  refused(["remove", "--link"], /install also --link/);
   refused(["install", "--everywhere"], /--everywhere/);
   assert.deepEqual(readdirSync(folder), []);
   assert.match(installer(["--help"]).text, /--sys-prefix/);

@@ -72,7 +72,7 @@ export class JupyterServer {
       JUPYTER_DATA_DIR: join(place, "data"),
       JUPYTER_RUNTIME_DIR: join(place, "runtime"),
     };
-    execFileSync(process.execPath, [join(project, "dist", "cli.js"), "kernel", "install"], {
+    execFileSync(process.execPath, [join(project, "dist", "cli.js"), "kernel", "install", "--link"], {
       env: environment,
     });
     const token = randomUUID();

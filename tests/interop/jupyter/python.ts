@@ -23,6 +23,8 @@ export function jupyterEnvironment(): NodeJS.ProcessEnv & { folder: string } {
   const own = { JUPYTER_DATA_DIR: "jupyter", JUPYTER_CONFIG_DIR: "config", JUPYTER_RUNTIME_DIR: "runtime" };
   const paths = Object.entries(own).map(([name, at]) => [name, join(folder, at)]);
   const env = { ...process.env, ...Object.fromEntries(paths), JUPYTER_PLATFORM_DIRS: "0", folder };
-  execFileSync(process.execPath, [join(packageRoot(), "dist", "cli.js"), "kernel", "install"], { env });
+  execFileSync(process.execPath, [join(packageRoot(), "dist", "cli.js"), "kernel", "install", "--link"], {
+    env,
+  });
   return env;
 }
