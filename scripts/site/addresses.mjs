@@ -7,11 +7,11 @@ const MOST_BYTES = 400_000;
 /** Where in the site something of the repository stands. */
 export function addressOf(path, isFolder) {
   if (path === "data/studies") return "studies/index.html";
-  if (path === "notebooks") return "notebooks/index.html";
+  if (isFolder && /^notebooks(\/|$)/.test(path)) return `${path}/index.html`;
   if (isFolder) return path === "docs" ? "docs/index.html" : `source/${path}/index.html`;
   if (posix.basename(path) === "README.md") return posix.join(posix.dirname(path), "index.html");
   if (path.endsWith(".md")) return path.replace(/\.md$/, ".html");
-  if (/^notebooks\/[^/]+\.ipynb$/.test(path)) return path.replace(/\.ipynb$/, ".html");
+  if (/^notebooks\/.+\.ipynb$/.test(path)) return path.replace(/\.ipynb$/, ".html");
   if (/^data\/studies\/[^/]+\.arrow$/.test(path)) return path.replace(/^data\/(.*)\.arrow$/, "$1.html");
   return /\.(png|jpe?g|svg|gif|webp|arrow|safetensors|gz)$/i.test(path) ? path : `source/${path}.html`;
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SiteError } from "./siteError.mjs";
 
@@ -8,18 +8,20 @@ const cli = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const short = JSON.parse(readFileSync(new URL("../shortNotebooks.json", import.meta.url), "utf8"));
 
 /**
- * The page of every notebook in `notebooks/`, by the notebook's file name. Pages of the folder that are newer than their
+ * The page of every notebook in `notebooks/`, by its place there. Pages of the folder that are newer than their
  * notebooks are taken; the others are written by running the notebook.
  */
 export function executedPages(root, folder, isShort) {
   const notebooks = join(root, "notebooks");
-  const names = existsSync(notebooks) ? readdirSync(notebooks).filter((name) => name.endsWith(".ipynb")) : [];
+  const names = existsSync(notebooks) ? readdirSync(notebooks, { recursive: true }).map(String) : [];
   const faults = [];
   const pages = new Map();
-  for (const name of names.sort()) {
+  for (const file of names.sort()) {
+    const name = file.replaceAll("\\", "/");
+    if (!name.endsWith(".ipynb") || /(^|\/)(runs|\.ipynb_checkpoints)\//.test(name)) continue;
     const page = join(folder, name.replace(/\.ipynb$/, ".html"));
     if (isNewer(page, join(notebooks, name))) console.log(`taken: ${page}`);
-    else if (!ran(join(notebooks, name), folder, isShort ? (short[name] ?? {}) : {})) {
+    else if (!ran(join(notebooks, name), dirname(page), isShort ? (short[name] ?? {}) : {})) {
       faults.push(`notebooks/${name} does not run to its end (see above)`);
       continue;
     }

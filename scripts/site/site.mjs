@@ -81,11 +81,11 @@ export class Site {
   }
 
   async content(path, address) {
-    if (path === "notebooks") return notebookIndex(this, address);
+    if (this.isFolder(path) && /^notebooks(\/|$)/.test(path)) return notebookIndex(this, path, address);
     if (path === "data/studies") return studyIndex(this, address);
     if (this.isFolder(path)) return folderPage(this, path, address);
     if (path.endsWith(".md")) return textPage(this, path, address);
-    if (/^notebooks\/[^/]+\.ipynb$/.test(path)) return notebookPage(this, path, address);
+    if (/^notebooks\/.+\.ipynb$/.test(path)) return notebookPage(this, path, address);
     if (/^data\/studies\/[^/]+\.arrow$/.test(path)) return studyPage(this, path, address);
     if (readable(join(this.root, path))) return sourcePage(this, path);
     mkdirSync(dirname(join(this.out, address)), { recursive: true });
