@@ -76,5 +76,10 @@ export function smallRepository(more: Readonly<Record<string, string>> = {}): st
     'console.log("a line that is written");',
     'luvit.table([{ model: "ViT", "top-1 (%)": 83.2 }, { model: "LUViT", "top-1 (%)": 85 }])',
   ]);
+  mkdirSync(join(root, "notebooks", "course"));
+  writeCells(join(root, "notebooks", "course", "first.ipynb"), [
+    { text: "# A first lesson\n\nAfter [the small one](../small.ipynb)." },
+    "1 + 1",
+  ]);
   return root;
 }
