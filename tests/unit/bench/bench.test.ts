@@ -57,8 +57,8 @@ test("pretrain-step: the loss of normalized pixels begins above 1 and falls", ()
   assert.ok(result.first_result > 0.9 && result.first_result < 2);
   assert.ok(result.last_result < result.first_result);
   assert.deepEqual([result.peers, result.ratio, result.rss_growth_mb], [[], null, null]);
-  // Images, rows to keep and to restore, mask and schedule go; the loss comes back.
-  const moved = 4 * (2 * 3 * 64 * 64 + 32 + 128 + 128 + 3 + 1);
+  // Images go as bytes; rows to keep and to restore, mask and schedule in four each; the loss comes back.
+  const moved = 2 * 3 * 64 * 64 + 4 * (32 + 128 + 128 + 3 + 1);
   assert.deepEqual(result.moved_mb_per_step, { process: moved / 1e6, device: 0 });
 });
 
