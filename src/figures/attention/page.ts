@@ -126,9 +126,11 @@ function viewerHtml(header: ViewerHeader, data: string, image: ImageFigure, stil
 <p><small>A still image: run the cell, or trust the notebook, to look into the attention of every patch, layer and head.</small></p>
 <script type="application/json" class="luvit-attention-header">${json}</script>
 <script type="application/gzip;base64" class="luvit-attention-data">${data}</script>
-<script>${browserScript(join(__dirname, "browser/main"))}</script>
+${header.live ? `${scriptOf("live/browser/main")}\n` : ""}${scriptOf("browser/main")}
 </div>`;
 }
+
+const scriptOf = (entry: string) => `<script>${browserScript(join(__dirname, entry))}</script>`;
 
 /** The smaller of PNG and good JPEG as a data URL. */
 async function imageUrl({ data, width, height }: RgbImage): Promise<string> {

@@ -9,7 +9,7 @@ import { assertThrows } from "../train/support";
 
 const project = resolve(__dirname, "../../../..");
 const source = join(project, "src");
-const entries = ["attention", "interactive", "plotly"].map((name) =>
+const entries = ["attention", "attention/live", "interactive", "plotly"].map((name) =>
   resolve(__dirname, `../../../src/figures/${name}/browser/main`),
 );
 

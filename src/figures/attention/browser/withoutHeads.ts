@@ -1,10 +1,20 @@
-import type { Evidence, Head, Known } from "./evidence";
-import { KernelLink } from "./kernelLink";
+import type { Answer, Evidence, Head, Known } from "./evidence";
 import type { KernelPage } from "./payload";
+
+/** Whom a page can ask what a model answers without some of its heads. */
+export interface HeadLink {
+  ask(panel: number, off: readonly Head[]): Promise<Answer>;
+}
+
+/** Undefined for a page that no kernel stands behind. */
+export type LinkMaker = (page: KernelPage) => HeadLink | undefined;
+
+/** Pages that a kernel made have the script that sets it. */
+const makeLink = (globalThis as unknown as { luvitKernelLink?: LinkMaker }).luvitKernelLink;
 
 /** Answers with heads off: of single heads from the page's numbers, of several at once from the kernel where there is one. */
 export class WithoutHeads {
-  private readonly link: KernelLink | undefined;
+  private readonly link: HeadLink | undefined;
   private readonly known = new Map<string, Known>();
 
   constructor(
@@ -13,7 +23,7 @@ export class WithoutHeads {
     /** An answer has come, or will not. */
     private readonly changed: () => void,
   ) {
-    this.link = KernelLink.of(live);
+    this.link = live && makeLink?.(live);
   }
 
   /** Whether several heads can be off at once. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { StateDict } from "../../../../src/core/hostTensor";
@@ -52,11 +52,11 @@ test("tensors that the index has and its files have not are all named, with the 
 });
 
 test("formats that must be read whole are refused with what to do", async () => {
-  const path = join(temporaryFolder(), "weights.bin");
-  writeFileSync(path, readFileSync(join(await sharded(both), both["first.weight"])));
+  const path = join(temporaryFolder(), "weights.gguf");
+  writeFileSync(path, Buffer.concat([Buffer.from("GGUF"), Buffer.alloc(60)]));
   await assertRejects(
     () => keepCheckpoint(path),
     "bad-argument",
-    "only safetensors can be read tensor by tensor",
+    "GGUF cannot stay in its file: only safetensors and torch's files can be",
   );
 });

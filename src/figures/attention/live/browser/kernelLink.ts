@@ -1,5 +1,5 @@
-import type { Answer, Head } from "./evidence";
-import type { KernelPage } from "./payload";
+import type { Answer, Head } from "../../browser/evidence";
+import type { KernelPage } from "../../browser/payload";
 
 const TARGET = "luvit.heads";
 
