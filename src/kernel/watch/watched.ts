@@ -1,4 +1,5 @@
-import { getHeapStatistics } from "node:v8";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { slot, termination } from "../signals";
 
 /** What another thread may ask the thread of the cells while it computes. */
@@ -45,7 +46,7 @@ export function letWatch(watched: Watched, signals: Int32Array): () => void {
   };
   const answer = (...[name, value]: Asked) => {
     if (name === "heapShare") return heapShare();
-    if (name === "isFull") return heapShare() >= value && stop();
+    if (name === "isFull") return watched.isInCode() && isFull(value) && stop();
     if (name === "isOverdue") return watched.isOverdue() && stop();
     const hearing = watched.hears(value);
     return hearing === "deaf" && !stop() ? "heard" : hearing;
@@ -70,6 +71,22 @@ export function heapLimit(): number {
 /** Share of the memory for JavaScript that is in use, garbage included. */
 function heapShare(): number {
   return getHeapStatistics().used_heap_size / heapLimit();
+}
+
+let collect: (() => void) | undefined;
+
+/**
+ * Whether more than this share is really needed: a cell that has just let go of what is large would be ended for what nobody
+ * has collected yet.
+ */
+function isFull(share: number): boolean {
+  if (heapShare() < share) return false;
+  if (!collect) {
+    setFlagsFromString("--expose-gc");
+    collect = runInNewContext("gc") as () => void;
+  }
+  collect();
+  return heapShare() >= share;
 }
 
 /**
