@@ -38,22 +38,23 @@ function judgeValue(exercise: Exercise, answer: unknown): Verdict {
   const { right, mistakes, hint, praise, expects } = exercise;
   const given = numbersOf(answer);
   if (!given) return new Verdict("no", `expected ${expects}, got ${describeValue(answer)}`);
-  const isCounted = numbersOf(right)!.values.every(Number.isInteger);
-  const isSame = (value: unknown) => distance(given, numbersOf(value)!) <= (isCounted ? 0 : SAME);
-  if (isSame(right)) return new Verdict("right", praise);
-  const known = mistakes.find((mistake) => isSame(mistake.answer));
+  const expected = numbersOf(right)!;
+  const most = expected.values.every(Number.isInteger) ? 0 : SAME; // what is counted is exact
+  if (distance(given, expected) <= most) return new Verdict("right", praise);
+  const known = mistakes.find((mistake) => distance(given, numbersOf(mistake.answer)!) <= most);
   if (known) return new Verdict("no", known.hint);
-  const isNear = distance(given, numbersOf(right)!) <= NEAR;
+  const isNear = distance(given, expected) <= NEAR;
   return isNear ? new Verdict("nearly", `close, but not ${expects} yet. ${hint}`) : new Verdict("no", hint);
 }
 
 function judgeFunction(exercise: FunctionExercise, answer: unknown): Verdict {
   if (typeof answer !== "function")
     return new Verdict("no", `expected ${exercise.expects}, got ${describeValue(answer)}`);
-  const inputs = exercise.inputs(new Rng(0).fork("exercise", exercise.id));
+  const draw = () => exercise.inputs(new Rng(0).fork("exercise", exercise.id));
+  const [inputs, own] = [draw(), draw()]; // an answer may sort or fill its lists in place
   const calls: Called[] = [];
-  for (const one of inputs) {
-    const { value, failure } = call(answer as Answer, one);
+  for (const [i, one] of inputs.entries()) {
+    const { value, failure } = call(answer as Answer, own[i]);
     if (failure !== undefined) return new Verdict("no", `${shown(one)} ${failure}. ${exercise.hint}`);
     if (value === undefined) return open(exercise);
     const expected = numbersOf((exercise.right as Answer)(...one))!;

@@ -6,15 +6,19 @@ export interface Numbers {
   readonly values: readonly number[];
 }
 
-/** A number, a truth value, (nested) lists of them, or a tensor; undefined for everything else. */
-export function numbersOf(value: unknown): Numbers | undefined {
+/** Lists in lists that are looked into; an answer may be a list that holds itself. */
+const DEEPEST = 8;
+
+/** A number, a truth value, (nested) lists of them, or a tensor that is still there; undefined for everything else. */
+export function numbersOf(value: unknown, depth = 0): Numbers | undefined {
   if (typeof value === "number") return { shape: [], values: [value] };
   if (typeof value === "boolean") return { shape: [], values: [Number(value)] };
-  if (value instanceof tf.Tensor) return { shape: value.shape, values: [...value.dataSync()] };
+  if (value instanceof tf.Tensor)
+    return value.isDisposed ? undefined : { shape: value.shape, values: [...value.dataSync()] };
   if (ArrayBuffer.isView(value) && !(value instanceof DataView))
     return numbersOf([...(value as unknown as Iterable<number>)]);
-  if (!Array.isArray(value)) return undefined;
-  const members = value.map(numbersOf);
+  if (!Array.isArray(value) || depth === DEEPEST) return undefined;
+  const members = value.map((member) => numbersOf(member, depth + 1));
   if (members.some((member) => member === undefined)) return undefined;
   const all = members as Numbers[];
   const inner = all[0]?.shape ?? [];

@@ -69,6 +69,26 @@ describe("what is said about an answer", () => {
     assert.match(exercise("masked/keep", () => [[1], [2, 3]]).text, /no list of numbers/);
   });
 
+  it("that changes the lists it is given, which are its own", () => {
+    const sorted = (noise: number[], ratio: number) => {
+      const positions = noise.map((_, i) => i).sort((a, b) => noise[a] - noise[b]);
+      noise.sort();
+      return positions.slice(0, Math.floor(noise.length * (1 - ratio)));
+    };
+    assert.equal(exercise("masked/keep", sorted).kind, "right");
+  });
+
+  it("that is a list which holds itself, or a tensor which is gone", () => {
+    const circle: unknown[] = [];
+    circle.push(circle);
+    const gone = tf.tensor1d([16, 32]);
+    gone.dispose();
+    for (const answer of [circle, gone])
+      assert.match(exercise("tokens/where", answer).text, /^expected \[row/);
+    assert.match(exercise("entropy/row", () => circle).text, /no list of numbers/);
+    assert.match(exercise("entropy/row", () => gone).text, /no list of numbers/);
+  });
+
   it("is a card in a notebook, in which nothing of an answer is markup", () => {
     const verdict = exercise("entropy/row", () => {
       throw new Error("<b>");
