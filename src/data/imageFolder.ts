@@ -83,7 +83,7 @@ export class FolderDataset implements ImageDataset {
   }
 
   get hasBytes(): boolean {
-    return BuiltInTransform.from(this.transform)?.hasBytes ?? false;
+    return BuiltInTransform.hasBytes(this.transform);
   }
 
   get preprocessing(): Preprocessing | undefined {

@@ -105,13 +105,13 @@ export class BuiltInTransform implements ImageTransform {
     return #spec in transform ? transform : undefined;
   }
 
-  get spec(): TransformSpec {
-    return this.#spec;
+  /** Whether normalization comes last in a transform, so that an image can also be had as the bytes before it. */
+  static hasBytes(transform: ImageTransform): boolean {
+    return BuiltInTransform.from(transform)?.steps.bytes !== undefined;
   }
 
-  /** Whether normalization comes last, so that an image can also be had as the bytes before it. */
-  get hasBytes(): boolean {
-    return this.steps.bytes !== undefined;
+  get spec(): TransformSpec {
+    return this.#spec;
   }
 
   readonly apply = (image: RgbImage, rng: Rng): Float32Array => applySteps(this.steps, this.size, image, rng);

@@ -1,3 +1,4 @@
+import { mean } from "../core/mean";
 import { checkOptions, list, object, optionsOf } from "../core/options";
 import { type Figure, figure } from "./figure";
 import { formatNumber } from "./format";
@@ -87,8 +88,4 @@ function stripTraces(
       marker: { color, size: 8, symbol: "diamond" },
     },
   ];
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

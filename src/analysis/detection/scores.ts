@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import type { Table } from "apache-arrow";
 import { LuvitError } from "../../core/errors";
+import { mean } from "../../core/mean";
 import { checkOptions, number, oneOf, optionsOf, partsWith, text } from "../../core/options";
 import { textTable } from "../../core/textTable";
 import type { CocoKind } from "../../data/coco";
@@ -173,7 +174,6 @@ export class DetectionScores {
 }
 
 const names = Object.keys(metrics) as MetricName[];
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const percent = (value: number) => (Number.isNaN(value) ? null : 100 * value);
 
 function thresholdAt(iou: number): number {

@@ -1,3 +1,4 @@
+import { mean } from "../../core/mean";
 import { benchmarkCorruptions, type CorruptionType } from "../../data/sets";
 import { type PaperPair, paperTable1, paperTable3, paperTable5 } from "../paper";
 import type { PartAnswers } from "./answers";
@@ -101,7 +102,6 @@ function corruptionMetrics(answers: SuiteAnswers, paper: PaperPair): Metric[] {
     if (type) byType.set(type, [...(byType.get(type) ?? []), part]);
   }
   if (byType.size === 0) return [];
-  const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
   const accuracy = new Map([...byType].map(([type, parts]) => [type, mean(parts.map(top1))]));
   const size = (parts: readonly PartAnswers[]) => parts.reduce((sum, part) => sum + part.size, 0);
   const common = { data: "ImageNet-C", images: size([...byType.values()].flat()), tables: "", paper: {} };

@@ -1,6 +1,6 @@
+import { sum } from "../../core/mean";
 import type { Rng } from "../../core/rng";
 import type { Exercise } from "../exercise";
-import { sum } from "./rows";
 
 type Box = readonly number[];
 

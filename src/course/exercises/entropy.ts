@@ -1,5 +1,6 @@
+import { mean, sum } from "../../core/mean";
 import type { Exercise } from "../exercise";
-import { drawRow, drawShares, mean, sum } from "./rows";
+import { drawRow, drawShares } from "./rows";
 
 type Row = readonly number[];
 

@@ -1,5 +1,6 @@
+import { mean, sum } from "../../core/mean";
 import type { Exercise } from "../exercise";
-import { drawRows, mean, sum } from "./rows";
+import { drawRows } from "./rows";
 
 type Row = readonly number[];
 

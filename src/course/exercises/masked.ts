@@ -1,5 +1,6 @@
+import { mean, sum } from "../../core/mean";
 import type { Exercise } from "../exercise";
-import { drawRow, drawRows, mean, sum } from "./rows";
+import { drawRow, drawRows } from "./rows";
 
 type Rows = readonly (readonly number[])[];
 

@@ -1,5 +1,6 @@
+import { mean, sum } from "../../core/mean";
 import type { Exercise } from "../exercise";
-import { drawRow, mean, sum } from "./rows";
+import { drawRow } from "./rows";
 
 type Row = readonly number[];
 type Errors = readonly Row[];

@@ -1,3 +1,4 @@
+import { sum } from "../../core/mean";
 import type { Rng } from "../../core/rng";
 
 /* Small numbers that exercises are asked about, rounded so that a hint can show them. */
@@ -14,12 +15,10 @@ export const drawRows = (rng: Rng, rows: number, length: number): number[][] =>
 /** Shares that add up to 1. */
 export function drawShares(rng: Rng, length: number): number[] {
   const parts = Array.from({ length }, () => Math.floor(1 + 9 * rng.uniform()));
-  const sum = parts.reduce((a, b) => a + b);
-  return parts.map((part) => part / sum);
+  const whole = sum(parts);
+  return parts.map((part) => part / whole);
 }
 
-export const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-export const mean = (values: readonly number[]): number => sum(values) / values.length;
 /** Products of the rows of a matrix with a row. */
 export const times = (matrix: readonly (readonly number[])[], row: readonly number[]): number[] =>
   matrix.map((weights) => sum(weights.map((weight, i) => weight * row[i])));

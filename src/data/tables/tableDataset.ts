@@ -72,7 +72,7 @@ export class TableDataset implements ImageDataset {
   }
 
   get hasBytes(): boolean {
-    return BuiltInTransform.from(this.transform)?.hasBytes ?? false;
+    return BuiltInTransform.hasBytes(this.transform);
   }
 
   get preprocessing(): Preprocessing | undefined {

@@ -1,3 +1,4 @@
+import { sum } from "../../core/mean";
 import type { PanelGrid, PlotlyAnnotation, PlotlyAxis, PlotlyLayout } from "../spec";
 import { wrapText } from "./text";
 
@@ -63,8 +64,6 @@ export function arrangePanels(layout: PlotlyLayout, grid: PanelGrid, width: numb
 function ratioOf(ratio: number | readonly number[], first: number, columns: number): number {
   return typeof ratio === "number" ? ratio : Math.max(...ratio.slice(first, first + columns));
 }
-
-const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
 
 function titled(layout: PlotlyLayout, name: `xaxis${string}` | `yaxis${string}`, text: string): PlotlyAxis {
   return { ...layout[name], title: { text } };

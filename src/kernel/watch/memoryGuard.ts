@@ -7,8 +7,8 @@ const shortInterval = 10;
 /** Share of the memory for JavaScript that is worth a closer look. */
 const filling = 0.6;
 /**
- * Share at which a cell is ended: V8 collects garbage at the latest half-way between what is live and the end, hence
- * five sixths of the memory are live here; a little later V8 ends the process.
+ * Share at which garbage is collected, and the cell ended where that leaves nearly as much; a little later V8 ends the
+ * process.
  */
 const full = 0.92;
 const last = 0.97;

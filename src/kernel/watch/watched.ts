@@ -74,6 +74,8 @@ function heapShare(): number {
 }
 
 let collect: (() => void) | undefined;
+/** What a collection has to free at the least: with less, it would be asked for again and again. */
+const NEARLY = 0.01;
 
 /**
  * Whether more than this share is really needed: a cell that has just let go of what is large would be ended for what nobody
@@ -86,7 +88,7 @@ function isFull(share: number): boolean {
     collect = runInNewContext("gc") as () => void;
   }
   collect();
-  return heapShare() >= share;
+  return heapShare() >= share - NEARLY;
 }
 
 /**
