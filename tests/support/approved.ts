@@ -21,8 +21,9 @@ export function approve(name: string, lines: readonly string[]): void {
     writeFileSync(path, text);
   }
   assert.ok(existsSync(path), `${path} is missing; UPDATE_APPROVED=1 writes it`);
-  const approved = readFileSync(path, "utf8").trimEnd().split("\n");
-  const wrong = lines
+  const approved = readFileSync(path, "utf8").slice(0, -1).split("\n");
+  const written = lines.join("\n").split("\n");
+  const wrong = written
     .map((line, i) => ({ line: i + 1, came: line, approved: approved[i] ?? "(nothing)" }))
     .filter(({ came, approved }) => !agrees(came, approved));
   assert.deepEqual(
@@ -30,7 +31,7 @@ export function approve(name: string, lines: readonly string[]): void {
     [],
     `${path}: ${wrong.length} lines differ; UPDATE_APPROVED=1 writes it anew`,
   );
-  assert.equal(lines.length, approved.length, `lines of ${path}`);
+  assert.equal(written.length, approved.length, `lines of ${path}`);
 }
 
 function agrees(came: string, approved: string): boolean {
