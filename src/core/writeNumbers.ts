@@ -2,6 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { LuvitError } from "./errors";
 import { allFinite } from "./finite";
 import { inGroups } from "./inGroups";
+import { PieceWriter } from "./pieceWriter";
 import { targetOf, writeFailure } from "./writeAtomically";
 
 /** Bytes of a file, `start` inclusive, `end` exclusive. */
@@ -13,14 +14,11 @@ export interface Place {
 /** Where in a file the numbers of each name belong. */
 export type Places = ReadonlyMap<string, Place>;
 
-/** Gives the numbers of these names; they are good until it is called again. */
+/** Gives the numbers of these names, which stay as they are while others are asked for. */
 export type ReadNumbers = (names: readonly string[]) => Promise<Readonly<Record<string, Float32Array>>>;
 
 /** Numbers encoded at a time. */
 const CHUNK = 1 << 22;
-
-/** Pieces written in one call; systems allow 1024. */
-const MOST_PIECES = 512;
 
 const littleEndian = ({ buffer, byteOffset, byteLength }: Float32Array) =>
   new Uint8Array(buffer, byteOffset, byteLength);
@@ -41,28 +39,17 @@ export async function writeNumbers(
   let handle: FileHandle | undefined;
   try {
     handle = await open(path, "r+");
+    const writer = new PieceWriter(handle);
     for (const group of inGroups([...places], ([, { start, end }]) => end - start)) {
-      const numbers = await read(group.map(([name]) => name));
-      let writing = Promise.resolve();
-      let run = new Run();
-      const flush = async () => {
-        const full = run;
-        run = new Run();
-        await writing;
-        writing = full.write(handle!);
-        writing.catch(() => {}); // whoever awaits it hears of it
-      };
+      const numbers = await read(group.map(([name]) => name)); // while those before are being written
       for (const [name, place] of group) {
         const own = numbers[name];
-        if (!allFinite(own)) broken.push(name); // while those before are being written
-        for (const { bytes, start } of piecesOf(name, own, place, encode)) {
-          if (!run.takes(start)) await flush();
-          run.add(bytes, start);
-        }
+        if (!allFinite(own)) broken.push(name);
+        for (const { bytes, start } of piecesOf(name, own, place, encode)) await writer.add(bytes, start);
       }
-      await flush();
-      await writing;
+      await writer.flush();
     }
+    await writer.done();
   } catch (cause) {
     throw writeFailure(targetOf(path), cause);
   } finally {
@@ -90,32 +77,4 @@ function* piecesOf(
     at += bytes.length;
   }
   if (at !== end) throw misfit();
-}
-
-/** Pieces that follow one another in the file and are written at once: small ones are not worth a call each. */
-class Run {
-  private readonly pieces: Uint8Array[] = [];
-  private start = 0;
-  private end = 0;
-
-  takes(start: number): boolean {
-    const isFull = this.pieces.length >= MOST_PIECES || this.end - this.start >= 4 * CHUNK;
-    return this.pieces.length === 0 || (start === this.end && !isFull);
-  }
-
-  add(bytes: Uint8Array, start: number): void {
-    if (this.pieces.length === 0) this.start = start;
-    this.pieces.push(bytes);
-    this.end = start + bytes.length;
-  }
-
-  async write(handle: FileHandle): Promise<void> {
-    let left = this.pieces.filter((piece) => piece.length > 0);
-    for (let at = this.start; left.length > 0; ) {
-      let { bytesWritten } = await handle.writev(left, at);
-      at += bytesWritten;
-      while (left.length > 0 && bytesWritten >= left[0].length) bytesWritten -= left.shift()!.length;
-      if (bytesWritten > 0) left = [left[0].subarray(bytesWritten), ...left.slice(1)];
-    }
-  }
 }

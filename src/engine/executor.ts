@@ -108,7 +108,7 @@ export interface Engine {
   run(program: string, feeds: ArraysByName, options?: RunOptions): Promise<Record<string, Float32Array>>;
   /** Copies of state entries; without `names`, of all that a program changes (frozen weights never do). */
   readState(names?: readonly string[]): Promise<Record<string, Float32Array>>;
-  /** The same without copying where an engine can: good until the next call, for those who pass it on. */
+  /** The same without copying where an engine can: good until the next run or change of state, for those who pass it on. */
   viewState?(names?: readonly string[]): Promise<Readonly<Record<string, Float32Array>>>;
   /** See the function of this name; only engines that live in another process have it. */
   saveState?(path: string, places: Places): Promise<readonly string[]>;

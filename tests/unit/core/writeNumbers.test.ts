@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, type TestContext, test } from "node:test";
 import { type Place, writeNumbers } from "../../../src/core/writeNumbers";
 
 const folder = mkdtempSync(join(tmpdir(), "luvit-numbers-"));
@@ -72,4 +72,40 @@ test("other numbers than have a place are refused, also where the place would en
       },
     );
   }
+});
+
+/** Two entries of 80 MB, read one after the other; what happens meanwhile, in order. */
+async function writeLarge(t: TestContext, datasync: (calls: string[]) => Promise<void>) {
+  const calls: string[] = [];
+  const handle = await open(__filename);
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  t.mock.method(prototype, "datasync", async () => datasync(calls));
+  const bytes = 80e6;
+  const places = new Map(["a", "b"].map((name, i) => [name, { start: i * bytes, end: (i + 1) * bytes }]));
+  writeFileSync(file, "");
+  const written = writeNumbers(file, places, async ([name]) => {
+    calls.push(`read ${name}`);
+    return { [name]: new Float32Array(bytes / 4).fill(name === "a" ? 1 : 2) };
+  });
+  return { calls, written, bytes };
+}
+
+test("the disk begins with the first entries before the last ones are read", async (t) => {
+  const { calls, written, bytes } = await writeLarge(t, async (all) => void all.push("disk"));
+  assert.deepEqual(await written, []);
+  assert.deepEqual(calls, ["read a", "disk", "read b", "disk"]);
+  const numbers = new Float32Array(readFileSync(file).buffer);
+  assert.equal(numbers.length, bytes / 2);
+  assert.ok(numbers.every((number, i) => number === (i < bytes / 4 ? 1 : 2)));
+});
+
+test("a disk that refuses on the way is heard of, though all was written", async (t) => {
+  const { written } = await writeLarge(t, async () => {
+    throw Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
+  });
+  await assert.rejects(written, {
+    code: "bad-file",
+    message: `${file}: cannot be written (EIO: i/o error, fdatasync)`,
+  });
 });
