@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url);
 const { ready } = require("../dist/core/tf.js");
 const { LlamaLanguageModel } = require("../dist/models/languageModel.js");
 const { languageModelLoss, trainLanguageModel } = require("../dist/train/languageModel.js");
-const { writeHuggingFaceCheckpoint } = require("../dist/io/huggingFaceCheckpoint.js");
+const { writeHuggingFaceCheckpoint } = require("../dist/io/llama/index.js");
 
 const given = process.argv.indexOf("--steps");
 const steps = given > 0 ? Number(process.argv[given + 1]) : 1200;

@@ -7,6 +7,8 @@ import { LuvitError } from "../src/core/errors";
 import { makeFolder } from "../src/core/makeFolder";
 import { packageRoot } from "../src/core/packageRoot";
 import { writeTable } from "../src/io/tables";
+import { ablationsStudy } from "./ablations";
+import { agreement } from "./core/agreement";
 import { resultsTable, resultsText } from "./core/results";
 import { runStudy } from "./core/run";
 import type { Study } from "./core/study";
@@ -16,6 +18,7 @@ import { llavitStudy } from "./llavit";
 
 /** Every study, by name. */
 const studies: Readonly<Record<string, Study>> = {
+  ablations: ablationsStudy,
   detect: detectStudy,
   distill: distillStudy,
   llavit: llavitStudy,
@@ -27,14 +30,16 @@ const usage = `npm run study -- <name> [options]
   --seeds N       default the study's own
   --epochs N      default the study's own
   --out FOLDER    trials and runs; default out/studies/<name>
+  --only TRIAL    one trial and what it needs ("luvit-0"), beside the numbers kept in data/studies
   --save          also writes data/studies/<name>.arrow, which notebooks read
 
-A study that was stopped or killed goes on with the same command.`;
+A study that was stopped or killed goes on with the same command; started twice, two processes share its trials.`;
 
 const flags = {
   seeds: { type: "string" },
   epochs: { type: "string" },
   out: { type: "string" },
+  only: { type: "string" },
   save: { type: "boolean" },
   help: { type: "boolean" },
 } as const;
@@ -60,11 +65,16 @@ async function main(): Promise<number> {
   console.log(String(await ready()));
   const { cpu, cores } = describeMachine();
   const about = { commit: codeVersion(), machine: `${cpu}, ${cores} cores` };
-  const done = await runStudy(study, { size, out, ...about, print: (line) => console.log(line) });
+  const { only } = values;
+  const done = await runStudy(study, { size, out, ...about, only, print: (line) => console.log(line) });
   if (!done) return 130;
+  const kept = join(packageRoot(), "data", "studies");
+  if (only !== undefined) {
+    console.log(await agreement(done, join(kept, `${study.name}.arrow`)));
+    return 0;
+  }
   const table = resultsTable(done);
   await writeTable(join(out, "results.arrow"), table);
-  const kept = join(packageRoot(), "data", "studies");
   if (values.save) {
     makeFolder(kept);
     await writeTable(join(kept, `${study.name}.arrow`), table);

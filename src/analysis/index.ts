@@ -21,6 +21,7 @@ export { extractFeatures, type Features } from "./features";
 export { GradientSignal, gradientSignal } from "./gradientSignal";
 export { ActivationPatching, ablateHeads, HeadAblation, patchActivations } from "./interventions";
 export { LensMaps, LensProbes, lens, trainLensProbes } from "./lens";
+export { PairedDifference, pairedDifference, type Verdict, verdictOfAll } from "./pairedSeeds";
 export { LinearProbe, type NeighborVotes, nearestNeighbors, TrainedProbe, trainProbe } from "./probe";
 export type { ResultTable } from "./provenance";
 export { PseudoMaskIou, pseudoMaskIou } from "./pseudoMaskIou";

@@ -4,6 +4,12 @@
  * @module
  */
 export {
+  type Drawing,
+  type DrawingFacts,
+  type DrawingOptions,
+  DrawingSet,
+  type DrawnBackground,
+  drawings,
   type Question,
   type QuestionOptions,
   type QuestionSample,

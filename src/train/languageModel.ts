@@ -1,16 +1,20 @@
 import { callback, checkOptions, optionsOf, seed, whole } from "../core/options";
 import { Rng } from "../core/rng";
-import { tf } from "../core/tf";
+import { type Tensor, tf } from "../core/tf";
+import type { EngineOptions } from "../engine";
+import { engineOptions } from "../engine/options";
 import type { LlamaLanguageModel } from "../models/languageModel";
 import { smoothedTargets, softTargetCrossEntropy } from "../nn/losses";
 import { AdamW } from "../optim/adamw";
-import { lossAndGradients } from "../optim/gradients";
 import { pretrainRules } from "../optim/groups";
 import { epochCount, positiveRate, rate, weightDecay } from "../optim/options";
 import { scheduleFits, warmupCosine } from "../optim/schedule";
+import type { Feeds } from "./feeds";
 import { MOST } from "./options";
+import { Stepper } from "./stepper";
 
-export interface LanguageModelTraining {
+/** How a language model is trained, and on which engine. */
+export interface LanguageModelTraining extends EngineOptions {
   steps: number;
   batchSize: number;
   /** Tokens per sequence. */
@@ -34,7 +38,7 @@ export const languageModelTraining = optionsOf<LanguageModelTraining>(
     weightDecay,
     seed,
   },
-  { onStep: callback() },
+  { ...engineOptions.optional, onStep: callback() },
   ({ lr, minLr, steps, warmupSteps: warmup = 0 }) => [
     ...scheduleFits({ lr, minLr }),
     ...(steps !== undefined && warmup > steps ? [["warmupSteps", `at most steps (${steps})`] as const] : []),
@@ -51,22 +55,29 @@ export async function trainLanguageModel(
   options: LanguageModelTraining,
 ): Promise<void> {
   checkOptions("trainLanguageModel", languageModelTraining, options);
-  const { steps, batchSize, length, seed, onStep } = options;
-  const optimizer = new AdamW(model, pretrainRules(model, options.weightDecay), { betas: [0.9, 0.95] });
-  const schedule = { lr: options.lr, minLr: options.minLr, warmupEpochs: options.warmupSteps, epochs: steps };
-  for (let step = 0; step < steps; step++) {
-    const windows = drawWindows(text, batchSize, length, new Rng(seed).fork("window", step));
-    const lr = warmupCosine(schedule, step + 1);
-    const { loss, gradients } = lossAndGradients(
-      () => nextByteLoss(model, windows, length),
-      optimizer.variables(),
-    );
-    optimizer.update(gradients, lr);
-    tf.dispose([...gradients.values()]);
-    onStep?.(step, (await loss.data())[0], lr);
-    loss.dispose();
+  const { steps, batchSize, length, seed, onStep, lr, minLr, warmupSteps, weightDecay, ...engine } = options;
+  const rules = pretrainRules(model, weightDecay);
+  const optimizer = new AdamW(model, rules, { betas: [0.9, 0.95] });
+  const schedule = { lr, minLr, warmupEpochs: warmupSteps, epochs: steps };
+  const task = {
+    name: "language model",
+    model,
+    rules,
+    loss: (fed: Readonly<Record<string, Tensor>>) => nextByteLoss(model, fed),
+  };
+  const stepper = new Stepper({ task, optimizer, average: undefined, batches: 1 }, engine);
+  try {
+    for (let step = 0; step < steps; step++) {
+      const windows = drawWindows(text, batchSize, length, new Rng(seed).fork("window", step));
+      const rate = warmupCosine(schedule, step + 1);
+      const loss = await stepper.step([windowFeeds(model, windows)], rate);
+      onStep?.(step, loss, rate);
+    }
+    await stepper.sync();
+  } finally {
+    await stepper.dispose();
+    optimizer.dispose();
   }
-  optimizer.dispose();
 }
 
 /** Mean next-byte cross entropy (nats per byte) over consecutive windows of a text, without gradients. */
@@ -79,7 +90,14 @@ export async function languageModelLoss(
   let sum = 0;
   for (let i = 0; i < windows; i++) {
     const window = text.subarray(i * length, (i + 1) * length + 1);
-    sum += tf.tidy(() => nextByteLoss(model, [window], length).dataSync()[0]);
+    const { ids, targets } = windowFeeds(model, [window]);
+    sum += tf.tidy(() => {
+      const fed = {
+        ids: tf.tensor(ids.data, [...ids.shape], "int32"),
+        targets: tf.tensor(targets.data, [...targets.shape]),
+      };
+      return nextByteLoss(model, fed).dataSync()[0];
+    });
     if (i % 8 === 0) await new Promise(setImmediate);
   }
   return sum / windows;
@@ -93,11 +111,18 @@ function drawWindows(text: Uint8Array, count: number, length: number, rng: Rng):
   });
 }
 
-function nextByteLoss(model: LlamaLanguageModel, windows: readonly Uint8Array[], length: number): tf.Tensor {
-  const { vocabulary } = model.config;
-  const ids = Int32Array.from(windows.flatMap((w) => [...w.subarray(0, length)]));
+/** A batch of windows as operands: ids int32 [B, T], and one-hot targets [B T, V]. */
+function windowFeeds({ config }: LlamaLanguageModel, windows: readonly Uint8Array[]): Feeds {
+  const length = windows[0].length - 1;
   const labels = windows.flatMap((w) => [...w.subarray(1)]);
-  const logits = model.forward(tf.tensor(ids, [windows.length, length], "int32"));
-  const targets = tf.tensor(smoothedTargets(labels, vocabulary, 0), [labels.length, vocabulary]);
-  return softTargetCrossEntropy(tf.reshape(logits, [-1, vocabulary]), targets);
+  const ids = Int32Array.from(windows.flatMap((w) => [...w.subarray(0, length)]));
+  const targets = smoothedTargets(labels, config.vocabulary, 0);
+  return {
+    ids: { data: ids, shape: [windows.length, length], dtype: "int32" },
+    targets: { data: targets, shape: [labels.length, config.vocabulary] },
+  };
+}
+
+function nextByteLoss(model: LlamaLanguageModel, { ids, targets }: Readonly<Record<string, Tensor>>): Tensor {
+  return softTargetCrossEntropy(tf.reshape(model.forward(ids), [-1, model.config.vocabulary]), targets);
 }

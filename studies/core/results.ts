@@ -4,7 +4,7 @@ import { textTable } from "../../src/core/textTable";
 import { tableOf } from "../../src/io/tables";
 import type { Done } from "./run";
 
-/** A row per measure: variant, seed, metric, layer, value, epochs, commit, machine. */
+/** A row per measure: variant, seed, metric, layer, value, epochs, seconds, commit, machine. */
 export function resultsTable(done: readonly Done[]): Table {
   const rows = done.flatMap(({ measures, ...about }) =>
     measures.map((measure) => ({ ...about, ...measure })),
@@ -16,6 +16,7 @@ export function resultsTable(done: readonly Done[]): Table {
     layer: rows.map(({ layer }) => layer ?? null),
     value: rows.map(({ value }) => value),
     epochs: rows.map(({ size }) => size.epochs),
+    seconds: rows.map(({ seconds }) => seconds ?? null),
     commit: rows.map(({ commit }) => commit),
     machine: rows.map(({ machine }) => machine),
   });

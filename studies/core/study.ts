@@ -14,6 +14,8 @@ export interface Trial {
   /** Also a file's and a folder's name: "student-3". */
   name: string;
   seed: number;
+  /** Trials of the study that have to be done before. */
+  needs?: readonly string[];
   /**
    * Trains in `folder`, going on with what is there, and measures.
    *

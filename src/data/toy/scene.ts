@@ -1,7 +1,11 @@
 import type { Rng } from "../../core/rng";
 import { backgroundFamilies } from "./backgrounds";
+import { moreShapes } from "./moreShapes";
 import { blend, type Color, dim, hsl, type Paint } from "./paint";
 import { type ToyShape, textures, toyShapes } from "./shapes";
+
+/** The shapes of `data/shapes` and those behind them; an object's label is its place here. */
+export const allShapes: readonly ToyShape[] = [...toyShapes, ...moreShapes];
 
 /** A foreground object placed in the image: which points it covers and how they are painted. */
 export interface ToyObject {
@@ -41,7 +45,7 @@ export function drawObject(
   { right, bottom, area }: Room = wholeImage,
   hue?: number,
 ): ToyObject {
-  const shape = toyShapes[label];
+  const shape = allShapes[label];
   const most = 0.47 * Math.min(right, bottom);
   const scale = Math.min(most, Math.sqrt(rng.between(...area) / areaOf(shape)));
   const [cx, cy] = [rng.between(scale, right - scale), rng.between(scale, bottom - scale)];
@@ -93,10 +97,15 @@ function areaOf(shape: ToyShape): number {
   return area;
 }
 
-/** A background for a class: its own family with probability `ownBackgroundShare`, otherwise any family. */
+/** The family of a class's background: its own with probability `share`, otherwise any. */
+export function backgroundFamily(label: number, rng: Rng, share = ownBackgroundShare): number {
+  const { length } = backgroundFamilies;
+  return rng.uniform() < share ? label % length : rng.integer(length);
+}
+
+/** A background for a class, of a family as `backgroundFamily` draws it. */
 export function drawBackground(label: number, rng: Rng): Paint {
-  const family = rng.uniform() < ownBackgroundShare ? label : rng.integer(backgroundFamilies.length);
-  return backgroundFamilies[family](rng);
+  return backgroundFamilies[backgroundFamily(label, rng)](rng);
 }
 
 /** Rasterises object over background on `size` x `size` pixels, averaging 4 x 4 points per pixel. */

@@ -54,6 +54,45 @@ test("a study that was stopped or that failed goes on where it was, and runs not
   assert.equal(readdirSync(join(out, "a")).length, 9);
 });
 
+test("two runs of one study share its trials, and both end with all of them", async () => {
+  const ran: string[] = [];
+  const slow = counting(ran);
+  const study: Study = {
+    ...slow,
+    trials: (size) =>
+      slow.trials(size).map((trial) => ({
+        ...trial,
+        run: async (folder) => {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          return trial.run(folder);
+        },
+      })),
+  };
+  const both = await Promise.all([runStudy(study, options("shared")), runStudy(study, options("shared"))]);
+  assert.equal(ran.length, 9);
+  assert.deepEqual(both[0], both[1]);
+  assert.equal(readdirSync(join(out, "shared")).length, 9);
+});
+
+test("a trial waits for those that it needs, and is run alone with them", async () => {
+  const ran: string[] = [];
+  const plain = counting(ran);
+  const needs: Record<string, string[]> = { "plain-0": ["same-2"], "same-2": ["taught-1"] };
+  const study: Study = {
+    ...plain,
+    trials: (size) => plain.trials(size).map((trial) => ({ ...trial, needs: needs[trial.name] })),
+  };
+  const done = await runStudy(study, { ...options("only"), only: "plain-0" });
+  assert.deepEqual(ran, ["taught-1", "same-2", "plain-0"]);
+  assert.equal(done!.length, 3);
+  await assert.rejects(
+    runStudy(study, { ...options("only"), only: "plain-7" }),
+    /no trial plain-7; it has plain-0/,
+  );
+  await runStudy(study, options("needed"));
+  assert.ok(ran.lastIndexOf("plain-0") > ran.lastIndexOf("same-2"));
+});
+
 test("trials of another size are not taken for these", async () => {
   await runStudy(counting([]), options("b"));
   await assert.rejects(runStudy(counting([]), options("b", 2)), /of 1 epochs, asked for are 2/);
@@ -64,7 +103,7 @@ test("results are a row per measure with seed, commit and machine", async () => 
   assert.equal(table.numRows, 9);
   const row = table.get(1)!.toJSON();
   const expected = { variant: "taught", seed: 0, metric: "top-1 (%)", layer: null, value: 60.1, epochs: 1 };
-  assert.deepEqual({ ...row }, { ...expected, commit: "0123456789ab", machine: "a machine" });
+  assert.deepEqual({ ...row }, { seconds: 0, ...expected, commit: "0123456789ab", machine: "a machine" });
 });
 
 test("a difference whose interval holds 0 is called none that was seen", async () => {

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ready } from "../../../src";
+import { LlamaLanguageModel } from "../../../src/models/languageModel";
+import { languageModelLoss, trainLanguageModel } from "../../../src/train/languageModel";
+
+const config = {
+  dim: 16,
+  heads: 2,
+  hiddenDim: 32,
+  normEps: 1e-6,
+  ropeTheta: 10000,
+  causal: true,
+  rope: true,
+};
+const text = new TextEncoder().encode("to be or not to be, that is the question. ".repeat(40));
+const recipe = {
+  steps: 12,
+  batchSize: 4,
+  length: 24,
+  lr: 1e-2,
+  minLr: 1e-3,
+  warmupSteps: 2,
+  weightDecay: 0.1,
+};
+
+async function losses(engine: "eager" | "onnxruntime") {
+  const model = new LlamaLanguageModel({ ...config, rowOrder: "hf", depth: 1, vocabulary: 256 }, 3);
+  const found: number[] = [];
+  const onStep = (_: number, loss: number) => found.push(loss);
+  await trainLanguageModel(model, text, { ...recipe, seed: 1, engine, threads: 1, onStep });
+  const after = await languageModelLoss(model, text, 24);
+  model.dispose();
+  return [...found, after];
+}
+
+test("a language model learns its text, as one graph as op by op", async () => {
+  await ready();
+  const [eager, graph] = [await losses("eager"), await losses("onnxruntime")];
+  assert.equal(graph.length, 13);
+  assert.ok(graph[12] < graph[0] - 1.5, `${graph}`);
+  for (const [i, loss] of graph.entries())
+    assert.ok(Math.abs(loss - eager[i]) < 2e-3, `${i}: ${loss}, ${eager[i]}`);
+});
