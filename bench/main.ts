@@ -18,6 +18,7 @@ import { jpeg } from "./jpeg";
 import { kernel } from "./kernel";
 import { loadBlock } from "./loadBlock";
 import { loader } from "./loader";
+import { notebooks } from "./notebooks";
 import { pretrainStep } from "./pretrainStep";
 import { twoWorkers } from "./twoWorkers";
 
@@ -39,6 +40,7 @@ const benches: Record<BenchName, (options: BenchOptions) => Promise<Report>> = {
   loader,
   jpeg,
   kernel,
+  notebooks,
   allreduce,
   "two-workers": twoWorkers,
   relevance: relevanceBench,

@@ -16,6 +16,7 @@ const names = [
   "compile",
   "checkpoint",
   "kernel",
+  "notebooks",
   "relevance",
   "ablate-heads",
   "inside-page",

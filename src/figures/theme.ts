@@ -9,6 +9,9 @@ export const badColor = "#d0404f";
 /** How something goes on or has ended. */
 export const stateColors = { running: palette[0]!, done: palette[2]!, stopped: badColor, failed: badColor };
 
+/** The darker green that white letters are legible on. */
+export const doneGround = "#157f5f";
+
 /** The color of what is not a number. */
 export const undefinedColor = "#808080";
 

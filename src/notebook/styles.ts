@@ -1,4 +1,4 @@
-import { badColor, stateColors } from "../figures/theme";
+import { badColor, doneGround, stateColors } from "../figures/theme";
 import { escapeHtml } from "./html";
 
 /** How something goes on or has ended. */
@@ -7,8 +7,12 @@ export type State = keyof typeof stateColors;
 /** Said aside: explanations, units, counts. Legible on white and on near-black. */
 export const muted = "opacity:.72";
 
+/** White on its own ground: no one color of letters is legible on white and on near-black. */
+const badge = (ground: string) =>
+  `color:#fff;background:${ground};font-weight:600;border-radius:3px;padding:0 5px`;
+
 /** Numbers that are none, and what failed. */
-export const bad = `color:${badColor};font-weight:600`;
+export const bad = badge(badColor);
 
 /** The element around a display: width and font of all displays, and its content in words. */
 export function container(className: string, label: string, inner: string): string {
@@ -33,11 +37,12 @@ export function aside(text: string): string {
 
 /** A word that says how something ended; nothing while it goes on. */
 export function stateMark(state: State): string {
-  return state === "running" ? "" : ` <b style="color:${stateColors[state]}">${state}</b>`;
+  const ground = state === "done" ? doneGround : stateColors[state];
+  return state === "running" ? "" : ` <b style="${badge(ground)}">${state}</b>`;
 }
 
 /** Why something failed, line by line. */
 export function problemHtml(problem: string): string {
-  const style = `color:${badColor};white-space:pre-wrap;margin-top:4px`;
+  const style = `border-left:3px solid ${badColor};padding-left:8px;white-space:pre-wrap;margin-top:4px`;
   return problem === "" ? "" : `<div style="${style}">${escapeHtml(problem)}</div>`;
 }

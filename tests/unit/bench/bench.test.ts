@@ -80,8 +80,9 @@ test("entropy: below ln T nats, and the same at every run", () => {
 test("relevance and ablate-heads: a time for each way of pooling", () => {
   for (const name of ["relevance", "ablate-heads"]) {
     const { pooling } = bench<InsideResult>(name);
+    // One of them is a difference of two times, which other work on the machine can turn around.
     for (const { first_s, s, processor_s } of [pooling.cls, pooling.mean])
-      assert.ok(first_s > 0 && Number.isFinite(s.median) && processor_s.median >= 0, name);
+      assert.ok(first_s > 0 && Number.isFinite(s.median) && Number.isFinite(processor_s.median), name);
   }
 });
 

@@ -108,7 +108,7 @@ describe("live displays in a notebook", () => {
     await assert.rejects(failing.done);
     assert.match(
       shown[shown.length - 1]!.html,
-      /color:#d0404f[^>]*>failed[\s\S]*loss is not finite &lt;at step 2&gt;/,
+      /background:#d0404f[^>]*>failed[\s\S]*loss is not finite &lt;at step 2&gt;/,
     );
     const stopped = new FakeRun(10, async (self) => {
       self.step(3);

@@ -44,7 +44,7 @@ describe("a tensor shows itself", () => {
       await textOf(tensor),
       "float32 [6]: min 0, mean 1, max 3, std 1.225, NaN 1, infinite 1, zero 33.3 %",
     );
-    assert.match(await htmlOf(tensor), /color:#d0404f[^>]*>NaN</);
+    assert.match(await htmlOf(tensor), /background:#d0404f[^>]*>NaN</);
     tensor.dispose();
   });
 

@@ -173,7 +173,7 @@ export class Viewer {
     const dark = isDark(this.host);
     const colors = { ...(dark ? this.header.themes.dark : this.header.themes.light) };
     const extra = dark
-      ? { accent: "#3d8fd1", focus: "#8cc6f5", tint: "#1b222b" }
+      ? { accent: "#2b79b8", focus: "#8cc6f5", tint: "#1b222b" }
       : { accent: "#2470ad", focus: "#8abbe3", tint: "#f2f6fa" };
     for (const [name, value] of Object.entries({ ...colors, ...extra, font: this.header.font })) {
       this.root.style.setProperty(`--${name}`, value);

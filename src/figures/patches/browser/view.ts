@@ -166,7 +166,7 @@ export class PatchView {
 
   private setTheme(): void {
     const dark = isDark(this.host);
-    const own = dark ? { accent: "#3d8fd1", focus: "#8cc6f5" } : { accent: "#2470ad", focus: "#8abbe3" };
+    const own = dark ? { accent: "#2b79b8", focus: "#8cc6f5" } : { accent: "#2470ad", focus: "#8abbe3" };
     const colors = { ...(dark ? this.header.themes.dark : this.header.themes.light), ...own };
     for (const [name, value] of Object.entries({ ...colors, font: this.header.font }))
       this.root.style.setProperty(`--${name}`, value);
