@@ -297,3 +297,16 @@ test("convolutions count a product for every place of their window, and so do th
   const products = 2 * 6 * 5 * 4 * (3 * 3 * 3);
   assert.equal(summarize(graph).matMulFlops, 3 * 2 * products);
 });
+
+test("what is worked out of constants leaves no node behind", () => {
+  const graph = traceOf([[2, 3]], (x) => {
+    const two = tf.fill([2, 3], 2);
+    return tf.add(x, tf.transpose(tf.reshape(two, [3, 2])));
+  });
+  const { nodes, constants } = foldConstants(graph);
+  assert.deepEqual(
+    nodes.map(({ op }) => op),
+    ["Add"],
+  );
+  assert.ok(constants.every(({ data }) => data.length === 1));
+});

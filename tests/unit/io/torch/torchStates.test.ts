@@ -161,3 +161,12 @@ test("of MoCo's three networks the first is taken", () => {
   assert.deepEqual([...plain], [["a", names[0]]]);
   assert.deepEqual(leftOut, names.slice(1));
 });
+
+test("the only dict of tensors is found within three dicts, and no deeper", async () => {
+  const within = (names: string[]): number[] =>
+    names.reduceRight((inner, name) => dict({ [name]: inner }), dict({ w: tensor() }));
+  assert.deepEqual(await stateOf({ a: within([]) }), [["w"], "a", []]);
+  assert.deepEqual(await stateOf({ a: within(["b"]) }), [["w"], "a.b", []]);
+  assert.deepEqual(await stateOf({ a: within(["b", "c"]) }), [["w"], "a.b.c", []]);
+  await assertRejects(() => stateOf({ a: within(["b", "c", "d"]) }), "key-mismatch", "no tensors");
+});
