@@ -30,6 +30,11 @@ const packageOwners: [pattern: RegExp, mayName: (file: string) => boolean, where
     (file) => file.startsWith("notebook/") || file.startsWith("kernel/"),
     "src/notebook and src/kernel",
   ],
+  [
+    /^typescript-for-cells(\/|$)/,
+    (file) => file === "kernel/compiler/typescript.ts",
+    "src/kernel/compiler/typescript.ts",
+  ],
   [/^(@huggingface\/hub|undici)$/, (file) => file.startsWith("io/hub/"), "src/io/hub"],
   [
     /^zod(\/|$)/,

@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { keepCode } from "../kernel/compiler/codeCache";
-import { Compiler } from "../kernel/compiler/compiler";
+import { createCompiler } from "../kernel/compiler/createCompiler";
 import { installedFolders, kernelFolder, type Target } from "../kernel/spec/folders";
 import { foreignFiles, installKernel, removeKernel } from "../kernel/spec/install";
 import { type CommandCall, command, UsageError } from "./command";
@@ -65,7 +65,7 @@ function runAction({ words, flags: places, print }: KernelCall): boolean {
 
 /** Keeps the compiler's machine code, so that the first start is already a quick one. */
 function warmUp(): void {
-  const compiler = new Compiler(process.cwd(), "typescript");
+  const compiler = createCompiler(process.cwd(), "typescript");
   compiler.compile("1 + 1");
   compiler.close();
   keepCode();

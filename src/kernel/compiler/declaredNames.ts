@@ -1,5 +1,5 @@
 import type * as ts from "typescript";
-import { loadTypeScript } from "./tslab";
+import { loadTypeScript } from "./typescript";
 
 /** Names of the variables that a cell declares, outside functions and blocks. */
 export function declaredNames(source: string): string[] {

@@ -1,5 +1,5 @@
 import { packageRoot } from "../../core/packageRoot";
-import type { Diagnostic } from "./tslab";
+import type { Diagnostic } from "./cellCompiler";
 
 /** Why a cell was rejected, worded by the compiler: a line of text per finding, the source below it. */
 export function diagnosticLines(diagnostics: readonly Diagnostic[], source: string, cell: string): string[] {

@@ -1,5 +1,5 @@
 import type * as ts from "typescript";
-import type { TypeScript } from "./tslab";
+import type { TypeScript } from "./typescript";
 
 /** Names under which a running cell finds what the kernel gives it. */
 export const names = {

@@ -1,7 +1,8 @@
 import { type Dirent, readdirSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import type * as ts from "typescript";
-import type { Completion, TypeScript } from "./tslab";
+import type { Completion } from "./cellCompiler";
+import type { TypeScript } from "./typescript";
 
 /** Most names of one folder that are offered. */
 const mostNames = 500;

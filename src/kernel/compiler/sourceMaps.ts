@@ -18,6 +18,15 @@ export function parseMap(json: string): SourceMap {
   return new SourceMap(JSON.parse(json) as SourceMapPayload);
 }
 
+/** Reads a map, given as JSON, when the first place is asked for: few cells fail. */
+export function lazyMap(json: string): Locate {
+  let locate: Locate | undefined;
+  return (line, column) => {
+    locate ??= chain([parseMap(json)]);
+    return locate(line, column);
+  };
+}
+
 /** Goes back through maps, the latest compilation first. */
 export function chain(maps: readonly SourceMap[]): Locate {
   return (line, column) => {

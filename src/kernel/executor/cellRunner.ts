@@ -3,8 +3,9 @@ import { inspect } from "node:util";
 import { mimeBundleOf } from "../../notebook/mime";
 import type { MimeBundle } from "../../notebook/nbformat";
 import { displaysFinished, isPendingDisplay } from "../../notebook/pending";
+import type { CellCompiler, CompiledCell } from "../compiler/cellCompiler";
 import { keepCode } from "../compiler/codeCache";
-import { type CompiledCell, Compiler } from "../compiler/compiler";
+import { type CompilerName, createCompiler } from "../compiler/createCompiler";
 import { mapStacks, registerMap } from "../compiler/sourceMaps";
 import { createSignals } from "../signals";
 import { tellWaits, type Wait } from "../watch/syncChildren";
@@ -33,6 +34,8 @@ export interface ExecutorOptions {
   /** The notebook's folder; must be the current folder. */
   folder: string;
   language: "typescript" | "javascript";
+  /** Who compiles the cells; default what `LUVIT_COMPILER` says, else TypeScript 6. */
+  compiler?: CompilerName;
   /** Numbers shared with the thread that takes interrupts; default: there is no such thread. */
   signals?: Int32Array;
   /** Asks the user for a line of text; default: nobody can be asked. */
@@ -65,7 +68,7 @@ export type CellOutcome = { status: "ok" } | ({ status: "error"; interrupted: bo
 
 /** Runs cells one after the other in this process; each sees the declarations of those before it. */
 export class CellRunner {
-  readonly compiler: Compiler;
+  readonly compiler: CellCompiler;
   private readonly exports: Record<string, unknown> = {};
   private readonly modules: CellModules;
   private readonly interrupts: Interrupts;
@@ -81,7 +84,7 @@ export class CellRunner {
     const { folder, language } = options;
     this.signals = options.signals ?? createSignals();
     this.interrupts = new Interrupts(this.signals);
-    this.compiler = new Compiler(folder, language, dialogTypes);
+    this.compiler = createCompiler(folder, language, dialogTypes, options.compiler);
     const load: CellModules["load"] = (name) => this.modules.load(name);
     const globals = cellGlobals(this.signals, this.interrupts.halt, load);
     this.modules = new CellModules(folder, globals);

@@ -1,8 +1,8 @@
 import { dirname, sep } from "node:path";
 import { inspect } from "node:util";
 import { packageRoot } from "../../core/packageRoot";
+import type { Diagnostic } from "../compiler/cellCompiler";
 import { diagnosticLines, firstDiagnostic, missingModule } from "../compiler/diagnostics";
-import type { Diagnostic } from "../compiler/tslab";
 import type { CellFailure } from "./outputs";
 
 const red = (text: string) => `\x1b[31m${text}\x1b[39m`;

@@ -35,7 +35,8 @@ export class LocalModules {
 
   /** The file that a module of `folder` calls so, if it is one of these. */
   file(name: string, folder: string): string | undefined {
-    const file = resolve(folder, extname(name) === "" ? `${name}.js` : name);
+    const stem = /\.[cm]?tsx?$/.test(name) ? name.slice(0, -extname(name).length) : name;
+    const file = resolve(folder, extname(stem) === "" || stem !== name ? `${stem}.js` : stem);
     return this.sources.has(file) ? file : undefined;
   }
 

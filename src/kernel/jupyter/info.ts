@@ -1,8 +1,6 @@
 import { packageVersion } from "../../core/packageRoot";
+import { typescriptVersion } from "../compiler/typescript";
 import { protocolVersion } from "../protocol/wire";
-
-/** The version of TypeScript that tslab brings. */
-const typescriptVersion = "5.0.4";
 
 /** What the kernel says about itself; frontends ask first thing, so nothing is loaded for it. */
 export function kernelInfo(): object {

@@ -1,8 +1,8 @@
-import type { Compiler } from "../compiler/compiler";
+import type { CellCompiler } from "../compiler/cellCompiler";
 import { documentation } from "./documentation";
 
 /** Answers to `complete_request`; Jupyter counts code points, the compiler UTF-16 units. */
-export function complete(compiler: Compiler, code: string, cursor: number): object {
+export function complete(compiler: CellCompiler, code: string, cursor: number): object {
   const { start, end, candidates, original } = compiler.complete(code, toUnits(code, cursor));
   const kinds = new Map((original?.entries ?? []).map(({ name, kind }) => [name, kind as string]));
   const [cursor_start, cursor_end] = [toCodePoints(code, start), toCodePoints(code, end)];
@@ -22,7 +22,7 @@ export function complete(compiler: Compiler, code: string, cursor: number): obje
 }
 
 /** Answers to `inspect_request`: type and documentation of the name at the cursor, or of the function around it. */
-export function inspect(compiler: Compiler, code: string, cursor: number): object {
+export function inspect(compiler: CellCompiler, code: string, cursor: number): object {
   const info = compiler.inspect(code, toUnits(code, cursor));
   if (!info) return { status: "ok", found: false, data: {}, metadata: {} };
   return { status: "ok", found: true, data: documentation(info), metadata: {} };

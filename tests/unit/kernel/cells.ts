@@ -1,4 +1,4 @@
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CellOutcome, CellRunner, type ExecutorOptions } from "../../../src/kernel/executor/cellRunner";
@@ -23,8 +23,10 @@ export class Cells {
   private readonly startedIn = process.cwd();
   private count = 0;
 
-  constructor(options: Partial<ExecutorOptions> = {}) {
+  /** `files`: what is in the folder from the start, by name. */
+  constructor(options: Partial<ExecutorOptions> = {}, files: Readonly<Record<string, string>> = {}) {
     process.chdir(this.folder);
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(this.folder, name), text);
     this.executor = new CellRunner({
       folder: this.folder,
       language: "typescript",

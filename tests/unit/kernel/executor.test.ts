@@ -66,13 +66,14 @@ describe("cells", () => {
     assert.doesNotMatch(text, /node:|executor|node_modules/);
   });
 
-  it("show type errors as the compiler words them, with the line, and a hint where tslab's declarations are the cause", async () => {
+  it("show type errors as the compiler words them, with the line, and none for types that have no name", async () => {
     const ran = await cells.run("const fine = 1;\nconst n: number = 'one';");
     const text = traceback(ran);
     assert.match(text, /cell \[\d+\]:2:7 - error TS2322: Type 'string' is not assignable to type 'number'\./);
     assert.match(text, /\n {2}2 const n: number = 'one';\n {10}~\n?/);
-    const hidden = await cells.run("function make() { return class { private secret = 1; }; }");
-    assert.match(traceback(hidden), /hint: every declaration of a cell is exported/);
+    await value("function make() { return class { private secret = 1; open() { return this.secret; } }; }");
+    assert.equal(await value("const Made = make();\nnew Made().open()"), "1");
+    assert.match(traceback(await cells.run("new Made().secret")), /'secret' is private/);
   });
 
   it("name the cell's line where a library fails deep inside, and not every frame of a recursion", async () => {

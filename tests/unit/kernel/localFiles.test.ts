@@ -41,7 +41,7 @@ describe("an error in an imported .ts file", () => {
     write("helper.ts", `// one line more\n${helper}`);
     assert.match(await traceback(deep), /at boom \(.*\/helper\.ts:8:11\)/);
     const caught = await cells.run("try { deep(3) } catch (e) { console.log((e as Error).stack); }");
-    assert.match(caught.text, /helper\.ts:8:11\)[\s\S]*cell \[\d+\]:1:7\n$/);
+    assert.match(caught.text, /helper\.ts:8:11\)[\s\S]*cell \[\d+\]:1:\d+\n$/);
     assert.doesNotMatch(caught.text, /\.js/);
   });
 

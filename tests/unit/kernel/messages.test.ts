@@ -42,7 +42,7 @@ describe("messages of the kernel", () => {
       { name, version, mimetype, pygments_lexer, nbconvert_exporter },
       {
         name: "typescript",
-        version: "5.0.4",
+        version: "6.0.3",
         mimetype: "text/x.typescript",
         pygments_lexer: "typescript",
         nbconvert_exporter: "script",

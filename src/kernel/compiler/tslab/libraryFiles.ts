@@ -1,6 +1,6 @@
 import { sep } from "node:path";
 import type * as ts from "typescript";
-import { packageRoot } from "../../core/packageRoot";
+import { packageRoot } from "../../../core/packageRoot";
 
 type Changed = (path: string) => void;
 

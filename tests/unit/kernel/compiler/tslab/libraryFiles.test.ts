@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type * as ts from "typescript";
-import { LibraryFiles } from "../../../../src/kernel/compiler/libraryFiles";
+import { LibraryFiles } from "../../../../../src/kernel/compiler/tslab/libraryFiles";
 
 const text =
   "/** Says hello. */\nexport function hello(): void;\n  /** @deprecated use hello */\n  export const bye = 1;\n";

@@ -1,29 +1,14 @@
+import { readFileSync } from "node:fs";
 import Module from "node:module";
+import { dirname } from "node:path";
+import vm from "node:vm";
 import type * as ts from "typescript";
-import { requireCached } from "./codeCache";
+import type { Completion, Diagnostic } from "../cellCompiler";
+import { requireCached } from "../codeCache";
+import type { TypeScript } from "../typescript";
 import type { EditedFiles } from "./editedFiles";
 import type { LibraryFiles } from "./libraryFiles";
 import { quickInfo } from "./quickInfo";
-
-/** TypeScript 5.0.4 as tslab ships it. */
-export type TypeScript = typeof ts;
-
-/** Where in a cell, counted from 0. */
-export interface Position {
-  offset: number;
-  line: number;
-  character: number;
-}
-
-/** What the compiler objects to. */
-export interface Diagnostic {
-  start: Position;
-  end: Position;
-  messageText: string;
-  code: number;
-  /** A file other than the cell. */
-  fileName?: string;
-}
 
 /** A cell after type check and transpilation; without `output` it was rejected. */
 export interface Conversion {
@@ -33,14 +18,6 @@ export interface Conversion {
   lastExpressionVar?: string;
   /** Local TypeScript files the cell imports, as CommonJS. */
   sideOutputs?: { path: string; data: string }[];
-}
-
-/** Candidates for the token around the cursor; offsets in UTF-16 units. */
-export interface Completion {
-  start: number;
-  end: number;
-  candidates: string[];
-  original?: ts.CompletionInfo;
 }
 
 /** tslab's compiler: checks and transpiles cells that see the declarations of earlier ones. */
@@ -72,8 +49,8 @@ interface ConverterModule {
   createConverter(options: { isJS?: boolean }): Converter;
 }
 
-/** The compiler itself, loaded from where tslab has it. */
-export function loadTypeScript(): TypeScript {
+/** TypeScript 5.0.4, loaded from where tslab has it. */
+export function loadTslabTypeScript(): TypeScript {
   const own = tslabRequire();
   const { version } = own("@tslab/typescript-for-tslab/package.json") as { version: string };
   return requireCached(own.resolve("@tslab/typescript-for-tslab"), version) as TypeScript;
@@ -81,10 +58,13 @@ export function loadTypeScript(): TypeScript {
 
 /** tslab's converter over a compiler with other options and our transpilation; tslab itself fixes both. */
 export function createConverter(overrides: Overrides, language: "typescript" | "javascript"): Converter {
-  const compiler = loadTypeScript();
+  const compiler = loadTslabTypeScript();
   const changed: TypeScript = {
     ...compiler,
-    sys: Object.assign(Object.create(compiler.sys) as ts.System, { watchFile: overrides.edited.watchFile }),
+    sys: Object.assign(Object.create(compiler.sys) as ts.System, {
+      watchFile: overrides.edited.watchFile,
+      getCurrentDirectory: () => process.cwd(), // the compiler's own remembers the first
+    }),
     createWatchCompilerHost: ((
       files: string[],
       options: ts.CompilerOptions,
@@ -151,21 +131,17 @@ export function cellMetadata(source: string): CellMetadata {
   return getCodeMetadata(source);
 }
 
-/** A copy of the converter module, whose compiler is the given one. */
+/** A copy of the converter module, whose compiler is the given one: it is loaded with a `require` of its own. */
 function loadConverter(compiler: TypeScript): ConverterModule {
-  const loader = Module as unknown as { _load(request: string, ...rest: unknown[]): unknown };
-  const load = loader._load;
   const path = require.resolve("tslab/dist/converter");
-  const cached = require.cache[path];
-  delete require.cache[path];
-  loader._load = (request, ...rest) =>
-    request === "@tslab/typescript-for-tslab" ? compiler : load.call(loader, request, ...rest);
-  try {
-    return require("tslab/dist/converter") as ConverterModule;
-  } finally {
-    loader._load = load;
-    if (cached) require.cache[path] = cached;
-  }
+  const own = Module.createRequire(path);
+  const given = (name: string): unknown => (name === "@tslab/typescript-for-tslab" ? compiler : own(name));
+  const wrapper = vm.runInThisContext(Module.wrap(readFileSync(path, "utf8")), { filename: path }) as (
+    ...values: unknown[]
+  ) => void;
+  const made = { exports: {} };
+  wrapper.call(made.exports, made.exports, given, made, path, dirname(path));
+  return made.exports as ConverterModule;
 }
 
 function tslabRequire(): NodeJS.Require {

@@ -1,5 +1,5 @@
 import type * as ts from "typescript";
-import type { TypeScript } from "./tslab";
+import type { TypeScript } from "../typescript";
 
 /** Text put into a cell, or taken out and replaced, before the compiler sees it. */
 interface Edit {

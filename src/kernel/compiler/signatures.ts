@@ -1,15 +1,8 @@
 import type * as ts from "typescript";
-
-type QuickInfo = (
-  file: ts.SourceFile,
-  checker: ts.TypeChecker,
-  cancellation: ts.CancellationToken,
-  position: number,
-) => ts.QuickInfo | undefined;
+import type { TypeScript } from "./typescript";
 
 /** What the compiler has beside its published interface. */
-interface Internal {
-  getQuickInfoAtPosition: QuickInfo;
+interface Internals {
   SignatureHelp: {
     getSignatureHelpItems(
       program: Pick<ts.Program, "getTypeChecker" | "getSourceFiles">,
@@ -19,31 +12,46 @@ interface Internal {
       cancellation: ts.CancellationToken,
     ): ts.SignatureHelpItems | undefined;
   };
+  findTokenOnLeftOfPosition(file: ts.SourceFile, position: number): ts.Node | undefined;
 }
 
 /** Most signatures of one function that are shown. */
 const mostSignatures = 5;
 
-/** The compiler's quick info about the name at a place; between a call's brackets, about the function that is called. */
-export function quickInfo(compiler: typeof ts): QuickInfo {
-  const { getQuickInfoAtPosition, SignatureHelp } = compiler as unknown as Internal;
-  return (file, checker, cancellation, position) => {
-    const info = getQuickInfoAtPosition(file, checker, cancellation, position);
-    if (info) return info;
-    const program = { getTypeChecker: () => checker, getSourceFiles: () => [file] };
-    const help = SignatureHelp.getSignatureHelpItems(
-      program,
-      file,
-      position,
-      { kind: "invoked" },
-      cancellation,
-    );
-    return help && signatures(compiler, help);
-  };
+/** The function between whose call's brackets a place is; `found` hears of the call before its comments are read. */
+export function signatureInfo(
+  compiler: TypeScript,
+  program: Pick<ts.Program, "getTypeChecker" | "getSourceFiles">,
+  file: ts.SourceFile,
+  position: number,
+  cancellation: ts.CancellationToken,
+  found?: (call: ts.CallExpression | ts.NewExpression) => void,
+): ts.QuickInfo | undefined {
+  const { SignatureHelp, findTokenOnLeftOfPosition } = compiler as unknown as Internals;
+  if (found) {
+    const token = findTokenOnLeftOfPosition(file, position);
+    const call = token && compiler.findAncestor(token, (one) => isCall(compiler, one, token));
+    if (call) found(call as ts.CallExpression);
+  }
+  const help = SignatureHelp.getSignatureHelpItems(
+    program,
+    file,
+    position,
+    { kind: "invoked" },
+    cancellation,
+  );
+  return help && signatures(compiler, help);
+}
+
+/** Whether a token is among the arguments of a call, not in the name of what is called. */
+function isCall(compiler: TypeScript, node: ts.Node, token: ts.Node): boolean {
+  return (
+    (compiler.isCallExpression(node) || compiler.isNewExpression(node)) && token.pos >= node.expression.end
+  );
 }
 
 /** The signatures as quick info, the fitting one first. */
-function signatures(compiler: typeof ts, help: ts.SignatureHelpItems): ts.QuickInfo {
+function signatures(compiler: TypeScript, help: ts.SignatureHelpItems): ts.QuickInfo {
   const { items, selectedItemIndex, applicableSpan } = help;
   const chosen = items[selectedItemIndex] ?? items[0]!;
   const others = items.filter((item) => item !== chosen);

@@ -1,61 +1,38 @@
 import { existsSync } from "node:fs";
 import { extname } from "node:path";
 import type * as ts from "typescript";
-import { packageRoot } from "../../core/packageRoot";
-import { EditedFiles } from "./editedFiles";
-import { type EditedCell, editCell } from "./edits";
-import { instrument, keepImportsWritable } from "./instrument";
-import { LibraryFiles } from "./libraryFiles";
-import { provideLibrary } from "./packages";
-import { completePath } from "./paths";
-import { chain, type Locate, parseMap, splitInlineMap } from "./sourceMaps";
+import { packageRoot } from "../../../core/packageRoot";
+import type {
+  CellCompiler,
+  CompiledCell,
+  Completeness,
+  Completion,
+  Diagnostic,
+  Position,
+  SideOutput,
+} from "../cellCompiler";
+import { instrument, keepImportsWritable } from "../instrument";
+import { providePackages } from "../packages";
+import { completePath } from "../paths";
+import { chain, type Locate, parseMap, splitInlineMap } from "../sourceMaps";
+import type { TypeScript } from "../typescript";
 import {
   type CellMetadata,
-  type Completion,
   type Converter,
   cellMetadata,
   createConverter,
-  type Diagnostic,
-  loadTypeScript,
-  type Position,
-  type TypeScript,
+  loadTslabTypeScript,
   throwCrash,
-} from "./tslab";
-
-/** A local file as CommonJS. */
-export interface SideOutput {
-  path: string;
-  data: string;
-  locate: Locate;
-  /** The TypeScript file itself. */
-  source: string;
-}
-
-/** A cell ready to run. */
-export interface CompiledCell {
-  /** CommonJS code; undefined when there is nothing to run. */
-  code?: string;
-  locate: Locate;
-  /** Whether the code awaits outside functions. */
-  awaits: boolean;
-  /** Modules it imports by statements. */
-  imports: readonly string[];
-  /** Name of the export that holds the value of the last expression. */
-  lastExpression?: string;
-  /** Local TypeScript files that are new or have changed: where their code belongs, the code, and what it is from. */
-  sideOutputs: readonly SideOutput[];
-  /** Makes the cell's declarations known to the cells after it. */
-  commit(): void;
-}
-
-/** Whether a text is a whole cell. */
-export type Completeness = { status: "complete" | "invalid" } | { status: "incomplete"; indent: string };
+} from "./converter";
+import { EditedFiles } from "./editedFiles";
+import { type EditedCell, editCell } from "./edits";
+import { LibraryFiles } from "./libraryFiles";
 
 const mapMark = /\n\/\/# luvit-map=(\d+)$/;
 
-/** Checks and compiles the cells of one notebook; remembers what they declare. */
-export class Compiler {
-  private readonly compiler: TypeScript = loadTypeScript();
+/** Cells in TypeScript 5.0, by tslab's converter. */
+export class TslabCompiler implements CellCompiler {
+  private readonly compiler: TypeScript = loadTslabTypeScript();
   private readonly converter: Converter;
   private readonly files = new LibraryFiles();
   private readonly edited = new EditedFiles();
@@ -68,7 +45,8 @@ export class Compiler {
     language: "typescript" | "javascript",
     private declarations = "",
   ) {
-    provideLibrary(this.compiler, folder, packageRoot());
+    const { sys } = this.compiler;
+    Object.assign(sys, providePackages(sys, folder, { luvit: packageRoot() }));
     const compilerOptions = {
       inlineSourceMap: true,
       moduleResolution: this.compiler.ModuleResolutionKind.Bundler,

@@ -1,0 +1,109 @@
+import type * as ts from "typescript";
+import type {
+  CellCompiler,
+  CellLanguage,
+  CompiledCell,
+  Completeness,
+  Completion,
+  Diagnostic,
+} from "../cellCompiler";
+import { loadTypeScript, type TypeScript } from "../typescript";
+import { cellSyntax } from "./cellSyntax";
+import { completeness } from "./completeness";
+import { completionAt } from "./completion";
+import { emitCell, lastExpression } from "./emit";
+import { findingsOf } from "./findings";
+import { informationAt } from "./information";
+import { LocalFiles } from "./localFiles";
+import { moduleName, modulePath } from "./moduleCells";
+import { type CellFile, LiveProgram } from "./program";
+import { Scope } from "./scope";
+
+/** Cells in TypeScript 6, checked within a program that stays. */
+export class LiveCompiler implements CellCompiler {
+  private readonly compiler: TypeScript = loadTypeScript();
+  private readonly live: LiveProgram;
+  private readonly local: LocalFiles;
+  private readonly scope: Scope;
+
+  /** `declarations`: what every cell sees beside Node's names, and the kernel holds the values of. */
+  constructor(
+    private readonly folder: string,
+    private readonly language: CellLanguage,
+    declarations = "",
+  ) {
+    this.live = new LiveProgram(this.compiler, folder, language);
+    this.local = new LocalFiles(this.compiler, this.live);
+    this.scope = new Scope(this.compiler);
+    this.scope.provide(this.live.parse(declarations, "d.ts"));
+  }
+
+  compile(source: string): CompiledCell | Diagnostic[] {
+    const module = moduleName(source);
+    if (module !== undefined) return this.addModule(module, source);
+    const { compiler, live, scope } = this;
+    const file = live.parse(source);
+    const syntax = cellSyntax(compiler, file);
+    const own = scope.own(file);
+    scope.open(file);
+    live.prepare(syntax.specifiers, syntax.augments ? file : undefined);
+    const local = this.local.of(syntax.specifiers);
+    const wrong = [...live.findings(file), ...this.local.findings(local)];
+    if (wrong.length > 0) {
+      live.withdraw(file);
+      return findingsOf(compiler, wrong, file, live.folder);
+    }
+    const { checker } = live;
+    const held = scope.valuesOf(own, checker);
+    const emitted = emitCell(compiler, source, {
+      fileName: file.fileName,
+      given: scope.valuesIn(source).filter((name) => !held.has(name)),
+      exported: [...held].filter((name) => !own.exported.has(name)),
+    });
+    return {
+      code: emitted.code.trim() === "" ? undefined : emitted.code,
+      locate: emitted.locate,
+      awaits: syntax.awaits,
+      imports: syntax.imports,
+      lastExpression: emitted.hasLast ? lastExpression : undefined,
+      sideOutputs: this.local.outputs(local),
+      commit: () => scope.commit(own, held, checker),
+    };
+  }
+
+  complete(source: string, offset: number): Completion {
+    return completionAt(this.compiler, this.live, this.opened(source), this.folder, offset);
+  }
+
+  inspect(source: string, offset: number): ts.QuickInfo | undefined {
+    return informationAt(this.compiler, this.live, this.opened(source), offset);
+  }
+
+  completeness(source: string): Completeness {
+    return completeness(this.compiler, source, this.language);
+  }
+
+  close(): void {}
+
+  /** A cell while it is written. */
+  private opened(source: string): CellFile {
+    const file = this.live.parse(source);
+    const { specifiers } = cellSyntax(this.compiler, file);
+    this.scope.open(file);
+    this.live.prepare(specifiers);
+    return file;
+  }
+
+  /** A cell that is a module for the others. */
+  private addModule(name: string, source: string): CompiledCell | Diagnostic[] {
+    const { live } = this;
+    const path = modulePath(live.folder, name, source, this.language);
+    live.host.setVirtual(path, source);
+    live.refresh();
+    live.prepare([`./${name}`]);
+    const files = this.local.ofPath(path);
+    const wrong = this.local.findings(files);
+    if (wrong.length > 0) return findingsOf(this.compiler, wrong, files[0], live.folder);
+    return { locate: () => undefined, awaits: false, imports: [], sideOutputs: [], commit() {} };
+  }
+}

@@ -1,0 +1,210 @@
+import { join } from "node:path";
+import type * as ts from "typescript";
+import type { TypeScript } from "../typescript";
+import { isLibraryFile, LiveHost, slashed } from "./host";
+import { checkOptions } from "./options";
+
+/** What the compiler has beside its published interface. */
+interface Internals {
+  bindSourceFile(file: ts.SourceFile, options: ts.CompilerOptions): void;
+}
+
+interface Resolution {
+  resolvedModule: ts.ResolvedModuleFull | undefined;
+}
+
+/** A program as its type checker asks it. */
+interface AskedProgram extends ts.Program {
+  getResolvedModule(file: ts.SourceFile, name: string, mode: ts.ResolutionMode): Resolution | undefined;
+  getModeForUsageLocation(file: ts.SourceFile, literal: ts.StringLiteralLike): ts.ResolutionMode;
+}
+
+/** A source file with what a program writes onto it. */
+export interface CellFile extends ts.SourceFile {
+  path: string;
+  resolvedPath: string;
+  originalFileName: string;
+  imports: readonly ts.StringLiteralLike[];
+  moduleAugmentations: readonly ts.Node[];
+  ambientModuleNames: readonly string[];
+  locals: Map<ts.__String, ts.Symbol>;
+  symbol: ts.Symbol & { exports: Map<ts.__String, ts.Symbol> };
+  parseDiagnostics: readonly ts.DiagnosticWithLocation[];
+}
+
+/** Cells after which the checker is made anew, so that it forgets those that nothing names any more. */
+const mostCells = 200;
+
+/**
+ * A program whose type checker stays: a cell is parsed, bound and checked within it, and all that was found out about
+ * the types of libraries and of earlier cells stays known. It is made anew, from the files already parsed, only when
+ * cells import what they had not before, when local files change, and every 200 cells.
+ */
+export class LiveProgram {
+  readonly host: LiveHost;
+  readonly options: ts.CompilerOptions;
+  private readonly roots: string;
+  private readonly specifiers = new Set<string>();
+  /** Cells that add to the declarations of others: the checker has to begin with them. */
+  private readonly augmenting = new Set<string>();
+  private program: AskedProgram | undefined;
+  private resolutions = new Map<string, Resolution>();
+  private ambient = new Set<string>();
+  private unresolved = false;
+  private fed = 0;
+  private count = 0;
+
+  constructor(
+    private readonly compiler: TypeScript,
+    folder: string,
+    private readonly language: "typescript" | "javascript",
+  ) {
+    this.folder = slashed(folder);
+    this.host = new LiveHost(compiler, this.folder);
+    this.options = checkOptions(compiler, this.folder);
+    this.roots = join(this.folder, "__luvit_roots__.ts");
+  }
+
+  readonly folder: string;
+
+  get current(): ts.Program {
+    this.program ??= this.build();
+    return this.program;
+  }
+
+  get checker(): ts.TypeChecker {
+    return this.current.getTypeChecker();
+  }
+
+  /** Parses and binds a text as a module of the notebook's folder. */
+  parse(source: string, ending?: "d.ts"): CellFile {
+    const { compiler, options } = this;
+    const end = ending ?? (this.language === "javascript" ? "js" : isJsx(source) ? "tsx" : "ts");
+    const name = `${this.folder}/__cell_${++this.count}__.${end}`;
+    const file = compiler.createSourceFile(
+      name,
+      source,
+      {
+        languageVersion: options.target!,
+        setExternalModuleIndicator: (one) => Object.assign(one, { externalModuleIndicator: true }),
+      },
+      true,
+    ) as CellFile;
+    Object.assign(file, { path: name, resolvedPath: name, originalFileName: name });
+    Object.assign(file, { imports: [], moduleAugmentations: [], ambientModuleNames: [] });
+    (compiler as unknown as Internals).bindSourceFile(file, options);
+    return file;
+  }
+
+  /** Makes the checker ready for a cell that names these modules; local files are looked at again. */
+  prepare(specifiers: readonly string[], file?: CellFile): void {
+    const edited = this.host.forgetEdited();
+    const added = specifiers.filter((name) => !this.knows(name));
+    for (const name of added) this.specifiers.add(name);
+    if (file) this.augment(file);
+    if (this.program && !edited && added.length === 0 && !this.unresolved && !file && this.fed < mostCells)
+      return;
+    this.program = this.build();
+    for (const name of added) if (!this.knows(name)) this.specifiers.delete(name);
+  }
+
+  /** Looks at local files again, of which one has come into memory. */
+  refresh(): void {
+    this.host.forgetEdited();
+    this.program = this.build();
+  }
+
+  /** The errors of a cell, those of syntax first. */
+  findings(file: ts.SourceFile): readonly ts.Diagnostic[] {
+    this.fed++;
+    const { current } = this;
+    const syntax = current.getSyntacticDiagnostics(file);
+    return syntax.length > 0 ? syntax : current.getSemanticDiagnostics(file);
+  }
+
+  /** Gives up a cell that was refused. */
+  withdraw(file: CellFile): void {
+    if (!this.augmenting.delete(file.fileName)) return;
+    this.host.setVirtual(file.fileName, undefined);
+    this.program = undefined;
+  }
+
+  /** The file that a cell, or a file of the program, means by a specifier. */
+  resolve(specifier: string, from?: ts.SourceFile): ts.SourceFile | undefined {
+    const { current } = this;
+    const found = from
+      ? this.literalResolution(from, specifier)
+      : this.resolutions.get(specifier)?.resolvedModule;
+    return found && current.getSourceFile(found.resolvedFileName);
+  }
+
+  /** Whether a file is the user's own code, to be checked and compiled. */
+  isLocal(file: ts.SourceFile): boolean {
+    return !isLibraryFile(file.fileName) && !file.fileName.startsWith(`${this.folder}/__`);
+  }
+
+  private literalResolution(from: ts.SourceFile, specifier: string): ts.ResolvedModuleFull | undefined {
+    const program = this.program!;
+    const literal = (from as CellFile).imports.find(({ text }) => text === specifier);
+    if (!literal) return undefined;
+    return program.getResolvedModule(from, specifier, program.getModeForUsageLocation(from, literal))
+      ?.resolvedModule;
+  }
+
+  private augment(file: CellFile): void {
+    this.augmenting.add(file.fileName);
+    Object.assign(file, {
+      imports: undefined,
+      moduleAugmentations: undefined,
+      ambientModuleNames: undefined,
+    });
+    this.host.setVirtual(file.fileName, file);
+  }
+
+  private knows(specifier: string): boolean {
+    return this.resolutions.get(specifier)?.resolvedModule !== undefined || this.ambient.has(specifier);
+  }
+
+  private build(): AskedProgram {
+    const { compiler, host, options, roots } = this;
+    const names = [...[...this.augmenting].map((path) => path.replace(/\.ts$/, "")), ...this.specifiers];
+    host.setVirtual(roots, names.map((name) => `import ${JSON.stringify(name)};`).join("\n"));
+    const oldProgram = this.program;
+    const program = compiler.createProgram({
+      rootNames: [roots],
+      options,
+      host,
+      oldProgram,
+    }) as AskedProgram;
+    this.fed = 0;
+    this.takeResolutions(program);
+    const resolve = program.getResolvedModule;
+    program.getResolvedModule = (file, name, mode) =>
+      isCell(file) ? (this.resolutions.get(name) ?? resolve(file, name, mode)) : resolve(file, name, mode);
+    return program;
+  }
+
+  private takeResolutions(program: AskedProgram): void {
+    this.resolutions = new Map();
+    this.ambient = new Set();
+    this.unresolved = false;
+    for (const file of program.getSourceFiles() as readonly CellFile[]) {
+      for (const name of file.ambientModuleNames) this.ambient.add(name);
+      if (isLibraryFile(file.fileName)) continue;
+      const isRoots = file.fileName === this.roots;
+      for (const literal of file.imports) {
+        const mode = program.getModeForUsageLocation(file, literal);
+        const found = program.getResolvedModule(file, literal.text, mode);
+        if (isRoots && found) this.resolutions.set(literal.text, found);
+        if (!isRoots && !found?.resolvedModule && literal.text.startsWith(".")) this.unresolved = true;
+      }
+    }
+  }
+}
+
+const isCell = (file: ts.SourceFile) => /\/__cell_\d+__\.\w+$/.test(file.fileName);
+
+/** A cell is JSX where its first comment says what makes elements: `@jsx h` or `@jsxImportSource package`. */
+export function isJsx(source: string): boolean {
+  return /^\s*(?:\/\/.*\n\s*)*\/\*\*?[\s\S]*?@jsx(?:ImportSource|Runtime|Frag)?\s/.test(source);
+}
