@@ -173,7 +173,8 @@ function schemas(z: typeof Zod) {
 
   /** Only where the output layer is the token table there is an entry that says so. */
   const tiedEmbeddings = z.literal(true).optional();
-  const language = { ...llama, depth, vocabulary: count, tiedEmbeddings };
+  const maxPositions = count.optional();
+  const language = { ...llama, depth, vocabulary: count, tiedEmbeddings, maxPositions };
 
   const languageModel = z.strictObject({
     modelType: z.literal("luvit-language-model"),

@@ -139,6 +139,8 @@ export type LanguageModelDescription = LlamaDescription & {
   vocabulary: number;
   /** Only where the output layer is the token table. */
   tiedEmbeddings?: true;
+  /** Only where something said it. */
+  maxPositions?: number;
 };
 
 export type LanguageModelFileConfig = CommonConfig &

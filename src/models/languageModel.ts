@@ -1,3 +1,4 @@
+import { LuvitError } from "../core/errors";
 import { checkOptions, flag, optionsOf, whole } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
@@ -21,11 +22,13 @@ export interface LanguageModelConfig extends LlamaConfig {
   vocabulary: number;
   /** The output layer is the token table. Default false. */
   tiedEmbeddings?: boolean;
+  /** How many tokens it can read one after another; left out, nothing says it. */
+  maxPositions?: number;
 }
 
 export const languageModelConfig = optionsOf<LanguageModelConfig>(
   { ...llamaConfig.required, depth: whole(1, 10_000), vocabulary: whole(2, 100_000_000) },
-  { ...llamaConfig.optional, tiedEmbeddings: flag },
+  { ...llamaConfig.optional, tiedEmbeddings: flag, maxPositions: whole(1) },
 );
 
 /** A token table; key `weight` [V, D]. */
@@ -77,9 +80,10 @@ export class LlamaLanguageModel extends SavableModel {
 
   /** What it computes with. */
   sizes(): LanguageModelDescription {
-    const { depth, vocabulary, tiedEmbeddings } = this.config;
+    const { depth, vocabulary, tiedEmbeddings, maxPositions } = this.config;
     const tied = tiedEmbeddings ? ({ tiedEmbeddings } as const) : {};
-    return { ...describeLlama(this.config), depth, vocabulary, ...tied };
+    const most = maxPositions === undefined ? {} : { maxPositions };
+    return { ...describeLlama(this.config), depth, vocabulary, ...tied, ...most };
   }
 
   /** ids int32 [B, T] -> logits [B, T, V]. */
@@ -92,12 +96,25 @@ export class LlamaLanguageModel extends SavableModel {
     return this.output ? this.output.forward(hidden) : linear(hidden, this.tok_embeddings.weight.value);
   }
 
-  /** Embeddings [B, T, D] -> [B, T, D] after all blocks and the norm: what `logits` takes. */
+  /**
+   * Embeddings [B, T, D] -> [B, T, D] after all blocks and the norm: what `logits` takes.
+   *
+   * @throws LuvitError("bad-argument") for more tokens than it has positions for.
+   */
   hidden(embeddings: Tensor, context: Context = inference): Tensor {
+    this.expectPositions("language model", embeddings.shape[1]!);
     const last = this.layers.reduce((h, layer, i) => {
       const path = `layers.${i}`;
       return inBlock(path, () => layer.forward(h, context, path));
     }, embeddings);
     return this.norm.forward(last);
+  }
+
+  /** @throws LuvitError("bad-argument") for more tokens than it has positions for. */
+  expectPositions(where: string, tokens: number): void {
+    const { maxPositions = Number.POSITIVE_INFINITY } = this.config;
+    if (tokens <= maxPositions) return;
+    const most = `the language model reads at most ${maxPositions} (max_position_embeddings of its config)`;
+    throw new LuvitError("bad-argument", `${where}: ${tokens} tokens; ${most}`);
   }
 }

@@ -44,16 +44,30 @@ function turnPairs(first: Tensor, second: Tensor, cos: Tensor, sin: Tensor): Ten
 
 /** cos and sin [1, 1, T, C/2] of position * frequency. */
 function angleTables(tokens: number, frequencies: Float64Array): [Tensor, Tensor] {
+  const shape = [1, 1, tokens, frequencies.length];
+  const { cos, sin } = anglesOf(tokens, frequencies);
+  return [tf.tensor(cos, shape), tf.tensor(sin, shape)];
+}
+
+interface Angles {
+  readonly of: string;
+  readonly cos: Float32Array;
+  readonly sin: Float32Array;
+}
+
+/** The last ones: all blocks of a model turn by the same. */
+let angles: Angles | undefined;
+
+function anglesOf(tokens: number, frequencies: Float64Array): Angles {
+  const of = `${tokens} ${frequencies}`;
+  if (angles?.of === of) return angles;
   const half = frequencies.length;
-  const angles = Float64Array.from(
+  const all = Float64Array.from(
     { length: tokens * half },
     (_, i) => Math.floor(i / half) * frequencies[i % half],
   );
-  const shape = [1, 1, tokens, half];
-  return [
-    tf.tensor(Float32Array.from(angles, Math.cos), shape),
-    tf.tensor(Float32Array.from(angles, Math.sin), shape),
-  ];
+  angles = { of, cos: Float32Array.from(all, Math.cos), sin: Float32Array.from(all, Math.sin) };
+  return angles;
 }
 
 /** [1, 1, P, C/2], int32 [T] -> [1, 1, T, C/2]. */

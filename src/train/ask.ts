@@ -69,6 +69,8 @@ export async function ask(
   await ensureBackend();
   const choosing = { most, temperature, rng: new Rng(start).fork("answer") };
   const prompt = promptOf(model, question);
+  // The last token that is said is not read any more.
+  model.language.expectPositions("ask: image, question and maxTokens", prompt.ids.length + most - 1);
   const tokens = await turns.do(() => answered(model, values, prompt, choosing, engine));
   return model.tokenizer.decode(tokens);
 }
@@ -81,7 +83,9 @@ async function answered(
   engine: EngineOptions,
 ): Promise<number[]> {
   const { ids, start } = prompt;
-  const sizes = { start, capacity: capacityFor(start + model.patches, ids.length + choosing.most) };
+  const { maxPositions = Number.POSITIVE_INFINITY } = model.language.config;
+  const room = capacityFor(start + model.patches, ids.length + choosing.most);
+  const sizes = { start, capacity: Math.min(room, maxPositions) };
   const key = JSON.stringify([model.describe(), sizes, engine]);
   const { value: reader, giveBack } = await asked.take(model, key, () => Reader.open(model, sizes, engine));
   try {

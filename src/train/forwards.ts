@@ -1,5 +1,5 @@
 import { sizeOf } from "../core/hostTensor";
-import { describeRunning, type EngineOptions, openEngine } from "../engine";
+import { describeRunning, type EngineOptions, openEngine, startEngine } from "../engine";
 import { sendParameters } from "../nn/modelState";
 import type { Module } from "../nn/module";
 import { arraysOf, type Feeds } from "./feeds";
@@ -23,6 +23,7 @@ export async function openForwards(
   functions: Readonly<Record<string, KeepingFunction>>,
   options: EngineOptions = {},
 ): Promise<Forwards> {
+  startEngine(options); // its process comes up while graphs are traced
   const programs = Object.fromEntries(
     Object.entries(functions).map(([name, body]) => [name, traceFunction(name, model, body)]),
   );

@@ -53,7 +53,22 @@ export async function openWeightPart(
   };
 }
 
-/** What a weight file is, by the ending of its name or, if that says nothing, by its first bytes. */
+/**
+ * First bytes of images, which people give where a model is asked for. As the length of a safetensors header they would be
+ * more than there may be.
+ */
+const images: readonly (readonly [start: string, format: string])[] = [
+  ["\xff\xd8\xff", "JPEG"],
+  ["\x89PNG", "PNG"],
+  ["GIF8", "GIF"],
+  ["RIFF", "WebP"],
+];
+
+/**
+ * What a weight file is, by the ending of its name or, if that says nothing, by its first bytes.
+ *
+ * @throws LuvitError("bad-file") for an image.
+ */
 export async function kindOf(
   source: Pick<ByteSource, "name" | "size" | "read">,
 ): Promise<"safetensors" | "gguf" | "torch"> {
@@ -63,6 +78,8 @@ export async function kindOf(
   if (/\.(pth|pt|bin|pkl|ckpt)$/.test(name)) return "torch";
   const start = String.fromCharCode(...(await source.read(0, Math.min(4, size))));
   if (start === "GGUF") return "gguf";
+  const image = images.find(([beginning]) => start.startsWith(beginning))?.[1];
+  if (image) throw new LuvitError("bad-file", `${name}: an image (${image}), not the weights of a model`);
   return start.startsWith("PK") || start.startsWith("\x80") ? "torch" : "safetensors";
 }
 

@@ -40,6 +40,8 @@ export interface LlamaFileConfig extends LlamaFeatures {
 export interface LlamaFileHints extends Partial<LlamaFileConfig> {
   layers?: number;
   vocabSize?: number;
+  /** How many tokens it can read one after another. */
+  maxPositions?: number;
   tiedEmbeddings?: boolean;
 }
 
@@ -119,6 +121,7 @@ function fromHuggingFace(fields: ConfigFields, value: JsonObject): LlamaFileHint
     qkNorm: family.qkNorm ?? unsaid,
     layers: fields.count("num_hidden_layers"),
     vocabSize: fields.count("vocab_size"),
+    maxPositions: fields.count("max_position_embeddings"),
     tiedEmbeddings: value.tie_word_embeddings === true,
   });
 }

@@ -62,6 +62,7 @@ export function ggufLlamaHints(
         : { type: "other", name: `on ${rotated} of ${keyLength} numbers a head` },
     slidingWindow: number("attention.sliding_window"),
     layers: number("block_count"),
+    maxPositions: number("context_length"),
   });
   if (faults.length > 0) {
     throw new LuvitError("bad-file", `${source}: not a model of the LLaMA family\n${listOffenders(faults)}`);

@@ -6,7 +6,7 @@ import { writeJsonAtomically } from "../../core/writeAtomically";
 import { bytesPerElement, type WritableDtype } from "../bytes";
 import { storedDtype, tensorsField } from "../options";
 import { writeSafetensors } from "../safetensors";
-import type { LlamaFileConfig } from "./config";
+import type { LlamaFileConfig, LlamaFileHints } from "./config";
 import { metaToHfName } from "./keymap";
 
 import { formatRopeScaling } from "./ropeScaling";
@@ -43,7 +43,7 @@ const torchDtype: Readonly<Record<WritableDtype, string>> = {
 export async function writeHuggingFaceCheckpoint(
   folder: string,
   tensors: StateDict,
-  config: LlamaFileConfig,
+  config: LlamaFileConfig & Pick<LlamaFileHints, "maxPositions">,
   options: HuggingFaceOptions = {},
 ): Promise<string[]> {
   checkOptions("writeHuggingFaceCheckpoint", path, folder);
@@ -149,7 +149,11 @@ function countParameters(tensors: StateDict): number {
 }
 
 /** What the family's configs share; rope_theta and torch_dtype are for releases before rope_parameters and dtype. */
-function buildConfig(tensors: StateDict, config: LlamaFileConfig, dtype: WritableDtype): object {
+function buildConfig(
+  tensors: StateDict,
+  config: Parameters<typeof writeHuggingFaceCheckpoint>[2],
+  dtype: WritableDtype,
+): object {
   const layers = [...tensors.keys()].filter((name) => name.endsWith(".attention_norm.weight")).length;
   return {
     attention_dropout: 0,
@@ -161,7 +165,7 @@ function buildConfig(tensors: StateDict, config: LlamaFileConfig, dtype: Writabl
     hidden_size: config.dim,
     initializer_range: 0.02,
     intermediate_size: config.hiddenDim,
-    max_position_embeddings: 2048,
+    max_position_embeddings: config.maxPositions ?? 2048,
     num_attention_heads: config.heads,
     num_hidden_layers: layers,
     num_key_value_heads: config.kvHeads,

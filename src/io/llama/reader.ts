@@ -69,6 +69,10 @@ export class LlamaReader {
     return Math.max(this.hints.layers ?? 0, 1 + this.layers[this.layers.length - 1]);
   }
 
+  get maxPositions(): number | undefined {
+    return this.hints.maxPositions;
+  }
+
   /** Reads whole blocks and tensors outside them, checking everything before complaining once. */
   async read(layers: readonly number[], outer: readonly string[]): Promise<LlamaBlocks> {
     const features = this.featuresOf(layers);

@@ -28,6 +28,8 @@ export interface LanguageModelWeights extends LlamaBlocks {
   readonly vocabSize: number;
   /** Whether the output layer is the token embedding (the file then holds no `output.weight`). */
   readonly tiedEmbeddings: boolean;
+  /** How many tokens it can read one after another, where a file says it. */
+  readonly maxPositions?: number;
 }
 
 /**
@@ -65,7 +67,8 @@ export async function readLanguageModel(
     const outer = ["tok_embeddings.weight", "norm.weight", ...(tiedEmbeddings ? [] : ["output.weight"])];
     const model = await reader.read(layers, outer);
     const vocabSize = model.tensors.get("tok_embeddings.weight")!.shape[0];
-    return { ...model, vocabSize, tiedEmbeddings };
+    const { maxPositions } = reader;
+    return { ...model, vocabSize, tiedEmbeddings, ...(maxPositions !== undefined && { maxPositions }) };
   });
 }
 

@@ -12,9 +12,10 @@ import { Llavit } from "./llavit";
 
 /** The language model of a description, its weights still to be loaded. */
 export function languageFrom(description: LanguageModelDescription): LlamaLanguageModel {
-  const { depth, vocabulary, tiedEmbeddings, ...block } = description;
+  const { depth, vocabulary, tiedEmbeddings, maxPositions, ...block } = description;
   const tied = tiedEmbeddings ? { tiedEmbeddings } : {};
-  return new LlamaLanguageModel({ ...llamaConfigFrom(block), depth, vocabulary, ...tied });
+  const most = maxPositions === undefined ? {} : { maxPositions };
+  return new LlamaLanguageModel({ ...llamaConfigFrom(block), depth, vocabulary, ...tied, ...most });
 }
 
 /** The model of a config, its weights still to be loaded. */

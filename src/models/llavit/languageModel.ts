@@ -33,8 +33,9 @@ export async function languageModel(
   checkOptions("llavit.languageModel", source, { path });
   checkOptions("llavit.languageModel", languageModelOptions, options);
   const read = await readLanguageModel(path, options);
-  const { config, rowOrder, vocabSize: vocabulary, tiedEmbeddings, totalLayers: depth } = read;
-  const sizes = { depth, vocabulary, ...(tiedEmbeddings && { tiedEmbeddings }) };
+  const { config, rowOrder, vocabSize: vocabulary, tiedEmbeddings, totalLayers: depth, maxPositions } = read;
+  const most = maxPositions === undefined ? {} : { maxPositions };
+  const sizes = { depth, vocabulary, ...(tiedEmbeddings && { tiedEmbeddings }), ...most };
   const model = new LlamaLanguageModel({ ...config, ...sizes, causal: true, rope: true, rowOrder });
   model.loadStateDict(read.tensors, { source: read.source });
   return model;

@@ -10,19 +10,38 @@ export interface Read {
   readonly kept: Record<string, Tensor>;
 }
 
-/** Tokens that go on from those that were read before, and what the host says of them. */
-export interface FurtherTokens {
-  /** int32 [1, T]; those behind the last one only fill up. */
-  readonly ids: Tensor;
-  /** int32 [1]: which one is the last. */
-  readonly last: Tensor;
-  /** int32 [T]. */
+/** What an answer goes on with: the tokens [K], each chosen after the ones before it, the logits [K, V] that they were chosen by. */
+export interface Said extends Read {
+  readonly tokens: Tensor;
+}
+
+/** What the host says of tokens that go on from those that were read before. */
+interface Further {
+  /** float32 [T]; whole numbers, since WebGPU cannot cut integers. */
   readonly positions: Tensor;
   /** [capacity, T], see `CacheBefore`. */
   readonly places: Tensor;
   /** [T, capacity]. */
   readonly mask: Tensor;
 }
+
+/** Tokens of text. */
+export interface FurtherText extends Further {
+  /** int32 [1, T]; those behind the last one only fill up. */
+  readonly ids: Tensor;
+  /** int32 [1]: which one is the last. */
+  readonly last: Tensor;
+}
+
+/** An answer. */
+export interface FurtherAnswer extends Further {
+  /** int32 [1]: the token that was said last, and not read yet. */
+  readonly token: Tensor;
+  /** [T, V], added to the logits that each next token is the likeliest of: zeros, or what makes it a drawn one. */
+  readonly noise: Tensor;
+}
+
+type Kept = Readonly<Record<string, Tensor>>;
 
 /** Shapes of what a model keeps of the tokens that it has read, by name. */
 export function keptShapes({ language }: Llavit, capacity: number): Record<string, readonly number[]> {
@@ -34,21 +53,57 @@ export function keptShapes({ language }: Llavit, capacity: number): Record<strin
   return Object.fromEntries(names.map((name) => [name, shape]));
 }
 
-/** Reads the beginning of a prompt, up to where its image ends: `ids` [1, start + patches]. */
-export function readImage(model: Llavit, inputs: AnswerInputs, start: number, capacity: number): Read {
+/**
+ * Reads the beginning of a prompt, its image and what stands around it: `ids` [1, T], of which those behind `last` int32 [1]
+ * only fill up.
+ */
+export function readImage(
+  model: Llavit,
+  { last, ...inputs }: AnswerInputs & { last: Tensor },
+  start: number,
+  capacity: number,
+): Read {
   const cache = new KeyValueCache(capacity);
   const hidden = model.hidden(inputs, start, { cache });
-  const tokens = hidden.shape[1]!;
-  return { logits: logitsOf(model, hidden, tf.tensor([tokens - 1], [1], "int32")), kept: cache.after };
+  return { logits: logitsOf(model, hidden, last), kept: cache.after };
 }
 
 /** Reads on: tokens of text behind what is kept. */
-export function readOn(model: Llavit, tokens: FurtherTokens, kept: Readonly<Record<string, Tensor>>): Read {
-  const { ids, last, positions, places, mask } = tokens;
-  const cache = new KeyValueCache(places.shape[0]!, { kept, positions, places });
+export function readOn(model: Llavit, { ids, last, ...further }: FurtherText, kept: Kept): Read {
+  const cache = cacheAfter(further, kept);
   const embeddings = model.language.tok_embeddings.forward(ids);
-  const hidden = model.language.hidden(embeddings, { cache, mask });
+  const hidden = model.language.hidden(embeddings, { cache, mask: further.mask });
   return { logits: logitsOf(model, hidden, last), kept: cache.after };
+}
+
+/** Reads what was said last and says what comes next, as many tokens as the host has places for. */
+export function sayOn(model: Llavit, { token, noise, ...further }: FurtherAnswer, kept: Kept): Said {
+  const count = noise.shape[0];
+  const said: Tensor[] = [];
+  const logits: Tensor[] = [];
+  for (let t = 0; t < count; t++) {
+    const ids = tf.reshape(t === 0 ? token : said[t - 1], [1, 1]);
+    const read = readOn(model, { ids, last: tf.tensor([0], [1], "int32"), ...oneOf(further, t) }, kept);
+    kept = read.kept;
+    logits.push(read.logits);
+    said.push(tf.argMax(tf.add(read.logits, cut(noise, t)), 1));
+  }
+  return { tokens: tf.stack(said.map((x) => tf.cast(x, "float32"))), logits: tf.concat(logits), kept };
+}
+
+function oneOf({ positions, places, mask }: Further, t: number): Further {
+  return {
+    positions: tf.slice(positions, [t], [1]),
+    places: tf.slice(places, [0, t], [-1, 1]),
+    mask: cut(mask, t),
+  };
+}
+
+/** Row t of x [T, N]: [1, N]. */
+const cut = (x: Tensor, t: number): Tensor => tf.slice(x, [t, 0], [1, -1]);
+
+function cacheAfter({ positions, places }: Further, kept: Kept): KeyValueCache {
+  return new KeyValueCache(places.shape[0]!, { kept, positions: tf.cast(positions, "int32"), places });
 }
 
 /** hidden [1, T, H] -> [1, V] of one token. */
@@ -59,7 +114,7 @@ function logitsOf({ language }: Llavit, hidden: Tensor, token: Tensor): Tensor {
 
 /** What the host says of tokens that are read on. */
 export interface Places {
-  readonly positions: Int32Array;
+  readonly positions: Float32Array;
   readonly places: Float32Array;
   readonly mask: Float32Array;
 }
@@ -73,7 +128,7 @@ export function placesOf(
   count: number,
   { width, capacity, window = capacity }: { width: number; capacity: number; window?: number },
 ): Places {
-  const positions = Int32Array.from({ length: width }, (_, t) => (t < count ? read + t : 0));
+  const positions = Float32Array.from({ length: width }, (_, t) => (t < count ? read + t : 0));
   const places = new Float32Array(capacity * width);
   for (let t = 0; t < count; t++) places[(read + t) * width + t] = 1;
   const mask = new Float32Array(width * capacity).fill(UNSEEN);

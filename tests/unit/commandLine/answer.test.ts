@@ -40,6 +40,42 @@ test("luvit answer says what luvit.ask says of an image", async () => {
   const { status, printed } = await say(place, image, "what is it?", ...words);
   assert.equal(status, 0);
   assert.equal(printed, expected);
+  const eager = await say(place, image, "what is it?", "--engine", "eager", "--max-tokens", "2");
+  assert.equal(eager.status, 0);
+  const refused = await say(place, image, "what?", "--engine", "eager", "--precision", "bfloat16");
+  assert.equal(refused.status, 1);
+  assert.match(refused.complained, /bfloat16/);
+});
+
+test("what it runs on is checked before the model is opened", async () => {
+  for (const [flag, value] of [
+    ["engine", "gpu"],
+    ["provider", "tpu"],
+    ["precision", "float8"],
+    ["frozen", "int4"],
+    ["threads", "all"],
+  ]) {
+    const { status, complained } = await say("none", "none.png", "what?", `--${flag}`, value);
+    assert.equal(status, 2);
+    assert.match(
+      complained,
+      new RegExp(`--${flag} takes .*, got ${value}|--${flag} takes a number, got all`),
+    );
+  }
+});
+
+test("model and image the other way round are told apart", async () => {
+  const image = join(folder, "swapped.png");
+  const raw = { width: 4, height: 4, channels: 3 } as const;
+  for (const format of ["png", "jpeg", "gif", "webp"] as const) {
+    writeFileSync(image, await sharp(Buffer.alloc(48), { raw }).toFormat(format).toBuffer());
+    const alone = await say(image, image, "what?");
+    assert.equal(alone.status, 1);
+    assert.match(alone.complained, /swapped\.png: an image \(.*\), not the weights of a model/);
+  }
+  const { status, complained } = await say(image, folder, "what?");
+  assert.equal(status, 2);
+  assert.match(complained, /is a folder, no image; the model comes first/);
 });
 
 test("words and files that make no sense are said in a line", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, before, describe, mock, test } from "node:test";
+import { Rng } from "../../../src/core/rng";
 import { startBackend, tf } from "../../../src/core/tf";
 import { toy } from "../../../src/data";
 import * as tracing from "../../../src/graph/trace";
@@ -9,7 +10,9 @@ import type { LlavitOptions } from "../../../src/models/llavit/create";
 import type { Llavit } from "../../../src/models/llavit/llavit";
 import { endOf, promptOf } from "../../../src/models/llavit/prompt";
 import { placesOf } from "../../../src/models/llavit/reading";
+import * as train from "../../../src/train";
 import { ask } from "../../../src/train/ask";
+import { generate } from "../../../src/train/generate";
 import { capacityFor, Reader } from "../../../src/train/reader";
 import { assertClose, isLuvitError, valuesOf } from "../nn/support";
 
@@ -90,6 +93,61 @@ for (const engine of ["eager", "onnxruntime"] as const) {
     }
   });
 }
+
+for (const engine of ["eager", "onnxruntime"] as const) {
+  test(`tokens said together are those said one by one, drawn ones too, until there is no room: ${engine}`, async () => {
+    const model = await makeModel({ visionMask: "bidirectional" }, { slidingWindow: 9 });
+    const { vocabulary } = model.language.config;
+    const { image } = await set.load(1, undefined as never);
+    const { ids, start } = promptOf(model, "what is behind the yellow star?");
+    const capacity = ids.length + 7;
+    const reader = await Reader.open(model, { start, capacity }, { engine });
+    const { atOnce } = reader;
+    assert.ok(atOnce > 1 && 7 % atOnce > 0);
+    const noise = new Float32Array(atOnce * vocabulary);
+    noise[vocabulary + 65] = 1e3; // the second token is drawn
+    const tokens = [...ids];
+    const first = await reader.begin(image, ids);
+    tokens.push(first.indexOf(Math.max(...first)));
+    while (tokens.length < capacity + 1) {
+      const { tokens: said, logits } = await reader.say(tokens.at(-1)!, noise);
+      assert.equal(said.length, Math.min(atOnce, capacity + 1 - tokens.length));
+      for (const [i, token] of said.entries()) {
+        const expected = readWhole(model, image, tokens, start);
+        assertClose(logits.subarray(i * vocabulary, (i + 1) * vocabulary), expected, 5e-5);
+        assert.equal(token, i === 1 ? 65 : expected.indexOf(Math.max(...expected)));
+        tokens.push(token);
+      }
+    }
+    await assert.rejects(reader.say(65, noise), isLuvitError("bad-argument", `${capacity} tokens`));
+    await reader.dispose();
+  });
+}
+
+test("drawn tokens come as often as the probabilities of logits by temperature say", async () => {
+  const model = await makeModel();
+  const { image } = await set.load(1, undefined as never);
+  const prompt = promptOf(model, "where is it?");
+  const { ids, start } = prompt;
+  const logits = readWhole(model, image, ids, start);
+  const reader = await Reader.open(model, { start, capacity: 200 });
+  const draws = 400;
+  const mean = logits.reduce((a, b) => a + b) / logits.length;
+  // So low that some tokens are far likelier than others.
+  const temperature = Math.sqrt(logits.reduce((sum, x) => sum + (x - mean) ** 2, 0) / logits.length) / 4;
+  const weights = Array.from(logits, (x) => Math.exp((x - Math.max(...logits)) / temperature));
+  const sum = weights.reduce((a, b) => a + b, 0);
+  const counts = new Float64Array(weights.length);
+  const choosing = { most: 1, temperature, rng: new Rng(3) };
+  const end = endOf(model)[0];
+  for (let i = 0; i < draws; i++)
+    counts[(await generate(model, reader, image, prompt, choosing))[0] ?? end]++;
+  await reader.dispose();
+  const expected = weights.map((weight) => (draws * weight) / sum);
+  assert.ok(expected.filter((count) => count > 10).length >= 4);
+  for (const [token, count] of expected.entries())
+    assert.ok(Math.abs(counts[token] - count) < 4.5 * Math.sqrt(count) + 2, `token ${token}: ${count}`);
+});
 
 test("an answer is what reading everything anew for each token gives", async () => {
   const model = await makeModel({ visionMask: "bidirectional" });
@@ -196,5 +254,31 @@ test("an engine that cannot be is refused by name", async () => {
   await assert.rejects(
     ask(model, set.pixels(0), "what?", { engine: "cuda" as never }),
     isLuvitError("bad-argument", "engine"),
+  );
+});
+
+test("a language model reads no more tokens than it has positions for", async () => {
+  const model = await makeModel({}, { maxPositions: 40 });
+  const { ids, start } = promptOf(model, "what is it?");
+  const most = 41 - ids.length;
+  assert.ok(most > 8 && ids.length < 40);
+  const whole = await makeModel();
+  const image = set.pixels(0);
+  assert.equal(
+    await ask(model, image, "what is it?", { maxTokens: most }),
+    await ask(whole, image, "what is it?", { maxTokens: most }),
+  );
+  await assert.rejects(
+    ask(model, image, "what is it?", { maxTokens: most + 1 }),
+    isLuvitError("bad-argument", "maxTokens: 41 tokens", "at most 40 (max_position_embeddings"),
+  );
+  const values = new Float32Array(3 * size * size);
+  assert.throws(
+    () => readWhole(model, values, new Array(41).fill(1), start),
+    isLuvitError("bad-argument", "41 tokens"),
+  );
+  await assert.rejects(
+    train.evaluateAnswers(await makeModel({}, { maxPositions: 20 }), set),
+    isLuvitError("bad-argument", "at most 20"),
   );
 });

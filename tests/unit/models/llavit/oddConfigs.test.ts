@@ -77,3 +77,15 @@ for (const [name, changed, ...texts] of odd) {
     await assert.rejects(llavit.open(under(changed)), isLuvitError("bad-file", ...texts));
   });
 }
+
+test("how many tokens the language model can read is what its config says, or unknown", async () => {
+  const of = async (max_position_embeddings: unknown) => {
+    const model = await llavit.open(under(text({ max_position_embeddings })));
+    return [model.language.config.maxPositions, model.describe().language.maxPositions];
+  };
+  assert.deepEqual(await of(77), [77, 77]);
+  assert.deepEqual(await of(undefined), [undefined, undefined]);
+  await assert.rejects(of("many"), isLuvitError("bad-file", "max_position_embeddings"));
+  const language = await llavit.languageModel(join(repository, "data", "llama-toy"));
+  assert.equal(language.config.maxPositions, 2048);
+});
