@@ -76,3 +76,67 @@ test("variables of other kinds are left out, the rest is read", () => {
   const named = matrix(REAL, "n", [1, 1], element(DOUBLE, Buffer.from(Float64Array.of(7).buffer)));
   assert.deepEqual([...readMat("a.mat", file(sparse, named))], [["n", Float64Array.of(7)]]);
 });
+
+test("numbers of every type are read, from small elements too", () => {
+  const matrixOf = (type: number, bytes: Uint8Array) =>
+    matrix(REAL, "x", [1, 1], element(type, Buffer.from(bytes)));
+  const numbersOf = (type: number, bytes: { buffer: ArrayBufferLike }) => [
+    ...(readMat("a.mat", file(matrixOf(type, new Uint8Array(bytes.buffer)))).get("x") as Float64Array),
+  ];
+  assert.deepEqual(numbersOf(1, Int8Array.of(-1, 5, -128)), [-1, 5, -128]);
+  assert.deepEqual(numbersOf(2, Uint8Array.of(255, 5)), [255, 5]);
+  assert.deepEqual(numbersOf(3, Int16Array.of(-300, 300)), [-300, 300]);
+  assert.deepEqual(numbersOf(4, Uint16Array.of(65535)), [65535]);
+  assert.deepEqual(numbersOf(5, Int32Array.of(-70000)), [-70000]);
+  assert.deepEqual(numbersOf(6, Uint32Array.of(2 ** 32 - 1)), [2 ** 32 - 1]);
+  assert.deepEqual(numbersOf(7, Float32Array.of(0.5, -2)), [0.5, -2]);
+  assert.deepEqual(numbersOf(9, Float64Array.of(0.1)), [0.1]);
+  assert.deepEqual(numbersOf(12, BigInt64Array.of(-5n, 2n ** 40n)), [-5, 2 ** 40]);
+  assert.deepEqual(numbersOf(13, BigUint64Array.of(2n ** 52n)), [2 ** 52]);
+  assert.deepEqual(numbersOf(17, Uint16Array.of(97)), [97]);
+  const small = Buffer.from([2, 0, 3, 0, 7, 8, 9, 0]); // three bytes in the tag itself
+  assert.deepEqual(
+    [...(readMat("a.mat", file(matrix(REAL, "x", [1, 3], small))).get("x") as Float64Array)],
+    [7, 8, 9],
+  );
+});
+
+test("matrices without values are empty, those of other kinds left out, and damage is said", () => {
+  const found = readMat(
+    "a.mat",
+    file(
+      matrix(REAL, "none", [0, 0]),
+      matrix(CHAR, "silent", [0, 0]),
+      matrix(SPARSE, "other", [1, 1]),
+      matrix(15, "last", [1, 1], element(1, Buffer.from([9]))),
+      matrix(16, "beyond", [1, 1]),
+    ),
+  );
+  assert.deepEqual([...found.keys()], ["none", "silent", "last"]);
+  assert.deepEqual(
+    [found.get("none"), found.get("silent"), found.get("last")],
+    [new Float64Array(), "", Float64Array.of(9)],
+  );
+  assert.deepEqual(
+    readMat("a.mat", file(element(MATRIX, Buffer.alloc(0)), element(INT8, Buffer.from([1])))).size,
+    0,
+  );
+  const fails = (bytes: Buffer, reason: string) =>
+    assert.throws(
+      () => readMat("a.mat", bytes),
+      (error: unknown) =>
+        error instanceof LuvitError && error.message === `a.mat: cannot be read as a MAT file (${reason})`,
+    );
+  fails(Buffer.alloc(127), "no MAT 5 header");
+  fails(Buffer.alloc(128), "no MAT 5 header");
+  fails(file(matrix(REAL, "x", [1, 1], element(8, Buffer.from([1])))), "numbers of unknown type 8");
+  fails(
+    file(element(MATRIX, element(UINT32, Buffer.alloc(8)))),
+    "a matrix without flags, dimensions or name",
+  );
+  fails(
+    Buffer.concat([file(), Buffer.from([14, 0, 0, 0, 9, 0, 0, 0, 1])]),
+    "an element of 9 bytes where 1 are left",
+  );
+  assert.equal(readMat("a.mat", file()).size, 0);
+});
