@@ -1,16 +1,15 @@
 import { join } from "node:path";
-import { classifier, data, mae, recipes, train } from "../src";
-import type { Classifier } from "../src/models/classifier";
+import { classifier, mae } from "../src";
 import type { MaskedAutoencoder } from "../src/models/mae";
-import { type DrawnSizes, makeDrawings, openDrawings, type StudyDrawings } from "./ablations/drawings";
+import { type DrawnSizes, makeDrawings, openDrawings } from "./ablations/drawings";
 import { type LanguageName, languages, makeLanguage } from "./ablations/languages";
-import { ENGINE, measured } from "./ablations/measures";
+import { measured } from "./ablations/measures";
 import { autoencoder, encoder, later, type Row, rows } from "./ablations/rows";
+import { finetune, pretrain, type Training } from "./ablations/training";
 import type { Study, StudySize, Trial } from "./core/study";
-import { trained } from "./core/trained";
 
 /** What is drawn: 6,000 images to train with, seven of ten on the background of their class. */
-const sizes: DrawnSizes = {
+export const sizes: DrawnSizes = {
   size: encoder.imageSize,
   patch: encoder.patchSize,
   classes: 12,
@@ -21,48 +20,25 @@ const sizes: DrawnSizes = {
   corrupted: 240,
 };
 
-/** Steps of 60 images, 100 an epoch. */
-const steps = { batchSize: 60, lr: 3e-3, warmupEpochs: 0.5, weightDecay: 0.05 };
-
-export const pretraining = { ...recipes.pretrainToy, ...steps, ...ENGINE };
-export const finetuning = { ...recipes.finetuneToy, ...steps, ...ENGINE };
-
 const slug = (name: string) =>
   name
     .toLowerCase()
-    .match(/[a-z]+/g)!
+    .match(/[a-z0-9]+/g)!
     .join("-");
 const languageTrial = (name: LanguageName) => `language-${slug(name)}`;
 export const trialName = (row: string, seed: number) => `${slug(row)}-${seed}`;
 
 /** Pretrained with what stands behind the ViT, or a pretrained ViT that what stands behind it comes to. */
-async function pretrained(row: Row, seed: number, epochs: number, folder: string, images: StudyDrawings) {
-  const beside = (name: string) => join(folder, "..", name);
+async function pretrained(row: Row, training: Training): Promise<MaskedAutoencoder> {
+  const { seed, out } = training;
+  const beside = (name: string) => join(out, "..", "..", name);
   const plan = await row.path?.(seed, (language) => join(beside(languageTrial(language)), "model"));
   const model = autoencoder(plan, seed);
-  if (row.joint) return pretrain(model, seed, epochs, join(folder, "pretrain"), images);
+  if (row.joint) return pretrain(model, training);
   const plain = await mae.open(join(beside(trialName("ViT", seed)), "pretrain"));
   model.loadStateDict(await plain.stateDict(), { allowMissing: ["llama"] });
   plain.dispose();
   return model;
-}
-
-function pretrain(
-  model: MaskedAutoencoder,
-  seed: number,
-  epochs: number,
-  out: string,
-  images: StudyDrawings,
-): Promise<MaskedAutoencoder> {
-  const set = images.train.withTransform(data.transforms.mae(encoder.imageSize));
-  return trained(train.pretrain(model, set, { ...pretraining, epochs, seed, out, resume: true }));
-}
-
-/** Keeps a checkpoint of every epoch, by which the sign of the effect can be followed. */
-function finetune(start: Classifier, seed: number, epochs: number, out: string, images: StudyDrawings) {
-  const transform = data.transforms.finetune(encoder.imageSize, { randAugment: null, erasing: 0 });
-  const options = { ...finetuning, epochs, seed, out, resume: true, keepCheckpoints: epochs };
-  return trained(train.finetune(start, images.train.withTransform(transform), options));
 }
 
 function rowTrial(variant: string, row: Row, seed: number, { epochs }: StudySize, drawn: DrawnSizes): Trial {
@@ -75,10 +51,11 @@ function rowTrial(variant: string, row: Row, seed: number, { epochs }: StudySize
     needs,
     run: async (folder) => {
       const images = await openDrawings(join(folder, "..", "drawings"), drawn);
-      const start = await pretrained(row, seed, epochs, folder, images);
+      const training = { seed, epochs, images };
+      const start = await pretrained(row, { ...training, out: join(folder, "pretrain") });
       const model = await classifier.fromPretrained(start, { classes: drawn.classes, seed });
       start.dispose();
-      await finetune(model, seed, epochs, join(folder, "finetune"), images);
+      await finetune(model, { ...training, out: join(folder, "finetune") });
       const found = await measured(variant, model, images);
       model.dispose();
       return found;

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { describeMachine } from "../bench/core/machine";
@@ -9,12 +10,14 @@ import { packageRoot } from "../src/core/packageRoot";
 import { writeTable } from "../src/io/tables";
 import { ablationsStudy } from "./ablations";
 import { agreement } from "./core/agreement";
+import { claimsText, readClaims } from "./core/claims";
 import { resultsTable, resultsText } from "./core/results";
 import { runStudy } from "./core/run";
 import type { Study } from "./core/study";
 import { detectStudy } from "./detect";
 import { distillStudy } from "./distill";
 import { llavitStudy } from "./llavit";
+import { signStudy } from "./sign";
 
 /** Every study, by name. */
 const studies: Readonly<Record<string, Study>> = {
@@ -22,6 +25,7 @@ const studies: Readonly<Record<string, Study>> = {
   detect: detectStudy,
   distill: distillStudy,
   llavit: llavitStudy,
+  sign: signStudy,
 };
 
 const usage = `npm run study -- <name> [options]
@@ -78,8 +82,13 @@ async function main(): Promise<number> {
   if (values.save) {
     makeFolder(kept);
     await writeTable(join(kept, `${study.name}.arrow`), table);
+    for (const [ending, found] of Object.entries((await study.tables?.(out)) ?? {}))
+      await writeTable(join(kept, `${study.name}.${ending}.arrow`), found);
   }
-  console.log(`${resultsText(done, study.baseline)}\n${join(out, "results.arrow")}`);
+  console.log(resultsText(done, study.baseline));
+  const claims = join(kept, `${study.name}.claims.json`);
+  if (existsSync(claims)) console.log(`\n${claimsText(done, readClaims(claims))}`);
+  console.log(join(out, "results.arrow"));
   return 0;
 }
 

@@ -4,6 +4,7 @@ import { packageRoot } from "../../src/core/packageRoot";
 import type { FusionPlan } from "../../src/models/fusion";
 import type { LlamaBlocks } from "../../src/models/llamaBlock";
 import type { MaskedAutoencoder } from "../../src/models/mae";
+import type { ViTConfig } from "../../src/models/vit";
 import { type LanguageName, languages } from "./languages";
 
 /** Sizes of every model of the study: 36 patches. */
@@ -66,6 +67,10 @@ export const rows: Readonly<Record<string, Row>> = {
 export const later: readonly string[] = ["an eighth of the steps", "one block deep", "four times the steps"];
 
 /** A masked auto-encoder of a row, from a seed. */
-export function autoencoder(plan: FusionPlan | undefined, seed: number): MaskedAutoencoder {
-  return mae.create({ encoder, fusion: plan, decoder: mae.decoderToy, seed });
+export function autoencoder(
+  plan: FusionPlan | undefined,
+  seed: number,
+  sizes: ViTConfig = encoder,
+): MaskedAutoencoder {
+  return mae.create({ encoder: sizes, fusion: plan, decoder: mae.decoderToy, seed });
 }

@@ -1,3 +1,5 @@
+import type { Table } from "apache-arrow";
+
 /** One number of a study. */
 export interface Measure {
   /** What was trained: "student". */
@@ -39,6 +41,8 @@ export interface Study {
   baseline: string;
   /** In the order in which they are run: those of one seed after another, so that what is done can be looked at. */
   trials(size: StudySize): Trial[];
+  /** What trials left in `out` and is kept beside the results, by the ending of its name: "points". */
+  tables?(out: string): Promise<Record<string, Table>>;
 }
 
 /** Somebody asked for a stop; what is done is kept. */
