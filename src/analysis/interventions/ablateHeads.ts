@@ -14,8 +14,9 @@ import { checkLooked, type LookOptions, looking, provenance } from "../options";
 import { columnsOf, type Provenance, type ResultTable, resultTable } from "../provenance";
 import { forAnswer } from "../stages";
 import { meanWithInterval } from "../statistics";
-import { eachHeadOff, layerOfHeads } from "./edits";
+import { layerOfHeads } from "./edits";
 import { type HeadLayers, headsOf } from "./heads";
+import { logitsWithoutEach } from "./withoutEach";
 
 export interface AblateHeadsOptions extends LookOptions, KeepingOptions, Provenance {
   /** Layers whose heads are switched off, e.g. ["blocks.11"]; default all, the language model's block among them. */
@@ -157,13 +158,9 @@ export async function ablateHeads(
     signal,
     facts: { layers: heads.layers, replaceBy },
     body: (images, { context }) => {
-      const own = { ...context, ...forAnswer(model) };
+      const whole = model.forward(images, { ...context, ...forAnswer(model) });
       const means = fill && constants(fill);
-      const without = heads.layers.map((layer, l): [string, Tensor] => {
-        const edit = eachHeadOff(layer, heads.counts[l], means?.get(layer));
-        return [layer, model.forward(images, { ...own, edit })];
-      });
-      return { [WHOLE]: model.forward(images, own), ...Object.fromEntries(without) };
+      return { [WHOLE]: whole, ...logitsWithoutEach(model, images, heads, context, means) };
     },
     rows: ({ samples, results }) =>
       samples.flatMap(({ index, label }) => {

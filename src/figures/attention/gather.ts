@@ -1,6 +1,8 @@
 import type { AttentionMaps } from "../../analysis/attentionMaps";
 import { type Body, forwardBatches, type MaskedOrPlain } from "../../analysis/forwardBatches";
-import { type GatedImage, openHeadGates } from "../../analysis/interventions/headGates";
+import type { GatedImage } from "../../analysis/interventions/headGates";
+import { headsOf } from "../../analysis/interventions/heads";
+import { logitsWithoutEach } from "../../analysis/interventions/withoutEach";
 import { lens } from "../../analysis/lens";
 import type { LookOptions } from "../../analysis/options";
 import { type RelevanceMethod, relevance } from "../../analysis/relevance";
@@ -10,10 +12,11 @@ import { patchDistances } from "../../analysis/representations/attentionDistance
 import { softmaxOf } from "../../analysis/softmax";
 import { forAnswer, stagesOf } from "../../analysis/stages";
 import { LuvitError } from "../../core/errors";
-import { breathe } from "../../core/loop";
 import { beginWork } from "../../core/progress";
+import type { Tensor } from "../../core/tf";
 import { type ImageDataset, SkipReport } from "../../data/dataset";
 import type { Classifier } from "../../models/classifier";
+import { openForward } from "../../train/forward";
 import type { Numbers } from "./browser/evidence";
 
 /** Methods whose maps differ from class to class. */
@@ -189,30 +192,30 @@ export function gatedImage(
 /** What the model answers without each head. */
 async function ablations(
   model: Classifier,
-  { layers, sample }: AttentionMaps,
+  { sample }: AttentionMaps,
   choices: readonly number[],
   { ownShape, engine: options }: Gathering,
 ) {
-  const image = gatedImage(model, { sample, ownShape }, options);
+  const { data, height, width, context } = gatedImage(model, { sample, ownShape }, options);
   const { positions: _, graphs: __, ...engine } = options;
-  const places = layers.flatMap(({ layer, heads }) =>
-    Array.from({ length: heads }, (_, head) => ({ layer, head })),
-  );
-  const gates = await openHeadGates("lookInside", model, image, engine);
-  const work = beginWork({ label: "heads", total: places.length, kept: 0 });
-  const rows: Float32Array[] = [];
+  const heads = headsOf(model, "lookInside");
+  const images = { data, shape: [1, 3, height, width] };
+  const body = ({ images: fed }: Readonly<Record<string, Tensor>>) =>
+    logitsWithoutEach(model, fed, heads, context);
+  const forward = await openForward("heads", model, { inputs: { images }, body }, engine);
+  const work = beginWork({ label: "heads", total: heads.places.length, kept: 0 });
   try {
-    for (const place of places) {
-      rows.push(await gates.without(place));
-      work.advance(rows.length);
-      await breathe();
-    }
+    const logits = await forward.run({ images });
+    work.advance(heads.places.length);
     work.end("done");
+    const rows = heads.places.map(({ layer, head }) =>
+      logits[layer].slice(head * model.classes, (head + 1) * model.classes),
+    );
+    return answers("heads", rows, choices);
   } catch (error) {
     work.end("failed");
     throw error;
   } finally {
-    await gates.dispose();
+    await forward.dispose();
   }
-  return answers("heads", rows, choices);
 }

@@ -29,7 +29,7 @@ export interface LookInsideOptions extends AttentionViewerOptions, LookOptions {
   norms?: boolean;
   /** A square per head of every layer, colored by entropy and distance; default what `ablate` is. */
   heads?: boolean;
-  /** The answer without each head, a pass per head; default false. */
+  /** The answer without each head, what `ablateHeads` takes for one image; default false. */
   ablate?: boolean;
 }
 

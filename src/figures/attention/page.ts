@@ -58,10 +58,14 @@ export async function viewerPage(
   const frame = Buffer.byteLength(pageAround(around(everything, ""), title));
   const beside = packedSize(models.flatMap(({ numbers }) => [...numbers.values()]));
   const maps = models.map((one) => one.maps);
-  const steps = chooseLayers(maps, layers, maxBytes - frame - beside);
-  const packed = models.map((one) => ({ maps: one.maps, numbers: one.numbers.values() }));
+  const packed = (steps: LayerSteps) =>
+    packModels(
+      models.map((one) => ({ maps: one.maps, numbers: one.numbers.values() })),
+      steps,
+    );
+  const { steps, data } = chooseLayers(maps, layers, { budget: maxBytes - frame, beside, packed });
   return {
-    html: around(steps, packModels(packed, steps)),
+    html: around(steps, data),
     ...{ image, title, summary: rows.map(describeRow).join(" "), svg: await image.toSvg() },
   };
 }

@@ -38,28 +38,41 @@ function inBase64(bytes: Buffer): string {
   return gzipSync(bytes, { level: 9 }).toString("base64");
 }
 
-/** Not less than what `inBase64` makes of it: a quicker compression. */
+/**
+ * About what `inBase64` makes of it, by a quicker compression; together with other bytes they may take a little more, since
+ * one code then serves numbers of several kinds.
+ */
 function sizeInBase64(bytes: Buffer): number {
   return 4 * Math.ceil(gzipSync(bytes, { level: 5 }).length / 3);
 }
 
-/** Bytes that numbers take in the page. */
+/** About the bytes that numbers take in the page. */
 export function packedSize(numbers: Iterable<Uint8Array | Uint16Array | Float32Array>): number {
   return sizeInBase64(Buffer.concat([...numbers].map(bytesOf)));
+}
+
+/** What there is room for in a page. */
+interface Room {
+  /** Bytes. */
+  readonly budget: number;
+  /** About as many of them are taken by other numbers. */
+  readonly beside: number;
+  /** All numbers of a choice of layers, as they stand in the page. */
+  packed(steps: LayerSteps): string;
 }
 
 /**
  * Which layers go into a page, and how finely: those asked for query by query; else all, as many query by query as fit,
  * spread over the depth, the last ViT block and the LLaMA blocks first, the others in blocks of queries; else as many as
- * fit in blocks.
+ * fit in blocks. `packed` makes what is in the page of them.
  *
  * @throws LuvitError("bad-argument") for layers that are not there or do not fit.
  */
 export function chooseLayers(
   models: readonly AttentionMaps[],
   wanted: readonly string[] | undefined,
-  budget: number,
-): LayerSteps {
+  { budget, beside, packed }: Room,
+): { steps: LayerSteps; data: string } {
   const names = [...new Set(models.flatMap(({ layers }) => layers.map(({ layer }) => layer)))];
   const unknown = (wanted ?? []).filter((name) => !names.includes(name));
   if (unknown.length > 0) {
@@ -75,14 +88,20 @@ export function chooseLayers(
     if (!known.has(key)) known.set(key, sizeInAll(models, name, step));
     return known.get(key)!;
   };
-  const total = (steps: LayerSteps) => [...steps].reduce((sum, [name, step]) => sum + sizeOf(name, step), 0);
+  const total = (steps: LayerSteps) =>
+    [...steps].reduce((sum, [name, step]) => sum + sizeOf(name, step), beside);
   const candidates = wanted ? [every(wanted, 1)] : choices(names);
-  const chosen = candidates.find((steps) => total(steps) <= budget);
-  if (chosen) return chosen;
-  const least = candidates.at(-1)!;
+  let least = 0;
+  for (const steps of candidates) {
+    least = total(steps);
+    if (least > budget) continue;
+    const data = packed(steps);
+    if (data.length <= budget) return { steps, data };
+    least = data.length;
+  }
   throw new LuvitError(
     "bad-argument",
-    `attentionViewer: ${[...least.keys()].join(", ")} take ${formatNumber(total(least))} bytes, ` +
+    `attentionViewer: ${[...candidates.at(-1)!.keys()].join(", ")} take ${formatNumber(least)} bytes, ` +
       `${formatNumber(budget)} are left in the page; choose fewer layers or a greater maxBytes`,
   );
 }

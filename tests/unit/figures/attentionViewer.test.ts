@@ -7,6 +7,7 @@ import { Script } from "node:vm";
 import { gunzipSync } from "node:zlib";
 import sharp from "sharp";
 import { rowWeights } from "../../../src/analysis/quantizedRows";
+import { Rng } from "../../../src/core/rng";
 import { attentionViewer } from "../../../src/figures";
 import { Evidence } from "../../../src/figures/attention/browser/evidence";
 import { explanation, hint, hints } from "../../../src/figures/attention/browser/guide";
@@ -112,6 +113,26 @@ describe("the attention viewer", () => {
       "blocks.0",
       "maxBytes",
     );
+  });
+
+  it("never takes more than maxBytes, though numbers of several kinds take more together than alone", async () => {
+    const layers = Object.fromEntries(Array.from({ length: 8 }, (_, k) => [`blocks.${k}`, 1]));
+    const maps = syntheticMaps({ grid: 8, layers });
+    const rng = new Rng(5);
+    // Sixteen levels of its own in each layer: alone four bits a number, seven where one code serves all.
+    for (const [k, { pattern, rollout, entropy }] of maps.layers.entries()) {
+      pattern.levels.forEach((_, i) => {
+        pattern.levels[i] = 16 * k + rng.integer(16);
+      });
+      rollout.levels.fill(0);
+      entropy.fill(1);
+    }
+    const sizeAt = async (maxBytes: number) =>
+      Buffer.byteLength((await attentionViewer(maps, { maxBytes })).html);
+    const all = await sizeAt(1e7);
+    const one = Buffer.byteLength((await attentionViewer(maps, { layers: ["blocks.7"] })).html);
+    for (let maxBytes = one + 2000; maxBytes < all; maxBytes += Math.floor((all - one) / 12))
+      assert.ok((await sizeAt(maxBytes)) <= maxBytes, `${await sizeAt(maxBytes)} of ${maxBytes} bytes`);
   });
 
   it("refers to nothing outside itself and is one script that compiles", async () => {
