@@ -79,11 +79,14 @@ const python = new Map([
 
 function hints(diagnostics: readonly Diagnostic[]): string[] {
   const found: string[] = [];
-  if (diagnostics.some(({ messageText }) => unawaited.test(messageText)))
-    found.push("hint: a promise stands where its value is wanted: `await` is missing in front of it");
   const names = diagnostics.map(
     ({ messageText }) => /^Cannot find name '(\w+)'/.exec(messageText)?.[1] ?? "",
   );
+  for (const [index, { fix }] of diagnostics.entries())
+    if (fix !== undefined && !python.has(names[index]!)) found.push(`hint: ${fix}`);
+  const isAwait = found.some((hint) => hint.includes("await"));
+  if (!isAwait && diagnostics.some(({ messageText }) => unawaited.test(messageText)))
+    found.push("hint: a promise stands where its value is wanted: `await` is missing in front of it");
   for (const name of new Set(names))
     if (python.has(name)) found.push(`hint: cells are TypeScript: ${name} of Python is ${python.get(name)}`);
   const missing = diagnostics.map(

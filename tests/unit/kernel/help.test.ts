@@ -108,6 +108,17 @@ describe("Tab within a text", () => {
     assert.deepEqual(await completed(`f("${kernel.folder}/da|")`), [`f("${kernel.folder}/data/")`]);
   });
 
+  it("goes on with packages, Node's modules and what they export", async () => {
+    assert.deepEqual(await completed('import { x } from "luv|"'), ['import { x } from "luvit"']);
+    assert.deepEqual(await completed('import { x } from "node:f|"'), [
+      'import { x } from "node:fs"',
+      'import { x } from "node:fs/promises"',
+    ]);
+    assert.ok(
+      (await completed('import { jo| } from "node:path"')).includes('import { join } from "node:path"'),
+    );
+  });
+
   it("names modules without their ending in imports", async () => {
     assert.deepEqual(await completed('import { x } from "./lib/|"'), ['import { x } from "./lib/part"']);
   });
@@ -127,5 +138,26 @@ describe("Tab within a text", () => {
     assert.deepEqual(reply.metadata._jupyter_types_experimental, [
       { text: "data/", type: "path", start: 3, end: 5 },
     ]);
+  });
+});
+
+describe("an error names what mends it", () => {
+  async function hint(code: string): Promise<string | undefined> {
+    const { reply } = await kernel.run(code);
+    assert.equal(reply.status, "error", code);
+    return (reply.traceback as string[]).find((line) => line.startsWith("hint:"));
+  }
+
+  it("a missing await, with the code that has it", async () => {
+    await kernel.run("const later = async () => [1, 2];");
+    assert.match((await hint("later().length"))!, /write `\(await later\(\)\)\.length`$/);
+    assert.match((await hint("for (const x of later()) console.log(x);"))!, /write `await later\(\)`$/);
+    assert.match((await hint("const numbers: number[] = later();"))!, /await/);
+  });
+
+  it("an import that brings the name", async () => {
+    assert.match((await hint("createHash('md5')"))!, /import \{ createHash \} from "node:crypto";$/);
+    assert.equal(await hint("nobodyKnowsThis(1)"), undefined);
+    assert.match((await hint("print(1)"))!, /print of Python/);
   });
 });

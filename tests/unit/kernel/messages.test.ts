@@ -52,7 +52,7 @@ describe("messages of the kernel", () => {
     assert.ok(
       info.help_links.every(({ text, url }: Record<string, string>) => text && url?.startsWith("https:")),
     );
-    assert.match(info.banner, /LUViT .* TypeScript 5\.0\.4 .* Node \d+/);
+    assert.match(info.banner, /LUViT .* TypeScript 6\.0\.3 .* Node \d+/);
   });
 
   it("carry buffers as they are, in both directions", async () => {

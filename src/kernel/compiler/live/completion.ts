@@ -55,11 +55,23 @@ export function completionAt(
     file,
     offset,
   );
-  const place = token ?? textPlace(info, offset);
+  const begun = specifierBegun(file.text.slice(0, offset));
+  const place = token ?? textPlace(info, offset, begun);
   const candidates = sorted(info?.entries ?? [], token ? token.text : file.text.slice(place.start, offset));
+  if (begun !== undefined)
+    for (const name of ownPackages)
+      if (name.startsWith(begun) && !candidates.includes(name)) candidates.unshift(name);
   const found = { start: place.start, end: place.end, candidates, original: info };
   if (candidates.length > 0) return found;
   return completePath(compiler, folder, file.text, offset) ?? found;
+}
+
+/** Packages that cells find wherever the notebook is. */
+const ownPackages = ["tslab", "luvit"];
+
+/** What has been written of a package's name. */
+function specifierBegun(before: string): string | undefined {
+  return /(?:\bfrom|\bimport|\brequire\(|\bimport\()\s*["']([\w@-]*)$/.exec(before)?.[1];
 }
 
 interface Word {
@@ -85,10 +97,10 @@ function wordAt(
 }
 
 /** The part of a text that an entry stands for. */
-function textPlace(info: ts.CompletionInfo | undefined, offset: number): Omit<Word, "text"> {
+function textPlace(info: ts.CompletionInfo | undefined, offset: number, begun = ""): Omit<Word, "text"> {
   const span =
     info?.optionalReplacementSpan ?? info?.entries.find((one) => one.replacementSpan)?.replacementSpan;
-  if (!span) return { start: offset, end: offset };
+  if (!span) return { start: offset - begun.length, end: offset };
   return { start: span.start, end: Math.max(offset, span.start + span.length) };
 }
 

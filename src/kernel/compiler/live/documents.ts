@@ -38,7 +38,6 @@ export class Documents {
   private copy(from: Commented, to: Commented): void {
     if (from.jsDoc && !to.jsDoc) {
       to.jsDoc = from.jsDoc;
-      for (const comment of from.jsDoc) Object.assign(comment, { parent: to });
     }
     const children: ts.Node[] = [];
     this.compiler.forEachChild(to, (child) => void children.push(child));

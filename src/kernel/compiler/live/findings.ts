@@ -3,15 +3,20 @@ import type * as ts from "typescript";
 import type { Diagnostic, Position } from "../cellCompiler";
 import type { TypeScript } from "../typescript";
 
+/** Findings whose mending is looked for. */
+const mostFixes = 5;
+
 /** The compiler's findings, each message of a chain a finding of its own; those of other files name them. */
 export function findingsOf(
   compiler: TypeScript,
   diagnostics: readonly ts.Diagnostic[],
   cell: ts.SourceFile | undefined,
   folder: string,
+  fixOf?: (finding: ts.Diagnostic) => string | undefined,
 ): Diagnostic[] {
   const found: Diagnostic[] = [];
-  for (const { file, start = 0, length = 0, messageText, code } of diagnostics) {
+  for (const [index, diagnostic] of diagnostics.entries()) {
+    const { file, start = 0, length = 0, messageText, code } = diagnostic;
     if (!file) continue;
     const at = (offset: number): Position => ({
       offset,
@@ -19,6 +24,7 @@ export function findingsOf(
     });
     const place = { start: at(start), end: at(start + length) };
     const where = file === cell ? {} : { fileName: relative(folder, file.fileName) };
+    const first = found.length;
     const add = (message: string | ts.DiagnosticMessageChain): void => {
       if (typeof message === "string") found.push({ ...place, ...where, messageText: message, code });
       else {
@@ -27,6 +33,8 @@ export function findingsOf(
       }
     };
     add(messageText);
+    const fix = file === cell && index < mostFixes ? fixOf?.(diagnostic) : undefined;
+    if (fix !== undefined) found[first]!.fix = fix;
   }
   return found;
 }

@@ -4,6 +4,7 @@ import type * as ts from "typescript";
 import { packageRoot } from "../../../core/packageRoot";
 import { providePackages } from "../packages";
 import { librariesFolder, type TypeScript } from "../typescript";
+import { isNodeDeclaration, WithheldModules, withoutDocs } from "./lighter";
 
 /** A compiler's paths have slashes everywhere. */
 export const slashed = (path: string) => (sep === "/" ? path : path.replaceAll(sep, "/"));
@@ -21,11 +22,13 @@ interface Parsed {
 export class LiveHost implements ts.CompilerHost {
   private readonly parsed = new Map<string, Parsed>();
   private readonly virtual = new Map<string, ts.SourceFile | string>();
+  private readonly withheld = new WithheldModules();
   private readonly system: ts.System;
 
   constructor(
     private readonly compiler: TypeScript,
     private readonly folder: string,
+    private readonly options: ts.CompilerOptions,
   ) {
     const packages = { luvit: packageRoot(), tslab: dirname(require.resolve("tslab/package.json")) };
     this.system = { ...compiler.sys, ...providePackages(compiler.sys, folder, packages) };
@@ -49,24 +52,35 @@ export class LiveHost implements ts.CompilerHost {
     return found;
   }
 
+  /** Has the rare modules of Node that a text names read from now on; tells whether there were any. */
+  admit(text: string): boolean {
+    if (!this.withheld.admit(text)) return false;
+    for (const path of this.parsed.keys()) if (isNodeDeclaration(path)) this.parsed.delete(path);
+    return true;
+  }
+
   readonly getSourceFile = (path: string, options: ts.ScriptTarget | ts.CreateSourceFileOptions) => {
     const known = this.parsed.get(path)?.file ?? this.virtual.get(path);
     if (known !== undefined && typeof known !== "string") return known;
     const isLibrary = isLibraryFile(path);
     const stamp = isLibrary || known !== undefined ? undefined : stampOf(path);
-    const text = known ?? this.readFile(path);
+    const text = known ?? (this.withheld.has(path) ? "" : this.readFile(path));
     if (text === undefined) return undefined;
     const given = typeof options === "object" ? options : { languageVersion: options };
     const { ParseNone, ParseAll } = this.compiler.JSDocParsingMode;
     const jsDocParsingMode = isLibrary ? ParseNone : ParseAll;
-    const file = this.compiler.createSourceFile(path, text, { ...given, jsDocParsingMode });
+    const file = this.compiler.createSourceFile(path, isLibrary ? withoutDocs(text) : text, {
+      ...given,
+      jsDocParsingMode,
+    });
     this.parsed.set(path, { file, stamp });
     return file;
   };
 
-  /** A library's file with its comments, which parsing leaves out. */
+  /** A library's file with its comments, which are left out otherwise: they are three fifths of all text. */
   documented(file: ts.SourceFile): ts.SourceFile {
-    return this.compiler.createSourceFile(file.fileName, file.text, file.languageVersion, true);
+    const text = this.readFile(file.fileName) ?? file.text;
+    return this.compiler.createSourceFile(file.fileName, text, file.languageVersion, true);
   }
 
   readonly hasInvalidatedResolutions = (path: string) => !isLibraryFile(path);
@@ -76,6 +90,7 @@ export class LiveHost implements ts.CompilerHost {
   readonly getDirectories = (path: string) => this.system.getDirectories(path);
   readonly readDirectory: ts.System["readDirectory"] = (...given) => this.system.readDirectory(...given);
   readonly realpath = (path: string) => this.system.realpath?.(path) ?? path;
+  readonly getCompilationSettings = () => this.options;
   readonly getCurrentDirectory = () => this.folder;
   readonly getDefaultLibLocation = () => libraries;
   readonly getDefaultLibFileName = () => join(libraries, "lib.d.ts");

@@ -13,6 +13,7 @@ import { completeness } from "./completeness";
 import { completionAt } from "./completion";
 import { emitCell, lastExpression } from "./emit";
 import { findingsOf } from "./findings";
+import { fixOf } from "./fixes";
 import { informationAt } from "./information";
 import { LocalFiles } from "./localFiles";
 import { moduleName, modulePath } from "./moduleCells";
@@ -25,6 +26,7 @@ export class LiveCompiler implements CellCompiler {
   private readonly live: LiveProgram;
   private readonly local: LocalFiles;
   private readonly scope: Scope;
+  private readonly warming: NodeJS.Immediate;
 
   /** `declarations`: what every cell sees beside Node's names, and the kernel holds the values of. */
   constructor(
@@ -36,6 +38,7 @@ export class LiveCompiler implements CellCompiler {
     this.local = new LocalFiles(this.compiler, this.live);
     this.scope = new Scope(this.compiler);
     this.scope.provide(this.live.parse(declarations, "d.ts"));
+    this.warming = setImmediate(() => void this.compile("0")).unref(); // while nobody has asked yet
   }
 
   compile(source: string): CompiledCell | Diagnostic[] {
@@ -46,12 +49,13 @@ export class LiveCompiler implements CellCompiler {
     const syntax = cellSyntax(compiler, file);
     const own = scope.own(file);
     scope.open(file);
-    live.prepare(syntax.specifiers, syntax.augments ? file : undefined);
+    live.prepare(source, syntax.specifiers, syntax.augments ? file : undefined);
     const local = this.local.of(syntax.specifiers);
     const wrong = [...live.findings(file), ...this.local.findings(local)];
     if (wrong.length > 0) {
+      const found = findingsOf(compiler, wrong, file, live.folder, (one) => fixOf(compiler, live, one));
       live.withdraw(file);
-      return findingsOf(compiler, wrong, file, live.folder);
+      return found;
     }
     const { checker } = live;
     const held = scope.valuesOf(own, checker);
@@ -83,14 +87,16 @@ export class LiveCompiler implements CellCompiler {
     return completeness(this.compiler, source, this.language);
   }
 
-  close(): void {}
+  close(): void {
+    clearImmediate(this.warming);
+  }
 
   /** A cell while it is written. */
   private opened(source: string): CellFile {
     const file = this.live.parse(source);
     const { specifiers } = cellSyntax(this.compiler, file);
     this.scope.open(file);
-    this.live.prepare(specifiers);
+    this.live.prepare(source, specifiers);
     return file;
   }
 
@@ -100,7 +106,7 @@ export class LiveCompiler implements CellCompiler {
     const path = modulePath(live.folder, name, source, this.language);
     live.host.setVirtual(path, source);
     live.refresh();
-    live.prepare([`./${name}`]);
+    live.prepare(source, [`./${name}`]);
     const files = this.local.ofPath(path);
     const wrong = this.local.findings(files);
     if (wrong.length > 0) return findingsOf(this.compiler, wrong, files[0], live.folder);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type * as ts from "typescript";
 import type { TypeScript } from "../typescript";
 import { isLibraryFile, LiveHost, slashed } from "./host";
+import { isNodeDeclaration } from "./lighter";
 import { checkOptions } from "./options";
 
 /** What the compiler has beside its published interface. */
@@ -60,8 +61,8 @@ export class LiveProgram {
     private readonly language: "typescript" | "javascript",
   ) {
     this.folder = slashed(folder);
-    this.host = new LiveHost(compiler, this.folder);
     this.options = checkOptions(compiler, this.folder);
+    this.host = new LiveHost(compiler, this.folder, this.options);
     this.roots = join(this.folder, "__luvit_roots__.ts");
   }
 
@@ -97,8 +98,8 @@ export class LiveProgram {
   }
 
   /** Makes the checker ready for a cell that names these modules; local files are looked at again. */
-  prepare(specifiers: readonly string[], file?: CellFile): void {
-    const edited = this.host.forgetEdited();
+  prepare(source: string, specifiers: readonly string[], file?: CellFile): void {
+    const edited = this.host.admit(source) || this.host.forgetEdited();
     const added = specifiers.filter((name) => !this.knows(name));
     for (const name of added) this.specifiers.add(name);
     if (file) this.augment(file);
@@ -169,13 +170,10 @@ export class LiveProgram {
     const { compiler, host, options, roots } = this;
     const names = [...[...this.augmenting].map((path) => path.replace(/\.ts$/, "")), ...this.specifiers];
     host.setVirtual(roots, names.map((name) => `import ${JSON.stringify(name)};`).join("\n"));
-    const oldProgram = this.program;
-    const program = compiler.createProgram({
-      rootNames: [roots],
-      options,
-      host,
-      oldProgram,
-    }) as AskedProgram;
+    const make = (oldProgram: ts.Program | undefined) =>
+      compiler.createProgram({ rootNames: [roots], options, host, oldProgram }) as AskedProgram;
+    let program = make(this.program);
+    if (host.admit(importsOf(program))) program = make(program);
     this.fed = 0;
     this.takeResolutions(program);
     const resolve = program.getResolvedModule;
@@ -200,6 +198,14 @@ export class LiveProgram {
       }
     }
   }
+}
+
+/** The names of modules that packages and local files import, Node's own declarations apart. */
+function importsOf(program: ts.Program): string {
+  const files = (program.getSourceFiles() as readonly CellFile[]).filter(
+    ({ fileName }) => !isNodeDeclaration(fileName),
+  );
+  return files.flatMap(({ imports }) => imports.map(({ text }) => text)).join("\n");
 }
 
 const isCell = (file: ts.SourceFile) => /\/__cell_\d+__\.\w+$/.test(file.fileName);
