@@ -10,6 +10,11 @@ const requestLimit = 256 * 1024 * 1024;
 /** The same where only control messages, subscriptions and heartbeats come. */
 const smallLimit = 1024 * 1024;
 
+/** What the first byte of a publisher's event says of the topic behind it. */
+const SUBSCRIBES = 1;
+/** No frontend's topic is as long; longer ones are subscribed to without a welcome. */
+const LONGEST_TOPIC = 256;
+
 const requests = { linger: 500, maxMessageSize: requestLimit };
 
 /**
@@ -21,11 +26,12 @@ export class Sockets {
   private readonly shell = new zmq.Router(requests);
   private readonly control = new zmq.Router({ ...requests, maxMessageSize: smallLimit });
   private readonly stdin = new zmq.Router(requests);
-  /** Without a limit: output must not be lost because a frontend is slow. */
-  private readonly iopub = new zmq.Publisher({
+  /** Without a limit: output must not be lost because a frontend is slow. It tells of each subscription. */
+  private readonly iopub = new zmq.XPublisher({
     linger: 500,
     sendHighWaterMark: 0,
     maxMessageSize: smallLimit,
+    verbosity: "allSubs",
   });
   /** Takes frames as they are: a reply socket fails at a frame without the delimiter of a request. */
   private readonly heartbeat = new zmq.Router({ linger: 0, maxMessageSize: smallLimit });
@@ -46,6 +52,7 @@ export class Sockets {
       this.heartbeat.bind(address(to, to.hb_port)),
     ]);
     void this.beat();
+    void this.welcome();
   }
 
   /** Calls `take` with each message that is well-formed and signed. */
@@ -63,10 +70,10 @@ export class Sockets {
   }
 
   /** Sends a message to everybody; `sent` is called when it is out. */
-  publish(outgoing: Outgoing, sent: () => void = () => {}): void {
+  publish(outgoing: Outgoing, sent: () => void = () => {}, topic: string | Buffer = outgoing.type): void {
     this.enqueue(async () => {
       try {
-        await this.iopub.send(this.wire.encode([outgoing.type], outgoing));
+        await this.iopub.send(this.wire.encode([topic], outgoing));
       } finally {
         sent();
       }
@@ -87,10 +94,27 @@ export class Sockets {
   private beat(): Promise<void> {
     return receive(this.heartbeat, (frames) => this.heartbeat.send(frames));
   }
+
+  /**
+   * Tells each frontend when its subscription has arrived, so that it need not guess from when on it hears everything.
+   *
+   * Reference: Jupyter's message specification 5.4, welcome message (JEP 65).
+   */
+  private welcome(): Promise<void> {
+    return receive(this.iopub, ([event]) => {
+      const topic = event?.subarray(1);
+      if (event?.[0] !== SUBSCRIBES || !topic || topic.length > LONGEST_TOPIC) return;
+      const content = { subscription: topic.toString("utf8") };
+      this.publish({ type: "iopub_welcome", content }, undefined, topic);
+    });
+  }
 }
 
 /** Gives every message to `take` until the socket is closed; what goes wrong with one of them is that one's. */
-async function receive(socket: zmq.Router, take: (frames: Buffer[]) => unknown): Promise<void> {
+async function receive(
+  socket: zmq.Router | zmq.XPublisher,
+  take: (frames: Buffer[]) => unknown,
+): Promise<void> {
   while (!socket.closed) {
     try {
       await take(await socket.receive());

@@ -29,7 +29,7 @@ export interface Outgoing {
   buffers?: readonly Uint8Array[];
 }
 
-export const protocolVersion = "5.3";
+export const protocolVersion = "5.4";
 const delimiter = "<IDS|MSG>";
 const delimiterBytes = Buffer.from(delimiter);
 

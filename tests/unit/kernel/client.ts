@@ -53,10 +53,14 @@ export class KernelClient {
     });
   }
 
-  /** Starts our kernel, or one that `command` starts from a connection file, in a folder of its own or a given one. */
+  /**
+   * Starts our kernel, or one that `command` of Node, or of another program, starts from a connection file, in a folder of
+   * its own or a given one.
+   */
   static async start(
     command: (file: string) => string[] = ourKernel,
     folder: string = mkdtempSync(join(tmpdir(), "luvit-jupyter-")),
+    program: string = process.execPath,
   ): Promise<KernelClient> {
     const [shell_port, control_port, iopub_port, stdin_port, hb_port] = await freePorts(5);
     const connection = {
@@ -68,7 +72,7 @@ export class KernelClient {
     } as Connection;
     const file = join(mkdtempSync(join(tmpdir(), "luvit-connection-")), `kernel-${randomUUID()}.json`);
     writeFileSync(file, JSON.stringify(connection));
-    const child = spawn(process.execPath, command(file), {
+    const child = spawn(program, command(file), {
       cwd: folder,
       stdio: ["ignore", "inherit", "inherit"],
     });
@@ -156,6 +160,22 @@ export class KernelClient {
   async beat(): Promise<string> {
     await this.heartbeat.send("ping");
     return String((await this.heartbeat.receive())[0]);
+  }
+
+  /** What the kernel sends a subscriber of `topic` that has just come, and nothing before it. */
+  async subscribe(topic = "", timeout = 5_000): Promise<Content> {
+    const late = new zmq.Subscriber({ receiveTimeout: timeout });
+    const wire = new Wire(this.connection.key, this.connection.signature_scheme);
+    try {
+      late.subscribe(topic);
+      late.connect(`tcp://127.0.0.1:${this.connection.iopub_port}`);
+      for (;;) {
+        const message = wire.decode(await late.receive());
+        if (message?.header.msg_type === "iopub_welcome") return message.content;
+      }
+    } finally {
+      late.close();
+    }
   }
 
   interrupt(): Promise<Exchange> {

@@ -29,7 +29,7 @@ describe("messages of the kernel", () => {
     assert.equal(sessions.size, 1);
     assert.ok(own.every(({ header, parent }) => header.session !== parent.session));
     assert.deepEqual([...new Set(own.map(({ header }) => header.username))], ["kernel"]);
-    assert.deepEqual([...new Set(own.map(({ header }) => header.version))], ["5.3"]);
+    assert.deepEqual([...new Set(own.map(({ header }) => header.version))], ["5.4"]);
     assert.equal(new Set(own.map(({ header }) => header.msg_id)).size, own.length);
   });
 

@@ -31,7 +31,7 @@ describe("the kernel's protocol", () => {
     for (const channel of ["shell", "control"] as const) {
       const { reply } = await kernel.ask("kernel_info_request", {}, channel);
       assert.equal(reply.status, "ok");
-      assert.equal(reply.protocol_version, "5.3");
+      assert.equal(reply.protocol_version, "5.4");
       assert.deepEqual([reply.language_info.name, reply.language_info.file_extension], ["typescript", ".ts"]);
       assert.equal(reply.language_info.codemirror_mode, "typescript");
     }
