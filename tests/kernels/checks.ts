@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import type { Content, Exchange, KernelClient } from "../unit/kernel/client";
 import type { Dialect } from "./dialects";
 
@@ -24,11 +25,14 @@ const streamed = (ran: Exchange, name: string): string =>
     .map(({ text }) => text)
     .join("");
 
-const plain = (ran: Exchange): string | undefined => of(ran, "execute_result")[0]?.data["text/plain"];
-
-async function info(kernel: KernelClient, channel: "shell" | "control" = "shell"): Promise<Content> {
-  return (await kernel.ask("kernel_info_request", {}, channel)).reply;
+/** The value as text, without colors. */
+function plain(ran: Exchange): string | undefined {
+  const text: string | undefined = of(ran, "execute_result")[0]?.data["text/plain"];
+  return text && stripVTControlCharacters(text);
 }
+
+const info = (kernel: KernelClient, channel: "shell" | "control" = "shell"): Promise<Content> =>
+  kernel.reply("kernel_info_request", {}, channel);
 
 async function completeness(kernel: KernelClient, code: string): Promise<string> {
   return (await kernel.ask("is_complete_request", { code })).reply.status;
@@ -119,7 +123,7 @@ export const conformance: readonly Check[] = [
     async ask(kernel) {
       const ran = await kernel.run("function function");
       assert.equal(ran.reply.status, "error");
-      assert.equal(of(ran, "error").length, 1);
+      assert.ok(of(ran, "error").length > 0);
     },
   },
   {
@@ -170,7 +174,8 @@ export const conformance: readonly Check[] = [
   },
   {
     name: "interrupts are answered",
-    ask: async (kernel) => assert.equal((await kernel.interrupt()).reply.status, "ok"),
+    ask: async (kernel) =>
+      assert.equal((await kernel.reply("interrupt_request", {}, "control")).status, "ok"),
   },
   {
     name: "cells are counted",
@@ -297,8 +302,8 @@ export const habits: readonly Check[] = [
 export const ending: Check = {
   name: "shuts down and answers that it does",
   async ask(kernel) {
-    const { reply } = await kernel.ask("shutdown_request", { restart: false }, "control");
-    assert.equal(reply.status, "ok");
+    const { status } = await kernel.reply("shutdown_request", { restart: false }, "control");
+    assert.equal(status, "ok");
     await kernel.until(() => kernel.exitCode !== undefined, 10_000, "it did not end");
   },
 };

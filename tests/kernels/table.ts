@@ -1,6 +1,9 @@
 // Asks the same questions of this kernel, tslab's own and Deno's, and prints a table in Markdown.
 //   npm run kernels                              Deno where LUVIT_DENO names its program, or PATH has one
 import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { KernelClient } from "../unit/kernel/client";
 import { type Check, conformance, ending, habits } from "./checks";
 import { type Dialect, deno, luvit, tslab } from "./dialects";
@@ -12,7 +15,7 @@ const PATIENCE = 10_000;
 type Answers = Map<string, string | undefined>;
 
 async function answersOf(dialect: Dialect): Promise<Answers> {
-  const start = () => KernelClient.start(dialect.command, undefined, dialect.program);
+  const start = () => KernelClient.start(dialect.command, folderWithTslab(), dialect.program);
   const answers: Answers = new Map();
   let kernel = await start();
   for (const check of [...conformance, ...habits, ending]) {
@@ -47,6 +50,14 @@ async function answersStill(kernel: KernelClient): Promise<boolean> {
   return (
     kernel.exitCode === undefined && (await Promise.race([asked.catch(() => undefined), late])) !== undefined
   );
+}
+
+/** Where cells find tslab's displays, as where it is installed. */
+function folderWithTslab(): string {
+  const folder = mkdtempSync(join(tmpdir(), "luvit-kernels-"));
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(dirname(require.resolve("tslab/package.json")), join(folder, "node_modules", "tslab"));
+  return folder;
 }
 
 function denoProgram(): string | undefined {

@@ -148,6 +148,13 @@ export class KernelClient {
     return own.map(({ header, content }) => ({ type: header.msg_type, content }));
   }
 
+  /** The reply's content, whether or not the kernel says that it is idle again. */
+  async reply(type: string, content: object, channel: Channel): Promise<Content> {
+    const id = this.send(type, content, channel);
+    await this.until(() => this.replies.has(id), 30_000, `no reply for ${id}`);
+    return this.replies.get(id)!.content;
+  }
+
   async until(happened: () => boolean, timeout = 30_000, otherwise = "it did not happen"): Promise<void> {
     for (const end = Date.now() + timeout; !happened(); await sleep(5))
       if (Date.now() > end) throw new Error(`${otherwise} within ${timeout} ms`);
