@@ -12,7 +12,7 @@ import { ablationsStudy } from "./ablations";
 import { agreement } from "./core/agreement";
 import { claimsText, readClaims } from "./core/claims";
 import { resultsTable, resultsText } from "./core/results";
-import { runStudy } from "./core/run";
+import { finished, runStudy } from "./core/run";
 import type { Study } from "./core/study";
 import { detectStudy } from "./detect";
 import { distillStudy } from "./distill";
@@ -35,6 +35,7 @@ const usage = `npm run study -- <name> [options]
   --epochs N      default the study's own
   --out FOLDER    trials and runs; default out/studies/<name>
   --only TRIAL    one trial and what it needs ("luvit-0"), beside the numbers kept in data/studies
+  --so-far        runs nothing, takes the trials that are done
   --save          also writes data/studies/<name>.arrow, which notebooks read
 
 A study that was stopped or killed goes on with the same command; started twice, two processes share its trials.`;
@@ -45,6 +46,7 @@ const flags = {
   out: { type: "string" },
   only: { type: "string" },
   save: { type: "boolean" },
+  "so-far": { type: "boolean" },
   help: { type: "boolean" },
 } as const;
 
@@ -52,6 +54,12 @@ function count(name: string, text: string | undefined, otherwise: number): numbe
   const value = text === undefined ? otherwise : Number(text);
   if (Number.isInteger(value) && value >= 1) return value;
   throw new LuvitError("bad-argument", `--${name} takes a whole number from 1, got ${text}`);
+}
+
+/** A file in a folder that is made where it is missing. */
+function within(folder: string, file: string): string {
+  makeFolder(folder);
+  return join(folder, file);
 }
 
 async function main(): Promise<number> {
@@ -70,7 +78,8 @@ async function main(): Promise<number> {
   const { cpu, cores } = describeMachine();
   const about = { commit: codeVersion(), machine: `${cpu}, ${cores} cores` };
   const { only } = values;
-  const done = await runStudy(study, { size, out, ...about, only, print: (line) => console.log(line) });
+  const options = { size, out, ...about, only, print: (line: string) => console.log(line) };
+  const done = values["so-far"] ? finished(study, options) : await runStudy(study, options);
   if (!done) return 130;
   const kept = join(packageRoot(), "data", "studies");
   if (only !== undefined) {
@@ -82,8 +91,8 @@ async function main(): Promise<number> {
   if (values.save) {
     makeFolder(kept);
     await writeTable(join(kept, `${study.name}.arrow`), table);
-    for (const [ending, found] of Object.entries((await study.tables?.(out)) ?? {}))
-      await writeTable(join(kept, `${study.name}.${ending}.arrow`), found);
+    for (const [folder, found] of Object.entries((await study.tables?.(out)) ?? {}))
+      await writeTable(within(join(kept, folder), `${study.name}.arrow`), found);
   }
   console.log(resultsText(done, study.baseline));
   const claims = join(kept, `${study.name}.claims.json`);

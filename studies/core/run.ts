@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { LuvitError } from "../../src/core/errors";
@@ -33,6 +33,8 @@ export interface RunOptions {
 
 /** How often a process that has nothing to do looks for what others have finished. */
 const LOOK_MS = 1000;
+/** Folder of the locks of trials that are being run. */
+const CLAIMS = "claims";
 
 /**
  * Runs every trial of a study that is not done yet, and gives back all of them; undefined after a stop. A killed study
@@ -78,6 +80,11 @@ export async function runStudy(study: Study, options: RunOptions): Promise<Done[
   }
 }
 
+/** Those trials of a study that are done, in its order; runs none. */
+export function finished(study: Study, { out, size }: Pick<RunOptions, "out" | "size">): Done[] {
+  return study.trials(size).flatMap(({ name }) => readDone(join(out, `${name}.json`), size) ?? []);
+}
+
 async function runTrial(trial: Trial, { out, size, commit, machine }: RunOptions): Promise<Done> {
   const started = performance.now();
   const measures = await trial.run(join(out, trial.name));
@@ -110,15 +117,10 @@ function chosen(study: Study, { size, only }: RunOptions): Trial[] {
 /** The first of these trials that no other process has. */
 function firstClaim(trials: readonly Trial[], out: string): { trial: Trial; release(): void } | undefined {
   for (const trial of trials) {
-    const folder = join(out, `${trial.name}.claim`);
+    const folder = join(out, CLAIMS, trial.name);
     makeFolder(folder);
     const lock = RunLock.take(folder);
-    if (!(lock instanceof RunLock)) continue;
-    const release = () => {
-      lock.release();
-      rmSync(folder, { recursive: true, force: true });
-    };
-    return { trial, release };
+    if (lock instanceof RunLock) return { trial, release: () => lock.release() };
   }
   return undefined;
 }

@@ -41,7 +41,7 @@ export interface Study {
   baseline: string;
   /** In the order in which they are run: those of one seed after another, so that what is done can be looked at. */
   trials(size: StudySize): Trial[];
-  /** What trials left in `out` and is kept beside the results, by the ending of its name: "points". */
+  /** What trials left in `out` and is kept beside the results, by the folder it is kept in: "points". */
   tables?(out: string): Promise<Record<string, Table>>;
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { resultsTable, resultsText } from "../../../studies/core/results";
-import { type RunOptions, runStudy } from "../../../studies/core/run";
+import { finished, type RunOptions, runStudy } from "../../../studies/core/run";
 import { Stopped, type Study } from "../../../studies/core/study";
 import { distillStudy } from "../../../studies/distill";
 
@@ -51,7 +51,7 @@ test("a study that was stopped or that failed goes on where it was, and runs not
   assert.equal(ran.length, 9);
   assert.equal(new Set(ran).size, 9);
   assert.equal(done!.length, 9);
-  assert.equal(readdirSync(join(out, "a")).length, 9);
+  assert.equal(readdirSync(join(out, "a")).filter((name) => name.endsWith(".json")).length, 9);
 });
 
 test("two runs of one study share its trials, and both end with all of them", async () => {
@@ -71,7 +71,7 @@ test("two runs of one study share its trials, and both end with all of them", as
   const both = await Promise.all([runStudy(study, options("shared")), runStudy(study, options("shared"))]);
   assert.equal(ran.length, 9);
   assert.deepEqual(both[0], both[1]);
-  assert.equal(readdirSync(join(out, "shared")).length, 9);
+  assert.equal(readdirSync(join(out, "shared")).filter((name) => name.endsWith(".json")).length, 9);
 });
 
 test("a trial waits for those that it needs, and is run alone with them", async () => {
@@ -91,6 +91,17 @@ test("a trial waits for those that it needs, and is run alone with them", async 
   );
   await runStudy(study, options("needed"));
   assert.ok(ran.lastIndexOf("plain-0") > ran.lastIndexOf("same-2"));
+});
+
+test("what is done so far can be had without running the rest", async () => {
+  const ran: string[] = [];
+  assert.equal(await runStudy(counting(ran, "taught-1"), options("so far")), undefined);
+  const found = finished(counting(ran), options("so far"));
+  assert.deepEqual(
+    found.map(({ trial }) => trial),
+    ["plain-0", "taught-0", "same-0", "plain-1"],
+  );
+  assert.equal(ran.length, 4);
 });
 
 test("trials of another size are not taken for these", async () => {
