@@ -212,5 +212,5 @@ const isCell = (file: ts.SourceFile) => /\/__cell_\d+__\.\w+$/.test(file.fileNam
 
 /** A cell is JSX where its first comment says what makes elements: `@jsx h` or `@jsxImportSource package`. */
 export function isJsx(source: string): boolean {
-  return /^\s*(?:\/\/.*\n\s*)*\/\*\*?[\s\S]*?@jsx(?:ImportSource|Runtime|Frag)?\s/.test(source);
+  return /^\s*(?:\/\/.*\n\s*)*\/\*(?:(?!\*\/)[\s\S])*?@jsx(?:ImportSource|Runtime|Frag)?\s/.test(source);
 }

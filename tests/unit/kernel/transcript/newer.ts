@@ -69,6 +69,7 @@ export const newer: Record<string, Transcript> = {
       shows("{ tag: 'b', props: { id: 'x' }, inner: [ 2 ] }"),
     ],
     ["view.tag", shows("b")],
+    ["/* plain */\nconst text = '@jsx h';\n<string>(text as any)", shows("@jsx h")],
     ["<number>(view.inner[0] as any)", shows("2")],
   ],
   "a value keeps the type that its name had": [
