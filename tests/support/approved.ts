@@ -12,8 +12,11 @@ import { packageRoot } from "../../src/core/packageRoot";
 /** Numbers of a text, with how far each may be off: those after "≈" (means of pixels) by 2, whole ones not at all. */
 const NUMBER = /(≈?)(-?\d+(?:\.\d+)?(?:e[-+]?\d+)?)/g;
 
-/** The text agrees with the approved one: word for word, numbers with decimals to a hundredth or a thousandth of them. */
-export function approve(name: string, lines: readonly string[]): void {
+/**
+ * The text agrees with the approved one: word for word, numbers with decimals to a hundredth or a thousandth of them;
+ * `exact`: to the last digit.
+ */
+export function approve(name: string, lines: readonly string[], { exact = false } = {}): void {
   const path = join(packageRoot(), "tests", "approved", `${name}.txt`);
   const text = `${lines.join("\n")}\n`;
   if (process.env.UPDATE_APPROVED === "1") {
@@ -25,7 +28,7 @@ export function approve(name: string, lines: readonly string[]): void {
   const written = lines.join("\n").split("\n");
   const wrong = written
     .map((line, i) => ({ line: i + 1, came: line, approved: approved[i] ?? "(nothing)" }))
-    .filter(({ came, approved }) => !agrees(came, approved));
+    .filter(({ came, approved }) => (exact ? came !== approved : !agrees(came, approved)));
   assert.deepEqual(
     wrong.slice(0, 3),
     [],
@@ -41,7 +44,8 @@ function agrees(came: string, approved: string): boolean {
   return [...came.matchAll(NUMBER)].every(([, about, number], i) => {
     const other = expected[i][2];
     if (about === "" && /^-?\d+$/.test(number) && /^-?\d+$/.test(other)) return number === other;
-    const tolerance = about === "" ? Math.max(0.0101, 1e-3 * Math.abs(Number(other))) : 2;
+    const size = Math.abs(Number(other));
+    const tolerance = about === "" ? Math.max(size > 0.05 ? 0.0101 : 1e-5, 1e-3 * size) : 2;
     return Math.abs(Number(number) - Number(other)) <= tolerance;
   });
 }

@@ -34,7 +34,7 @@ test("the help of everything, and configurations to start from", async () => {
     if ("print-config" in flags) lines.push(...(await said(name, "--print-config")));
     lines.push(`${name}: ${JSON.stringify(flags)}`);
   }
-  approve("commandLine/help", lines);
+  approve("commandLine/help", lines, { exact: true });
 });
 
 test("words that cannot be are answered in words, with status 2, files that cannot be with status 1", async () => {

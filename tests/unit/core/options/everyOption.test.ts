@@ -71,6 +71,7 @@ test("every option of every function takes what it took", () => {
   approve(
     "options",
     [...found.keys()].sort().flatMap((file) => found.get(file)!),
+    { exact: true },
   );
 });
 
@@ -90,5 +91,5 @@ test("files of the command line have the JSON Schema that they had", () => {
           ...JSON.stringify(jsonSchemaOf(value as ObjectField<unknown>), null, 1).split("\n"),
         ]),
     );
-  approve("configSchemas", lines);
+  approve("configSchemas", lines, { exact: true });
 });
