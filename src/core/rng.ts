@@ -101,6 +101,18 @@ export class Rng {
     drawInto(draws, this.state, used);
   }
 
+  /** Fills an array with what as many calls of `between` would give, several times as fast. */
+  fillBetween(out: Float32Array, low: number, high: number): void {
+    const draws = new Uint32Array(DRAWS);
+    const width = high - low;
+    for (let at = 0; at < out.length; ) {
+      const end = Math.min(out.length, at + DRAWS / 2);
+      drawInto(draws, this.state, 2 * (end - at));
+      for (let used = 0; at < end; at++, used += 2)
+        out[at] = low + width * uniformOf(draws[used], draws[used + 1]);
+    }
+  }
+
   /** Beta(alpha, beta) as a ratio of two gamma draws. */
   beta(alpha: number, beta: number): number {
     const a = this.gamma(alpha);

@@ -21,9 +21,7 @@ export function normal(std: number): Initializer {
 
 /** U(-bound, bound). */
 export function uniform(bound: number): Initializer {
-  return (values, _shape, rng) => {
-    for (let i = 0; i < values.length; i++) values[i] = rng.between(-bound, bound);
-  };
+  return (values, _shape, rng) => rng.fillBetween(values, -bound, bound);
 }
 
 /** Glorot uniform over a weight [out, ...in], flattened to [out, prod(in)]: bound sqrt(6 / (in + out)). */

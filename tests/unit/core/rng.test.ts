@@ -163,3 +163,14 @@ test("filling an array gives what single draws give, and leaves the stream where
     }
   }
 });
+
+test("an array filled between two bounds is as many single draws, and the stream goes on behind them", () => {
+  for (const length of [0, 1, 2047, 2048, 2049, 5001]) {
+    const [one, all] = [new Rng(12), new Rng(12)];
+    const expected = Float32Array.from({ length }, () => one.between(-0.3, 0.7));
+    const filled = new Float32Array(length);
+    all.fillBetween(filled, -0.3, 0.7);
+    assert.deepEqual(filled, expected);
+    assert.deepEqual([all.uint32(), all.normal()], [one.uint32(), one.normal()]);
+  }
+});
