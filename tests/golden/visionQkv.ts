@@ -18,12 +18,14 @@ export function withVision(attention: LlamaAttention): void {
   attention.vision = freshVisionQkv(attention, undefined, new Rng(0));
 }
 
-/** Runs of image tokens, which must be the same in every sequence. */
-export function rangesOf(vision: GoldenTensor): TokenRange[] {
+/** Runs of image tokens: those of all sequences where they are alike, else of each its own. */
+export function rangesOf(vision: GoldenTensor): readonly TokenRange[] | readonly (readonly TokenRange[])[] {
   const rows = rowsOf(vision);
-  if (rows.some((row) => row.join() !== rows[0].join()))
-    throw new Error("images stand elsewhere in each sequence");
-  const flags = rows[0];
+  const isAlike = rows.every((row) => row.join() === rows[0].join());
+  return isAlike ? runsOf(rows[0]) : rows.map(runsOf);
+}
+
+function runsOf(flags: readonly number[]): TokenRange[] {
   const starts = flags.flatMap((flag, i) => (flag === 1 && flags[i - 1] !== 1 ? [i] : []));
   return starts.map((start) => {
     const after = flags.findIndex((flag, i) => i > start && flag !== 1);
@@ -34,7 +36,7 @@ export function rangesOf(vision: GoldenTensor): TokenRange[] {
 interface Variant {
   model: WithInput<Module>;
   forward(context: Context): Tensor;
-  visual: readonly TokenRange[];
+  visual: ReturnType<typeof rangesOf>;
   mask: AttentionMask;
   upstream: GoldenTensor;
 }
