@@ -37,11 +37,10 @@ export function object<R extends Fields, O extends Fields>(
       shape[key] = key in required ? described(one) : described(one).optional();
     }
     const names = Object.keys(known).join(", ");
-    return z
+    const entries = z
       .strictObject(shape, { error: ({ code }) => (code === "unrecognized_keys" ? names : expected) })
       .superRefine(
         (value, { addIssue, issues }) => {
-          if (!isPlain(value)) return addIssue({ code: "custom", message: expected });
           const refused = new Set(issues.map(({ path }) => path?.[0]));
           const wrong = (rules as Rule<never>[]).flatMap((rule) => {
             try {
@@ -56,6 +55,8 @@ export function object<R extends Fields, O extends Fields>(
         },
         { when: () => true },
       );
+    // zod takes every object, a Promise for one without entries.
+    return z.custom<Record<string, unknown>>(isPlain, { error: expected }).pipe(entries);
   });
   return { ...made, required, optional, rules };
 }

@@ -679,3 +679,11 @@ refused("figures.renderSvg", (o) => figures.renderSvg({ data: [], layout: {} }, 
 ]);
 refused("table", (o) => luvit.table([{ a: 1 }], o), unknown, [{ limit: 0 }, /limit/]);
 refused("progress", (o) => [...luvit.progress([1], o)], unknown, [{ total: -1 }, /total/]);
+
+refused(
+  "an options object that is a Promise, a Map or of a class",
+  (o) => data.writeToySet("none", o as never),
+  [later as never, /expected an object, got a Promise; write await/],
+  [new Map() as never, /expected an object/],
+  [new Date() as never, /expected an object/],
+);

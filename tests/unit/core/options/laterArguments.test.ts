@@ -120,7 +120,11 @@ async function calls(): Promise<Call[]> {
     ["data.imageNetR", folder, { transform: data.transforms.evaluation(size) }],
     ["data.imageNetSketch", folder, { transform: data.transforms.evaluation(size) }],
     ["data.imageNetV2", folder, { transform: data.transforms.evaluation(size) }],
-    ["data.writeToySet", `${folder}/other`, { size: 8, train: 1, validation: 1, imageNet9: 1, seed: 1 }],
+    [
+      "data.writeToySet",
+      `${folder}/one.png/no-folder`,
+      { size: 8, train: 1, validation: 1, imageNet9: 1, seed: 1 },
+    ],
     ["data.transforms.finetune", size, { randAugment: { magnitude: 9, layers: 2 }, erasing: 0.25 }],
     ["data.transforms.evaluation", size, { cropRatio: 0.875 }],
     ["figures.colormap", "viridis", 0.5],
