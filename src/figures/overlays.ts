@@ -184,7 +184,9 @@ function barHtml(
   const bar = `<img src="${dataUrl("image/svg+xml", svg)}" alt="" width="200" height="10" style="flex:1;min-width:60px;max-width:260px;height:10px;margin:0">`;
   const look =
     "display:flex;flex-wrap:wrap;align-items:center;gap:2px 8px;margin:4px 3px;font:12px/1.35 system-ui,sans-serif;opacity:.78";
-  return `<div style="${look}"><span>${escapeHtml(zTitle)}</span>${low}${bar}${high}</div>`;
+  // A narrow page wraps between the words and the scale, never inside it.
+  const scale = `<span style="display:flex;flex:1 1 170px;align-items:center;gap:8px">${low}${bar}${high}</span>`;
+  return `<div style="${look}"><span>${escapeHtml(zTitle)}</span>${scale}</div>`;
 }
 
 function barSvg(

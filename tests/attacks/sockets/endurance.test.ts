@@ -132,7 +132,7 @@ describe("a kernel whose key is known, given strange shapes", () => {
   it("takes no answer for a question that nobody has asked, and none twice", async () => {
     for (const value of ['"early"', deep, "{}", "null"])
       kernel.sendFrames(kernel.signed("input_reply", `{"value":${value}}`), "stdin");
-    await sleep(50);
+    await sleep(1000); // nothing tells that they have come
     const id = kernel.start(`prompt("name")`);
     await kernel.until(() => kernel.stdinRequests.length > 0);
     kernel.answerInput("right");
