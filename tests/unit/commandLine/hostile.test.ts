@@ -179,7 +179,8 @@ test("luvit answer: models, images and options that are none are named, and noth
   await (await tinyLlavit({ visionQkv: "full" })).save(model);
   for (const thing of ["folder", "empty", "pipe", "loop", "zeros", "none", "text", "teacher", "\u0000"])
     await fails(["answer", here(thing), join(here("images"), "red", "0.png"), "what?"], 1);
-  for (const thing of ["folder", "empty", "pipe", "loop", "zeros", "\u0000"])
+  await fails(["answer", model, here("folder"), "what?"], 2); // a model's place is taken for the image's
+  for (const thing of ["empty", "pipe", "loop", "zeros", "\u0000"])
     await fails(["answer", model, here(thing), "what?"], 1);
   for (const question of ["\u0000", "\ud800", "why ".repeat(100_000)])
     await fails(["answer", model, here("none"), question], 1);
