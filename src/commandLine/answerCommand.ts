@@ -52,7 +52,8 @@ export const answerCommand = command({
 
 /** The model is opened first, which may take long. */
 function expectImage(image: string): void {
-  if (!statSync(image, { throwIfNoEntry: false })?.isDirectory()) return;
+  // What no path can be is named by whoever opens it.
+  if (image.includes("\0") || !statSync(image, { throwIfNoEntry: false })?.isDirectory()) return;
   throw new UsageError(`answer: ${image} is a folder, no image; the model comes first: ${ORDER}`);
 }
 

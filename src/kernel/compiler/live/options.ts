@@ -50,7 +50,7 @@ export function checkOptions(compiler: TypeScript, folder: string): ts.CompilerO
     strict: false,
     noImplicitAny: false,
     allowJs: true,
-    checkJs: true,
+    checkJs: false,
     allowImportingTsExtensions: true,
     resolveJsonModule: true,
     esModuleInterop: true,
