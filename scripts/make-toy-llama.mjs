@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
 const require = createRequire(import.meta.url);
-const { ready } = require("../dist/core/tf.js");
+const { startBackend } = require("../dist/core/tf.js");
 const { LlamaLanguageModel } = require("../dist/models/languageModel.js");
 const { languageModelLoss, trainLanguageModel } = require("../dist/train/languageModel.js");
 const { writeHuggingFaceCheckpoint } = require("../dist/io/llama/index.js");
@@ -15,7 +15,7 @@ const given = process.argv.indexOf("--steps");
 const steps = given > 0 ? Number(process.argv[given + 1]) : 1200;
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
-console.log(String(await ready()));
+console.log(String(await startBackend()));
 const bytes = new Uint8Array(readFileSync(path("../data/text/devils-dictionary.txt")));
 const heldOut = bytes.subarray(Math.floor(bytes.length * 0.97));
 const text = bytes.subarray(0, bytes.length - heldOut.length);
