@@ -17,7 +17,8 @@ import { Linear } from "../nn/layers";
 import type { Module } from "../nn/module";
 import { putWhole, wholeMisfits, wholeParameters } from "./adapterParameters";
 import { LlamaBlocks } from "./llamaBlock";
-import { adapters, LoraLinear, LoraReport } from "./lora";
+import { adapters, LoraLinear } from "./lora";
+import { LoraReport } from "./loraReport";
 import { modelField } from "./options";
 
 /** A model that LLaMA adapters fit: a whole language model, or a block of one. */

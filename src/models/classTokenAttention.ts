@@ -1,7 +1,7 @@
 import { type Tensor, tf } from "../core/tf";
 import { type Context, site } from "../nn/context";
 import { Linear, type RMSNorm } from "../nn/layers";
-import { firstAlong, splitHeads } from "../nn/ops";
+import { firstAlong, splitHeads, transposedByGroup } from "../nn/ops";
 import { headSizes, type LlamaConfig } from "./llamaConfig";
 
 /** What attention is made of, see `LlamaAttention`. */
@@ -38,30 +38,14 @@ export function attendForClassToken(
 ): Tensor {
   const { heads, kvHeads, headDim } = headSizes(config);
   const see = (part: string, value: Tensor) => site(context, `${name}.${part}`, value);
-  const own = ownGroup(heads, kvHeads);
-  const first = wq.forward(firstAlong(x, 1, 1), context, `${name}.wq`);
-  const query = tf.mul(
-    q_norm ? q_norm.forward(splitHeads(first, heads)) : splitHeads(first, heads),
-    headDim ** -0.5,
-  );
-  const batch = query.shape[0];
-  const [tokens, dim] = [x.shape[1]!, x.shape[2]!];
-  const spread = tf.mul(tf.reshape(query, [batch, heads, 1, headDim]), own);
-  const rows = tf.reshape(spread, [batch * heads, kvHeads * headDim]) as tf.Tensor2D;
-  const asked = tf.reshape(tf.matMul(rows, wk.weight.value as unknown as tf.Tensor2D), [batch, heads, dim]);
+  const first = splitHeads(wq.forward(firstAlong(x, 1, 1), context, `${name}.wq`), heads);
+  const query = tf.mul(q_norm ? q_norm.forward(first) : first, headDim ** -0.5);
+  const [batch, tokens] = x.shape as [number, number];
+  const asked = transposedByGroup(tf.reshape(query, [batch, heads, headDim]), wk.weight.value, kvHeads);
   const scores = see("scores", tf.reshape(tf.matMul(asked, x, false, true), [batch, heads, 1, tokens]));
   const pattern = see("pattern", tf.softmax(scores));
   const [passes] = pattern.shape; // an edit may have made several of one
   const mixed = tf.matMul(tf.reshape(pattern, [passes, heads, tokens]), x);
-  const values = tf.reshape(wv.forward(mixed, context, `${name}.wv`), [passes, heads, kvHeads, headDim]);
-  return see("heads", tf.reshape(tf.sum(tf.mul(values, own), 2), [passes, heads, 1, headDim]));
-}
-
-/** [1, H, G, 1]: 1 where a head of queries meets a head of keys. */
-function ownGroup(heads: number, groups: number): Tensor {
-  const of = (head: number) => Math.floor((head * groups) / heads);
-  const open = Float32Array.from({ length: heads * groups }, (_, i) =>
-    Number(of(Math.floor(i / groups)) === i % groups),
-  );
-  return tf.tensor(open, [1, heads, groups, 1]);
+  const values = wv.forwardByGroup(mixed, kvHeads, context, `${name}.wv`);
+  return see("heads", tf.reshape(values, [passes, heads, 1, headDim]));
 }

@@ -1,7 +1,6 @@
-import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
 import type { HostTensor } from "../core/hostTensor";
-import { checkOptions, partsWith, shaped } from "../core/options";
+import { checkOptions, shaped } from "../core/options";
 import { rngField } from "../core/options/rng";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
@@ -9,10 +8,11 @@ import { llamaBlockModules, visionModules } from "../io/llama";
 import { type Context, inference, site } from "../nn/context";
 import { kaimingUniform, zeros } from "../nn/init";
 import { Linear } from "../nn/layers";
-import { Module, millions } from "../nn/module";
-import { linear } from "../nn/ops";
+import { Module } from "../nn/module";
+import { linear, linearByGroup } from "../nn/ops";
 import { Parameter } from "../nn/parameter";
 import { type LoraOptions, loraOptions } from "./loraOptions";
+import { LoraReport } from "./loraReport";
 import { modelField } from "./options";
 
 export type { LoraOptions } from "./loraOptions";
@@ -82,9 +82,19 @@ export class LoraLinear extends Module {
 
   /** Site `<name>.lora`: the scaled update, unless it is merged. */
   forward(x: Tensor, context: Context = inference, name = "linear"): Tensor {
-    const base = linear(x, this.weight.value, this.bias?.value);
+    return this.adapted(x, linear, context, name);
+  }
+
+  /** As `Linear.forwardByGroup`, with the same site. */
+  forwardByGroup(x: Tensor, groups: number, context: Context = inference, name = "linear"): Tensor {
+    const own = (from: Tensor, weight: Tensor, bias?: Tensor) => linearByGroup(from, weight, groups, bias);
+    return this.adapted(x, own, context, name);
+  }
+
+  private adapted(x: Tensor, product: typeof linear, context: Context, name: string): Tensor {
+    const base = product(x, this.weight.value, this.bias?.value);
     if (this.merged) return base;
-    const update = linear(linear(x, this.lora_A.weight.value), this.lora_B.weight.value);
+    const update = product(linear(x, this.lora_A.weight.value), this.lora_B.weight.value);
     return tf.add(base, site(context, `${name}.lora`, tf.mul(update, this.scaling)));
   }
 
@@ -113,60 +123,6 @@ export class LoraLinear extends Module {
     tf.tidy(() => this.weight.value.assign(tf.add(this.weight.value, tf.mul(this.update(), sign))));
     this.merged = sign === 1;
   }
-}
-
-/** What `attach` or `loadAdapter` did. Prints as one line. */
-export class LoraReport {
-  readonly paths: readonly string[];
-  readonly trainable: number;
-  readonly total: number;
-  /** Parameters that an adapter brought whole. */
-  readonly replaced: readonly string[];
-  /** Tensors of an adapter, by their names in the base model, that lie outside this model. */
-  readonly leftOut: readonly string[];
-
-  constructor(parts: {
-    paths: readonly string[];
-    trainable: number;
-    total: number;
-    replaced?: readonly string[];
-    leftOut?: readonly string[];
-  }) {
-    checkOptions("LoraReport", partsWith("paths"), parts);
-    const { paths, trainable, total, replaced = [], leftOut = [] } = parts;
-    this.paths = paths;
-    this.trainable = trainable;
-    this.total = total;
-    this.replaced = replaced;
-    this.leftOut = leftOut;
-  }
-
-  toString(): string {
-    const share = ((100 * this.trainable) / this.total).toFixed(2);
-    return [
-      `LoRA on ${this.paths.join(", ")}: ${millions(this.trainable)} trainable of ${millions(this.total)} (${share} %)`,
-      this.replaced.length > 0 ? `replaced: ${this.replaced.join(", ")}` : "",
-      this.leftOut.length > 0 ? `left out, not of this block: ${partsOf(this.leftOut).join(", ")}` : "",
-    ]
-      .filter(Boolean)
-      .join("; ");
-  }
-
-  [inspect.custom](): string {
-    return this.toString();
-  }
-}
-
-/** Names of tensors for people: modules outside the layers by name, the layers together. */
-function partsOf(names: readonly string[]): string[] {
-  const layerOf = (name: string) => /(?:^|\.)layers\.(\d+)\./.exec(name)?.[1];
-  const layers = [...new Set(names.map(layerOf))].filter((layer) => layer !== undefined).map(Number);
-  layers.sort((a, b) => a - b);
-  const outside = names.filter((name) => layerOf(name) === undefined);
-  const modules = [...new Set(outside.map((name) => name.replace(/(\.lora_[AB])?\.(weight|bias)$/, "")))];
-  if (layers.length === 0) return modules;
-  const count = names.length - outside.length;
-  return [`${count} tensors of ${layers.length === 1 ? "layer" : "layers"} ${layers.join(", ")}`, ...modules];
 }
 
 /**

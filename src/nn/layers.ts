@@ -5,7 +5,7 @@ import type { Tensor } from "../core/tf";
 import type { Context } from "./context";
 import { ones, xavierUniform, zeros } from "./init";
 import { Module } from "./module";
-import { layerNorm, linear, rmsNorm } from "./ops";
+import { layerNorm, linear, linearByGroup, rmsNorm } from "./ops";
 import { linearSizes, normSizes } from "./options";
 import { type Initializer, Parameter } from "./parameter";
 
@@ -39,6 +39,11 @@ export class Linear extends Module {
   /** What stands in its place (LoRA) has a site under `name`; a plain linear has none. */
   forward(x: Tensor, _context?: Context, _name?: string): Tensor {
     return linear(x, this.weight.value, this.bias?.value);
+  }
+
+  /** Of each head its own rows alone: x [P, H, in] -> [P, H, out / groups], head h with group floor(h groups / H). */
+  forwardByGroup(x: Tensor, groups: number, _context?: Context, _name?: string): Tensor {
+    return linearByGroup(x, this.weight.value, groups, this.bias?.value);
   }
 }
 

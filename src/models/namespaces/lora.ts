@@ -4,4 +4,5 @@
  * @module
  */
 export { loadAdapter, saveAdapter } from "../adapter";
-export { adapters, attach, LoraLinear, type LoraOptions, LoraReport, merge, unmerge } from "../lora";
+export { adapters, attach, LoraLinear, type LoraOptions, merge, unmerge } from "../lora";
+export { LoraReport } from "../loraReport";

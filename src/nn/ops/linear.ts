@@ -16,6 +16,36 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   return tf.reshape(shifted, [...x.shape.slice(0, -1), weight.shape[0]]);
 }
 
+/**
+ * y of each head by its own rows of the weight: x [P, H, in], weight [G C, in], bias [G C] -> [P, H, C], head h with group
+ * floor(h G / H); what `linear` gives of the other groups is not computed.
+ */
+export function linearByGroup(x: Tensor, weight: Tensor, groups: number, bias?: Tensor): Tensor {
+  const [channels, inputs] = [weight.shape[0] / groups, weight.shape[1]!];
+  const rows = tf.reshape(weight, [groups, channels, inputs]);
+  return byGroup(x, groups, (own) => {
+    const product = tf.matMul(own, rows, false, true);
+    return bias ? tf.add(product, tf.reshape(bias, [groups, 1, channels])) : product;
+  });
+}
+
+/** The way back: y [P, H, C], weight [G C, in] -> [P, H, in], Wᵀ y of each head by its own rows. */
+export function transposedByGroup(y: Tensor, weight: Tensor, groups: number): Tensor {
+  const [channels, inputs] = [weight.shape[0] / groups, weight.shape[1]!];
+  const rows = tf.reshape(weight, [groups, channels, inputs]);
+  return byGroup(y, groups, (own) => tf.matMul(own, rows));
+}
+
+/** x [P, H, I] as stacks [G, P H/G, I] to `product` and back. */
+function byGroup(x: Tensor, groups: number, product: (own: Tensor) => Tensor): Tensor {
+  const [passes, heads, inputs] = x.shape as [number, number, number];
+  const each = heads / groups;
+  const stacked = tf.transpose(tf.reshape(x, [passes, groups, each, inputs]), [1, 0, 2, 3]);
+  const made = product(tf.reshape(stacked, [groups, passes * each, inputs]));
+  const apart = tf.reshape(made, [groups, passes, each, made.shape[2]!]);
+  return tf.reshape(tf.transpose(apart, [1, 0, 2, 3]), [passes, heads, made.shape[2]!]);
+}
+
 const addRowOp = defineOp<"x" | "row", object>({
   name: "LuvitAddRow",
   inputs: ["x", "row"],
