@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CellModules, define } from "../../../src/kernel/executor/modules";
+
+const start = Symbol.for("luvit.backend.start");
+
+function notebookFolder(files: Record<string, string>): string {
+  const folder = mkdtempSync(join(tmpdir(), "luvit-modules-"));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  return folder;
+}
+
+const withStart = (value: unknown) => Object.defineProperty(globalThis, start, { configurable: true, value });
+
+test("a cell begins when what single ops run on has started, and also when it cannot start", async () => {
+  const modules = new CellModules(notebookFolder({}), {});
+  let started = false;
+  withStart(async () => {
+    await sleep(30);
+    started = true;
+  });
+  await modules.prepare([]);
+  assert.equal(started, true);
+  withStart(() => Promise.reject(new Error("no backend")));
+  await modules.prepare([]);
+  withStart(undefined);
+  await modules.prepare([]);
+});
+
+test("the library is started by the time that `import()` gives it, and the same one is given again", async () => {
+  const modules = new CellModules(notebookFolder({}), {});
+  const loaded = (await modules.load("luvit")) as { tf: { getBackend(): string } };
+  assert.ok(loaded.tf.getBackend());
+  assert.equal(modules.require("luvit"), loaded);
+});
+
+test("what is no ES module is given as `default`, an object's fields beside it", async () => {
+  const folder = notebookFolder({
+    "object.json": '{ "a": 1 }',
+    "text.json": '"abc"',
+    "call.cjs": "module.exports = Object.assign(() => 1, { extra: 2 });",
+    "compiled.cjs": 'Object.defineProperty(exports, "__esModule", { value: true }); exports.x = 3;',
+  });
+  const modules = new CellModules(folder, {});
+  assert.deepEqual(await modules.load("./object.json"), { a: 1, default: { a: 1 } });
+  assert.deepEqual(await modules.load("./text.json"), { default: "abc" });
+  assert.deepEqual(Object.keys(await modules.load("./call.cjs")), ["default"]);
+  const compiled = await modules.load("./compiled.cjs");
+  assert.deepEqual([compiled.x, "default" in compiled], [3, false]);
+});
+
+test("ES modules are told by ending, by the nearest manifest and by what a package exports", async () => {
+  const folder = notebookFolder({
+    "alone.mjs": "export const name = 'alone'; export let count = 0; export const add = () => ++count;",
+    "module/package.json": '{ "type": "module" }',
+    "module/deep/index.js": "export const name = 'deep';",
+    "module/common/package.json": '{ "type": "commonjs" }',
+    "module/common/index.js": "exports.name = 'common';",
+    "module/common.cjs": "exports.name = 'by its ending';",
+    "node_modules/only/package.json": '{ "exports": { "import": "./index.mjs" } }',
+    "node_modules/only/index.mjs": "export const name = 'only';",
+    "package.json": "{}",
+    "plain.js": "exports.name = 'plain';",
+  });
+  const modules = new CellModules(folder, {});
+  for (const [path, name] of [
+    ["./alone.mjs", "alone"],
+    ["./module/deep/index.js", "deep"],
+    ["./module/common/index.js", "common"],
+    ["./module/common.cjs", "by its ending"],
+    ["only", "only"],
+    ["./plain.js", "plain"],
+  ]) {
+    assert.equal((await modules.load(path)).name, name);
+    await modules.prepare([path]);
+    assert.equal((modules.require(path) as { name: string }).name, name);
+  }
+  const alone = modules.require("./alone.mjs") as { __esModule: boolean; count: number; add(): number };
+  assert.equal(alone.__esModule, true);
+  alone.add();
+  assert.equal(alone.count, 1, "a name follows its module");
+  assert.deepEqual(Object.keys(alone).sort(), ["add", "count", "name"]);
+  await assert.rejects(modules.load("nowhere"), /Cannot find module 'nowhere'/);
+});
+
+test("a name is defined as a plain property with the value it has now, except the mark of compiled modules", () => {
+  const target: Record<string, unknown> = {};
+  define(target, "a", { get: () => 1 });
+  define(target, "b", { value: 2 });
+  define(target, "__esModule", { value: true });
+  target.a = 3;
+  assert.deepEqual(target, { a: 3, b: 2 });
+});

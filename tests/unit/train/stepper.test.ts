@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { Rng } from "../../../src/core/rng";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
+import { Linear } from "../../../src/nn/layers";
+import { AdamW } from "../../../src/optim/adamw";
+import { pretrainRules } from "../../../src/optim/groups";
+import type { Feeds } from "../../../src/train/feeds";
+import { Stepper } from "../../../src/train/stepper";
+import { WeightAverage } from "../../../src/train/weightAverage";
+
+before(async () => void (await startBackend()));
+
+const row = (...numbers: number[]): Feeds => ({ x: { data: Float32Array.from(numbers), shape: [1, 2] } });
+
+const close = (actual: ArrayLike<number>, expected: readonly number[]) => {
+  assert.equal(actual.length, expected.length);
+  for (const [i, number] of expected.entries())
+    assert.ok(Math.abs(actual[i] - number) < 1e-5, `${Array.from(actual)} instead of ${expected}`);
+};
+
+/** y = x w with w = [1, 2]; the loss is y^2. AdamW's first step moves every weight by the rate, against its gradient. */
+function square({ batches = 1, decay }: { batches?: number; decay?: number } = {}) {
+  const model = new Linear(2, 1, new Rng(0), { bias: false });
+  model.weight.load({ shape: [1, 2], data: Float32Array.of(1, 2) });
+  const rules = pretrainRules(model, 0);
+  const optimizer = new AdamW(model, rules);
+  const average = decay === undefined ? undefined : new WeightAverage(model, rules, decay);
+  const out = {
+    inputs: { x: { shape: [1, 2] } },
+    body: (fed: Record<string, Tensor>) => ({ y: model.forward(fed.x) }),
+  };
+  const task = {
+    name: "square",
+    model,
+    rules,
+    loss: ({ x }: Readonly<Record<string, Tensor>>) => tf.sum(tf.square(model.forward(x))) as Tensor,
+    functions: { out },
+  };
+  const stepper = new Stepper({ task, optimizer, average, batches }, { engine: "eager" });
+  return { model, optimizer, average, stepper };
+}
+
+test("a step gives the mean loss of its batches; the model is behind until it is synced", async () => {
+  const { model, optimizer, stepper } = square({ batches: 2 });
+  assert.equal(await stepper.step([row(1, 1), row(1, 0)], 0.1), (9 + 1) / 2);
+  assert.equal(optimizer.step, 1);
+  close(await model.weight.peek(), [1, 2]);
+  await stepper.sync();
+  close(await model.weight.peek(), [0.9, 1.9]);
+  close((await stepper.call("out", row(1, 1))).y, [2.8]);
+  await stepper.dispose();
+});
+
+test("a sync with nothing new fetches nothing: what was loaded meanwhile stays", async () => {
+  const { model, stepper } = square();
+  await stepper.sync();
+  await stepper.prepare(row(1, 1));
+  const loaded = { shape: [1, 2], data: Float32Array.of(5, 6) };
+  model.weight.load(loaded);
+  await stepper.sync();
+  close(await model.weight.peek(), [5, 6]);
+  await stepper.step([row(1, 1)], 0.1);
+  await stepper.sync();
+  close(await model.weight.peek(), [0.9, 1.9]);
+  model.weight.load(loaded);
+  await stepper.sync();
+  close(await model.weight.peek(), [5, 6]);
+  await stepper.dispose();
+});
+
+test("a stream gives the model's numbers before the first step, and then what the steps have left", async () => {
+  const { model, optimizer, stepper } = square();
+  const asked = new Map([...model.namedParameters(), ...optimizer.moments()]);
+  const read = async () => {
+    const { shapes, read } = stepper.stream(asked);
+    assert.deepEqual([...shapes.keys()].sort(), [...asked.keys()].sort());
+    return (await read(["weight"])).weight;
+  };
+  close(await read(), [1, 2]);
+  await stepper.step([row(1, 1)], 0.1);
+  close(await read(), [0.9, 1.9]);
+  close(await model.weight.peek(), [1, 2]);
+  await stepper.dispose();
+  close(await read(), [1, 2]);
+});
+
+test("a loss that is not finite changes neither model nor optimizer, wherever in the step it is", async () => {
+  for (const group of [
+    [row(Number.NaN, 1), row(1, 1)],
+    [row(1, 1), row(Number.POSITIVE_INFINITY, 1)],
+  ]) {
+    const { model, optimizer, stepper, average } = square({ batches: 2, decay: 0.5 });
+    assert.ok(!Number.isFinite(await stepper.step(group, 0.1)));
+    assert.equal(optimizer.step, 0);
+    await stepper.sync();
+    close(await model.weight.peek(), [1, 2]);
+    close((await stepper.call("out", row(1, 1), { averaged: true })).y, [3]);
+    assert.ok(average);
+    await stepper.dispose();
+  }
+});
+
+test("averages move after every step, and a function takes them where it is asked to and they are kept", async () => {
+  const { stepper } = square({ decay: 0.75 });
+  await stepper.step([row(1, 1)], 0.1);
+  const out = async (options?: { averaged: boolean }, of = stepper) =>
+    (await of.call("out", row(1, 1), options)).y;
+  close(await out(), [2.8]);
+  close(await out({ averaged: false }), [2.8]);
+  close(await out({ averaged: true }), [0.75 * 3 + 0.25 * 2.8]);
+  await stepper.dispose();
+  const { stepper: without } = square();
+  await without.step([row(1, 1)], 0.1);
+  close(await out({ averaged: true }, without), [2.8]);
+  await without.dispose();
+});
+
+test("it says what it runs on once it has begun, and until it has ended; alone it is the same as itself", async () => {
+  const { stepper } = square();
+  assert.equal(stepper.engine, undefined);
+  await stepper.expectSame(1);
+  await stepper.prepare(row(1, 1));
+  assert.match(stepper.engine!, /eager|tfjs/);
+  await stepper.expectSame(1);
+  await stepper.dispose();
+  assert.equal(stepper.engine, undefined);
+  await stepper.dispose();
+});
