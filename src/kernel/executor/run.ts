@@ -8,16 +8,18 @@ const startSegment = new vm.Script('globalThis[Symbol.for("luvit.kernel.segment"
   filename: "luvit-kernel-segment.js",
 });
 
-/** Compiles a cell's code into a function of `given`'s names. */
+/** Compiles a cell's code into a function of `given`'s names; not as a script, of which Node keeps a part for good. */
 export function cellFunction(
   code: string,
   cell: string,
   awaits: boolean,
   given: readonly string[],
 ): (...values: unknown[]) => unknown {
-  const text = `(${awaits ? "async " : ""}function(${given.join(", ")}) {\n${code}\n})`;
-  const script = new vm.Script(text, { filename: cell, lineOffset: -1 });
-  return script.runInThisContext() as (...values: unknown[]) => unknown;
+  if (!awaits)
+    return vm.compileFunction(code, given, { filename: cell }) as (...values: unknown[]) => unknown;
+  const text = `return async () => {\n${code}\n};`;
+  const make = vm.compileFunction(text, given, { filename: cell, lineOffset: -1 });
+  return (...values) => (make(...values) as () => Promise<unknown>)();
 }
 
 /** What cells see of a module file's own names. */

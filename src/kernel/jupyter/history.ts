@@ -1,11 +1,15 @@
 type Entry = { line: number; input: string; output: string | null };
 
+/** Characters of a cell's value that are kept: frontends ask for what was typed, and values may be of many megabytes. */
+const mostOutput = 10_000;
+
 /** The cells of this session as `history_request` asks for them. */
 export class History {
   private readonly entries: Entry[] = [];
 
   add(line: number, input: string, output: string | null): void {
-    this.entries.push({ line, input, output });
+    const kept = output === null || output.length <= mostOutput ? output : `${output.slice(0, mostOutput)}…`;
+    this.entries.push({ line, input, output: kept });
   }
 
   /** Entries as `[session, line, input]`, or with `[input, output]` where outputs are asked for. */

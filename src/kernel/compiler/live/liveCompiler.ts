@@ -9,6 +9,7 @@ import type {
 } from "../cellCompiler";
 import { loadTypeScript, type TypeScript } from "../typescript";
 import { cellSyntax } from "./cellSyntax";
+import { Chains } from "./chains";
 import { completeness } from "./completeness";
 import { completionAt } from "./completion";
 import { emitCell, lastExpression } from "./emit";
@@ -26,6 +27,7 @@ export class LiveCompiler implements CellCompiler {
   private readonly live: LiveProgram;
   private readonly local: LocalFiles;
   private readonly scope: Scope;
+  private readonly chains = new Chains();
   private readonly warming: NodeJS.Immediate;
 
   /** `declarations`: what every cell sees beside Node's names, and the kernel holds the values of. */
@@ -50,6 +52,7 @@ export class LiveCompiler implements CellCompiler {
     const own = scope.own(file);
     scope.open(file);
     live.prepare(source, syntax.specifiers, syntax.augments ? file : undefined);
+    this.chains.prepare(live.checker);
     const local = this.local.of(syntax.specifiers);
     const wrong = [...live.findings(file), ...this.local.findings(local)];
     if (wrong.length > 0) {
@@ -58,6 +61,7 @@ export class LiveCompiler implements CellCompiler {
       return found;
     }
     const { checker } = live;
+    const used = scope.close(file, own, checker);
     const held = scope.valuesOf(own, checker);
     const emitted = emitCell(compiler, source, {
       fileName: file.fileName,
@@ -71,7 +75,10 @@ export class LiveCompiler implements CellCompiler {
       imports: syntax.imports,
       lastExpression: emitted.hasLast ? lastExpression : undefined,
       sideOutputs: this.local.outputs(local),
-      commit: () => scope.commit(own, held, checker),
+      commit: () => {
+        scope.commit(own, held, checker);
+        this.chains.add(own.symbols.values(), used);
+      },
     };
   }
 
@@ -97,6 +104,7 @@ export class LiveCompiler implements CellCompiler {
     const { specifiers } = cellSyntax(this.compiler, file);
     this.scope.open(file);
     this.live.prepare(source, specifiers);
+    this.chains.prepare(this.live.checker);
     return file;
   }
 

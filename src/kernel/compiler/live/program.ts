@@ -82,6 +82,7 @@ export class LiveProgram {
     const { compiler, options } = this;
     const end = ending ?? (this.language === "javascript" ? "js" : isJsx(source) ? "tsx" : "ts");
     const name = `${this.folder}/__cell_${++this.count}__.${end}`;
+    this.fed++;
     const file = compiler.createSourceFile(
       name,
       source,
@@ -117,7 +118,6 @@ export class LiveProgram {
 
   /** The errors of a cell, those of syntax first. */
   findings(file: ts.SourceFile): readonly ts.Diagnostic[] {
-    this.fed++;
     const { current } = this;
     const syntax = current.getSyntacticDiagnostics(file);
     return syntax.length > 0 ? syntax : current.getSemanticDiagnostics(file);

@@ -26,14 +26,13 @@ export class Scope {
   provide(file: CellFile): void {
     for (const [name, symbol] of file.symbol.exports) {
       this.values.set(name, symbol);
-      this.running.add(name as string);
+      this.running.add(this.text(name));
     }
   }
 
   /** Those among the words of a text whose values the kernel holds. */
   valuesIn(source: string): string[] {
-    const words = new Set(source.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu) ?? []);
-    return [...words].filter((word) => this.running.has(word));
+    return [...wordsOf(source)].filter((word) => this.running.has(word));
   }
 
   /** What a bound cell declares; to be asked before `open`. */
@@ -44,7 +43,7 @@ export class Scope {
     );
     return {
       symbols: new Map([...file.locals, ...exported]),
-      exported: new Set(exported.map(([name]) => name as string)),
+      exported: new Set(exported.map(([name]) => this.text(name))),
     };
   }
 
@@ -54,18 +53,40 @@ export class Scope {
    */
   open(file: CellFile): void {
     const { locals, symbol } = file;
-    for (const symbols of [this.values, this.types])
+    const { Value, Type, Namespace, Alias } = this.compiler.SymbolFlags;
+    const offer = (symbols: Symbols, meanings: number) => {
       for (const [name, one] of symbols) {
         const taken = locals.get(name);
         if (!taken) locals.set(name, one);
-        else if (taken !== one && !symbol.exports.has(name)) symbol.exports.set(name, one);
+        else if (taken !== one && !(taken.flags & meanings) && !symbol.exports.has(name))
+          symbol.exports.set(name, one);
       }
+    };
+    offer(this.values, Value | Alias); // an import of a type alone still hides a value
+    offer(this.types, Type | Namespace);
+  }
+
+  /**
+   * Takes from a checked cell the names that it does not use, so that it keeps no more of the cells before it than its
+   * own types need: those declared anew since are let go. Returns what it keeps.
+   */
+  close(file: CellFile, { symbols, exported }: Own, checker: ts.TypeChecker): ts.Symbol[] {
+    const { Type, Namespace } = this.compiler.SymbolFlags;
+    const words = wordsOf(file.text).add(elementFactory);
+    for (const name of [...file.locals.keys()])
+      if (!symbols.has(name) && !words.has(this.text(name))) file.locals.delete(name);
+    for (const name of [...file.symbol.exports.keys()]) {
+      const own = symbols.get(name);
+      if (!own || exported.has(this.text(name))) continue;
+      if (this.target(own, checker).flags & (Type | Namespace)) file.symbol.exports.delete(name);
+    }
+    return [...file.locals].filter(([name]) => !symbols.has(name)).map(([, symbol]) => symbol);
   }
 
   /** Names that have a value when the cell has run. */
   valuesOf({ symbols }: Own, checker: ts.TypeChecker): Set<string> {
     const held = [...symbols].filter(([, symbol]) => this.runs(symbol, checker));
-    return new Set(held.map(([name]) => name as string));
+    return new Set(held.map(([name]) => this.text(name)));
   }
 
   /** Makes what a cell declares visible to those after it. */
@@ -77,8 +98,9 @@ export class Scope {
       const isType = (flags & (Type | Namespace)) !== 0;
       if (flags & Value || !isType) this.values.set(name, symbol);
       if (isType) this.types.set(name, symbol);
-      if (held.has(name as string)) this.running.add(name as string);
-      else if (flags & Value) this.running.delete(name as string);
+      const text = this.text(name);
+      if (held.has(text)) this.running.add(text);
+      else if (flags & Value) this.running.delete(text);
     }
   }
 
@@ -92,9 +114,21 @@ export class Scope {
     return declarations.some((one) => !isAmbient(compiler, one));
   }
 
+  /** A name as it is written: the compiler marks those that begin with two underscores. */
+  private text(name: ts.__String): string {
+    return this.compiler.unescapeLeadingUnderscores(name);
+  }
+
   private target(symbol: ts.Symbol, checker: ts.TypeChecker): ts.Symbol {
     return symbol.flags & this.compiler.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
   }
+}
+
+/** What JSX means without naming it. */
+const elementFactory = "React";
+
+function wordsOf(text: string): Set<string> {
+  return new Set(text.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
 }
 
 /** Whether a variable ends with its cell, as those of `using` do. */

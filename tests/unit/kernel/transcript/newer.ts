@@ -15,6 +15,17 @@ export const newer: Record<string, Transcript> = {
     ["/** @module shapes */\nexport const sides = 3;", silent],
     ['import { sides } from "./shapes";\nsides', shows("3")],
   ],
+  "a name is a type and a value, each declared anew by itself": [
+    ["interface Place { at: number }", silent],
+    ["const Place = 1;", silent],
+    ["const Place = 2;\nconst here: Place = { at: Place };\nhere.at", shows("2")],
+    ["interface Place { at: string }\nconst there: Place = { at: String(Place) };\nthere.at", shows("2")],
+  ],
+  "names may begin with two underscores": [
+    ["const __a = 1;", silent],
+    ["const b = __a + 1;\nb", shows("2")],
+    ["function __f() { return __a; }\n__f()", shows("1")],
+  ],
   "using disposes at the end of the cell": [
     [
       "using file = { name: 'f', [Symbol.dispose]() { console.log('closed'); } };\nconsole.log(file.name);",
