@@ -32,14 +32,17 @@ export interface OomKills {
 }
 
 export function oomKills(): OomKills {
-  const counts = groupFiles().map((file) => oomKillsIn(file));
+  const counts = groupFiles(readText("/proc/self/cgroup") ?? "").map((file) => oomKillsIn(file));
   return { group: counts.find((count) => count !== undefined), machine: oomKillsIn("/proc/vmstat") };
 }
 
-/** Where version 2 and version 1 of control groups count, in the group's own folder or at the container's root. */
-function groupFiles(): string[] {
+/**
+ * Where version 2 and version 1 of control groups count, in the group's own folder or at the container's root; from the
+ * text of /proc/self/cgroup.
+ */
+export function groupFiles(text: string): string[] {
   const root = "/sys/fs/cgroup";
-  const groups = (readText("/proc/self/cgroup") ?? "").split("\n").map((line) => line.split(":"));
+  const groups = text.split("\n").map((line) => line.split(":"));
   const unified = groups.find(([id, controllers]) => id === "0" && controllers === "")?.[2];
   const memory = groups.find(([, controllers]) => controllers?.split(",").includes("memory"))?.[2];
   return [

@@ -77,7 +77,10 @@ const split: ShapeRule = ({ inputs: { x }, attributes }) => {
     typeof asked === "number"
       ? Array.from({ length: asked }, () => total / asked)
       : asked.map((length) => (length === -1 ? total - known : length));
-  if (!sizes.every(Number.isInteger) || sizes.reduce((a, b) => a + b, 0) !== total) {
+  if (
+    !sizes.every((size) => Number.isInteger(size) && size >= 0) ||
+    sizes.reduce((a, b) => a + b, 0) !== total
+  ) {
     throw new Error(`${asked} does not divide axis ${axis} of [${x.shape}]`);
   }
   const outputs = sizes.map((size) => ({

@@ -255,3 +255,17 @@ fs.writeFileSync(path + "/tfjs_binding.node", "");`,
     assert.equal(calls[0].at(-1), "", "node-gyp takes a command alone, without arguments");
   });
 });
+
+test("of an addon's builds the one for the newest Node-API is found, by number; folders without one are passed over", () => {
+  const folder = temporaryFolder();
+  assert.equal(findAddon(folder), undefined);
+  filled(folder, {
+    "lib/napi-v8/tfjs_binding.node": "",
+    "lib/napi-v9/tfjs_binding.node": "",
+    "lib/napi-v10/tfjs_binding.node": "",
+    "lib/napi-v11/other.node": "",
+    "lib/old-napi-v12/tfjs_binding.node": "",
+  });
+  assert.equal(findAddon(folder), join("lib", "napi-v10", "tfjs_binding.node"));
+  assert.equal(findAddon(filled(temporaryFolder(), { "lib/napi-v3/other.node": "" })), undefined);
+});

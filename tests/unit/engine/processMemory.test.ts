@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { engineProcesses } from "../../../src/engine";
-import { memoryOf } from "../../../src/engine/process/memory";
+import { groupFiles, memoryOf } from "../../../src/engine/process/memory";
 import { growingProduct, openInProcess, stopProcessesAfterwards } from "./processSupport";
 import { openGraph, withOnnxRuntime } from "./support";
 
@@ -37,4 +37,19 @@ test("500 runs take no more memory than 50, on either side", { skip }, async () 
   assert.ok(nearGrowth < 1, `this process holds ${nearGrowth} MiB more`);
   assert.ok(farGrowth < 16, `the engine process grew by ${farGrowth} MiB`);
   await executor.dispose();
+});
+
+test("deaths for want of memory are counted in the process's own control group, then at the container's root", () => {
+  const root = ["/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events"];
+  assert.deepEqual(groupFiles("0::/a/b\n"), ["/sys/fs/cgroup/a/b/memory.events", ...root]);
+  assert.deepEqual(groupFiles("5:cpu,cpuacct:/c\n4:hugetlb,memory:/d\n0:name=systemd:/e\n"), [
+    "/sys/fs/cgroup/memory/d/memory.oom_control",
+    ...root,
+  ]);
+  assert.deepEqual(groupFiles("7:memory:/d\n1::/x\n0::/f\n"), [
+    "/sys/fs/cgroup/memory/d/memory.oom_control",
+    "/sys/fs/cgroup/f/memory.events",
+    ...root,
+  ]);
+  assert.deepEqual(groupFiles(""), root);
 });
