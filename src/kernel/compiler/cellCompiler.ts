@@ -13,6 +13,7 @@ export interface Diagnostic {
   start: Position;
   end: Position;
   messageText: string;
+  /** The compiler's number for it; 0 for what the kernel objects to. */
   code: number;
   /** A file other than the cell. */
   fileName?: string;
@@ -72,5 +73,7 @@ export interface CellCompiler {
   inspect(source: string, offset: number): ts.QuickInfo | undefined;
   /** Whether more lines are to be waited for. */
   completeness(source: string): Completeness;
+  /** Sees the cells from now on as files of another folder, the current one. */
+  moveTo(folder: string): void;
   close(): void;
 }

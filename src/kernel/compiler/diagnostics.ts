@@ -13,7 +13,7 @@ export function diagnosticLines(diagnostics: readonly Diagnostic[], source: stri
     if (detail) report.push(`    ${words}`);
     else {
       const place = `${fileName ?? cell}:${start.line + 1}:${start.character + 1}`;
-      report.push(`${place} - error TS${code}: ${words}`);
+      report.push(`${place} - error${code === 0 ? "" : ` TS${code}`}: ${words}`);
       if (!fileName) report.push(...excerpt(lines[start.line], finding));
     }
     above = finding;

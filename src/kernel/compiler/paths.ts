@@ -21,19 +21,25 @@ export function completePath(
   const text = textAt(compiler, tree, offset);
   if (!text) return undefined;
   const typed = source.slice(text.getStart() + 1, offset);
+  const begun = typed.slice(typed.lastIndexOf("/") + 1);
+  const isModule = compiler.isImportDeclaration(text.parent) || compiler.isExportDeclaration(text.parent);
+  if (isModule && !/^\.{0,2}\//.test(typed)) return undefined;
+  const candidates = namesFrom(folder, typed, isModule);
+  const rest = /^[^/"'`\n]*\/?/.exec(source.slice(offset, text.getEnd()))![0];
+  const isOpen = compiler.isStringLiteralLike(text) && (text as { isUnterminated?: boolean }).isUnterminated;
+  return { start: offset - begun.length, end: offset + (isOpen ? 0 : rest.length), candidates };
+}
+
+/** Files and folders that go on from what is typed of a path, those that a text can hold as they are. */
+export function namesFrom(folder: string, typed: string, isModule: boolean): string[] {
   const at = typed.lastIndexOf("/") + 1;
   const [before, begun] = [typed.slice(0, at), typed.slice(at)];
-  const isModule = compiler.isImportDeclaration(text.parent) || compiler.isExportDeclaration(text.parent);
-  if (isModule && !/^\.{0,2}\//.test(before)) return undefined;
   const from = isAbsolute(before) ? before : resolve(folder, before);
   const names = entriesOf(from)
     .filter(({ name }) => name.startsWith(begun) && (begun !== "" || !name.startsWith(".")))
     .map((entry) => nameOf(entry, isModule))
-    .filter((name) => !/["'`\\\n\r\ufffd]|\$\{/.test(name)); // what cannot stand in a text as it is
-  const candidates = [...new Set(names)].sort().slice(0, mostNames);
-  const rest = /^[^/"'`\n]*\/?/.exec(source.slice(offset, text.getEnd()))![0];
-  const isOpen = compiler.isStringLiteralLike(text) && (text as { isUnterminated?: boolean }).isUnterminated;
-  return { start: offset - begun.length, end: offset + (isOpen ? 0 : rest.length), candidates };
+    .filter((name) => !/["'`\\\n\r\ufffd]|\$\{/.test(name));
+  return [...new Set(names)].sort().slice(0, mostNames);
 }
 
 /** The text literal around an offset. */

@@ -7,10 +7,13 @@ import type { CellCompiler, CompiledCell } from "../compiler/cellCompiler";
 import { keepCode } from "../compiler/codeCache";
 import { type CompilerName, createCompiler } from "../compiler/createCompiler";
 import { mapStacks, registerMap } from "../compiler/sourceMaps";
+import { actionTypes } from "../magics/actions";
+import { MagicCompiler } from "../magics/magicCompiler";
 import { createSignals } from "../signals";
 import { tellWaits, type Wait } from "../watch/syncChildren";
 import { letWatch } from "../watch/watched";
-import { type Ask, dialogs, dialogTypes } from "./dialogs";
+import { CellNames } from "./cellNames";
+import { type Ask, dialogTypes } from "./dialogs";
 import {
   CellInterrupt,
   currentExecution,
@@ -24,10 +27,9 @@ import {
 import { failure, rejection } from "./failures";
 import { guardProcess } from "./guard";
 import { Interrupts, keepListening, listenForSigint } from "./interrupts";
-import { CellModules, cellGlobals } from "./modules";
 import type { CellFailure, CellOutputs } from "./outputs";
 import { plainPromises, promiseHint } from "./promises";
-import { afterTermination, cellFunction, isSigint, moduleNames, runInterruptibly } from "./run";
+import { afterTermination, cellFunction, isSigint, runInterruptibly } from "./run";
 import { redirectOutput } from "./streams";
 
 export interface ExecutorOptions {
@@ -69,11 +71,9 @@ export type CellOutcome = { status: "ok" } | ({ status: "error"; interrupted: bo
 /** Runs cells one after the other in this process; each sees the declarations of those before it. */
 export class CellRunner {
   readonly compiler: CellCompiler;
-  private readonly exports: Record<string, unknown> = {};
-  private readonly modules: CellModules;
+  private readonly names: CellNames;
   private readonly interrupts: Interrupts;
   private readonly signals: Int32Array;
-  private readonly given: Record<string, unknown>;
   private readonly sources = new Map<string, string>();
   private readonly undo: (() => void)[];
   private running: Execution | undefined;
@@ -84,12 +84,11 @@ export class CellRunner {
     const { folder, language } = options;
     this.signals = options.signals ?? createSignals();
     this.interrupts = new Interrupts(this.signals);
-    this.compiler = createCompiler(folder, language, dialogTypes, options.compiler);
-    const load: CellModules["load"] = (name) => this.modules.load(name);
-    const globals = cellGlobals(this.signals, this.interrupts.halt, load);
-    this.modules = new CellModules(folder, globals);
-    this.given = { ...moduleNames(folder, this.exports), require: this.modules.require, ...globals };
-    Object.assign(this.exports, dialogs(options.ask ?? (() => undefined), this.interrupts.halt));
+    const inner = createCompiler(folder, language, dialogTypes + actionTypes, options.compiler);
+    const ask = options.ask ?? (() => undefined);
+    const moved = (to: string) => this.compiler.moveTo(to);
+    this.names = new CellNames(folder, this.signals, ask, this.interrupts.halt, moved);
+    this.compiler = new MagicCompiler(inner, (name) => this.names.isKnown(name));
     this.undo = [
       mapStacks(),
       plainPromises(),
@@ -187,16 +186,17 @@ export class CellRunner {
     }
     registerMap(execution.name, compiled.locate);
     for (const { path, locate, source: file } of compiled.sideOutputs) registerMap(path, locate, file);
-    this.modules.add(compiled.sideOutputs);
-    await Promise.race([this.modules.prepare(compiled.imports), execution.stopped]);
+    this.names.modules.add(compiled.sideOutputs);
+    await Promise.race([this.names.modules.prepare(compiled.imports), execution.stopped]);
     execution.commit = compiled.commit;
     execution.inCode = true;
     try {
       await this.runCode(compiled, execution);
     } finally {
       execution.inCode = false; // before anything waits for it
+      for (const end of execution.ends) end();
     }
-    const value = this.takeValue(compiled);
+    const value = this.names.take(compiled.lastExpression);
     const says = value !== undefined && value !== null && !isPendingDisplay(value);
     await Promise.race([displaysFinished(), execution.stopped]);
     if (says)
@@ -219,20 +219,13 @@ export class CellRunner {
 
   private async runCode({ code, awaits }: CompiledCell, execution: Execution): Promise<void> {
     if (code === undefined) return;
-    const cell = cellFunction(code, execution.name, awaits, Object.keys(this.given));
-    const values = Object.values(this.given);
+    const [names, values] = this.names.parameters;
+    const cell = cellFunction(code, execution.name, awaits, names);
     const ended = runInterruptibly(this.signals, () => Reflect.apply(cell, undefined, values));
     if (!awaits) return;
     const settled = () => this.interrupts.settled(execution);
     (ended as Promise<unknown>).then(settled, settled);
     await Promise.race([ended, execution.stopped]);
-  }
-
-  private takeValue({ lastExpression }: CompiledCell): unknown {
-    if (lastExpression === undefined) return undefined;
-    const value = this.exports[lastExpression];
-    this.exports[lastExpression] = undefined; // deleting it would make every access to a variable slow
-    return value;
   }
 
   private fail(error: unknown, execution: Execution): CellOutcome {

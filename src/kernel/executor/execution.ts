@@ -16,6 +16,8 @@ export class Execution {
   readonly stopped: Promise<never>;
   /** Ends the wait for the cell. */
   fail!: (error: unknown) => void;
+  /** Called when the cell's code has come to its end, however. */
+  readonly ends: (() => void)[] = [];
   /** Makes what the cell has declared known to those after it. */
   commit: () => void = () => {};
 

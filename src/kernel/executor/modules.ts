@@ -12,18 +12,23 @@ type Exports = Record<string, unknown>;
 /** Finds and loads the modules that cells name, as if the cells were files in the notebook's folder. */
 export class CellModules {
   /** `require` for cells. */
-  readonly require: NodeJS.Require;
-  private readonly own: NodeJS.Require;
+  require!: NodeJS.Require;
+  private own!: NodeJS.Require;
   private readonly local: LocalModules;
   private readonly namespaces = new Map<string, Exports>();
-  private readonly importNative: (specifier: string) => Promise<Exports>;
+  private importNative!: (specifier: string) => Promise<Exports>;
+  private folder!: string;
 
   /** `globals` are what compiled code expects beside Node's own. */
-  constructor(
-    private readonly folder: string,
-    globals: Record<string, unknown>,
-  ) {
+  constructor(folder: string, globals: Record<string, unknown>) {
     this.local = new LocalModules(globals, (original, from, file) => this.wrap(original, from, file));
+    this.moveTo(folder);
+  }
+
+  /** Looks for modules in another folder from now on. */
+  moveTo(folder: string): void {
+    this.folder = folder;
+    this.namespaces.clear();
     this.own = createRequire(join(folder, "cell.js"));
     this.require = this.wrap(this.own, folder);
     this.importNative = nativeImport(folder);

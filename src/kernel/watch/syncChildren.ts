@@ -54,7 +54,8 @@ export function endWaitedFor(
   for (const child of children) endTree(child, signal);
 }
 
-function endTree(process: number, signal: "SIGINT" | "SIGKILL"): void {
+/** Sends a signal to a process and to what it has started. */
+export function endTree(process: number, signal: "SIGINT" | "SIGKILL"): void {
   const children = childrenOf(process);
   try {
     kill(process, signal);

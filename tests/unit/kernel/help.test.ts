@@ -120,7 +120,12 @@ describe("Tab within a text", () => {
   });
 
   it("names modules without their ending in imports", async () => {
-    assert.deepEqual(await completed('import { x } from "./lib/|"'), ['import { x } from "./lib/part"']);
+    for (const code of ['"./lib/|"', '"./lib/pa|"', '"./lib/p|art"'])
+      assert.deepEqual(
+        await completed(`import { x } from ${code}`),
+        ['import { x } from "./lib/part"'],
+        code,
+      );
   });
 
   it("offers no paths where the compiler knows the values, nor in comments and code", async () => {

@@ -33,7 +33,6 @@ export function completionAt(
   compiler: TypeScript,
   live: LiveProgram,
   file: CellFile,
-  folder: string,
   offset: number,
 ): Completion {
   const { Completions, findPrecedingToken } = compiler as unknown as Internals;
@@ -56,14 +55,14 @@ export function completionAt(
     offset,
   );
   const begun = specifierBegun(file.text.slice(0, offset));
-  const place = token ?? textPlace(info, offset, begun);
+  const place = token ?? textPlace(info, file.text, offset);
   const candidates = sorted(info?.entries ?? [], token ? token.text : file.text.slice(place.start, offset));
   if (begun !== undefined)
     for (const name of ownPackages)
       if (name.startsWith(begun) && !candidates.includes(name)) candidates.unshift(name);
   const found = { start: place.start, end: place.end, candidates, original: info };
   if (candidates.length > 0) return found;
-  return completePath(compiler, folder, file.text, offset) ?? found;
+  return completePath(compiler, live.folder, file.text, offset) ?? found;
 }
 
 /** Packages that cells find wherever the notebook is. */
@@ -96,11 +95,15 @@ function wordAt(
   return undefined;
 }
 
-/** The part of a text that an entry stands for. */
-function textPlace(info: ts.CompletionInfo | undefined, offset: number, begun = ""): Omit<Word, "text"> {
+/** The part of a text that an entry stands for: without a span of its own, the word around the offset. */
+function textPlace(info: ts.CompletionInfo | undefined, text: string, offset: number): Omit<Word, "text"> {
   const span =
     info?.optionalReplacementSpan ?? info?.entries.find((one) => one.replacementSpan)?.replacementSpan;
-  if (!span) return { start: offset - begun.length, end: offset };
+  if (!span) {
+    const [before] = /[\p{ID_Continue}$]*$/u.exec(text.slice(0, offset))!;
+    const [after] = /^[\p{ID_Continue}$]*/u.exec(text.slice(offset))!;
+    return { start: offset - before.length, end: offset + after.length };
+  }
   return { start: span.start, end: Math.max(offset, span.start + span.length) };
 }
 

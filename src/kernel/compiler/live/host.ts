@@ -23,15 +23,21 @@ export class LiveHost implements ts.CompilerHost {
   private readonly parsed = new Map<string, Parsed>();
   private readonly virtual = new Map<string, ts.SourceFile | string>();
   private readonly withheld = new WithheldModules();
-  private readonly system: ts.System;
+  private system: ts.System;
 
   constructor(
     private readonly compiler: TypeScript,
     private readonly folder: string,
     private readonly options: ts.CompilerOptions,
   ) {
+    this.system = compiler.sys;
+    this.provideIn(folder);
+  }
+
+  /** Has the packages that every cell may import found from a folder. */
+  provideIn(folder: string): void {
     const packages = { luvit: packageRoot(), tslab: dirname(require.resolve("tslab/package.json")) };
-    this.system = { ...compiler.sys, ...providePackages(compiler.sys, folder, packages) };
+    this.system = { ...this.system, ...providePackages(this.system, folder, packages) };
   }
 
   /** Puts a file of memory in the place of one on disk. */

@@ -32,7 +32,7 @@ export class LiveCompiler implements CellCompiler {
 
   /** `declarations`: what every cell sees beside Node's names, and the kernel holds the values of. */
   constructor(
-    private readonly folder: string,
+    folder: string,
     private readonly language: CellLanguage,
     declarations = "",
   ) {
@@ -83,7 +83,7 @@ export class LiveCompiler implements CellCompiler {
   }
 
   complete(source: string, offset: number): Completion {
-    return completionAt(this.compiler, this.live, this.opened(source), this.folder, offset);
+    return completionAt(this.compiler, this.live, this.opened(source), offset);
   }
 
   inspect(source: string, offset: number): ts.QuickInfo | undefined {
@@ -92,6 +92,10 @@ export class LiveCompiler implements CellCompiler {
 
   completeness(source: string): Completeness {
     return completeness(this.compiler, source, this.language);
+  }
+
+  moveTo(folder: string): void {
+    this.live.moveTo(folder);
   }
 
   close(): void {

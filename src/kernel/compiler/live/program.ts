@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type * as ts from "typescript";
 import type { TypeScript } from "../typescript";
 import { isLibraryFile, LiveHost, slashed } from "./host";
@@ -44,11 +44,12 @@ const mostCells = 200;
 export class LiveProgram {
   readonly host: LiveHost;
   readonly options: ts.CompilerOptions;
-  private readonly roots: string;
-  private readonly specifiers = new Set<string>();
+  /** The modules that cells name, by the folder that the cells were in. */
+  private readonly specifiers = new Map<string, Set<string>>();
   /** Cells that add to the declarations of others: the checker has to begin with them. */
   private readonly augmenting = new Set<string>();
   private program: AskedProgram | undefined;
+  /** By folder and specifier. */
   private resolutions = new Map<string, Resolution>();
   private ambient = new Set<string>();
   private unresolved = false;
@@ -61,12 +62,21 @@ export class LiveProgram {
     private readonly language: "typescript" | "javascript",
   ) {
     this.folder = slashed(folder);
+    this.specifiers.set(this.folder, new Set());
     this.options = checkOptions(compiler, this.folder);
     this.host = new LiveHost(compiler, this.folder, this.options);
-    this.roots = join(this.folder, "__luvit_roots__.ts");
   }
 
-  readonly folder: string;
+  /** Where cells are. */
+  folder: string;
+
+  /** Sees cells from now on as files of another folder; those that were keep theirs. */
+  moveTo(folder: string): void {
+    this.folder = slashed(folder);
+    if (this.specifiers.has(this.folder)) return;
+    this.specifiers.set(this.folder, new Set());
+    this.host.provideIn(this.folder);
+  }
 
   get current(): ts.Program {
     this.program ??= this.build();
@@ -102,12 +112,13 @@ export class LiveProgram {
   prepare(source: string, specifiers: readonly string[], file?: CellFile): void {
     const edited = this.host.admit(source) || this.host.forgetEdited();
     const added = specifiers.filter((name) => !this.knows(name));
-    for (const name of added) this.specifiers.add(name);
+    const named = this.specifiers.get(this.folder)!;
+    for (const name of added) named.add(name);
     if (file) this.augment(file);
     if (this.program && !edited && added.length === 0 && !this.unresolved && !file && this.fed < mostCells)
       return;
     this.program = this.build();
-    for (const name of added) if (!this.knows(name)) this.specifiers.delete(name);
+    for (const name of added) if (!this.knows(name)) named.delete(name);
   }
 
   /** Looks at local files again, of which one has come into memory. */
@@ -135,13 +146,13 @@ export class LiveProgram {
     const { current } = this;
     const found = from
       ? this.literalResolution(from, specifier)
-      : this.resolutions.get(specifier)?.resolvedModule;
+      : this.resolutions.get(placed(this.folder, specifier))?.resolvedModule;
     return found && current.getSourceFile(found.resolvedFileName);
   }
 
   /** Whether a file is the user's own code, to be checked and compiled. */
   isLocal(file: ts.SourceFile): boolean {
-    return !isLibraryFile(file.fileName) && !file.fileName.startsWith(`${this.folder}/__`);
+    return !isLibraryFile(file.fileName) && !isCell(file) && !isRoots(file);
   }
 
   private literalResolution(from: ts.SourceFile, specifier: string): ts.ResolvedModuleFull | undefined {
@@ -163,22 +174,29 @@ export class LiveProgram {
   }
 
   private knows(specifier: string): boolean {
-    return this.resolutions.get(specifier)?.resolvedModule !== undefined || this.ambient.has(specifier);
+    const found = this.resolutions.get(placed(this.folder, specifier))?.resolvedModule;
+    return found !== undefined || this.ambient.has(specifier);
   }
 
   private build(): AskedProgram {
-    const { compiler, host, options, roots } = this;
-    const names = [...[...this.augmenting].map((path) => path.replace(/\.ts$/, "")), ...this.specifiers];
-    host.setVirtual(roots, names.map((name) => `import ${JSON.stringify(name)};`).join("\n"));
+    const { compiler, host, options } = this;
+    const augmenting = [...this.augmenting].map((path) => path.replace(/\.ts$/, ""));
+    const rootNames = [...this.specifiers].map(([folder, named]) => {
+      const names = folder === this.folder ? [...augmenting, ...named] : [...named];
+      const roots = join(folder, "__luvit_roots__.ts");
+      host.setVirtual(roots, names.map((name) => `import ${JSON.stringify(name)};`).join("\n"));
+      return roots;
+    });
     const make = (oldProgram: ts.Program | undefined) =>
-      compiler.createProgram({ rootNames: [roots], options, host, oldProgram }) as AskedProgram;
+      compiler.createProgram({ rootNames, options, host, oldProgram }) as AskedProgram;
     let program = make(this.program);
     if (host.admit(importsOf(program))) program = make(program);
     this.fed = 0;
     this.takeResolutions(program);
     const resolve = program.getResolvedModule;
     program.getResolvedModule = (file, name, mode) =>
-      isCell(file) ? (this.resolutions.get(name) ?? resolve(file, name, mode)) : resolve(file, name, mode);
+      (isCell(file) ? this.resolutions.get(placed(dirname(file.fileName), name)) : undefined) ??
+      resolve(file, name, mode);
     return program;
   }
 
@@ -189,12 +207,13 @@ export class LiveProgram {
     for (const file of program.getSourceFiles() as readonly CellFile[]) {
       for (const name of file.ambientModuleNames) this.ambient.add(name);
       if (isLibraryFile(file.fileName)) continue;
-      const isRoots = file.fileName === this.roots;
+      const folder = isRoots(file) ? dirname(file.fileName) : undefined;
       for (const literal of file.imports) {
         const mode = program.getModeForUsageLocation(file, literal);
         const found = program.getResolvedModule(file, literal.text, mode);
-        if (isRoots && found) this.resolutions.set(literal.text, found);
-        if (!isRoots && !found?.resolvedModule && literal.text.startsWith(".")) this.unresolved = true;
+        if (folder !== undefined && found) this.resolutions.set(placed(folder, literal.text), found);
+        if (folder === undefined && !found?.resolvedModule && literal.text.startsWith("."))
+          this.unresolved = true;
       }
     }
   }
@@ -209,6 +228,8 @@ function importsOf(program: ts.Program): string {
 }
 
 const isCell = (file: ts.SourceFile) => /\/__cell_\d+__\.\w+$/.test(file.fileName);
+const isRoots = (file: ts.SourceFile) => file.fileName.endsWith("/__luvit_roots__.ts");
+const placed = (folder: string, specifier: string) => `${folder}\n${specifier}`;
 
 /** A cell is JSX where its first comment says what makes elements: `@jsx h` or `@jsxImportSource package`. */
 export function isJsx(source: string): boolean {

@@ -1,22 +1,14 @@
 import type * as ts from "typescript";
+import { type Edit, EditedText } from "../textEdits";
 import type { TypeScript } from "../typescript";
-
-/** Text put into a cell, or taken out and replaced, before the compiler sees it. */
-interface Edit {
-  at: number;
-  remove: number;
-  insert: string;
-}
 
 /** A cell as the compiler gets it. */
 export interface EditedCell {
-  text: string;
+  edited: EditedText;
   /** Whether the cell awaits outside functions. */
   awaits: boolean;
   /** Modules imported by statements. */
   imports: string[];
-  /** The place in the cell as written, for a place in `text`. */
-  original(offset: number): number;
 }
 
 /**
@@ -42,8 +34,7 @@ export function editCell(compiler: TypeScript, source: string): EditedCell {
     node.forEachChild((child) => visit(child, inside));
   };
   visit(tree, false);
-  edits.sort((one, other) => one.at - other.at);
-  return { ...cell, text: apply(source, edits), original: (offset) => undo(offset, edits) };
+  return { ...cell, edited: new EditedText(source, edits) };
 }
 
 function isAwaiting(compiler: TypeScript, node: ts.Node): boolean {
@@ -97,24 +88,4 @@ function importBinding(compiler: TypeScript, name: ts.BindingName): string | und
     parts.push(from === undefined ? element.name.text : `${from} as ${element.name.text}`);
   }
   return `{ ${parts.join(", ")} }`;
-}
-
-function apply(source: string, edits: readonly Edit[]): string {
-  let text = "";
-  let from = 0;
-  for (const { at, remove, insert } of edits) {
-    text += source.slice(from, at) + insert;
-    from = at + remove;
-  }
-  return text + source.slice(from);
-}
-
-function undo(offset: number, edits: readonly Edit[]): number {
-  let shift = 0;
-  for (const { at, remove, insert } of edits) {
-    if (offset <= at + shift) break;
-    if (offset < at + shift + insert.length) return at;
-    shift += insert.length - remove;
-  }
-  return offset - shift;
 }

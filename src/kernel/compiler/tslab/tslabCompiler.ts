@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { extname } from "node:path";
+import { extname, join, relative, sep } from "node:path";
 import type * as ts from "typescript";
 import { packageRoot } from "../../../core/packageRoot";
 import type {
@@ -8,13 +8,13 @@ import type {
   Completeness,
   Completion,
   Diagnostic,
-  Position,
   SideOutput,
 } from "../cellCompiler";
 import { instrument, keepImportsWritable } from "../instrument";
 import { providePackages } from "../packages";
 import { completePath } from "../paths";
 import { chain, type Locate, parseMap, splitInlineMap } from "../sourceMaps";
+import type { EditedText } from "../textEdits";
 import type { TypeScript } from "../typescript";
 import {
   type CellMetadata,
@@ -25,7 +25,7 @@ import {
   throwCrash,
 } from "./converter";
 import { EditedFiles } from "./editedFiles";
-import { type EditedCell, editCell } from "./edits";
+import { editCell } from "./edits";
 import { LibraryFiles } from "./libraryFiles";
 
 const mapMark = /\n\/\/# luvit-map=(\d+)$/;
@@ -33,7 +33,7 @@ const mapMark = /\n\/\/# luvit-map=(\d+)$/;
 /** Cells in TypeScript 5.0, by tslab's converter. */
 export class TslabCompiler implements CellCompiler {
   private readonly compiler: TypeScript = loadTslabTypeScript();
-  private readonly converter: Converter;
+  private converter: Converter;
   private readonly files = new LibraryFiles();
   private readonly edited = new EditedFiles();
   private readonly maps = new Map<number, Locate>();
@@ -41,21 +41,21 @@ export class TslabCompiler implements CellCompiler {
 
   /** `declarations`: names that every cell sees beside Node's. */
   constructor(
-    private readonly folder: string,
-    language: "typescript" | "javascript",
+    private folder: string,
+    private readonly language: "typescript" | "javascript",
     private declarations = "",
   ) {
-    const { sys } = this.compiler;
-    Object.assign(sys, providePackages(sys, folder, { luvit: packageRoot() }));
-    const compilerOptions = {
-      inlineSourceMap: true,
-      moduleResolution: this.compiler.ModuleResolutionKind.Bundler,
-    };
+    this.converter = this.createConverter();
+  }
+
+  /** The converter stays in the folder that was the current one when it was made. */
+  private createConverter(): Converter {
+    const { sys, ModuleResolutionKind } = this.compiler;
+    Object.assign(sys, providePackages(sys, this.folder, { luvit: packageRoot() }));
+    const compilerOptions = { inlineSourceMap: true, moduleResolution: ModuleResolutionKind.Bundler };
     const transpile = (source: string, options: ts.TranspileOptions) => this.transpile(source, options);
-    this.converter = createConverter(
-      { compilerOptions, transpile, files: this.files, edited: this.edited },
-      language,
-    );
+    const { files, edited, language } = this;
+    return createConverter({ compilerOptions, transpile, files, edited }, language);
   }
 
   /** The cell's code, or what the compiler objects to. */
@@ -63,22 +63,22 @@ export class TslabCompiler implements CellCompiler {
     const metadata = cellMetadata(source);
     if (metadata.module) return this.addModule(metadata.module, source, metadata);
     this.edited.check();
-    const edited = editCell(this.compiler, source);
+    const { folder } = this;
+    const { edited, awaits, imports } = editCell(this.compiler, source);
     const converted = this.converter.convert(this.declarations, edited.text);
     throwCrash();
-    const findings = converted.diagnostics.map((finding) => original(finding, edited, source));
+    const findings = converted.diagnostics.map((finding) => original(finding, edited));
     if (findings.length > 0) return findings;
     const { code, locate } = this.takeMap(converted.output ?? "");
-    const { awaits, imports } = edited;
     return {
       code: code.trim() === "" ? undefined : code,
-      locate: (line, column) => inCell(locate(line, column), edited, source),
+      locate: (line, column) => inCell(locate(line, column), edited),
       awaits,
       imports,
       lastExpression: converted.lastExpressionVar,
       sideOutputs: (converted.sideOutputs ?? []).map((output) => this.sideOutput(output)),
       commit: () => {
-        this.declarations = converted.declOutput ?? "";
+        this.declarations = seenFrom(converted.declOutput ?? "", folder, this.folder);
       },
     };
   }
@@ -115,6 +115,14 @@ export class TslabCompiler implements CellCompiler {
       ({ code }) => code === unterminatedTemplate || code === unterminatedComment,
     );
     return open ? { status: "incomplete", indent: "" } : { status: "invalid" };
+  }
+
+  moveTo(folder: string): void {
+    if (folder === this.folder) return;
+    this.converter.close();
+    this.declarations = seenFrom(this.declarations, this.folder, folder);
+    this.folder = folder;
+    this.converter = this.createConverter();
   }
 
   close(): void {
@@ -159,30 +167,24 @@ export class TslabCompiler implements CellCompiler {
 const unterminatedTemplate = 1160;
 const unterminatedComment = 1010;
 
-function original(finding: Diagnostic, edited: EditedCell, source: string): Diagnostic {
+/** Declarations of cells of one folder, as they read in another. */
+function seenFrom(declarations: string, from: string, to: string): string {
+  if (from === to) return declarations;
+  return declarations.replace(
+    /(\b(?:from|import\()\s*")(\.{1,2}\/[^"]*)"/g,
+    (_, before: string, path: string) => {
+      const moved = relative(to, join(from, path)).split(sep).join("/");
+      return `${before}${moved.startsWith(".") ? moved : `./${moved}`}"`;
+    },
+  );
+}
+
+function original(finding: Diagnostic, edited: EditedText): Diagnostic {
   if (finding.fileName) return finding;
-  const at = ({ offset }: Position) => positionOf(source, edited.original(offset));
-  return { ...finding, start: at(finding.start), end: at(finding.end) };
+  return { ...finding, start: edited.position(finding.start), end: edited.position(finding.end) };
 }
 
 /** A place in the compiled source, which has one line above the cell, as a place in the cell as written. */
-function inCell(
-  place: { line: number; column: number } | undefined,
-  edited: EditedCell,
-  source: string,
-): ReturnType<Locate> {
-  if (!place || place.line < 2) return undefined;
-  const offset = offsetOf(edited.text, place.line - 2, place.column - 1);
-  const { line, character } = positionOf(source, edited.original(offset));
-  return { line: line + 1, column: character + 1 };
-}
-
-function positionOf(text: string, offset: number): Position {
-  const before = text.slice(0, offset).split("\n");
-  return { offset, line: before.length - 1, character: before[before.length - 1]!.length };
-}
-
-function offsetOf(text: string, line: number, character: number): number {
-  const lines = text.split("\n").slice(0, line);
-  return lines.reduce((length, one) => length + one.length + 1, 0) + character;
+function inCell(place: ReturnType<Locate>, edited: EditedText): ReturnType<Locate> {
+  return place && place.line >= 2 ? edited.locate({ ...place, line: place.line - 1 }) : undefined;
 }

@@ -114,4 +114,9 @@ export const newer: Record<string, Transcript> = {
       "fromAsync" in Array ? shows("1") : { fails: /TS2550: Property 'fromAsync' does not exist/ },
     ],
   ],
+  "names may begin with underscores": [
+    ["const _one = 1, __two = 2, ___three = 3;", silent],
+    ["_one + __two + ___three", shows("6")],
+    ["let __two = 'again';\nclass __Four {}\n__two + new __Four().constructor.name", shows("again__Four")],
+  ],
 };

@@ -1,0 +1,73 @@
+import type { Position } from "./cellCompiler";
+
+/** Text put into a cell, or taken out and replaced, before a compiler sees it; offsets in UTF-16 units. */
+export interface Edit {
+  at: number;
+  remove: number;
+  insert: string;
+}
+
+/** A cell as a compiler gets it, and where each place of it is in the cell as written. */
+export class EditedText {
+  readonly text: string;
+  private readonly edits: readonly Edit[];
+
+  constructor(
+    readonly source: string,
+    edits: readonly Edit[],
+  ) {
+    this.edits = [...edits].sort((one, other) => one.at - other.at);
+    let text = "";
+    let from = 0;
+    for (const { at, remove, insert } of this.edits) {
+      text += source.slice(from, at) + insert;
+      from = at + remove;
+    }
+    this.text = text + source.slice(from);
+  }
+
+  /** The place in the cell as written, for a place in `text`. */
+  original(offset: number): number {
+    let shift = 0;
+    for (const { at, remove, insert } of this.edits) {
+      if (offset <= at + shift) break;
+      if (offset < at + shift + insert.length) return at;
+      shift += insert.length - remove;
+    }
+    return offset - shift;
+  }
+
+  /** The place in `text`, for a place in the cell as written; places in what was taken out are behind what came for it. */
+  edited(offset: number): number {
+    let shift = 0;
+    for (const { at, remove, insert } of this.edits) {
+      if (offset <= at) break;
+      if (offset < at + remove) return at + shift + insert.length;
+      shift += insert.length - remove;
+    }
+    return offset + shift;
+  }
+
+  /** A finding's place in the cell as written. */
+  position({ offset }: Position): Position {
+    return positionOf(this.source, this.original(offset));
+  }
+
+  /** A place in `text` as one in the cell as written; lines and columns from 1. */
+  locate({ line, column }: { line: number; column: number }): { line: number; column: number } {
+    const offset = offsetOf(this.text, line - 1, column - 1);
+    const place = positionOf(this.source, this.original(offset));
+    return { line: place.line + 1, column: place.character + 1 };
+  }
+}
+
+/** Line and character of an offset. */
+export function positionOf(text: string, offset: number): Position {
+  const before = text.slice(0, offset).split("\n");
+  return { offset, line: before.length - 1, character: before[before.length - 1]!.length };
+}
+
+function offsetOf(text: string, line: number, character: number): number {
+  const lines = text.split("\n").slice(0, line);
+  return lines.reduce((length, one) => length + one.length + 1, 0) + character;
+}

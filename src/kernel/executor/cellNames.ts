@@ -1,0 +1,48 @@
+import { magicActions } from "../magics/actions";
+import { actionsName } from "../magics/rewrite";
+import { type Ask, dialogs } from "./dialogs";
+import { CellModules, cellGlobals } from "./modules";
+import { moduleNames } from "./run";
+
+/** What cells find under names: values of earlier cells, modules, and what the kernel gives them. */
+export class CellNames {
+  readonly modules: CellModules;
+  private readonly exports: Record<string, unknown> = {};
+  private readonly globals: Record<string, unknown>;
+  private given: Record<string, unknown>;
+
+  /** `halt` throws where the cell was ended; `moved` hears that another folder has become the current one. */
+  constructor(folder: string, signals: Int32Array, ask: Ask, halt: () => void, moved: (to: string) => void) {
+    this.globals = cellGlobals(signals, halt, (name) => this.modules.load(name));
+    this.modules = new CellModules(folder, this.globals);
+    this.given = this.namesIn(folder);
+    const actions = magicActions((to) => {
+      this.modules.moveTo(to);
+      this.given = this.namesIn(to);
+      moved(to);
+    });
+    Object.assign(this.exports, dialogs(ask, halt), { [actionsName]: actions });
+  }
+
+  /** Names and values that a cell's code is a function of. */
+  get parameters(): readonly [names: string[], values: unknown[]] {
+    return [Object.keys(this.given), Object.values(this.given)];
+  }
+
+  /** Whether a name has a value, of a cell, of the kernel or of Node. */
+  isKnown(name: string): boolean {
+    return Object.hasOwn(this.exports, name) || name in this.given || name in globalThis;
+  }
+
+  /** The value that a cell has left under this name, once. */
+  take(name: string | undefined): unknown {
+    if (name === undefined) return undefined;
+    const value = this.exports[name];
+    this.exports[name] = undefined; // deleting it would make every access to a variable slow
+    return value;
+  }
+
+  private namesIn(folder: string): Record<string, unknown> {
+    return { ...moduleNames(folder, this.exports), require: this.modules.require, ...this.globals };
+  }
+}
