@@ -1,4 +1,5 @@
 import { packageRoot } from "../../core/packageRoot";
+import { installing, isNpmSpecifier } from "../packages/npmSpecifiers";
 import type { Diagnostic } from "./cellCompiler";
 
 /** Why a cell was rejected, worded by the compiler: a line of text per finding, the source below it. */
@@ -56,9 +57,12 @@ const declarationCodes = (code: number) =>
 /** What to do about a module that is not there. */
 export function missingModule(name: string): string {
   if (/^\.{0,2}\//.test(name)) return `hint: there is no such file, seen from ${process.cwd()}`;
+  if (isNpmSpecifier(name)) return "hint: `npm:` is for cells; a file names the package without it";
+  const [, scheme] = /^([a-z][\w+.-]*):/.exec(name) ?? [];
+  if (scheme !== undefined) return `hint: ${scheme}: is not read here, only npm: and node:`;
   const [scope, rest] = name.split("/");
   const wanted = scope!.startsWith("@") && rest !== undefined ? `${scope}/${rest}` : scope!;
-  return `hint: the package is not installed: \`npm install ${wanted}\` in ${process.cwd()}, then run the cell again`;
+  return `hint: the package is not installed: ${installing(wanted)}, then this cell again`;
 }
 
 /** A promise stands where the compiler expected something else. */

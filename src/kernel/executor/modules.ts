@@ -3,8 +3,10 @@ import { createRequire, isBuiltin } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import vm from "node:vm";
+import { LuvitError } from "../../core/errors";
 import { packageRoot } from "../../core/packageRoot";
 import { names } from "../compiler/instrument";
+import { isNpmSpecifier, resolveNpm } from "../packages/npmSpecifiers";
 import { LocalModules } from "./localModules";
 
 type Exports = Record<string, unknown>;
@@ -55,7 +57,7 @@ export class CellModules {
 
   /** `import()` for cells. */
   readonly load = async (specifier: unknown): Promise<Exports> => {
-    const name = String(specifier);
+    const name = moduleCalled(String(specifier));
     if (name === "luvit") await this.prepare([name]);
     if (this.isEsModule(name)) return this.importNative(name);
     const loaded = this.require(name) as Exports;
@@ -86,6 +88,14 @@ export class CellModules {
     if (/\.(mjs|mts)$/.test(path)) return true;
     return path.endsWith(".js") && packageType(dirname(path)) === "module";
   }
+}
+
+/** What Node calls a module, for the name that a cell has made of `npm:`. */
+function moduleCalled(specifier: string): string {
+  if (!isNpmSpecifier(specifier)) return specifier;
+  const found = resolveNpm(specifier, process.cwd());
+  if ("problem" in found) throw new LuvitError("missing-file", found.problem);
+  return found.module;
 }
 
 const start = Symbol.for("luvit.backend.start");

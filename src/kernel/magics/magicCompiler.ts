@@ -9,6 +9,7 @@ import type {
 import { moduleName } from "../compiler/live/moduleCells";
 import { EditedText, positionOf } from "../compiler/textEdits";
 import { loadTypeScript } from "../compiler/typescript";
+import { npmEdits } from "../packages/npmEdits";
 import { completeMagic } from "./completeMagic";
 import { type FoundMagic, findMagics, mayHaveMagics, type ReadCell } from "./find";
 import { actionsName, rewrite } from "./rewrite";
@@ -23,7 +24,9 @@ interface Prepared {
   open: string;
 }
 
-/** Gives a compiler cells without magics, and tells its places as those of the cells as written. */
+/**
+ * Gives a compiler cells without magics and `npm:` specifiers, and tells its places as those of the cells as written.
+ */
 export class MagicCompiler implements CellCompiler {
   /** `isKnown`: whether a name has a value that cells see. */
   constructor(
@@ -96,10 +99,13 @@ export class MagicCompiler implements CellCompiler {
   }
 
   private prepare(source: string): Prepared | undefined {
-    if (!mayHaveMagics(source)) return undefined;
+    if (!mayHaveMagics(source) && !source.includes("npm:")) return undefined;
     const compiler = loadTypeScript();
     const cell = findMagics(compiler, source, this.isKnown);
     const { edits, problems } = rewrite(compiler, source, cell);
+    const named = npmEdits(compiler, source, cell.rest);
+    edits.push(...named.edits);
+    problems.push(...named.problems);
     const [first] = cell.found;
     if (first && moduleName(source) !== undefined)
       problems.unshift(refusal(source, first, "a cell that is a module for others has no magics"));

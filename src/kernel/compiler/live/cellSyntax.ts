@@ -24,8 +24,8 @@ export function cellSyntax(compiler: TypeScript, file: ts.SourceFile): CellSynta
   }
   const visit = (node: ts.Node, inFunction: boolean): void => {
     if (!inFunction && isAwaiting(compiler, node)) found.awaits = true;
-    const name = specifierOf(compiler, node);
-    if (name !== undefined) specifiers.add(name);
+    const literal = specifierOf(compiler, node);
+    if (literal) specifiers.add(literal.text);
     const inside = inFunction || compiler.isFunctionLike(node) || isFieldValue(compiler, node);
     compiler.forEachChild(node, (child) => visit(child, inside));
   };
@@ -54,10 +54,10 @@ function isFieldValue(compiler: TypeScript, node: ts.Node): boolean {
   return compiler.isPropertyDeclaration(node) || compiler.isClassStaticBlockDeclaration(node);
 }
 
-/** The module that a node names: import and export statements, `import()`, `require()`, `import("x").Type`. */
-function specifierOf(compiler: TypeScript, node: ts.Node): string | undefined {
+/** The text that names a node's module: import and export statements, `import()`, `require()`, `import("x").Type`. */
+export function specifierOf(compiler: TypeScript, node: ts.Node): ts.StringLiteralLike | undefined {
   const text = (literal: ts.Node | undefined) =>
-    literal && compiler.isStringLiteralLike(literal) ? literal.text : undefined;
+    literal && compiler.isStringLiteralLike(literal) ? literal : undefined;
   if (compiler.isImportDeclaration(node) || compiler.isExportDeclaration(node))
     return text(node.moduleSpecifier);
   if (compiler.isExternalModuleReference(node)) return text(node.expression);
