@@ -21,11 +21,20 @@ export interface Diagnostic {
   fix?: string;
 }
 
+/** A name that is not there yet: `text` stands for it and brings its import. */
+export interface ImportCompletion {
+  name: string;
+  module: string;
+  text: string;
+}
+
 /** Candidates for the token around the cursor; offsets in UTF-16 units. */
 export interface Completion {
   start: number;
   end: number;
   candidates: string[];
+  /** What could be imported, for the same place. */
+  imports?: ImportCompletion[];
   original?: ts.CompletionInfo;
 }
 

@@ -3,18 +3,22 @@ import { documentation } from "./documentation";
 
 /** Answers to `complete_request`; Jupyter counts code points, the compiler UTF-16 units. */
 export function complete(compiler: CellCompiler, code: string, cursor: number): object {
-  const { start, end, candidates, original } = compiler.complete(code, toUnits(code, cursor));
+  const { start, end, candidates, imports = [], original } = compiler.complete(code, toUnits(code, cursor));
   const kinds = new Map((original?.entries ?? []).map(({ name, kind }) => [name, kind as string]));
   const [cursor_start, cursor_end] = [toCodePoints(code, start), toCodePoints(code, end)];
-  const _jupyter_types_experimental = candidates.map((text) => ({
-    text,
-    type: kinds.get(text) ?? (original ? "<unknown>" : "path"),
-    start: cursor_start,
-    end: cursor_end,
-  }));
+  const place = { start: cursor_start, end: cursor_end };
+  const _jupyter_types_experimental = [
+    ...candidates.map((text) => ({
+      text,
+      type: kinds.get(text) ?? (original ? "<unknown>" : "path"),
+      ...place,
+    })),
+    // JupyterLab lists the match, and inserts this text; who knows matches only inserts the name.
+    ...imports.map(({ text, module }) => ({ text, type: `from ${module}`, ...place })),
+  ];
   return {
     status: "ok",
-    matches: candidates,
+    matches: [...candidates, ...imports.map(({ name }) => name)],
     cursor_start,
     cursor_end,
     metadata: { _jupyter_types_experimental },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { KernelClient } from "./client";
 
 let kernel: KernelClient;
@@ -143,6 +144,79 @@ describe("Tab within a text", () => {
     assert.deepEqual(reply.metadata._jupyter_types_experimental, [
       { text: "data/", type: "path", start: 3, end: 5 },
     ]);
+  });
+});
+
+describe("Tab after a name that nothing has brought", () => {
+  async function offered(marked: string): Promise<{ match: string; text: string; type: string }[]> {
+    const code = marked.replace("|", "");
+    const { reply } = await kernel.ask("complete_request", { code, cursor_pos: marked.indexOf("|") });
+    assert.equal(reply.cursor_end, marked.indexOf("|"));
+    const types = reply.metadata._jupyter_types_experimental as { text: string; type: string }[];
+    const all = types.map(({ text, type }, index) => ({ match: reply.matches[index], text, type }));
+    return all.filter(({ type }) => type.startsWith("from "));
+  }
+
+  /** Asks until what is read between requests has been. */
+  async function first(marked: string): Promise<{ match: string; text: string; type: string }> {
+    for (let tries = 0; tries < 500; tries++) {
+      const [found] = await offered(marked);
+      if (found) return found;
+      await sleep(20);
+    }
+    throw new Error(`nothing is offered for ${marked}`);
+  }
+
+  it("lists the name, and puts it in with its import: of Node, luvit, a local file, a package", async () => {
+    writeFileSync(
+      join(kernel.folder, "near.ts"),
+      "export const nearValue = 1;\nexport const nearOther = 3;\nexport interface NearType {}\n",
+    );
+    const modules = join(kernel.folder, "node_modules", "afar");
+    mkdirSync(modules, { recursive: true });
+    writeFileSync(join(kernel.folder, "package.json"), '{ "dependencies": { "afar": "1" } }');
+    writeFileSync(join(modules, "package.json"), '{ "name": "afar", "version": "1.0.0", "types": "i.d.ts" }');
+    writeFileSync(join(modules, "i.d.ts"), 'export * from "./more";\n');
+    writeFileSync(join(modules, "more.d.ts"), "export declare function farAway(): number;\n");
+    for (const [begun, name, module] of [
+      ["readFileSy", "readFileSync", "node:fs"],
+      ["jupyterDis", "jupyterDisplay", "luvit"],
+      ["nearV", "nearValue", "./near"],
+      ["farA", "farAway", "afar"],
+    ] as const) {
+      const statement = `import { ${name} } from "${module}";\n${name}`;
+      assert.deepEqual(await first(`${begun}|`), { match: name, text: statement, type: `from ${module}` });
+      assert.equal((await first(`const x = 1;\n  ${begun}|(1)`)).text, statement);
+      assert.equal((await first(`f(${begun}|)`)).text, `(await import("${module}")).${name}`);
+    }
+    const ran = await kernel.run((await first("nearVal|")).text);
+    assert.equal(
+      ran.published.find(({ type }) => type === "execute_result")?.content.data["text/plain"],
+      "1",
+    );
+    const within = (await first("[nearOth|]")).text;
+    const value = await kernel.run(`[${within} + 1]`);
+    assert.equal(
+      value.published.find(({ type }) => type === "execute_result")?.content.data["text/plain"],
+      "[ 4 ]",
+    );
+  });
+
+  it("is left alone where no import fits, or the name is there", async () => {
+    await first("readFileSy|");
+    for (const code of [
+      "x.readFileSy|",
+      "const readFileSy|",
+      "let y: readFileSy|",
+      "function f() { readFileSy| }",
+      "NearTy|",
+      "Mat|",
+      "'readFileSy|'",
+      "re|",
+    ])
+      assert.deepEqual(await offered(code), [], code);
+    await kernel.run('import { readFileSync } from "node:fs";');
+    assert.deepEqual(await offered("readFileSy|"), []);
   });
 });
 

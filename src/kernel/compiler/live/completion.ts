@@ -3,6 +3,8 @@ import type { Completion } from "../cellCompiler";
 import { completePath } from "../paths";
 import type { TypeScript } from "../typescript";
 import type { LiveHost } from "./host";
+import type { ImportableNames } from "./importable";
+import { importsFor } from "./importCompletion";
 import type { CellFile, LiveProgram } from "./program";
 
 /** What the compiler has beside its published interface. */
@@ -34,6 +36,7 @@ export function completionAt(
   live: LiveProgram,
   file: CellFile,
   offset: number,
+  importable: ImportableNames,
 ): Completion {
   const { Completions, findPrecedingToken } = compiler as unknown as Internals;
   const info = Completions.getCompletionsAtPosition(
@@ -60,8 +63,11 @@ export function completionAt(
   if (begun !== undefined)
     for (const name of ownPackages)
       if (name.startsWith(begun) && !candidates.includes(name)) candidates.unshift(name);
-  const found = { start: place.start, end: place.end, candidates, original: info };
-  if (candidates.length > 0) return found;
+  const imports = token
+    ? importsFor(compiler, importable, file, token.node, file.text.slice(token.start, offset), candidates)
+    : [];
+  const found = { start: place.start, end: place.end, candidates, imports, original: info };
+  if (candidates.length > 0 || imports.length > 0) return found;
   return completePath(compiler, live.folder, file.text, offset) ?? found;
 }
 
@@ -77,6 +83,7 @@ interface Word {
   start: number;
   end: number;
   text: string;
+  node: ts.Node;
 }
 
 /** The name that an offset is in or at the end of, else the one that begins there. */
@@ -90,13 +97,17 @@ function wordAt(
   for (const node of [before, after]) {
     if (!node || !(compiler.isIdentifier(node) || compiler.isPrivateIdentifier(node))) continue;
     const start = node.getStart(file);
-    if (start <= offset && offset <= node.end) return { start, end: node.end, text: node.text };
+    if (start <= offset && offset <= node.end) return { start, end: node.end, text: node.text, node };
   }
   return undefined;
 }
 
 /** The part of a text that an entry stands for: without a span of its own, the word around the offset. */
-function textPlace(info: ts.CompletionInfo | undefined, text: string, offset: number): Omit<Word, "text"> {
+function textPlace(
+  info: ts.CompletionInfo | undefined,
+  text: string,
+  offset: number,
+): Pick<Word, "start" | "end"> {
   const span =
     info?.optionalReplacementSpan ?? info?.entries.find((one) => one.replacementSpan)?.replacementSpan;
   if (!span) {

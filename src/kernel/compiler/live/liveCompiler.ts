@@ -15,6 +15,7 @@ import { completionAt } from "./completion";
 import { emitCell, lastExpression } from "./emit";
 import { findingsOf } from "./findings";
 import { fixOf } from "./fixes";
+import { ImportableNames } from "./importable";
 import { informationAt } from "./information";
 import { LocalFiles } from "./localFiles";
 import { moduleName, modulePath } from "./moduleCells";
@@ -28,6 +29,7 @@ export class LiveCompiler implements CellCompiler {
   private readonly local: LocalFiles;
   private readonly scope: Scope;
   private readonly chains = new Chains();
+  private readonly importable: ImportableNames;
   private readonly warming: NodeJS.Immediate;
 
   /** `declarations`: what every cell sees beside Node's names, and the kernel holds the values of. */
@@ -39,6 +41,7 @@ export class LiveCompiler implements CellCompiler {
     this.live = new LiveProgram(this.compiler, folder, language);
     this.local = new LocalFiles(this.compiler, this.live);
     this.scope = new Scope(this.compiler);
+    this.importable = new ImportableNames(this.compiler, this.live);
     this.scope.provide(this.live.parse(declarations, "d.ts"));
     this.warming = setImmediate(() => void this.compile("0")).unref(); // while nobody has asked yet
   }
@@ -83,7 +86,7 @@ export class LiveCompiler implements CellCompiler {
   }
 
   complete(source: string, offset: number): Completion {
-    return completionAt(this.compiler, this.live, this.opened(source), offset);
+    return completionAt(this.compiler, this.live, this.opened(source), offset, this.importable);
   }
 
   inspect(source: string, offset: number): ts.QuickInfo | undefined {
@@ -100,6 +103,7 @@ export class LiveCompiler implements CellCompiler {
 
   close(): void {
     clearImmediate(this.warming);
+    this.importable.close();
   }
 
   /** A cell while it is written. */

@@ -83,6 +83,11 @@ export class LiveProgram {
     return this.program;
   }
 
+  /** Modules that cells of this folder have imported and that are no files of it. */
+  get packages(): string[] {
+    return [...this.specifiers.get(this.folder)!].filter((name) => !/^(?:\.|\/|node:)/.test(name));
+  }
+
   get checker(): ts.TypeChecker {
     return this.current.getTypeChecker();
   }
