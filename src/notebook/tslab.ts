@@ -18,8 +18,7 @@ const place = Symbol.for("luvit.displays.writer");
 const shared = globalThis as unknown as Record<symbol, DisplayWriter | null | undefined>;
 
 function currentWriter(): DisplayWriter | undefined {
-  const loaded = loadedModule("tslab/dist/jupyter") as TslabJupyter | undefined;
-  return loaded?.lastWriteDisplayData ?? shared[place] ?? undefined;
+  return loadedTslab()?.lastWriteDisplayData ?? shared[place] ?? undefined;
 }
 
 /** Whether tslab's kernel, or ours in its place, is ready to display. Loads nothing by itself. */
@@ -38,16 +37,36 @@ export function displayOwner(): unknown {
   return writer?.cell?.() ?? writer;
 }
 
-/** Sends everything displayed through tslab to `writer`; returns what restores the previous state. */
+/**
+ * Sends everything displayed to `writer`, through tslab, too, once it is loaded by `loadTslab`; returns what restores the
+ * previous state. tslab brings its compiler along, which takes longer to load than all else, so that it is not loaded here.
+ */
 export function captureDisplays(writer: DisplayWriter): () => void {
-  const jupyter = require("tslab/dist/jupyter") as TslabJupyter;
-  const previous = { tslab: jupyter.lastWriteDisplayData, shared: shared[place] };
-  jupyter.lastWriteDisplayData = writer;
-  shared[place] = writer;
-  return () => {
-    jupyter.lastWriteDisplayData = previous.tslab;
-    shared[place] = previous.shared;
+  const previous = { tslab: loadedTslab()?.lastWriteDisplayData ?? null, shared: shared[place] };
+  const give = (tslab: DisplayWriter | null, ours: DisplayWriter | null | undefined) => {
+    shared[place] = ours;
+    const loaded = loadedTslab();
+    if (loaded) loaded.lastWriteDisplayData = tslab;
   };
+  give(writer, writer);
+  return () => give(previous.tslab, previous.shared);
+}
+
+/** tslab as cells import it: what they display through it goes where all they display goes. */
+export function loadTslab(): unknown {
+  const tslab: unknown = require("tslab");
+  attachTslab();
+  return tslab;
+}
+
+/** Gives tslab, if a package has loaded it, where displays go. */
+export function attachTslab(): void {
+  const loaded = loadedTslab();
+  if (loaded) loaded.lastWriteDisplayData ??= shared[place] ?? null;
+}
+
+function loadedTslab(): TslabJupyter | undefined {
+  return loadedModule("tslab/dist/jupyter") as TslabJupyter | undefined;
 }
 
 function loadedModule(name: string): unknown {

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import vm from "node:vm";
 import { LuvitError } from "../../core/errors";
 import { packageRoot } from "../../core/packageRoot";
+import { attachTslab, loadTslab } from "../../notebook/tslab";
 import { names } from "../compiler/instrument";
 import { isNpmSpecifier, resolveNpm } from "../packages/npmSpecifiers";
 import { LocalModules } from "./localModules";
@@ -49,6 +50,7 @@ export class CellModules {
     const all = [...specifiers, ...this.local.packages];
     if (all.includes("luvit")) this.require("luvit");
     await startLibrary();
+    attachTslab();
     for (const specifier of all) {
       if (this.namespaces.has(specifier) || !this.isEsModule(specifier)) continue;
       this.namespaces.set(specifier, requirable(await this.importNative(specifier)));
@@ -67,7 +69,7 @@ export class CellModules {
 
   private wrap(original: NodeJS.Require, folder: string, importer?: string): NodeJS.Require {
     const find = (name: string): unknown => {
-      if (name === "tslab") return require("tslab");
+      if (name === "tslab") return loadTslab();
       const ready = this.namespaces.get(name);
       if (ready) return ready;
       const file = this.local.file(name, folder);

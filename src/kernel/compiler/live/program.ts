@@ -4,6 +4,7 @@ import type { TypeScript } from "../typescript";
 import { isLibraryFile, LiveHost, slashed } from "./host";
 import { isNodeDeclaration } from "./lighter";
 import { checkOptions } from "./options";
+import { shortenFlow } from "./shortFlow";
 
 /** What the compiler has beside its published interface. */
 interface Internals {
@@ -110,6 +111,7 @@ export class LiveProgram {
     Object.assign(file, { path: name, resolvedPath: name, originalFileName: name });
     Object.assign(file, { imports: [], moduleAugmentations: [], ambientModuleNames: [] });
     (compiler as unknown as Internals).bindSourceFile(file, options);
+    shortenFlow(compiler, file);
     return file;
   }
 
