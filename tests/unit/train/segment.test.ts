@@ -136,3 +136,14 @@ test("the recipes are ImageNet-S's: effective batch 256, and other rates and dec
   assert.deepEqual([segmentSsl.baseLr, segmentSsl.layerDecay], [5e-4, 0.6]);
   assert.deepEqual([segmentSslSup.baseLr, segmentSslSup.layerDecay], [1e-4, 0.4]);
 });
+
+test("drop path is what its share says: none at 0, and another loss where there is some", async () => {
+  const set = (await semi()).take(8);
+  const lossesAt = async (dropPath: number) => {
+    const run = segment(start(), set, { ...options, epochs: 1, augment: false, dropPath, out: false });
+    return losses((await run.done).history);
+  };
+  const [first] = await lossesAt(0);
+  assert.deepEqual(await lossesAt(0), [first]);
+  assert.notEqual((await lossesAt(0.9))[0], first);
+});
