@@ -267,5 +267,7 @@ test("of an addon's builds the one for the newest Node-API is found, by number; 
     "lib/old-napi-v12/tfjs_binding.node": "",
   });
   assert.equal(findAddon(folder), join("lib", "napi-v10", "tfjs_binding.node"));
+  const older = { "lib/napi-v8/tfjs_binding.node": "", "lib/napi-v9/tfjs_binding.node": "" };
+  assert.equal(findAddon(filled(temporaryFolder(), older)), join("lib", "napi-v9", "tfjs_binding.node"));
   assert.equal(findAddon(filled(temporaryFolder(), { "lib/napi-v3/other.node": "" })), undefined);
 });
