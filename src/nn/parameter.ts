@@ -18,6 +18,8 @@ export class Parameter {
   private variable: tf.Variable | undefined;
   /** Loaded and not yet used; kept as it was stored. */
   private pending: HostTensor | undefined;
+  /** Stands for the values that were given without a variable, and the variable's data while they are the same. */
+  private given: { readonly stands: object; readonly data?: object } = { stands: {} };
   private owners = 1;
   private disposed = false;
   private substitute: tf.Variable | undefined;
@@ -58,9 +60,11 @@ export class Parameter {
     this.requireAlive();
     if (this.substitute) return this.substitute;
     if (!this.variable || this.variable.isDisposed) {
+      const isAgain = this.variable !== undefined;
       const initial = tf.tensor(this.unusedValues(), [...this.shape], "float32");
       this.variable = tf.variable(initial);
       initial.dispose();
+      this.given = { stands: isAgain ? {} : this.given.stands, data: this.variable.dataId };
       this.pending = undefined;
     }
     return this.variable;
@@ -82,6 +86,7 @@ export class Parameter {
     this.disposed = false;
     if (!this.variable) {
       this.pending = tensor;
+      this.given = { stands: {} };
       return;
     }
     const fresh = tf.tensor(numbersOf(tensor), [...this.shape], "float32");
@@ -101,10 +106,10 @@ export class Parameter {
     return this.unusedValues();
   }
 
-  /** Stands for the values as they are now, to be compared: once they are changed it is another. Holds no memory. */
+  /** Stands for the values as they are now, to be compared: once they are changed, not used alone, it is another. Holds no memory. */
   get values(): object {
-    if (this.variable) return this.variable.dataId;
-    return this.pending ?? this;
+    const { stands, data } = this.given;
+    return this.variable && this.variable.dataId !== data ? this.variable.dataId : stands;
   }
 
   /** Whether nobody has loaded or used it: its initial values, which are drawn when asked for, take no memory. */

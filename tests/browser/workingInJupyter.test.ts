@@ -22,6 +22,19 @@ await run.done;`,
   misspelt: "luvit.vitt",
   figure: `const step = (step: number, loss: number) => ({ step, epoch: 0, loss, lr: 1, imagesPerSecond: 1 });
 figures.historyCurves({ LUViT: [step(1, 3), step(2, 2), step(3, 1)] }, { title: "Loss", yTitle: "loss" })`,
+  inside: `const photos = await data.imageFolder("../data/shapes/val", { transform: data.transforms.none(64) });
+const looked = luvit.classifier.create({ encoder: vit.toy, classes: 6, pooling: "cls" });
+const { weight } = looked.head;
+weight.value.assign(luvit.tf.mul(weight.value, 8)); // so that its answers differ
+await figures.lookInside(looked, photos, { ablate: true })`,
+  bothOff: `const { sample } = await luvit.analysis.attentionMaps(looked, photos);
+const open = luvit.tf.tensor([0, 1, 1, 1], [1, 4, 1, 1]);
+const off = ["blocks.2.attn.heads", "blocks.3.attn.heads"];
+const edit = (name: string, value: luvit.tf.Tensor) => (off.includes(name) ? luvit.tf.mul(value, open) : value);
+const answers = looked.forward(luvit.tf.tensor(sample.image, [1, 3, 64, 64]), { edit });
+const chances = luvit.tf.softmax(answers).dataSync();
+const top = chances.indexOf(Math.max(...chances));
+console.log(photos.classes[top] + " (" + (100 * chances[top]).toFixed(1) + " %)")`,
   complete: "luvit.llama.loadBl",
   inspect: "luvit.mae.create",
 };
@@ -144,3 +157,20 @@ test(
     );
   },
 );
+
+test("two heads switched off in a page are answered by the kernel that made it", options, async () => {
+  await opened.run(at.inside);
+  const said = (await opened.run(at.bothOff)).outputs;
+  const answer = (said[0] as { text: string }).text.trim();
+  const page = opened.output(at.inside).locator(".luvit-attention");
+  await page.scrollIntoViewIfNeeded();
+  const cells = page.locator(".cell");
+  await cells.nth(8).click();
+  await cells.nth(12).click();
+  const text = async () => ((await page.locator(".answer").textContent()) ?? "").replace(/\s/g, " ");
+  await until("the kernel has answered", async () =>
+    /head 1 of ViT block 4: (?!the kernel is asked)/.test(await text()),
+  );
+  const shown = await text();
+  assert.ok(shown.endsWith(`head 1 of ViT block 4: ${answer}.`), `${shown} expected ${answer}`);
+});
