@@ -11,3 +11,5 @@ export { html, md, show } from "./show";
 export { jupyterDisplay } from "./symbols";
 export { Table, table } from "./table";
 export { inNotebook } from "./tslab";
+export { Widget, type WidgetOptions, widget } from "./widget";
+export type { WidgetState } from "./widgetState";
