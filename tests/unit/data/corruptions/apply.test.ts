@@ -77,6 +77,16 @@ describe("corruptions", () => {
       corruptions.apply(image, "frost", 1, new Rng(0), small),
       /has 64 x 64 pixels, the image 64 x 64; it must be larger/,
     );
+    for (const [width, height] of [
+      [64, 65],
+      [65, 64],
+    ]) {
+      const photograph = { width, height, data: new Uint8Array(3 * width * height) };
+      await assert.rejects(
+        corruptions.apply(image, "frost", 1, new Rng(0), { frost: [photograph] }),
+        new RegExp(`has ${width} x ${height} pixels, the image 64 x 64; it must be larger`),
+      );
+    }
   });
 
   it("draw Poisson numbers with the asked mean and variance", () => {
