@@ -43,8 +43,9 @@ export interface SideOutput {
   path: string;
   data: string;
   locate: Locate;
-  /** The TypeScript file itself. */
+  /** The TypeScript file itself, and what is in it. */
   source: string;
+  text: string;
 }
 
 /** A cell ready to run. */

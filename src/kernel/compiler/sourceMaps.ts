@@ -43,11 +43,29 @@ export function chain(maps: readonly SourceMap[]): Locate {
   };
 }
 
-const located = new Map<string, { locate: Locate; source: string }>();
+/** What a script was compiled from. */
+export interface Origin {
+  locate: Locate;
+  /** The cell's name, or the file. */
+  source: string;
+  text: string;
+}
 
-/** Makes stacks name the lines of a cell, or of the file `source` that `file` was compiled from, as written. */
-export function registerMap(file: string, locate: Locate, source = file): void {
-  located.set(file, { locate, source });
+const located = new Map<string, Origin>();
+
+/** Makes stacks name the lines of what the script of this name was compiled from, as written. */
+export function registerMap(script: string, origin: Origin): void {
+  located.set(script, origin);
+}
+
+/** What the script of this name was compiled from, if it is a cell or a local file. */
+export function originOf(script: string): Origin | undefined {
+  return located.get(script);
+}
+
+/** Names of the scripts of all cells and local files. */
+export function mappedScripts(): string[] {
+  return [...located.keys()];
 }
 
 /** Frames that a stack keeps, so that the cell is among them where a library fails deep inside. */

@@ -4,24 +4,40 @@ import { type Ask, dialogs } from "./dialogs";
 import { CellModules, cellGlobals } from "./modules";
 import { moduleNames } from "./run";
 
+/** What is told to whom it concerns. */
+interface Told {
+  /** Another folder has become the current one. */
+  moved(to: string): void;
+  /** The code of a local file begins. */
+  begins(file: string): void;
+}
+
 /** What cells find under names: values of earlier cells, modules, and what the kernel gives them. */
 export class CellNames {
   readonly modules: CellModules;
+  /** Names among the variables of cells that no cell has declared. */
+  readonly kernels: ReadonlySet<string>;
   private readonly exports: Record<string, unknown> = {};
   private readonly globals: Record<string, unknown>;
   private given: Record<string, unknown>;
 
-  /** `halt` throws where the cell was ended; `moved` hears that another folder has become the current one. */
-  constructor(folder: string, signals: Int32Array, ask: Ask, halt: () => void, moved: (to: string) => void) {
+  /** `halt` throws where the cell was ended. */
+  constructor(folder: string, signals: Int32Array, ask: Ask, halt: () => void, told: Told) {
     this.globals = cellGlobals(signals, halt, (name) => this.modules.load(name));
-    this.modules = new CellModules(folder, this.globals);
+    this.modules = new CellModules(folder, this.globals, told.begins);
     this.given = this.namesIn(folder);
     const actions = magicActions((to) => {
       this.modules.moveTo(to);
       this.given = this.namesIn(to);
-      moved(to);
+      told.moved(to);
     });
     Object.assign(this.exports, dialogs(ask, halt), { [actionsName]: actions });
+    this.kernels = new Set(["__esModule", "tsLastExpr", ...Object.keys(this.exports)]);
+  }
+
+  /** The object that the top-level variables of a script, a cell or a local file, are properties of. */
+  exportsOf(script: string): Record<string, unknown> {
+    return this.modules.exportsOf(script) ?? this.exports;
   }
 
   /** Names and values that a cell's code is a function of. */

@@ -5,15 +5,16 @@ import type { MimeBundle } from "../../notebook/nbformat";
 import { displaysFinished, isPendingDisplay } from "../../notebook/pending";
 import type { CellCompiler, CompiledCell } from "../compiler/cellCompiler";
 import { keepCode } from "../compiler/codeCache";
-import { type CompilerName, createCompiler } from "../compiler/createCompiler";
-import { mapStacks, registerMap } from "../compiler/sourceMaps";
+import { createCompiler } from "../compiler/createCompiler";
+import { mapStacks, originOf, registerMap } from "../compiler/sourceMaps";
 import { actionTypes } from "../magics/actions";
 import { MagicCompiler } from "../magics/magicCompiler";
 import { createSignals } from "../signals";
-import { tellWaits, type Wait } from "../watch/syncChildren";
+import { tellWaits } from "../watch/syncChildren";
 import { letWatch } from "../watch/watched";
 import { CellNames } from "./cellNames";
-import { type Ask, dialogTypes } from "./dialogs";
+import { Debuggee } from "./debuggee";
+import { dialogTypes } from "./dialogs";
 import {
   CellInterrupt,
   currentExecution,
@@ -27,32 +28,11 @@ import {
 import { failure, rejection } from "./failures";
 import { guardProcess } from "./guard";
 import { Interrupts, keepListening, listenForSigint } from "./interrupts";
+import type { ExecutorOptions } from "./options";
 import type { CellFailure, CellOutputs } from "./outputs";
 import { plainPromises, promiseHint } from "./promises";
 import { afterTermination, cellFunction, isSigint, runInterruptibly } from "./run";
 import { redirectOutput } from "./streams";
-
-export interface ExecutorOptions {
-  /** The notebook's folder; must be the current folder. */
-  folder: string;
-  language: "typescript" | "javascript";
-  /** Who compiles the cells; default what `LUVIT_COMPILER` says, else TypeScript 6. */
-  compiler?: CompilerName;
-  /** Numbers shared with the thread that takes interrupts; default: there is no such thread. */
-  signals?: Int32Array;
-  /** Asks the user for a line of text; default: nobody can be asked. */
-  ask?: Ask;
-  /** Takes errors that nobody awaits and that happen while no cell runs; default: the last cell's stderr. */
-  onOrphan?: (failure: CellFailure) => void;
-  /** Whether output that no cell has caused goes to the last cell (the default) or where it would go anyway. */
-  stray?: "cell" | "process";
-  /** Whether SIGINT ends the running cell; default true. */
-  listen?: boolean;
-  /** Called first thing when the process ends, e.g. because a cell calls `process.exit()`. */
-  onExit?: (code: number) => void;
-  /** Called when a cell begins to wait for a process. */
-  onWait?: (wait: Wait) => void;
-}
 
 /** Milliseconds after the first cell at which the compiler's machine code is kept, if it has to be. */
 const keepCodeAfter = 500;
@@ -72,9 +52,9 @@ export type CellOutcome = { status: "ok" } | ({ status: "error"; interrupted: bo
 export class CellRunner {
   readonly compiler: CellCompiler;
   private readonly names: CellNames;
+  private readonly debuggee: Debuggee;
   private readonly interrupts: Interrupts;
   private readonly signals: Int32Array;
-  private readonly sources = new Map<string, string>();
   private readonly undo: (() => void)[];
   private running: Execution | undefined;
   private last: Execution | undefined;
@@ -85,9 +65,17 @@ export class CellRunner {
     this.signals = options.signals ?? createSignals();
     this.interrupts = new Interrupts(this.signals);
     const inner = createCompiler(folder, language, dialogTypes + actionTypes, options.compiler);
+    this.debuggee = new Debuggee({
+      exportsOf: (script) => this.names.exportsOf(script),
+      hidden: () => this.names.kernels,
+      declare: (name) => this.declare(name),
+      flush: () => this.outputs()?.flush?.(),
+    });
     const ask = options.ask ?? (() => undefined);
-    const moved = (to: string) => this.compiler.moveTo(to);
-    this.names = new CellNames(folder, this.signals, ask, this.interrupts.halt, moved);
+    this.names = new CellNames(folder, this.signals, ask, this.interrupts.halt, {
+      moved: (to) => this.compiler.moveTo(to),
+      begins: (script) => this.debuggee.announce(script),
+    });
     this.compiler = new MagicCompiler(inner, (name) => this.names.isKnown(name));
     this.undo = [
       mapStacks(),
@@ -103,6 +91,7 @@ export class CellRunner {
         },
         this.signals,
       ),
+      this.debuggee.install(),
       options.onWait ? tellWaits(this.signals, options.onWait) : () => {},
     ];
   }
@@ -117,7 +106,6 @@ export class CellRunner {
     const execution = new Execution(cell, outputs);
     this.running = execution;
     if (!outputs.hidden) this.last = execution;
-    this.sources.set(cell, source);
     keepListening();
     this.interrupts.watch(execution, interrupts);
     if (seconds !== undefined) this.interrupts.allow(seconds);
@@ -162,7 +150,7 @@ export class CellRunner {
 
   /** Why something failed, as a notebook shows it. */
   describe(error: unknown): CellFailure {
-    return failure(error, (cell) => this.sources.get(cell));
+    return failure(error, (cell) => originOf(cell)?.text);
   }
 
   close(): void {
@@ -184,8 +172,8 @@ export class CellRunner {
       execution.outputs.error(why);
       return { status: "error", interrupted: false, ...why };
     }
-    registerMap(execution.name, compiled.locate);
-    for (const { path, locate, source: file } of compiled.sideOutputs) registerMap(path, locate, file);
+    registerMap(execution.name, { locate: compiled.locate, source: execution.name, text: source });
+    for (const output of compiled.sideOutputs) registerMap(output.path, output);
     this.names.modules.add(compiled.sideOutputs);
     await Promise.race([this.names.modules.prepare(compiled.imports), execution.stopped]);
     execution.commit = compiled.commit;
@@ -221,11 +209,19 @@ export class CellRunner {
     if (code === undefined) return;
     const [names, values] = this.names.parameters;
     const cell = cellFunction(code, execution.name, awaits, names);
+    this.debuggee.announce(execution.name);
     const ended = runInterruptibly(this.signals, () => Reflect.apply(cell, undefined, values));
     if (!awaits) return;
     const settled = () => this.interrupts.settled(execution);
     (ended as Promise<unknown>).then(settled, settled);
     await Promise.race([ended, execution.stopped]);
+  }
+
+  /** Lets the cells to come see a variable. */
+  private declare(name: string): void {
+    const compiled = this.compiler.compile(`let ${name}: any;`);
+    if (Array.isArray(compiled)) throw new Error(`${name}: not a name that a cell can declare`);
+    compiled.commit();
   }
 
   private fail(error: unknown, execution: Execution): CellOutcome {

@@ -18,9 +18,10 @@ export class LocalModules {
   /** Files that import a file. */
   private readonly importers = new Map<string, Set<string>>();
 
-  /** `globals` are what compiled code expects beside Node's own. */
+  /** `globals` are what compiled code expects beside Node's own; `onLoad` is told each file whose code begins. */
   constructor(
     private readonly globals: Record<string, unknown>,
+    private readonly onLoad: (file: string) => void,
     private readonly wrap: Wrap,
   ) {}
 
@@ -54,6 +55,10 @@ export class LocalModules {
     return (this.loaded.get(file) ?? this.load(file)).exports;
   }
 
+  loadedExports(file: string): Record<string, unknown> | undefined {
+    return this.loaded.get(file)?.exports;
+  }
+
   private load(file: string): NodeJS.Module {
     const made = new Module(file, module) as LoadedModule;
     const folder = dirname(file);
@@ -62,8 +67,12 @@ export class LocalModules {
     made.require = this.wrap(made.require.bind(made) as NodeJS.Require, folder, file);
     this.loaded.set(file, made);
     const names = Object.keys(this.globals).join(", ");
-    Object.defineProperty(globalThis, given, { value: this.globals, configurable: true });
-    const start = `const { ${names} } = globalThis[Symbol.for("${given.description}")]; `;
+    const begin = () => {
+      this.onLoad(file);
+      return this.globals;
+    };
+    Object.defineProperty(globalThis, given, { value: begin, configurable: true });
+    const start = `const { ${names} } = globalThis[Symbol.for("${given.description}")](); `;
     try {
       made._compile(start + this.sources.get(file)!, file);
     } catch (error) {

@@ -22,9 +22,9 @@ export class CellModules {
   private importNative!: (specifier: string) => Promise<Exports>;
   private folder!: string;
 
-  /** `globals` are what compiled code expects beside Node's own. */
-  constructor(folder: string, globals: Record<string, unknown>) {
-    this.local = new LocalModules(globals, (original, from, file) => this.wrap(original, from, file));
+  /** `globals` are what compiled code expects beside Node's own; `onLoad` is told each local file whose code begins. */
+  constructor(folder: string, globals: Record<string, unknown>, onLoad: (file: string) => void = () => {}) {
+    this.local = new LocalModules(globals, onLoad, (original, from, file) => this.wrap(original, from, file));
     this.moveTo(folder);
   }
 
@@ -40,6 +40,11 @@ export class CellModules {
   /** Takes compiled local files; those that changed are loaded again. */
   add(outputs: readonly { path: string; data: string }[]): void {
     this.local.add(outputs);
+  }
+
+  /** What a local file exports, or has so far; undefined for other scripts. */
+  exportsOf(file: string): Exports | undefined {
+    return this.local.loadedExports(file);
   }
 
   /**

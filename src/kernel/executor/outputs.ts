@@ -18,4 +18,6 @@ export interface CellOutputs {
   clear(wait: boolean): void;
   result(data: MimeBundle): void;
   error(failure: CellFailure): void;
+  /** Hands on what waits for more of its kind. */
+  flush?(): void;
 }

@@ -13,6 +13,13 @@ const explanations = {
     "kernel ends it at once; the variables of all cells, and what has not been written to a file, are lost",
 };
 
+/** What a debugger has stopped. */
+interface Debugged {
+  readonly isStopped: boolean;
+  /** Lets it go on. */
+  goOn(): Promise<void>;
+}
+
 /** Milliseconds after which a cell whose code does not notice the interrupt gets a signal. */
 const signalAfter = 200;
 
@@ -26,6 +33,7 @@ export class Interrupter {
   private readonly stopper: Stopper;
   /** Says something to the user of the running cell. */
   private readonly say: (text: string) => void;
+  private readonly debugged: Debugged;
 
   constructor(parts: {
     signals: Int32Array;
@@ -33,21 +41,24 @@ export class Interrupter {
     cells: CellsThread;
     stopper: Stopper;
     say: (text: string) => void;
+    debugged: Debugged;
   }) {
-    const { signals, toCells, cells, stopper, say } = parts;
+    const { signals, toCells, cells, stopper, say, debugged } = parts;
     this.signals = signals;
     this.toCells = toCells;
     this.cells = cells;
     this.stopper = stopper;
     this.say = say;
+    this.debugged = debugged;
   }
 
   /**
    * Loops and functions of cells see the request in shared memory; code that awaits gets a message; what computes
    * outside the cells' own code before the first `await` gets a signal, and what hears none of that is stopped: at once,
-   * or at the second request where a library listens that finishes its step and saves.
+   * or at the second request where a library listens that finishes its step and saves. A cell that a debugger has stopped
+   * goes on to its end.
    */
-  interrupt(): void {
+  async interrupt(): Promise<void> {
     const { signals } = this;
     const number = Atomics.add(signals, slot.request, 1) + 1;
     Atomics.store(signals, slot.stop, 1);
@@ -55,12 +66,16 @@ export class Interrupter {
     remind();
     this.onInterrupt();
     setTimeout(() => this.signal(), signalAfter);
+    const hearing = async () => (await this.cells.ask("hears", number)) as Hearing;
     this.stopper.stop({
       isOpen: () => this.isUnheard(number),
       remind,
-      hearing: async () => (await this.cells.ask("hears", number)) as Hearing,
+      hearing,
       tell: (why) => this.say(explanations[why]),
     });
+    if (!this.debugged.isStopped) return;
+    await hearing().catch(() => undefined); // what does not hear is ended where it stands, as soon as it goes on
+    await this.debugged.goOn();
   }
 
   private signal(): void {
@@ -68,6 +83,11 @@ export class Interrupter {
     if (process.platform === "win32" || !this.isUnheard(Atomics.load(this.signals, slot.request))) return;
     if (Atomics.compareExchange(this.signals, slot.segment, interruptible, signalled) === interruptible)
       kill(pid, "SIGINT");
+  }
+
+  /** Whether the cells' thread was asked to end a cell and has not heard it yet. */
+  get isWaiting(): boolean {
+    return this.isUnheard(Atomics.load(this.signals, slot.request));
   }
 
   private isUnheard(request: number): boolean {

@@ -5,6 +5,7 @@ import { CellsThread } from "../watch/cellsThread";
 import { MemoryGuard } from "../watch/memoryGuard";
 import { Stopper } from "../watch/stopper";
 import type { ProtocolData, ToCells, ToProtocol } from "./channel";
+import { Debugging } from "./debugging";
 import { Interrupter } from "./interrupter";
 import { ShellQueue } from "./shellQueue";
 import { reportFault, Sockets } from "./sockets";
@@ -22,7 +23,13 @@ const interrupts = () => Atomics.load(signals, slot.request);
 const queue = new ShellQueue({ sockets, toCells, interrupts, info: data.info, shutdown });
 const cells = new CellsThread(signals);
 const stopper = new Stopper(signals);
-const interrupter = new Interrupter({ signals, toCells, cells, stopper, say: (text) => queue.say(text) });
+const say = (text: string) => queue.say(text);
+const debug: Debugging = new Debugging({
+  ...{ sockets, queue, say },
+  interrupt: () => interrupter.interrupt(),
+  isInterrupted: () => interrupter.isWaiting,
+});
+const interrupter = new Interrupter({ signals, toCells, cells, stopper, say, debugged: debug });
 new MemoryGuard(
   cells,
   data.heapLimit,
@@ -34,6 +41,7 @@ new MemoryGuard(
 const shutdownGrace = 500;
 
 async function shutdown(): Promise<void> {
+  debug.close();
   await sockets.close();
   toCells({ kind: "shutdown" });
   setTimeout(() => kill(pid, "SIGKILL"), shutdownGrace);
@@ -41,9 +49,10 @@ async function shutdown(): Promise<void> {
 
 function takeControl(message: Message): void {
   const type = message.header.msg_type;
+  if (type === "debug_request") void debug.take(message);
   if (!["kernel_info_request", "interrupt_request", "shutdown_request"].includes(type)) return;
   queue.status("busy", message.header);
-  if (type === "interrupt_request") interrupter.interrupt();
+  if (type === "interrupt_request") void interrupter.interrupt();
   queue.answerAtOnce("control", message);
   queue.status("idle", message.header);
   if (type === "shutdown_request") void shutdown();
@@ -59,11 +68,13 @@ function takeFromCells(message: ToProtocol): void {
   } else if (message.kind === "finish") queue.finish(message);
   else if (message.kind === "ask") queue.ask(message);
   else if (message.kind === "waits") stopper.wait = message.wait;
-  else
+  else {
+    debug.close(); // a process with an open inspector waits at its end
     void sockets.close().then(() => {
       Atomics.store(signals, slot.drained, 1);
       Atomics.notify(signals, slot.drained);
     });
+  }
 }
 
 function answer(value: string | null): void {
@@ -76,7 +87,9 @@ function answer(value: string | null): void {
 function followParent(): void {
   if (!process.env.JPY_PARENT_PID || process.platform === "win32") return;
   setInterval(() => {
-    if (process.ppid === 1) kill(pid, "SIGKILL");
+    if (process.ppid !== 1) return;
+    debug.close();
+    kill(pid, "SIGKILL");
   }, 1000).unref();
 }
 

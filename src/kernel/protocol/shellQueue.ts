@@ -56,6 +56,11 @@ export class ShellQueue {
     return this.current?.header.msg_id;
   }
 
+  /** Its header. */
+  get parent(): Header | undefined {
+    return this.current?.header;
+  }
+
   /** Writes a line below the running cell. */
   say(text: string): void {
     const parent = this.current?.header;

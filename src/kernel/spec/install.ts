@@ -22,7 +22,7 @@ export function kernelSpec(script: string = join(__dirname, "..", "main.js")): o
     display_name: DISPLAY_NAME,
     language: "typescript",
     interrupt_mode: "message",
-    metadata: { debugger: false },
+    metadata: { debugger: true },
     env: { TF_CPP_MIN_LOG_LEVEL: "2" },
   };
 }

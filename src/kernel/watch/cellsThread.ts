@@ -1,8 +1,6 @@
-import { Session } from "node:inspector";
 import { slot, termination } from "../signals";
+import { Inspector } from "./inspector";
 import { type Asked, question } from "./watched";
-
-type Post = (method: string, params?: object) => Promise<unknown>;
 
 /** Milliseconds between two looks whether the thread of the cells waits to be stopped. */
 const interval = 2;
@@ -21,45 +19,37 @@ export class CellsThread {
    * step of it until it is: its promises never settle and its `finally` blocks do not run. What waits for events goes on.
    */
   async ask(...asked: Asked): Promise<unknown> {
-    return withSession(async (post) => {
-      let terminated: Promise<unknown> | undefined;
-      const look = setInterval(() => {
-        terminated ??= this.terminate(post);
-      }, interval);
-      try {
-        return await evaluate(post, question(...asked));
-      } finally {
-        clearInterval(look);
-        await terminated;
-      }
-    });
+    const inspector = new Inspector();
+    let terminated: Promise<unknown> | undefined;
+    const look = setInterval(() => {
+      terminated ??= this.terminate(inspector);
+    }, interval);
+    try {
+      return await evaluate(inspector, question(...asked));
+    } finally {
+      clearInterval(look);
+      // The answer to a termination comes when the code has ended, which it cannot where a debugger has stopped it.
+      void Promise.resolve(terminated)
+        .catch(() => {})
+        .finally(() => inspector.close());
+    }
   }
 
   /** Stops the code of a thread that waits for it: the request is in its queue before it goes on. */
-  private terminate(post: Post): Promise<unknown> | undefined {
+  private terminate(inspector: Inspector): Promise<unknown> | undefined {
     const { wanted, taken, sent } = termination;
     if (Atomics.compareExchange(this.signals, slot.termination, wanted, taken) !== wanted) return undefined;
-    const terminated = post("Runtime.terminateExecution");
+    const terminated = inspector.post("Runtime.terminateExecution");
     Atomics.store(this.signals, slot.termination, sent);
     return terminated;
   }
 }
 
-async function evaluate(post: Post, expression: string): Promise<unknown> {
-  const answer = await post("Runtime.evaluate", { expression, returnByValue: true, silent: true });
-  return (answer as { result?: { value?: unknown } }).result?.value;
-}
-
-async function withSession<Value>(use: (post: Post) => Promise<Value>): Promise<Value> {
-  const session = new Session();
-  session.connectToMainThread();
-  const post: Post = (method, params) =>
-    new Promise((resolve, reject) => {
-      session.post(method, params, (error, answer) => (error ? reject(error) : resolve(answer)));
-    });
-  try {
-    return await use(post);
-  } finally {
-    session.disconnect();
-  }
+async function evaluate(inspector: Inspector, expression: string): Promise<unknown> {
+  const { result } = await inspector.post("Runtime.evaluate", {
+    expression,
+    returnByValue: true,
+    silent: true,
+  });
+  return result?.value;
 }

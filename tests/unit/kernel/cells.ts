@@ -1,7 +1,8 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CellOutcome, CellRunner, type ExecutorOptions } from "../../../src/kernel/executor/cellRunner";
+import { type CellOutcome, CellRunner } from "../../../src/kernel/executor/cellRunner";
+import type { ExecutorOptions } from "../../../src/kernel/executor/options";
 import { OutputRecorder } from "../../../src/kernel/recorder";
 import type { CellOutput } from "../../../src/notebook/nbformat";
 

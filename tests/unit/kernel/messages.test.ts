@@ -48,7 +48,7 @@ describe("messages of the kernel", () => {
         nbconvert_exporter: "script",
       },
     );
-    assert.deepEqual([info.supported_features, info.debugger], [[], false]);
+    assert.deepEqual([info.supported_features, info.debugger], [["debugger"], true]);
     assert.ok(
       info.help_links.every(({ text, url }: Record<string, string>) => text && url?.startsWith("https:")),
     );

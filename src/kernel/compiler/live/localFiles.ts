@@ -57,7 +57,7 @@ export class LocalFiles {
       this.compiled.set(file.fileName, file);
       const { code, locate } = emitFile(this.compiler, file.text, file.fileName);
       const stem = file.fileName.slice(0, -extname(file.fileName).length);
-      return { path: `${stem}.js`, data: code, locate, source: file.fileName };
+      return { path: `${stem}.js`, data: code, locate, source: file.fileName, text: file.text };
     });
   }
 }

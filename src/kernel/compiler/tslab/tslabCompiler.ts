@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
 import type * as ts from "typescript";
 import { packageRoot } from "../../../core/packageRoot";
@@ -152,8 +152,9 @@ export class TslabCompiler implements CellCompiler {
   private sideOutput({ path, data }: { path: string; data: string }): SideOutput {
     const { code, locate } = this.takeMap(data);
     const stem = path.slice(0, -extname(path).length);
-    const source = [".ts", ".tsx"].map((end) => stem + end).find(existsSync) ?? path;
-    return { path, data: code, locate, source };
+    const source = [".ts", ".tsx"].map((end) => stem + end).find(existsSync);
+    const text = source === undefined ? "" : readFileSync(source, "utf8");
+    return { path, data: code, locate, source: source ?? path, text };
   }
 
   private takeMap(text: string): { code: string; locate: Locate } {
