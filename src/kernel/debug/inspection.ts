@@ -30,7 +30,7 @@ export const inspections: Record<string, Inspect> = {
     const sections = await thread.scopes.sections(frame);
     const assign = (section: string) => async (name: string, value: string) => {
       const set = await thread.scopes.evaluate(frame, assignment(name, value));
-      if (section === "Notebook") await thread.scopes.keep(frame, name, name); // a cell has its own, and the notebook one
+      if (section === "Globals" && !frame.script?.isFile) await thread.scopes.keep(frame, name, name); // a cell has its own, and the notebook one
       return set;
     };
     const scopes = sections.map(({ name, properties }) => {

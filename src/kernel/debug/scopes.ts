@@ -4,9 +4,12 @@ import { Refusal } from "./messages";
 import type { UserScript } from "./scripts";
 import type { RemoteProperty, RemoteValue, Target } from "./target";
 
-/** Variables of a frame that belong together. */
+/**
+ * Variables of a frame that belong together. The names are those that JupyterLab lets one choose from; of others, and for an
+ * absent one, it shows the first section.
+ */
 export interface Section {
-  name: "Locals" | "Closure" | "Notebook" | "Module";
+  name: "Locals" | "Globals";
   properties: RemoteProperty[];
 }
 
@@ -29,17 +32,17 @@ export class Scopes {
     this.known.clear();
   }
 
-  /** The frame's variables: its own first, those kept between cells, or in its file, last. */
+  /** The frame's variables: its own and those of the functions around it, where it has any; those kept between cells, or in its file, last. */
   async sections({ call, script }: Frame): Promise<Section[]> {
     const levels = await this.levels(call.callFrameId, call.scopeChain);
     const local = levels.findIndex(({ type }) => type === "local");
     const isShown = (one: RemoteProperty) => !script || isWritten(one.name, script);
     const among = (those: readonly Level[]) => merged(those).filter(isShown);
-    const locals = among(levels.slice(0, local + 1).filter(({ isTop }) => !isTop));
-    const closure = among(levels.slice(local + 1).filter(({ isTop }) => !isTop));
+    const inner = levels.slice(0, local + 1).filter(({ isTop }) => !isTop);
+    const around = levels.slice(local + 1).filter(({ isTop }) => !isTop);
     const own = script && isObject(call.this) && /\bthis\b/.test(script.text) ? [self(call.this)] : [];
-    const sections: Section[] = [{ name: "Locals", properties: [...own, ...locals] }];
-    if (closure.length > 0) sections.push({ name: "Closure", properties: closure });
+    const locals = [...own, ...among([...inner, ...around])];
+    const sections: Section[] = locals.length > 0 ? [{ name: "Locals", properties: locals }] : [];
     if (script) sections.push(await this.kept(script, among(levels.filter(({ isTop }) => isTop))));
     return sections;
   }
@@ -49,7 +52,7 @@ export class Scopes {
     const kept = await this.variables(script.name, "stop");
     const names = new Set(kept.map(({ name }) => name));
     const properties = [...kept, ...top.filter(({ name }) => !names.has(name))];
-    return { name: script.isFile ? "Module" : "Notebook", properties };
+    return { name: "Globals", properties };
   }
 
   /** The variables that are kept of a script's; for any cell those of the notebook. */

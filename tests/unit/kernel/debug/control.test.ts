@@ -29,13 +29,13 @@ describe("a cell that is stopped", () => {
     const path = await debug.breakIn(cell, 3);
     const id = run(cell);
     await debug.stopped();
-    const { Locals, Notebook } = await debug.variables();
+    const { Locals, Globals } = await debug.variables();
     assert.equal(Locals!.sum, "0");
     assert.match(Locals!.list!, /^Array\(1234\) \[0, 1, 2, .*…\]$/);
     assert.match(Locals!.by!, /^Map\(1\) \{ "?a"? => 1 \}$/);
-    assert.equal(Notebook!.scale, "10");
+    assert.equal(Globals!.scale, "10");
     assert.deepEqual(
-      Object.keys(Notebook!).filter((name) => name.startsWith("__") || name === "prompt"),
+      Object.keys(Globals!).filter((name) => name.startsWith("__") || name === "prompt"),
       [],
     );
     const list = (await debug.evaluate("list")).body;
@@ -71,10 +71,10 @@ describe("a cell that is stopped", () => {
     await debug.kernel.until(printed);
     await sleep(6000); // longer than every patience of the threads that watch
     assert.equal(await debug.kernel.beat(), "ping");
-    assert.equal((await debug.variables()).Notebook!.after, "undefined");
+    assert.equal((await debug.variables()).Globals!.after, "undefined");
     const [frame] = await debug.stack();
     const { scopes } = (await debug.must("scopes", { frameId: frame!.id })).body;
-    const { variablesReference } = scopes.find(({ name }: { name: string }) => name === "Notebook");
+    const { variablesReference } = scopes.find(({ name }: { name: string }) => name === "Globals");
     await debug.must("setVariable", { variablesReference, name: "scale", value: "20" });
     await debug.must("continue", { threadId: 1 });
     assert.equal(await result(id), "1");

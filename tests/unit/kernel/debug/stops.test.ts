@@ -33,8 +33,8 @@ describe("a breakpoint", () => {
       assert.equal(stop.reason, "breakpoint");
       const [frame] = await debug.stack();
       assert.deepEqual([frame!.line, frame!.source.path], [4, path]);
-      const { Locals, Notebook } = await debug.variables();
-      assert.deepEqual([Locals!.n, Notebook!.total], [n, total]);
+      const { Locals, Globals } = await debug.variables();
+      assert.deepEqual([Locals!.n, Globals!.total], [n, total]);
       await debug.must("continue", { threadId: 1 });
     }
     assert.equal(await value(id), "6");
@@ -95,7 +95,7 @@ describe("a breakpoint", () => {
     await debug.must("continue", { threadId: 1 });
     assert.equal((await debug.where())[0], "triple:5");
     const variables = await debug.variables();
-    assert.deepEqual([variables.Locals!.made, variables.Module!.factor], ["15", "3"]);
+    assert.deepEqual([variables.Locals!.made, variables.Globals!.factor], ["15", "3"]);
     const { content } = (await debug.must("source", { source: { path: file }, sourceReference: 0 })).body;
     assert.match(content, /^const factor: number = 3;/);
     await debug.must("continue", { threadId: 1 });
@@ -119,7 +119,7 @@ describe("a breakpoint", () => {
     assert.match((await debug.where()).join(), />:3$/);
     await debug.must("next", { threadId: 1 });
     assert.match((await debug.where()).join(), />:4$/);
-    assert.equal((await debug.variables()).Notebook!.y, "2");
+    assert.equal((await debug.variables()).Globals!.y, "2");
     await debug.must("continue", { threadId: 1 });
     assert.equal(await value(id), "2");
     await debug.breakAt(path);
