@@ -23,12 +23,15 @@ function overwritten(line: string): string {
 export class StreamText {
   private lines = "";
   private line = "";
+  /** Whether the line ends in a carriage return that waits: asked of the line itself, all of it would be copied anew. */
+  private waits = false;
 
   /** Takes a further piece; returns all of the text. */
   add(piece: string): string {
-    const plain = !piece.includes("\r") && !this.line.endsWith("\r");
+    const plain = !piece.includes("\r") && !this.waits;
     const text = plain ? piece : overwriteLines(this.line + piece);
     if (!plain) this.line = "";
+    this.waits = text.endsWith("\r");
     const end = text.lastIndexOf("\n") + 1;
     if (end > 0) {
       this.lines += this.line + text.slice(0, end);
