@@ -11,7 +11,8 @@ import { writeTable } from "../src/io/tables";
 import { ablationsStudy } from "./ablations";
 import { agreement } from "./core/agreement";
 import { claimsText, readClaims } from "./core/claims";
-import { resultsTable, resultsText } from "./core/results";
+import { joinedResults, readResults } from "./core/kept";
+import { type Result, resultsOf, resultsTable, resultsText } from "./core/results";
 import { finished, runStudy } from "./core/run";
 import type { Study } from "./core/study";
 import { detectStudy } from "./detect";
@@ -36,7 +37,7 @@ const usage = `npm run study -- <name> [options]
   --out FOLDER    trials and runs; default out/studies/<name>
   --only TRIAL    one trial and what it needs ("luvit-0"), beside the numbers kept in data/studies
   --so-far        runs nothing, takes the trials that are done
-  --save          also writes data/studies/<name>.arrow, which notebooks read
+  --save          writes them into data/studies/<name>.arrow, which notebooks read; what was not run now stays there
 
 A study that was stopped or killed goes on with the same command; started twice, two processes share its trials.`;
 
@@ -62,6 +63,19 @@ function within(folder: string, file: string): string {
   return join(folder, file);
 }
 
+/** Into the table that notebooks read; what else trials left is there where all of them were run. */
+async function save(
+  study: Study,
+  results: readonly Result[],
+  where: { out: string; kept: string; isWhole: boolean },
+) {
+  const { out, kept, isWhole } = where;
+  await writeTable(within(kept, `${study.name}.arrow`), resultsTable(results));
+  const tables = isWhole ? await study.tables?.(out) : undefined;
+  for (const [folder, found] of Object.entries(tables ?? {}))
+    await writeTable(within(join(kept, folder), `${study.name}.arrow`), found);
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({ options: flags, allowPositionals: true });
   const study = studies[positionals[0] ?? ""];
@@ -82,22 +96,16 @@ async function main(): Promise<number> {
   const done = values["so-far"] ? finished(study, options) : await runStudy(study, options);
   if (!done) return 130;
   const kept = join(packageRoot(), "data", "studies");
-  if (only !== undefined) {
-    console.log(await agreement(done, join(kept, `${study.name}.arrow`)));
-    return 0;
-  }
-  const table = resultsTable(done);
-  await writeTable(join(out, "results.arrow"), table);
-  if (values.save) {
-    makeFolder(kept);
-    await writeTable(join(kept, `${study.name}.arrow`), table);
-    for (const [folder, found] of Object.entries((await study.tables?.(out)) ?? {}))
-      await writeTable(within(join(kept, folder), `${study.name}.arrow`), found);
-  }
-  console.log(resultsText(done, study.baseline));
+  const results = resultsOf(done);
+  const known = await readResults(join(kept, `${study.name}.arrow`));
+  if (only !== undefined) console.log(agreement(results, known));
+  const isWhole = done.length === study.trials(size).length;
+  const all = isWhole ? results : joinedResults(known, results);
+  if (values.save) await save(study, all, { out, kept, isWhole });
+  if (only !== undefined) return 0;
+  console.log(resultsText(all, study.baseline));
   const claims = join(kept, `${study.name}.claims.json`);
-  if (existsSync(claims)) console.log(`\n${claimsText(done, readClaims(claims))}`);
-  console.log(join(out, "results.arrow"));
+  if (existsSync(claims)) console.log(`\n${claimsText(all, readClaims(claims))}`);
   return 0;
 }
 

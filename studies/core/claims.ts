@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { pairedDifference, verdictOfAll } from "../../src/analysis";
 import { textTable } from "../../src/core/textTable";
-import type { Done } from "./run";
+import type { Result } from "./results";
 
 /** What would have to be seen, written down before the first number was. */
 export interface Claim {
@@ -15,15 +15,15 @@ export interface Claim {
 export const readClaims = (file: string): Claim[] => JSON.parse(readFileSync(file, "utf8")) as Claim[];
 
 /** A line for each comparison and the verdict on each claim. */
-export function claimsText(done: readonly Done[], claims: readonly Claim[]): string {
+export function claimsText(results: readonly Result[], claims: readonly Claim[]): string {
   return claims
     .map(({ claim, metric, sign, comparisons }) => {
       const found = comparisons.map(([variant, than]) => {
-        const values = bySeed(done, variant, metric);
+        const values = bySeed(results, variant, metric);
         const others =
           typeof than === "number"
             ? new Map([...values.keys()].map((seed) => [seed, than]))
-            : bySeed(done, than, metric);
+            : bySeed(results, than, metric);
         return { variant, than, difference: pairedDifference(values, others, sign) };
       });
       const verdict = verdictOfAll(found.map(({ difference }) => difference.verdict));
@@ -33,11 +33,10 @@ export function claimsText(done: readonly Done[], claims: readonly Claim[]): str
     .join("\n\n");
 }
 
-function bySeed(done: readonly Done[], variant: string, metric: string): Map<number, number> {
+function bySeed(results: readonly Result[], variant: string, metric: string): Map<number, number> {
   const found = new Map<number, number>();
-  for (const { seed, measures } of done)
-    for (const one of measures)
-      if (one.variant === variant && one.metric === metric && one.layer === undefined)
-        found.set(seed, one.value);
+  for (const one of results)
+    if (one.variant === variant && one.metric === metric && one.layer === undefined)
+      found.set(one.seed, one.value);
   return found;
 }

@@ -3,22 +3,40 @@ import { seedStatistics } from "../../src/analysis/statistics";
 import { textTable } from "../../src/core/textTable";
 import { tableOf } from "../../src/io/tables";
 import type { Done } from "./run";
+import type { Measure } from "./study";
+
+/** A row of a study's table: a measure, and where it comes from. */
+export interface Result extends Measure {
+  seed: number;
+  epochs: number;
+  /** Of the whole trial. */
+  seconds?: number;
+  commit: string;
+  machine: string;
+}
+
+/** What a result is of: no two of a table have the same. */
+export const nameOf = ({ variant, seed, metric, layer }: Result): string =>
+  [variant, `seed ${seed}`, metric, layer].filter((part) => part !== undefined).join(", ");
+
+/** The measures of trials, one after another. */
+export const resultsOf = (done: readonly Done[]): Result[] =>
+  done.flatMap(({ measures, seed, size: { epochs }, seconds, commit, machine }) =>
+    measures.map((measure) => ({ ...measure, seed, epochs, seconds, commit, machine })),
+  );
 
 /** A row per measure: variant, seed, metric, layer, value, epochs, seconds, commit, machine. */
-export function resultsTable(done: readonly Done[]): Table {
-  const rows = done.flatMap(({ measures, ...about }) =>
-    measures.map((measure) => ({ ...about, ...measure })),
-  );
+export function resultsTable(results: readonly Result[]): Table {
   return tableOf({
-    variant: rows.map(({ variant }) => variant),
-    seed: rows.map(({ seed }) => seed),
-    metric: rows.map(({ metric }) => metric),
-    layer: rows.map(({ layer }) => layer ?? null),
-    value: rows.map(({ value }) => value),
-    epochs: rows.map(({ size }) => size.epochs),
-    seconds: rows.map(({ seconds }) => seconds ?? null),
-    commit: rows.map(({ commit }) => commit),
-    machine: rows.map(({ machine }) => machine),
+    variant: results.map(({ variant }) => variant),
+    seed: results.map(({ seed }) => seed),
+    metric: results.map(({ metric }) => metric),
+    layer: results.map(({ layer }) => layer ?? null),
+    value: results.map(({ value }) => value),
+    epochs: results.map(({ epochs }) => epochs),
+    seconds: results.map(({ seconds }) => seconds ?? null),
+    commit: results.map(({ commit }) => commit),
+    machine: results.map(({ machine }) => machine),
   });
 }
 
@@ -29,15 +47,13 @@ type BySeed = ReadonlyMap<number, number>;
  * Means over seeds with 99 % intervals, and each variant's difference from the baseline, seed by seed. A difference whose
  * interval holds 0 is none that was seen.
  */
-export function resultsText(done: readonly Done[], baseline: string): string {
+export function resultsText(results: readonly Result[], baseline: string): string {
   const found = new Map<string, Map<string, Map<number, number>>>();
-  for (const { seed, measures } of done) {
-    for (const { variant, metric, layer, value } of measures) {
-      const name = layer === undefined ? metric : `${metric}, ${layer}`;
-      const variants = found.get(name) ?? new Map();
-      const values = variants.get(variant) ?? new Map();
-      found.set(name, variants.set(variant, values.set(seed, value)));
-    }
+  for (const { variant, seed, metric, layer, value } of results) {
+    const name = layer === undefined ? metric : `${metric}, ${layer}`;
+    const variants = found.get(name) ?? new Map();
+    const values = variants.get(variant) ?? new Map();
+    found.set(name, variants.set(variant, values.set(seed, value)));
   }
   const lines = [...found].flatMap(([metric, variants]) =>
     [...variants].map(([variant, values]) => {

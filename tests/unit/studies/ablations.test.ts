@@ -3,12 +3,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { packageRoot } from "../../../src/core/packageRoot";
-import { writeTable } from "../../../src/io/tables";
 import { ablations, ablationsStudy } from "../../../studies/ablations";
 import type { DrawnSizes } from "../../../studies/ablations/drawings";
 import { rows } from "../../../studies/ablations/rows";
 import { agreement } from "../../../studies/core/agreement";
-import { resultsTable } from "../../../studies/core/results";
+import { resultsOf } from "../../../studies/core/results";
 import { runStudy } from "../../../studies/core/run";
 import { temporaryFolder } from "../data/support";
 
@@ -51,10 +50,9 @@ test("a row run from scratch gives the same numbers to the bit, and two rows do 
     done.map(({ trial }) => trial),
     ["drawings", "luvit-0"],
   );
-  const kept = join(first, "kept.arrow");
-  await writeTable(kept, resultsTable(done));
+  const kept = resultsOf(done);
   assert.match(
-    await agreement(await runOnly("luvit-0", second), kept),
+    agreement(resultsOf(await runOnly("luvit-0", second)), kept),
     /^\d\d+ numbers are those .* to the bit, 0 are not$/,
   );
   const others = await runOnly("lora-finetuning-only-0", second);
@@ -62,5 +60,5 @@ test("a row run from scratch gives the same numbers to the bit, and two rows do 
     others.map(({ trial }) => trial),
     ["drawings", "vit-0", "lora-finetuning-only-0"],
   );
-  assert.match(await agreement(others, kept), /^0 numbers are those/);
+  assert.match(agreement(resultsOf(others), kept), /^0 numbers are those/);
 });

@@ -3,7 +3,10 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { resultsTable, resultsText } from "../../../studies/core/results";
+import { writeTable } from "../../../src/io/tables";
+import { agreement } from "../../../studies/core/agreement";
+import { joinedResults, readResults } from "../../../studies/core/kept";
+import { resultsOf, resultsTable, resultsText } from "../../../studies/core/results";
 import { finished, type RunOptions, runStudy } from "../../../studies/core/run";
 import { Stopped, type Study } from "../../../studies/core/study";
 import { distillStudy } from "../../../studies/distill";
@@ -110,15 +113,38 @@ test("trials of another size are not taken for these", async () => {
 });
 
 test("results are a row per measure with seed, commit and machine", async () => {
-  const table = resultsTable((await runStudy(counting([]), options("c")))!);
+  const table = resultsTable(resultsOf((await runStudy(counting([]), options("c")))!));
   assert.equal(table.numRows, 9);
   const row = table.get(1)!.toJSON();
   const expected = { variant: "taught", seed: 0, metric: "top-1 (%)", layer: null, value: 60.1, epochs: 1 };
   assert.deepEqual({ ...row }, { seconds: 0, ...expected, commit: "0123456789ab", machine: "a machine" });
 });
 
+test("a part that is run again comes into the kept table in the place of its numbers, and the rest stays", async () => {
+  const file = join(out, "kept.arrow");
+  assert.deepEqual(await readResults(file), []);
+  const kept = resultsOf((await runStudy(counting([]), options("e")))!);
+  await writeTable(file, resultsTable(kept));
+  assert.deepEqual(await readResults(file), kept);
+  const again = { ...kept[4], value: 70, commit: "ba9876543210" };
+  const more = { ...again, variant: "other", layer: "blocks.1" };
+  const joined = joinedResults(kept, [more, again]);
+  assert.deepEqual(joined, [...kept.slice(0, 4), again, ...kept.slice(5), more]);
+  assert.equal(
+    agreement([again, more, kept[0]], kept),
+    [
+      "1 numbers are those kept to the bit, 2 are not",
+      `taught, seed 1, top-1 (%): 70, kept is ${kept[4].value}`,
+      "other, seed 1, top-1 (%), blocks.1: 70, not kept",
+    ].join("\n"),
+  );
+  const longer = { ...again, epochs: 2 };
+  assert.throws(() => joinedResults(kept, [longer]), /results of 1 and 2 epochs .*--epochs 1/);
+  assert.match(agreement([longer], kept), /^0 numbers .*\n.*kept is one of 1 epochs$/);
+});
+
 test("a difference whose interval holds 0 is called none that was seen", async () => {
-  const text = resultsText((await runStudy(counting([]), options("d")))!, "plain");
+  const text = resultsText(resultsOf((await runStudy(counting([]), options("d")))!), "plain");
   const line = (variant: string) => text.split("\n").find((one) => one.includes(variant))!;
   assert.match(line("taught"), /61\.07 ± .*\+10\.07 ± 0\.88$/);
   assert.match(line("same"), /none seen$/);
