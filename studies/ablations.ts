@@ -41,7 +41,9 @@ async function pretrained(row: Row, training: Training): Promise<MaskedAutoencod
   return model;
 }
 
-function rowTrial(variant: string, row: Row, seed: number, { epochs }: StudySize, drawn: DrawnSizes): Trial {
+/** Pretrains and finetunes a row from a seed, and measures it. */
+export function rowTrial(variant: string, seed: number, { epochs }: StudySize, drawn: DrawnSizes): Trial {
+  const row = rows[variant];
   const needs = ["drawings"];
   if (row.language) needs.push(languageTrial(row.language));
   if (!row.joint) needs.push(trialName("ViT", seed));
@@ -64,7 +66,7 @@ function rowTrial(variant: string, row: Row, seed: number, { epochs }: StudySize
 }
 
 /** Drawn once for all seeds and rows. */
-const drawingsTrial = (drawn: DrawnSizes): Trial => ({
+export const drawingsTrial = (drawn: DrawnSizes): Trial => ({
   name: "drawings",
   seed: 0,
   async run(folder) {
@@ -73,7 +75,8 @@ const drawingsTrial = (drawn: DrawnSizes): Trial => ({
   },
 });
 
-const languageTrials = (Object.keys(languages) as LanguageName[]).map(
+/** The language models that rows ask for. */
+export const languageTrials = (Object.keys(languages) as LanguageName[]).map(
   (name): Trial => ({
     name: languageTrial(name),
     seed: 0,
@@ -89,9 +92,9 @@ function trialsOf(size: StudySize, drawn: DrawnSizes): Trial[] {
   const seeds = Array.from({ length: size.seeds }, (_, seed) => seed);
   const ofRows = (wanted: (name: string) => boolean) =>
     seeds.flatMap((seed) =>
-      Object.entries(rows)
-        .filter(([name]) => wanted(name))
-        .map(([name, row]) => rowTrial(name, row, seed, size, drawn)),
+      Object.keys(rows)
+        .filter(wanted)
+        .map((name) => rowTrial(name, seed, size, drawn)),
     );
   const isLater = (name: string) => later.includes(name);
   const [shuffled, ...more] = languageTrials;

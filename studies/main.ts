@@ -17,6 +17,7 @@ import { finished, runStudy } from "./core/run";
 import type { Study } from "./core/study";
 import { detectStudy } from "./detect";
 import { distillStudy } from "./distill";
+import { languageStudy } from "./language";
 import { llavitStudy } from "./llavit";
 import { signStudy } from "./sign";
 
@@ -25,6 +26,7 @@ const studies: Readonly<Record<string, Study>> = {
   ablations: ablationsStudy,
   detect: detectStudy,
   distill: distillStudy,
+  language: languageStudy,
   llavit: llavitStudy,
   sign: signStudy,
 };

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { packageRoot } from "../../../src/core/packageRoot";
@@ -7,8 +6,10 @@ import { ablations, ablationsStudy } from "../../../studies/ablations";
 import type { DrawnSizes } from "../../../studies/ablations/drawings";
 import { rows } from "../../../studies/ablations/rows";
 import { agreement } from "../../../studies/core/agreement";
+import { readClaims } from "../../../studies/core/claims";
 import { resultsOf } from "../../../studies/core/results";
 import { runStudy } from "../../../studies/core/run";
+import { languageStudy } from "../../../studies/language";
 import { temporaryFolder } from "../data/support";
 
 const tiny: DrawnSizes = {
@@ -32,15 +33,23 @@ test("the study of ablations has every row from every seed, each behind what it 
 });
 
 test("every claim that was written down compares rows that are there", () => {
-  const file = join(packageRoot(), "data", "studies", "ablations.claims.json");
-  const claims = JSON.parse(readFileSync(file, "utf8")) as {
-    comparisons: [string, string | number][];
-    sign: string;
-  }[];
-  for (const { comparisons, sign } of claims) {
-    assert.ok(sign === "higher" || sign === "lower");
-    for (const side of comparisons.flat()) assert.ok(typeof side === "number" || side in rows, `${side}`);
+  for (const study of ["ablations", "language"]) {
+    const claims = readClaims(join(packageRoot(), "data", "studies", `${study}.claims.json`));
+    for (const { comparisons, sign } of claims) {
+      assert.ok(sign === "higher" || sign === "lower");
+      for (const side of comparisons.flat()) assert.ok(typeof side === "number" || side in rows, `${side}`);
+    }
   }
+});
+
+test("the study of language takes rows from seeds that the ablations do not have", () => {
+  const names = languageStudy.trials(languageStudy.size).map(({ name }) => name);
+  const before = new Set(ablationsStudy.trials(ablationsStudy.size).map(({ name }) => name));
+  const shared = names.filter((name) => before.has(name));
+  assert.deepEqual(shared, names.slice(0, 5));
+  assert.ok(shared.every((name) => /^(drawings|language-)/.test(name)));
+  assert.equal(new Set(names).size, 5 + 5 * 10);
+  assert.ok(names.includes("luvit-5") && names.includes("four-times-the-steps-14"));
 });
 
 test("a row run from scratch gives the same numbers to the bit, and two rows do not", async () => {
