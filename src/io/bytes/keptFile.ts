@@ -90,7 +90,7 @@ function openedDescriptor(path: string): number {
     return openSync(path, openFlags);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENXIO")
-      throw new LuvitError("bad-file", `${path}: not a regular file`); // a socket
+      throw new LuvitError("bad-file", `${path}: not a regular file`, { cause }); // a socket
     throw openFailure(path, cause);
   }
 }

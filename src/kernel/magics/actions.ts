@@ -70,7 +70,7 @@ function change(folder: string): void {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const why = code === "ENOENT" ? "no such folder" : code === "ENOTDIR" ? "no folder" : code;
-    throw new LuvitError("bad-file", `%cd ${folder}: ${resolve(path)}: ${why}`);
+    throw new LuvitError("bad-file", `%cd ${folder}: ${resolve(path)}: ${why}`, { cause: error });
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -56,6 +56,12 @@ test("a signal ends it, and what was found is kept", async () => {
   const out = folder();
   const stopped = await evaluateDetector(model, set, { ...engine, out, signal: stop.signal });
   assert.deepEqual([stopped.complete, stopped.results.length], [false, 0]);
+  const kept = readdirSync(out, { recursive: true }).map(String);
+  assert.deepEqual(
+    kept.filter((name) => name.endsWith(".arrow")),
+    [],
+    "nothing is kept of images that nobody looked at",
+  );
   const done = await evaluateDetector(model, set, { ...engine, out });
   assert.equal(done.complete, true);
   assert.equal(done.masks, undefined);

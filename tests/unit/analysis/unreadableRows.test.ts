@@ -7,6 +7,7 @@ import { entropyShares } from "../../../src/analysis/entropyShares";
 import { ablateHeads, patchActivations } from "../../../src/analysis/interventions";
 import { rowsOf } from "../../../src/analysis/provenance";
 import { pseudoMaskIou } from "../../../src/analysis/pseudoMaskIou";
+import { wholeBatches } from "../../../src/analysis/wholeBatches";
 import { startBackend } from "../../../src/core/tf";
 import type { MaskedDataset } from "../../../src/data/segmentation";
 import { assertRejects, maskedImages, type Region, temporaryFolder, tinyLuvit } from "./support";
@@ -82,4 +83,18 @@ test("images that two processes have kept count once", async () => {
   const folder = join(out, "mine", "entropy", "kept");
   writeFileSync(join(folder, "000001-000002.arrow"), readFileSync(join(folder, "000000-000002.arrow")));
   assert.deepEqual(rowsOf((await kept(4)).table), rowsOf(table));
+});
+
+test("windows of whole images of which none can be read are passed one by one, and work may end at each", async () => {
+  const set = await maskedImages(regions);
+  breakFiles(set, ...regions.keys());
+  const how = { engine: "eager", batchSize: 1, ranges: [{ start: 0, end: 7 }] } as const;
+  const passed: unknown[] = [];
+  for await (const { samples, size, start, end, canStop } of wholeBatches(tinyLuvit(), set, () => ({}), how))
+    passed.push({ samples, size, start, end, canStop });
+  const none = { samples: [], size: 1, canStop: true };
+  assert.deepEqual(passed, [
+    { ...none, start: 0, end: 4 },
+    { ...none, start: 4, end: 7 },
+  ]);
 });

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { type MpiAddon, shortVersion } from "../../../src/distributed/addon";
-import { groupFor, WorkerGroup } from "../../../src/distributed/group";
+import { groupFor, joinGroup, WorkerGroup } from "../../../src/distributed/group";
 import { isLuvitError } from "../nn/support";
 
 type Numbers = Float32Array | Float64Array | Uint8Array;
@@ -103,4 +106,29 @@ test("a library's version is its name and number, else the beginning of what it 
   assert.equal(shortVersion("Open MPI v4.1.4, package: Debian\nmore"), "Open MPI 4.1.4");
   assert.equal(shortVersion("MPICH Version:\t4.0.2\nMPICH Release date"), "MPICH 4.0.2");
   assert.equal(shortVersion(`\n Intel ${"x".repeat(80)}\nsecond`), `Intel ${"x".repeat(54)}`);
+});
+
+test("a process joins its job once, at the place that its launcher gave it", async () => {
+  const path = join(mkdtempSync(join(tmpdir(), "luvit-addon-")), "addon.js");
+  writeFileSync(
+    path,
+    `let joins = 0;
+     exports.join = () => ({ rank: 1, size: 3, version: "Open MPI v4.1.4, more " + ++joins });
+     exports.sum = async (array) => { throw new Error("link down"); };`,
+  );
+  const place = { rank: 1, size: 3 };
+  assert.throws(() => groupFor("x"), isLuvitError("engine", "x: this process has joined no group"));
+  for (const [wrong, says] of [
+    [{ rank: 0, size: 3 }, "worker 1 of 3, Open MPI 4.1.4 says 2 of 3"],
+    [{ rank: 1, size: 4 }, "worker 2 of 4, Open MPI 4.1.4 says 2 of 3"],
+  ] as const)
+    assert.throws(() => joinGroup(wrong, path), isLuvitError("engine", `the launcher says ${says}`));
+  const group = joinGroup(place, path);
+  assert.deepEqual([group.rank, group.size, group.mpi], [1, 3, "Open MPI 4.1.4"]);
+  assert.equal(joinGroup(place, path), group);
+  assert.equal(groupFor("anything"), group);
+  const failed = isLuvitError("engine", "MPI: worker 2 of 3: link down");
+  await assert.rejects(group.sum(new Float32Array(1)), (error) => {
+    return failed(error) && ((error as Error).cause as Error).message === "link down";
+  });
 });

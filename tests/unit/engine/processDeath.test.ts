@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Engine, engineProcesses, stopEngineProcesses } from "../../../src/engine";
+import { type Engine, engineMemory, engineProcesses, stopEngineProcesses } from "../../../src/engine";
 import { isLuvitError } from "../nn/support";
 import {
   eventually,
@@ -19,6 +19,7 @@ import { GraphWriter, openGraph, withOnnxRuntime } from "./support";
 
 stopProcessesAfterwards();
 const SIZE = 1024;
+const linuxOnly = existsSync("/proc/self/status") ? withOnnxRuntime : { skip: "needs /proc" };
 
 async function openLong(count: number): Promise<{ executor: Engine; run(): Promise<unknown> }> {
   const w = new Float32Array(SIZE * SIZE);
@@ -52,6 +53,18 @@ test(
     );
   },
 );
+
+test("a process that has died takes no memory any more, before anybody was told", linuxOnly, async () => {
+  const engine = await openTiny();
+  const [{ pid }] = engineProcesses();
+  assert.ok(engineMemory() > 2 ** 20);
+  process.kill(pid, "SIGKILL");
+  while (!/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))); // it is reaped when this turn has ended
+  assert.equal(engineProcesses().length, 1);
+  assert.equal(engineMemory(), 0);
+  await eventually(() => engineProcesses().length === 0);
+  await engine.dispose();
+});
 
 test("stopping rejects what is not finished", withOnnxRuntime, async () => {
   const { run } = await openLong(2000);

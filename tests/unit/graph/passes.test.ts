@@ -280,6 +280,15 @@ output y0 = %2
 state 0.0 MB trained, 0.0 MB frozen; constants 0.0 MB; results 0.0 MB, 0.0 MB of them at once
 2 BatchMatMul, 1 Multiply`,
     );
+    const { resultBytes, peakBytes, matMulFlops } = summarize(optimize(graph));
+    assert.deepEqual(
+      { resultBytes, peakBytes, matMulFlops },
+      {
+        resultBytes: 4 * (2 * 4 + 2 * 4 + 4 * 3),
+        peakBytes: 4 * (2 * 4 + 4 * 3), // %0 is gone when %2 is made
+        matMulFlops: 2 * (2 * 3 * 4) + 2 * (4 * 2 * 3),
+      },
+    );
   });
 });
 

@@ -109,11 +109,16 @@ test("ignored pixels take no part in the loss and its gradients; a batch with no
 
 test("an id that is no class is refused by its image's name", () => {
   const ids = new Int32Array(2 * 16);
-  ids[16] = 5;
+  ids[16] = 7;
   const maps = { ids, height: 4, width: 4 };
   const name = (image: number) => ["a.png", "b.png"][image];
   const targets = () => segmentTargets(maps, { rows: 2, columns: 2, classes: 5 }, name);
-  assert.throws(targets, isLuvitError("bad-dataset", "b.png: its mask has id 5", "0 (other) to 4"));
+  const targetsWith = (id: number) =>
+    segmentTargets({ ...maps, ids: Int32Array.from(ids).fill(id, 16) }, { rows: 2, columns: 2, classes: 5 });
+  for (const good of [0, 4, 1000]) assert.equal(targetsWith(good).ids[4], good % 1000);
+  for (const foreign of [-1, 5, 999, 1001])
+    assert.throws(() => targetsWith(foreign), isLuvitError("bad-dataset"));
+  assert.throws(targets, isLuvitError("bad-dataset", "b.png: its mask has id 7;", "0 (other) to 4 apart"));
 });
 
 test("class names are those of all ids but the first", () => {

@@ -59,7 +59,8 @@ async function multiply(
     return given[result.name].data as Float32Array;
   } catch (error) {
     const [reason] = (error as Error).message.split("\n");
-    throw new LuvitError("engine", `precision "float16" cannot be had on this GPU; use float32 (${reason})`);
+    const problem = `precision "float16" cannot be had on this GPU; use float32 (${reason})`;
+    throw new LuvitError("engine", problem, { cause: error });
   } finally {
     await session.release();
   }

@@ -59,6 +59,47 @@ describe("every operation of RandAugment", () => {
   }
 });
 
+it("take what timm gives them at each magnitude, those with a direction both ways", () => {
+  // timm 0.3.2 data/auto_augment.py: _rotate_level_to_arg and the like, with translate_pct 0.45.
+  const arguments_: Record<AugmentOp, [none: number, nine: number, turned?: number]> = {
+    AutoContrast: [0, 0],
+    Equalize: [0, 0],
+    Invert: [0, 0],
+    Rotate: [0, 27, -27],
+    PosterizeIncreasing: [4, 1],
+    SolarizeIncreasing: [256, 26],
+    SolarizeAdd: [0, 99],
+    ColorIncreasing: [1, 1.81, 0.19],
+    ContrastIncreasing: [1, 1.81, 0.19],
+    BrightnessIncreasing: [1, 1.81, 0.19],
+    SharpnessIncreasing: [1, 1.81, 0.19],
+    ShearX: [0, 0.27, -0.27],
+    ShearY: [0, 0.27, -0.27],
+    TranslateXRel: [0, 0.405, -0.405],
+    TranslateYRel: [0, 0.405, -0.405],
+  };
+  assert.deepEqual([...augmentOps], Object.keys(arguments_));
+  const drawn = new Map<AugmentOp, Set<number>>();
+  const rng = new Rng(1);
+  for (let i = 0; i < 900; i++)
+    for (const { op, argument } of drawRandAugment(rng, { magnitude: 9, magnitudeStd: 0, probability: 1 }))
+      drawn.set(op, (drawn.get(op) ?? new Set()).add(Math.round(1000 * argument) / 1000));
+  for (const [name, [none, nine, turned]] of Object.entries(arguments_)) {
+    const op = name as AugmentOp;
+    const close = (found: number, expected: number) =>
+      assert.ok(Math.abs(found - expected) < 1e-9, `${op}: ${found}, expected ${expected}`);
+    close(augmentArgument(op, 0), none);
+    close(augmentArgument(op, 9), nine);
+    close(augmentArgument(op, 9, true), turned ?? nine);
+    const expected = turned === undefined ? [nine] : [turned, nine];
+    assert.deepEqual(
+      [...(drawn.get(op) ?? [])].sort((a, b) => a - b),
+      expected,
+      op,
+    );
+  }
+});
+
 describe("operations on single bytes", () => {
   /** Every byte in every channel, beside other bytes of the other channels. */
   const everyByte: RgbImage = {

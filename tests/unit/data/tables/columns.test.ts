@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import files from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -42,6 +42,18 @@ describe("columns of a table", () => {
       "dog",
       "owl in more than twelve bytes",
     ]);
+  });
+
+  it("of views that ask for a buffer that is not there are refused by row", async () => {
+    const bytes = readFileSync(join(fixtures, "views", "dictionaries.arrow"));
+    const at = bytes.indexOf(Buffer.from("\x1d\0\0\0owl ", "latin1"));
+    for (const index of [-1, 7]) {
+      bytes.writeInt32LE(index, at + 8);
+      const path = join(temporaryFolder(), "damaged.arrow");
+      writeFileSync(path, bytes);
+      const problem = new RegExp(`row \\d of a batch asks for data buffer ${index} of \\d`);
+      await assert.rejects(expectRows(path), { code: "bad-file", message: problem });
+    }
   });
 
   it("may be dictionaries whose values have buffers of their own", async () => {

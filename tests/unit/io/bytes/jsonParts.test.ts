@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { LuvitError } from "../../../../src/core/errors";
 import { Rng } from "../../../../src/core/rng";
 import { forEachJsonPart } from "../../../../src/io/bytes";
 import { JsonSplitter } from "../../../../src/io/bytes/jsonSplitter";
@@ -74,6 +75,17 @@ test("what is no JSON is refused where it stops being it", async () => {
     await assertRejects(() => forEachJsonPart(path, () => {}), "bad-file", path);
   }
   await assertRejects(() => forEachJsonPart(join(folder, "none"), () => {}), "missing-file", "no such file");
+});
+
+test("what the reader of the parts throws comes as it is", async () => {
+  const path = join(folder, "good.json");
+  writeFileSync(path, JSON.stringify(example));
+  for (const own of [new TypeError("mine"), new LuvitError("bad-file", `${path}: entry 3 is odd`)]) {
+    const read = forEachJsonPart(path, () => {
+      throw own;
+    });
+    await assert.rejects(read, (error) => error === own);
+  }
 });
 
 test("any damage gives parts, an error about a part, or a plain error", () => {
