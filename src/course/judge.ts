@@ -1,12 +1,22 @@
 import { describeValue } from "../core/options";
 import { Rng } from "../core/rng";
 import { tf } from "../core/tf";
-import type { Exercise, FunctionExercise } from "./exercise";
-import { distance, inWords, type Numbers, numbersOf } from "./numbers";
+import type { Exercise, FunctionExercise, ValueExercise } from "./exercise";
+import {
+  differenceInWords,
+  distance,
+  farthest,
+  hasShapeOf,
+  inWords,
+  type Numbers,
+  numbersOf,
+} from "./numbers";
 import { Verdict } from "./verdict";
 
-/** Relative to the largest number: what single precision and rounding to four digits may differ by. */
+/** What a function computes, relative to the largest number: single precision. */
 const SAME = 1e-3;
+/** What is typed by hand, each number relative to itself: rounding to three digits. */
+const TYPED = 2e-3;
 /** What counts as nearly the same number. */
 const NEAR = 0.1;
 
@@ -15,6 +25,7 @@ type Answer = (...inputs: readonly unknown[]) => unknown;
 /** What one call gave, beside what it should. */
 interface Called {
   readonly inputs: readonly unknown[];
+  readonly value: unknown;
   readonly given: Numbers | undefined;
   readonly expected: Numbers;
 }
@@ -32,19 +43,23 @@ export function judge(exercise: Exercise, answer: unknown): Verdict {
   }
 }
 
-const open = ({ expects }: Exercise) => new Verdict("open", `not answered yet; the answer is ${expects}`);
+function open({ expects, inputs }: Exercise): Verdict {
+  const reminder = inputs ? " (a body in braces needs return)" : "";
+  return new Verdict("open", `not answered yet; the answer is ${expects}${reminder}`);
+}
 
-function judgeValue(exercise: Exercise, answer: unknown): Verdict {
-  const { right, mistakes, hint, praise, expects } = exercise;
+function judgeValue({ right, mistakes, hint, praise, expects }: ValueExercise, answer: unknown): Verdict {
   const given = numbersOf(answer);
-  if (!given) return new Verdict("no", `expected ${expects}, got ${describeValue(answer)}`);
   const expected = numbersOf(right)!;
-  const most = expected.values.every(Number.isInteger) ? 0 : SAME; // what is counted is exact
-  if (distance(given, expected) <= most) return new Verdict("right", praise);
-  const known = mistakes.find((mistake) => distance(given, numbersOf(mistake.answer)!) <= most);
+  if (!given || !hasShapeOf(given, expected) || given.values.some(Number.isNaN))
+    return new Verdict("no", `expected ${expects}, got ${given ? inWords(given) : describeValue(answer)}`);
+  const isCounted = expected.values.every(Number.isInteger);
+  const most = isCounted ? 0 : TYPED;
+  if (farthest(given, expected) <= most) return new Verdict("right", praise);
+  const known = mistakes.find((mistake) => farthest(given, numbersOf(mistake.answer)!) <= most);
   if (known) return new Verdict("no", known.hint);
-  const isNear = distance(given, expected) <= NEAR;
-  return isNear ? new Verdict("nearly", `close, but not ${expects} yet. ${hint}`) : new Verdict("no", hint);
+  if (farthest(given, expected) > NEAR) return new Verdict("no", hint);
+  return new Verdict("nearly", `${isCounted ? "close, but a count is exact." : "close."} ${hint}`);
 }
 
 function judgeFunction(exercise: FunctionExercise, answer: unknown): Verdict {
@@ -56,9 +71,9 @@ function judgeFunction(exercise: FunctionExercise, answer: unknown): Verdict {
   for (const [i, one] of inputs.entries()) {
     const { value, failure } = call(answer as Answer, own[i]);
     if (failure !== undefined) return new Verdict("no", `${shown(one)} ${failure}. ${exercise.hint}`);
-    if (value === undefined) return open(exercise);
+    if (value === undefined && i === 0) return open(exercise);
     const expected = numbersOf((exercise.right as Answer)(...one))!;
-    calls.push({ inputs: one, given: numbersOf(value), expected });
+    calls.push({ inputs: one, value, given: numbersOf(value), expected });
   }
   return judgeCalls(exercise, calls);
 }
@@ -91,9 +106,11 @@ function givesThe(mistake: Answer, { inputs, given }: Called): boolean {
   return given !== undefined && same !== undefined && distance(given, same) <= SAME;
 }
 
-function told({ inputs, given, expected }: Called): string {
-  const got = given ? inWords(given) : "something that is no list of numbers";
-  return `${shown(inputs)} it gives ${got}, expected ${inWords(expected)}.`;
+function told({ inputs, value, given, expected }: Called): string {
+  const difference = given
+    ? differenceInWords(given, expected)
+    : `${describeValue(value)}, which is neither a number nor rows of one length, expected ${inWords(expected)}`;
+  return `${shown(inputs)} it gives ${difference}.`;
 }
 
 function shown(inputs: readonly unknown[]): string {

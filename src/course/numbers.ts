@@ -26,26 +26,55 @@ export function numbersOf(value: unknown, depth = 0): Numbers | undefined {
   return { shape: [value.length, ...inner], values: all.flatMap(({ values }) => values) };
 }
 
-const hasShapeOf = (a: Numbers, b: Numbers) =>
+export const hasShapeOf = (a: Numbers, b: Numbers): boolean =>
   a.values.length === b.values.length && String(a.shape) === String(b.shape);
+
+/** Below this a number counts as zero. */
+const LEAST = 1e-6;
 
 /** The largest difference, relative to the largest number; infinite for other shapes, and where only one is no number. */
 export function distance(a: Numbers, b: Numbers): number {
-  if (!hasShapeOf(a, b)) return Number.POSITIVE_INFINITY;
-  const scale = Math.max(1e-6, ...b.values.filter(Number.isFinite).map(Math.abs));
-  const differences = a.values.map((value, i) => {
-    if (Object.is(value, b.values[i])) return 0;
-    const difference = Math.abs(value - b.values[i]);
-    return Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
-  });
-  return Math.max(0, ...differences) / scale;
+  const scale = Math.max(LEAST, ...b.values.filter(Number.isFinite).map(Math.abs));
+  return largest(a, b, () => scale);
 }
+
+/** The largest difference, each relative to its own number; otherwise as `distance`. */
+export const farthest = (a: Numbers, b: Numbers): number =>
+  largest(a, b, (value) => Math.max(LEAST, Math.abs(value)));
+
+function largest(a: Numbers, b: Numbers, scaleOf: (value: number) => number): number {
+  if (!hasShapeOf(a, b)) return Number.POSITIVE_INFINITY;
+  return Math.max(0, ...a.values.map((value, i) => differenceOf(value, b.values[i]) / scaleOf(b.values[i])));
+}
+
+function differenceOf(a: number, b: number): number {
+  if (Object.is(a, b)) return 0;
+  const difference = Math.abs(a - b);
+  return Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
+}
+
+/** More numbers than these are not written out. */
+const SHOWN = 12;
+
+/** "[0, 1], expected [1, 0]", and of many numbers the one that is farthest off: "0 at [2, 3], expected 1". */
+export function differenceInWords(given: Numbers, expected: Numbers): string {
+  if (expected.values.length <= SHOWN || !hasShapeOf(given, expected))
+    return `${inWords(given)}, expected ${inWords(expected)}`;
+  const off = given.values.map((value, i) => differenceOf(value, expected.values[i]));
+  const worst = off.indexOf(Math.max(...off));
+  const place = expected.shape.map((size, axis) => {
+    const inner = expected.shape.slice(axis + 1).reduce((product, one) => product * one, 1);
+    return Math.floor(worst / inner) % size;
+  });
+  return `${short(given.values[worst])} at [${place.join(", ")}], expected ${short(expected.values[worst])}`;
+}
+
+const short = (value: number) => String(Number(value.toPrecision(4)));
 
 /** Short words for numbers: "[0.25, 0.75]", "a list of 3 × 4 numbers". */
 export function inWords({ shape, values }: Numbers): string {
-  const short = (value: number) => String(Number(value.toPrecision(4)));
   if (shape.length === 0) return short(values[0]);
-  if (values.length > 12) return `${shape.join(" × ")} numbers`;
+  if (values.length > SHOWN) return `${shape.join(" × ")} numbers`;
   const rows = (depth: number, from: number, count: number): string => {
     if (depth === shape.length) return short(values[from]);
     const size = count / shape[depth];

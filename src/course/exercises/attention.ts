@@ -33,6 +33,16 @@ export const attention: readonly Exercise[] = [
       },
       {
         answer: (q: Tensor, k: Tensor, v: Tensor) =>
+          tf.softmax(scores(q, k).div(Math.sqrt(q.shape[0]!))).matMul(v),
+        hint: "Divided by the root of the number of tokens; it is that of the width, q.shape[1].",
+      },
+      {
+        answer: (q: Tensor, k: Tensor, v: Tensor) =>
+          tf.softmax(scores(q, k)).div(Math.sqrt(q.shape[1]!)).matMul(v),
+        hint: "Divided after softmax, so that the shares no longer add up to 1; the scores are divided before.",
+      },
+      {
+        answer: (q: Tensor, k: Tensor, v: Tensor) =>
           tf.transpose(tf.softmax(tf.transpose(scores(q, k).div(Math.sqrt(q.shape[1]!))))).matMul(v),
         hint: "Softmax runs over the queries: each query's shares of the keys have to add up to 1.",
       },

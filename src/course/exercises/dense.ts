@@ -1,4 +1,4 @@
-import { sum } from "../../core/mean";
+import { mean, sum } from "../../core/mean";
 import type { Rng } from "../../core/rng";
 import type { Exercise } from "../exercise";
 
@@ -60,6 +60,10 @@ export const dense: readonly Exercise[] = [
         hint: "The overlap is in both areas and counted twice in that union.",
       },
       {
+        answer: (a: Box, b: Box) => overlap(a, b) / (a[2] * a[3] + b[2] * b[3] - overlap(a, b)),
+        hint: "The last two numbers are right and bottom, not width and height.",
+      },
+      {
         answer: (a: Box, b: Box) => overlap(a, b) / Math.min(area(a), area(b)),
         hint: "Over the smaller box; a small box inside of a large one would count as perfect.",
       },
@@ -86,6 +90,14 @@ export const dense: readonly Exercise[] = [
         answer: (hits: boolean[]) => hits.filter(Boolean).length / hits.length,
         hint: "That is the precision of the whole list, whatever its order.",
       },
+      {
+        answer: (hits: boolean[], objects: number) => hits.filter(Boolean).length / objects,
+        hint: "That is the recall of the whole list.",
+      },
+      {
+        answer: (hits: boolean[]) => mean(precisions(hits)),
+        hint: "The plain mean over the hits: raise each precision to later ones first, and divide by all objects.",
+      },
     ],
   },
   {
@@ -97,6 +109,9 @@ export const dense: readonly Exercise[] = [
       [30, 20],
       [200, 180],
       [1200, 900],
+      [448, 448],
+      [500, 60],
+      [10, 10],
     ],
     praise: "Small boxes are cut out of fine maps, large ones out of coarse ones.",
     hint: "⌊4 + log₂(√(w · h) / 224)⌋, no less than 2 and no more than 5.",
@@ -113,6 +128,15 @@ export const dense: readonly Exercise[] = [
       {
         answer: (width: number, height: number) => clipped(levelOf(width * height)),
         hint: "The root of the area, not the area.",
+      },
+      {
+        answer: (width: number, height: number) =>
+          clipped(Math.floor(4 + Math.log(Math.sqrt(width * height) / 224))),
+        hint: "Math.log is the natural logarithm; this one is Math.log2.",
+      },
+      {
+        answer: (width: number, height: number) => clipped(levelOf(Math.max(width, height))),
+        hint: "The longer side; it is the root of the area.",
       },
     ],
   },

@@ -49,7 +49,7 @@ export const entropy: readonly Exercise[] = [
       { answer: (rows: readonly Row[]) => sum(rows.map(entropyOf)), hint: "Their sum; it is their mean." },
       {
         answer: (rows: readonly Row[]) => Math.max(...rows.map(entropyOf)),
-        hint: "The calmest head only; all of them count.",
+        hint: "The least calm head only; all of them count.",
       },
     ],
   },
@@ -58,7 +58,11 @@ export const entropy: readonly Exercise[] = [
     expects: "a function (foreground: number[], background: number[]) => number",
     right: (foreground: Row, background: Row) =>
       100 * mean(foreground.map((value, i) => Number(background[i] > value))),
-    inputs: (rng) => [3, 4, 5].map((images) => [drawRow(rng, images), drawRow(rng, images)]),
+    inputs: (rng) =>
+      [3, 4, 5].map((images) => [
+        [...drawRow(rng, images), 1.5],
+        [...drawRow(rng, images), 1.5], // a tie, which is not greater
+      ]),
     praise: "The paper's number: 84 % for LUViT and 42 % for ViT-B on ImageNet-S-50.",
     hint: "Of how many images in a hundred is the background's entropy the greater one?",
     mistakes: [
@@ -71,6 +75,16 @@ export const entropy: readonly Exercise[] = [
         answer: (foreground: Row, background: Row) =>
           mean(foreground.map((value, i) => Number(background[i] > value))),
         hint: "A share from 0 to 1; percent are wanted.",
+      },
+      {
+        answer: (foreground: Row, background: Row) =>
+          100 * mean(foreground.map((value, i) => Number(background[i] >= value))),
+        hint: "Where both are equal, neither is greater.",
+      },
+      {
+        answer: (foreground: Row, background: Row) =>
+          sum(foreground.map((value, i) => Number(background[i] > value))),
+        hint: "That is how many images; of a hundred is asked.",
       },
       {
         answer: (foreground: Row, background: Row) => 100 * (mean(background) - mean(foreground)),

@@ -19,7 +19,7 @@ export const llama: readonly Exercise[] = [
     expects: "a function (x: number[], gain: number[], eps: number) => number[]",
     right: (x: Row, gain: Row, eps: number) =>
       x.map((value, i) => (value / Math.sqrt(meanSquare(x) + eps)) * gain[i]),
-    inputs: (rng) => [3, 4, 5].map((length) => [drawRow(rng, length), drawRow(rng, length), 1e-5]),
+    inputs: (rng) => [0.5, 0.1, 1e-5].map((eps, i) => [drawRow(rng, 3 + i), drawRow(rng, 3 + i), eps]), // large: it must be in its place
     praise: "No mean is taken away and no bias added: half of LayerNorm, and enough.",
     hint: "x / √(mean(x²) + ε) · g, number by number.",
     mistakes: [
@@ -40,6 +40,15 @@ export const llama: readonly Exercise[] = [
         answer: (x: Row, _gain: Row, eps: number) => x.map((value) => value / Math.sqrt(meanSquare(x) + eps)),
         hint: "The gain is missing.",
       },
+      {
+        answer: (x: Row, gain: Row, eps: number) =>
+          x.map((value, i) => (value / (Math.sqrt(meanSquare(x)) + eps)) * gain[i]),
+        hint: "ε is added under the root.",
+      },
+      {
+        answer: (x: Row, gain: Row) => x.map((value, i) => (value / Math.sqrt(meanSquare(x))) * gain[i]),
+        hint: "ε is missing: a token of zeros would be divided by 0.",
+      },
     ],
   },
   {
@@ -53,6 +62,10 @@ export const llama: readonly Exercise[] = [
       {
         answer: (gate: Row, up: Row) => gate.map((z, i) => sigmoid(z) * up[i]),
         hint: "A sigmoid alone; silu multiplies it with its input.",
+      },
+      {
+        answer: (gate: Row, up: Row) => gate.map((z, i) => z * sigmoid(-z) * up[i]),
+        hint: "The sign in the exponent: sigmoid(z) = 1 / (1 + e^−z).",
       },
       {
         answer: (gate: Row, up: Row) => gate.map((z, i) => z * up[i] * sigmoid(up[i])),
@@ -76,6 +89,7 @@ export const llama: readonly Exercise[] = [
         answer: ATTENTION + (2 * MLP) / 3 + 2 * DIM,
         hint: "A gated MLP has three matrices: gate, up and down.",
       },
+      { answer: 32 * (ATTENTION + MLP + 2 * DIM), hint: "That is all 32 blocks; one is asked for." },
       { answer: ATTENTION + MLP + 6 * DIM + 2 * HIDDEN + 3 * DIM, hint: "LLaMA has no biases." },
       { answer: ATTENTION + MLP + DIM, hint: "There are two norms: before attention, and before the MLP." },
     ],

@@ -43,6 +43,11 @@ export const llavit: readonly Exercise[] = [
       },
       {
         answer: (visual: number, text: number) =>
+          square(visual + text, (i, j) => j < i || (i < visual && j < visual)),
+        hint: "A word sees itself, too.",
+      },
+      {
+        answer: (visual: number, text: number) =>
           square(visual + text, (i, j) => i <= j || (i < visual && j < visual)),
         hint: "Rows ask and columns are looked at; this is the other way round.",
       },
@@ -75,6 +80,11 @@ export const llavit: readonly Exercise[] = [
         answer: (logits: readonly Row[], ids: readonly number[]) =>
           mean(ids.map((id, i) => logSoftmax(logits[i])[id])),
         hint: "The mean per token: a fine score, but not the likelihood of the whole answer.",
+      },
+      {
+        answer: (logits: readonly Row[], ids: readonly number[]) =>
+          -sum(ids.map((id, i) => logSoftmax(logits[i])[id])),
+        hint: "With its sign turned it is the loss; a log-likelihood is negative.",
       },
       {
         answer: (logits: readonly Row[], ids: readonly number[]) => sum(ids.map((id, i) => logits[i][id])),

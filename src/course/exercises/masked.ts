@@ -43,6 +43,15 @@ export const masked: readonly Exercise[] = [
         hint: "These are the masked ones.",
       },
       {
+        answer: (noise: number[], ratio: number) => byNoise(noise).slice(0, kept(noise, 1 - ratio)),
+        hint: "The ratio is what is removed: 1 − ratio is kept.",
+      },
+      {
+        answer: (noise: number[], ratio: number) =>
+          byNoise(noise).slice(0, Math.round(noise.length * (1 - ratio))),
+        hint: "Rounded up where it does not come out even; the official code rounds down.",
+      },
+      {
         answer: (noise: number[], ratio: number) =>
           byNoise(noise)
             .slice(0, kept(noise, ratio))
@@ -83,6 +92,16 @@ export const masked: readonly Exercise[] = [
       },
       {
         answer: (predicted: Rows, target: Rows, mask: number[]) =>
+          sum(errors(predicted, target).map((error, i) => error * mask[i] * target[i].length)) / sum(mask),
+        hint: "The squares of a patch are added up; their mean is wanted.",
+      },
+      {
+        answer: (predicted: Rows, target: Rows, mask: number[]) =>
+          sum(errors(predicted, target).map((error, i) => error * mask[i])),
+        hint: "Added up over the removed patches; it is their mean.",
+      },
+      {
+        answer: (predicted: Rows, target: Rows, mask: number[]) =>
           sum(errors(predicted, target).map((error, i) => error * (1 - mask[i]))) /
           sum(mask.map((one) => 1 - one)),
         hint: "The loss of the visible patches: mask 1 means removed.",
@@ -94,9 +113,9 @@ export const masked: readonly Exercise[] = [
     expects: "a function (patch: number[]) => number[]",
     right: (patch: number[]) =>
       patch.map((value) => (value - mean(patch)) / Math.sqrt(variance(patch, patch.length - 1) + EPS)),
-    inputs: (rng) => [[drawRow(rng, 4)], [drawRow(rng, 6)], [drawRow(rng, 3)]],
+    inputs: (rng) => [[drawRow(rng, 4)], [drawRow(rng, 6)], [[0.5, 0.502, 0.498]]], // the last: nearly flat
     praise: "Every patch has mean 0 and deviation 1: the model is asked for texture, not for brightness.",
-    hint: "Take the mean away and divide by √(variance + 1e-6), the variance with n − 1 as in torch.",
+    hint: "Take the mean away and divide by √(variance + 1e-6), the variance with n − 1 as in torch, 1e-6 under the root.",
     mistakes: [
       {
         answer: (patch: number[]) =>
@@ -112,6 +131,11 @@ export const masked: readonly Exercise[] = [
         answer: (patch: number[]) =>
           patch.map((value) => value / Math.sqrt(variance(patch, patch.length - 1) + EPS)),
         hint: "The mean is still there.",
+      },
+      {
+        answer: (patch: number[]) =>
+          patch.map((value) => (value - mean(patch)) / (Math.sqrt(variance(patch, patch.length - 1)) + EPS)),
+        hint: "1e-6 is added to the variance, under the root: in a nearly flat patch that is not the same.",
       },
     ],
   },

@@ -61,6 +61,11 @@ export const paperSize: readonly Exercise[] = [
       },
       {
         answer: (...[step, total, warmup, peak]: Schedule) =>
+          step < warmup ? (peak * step) / warmup : peak * cosine((step - warmup) / total),
+        hint: "The cosine has total − warmup steps, or it does not reach 0 at the end.",
+      },
+      {
+        answer: (...[step, total, warmup, peak]: Schedule) =>
           step < warmup ? (peak * step) / warmup : peak * (1 - (step - warmup) / (total - warmup)),
         hint: "Down in a line; it is half a cosine.",
       },

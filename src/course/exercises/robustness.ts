@@ -84,6 +84,18 @@ export const robustness: readonly Exercise[] = [
         hint: "The deviation of so few runs is divided by n − 1.",
       },
       {
+        answer(values: Row, t: number) {
+          const s = deviation(values, values.length - 1);
+          return around(values, -(t * s) / Math.sqrt(values.length));
+        },
+        hint: "The lower end comes first.",
+      },
+      {
+        answer: (values: Row, t: number) =>
+          around(values, (t * deviation(values, values.length - 1) ** 2) / Math.sqrt(values.length)),
+        hint: "That is the variance; s is its root.",
+      },
+      {
         answer: (values: Row) =>
           around(values, (1.96 * deviation(values, values.length - 1)) / Math.sqrt(values.length)),
         hint: "1.96 is for many runs; for a few of them Student's t is larger.",

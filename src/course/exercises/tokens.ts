@@ -16,6 +16,12 @@ function pixelsOf(image: Image, p: number, row: number, column: number): number[
   return lines.flatMap((line) => line.slice(column * p, (column + 1) * p));
 }
 
+function byColumns(image: Image, p: number): number[][] {
+  const patches = patchify(image, p);
+  const [down, across] = [image.length / p, image[0].length / p];
+  return patches.map((_, i) => patches[(i % down) * across + Math.floor(i / down)]);
+}
+
 const transposed = (rows: Image): number[][] => rows[0].map((_, i) => rows.map((row) => row[i]));
 
 /** 01: an image becomes tokens. */
@@ -48,6 +54,10 @@ export const tokens: readonly Exercise[] = [
       {
         answer: (image: Image, p: number) => patchify(transposed(image), p),
         hint: "The patches and their pixels come column by column; row by row is meant.",
+      },
+      {
+        answer: (image: Image, p: number) => byColumns(image, p),
+        hint: "The patches come column by column; the loop over rows is the outer one.",
       },
       {
         answer(image: Image, p: number) {

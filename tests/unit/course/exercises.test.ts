@@ -44,6 +44,44 @@ describe("what is said about an answer", () => {
     assert.equal(exercise("tokens/count", 198).kind, "nearly");
     assert.equal(exercise("paper/rate", 2.5e-3).kind, "nearly");
     assert.equal(exercise("tokens/count", 3).kind, "no");
+    assert.match(exercise("tokens/count", 198).text, /^close, but a count is exact\. How many/);
+    assert.match(exercise("paper/rate", 2.5e-3).text, /^close\. The base rate/);
+  });
+
+  it("that is typed to three digits, each number by itself", () => {
+    assert.equal(exercise("attention/even", [0.0154, 4.17]).kind, "right");
+    assert.equal(exercise("attention/even", [0.0164, 4.17]).kind, "nearly");
+  });
+
+  it("that has another shape, or is not a number", () => {
+    assert.equal(exercise("tokens/count", [197]).text, "expected a number of tokens, got [197]");
+    assert.equal(exercise("tokens/count", Number.NaN).text, "expected a number of tokens, got NaN");
+    for (const answer of [[16], [16, 32, 0], [[16], [32]]])
+      assert.match(exercise("tokens/where", answer).text, /^expected \[row, column\] in pixels, got \[/);
+    const later = exercise("tokens/count", Promise.resolve(197)).text;
+    assert.match(later, /^expected a number of tokens, got a Promise; write await/);
+  });
+
+  it("that gives nothing back, always or for some inputs", () => {
+    assert.match(exercise("entropy/row", () => {}).text, /^not answered yet; .*needs return/);
+    const unfinished = (step: number, _total: number, warmup: number, peak: number) => {
+      if (step < warmup) return (peak * step) / warmup;
+    };
+    const { kind, text } = exercise("paper/schedule", unfinished);
+    assert.equal(kind, "nearly");
+    assert.match(
+      text,
+      /^right for 1 of 4 inputs; for \(10; 100; 10; 1\) it gives undefined, which is neither/,
+    );
+  });
+
+  it("that is wrong in one of many numbers, which is shown with its place", () => {
+    const backwards = (image: number[][], p: number) =>
+      Array.from({ length: (image.length / p) * (image[0].length / p) }, () => Array(p * p).fill(0));
+    assert.match(
+      exercise("tokens/patchify", backwards).text,
+      /^for \(4 × 4 numbers; 2\) it gives 0 at \[\d, \d\], expected -?[\d.]+\./,
+    );
   });
 
   it("that is right for some inputs only, with the first one for which it is not", () => {
@@ -51,7 +89,7 @@ describe("what is said about an answer", () => {
       Math.min(5, Math.floor(4 + Math.log2(Math.sqrt(width * height) / 224)));
     const { kind, text } = exercise("dense/level", level);
     assert.equal(kind, "nearly");
-    assert.match(text, /^right for 3 of 4 inputs; for \(30; 20\) it gives 0, expected 2\./);
+    assert.match(text, /^right for 5 of 7 inputs; for \(30; 20\) it gives 0, expected 2\./);
   });
 
   it("that throws, or comes later", () => {
@@ -65,8 +103,11 @@ describe("what is said about an answer", () => {
   });
 
   it("that gives no numbers, or rows of different lengths", () => {
-    assert.match(exercise("entropy/row", () => "much").text, /it gives something that is no list of numbers/);
-    assert.match(exercise("masked/keep", () => [[1], [2, 3]]).text, /no list of numbers/);
+    assert.match(
+      exercise("entropy/row", () => "much").text,
+      /it gives 'much', which is neither a number nor/,
+    );
+    assert.match(exercise("masked/keep", () => [[1], [2, 3]]).text, /nor rows of one length/);
   });
 
   it("that changes the lists it is given, which are its own", () => {
@@ -85,8 +126,8 @@ describe("what is said about an answer", () => {
     gone.dispose();
     for (const answer of [circle, gone])
       assert.match(exercise("tokens/where", answer).text, /^expected \[row/);
-    assert.match(exercise("entropy/row", () => circle).text, /no list of numbers/);
-    assert.match(exercise("entropy/row", () => gone).text, /no list of numbers/);
+    assert.match(exercise("entropy/row", () => circle).text, /neither a number nor/);
+    assert.match(exercise("entropy/row", () => gone).text, /neither a number nor/);
   });
 
   it("is a card in a notebook, in which nothing of an answer is markup", () => {

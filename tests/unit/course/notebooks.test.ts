@@ -67,6 +67,27 @@ describe("the course", () => {
         assert.equal(verdict.kind, "right", String(verdict));
       });
 
+    it(`${name}: its code fits a page`, () => {
+      const lines = cellsOf(name).flatMap(({ cell_type, source }) =>
+        cell_type === "code" ? source.split("\n") : [],
+      );
+      assert.deepEqual(
+        lines.filter((line) => line.length > 88),
+        [],
+      );
+    });
+
+    it(`${name}: no number that is asked for stands in an earlier cell`, () => {
+      const cells = cellsOf(name);
+      for (const { id, variable, solution } of exercisesOf(name)) {
+        const answer = answerOf(solution, variable);
+        const own = cells.findIndex(({ source }) => source.includes(`check.exercise("${id}"`));
+        const code = cells.slice(0, own).filter(({ cell_type }) => cell_type === "code");
+        const numbers = code.flatMap(({ source }) => source.match(/\b\d[\d_]*(\.\d+)?(e-?\d+)?\b/g) ?? []);
+        assert.ok(!numbers.some((one) => Number(one.replaceAll("_", "")) === answer), id);
+      }
+    });
+
     it(`${name}: no later cell needs an answer`, () => {
       const code = cellsOf(name).filter(({ cell_type }) => cell_type === "code");
       for (const { id, variable } of exercisesOf(name)) {
