@@ -105,12 +105,16 @@ export function launch(): Promise<Browser> {
   return playwright()!.chromium.launch({ executablePath: executablePath!, args: ["--no-sandbox"] });
 }
 
+/** Milliseconds for anything that must happen at some time, on machines that are slow and busy. */
+export const patience = 120_000;
+
 /** A page with the network blocked; what went wrong in it, and what asked for the network. */
 export async function blankPage(
   browser: Browser,
   options: object = {},
 ): Promise<{ page: Page; errors: string[]; requests: string[] }> {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(patience);
   const requests: string[] = [];
   await context.route(/^https?:/, async (route) => {
     requests.push(route.request().url());
