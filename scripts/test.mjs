@@ -2,57 +2,69 @@
 // failed and of what was skipped, with the reasons.
 //   node scripts/test.mjs [--no-notebooks]
 //   node scripts/test.mjs --only build/tests/unit/nn     the test files of one folder and nothing else
-// 1. test files (node:test) under build/tests   2. golden cases   3. every notebook in notebooks/, cell by cell
+// Test files (node:test) under build/tests, the golden cases, and every notebook in notebooks/, cell by cell: a few at once,
+// first what scripts/longTests.json names.
 // LUVIT_TEST_LIMIT: seconds that a file, the golden cases or a notebook may take. LUVIT_SEED: of tests that draw.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { run, runTestFiles, Tally } from "./testFiles.mjs";
+import { runJobs, Tally, testFile } from "./testFiles.mjs";
 
+const readJson = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
 /** What is given to notebooks that train for minutes as they stand. */
-const parameters = JSON.parse(readFileSync(new URL("shortNotebooks.json", import.meta.url), "utf8"));
+const parameters = readJson("shortNotebooks.json");
 
 const tally = new Tally();
 const only = process.argv.indexOf("--only");
-if (only > 0) await runTestFiles(testFiles(process.argv[only + 1]), tally);
-else {
-  await runTestFiles(testFiles("build/tests"), tally);
-  await runGoldenCases();
-  await runNotebooks();
-}
+if (only > 0) await runJobs(testFiles(process.argv[only + 1]), tally);
+else await runJobs(longestFirst([...testFiles("build/tests"), goldenCases(), ...notebooks()]), tally);
 process.exitCode = tally.close();
 
-async function runGoldenCases() {
-  console.log("\n> golden cases");
-  const { output, ended } = await run("node", ["build/tests/golden/run.js"], { shown: true });
-  const last = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output);
-  if (!last) return tally.fail("golden cases", `ended (${ended}) without a summary`);
-  tally.passed += Number(last[1]);
-  if (Number(last[2]) > 0) tally.fail("golden cases", last[0], Number(last[2]));
-  for (const [, name] of output.matchAll(/^SKIPPED (.*), not covered by this version$/gm))
-    tally.skip(`golden case ${name}`, "not covered by this version");
+/** The longest begin first, so that no lane works alone at the end. */
+function longestFirst(jobs) {
+  const byName = new Map(jobs.map((job) => [job.name, job]));
+  const long = readJson("longTests.json");
+  const gone = long.filter((name) => !byName.has(name));
+  if (gone.length > 0) throw new Error(`scripts/longTests.json names what is not there: ${gone.join(", ")}`);
+  return [...long.map((name) => byName.get(name)), ...jobs.filter(({ name }) => !long.includes(name))];
 }
 
-async function runNotebooks() {
+function goldenCases() {
+  const name = "golden cases";
+  const count = ({ output, ended }) => {
+    const last = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output);
+    if (!last) return tally.fail(name, `ended (${ended}) without a summary`);
+    tally.passed += Number(last[1]);
+    if (Number(last[2]) > 0) tally.fail(name, last[0], Number(last[2]));
+    for (const [, one] of output.matchAll(/^SKIPPED (.*), not covered by this version$/gm))
+      tally.skip(`golden case ${one}`, "not covered by this version");
+  };
+  return { name, words: () => ["build/tests/golden/run.js"], count };
+}
+
+function notebooks() {
   const course = readdirSync("notebooks/course").map((file) => `course/${file}`);
-  const all = [...readdirSync("notebooks"), ...course];
-  for (const name of all.filter((file) => file.endsWith(".ipynb"))) {
-    if (process.argv.includes("--no-notebooks")) {
-      tally.skip(`notebook ${name}`, "asked for by --no-notebooks");
-      continue;
-    }
-    console.log(`\n> notebook ${name}`);
-    const out = mkdtempSync(join(tmpdir(), "luvit-notebook-"));
-    const given = Object.entries(parameters[name] ?? {}).flatMap(([key, value]) => ["-p", `${key}=${value}`]);
-    const { ended } = await run(
-      "node",
-      ["dist/cli.js", "run", join("notebooks", name), "--out", out, ...given],
-      { shown: true },
-    );
-    rmSync(out, { recursive: true, force: true });
+  const all = [...readdirSync("notebooks"), ...course].filter((file) => file.endsWith(".ipynb"));
+  if (!process.argv.includes("--no-notebooks")) return all.map(notebook);
+  for (const name of all) tally.skip(`notebook ${name}`, "asked for by --no-notebooks");
+  return [];
+}
+
+function notebook(file) {
+  const name = `notebook ${file}`;
+  const given = Object.entries(parameters[file] ?? {}).flatMap(([key, value]) => ["-p", `${key}=${value}`]);
+  const words = (folder) => [
+    "dist/cli.js",
+    "run",
+    join("notebooks", file),
+    "--out",
+    join(folder, "out"),
+    ...given,
+  ];
+  const count = ({ ended }) => {
     if (ended === 0) tally.passed++;
-    else tally.fail(`notebook ${name}`, `ended: ${ended}`);
-  }
+    else tally.fail(name, `ended: ${ended}`);
+  };
+  return { name, words, count };
 }
 
 function testFiles(folder) {
@@ -60,5 +72,6 @@ function testFiles(folder) {
     .map(String)
     .filter((file) => file.endsWith(".test.js"))
     .map((file) => join(folder, file))
-    .sort();
+    .sort()
+    .map(testFile);
 }

@@ -1,9 +1,12 @@
-// Runs commands and files of tests, each under a time limit of its own, and counts what came of them.
+// Runs jobs of tests, each under a time limit and with a temporary folder of its own, and counts what came of them.
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /** Seconds one file, the golden cases or one notebook may take; LUVIT_TEST_LIMIT sets another number. */
 const limit = Number(process.env.LUVIT_TEST_LIMIT ?? 1200);
-/** Files at once. */
+/** Jobs at once. */
 const LANES = 2;
 if (!(limit > 0)) throw new Error(`LUVIT_TEST_LIMIT=${process.env.LUVIT_TEST_LIMIT}: expected seconds`);
 
@@ -32,18 +35,29 @@ export class Tally {
   }
 }
 
-/** Test files (node:test), a few at once, each in a process of its own. */
-export async function runTestFiles(files, tally) {
-  const waiting = [...files];
+/**
+ * Runs jobs in their order, a few at once. A job has a `name`, `words`: the arguments of `node`, made with the job's
+ * temporary folder, and `count`, which says to the tally what came of it.
+ */
+export async function runJobs(jobs, tally) {
+  const waiting = [...jobs];
   const lane = async () => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const ran = await run("node", ["--test", "--test-reporter=spec", file]);
-      console.log(`\n> ${file}\n${ran.output}`);
-      countTests(file, ran, tally);
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+      const ran = await run(job);
+      console.log(`\n> ${job.name}\n${ran.output}`);
+      if (ran.ended === "at the limit") tally.fail(job.name, `did not end within ${limit} s and was killed`);
+      else job.count(ran, tally);
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
 }
+
+/** The job that runs one file of tests (node:test). */
+export const testFile = (file) => ({
+  name: file,
+  words: () => ["--test-reporter=spec", file],
+  count: (ran, tally) => countTests(file, ran, tally),
+});
 
 function countTests(file, { output, ended }, tally) {
   for (const [, name, reason] of output.matchAll(/^ *﹣ (.*) \([\d.]+m?s\)(?: # (.*))?$/gm))
@@ -51,10 +65,8 @@ function countTests(file, { output, ended }, tally) {
   const count = (word) => Number(new RegExp(`^ℹ ${word} (\\d+)$`, "m").exec(output)?.[1] ?? Number.NaN);
   const [good, ...bad] = ["pass", "fail", "cancelled"].map(count);
   const failed = bad[0] + bad[1];
-  if (ended === "at the limit") tally.fail(file, `did not end within ${limit} s and was killed`);
-  else if (Number.isNaN(good + failed)) tally.fail(file, `ended (${ended}) without a summary`);
-  // node:test counts a file that holds no test as one that passed.
-  else if (good === 1 && isOnlyFile(output, file)) tally.fail(file, "holds no test");
+  if (Number.isNaN(good + failed))
+    tally.fail(file, ended === 0 ? "holds no test" : `ended (${ended}) without a summary`);
   else {
     tally.passed += good;
     if (failed > 0) tally.fail(file, `${failed} of ${good + failed}`, failed);
@@ -62,27 +74,30 @@ function countTests(file, { output, ended }, tally) {
   }
 }
 
-const isOnlyFile = (output, file) => {
-  const names = [...output.matchAll(/^ *✔ (.*) \([\d.]+m?s\)/gm)].map(([, name]) => name);
-  return names.length === 1 && names[0].endsWith(file.replace(/^(\.\/)+/, ""));
-};
+/** Stops each job that is going on, with all that it has started. */
+const stops = new Set();
+for (const signal of ["SIGINT", "SIGTERM"])
+  process.once(signal, () => {
+    for (const stop of stops) stop();
+    process.exit(130);
+  });
 
-/** Runs a command; `shown` passes its words on as they come. `ended` is its exit code, its signal or "at the limit". */
-export function run(command, args, { shown = false } = {}) {
-  // Inside a test, node --test would run nothing at all.
+/** `ended` is the job's exit code, its signal or "at the limit". */
+function run({ words }) {
+  // Whatever a test is killed over goes with this folder.
+  const folder = mkdtempSync(join(tmpdir(), "luvit-test-"));
+  // Inside a test, node:test would write for the process above it.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true, env });
+    const options = { stdio: ["ignore", "pipe", "pipe"], detached: true, env: { ...env, TMPDIR: folder } };
+    const child = spawn("node", words(folder), options);
     let output = "";
-    for (const [stream, out] of [
-      [child.stdout, process.stdout],
-      [child.stderr, process.stderr],
-    ])
+    for (const stream of [child.stdout, child.stderr])
       stream.setEncoding("utf8").on("data", (text) => {
         output += text;
-        if (shown) out.write(text);
       });
     let isLate = false;
+    const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     const kill = () => {
       // The whole group: what the test started hangs on to its pipes.
       try {
@@ -91,18 +106,19 @@ export function run(command, args, { shown = false } = {}) {
         // It has ended by itself.
       }
     };
+    const stop = () => {
+      kill();
+      remove();
+    };
     const timer = setTimeout(() => {
       isLate = true;
       kill();
     }, limit * 1000);
-    const interrupted = () => {
-      kill();
-      process.exit(130);
-    };
-    process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
+    stops.add(stop);
     child.on("close", (status, signal) => {
       clearTimeout(timer);
-      process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
+      stops.delete(stop);
+      remove();
       resolve({ output, ended: isLate ? "at the limit" : (status ?? signal) });
     });
   });
