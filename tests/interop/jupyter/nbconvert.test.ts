@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -11,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import { test } from "node:test";
+import { before, test } from "node:test";
 import { packageRoot } from "../../../src/core/packageRoot";
 import { setParameters } from "../../../src/kernel/parameters";
 import {
@@ -66,32 +65,36 @@ function problems({ source, execution_count, outputs = [] }: NotebookCell): stri
   return found.map((problem) => `${source.split("\n")[0]}: ${problem}`);
 }
 
-for (const name of readdirSync(join(packageRoot(), "notebooks")).filter((file) => file.endsWith(".ipynb")))
-  test(`nbconvert executes ${name}: no cell is skipped, no idle lost, everything shown`, { skip }, () => {
-    const env = jupyterEnvironment();
-    const folder = join(env.folder, "notebooks");
-    mkdirSync(folder);
-    const shipped = join(packageRoot(), "notebooks", name);
-    if (name in shortened)
-      writeFileSync(
-        join(folder, name),
-        JSON.stringify(setParameters(readNotebook(shipped), shortened[name])),
-      );
-    else cpSync(shipped, join(folder, name));
-    symlinkSync(join(packageRoot(), "data"), join(env.folder, "data"));
-    const nbconvert = (...args: string[]) =>
-      execFileSync(python, ["-m", "nbconvert", ...args], {
-        env,
-        cwd: folder,
-        stdio: "pipe",
-        timeout: 600_000,
-      });
-    const executed = `executed-${name}`;
-    const execution = ["kernel_name=luvit", "timeout=300", "raise_on_iopub_timeout=True"];
-    const options = execution.map((option) => `--ExecutePreprocessor.${option}`);
-    nbconvert("--to", "notebook", "--execute", ...options, "--output", executed, name);
+const names = readdirSync(join(packageRoot(), "notebooks")).filter((file) => file.endsWith(".ipynb"));
+let executed: string;
 
-    const { cells } = JSON.parse(readFileSync(join(folder, executed), "utf8")) as Notebook;
+/* One nbconvert executes all notebooks, each in a kernel of its own, and one each exports them all. */
+before(() => {
+  if (skip) return;
+  const env = jupyterEnvironment();
+  const folder = join(env.folder, "notebooks");
+  executed = join(env.folder, "executed");
+  mkdirSync(folder);
+  symlinkSync(join(packageRoot(), "data"), join(env.folder, "data"));
+  for (const name of names) {
+    const shipped = readNotebook(join(packageRoot(), "notebooks", name));
+    writeFileSync(join(folder, name), JSON.stringify(setParameters(shipped, shortened[name] ?? {})));
+  }
+  const nbconvert = (...args: string[]) =>
+    execFileSync(python, ["-m", "nbconvert", ...args, "--output-dir", executed], {
+      ...{ env, cwd: folder, stdio: "pipe", timeout: 1_100_000 },
+    });
+  const execution = ["kernel_name=luvit", "timeout=300", "raise_on_iopub_timeout=True"];
+  const options = execution.map((option) => `--ExecutePreprocessor.${option}`);
+  nbconvert("--to", "notebook", "--execute", "--allow-errors", ...options, ...names);
+  const paths = names.map((name) => join(executed, name));
+  nbconvert("--to", "html", ...paths);
+  nbconvert("--to", "markdown", ...paths);
+});
+
+for (const name of names)
+  test(`nbconvert executes ${name}: no cell is skipped, no idle lost, everything shown`, { skip }, () => {
+    const { cells } = JSON.parse(readFileSync(join(executed, name), "utf8")) as Notebook;
     const code = cells
       .map((cell) => ({ ...cell, source: joinLines(cell.source) }))
       .filter(({ cell_type, source }) => cell_type === "code" && source.trim() !== "");
@@ -102,11 +105,9 @@ for (const name of readdirSync(join(packageRoot(), "notebooks")).filter((file) =
     );
 
     const images = code.flatMap(({ outputs }) => bundles(outputs ?? [])).filter(onlyImage).length;
-    nbconvert("--to", "html", executed);
-    const page = readFileSync(join(folder, executed.replace(".ipynb", ".html")), "utf8");
+    const page = readFileSync(join(executed, name.replace(".ipynb", ".html")), "utf8");
     assert.ok((page.match(/<img[^>]*src="data:image\//g) ?? []).length >= images);
-    nbconvert("--to", "markdown", executed);
-    const besides = join(folder, `${basename(executed, ".ipynb")}_files`);
+    const besides = join(executed, `${basename(name, ".ipynb")}_files`);
     const files = existsSync(besides) ? readdirSync(besides) : [];
     assert.ok(files.length >= images, `${images} images became ${files.join(", ")}`);
     assert.ok(files.every((file) => statSync(join(besides, file)).size > 0));
