@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { LuvitError } from "../../src/core/errors";
 import { huggingFace } from "../../src/data/sets";
+import { temporaryFolder } from "../support/temporaryFolder";
 import { runPython, unlessPythonHas } from "./python";
 
 const skip = unlessPythonHas("pyarrow");
@@ -12,8 +12,7 @@ const skip = unlessPythonHas("pyarrow");
 test("what pyarrow compresses is read to the byte, with labels in words, numbers and dictionaries", {
   skip,
 }, async () => {
-  const folder = mkdtempSync(join(tmpdir(), "luvit-arrow-"));
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder("arrow");
   runPython("arrow.py", folder);
   const expected = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8"));
   const files = readdirSync(folder).filter((name) => name.endsWith(".arrow"));

@@ -1,9 +1,9 @@
 // Asks the same questions of this kernel, tslab's own and Deno's, and prints a table in Markdown.
 //   npm run kernels                              Deno where LUVIT_DENO names its program, or PATH has one
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { temporaryFolder } from "../support/temporaryFolder";
 import { KernelClient } from "../unit/kernel/client";
 import { type Check, conformance, ending, habits } from "./checks";
 import { type Dialect, deno, luvit, tslab } from "./dialects";
@@ -54,7 +54,7 @@ async function answersStill(kernel: KernelClient): Promise<boolean> {
 
 /** Where cells find tslab's displays, as where it is installed. */
 function folderWithTslab(): string {
-  const folder = mkdtempSync(join(tmpdir(), "luvit-kernels-"));
+  const folder = temporaryFolder("kernels");
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(dirname(require.resolve("tslab/package.json")), join(folder, "node_modules", "tslab"));
   return folder;

@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { temporaryFolder } from "../../support/temporaryFolder";
 import { skip as noBrowser } from "../chromium";
 
 /** The project's folder, from where this is compiled to. */
@@ -62,7 +62,7 @@ export class JupyterServer {
   ) {}
 
   static async start(): Promise<JupyterServer> {
-    const place = mkdtempSync(join(tmpdir(), "luvit-jupyter-"));
+    const place = temporaryFolder("jupyter");
     const folder = join(place, "root");
     mkdirSync(folder);
     const environment = {

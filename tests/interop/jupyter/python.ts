@@ -1,8 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "../../../src/core/packageRoot";
+import { temporaryFolder } from "../../support/temporaryFolder";
 
 /** A Python that has certain modules, or why there is none. */
 export type Found = { python: string; skip: false } | { python: ""; skip: string };
@@ -19,7 +18,7 @@ export function pythonWith(what: string, modules: string, variables: readonly st
 
 /** Environment for Jupyter's programs in which `luvit kernel install` has run and nothing of the user's is seen. */
 export function jupyterEnvironment(): NodeJS.ProcessEnv & { folder: string } {
-  const folder = mkdtempSync(join(tmpdir(), "luvit-with-jupyter-"));
+  const folder = temporaryFolder("with-jupyter");
   const own = { JUPYTER_DATA_DIR: "jupyter", JUPYTER_CONFIG_DIR: "config", JUPYTER_RUNTIME_DIR: "runtime" };
   const paths = Object.entries(own).map(([name, at]) => [name, join(folder, at)]);
   const env = { ...process.env, ...Object.fromEntries(paths), JUPYTER_PLATFORM_DIRS: "0", folder };

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { evaluateDetector } from "../../../src/analysis/detection/evaluateDetector";
 import { startBackend } from "../../../src/core/tf";
 import { readResults } from "../../../src/data/coco";
+import { temporaryFolder } from "../../support/temporaryFolder";
 import { isLuvitError } from "../nn/support";
 import { scenes, smallDetector } from "../train/detection/support";
 
 before(() => startBackend({ backend: "wasm" }));
 
-const folder = () => join(mkdtempSync(join(tmpdir(), "luvit-found-")), "found");
+const folder = () => join(temporaryFolder("found"), "found");
 const engine = { engine: "onnxruntime", threads: 1 } as const;
 
 test("shards and a stop in between find what one pass finds, and write COCO's files when all is done", async () => {

@@ -1,20 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after } from "node:test";
 import sharp from "sharp";
 import type { RgbImage } from "../../../src/data/pixels/rgbImage";
 
+export { temporaryFolder } from "../../support/temporaryFolder";
+
 /** The toy image set of this checkout. */
 export const shapesFolder = join(__dirname, "..", "..", "..", "..", "data", "shapes");
-
-/** A folder that is removed when the test file is done. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "luvit-data-"));
-  after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** Writes a file and the folders above it. */
 export async function put(root: string, path: string, content: string | Uint8Array): Promise<string> {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import {
@@ -18,6 +17,7 @@ import { movingMean, thin } from "../../../src/figures/lossCurves";
 import { isFigure } from "../../../src/figures/spec";
 import { placeFigure } from "../../../src/figures/svg/place";
 import { makeScale, niceTicks } from "../../../src/figures/svg/scale";
+import { temporaryFolder } from "../../support/temporaryFolder";
 
 const models = [
   {
@@ -246,7 +246,7 @@ describe("static images", () => {
   });
 
   it("saves by ending and refuses others", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "luvit-figure-"));
+    const folder = temporaryFolder("figure");
     const figure = entropyScatter({ series: models });
     const paths = await Promise.all(
       ["svg", "png", "html", "json"].map((ending) => figure.save(join(folder, `f.${ending}`))),

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { after } from "node:test";
 import { LuvitError, type LuvitErrorCode } from "../../../src/core/errors";
 import type { HostTensor, StateDict } from "../../../src/core/hostTensor";
 import { Rng } from "../../../src/core/rng";
@@ -10,17 +8,12 @@ import { CountingSource, fileSource } from "../../../src/io/bytes/byteSource";
 import type { LlamaFileConfig } from "../../../src/io/llama/config";
 import { blockParameters, expectedBlockShapes } from "../../../src/io/llama/shapes";
 
+export { temporaryFolder } from "../../support/temporaryFolder";
+
 /** The repository, found from the compiled test as well as from its source. */
 export const repository = findUp(__dirname, "biome.json");
 export const goldenCases = join(repository, "tests", "golden", "cases");
 export const fixtures = join(repository, "tests", "unit", "io", "fixtures");
-
-/** A folder that is gone after the tests of this file. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "luvit-io-"));
-  after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 export function writeBytes(folder: string, name: string, bytes: Uint8Array | string): string {
   const path = join(folder, name);

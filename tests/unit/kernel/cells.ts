@@ -1,10 +1,10 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CellOutcome, CellRunner } from "../../../src/kernel/executor/cellRunner";
 import type { ExecutorOptions } from "../../../src/kernel/executor/options";
 import { OutputRecorder } from "../../../src/kernel/recorder";
 import type { CellOutput } from "../../../src/notebook/nbformat";
+import { temporaryFolder } from "../../support/temporaryFolder";
 
 /** What one cell left behind. */
 export interface RanCell {
@@ -18,7 +18,7 @@ export interface RanCell {
 
 /** A notebook without a file: runs cells in this process, in a folder of its own. */
 export class Cells {
-  readonly folder = mkdtempSync(join(tmpdir(), "luvit-cells-"));
+  readonly folder = temporaryFolder("cells");
   readonly executor: CellRunner;
   private readonly recorder = new OutputRecorder();
   private readonly startedIn = process.cwd();

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHmac, randomUUID } from "node:crypto";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as zmq from "zeromq";
 import type { Connection } from "../../../src/kernel/protocol/channel";
 import { type Message, Wire } from "../../../src/kernel/protocol/wire";
+import { temporaryFolder } from "../../support/temporaryFolder";
 
 // biome-ignore lint/suspicious/noExplicitAny: contents of messages are looked at field by field
 export type Content = any;
@@ -59,7 +59,7 @@ export class KernelClient {
    */
   static async start(
     command: (file: string) => string[] = ourKernel,
-    folder: string = mkdtempSync(join(tmpdir(), "luvit-jupyter-")),
+    folder: string = temporaryFolder("jupyter"),
     program: string = process.execPath,
   ): Promise<KernelClient> {
     const [shell_port, control_port, iopub_port, stdin_port, hb_port] = await freePorts(5);
@@ -70,7 +70,7 @@ export class KernelClient {
       signature_scheme: "hmac-sha256",
       ...{ shell_port, control_port, iopub_port, stdin_port, hb_port },
     } as Connection;
-    const file = join(mkdtempSync(join(tmpdir(), "luvit-connection-")), `kernel-${randomUUID()}.json`);
+    const file = join(temporaryFolder("connection"), `kernel-${randomUUID()}.json`);
     writeFileSync(file, JSON.stringify(connection));
     const child = spawn(program, command(file), {
       cwd: folder,

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CellModules, define } from "../../../src/kernel/executor/modules";
+import { temporaryFolder } from "../../support/temporaryFolder";
 
 const start = Symbol.for("luvit.backend.start");
 
 function notebookFolder(files: Record<string, string>): string {
-  const folder = mkdtempSync(join(tmpdir(), "luvit-modules-"));
+  const folder = temporaryFolder("modules");
   after(() => rmSync(folder, { recursive: true, force: true }));
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });

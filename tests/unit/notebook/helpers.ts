@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CellOutput } from "../../../src/notebook/nbformat";
+import { temporaryFolder } from "../../support/temporaryFolder";
 
 /** The compiled command line. */
 export const cliPath = join(__dirname, "../../../src/cli.js");
@@ -23,7 +23,7 @@ export interface CliRun {
 
 /** Writes a notebook into a new folder and returns its path. */
 export function writeTestNotebook(cells: readonly TestCell[], language = "typescript"): string {
-  const folder = mkdtempSync(join(tmpdir(), "luvit-run-"));
+  const folder = temporaryFolder("run");
   const path = join(folder, "test.ipynb");
   const stored = cells.map((cell, index) => {
     const id = `c${index}`;

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after } from "node:test";
 import sharp from "sharp";
 import { LuvitError, type LuvitErrorCode } from "../../../src/core/errors";
 import type { StateDict } from "../../../src/core/hostTensor";
@@ -18,6 +16,9 @@ import type { Module } from "../../../src/nn/module";
 import type { FinetuneOptions } from "../../../src/train/finetune";
 import type { TrainOptions } from "../../../src/train/plan";
 import type { Run, RunResult, StepRecord } from "../../../src/train/run";
+import { temporaryFolder } from "../../support/temporaryFolder";
+
+export { temporaryFolder };
 
 export const tinyViT: vit.ViTConfig = {
   imageSize: 16,
@@ -42,13 +43,6 @@ export const finetuning: FinetuneOptions = {
   dropPath: 0.4,
   mix: { mixupAlpha: 0.8, cutmixAlpha: 1 },
 };
-
-/** A folder that is removed when the test file is done. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "luvit-train-"));
-  after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** Writes `<folder>/{green,red}/*.png`, 24 pixels wide, each with a gradient of its own; green is class 0. */
 export async function writeImages(folder: string, perClass = 6): Promise<string> {

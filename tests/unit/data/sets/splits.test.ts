@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { cardConfigs } from "../../../../src/data/sets/datasetCard";
 import { isUsual, matching, namedAfter, splitsOf, usualName } from "../../../../src/data/sets/splitPatterns";
+import { temporaryFolder } from "../../../support/temporaryFolder";
 import { assertRejects } from "../../io/support";
 
 const splits = (...paths: string[]) => Object.fromEntries(splitsOf(paths));
@@ -60,7 +60,7 @@ test("names of splits: load_dataset's own words, and others as they are", () => 
 });
 
 async function card(text: string) {
-  const folder = mkdtempSync(join(tmpdir(), "luvit-card-"));
+  const folder = temporaryFolder("card");
   writeFileSync(join(folder, "README.md"), text);
   return cardConfigs(folder);
 }
@@ -99,7 +99,7 @@ text`);
 });
 
 test("a card without a head, without configurations or none at all describes none", async () => {
-  assert.deepEqual(await cardConfigs(mkdtempSync(join(tmpdir(), "luvit-card-"))), []);
+  assert.deepEqual(await cardConfigs(temporaryFolder("card")), []);
   for (const text of [
     "",
     "text",

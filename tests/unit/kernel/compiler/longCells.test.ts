@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, test } from "node:test";
 import type * as ts from "typescript";
 import { LiveCompiler } from "../../../../src/kernel/compiler/live/liveCompiler";
 import { LiveProgram } from "../../../../src/kernel/compiler/live/program";
 import { loadTypeScript } from "../../../../src/kernel/compiler/typescript";
+import { temporaryFolder } from "../../../support/temporaryFolder";
 
-const folder = mkdtempSync(join(tmpdir(), "luvit-long-cells-"));
+const folder = temporaryFolder("long-cells");
 const compiler = new LiveCompiler(folder, "typescript");
 after(() => compiler.close());
 

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { LiveCompiler } from "../../../../src/kernel/compiler/live/liveCompiler";
+import { temporaryFolder } from "../../../support/temporaryFolder";
 
 const compilers: LiveCompiler[] = [];
 after(() => {
@@ -13,7 +11,7 @@ after(() => {
 });
 
 function open(): (source: string) => void {
-  const compiler = new LiveCompiler(mkdtempSync(join(tmpdir(), "luvit-many-cells-")), "typescript");
+  const compiler = new LiveCompiler(temporaryFolder("many-cells"), "typescript");
   compilers.push(compiler);
   return (source) => {
     const compiled = compiler.compile(source);

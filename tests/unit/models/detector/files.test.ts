@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend, tf } from "../../../../src/core/tf";
@@ -14,11 +12,12 @@ import * as lora from "../../../../src/models/lora";
 import * as mae from "../../../../src/models/mae";
 import { saveCheckpoint } from "../../../../src/models/saveCheckpoint";
 import { toy } from "../../../../src/models/vit";
+import { temporaryFolder } from "../../../support/temporaryFolder";
 import { isLuvitError, randomTensor } from "../../nn/support";
 
 before(() => startBackend({ backend: "wasm" }));
 
-const folder = () => mkdtempSync(join(tmpdir(), "luvit-detector-"));
+const folder = () => temporaryFolder("detector");
 const vit = { ...toy, dim: 16, depth: 2, heads: 2, imageSize: 32 };
 const head = {
   classes: 3,

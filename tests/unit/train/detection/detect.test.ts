@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { evaluate, evaluateDetector } from "../../../../src/analysis/detection";
@@ -15,12 +14,13 @@ import { detect } from "../../../../src/train/detection/detect";
 import { DetectorFeeds } from "../../../../src/train/detection/feeds";
 import { averagePrecision } from "../../../../src/train/detection/validate";
 import { openRun } from "../../../../src/train/openRun";
+import { temporaryFolder } from "../../../support/temporaryFolder";
 import { isLuvitError, repository } from "../../nn/support";
 import { scenes, settings, smallDetector } from "./support";
 
 before(() => startBackend({ backend: "wasm" }));
 
-const folder = () => join(mkdtempSync(join(tmpdir(), "luvit-detect-")), "run");
+const folder = () => join(temporaryFolder("detect"), "run");
 const losses = (run: { history: readonly { loss: number }[] }) => run.history.map(({ loss }) => loss);
 
 test("a run repeats with its seed, lowers its loss, and knows the classes and itself", async () => {
@@ -151,7 +151,7 @@ async function renamed(set: DetectionDataset): Promise<DetectionDataset> {
   const file = join(repository, "data/shapes/coco/annotations/instances_val.json");
   const content = JSON.parse(readFileSync(file, "utf8"));
   content.categories[0].name = "cod";
-  const annotations = join(mkdtempSync(join(tmpdir(), "luvit-classes-")), "instances.json");
+  const annotations = join(temporaryFolder("classes"), "instances.json");
   writeFileSync(annotations, JSON.stringify(content));
   return openCoco({ images: set.root, annotations, transform: set.transform });
 }
