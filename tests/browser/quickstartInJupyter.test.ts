@@ -44,16 +44,16 @@ test("the quickstart runs from the menu, and its runs are seen going on", option
   opened = await jupyter.open(notebook);
   await opened.runAll();
   const states = new Set<string>();
-  const cells = await until(
+  await until(
     "the quickstart has run",
     async () => {
       const display = opened.page.locator(".luvit-live").last();
       if (await display.count()) states.add((await display.getAttribute("aria-label"))!);
-      const now = await opened.cells();
-      return now.some((cell) => cell.running) ? undefined : now;
+      return !(await opened.progress()).some((cell) => cell.running);
     },
     800_000,
   );
+  const cells = await opened.cells();
   assert.deepEqual(errorsOf(cells), []);
   assert.deepEqual(
     cells.map(({ count }) => count),

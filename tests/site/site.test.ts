@@ -163,7 +163,8 @@ const violations = `axe.run(document, { preload: false, resultTypes: ["violation
   .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + ": " + target.join(" ") + " " + failureSummary)))`;
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-async function open(base: string, name: string, view: object): Promise<{ page: Page; troubles: string[] }> {
+/** A page in which one thing after another is opened below an address, and what went wrong in it. */
+async function open(base: string, view: object): Promise<{ page: Page; troubles: string[] }> {
   const context = await browser.newContext(view);
   const troubles: string[] = [];
   await context.route(
@@ -178,7 +179,6 @@ async function open(base: string, name: string, view: object): Promise<{ page: P
   page.on("console", (message) => {
     if (message.type() === "error") troubles.push(message.text());
   });
-  await page.goto(base + name);
   return { page, troubles };
 }
 
@@ -192,15 +192,16 @@ test("opened from disk and from a server no page asks for anything outside it, o
   ...options,
 }, async () => {
   for (const base of bases()) {
+    const { page, troubles } = await open(base, { viewport: { width: 1200, height: 900 } });
     for (const name of filesOf(out, ".html")) {
-      const { page, troubles } = await open(base, name, { viewport: { width: 1200, height: 900 } });
+      await page.goto(base + name);
       assert.equal(
         await page.evaluate("getComputedStyle(document.querySelector('.skip')).position"),
         "absolute",
       );
       assert.deepEqual(troubles, [], base + name);
-      await page.context().close();
     }
+    await page.context().close();
   }
 });
 
@@ -210,22 +211,25 @@ for (const colorScheme of ["light", "dark"]) {
     ...options,
   }, async () => {
     const grounds = new Set<string>();
+    const base = bases()[0]!;
+    const { page, troubles } = await open(base, { viewport: { width: 390, height: 800 }, colorScheme });
     for (const name of filesOf(out, ".html")) {
-      const view = { viewport: { width: 390, height: 800 }, colorScheme };
-      const { page, troubles } = await open(bases()[0]!, name, view);
+      await page.goto(base + name);
       assert.equal(await page.evaluate("document.documentElement.scrollWidth"), 390, name);
       await page.evaluate(axe);
       assert.deepEqual(await page.evaluate(violations), [], `${name}, ${colorScheme}`);
       grounds.add(await page.evaluate("getComputedStyle(document.body).backgroundColor"));
-      assert.deepEqual(troubles, []);
-      await page.context().close();
+      assert.deepEqual(troubles, [], name);
     }
+    await page.context().close();
     assert.deepEqual([...grounds], [colorScheme === "dark" ? "rgb(20, 23, 28)" : "rgb(255, 255, 255)"]);
   });
 }
 
 test("with keys alone one skips to the content, and sees where one is", { skip, ...options }, async () => {
-  const { page } = await open(bases()[0]!, "docs/long.html", { viewport: { width: 1200, height: 900 } });
+  const base = bases()[0]!;
+  const { page } = await open(base, { viewport: { width: 1200, height: 900 } });
+  await page.goto(`${base}docs/long.html`);
   const at = () => page.evaluate<string>("document.activeElement.outerHTML.slice(0, 200)");
   await page.keyboard.press("Tab");
   assert.match(await at(), /class="skip"/);

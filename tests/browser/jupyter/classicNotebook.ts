@@ -1,5 +1,11 @@
 import type { Operation } from "./page";
 
+const codeCells = `Jupyter.notebook.get_cells().filter((cell) => cell.cell_type === "code")`;
+const progressOf = `{
+  count: Number.isInteger(cell.input_prompt_number) ? cell.input_prompt_number : null,
+  running: cell.input_prompt_number === "*",
+}`;
+
 /** Jupyter Notebook 6, as Debian 12 brings it. */
 export const classicNotebook: Operation = {
   path: (notebook) => `/notebooks/${notebook}`,
@@ -8,14 +14,12 @@ export const classicNotebook: Operation = {
     if (!notebook?._fully_loaded || !notebook.kernel?.is_connected()) return false;
     return document.getElementById("kernel_indicator_icon")?.classList.contains("kernel_idle_icon");
   })()`,
-  cells: `Jupyter.notebook.get_cells()
-    .filter((cell) => cell.cell_type === "code")
-    .map((cell) => ({
-      count: Number.isInteger(cell.input_prompt_number) ? cell.input_prompt_number : null,
-      running: cell.input_prompt_number === "*",
-      trusted: cell.output_area.trusted,
-      outputs: cell.output_area.outputs,
-    }))`,
+  progress: `${codeCells}.map((cell) => (${progressOf}))`,
+  cells: `${codeCells}.map((cell) => ({
+    ...${progressOf},
+    trusted: cell.output_area.trusted,
+    outputs: cell.output_area.outputs,
+  }))`,
   codeCell: "#notebook .code_cell",
   output: ".output_wrapper .output",
   editor: ".CodeMirror",

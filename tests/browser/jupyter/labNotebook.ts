@@ -1,6 +1,8 @@
 import type { Operation } from "./page";
 
 const panel = "window.jupyterapp?.shell.currentWidget";
+const codeCells = `${panel}.content.widgets.filter(({ model }) => model.type === "code")`;
+const progressOf = `{ count: model.executionCount, running: model.executionState === "running" }`;
 
 /** JupyterLab 4. */
 export const labNotebook: Operation = {
@@ -10,14 +12,12 @@ export const labNotebook: Operation = {
     if (!panel?.context?.isReady || !panel.sessionContext?.isReady) return false;
     return panel.sessionContext.session?.kernel?.status === "idle";
   })()`,
-  cells: `${panel}.content.widgets
-    .filter(({ model }) => model.type === "code")
-    .map(({ model }) => ({
-      count: model.executionCount,
-      running: model.executionState === "running",
-      trusted: model.trusted,
-      outputs: model.outputs.toJSON(),
-    }))`,
+  progress: `${codeCells}.map(({ model }) => (${progressOf}))`,
+  cells: `${codeCells}.map(({ model }) => ({
+    ...${progressOf},
+    trusted: model.trusted,
+    outputs: model.outputs.toJSON(),
+  }))`,
   codeCell: ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell",
   output: ".jp-Cell-outputArea",
   editor: ".jp-InputArea-editor",

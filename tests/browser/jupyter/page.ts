@@ -1,15 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CellOutput } from "../../../src/notebook/nbformat";
-import { type Browser, type Context, type Locator, launch, type Page } from "../chromium";
+import { type Browser, type Context, type Locator, launch, type Page, patience } from "../chromium";
 import { classicNotebook } from "./classicNotebook";
 import { labNotebook } from "./labNotebook";
 import { JupyterServer } from "./server";
 
-/** A code cell as the page knows it. */
-export interface CellState {
+/** How far a code cell is. */
+export interface CellProgress {
   count: number | null;
   /** Whether it waits or computes: the prompt is `[*]`. */
   running: boolean;
+}
+
+/** A code cell as the page knows it. */
+export interface CellState extends CellProgress {
   trusted: boolean;
   outputs: CellOutput[];
 }
@@ -20,6 +24,8 @@ export interface Operation {
   path(notebook: string): string;
   /** True in the page when the notebook is there and its kernel is idle. */
   ready: string;
+  /** How far the code cells are, in the page; asked often, so without the megabytes of outputs. */
+  progress: string;
   /** The code cells' states, in the page. */
   cells: string;
   /** Selectors. */
@@ -34,9 +40,6 @@ export interface Operation {
   /** True in the page when nothing waits to be saved. */
   saved: string;
 }
-
-/** Milliseconds for anything that must happen at some time, on machines that are slow and busy. */
-const patience = 120_000;
 
 /** A browser with the network blocked, and a Jupyter server. */
 export class JupyterBrowser {
@@ -98,18 +101,22 @@ export class NotebookPage {
     return this.page.evaluate(this.operation.cells);
   }
 
+  progress(): Promise<CellProgress[]> {
+    return this.page.evaluate(this.operation.progress);
+  }
+
   /** Chooses "run all" from the menu, and waits until the first cell is on its way. */
   async runAll(): Promise<void> {
     await this.operation.clickMenu(this.page, "run all");
-    await until("a cell runs", async () => (await this.cells()).some((cell) => cell.running || cell.count));
+    await until("a cell runs", async () =>
+      (await this.progress()).some((cell) => cell.running || cell.count),
+    );
   }
 
   /** Waits until no cell runs or waits. */
   async finished(): Promise<CellState[]> {
-    return until("all cells are done", async () => {
-      const cells = await this.cells();
-      return cells.some((cell) => cell.running) ? undefined : cells;
-    });
+    await until("all cells are done", async () => !(await this.progress()).some((cell) => cell.running));
+    return this.cells();
   }
 
   /** Starts one code cell by the button of the toolbar. */
@@ -120,12 +127,13 @@ export class NotebookPage {
 
   /** Runs one code cell; its state afterwards. */
   async run(index: number): Promise<CellState> {
-    const before = (await this.cells())[index]!.count;
+    const before = (await this.progress())[index]!.count;
     await this.start(index);
-    return until("the cell has run", async () => {
-      const cell = (await this.cells())[index]!;
-      return !cell.running && cell.count !== null && cell.count !== before ? cell : undefined;
+    await until("the cell has run", async () => {
+      const { running, count } = (await this.progress())[index]!;
+      return !running && count !== null && count !== before;
     });
+    return (await this.cells())[index]!;
   }
 
   async stop(): Promise<void> {
