@@ -20,6 +20,7 @@ import { loadBlock } from "./loadBlock";
 import { loader } from "./loader";
 import { notebooks } from "./notebooks";
 import { pretrainStep } from "./pretrainStep";
+import { restartsBench } from "./restarts";
 import { twoWorkers } from "./twoWorkers";
 
 const ofSteps = (bench: StepBench) => async (options: BenchOptions) => {
@@ -40,6 +41,7 @@ const benches: Record<BenchName, (options: BenchOptions) => Promise<Report>> = {
   loader,
   jpeg,
   kernel,
+  restarts: restartsBench,
   notebooks,
   allreduce,
   "two-workers": twoWorkers,

@@ -40,7 +40,7 @@ export class KernelProcess {
   }
 
   /** Starts `node <argv> <connection file>` in `cwd`; returns at once, requests wait for the kernel. */
-  static async start(argv: readonly string[], cwd: string): Promise<KernelProcess> {
+  static async start(argv: readonly string[], cwd: string, env = process.env): Promise<KernelProcess> {
     const folder = mkdtempSync(join(tmpdir(), "luvit-bench-kernel-"));
     const free = await freePorts(ports.length);
     const numbers = Object.fromEntries(ports.map((name, i) => [name, free[i]!]));
@@ -54,7 +54,7 @@ export class KernelProcess {
     };
     const file = join(folder, "connection.json");
     writeFileSync(file, JSON.stringify(connection));
-    const child = spawn(process.execPath, [...argv, file], { cwd, stdio: "ignore" });
+    const child = spawn(process.execPath, [...argv, file], { cwd, env, stdio: "ignore" });
     const at = (name: string) => `tcp://127.0.0.1:${numbers[name]}`;
     return new KernelProcess(child, key, folder, { shell: at("shell_port"), control: at("control_port") });
   }
@@ -73,6 +73,18 @@ export class KernelProcess {
     this.send(this.control, "shutdown_request", { restart: false });
     await this.inTime("shutdown", ended);
     this.close();
+  }
+
+  /** Ends the process as a system does that has no time to ask. */
+  async kill(): Promise<void> {
+    const ended = once(this.child, "exit");
+    this.child.kill("SIGKILL");
+    await ended;
+    this.close();
+  }
+
+  get pid(): number {
+    return this.child.pid!;
   }
 
   /** Ends the process if nothing comes in time. @throws Unanswered */

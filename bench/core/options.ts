@@ -16,6 +16,7 @@ const names = [
   "compile",
   "checkpoint",
   "kernel",
+  "restarts",
   "notebooks",
   "relevance",
   "ablate-heads",

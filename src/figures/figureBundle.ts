@@ -6,12 +6,9 @@ import { withEmbeddedImages } from "./plotly/embeddedImages";
 import { plotlyHtml } from "./plotly/plotlyHtml";
 import { plotlyTemplate } from "./plotly/template";
 import { figurePng } from "./saveFigure";
-import type { PlotlyFigure } from "./spec";
+import { type PlotlyFigure, plotlyMime } from "./spec";
 import { figureSummary } from "./summary";
 import { placeFigure } from "./svg/place";
-
-/** What notebooks hand to Plotly where they have it. */
-export const plotlyMime = "application/vnd.plotly.v1+json";
 
 /** More points than a page can carry and point at. */
 const mostPoints = 200_000;

@@ -147,11 +147,3 @@ export async function rgbPng({ data, width, height }: RgbImage): Promise<Uint8Ar
     .png({ compressionLevel: 9 })
     .toBuffer();
 }
-
-/** Whether a value is an image in memory. */
-export function isRgbImage(value: unknown): value is RgbImage {
-  if (typeof value !== "object" || value === null) return false;
-  const { data, width, height } = value as Partial<RgbImage>;
-  const isBytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray;
-  return isBytes && typeof width === "number" && data.length === 3 * width * (height ?? 0);
-}

@@ -1,3 +1,6 @@
+/** What notebooks hand to Plotly where they have it. */
+export const plotlyMime = "application/vnd.plotly.v1+json";
+
 /** A coordinate: a number, a category or nothing. */
 export type PlotlyDatum = number | string | null;
 

@@ -3,7 +3,6 @@ import { basename, join } from "node:path";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { kernelInfo } from "./jupyter/info";
 import { Link } from "./jupyter/link";
-import { Session } from "./jupyter/session";
 import type { Connection, ProtocolData, ToCells } from "./protocol/channel";
 import { createSignals } from "./signals";
 import { heapLimit } from "./watch/watched";
@@ -25,6 +24,8 @@ function main(connectionFile: string): void {
     process.stderr.write(`the kernel's protocol failed: ${error.stack}\n`);
     process.exit(1);
   });
+  // Loading what runs cells takes as long as opening the sockets: beside it, not before.
+  const { Session } = require("./jupyter/session") as typeof import("./jupyter/session");
   const link = new Link(worker, signals, port1);
   const session = new Session(link, signals, nameOf(connectionFile));
   worker.on("message", (message: ToCells) => {

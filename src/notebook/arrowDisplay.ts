@@ -12,13 +12,6 @@ export interface ArrowTable {
 
 const mostRows = 20;
 
-/** Whether a value is an Arrow table, of whichever copy of the library. */
-export function isArrowTable(value: unknown): value is ArrowTable {
-  if (typeof value !== "object" || value === null) return false;
-  const { numRows, schema, get } = value as Partial<ArrowTable>;
-  return typeof numRows === "number" && Array.isArray(schema?.fields) && typeof get === "function";
-}
-
 /** The first rows of a long table, and what its columns hold. */
 export function arrowBundle(arrow: ArrowTable): MimeBundle {
   const { numRows, schema } = arrow;

@@ -1,15 +1,11 @@
 import { inspect } from "node:util";
-import type { HostTensor } from "../core/hostTensor";
-import { figureBundle, plotlyMime } from "../figures/figureBundle";
-import { isRgbImage } from "../figures/image";
-import { imageGrid } from "../figures/imageGrid";
-import { isFigure, type PlotlyFigure } from "../figures/spec";
-import { arrowBundle, isArrowTable } from "./arrowDisplay";
+import type { RgbImage } from "../figures/image";
+import { isFigure, type PlotlyFigure, plotlyMime } from "../figures/spec";
 import { foreignBundle } from "./foreign";
 import { dataUrl, escapeHtml } from "./html";
 import type { MimeBundle } from "./nbformat";
+import { isArrowTable, isHostTensor, isRecords, isRgbImage } from "./recognized";
 import { jupyterDisplay } from "./symbols";
-import { isRecords, table } from "./table";
 
 /**
  * How a value looks in a notebook: its own bundle, a figure, a model, a tensor, an image, a table, or its text. Always has
@@ -23,7 +19,10 @@ export function mimeBundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
 
 /** As `mimeBundleOf`, and lists are taken apart: records become a table, figures and images stand side by side. */
 export function richBundleOf(value: unknown): MimeBundle | Promise<MimeBundle> {
-  if (isRecords(value)) return mimeBundleOf(table(value));
+  if (isRecords(value)) {
+    const { table } = require("./table") as typeof import("./table");
+    return mimeBundleOf(table(value));
+  }
   if (!Array.isArray(value) || value.length === 0 || !value.every(hasImage)) return mimeBundleOf(value);
   const bundles = value.map(mimeBundleOf);
   if (bundles.some((bundle) => bundle instanceof Promise)) return Promise.all(bundles).then(sideBySide);
@@ -58,16 +57,28 @@ function richest(bundle: MimeBundle): [mime: string, content: unknown] {
 
 function complete(own: MimeBundle | undefined, value: unknown): MimeBundle | Promise<MimeBundle> {
   if (own) return { "text/plain": inspect(value), ...own };
-  if (isFigure(value)) return figureBundle(value);
-  if (isArrowTable(value)) return arrowBundle(value);
+  if (isFigure(value)) return drawn(value);
+  if (isArrowTable(value)) {
+    const { arrowBundle } = require("./arrowDisplay") as typeof import("./arrowDisplay");
+    return arrowBundle(value);
+  }
   if (isHostTensor(value)) return import("./tensorDisplay").then(({ tensorBundle }) => tensorBundle(value));
-  if (isRgbImage(value))
-    return imageGrid([[value]], { alt: `${value.width} × ${value.height} pixels` }).then(mimeBundleOf);
+  if (isRgbImage(value)) return pictured(value);
   const image = imageBundle(value);
   if (image) return image;
   const foreign = foreignBundle(value);
   if (foreign) return { "text/plain": inspect(value), ...foreign };
   return { "text/plain": typeof value === "string" ? value : inspect(value) };
+}
+
+// What draws is loaded when something is drawn: it is half of what a kernel would load at its start.
+async function drawn(figure: PlotlyFigure): Promise<MimeBundle> {
+  return (await import("../figures/figureBundle")).figureBundle(figure);
+}
+
+async function pictured(image: RgbImage): Promise<MimeBundle> {
+  const { imageGrid } = await import("../figures/imageGrid");
+  return mimeBundleOf(await imageGrid([[image]], { alt: `${image.width} × ${image.height} pixels` }));
 }
 
 function ownBundle(value: unknown): MimeBundle | undefined | Promise<MimeBundle | undefined> {
@@ -112,13 +123,6 @@ function hasImage(value: unknown): boolean {
   return (
     own || isFigure(value) || isRgbImage(value) || (bytes !== undefined && imageMime(bytes) !== undefined)
   );
-}
-
-/** Recognized here, and shown by a module that is loaded when it is needed: kernels start without tfjs. */
-function isHostTensor(value: unknown): value is HostTensor {
-  if (typeof value !== "object" || value === null) return false;
-  const { shape, data } = value as Partial<HostTensor>;
-  return Array.isArray(shape) && data instanceof Float32Array;
 }
 
 function sideBySide(bundles: readonly MimeBundle[]): MimeBundle {

@@ -132,25 +132,6 @@ export function table(records: readonly TableRecord[], options: TableOptions = {
   return new Table(records, options);
 }
 
-/** Whether a value is a list of plain objects, which is best shown as a table. */
-export function isRecords(value: unknown): value is TableRecord[] {
-  return (
-    Array.isArray(value) &&
-    value.length > 0 &&
-    value.every((entry) => isPlainObject(entry) && !("data" in entry && "layout" in entry))
-  );
-}
-
-function isPlainObject(value: unknown): value is object {
-  if (typeof value !== "object" || value === null || jupyterDisplay in value) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return (
-    (prototype === Object.prototype || prototype === null) &&
-    !((value as { png?: unknown }).png instanceof Uint8Array) &&
-    !ArrayBuffer.isView((value as { data?: unknown }).data)
-  );
-}
-
 function cellOf(record: TableRecord, column: string): unknown {
   return (record as Record<string, unknown>)[column];
 }

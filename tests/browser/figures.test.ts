@@ -15,7 +15,8 @@ import {
   type PlotlyFigure,
   saveFigure,
 } from "../../src/figures";
-import { figureBundle, plotlyMime } from "../../src/figures/figureBundle";
+import { figureBundle } from "../../src/figures/figureBundle";
+import { plotlyMime } from "../../src/figures/spec";
 import { temporaryFolder } from "../unit/train/support";
 import { type Browser, blankPage, launch, type Page, skip } from "./chromium";
 

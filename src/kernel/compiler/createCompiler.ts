@@ -1,7 +1,6 @@
 import { LuvitError } from "../../core/errors";
 import type { CellCompiler, CellLanguage } from "./cellCompiler";
 import { LiveCompiler } from "./live/liveCompiler";
-import { TslabCompiler } from "./tslab/tslabCompiler";
 
 /** Who compiles cells: TypeScript 6, or the older one that comes with tslab. */
 export const compilerNames = ["typescript", "tslab"] as const;
@@ -19,7 +18,10 @@ export function createCompiler(
   name: string = process.env.LUVIT_COMPILER || "typescript",
 ): CellCompiler {
   if (name === "typescript") return new LiveCompiler(folder, language, declarations);
-  if (name === "tslab") return new TslabCompiler(folder, language, declarations);
+  if (name === "tslab") {
+    const { TslabCompiler } = require("./tslab/tslabCompiler") as typeof import("./tslab/tslabCompiler"); // few want it
+    return new TslabCompiler(folder, language, declarations);
+  }
   throw new LuvitError(
     "bad-argument",
     `LUVIT_COMPILER=${name}: expected ${compilerNames.join(" or ")}; without it cells are compiled by typescript`,

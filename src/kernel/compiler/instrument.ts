@@ -47,7 +47,7 @@ export function instrument(compiler: TypeScript): ts.TransformerFactory<ts.Sourc
 
 function setParents(node: ts.Node): void {
   node.forEachChild((child) => {
-    Object.assign(child, { parent: node });
+    (child as { parent: ts.Node }).parent = node;
     setParents(child);
   });
 }

@@ -18,11 +18,11 @@ export function parseMap(json: string): SourceMap {
   return new SourceMap(JSON.parse(json) as SourceMapPayload);
 }
 
-/** Reads a map, given as JSON, when the first place is asked for: few cells fail. */
-export function lazyMap(json: string): Locate {
+/** Makes and reads a map, as JSON, when the first place is asked for: few cells fail. */
+export function lazyMap(make: () => string): Locate {
   let locate: Locate | undefined;
   return (line, column) => {
-    locate ??= chain([parseMap(json)]);
+    locate ??= chain([parseMap(make())]);
     return locate(line, column);
   };
 }

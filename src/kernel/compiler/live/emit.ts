@@ -56,17 +56,17 @@ function emit(
   transformers: readonly Transformer[],
   given: ReadonlySet<string>,
 ): { code: string; locate: Locate } {
-  const { outputText, sourceMapText } = compiler.transpileModule(text, {
-    fileName,
-    compilerOptions: emitOptions(compiler),
-    jsDocParsingMode: compiler.JSDocParsingMode.ParseNone,
-    transformers: {
-      before: [instrument(compiler), ...transformers],
-      after: [keepImportsWritable(compiler), withoutPreamble(compiler, given)],
-    },
-  });
-  const code = outputText.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, "");
-  return { code, locate: lazyMap(sourceMapText!) };
+  const make = (sourceMap: boolean) =>
+    compiler.transpileModule(text, {
+      fileName,
+      compilerOptions: { ...emitOptions(compiler), sourceMap },
+      jsDocParsingMode: compiler.JSDocParsingMode.ParseNone,
+      transformers: {
+        before: [instrument(compiler), ...transformers],
+        after: [keepImportsWritable(compiler), withoutPreamble(compiler, given)],
+      },
+    });
+  return { code: make(false).outputText, locate: lazyMap(() => make(true).sourceMapText!) };
 }
 
 /** Has a cell that ends with an expression, but for the statements added to it, keep its value. */

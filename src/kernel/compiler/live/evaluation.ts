@@ -19,7 +19,7 @@ export function emitEvaluation(
   const { outputText, diagnostics = [] } = compiler.transpileModule(`${text}\n${added}`, {
     fileName: "evaluated.ts",
     reportDiagnostics: true,
-    compilerOptions: { ...emitOptions(compiler), sourceMap: false, removeComments: true },
+    compilerOptions: { ...emitOptions(compiler), removeComments: true },
     transformers: { after: [writtenOnly(compiler)] },
   });
   const [wrong] = diagnostics;

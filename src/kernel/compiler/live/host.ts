@@ -4,7 +4,7 @@ import type * as ts from "typescript";
 import { packageRoot } from "../../../core/packageRoot";
 import { providePackages } from "../packages";
 import { librariesFolder, type TypeScript } from "../typescript";
-import { isNodeDeclaration, WithheldModules, withoutDocs } from "./lighter";
+import { isNodeIndex, WithheldModules, withoutDocs } from "./lighter";
 
 /** A compiler's paths have slashes everywhere. */
 export const slashed = (path: string) => (sep === "/" ? path : path.replaceAll(sep, "/"));
@@ -23,6 +23,8 @@ export class LiveHost implements ts.CompilerHost {
   private readonly parsed = new Map<string, Parsed>();
   private readonly virtual = new Map<string, ts.SourceFile | string>();
   private readonly withheld = new WithheldModules();
+  /** Files of Node's declarations that are wanted later, and how they will be. */
+  private ahead: { path: string; given: ts.CreateSourceFileOptions }[] = [];
   private system: ts.System;
 
   constructor(
@@ -32,6 +34,7 @@ export class LiveHost implements ts.CompilerHost {
   ) {
     this.system = compiler.sys;
     this.provideIn(folder);
+    if (options.types!.length > 1) this.withheld.admitNode(); // others may be made of Node's
   }
 
   /** Has the packages that every cell may import found from a folder. */
@@ -60,9 +63,38 @@ export class LiveHost implements ts.CompilerHost {
 
   /** Has the rare modules of Node that a text names read from now on; tells whether there were any. */
   admit(text: string): boolean {
-    if (!this.withheld.admit(text)) return false;
-    for (const path of this.parsed.keys()) if (isNodeDeclaration(path)) this.parsed.delete(path);
+    return this.readAnew(() => this.withheld.admit(text));
+  }
+
+  /** Has Node's declarations read, the rare modules apart; tells whether they were not. */
+  admitNode(): boolean {
+    this.ahead = [];
+    return this.readAnew(() => this.withheld.admitNode());
+  }
+
+  /** Forgets the files, read as empty, of what is admitted; tells whether anything was. */
+  private readAnew(admit: () => boolean): boolean {
+    const empty = [...this.parsed.keys()].filter((path) => this.withheld.has(path));
+    if (!admit()) return false;
+    for (const path of empty) if (!this.withheld.has(path)) this.parsed.delete(path);
     return true;
+  }
+
+  /** Reads one more file of Node's declarations, while there is time; tells whether there was one. */
+  readAhead(): boolean {
+    const next = this.ahead.pop();
+    if (!next) return false;
+    this.getSourceFile(next.path, next.given);
+    return true;
+  }
+
+  /** What an index of declarations refers to. */
+  private lookAhead(index: string, given: ts.CreateSourceFileOptions): void {
+    const { referencedFiles } = this.compiler.preProcessFile(this.readFile(index) ?? "", false);
+    this.ahead = referencedFiles.map(({ fileName }) => ({
+      path: slashed(join(dirname(index), fileName)),
+      given,
+    }));
   }
 
   readonly getSourceFile = (path: string, options: ts.ScriptTarget | ts.CreateSourceFileOptions) => {
@@ -70,9 +102,11 @@ export class LiveHost implements ts.CompilerHost {
     if (known !== undefined && typeof known !== "string") return known;
     const isLibrary = isLibraryFile(path);
     const stamp = isLibrary || known !== undefined ? undefined : stampOf(path);
-    const text = known ?? (this.withheld.has(path) ? "" : this.readFile(path));
-    if (text === undefined) return undefined;
     const given = typeof options === "object" ? options : { languageVersion: options };
+    const isWithheld = known === undefined && this.withheld.has(path);
+    if (isWithheld && isNodeIndex(path)) this.lookAhead(path, given);
+    const text = known ?? (isWithheld ? "" : this.readFile(path));
+    if (text === undefined) return undefined;
     const { ParseNone, ParseAll } = this.compiler.JSDocParsingMode;
     const jsDocParsingMode = isLibrary ? ParseNone : ParseAll;
     const file = this.compiler.createSourceFile(path, isLibrary ? withoutDocs(text) : text, {

@@ -30,7 +30,7 @@ export class LiveCompiler implements CellCompiler {
   private readonly scope: Scope;
   private readonly chains = new Chains();
   private readonly importable: ImportableNames;
-  private readonly warming: NodeJS.Immediate;
+  private warming: NodeJS.Immediate | undefined;
 
   /** `declarations`: what every cell sees beside Node's names, and the kernel holds the values of. */
   constructor(
@@ -43,7 +43,16 @@ export class LiveCompiler implements CellCompiler {
     this.scope = new Scope(this.compiler);
     this.importable = new ImportableNames(this.compiler, this.live);
     this.scope.provide(this.live.parse(declarations, "d.ts"));
-    this.warming = setImmediate(() => void this.compile("0")).unref(); // while nobody has asked yet
+    this.warm(() => void this.compile("0")); // while nobody has asked yet
+  }
+
+  /** Does something between requests, and then, file by file, reads what the first cells may not have wanted. */
+  private warm(step: () => void): void {
+    this.warming = setImmediate(() => {
+      step();
+      if (this.live.host.readAhead()) this.warm(() => {});
+      else if (this.live.readAll()) this.warm(() => void this.compile("0"));
+    }).unref();
   }
 
   compile(source: string): CompiledCell | Diagnostic[] {
@@ -55,9 +64,9 @@ export class LiveCompiler implements CellCompiler {
     const own = scope.own(file);
     scope.open(file);
     live.prepare(source, syntax.specifiers, syntax.augments ? file : undefined);
-    this.chains.prepare(live.checker);
     const local = this.local.of(syntax.specifiers);
-    const wrong = [...live.findings(file), ...this.local.findings(local)];
+    let wrong = this.findings(file, local);
+    if (wrong.length > 0 && live.readAll()) wrong = this.findings(file, local);
     if (wrong.length > 0) {
       const found = findingsOf(compiler, wrong, file, live.folder, (one) => fixOf(compiler, live, one));
       live.withdraw(file);
@@ -106,12 +115,19 @@ export class LiveCompiler implements CellCompiler {
     this.importable.close();
   }
 
+  /** The errors of a cell, and of the local files that it imports. */
+  private findings(file: CellFile, local: readonly ts.SourceFile[]): ts.Diagnostic[] {
+    this.chains.prepare(this.live.checker);
+    return [...this.live.findings(file), ...this.local.findings(local)];
+  }
+
   /** A cell while it is written. */
   private opened(source: string): CellFile {
     const file = this.live.parse(source);
     const { specifiers } = cellSyntax(this.compiler, file);
     this.scope.open(file);
     this.live.prepare(source, specifiers);
+    this.live.readAll();
     this.chains.prepare(this.live.checker);
     return file;
   }

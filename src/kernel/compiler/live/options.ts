@@ -70,7 +70,6 @@ export function emitOptions(compiler: TypeScript): ts.CompilerOptions {
     jsx: compiler.JsxEmit.React,
     strict: false,
     esModuleInterop: true,
-    sourceMap: true,
     allowJs: true,
     newLine: compiler.NewLineKind.LineFeed,
   };

@@ -117,7 +117,9 @@ export class LiveProgram {
 
   /** Makes the checker ready for a cell that names these modules; local files are looked at again. */
   prepare(source: string, specifiers: readonly string[], file?: CellFile): void {
-    const edited = this.host.admit(source) || this.host.forgetEdited();
+    const { host } = this;
+    const reaches = specifiers.length > 0 || file !== undefined || isJsx(source);
+    const edited = [reaches && host.admitNode(), host.admit(source), host.forgetEdited()].includes(true);
     const added = specifiers.filter((name) => !this.knows(name));
     const named = this.specifiers.get(this.folder)!;
     for (const name of added) named.add(name);
@@ -126,6 +128,13 @@ export class LiveProgram {
       return;
     this.program = this.build();
     for (const name of added) if (!this.knows(name)) named.delete(name);
+  }
+
+  /** Has the rest of what cells see read before one is judged; tells whether there was any. */
+  readAll(): boolean {
+    if (!this.host.admitNode()) return false;
+    this.program = this.build();
+    return true;
   }
 
   /** Looks at local files again, of which one has come into memory. */
