@@ -16,6 +16,7 @@ RUN python3 -m venv /opt/jupyter/venv \
 COPY --from=built /usr/local/share/jupyter/kernels/luvit /usr/local/share/jupyter/kernels/luvit
 COPY --chown=node:node notebooks /home/node/luvit/notebooks
 COPY --chown=node:node data /home/node/luvit/data
+COPY --chown=node:node docs /home/node/luvit/docs
 USER node
 WORKDIR /home/node/luvit/notebooks
 EXPOSE 8888

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
 import { packageRoot } from "../../../src/core/packageRoot";
@@ -68,6 +68,20 @@ for (const file of dockerfiles) {
     }
   });
 }
+
+test("the image has every folder that its notebooks link to or read", () => {
+  const copied = instructions("Dockerfile").flatMap(({ name, rest }) =>
+    name === "COPY" ? (/ (\S+) \/home\/node\/luvit\//.exec(rest)?.slice(1) ?? []) : [],
+  );
+  const names = readdirSync(join(root, "notebooks"), { recursive: true }).map(String);
+  for (const name of names.filter((one) => /^[^.]*\.ipynb$/.test(one))) {
+    const text = readFileSync(join(root, "notebooks", name), "utf8");
+    const above = [...text.matchAll(/(?:\]\(|\\"|`)((?:\.\.\/)+[\w./-]+)/g)].map(([, path]) =>
+      relative(root, join(root, "notebooks", dirname(name), path!)),
+    );
+    for (const path of above) assert.ok(copied.includes(path.split(sep)[0]!), `${name}: ${path}`);
+  }
+});
 
 test("what Docker's builder is not given are things that are made, not things it needs", () => {
   assert.ok(ignored.includes("node_modules") && ignored.includes("dist"));
