@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { unpackLz4Frame } from "../../../../src/data/tables/lz4Frame";
+import { unpackHadoopLz4, unpackLz4Block, unpackLz4Frame } from "../../../../src/data/tables/lz4Frame";
 import { unpackZstdFrame } from "../../../../src/data/tables/zstdFrame";
 
 const magic = [0x04, 0x22, 0x4d, 0x18];
@@ -59,6 +59,32 @@ describe("LZ4 frames", () => {
     refused(frame(0, block([0xf0, 255])), /length that is cut off/);
     refused(frame(0, block([0x14, ...letters("a"), 9, 0])), /match of nothing/);
     refused(frame(0, block([0x1f, ...letters("a"), 1, 0, 200])), /beyond the 8 bytes/);
+  });
+});
+
+describe("LZ4 blocks", () => {
+  const abc = [0x30, ...letters("abc")];
+  const long = (n: number) => [0, 0, 0, n];
+
+  it("alone are of the length that was announced, or are refused", () => {
+    assert.equal(text(unpackLz4Block(Uint8Array.from(abc), 3)), "abc");
+    assert.throws(() => unpackLz4Block(Uint8Array.from(abc), 4), /an LZ4 block of 3 bytes, expected 4/);
+    assert.throws(() => unpackLz4Block(Uint8Array.from(abc), 2), /beyond the 2 bytes/);
+  });
+
+  it("as Hadoop frames them follow one another; where the lengths do not fit, it is one block", () => {
+    const part = (bytes: number) => [...long(bytes), ...long(abc.length), ...abc];
+    const unpacked = (parts: number[], length: number) =>
+      text(unpackHadoopLz4(Uint8Array.from(parts), length));
+    assert.equal(unpacked([...part(3), ...part(3)], 6), "abcabc");
+    assert.equal(unpacked(abc, 3), "abc");
+    for (const [parts, length] of [
+      [[...part(3), ...part(3)], 5],
+      [[...part(3), ...part(3)], 7],
+      [part(4), 4],
+      [[...part(3), 9], 3],
+    ] as const)
+      assert.throws(() => unpacked([...parts], length), /LZ4/);
   });
 });
 

@@ -245,3 +245,16 @@ test("files that are no LLaMA say what they hold; half a model is no language mo
     "layers.3.ffn_norm.weight: missing",
   );
 });
+
+test("tensors around the blocks of another shape are refused by name, all at once", async () => {
+  const odd = new Map(model);
+  const shorter = (name: string) => {
+    const { data, shape } = model.get(name)!;
+    const rest = shape.slice(1).reduce((a, b) => a * b, 1);
+    return { data: data.slice(0, (shape[0]! - 1) * rest), shape: [shape[0]! - 1, ...shape.slice(1)] };
+  };
+  for (const name of ["norm.weight", "output.weight"]) odd.set(name, shorter(name) as never);
+  const path = temporaryFolder();
+  await writeHuggingFaceCheckpoint(path, odd, tinyLlama);
+  await assertRejects(() => readLanguageModel(path), "shape-mismatch", "norm.weight", "lm_head.weight");
+});
