@@ -50,13 +50,14 @@ export class Widget<S extends WidgetState = WidgetState> {
 
   /**
    * Sets values here and in every view.
-   * @throws LuvitError("bad-argument") for names that the widget was made without.
+   * @throws LuvitError("bad-argument") for names that the widget was made without, and values that are neither JSON nor
+   *   bytes.
    */
   set(values: Partial<S>): void {
     checkOptions("widget.set", stateField, values);
     for (const name of Object.keys(values)) this.checkName("set", name);
-    Object.assign(this.state, values);
     this.sendState("update", values);
+    Object.assign(this.state, values);
     this.tell(values);
   }
 
@@ -72,9 +73,15 @@ export class Widget<S extends WidgetState = WidgetState> {
     this.listeners.set(event, [...(this.listeners.get(event) ?? []), listener]);
   }
 
-  /** Sends every view a message, which is no state. */
+  /**
+   * Sends every view a message, which is no state.
+   * @throws LuvitError("bad-argument") for content that is no JSON.
+   */
   send(content: unknown, buffers: readonly Uint8Array[] = []): void {
-    this.comm?.send({ method: "custom", content }, { buffers: [...buffers] });
+    const packed = packState({ content });
+    if (packed.buffers.length > 0)
+      throw new LuvitError("bad-argument", "widget.send: bytes go into the list behind the content");
+    this.comm?.send({ method: "custom", ...packed.state }, { buffers: [...buffers] });
   }
 
   /** Takes the widget off every page. */

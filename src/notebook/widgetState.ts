@@ -1,4 +1,6 @@
+import { inspect } from "node:util";
 import { LuvitError } from "../core/errors";
+import { isPlain } from "../core/options";
 
 /** Values by name, as JSON and bytes. */
 export type WidgetState = Record<string, unknown>;
@@ -12,9 +14,13 @@ export interface PackedState {
 
 const forbidden = new Set(["__proto__", "constructor", "prototype"]);
 
-/** Takes the bytes out of a state: their properties go, places in lists hold null. */
+/**
+ * Takes the bytes out of a state: their properties go, places in lists hold null.
+ * @throws LuvitError("bad-argument") for what is neither JSON nor bytes.
+ */
 export function packState(state: WidgetState): PackedState {
   const packed: PackedState = { state: {}, buffer_paths: [], buffers: [] };
+  const around = new Set<object>();
   const take = (value: unknown, path: (string | number)[]): unknown => {
     const bytes = bytesOf(value);
     if (bytes) {
@@ -22,12 +28,31 @@ export function packState(state: WidgetState): PackedState {
       packed.buffers.push(bytes);
       return undefined;
     }
-    if (Array.isArray(value)) return value.map((one, index) => take(one, [...path, index]) ?? null);
+    checkValue(value, path);
     if (typeof value !== "object" || value === null || "toJSON" in value) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, take(one, [...path, key])]));
+    if (around.has(value)) throw refusal(path, "contains itself");
+    around.add(value);
+    const made = Array.isArray(value)
+      ? value.map((one, index) => take(one, [...path, index]) ?? null)
+      : Object.fromEntries(Object.entries(value).map(([key, one]) => [key, take(one, [...path, key])]));
+    around.delete(value);
+    return made;
   };
   for (const [name, value] of Object.entries(state)) packed.state[name] = take(value, [name]);
   return packed;
+}
+
+/** Refuses what JSON would leave out or change without a word. */
+function checkValue(value: unknown, path: readonly (string | number)[]): void {
+  const isWord = ["string", "boolean", "undefined"].includes(typeof value) || Number.isFinite(value);
+  const isObject = value === null || Array.isArray(value) || isPlain(value);
+  if (isWord || isObject || (typeof value === "object" && "toJSON" in value!)) return;
+  throw refusal(path, `is ${inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY })}`);
+}
+
+function refusal(path: readonly (string | number)[], what: string): LuvitError {
+  const expected = "expected JSON (finite numbers, texts, lists, plain objects) or bytes in typed arrays";
+  return new LuvitError("bad-argument", `a widget's state: ${path.join(".")} ${what}; ${expected}`);
 }
 
 /**

@@ -97,9 +97,9 @@ function hints(diagnostics: readonly Diagnostic[]): string[] {
     ({ messageText }) => /^Cannot find module '([^']+)'/.exec(messageText)?.[1],
   );
   for (const name of new Set(missing)) if (name !== undefined) found.push(missingModule(name));
-  if (!diagnostics.some(({ code }) => declarationCodes(code))) return found;
+  if (!diagnostics.some(({ code }) => declarationCodes(code))) return [...new Set(found)];
   return [
-    ...found,
+    ...new Set(found),
     "hint: every declaration of a cell is exported to the cells after it, and this one's type has no name there;",
     "      give it a type of its own (`const x: any = …`), or declare the class or interface in this cell",
   ];

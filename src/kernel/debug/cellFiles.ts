@@ -1,8 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { murmur2 } from "./murmur2";
+
+/** How folders of cells are called: by the process that they belong to. */
+const folderName = /^luvit-debug-(\d+)-/;
 
 /**
  * The files that stand for cells in the debug protocol: frontends compute the same names from what is in a cell, and so
@@ -13,7 +16,7 @@ export class CellFiles {
   readonly seed = 0x6c757669;
   readonly suffix = ".ts";
   private readonly texts = new Map<string, string>();
-  private readonly folder = join(tmpdir(), `luvit-debug-${randomUUID()}`);
+  private readonly folder = join(tmpdir(), `luvit-debug-${process.pid}-${randomUUID()}`);
   /** What paths begin with: a folder of this user alone, made when the first cell is written. */
   readonly prefix = join(this.folder, "cell-");
 
@@ -24,7 +27,8 @@ export class CellFiles {
   /** Writes a cell's file; returns its path. */
   dump(text: string): string {
     const path = this.path(text);
-    if (this.texts.size === 0) mkdirSync(this.folder, { mode: 0o700 });
+    if (this.texts.size === 0) removeOrphans();
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 }); // it may be swept away while a kernel rests
     writeFileSync(path, text, { mode: 0o600 });
     this.texts.set(path, text);
     return path;
@@ -38,5 +42,24 @@ export class CellFiles {
   remove(): void {
     if (this.texts.size > 0) rmSync(this.folder, { recursive: true, force: true });
     this.texts.clear();
+  }
+}
+
+/** Removes the folders of kernels that were killed. Those of others, or of another user, are left. */
+function removeOrphans(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = Number(folderName.exec(name)?.[1] ?? Number.NaN);
+    if (!Number.isSafeInteger(pid) || isAlive(pid)) continue;
+    try {
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
+    } catch {} // not ours to remove
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

@@ -153,7 +153,8 @@ export class DebuggedThread {
       const move = await this.judge(paused);
       if (move) await this.move(move);
     } catch (error) {
-      this.around.say(`the debugger failed and lets the cell run on: ${(error as Error).message}`);
+      if (!this.around.isInterrupted())
+        this.around.say(`the debugger failed and lets the cell run on: ${(error as Error).message}`);
       await this.move("resume").catch(() => {}); // it may run already
     }
   }

@@ -3,6 +3,9 @@ import type { RemoteValue } from "./target";
 /** Most characters of a value in a list. */
 const longest = 1000;
 
+/** What stands for values of which a list says no more. */
+const wordOf: Record<string, string> = { function: "function", accessor: "(computed when read)" };
+
 /** A value as one line of text. */
 export function textOfValue(value: RemoteValue): string {
   const { type, subtype, description = "", preview } = value;
@@ -30,7 +33,7 @@ function withPreview(
   const shown = entries
     ? entries.map(({ key, value }) => `${key ? `${key.description} => ` : ""}${value.description}`)
     : properties.map(({ name, type, value = "" }) => {
-        const text = type === "string" ? JSON.stringify(value) : type === "function" ? "function" : value;
+        const text = wordOf[type] ?? (type === "string" ? JSON.stringify(value) : value);
         return isList && /^\d+$/.test(name) ? text : `${name}: ${text}`;
       });
   const all = [...shown, ...(overflow ? ["…"] : [])].join(", ");

@@ -46,7 +46,7 @@ export class Variables {
   }
 
   show(name: string, value: RemoteValue, group: Group): Variable {
-    const { objectId } = value;
+    const objectId = value.type === "symbol" ? undefined : value.objectId;
     const variablesReference = objectId === undefined ? 0 : this.refer({ kind: "value", objectId }, group);
     return { name, value: textOfValue(value), type: typeOfValue(value), variablesReference };
   }

@@ -1,7 +1,6 @@
-import { homedir } from "node:os";
-import { resolve } from "node:path";
 import { LuvitError } from "../../core/errors";
 import { currentExecution } from "../executor/execution";
+import { change } from "./changeFolder";
 import { actionsName } from "./rewrite";
 import { shell } from "./shell";
 import { magicHelp } from "./table";
@@ -49,7 +48,7 @@ export function magicActions(moved: (folder: string) => void): Actions {
     env,
     cd(folder) {
       const from = process.cwd();
-      change(folder === "-" ? before : folder);
+      change(folder, before);
       before = from;
       moved(process.cwd());
       print(process.cwd());
@@ -60,18 +59,6 @@ export function magicActions(moved: (folder: string) => void): Actions {
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
-}
-
-/** @throws LuvitError("bad-file") where there is no such folder. */
-function change(folder: string): void {
-  const path = /^(?:~|$)/.test(folder) ? homedir() + folder.slice(1) : folder;
-  try {
-    process.chdir(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === "ENOENT" ? "no such folder" : code === "ENOTDIR" ? "no folder" : code;
-    throw new LuvitError("bad-file", `%cd ${folder}: ${resolve(path)}: ${why}`, { cause: error });
-  }
 }
 
 /** Names of variables whose values a list does not show. */

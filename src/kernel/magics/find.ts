@@ -19,8 +19,16 @@ export interface FoundMagic {
 export interface ReadCell {
   found: FoundMagic[];
   rest: ts.SourceFile;
-  /** Lines that look like magics and go on with the expression above them. */
-  continued: { start: number; end: number }[];
+  /** Lines that look like magics and are not. */
+  left: LeftLine[];
+}
+
+/** A line that is read as TypeScript: within braces, or because it goes on with the expression above it. */
+export interface LeftLine {
+  sign: FoundMagic["sign"];
+  start: number;
+  end: number;
+  within: boolean;
 }
 
 interface Parsed extends ts.SourceFile {
@@ -51,22 +59,25 @@ export function findMagics(
   const found: FoundMagic[] = [];
   const top = /^\s*%%([\w-]*)/.exec(source) ? lines(source)[0] : undefined;
   if (top) found.push(top);
-  if (top?.name === "sh") return { found, rest: parse(""), continued: [] };
+  if (top?.name === "sh") return { found, rest: parse(""), left: [] };
   let text = top ? masked(source, top) : source;
-  const continued: ReadCell["continued"] = [];
+  const left: FoundMagic[] = [];
   let open = lines(source).filter((one) => one !== top && one.start >= (top?.end ?? 0));
   let rest = parse(text);
   while (open.length > 0) {
     const error = rest.parseDiagnostics[0]?.start ?? Number.POSITIVE_INFINITY;
     const at = open.findIndex((one) => isMagic(one, error));
     if (at < 0) break;
-    continued.push(...open.slice(0, at).filter(({ sign }) => sign !== "!"));
+    left.push(...open.slice(0, at));
     found.push(open[at]!);
     text = masked(text, open[at]!);
     open = open.slice(at + 1);
     rest = parse(text);
   }
-  return { found, rest, continued: [...continued, ...open.filter(({ sign }) => sign !== "!")] };
+  const lineOf = ({ sign, start, end }: FoundMagic): LeftLine => {
+    return { sign, start, end, within: isWithinBraces(compiler, rest, start) };
+  };
+  return { found, rest, left: [...left, ...open].map(lineOf) };
 
   function isMagic(one: FoundMagic, error: number): boolean {
     if (error < one.start) return false;
@@ -92,7 +103,7 @@ function nameAfter(source: string, { sign, start }: FoundMagic): string | undefi
 /** Lines that begin with a sign. */
 function lines(source: string): FoundMagic[] {
   const found: FoundMagic[] = [];
-  for (const match of source.matchAll(/^([ \t]*)(!|%%?)(?:[^\n]*\\\n)*[^\n]*$/gm)) {
+  for (const match of source.matchAll(/^([ \t]*)(!|%%?)(?:[^\n]*\\\r?\n)*[^\n]*$/gm)) {
     const sign = match[2] as FoundMagic["sign"];
     const start = match.index + match[1]!.length;
     const end = match.index + match[0].length;
@@ -104,6 +115,15 @@ function lines(source: string): FoundMagic[] {
     found.push(one);
   }
   return found;
+}
+
+/** Whether a place is in a block. */
+function isWithinBraces(compiler: TypeScript, file: ts.SourceFile, at: number): boolean {
+  const holds = (node: ts.Node): boolean =>
+    compiler.isBlock(node) || compiler.isModuleBlock(node) || compiler.isCaseBlock(node);
+  const look = (node: ts.Node): boolean =>
+    node.pos <= at && at < node.end && (holds(node) || compiler.forEachChild(node, look) === true);
+  return compiler.forEachChild(file, look) === true;
 }
 
 /** A text in which spaces stand for a magic; the code behind `%time` stays. */

@@ -12,6 +12,8 @@ import { loadTypeScript } from "../compiler/typescript";
 import { npmEdits } from "../packages/npmEdits";
 import { completeMagic } from "./completeMagic";
 import { type FoundMagic, findMagics, mayHaveMagics, type ReadCell } from "./find";
+import { leftHint } from "./hints";
+import { reservedNames } from "./reserved";
 import { actionsName, rewrite } from "./rewrite";
 import { magicOf } from "./table";
 
@@ -99,13 +101,13 @@ export class MagicCompiler implements CellCompiler {
   }
 
   private prepare(source: string): Prepared | undefined {
-    if (!mayHaveMagics(source) && !source.includes("npm:")) return undefined;
+    if (!mayHaveMagics(source) && !/npm:|__luvit_/.test(source)) return undefined;
     const compiler = loadTypeScript();
     const cell = findMagics(compiler, source, this.isKnown);
     const { edits, problems } = rewrite(compiler, source, cell);
     const named = npmEdits(compiler, source, cell.rest);
     edits.push(...named.edits);
-    problems.push(...named.problems);
+    problems.push(...named.problems, ...reservedNames(compiler, source, cell.rest));
     const [first] = cell.found;
     if (first && moduleName(source) !== undefined)
       problems.unshift(refusal(source, first, "a cell that is a module for others has no magics"));
@@ -124,15 +126,8 @@ function magicAt({ cell }: Prepared, offset: number): FoundMagic | undefined {
 function asWritten(finding: Diagnostic, { edited, cell }: Prepared): Diagnostic {
   if (finding.fileName) return finding;
   const moved = { ...finding, start: edited.position(finding.start), end: edited.position(finding.end) };
-  const line = cell.continued.find(
-    ({ start, end }) => start <= moved.start.offset && moved.start.offset <= end,
-  );
-  if (!line) return moved;
-  const written = edited.source.slice(line.start, line.end).trim();
-  return {
-    ...moved,
-    fix: `${written} goes on with the expression above it: end that with ; if it is a magic`,
-  };
+  const fix = leftHint(edited.source, cell, moved);
+  return fix === undefined ? moved : { ...moved, fix };
 }
 
 function refusal(source: string, { start, argument }: FoundMagic, messageText: string): Diagnostic {

@@ -33,7 +33,7 @@ export function rewrite(compiler: TypeScript, source: string, cell: ReadCell): R
 function editsOf(compiler: TypeScript, source: string, magic: FoundMagic, rest: ts.SourceFile): Edit[] {
   const { sign, name, start, argument, end } = magic;
   const written = `${sign}${name}`;
-  const text = source.slice(argument, end).trim();
+  const text = lined(source.slice(argument, end));
   const call = (action: string, ...given: (string | undefined)[]): Edit[] => {
     const last = action === "shell" && name === "sh" ? source.length : end;
     const breaks = source.slice(start, last).split("\n").length - 1;
@@ -51,12 +51,20 @@ function editsOf(compiler: TypeScript, source: string, magic: FoundMagic, rest: 
   const known = magicOf(written) ?? refuse(unknown(written));
   if (text === "?") return call("help", written);
   if (text !== "" && known.takes === "nothing") refuse(`${written} takes nothing, got ${text}`);
-  if (written === "%%sh") return call("shell", source.slice(end).trim());
+  if (written === "%%sh") {
+    const commands = lined(source.slice(end));
+    return call("shell", commands === "" ? refuse("expected commands below %%sh") : commands);
+  }
   if (written === "%%time") return call("timeCell");
   if (written === "%time") return timed(compiler, source, magic, rest);
   if (written === "%env") return call("env", text);
   if (written === "%cd") return call("cd", text);
   return call("help", text === "" ? undefined : text);
+}
+
+/** What stands behind a magic, for a shell that knows one way to end a line. */
+function lined(text: string): string {
+  return text.replaceAll("\r\n", "\n").trim();
 }
 
 /** `%time` before an expression keeps its value; before other code it measures all that begins on the line. */

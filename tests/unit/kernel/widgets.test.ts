@@ -153,8 +153,16 @@ describe("a widget", () => {
       ["made.on('click' as any, () => {})", /expected change:<name> or msg:custom, got click/],
       ["luvit.widget({ esm: 'x', state: { _esm: 1 } })", /names that do not begin with _/],
       ["luvit.widget({ esm: '' })", /esm/],
+      ["made.set({ count: 7n } as any)", /a widget's state: count is 7n; expected JSON/],
+      ["made.set({ count: NaN })", /count is NaN; expected JSON/],
+      ["made.set({ list: [{ by: new Map() }] })", /list\.0\.by is Map\(0\) \{\}; expected JSON/],
+      ["made.set({ list: [() => 1] })", /list\.0 is \[Function/],
+      ["const ring: any = {}; ring.ring = ring; made.set({ list: [ring] })", /list\.0\.ring contains itself/],
+      ["made.send(new Set())", /content is Set\(0\) \{\}/],
+      ["made.send({ at: Uint8Array.of(1) })", /bytes go into the list behind the content/],
     ] as const)
       assert.match((await kernel.run(code)).reply.evalue, why);
+    assert.equal(result(await kernel.run("made.get('count')")), "6");
   });
 
   it("closes its comm", async () => {

@@ -109,6 +109,7 @@ export class ImportableNames {
 
   private files(): { module: string; file: string }[] {
     const { folder } = this.live;
+    if (!existsSync(folder)) return []; // somebody has removed it
     const files = readdirSync(folder).filter((file) => /(?<!\.d)\.tsx?$/.test(file));
     return files.slice(0, mostFiles).map((file) => ({
       module: `./${file.replace(/\.tsx?$/, "")}`,
@@ -126,10 +127,10 @@ export class ImportableNames {
     this.waiting.delete(path);
     const exports: Exports = { stamp: stampOf(path), names: [], others: [] };
     this.read.set(path, exports);
-    const { size = mostBytes } = statSync(path, { throwIfNoEntry: false }) ?? {};
-    if (size >= mostBytes) return;
+    const text = textIn(path);
+    if (text === undefined) return;
     const { compiler } = this;
-    const { statements } = compiler.createSourceFile(path, readFileSync(path, "utf8"), {
+    const { statements } = compiler.createSourceFile(path, text, {
       languageVersion: compiler.ScriptTarget.ES2022,
       jsDocParsingMode: compiler.JSDocParsingMode.ParseNone,
     });
@@ -199,6 +200,16 @@ function dependenciesIn(manifest: string): string[] {
     return names.filter((name) => !name.startsWith("@types/"));
   } catch {
     return []; // a manifest that is being written lists nothing
+  }
+}
+
+/** What is in a file; undefined where it is none, too long, or cannot be read. */
+function textIn(path: string): string | undefined {
+  try {
+    const found = statSync(path);
+    return found.isFile() && found.size < mostBytes ? readFileSync(path, "utf8") : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -79,6 +79,20 @@ describe("a cell that is stopped", () => {
     await debug.must("continue", { threadId: 1 });
     assert.equal(await result(id), "1");
     assert.equal(await result(run("scale + 1")), "21");
+    await debug.breakAt(path);
+  });
+
+  it("is ended by the stop button while it evaluates without an end", async () => {
+    const cell = "let begun = 1;\nbegun = 2;";
+    const path = await debug.breakIn(cell, 2);
+    const id = run(cell);
+    await debug.stopped();
+    const endless = debug.evaluate("(() => { while (true) {} })()");
+    await sleep(300);
+    await debug.kernel.interrupt();
+    assert.equal((await endless).success, false);
+    assert.equal((await debug.kernel.answer(id)).reply.ename, "KeyboardInterrupt");
+    assert.equal(await result(run("1 + 1")), "2");
     await debug.breakAt(path);
   });
 
@@ -211,6 +225,37 @@ describe("the debugger", () => {
     const odd = debug.kernel.signed("debug_request", '"a text"');
     debug.kernel.sendFrames(odd, "control");
     assert.equal(await result(run("1 + 1")), "2");
+  });
+
+  it("shows values that refuse to be looked at", async () => {
+    await debug.kernel.run(
+      "const gone = Proxy.revocable({}, {});\ngone.revoke();\nconst odd = { sign: Symbol('s'), proxy: gone.proxy, get late() { return 1; } };",
+    );
+    const { variables } = (await debug.must("inspectVariables")).body;
+    const odd = variables.find(({ name }: { name: string }) => name === "odd");
+    assert.match(odd.value, /late: \(computed when read\)/);
+    const inside = await debug.children(odd.variablesReference);
+    const shown = Object.fromEntries(inside.map(({ name, ...rest }) => [name, rest]));
+    assert.deepEqual([shown.sign.value, shown.sign.variablesReference], ["Symbol(s)", 0]);
+    const { variablesReference } = shown.proxy;
+    assert.match((await debug.ask("variables", { variablesReference })).message, /revoked/);
+  });
+
+  it("writes cells again when their folder was swept away, and sweeps up after kernels that were killed", async () => {
+    const dumped = async (code: string): Promise<string> =>
+      (await debug.must("dumpCell", { code })).body.sourcePath;
+    rmSync(dirname(await dumped("1 // swept")), { recursive: true });
+    assert.ok(existsSync(await dumped("2 // swept")));
+    const killed = await DebugClient.start();
+    const left = (await killed.must("dumpCell", { code: "1 // left" })).body.sourcePath;
+    killed.close();
+    await killed.kernel.until(() => killed.kernel.process.signalCode !== null);
+    assert.ok(existsSync(left));
+    const next = await DebugClient.start();
+    await next.must("dumpCell", { code: "1 // next" });
+    assert.equal(existsSync(dirname(left)), false);
+    assert.ok(existsSync(await dumped("2 // swept")), "those of kernels that live are left");
+    next.close();
   });
 
   it("refuses to look into what is not started, and leaves nothing behind", async () => {

@@ -41,7 +41,12 @@ for (const compiler of compilerNames)
       assert.equal((await run("const x = 5\n!echo $((x + 2))\nx")).value, "5");
     });
 
+    it("! goes on behind a backslash, however lines end", async () => {
+      assert.equal((await run("!echo one \\\r\n  two\r\n!echo three\r\n3")).text, "one two\nthree\n");
+    });
+
     it("%%sh runs the rest of the cell in the shell", async () => {
+      assert.equal((await run('%%sh\r\nif true; then\r\n  echo "so"\r\nfi\r\n')).text, "so\n");
       assert.equal((await run("%%sh\nfor i in 1 2; do\n  echo $i\ndone")).text, "1\n2\n");
     });
 
@@ -97,6 +102,18 @@ for (const compiler of compilerNames)
       assert.match(failed(await run("%cd lib/part.ts")), /no folder/);
     });
 
+    it("%cd takes a folder as shells let one write it", async () => {
+      const spaced = join(cells.folder, "two words");
+      mkdirSync(spaced, { recursive: true });
+      for (const written of ["two words", '"two words"', "'two words'", "two\\ words"]) {
+        assert.equal((await run(`%cd ${written}`)).text, `${spaced}\n`, written);
+        await run("%cd ..");
+      }
+      assert.equal((await run("%cd ~/")).text, `${homedir()}\n`);
+      assert.equal((await run("%cd -")).text, `${cells.folder}\n`);
+      assert.match(failed(await run("%cd ~nobody")), /%cd ~nobody: \/.*\/~nobody: no such folder/);
+    });
+
     it("%lsmagic and %help list them, %name? shows one", async () => {
       const { text } = await run("%lsmagic");
       for (const name of ["!command", "%%sh", "%time code", "%%time", "%env", "%cd", "%help"])
@@ -120,6 +137,7 @@ for (const compiler of compilerNames)
         ["%time", /expected code behind %time, on the same line/],
         ["%lsmagic x", /%lsmagic takes nothing, got x/],
         ["!", /expected a command behind !/],
+        ["%%sh\n\n", /:1:1 - error: expected commands below %%sh/],
         ["/** @module here */\n!ls", /a cell that is a module for others has no magics/],
       ] as const) {
         const ran = await run(source);
@@ -152,6 +170,38 @@ for (const compiler of compilerNames)
         /Cannot find name 'lsmagic'[\s\S]*hint: %lsmagic goes on with the expression above it: end that with ;/,
       );
       assert.equal((await run("function ok() { return 1 }\n!echo kept\nok()")).text, "kept\n");
+    });
+
+    it("within braces and behind %time they are none, and the error says so", async () => {
+      for (const source of [
+        "if (true) {\n  !ls\n}",
+        "function f() {\n  !echo hi there\n}",
+        "for (const i of [1]) {\n  %time i\n}",
+      ])
+        assert.match(
+          failed(await run(source)),
+          /\nhint: [!%].* stands within \{ \}, and magics stand only between the statements of a cell$/,
+          source,
+        );
+      assert.match(
+        failed(await run("%time !ls")),
+        /\nhint: %time takes TypeScript; for a command write %%time/,
+      );
+      assert.doesNotMatch(failed(await run("if (true) {\n  !process.nothing\n}")), /hint: /);
+    });
+
+    it("names by which cells reach the kernel are refused, and magics go on", async () => {
+      for (const source of [
+        "const __luvit_magics = 1;",
+        "await __luvit_magics.shell('ls')",
+        "let __luvit_stop;",
+      ])
+        assert.match(
+          failed(await run(source)),
+          /__luvit_\w+: names that begin with __luvit_ are the kernel's own/,
+        );
+      assert.equal((await run("// __luvit_magics\n'__luvit_stop'")).value, "__luvit_stop");
+      assert.equal((await run("!echo on")).text, "on\n");
     });
 
     it("a command that was meant as TypeScript says why it was read as one", async () => {

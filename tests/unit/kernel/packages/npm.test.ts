@@ -36,6 +36,10 @@ for (const compiler of compilerNames)
       const modules = join(cells.folder, "node_modules");
       writePackage(join(modules, "small"), "small", "2.3.1", "commonjs");
       writePackage(join(modules, "@of", "new"), "@of/new", "1.0.0", "module");
+      writePackage(join(modules, "early"), "early", "3.0.0-rc.2", "commonjs");
+      writePackage(join(modules, "punycode"), "punycode", "2.0.0", "commonjs");
+      mkdirSync(join(modules, "broken"));
+      writeFileSync(join(modules, "broken", "package.json"), "{");
       writePackage(join(cells.folder, "source"), "comes-later", "0.4.0", "commonjs");
     });
     after(() => cells.close());
@@ -55,6 +59,21 @@ for (const compiler of compilerNames)
       assert.equal(
         await value('import { packageVersion } from "npm:luvit";\ntypeof packageVersion'),
         "function",
+      );
+    });
+
+    it("takes versions ahead of a release where they are named, and packages that share a name with Node", async () => {
+      assert.equal(await value('import { own as early } from "npm:early@^3.0.0-rc.1";\nearly'), "3.0.0-rc.2");
+      assert.match(await failed('import { own } from "npm:early@3";'), /installed is early 3\.0\.0-rc\.2/);
+      assert.equal(await value('import { own as shared } from "npm:punycode@2";\nshared'), "2.0.0");
+    });
+
+    it("names no folders and no broken packages", async () => {
+      for (const specifier of ["npm:..", "npm:../x", "npm:.small", "npm:@../x", "npm:_x"])
+        assert.match(await failed(`import x from "${specifier}";`), /names no package/, specifier);
+      assert.match(
+        await failed('import x from "npm:broken@1";'),
+        /npm:broken@1: \/.*\/broken has no readable package\.json: run `!npm install broken@1`/,
       );
     });
 
