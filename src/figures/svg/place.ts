@@ -16,7 +16,7 @@ export interface PlacedFigure {
   readonly panels: readonly Panel[];
 }
 
-/** Places a figure in a width: long titles and legends break, crowded names slant, and the height grows by as much. */
+/** Places a figure in a width: long titles and legends break, crowded names slant, and height and left margin grow by as much. */
 export function placeFigure(figure: PlotlyFigure, width = numeric(figure.layout.width, 720)): PlacedFigure {
   const { panels: grid } = figure.layout.meta ?? {};
   const given = grid ? arrangePanels(figure.layout, grid, width) : figure.layout;
@@ -39,10 +39,11 @@ export function placeFigure(figure: PlotlyFigure, width = numeric(figure.layout.
     height: (own.height ?? 400) + grown - shrunk,
   };
   const placed = panelsOf({ data: figure.data, layout }, areaOf(layout));
-  const slanted = slantedAxes(placed);
+  const slanted = slantedAxes(placed, areaOf(layout));
   if (!slanted) return { figure: { data: figure.data, layout }, area: areaOf(layout), panels: placed };
   Object.assign(layout, slanted.axes, { height: layout.height + slanted.height });
   margin.b += slanted.height;
+  margin.l += slanted.left;
   const area = areaOf(layout);
   return {
     figure: { data: figure.data, layout },
@@ -79,12 +80,25 @@ export function slantedHeight({ tickangle }: PlotlyAxis, { ticks }: Scale): numb
   return Math.round(longest * Math.sin((Math.abs(tickangle) * Math.PI) / 180));
 }
 
+/** How much the left margin has to grow so that no slanted name of a panel leaves the figure. */
+function slantedLeft({ box, xScale }: Panel, { left, width }: Box): number {
+  const over = xScale.ticks.map(({ label, value }) => {
+    const at = box.left + ((value - xScale.low) / (xScale.high - xScale.low)) * box.width;
+    const reach = textWidth(label, tickSize) * Math.cos((slant * Math.PI) / 180);
+    // A wider margin moves what is at the left by more than what is at the right.
+    return (reach - at) / (1 - (at - left) / width);
+  });
+  return Math.ceil(Math.max(0, ...over));
+}
+
 function slantedAxes(
   panels: readonly Panel[],
-): { axes: Record<string, PlotlyAxis>; height: number } | undefined {
+  area: Box,
+): { axes: Record<string, PlotlyAxis>; height: number; left: number } | undefined {
   const axes: Record<string, PlotlyAxis> = {};
-  let height = 0;
-  for (const { box, xName, xAxis, xScale } of panels) {
+  let [height, left] = [0, 0];
+  for (const panel of panels) {
+    const { box, xName, xAxis, xScale } = panel;
     const named = xAxis.type === "category" || xAxis.ticktext !== undefined;
     if (!named || xAxis.showticklabels === false) continue;
     const slot = box.width / Math.max(1, xScale.ticks.length);
@@ -92,8 +106,9 @@ function slantedAxes(
     const slanted = { ...xAxis, tickangle: slant };
     axes[xName] = slanted;
     height = Math.max(height, slantedHeight(slanted, xScale));
+    left = Math.max(left, slantedLeft(panel, area));
   }
-  return height > 0 ? { axes, height } : undefined;
+  return height > 0 ? { axes, height, left } : undefined;
 }
 
 function areaOf({ width, height, margin }: PlotlyLayout & { width: number; height: number }): Box {

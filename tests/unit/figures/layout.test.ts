@@ -11,6 +11,7 @@ import {
 import { parseHex } from "../../../src/figures/colormap";
 import type { PlotlyTrace } from "../../../src/figures/spec";
 import { placeFigure } from "../../../src/figures/svg/place";
+import { textWidth } from "../../../src/figures/svg/text";
 import { barBox, scaleColor } from "../../../src/figures/svg/traces";
 import { seriesColor, themes } from "../../../src/figures/theme";
 
@@ -61,6 +62,20 @@ const clouds = ["LUViT", "ViT"].map((name) => ({
     { background: 4, foreground: 3 },
   ],
 }));
+
+describe("names that slant", () => {
+  const names = ["attention entropy of the last block", "b", "one with a rather long name", "d"];
+  const made = figure([{ type: "bar", x: names, y: [1, 2, 3, 4] }], { xaxis: { type: "category" } }, "bars");
+  for (const width of [720, 390, 260]) {
+    it(`begin within a figure of ${width} pixels`, () => {
+      const svg = renderSvg(made, { width });
+      const slanted = [...svg.matchAll(/<text x="([\d.]+)"[^>]*rotate\(-32[^>]*><tspan[^>]*>([^<]*)/g)];
+      assert.ok(slanted.length >= 2 && slanted[0]![2] === names[0]);
+      for (const [, end, text] of slanted)
+        assert.ok(Number(end) - textWidth(text!, 11.5) * Math.cos((32 * Math.PI) / 180) >= 3, text);
+    });
+  }
+});
 
 describe("panels", () => {
   const figures: [string, PlotlyFigure][] = [
