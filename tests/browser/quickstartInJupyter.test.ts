@@ -17,7 +17,7 @@ let opened: NotebookPage;
 before(async () => {
   if (skip) return;
   jupyter = await JupyterBrowser.start();
-  notebook = placeShipped(jupyter.server, "00-quickstart.ipynb");
+  notebook = placeShipped(jupyter.server, "00-quickstart.ipynb", 3);
 }, options);
 after(() => jupyter?.close());
 

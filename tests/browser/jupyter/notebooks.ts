@@ -1,12 +1,15 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type JupyterServer, project } from "./server";
 
-/** Puts a shipped notebook and the bundled data into the server's folder; its path there. */
-export function placeShipped(server: JupyterServer, name: string): string {
+/** Puts a shipped notebook, with so many epochs for its parameter, and the bundled data into the server's folder; its path there. */
+export function placeShipped(server: JupyterServer, name: string, epochs: number): string {
   placeData(server);
   mkdirSync(join(server.folder, "notebooks"), { recursive: true });
-  cpSync(join(project, "notebooks", name), join(server.folder, "notebooks", name));
+  const shipped = readFileSync(join(project, "notebooks", name), "utf8");
+  const parameter = /(let epochs: number \| null = )null;/;
+  if (!parameter.test(shipped)) throw new Error(`${name} has no parameter epochs`);
+  writeFileSync(join(server.folder, "notebooks", name), shipped.replace(parameter, `$1${epochs};`));
   return `notebooks/${name}`;
 }
 

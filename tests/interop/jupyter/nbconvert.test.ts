@@ -39,7 +39,7 @@ const shown: [RegExp, readonly string[]][] = [
 /** Notebooks that train for minutes as they are shipped. */
 const shortened: Readonly<Record<string, Record<string, number>>> = {
   ...JSON.parse(readFileSync(join(packageRoot(), "scripts", "shortNotebooks.json"), "utf8")),
-  // It runs in full by the quickstart command and in JupyterLab.
+  // It runs in full among all notebooks, by `luvit run`.
   "00-quickstart.ipynb": { epochs: 2 },
 };
 
