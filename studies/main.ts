@@ -11,9 +11,9 @@ import { writeTable } from "../src/io/tables";
 import { ablationsStudy } from "./ablations";
 import { agreement } from "./core/agreement";
 import { claimsText, readClaims } from "./core/claims";
-import { joinedResults, readResults } from "./core/kept";
+import { keptAfter, readResults } from "./core/kept";
 import { type Result, resultsOf, resultsTable, resultsText } from "./core/results";
-import { finished, runStudy } from "./core/run";
+import { type Done, finished, runStudy } from "./core/run";
 import type { Study } from "./core/study";
 import { detectStudy } from "./detect";
 import { distillStudy } from "./distill";
@@ -65,17 +65,16 @@ function within(folder: string, file: string): string {
   return join(folder, file);
 }
 
-/** Into the table that notebooks read; what else trials left is there where all of them were run. */
-async function save(
-  study: Study,
-  results: readonly Result[],
-  where: { out: string; kept: string; isWhole: boolean },
-) {
-  const { out, kept, isWhole } = where;
-  await writeTable(within(kept, `${study.name}.arrow`), resultsTable(results));
+const keptFolder = join(packageRoot(), "data", "studies");
+
+/** Into the table that notebooks read, with what else trials left where all of them were run; returns what is in it now. */
+async function save(study: Study, done: readonly Done[], known: readonly Result[], out: string) {
+  const { results, isWhole } = keptAfter(study, done, known);
+  await writeTable(within(keptFolder, `${study.name}.arrow`), resultsTable(results));
   const tables = isWhole ? await study.tables?.(out) : undefined;
   for (const [folder, found] of Object.entries(tables ?? {}))
-    await writeTable(within(join(kept, folder), `${study.name}.arrow`), found);
+    await writeTable(within(join(keptFolder, folder), `${study.name}.arrow`), found);
+  return results;
 }
 
 async function main(): Promise<number> {
@@ -97,17 +96,18 @@ async function main(): Promise<number> {
   const options = { size, out, ...about, only, print: (line: string) => console.log(line) };
   const done = values["so-far"] ? finished(study, options) : await runStudy(study, options);
   if (!done) return 130;
-  const kept = join(packageRoot(), "data", "studies");
   const results = resultsOf(done);
-  const known = await readResults(join(kept, `${study.name}.arrow`));
-  if (only !== undefined) console.log(agreement(results, known));
-  const isWhole = done.length === study.trials(size).length;
-  const all = isWhole ? results : joinedResults(known, results);
-  if (values.save) await save(study, all, { out, kept, isWhole });
-  if (only !== undefined) return 0;
-  console.log(resultsText(all, study.baseline));
-  const claims = join(kept, `${study.name}.claims.json`);
-  if (existsSync(claims)) console.log(`\n${claimsText(all, readClaims(claims))}`);
+  const known = await readResults(join(keptFolder, `${study.name}.arrow`));
+  const shown = values.save ? await save(study, done, known, out) : results;
+  if (only !== undefined) {
+    console.log(agreement(results, known));
+    return 0;
+  }
+  await writeTable(join(out, "results.arrow"), resultsTable(results));
+  console.log(resultsText(shown, study.baseline));
+  const claims = join(keptFolder, `${study.name}.claims.json`);
+  if (existsSync(claims)) console.log(`\n${claimsText(shown, readClaims(claims))}`);
+  console.log(join(out, "results.arrow"));
   return 0;
 }
 

@@ -19,7 +19,7 @@ export interface Restarted {
   left_files: string[];
 }
 
-/** A declaration, a module, a child that ends, a use of them, a failure that is none of the kernel's. */
+/** A declaration, a module, a child that ends, and a use of the first two. */
 const cells = [
   "const squares = [1, 2, 3].map((x) => x * x);",
   'import { tmpdir } from "node:os";\ntmpdir()',

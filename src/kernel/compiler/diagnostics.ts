@@ -86,8 +86,10 @@ function hints(diagnostics: readonly Diagnostic[]): string[] {
   const names = diagnostics.map(
     ({ messageText }) => /^Cannot find name '(\w+)'/.exec(messageText)?.[1] ?? "",
   );
-  for (const [index, { fix }] of diagnostics.entries())
-    if (fix !== undefined && !python.has(names[index]!)) found.push(`hint: ${fix}`);
+  const fixes = diagnostics.flatMap(({ fix }, index) =>
+    fix === undefined || python.has(names[index]!) ? [] : [fix],
+  );
+  for (const fix of new Set(fixes)) found.push(`hint: ${fix}`);
   const isAwait = found.some((hint) => hint.includes("await"));
   if (!isAwait && diagnostics.some(({ messageText }) => unawaited.test(messageText)))
     found.push("hint: a promise stands where its value is wanted: `await` is missing in front of it");
@@ -97,9 +99,9 @@ function hints(diagnostics: readonly Diagnostic[]): string[] {
     ({ messageText }) => /^Cannot find module '([^']+)'/.exec(messageText)?.[1],
   );
   for (const name of new Set(missing)) if (name !== undefined) found.push(missingModule(name));
-  if (!diagnostics.some(({ code }) => declarationCodes(code))) return [...new Set(found)];
+  if (!diagnostics.some(({ code }) => declarationCodes(code))) return found;
   return [
-    ...new Set(found),
+    ...found,
     "hint: every declaration of a cell is exported to the cells after it, and this one's type has no name there;",
     "      give it a type of its own (`const x: any = …`), or declare the class or interface in this cell",
   ];

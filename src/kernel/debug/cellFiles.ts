@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isRunning } from "../../core/processes";
 import { murmur2 } from "./murmur2";
 
 /** How folders of cells are called: by the process that they belong to. */
@@ -49,17 +50,9 @@ export class CellFiles {
 function removeOrphans(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = Number(folderName.exec(name)?.[1] ?? Number.NaN);
-    if (!Number.isSafeInteger(pid) || isAlive(pid)) continue;
+    if (!Number.isSafeInteger(pid) || isRunning(pid)) continue;
     try {
       rmSync(join(tmpdir(), name), { recursive: true, force: true });
     } catch {} // not ours to remove
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

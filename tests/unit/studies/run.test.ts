@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { writeTable } from "../../../src/io/tables";
 import { agreement } from "../../../studies/core/agreement";
-import { joinedResults, readResults } from "../../../studies/core/kept";
+import { joinedResults, keptAfter, readResults } from "../../../studies/core/kept";
 import { resultsOf, resultsTable, resultsText } from "../../../studies/core/results";
 import { finished, type RunOptions, runStudy } from "../../../studies/core/run";
 import { Stopped, type Study } from "../../../studies/core/study";
@@ -141,6 +141,16 @@ test("a part that is run again comes into the kept table in the place of its num
   const longer = { ...again, epochs: 2 };
   assert.throws(() => joinedResults(kept, [longer]), /results of 1 and 2 epochs .*--epochs 1/);
   assert.match(agreement([longer], kept), /^0 numbers .*\n.*kept is one of 1 epochs$/);
+});
+
+test("fewer trials than the study has by itself leave the others kept, all of them take their place", async () => {
+  const study = counting([]);
+  const done = (await runStudy(study, options("f")))!;
+  const gone = { ...resultsOf(done)[0], variant: "no longer there" };
+  const kept = [...resultsOf(done), gone];
+  const some = done.filter(({ seed }) => seed === 0);
+  assert.deepEqual(keptAfter(study, some, kept), { results: kept, isWhole: false });
+  assert.deepEqual(keptAfter(study, done, kept), { results: resultsOf(done), isWhole: true });
 });
 
 test("a difference whose interval holds 0 is called none that was seen", async () => {
