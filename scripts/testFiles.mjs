@@ -69,9 +69,16 @@ function countTests(file, { output, ended }, tally) {
     tally.fail(file, ended === 0 ? "holds no test" : `ended (${ended}) without a summary`);
   else {
     tally.passed += good;
-    if (failed > 0) tally.fail(file, `${failed} of ${good + failed}`, failed);
+    if (failed > 0) tally.fail(file, `${failed} of ${good + failed}${told(output)}`, failed);
     else if (ended !== 0) tally.fail(file, `ended with ${ended} though no test failed`);
   }
+}
+
+/** What node:test says at its end of each test that failed, with its first lines. */
+function told(output) {
+  const end = output.slice(output.indexOf("✖ failing tests:"));
+  const tests = end.split(/^test at /m).slice(1);
+  return tests.map((test) => `\n  ${test.split("\n").slice(0, 12).join("\n  ")}`).join("");
 }
 
 /** Stops each job that is going on, with all that it has started. */

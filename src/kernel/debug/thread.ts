@@ -164,6 +164,7 @@ export class DebuggedThread {
     const [top] = callFrames as [CallFrame];
     if (this.scripts.name(top.location.scriptId) === announcement) return this.announced(callFrames);
     if (this.around.isInterrupted()) return "resume";
+    if (reason === "OOM") return "resume"; // the guard of the memory ends the cell
     const hit = this.breakpoints.hit(hitBreakpoints);
     const counted = await this.counted(hit, callFrames);
     if (counted.length > 0) return this.stop(paused, "breakpoint", counted);

@@ -30,7 +30,7 @@ const debug: Debugging = new Debugging({
   isInterrupted: () => interrupter.isWaiting,
 });
 const interrupter = new Interrupter({ signals, toCells, cells, stopper, say, debugged: debug });
-new MemoryGuard(
+const guard = new MemoryGuard(
   cells,
   data.heapLimit,
   () => queue.running,
@@ -42,6 +42,7 @@ const shutdownGrace = 500;
 
 async function shutdown(): Promise<void> {
   debug.close();
+  guard.close();
   await sockets.close();
   toCells({ kind: "shutdown" });
   setTimeout(() => kill(pid, "SIGKILL"), shutdownGrace);
@@ -70,6 +71,7 @@ function takeFromCells(message: ToProtocol): void {
   else if (message.kind === "waits") stopper.wait = message.wait;
   else {
     debug.close(); // a process with an open inspector waits at its end
+    guard.close();
     void sockets.close().then(() => {
       Atomics.store(signals, slot.drained, 1);
       Atomics.notify(signals, slot.drained);
@@ -89,6 +91,7 @@ function followParent(): void {
   setInterval(() => {
     if (process.ppid !== 1) return;
     debug.close();
+    guard.close();
     kill(pid, "SIGKILL");
   }, 1000).unref();
 }

@@ -29,6 +29,7 @@ function tell(message: FromWatch): void {
 
 parentPort!.on("message", (message: ToWatch) => {
   if (message.kind === "waits") stopper.wait = message.wait;
+  else if (message.kind === "end") guard.close();
   else {
     running = message.kind === "cell" ? message.number : 0;
     clearTimeout(deadline);
@@ -36,7 +37,7 @@ parentPort!.on("message", (message: ToWatch) => {
       deadline = setTimeout(expire, message.milliseconds, message.number);
   }
 });
-new MemoryGuard(
+const guard = new MemoryGuard(
   cells,
   data.heapLimit,
   () => running || undefined,

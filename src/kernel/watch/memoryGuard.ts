@@ -1,10 +1,13 @@
 import type { CellsThread } from "./cellsThread";
+import { Headroom } from "./headroom";
 
 /** Milliseconds between two looks at the memory while a cell runs, and while the memory for JavaScript is nearly full. */
 const interval = 50;
 const shortInterval = 10;
 
-/** Share of the memory for JavaScript that is worth a closer look. */
+/** Share of the memory for JavaScript from which one step can fill it: an array that grows, or two made one. */
+const halfFull = 0.4;
+/** Share that is worth a closer look. */
 const filling = 0.6;
 /**
  * Share at which garbage is collected, and the cell ended where that leaves nearly as much; a little later V8 ends the
@@ -17,7 +20,10 @@ const allowance = 0.02;
 
 /** Ends a cell that is about to fill the memory, before V8 ends the process with everything in it. */
 export class MemoryGuard {
+  private readonly headroom = new Headroom();
+  private readonly looks: NodeJS.Timeout;
   private looking = false;
+  private isClosed = false;
   private cell: unknown;
   private threshold = full;
 
@@ -31,16 +37,26 @@ export class MemoryGuard {
     private readonly running: () => unknown,
     private readonly onFull: () => void,
   ) {
-    setInterval(() => void this.look(), interval).unref();
+    this.looks = setInterval(() => void this.look(), interval).unref();
+  }
+
+  /** The process ends. */
+  close(): void {
+    clearInterval(this.looks);
+    this.isClosed = true;
+    this.headroom.close();
   }
 
   /** The memory of the whole process is cheap to read, hence read first. */
   private async look(): Promise<void> {
-    if (this.looking || this.running() === undefined) return;
-    if (process.memoryUsage.rss() < filling * this.limit) return;
+    if (this.looking || (this.running() === undefined && !this.headroom.isOpen)) return;
+    if (process.memoryUsage.rss() < halfFull * this.limit) return;
     this.looking = true;
-    const share = await this.judge().catch(() => 0); // a thread that cannot be asked is asked again
+    const share = await this.judge().catch(() => undefined); // a thread that cannot be asked is asked again
     this.looking = false;
+    if (share === undefined || this.isClosed) return;
+    if (share < halfFull) return this.headroom.close();
+    void this.headroom.open().catch(() => {});
     if (share > filling) setTimeout(() => void this.look(), shortInterval).unref();
   }
 
@@ -50,9 +66,10 @@ export class MemoryGuard {
       this.cell = this.running();
       this.threshold = Math.min(Math.max(full, share + allowance), last);
     }
+    if (this.cell === undefined) return share;
     if (share < this.threshold || (await this.cells.ask("isFull", this.threshold)) !== true) return share;
     this.threshold = Number.POSITIVE_INFINITY; // once per cell
     this.onFull();
-    return 0;
+    return share;
   }
 }

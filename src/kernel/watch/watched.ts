@@ -63,9 +63,12 @@ export function question(...asked: Asked): string {
 /** Bytes of V8's limit that only young objects may take. */
 const youngBytes = 48 * 1024 * 1024;
 
-/** Bytes that this thread's JavaScript may have, young objects aside. */
+let limit: number | undefined;
+
+/** Bytes that this thread's JavaScript may have, young objects aside: before any headroom. */
 export function heapLimit(): number {
-  return getHeapStatistics().heap_size_limit - youngBytes;
+  limit ??= getHeapStatistics().heap_size_limit - youngBytes;
+  return limit;
 }
 
 /** Share of the memory for JavaScript that is in use, garbage included. */

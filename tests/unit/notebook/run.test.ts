@@ -151,16 +151,26 @@ describe("luvit run", () => {
     assert.match(JSON.stringify(run.outputs[2]), /the process ended while this cell ran/);
   });
 
-  it("ends a cell that fills the memory, and keeps what ran", async () => {
-    const path = writeTestNotebook([
-      'console.log("before")',
-      "const all: unknown[] = [];\nwhile (true) all.push([all.length]);",
-    ]);
-    const run = await runCli(path, [], ["--max-old-space-size=600"]);
-    const said = `${run.status}\n${run.stdout}\n${run.stderr}`;
-    assert.equal(run.status, 1, said);
-    assert.equal(streamText(run.outputs[0]!, "stdout"), "before\n", said);
-    assert.match(JSON.stringify(run.outputs[1]), /OutOfMemory/, said);
+  it("ends a cell that fills the memory, bit by bit or by much at once, and keeps what ran", async () => {
+    for (const code of [
+      "while (true) all.push([all.length]);",
+      "while (true) all.push(new Array(2_000_000).fill(0.5));",
+    ]) {
+      const path = writeTestNotebook(['console.log("before")', `const all: unknown[] = [];\n${code}`]);
+      const run = await runCli(path, [], ["--max-old-space-size=600"]);
+      const said = `${code} ${run.status}\n${run.stdout}\n${run.stderr}`;
+      assert.equal(run.status, 1, said);
+      assert.equal(streamText(run.outputs[0]!, "stdout"), "before\n", said);
+      assert.match(JSON.stringify(run.outputs[1]), /OutOfMemory/, said);
+    }
+  });
+
+  it("ends with a cell that ends the process while the memory is nearly full", async () => {
+    const code =
+      "const all: unknown[] = [];\nwhile (all.length < 7e6) all.push([all.length]);\nprocess.exit(3);";
+    const run = await runCli(writeTestNotebook([code]), [], ["--max-old-space-size=600"]);
+    assert.equal(run.status, 3, run.stdout);
+    assert.equal(run.stderr, "");
   });
 
   it("names the parameters there are where another is given, and says when a notebook has none", async () => {
