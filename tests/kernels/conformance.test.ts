@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { KernelClient } from "../unit/kernel/client";
-import { conformance, ending, habits } from "./checks";
+import { conformance } from "./conformance";
 import { luvit } from "./dialects";
+import { ending, habits } from "./habits";
+import { tools } from "./tools";
 
 let kernel: KernelClient;
 before(async () => {
@@ -10,7 +12,7 @@ before(async () => {
 });
 after(() => kernel.close());
 
-for (const { name, ask } of [...conformance, ...habits]) test(name, () => ask(kernel, luvit));
+for (const { name, ask } of [...conformance, ...habits, ...tools]) test(name, () => ask(kernel, luvit));
 
 test("a subscriber of some messages is told its topic, one that is too long is not", async () => {
   assert.deepEqual(await kernel.subscribe("stream"), { subscription: "stream" });

@@ -13,7 +13,15 @@ export interface Dialect {
   update: string;
   /** An expression whose value is shown richly. */
   rich: string;
+  /** A cell that opens an anywidget with the state `count`, 1, and an expression for what it is then. */
+  widget: { open: string; count: string };
 }
+
+const comm = {
+  comm_id: "counter",
+  target_name: "jupyter.widget",
+  data: { state: { _model_module: "anywidget", _model_name: "AnyModel", count: 1 }, buffer_paths: [] },
+};
 
 const changing = [
   'import { newDisplay } from "tslab";',
@@ -28,6 +36,10 @@ export const luvit: Dialect = {
   display: 'import { html, show } from "luvit";\nshow(html("<b>bold</b>"));',
   update: changing,
   rich: 'import { html } from "luvit";\nhtml("<b>bold</b>")',
+  widget: {
+    open: 'import { widget } from "luvit";\nconst counter = widget({ esm: "export default {}", state: { count: 1 } });\ncounter',
+    count: 'counter.get("count")',
+  },
 };
 
 export const tslab: Dialect = {
@@ -36,6 +48,7 @@ export const tslab: Dialect = {
   display: 'import { display } from "tslab";\ndisplay.html("<b>bold</b>");',
   update: changing,
   rich: '({ "text/html": "<b>bold</b>" })', // it has no rich values
+  widget: { open: "0", count: "0" }, // nor comms
 };
 
 export const deno = (program: string): Dialect => ({
@@ -49,4 +62,9 @@ export const deno = (program: string): Dialect => ({
     'await Deno.jupyter.broadcast("update_display_data", { data: { "text/html": "<b>two</b>" }, ...made });',
   ].join("\n"),
   rich: "Deno.jupyter.html`<b>bold</b>`",
+  // It opens comms, and has nothing that listens to them.
+  widget: {
+    open: `await Deno.jupyter.broadcast("comm_open", ${JSON.stringify(comm)});`,
+    count: "1",
+  },
 });

@@ -5,11 +5,16 @@ import { mkdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { temporaryFolder } from "../support/temporaryFolder";
 import { KernelClient } from "../unit/kernel/client";
-import { type Check, conformance, ending, habits } from "./checks";
+import type { Check } from "./check";
+import { conformance } from "./conformance";
 import { type Dialect, deno, luvit, tslab } from "./dialects";
+import { ending, habits } from "./habits";
+import { tools } from "./tools";
 
 /** How long a kernel may take over one question. */
 const PATIENCE = 10_000;
+
+const questions: readonly Check[] = [...conformance, ...habits, ...tools, ending];
 
 /** Why a question was answered no; undefined for yes. */
 type Answers = Map<string, string | undefined>;
@@ -18,7 +23,7 @@ async function answersOf(dialect: Dialect): Promise<Answers> {
   const start = () => KernelClient.start(dialect.command, folderWithTslab(), dialect.program);
   const answers: Answers = new Map();
   let kernel = await start();
-  for (const check of [...conformance, ...habits, ending]) {
+  for (const check of questions) {
     answers.set(check.name, await problemOf(check, kernel, dialect));
     const isLost = answers.get(check.name) !== undefined && !(await answersStill(kernel));
     if (!isLost) continue;
@@ -73,7 +78,7 @@ async function main(): Promise<void> {
   for (const dialect of dialects) answers.set(dialect, await answersOf(dialect));
   const row = (...cells: string[]) => `| ${cells.join(" | ")} |`;
   const lines = [row("", ...dialects.map(({ name }) => name)), row("---", ...dialects.map(() => "---"))];
-  for (const { name } of [...conformance, ...habits, ending])
+  for (const { name } of questions)
     lines.push(
       row(name, ...dialects.map((each) => (answers.get(each)!.get(name) === undefined ? "yes" : "no"))),
     );

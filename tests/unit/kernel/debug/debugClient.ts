@@ -16,7 +16,11 @@ export class DebugClient {
 
   /** A kernel, and a debugger at it. */
   static async start(): Promise<DebugClient> {
-    const client = new DebugClient(await KernelClient.start());
+    return DebugClient.at(await KernelClient.start());
+  }
+
+  static async at(kernel: KernelClient): Promise<DebugClient> {
+    const client = new DebugClient(kernel);
     await client.attach();
     return client;
   }
