@@ -22,6 +22,9 @@ import { moduleName, modulePath } from "./moduleCells";
 import { type CellFile, LiveProgram } from "./program";
 import { Scope } from "./scope";
 
+/** Milliseconds without a request after which what later cells may want is read. */
+const quiet = 100;
+
 /** Cells in TypeScript 6, checked within a program that stays. */
 export class LiveCompiler implements CellCompiler {
   private readonly compiler: TypeScript = loadTypeScript();
@@ -30,7 +33,8 @@ export class LiveCompiler implements CellCompiler {
   private readonly scope: Scope;
   private readonly chains = new Chains();
   private readonly importable: ImportableNames;
-  private warming: NodeJS.Immediate | undefined;
+  private warming: NodeJS.Timeout | undefined;
+  private asked = 0;
 
   /** `declarations`: what every cell sees beside Node's names, and the kernel holds the values of. */
   constructor(
@@ -43,19 +47,34 @@ export class LiveCompiler implements CellCompiler {
     this.scope = new Scope(this.compiler);
     this.importable = new ImportableNames(this.compiler, this.live);
     this.scope.provide(this.live.parse(declarations, "d.ts"));
-    this.warm(() => void this.compile("0")); // while nobody has asked yet
+    this.soon(() => {
+      this.compiled("0"); // while nobody has asked yet
+      this.readAhead();
+    });
   }
 
-  /** Does something between requests, and then, file by file, reads what the first cells may not have wanted. */
-  private warm(step: () => void): void {
-    this.warming = setImmediate(() => {
-      step();
-      if (this.live.host.readAhead()) this.warm(() => {});
-      else if (this.live.readAll()) this.warm(() => void this.compile("0"));
-    }).unref();
+  /** Reads, file by file, what the first cells may not have wanted, while nobody asks for anything. */
+  private readAhead(): void {
+    this.soon(
+      () => {
+        if (Date.now() - this.asked < quiet || this.live.host.readAhead()) this.readAhead();
+        else if (this.live.readAll()) this.soon(() => void this.compiled("0"));
+      },
+      Date.now() - this.asked < quiet ? quiet : 0,
+    );
+  }
+
+  private soon(act: () => void, milliseconds = 0): void {
+    this.warming = setTimeout(act, milliseconds).unref();
   }
 
   compile(source: string): CompiledCell | Diagnostic[] {
+    const made = this.compiled(source);
+    this.asked = Date.now();
+    return made;
+  }
+
+  private compiled(source: string): CompiledCell | Diagnostic[] {
     const module = moduleName(source);
     if (module !== undefined) return this.addModule(module, source);
     const { compiler, live, scope } = this;
@@ -111,7 +130,7 @@ export class LiveCompiler implements CellCompiler {
   }
 
   close(): void {
-    clearImmediate(this.warming);
+    clearTimeout(this.warming);
     this.importable.close();
   }
 
@@ -123,6 +142,7 @@ export class LiveCompiler implements CellCompiler {
 
   /** A cell while it is written. */
   private opened(source: string): CellFile {
+    this.asked = Date.now();
     const file = this.live.parse(source);
     const { specifiers } = cellSyntax(this.compiler, file);
     this.scope.open(file);
