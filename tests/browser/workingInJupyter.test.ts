@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { placeCells } from "./jupyter/notebooks";
 import { JupyterBrowser, type NotebookPage, until } from "./jupyter/page";
-import { skip } from "./jupyter/server";
+import { jupyter as installed, skip } from "./jupyter/server";
 
 const options = { skip, timeout: 600_000 };
 
@@ -35,6 +35,7 @@ const answers = looked.forward(luvit.tf.tensor(sample.image, [1, 3, 64, 64]), { 
 const chances = luvit.tf.softmax(answers).dataSync();
 const top = chances.indexOf(Math.max(...chances));
 console.log(photos.classes[top] + " (" + (100 * chances[top]).toFixed(1) + " %)")`,
+  debugged: "const edge = 3;\nconst area = edge * edge;\narea",
   complete: "luvit.llama.loadBl",
   inspect: "luvit.mae.create",
 };
@@ -173,4 +174,27 @@ test("two heads switched off in a page are answered by the kernel that made it",
   );
   const shown = await text();
   assert.ok(shown.endsWith(`head 1 of ViT block 4: ${answer}.`), `${shown} expected ${answer}`);
+});
+
+const noDebugger = installed?.kind === "lab" ? false : "this Jupyter's page has no debugger";
+
+test("the bug button lights up; a click beside a line stops the cell there, its variables are shown, and it goes on", {
+  ...options,
+  skip: skip || noDebugger,
+}, async () => {
+  const { page } = opened;
+  const cell = opened.codeCell(at.debugged);
+  const textOf = async (part: string) =>
+    ((await page.locator(`.jp-Debugger${part}-body`).first().textContent()) ?? "").replace(/\s+/g, " ");
+  await opened.editor(at.debugged).click();
+  await page.locator('[data-jp-item-name="debugger-icon"]').first().click();
+  await cell.locator(".cm-breakpoint-gutter .cm-gutterElement").nth(2).click();
+  await until("the breakpoint is shown", async () => (await cell.locator(".cm-breakpoint-icon").count()) > 0);
+  await opened.start(at.debugged);
+  await until("the call stack is shown", async () => /cell/.test(await textOf("Callstack")));
+  await until("the variable is shown", async () => /edge: ?3/.test(await textOf("Variables")));
+  assert.ok((await opened.progress())[at.debugged]!.running, "it waits at the breakpoint");
+  await page.locator('#jp-debugger-sidebar [data-command="debugger:continue"]').first().click();
+  const { outputs } = (await opened.finished())[at.debugged]!;
+  assert.match(JSON.stringify(outputs), /"text\/plain":"9"/);
 });

@@ -1,7 +1,7 @@
 import { type Arguments, numberOf, Refusal, textOf } from "./messages";
 import type { RemoteValue } from "./target";
 import { type DebuggedThread, threadId } from "./thread";
-import { textOfValue, typeOfValue } from "./values";
+import { textOfValue } from "./values";
 
 /** A request's answer, from a thread that is debugged. */
 type Inspect = (thread: DebuggedThread, args: Arguments) => object | Promise<object>;
@@ -134,7 +134,7 @@ function shown(thread: DebuggedThread, value: RemoteValue, called: "result" | "v
 
 /** Values that are no objects are shown from here; JSON does not carry all of them. */
 async function bundleOfPrimitive(thread: DebuggedThread, value: RemoteValue): Promise<object> {
-  const isPlain = value.type === "string" || typeOfValue(value) === "number" || value.type === "boolean";
+  const isPlain = value.type === "string" || value.type === "number" || value.type === "boolean";
   if (!isPlain || value.value === undefined) return { "text/plain": textOfValue(value) };
   return thread.target.ask("bundle", value.value, thread.halt === undefined);
 }

@@ -18,9 +18,9 @@ export function textOfValue(value: RemoteValue): string {
 }
 
 /** What kind of value it is. */
-export function typeOfValue({ type, subtype, className }: RemoteValue): string {
-  if (subtype === "null") return "null";
-  return type === "object" ? (className ?? "Object") : type;
+export function typeOfValue({ type, subtype, className }: RemoteValue): string | undefined {
+  const isPlain = type !== "object" || subtype === "null" || className === "Object" || className === "Array";
+  return isPlain ? undefined : className;
 }
 
 function withPreview(

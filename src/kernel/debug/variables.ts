@@ -7,7 +7,8 @@ import { textOfValue, typeOfValue } from "./values";
 export interface Variable {
   name: string;
   value: string;
-  type: string;
+  /** Left out where the value says it: JupyterLab shows a type instead of the value, but for Python's. */
+  type?: string;
   evaluateName?: string;
   variablesReference: number;
 }
@@ -81,7 +82,7 @@ export class Variables {
   private async named(objectId: string, count: number, group: Group): Promise<Variable[]> {
     if (count <= mostNames) return this.shown(await this.target.properties(objectId), group);
     const first = await this.partOf(objectId, 0, mostNames);
-    const rest = { name: "…", value: `${count - mostNames} more`, type: "", variablesReference: 0 };
+    const rest = { name: "…", value: `${count - mostNames} more`, variablesReference: 0 };
     return [...this.shown(first, group), rest];
   }
 
@@ -103,7 +104,7 @@ export class Variables {
     for (let at = start; at < start + count; at += size) {
       const length = Math.min(size, start + count - at);
       const variablesReference = this.refer({ kind: "part", objectId, start: at, count: length }, group);
-      folds.push({ name: `[${at} … ${at + length - 1}]`, value: "", type: "", variablesReference });
+      folds.push({ name: `[${at} … ${at + length - 1}]`, value: "", variablesReference });
     }
     return folds;
   }
