@@ -19,6 +19,14 @@ export function formatNumber(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
+/** Both ends of a scale: three significant digits, or as many more as it takes to see a hundredth of the way between them. */
+export function formatRange(low: number, high: number): [low: string, high: string] {
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  const needed = high > low ? Math.ceil(Math.log10(size / (high - low))) + 2 : 3;
+  const digits = Math.min(Math.max(needed, 3), 15);
+  return [String(Number(low.toPrecision(digits))), String(Number(high.toPrecision(digits)))];
+}
+
 /** A learning rate: three digits and a power of ten, whatever its size, so that two of them can be compared. */
 export function formatRate(rate: number): string {
   return rate === 0 || !Number.isFinite(rate) ? String(rate) : rate.toExponential(2);

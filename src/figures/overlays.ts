@@ -2,6 +2,7 @@ import { LuvitError } from "../core/errors";
 import { checkOptions, flag, optionsOf, whole } from "../core/options";
 import { type ColormapName, colormap } from "./colormap";
 import { compose } from "./composition";
+import { formatRange } from "./format";
 import { dataUrl, escapeHtml } from "./html";
 import { type GridMap, type ImageFigure, type RgbImage, resizeImage, valueRange } from "./image";
 import { imageTable } from "./imageTable";
@@ -99,7 +100,7 @@ export async function overlays(options: OverlaysOptions): Promise<ImageFigure> {
     top: titleHeight,
     height: height - titleHeight,
   });
-  const alt = `${images.length} ${images.length === 1 ? "image" : "images"} under ${zTitle}, ${words(range[0])} to ${words(range[1])}`;
+  const alt = `${images.length} ${images.length === 1 ? "image" : "images"} under ${zTitle}, ${formatRange(...range).join(" to ")}`;
   const marked = await Promise.all(tinted.map((image, i) => drawnOver(image, inside[i]!)));
   const cells = marked.map((image, i) => ({ image, above: options.titles?.[i] }));
   const html = await imageTable({
@@ -180,7 +181,7 @@ function barHtml(
   const colors = Array.from({ length: 9 }, (_, i) => `rgb(${colormap(name, i / 8).join(",")})`);
   const stops = colors.map((color, i) => `<stop offset="${i / 8}" stop-color="${color}"/>`).join("");
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="100%" height="10"><linearGradient id="c">${stops}</linearGradient><rect width="100%" height="10" fill="url(#c)"/></svg>`;
-  const [low, high] = range.map((value) => `<span>${escapeHtml(words(value))}</span>`);
+  const [low, high] = formatRange(...range).map((value) => `<span>${escapeHtml(value)}</span>`);
   const bar = `<img src="${dataUrl("image/svg+xml", svg)}" alt="" width="200" height="10" style="flex:1;min-width:60px;max-width:260px;height:10px;margin:0">`;
   const look =
     "display:flex;flex-wrap:wrap;align-items:center;gap:2px 8px;margin:4px 3px;font:12px/1.35 system-ui,sans-serif;opacity:.78";
@@ -207,8 +208,4 @@ function barSvg(
   const [x, y] = [left + barWidth + 48, top + height / 2];
   const title = { x, y, size: 12, anchor: "middle", fill: neutralColor, rotate: -90 } as const;
   return cells.join("") + labels.join("") + textElement(wrapText(zTitle, 12, height), title);
-}
-
-function words(value: number): string {
-  return String(Number(value.toPrecision(3)));
 }
