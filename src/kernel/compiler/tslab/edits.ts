@@ -13,8 +13,9 @@ export interface EditedCell {
 
 /**
  * Rewrites what tslab's transformation loses or refuses: `{ name }` of an earlier cell's variable becomes
- * `{ name: name }`, `export` before a declaration goes away, and `const x = await import("y")` becomes an import
- * statement, whose types an exported declaration can name. Lines stay where they are.
+ * `{ name: name }`, a pattern's `{ name: [first] }` becomes `{ "name": [first] }` (it takes the property of an earlier
+ * cell's type for a variable), `export` before a declaration goes away, and `const x = await import("y")` becomes an
+ * import statement, whose types an exported declaration can name. Lines stay where they are.
  */
 export function editCell(compiler: TypeScript, source: string): EditedCell {
   const tree = compiler.createSourceFile("cell.ts", source, compiler.ScriptTarget.ES2022, true);
@@ -29,6 +30,10 @@ export function editCell(compiler: TypeScript, source: string): EditedCell {
   const visit = (node: ts.Node, inFunction: boolean): void => {
     if (compiler.isShorthandPropertyAssignment(node))
       edits.push({ at: node.name.end, remove: 0, insert: `: ${node.name.text}` });
+    if (compiler.isBindingElement(node) && node.propertyName && compiler.isIdentifier(node.propertyName)) {
+      const { text, end } = node.propertyName;
+      edits.push({ at: end - text.length, remove: text.length, insert: JSON.stringify(text) });
+    }
     if (!inFunction && isAwaiting(compiler, node)) cell.awaits = true;
     const inside = inFunction || compiler.isFunctionLike(node) || compiler.isClassLike(node);
     node.forEachChild((child) => visit(child, inside));

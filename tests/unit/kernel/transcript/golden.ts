@@ -23,6 +23,14 @@ export const golden: Record<string, Transcript> = {
     ["var old = 1;", silent],
     ["old++;\nold", shows("2")],
   ],
+  "patterns take apart what earlier cells declare": [
+    ["const rows = [{ name: 'a', pair: [[1, 2]] }];", silent],
+    [
+      "let said = '';\nfor (const { name, pair: [[one, two]] } of rows) said += name + (one + rows.length + two);\nsaid",
+      shows("a4"),
+    ],
+    ["const { length: many } = rows;\nmany", shows("1")],
+  ],
   "the last expression is shown, and no other": [
     ["1 + 1", shows("2")],
     ["1;\n2;", shows("2")],
