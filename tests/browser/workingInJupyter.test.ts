@@ -188,11 +188,13 @@ test("the bug button lights up; a click beside a line stops the cell there, its 
     ((await page.locator(`.jp-Debugger${part}-body`).first().textContent()) ?? "").replace(/\s+/g, " ");
   await opened.editor(at.debugged).click();
   await page.locator('[data-jp-item-name="debugger-icon"]').first().click();
+  // Lab asks for what there is between cells first; what a cell shows that stops before the answer is overwritten by it.
+  await until("the variables between cells are shown", async () => /luvit/.test(await textOf("Variables")));
   await cell.locator(".cm-breakpoint-gutter .cm-gutterElement").nth(2).click();
   await until("the breakpoint is shown", async () => (await cell.locator(".cm-breakpoint-icon").count()) > 0);
   await opened.start(at.debugged);
   await until("the call stack is shown", async () => /cell/.test(await textOf("Callstack")));
-  await until("the variable is shown", async () => /edge: ?3/.test(await textOf("Variables")));
+  await until("the variable is shown", async () => /edge:? ?3/.test(await textOf("Variables")));
   assert.ok((await opened.progress())[at.debugged]!.running, "it waits at the breakpoint");
   await page.locator('#jp-debugger-sidebar [data-command="debugger:continue"]').first().click();
   const { outputs } = (await opened.finished())[at.debugged]!;

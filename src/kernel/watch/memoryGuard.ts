@@ -50,7 +50,7 @@ export class MemoryGuard {
   /** The memory of the whole process is cheap to read, hence read first. */
   private async look(): Promise<void> {
     if (this.looking || (this.running() === undefined && !this.headroom.isOpen)) return;
-    if (process.memoryUsage.rss() < halfFull * this.limit) return;
+    if (process.memoryUsage.rss() < halfFull * this.limit) return this.headroom.close();
     this.looking = true;
     const share = await this.judge().catch(() => undefined); // a thread that cannot be asked is asked again
     this.looking = false;
