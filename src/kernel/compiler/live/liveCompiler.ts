@@ -57,11 +57,15 @@ export class LiveCompiler implements CellCompiler {
   private readAhead(): void {
     this.soon(
       () => {
-        if (Date.now() - this.asked < quiet || this.live.host.readAhead()) this.readAhead();
+        if (this.isBusy || this.live.host.readAhead()) this.readAhead();
         else if (this.live.readAll()) this.soon(() => void this.compiled("0"));
       },
-      Date.now() - this.asked < quiet ? quiet : 0,
+      this.isBusy ? quiet : 0,
     );
+  }
+
+  private get isBusy(): boolean {
+    return Date.now() - this.asked < quiet;
   }
 
   private soon(act: () => void, milliseconds = 0): void {

@@ -31,8 +31,8 @@ export function editCell(compiler: TypeScript, source: string): EditedCell {
     if (compiler.isShorthandPropertyAssignment(node))
       edits.push({ at: node.name.end, remove: 0, insert: `: ${node.name.text}` });
     if (compiler.isBindingElement(node) && node.propertyName && compiler.isIdentifier(node.propertyName)) {
-      const { text, end } = node.propertyName;
-      edits.push({ at: end - text.length, remove: text.length, insert: JSON.stringify(text) });
+      const at = node.propertyName.getStart();
+      edits.push({ at, remove: node.propertyName.end - at, insert: JSON.stringify(node.propertyName.text) });
     }
     if (!inFunction && isAwaiting(compiler, node)) cell.awaits = true;
     const inside = inFunction || compiler.isFunctionLike(node) || compiler.isClassLike(node);
