@@ -141,7 +141,7 @@ class RunSession {
   private endWith(code: number): void {
     const { running } = this;
     if (this.saved) return;
-    this.watch.endAll();
+    this.watch.close();
     if (running && this.signals < 2) {
       const evalue = `process.exit(${code}) ended the run in this cell`;
       running.outputs.error({ ename: "ProcessExit", evalue, traceback: [`ProcessExit: ${evalue}`] });

@@ -29,7 +29,6 @@ function tell(message: FromWatch): void {
 
 parentPort!.on("message", (message: ToWatch) => {
   if (message.kind === "waits") stopper.wait = message.wait;
-  else if (message.kind === "end") guard.close();
   else {
     running = message.kind === "cell" ? message.number : 0;
     clearTimeout(deadline);
@@ -37,7 +36,7 @@ parentPort!.on("message", (message: ToWatch) => {
       deadline = setTimeout(expire, message.milliseconds, message.number);
   }
 });
-const guard = new MemoryGuard(
+new MemoryGuard(
   cells,
   data.heapLimit,
   () => running || undefined,

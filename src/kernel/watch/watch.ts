@@ -13,7 +13,6 @@ export interface WatchData {
 export type ToWatch =
   | { kind: "cell"; number: number; milliseconds?: number }
   | { kind: "idle" }
-  | { kind: "end" }
   | { kind: "waits"; wait: Wait };
 
 /** From it: the running cell's code was stopped because memory is full; its time is over. */
@@ -44,11 +43,6 @@ export class Watch {
   /** The thread begins to wait for a process. */
   waits(wait: Wait): void {
     this.post({ kind: "waits", wait });
-  }
-
-  /** The process is about to end. */
-  endAll(): void {
-    this.post({ kind: "end" });
   }
 
   close(): void {
