@@ -1,5 +1,5 @@
 // Runs every test of the project and ends with one line `N passed, N failed, N skipped`, after the names of what
-// failed and of what was skipped, with the reasons.
+// failed, of what passed only when asked again alone, and of what was skipped, with the reasons.
 //   node scripts/test.mjs [--no-notebooks]
 //   node scripts/test.mjs --only build/tests/unit/nn     the test files of one folder and nothing else
 // Test files (node:test) under build/tests, the golden cases, and every notebook in notebooks/, cell by cell: a few at once,
@@ -30,7 +30,7 @@ function longestFirst(jobs) {
 
 function goldenCases() {
   const name = "golden cases";
-  const count = ({ output, ended }) => {
+  const count = ({ output, ended }, tally) => {
     const last = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output);
     if (!last) return tally.fail(name, `ended (${ended}) without a summary`);
     tally.passed += Number(last[1]);
@@ -60,7 +60,7 @@ function notebook(file) {
     join(folder, "out"),
     ...given,
   ];
-  const count = ({ ended }) => {
+  const count = ({ ended }, tally) => {
     if (ended === 0) tally.passed++;
     else tally.fail(name, `ended: ${ended}`);
   };

@@ -8,6 +8,8 @@ import { join } from "node:path";
 const limit = Number(process.env.LUVIT_TEST_LIMIT ?? 1200);
 /** Jobs at once. */
 const LANES = 2;
+/** Jobs that may fail and are asked again. */
+const FEW = 3;
 if (!(limit > 0)) throw new Error(`LUVIT_TEST_LIMIT=${process.env.LUVIT_TEST_LIMIT}: expected seconds`);
 
 /** What came of a run: numbers of tests, `failures` and `skips` by name with the reason. */
@@ -15,6 +17,8 @@ export class Tally {
   passed = 0;
   failed = 0;
   failures = [];
+  /** What failed beside other jobs and passed alone. */
+  unsteady = [];
   skips = [];
 
   fail(name, reason, count = 1) {
@@ -26,9 +30,18 @@ export class Tally {
     this.skips.push(`${name}: ${reason}`);
   }
 
-  /** Names what failed and what was skipped, then says the three numbers. */
+  /** Counts what came of one job as well. */
+  add({ passed, failed, failures, skips }) {
+    this.passed += passed;
+    this.failed += failed;
+    this.failures.push(...failures);
+    this.skips.push(...skips);
+  }
+
+  /** Names what failed, what did so only once and what was skipped, then says the three numbers. */
   close() {
     for (const line of this.skips) console.log(`SKIPPED ${line}`);
+    for (const line of this.unsteady) console.log(`UNSTEADY ${line}`);
     for (const line of this.failures) console.log(`FAILED ${line}`);
     console.log(`\n${this.passed} passed, ${this.failed} failed, ${this.skips.length} skipped`);
     return this.failed > 0 || this.passed === 0 ? 1 : 0;
@@ -37,19 +50,36 @@ export class Tally {
 
 /**
  * Runs jobs in their order, a few at once. A job has a `name`, `words`: the arguments of `node`, made with the job's
- * temporary folder, and `count`, which says to the tally what came of it.
+ * temporary folder, and `count`, which says to a tally what came of it. Where no more than `FEW` jobs fail, each is asked
+ * once more with nothing beside it: what waits for a clock fails on a machine that is busy. What passes then is named as
+ * unsteady, with what it failed over at first.
  */
 export async function runJobs(jobs, tally) {
   const waiting = [...jobs];
+  const failed = [];
   const lane = async () => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-      const ran = await run(job);
-      console.log(`\n> ${job.name}\n${ran.output}`);
-      if (ran.ended === "at the limit") tally.fail(job.name, `did not end within ${limit} s and was killed`);
-      else job.count(ran, tally);
+      const came = await tallied(job);
+      if (came.failed > 0) failed.push({ job, came });
+      else tally.add(came);
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
+  for (const { job, came } of failed) {
+    const alone = failed.length > FEW ? came : await tallied(job);
+    if (alone.failed === 0) tally.unsteady.push(...came.failures);
+    tally.add(alone);
+  }
+}
+
+/** What comes of one job. */
+async function tallied(job) {
+  const tally = new Tally();
+  const ran = await run(job);
+  console.log(`\n> ${job.name}\n${ran.output}`);
+  if (ran.ended === "at the limit") tally.fail(job.name, `did not end within ${limit} s and was killed`);
+  else job.count(ran, tally);
+  return tally;
 }
 
 /** The job that runs one file of tests (node:test). */

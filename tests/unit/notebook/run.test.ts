@@ -99,10 +99,10 @@ describe("luvit run", () => {
       '"a".repeat(40).match(/^(a+)+b/);',
       'require("child_process").execSync("sleep 100");',
     ]) {
-      const run = await runCli(writeTestNotebook(['console.log("before")', code]), ["--timeout", "1"]);
+      const run = await runCli(writeTestNotebook(['console.log("before")', code]), ["--timeout", "2"]);
       assert.equal(run.status, 1, code);
       assert.equal(streamText(run.outputs[0]!, "stdout"), "before\n");
-      assert.match(JSON.stringify(run.outputs[1]), /TimeLimit.*took longer than 1 s/, code);
+      assert.match(JSON.stringify(run.outputs[1]), /TimeLimit.*took longer than 2 s/, code);
       assert.match(run.page, /failed in cell 2/);
     }
   });
