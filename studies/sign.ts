@@ -8,6 +8,7 @@ import { readTable, writeTable } from "../src/io/tables";
 import type { ViTConfig } from "../src/models/vit";
 import { evaluate } from "../src/train/evaluate";
 import { sizes, trialName } from "./ablations";
+import { keptDrawings } from "./ablations/drawings";
 import { ENGINE } from "./ablations/measures";
 import { autoencoder, encoder, rows } from "./ablations/rows";
 import { finetune, pretrain } from "./ablations/training";
@@ -33,11 +34,12 @@ interface Setting {
 
 const usual: Setting = { encoder, train: sizes.train, longer: 1, pretrained: true };
 
-/** By what a row costs. Steps are those of four epochs of 6,000 images: 24,000 are seen once each, 600 forty times. */
+/** By what a row costs. Steps are those of four epochs of 6,000 images: 24,000 are seen once each, 600 forty times; 60,000 take longer. */
 export const settings: Readonly<Record<string, Setting>> = {
   "not pretrained": { ...usual, pretrained: false },
   "600 images": { ...usual, train: 600 },
   "24,000 images": { ...usual, train: 24_000 },
+  "60,000 images, two and a half times as long": { ...usual, train: 60_000, longer: 2.5 },
   "grid of 12 x 12": { ...usual, encoder: { ...encoder, patchSize: 4 } },
   "four times as long": { ...usual, longer: 4 },
   "twice as wide, half as deep again": { ...usual, encoder: { ...encoder, dim: 128, depth: 6 } },
@@ -95,7 +97,8 @@ function settingTrial(setting: string, variant: "ViT" | "LUViT", seed: number, {
     name: `${trialName(`${setting}-${variant}`, seed)}`,
     seed,
     async run(folder) {
-      const train = data.toy.drawings(1, what.train, kindOf(what));
+      const drawings = data.toy.drawings(1, what.train, kindOf(what));
+      const train = await keptDrawings(join(folder, "..", "drawings"), drawings);
       const training = { seed, epochs: passes, images: { train } };
       const plan = await rows[variant].path?.(seed, () => "");
       const model = autoencoder(plan, seed, what.encoder);

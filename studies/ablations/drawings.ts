@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { data } from "../../src";
 import { LuvitError } from "../../src/core/errors";
@@ -40,13 +40,7 @@ export interface StudyDrawings {
 export async function makeDrawings(folder: string, sizes: DrawnSizes): Promise<void> {
   makeFolder(folder);
   const sets = drawingSets(sizes);
-  for (const [name, set] of sets) {
-    for (let i = 0; i < set.length; i++) {
-      set.drawing(i);
-      if (i % 64 === 0) await new Promise(setImmediate);
-    }
-    writeAtomically(join(folder, `${name}.bin`), bytesOf(set));
-  }
+  for (const [name, set] of sets) await drawInto(join(folder, `${name}.bin`), set);
   const val = sets.get("val")!.take(sizes.corrupted);
   for (const type of corruptions) {
     for (const severity of severities)
@@ -55,6 +49,24 @@ export async function makeDrawings(folder: string, sizes: DrawnSizes): Promise<v
         bytesOf(await corruptedSet(val, type, severity)),
       );
   }
+}
+
+/** The set with all its drawings, which are made and kept in `folder` where they do not lie there. */
+export async function keptDrawings(folder: string, set: DrawingSet): Promise<DrawingSet> {
+  const { seed, size, classes, ownBackground } = set.plan;
+  const file = join(folder, `${set.length}-of-${classes}-${size}px-${ownBackground}-seed-${seed}.bin`);
+  if (existsSync(file)) return restore(set, file);
+  makeFolder(folder);
+  await drawInto(file, set);
+  return set;
+}
+
+async function drawInto(file: string, set: DrawingSet): Promise<void> {
+  for (let i = 0; i < set.length; i++) {
+    set.drawing(i);
+    if (i % 64 === 0) await new Promise(setImmediate);
+  }
+  writeAtomically(file, bytesOf(set));
 }
 
 /**

@@ -19,7 +19,7 @@ test("the study of the sign follows four trained rows and trains both models und
   assert.ok(names.includes("24-000-images-luvit-1"));
 });
 
-test("every setting makes as many steps as the ablations, or a whole number of times as many", () => {
+test("every setting passes over its images whole, in as many steps as the ablations or so many times more", () => {
   for (const [name, { train, longer }] of Object.entries(settings)) {
     const passes = (size.epochs * longer * 6000) / train;
     assert.ok(Number.isInteger(passes) && passes >= 1, name);
