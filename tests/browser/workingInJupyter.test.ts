@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { placeCells } from "./jupyter/notebooks";
+import { placeCells, shippedCell } from "./jupyter/notebooks";
 import { JupyterBrowser, type NotebookPage, until } from "./jupyter/page";
 import { jupyter as installed, skip } from "./jupyter/server";
 
 const options = { skip, timeout: 600_000 };
 
+const course = "course/01-an-image-becomes-tokens.ipynb";
+
 const cells = {
   imports: `import * as luvit from "luvit";
-const { data, figures, mae, recipes, train, vit } = luvit;`,
+const { check, data, figures, mae, recipes, train, vit } = luvit;`,
   sum: "1 + 1",
   training: `const images = await data.imageFolder("../data/shapes/train", { transform: data.transforms.mae(64) });
 const model = mae.create({ encoder: vit.toy, decoder: mae.decoderToy });
@@ -36,6 +38,8 @@ const chances = luvit.tf.softmax(answers).dataSync();
 const top = chances.indexOf(Math.max(...chances));
 console.log(photos.classes[top] + " (" + (100 * chances[top]).toFixed(1) + " %)")`,
   debugged: "const edge = 3;\nconst area = edge * edge;\narea",
+  counted: shippedCell(course, "tokens/count"),
+  patchified: shippedCell(course, "tokens/patchify"),
   complete: "luvit.llama.loadBl",
   inspect: "luvit.mae.create",
 };
@@ -158,6 +162,35 @@ test(
     );
   },
 );
+
+/** Types over a line of a cell, from 0 on, and runs the cell; what it says. */
+async function answered(cell: number, line: number, text: string): Promise<string> {
+  const { keyboard } = opened.page;
+  await opened.editor(cell).click();
+  await keyboard.press("Control+Home");
+  for (let above = 0; above < line; above++) await keyboard.press("ArrowDown");
+  await keyboard.press("Home");
+  await keyboard.press("Shift+End");
+  await keyboard.type(text);
+  await opened.run(cell);
+  return (await opened.output(cell).textContent())!;
+}
+
+test("a student types answers into the course's cells and reads what is said of them", options, async () => {
+  await opened.run(at.counted);
+  assert.match((await opened.output(at.counted).textContent())!, /… open/);
+  const patches = "const count = (224 / 16) ** 2;";
+  assert.match(await answered(at.counted, 0, patches), /not yet.*one more token stands before them/);
+  assert.match(await answered(at.counted, 0, "const count = 14 * 14 + 1;"), /✔ right/);
+  const lines = [
+    "const patches: number[][] = [];",
+    "for (let top = 0; top < image.length; top += p)",
+    "for (let left = 0; left < image[0].length; left += p)",
+    "patches.push(image.slice(top, top + p).flatMap((row) => row.slice(left, left + p)));",
+    "return patches;",
+  ];
+  assert.match(await answered(at.patchified, 1, lines.join("\n")), /✔ right.*Nothing is lost/);
+});
 
 test("two heads switched off in a page are answered by the kernel that made it", options, async () => {
   await opened.run(at.inside);

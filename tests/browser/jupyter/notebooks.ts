@@ -13,6 +13,19 @@ export function placeShipped(server: JupyterServer, name: string, epochs: number
   return `notebooks/${name}`;
 }
 
+/** The cell of a shipped notebook that holds a text, as its student finds it. */
+export function shippedCell(name: string, held: string): string {
+  const notebook = JSON.parse(readFileSync(join(project, "notebooks", name), "utf8")) as {
+    cells: { cell_type: string; source: string | string[] }[];
+  };
+  const sources = notebook.cells
+    .filter((cell) => cell.cell_type === "code")
+    .map(({ source }) => [source].flat().join(""));
+  const [found, ...more] = sources.filter((source) => source.includes(held));
+  if (found === undefined || more.length > 0) throw new Error(`${name}: one cell with ${held} was expected`);
+  return found;
+}
+
 /** Writes a notebook of these code cells beside the bundled data; its path. */
 export function placeCells(server: JupyterServer, name: string, cells: readonly string[]): string {
   placeData(server);
