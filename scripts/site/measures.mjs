@@ -29,6 +29,12 @@ export function differenceOf(rows, variant, baseline, metric, layer) {
   return pairs.length > 1 && pairs.every(Number.isFinite) ? analysis.seedStatistics(pairs) : undefined;
 }
 
+/** The same as a variant in all but its model, as "ViT, 600 images" for "LUViT, 600 images"; else the baseline itself. */
+export function baselineOf(variant, baseline, variants) {
+  const alike = variant.replace(/^[^,]*/, baseline);
+  return variants.includes(alike) ? alike : baseline;
+}
+
 /** More series than there are colors are told apart by no one. */
 const MOST_SERIES = 6;
 
@@ -36,7 +42,9 @@ const MOST_SERIES = 6;
  * Bars with intervals: by metric, or where one metric has layers, by layer; with many variants by variant. Variants that
  * lack one of them are left out.
  */
-export function barsOf(rows, { title, yTitle, metrics }) {
+export function barsOf(rows, figure) {
+  const { title, yTitle, metrics } = figure;
+  if (figure.models) return settingBars(rows, figure);
   const places = metrics.flatMap((metric) => placesOf(rows, metric));
   const variants = distinct(rows, "variant")
     .map((name) => ({ name, means: places.map(({ metric, layer }) => meanOf(rows, name, metric, layer)) }))
@@ -55,6 +63,37 @@ export function barsOf(rows, { title, yTitle, metrics }) {
     : variants.map(({ name, means }) => bars(name, means));
   const categories = byVariant ? names : labels;
   return figureHtml(figures.barComparison({ title, yTitle, categories, series, width: 800 }));
+}
+
+/**
+ * A few models side by side in each setting, which variants name behind the model: "ViT, 600 images". What was followed
+ * over epochs is no setting. Of a metric with layers, the last ViT block's.
+ */
+function settingBars(rows, { title, yTitle, metrics: [metric], models }) {
+  const variants = distinct(rows, "variant").filter((name) => models.some((model) => isOf(name, model)));
+  const settings = [...new Set(variants.map((name) => name.replace(/^[^,]*/, "")))];
+  const shown = settings.filter((setting) => !setting.startsWith(", epoch "));
+  const series = models.map((model) =>
+    bars(
+      model,
+      shown.map((setting) => meanOf(rows, model + setting, metric, lastBlock(rows, model + setting))),
+    ),
+  );
+  const categories = shown.map((setting) => setting.slice(2) || "as in the ablations");
+  return figureHtml(figures.barComparison({ title, yTitle, categories, series, width: 800 }));
+}
+
+const isOf = (variant, model) => variant === model || variant.startsWith(`${model}, `);
+
+function lastBlock(rows, variant) {
+  const layers = distinct(
+    rows.filter((row) => row.variant === variant),
+    "layer",
+  );
+  return layers
+    .filter((layer) => /^blocks\.\d+$/.test(layer))
+    .sort()
+    .at(-1);
 }
 
 /** Where a metric was measured: in the whole model, or else in each of its layers. */

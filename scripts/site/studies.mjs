@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { addressOf, relative } from "./addresses.mjs";
 import { escapeHtml } from "./layout.mjs";
-import { barsOf, differenceOf, distinct, meanOf, readRows } from "./measures.mjs";
+import { barsOf, baselineOf, differenceOf, distinct, meanOf, readRows } from "./measures.mjs";
 
 /** What is asked by each study, in which notebook, compared with what, drawn how. A study that is not in it is shown too. */
 const known = JSON.parse(readFileSync(new URL("studies.json", import.meta.url), "utf8"));
@@ -99,8 +99,8 @@ function linesOf(rows, metric, layer, baseline) {
     "variant",
   );
   return variants.map((variant, index) => {
-    const difference =
-      variant === baseline ? undefined : differenceOf(rows, variant, baseline, metric, layer);
+    const beside = baselineOf(variant, baseline, variants);
+    const difference = variant === beside ? undefined : differenceOf(rows, variant, beside, metric, layer);
     const first =
       index === 0 ? `<th scope="rowgroup" rowspan="${variants.length}">${escapeHtml(name)}</th>` : "";
     const cells = [escapeHtml(variant), said(meanOf(rows, variant, metric, layer)), against(difference)];

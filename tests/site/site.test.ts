@@ -72,6 +72,7 @@ test("of README, docs, notebooks, studies and what they link to pages are made",
     "studies/index.html",
     "studies/llavit.html",
     "studies/nobody-knows-it.html",
+    "studies/sign.html",
   ]);
   assert.ok(!read("source/src/one.ts.html").includes("<script>alert"));
 });
@@ -137,6 +138,39 @@ test("a page of a study has its figure, and every mean with its interval as the 
   for (const name of ["detect", "distill", "llavit", "nobody-knows-it"])
     assert.ok(read(`studies/${name}.html`).includes('class="luvit-figure"'), name);
   assert.ok(page.includes(`commit ${rows[0].commit}`));
+});
+
+test("a study of settings is drawn model beside model, and a model is compared within its setting", async () => {
+  const page = read("studies/sign.html");
+  const table = await io.readTable(join(root, "data", "studies", "sign.arrow"));
+  const rows = table.toArray().map((row) => row.toJSON());
+  const valuesOf = (variant: string, metric: string, layer: string | null) =>
+    rows
+      .filter((row) => row.variant === variant && row.metric === metric && row.layer === layer)
+      .sort((a, b) => a.seed - b.seed)
+      .map(({ value }): number => value);
+  const figure = JSON.parse(/class="luvit-figure">(\{.*?\})<\/script>/.exec(page)![1]!) as {
+    data: { name: string; x: string[]; y: number[] }[];
+  };
+  assert.deepEqual(
+    figure.data.map(({ name }) => name),
+    ["ViT", "LUViT"],
+  );
+  const share = "background entropy above, mean over heads (% of images)";
+  for (const { name, x, y } of figure.data) {
+    assert.deepEqual(x.slice(0, 3), ["as in the ablations", "not pretrained", "600 images"]);
+    for (const [i, setting] of x.entries()) {
+      const variant = i === 0 ? name : `${name}, ${setting}`;
+      const layer = setting.startsWith("twice") ? "blocks.5" : "blocks.3";
+      assert.equal(y[i], analysis.seedStatistics(valuesOf(variant, share, layer)).mean, variant);
+    }
+  }
+  const [of, beside] = ["LUViT", "ViT"].map((model) =>
+    valuesOf(`${model}, not pretrained`, "top-1 (%)", null),
+  );
+  const { mean, halfWidth } = analysis.seedStatistics(of!.map((value, i) => value - beside![i]!));
+  const text = `${mean.toFixed(2)} ± ${halfWidth.toFixed(2)}`.replace("-", "−");
+  assert.ok(page.includes(`<td>LUViT, not pretrained</td>`) && page.includes(text), text);
 });
 
 test("a page that was made before is taken, and run anew when its notebook is newer", () => {

@@ -60,7 +60,7 @@ export function smallRepository(more: Readonly<Record<string, string>> = {}): st
   mkdirSync(join(root, "notebooks"));
   mkdirSync(join(root, "data", "studies"), { recursive: true });
   cpSync(join(project, "notebooks", "00-quickstart.png"), join(root, "notebooks", "bars.png"));
-  for (const study of ["detect", "distill", "llavit"])
+  for (const study of ["detect", "distill", "llavit", "sign"])
     cpSync(
       join(project, "data", "studies", `${study}.arrow`),
       join(root, "data", "studies", `${study}.arrow`),
