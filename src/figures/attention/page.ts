@@ -136,7 +136,7 @@ ${header.live ? `${scriptOf("live/browser/main")}\n` : ""}${scriptOf("browser/ma
 
 const scriptOf = (entry: string) => `<script>${browserScript(join(__dirname, entry))}</script>`;
 
-/** The smaller of PNG and good JPEG as a data URL. */
+/** As a data URL: PNG where that is small, as of drawings, else good JPEG. */
 async function imageUrl({ data, width, height }: RgbImage): Promise<string> {
   const { default: sharp } = await import("sharp");
   const raw = () => sharp(data, { raw: { width, height, channels: 3 } });

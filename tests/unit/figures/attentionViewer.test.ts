@@ -94,6 +94,16 @@ describe("the attention viewer", () => {
     assert.equal(read, total, "and nothing else");
   });
 
+  it("keeps a small image to the last bit, and a photograph's size as JPEG", async () => {
+    const layers = { "blocks.0": 1 };
+    const imageOf = async (side: number) => {
+      const { html } = await attentionViewer(syntheticMaps({ grid: 4, side, layers }));
+      return contentsOf(html).header.models[0]!.image;
+    };
+    assert.match(await imageOf(32), /^data:image\/png;/);
+    assert.match(await imageOf(224), /^data:image\/jpeg;/);
+  });
+
   it("keeps all toy layers, and of a ViT-B as many layers of 12 heads as fit 2 MB, the last among them", async () => {
     const layers = Object.fromEntries(Array.from({ length: 12 }, (_, k) => [`blocks.${k}`, 12]));
     const maps = syntheticMaps({ grid: 14, side: 224, layers, sharpness: 3 });
