@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { showWorkWith, type Work } from "../../../../src/core/progress";
 import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llama/weights";
 import { commit, type Imitation } from "../../../support/hubImitation";
 import { assertRejects, assertSameTensors, goldenCases, temporaryFolder } from "../support";
@@ -28,6 +29,34 @@ test("a block comes from the hub with its config, and little more than its bytes
   assert.ok(hub.contentBytes < blockBytes + 2 * headers + 20_000, `${hub.contentBytes} for ${blockBytes}`);
   assert.ok(read.bytesReceived! >= blockBytes);
   assert.match(read.notes.join("\n"), /SHA-256, which is of the whole file, could not be checked/);
+});
+
+test("a download is shown with its bytes while it runs, and one that takes no time is not", async () => {
+  const shown: { work: Work; done: number; state?: string }[] = [];
+  showWorkWith((work) => {
+    const one: (typeof shown)[number] = { work, done: 0 };
+    shown.push(one);
+    return {
+      advance(done) {
+        one.done = done;
+      },
+      end(state) {
+        one.state = state;
+      },
+    };
+  });
+  try {
+    await readLlamaBlocks("org/name", { block: 2, ...asking(hub) }); // 3 MB
+    assert.equal(shown.length, 0);
+    await readLanguageModel("org/name", asking(hub));
+    assert.ok(shown.length > 0);
+    for (const { work, done, state } of shown) {
+      assert.match(work.label, /safetensors/);
+      assert.deepEqual([work.unit, state, done], ["bytes", "done", work.total - work.kept]);
+    }
+  } finally {
+    showWorkWith(() => ({ advance: () => {}, end: () => {} }));
+  }
 });
 
 test("the second time nothing is asked but the revision, and nothing at all of a known commit or offline", async () => {
