@@ -1,7 +1,7 @@
 import { checkOptions, type Field, list, object, optionsOf, whole } from "../core/options";
 import { type ColormapName, plotlyColorscale } from "./colormap";
 import { type Figure, figure } from "./figure";
-import { formatNumber } from "./format";
+import { formatRange } from "./format";
 import { colormapField, ends, label, labels, numbers } from "./options";
 
 import type { PanelGrid, PlotlyAxis, PlotlyTrace } from "./spec";
@@ -78,7 +78,8 @@ export function heatmapGrid(options: HeatmapGridOptions): Figure {
   const colorbar = { title: { text: zTitle, side: "right" as const } };
   const coloraxis = { colorscale: plotlyColorscale(colormap), cmin, cmax, colorbar };
   const layout = arrangePanels({ ...base, ...axes, coloraxis }, panels, width);
-  const summary = `${maps.length} maps, ${zTitle} ${formatNumber(cmin)} to ${formatNumber(cmax)}`;
+  const count = `${maps.length} ${maps.length === 1 ? "map" : "maps"}`;
+  const summary = `${count}, ${zTitle} ${formatRange(cmin, cmax).join(" to ")}`;
   return figure(data, layout, summary, panels);
 }
 
