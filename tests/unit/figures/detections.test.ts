@@ -21,7 +21,7 @@ const objects = [
   annotation(3, crowd),
 ];
 
-async function scenes(size = { width: 20, height: 10 }) {
+async function scenes(size = { width: 20, height: 10 }, labeled = objects) {
   const root = join(temporaryFolder(), "coco");
   const noise = (width: number, height: number) =>
     sharp(
@@ -30,7 +30,7 @@ async function scenes(size = { width: 20, height: 10 }) {
     )
       .png()
       .toBuffer();
-  await put(root, "annotations/instances_val.json", JSON.stringify(file(objects)));
+  await put(root, "annotations/instances_val.json", JSON.stringify(file(labeled)));
   await put(root, "val/a.jpg", await noise(size.width, size.height));
   await put(root, "val/sub/b.jpg", await noise(8, 12));
   return openCoco({ root, part: "val", transform: fitSquare(32) });
@@ -79,6 +79,21 @@ test("results are right, wrong or in a crowd, objects found or missed, each with
   );
   const all = await detections({ dataset, results: { LUViT: results }, images: [7], leastScore: 0 });
   assert.equal(all.layout.meta?.summary, "LUViT 2 right, 1 wrong, 0 missed");
+});
+
+test("each image has what is right, wrong, missed and in a crowd in it, and nothing of the others", async () => {
+  const narrow = { iscrowd: 1, segmentation: { size: [12, 8], counts: [48, 48] }, bbox: [4, 0, 4, 12] };
+  const others = [objects[0]!, objects[1]!, annotation(3, narrow)];
+  const moved = others.map((one, i) => ({ ...one, id: 10 + i, image_id: 3 }));
+  const mask = { height: 12, width: 8, counts: Uint32Array.of(13, 2, 81) };
+  const there = [...results, found([4, 4, 3, 3], 0.6)].map((one) => ({ ...one, imageId: 3, mask }));
+  const dataset = await scenes(undefined, [...objects, ...moved]);
+  const twice = { LUViT: [...results, ...there] };
+  const wordsOfImages = async (images: number[]) =>
+    words(await detections({ dataset, results: twice, images }));
+  const [first, second] = [await wordsOfImages([7]), await wordsOfImages([3])];
+  assert.ok(first.length >= 5 && second.length >= 5);
+  assert.deepEqual((await wordsOfImages([7, 3])).sort(), [...first, ...second].sort());
 });
 
 test("the smallest box around a place is the one that is pointed at", async () => {
