@@ -2,6 +2,8 @@
 // failed, of what passed only when asked again alone, and of what was skipped, with the reasons.
 //   node scripts/test.mjs [--no-notebooks]
 //   node scripts/test.mjs --only build/tests/unit/nn     the test files of one folder and nothing else
+//   node scripts/test.mjs --only notebooks               every notebook and nothing else; with LUVIT_COMPILER=tslab
+//                                                        in the environment, by the older compiler of cells
 // Test files (node:test) under build/tests, the golden cases, and every notebook in notebooks/, cell by cell: a few at once,
 // first what scripts/longTests.json names.
 // LUVIT_TEST_LIMIT: seconds that a file, the golden cases or a notebook may take. LUVIT_SEED: of tests that draw.
@@ -15,8 +17,10 @@ const parameters = readJson("shortNotebooks.json");
 
 const tally = new Tally();
 const only = process.argv.indexOf("--only");
-if (only > 0) await runJobs(testFiles(process.argv[only + 1]), tally);
-else await runJobs(longestFirst([...testFiles("build/tests"), goldenCases(), ...notebooks()]), tally);
+if (only > 0) {
+  const what = process.argv[only + 1];
+  await runJobs(what === "notebooks" ? notebooks() : testFiles(what), tally);
+} else await runJobs(longestFirst([...testFiles("build/tests"), goldenCases(), ...notebooks()]), tally);
 process.exitCode = tally.close();
 
 /** The longest begin first, so that no lane works alone at the end. */
