@@ -71,6 +71,7 @@ describe("the kernel's protocol", () => {
       'import * as tslab from "tslab";\nfor (let i = 0; i < 2000; i++) tslab.display.html(String(i));',
     );
     const displays = shown.published.filter(({ type }) => type === "display_data");
+    assert.deepEqual(Object.keys(displays[0]!.content).sort(), ["data", "metadata", "transient"]);
     assert.deepEqual(
       displays.map(({ content }) => content.data["text/html"]),
       Array.from({ length: 2000 }, (_, i) => String(i)),

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { main } from "../../../src/cli";
 import { runNotebook } from "../../../src/kernel/runNotebook";
-import { type CliRun, joined, runCli, streamText, writeTestNotebook } from "./helpers";
+import { temporaryFolder } from "../../support/temporaryFolder";
+import { type CliRun, cliPath, joined, runCli, streamText, writeTestNotebook } from "./helpers";
 
 const figureMimes = ["application/vnd.plotly.v1+json", "image/png", "text/html", "text/plain"];
 const library = join(__dirname, "../../../src");
@@ -60,6 +62,17 @@ describe("luvit run", () => {
     assert.equal(run.status, 0);
     assert.match(JSON.stringify(run.outputs[0]), /Type 'string' is not assignable to type 'number'/);
     assert.equal(streamText(run.outputs[1]!, "stdout"), "still here\n");
+  });
+
+  it("writes notebook and page into out/<name> of the current folder where nothing is said", async () => {
+    const [path, elsewhere] = [writeTestNotebook(["1 + 1"]), temporaryFolder("elsewhere")];
+    const { status, stdout } = spawnSync(process.execPath, [cliPath, "run", path], {
+      cwd: elsewhere,
+      encoding: "utf8",
+    });
+    assert.equal(status, 0, stdout);
+    assert.deepEqual(readdirSync(join(elsewhere, "out", "test")).sort(), ["test.html", "test.ipynb"]);
+    assert.ok(!existsSync(join(dirname(path), "out")));
   });
 
   it("sets parameters behind the cell that declares them, or first, as JSON or as text", async () => {
