@@ -176,19 +176,28 @@ describe("Tab after a name that nothing has brought", () => {
     mkdirSync(modules, { recursive: true });
     writeFileSync(join(kernel.folder, "package.json"), '{ "dependencies": { "afar": "1" } }');
     writeFileSync(join(modules, "package.json"), '{ "name": "afar", "version": "1.0.0", "types": "i.d.ts" }');
-    writeFileSync(join(modules, "i.d.ts"), 'export * from "./more";\n');
+    const others =
+      'export * from "./more";\nexport { farShown } from "./part";\nexport type * from "./kinds";\n';
+    writeFileSync(join(modules, "i.d.ts"), others);
     writeFileSync(join(modules, "more.d.ts"), "export declare function farAway(): number;\n");
+    writeFileSync(
+      join(modules, "part.d.ts"),
+      "export declare const farShown: 1;\nexport declare const farHid: 1;\n",
+    );
+    writeFileSync(join(modules, "kinds.d.ts"), "export declare const farKind: 1;\n");
     for (const [begun, name, module] of [
       ["readFileSy", "readFileSync", "node:fs"],
       ["jupyterDis", "jupyterDisplay", "luvit"],
       ["nearV", "nearValue", "./near"],
       ["farA", "farAway", "afar"],
+      ["farSh", "farShown", "afar"],
     ] as const) {
       const statement = `import { ${name} } from "${module}";\n${name}`;
       assert.deepEqual(await first(`${begun}|`), { match: name, text: statement, type: `from ${module}` });
       assert.equal((await first(`const x = 1;\n  ${begun}|(1)`)).text, statement);
       assert.equal((await first(`f(${begun}|)`)).text, `(await import("${module}")).${name}`);
     }
+    for (const hidden of ["farHi|", "farKi|"]) assert.deepEqual(await offered(hidden), [], hidden);
     const ran = await kernel.run((await first("nearVal|")).text);
     assert.equal(
       ran.published.find(({ type }) => type === "execute_result")?.content.data["text/plain"],

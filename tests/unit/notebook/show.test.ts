@@ -35,6 +35,15 @@ describe("show in a notebook", () => {
     assert.equal(bundles[2]!["image/png"], image);
   });
 
+  it("writes out what gives nothing to display, at once or later", async () => {
+    const symbol = Symbol.for("Jupyter.display");
+    for (const nothing of [null, undefined, 7]) show({ kept: 1, [symbol]: () => nothing });
+    await show({ kept: 2, [symbol]: async () => null });
+    const texts = bundles.map((bundle) => String(bundle["text/plain"]));
+    for (const text of texts.slice(0, 3)) assert.match(text, /kept: 1/);
+    assert.match(texts.at(-1)!, /kept: 2/);
+  });
+
   it("shows figures, images, rows, texts and promises of them", async () => {
     show(new ImageFigure({ png, width: 2, height: 2, alt: "a fish" }));
     show([{ model: "ViT", top1: 0.5 }]);
