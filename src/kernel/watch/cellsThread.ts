@@ -50,6 +50,7 @@ async function evaluate(inspector: Inspector, expression: string): Promise<unkno
     expression,
     returnByValue: true,
     silent: true,
+    disableBreaks: true, // a thread that stops within a question takes no message any more, that to go on neither
   });
   return result?.value;
 }

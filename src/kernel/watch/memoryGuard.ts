@@ -9,13 +9,12 @@ const shortInterval = 10;
 const halfFull = 0.4;
 /** Share that is worth a closer look. */
 const filling = 0.6;
-/**
- * Share at which garbage is collected, and the cell ended where that leaves nearly as much; a little later V8 ends the
- * process.
- */
+/** Share at which garbage is collected, and the cell ended where that leaves nearly as much. */
 const full = 0.92;
-const last = 0.97;
-/** Further share that a cell may take that begins with a full memory: it may be the one that frees it. */
+/**
+ * Further share that a cell may take that begins with a full memory, be it one that is over V8's limit: it may be the one
+ * that frees it.
+ */
 const allowance = 0.02;
 
 /** Ends a cell that is about to fill the memory, before V8 ends the process with everything in it. */
@@ -64,7 +63,7 @@ export class MemoryGuard {
     const share = Number(await this.cells.ask("heapShare"));
     if (this.running() !== this.cell) {
       this.cell = this.running();
-      this.threshold = Math.min(Math.max(full, share + allowance), last);
+      this.threshold = Math.max(full, share + allowance);
     }
     if (this.cell === undefined) return share;
     if (share < this.threshold || (await this.cells.ask("isFull", this.threshold)) !== true) return share;

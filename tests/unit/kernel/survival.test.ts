@@ -161,6 +161,7 @@ describe("a cell that would end the kernel", () => {
       for (const code of [
         "const a: unknown[] = []; while (true) a.push({ n: a.length });",
         "await null; const b: unknown[] = []; while (true) b.push([b.length]);",
+        "const c: number[] = []; while (true) c.push(c.length + 0.5);", // goes over the limit in one step
       ]) {
         const { reply, published } = await own.answer(own.start(code), 120_000);
         assert.deepEqual([reply.status, reply.ename], ["error", "OutOfMemory"], code);
@@ -168,6 +169,10 @@ describe("a cell that would end the kernel", () => {
         assert.equal(published.filter(({ type }) => type === "error").length, 1);
         const next = await own.run("a.length = 0; kept + 1");
         assert.equal(result(next), "42", `${code}: then ${next.reply.ename} ${next.reply.evalue}`);
+      }
+      for (let cells = 0; cells < 2; cells++) {
+        const looping = "for (let i = 0; i < 1e7; i++) Math.sqrt(i); c.length > 0";
+        assert.equal(result(await own.run(looping)), "true", "memory that is still full lets cells run");
       }
     } finally {
       own.close();
