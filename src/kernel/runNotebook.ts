@@ -115,7 +115,7 @@ class RunSession {
 
   async run(): Promise<void> {
     // What a compiler has to read first, Node's names too, is no part of the first cell's time.
-    this.executor.compiler.compile("console");
+    if (this.cells.some(({ source }) => source.trim() !== "")) this.executor.compiler.compile("console");
     for (const [index, cell] of this.cells.entries()) {
       await deliverSignals();
       if (this.signals > 0) break;
