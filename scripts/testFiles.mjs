@@ -16,6 +16,8 @@ if (!(limit > 0)) throw new Error(`LUVIT_TEST_LIMIT=${process.env.LUVIT_TEST_LIM
 export class Tally {
   passed = 0;
   failed = 0;
+  /** Whether the one job that was counted was killed at the limit. */
+  hung = false;
   failures = [];
   /** What failed beside other jobs and passed alone. */
   unsteady = [];
@@ -51,7 +53,7 @@ export class Tally {
 /**
  * Runs jobs in their order, a few at once. A job has a `name`, `words`: the arguments of `node`, made with the job's
  * temporary folder, and `count`, which says to a tally what came of it. Where no more than `FEW` jobs fail, each is asked
- * once more with nothing beside it: what waits for a clock fails on a machine that is busy. What passes then is named as
+ * once more with nothing beside it, but for those that hung: what waits for a clock fails on a machine that is busy. What passes then is named as
  * unsteady, with what it failed over at first.
  */
 export async function runJobs(jobs, tally) {
@@ -66,7 +68,7 @@ export async function runJobs(jobs, tally) {
   };
   await Promise.all(Array.from({ length: LANES }, lane));
   for (const { job, came } of failed) {
-    const alone = failed.length > FEW ? came : await tallied(job);
+    const alone = failed.length > FEW || came.hung ? came : await tallied(job);
     if (alone.failed === 0) tally.unsteady.push(...came.failures);
     tally.add(alone);
   }
@@ -77,7 +79,8 @@ async function tallied(job) {
   const tally = new Tally();
   const ran = await run(job);
   console.log(`\n> ${job.name}\n${ran.output}`);
-  if (ran.ended === "at the limit") tally.fail(job.name, `did not end within ${limit} s and was killed`);
+  tally.hung = ran.ended === "at the limit";
+  if (tally.hung) tally.fail(job.name, `did not end within ${limit} s and was killed`);
   else job.count(ran, tally);
   return tally;
 }

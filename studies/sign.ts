@@ -34,7 +34,10 @@ interface Setting {
 
 const usual: Setting = { encoder, train: sizes.train, longer: 1, pretrained: true };
 
-/** By what a row costs. Steps are those of four epochs of 6,000 images: 24,000 are seen once each, 600 forty times; 60,000 take longer. */
+/**
+ * Steps are those of four epochs of 6,000 images: 24,000 are seen once each, 600 forty times; 60,000 take longer to be seen
+ * once.
+ */
 export const settings: Readonly<Record<string, Setting>> = {
   "not pretrained": { ...usual, pretrained: false },
   "600 images": { ...usual, train: 600 },

@@ -29,9 +29,17 @@ export function differenceOf(rows, variant, baseline, metric, layer) {
   return pairs.length > 1 && pairs.every(Number.isFinite) ? analysis.seedStatistics(pairs) : undefined;
 }
 
-/** The same as a variant in all but its model, as "ViT, 600 images" for "LUViT, 600 images"; else the baseline itself. */
+/** A variant's model and the setting it was trained in: "ViT" and "600 images" of "ViT, 600 images". */
+function partsOf(variant) {
+  const [model, ...setting] = variant.split(", ");
+  return [model, setting.join(", ")];
+}
+
+const variantOf = (model, setting) => (setting === "" ? model : `${model}, ${setting}`);
+
+/** The baseline in a variant's setting, where it was trained in it; else the baseline itself. */
 export function baselineOf(variant, baseline, variants) {
-  const alike = variant.replace(/^[^,]*/, baseline);
+  const alike = variantOf(baseline, partsOf(variant)[1]);
   return variants.includes(alike) ? alike : baseline;
 }
 
@@ -66,34 +74,39 @@ export function barsOf(rows, figure) {
 }
 
 /**
- * A few models side by side in each setting, which variants name behind the model: "ViT, 600 images". What was followed
- * over epochs is no setting. Of a metric with layers, the last ViT block's.
+ * A few models side by side in each setting that all of them were trained in; `plain` names the one that no variant
+ * names, and what was followed over epochs is none. Of a metric with layers, the last ViT block's.
  */
-function settingBars(rows, { title, yTitle, metrics: [metric], models }) {
-  const variants = distinct(rows, "variant").filter((name) => models.some((model) => isOf(name, model)));
-  const settings = [...new Set(variants.map((name) => name.replace(/^[^,]*/, "")))];
-  const shown = settings.filter((setting) => !setting.startsWith(", epoch "));
-  const series = models.map((model) =>
+function settingBars(rows, { title, yTitle, metrics: [metric], models, plain }) {
+  const settings = distinct(rows, "variant")
+    .map(partsOf)
+    .filter(([model, setting]) => models.includes(model) && !setting.startsWith("epoch "))
+    .map(([, setting]) => setting);
+  const shown = [...new Set(settings)]
+    .map((setting) => ({ name: setting || plain, means: models.map((model) => meanIn(model, setting)) }))
+    .filter(({ means }) => !means.includes(undefined));
+  const series = models.map((model, i) =>
     bars(
       model,
-      shown.map((setting) => meanOf(rows, model + setting, metric, lastBlock(rows, model + setting))),
+      shown.map(({ means }) => means[i]),
     ),
   );
-  const categories = shown.map((setting) => setting.slice(2) || "as in the ablations");
+  const categories = shown.map(({ name }) => name);
   return figureHtml(figures.barComparison({ title, yTitle, categories, series, width: 800 }));
+
+  function meanIn(model, setting) {
+    const variant = variantOf(model, setting);
+    return meanOf(rows, variant, metric, lastBlock(rows, variant));
+  }
 }
 
-const isOf = (variant, model) => variant === model || variant.startsWith(`${model}, `);
-
+/** Rows have the layers in their order. */
 function lastBlock(rows, variant) {
   const layers = distinct(
     rows.filter((row) => row.variant === variant),
     "layer",
   );
-  return layers
-    .filter((layer) => /^blocks\.\d+$/.test(layer))
-    .sort()
-    .at(-1);
+  return layers.filter((layer) => /^blocks\.\d+$/.test(layer)).at(-1);
 }
 
 /** Where a metric was measured: in the whole model, or else in each of its layers. */

@@ -53,8 +53,9 @@ export async function makeDrawings(folder: string, sizes: DrawnSizes): Promise<v
 
 /** The set with all its drawings, which are made and kept in `folder` where they do not lie there. */
 export async function keptDrawings(folder: string, set: DrawingSet): Promise<DrawingSet> {
-  const { seed, size, classes, ownBackground } = set.plan;
-  const file = join(folder, `${set.length}-of-${classes}-${size}px-${ownBackground}-seed-${seed}.bin`);
+  const { seed, size, classes, ownBackground, background } = set.plan;
+  const kind = `${classes}-${size}px-${ownBackground}-${background}`;
+  const file = join(folder, `${set.length}-of-${kind}-seed-${seed}.bin`);
   if (existsSync(file)) return restore(set, file);
   makeFolder(folder);
   await drawInto(file, set);

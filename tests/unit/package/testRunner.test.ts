@@ -131,3 +131,27 @@ test("stopping the runner stops the tests", async () => {
   assert.equal(await ended, 130);
   while (isAlive(Number(readFileSync(mark, "utf8")))) await sleep(20);
 });
+
+test("what fails beside others and passes alone is told with what it failed over, and counted as passed", () => {
+  const mark = join(folderOf({}), "asked before");
+  const once = `const fs = require("node:fs"); const mark = ${JSON.stringify(mark)};
+test("late", () => { if (!fs.existsSync(mark)) { fs.writeFileSync(mark, ""); throw new Error("too slow"); } });`;
+  const { status, stdout, closing } = runOn({ good, once });
+  assert.deepEqual([status, closing], [0, "3 passed, 0 failed, 0 skipped"]);
+  assert.match(stdout, /^UNSTEADY .*once\.test\.js: 1 of 1[\s\S]*too slow/m);
+  assert.doesNotMatch(stdout, /^FAILED/m);
+});
+
+test("nobody is asked again who hangs, or where many fail", () => {
+  const folder = folderOf({});
+  const noted = (name: string, then: string) =>
+    `require("node:fs").appendFileSync(${JSON.stringify(join(folder, name))}, "x"); test("a", () => { ${then} });`;
+  const asked = (name: string) => readFileSync(join(folder, name), "utf8").length;
+  const hanging = runOn({ hung: noted("hung", "while (true);") }, { LUVIT_TEST_LIMIT: "2" });
+  assert.deepEqual([hanging.status, asked("hung")], [1, 1]);
+  const names = ["one", "two", "three", "four"];
+  const fails = names.map((name) => [name, noted(name, 'throw new Error("no");')]);
+  const { status, closing } = runOn(Object.fromEntries(fails));
+  assert.deepEqual([status, closing], [1, "0 passed, 4 failed, 0 skipped"]);
+  assert.deepEqual(names.map(asked), [1, 1, 1, 1]);
+});
