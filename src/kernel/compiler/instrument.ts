@@ -27,16 +27,17 @@ export function instrument(compiler: TypeScript): ts.TransformerFactory<ts.Sourc
   return (context) => {
     const visit = (node: ts.Node): ts.Node => {
       const { parent } = node;
-      const inner = compiler.visitEachChild(node, visit, context);
+      const inner = withLoad(compiler.visitEachChild(node, visit, context));
       if (compiler.isStatement(node) && isLoop(parent) && parent.statement === node)
         return checkedBlock(compiler, inner as ts.Statement);
       if (compiler.isFunctionLike(parent) && (parent as ts.FunctionLikeDeclaration).body === node)
         return compiler.isBlock(inner) ? checkedBlock(compiler, inner) : checkedValue(compiler, inner);
-      if (compiler.isCallExpression(inner) && inner.expression.kind === SyntaxKind.ImportKeyword) {
-        const load = factory.createIdentifier(names.load);
-        return factory.updateCallExpression(inner, load, undefined, inner.arguments);
-      }
       return inner;
+    };
+    const withLoad = (node: ts.Node): ts.Node => {
+      if (!compiler.isCallExpression(node) || node.expression.kind !== SyntaxKind.ImportKeyword) return node;
+      const load = factory.createIdentifier(names.load);
+      return factory.updateCallExpression(node, load, undefined, node.arguments);
     };
     return (file) => {
       setParents(file);

@@ -5,6 +5,8 @@ export interface Edit {
   at: number;
   remove: number;
   insert: string;
+  /** The place that the inserted text comes from, where it is not `at`. */
+  from?: number;
 }
 
 /** A cell as a compiler gets it, and where each place of it is in the cell as written. */
@@ -29,9 +31,10 @@ export class EditedText {
   /** The place in the cell as written, for a place in `text`. */
   original(offset: number): number {
     let shift = 0;
-    for (const { at, remove, insert } of this.edits) {
-      if (offset <= at + shift) break;
-      if (offset < at + shift + insert.length) return at;
+    for (const { at, remove, insert, from = at } of this.edits) {
+      if (offset <= at + shift && from === at) break;
+      if (offset < at + shift) break;
+      if (offset < at + shift + insert.length) return from;
       shift += insert.length - remove;
     }
     return offset - shift;

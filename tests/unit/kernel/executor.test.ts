@@ -140,6 +140,7 @@ describe("cells", () => {
     assert.equal(await value('const m = await import("only-esm");\nm.late'), "3");
     assert.equal(await value('const { late: l2 } = await import("only-esm");\nl2'), "3");
     assert.equal(await value('(await import("fs")).existsSync(__dirname)'), "true");
+    assert.equal(await value('const late3 = () => import("only-esm");\n(await late3()).late'), "3");
     assert.equal(await value('const name = "only-esm";\n(await import(name)).late'), "3");
   });
 

@@ -25,10 +25,10 @@ export interface CellNames {
 }
 
 /**
- * The code of a cell. All that cells declare is a property of `exports`, which is one object for the whole notebook:
+ * The code of a cell as the compiler makes it. All that cells declare is a property of `exports`, which is one object for the whole notebook:
  * the compiler turns every use of an exported variable into a use of its property, of an earlier cell's too.
  */
-export function emitCell(compiler: TypeScript, source: string, names: CellNames): Emitted {
+export function emitWhole(compiler: TypeScript, source: string, names: CellNames): Emitted {
   const { given, exported, fileName } = names;
   const added = [
     ...(exported.length > 0 ? [`export { ${exported.join(", ")} };`] : []),

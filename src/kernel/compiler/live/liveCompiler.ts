@@ -12,7 +12,8 @@ import { cellSyntax } from "./cellSyntax";
 import { Chains } from "./chains";
 import { completeness } from "./completeness";
 import { completionAt } from "./completion";
-import { emitCell, lastExpression } from "./emit";
+import { lastExpression } from "./emit";
+import { emitCell } from "./emitCell";
 import { findingsOf } from "./findings";
 import { fixOf } from "./fixes";
 import { ImportableNames } from "./importable";
@@ -98,11 +99,12 @@ export class LiveCompiler implements CellCompiler {
     const { checker } = live;
     const used = scope.close(file, own, checker);
     const held = scope.valuesOf(own, checker);
-    const emitted = emitCell(compiler, source, {
+    const names = {
       fileName: file.fileName,
       given: scope.valuesIn(source).filter((name) => !held.has(name)),
       exported: [...held].filter((name) => !own.exported.has(name)),
-    });
+    };
+    const emitted = emitCell(compiler, file, names, own.symbols, checker);
     return {
       code: emitted.code.trim() === "" ? undefined : emitted.code,
       locate: emitted.locate,

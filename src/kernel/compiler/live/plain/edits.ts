@@ -1,0 +1,38 @@
+import type { Edit } from "../../textEdits";
+
+/** Changes of a cell's text on its way to JavaScript, made from its front to its end. */
+export class Edits {
+  readonly list: Edit[] = [];
+  /** Whether the cell has something in it that only the compiler itself turns into JavaScript. */
+  isBeyond = false;
+
+  /** Where statements come from that nobody has written: behind the text and a line's end. */
+  readonly nowhere: number;
+
+  constructor(readonly text: string) {
+    this.nowhere = text.length + 1;
+  }
+
+  /** `from`: the place that the text comes from, where it is not there. */
+  insert(at: number, insert: string, from = at): void {
+    this.list.push({ at, remove: 0, insert, from });
+  }
+
+  replace(start: number, end: number, insert: string): void {
+    this.list.push({ at: start, remove: end - start, insert });
+  }
+
+  /** Leaves nothing but lines in the place of a range. */
+  blank(start: number, end: number): void {
+    if (end > start)
+      this.replace(start, end, this.text.slice(start, end).replace(/[^\n\r\u2028\u2029]/g, " "));
+  }
+
+  hasLines(start: number, end: number): boolean {
+    return /[\n\r\u2028\u2029]/.test(this.text.slice(start, end));
+  }
+
+  beyond(): void {
+    this.isBeyond = true;
+  }
+}
