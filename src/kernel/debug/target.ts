@@ -58,25 +58,16 @@ export class Target {
   }
 
   /** Evaluates JavaScript in no frame; what awaits is answered when the thread has nothing else to do. */
-  evaluate(expression: string, group: Group, awaits = false): Promise<RemoteValue> {
+  async evaluate(expression: string, group: Group, awaits = false): Promise<RemoteValue> {
     const waits = awaits ? { replMode: true, awaitPromise: true } : {};
-    return this.take("Runtime.evaluate", {
-      ...{
-        expression,
-        objectGroup: group,
-        generatePreview: true,
-        silent: true,
-        disableBreaks: true,
-        ...waits,
-      },
-    });
+    const asked = { expression, objectGroup: group, silent: true, disableBreaks: true, ...waits };
+    return this.previewed(await this.take("Runtime.evaluate", asked));
   }
 
   /** Evaluates JavaScript in a frame of what is stopped. */
-  evaluateIn(callFrameId: string, expression: string): Promise<RemoteValue> {
-    return this.take("Debugger.evaluateOnCallFrame", {
-      ...{ callFrameId, expression, objectGroup: "stop", generatePreview: true, silent: true },
-    });
+  async evaluateIn(callFrameId: string, expression: string): Promise<RemoteValue> {
+    const asked = { callFrameId, expression, objectGroup: "stop", silent: true };
+    return this.previewed(await this.take("Debugger.evaluateOnCallFrame", asked));
   }
 
   /** Calls a function of the `Debuggee` with a value; the answer is a copy where `byValue` says so. */
@@ -96,9 +87,30 @@ export class Target {
 
   /** The properties of a value itself. */
   async properties(objectId: string): Promise<RemoteProperty[]> {
-    const asked = { objectId, ownProperties: true, generatePreview: true };
+    const plain = await this.own(objectId, false);
+    if (!plain.some(({ value }) => value && isLarge(value))) return this.own(objectId, true);
+    const shown = async ({ value, ...rest }: RemoteProperty) => ({
+      ...rest,
+      value: value && (await this.previewed(value)),
+    });
+    return Promise.all(plain.map(shown));
+  }
+
+  private async own(objectId: string, generatePreview: boolean): Promise<RemoteProperty[]> {
+    const asked = { objectId, ownProperties: true, generatePreview };
     const { result, privateProperties = [] } = await this.inspector.post("Runtime.getProperties", asked);
     return [...(result as RemoteProperty[]), ...(privateProperties as RemoteProperty[])];
+  }
+
+  /** A value with some of what is in it, as far as that is quickly found. */
+  private async previewed(value: RemoteValue): Promise<RemoteValue> {
+    const { objectId } = value;
+    if (value.type !== "object" || objectId === undefined || isLarge(value)) return value;
+    const functionDeclaration = "function () { return this; }";
+    const { preview } = await this.take("Runtime.callFunctionOn", {
+      ...{ objectId, functionDeclaration, generatePreview: true, silent: true },
+    });
+    return { ...value, preview };
   }
 
   release(objectGroup: Group): Promise<unknown> {
@@ -110,6 +122,14 @@ export class Target {
     if (exceptionDetails) throw new Error(wordsOf(exceptionDetails));
     return result;
   }
+}
+
+/** Entries of a map or a set from which on V8, which copies all of them to show five, is not asked for any. */
+const mostEntries = 1000;
+
+function isLarge({ subtype, description = "" }: RemoteValue): boolean {
+  if (subtype !== "map" && subtype !== "set") return false;
+  return Number(/\((\d+)\)$/.exec(description)?.[1] ?? 0) > mostEntries;
 }
 
 /** What was thrown, without where the inspector found it. */

@@ -103,6 +103,7 @@ const kinds: readonly string[] = [
   "const instance = new Map<string, Array<number>>(), empty = new Set<number>; instance.get('a')!.push(1); const get = instance.get<string>; add<number>(1); [1].map<number>((x) => x);",
   "var add2 = function named(this: any) { return named }, cls = class Inner { static of = Inner; #p = 1; has(o: object) { return #p in o } }; function nested() { var count = 1; count = 2; function add() { count++ } return add() }",
   "let a1 = 1, b1 = 2; a1 = b1 = 3; [a1 ? b1 : 0]; const c1 = { a1, b1, m() { return a1 }, get g() { return b1 }, async *[`k`]() {}, 'q': a1, 5: b1, ...{ a1 } }; a1, b1",
+  "const maybe: string | undefined = 'a'; const isIn = maybe!in { a: 1 }, isOf = (maybe as any)!instanceof Object, of\u00e9 = maybe!; of\u00e9",
   "let z1: number | undefined\nz1 = z1! + 1\nconst q1 = z1!\n(q1 as any)?.toFixed<never>(1)\nexport_1()\nfunction export_1() { return z1 as unknown as string }",
 ];
 
@@ -137,6 +138,14 @@ test("every kind of statement and expression becomes what the compiler makes of 
     isPlain.filter((source) => source !== ""),
     [],
   );
+});
+
+test("functions read as they were written, but for their types", () => {
+  const source =
+    "function join<T>(this: void, a: readonly T[], b?: string): string { return a.concat(b!) as any }";
+  const [one] = [...bothOf([source])];
+  assert.match(one!.text!.text, /function join\( a, b\) \{/);
+  assert.match(one!.text!.text, /return a\.concat\(b\);? \}/);
 });
 
 test("what only the compiler can transform is left to it", () => {

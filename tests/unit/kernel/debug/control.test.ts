@@ -22,6 +22,26 @@ const result = async (id: string) => {
 describe("a cell that is stopped", () => {
   const loop = "let turns = 0;\nwhile (turns < 3) {\n  turns++;\n}\nturns";
 
+  it("names a long map or set by its size, and shows what is in those beside it", async () => {
+    const cell =
+      'const many = new Map(Array.from({ length: 5000 }, (_, i) => [i, String(i)]));\nconst few = new Map([[1, "a"]]);\nconst both = { many, few };\nconst codes = new Set(many.keys());\ncodes.size';
+    const path = await debug.breakIn(cell, 5);
+    const id = run(cell);
+    await debug.stopped();
+    const { Globals } = await debug.variables();
+    assert.deepEqual([Globals!.many, Globals!.codes], ["Map(5000)", "Set(5000)"]);
+    assert.match(Globals!.few!, /^Map\(1\) \{ "?1"? => "?a"? \}$/);
+    assert.equal(Globals!.both, "{ many: Map(5000), few: Map(1) }");
+    const large = (await debug.evaluate("many")).body;
+    assert.equal(large.result, "Map(5000)");
+    const folds = await debug.children(large.variablesReference);
+    assert.deepEqual([folds.length, folds[49].name], [50, "[4900 … 4999]"]);
+    assert.equal((await debug.evaluate("few")).body.result, Globals!.few);
+    await debug.must("continue", { threadId: 1 });
+    assert.equal(await result(id), "5000");
+    await debug.breakAt(path);
+  });
+
   it("shows, expands and sets its variables, and evaluates TypeScript among them", async () => {
     await debug.kernel.run("let scale = 10;");
     const cell =

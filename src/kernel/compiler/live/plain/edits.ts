@@ -1,5 +1,8 @@
 import type { Edit } from "../../textEdits";
 
+/** A character of a word; of those beyond ASCII any may be. */
+const isWord = /[\w$\u0080-\uffff]/;
+
 /** Changes of a cell's text on its way to JavaScript, made from its front to its end. */
 export class Edits {
   readonly list: Edit[] = [];
@@ -22,10 +25,13 @@ export class Edits {
     this.list.push({ at: start, remove: end - start, insert });
   }
 
-  /** Leaves nothing but lines in the place of a range. */
+  /** Leaves nothing in the place of a range but its lines, and what keeps words apart. */
   blank(start: number, end: number): void {
-    if (end > start)
-      this.replace(start, end, this.text.slice(start, end).replace(/[^\n\r\u2028\u2029]/g, " "));
+    if (end <= start) return;
+    const { text } = this;
+    const lines = text.slice(start, end).replace(/[^\n\r\u2028\u2029]/g, "");
+    const touches = lines === "" && isWord.test(text[start - 1] ?? "") && isWord.test(text[end] ?? "");
+    this.replace(start, end, touches ? " " : lines);
   }
 
   hasLines(start: number, end: number): boolean {
