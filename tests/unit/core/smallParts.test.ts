@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { runInNewContext } from "node:vm";
 import { brief } from "../../../src/core/brief";
 import { allFinite } from "../../../src/core/finite";
+import { groupBy } from "../../../src/core/groupBy";
 import { type HostTensor, streamOf } from "../../../src/core/hostTensor";
 import { inGroups } from "../../../src/core/inGroups";
+import { mean, sum } from "../../../src/core/mean";
+import * as options from "../../../src/core/options";
 import { describeValue } from "../../../src/core/options/describeValue";
 import { nearest } from "../../../src/core/options/nearest";
+import { usualCropRatio } from "../../../src/core/preprocessing";
 import { bilinearWeights, nearestIndices, resizePlanes } from "../../../src/core/resample";
 import { textTable } from "../../../src/core/textTable";
 
@@ -157,5 +162,140 @@ describe("groups", () => {
     );
     assert.deepEqual(await stream.read(["b"]), { b });
     assert.deepEqual(await stream.read(["a", "b"]), { a, b });
+  });
+});
+
+describe("options", () => {
+  const { problemsOf } = options;
+  const inContext = (script: string) => runInNewContext(script, { AbortController }) as unknown;
+
+  it("take the values at their bounds, and none beyond", () => {
+    const inf = Number.POSITIVE_INFINITY;
+    const fields: [field: options.Field<unknown>, expected: string, taken: unknown[], refused: unknown[]][] =
+      [
+        [options.text, "a text", ["a", " "], ["", 1, null]],
+        [options.path, "a path", ["a", "."], ["", 1, null]],
+        [options.flag, "true or false", [true, false], [0, "true", null]],
+        [options.number(), "a number from 0", [0, 0.5, 1e300], [-1e-300, Number.NaN, inf, "1"]],
+        [options.number(-1, 2), "a number from -1 to 2", [-1, 2], [-1.001, 2.001]],
+        [options.number(0, 1, true), "a number above 0 and at most 1", [1e-300, 1], [0, 1.001, Number.NaN]],
+        [options.number(1, undefined, true), "a number above 1", [1.001], [1, inf]],
+        [options.whole(), "a whole number from 1", [1, 2 ** 53 - 1], [0, 1.5, 2 ** 53, inf]],
+        [options.whole(0, 12_000), "a whole number from 0 to 12,000", [0, 12_000], [-1, 12_001]],
+        [options.share, "a number from 0 to 1", [0, 1], [-0.001, 1.001]],
+        [options.shareBelowOne, "a number from 0, less than 1", [0, 1 - 2 ** -53], [1, -0.001, Number.NaN]],
+        [options.seed, "a whole number from 0 to 9.007199254740991e+15", [0, 2 ** 53 - 1], [-1, 2 ** 53]],
+        [options.oneOf(["a", "b", "c"]), '"a", "b" or "c"', ["a", "c"], ["d", "", 0]],
+        [options.exactly(null), "null", [null], [undefined, 0, "null"]],
+        [options.list(options.share), "a list, each a number from 0 to 1", [[], [0, 1]], [[2], {}, "ab", 1]],
+        [
+          options.list(options.flag, 2),
+          "a list, each true or false, at least 2 of them",
+          [[true, false]],
+          [[true]],
+        ],
+        [
+          options.pair(options.share),
+          "a list of two, each a number from 0 to 1",
+          [[0, 1]],
+          [[0], [0, 1, 1], [0, 2]],
+        ],
+        [
+          options.row("a row"),
+          "a row",
+          [[], [1], new Float32Array(1)],
+          [{ length: 1 }, "ab", new DataView(new ArrayBuffer(1))],
+        ],
+        [options.instance(Map, "a Map"), "a Map", [new Map()], [new Set(), {}]],
+        [options.callback(), "a function", [() => 1, Map], [{}, undefined]],
+        [
+          options.signal,
+          "an AbortSignal",
+          [new AbortController().signal, inContext("new AbortController().signal")],
+          [{}, null],
+        ],
+        [
+          options.shaped("it", "a", "b"),
+          "it",
+          [{ a: 0, b: null }, Object.assign(() => 1, { a: 1, b: 1 })],
+          [{ a: 1 }, null, "ab"],
+        ],
+      ];
+    for (const [field, expected, taken, refused] of fields) {
+      assert.equal(field.expected, expected);
+      for (const value of taken)
+        assert.deepEqual(problemsOf(field, value), [], `${expected}: ${String(value)}`);
+      for (const value of refused)
+        assert.ok(problemsOf(field, value).length > 0, `${expected}: ${String(value)}`);
+    }
+    assert.deepEqual(problemsOf(options.share, 2), ["expected a number from 0 to 1, got 2"]);
+  });
+
+  it("are an object literal, of this realm or another, and nothing else", () => {
+    const field = options.object({ a: options.whole() }, { b: options.list(options.flag) });
+    const bare = Object.assign(Object.create(null) as object, { a: 1 });
+    for (const good of [{ a: 1 }, bare, inContext("({ a: 1, b: [true] })"), { a: 1, b: undefined }])
+      assert.deepEqual(problemsOf(field, good), []);
+    class Own {
+      a = 1;
+    }
+    for (const bad of [
+      new Own(),
+      [],
+      new Map(),
+      Promise.resolve({ a: 1 }),
+      null,
+      undefined,
+      "a",
+      () => 1,
+      new Date(),
+    ])
+      assert.deepEqual(problemsOf(field, bad), [`expected an object, got ${describeValue(bad)}`]);
+    assert.deepEqual(problemsOf(field, { a: 0, c: 1, b: [1, true, 2] }), [
+      "a: expected a whole number from 1, got 0",
+      "b[0]: expected true or false, got 1",
+      "b[2]: expected true or false, got 2",
+      "c: unknown; there are a, b",
+    ]);
+    assert.deepEqual(problemsOf(field, {}), ["a: missing, expected a whole number from 1"]);
+    assert.deepEqual(problemsOf(options.object({}, {}), { x: 1 }), ["x: unknown; there are no options here"]);
+  });
+
+  it("have rules over entries together, asked only where those are as they should be", () => {
+    const field = options.object({ low: options.share, high: options.share }, {}, ({ low, high }) =>
+      low! <= high! ? [] : [["low", "expected at most high"]],
+    );
+    assert.deepEqual(problemsOf(field, { low: 0.5, high: 0.5 }), []);
+    assert.match(problemsOf(field, { low: 0.6, high: 0.5 }).join(), /^low: .*at most high/);
+    assert.deepEqual(problemsOf(field, { low: 0.6, high: -1 }), [
+      "high: expected a number from 0 to 1, got -1",
+    ]);
+    const some = options.partly(field, ["high"]);
+    assert.deepEqual(problemsOf(some, {}), []);
+    assert.deepEqual(problemsOf(some, { low: 1 }), []);
+    assert.match(problemsOf(some, { high: 1 }).join(), /^high: unknown/);
+  });
+});
+
+describe("small sums", () => {
+  it("of none are 0, and a mean of none is no number", () => {
+    assert.deepEqual([sum([]), sum([1, -3, 2.5]), mean([1, 2, 6])], [0, 0.5, 3]);
+    assert.ok(Number.isNaN(mean([])));
+  });
+
+  it("are grouped by a key in the order of their coming", () => {
+    const groups = groupBy(["ab", "c", "ad", "", "ce"], (text) => text.slice(0, 1));
+    assert.deepEqual(
+      [...groups],
+      [
+        ["a", ["ab", "ad"]],
+        ["c", ["c", "ce"]],
+        ["", [""]],
+      ],
+    );
+  });
+
+  it("a crop is 7/8 up to 224 pixels, as MAE has it, and nothing above", () => {
+    assert.deepEqual([96, 224, 225, 448].map(usualCropRatio), [0.875, 0.875, 1, 1]);
   });
 });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { type Engine, engineMemory, engineProcesses, stopEngineProcesses } from "../../../src/engine";
 import { isLuvitError } from "../nn/support";
+import { temporaryFolder } from "../train/support";
 import {
   eventually,
   growingProduct,
@@ -141,6 +142,24 @@ test("a JavaScript heap that is full is told from other crashes", withOnnxRuntim
   const opening = openInProcess({ step: { graph: g.finish() } });
   process.env.NODE_OPTIONS = NODE_OPTIONS ?? "";
   await assert.rejects(opening, isLuvitError("engine-died", "SIGABRT", "out of memory", "heap"));
+});
+
+test("of a process that wrote much the last of it is told when it dies", withOnnxRuntime, async () => {
+  await stopEngineProcesses();
+  const { NODE_OPTIONS } = process.env;
+  const script = join(temporaryFolder(), "talkative.cjs");
+  mkdirSync(dirname(script), { recursive: true });
+  const lines = Array.from({ length: 3000 }, (_, i) => `line ${i}`).join("\n");
+  const written = JSON.stringify(`${lines}\nthe reason\n`);
+  writeFileSync(script, `require("node:fs").writeSync(2, ${written}); process.exit(3);`);
+  process.env.NODE_OPTIONS = `--require ${script}`;
+  const opening = openTiny();
+  process.env.NODE_OPTIONS = NODE_OPTIONS ?? "";
+  await assert.rejects(opening, (error: Error) => {
+    assert.ok(isLuvitError("engine-died", "exited with code 3", "line 2999\nthe reason")(error));
+    assert.ok(!error.message.includes("line 10\n"));
+    return true;
+  });
 });
 
 const groups = "/sys/fs/cgroup/memory/luvit-tests";

@@ -13,7 +13,8 @@ const collectGarbage: () => void = runInNewContext("gc");
 
 const MiB = 2 ** 20;
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1];
-const skip = withOnnxRuntime.skip || (memoryOf(process.pid) ? false : "needs /proc");
+const withProc = memoryOf(process.pid) ? false : "needs /proc";
+const skip = withOnnxRuntime.skip || withProc;
 
 /** What this process holds on to, in MiB. */
 function held(): number {
@@ -37,6 +38,16 @@ test("500 runs take no more memory than 50, on either side", { skip }, async () 
   assert.ok(nearGrowth < 1, `this process holds ${nearGrowth} MiB more`);
   assert.ok(farGrowth < 16, `the engine process grew by ${farGrowth} MiB`);
   await executor.dispose();
+});
+
+test("memory of a process is what it has and what it had at most, not its address space", {
+  skip: withProc,
+}, () => {
+  const [least, most] = [process.memoryUsage.rss(), process.resourceUsage().maxRSS * 1024];
+  const { resident, peak } = memoryOf(process.pid)!;
+  assert.ok(Math.abs(resident - least) < 0.1 * least + 8 * MiB, `${resident} for ${least}`);
+  assert.ok(peak >= resident && Math.abs(peak - most) < 0.1 * most + 8 * MiB, `${peak} for ${most}`);
+  assert.equal(memoryOf(2 ** 30), undefined, "there is no such process");
 });
 
 test("deaths for want of memory are counted in the process's own control group, then at the container's root", () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync, readdirSync } from "node:fs";
 import { before, test } from "node:test";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
@@ -129,7 +130,10 @@ class Recorder implements TensorflowBinding {
   failure: Error | undefined;
   private last = 0;
   isUsingGpuDevice = () => false;
-  loadSavedModel(): number {
+  readonly folders: string[] = [];
+  loadSavedModel(folder: string): number {
+    assert.deepEqual(readdirSync(folder), ["saved_model.pb"]);
+    this.folders.push(folder);
     if (this.failure) throw this.failure;
     return 7;
   }
@@ -179,6 +183,11 @@ test("a run feeds and fetches in order, counts the bytes, and gives every tensor
   assert.throws(
     () => new TfSession(binding, []),
     isLuvitError("engine", "did not accept the graph: it is wrong"),
+  );
+  assert.deepEqual(
+    binding.folders.map(existsSync),
+    [false, false],
+    "no folder of a graph stays, taken or not",
   );
   session.dispose();
   assert.deepEqual(binding.deleted, [7]);

@@ -227,10 +227,12 @@ for (const { engine, title, open, options } of [...engines, asOnDevice, webgpu])
     const executor = await openGraph(linearRegression(), initial(), { open, threads: 1, guard: "loss" });
     const { target } = data;
     const before = await executor.readState();
-    const x = data.x.map((value, i) => (i === 4 ? Number.NaN : value));
-    const { loss } = await executor.run("step", { x, target, schedule: scheduleAt(1) });
-    assert.ok(Number.isNaN(loss[0]));
-    assert.deepEqual(await executor.readState(), before);
+    for (const bad of [Number.NaN, 1e30, -1e30]) {
+      const x = data.x.map((value, i) => (i === 4 ? bad : value));
+      const { loss } = await executor.run("step", { x, target, schedule: scheduleAt(1) });
+      assert.equal(loss[0], Number.isNaN(bad) ? Number.NaN : Number.POSITIVE_INFINITY);
+      assert.deepEqual(await executor.readState(), before, `${bad}`);
+    }
     const finite = await executor.run("step", { x: data.x, target, schedule: scheduleAt(1) });
     assertClose(finite.loss, [reference(1).losses[0]], 2e-6, "loss");
     assertClose((await executor.readState()).w, reference(1).w, 2e-6, "w");
@@ -264,6 +266,16 @@ for (const { engine, title, open, options } of [...engines, asOnDevice, webgpu])
       triple,
       "nothing is learnt from a group with a loss that is not finite",
     );
+    for (const bad of [Number.NaN, 1e30]) {
+      const broken = { ...feeds, x: x.map(() => bad) };
+      await held.run("step", broken, { hold: true });
+      await held.run("step", feeds, { hold: true });
+      await held.run("step", feeds);
+      assert.deepEqual(await held.readState(), triple, `a good one that is held after ${bad} mends nothing`);
+      await held.run("step", feeds, { hold: true });
+      await held.run("step", broken);
+      assert.deepEqual(await held.readState(), triple, `nor do good ones before ${bad}`);
+    }
     await held.run("step", feeds);
     assert.notDeepEqual(await held.readState(), triple);
     await Promise.all([once.dispose(), held.dispose()]);

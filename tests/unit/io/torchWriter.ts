@@ -60,6 +60,7 @@ export function tensorOpcodes(
   strides: readonly number[],
   offset = 0,
   metadata: readonly (readonly number[])[] = [],
+  window?: readonly number[],
 ): number[] {
   const storage = tuple(
     text("storage"),
@@ -67,6 +68,7 @@ export function tensorOpcodes(
     text(key),
     text("cpu"),
     integer(storageElements),
+    ...(window ? [window] : []),
   );
   const hooks = [...global("collections", "OrderedDict"), ...op.emptyTuple, ...op.reduce];
   const size = tuple(...shape.map(integer));

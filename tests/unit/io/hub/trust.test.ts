@@ -9,7 +9,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { before, test } from "node:test";
 import type { LuvitError } from "../../../../src/core/errors";
 import { fileSource } from "../../../../src/io/bytes/byteSource";
@@ -51,6 +51,21 @@ test("a file that was read whole and has another SHA-256 than the hub's is refus
   );
   const weights = readdirSync(snapshotIn(cache)).filter((name) => name.endsWith(".safetensors"));
   assert.deepEqual(weights, [], "nothing bad under a final name");
+});
+
+test("a download that was damaged on this disk is thrown away, so that loading it again succeeds", async () => {
+  const options = asking(hub);
+  await readLlamaBlocks("org/name", { ...options, block: 2 });
+  const kept = join(repositoryIn(options.hub.cache), "luvit");
+  const [largest] = readdirSync(kept, { recursive: true })
+    .map((name) => join(kept, String(name)))
+    .filter((path) => /^\d+\.[0-9a-f]{8}$/.test(basename(path)))
+    .sort((a, b) => lstatSync(b).size - lstatSync(a).size);
+  const bytes = readFileSync(largest);
+  bytes[bytes.length >> 1] ^= 1;
+  writeFileSync(largest, bytes);
+  await assertRejects(() => readLanguageModel("org/name", options), "bad-file", "SHA-256; load it again");
+  assertSameTensors((await readLanguageModel("org/name", options)).tensors, languageModel());
 });
 
 test("a file read in part cannot be checked, and that is said", async () => {

@@ -51,6 +51,46 @@ test("views are gathered: transposed, offset, strided, expanded, scalar, empty",
   assert.deepEqual(await read([0, 4], [4, 1]), []);
 });
 
+/** The old container: magic number, version, system, object, keys; then each storage's length and bytes. */
+function legacyFile(
+  object: Uint8Array,
+  keys: readonly string[],
+  storages: readonly Uint8Array[],
+): Uint8Array {
+  const pickle = (...opcodes: (readonly number[])[]) =>
+    Buffer.from([...op.proto, ...opcodes.flat(), ...op.stop]);
+  const magic = Buffer.from("80028a0a6cfc9c46f9206aa850192e", "hex");
+  const list = [...op.emptyList, ...keys.flatMap((key) => [...text(key), ...op.append])];
+  const counted = storages.flatMap((bytes) => {
+    const count = Buffer.alloc(8);
+    count.writeBigInt64LE(BigInt(bytes.length / 4));
+    return [count, bytes];
+  });
+  const heads = [magic, pickle(integer(1001)), pickle(op.emptyDict), object, pickle(list)];
+  return Buffer.concat([...heads, ...counted]);
+}
+
+test("in the old container storages lie one behind the other, and a window of one begins at its element", async () => {
+  const window = (start: number, length: number) => tuple(text("view"), integer(start), integer(length));
+  const entries = {
+    whole: tensorOpcodes("a", "FloatStorage", 5, [5], [1]),
+    window: tensorOpcodes("b", "FloatStorage", 12, [3], [1], 0, [], window(4, 6)),
+    within: tensorOpcodes("b", "FloatStorage", 12, [2, 2], [2, 1], 2, [], window(4, 6)),
+  };
+  const bytes = legacyFile(dictPickle(entries), ["b", "a"], [counting(12), floats(9, 8, 7, 6, 5)]);
+  const file = await openBytes(bytes);
+  const read = await file.readTensors(file.state().tensors);
+  assert.deepEqual([...read.get("whole")!.data], [9, 8, 7, 6, 5]);
+  assert.deepEqual([...read.get("window")!.data], [4, 5, 6]);
+  assert.deepEqual([...read.get("within")!.data], [6, 7, 8, 9]);
+  const outside = { w: tensorOpcodes("b", "FloatStorage", 12, [1], [1], 0, [], window(4, 9)) };
+  await assertRejects(
+    () => openBytes(legacyFile(dictPickle(outside), ["b"], [counting(12)])),
+    "bad-file",
+    "a window outside storage b",
+  );
+});
+
 test("only the stretch of storage that a view needs is read", async () => {
   const pickle = dictPickle({ w: tensorOpcodes("0", "FloatStorage", 1000, [2, 3], [3, 1], 500) });
   const source = new CountingSource(memorySource("x.pth", torchZip(pickle, { "0": counting(1000) })));
