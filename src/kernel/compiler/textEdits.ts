@@ -9,19 +9,28 @@ export interface Edit {
   from?: number;
 }
 
+type FourNumbers = [number, number, number, number];
+
+/** Numbers that are kept of an edit: `at`, `remove`, the length of `insert`, and `from`. */
+const kept = 4;
+
 /** A cell as a compiler gets it, and where each place of it is in the cell as written. */
 export class EditedText {
   readonly text: string;
-  private readonly edits: readonly Edit[];
+  /** The edits by their places, in few bytes: they are kept as long as the cell's code can fail. */
+  private readonly places: Int32Array;
 
   constructor(
     readonly source: string,
     edits: readonly Edit[],
   ) {
-    this.edits = [...edits].sort((one, other) => one.at - other.at);
+    const sorted = [...edits].sort((one, other) => one.at - other.at);
+    this.places = Int32Array.from(
+      sorted.flatMap(({ at, remove, insert, from = at }) => [at, remove, insert.length, from]),
+    );
     let text = "";
     let from = 0;
-    for (const { at, remove, insert } of this.edits) {
+    for (const { at, remove, insert } of sorted) {
       text += source.slice(from, at) + insert;
       from = at + remove;
     }
@@ -31,11 +40,11 @@ export class EditedText {
   /** The place in the cell as written, for a place in `text`. */
   original(offset: number): number {
     let shift = 0;
-    for (const { at, remove, insert, from = at } of this.edits) {
-      if (offset <= at + shift && from === at) break;
-      if (offset < at + shift) break;
-      if (offset < at + shift + insert.length) return from;
-      shift += insert.length - remove;
+    for (let i = 0; i < this.places.length; i += kept) {
+      const [at, remove, length, from] = this.places.subarray(i, i + kept) as unknown as FourNumbers;
+      if (offset < at + shift || (offset === at + shift && from === at)) break;
+      if (offset < at + shift + length) return from;
+      shift += length - remove;
     }
     return offset - shift;
   }
@@ -43,10 +52,11 @@ export class EditedText {
   /** The place in `text`, for a place in the cell as written; places in what was taken out are behind what came for it. */
   edited(offset: number): number {
     let shift = 0;
-    for (const { at, remove, insert } of this.edits) {
+    for (let i = 0; i < this.places.length; i += kept) {
+      const [at, remove, length] = this.places.subarray(i, i + kept) as unknown as FourNumbers;
       if (offset <= at) break;
-      if (offset < at + remove) return at + shift + insert.length;
-      shift += insert.length - remove;
+      if (offset < at + remove) return at + shift + length;
+      shift += length - remove;
     }
     return offset + shift;
   }
