@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { inspect } from "node:util";
 import { entropyShares } from "../../../src/analysis/entropyShares";
-import { rowsOf } from "../../../src/analysis/provenance";
+import { columnsOf, resultTable, rowsOf } from "../../../src/analysis/provenance";
+import { seedStatistics } from "../../../src/analysis/statistics";
 import {
   mergeSuites,
   openSuiteSets,
@@ -20,11 +21,14 @@ import { startBackend, tf } from "../../../src/core/tf";
 import { sliceMapping } from "../../../src/data/classMapping";
 import type { ImageDataset } from "../../../src/data/dataset";
 import { FolderDataset, imageFolder } from "../../../src/data/imageFolder";
-import { benchmarkCorruptions } from "../../../src/data/sets";
+import { benchmarkCorruptions, imageNetWnids } from "../../../src/data/sets";
+import { imageNetAMapping, imageNetRMapping } from "../../../src/data/sets/mappings";
 import * as transforms from "../../../src/data/transforms";
 import { readTable } from "../../../src/io/tables/table";
 import { classifier } from "../../../src/models";
 import { evaluate } from "../../../src/train/evaluate";
+import { filesIn, layOut } from "../data/sets/standIns";
+import { flatPng } from "../data/support";
 import { repository } from "../io/support";
 import { assertThrows, tinyViT } from "../train/support";
 import { assertRejects, temporaryFolder, writeImages } from "./support";
@@ -272,6 +276,38 @@ test("results of several seeds give means and intervals per number, and a seed c
   assert.equal(rowsOf(table)[0].seeds, "0 1 2");
   assert.match(inspect(overSeeds(tables)), /99 % interval\n/);
   assert.throws(() => overSeeds([tables[0], tables[0]]), /tiny, ImageNet-1K, top-1: seed 0 twice/);
+  const one = { model: "m", recipe: "r", data: "d", metric: "top-1" };
+  for (const other of [
+    { model: "n" },
+    { recipe: "s" },
+    { recipe: null },
+    { data: "e" },
+    { metric: "top-5" },
+  ]) {
+    const twice = [one, { ...one, ...other }].flatMap((row, i) =>
+      [0, 1].map((seed) => ({ ...row, seed, value: 10 * i + seed })),
+    );
+    const apart = overSeeds([
+      resultTable(columnsOf(twice, ["model", "recipe", "data", "metric", "seed", "value"]), {}),
+    ]);
+    assert.deepEqual(
+      apart.rows.map(({ n, mean }) => [n, mean]),
+      [
+        [2, 0.5],
+        [2, 10.5],
+      ],
+      JSON.stringify(other),
+    );
+    assert.deepEqual(apart.rows[1], { ...apart.rows[1], ...one, ...other });
+  }
+  const row = rowsOf(overSeeds(tables, 0.9).table)[0];
+  const statistics = seedStatistics(top1, 0.9);
+  const { n, std, standardError, paperStandardError } = statistics;
+  const [low, high] = statistics.interval;
+  assert.deepEqual(
+    { ...row },
+    { ...row, n, std, standardError, paperStandardError, mean: statistics.mean, low, high, confidence: 0.9 },
+  );
 });
 
 test("a suite can be watched: parts, what was kept, and numbers as soon as they are final", async () => {
@@ -330,4 +366,59 @@ test("sets of one's own whose names are no folders are refused where answers are
     await assertRejects(entropyShares(model(), { [name]: set }, { out }), "bad-argument", "become folders");
   }
   assert.deepEqual(readdirSync(root), []);
+});
+
+test("every set of a suite is opened as it was published, with the options given", async () => {
+  const root = temporaryFolder();
+  const folderOf = (name: string) => join(root, name);
+  const image = await flatPng(16, 16, [4, 5, 6]);
+  const wnids = imageNetWnids();
+  const inSlice = { a: imageNetAMapping, r: imageNetRMapping };
+  layOut(folderOf("in1k/val"), filesIn([wnids[3]], 1), image);
+  for (const name of ["a", "r"] as const)
+    layOut(folderOf(name), filesIn([wnids[inSlice[name].mappedClasses[7]]], 1), image);
+  layOut(folderOf("v2"), filesIn(["3"], 1), image);
+  layOut(folderOf("sketch"), filesIn([wnids[3]], 1), image);
+  layOut(
+    folderOf("c"),
+    filesIn(
+      [1, 2, 3, 4, 5].map((severity) => `fog/${severity}/${wnids[3]}`),
+      1,
+    ),
+    image,
+  );
+  const splits = ["original", "mixed_same", "mixed_rand", "mixed_next"] as const;
+  const classes = Array.from({ length: 9 }, (_, i) => `0${i}_class`);
+  layOut(
+    folderOf("in9"),
+    filesIn(
+      splits.flatMap((split) => classes.map((name) => `${split}/val/${name}`)),
+      1,
+    ),
+    image,
+  );
+  const names = ["in1k", "a", "r", "v2", "sketch", "c", "in9"];
+  const folders = Object.fromEntries(names.map((name) => [name, folderOf(name)]));
+  const options = { size: 16, partial: true, cache: 12_345 };
+  const sets = await openSuiteSets(folders, options);
+  const plain = [sets.in1k, sets.a, sets.r, sets.v2, sets.sketch] as FolderDataset[];
+  const whole = [await sets.c!.open("fog", 2), ...splits.map((split) => sets.in9![split])] as FolderDataset[];
+  const settings = (set: FolderDataset) => [set.transform.name, set.size];
+  assert.deepEqual(
+    plain.map(settings),
+    plain.map(() => ["evaluation", 16]),
+    "resized and cropped",
+  );
+  assert.deepEqual(
+    whole.map(settings),
+    whole.map(() => ["none", 16]),
+    "which are of the final size already",
+  );
+  assert.deepEqual(
+    [...plain, whole[0]].map((set) => set.label(0)),
+    [3, 7, 7, 3, 3, 3],
+  );
+  assert.match(whole[0].path(0), /fog\/2\//);
+  for (const [i, split] of splits.entries())
+    assert.ok(whole[i + 1].path(0).includes(`/${split}/val/`), split);
 });

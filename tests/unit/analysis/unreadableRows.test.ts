@@ -10,6 +10,7 @@ import { pseudoMaskIou } from "../../../src/analysis/pseudoMaskIou";
 import { wholeBatches } from "../../../src/analysis/wholeBatches";
 import { startBackend } from "../../../src/core/tf";
 import type { MaskedDataset } from "../../../src/data/segmentation";
+import { wholeImages } from "../../../src/data/wholeImages";
 import { assertRejects, maskedImages, type Region, temporaryFolder, tinyLuvit } from "./support";
 
 before(async () => void (await startBackend()));
@@ -96,5 +97,20 @@ test("windows of whole images of which none can be read are passed one by one, a
   assert.deepEqual(passed, [
     { ...none, start: 0, end: 4 },
     { ...none, start: 4, end: 7 },
+  ]);
+});
+
+test("batches of whole images have every image of their window, unreadable ones with the next or the last", async () => {
+  const set = await maskedImages(regions);
+  const whole = wholeImages(set, { patch: 8 });
+  breakFiles(set, 0, 2, 3, 6);
+  const how = { engine: "eager", batchSize: 1, ranges: [{ start: 0, end: 7 }] } as const;
+  const passed: unknown[] = [];
+  for await (const { samples, start, end, canStop } of wholeBatches(tinyLuvit(), whole, () => ({}), how))
+    passed.push([samples.map(({ index }) => index), start, end, canStop]);
+  assert.deepEqual(passed, [
+    [[1], 0, 4, true],
+    [[4], 4, 5, false],
+    [[5], 5, 7, true],
   ]);
 });

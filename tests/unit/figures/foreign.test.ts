@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import sharp from "sharp";
 import { figure, lossCurves, type PlotlyFigure, renderSvg } from "../../../src/figures";
 import { figureBundle } from "../../../src/figures/figureBundle";
+import { withEmbeddedImages } from "../../../src/figures/plotly/embeddedImages";
 import { plotlyHtml } from "../../../src/figures/plotly/plotlyHtml";
 
 /** A foreign figure with something other than it should be wherever a figure has text, a color or a number. */
@@ -84,5 +85,63 @@ describe("many points", () => {
     const bundle = await figureBundle(drawn);
     assert.deepEqual(Object.keys(bundle), ["text/plain", "image/png"]);
     assert.match(String(bundle["text/plain"]), /^a cloud\n2,000,000 points: shown as an image only/);
+  });
+});
+
+describe("images of figures for Plotly", () => {
+  const [here, there] = [
+    { source: "data:image/png;base64,iVBORw0KGgo=" },
+    { source: "https://example.com/seen.png" },
+  ];
+  const disguised = [
+    { source: "data:image/svg+xml;base64,PHN2Zz4=" },
+    { source: "data:image/png;base64,aaaa' onerror='x" },
+    { source: "//example.com/data:image/png;base64,aaaa" },
+    { source: 3 },
+    {},
+    null,
+  ];
+
+  it("stay where they come with the figure, and go where they would be fetched, wherever they are", () => {
+    const images = [there, here, ...disguised];
+    const bare = withEmbeddedImages({
+      data: [
+        { type: "image", ...here },
+        { type: "image", ...there },
+        { type: "image", z: [[[1, 2, 3]]] },
+        { type: "scatter", source: "kept", y: [1] },
+      ],
+      layout: {
+        images,
+        title: { text: "t" },
+        template: {
+          layout: { images, font: { size: 9 }, template: { layout: { images } } },
+          data: { image: images, bar: [{}] },
+        },
+      },
+    } as unknown as PlotlyFigure);
+    assert.deepEqual(bare, {
+      data: [
+        { type: "image", ...here },
+        { type: "image", z: [[[1, 2, 3]]] },
+        { type: "scatter", source: "kept", y: [1] },
+      ],
+      layout: {
+        images: [here],
+        title: { text: "t" },
+        template: {
+          layout: { images: [here], font: { size: 9 }, template: { layout: { images: [here] } } },
+          data: { image: [here], bar: [{}] },
+        },
+      },
+    });
+  });
+
+  it("are the same in Plotly's HTML", () => {
+    const drawn = { data: [], layout: { images: [there, here], height: 321 } } as unknown as PlotlyFigure;
+    const html = plotlyHtml(drawn);
+    assert.doesNotMatch(html.slice(0, 4000), /example\.com/);
+    assert.match(html, /^<div class="luvit-plotly" style="min-height:321px">/);
+    assert.match(html.slice(0, 4000), /iVBORw0KGgo=/);
   });
 });

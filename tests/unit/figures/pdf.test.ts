@@ -50,6 +50,11 @@ describe("figures as PDF", () => {
     const { words } = await pdfOf(bars);
     for (const word of ["Größe", "original", "mixed & <same>", "top-1 (%)", "90.0"])
       assert.ok(words.includes(word), word);
+    const entity = barComparison({
+      ...{ categories: ["a &amp;lt; b &amp;amp;quot;"], yTitle: "y" },
+      series: [{ name: "s", values: [1] }],
+    });
+    assert.ok((await pdfOf(entity)).words.includes("a &lt; b &amp;quot;"), "markup is read once");
     assert.ok(words.includes("\x9680.5"), "minus signs are the dash of the encoding");
   });
 

@@ -27,6 +27,38 @@ test("what falls into a crowd is no error, and crowds are not missed", async () 
     await kinds([{ box: square }, crowd], [result(square, 1), result([110, 110, 20, 20], 1)]),
     [],
   );
+  const beside = [40, 100, 90, 90] as const; // a third of it in the crowd, by its own area less than half
+  assert.deepEqual(await kinds([{ box: square }, crowd], [result(square, 1), result(beside, 1)]), [
+    "background",
+  ]);
+  assert.deepEqual(
+    await kinds([{ box: square }, crowd], [result(square, 1), result([100, 100, 90, 90], 1, 1)]),
+    ["background"],
+  );
+});
+
+test("an overlap of a tenth is a localization error, of a half a find; of another class below a half both", async () => {
+  const truths = [{ box: [0, 0, 100, 100] as const }];
+  const high = (height: number, label = 0) => kinds(truths, [result([0, 0, 100, height], 1, label)]);
+  assert.deepEqual(await high(9), ["background", "missed"]);
+  assert.deepEqual(await high(10), ["localization"]);
+  assert.deepEqual(await high(49), ["localization"]);
+  assert.deepEqual(await high(50), []);
+  assert.deepEqual(await high(9, 1), ["background", "missed"]);
+  assert.deepEqual(await high(10, 1), ["both", "missed"]);
+  assert.deepEqual(await high(49, 1), ["both", "missed"]);
+  assert.deepEqual(await high(50, 1), ["classification"]);
+});
+
+test("an error is about the object that it overlaps most, of its own image", async () => {
+  const truths = [
+    { box: [10, 10, 40, 40] as const },
+    { box: [10, 10, 40, 20] as const },
+    { box: [10, 10, 40, 12] as const, image: 2 },
+  ];
+  const [error] = (await errorsByKind(annotations(truths, 2), [result([10, 10, 40, 8], 1)])).errors;
+  assert.ok("result" in error);
+  assert.deepEqual([error.kind, error.truth, error.iou], ["localization", { ...error.truth, id: 2 }, 0.4]);
 });
 
 test("an error knows its result, its object and their overlap", async () => {

@@ -77,3 +77,35 @@ test("what does not fit is refused with all its reasons", async () => {
   );
   await assert.rejects(nearestNeighbors(clouds(1, 6), clouds(2, 6)), isLuvitError("bad-argument", "say k"));
 });
+
+test("among the five are the five classes with most votes, and none without a vote", async () => {
+  const angles = Array.from({ length: 25 }, (_, i) => (i * Math.PI) / 60);
+  const values = (of: number[]) =>
+    Float32Array.from(of.flatMap((angle) => [Math.cos(angle), Math.sin(angle)]));
+  const train = { values: values(angles), dim: 2, labels: Int32Array.from(angles.keys()) };
+  const asked = Array.from({ length: 70 }, () => 0);
+  const other = { values: values(asked), dim: 2, labels: Int32Array.from(asked, (_, i) => i % 7) };
+  const of = (options: object) => nearestNeighbors(train, other, { engine: "eager", ...options });
+  assert.deepEqual(
+    (await of({ k: [1, 2, 7] })).map(({ k, top1, top5 }) => [
+      k,
+      Math.round(0.7 * top1),
+      Math.round(0.7 * top5),
+    ]),
+    [
+      [1, 10, 10],
+      [2, 10, 20],
+      [7, 10, 50],
+    ],
+  );
+  assert.deepEqual(
+    (await of({})).map(({ k }) => k),
+    [10, 20],
+    "of 10, 20, 100, 200 those that 25 samples can give",
+  );
+  const [{ votes }] = await of({ k: [2], temperature: 0.5, classes: 30 });
+  assert.equal(votes.length, 70 * 30);
+  for (const row of [0, 63, 64, 69])
+    for (const label of [0, 1])
+      assert.ok(Math.abs(votes[row * 30 + label] - Math.exp(Math.cos(angles[label]) / 0.5)) < 1e-4);
+});

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { attentionDistances, cka, massMask, principalComponents, tokenNorms } from "../../../../src/analysis";
 import { patchDistances } from "../../../../src/analysis/representations/attentionDistance";
+import { median } from "../../../../src/analysis/representations/norms";
 import { symmetricEigen } from "../../../../src/analysis/representations/symmetricEigen";
 import { Rng } from "../../../../src/core/rng";
-import { startBackend, tf } from "../../../../src/core/tf";
-import { imageFolder, transforms } from "../../../../src/data";
+import { startBackend, type Tensor, tf } from "../../../../src/core/tf";
+import { type FolderDataset, imageFolder, transforms } from "../../../../src/data";
 import { perturb } from "../../models/support";
 import { assertClose, isLuvitError } from "../../nn/support";
 import { temporaryFolder, writeImages } from "../../train/support";
@@ -123,9 +124,49 @@ test("a token that sticks out is found where it is, with the attention it draws"
     ["embed", "blocks.0.out", "fusion.mapper1", "fusion.out"],
   );
   assert.equal(found.norms.get("embed")!.length, 4 * set.length);
+  for (const row of found.table.toArray()) {
+    const by = byHand(model, set.length, row, await pixelsOf(set));
+    assertClose([row.drawn ?? -1, row.classToken ?? -1], by, 1e-5);
+  }
   const quiet = await tokenNorms(model, set, { above: [1000], engine: "eager" });
   assert.ok(quiet.table.toArray().every(({ share }) => share === 0));
 });
+
+const pixelsOf = async (set: FolderDataset) => {
+  const samples = await Promise.all(Array.from({ length: set.length }, (_, i) => set.load(i, new Rng(0))));
+  return tf.tensor(Float32Array.from(samples.flatMap(({ image }) => [...image])), [set.length, 3, 16, 16]);
+};
+
+/** Shares of the patches' attention to patches above three medians and to the class token, number by number; -1: no layer. */
+function byHand(
+  { encoder }: ReturnType<typeof tinyLuvit>,
+  images: number,
+  { place, layer }: { place: string; layer: string | null },
+  pixels: Tensor,
+): [drawn: number, classToken: number] {
+  if (layer === null) return [-1, -1];
+  const seen = new Map<string, number[][][][]>();
+  tf.tidy(() => {
+    encoder.tokens(pixels, {
+      positions: "mae",
+      tap: (name, value) => void seen.set(name, value.arraySync() as never),
+    });
+  });
+  const pattern = [...seen].find(([name]) => name.startsWith(`${layer}.`) && name.endsWith(".pattern"))![1];
+  const tokens = seen.get(place) as unknown as number[][][];
+  let [drawn, classToken] = [0, 0];
+  for (let image = 0; image < images; image++) {
+    const norms = [1, 2, 3, 4].map((token) => Math.hypot(...tokens[image][token]));
+    const border = 3 * median(norms);
+    for (const rows of pattern[image])
+      for (const query of [1, 2, 3, 4]) {
+        const part = 1 / (images * pattern[image].length * 4);
+        classToken += part * rows[query][0];
+        for (const key of [1, 2, 3, 4]) if (norms[key - 1] > border) drawn += part * rows[query][key];
+      }
+  }
+  return [drawn, classToken];
+}
 
 test("every head of every layer has a distance, at most the image's diagonal", async () => {
   const set = await imageFolder(await writeImages(temporaryFolder(), 2), {

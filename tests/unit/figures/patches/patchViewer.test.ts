@@ -71,8 +71,14 @@ test("a page carries the likelihood of every answer at every place", async () =>
 });
 
 test("only the layers that are asked for go into a page, and what is not there is named", async () => {
-  const { header } = carried(await answerViewer(attention, { layers: ["layers.1"] }));
+  const { header, numbers } = carried(await answerViewer(attention, { layers: ["layers.1"] }));
   assert.deepEqual(header.axes[1].choices, ["block 2"]);
+  for (const token of [0, 1])
+    for (const head of [0, 1, 2]) {
+      const start = mapStart(header, [token, 0, head + 1]);
+      for (const [patch, value] of attention.at(token, "layers.1", head).entries())
+        assert.ok(Math.abs(numbers[start + patch] - value) <= 1 / steps);
+    }
   await assert.rejects(
     answerViewer(attention, { layers: ["layers.7"] }),
     isLuvitError("bad-argument", "layers.7", "layers.1"),
