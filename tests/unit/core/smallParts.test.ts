@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import type { Stats } from "node:fs";
+import { describe, it, mock } from "node:test";
 import { runInNewContext } from "node:vm";
 import { brief } from "../../../src/core/brief";
+import { engineCache } from "../../../src/core/engineCache";
+import { identityOf } from "../../../src/core/fileIdentity";
 import { allFinite } from "../../../src/core/finite";
 import { groupBy } from "../../../src/core/groupBy";
 import { type HostTensor, streamOf } from "../../../src/core/hostTensor";
 import { inGroups } from "../../../src/core/inGroups";
+import { Turn } from "../../../src/core/loop";
 import { mean, sum } from "../../../src/core/mean";
 import * as options from "../../../src/core/options";
 import { describeValue } from "../../../src/core/options/describeValue";
@@ -89,6 +93,15 @@ describe("tables of text", () => {
       "val       81.2 ± 0.1  50000",
       "a\\x1b[2J           –      9",
     ]);
+    const signs = textTable(
+      ["n", "s"],
+      [
+        ["−1.5", "1e3"],
+        ["+22", "x"],
+        ["-3", ""],
+      ],
+    );
+    assert.deepEqual(signs.split("\n").slice(2), ["−1.5  1e3", " +22  x", "  -3"]);
     assert.equal(textTable(["name", "what"], [["a", "b"]]), "name  what\n────  ────\na     b");
   });
 });
@@ -297,5 +310,67 @@ describe("small sums", () => {
 
   it("a crop is 7/8 up to 224 pixels, as MAE has it, and nothing above", () => {
     assert.deepEqual([96, 224, 225, 448].map(usualCropRatio), [0.875, 0.875, 1, 1]);
+  });
+});
+
+describe("a file", () => {
+  it("is another where device, number, size or time of change are", () => {
+    const stats = { dev: 1, ino: 2, size: 3, mtimeMs: 4.25, mode: 5, atimeMs: 6 } as Stats;
+    const changed = { dev: 9, ino: 9, size: 9, mtimeMs: 4.5 };
+    const others = Object.entries(changed).map(([name, value]) => identityOf({ ...stats, [name]: value }));
+    assert.equal(new Set([identityOf(stats), ...others]).size, 5);
+    assert.notEqual(identityOf({ ...stats, dev: 1, ino: 12 }), identityOf({ ...stats, dev: 11, ino: 2 }));
+    assert.equal(identityOf({ ...stats, mode: 8, atimeMs: 9 }), identityOf(stats), "to be read is no change");
+  });
+});
+
+describe("engines are kept", () => {
+  it("where the user says, else in the cache folder of the platform", () => {
+    const all = { LUVIT_ENGINE_CACHE: "/own", XDG_CACHE_HOME: "/xdg", LOCALAPPDATA: "/local" };
+    const { LUVIT_ENGINE_CACHE: _, ...two } = all;
+    const { XDG_CACHE_HOME: __, ...local } = two;
+    for (const platform of ["linux", "darwin", "win32"]) {
+      assert.equal(engineCache(all, platform, "/home"), "/own");
+      assert.equal(engineCache(two, platform, "/home"), "/xdg/luvit/engines");
+    }
+    assert.equal(engineCache(local, "linux", "/home"), "/home/.cache/luvit/engines");
+    assert.equal(engineCache(local, "darwin", "/home"), "/home/Library/Caches/luvit/engines");
+    assert.equal(engineCache(local, "win32", "/home"), "/local/luvit/Cache/engines");
+    assert.equal(engineCache({}, "win32", "/home"), "/home/AppData/Local/luvit/Cache/engines");
+    assert.equal(
+      engineCache({ LUVIT_ENGINE_CACHE: "", XDG_CACHE_HOME: "" }, "linux", "/h"),
+      "/h/.cache/luvit/engines",
+    );
+  });
+});
+
+describe("a loop of short steps", () => {
+  it("gives others their turn every 15 milliseconds, and ends with what its signal was aborted with", async () => {
+    let now = 1000;
+    const clock = mock.method(performance, "now", () => now);
+    try {
+      const controller = new AbortController();
+      const turn = new Turn(controller.signal);
+      const othersRan = async () => {
+        let ran = false;
+        setImmediate(() => {
+          ran = true;
+        });
+        await turn.pass();
+        return ran;
+      };
+      const found: boolean[] = [];
+      for (const step of [0, 14, 1, 14, 0.9, 0.1, 15]) {
+        now += step;
+        found.push(await othersRan());
+      }
+      assert.deepEqual(found, [false, false, true, false, false, true, true]);
+      controller.abort(new Error("enough"));
+      await turn.pass();
+      now += 15;
+      await assert.rejects(turn.pass(), /enough/);
+    } finally {
+      clock.mock.restore();
+    }
   });
 });

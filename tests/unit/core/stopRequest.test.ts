@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { interruptible, withStopRequest } from "../../../src/core/stopRequest";
 import { isLuvitError } from "../nn/support";
@@ -51,6 +52,13 @@ test("the caller's signal asks to stop, also one that was aborted before", () =>
       assert.equal(request.stopped, true);
     });
     await withStopRequest(controller.signal, async (request) => assert.equal(request.stopped, true));
+    const kept = new AbortController();
+    for (const end of [() => {}, () => Promise.reject(new Error("no"))])
+      await withStopRequest(kept.signal, async () => {
+        assert.equal(getEventListeners(kept.signal, "abort").length, 1);
+        await end();
+      }).catch(() => {});
+    assert.equal(getEventListeners(kept.signal, "abort").length, 0, "listeners stayed");
   }));
 
 test("work that is interrupted rejects with what was stopped", () =>

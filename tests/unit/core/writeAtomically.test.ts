@@ -46,7 +46,7 @@ for (const [name, write] of Object.entries(writers)) {
 
   test(`${name}: a 0600 file keeps its mode, and so does one that all may write`, async () => {
     const path = join(temporaryFolder(), "secret");
-    for (const mode of [0o600, 0o666, 0o640]) {
+    for (const mode of [0o600, 0o666, 0o640, 0o755]) {
       writeFileSync(path, "old");
       chmodSync(path, mode);
       await write(path, "new");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeEngine } from "../../../src/engine";
+import { int8Entries } from "../../../src/engine/onnx/int8/select";
 import { dequantizeWeight, quantizeWeight } from "../../../src/engine/onnx/int8/weight";
 import { settleOptions } from "../../../src/engine/onnx/session";
 import type { Graph } from "../../../src/graph/ir";
@@ -130,6 +131,40 @@ test(
     await executor.dispose();
   },
 );
+
+test("only matrices whose every use is as rows times weight are kept in eight bits", () => {
+  const chosen = (write: (g: GraphWriter) => void) => {
+    const g = new GraphWriter();
+    write(g);
+    return [...int8Entries([g.finish()])];
+  };
+  const times = (
+    a: number[],
+    w: number[],
+    attributes: Record<string, boolean>,
+    result: number[],
+    swapped = false,
+  ) =>
+    chosen((g) => {
+      const [x, weight] = [g.input("x", a), g.state("w", w)];
+      const operands = swapped ? { a: weight, b: x } : { a: x, b: weight };
+      g.output("y", g.node("BatchMatMul", operands, [{ shape: result }], attributes)[0]);
+    });
+  const plain = { transposeA: false, transposeB: false };
+  assert.deepEqual(times([5, 32], [32, 40], plain, [5, 40]), ["w"]);
+  assert.deepEqual(times([5, 32], [40, 32], { ...plain, transposeB: true }, [5, 40]), ["w"]);
+  assert.deepEqual(times([32, 5], [32, 40], { ...plain, transposeA: true }, [5, 40]), [], "x is turned");
+  assert.deepEqual(times([40, 5], [32, 40], plain, [32, 5], true), [], "the weight comes first");
+  assert.deepEqual(times([2, 5, 32], [32, 40], plain, [2, 5, 40]), [], "x has no rows");
+  assert.deepEqual(times([5, 31], [31, 40], plain, [5, 40]), [], "a side is short");
+  assert.deepEqual(times([5, 40], [40, 31], plain, [5, 31]), [], "the other side is short");
+  const asResult = (g: GraphWriter) => {
+    const [x, w] = [g.input("x", [5, 32]), g.state("w", [32, 40])];
+    g.output("y", g.node("BatchMatMul", { a: x, b: w }, [{ shape: [5, 40] }], plain)[0]);
+    g.output("w out", w);
+  };
+  assert.deepEqual(chosen(asResult), [], "it is a result itself");
+});
 
 test("what is not there is named: weights not written, another provider", withOnnxRuntime, async () => {
   const executor = await openGraph(frozenLayer(), {}, { threads: 1, frozen: "int8" });

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeMask, maskArea, maskBox, maskIou, mergeMasks } from "../../../../src/core/masks";
+import {
+  type BoxXywh,
+  boxIou,
+  encodeMask,
+  maskArea,
+  maskBox,
+  maskIou,
+  mergeMasks,
+} from "../../../../src/core/masks";
 
 /** Rows of text, # inside. */
 const mask = (...rows: string[]) =>
@@ -17,6 +25,34 @@ test("a box is around all runs, those that go on in the next column from top to 
   assert.deepEqual(maskBox(mask("...", "#.#", "...")), [0, 1, 3, 1]);
   assert.deepEqual(maskBox(mask("##", "##")), [0, 0, 2, 2]);
   assert.deepEqual(maskBox(mask("..", "..")), [0, 0, 0, 0]);
+});
+
+test("boxes that touch, or have no size, overlap by nothing, also themselves", () => {
+  const boxes: BoxXywh[] = [
+    [0, 0, 2, 2],
+    [2, 0, 2, 2],
+    [0, 2, 2, 2],
+    [1, 1, 0, 3],
+    [1, 1, 3, 0],
+    [1, 1, 0, 0],
+  ];
+  const ious = boxIou(
+    boxes,
+    boxes,
+    boxes.map(() => 0),
+  );
+  for (const [at, iou] of ious.entries())
+    assert.equal(iou, at % 7 === 0 && at < 21 ? 1 : 0, `${Math.floor(at / 6)}, ${at % 6}`);
+  const [detection, truths] = [
+    [0, 0, 4, 2] as const,
+    [
+      [1, 0, 2, 2],
+      [3, -1, 4, 2],
+    ] as const,
+  ];
+  assert.deepEqual([...boxIou([detection], truths, [0, 0])], [4 / 8, 1 / 15]);
+  assert.deepEqual([...boxIou([detection], truths, [true, true])], [4 / 8, 1 / 8], "of a crowd");
+  assert.deepEqual([...boxIou(truths, [detection], [1])], [1, 1 / 8], "of a crowd: of the detection");
 });
 
 test("masks that have one pixel in common overlap by it, those that have none do not", () => {

@@ -13,6 +13,7 @@ import {
   rleFromText,
   rleText,
 } from "../../../../src/core/masks";
+import { expectDrawable } from "../../../../src/core/masks/polygon";
 import { Rng } from "../../../../src/core/rng";
 
 const refused = (code: string, message: RegExp) => (error: Error & { code?: string }) =>
@@ -22,6 +23,17 @@ function randomMask(rng: Rng, height: number, width: number) {
   const share = rng.uniform();
   return Uint8Array.from({ length: height * width }, () => Number(rng.uniform() < share));
 }
+
+test("the text of runs: five bits a character, differences from the fourth run on", () => {
+  const textOf = (...counts: number[]) => rleText({ height: 1, width: 1, counts: Uint32Array.from(counts) });
+  assert.equal(textOf(0, 1, 15), "01?");
+  assert.equal(textOf(16, 31, 32), "`0o0P1");
+  assert.equal(textOf(5, 6, 7, 6), "5670", "the fourth as its difference from the second");
+  assert.equal(textOf(5, 6, 7, 5, 8), "567O1");
+  assert.equal(textOf(2 ** 32 - 1), "oooooo3");
+  const text = "5670";
+  assert.deepEqual([...rleFromText(text, 4, 6).counts], [5, 6, 7, 6]);
+});
 
 test("a mask is its runs down the columns, zeros first", () => {
   const rle = encodeMask([1, 0, 0, 1, 1, 0], 2, 3);
@@ -152,6 +164,47 @@ test("polygons are cut off at the image, and what cannot be drawn is refused", (
       refused("bad-argument", /cannot be drawn/),
     );
   }
+});
+
+/** Rows of a mask as text. */
+const shown = (rle: { height: number; width: number; counts: Uint32Array }) => {
+  const mask = decodeMask(rle);
+  return Array.from({ length: rle.height }, (_, y) =>
+    Array.from(mask.subarray(y * rle.width, (y + 1) * rle.width), (inside) => (inside ? "#" : ".")).join(""),
+  );
+};
+
+test("boxes on whole pixels are those pixels, wherever they touch or leave the image", () => {
+  const box = (x: number, y: number, width: number, height: number) =>
+    shown(rasterizeBox([x, y, width, height], 3, 12));
+  assert.deepEqual(box(0, 0, 1, 1), ["#...........", "............", "............"]);
+  assert.deepEqual(box(11, 2, 1, 1), ["............", "............", "...........#"]);
+  assert.deepEqual(box(9, 1, 5, 9), ["............", ".........###", ".........###"]);
+  assert.deepEqual(box(-4, -4, 6, 6), ["##..........", "##..........", "............"]);
+  assert.deepEqual(box(2, 0, 9, 3), ["..#########.", "..#########.", "..#########."], "beyond column nine");
+  assert.deepEqual(box(0, 0, 12, 3), Array(3).fill("############"));
+  const twice = [2, 0, 2, 3, 4, 3, 4, 0];
+  assert.deepEqual(
+    shown(rasterizePolygon([...twice, ...twice], 3, 6)),
+    ["......", "......", "......"],
+    "what is crossed twice is outside",
+  );
+});
+
+test("an outline may be 4 194 304 pixels long, across or down", () => {
+  for (const far of [
+    [2 ** 21 - 3, 0],
+    [0, 2 ** 21 - 3],
+  ])
+    assert.doesNotThrow(() => expectDrawable([0, 0, ...far, 1, 1]));
+  for (const far of [
+    [2 ** 21, 0],
+    [0, 2 ** 21],
+  ])
+    assert.throws(
+      () => expectDrawable([0, 0, ...far, 1, 1], "here"),
+      refused("bad-argument", /^here: an outline of 4194\d{3} pixels cannot be drawn/),
+    );
 });
 
 /** Outlines and what pycocotools makes of them: runs as text, area, box. */

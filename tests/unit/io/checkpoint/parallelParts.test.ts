@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { test } from "node:test";
 import type { StateDict } from "../../../../src/core/hostTensor";
 import type { WritableDtype } from "../../../../src/io/bytes/floats";
+import { joinTensors } from "../../../../src/io/checkpoint/joinTensors";
 import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llama/weights";
 import { writeTorchCheckpoint } from "../../../../src/io/torch/torchWriter";
 import { blockOf } from "../ggufModel";
@@ -87,6 +88,35 @@ for (const [count, dtype] of [
     }
   });
 }
+
+test("tensors are put behind one another along any axis, wherever their numbers begin in memory", () => {
+  const inside = (shape: number[], first: number) => {
+    const length = shape.reduce((product, side) => product * side, 1);
+    const all = Float32Array.from({ length: length + 3 }, (_, i) => (i === 0 ? -1 : first + i - 1));
+    return { shape, data: all.subarray(1, 1 + length) };
+  };
+  const [a, b] = [inside([2, 1, 2], 0), inside([2, 2, 2], 10)];
+  const joined = joinTensors([a, b, a], 1);
+  assert.deepEqual(joined.shape, [2, 4, 2]);
+  assert.deepEqual([...joined.data], [0, 1, 10, 11, 12, 13, 0, 1, 2, 3, 14, 15, 16, 17, 2, 3]);
+  const rows = joinTensors([inside([1, 2], 0), inside([2, 2], 5)], 0);
+  assert.deepEqual(
+    [rows.shape, [...rows.data]],
+    [
+      [3, 2],
+      [0, 1, 5, 6, 7, 8],
+    ],
+  );
+  const wide = joinTensors([inside([2, 1], 0), inside([2, 2], 5)], 1);
+  assert.deepEqual(
+    [wide.shape, [...wide.data]],
+    [
+      [2, 3],
+      [0, 5, 6, 1, 7, 8],
+    ],
+  );
+  assert.equal(joinTensors([a], 0), a);
+});
 
 test("embeddings split by width (LLaMA 1 and 2) and by tokens (LLaMA 3) are both put together", async () => {
   for (const embeddings of [0, 1] as const) {

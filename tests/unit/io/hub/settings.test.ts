@@ -31,6 +31,30 @@ test("cache and endpoint come from the variables huggingface_hub reads, the near
   await assertRejects(() => hubSettings({ HF_ENDPOINT: "mirror" }), "bad-argument", /HF_ENDPOINT.*"mirror"/);
   assert.equal((await hubSettings({ HF_HUB_OFFLINE: "1" })).offline, true);
   assert.equal((await hubSettings({ HF_HUB_OFFLINE: "0" })).offline, false);
+  for (const on of ["1", "ON", "Yes", "true", " TRUE "])
+    for (const name of ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+      assert.equal((await hubSettings({ [name]: on })).offline, true, `${name}=${on}`);
+  for (const off of ["", "no", "2", "11"])
+    assert.equal((await hubSettings({ TRANSFORMERS_OFFLINE: off })).offline, false, off);
+  const slashes = { HF_ENDPOINT: "http://mirror.example/hub//" };
+  assert.equal((await hubSettings(slashes)).endpoint, "http://mirror.example/hub");
+  for (const seconds of ["0", "-1", "soon", ""])
+    assert.equal((await hubSettings({ HF_HUB_DOWNLOAD_TIMEOUT: seconds })).idleTimeout, 10_000, seconds);
+  const { retryDelay, idleTimeout } = await hubSettings({});
+  assert.deepEqual([retryDelay, idleTimeout], [500, 10_000]);
+  const given = {
+    endpoint: "https://own.example",
+    token: "own",
+    cache: "/own",
+    offline: false,
+    idleTimeout: 7,
+    retryDelay: 8,
+  };
+  const variables = {
+    ...{ HF_ENDPOINT: "https://e.example", HF_TOKEN: "t", HF_HUB_CACHE: "/c" },
+    ...{ HF_HUB_OFFLINE: "1", HF_HUB_DOWNLOAD_TIMEOUT: "3" },
+  };
+  assert.deepEqual(await hubSettings(variables, given), given, "what is given goes before the variables");
   assert.equal((await hubSettings({ HF_HUB_DOWNLOAD_TIMEOUT: "3" })).idleTimeout, 3000);
 });
 

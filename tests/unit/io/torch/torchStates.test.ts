@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { HostTensor } from "../../../../src/core/hostTensor";
 import { memorySource } from "../../../../src/io/bytes/byteSource";
-import { unwrap } from "../../../../src/io/checkpoint/wrappers";
+import type { WeightFile } from "../../../../src/io/checkpoint/checkpoint";
+import { unwrap, withoutWrappers } from "../../../../src/io/checkpoint/wrappers";
+import { elementBytes, storageDtypes, torchDtype } from "../../../../src/io/torch/torchDtypes";
 import { openTorchFile } from "../../../../src/io/torch/torchFile";
 import { assertRejects } from "../support";
 import {
@@ -87,6 +90,39 @@ for (const [type, opcodes] of Object.entries(foreignTypes)) {
   });
 }
 
+test("every type of torch by its name and by its old storage, with the bytes that a number takes", () => {
+  const types: [names: string[], storage: string | undefined, dtype: string, bytes: number][] = [
+    [["float64", "double"], "Double", "F64", 8],
+    [["float32", "float"], "Float", "F32", 4],
+    [["float16", "half"], "Half", "F16", 2],
+    [["bfloat16"], "BFloat16", "BF16", 2],
+    [["int64", "long"], "Long", "I64", 8],
+    [["int32", "int"], "Int", "I32", 4],
+    [["int16", "short"], "Short", "I16", 2],
+    [["int8"], "Char", "I8", 1],
+    [["uint8"], "Byte", "U8", 1],
+    [["bool"], "Bool", "BOOL", 1],
+    [["complex64", "cfloat"], "ComplexFloat", "complex64", 8],
+    [["complex128", "cdouble"], "ComplexDouble", "complex128", 16],
+    [["complex32", "chalf"], undefined, "complex32", 4],
+    [["qint8"], "QInt8", "qint8", 1],
+    [["quint8"], "QUInt8", "quint8", 1],
+    [["qint32"], "QInt32", "qint32", 4],
+    [["uint16"], undefined, "uint16", 2],
+    [["uint32"], undefined, "uint32", 4],
+    [["uint64"], undefined, "uint64", 8],
+    [["float8_e5m2"], undefined, "float8_e5m2", 1],
+  ];
+  for (const [names, storage, dtype, size] of types) {
+    for (const name of names) assert.equal(torchDtype(name), dtype, name);
+    if (storage) assert.equal(storageDtypes[`${storage}Storage`], dtype, storage);
+    assert.equal(elementBytes(dtype), size, dtype);
+  }
+  for (const none of ["load", "Tensor", "toString", "float_", "xint8"])
+    assert.equal(torchDtype(none), undefined, none);
+  for (const unknown of ["uint3", "bits16", "toString"]) assert.equal(elementBytes(unknown), undefined);
+});
+
 test("without a usual key the only dict of tensors is taken, and several are a choice to be made", async () => {
   const state = dict({ a: tensor(), b: tensor() });
   const found = async (entries: Record<string, readonly number[]>) => (await open(entries)).state();
@@ -153,6 +189,32 @@ test("known wrappers are taken from names that all have them, one around the oth
   const averaged = unwrap(["n_averaged", ...names("module.")]);
   assert.deepEqual([averaged.wrapper, [...averaged.names.keys()]], ["module.", names("")]);
   assert.equal(unwrap([]).names.size, 0);
+});
+
+test("a file without its wrapper is asked by the names inside, and tells of them as they come", async () => {
+  const stored = ["module._orig_mod.a", "module._orig_mod.b"];
+  const tensors = new Map(stored.map((name, i) => [name, { shape: [1], data: Float32Array.of(i) }]));
+  const asked: string[][] = [];
+  const info = (name: string) => ({ shape: [1], dtype: name });
+  const file = {
+    names: ["n_averaged", ...stored],
+    info: async (name: string) => info(name),
+    infos: async (names: readonly string[]) => new Map(names.map((name) => [name, info(name)])),
+    readTensors: async (names: readonly string[], seen?: (name: string, tensor: HostTensor) => void) => {
+      asked.push([...names]);
+      for (const name of names) seen?.(name, tensors.get(name)!);
+      return new Map(names.map((name) => [name, tensors.get(name)!]));
+    },
+  } as unknown as WeightFile;
+  const plain = withoutWrappers(file);
+  assert.deepEqual(plain.names, ["a", "b"]);
+  assert.equal((await plain.info("b")).dtype, stored[1]);
+  assert.deepEqual([...(await plain.infos(["b"]))], [["b", info(stored[1])]]);
+  const came: string[] = [];
+  const read = await plain.readTensors(["b", "a"], (name, { data }) => came.push(`${name} ${data[0]}`));
+  assert.deepEqual([[...read.keys()], asked, came], [["b", "a"], [[...stored].reverse()], ["b 1", "a 0"]]);
+  const bare = { ...file, names: ["a", "module.b"] };
+  assert.equal(withoutWrappers(bare), bare, "not all names have it");
 });
 
 test("of MoCo's three networks the first is taken", () => {
