@@ -129,6 +129,39 @@ const beyond: readonly string[] = [
   "declare const nowhere: number;",
   "const f = (a: number): {\n  b: number } => ({ b: a });",
   "class A { accessor x = 1 }",
+  "let n = 2; for (; n--; ) n;",
+  "const f = (a: number)\n: number => a;",
+  "const f = (a: number) /* ) */ : number => a;",
+  "const f = async <T>\n(x: T) => x;",
+  "function f() { return <T>\n(x: T) => x }",
+  "1 + 2 as number * 3",
+  "-1 as number ** 2",
+  "2 * 3 satisfies number << 1",
+  "const n = 2, smaller = 1<!--n; smaller",
+];
+
+/** As a stranger writes: names that are words elsewhere, no semicolons, comments and lines in odd places. */
+const odd: readonly string[] = [
+  ...["", "// only", ";", "type A = 1", "export type B = 1\nexport interface C {}\nlet b1: B = 1; b1"],
+  "let async = 1, of = 2, type = 3, get = 4, as = 5, from = 6, namespace = 7, satisfies = 8;\ntype = 4\nas = as as any\nasync = 2\nnamespace",
+  "type\nas as number\nasync\nof\nget\nfor (const q of [of]) of\nfor (async in {}) {}\nsatisfies satisfies number\n({ async, of, type, get, as })",
+  "let ünï = 1, ñ$ = 2, 变量 = 3, 𝒳 = 4, __y = 5; 变量 = 5; 𝒳 += 1; __y++\n$1\nvar $1 = ünï",
+  "ünï + ñ$ + 变量 + 𝒳; __y = 3; ({ 变量, 𝒳, __y })",
+  "let \\u0061bc = 1; \\u0061bc = 2; abc",
+  "outer: for (const a of [1]) { inner: while (true) { if (a) break outer; continue inner } }\nlet outer = 1; outer: for (;;) { outer++; break outer }",
+  "outer: for (;;) { outer++; break outer }\nouter",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a cell's
+  "const t1 = `a${`b${((x: number): string => `${x}`)(1)}`}${1 as any}`, re = /a\\/[/:<T>]b/u, q1 = 4 / 2 / 1; re.test(t1) ? /:/ : /[?]/g",
+  "let fn: any = 1; fn.a?.b!.c; (fn?.a as any).b; fn!.x!++; fn!['y'] = 1; delete fn!.z; fn! || 1\nfn!\n++fn.x",
+  "fn\n`x`\nfn<number>(3)\n(4)\nnew fn<number>\nnew (fn())()\nfn!?.(1)\n;(fn)`x`\nfn()!.y\nclass F extends fn(1) {}\nclass G extends (fn as any)<number> {}\nfn++; (fn as any) = 3; [fn, fn.y] = [1, 2]; ({ fn = 4 } = {} as any); for (fn of [1]) fn",
+  "class K1 { private\n x = 1\n readonly y\n = 2; get = 1; static static = 2; async: number\n set?: string\n ['z'] = 1\n abstract\n constructor(); constructor(a?: number) {} }",
+  "let p /* a */ : /* b */ number /* c */ = /* d */ 1 // e\np /* f */ as /* g */ any /* h */ ; p /* i */ ! // j\n/* k */ p = p // l\n/* m */ + p",
+  "function th(this: { a(x: number, y: string): void }, /* , */ b = 1) {}\nfunction th2(this: any /* ) */) {}",
+  "const ar = (\n  x: number,\n  y?: { a: 1,\n b: 2 },\n): x is any => true, ar2 = async <T,>(x: T): Promise<T> => x",
+  "const big = function <\n T>(a: T,\n b = 1 as any): {\n a: T } { return { a } }\nnew Map<\nstring, Array<Array<number>>>(\n)",
+  "let s1 = 1; switch (s1) { case s1 as any: s1++; s1--; default: s1 = 2 }; s1 = s1 = 2, s1 += s1 -= 1; s1 ? s1 = 1 : s1 = 2; (a = s1 = 3) => s1 = a",
+  "let s2 = 1; (function () { s2 = 4; var s2 = 5; }); (s2 => s2 = 3); try { } catch (s2) { s2 = 1 } function s3(exports: any, last = s2) {}",
+  "let low = 1, lower = 2; low as number < lower; low + lower as number; low as any ?? lower as any; low as number === lower && lower as any",
 ];
 
 test("every kind of statement and expression becomes what the compiler makes of it", () => {
@@ -146,6 +179,11 @@ test("functions read as they were written, but for their types", () => {
   const [one] = [...bothOf([source])];
   assert.match(one!.text!.text, /function join\( a, b\) \{/);
   assert.match(one!.text!.text, /return a\.concat\(b\);? \}/);
+});
+
+test("and so does what is written in an odd way", () => {
+  const [plain] = compare(odd);
+  assert.equal(plain, odd.length);
 });
 
 test("what only the compiler can transform is left to it", () => {

@@ -171,9 +171,10 @@ export class Bindings {
   }
 
   /** Whether nobody has the value of an expression. */
-  private isUnused({ parent }: ts.Node): boolean {
+  private isUnused(node: ts.Node): boolean {
     const { compiler } = this;
-    if (compiler.isForStatement(parent)) return true;
+    const { parent } = node;
+    if (compiler.isForStatement(parent)) return parent.condition !== node;
     return compiler.isExpressionStatement(parent) && !isLast(parent);
   }
 

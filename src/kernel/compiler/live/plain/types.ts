@@ -18,6 +18,8 @@ export class Types {
   private readonly words: ReadonlySet<ts.SyntaxKind>;
   private readonly whole: ReadonlySet<ts.SyntaxKind>;
   private readonly foreign: ReadonlySet<ts.SyntaxKind>;
+  /** Operators that bind tighter than `as` does. */
+  private readonly tight: ReadonlySet<ts.SyntaxKind>;
 
   constructor(
     private readonly compiler: TypeScript,
@@ -35,6 +37,11 @@ export class Types {
       ...[kinds.ExportDeclaration, kinds.ExportAssignment, kinds.ExportKeyword, kinds.DeclareKeyword],
       ...[kinds.Decorator, kinds.AccessorKeyword, kinds.TypeAssertionExpression, kinds.MetaProperty],
       ...[kinds.JsxElement, kinds.JsxSelfClosingElement, kinds.JsxFragment],
+    ]);
+    this.tight = new Set([
+      ...[kinds.AsteriskAsteriskToken, kinds.AsteriskToken, kinds.SlashToken, kinds.PercentToken],
+      ...[kinds.PlusToken, kinds.MinusToken, kinds.LessThanLessThanToken],
+      ...[kinds.GreaterThanGreaterThanToken, kinds.GreaterThanGreaterThanGreaterThanToken],
     ]);
   }
 
@@ -64,7 +71,16 @@ export class Types {
 
   /** Takes out the type that an expression is said to have. */
   eraseEnd(node: ts.Node): void {
-    if (this.isTold(node)) this.edits.blank(node.expression.end, node.end);
+    if (!this.isTold(node)) return;
+    if (this.isParted(node)) this.edits.beyond();
+    this.edits.blank(node.expression.end, node.end);
+  }
+
+  /** Whether without its type it would fall apart: `a + b as number * c` is `(a + b) * c`. */
+  private isParted(node: ts.Expression): boolean {
+    const { parent } = node;
+    if (this.compiler.isNonNullExpression(node) || !this.compiler.isBinaryExpression(parent)) return false;
+    return parent.left === node && this.tight.has(parent.operatorToken.kind);
   }
 
   private isTold(node: ts.Node): node is ts.AsExpression | ts.SatisfiesExpression | ts.NonNullExpression {
@@ -109,16 +125,23 @@ export class Types {
     const start = list.pos - 1;
     const isOdd = !/^[\s,]*>$/.test(edits.text.slice(list.end, end));
     // a line may not end between `async` and its parameters, nor behind `return`
-    if (isOdd || (compiler.isArrowFunction(node) && edits.hasLines(start, end))) edits.beyond();
+    if (isOdd || (compiler.isArrowFunction(node) && edits.hasLines(start, node.parameters.pos)))
+      edits.beyond();
     edits.blank(start, end);
   }
 
   private eraseAnnotation(node: ts.Node, type: ts.TypeNode): void {
     const { compiler, edits } = this;
     if (edits.text[type.pos - 1] !== ":") edits.beyond();
-    if (compiler.isArrowFunction(node) && edits.hasLines(type.pos, node.equalsGreaterThanToken.pos))
-      edits.beyond();
+    if (compiler.isArrowFunction(node) && !this.isOneLine(node, type)) edits.beyond();
     edits.blank(type.pos - 1, type.end);
+  }
+
+  /** Whether no line ends from behind the parameters to the arrow, where none may. */
+  private isOneLine({ parameters, equalsGreaterThanToken: arrow }: ts.ArrowFunction, type: ts.Node): boolean {
+    const { text } = this.edits;
+    const isNear = /^[\s,]*\)[^\S\n\r\u2028\u2029]*:$/.test(text.slice(parameters.end, type.pos));
+    return isNear && !this.edits.hasLines(type.pos, arrow.pos);
   }
 
   private isThis({ name }: ts.ParameterDeclaration): boolean {
