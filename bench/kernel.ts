@@ -18,9 +18,15 @@ interface Phases {
   import: number;
   /** Of ordinary cells after it. */
   cell_after_import: number;
+  /** One of 5,000 lines, the first of its kind, and the same again. */
+  long_cell: number;
+  long_cell_again: number;
   shutdown: number;
 }
-const phases = ["start", "cell", "import", "cell_after_import", "shutdown"] as const;
+const phases = [
+  ...(["start", "cell", "import", "cell_after_import"] as const),
+  ...(["long_cell", "long_cell_again", "shutdown"] as const),
+];
 
 /** One session per run, ours and tslab's in turn. */
 export interface KernelResult extends Heading {
@@ -45,6 +51,20 @@ const ordinary = [
   "interface Point { x: number; y: number }\nconst origin: Point = { x: 0, y: 0 };",
   "({ ...origin, x: total })",
 ];
+
+/** Constants, functions, lists and conditions, each of which uses the one before it. */
+function longCell(lines: number): string {
+  const pieces: string[] = [];
+  for (let i = 0, count = 0; count < lines; i += 4, count += 8) {
+    pieces.push(
+      `const value${i} = ${i} * 2;`,
+      `function area${i}(side: number): number {\n  return side * side + value${i};\n}`,
+      `const list${i} = [1, 2, ${i}].map((x) => x * area${i}(x));`,
+      `if (list${i}.length > 3) {\n  console.log(list${i}[0], "text ${i}");\n}`,
+    );
+  }
+  return pieces.join("\n");
+}
 
 const tslab = dirname(require.resolve("tslab/package.json"));
 const kernels = {
@@ -101,8 +121,11 @@ async function session(argv: readonly string[], folder: string): Promise<Phases>
   const cell = await cells();
   const imported = await timed(() => process.run('import * as luvit from "luvit";'));
   const cell_after_import = await cells();
+  const long = longCell(5000);
+  const long_cell = await timed(() => process.run(long));
+  const long_cell_again = await timed(() => process.run(long));
   const shutdown = await timed(() => process.shutdown());
-  return { start, cell, import: imported, cell_after_import, shutdown };
+  return { start, cell, import: imported, cell_after_import, long_cell, long_cell_again, shutdown };
 }
 
 function spreads(sessions: readonly Phases[]): Record<keyof Phases, Spread> {
@@ -115,6 +138,8 @@ const titles: Record<keyof Phases, string> = {
   cell: "ordinary cell",
   import: 'first import "luvit"',
   cell_after_import: "ordinary cell after it",
+  long_cell: "cell of 5,000 lines",
+  long_cell_again: "the same again",
   shutdown: "shutdown",
 };
 
