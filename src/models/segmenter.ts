@@ -114,7 +114,7 @@ export class Segmenter extends PreparedModel {
     const { classes, classNames, seed = 0 } = options;
     expectNames(classes, classNames);
     this.encoder = encoder;
-    this.fc_norm = new LayerNorm(encoder.config.dim);
+    this.fc_norm = new LayerNorm(encoder.config.dim, encoder.config.normEps);
     this.head = new SegmentHead(encoder.config.dim, classes, new Rng(seed).fork("head"));
     this.classes = classes;
     this.classNames = classNames && [...classNames];

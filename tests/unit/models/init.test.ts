@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
+import { randomBlock } from "../../../src/models/baselines";
 import * as classifier from "../../../src/models/classifier";
+import { through } from "../../../src/models/fusion";
+import { LlamaLanguageModel } from "../../../src/models/languageModel";
+import { ClipTower } from "../../../src/models/llavit/clip";
 import * as lora from "../../../src/models/lora";
 import * as mae from "../../../src/models/mae";
+import * as segmenter from "../../../src/models/segmenter";
 import { toy, type ViTConfig } from "../../../src/models/vit";
+import { RMSNorm } from "../../../src/nn/layers";
 import type { Module } from "../../../src/nn/module";
 import { sinCosPositionTable } from "../../../src/nn/positionEmbedding";
 import { assertSameState } from "../nn/support";
-import { tinyBlock, tinyDecoder, tinyViT } from "./support";
+import { normsOf, tinyBlock, tinyDecoder, tinyLlama, tinyViT } from "./support";
 
 before(() => startBackend());
 
@@ -123,4 +129,33 @@ test("no two weights of a model start with the same numbers", async () => {
       .join(),
   );
   assert.equal(new Set(firsts).size, starts.length);
+});
+
+test("every norm of a model has the epsilon of its config", () => {
+  const [eps, own] = [0.125, 0.25];
+  const vit = { ...tinyViT, normEps: eps, preNorm: true };
+  const llama = { ...tinyLlama, normEps: own, qkNorm: true };
+  const path = { fusion: through(randomBlock(llama)), classes: 2 };
+  const clip = {
+    imageSize: 12,
+    patchSize: 4,
+    dim: 8,
+    depth: 2,
+    heads: 2,
+    hiddenDim: 16,
+    activation: "gelu",
+  } as const;
+  const models: [Module, count: number][] = [
+    [new ClipTower({ ...clip, normEps: eps } as ConstructorParameters<typeof ClipTower>[0]), 1 + 2 * 2],
+    [classifier.create({ encoder: vit, ...path }), 1 + 2 * 2 + 1 + 5],
+    [classifier.create({ encoder: vit, ...path, pooling: "attention" }), 1 + 2 * 2 + 2 + 5],
+    [segmenter.create({ encoder: vit, ...path, classes: 3 }), 1 + 2 * 2 + 1 + 5],
+    [new LlamaLanguageModel({ ...llama, depth: 2, vocabulary: 5 }), 2 * 4 + 1],
+  ];
+  for (const [model, count] of models) {
+    const norms = normsOf(model);
+    assert.equal(norms.length, count, `${model}: ${norms.map(([name]) => name)}`);
+    for (const [name, norm] of norms)
+      assert.equal(norm.eps, norm instanceof RMSNorm ? own : eps, `${model.constructor.name} ${name}`);
+  }
 });

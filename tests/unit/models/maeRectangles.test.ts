@@ -4,6 +4,7 @@ import { Rng } from "../../../src/core/rng";
 import { startBackend, tf } from "../../../src/core/tf";
 import { create } from "../../../src/models/mae";
 import { drawNoise, maskFromNoise } from "../../../src/models/masking";
+import { maskedPatchLoss } from "../../../src/nn/losses";
 import { randomTensor } from "../nn/support";
 
 before(() => startBackend());
@@ -32,4 +33,20 @@ test("rectangles have a loss where positions are said, and are refused without",
     assert.ok(loss > 0 && Number.isFinite(loss));
   }
   assert.throws(() => model.loss(model.inputs(images, maskOf(6))), /imageSize is 16/);
+});
+
+test("a low and wide image has a low and wide grid of positions", () => {
+  const model = create({ encoder, decoder, seed: 1 });
+  const images = randomTensor([2, 3, 16, 24], 5);
+  const lossOf = (rows: number, columns: number) => {
+    const inputs = model.inputs(images, maskOf(6));
+    const context = { positions: "sincos" } as const;
+    const latent = model.encode(inputs, context);
+    const decoded = model.decode(latent, inputs.restoreRows, context, { rows, columns });
+    return maskedPatchLoss(decoded, model.target(images), inputs.mask).dataSync()[0];
+  };
+  const inputs = model.inputs(images, maskOf(6));
+  const loss = model.loss(inputs, { positions: "sincos" }).dataSync()[0];
+  assert.equal(loss, lossOf(2, 3));
+  assert.notEqual(loss, lossOf(3, 2));
 });

@@ -5,11 +5,12 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend } from "../../../src/core/tf";
-import { classifier, fusion, llama, lora, mae, segmenter } from "../../../src/models";
+import { classifier, detector, fusion, llama, llavit, lora, mae, segmenter } from "../../../src/models";
+import { LlamaLanguageModel } from "../../../src/models/languageModel";
 import type { SavableModel } from "../../../src/models/savable";
 import { assertRejects, repository, temporaryFolder } from "../io/support";
 import { everyKind, type Loader, outputOf, toyBlock } from "./savedModels";
-import { tinyDecoder, tinyViT } from "./support";
+import { tinyDecoder, tinyLlama, tinyViT } from "./support";
 
 before(async () => void (await startBackend({ backend: "wasm" })));
 
@@ -249,5 +250,39 @@ test("weights of a saved model are not loaded into one that computes otherwise, 
     await mae.loadCheckpoint(mae.create({ encoder: tinyViT, decoder: tinyDecoder, maskRatio: 0.5 }), path);
     const larger = { ...tinyViT, imageSize: 16 };
     await classifier.loadCheckpoint(classifier.create({ encoder: larger, classes: 2 }), path);
+  }
+});
+
+test("a model of any kind is told where its frozen block is now, whether it is loaded or opened", async () => {
+  const root = temporaryFolder();
+  const [language, there] = [join(root, "language"), join(root, "moved")];
+  cpSync(join(repository, "data", "llama-toy"), language, { recursive: true });
+  const read = async () => ({ encoder: tinyViT, fusion: await llama.loadBlock(language) });
+  const tower = classifier.create({ ...(await read()), classes: 2 });
+  const kinds = {
+    classifier: tower,
+    mae: mae.create({ ...(await read()), decoder: tinyDecoder }),
+    segmenter: segmenter.create({ ...(await read()), classes: 3 }),
+    detector: await detector.fromPretrained(tower, {
+      classes: 2,
+      imageSize: 16,
+      windowSize: 2,
+      pyramid: 8,
+      rois: { channels: 8, hidden: 12, convolutions: 1 },
+    }),
+    llavit: await llavit.create({
+      tower,
+      language: new LlamaLanguageModel({ ...tinyLlama, causal: true, rope: true, depth: 1, vocabulary: 256 }),
+    }),
+  };
+  for (const [kind, model] of Object.entries(kinds)) await model.save(join(root, kind), { frozen: "named" });
+  renameSync(language, there);
+  for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
+    const from = { classifier, mae, segmenter, detector, llavit }[kind];
+    for (const get of [from.load, from.open]) {
+      await assertRejects(() => get(join(root, kind)), "missing-file", "language");
+      const model = await get(join(root, kind), { block: there });
+      assert.deepEqual(await model.stateDict(), await kinds[kind].stateDict(), kind);
+    }
   }
 });

@@ -6,6 +6,7 @@ import type { LlamaConfig } from "../../../src/models/llamaConfig";
 import type { DecoderConfig, MaskedAutoencoder } from "../../../src/models/mae";
 import { drawNoise, maskFromNoise } from "../../../src/models/masking";
 import type { ViTConfig } from "../../../src/models/vit";
+import type { LayerNorm, RMSNorm } from "../../../src/nn/layers";
 import type { Module } from "../../../src/nn/module";
 import { lossAndGradients } from "../../../src/optim/gradients";
 import { randomTensor } from "../nn/support";
@@ -57,4 +58,12 @@ export function hostGradients(
   );
   tf.dispose([value, ...gradients.values()]);
   return host;
+}
+
+/** The norms of a model by path. */
+export function normsOf(model: Module): [path: string, norm: LayerNorm | RMSNorm][] {
+  const all = [...model.namedModules()];
+  return all.filter((one): one is [string, LayerNorm | RMSNorm] =>
+    /^(Layer|RMS)Norm$/.test(one[1].constructor.name),
+  );
 }

@@ -277,3 +277,16 @@ test("a summary has a line per parameter", () => {
   );
   assert.equal(rows.length, 6);
 });
+
+test("a parameter that gets values of its own stays frozen or trained, and says where they came from", async () => {
+  for (const trainable of [false, true]) {
+    const parameter = new Parameter([2], zeros, 0);
+    parameter.trainable = trainable;
+    parameter.load({ shape: [2], data: Float32Array.of(3, 4) }, "a file");
+    for (const own of [await parameter.clone(), parameter.share().detach()]) {
+      assert.notEqual(own, parameter);
+      assert.deepEqual([own.trainable, own.source], [trainable, "a file"]);
+      assert.deepEqual([...(await own.read()).data], [3, 4]);
+    }
+  }
+});

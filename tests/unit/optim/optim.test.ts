@@ -4,7 +4,9 @@ import type { StateDict } from "../../../src/core/hostTensor";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import * as classifier from "../../../src/models/classifier";
-import { through } from "../../../src/models/fusion";
+import { Detector } from "../../../src/models/detector/detector";
+import { officialSettings } from "../../../src/models/detector/settings";
+import { mlp, through } from "../../../src/models/fusion";
 import * as lora from "../../../src/models/lora";
 import * as mae from "../../../src/models/mae";
 import { Linear } from "../../../src/nn/layers";
@@ -21,6 +23,8 @@ import {
   scaledRate,
   warmupCosine,
 } from "../../../src/optim";
+import { detectorRules } from "../../../src/optim/detectorRules";
+import { stepRate } from "../../../src/optim/schedule";
 import { tinyBlock, tinyDecoder, tinyImages, tinyViT } from "../models/support";
 import {
   assertClose,
@@ -357,4 +361,70 @@ test("gradients keep their direction and get the norm asked for; smaller ones st
   });
   for (const wrong of [0, -1, Number.NaN, undefined as unknown as number])
     assert.throws(() => clipGradNorm(new Map(), wrong), isLuvitError("bad-argument", "maxNorm"));
+});
+
+test("a detector's rate falls by layer too, of blocks with two digits as of others; norms of its encoder do not decay", () => {
+  const settings = officialSettings(
+    {
+      imageSize: 32,
+      patchSize: 16,
+      dim: 8,
+      depth: 12,
+      heads: 2,
+      mlpRatio: 2,
+      windowSize: 2,
+      globalBlocks: [11],
+      pretrainImageSize: 32,
+      normEps: 1e-6,
+    },
+    3,
+    true,
+  );
+  const model = new Detector(settings, { fusion: mlp(6, { activation: "gelu-norm" }) });
+  const rules = detectorRules(model, { weightDecay: 0.1, layerDecay: 0.7, depth: 12 });
+  assert.deepEqual([...rules.keys()].sort(), [...trainableVariables(model).keys()].sort());
+  const expected: Record<string, [layer: number, decay: number]> = {
+    "backbone.net.pos_embed": [0, 0],
+    "backbone.net.patch_embed.proj.bias": [0, 0.1],
+    "backbone.net.blocks.0.norm1.weight": [1, 0],
+    "backbone.net.blocks.9.norm2.bias": [10, 0],
+    "backbone.net.blocks.10.norm1.bias": [11, 0],
+    "backbone.net.blocks.11.norm2.weight": [12, 0],
+    "backbone.net.blocks.11.attn.qkv.bias": [12, 0.1],
+    "backbone.net.blocks.11.attn.rel_pos_h": [12, 0.1],
+    "backbone.net.blocks.1.mlp.fc1.weight": [2, 0.1],
+    "backbone.net.llama_dim_mapper1.weight": [13, 0.1],
+    "backbone.net.mlp_norm.weight": [13, 0],
+    "backbone.simfp_2.4.norm.weight": [13, 0.1],
+    "roi_heads.mask_head.mask_fcn1.norm.bias": [13, 0.1],
+    "proposal_generator.rpn_head.conv.conv1.bias": [13, 0.1],
+  };
+  for (const [path, [layer, weightDecay]] of Object.entries(expected))
+    assert.deepEqual(rules.get(path), { layer, weightDecay, lrScale: 0.7 ** (13 - layer) }, path);
+  const decaying = [...rules].filter(([, { weightDecay }]) => weightDecay > 0).map(([path]) => path);
+  assert.ok(decaying.every((path) => !/net\..*norm/.test(path)));
+  assert.equal(rules.size - decaying.length, 1 + 12 * 4 + 2);
+});
+
+test("rates by layer count from the number of a block, however many there are", () => {
+  const model = classifier.create({ encoder: { ...tinyViT, dim: 4, depth: 12 }, classes: 2 });
+  const rules = finetuneRules(model, { weightDecay: 0.05, layerDecay: 0.75, depth: 12 });
+  for (const k of [0, 1, 9, 10, 11])
+    for (const [part, weightDecay] of [
+      ["norm1.weight", 0],
+      ["attn.qkv.bias", 0],
+      ["mlp.fc2.weight", 0.05],
+    ] as const)
+      assert.deepEqual(rules.get(`blocks.${k}.${part}`), {
+        layer: k + 1,
+        lrScale: 0.75 ** (12 - k),
+        weightDecay,
+      });
+});
+
+test("a detector's rate rises in a line, then falls at each milestone from that step on", () => {
+  const schedule = { lr: 2, warmupSteps: 4, warmupFactor: 0.5, milestones: [6, 8], factor: 0.1 };
+  const rates = Array.from({ length: 10 }, (_, step) => stepRate(schedule, step));
+  assertClose(rates, [1, 1.25, 1.5, 1.75, 2, 2, 0.2, 0.2, 0.02, 0.02], 1e-12);
+  assert.equal(stepRate({ ...schedule, warmupSteps: 0 }, 0), 2);
 });

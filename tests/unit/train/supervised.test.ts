@@ -7,6 +7,7 @@ import { startBackend, tf } from "../../../src/core/tf";
 import * as transforms from "../../../src/data/transforms";
 import { engineProcesses, onnxRuntimeProblem, tensorflowProblem } from "../../../src/engine";
 import { readTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
+import { classifier } from "../../../src/models";
 import { evaluate } from "../../../src/train/evaluate";
 import { type FinetuneOptions, finetune } from "../../../src/train/finetune";
 import { supervised } from "../../../src/train/recipes";
@@ -23,6 +24,7 @@ import {
   stopAfter,
   temporaryFolder,
   tinyClassifier,
+  tinyViT,
 } from "./support";
 
 before(async () => void (await startBackend({ backend: "wasm" })));
@@ -231,4 +233,16 @@ test("the supervised recipe has DeiT's repetitions and average", () => {
     [supervised.repeatedAugmentation, supervised.emaDecay, supervised.warmupLr],
     [3, 0.99996, 1e-6],
   );
+});
+
+test("a model learns its classes' names from a set of as many, and keeps its own where the set has fewer", async () => {
+  const set = await images(transforms.finetune);
+  const namesAfter = async (classes: number, classNames?: string[]) => {
+    const model = classifier.create({ encoder: tinyViT, classes, classNames });
+    await stopAfter(finetune(model, set, { ...finetuning, engine: "eager", out: false }), 1);
+    return model.classNames;
+  };
+  assert.deepEqual(await namesAfter(2), ["green", "red"]);
+  assert.deepEqual(await namesAfter(3, ["green", "red", "blue"]), ["green", "red", "blue"]);
+  assert.equal(await namesAfter(3), undefined);
 });

@@ -7,9 +7,10 @@ import { levelsOf } from "../../../../src/models/detection/roiWeights";
 import { Detector } from "../../../../src/models/detector/detector";
 import { poolRois } from "../../../../src/models/detector/rois";
 import { officialSettings, roiLevels, roiMaps } from "../../../../src/models/detector/settings";
-import { detectorAnchors, roiRows } from "../../../../src/models/detector/stages";
+import { detectorAnchors, proposalsOf, roiRows } from "../../../../src/models/detector/stages";
 import { WindowedViT } from "../../../../src/models/detector/vitDet";
 import { assertClose, isLuvitError, randomTensor } from "../../nn/support";
+import { normsOf } from "../support";
 
 before(() => startBackend({ backend: "wasm" }));
 
@@ -84,4 +85,62 @@ test("drop path takes a sample's branch away, and images that the patch does not
     () => model.forward(tf.zeros([1, 3, 40, 32])),
     isLuvitError("shape-mismatch", "multiples of 16"),
   );
+});
+
+test("proposals of every image of a batch are its own, cut to its own size", () => {
+  const settings = officialSettings({ ...base16, imageSize: 64 }, 3, false);
+  const anchors = detectorAnchors(settings);
+  const count = anchors.all.length / 4;
+  const rng = new Rng(5);
+  const numbers = (length: number) => Float32Array.from({ length }, () => rng.normal());
+  const [logits, deltas] = [numbers(2 * count), numbers(8 * count)];
+  const sizes = [
+    { height: 64, width: 40 },
+    { height: 24, width: 64 },
+  ];
+  const together = proposalsOf(settings, anchors, { logits, deltas }, sizes, true);
+  for (const [i, size] of sizes.entries()) {
+    const own = {
+      logits: logits.slice(i * count, (i + 1) * count),
+      deltas: deltas.slice(4 * i * count, 4 * (i + 1) * count),
+    };
+    assert.deepEqual(together[i], proposalsOf(settings, anchors, own, [size], true)[0]);
+    const largest = (place: number) => Math.max(...together[i].boxes.filter((_, at) => at % 4 === place));
+    assert.deepEqual([largest(2), largest(3)], [size.width, size.height]);
+  }
+});
+
+test("training keeps as many proposals as training asks for, and finding as many as finding does", () => {
+  const official = officialSettings({ ...base16, imageSize: 64 }, 3, false);
+  const most = { perLevel: { train: 9, test: 7 }, proposals: { train: 5, test: 3 }, overlap: 1 };
+  const settings = { ...official, regions: { ...official.regions, ...most } };
+  const anchors = detectorAnchors(settings);
+  const count = anchors.all.length / 4;
+  const outputs = {
+    logits: randomTensor([count], 1).dataSync<"float32">(),
+    deltas: new Float32Array(4 * count),
+  };
+  const found = (training: boolean, more = {}) =>
+    proposalsOf(
+      { ...settings, regions: { ...settings.regions, ...more } },
+      anchors,
+      outputs,
+      [{ height: 64, width: 64 }],
+      training,
+    )[0].logits.length;
+  assert.deepEqual([found(true), found(false)], [5, 3]);
+  const all = { proposals: { train: 1e6, test: 1e6 }, overlap: 1 };
+  // The coarsest of the five maps has one place with three anchors, the one before it twelve.
+  assert.deepEqual([found(true, all), found(false, all)], [4 * 9 + 3, 4 * 7 + 3]);
+});
+
+test("a detector's norms have the epsilon that it is asked for, wherever they stand", () => {
+  const settings = officialSettings(
+    { ...base16, imageSize: 64, dim: 16, depth: 2, heads: 2, globalBlocks: [1] },
+    3,
+    true,
+  );
+  const made = new Detector({ ...settings, normEps: 1e-3, encoder: { ...settings.encoder, normEps: 1e-2 } });
+  for (const [path, { eps }] of normsOf(made))
+    assert.equal(eps, path.startsWith("backbone.net.") ? 1e-2 : 1e-3, path);
 });

@@ -8,12 +8,14 @@ import * as classifier from "../../../../src/models/classifier";
 import { loadDetectorCheckpoint, openDetector } from "../../../../src/models/detector/checkpoints";
 import { create, fromPretrained } from "../../../../src/models/detector/create";
 import { detectron2Name } from "../../../../src/models/detector/names";
+import { mlp, through } from "../../../../src/models/fusion";
 import * as lora from "../../../../src/models/lora";
 import * as mae from "../../../../src/models/mae";
 import { saveCheckpoint } from "../../../../src/models/saveCheckpoint";
 import { toy } from "../../../../src/models/vit";
 import { temporaryFolder } from "../../../support/temporaryFolder";
 import { isLuvitError, randomTensor } from "../../nn/support";
+import { perturb } from "../support";
 
 before(() => startBackend({ backend: "wasm" }));
 
@@ -152,4 +154,29 @@ test("a file with a detector's own names is loaded whole, and one that lacks a h
 test("sizes that cannot be are refused together", () => {
   const make = () => create({ ...head, encoder: vit, imageSize: 68, globalBlocks: [2] });
   assert.throws(make, isLuvitError("bad-argument", "imageSize", "globalBlocks"));
+});
+
+test("all of a pretrained encoder comes over, whatever stands between its mappers", async () => {
+  const decoder = { dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
+  const plans = [
+    mlp(6, { activation: "gelu-norm" }),
+    through(luvit().encoder.fusion!.llama!, { mapperBias: true }),
+  ];
+  for (const fusion of plans) {
+    const pretrained = mae.create({ encoder: vit, fusion, decoder });
+    perturb(pretrained);
+    const out = join(folder(), "mae.safetensors");
+    await saveCheckpoint(pretrained, out);
+    const read = create({ ...head, encoder: vit, fusion, seed: 5 });
+    await loadDetectorCheckpoint(read, out);
+    const made = await fromPretrained(pretrained, head);
+    const theirs = await pretrained.stateDict();
+    for (const model of [read, made]) {
+      const own = await model.stateDict();
+      for (const [key, { data }] of theirs) {
+        if (/^(cls_token|mask_token|norm|decoder\w*)(\.|$)/.test(key)) continue;
+        assert.deepEqual(own.get(`backbone.net.${key}`)?.data, data, key);
+      }
+    }
+  }
 });

@@ -146,6 +146,17 @@ test("AP of one kind and the scores of the same results are one number, classes 
   }
 });
 
+/** The same images, of whose objects the first has a box alone. */
+async function withoutPolygons(set: DetectionDataset): Promise<DetectionDataset> {
+  const content = JSON.parse(
+    readFileSync(join(repository, "data/shapes/coco/annotations/instances_train.json"), "utf8"),
+  );
+  delete content.annotations[0].segmentation;
+  const annotations = join(temporaryFolder("boxes"), "instances.json");
+  writeFileSync(annotations, JSON.stringify(content));
+  return (await openCoco({ images: set.root, annotations, transform: set.transform })).take(4);
+}
+
 /** The same images, whose first class has another name. */
 async function renamed(set: DetectionDataset): Promise<DetectionDataset> {
   const file = join(repository, "data/shapes/coco/annotations/instances_val.json");
@@ -178,4 +189,13 @@ test("sets that cannot be evaluated are refused before anything is trained", asy
     evaluateDetector(smallDetector(), jittered),
     isLuvitError("bad-argument", "fitSquare(48)"),
   );
+});
+
+test("masks are learned from polygons, or the objects without are named before anything is trained; boxes need none", async () => {
+  const bare = await withoutPolygons(await scenes("train", 4));
+  const start = (masks: boolean) =>
+    detect(smallDetector({ masks }), bare, { ...settings, epochs: 1, out: false });
+  assert.throws(() => start(true), isLuvitError("bad-dataset", "a box alone", "masks: false"));
+  const run = start(false);
+  assert.equal((await run.done).history.length, 2);
 });
