@@ -125,6 +125,7 @@ const beyond: readonly string[] = [
   "let n = 1; n++",
   "let n = 1; n! += 1;",
   "'use strict'; 1",
+  "let n = 3, sum = 0; while (n\n--> 0) sum += 1;",
   "{ using x = { [Symbol.dispose]() {} } }",
   "declare const nowhere: number;",
   "const f = (a: number): {\n  b: number } => ({ b: a });",

@@ -59,8 +59,8 @@ class PlainWriter {
     const first = file.statements[0];
     if (first && compiler.isExpressionStatement(first) && compiler.isStringLiteral(first.expression))
       edits.beyond();
-    // to JavaScript, unlike TypeScript, `<!--` begins a comment
-    if (file.text.startsWith("#!") || file.text.includes("<!--")) edits.beyond();
+    // to JavaScript, unlike TypeScript, `<!--` begins a comment, and `-->` at the beginning of a line
+    if (/^#!|<!--|-->/.test(file.text)) edits.beyond();
     const last = file.statements.at(-1);
     for (const statement of file.statements) {
       const isKept = statement === last && compiler.isExpressionStatement(statement);
