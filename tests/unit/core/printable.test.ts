@@ -11,6 +11,7 @@ describe("a name from outside", () => {
     assert.equal(printable("one\ntwo\r\tthree\x7f\0"), "one\\ntwo\\r\\tthree\\x7f\\x00");
     assert.equal(printable("gpj.\u202eexe\u2066\u2028"), "gpj.\\u{202e}exe\\u{2066}\\u{2028}");
     assert.equal(printable(textOfName(Buffer.from("caf\xe9", "latin1"))), "caf\\xe9");
+    assert.equal(printable("a\u2029b\u200ec\u061cd\u2069"), "a\\u{2029}b\\u{200e}c\\u{61c}d\\u{2069}");
     assert.equal(printable("\ud83d"), "\\u{d83d}");
   });
 

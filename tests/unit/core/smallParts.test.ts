@@ -145,6 +145,11 @@ describe("resizing without antialiasing", () => {
     assert.deepEqual([...nearestIndices(7, 5)], [0, 1, 2, 4, 5]);
     assert.deepEqual([...nearestIndices(3, 10)], [0, 0, 0, 0, 1, 1, 1, 2, 2, 2]);
     assert.deepEqual([...nearestIndices(10, 3)], [0, 3, 6]);
+    // In double precision the place in the middle would be the second's.
+    assert.deepEqual(
+      [...nearestIndices(2, 82)],
+      Array.from({ length: 82 }, (_, i) => Number(i > 41)),
+    );
   });
 });
 

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { LuvitError } from "../../../../src/core/errors";
 import { Rng } from "../../../../src/core/rng";
 import { forEachJsonPart } from "../../../../src/io/bytes";
+import { foreignStart } from "../../../../src/io/bytes/foreignStart";
 import { JsonSplitter } from "../../../../src/io/bytes/jsonSplitter";
 import { assertRejects, temporaryFolder } from "../support";
 
@@ -121,3 +122,25 @@ function isParsed(text: string): boolean {
     return false;
   }
 }
+
+test("what people have in place of JSON is told by its first bytes, also behind empty lines", () => {
+  const starts: [bytes: number[] | string, RegExp | undefined][] = [
+    [[0xff, 0xfe, 0x7b, 0], /^UTF-16/],
+    [[0xfe, 0xff, 0, 0x7b], /^UTF-16/],
+    [[0x1f, 0x8b, 8], /^compressed with gzip/],
+    [[0x50, 0x4b, 3, 4], /^a zip archive/],
+    [[0x28, 0xb5, 0x2f, 0xfd], /^compressed with zstd/],
+    [[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], /^compressed with xz/],
+    ["<!DOCTYPE html>", /HTML/],
+    ["\r\n\n  <html>", /HTML/],
+    ["{}", undefined],
+    [" [1]", undefined],
+    ["", undefined],
+    ["PK", undefined],
+  ];
+  for (const [start, expected] of starts) {
+    const told = foreignStart(Uint8Array.from(Buffer.from(start as string)));
+    if (expected) assert.match(told ?? "", expected);
+    else assert.equal(told, undefined, `${start}`);
+  }
+});

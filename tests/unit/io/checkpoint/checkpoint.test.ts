@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import type { StateDict } from "../../../../src/core/hostTensor";
@@ -42,6 +42,28 @@ test("shards are opened only when a tensor in them is asked for", async () => {
   assert.deepEqual([...info.shape], [32]);
   assert.equal(info.dtype, "F16");
   assert.equal(file.files.length, 1);
+  await file.close();
+});
+
+test("tensors come in the order they are asked for, whatever shard they lie in, and what is read is counted", async () => {
+  const folder = temporaryFolder();
+  const shards = { "one.safetensors": ["a", "c"], "two.safetensors": ["b", "d"] };
+  const weightMap: Record<string, string> = {};
+  for (const [file, names] of Object.entries(shards)) {
+    await writeSafetensors(join(folder, file), new Map(names.map((name) => [name, eighths([4])])));
+    for (const name of names) weightMap[name] = file;
+  }
+  const index = join(folder, "model.safetensors.index.json");
+  writeFileSync(index, JSON.stringify({ weight_map: weightMap }));
+  const file = await openCheckpoint(folder);
+  assert.equal(file.bytesRead, statSync(index).size);
+  const order = ["d", "a", "b", "c"];
+  assert.deepEqual([...(await file.readTensors(order)).keys()], order);
+  const sizes = ["one.safetensors", "two.safetensors"].map((name) => statSync(join(folder, name)).size);
+  assert.equal(file.bytesRead, statSync(index).size + sizes[0] + sizes[1]);
+  const seen: string[] = [];
+  await file.readTensors(["b", "a"], (name) => seen.push(name));
+  assert.deepEqual(seen.sort(), ["a", "b"]);
   await file.close();
 });
 

@@ -3,6 +3,8 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import type { Body } from "../../../../src/io/hub/body";
+import { SmallAnswers } from "../../../../src/io/hub/smallAnswers";
 import { readLlamaBlocks } from "../../../../src/io/llama/weights";
 import { commit } from "../../../support/hubImitation";
 import { assertRejects } from "../support";
@@ -75,6 +77,26 @@ test("packed answers that are small are read, and ways of packing that nobody kn
     const { load } = await askFor((_, response) => response.setHeader("content-encoding", encoding).end("x"));
     await assertRejects(load, "network", text);
   }
+});
+
+test("all answers to one question together are 64 MiB and a thousand pages at most", async () => {
+  const body = (bytes: Uint8Array): Body => ({
+    receive: async (take) => void take(bytes),
+    discard: () => {},
+  });
+  const half = new Uint8Array(32 * 2 ** 20);
+  const answers = new SmallAnswers("a list", 1000);
+  assert.equal((await answers.read(body(half), undefined)).length, half.length);
+  assert.equal((await answers.read(body(half), "identity")).length, half.length);
+  assert.equal((await answers.read(body(new Uint8Array(0)), "")).length, 0);
+  await assertRejects(() => answers.read(body(Uint8Array.of(1)), undefined), "network", "longer than 64 MiB");
+  const packed = new SmallAnswers("a list", 1000);
+  for (const encoding of ["gzip", "x-gzip", " GZIP "])
+    assert.equal((await packed.read(body(gzipSync("text")), encoding)).toString(), "text");
+  await packed.read(body(gzipSync(half)), "gzip");
+  await assertRejects(() => packed.read(body(half), undefined), "network", "longer than 64 MiB");
+  for (let page = 0; page < 1000; page++) packed.begin();
+  await assertRejects(async () => packed.begin(), "network", "more than 1000 pages");
 });
 
 test("an endless answer is ended", { timeout: 120_000 }, async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import timers from "node:timers/promises";
 import { inspect } from "node:util";
 import { LuvitError } from "../../../../src/core/errors";
 import { PassingFailure, retrying } from "../../../../src/io/hub/retry";
@@ -68,6 +69,23 @@ test("the time that a server asks for is waited, not the usual one", async () =>
     { what, signal, delay: 1e8 },
     failing(3, () => new PassingFailure("busy", 0)),
   );
+});
+
+test("waits double from the usual one on, a quarter more or less, up to 20 s; a server's up to five minutes", async (t) => {
+  const waits: number[] = [];
+  t.mock.method(timers, "setTimeout", async (milliseconds: number) => void waits.push(milliseconds));
+  const random = t.mock.method(Math, "random", () => 0);
+  const waited = async (own?: number) => {
+    waits.length = 0;
+    const busy = failing(6, () => new PassingFailure("busy", own));
+    await retrying({ what, signal, delay: 1000 }, busy);
+    return waits.slice();
+  };
+  assert.deepEqual(await waited(), [750, 1500, 3000, 6000, 12_000, 15_000]);
+  random.mock.mockImplementation(() => 1);
+  assert.deepEqual(await waited(), [1250, 2500, 5000, 10_000, 20_000, 25_000]);
+  assert.deepEqual(await waited(400_000), Array(6).fill(300_000));
+  assert.deepEqual(await waited(299_000), Array(6).fill(299_000));
 });
 
 test("a stop during the wait ends it", async () => {

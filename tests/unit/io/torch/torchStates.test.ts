@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { HostTensor } from "../../../../src/core/hostTensor";
+import { UnreadableTensor } from "../../../../src/io/bytes";
 import { memorySource } from "../../../../src/io/bytes/byteSource";
 import type { WeightFile } from "../../../../src/io/checkpoint/checkpoint";
 import { unwrap, withoutWrappers } from "../../../../src/io/checkpoint/wrappers";
@@ -215,6 +216,13 @@ test("a file without its wrapper is asked by the names inside, and tells of them
   assert.deepEqual([[...read.keys()], asked, came], [["b", "a"], [[...stored].reverse()], ["b 1", "a 0"]]);
   const bare = { ...file, names: ["a", "module.b"] };
   assert.equal(withoutWrappers(bare), bare, "not all names have it");
+});
+
+test("a tensor of a type that cannot be read says where it is and what it is, to who asks for its numbers", () => {
+  const tensor = new UnreadableTensor("x.pth: blocks.0.w", [2, 3], "F8_E4M3");
+  assert.deepEqual([tensor.shape, tensor.problem], [[2, 3], "a type that cannot be read: F8_E4M3"]);
+  const said = "x.pth: blocks.0.w: a type that cannot be read: F8_E4M3";
+  assert.throws(() => tensor.data, { code: "bad-file", message: said });
 });
 
 test("of MoCo's three networks the first is taken", () => {
