@@ -62,6 +62,29 @@ test("arrays of any length are updated as torch does, and no neighbor is touched
   }
 });
 
+test("gradients are multiplied by the factor, each its own number, before they are squared", () => {
+  const updates = [updateOf("a", [5]), updateOf("long", [2 ** 16 + 7])];
+  const stateAfter = (factor: number, scale: number) => {
+    const pool = new AdamWPool(updates, 2 ** 20);
+    for (const [i, { parameter }] of pool.slots.entries())
+      parameter.set(randomArray(parameter.length, i + 1));
+    const gradients = new Map(
+      pool.slots.map(({ update, parameter }, i) => [
+        update.gradient,
+        randomArray(parameter.length, i + 3).map((x) => scale * x),
+      ]),
+    );
+    pool.step(
+      () => [0.01, 0.1, 0.001],
+      (name) => gradients.get(name)!,
+      factor,
+    );
+    return pool.state();
+  };
+  const [once, scaled] = [stateAfter(1, 1), stateAfter(0.25, 4)];
+  for (const [name, values] of once) assert.deepEqual(scaled.get(name), values, name);
+});
+
 test("parameters are spread over memories of the asked size, a large one alone", () => {
   const updates = [updateOf("a", [100]), updateOf("b", [1000]), updateOf("c", [20]), updateOf("d", [20])];
   const { slots } = new AdamWPool(updates, 1024);

@@ -5,7 +5,9 @@ import { afterEach, test } from "node:test";
 import { inspect } from "node:util";
 import {
   chooseEngine,
+  describeEngine,
   describeRunning,
+  type EngineDescription,
   openEngine,
   ready,
   setEngineDefaults,
@@ -32,6 +34,34 @@ test("onnxruntime is chosen where nothing is asked for", withOnnxRuntime, () => 
     { engine, demanded, passedOver },
     { engine: "onnxruntime", demanded: false, passedOver: [] },
   );
+});
+
+test("an engine is told in one line: device, adapter, threads, precision and what is not usual", () => {
+  const cpu = { engine: "onnxruntime", device: "cpu", precision: "float32" } as const;
+  const told = (more: Partial<EngineDescription>) => describeEngine({ ...cpu, ...more });
+  assert.equal(told({}), "onnxruntime cpu (float32)");
+  assert.deepEqual(
+    [1, 2, 16].map((threads) => told({ threads })),
+    [
+      "onnxruntime cpu (1 thread, float32)",
+      "onnxruntime cpu (2 threads, float32)",
+      "onnxruntime cpu (16 threads, float32)",
+    ],
+  );
+  const half = { device: "webgpu", adapter: "A100", precision: "float16", productError: 0.000284 } as const;
+  assert.equal(told(half), "onnxruntime webgpu (A100, float16 (products off by 0.028 %))");
+  assert.equal(
+    told({ productError: 0, tf32: true }),
+    "onnxruntime cpu (float32 (tf32 products, products off by 0.0 %))",
+  );
+  assert.equal(
+    told({ frozen: "int8", threads: 3 }),
+    "onnxruntime cpu (3 threads, float32, frozen weights int8)",
+  );
+  assert.equal(describeRunning({ ...cpu, reason: "why" }), "onnxruntime cpu (float32), one graph (why)");
+  const eager = { engine: "eager", device: "tfjs wasm", precision: "float32" } as const;
+  assert.equal(describeRunning(eager), "tfjs wasm, op by op");
+  assert.equal(describeRunning({ ...eager, reason: "asked for" }), "tfjs wasm, op by op (asked for)");
 });
 
 test("an option goes before what ready was given, that before the environment", () => {

@@ -12,6 +12,7 @@ import {
   placeLibraries,
   takeInstalledAddon,
 } from "../../../src/engine/install/addon";
+import { loaderEnvironment } from "../../../src/engine/install/loader";
 import { findNodeGyp, findNpm } from "../../../src/engine/install/npm";
 import { installStock } from "../../../src/engine/install/stock";
 import { verifyAddon } from "../../../src/engine/install/verify";
@@ -157,6 +158,27 @@ describe("the engine's folder", () => {
     assert.equal(findAddon(without), undefined);
     assert.throws(() => takeInstalledAddon(without, folder), /was installed but has no addon/);
   });
+});
+
+test("the loader is shown the libraries that an engine brings along, before those it was shown already", () => {
+  const before = process.env.LD_LIBRARY_PATH;
+  const folder = filled(temporaryFolder(), {
+    "deps/nvidia/cublas/lib/libcublas.so": "",
+    "deps/nvidia/cudnn/lib/libcudnn.so": "",
+    "deps/nvidia/nvcc/bin/ptxas": "",
+  });
+  try {
+    process.env.LD_LIBRARY_PATH = "/own";
+    const [first, second, ...rest] = loaderEnvironment(folder).LD_LIBRARY_PATH.split(":");
+    const own = ["cublas", "cudnn"].map((name) => join(folder, "deps", "nvidia", name, "lib"));
+    assert.deepEqual([[first, second].sort(), rest], [own, ["/own"]]);
+    process.env.LD_LIBRARY_PATH = "";
+    assert.deepEqual(loaderEnvironment(folder).LD_LIBRARY_PATH.split(":").sort(), own, "no empty place");
+    assert.deepEqual(loaderEnvironment(temporaryFolder()), {}, "nothing was brought along");
+  } finally {
+    if (before === undefined) delete process.env.LD_LIBRARY_PATH;
+    else process.env.LD_LIBRARY_PATH = before;
+  }
 });
 
 test("why a built addon does not load is told with what to do, and what the loader said", async () => {

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import type { FilePlace, HostTensor, StateDict } from "../../../src/core/hostTensor";
 import { startBackend } from "../../../src/core/tf";
+import { loadState } from "../../../src/engine/process/loadState";
 import { openCheckpoint } from "../../../src/io/checkpoint";
 import { writeSafetensors } from "../../../src/io/safetensors";
 import { sendParameters } from "../../../src/nn/modelState";
@@ -43,6 +45,34 @@ for (const dtype of ["F32", "F16", "BF16"] as const) {
     await executor.dispose();
   });
 }
+
+test(
+  "a system that reads less than it was asked for is asked for the rest, at its place",
+  withOnnxRuntime,
+  async (t) => {
+    const { tensor } = await inFile("F32");
+    const executor = await openGraph(growingProduct(), { w: new Float32Array(4) }, { threads: 1 });
+    const handle = await open(__filename);
+    const prototype = Object.getPrototypeOf(handle) as FileHandle;
+    await handle.close();
+    const read = prototype.read as unknown as (
+      ...asked: [Uint8Array, number, number, number]
+    ) => Promise<unknown>;
+    const asked: number[] = [];
+    t.mock.method(
+      prototype,
+      "read",
+      function (this: FileHandle, into: Uint8Array, at: number, count: number, from: number) {
+        asked.push(count);
+        return read.call(this, into, at, Math.min(count, 5), from);
+      },
+    );
+    assert.deepEqual(await loadState(executor, [["w", tensor.place!()!]]), []);
+    assert.deepEqual(asked, [16, 11, 6, 1]);
+    assert.deepEqual((await executor.readState(["w"])).w, values);
+    await executor.dispose();
+  },
+);
 
 const changes: Record<string, (path: string) => void> = {
   "is gone": (path) => rmSync(path),

@@ -61,6 +61,12 @@ test("a GPU that computes a step wrongly is refused, and one that is slower than
   assert.match(judge({ ...fast, there: [0.5, -2.001, 300] }).reason, /wrongly \(off by 5.0e-4\)/);
   assert.match(judge({ ...fast, there: [Number.NaN, -2, 300] }).reason, /wrongly \(off by NaN\)/);
   assert.equal(judge({ there: here, here, side: 512, msThere: 9, msHere: 9 }).usable, false);
+  assert.equal(
+    judge({ ...fast, here: [0, 1e-8], there: [1e-6, -1e-8] }).usable,
+    true,
+    "zeros are off by little",
+  );
+  assert.equal(judge({ ...fast, here: [0], there: [3e-5] }).usable, false);
   assert.match(
     judge({ there: here, here, side: 512, msThere: 9.5, msHere: 9 }).reason,
     /slower: 9.5 ms against 9.0 ms/,

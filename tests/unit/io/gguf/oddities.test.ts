@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memorySource } from "../../../../src/io/bytes/byteSource";
 import { openGguf } from "../../../../src/io/gguf/gguf";
+import { GgufInput, HeaderGoesOn, type NumberType, numberBytes } from "../../../../src/io/gguf/input";
 import { type Entry, f32, ggufFile, text, u32, type WrittenTensor } from "../ggufWriter";
 import { assertRejects } from "../support";
 
@@ -88,4 +89,35 @@ test("of a vocabulary of any length only the length is kept", async () => {
   assert.deepEqual(file.metadata.get("list"), { length: 100_000 });
   assert.deepEqual(file.metadata.get("short"), ["a"]);
   assert.deepEqual([...(await file.readTensors()).get("two")!.data], [1, 2]);
+});
+
+test("every type of number is read with its sign and width, also where the header begins within other bytes", () => {
+  const written: [type: NumberType, bytes: ArrayBufferView, value: number][] = [
+    ["UINT8", Uint8Array.of(200), 200],
+    ["INT8", Int8Array.of(-100), -100],
+    ["UINT16", Uint16Array.of(60_000), 60_000],
+    ["INT16", Int16Array.of(-30_000), -30_000],
+    ["UINT32", Uint32Array.of(4e9), 4e9],
+    ["INT32", Int32Array.of(-2e9), -2e9],
+    ["FLOAT32", Float32Array.of(-0.5), -0.5],
+    ["BOOL", Uint8Array.of(1), 1],
+    ["UINT64", BigUint64Array.of(2n ** 52n), 2 ** 52],
+    ["INT64", BigInt64Array.of(-(2n ** 40n)), -(2 ** 40)],
+    ["FLOAT64", Float64Array.of(0.1), 0.1],
+  ];
+  const all = Buffer.concat(written.map(([, { buffer }]) => Buffer.from(buffer)));
+  const bytes = Buffer.concat([Buffer.alloc(3, 0xff), all, Buffer.alloc(9, 0xff)]).subarray(
+    3,
+    3 + all.length,
+  );
+  const input = new GgufInput({ name: "x", size: all.length }, bytes);
+  for (const [type, { byteLength }, value] of written) {
+    assert.equal(numberBytes[type], byteLength, type);
+    assert.equal(input.number(type, type), value, type);
+  }
+  assert.equal(input.left, 0);
+  assert.throws(() => input.number("UINT8", "more"), /more takes 1 bytes, the file has 0 left/);
+  const longer = new GgufInput({ name: "x", size: all.length + 1 }, bytes);
+  longer.skip(all.length, "all");
+  assert.throws(() => longer.number("UINT8", "more"), HeaderGoesOn);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readLlamaConfig } from "../../../../src/io/llama/config";
 import { writeHuggingFaceCheckpoint } from "../../../../src/io/llama/huggingFaceCheckpoint";
-import { llama31Scaling } from "../../../../src/io/llama/ropeScaling";
+import { llama31Scaling, rotaryFrequencies } from "../../../../src/io/llama/ropeScaling";
 import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llama/weights";
 import { writeSafetensors } from "../../../../src/io/safetensors";
 import {
@@ -124,4 +124,43 @@ test("without a config the tensors say what a block has; heads stay to be given"
   assert.deepEqual(read.config, { ...config, normEps: 1e-6, ropeTheta: 10000 });
   await assertRejects(() => readLlamaBlocks(path), "bad-argument", "number of heads is unknown");
   await assertRejects(() => readLlamaBlocks(path, { heads: 5 }), "bad-argument", "5 heads do not divide");
+});
+
+test("rotary frequencies are theta^(-2i/d), scaled linearly, as LLaMA 3.1's or by a table of divisors", () => {
+  const close = (found: Float64Array, expected: number[]) => {
+    assert.equal(found.length, expected.length);
+    for (const [i, one] of expected.entries())
+      assert.ok(Math.abs(found[i] - one) < 1e-12, `${i}: ${found[i]}`);
+  };
+  close(rotaryFrequencies(4, 10_000), [1, 0.01]);
+  close(rotaryFrequencies(6, 8), [1, 0.5, 0.25]);
+  close(rotaryFrequencies(4, 10_000, { type: "linear", factor: 4 }), [0.25, 0.0025]);
+  close(rotaryFrequencies(4, 10_000, { type: "divisors", divisors: [2, 8] }), [0.5, 0.00125]);
+  for (const divisors of [[1], [1, 1, 1]])
+    assert.throws(() => rotaryFrequencies(4, 10_000, { type: "divisors", divisors }), {
+      code: "bad-argument",
+      message: `rotary scaling: ${divisors.length} divisors for 2 frequencies`,
+    });
+  /** Of the frequency 1, which turns so often within the original length. */
+  const turning = (turns: number) =>
+    rotaryFrequencies(2, 10_000, { ...llama31Scaling, originalLength: 2 * Math.PI * turns });
+  close(turning(0.5), [1 / 8]);
+  close(turning(1.75), [0.75 / 8 + 0.25]);
+  close(turning(2.5), [0.5 / 8 + 0.5]);
+  close(turning(3.25), [0.25 / 8 + 0.75]);
+  close(turning(8), [1]);
+});
+
+test("the newer place of the rotary scaling goes before the older; embeddings are tied where a config says so", async () => {
+  const both = {
+    ...sizes,
+    rope_parameters: { rope_type: "linear", factor: 2 },
+    rope_scaling: { rope_type: "linear", factor: 8 },
+  };
+  assert.deepEqual((await hintsOf(both)).ropeScaling, { type: "linear", factor: 2 });
+  const tied = async (value?: unknown) =>
+    (await hintsOf({ ...sizes, tie_word_embeddings: value })).tiedEmbeddings;
+  assert.deepEqual([await tied(), await tied(true), await tied(false)], [false, true, false]);
+  const yarn = await hintsOf({ ...sizes, rope_scaling: { rope_type: "y".repeat(99), factor: 2 } });
+  assert.deepEqual(yarn.ropeScaling, { type: "other", name: "y".repeat(60) });
 });

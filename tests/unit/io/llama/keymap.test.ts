@@ -7,8 +7,10 @@ import { Rng } from "../../../../src/core/rng";
 import {
   convertRowOrder,
   detectLlamaNaming,
+  ggufToMetaName,
   hfToMetaName,
   isComputedLlamaTensor,
+  metaToGgufName,
   metaToHfName,
   permuteRowsHfToMeta,
   permuteRowsMetaToHf,
@@ -27,6 +29,38 @@ test("the names of LLaMA-7B map one to one in both directions", () => {
     assert.equal(hfToMetaName(hf), meta);
   }
   assert.equal(new Set(pairs.map(([meta]) => metaToHfName(meta))).size, pairs.length);
+});
+
+test("GGUF's names are llama.cpp's, block by block, and lead back to the same", () => {
+  const block: [gguf: string, meta: string][] = [
+    ["attn_q.weight", "attention.wq.weight"],
+    ["attn_k.weight", "attention.wk.weight"],
+    ["attn_v.weight", "attention.wv.weight"],
+    ["attn_output.weight", "attention.wo.weight"],
+    ["attn_norm.weight", "attention_norm.weight"],
+    ["attn_q_norm.weight", "attention.q_norm.weight"],
+    ["attn_k_norm.weight", "attention.k_norm.weight"],
+    ["ffn_norm.weight", "ffn_norm.weight"],
+    ["ffn_gate.weight", "feed_forward.w1.weight"],
+    ["ffn_up.weight", "feed_forward.w3.weight"],
+    ["ffn_down.weight", "feed_forward.w2.weight"],
+    ["attn_q.bias", "attention.wq.bias"],
+  ];
+  const all = [
+    ...block.map(([gguf, meta]) => [`blk.31.${gguf}`, `layers.31.${meta}`]),
+    ...[
+      ["token_embd.weight", "tok_embeddings.weight"],
+      ["output_norm.weight", "norm.weight"],
+    ],
+    ["output.weight", "output.weight"],
+  ];
+  for (const [gguf, meta] of all) {
+    assert.equal(ggufToMetaName(gguf), meta);
+    assert.equal(metaToGgufName(meta), gguf);
+  }
+  const own = ["layers.0.attention.vision_wq.weight", "rope_freqs.weight", "blk.0.attn_q"];
+  for (const name of own) assert.equal(metaToGgufName(name) ?? ggufToMetaName(name), undefined, name);
+  assert.equal(detectLlamaNaming(["token_embd.weight", "blk.0.ffn_up.weight"]), "gguf");
 });
 
 test("LoRA names map along with their modules", () => {
@@ -58,7 +92,15 @@ test("the naming scheme is recognized, also without the prefix of the language m
 test("rotary tables are not weights", () => {
   assert.ok(isComputedLlamaTensor("rope.freqs"));
   assert.ok(isComputedLlamaTensor("model.layers.0.self_attn.rotary_emb.inv_freq"));
-  assert.ok(!isComputedLlamaTensor("norm.weight"));
+  assert.ok(isComputedLlamaTensor("blk.3.attn_rot_embd"));
+  for (const name of [
+    "norm.weight",
+    "rope.freqs.weight",
+    "myrope.freqs",
+    "rope_freqs.weight",
+    "rotary_emb.inv_freq.x",
+  ])
+    assert.ok(!isComputedLlamaTensor(name), name);
 });
 
 test("row h*d + j*d/2 + i of Hugging Face is row h*d + 2i + j of Meta", () => {

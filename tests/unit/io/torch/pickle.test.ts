@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { unpickle } from "../../../../src/io/torch/pickle";
-import { PickleInput } from "../../../../src/io/torch/pickleInput";
+import { PickleEndsEarly, PickleInput } from "../../../../src/io/torch/pickleInput";
 import { opcodeHandlers } from "../../../../src/io/torch/pickleOpcodes";
 import { assertRejects } from "../support";
 
@@ -33,6 +33,40 @@ const starved: Readonly<Record<string, readonly number[][]>> = {
 };
 
 for (const [problem, programs] of Object.entries(starved)) {
+  test("numbers are read where the pickle begins, also within other bytes", () => {
+    const bytes = Buffer.alloc(64, 0xff);
+    const own = bytes.subarray(5, 45);
+    const view = new DataView(own.buffer, own.byteOffset, own.length);
+    view.setUint8(0, 200);
+    view.setUint16(1, 0x1234, true);
+    view.setUint32(3, 0x89abcdef, true);
+    view.setInt32(7, -5, true);
+    view.setBigUint64(11, 2n ** 40n, true);
+    view.setFloat64(19, -0.1, false);
+    own.set(Buffer.from("größe"), 27);
+    own.set(Buffer.from("a\nbc"), 34);
+    const input = new PickleInput("x", own);
+    assert.deepEqual(
+      [input.uint8(), input.uint16(), input.uint32(), input.int32(), input.uint64(), input.bigEndianDouble()],
+      [200, 0x1234, 0x89abcdef, -5, 2 ** 40, -0.1],
+    );
+    assert.deepEqual([input.text(7), input.line()], ["größe", "a"]);
+    assert.deepEqual([...input.bytes(2)], [0x62, 0x63]);
+    assert.throws(() => input.skip(own.length - input.position + 1), PickleEndsEarly);
+    assert.equal(input.skip(own.length - input.position), 38);
+    assert.throws(() => input.uint8(), PickleEndsEarly);
+  });
+
+  test("integers of any length are two's complement, lowest byte first", () => {
+    const read = (...bytes: number[]) => new PickleInput("x", Uint8Array.from(bytes)).long(bytes.length);
+    assert.deepEqual([read(), read(0x7f), read(0x80), read(0xff), read(0xff, 0)], [0, 127, -128, -1, 255]);
+    assert.deepEqual([read(0, 0x80), read(0xff, 0x7f)], [-32768, 32767]);
+    assert.equal(read(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f), Number.MAX_SAFE_INTEGER);
+    assert.equal(read(0, 0, 0, 0, 0, 0, 0x20), 2n ** 53n);
+    assert.throws(() => new PickleInput("x", new Uint8Array(300)).long(257), /an integer of 257 bytes/);
+    assert.equal(new PickleInput("x", new Uint8Array(300)).long(256), 0);
+  });
+
   test(`a pickle that ${problem} is refused with these words, whichever opcode does so`, async () => {
     for (const program of programs) {
       const name = program.map((byte) => byte.toString(16)).join(" ");
