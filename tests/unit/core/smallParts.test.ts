@@ -3,7 +3,6 @@ import type { Stats } from "node:fs";
 import { describe, it, mock } from "node:test";
 import { runInNewContext } from "node:vm";
 import { brief } from "../../../src/core/brief";
-import { engineCache } from "../../../src/core/engineCache";
 import { identityOf } from "../../../src/core/fileIdentity";
 import { allFinite } from "../../../src/core/finite";
 import { groupBy } from "../../../src/core/groupBy";
@@ -326,26 +325,6 @@ describe("a file", () => {
     assert.equal(new Set([identityOf(stats), ...others]).size, 5);
     assert.notEqual(identityOf({ ...stats, dev: 1, ino: 12 }), identityOf({ ...stats, dev: 11, ino: 2 }));
     assert.equal(identityOf({ ...stats, mode: 8, atimeMs: 9 }), identityOf(stats), "to be read is no change");
-  });
-});
-
-describe("engines are kept", () => {
-  it("where the user says, else in the cache folder of the platform", () => {
-    const all = { LUVIT_ENGINE_CACHE: "/own", XDG_CACHE_HOME: "/xdg", LOCALAPPDATA: "/local" };
-    const { LUVIT_ENGINE_CACHE: _, ...two } = all;
-    const { XDG_CACHE_HOME: __, ...local } = two;
-    for (const platform of ["linux", "darwin", "win32"]) {
-      assert.equal(engineCache(all, platform, "/home"), "/own");
-      assert.equal(engineCache(two, platform, "/home"), "/xdg/luvit/engines");
-    }
-    assert.equal(engineCache(local, "linux", "/home"), "/home/.cache/luvit/engines");
-    assert.equal(engineCache(local, "darwin", "/home"), "/home/Library/Caches/luvit/engines");
-    assert.equal(engineCache(local, "win32", "/home"), "/local/luvit/Cache/engines");
-    assert.equal(engineCache({}, "win32", "/home"), "/home/AppData/Local/luvit/Cache/engines");
-    assert.equal(
-      engineCache({ LUVIT_ENGINE_CACHE: "", XDG_CACHE_HOME: "" }, "linux", "/h"),
-      "/h/.cache/luvit/engines",
-    );
   });
 });
 

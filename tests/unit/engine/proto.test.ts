@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { OnnxModel } from "../../../src/engine/onnx/model";
 import { encodeModel } from "../../../src/engine/onnx/proto";
+import { Message } from "../../../src/engine/protobuf";
 
 const model: OnnxModel = {
   name: "g",
@@ -81,4 +82,31 @@ test("values have shapes and element types, initializers their numbers as raw by
   const weight = first(graph, 5);
   assert.deepEqual([[...first(weight, 1)], integer(weight, 2), text(first(weight, 8))], [[1], 1n, "w"]);
   assert.deepEqual([...first(weight, 9)], [0, 0, 0xc0, 63]);
+});
+
+test("integers take seven bits a byte, low ones first; lengths of texts and messages are such integers", () => {
+  const bytes = (message: Message) => [...message.finish()];
+  const known: [value: number, varint: number[]][] = [
+    [0, [0]],
+    [1, [1]],
+    [127, [0x7f]],
+    [128, [0x80, 1]],
+    [129, [0x81, 1]],
+    [16_383, [0xff, 0x7f]],
+    [16_384, [0x80, 0x80, 1]],
+    [2 ** 32, [0x80, 0x80, 0x80, 0x80, 0x10]],
+    [-1, [...Array<number>(9).fill(0xff), 1]],
+  ];
+  for (const [value, varint] of known) {
+    assert.deepEqual(bytes(new Message().integer(3, value)), [0x18, ...varint], `${value}`);
+    assert.deepEqual(bytes(new Message().integers(3, [value, 1])), [0x1a, varint.length + 1, ...varint, 1]);
+  }
+  assert.deepEqual(bytes(new Message().integer(20, 5)), [0xa0, 1, 5], "a field beyond the fifteenth");
+  assert.deepEqual(bytes(new Message().text(1, "é")), [0x0a, 2, 0xc3, 0xa9]);
+  assert.deepEqual(bytes(new Message().float(2, 1)), [0x15, 0, 0, 0x80, 0x3f]);
+  const long = bytes(new Message().message(2, new Message().bytes(1, new Uint8Array(130))));
+  assert.deepEqual(long.slice(0, 6), [0x12, 0x85, 1, 0x0a, 0x82, 1]);
+  const whole = new Message().messages(1, [new Message().integer(1, 7), new Message()]);
+  assert.deepEqual(bytes(whole), [0x0a, 2, 8, 7, 0x0a, 0]);
+  assert.equal(whole.length, 6);
 });

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { engineCache } from "../../../src/core/engineCache";
 import { explainBuild } from "../../../src/engine/install/addon";
 import { installedEngines, MANIFEST } from "../../../src/engine/install/cache";
+import { makeWorkFolder } from "../../../src/engine/install/install";
 import { explainPip } from "../../../src/engine/install/wheel";
 import { findTensorflow } from "../../../src/engine/tensorflow/binding";
-import { repository } from "../nn/support";
+import { isLuvitError, repository } from "../nn/support";
 
 const folder = mkdtempSync(join(tmpdir(), "luvit-engines-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -38,7 +39,35 @@ test("engines are kept where the platform keeps caches, or where the user says",
   assert.equal(at({}, "darwin"), join("/home/u", "Library", "Caches", "luvit", "engines"));
   assert.equal(at({ LOCALAPPDATA: "/l" }, "win32"), join("/l", "luvit", "Cache", "engines"));
   assert.equal(at({ XDG_CACHE_HOME: "/x" }, "linux"), join("/x", "luvit", "engines"));
-  assert.equal(at({ XDG_CACHE_HOME: "/x", LUVIT_ENGINE_CACHE: "/own" }, "linux"), "/own");
+  for (const platform of ["linux", "darwin", "win32"]) {
+    const all = { XDG_CACHE_HOME: "/x", LOCALAPPDATA: "/l" };
+    assert.equal(at(all, platform), join("/x", "luvit", "engines"));
+    assert.equal(at({ ...all, LUVIT_ENGINE_CACHE: "/own" }, platform), "/own");
+  }
+  assert.equal(at({}, "win32"), join("/home/u", "AppData", "Local", "luvit", "Cache", "engines"));
+  const empty = { XDG_CACHE_HOME: "", LUVIT_ENGINE_CACHE: "", LOCALAPPDATA: "/l" };
+  assert.equal(at(empty, "linux"), join("/home/u", ".cache", "luvit", "engines"));
+});
+
+test("an installation has a folder of its own beside the engines; what dead ones left goes, what living ones have stays", () => {
+  const cache = join(folder, "work");
+  const ended = spawnSync(process.execPath, ["-e", ""]).pid;
+  const kept = ["tensorflow-cpu", `.installing-${process.ppid}`, ".installing-x"];
+  for (const name of [...kept, `.installing-${ended}`, `.installing-${process.pid}`])
+    mkdirSync(join(cache, name, "inside"), { recursive: true });
+  const { bavail, bsize } = statfsSync(folder);
+  const work = makeWorkFolder(cache, Math.min(bavail * 2, (bavail * bsize) / 2));
+  assert.equal(work, join(cache, `.installing-${process.pid}`));
+  assert.deepEqual(readdirSync(work), [], "what it left before is gone");
+  assert.deepEqual(readdirSync(cache).sort(), [...kept, `.installing-${process.pid}`].sort());
+  assert.throws(
+    () => makeWorkFolder(cache, bavail * bsize * 10),
+    isLuvitError("engine", "MB are needed while installing", cache, "LUVIT_ENGINE_CACHE"),
+  );
+  writeFileSync(join(folder, "file"), "");
+  assert.throws(() => makeWorkFolder(join(folder, "file"), 0), isLuvitError("engine", "cannot write to"));
+  rmSync(cache, { recursive: true });
+  rmSync(join(folder, "file"));
 });
 
 describe("an installation that cannot be says why and what to do", () => {
