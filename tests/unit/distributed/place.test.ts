@@ -78,3 +78,30 @@ test("a step can be shared out among the divisors of its batches", () => {
   assert.deepEqual(possibleSizes(12), [1, 2, 3, 4, 6, 12]);
   assert.deepEqual(possibleSizes(1), [1]);
 });
+
+test("each launcher's name for a worker's number on its machine is read, nonsense is not", () => {
+  const job = { PMI_RANK: "5", PMI_SIZE: "8" };
+  for (const name of ["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PMI_LOCAL_RANK", "SLURM_LOCALID"]) {
+    assert.equal(localRank({ ...job, [name]: "3" }), 3, name);
+    assert.equal(localRank({ ...job, [name]: "x" }), 0, name);
+  }
+  assert.equal(localRank({ ...job, MPI_LOCALRANKID: "", SLURM_LOCALID: "2" }), 2);
+});
+
+test("of TF_CONFIG chief, master and workers train, parameter servers and evaluators do not", () => {
+  const config = (cluster: object) => ({ TF_CONFIG: JSON.stringify({ cluster }) });
+  for (const one of ["chief", "master"])
+    assert.throws(
+      () => workerPlace(config({ [one]: ["a:1"], worker: ["b:1", "c:1"] })),
+      /TF_CONFIG names 3 workers/,
+    );
+  assert.deepEqual(workerPlace(config({ worker: ["a:1"], ps: ["b:1"], evaluator: ["c:1"] })), alone);
+  const worker = { PMI_RANK: "0", PMI_SIZE: "2" };
+  assert.deepEqual(workerPlace({ ...config({ worker: ["a:1", "b:1"] }), ...worker }), { rank: 0, size: 2 });
+});
+
+test("of several launchers' words the first whole one counts", () => {
+  const nested = { OMPI_COMM_WORLD_RANK: "1", OMPI_COMM_WORLD_SIZE: "2", PMI_RANK: "0", PMI_SIZE: "8" };
+  assert.deepEqual(placeIn(nested), { rank: 1, size: 2 });
+  assert.deepEqual(placeIn({ ...nested, OMPI_COMM_WORLD_SIZE: undefined }), { rank: 0, size: 8 });
+});

@@ -51,3 +51,13 @@ test("without any of them, and beyond the last part, it is refused", () => {
   assert.throws(() => shardHere(undefined, {}), /--shard 1\/8/);
   assert.throws(() => shardHere(4, { JOB_COMPLETION_INDEX: "4" }), /part 5 of 4/);
 });
+
+test("an array that does not say where it begins does so at 0, by ones; what was said of how many goes before it", () => {
+  const array = { SLURM_ARRAY_TASK_ID: "0", SLURM_ARRAY_TASK_COUNT: "3" };
+  assert.deepEqual(shardHere(undefined, array), { index: 1, count: 3 });
+  assert.deepEqual(shardHere(5, array), { index: 1, count: 5 });
+  assert.throws(() => shardHere(undefined, { ...array, SLURM_ARRAY_TASK_ID: "3" }), /part 4 of 3/);
+  assert.throws(() => shardHere(undefined, { SLURM_ARRAY_TASK_ID: "0" }), /--shard 1\/8/);
+  const both = { ...array, JOB_COMPLETION_INDEX: "1" };
+  assert.deepEqual(shardHere(undefined, both), { index: 1, count: 3 }, "the array");
+});

@@ -58,3 +58,26 @@ test("no more memory is taken for 920 classes than for two", () => {
   const taken = process.memoryUsage().arrayBuffers - before;
   assert.ok(taken < 32 * height * width, `${taken} bytes, and 920 planes are ${4 * 920 * height * width}`);
 });
+
+test("a mask with more pixels than a square of the longest side is predicted at that side, the other cut off, and enlarged by nearest neighbor", () => {
+  const [rows, columns, longest] = [4, 3, 10];
+  const rng = new Rng(11);
+  const logits = Float32Array.from({ length: 6 * rows * columns }, () => rng.normal());
+  const sizes: [height: number, width: number, small: [number, number] | undefined][] = [
+    [10, 10, undefined],
+    [4, 25, undefined],
+    [31, 21, [10, 6]], // 10 * 21 / 31 is 6.77
+    [21, 31, [6, 10]],
+    [11, 11, [10, 10]],
+  ];
+  for (const [height, width, small] of sizes) {
+    const ids = predictIds({ logits, rows, columns }, height, width, longest);
+    const [h, w] = small ?? [height, width];
+    const own = byPlanes(logits, rows, columns, h, w);
+    const expected = Array.from({ length: height * width }, (_, i) => {
+      const [y, x] = [Math.floor(i / width), i % width];
+      return own[Math.floor((y * h) / height) * w + Math.floor((x * w) / width)];
+    });
+    assert.deepEqual([...ids], expected, `${height} x ${width}`);
+  }
+});

@@ -3,6 +3,14 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
 import { classifier, mae, segmenter } from "../../../src/models";
+import {
+  addPixel,
+  addPixels,
+  emptyPixelCounts,
+  iousOf,
+  meanOf,
+  sumOfCounts,
+} from "../../../src/models/pixelCounts";
 import { segmentTargets } from "../../../src/models/segmentTargets";
 import { assertRejects, temporaryFolder } from "../io/support";
 import { assertClose, isLuvitError, randomTensor } from "../nn/support";
@@ -152,4 +160,42 @@ test("a checkpoint under the official names comes back, and a classifier's gives
     "bad-argument",
     "holds a classifier, not a segmenter",
   );
+});
+
+test("ids of rectangles shrink along each axis by its own factor; what counts weighs as much as all", () => {
+  const ids = Int32Array.from({ length: 2 * 4 * 9 }, (_, i) => (i < 36 ? i : 1000));
+  ids[36] = 5;
+  const { ids: small, weights } = segmentTargets(
+    { ids, height: 4, width: 9 },
+    { rows: 2, columns: 3, classes: 36 },
+  );
+  // Rows 0 and 2, columns 0, 3 and 6; of the second image its first pixel alone counts.
+  assert.deepEqual([...small], [0, 3, 6, 18, 21, 24, 5, 0, 0, 0, 0, 0]);
+  assertClose(weights, [...new Array(7).fill(12 / 7), 0, 0, 0, 0, 0], 1e-6);
+});
+
+test("pixels are counted by target and by prediction, what is none in neither; overlaps are of what both have", () => {
+  const counts = emptyPixelCounts(3);
+  addPixels(counts, Int32Array.of(0, 1, 1, 2, 2), Int32Array.of(0, 1, 2, 1000, 2), "a.png");
+  addPixel(counts, -1, 1);
+  addPixel(counts, 0, -1);
+  addPixel(counts, -1, -1);
+  const { both, target, prediction } = sumOfCounts([counts, emptyPixelCounts(3)]);
+  assert.deepEqual(
+    [[...both], [...target], [...prediction]],
+    [
+      [1, 1, 1],
+      [1, 2, 2],
+      [2, 2, 1],
+    ],
+  );
+  assertClose(iousOf(counts), [50, 100 / 3, 50], 1e-6);
+  assertClose(iousOf(sumOfCounts([counts, counts, counts])), [50, 100 / 3, 50], 1e-6);
+  assert.equal(iousOf(emptyPixelCounts(2))[1], 0, "a class that nobody has");
+  assert.equal(meanOf([1, 2, 6]), 3);
+  for (const id of [-1, 3])
+    assert.throws(
+      () => addPixels(counts, Int32Array.of(0), Int32Array.of(id), "a.png"),
+      isLuvitError("bad-dataset", "a.png", `id ${id}`),
+    );
 });

@@ -11,6 +11,7 @@ import {
   softTargetCrossEntropy,
   unpatchify,
 } from "../../../src/nn";
+import { featureLoss, hardTargetDistance, softTargetDistance } from "../../../src/nn/distillation";
 import { normalizedPixels } from "../../../src/nn/losses";
 import { patchesForEmbedding } from "../../../src/nn/patches";
 import { assertClose, isLuvitError, randomArray, randomTensor, valuesOf } from "./support";
@@ -204,4 +205,101 @@ test("resizing a position table keeps the class row and constants, and weighs a 
     () => resizePositionTable(oblong, { rows: 2, columns: 2 }),
     isLuvitError("shape-mismatch", "6 cells"),
   );
+});
+
+const probabilities = (row: readonly number[]) => {
+  const all = row.map(Math.exp);
+  const sum = all.reduce((a, b) => a + b);
+  return all.map((x) => x / sum);
+};
+
+test("soft targets: the divergence from the teacher's probabilities at a temperature, times its square, a mean over rows", () => {
+  const [student, teacher] = [
+    [
+      [1, -2, 0.5],
+      [0, 3, 1],
+    ],
+    [
+      [2, 0, -1],
+      [1, 1, 4],
+    ],
+  ];
+  const expected = (temperature: number) => {
+    const at = (row: readonly number[]) => probabilities(row.map((x) => x / temperature));
+    const rows = student.map((row, b) => {
+      const [given, wanted] = [at(row), at(teacher[b])];
+      return wanted.reduce((sum, p, i) => sum + p * Math.log(p / given[i]), 0);
+    });
+    return (temperature ** 2 * (rows[0] + rows[1])) / 2;
+  };
+  const found = (options = {}) =>
+    softTargetDistance(tf.tensor2d(student), tf.tensor2d(teacher), options).dataSync()[0];
+  assertClose([found()], [expected(1)], 1e-5);
+  assertClose([found({ temperature: 3 })], [expected(3)], 1e-5);
+  assertClose([found({ temperature: 3, reduction: "deit" })], [expected(3) / 3], 1e-5);
+  const hard = hardTargetDistance(tf.tensor2d(student), tf.tensor2d(teacher)).dataSync()[0];
+  const of = (row: number, label: number) => -Math.log(probabilities(student[row])[label]);
+  assertClose([hard], [(of(0, 0) + of(1, 2)) / 2], 1e-5);
+});
+
+test("a teacher gets no gradient from what its student is told by it", () => {
+  const [student, teacher] = [randomTensor([2, 3, 4], 1), randomTensor([2, 3, 4], 2)];
+  const losses: ((s: Tensor, t: Tensor) => Tensor)[] = [
+    ...(["cosine", "mse", "smoothL1", "l1"] as const).flatMap((loss) =>
+      (["none", "layer", "unit"] as const).map(
+        (normalize) => (s: Tensor, t: Tensor) => featureLoss(s, t, { loss, normalize }),
+      ),
+    ),
+    (s, t) => softTargetDistance(tf.reshape(s, [6, 4]), tf.reshape(t, [6, 4])),
+    (s, t) => hardTargetDistance(tf.reshape(s, [6, 4]), tf.reshape(t, [6, 4])),
+  ];
+  for (const [i, loss] of losses.entries()) {
+    const [own, theirs] = tf.grads((s, t) => loss(s as Tensor, t as Tensor))([student, teacher]);
+    assert.ok(
+      own.dataSync().some((x) => x !== 0),
+      `${i}`,
+    );
+    assert.ok(
+      theirs.dataSync().every((x) => x === 0),
+      `${i}`,
+    );
+  }
+});
+
+test("tokens are as far from the teacher's as the formula of each distance says, normalized first as asked", () => {
+  const [student, teacher] = [
+    [3, 4, 0, 1],
+    [0, 2, 2, 4],
+  ]; // two tokens of two
+  const pairs = (x: readonly number[]) => [x.slice(0, 2), x.slice(2)];
+  const mean = (x: readonly number[]) => x.reduce((a, b) => a + b, 0) / x.length;
+  const unit = (x: readonly number[]) => pairs(x).flatMap((two) => two.map((v) => v / Math.hypot(...two)));
+  const layer = (x: readonly number[], eps: number) =>
+    pairs(x).flatMap((two) => {
+      const variance = mean(two.map((v) => (v - mean(two)) ** 2));
+      return two.map((v) => (v - mean(two)) / Math.sqrt(variance + eps));
+    });
+  const distances = {
+    mse: (d: number) => d * d,
+    l1: (d: number) => Math.abs(d),
+    smoothL1: (d: number, beta = 1) => (Math.abs(d) < beta ? (0.5 * d * d) / beta : Math.abs(d) - 0.5 * beta),
+  };
+  const found = (options: object) =>
+    featureLoss(tf.tensor3d(student, [1, 2, 2]), tf.tensor3d(teacher, [1, 2, 2]), options).dataSync()[0];
+  const far = (a: readonly number[], b: readonly number[], distance: (d: number) => number) =>
+    mean(a.map((x, i) => distance(x - b[i])));
+  for (const [loss, distance] of Object.entries(distances)) {
+    const of = (d: number) => distance(d);
+    assertClose([found({ loss })], [far(student, teacher, of)], 1e-6, loss);
+    assertClose([found({ loss, normalize: "unit" })], [far(unit(student), unit(teacher), of)], 1e-6, loss);
+    const wanted = layer(teacher, 0.5);
+    assertClose([found({ loss, normalize: "layer", eps: 0.5 })], [far(student, wanted, of)], 1e-6, loss);
+  }
+  assertClose(
+    [found({ loss: "smoothL1", beta: 2.5 })],
+    [far(student, teacher, (d) => distances.smoothL1(d, 2.5))],
+    1e-6,
+  );
+  // cos of (3, 4) with (0, 2) is 0.8, of (0, 1) with (2, 4) is 4 / √20.
+  assertClose([found({})], [1 - (0.8 + 4 / Math.sqrt(20)) / 2], 1e-6);
 });

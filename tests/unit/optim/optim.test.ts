@@ -24,6 +24,7 @@ import {
   warmupCosine,
 } from "../../../src/optim";
 import { detectorRules } from "../../../src/optim/detectorRules";
+import { larsStep } from "../../../src/optim/lars";
 import { stepRate } from "../../../src/optim/schedule";
 import { tinyBlock, tinyDecoder, tinyImages, tinyViT } from "../models/support";
 import {
@@ -427,4 +428,52 @@ test("a detector's rate rises in a line, then falls at each milestone from that 
   const rates = Array.from({ length: 10 }, (_, step) => stepRate(schedule, step));
   assertClose(rates, [1, 1.25, 1.5, 1.75, 2, 2, 0.2, 0.2, 0.02, 0.02], 1e-12);
   assert.equal(stepRate({ ...schedule, warmupSteps: 0 }, 0), 2);
+});
+
+test("LARS scales a matrix's gradient by trust |w| / |g| and decays it, a bias has neither; the buffer holds what was scaled", () => {
+  const run = (weight: Tensor, gradient: Tensor, options = {}) => {
+    const step = larsStep(weight, gradient, tf.fill(weight.shape, 10), tf.scalar(0.5), options);
+    return [[...step.weight.dataSync()], [...step.buffer.dataSync()]];
+  };
+  // |w| = 5, |g| = 13, the buffer was 10 and keeps 9 of it.
+  const scaled = [9 + (0.001 * 5 * 5) / 13, 9 + (0.001 * 5 * 12) / 13];
+  const [weight, buffer] = run(tf.tensor2d([[3, 4]]), tf.tensor2d([[5, 12]]));
+  assertClose(buffer, scaled, 1e-6);
+  assertClose(weight, [3 - scaled[0] / 2, 4 - scaled[1] / 2], 1e-6);
+  // With a decay of 0.5 the gradient is [3.5, 10] + [1.5, 2].
+  const own = { momentum: 0.5, trust: 0.1, weightDecay: 0.5 };
+  assertClose(run(tf.tensor2d([[3, 4]]), tf.tensor2d([[3.5, 10]]), own)[1], [5 + 2.5 / 13, 5 + 6 / 13], 1e-6);
+  assertClose(run(tf.tensor1d([3, 4]), tf.tensor1d([5, 12]), own)[1], [10, 17], 1e-6);
+  for (const [w, g] of [
+    [0, 2],
+    [3, 0],
+  ])
+    assertClose(run(tf.tensor2d([[w]]), tf.tensor2d([[g]]))[1], [9 + g], 1e-6);
+});
+
+test("no rate of a schedule is above its peak, and its warm-up no longer than the whole; the borders may be reached", () => {
+  const edge = { lr: 1, minLr: 1, warmupEpochs: 4, epochs: 4 };
+  close(warmupCosine(edge, 2), 0.5);
+  close(rateAt({ ...edge, warmupLr: 1 }, 3), 1);
+  for (const [name, wrong] of [
+    ["minLr", { minLr: 1.5 }],
+    ["warmupEpochs", { warmupEpochs: 5 }],
+  ] as const)
+    assert.throws(() => warmupCosine({ ...edge, ...wrong }, 0), isLuvitError("bad-argument", name));
+  assert.throws(() => rateAt({ ...edge, warmupLr: 1.5 }, 0), isLuvitError("bad-argument", "warmupLr"));
+});
+
+test("moments know what they belong to", () => {
+  const linear = new Linear(2, 2, new Rng(1));
+  const optimizer = new AdamW(linear, pretrainRules(linear, 0));
+  assert.deepEqual(optimizer.betas, [0.9, 0.999]);
+  assert.equal(optimizer.eps, 1e-8);
+  const names = [...optimizer.moments()].map(([name, { shape }]) => `${name} ${shape}`);
+  assert.deepEqual(names, [
+    "weight.exp_avg 2,2",
+    "weight.exp_avg_sq 2,2",
+    "bias.exp_avg 2",
+    "bias.exp_avg_sq 2",
+  ]);
+  assert.equal(new AdamW(linear, pretrainRules(linear, 0), { eps: 1e-3 }).eps, 1e-3);
 });

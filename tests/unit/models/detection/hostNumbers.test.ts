@@ -160,3 +160,11 @@ test("proposals are the best of every level, then of all, cut to the image and w
   const wide = findProposals(output, levels, image, { ...settings, leastSize: 1 }, true);
   assert.deepEqual([...wide.logits], [5, 4, 2], "a box of exactly the least size is too small");
 });
+
+test("what lies outside the image is nobody's proposal, and takes no place of one inside", () => {
+  const levels = [boxes([20, 2, 28, 9], [-9, 0, 0, 8], [0, 0, 8, 8], [4, 16, 9, 20])];
+  const output = { logits: Float32Array.of(9, 8, 1, 7), deltas: new Float32Array(16) };
+  const settings = { perLevel: 4, perImage: 1, threshold: 0.7, weights: [1, 1, 1, 1] as const };
+  const found = findProposals(output, levels, { height: 16, width: 16 }, settings, true);
+  assert.deepEqual([[...found.boxes], [...found.logits]], [[0, 0, 8, 8], [1]]);
+});
