@@ -53,10 +53,8 @@ export const generateOptions = optionsOf<GenerateOptions>(
  * to have it done: `for await (const image of progress(await corruptions.generate(…)))`. Files that are there are kept,
  * so that a stopped run goes on; the images follow from the seed alone.
  *
- * where `target` was begun with another seed or size.
- *
- * @throws LuvitError("missing-file" | "bad-dataset" | "bad-argument"): "missing-file", "bad-dataset", or "bad-argument"
- * e.g.
+ * @throws LuvitError("missing-file" | "bad-dataset" | "bad-argument"): the last e.g. where `target` was begun with another
+ * seed or size.
  */
 export async function generate(
   source: string,

@@ -6,6 +6,8 @@ import { LuvitError } from "../../../src/core/errors";
 import { Rng } from "../../../src/core/rng";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { batches } from "../../../src/data/loader";
+import { unnormalize } from "../../../src/data/pixels";
+import { preview } from "../../../src/data/preview";
 import * as transforms from "../../../src/data/transforms";
 import { flatPng, put, shapesFolder, temporaryFolder } from "./support";
 
@@ -157,5 +159,23 @@ describe("imageFolder", () => {
       assert.equal(set.length, count);
       assert.deepEqual(set.classes, ["fish", "flower", "heart", "moon", "mushroom", "star"]);
     }
+  });
+});
+
+describe("preview", () => {
+  it("draws every image by a stream of its own, from the seed and its position", async () => {
+    const fish = await imageFolder(join(shapesFolder, "val"), { transform: transforms.mae(16) });
+    const same = fish.subset([3, 3, 3, 3]);
+    const shown = (await preview(same)).map(({ data }) => data.join());
+    assert.equal(new Set(shown).size, 4);
+    const { image } = await same.load(2, new Rng(0).fork(2));
+    assert.equal(shown[2], unnormalize(image, 16, 16).data.join());
+    assert.deepEqual(
+      (await preview(same, { seed: 0 })).map(({ data }) => data.join()),
+      shown,
+    );
+    const other = (await preview(same, { seed: 1 })).map(({ data }) => data.join());
+    assert.ok(other.every((data) => !shown.includes(data)));
+    assert.equal((await preview(fish.subset([3])))[0].data.join(), shown[0]);
   });
 });

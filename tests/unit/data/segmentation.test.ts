@@ -9,7 +9,7 @@ import { imageNetS, type MaskedSample } from "../../../src/data";
 import { unnormalize } from "../../../src/data/pixels";
 import { mae, none, segment } from "../../../src/data/transforms";
 import { assertRejects } from "../io/support";
-import { put, temporaryFolder } from "./support";
+import { flatPng, put, temporaryFolder } from "./support";
 
 /** Images whose red is 40 times the id of their mask, of classes n01 and n02, in ImageNet-S's layout. */
 async function semi(): Promise<string> {
@@ -114,4 +114,25 @@ test("images without a mask are left out, counted and said", async () => {
   assert.deepEqual([set.length, set.withoutMask], [5, 1]);
   assert.match(inspect(set), /5 images with masks, .*left out for want of a mask: 1/);
   assert.equal(set.withTransform(none(32)).withoutMask, 1);
+});
+
+test("a mask belongs to the image of its class and name, and where classes were merged to that of its name", async () => {
+  const root = temporaryFolder();
+  const open = () =>
+    imageNetS({ images: join(root, "images"), masks: join(root, "masks"), transform: none(16) });
+  for (const [i, name] of ["n01", "n02", "n03"].entries()) {
+    await put(root, `images/${name}/same.png`, await flatPng(16, 16, [80 * i, 0, 0]));
+    await put(root, `masks/${name}/same.png`, await flatPng(16, 16, [1 + i, 0, 0]));
+  }
+  const set = await open();
+  for (const i of [0, 1, 2]) {
+    const { path, label, image, ids } = await set.load(i, new Rng(0));
+    assert.deepEqual([path, label], [join(root, "images", `n0${i + 1}`, "same.png"), i]);
+    assert.deepEqual([unnormalize(image, 16, 16).data[0], ids[0]], [80 * i, 1 + i]);
+  }
+  await put(root, "images/n02/own.png", await flatPng(16, 16, [7, 0, 0]));
+  await put(root, "masks/merged/own.png", await flatPng(16, 16, [9, 0, 0]));
+  const merged = await open();
+  assert.deepEqual([merged.path(0), merged.label(0)], [join(root, "images", "n02", "own.png"), 1]);
+  assert.equal((await merged.load(0, new Rng(0))).ids[0], 9);
 });

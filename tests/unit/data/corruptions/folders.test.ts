@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { LuvitError } from "../../../../src/core/errors";
-import { OwnFolders } from "../../../../src/data/corruptions/outputs";
+import { isWithin, OwnFolders, outputNames } from "../../../../src/data/corruptions/outputs";
 import { corruptionFolder, corruptionsIn } from "../../../../src/data/corruptionTypes";
 import { temporaryFolder } from "../support";
 
@@ -51,4 +51,27 @@ test("images are written to folders of their own place, through no link and over
     }
   }
   assert.ok(!existsSync(join(elsewhere, "deeper")));
+});
+
+test("a place lies in a folder where that is it or above it, not where their names begin alike", () => {
+  const folder = join("/", "sets", "images");
+  for (const inside of [folder, join(folder, "c"), join(folder, "c", "d")])
+    assert.ok(isWithin(inside, folder));
+  for (const outside of ["images-c", "images2", "image", ""])
+    assert.ok(!isWithin(join("/", "sets", outside), folder), outside);
+  assert.ok(!isWithin(join("/", "images"), folder));
+});
+
+test("images are written as JPEG files whose names say which they come from", () => {
+  for (const [image, written] of [
+    ["a/x.jpg", "a/x.jpg"],
+    ["a/x.JPEG", "a/x.JPEG"],
+    ["a/x.Jpeg", "a/x.Jpeg"],
+    ["a/x.png", "a/x.png.JPEG"],
+    ["b.jpg/x.jpgs", "b.jpg/x.jpgs.JPEG"],
+    ["b.jpg/x", "b.jpg/x.JPEG"],
+    ["a/\udce9.tif", "a/%e9.tif.JPEG"],
+  ])
+    assert.deepEqual(outputNames([image]), [written]);
+  assert.deepEqual(outputNames(["a/x.png", "b/x.png"]), ["a/x.png.JPEG", "b/x.png.JPEG"]);
 });

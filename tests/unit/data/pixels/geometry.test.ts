@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Rng } from "../../../../src/core/rng";
 import {
+  type CropDraws,
   centerBox,
   cropDraws,
+  cropIds,
   flipHorizontally,
+  flipIds,
   randomCropBox,
   resizeIds,
   roundHalfEven,
@@ -14,6 +17,7 @@ import { type AxisWeights, axisWeights, kernels } from "../../../../src/data/pix
 import { normalize, unnormalize } from "../../../../src/data/pixels/normalize";
 import { cropBox, resize } from "../../../../src/data/pixels/resample";
 import type { RgbImage } from "../../../../src/data/pixels/rgbImage";
+import { rebuildTransform } from "../../../../src/data/rebuildTransform";
 import * as transforms from "../../../../src/data/transforms";
 import { paintedImage } from "../support";
 
@@ -135,6 +139,92 @@ describe("geometry", () => {
     }
   });
 
+  /** Draws that are all the same, noting the limits of offsets. */
+  const drawing = (area: number, aspect: number, offsets = [0, 0]) => {
+    const asked: number[] = [];
+    let tries = 0;
+    const draws: CropDraws = {
+      areaFraction: () => {
+        tries++;
+        return area;
+      },
+      logAspect: () => Math.log(aspect),
+      offset: (limit) => offsets[asked.push(limit) - 1],
+    };
+    return { asked, draws, tries: () => tries };
+  };
+
+  it("cuts random crops of up to the whole image, the top drawn before the left, sides rounded half to even", () => {
+    for (const [width, height] of [
+      [20, 20],
+      [36, 27],
+      [27, 36],
+      [1, 1],
+    ]) {
+      const all = drawing(1, width / height);
+      assert.deepEqual(randomCropBox(width, height, all.draws), { left: 0, top: 0, width, height });
+      assert.deepEqual([all.asked, all.tries()], [[0, 0], 1]);
+    }
+    const part = drawing(0.0625, 1, [6, 3]);
+    assert.deepEqual(randomCropBox(10, 10, part.draws), { left: 3, top: 6, width: 2, height: 2 });
+    assert.deepEqual(part.asked, [8, 8]);
+    const lying = drawing(0.5, 2, [1, 2]);
+    assert.deepEqual(randomCropBox(16, 9, lying.draws), { left: 2, top: 1, width: 12, height: 6 });
+    assert.deepEqual(lying.asked, [3, 4]);
+  });
+
+  it("cuts the middle to the next allowed shape after ten tries that did not fit, too large or too small", () => {
+    for (const [width, height, box] of [
+      [100, 10, { left: 43, top: 0, width: 13, height: 10 }],
+      [10, 100, { left: 0, top: 43, width: 10, height: 13 }],
+      [12, 10, { left: 0, top: 0, width: 12, height: 10 }],
+    ] as const) {
+      for (const [area, aspect] of [
+        [1.3, 1],
+        [0.9, 40],
+        [0.9, 0.02],
+        [1e-6, 1],
+      ]) {
+        const { draws, tries, asked } = drawing(area, aspect);
+        assert.deepEqual(randomCropBox(width, height, draws), box, `${width} ${height} ${area} ${aspect}`);
+        assert.deepEqual([tries(), asked], [10, []]);
+      }
+    }
+  });
+
+  it("draws areas in their range, aspects from 3/4 to 4/3, and offsets up to their limit", () => {
+    const draws = cropDraws(new Rng(3), [0.25, 0.5]);
+    const extremes = (draw: () => number) => {
+      const values = Array.from({ length: 4000 }, draw);
+      return [Math.min(...values), Math.max(...values)];
+    };
+    const close = ([low, high]: number[], [from, to]: number[]) =>
+      assert.ok(low >= from && low < from + 0.01 && high <= to && high > to - 0.01, `${low} ${high}`);
+    close(extremes(draws.areaFraction), [0.25, 0.5]);
+    close(extremes(draws.logAspect), [Math.log(3 / 4), Math.log(4 / 3)]);
+    assert.deepEqual(
+      extremes(() => draws.offset(5)),
+      [0, 5],
+    );
+    assert.deepEqual(
+      extremes(() => draws.offset(0)),
+      [0, 0],
+    );
+  });
+
+  it("cuts and mirrors maps of ids", () => {
+    const map = { ids: Int32Array.from({ length: 12 }, (_, i) => i), width: 4, height: 3 };
+    assert.deepEqual(cropIds(map, { left: 1, top: 1, width: 3, height: 2 }), {
+      ids: Int32Array.of(5, 6, 7, 9, 10, 11),
+      width: 3,
+      height: 2,
+    });
+    assert.deepEqual(flipIds(map), {
+      ...map,
+      ids: Int32Array.of(3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8),
+    });
+  });
+
   it("mirrors left to right", () => {
     const twice = flipHorizontally(flipHorizontally(ramp));
     assert.deepEqual([...twice.data], [...ramp.data]);
@@ -179,6 +269,69 @@ describe("transforms", () => {
         [0.08, 1],
       ],
     );
+  });
+
+  it("can be made again from plain data, options and all, and do the same", () => {
+    const image = paintedImage(24, 24, (x, y) => [10 * x, 10 * y, (x * y) % 256]);
+    const lying = paintedImage(25, 24, () => [0, 0, 0]);
+    const recipe = { layers: 3, magnitude: 4, magnitudeStd: 2, probability: 0.9 };
+    const size = { width: 24, height: 24 };
+    const every = [
+      transforms.mae(16),
+      transforms.none(24),
+      transforms.segment(16),
+      transforms.finetune(16),
+      transforms.finetune(16, { randAugment: null, erasing: 0 }),
+      transforms.finetune(16, { randAugment: recipe, erasing: 0.9 }),
+      transforms.evaluation(16),
+      transforms.evaluation(16, { cropRatio: 0.7 }),
+      transforms.fitSquare(16),
+      transforms.fitSquare(16).expecting(size),
+      transforms.largeScaleJitter(16),
+      transforms.largeScaleJitter(16, { scale: [0.5, 3] }),
+      transforms.largeScaleJitter(16, { scale: [0.5, 3] }).expecting(size),
+    ];
+    for (const transform of every) {
+      const what = JSON.stringify(transform.spec);
+      const again = rebuildTransform(structuredClone(transform.spec));
+      assert.deepEqual(again.spec, transform.spec, what);
+      const { name, size: side, scale, preprocessing } = transform;
+      const facts = {
+        name: again.name,
+        size: again.size,
+        scale: again.scale,
+        preprocessing: again.preprocessing,
+      };
+      assert.deepEqual(facts, { name, size: side, scale, preprocessing }, what);
+      for (let seed = 0; seed < 12; seed++)
+        assert.deepEqual(again.apply(image, new Rng(seed)), transform.apply(image, new Rng(seed)), what);
+      if (what.includes("expected"))
+        assert.throws(
+          () => again.apply(lying, new Rng(0)),
+          /25 x 24 pixels, its annotations are for 24 x 24/,
+        );
+    }
+    assert.equal(new Set(every.map(({ spec }) => JSON.stringify(spec))).size, every.length);
+    const mirrored = every.map((transform) =>
+      Array.from({ length: 12 }, (_, seed) => transform.apply(image, new Rng(seed)).join()),
+    );
+    for (const [i, { name }] of every.entries())
+      assert.equal(new Set(mirrored[i]).size > 1, !["none", "evaluation", "fit"].includes(name), name);
+  });
+
+  it("takes 7/8 of the shorter side up to 224 pixels and all of it above, unless told otherwise", () => {
+    const image = paintedImage(256, 300, (x, y) => [x, y & 255, 0]);
+    for (const [transform, side] of [
+      [transforms.evaluation(), 256],
+      [transforms.evaluation(32), 36],
+      [transforms.evaluation(225), 225],
+      [transforms.evaluation(32, { cropRatio: 1 }), 32],
+      [transforms.evaluation(30, { cropRatio: 0.7 }), 42],
+    ] as const) {
+      const whole = resize(image, side, Math.trunc((side * 300) / 256));
+      const expected = cropBox(whole, centerBox(whole.width, whole.height, transform.size));
+      assert.deepEqual(transform.pixels(image), expected, `${transform.size} from ${side}`);
+    }
   });
 
   it("refuses another size where images are used as they are", () => {

@@ -5,6 +5,7 @@ import { Rng } from "../../../../src/core/rng";
 import { naturalOrder, readJpegHeader } from "../../../../src/data/pixels/jpeg/header";
 import { huffmanTable } from "../../../../src/data/pixels/jpeg/huffman";
 import { cropBox } from "../../../../src/data/pixels/resample";
+import { decodeImage } from "../../../../src/data/reading/decode";
 import { decodePart } from "../../../../src/data/reading/readPart";
 import { paintedImage } from "../support";
 
@@ -55,6 +56,30 @@ const restarting = Buffer.from(
   ].join(""),
   "base64",
 );
+
+/** 23 x 17 pixels whose chroma is half as wide as their luma and as high (4:2:2), as cameras write them. */
+const halfAsWide = Buffer.from(
+  [
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7",
+    "gYKBTmCNl4x9lnN+gXz/2wBDARUXFx4aHjshITt8U0ZTfHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8",
+    "fHx8fHx8fHz/wAARCAARABcDASEAAhEBAxEB/8QAGgAAAgIDAAAAAAAAAAAAAAAAAAEDBQIEBv/EACIQAAICAQIHAQAAAAAAAAAA",
+    "AAEEABECEkEhIzEyMzRxUf/EABcBAAMBAAAAAAAAAAAAAAAAAAIDBAX/xAAnEQACAQIEBAcAAAAAAAAAAAABAgADBBEhIzESEzIz",
+    "cYGRscHR8P/aAAwDAQACEQMRAD8Arina/SRJogZkkVBt0DoSdpoVa2qkbqeOrhiTCVoq8I4UxHpIbmtqnOdIFAFrI2mumpzDlkLO",
+    "wmbSccoA7b/URUq6yTJ1Q66Is/ghHriwzXH9sJFc1tU5y2Ppn5IFPOPkhp9A8vcwqndSJvsMIluhPD5MkuO60//Z",
+  ].join(""),
+  "base64",
+);
+
+/** A file whose components have other names, and which says by the segments before them which colors these are. */
+function saying(file: Buffer, names: string, ...segments: readonly Buffer[]): Buffer {
+  const other = Buffer.from(file);
+  const [frame, scan] = [0xc0, 0xda].map((marker) => file.indexOf(Buffer.of(0xff, marker)));
+  for (const [i, name] of [...Buffer.from(names, "latin1")].entries()) {
+    other[frame + 10 + 3 * i] = name;
+    other[scan + 5 + 2 * i] = name;
+  }
+  return Buffer.concat([other.subarray(0, 2), ...segments, other.subarray(2)]);
+}
 
 const kinds: Options[] = [
   { quality: 92, chromaSubsampling: "4:2:0" },
@@ -119,6 +144,50 @@ describe("the decoder for baseline JPEG files", () => {
       const filled = Buffer.concat([file.subarray(0, -2), Buffer.alloc(count, 255), file.subarray(-2)]);
       const expected = await bySharp(filled);
       assert.deepEqual(Buffer.from(decodePart(filled, whole)!.data), expected.data);
+    }
+  });
+
+  it("widens chroma that is half as wide as luma, whole and in every part", async () => {
+    const size = { left: 0, top: 0, width: 23, height: 17 };
+    const expected = { ...size, data: await sharp(halfAsWide).raw().toBuffer() };
+    for (let left = 0; left < 23; left++) {
+      for (const top of [0, 7, 8, 16]) {
+        const box = { left, top, width: 1 + ((23 - left - 1) >> (top % 3)), height: 17 - top };
+        const part = decodePart(halfAsWide, box);
+        assert.deepEqual(Buffer.from(part!.data), Buffer.from(cropBox(expected, box).data), `${left} ${top}`);
+      }
+    }
+  });
+
+  it("takes for luma and chroma what libjpeg takes for that, by JFIF, Adobe or names, and leaves other colors", async () => {
+    const file = await jpegOf({ quality: 75, chromaSubsampling: "4:4:4" });
+    assert.ok(!file.includes("JFIF"), "it says nothing by itself");
+    const jfif = Buffer.from([0xff, 0xe0, 0, 16, ...Buffer.from("JFIF\0"), 1, 1, 0, 0, 1, 0, 1, 0, 0]);
+    const adobe = (transform: number) =>
+      Buffer.from([0xff, 0xee, 0, 14, ...Buffer.from("Adobe"), 0, 100, 0, 0, 0, 0, transform]);
+    const [numbers, letters, fromZero] = ["\x01\x02\x03", "RGB", "\x00\x01\x02"];
+    const cases: [names: string, segments: Buffer[], isRead: boolean][] = [
+      [numbers, [jfif], true],
+      [numbers, [], true],
+      [numbers, [adobe(1)], true],
+      [numbers, [adobe(0)], false],
+      [letters, [], false],
+      [letters, [jfif], true],
+      [letters, [adobe(1)], true],
+      [letters, [adobe(0)], false],
+      [fromZero, [], false], // libjpeg guesses
+      [fromZero, [jfif], true],
+      [numbers, [jfif, adobe(0)], true],
+      [numbers, [adobe(0), jfif], true],
+    ];
+    for (const [names, segments, isRead] of cases) {
+      const other = saying(file, names, ...segments);
+      const what = `${JSON.stringify(names)} ${segments.map((segment) => segment.toString("latin1", 4))}`;
+      const part = decodePart(other, whole);
+      assert.equal(part !== undefined, isRead, what);
+      if (part) assert.deepEqual(Buffer.from(part.data), (await bySharp(other)).data, what);
+      const { data } = await decodeImage(other);
+      assert.deepEqual(Buffer.from(data), (await bySharp(other)).data, what);
     }
   });
 

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { type HuggingFaceOptions, huggingFace } from "../../../../src/data/sets";
+import { classesOf } from "../../../../src/data/sets/tableClasses";
+import type { Features, ImageShard } from "../../../../src/data/tables";
 import { LabelColumn, mostLabelBytes } from "../../../../src/data/tables/labelColumn";
 
 const fixtures = join(__dirname, "..", "..", "..", "..", "..", "tests", "unit", "data", "tables", "fixtures");
@@ -103,5 +105,81 @@ describe("LabelColumn", () => {
       () => column.add([-1]),
       /labels have more than 1048576 different values, which are no classes/,
     );
+  });
+});
+
+describe("classes of several files together", () => {
+  /** A file with these labels, and class names that it declares. */
+  function fileOf(labels: readonly unknown[], names?: readonly string[], path = "a.arrow"): ImageShard {
+    const column = new LabelColumn(labels.length, `${path}, column label`);
+    column.add(labels);
+    return {
+      path,
+      rows: labels.length,
+      groups: [0],
+      features: names ? { label: { names } } : {},
+      columns: { image: "image", label: "label" },
+      labels: column,
+      image: () => Promise.reject(new Error("nobody looks at images here")),
+    };
+  }
+  const of = (files: readonly ImageShard[], described: Features = {}) => {
+    const { classes, labels } = classesOf("set", files, described);
+    return [classes, [...labels]];
+  };
+  const refused = (files: readonly ImageShard[], reason: RegExp) =>
+    assert.throws(() => of(files), { code: "bad-dataset", message: reason });
+
+  it("are texts in their order, wherever each comes first", () => {
+    const animals = [["cat", "dog", "owl"]];
+    assert.deepEqual(of([fileOf(["owl", "cat"]), fileOf(["dog", "cat"])]), [...animals, [2, 0, 1, 0]]);
+    assert.deepEqual(of([fileOf(["cat", "dog"]), fileOf(["owl", "owl"])]), [...animals, [0, 1, 2, 2]]);
+    assert.deepEqual(of([fileOf(["10", "9", "B", "a"])]), [
+      ["10", "9", "B", "a"],
+      [0, 1, 2, 3],
+    ]);
+  });
+
+  it("are numbers from 0 to the largest of all files, and truth after falsehood", () => {
+    assert.deepEqual(of([fileOf([3, 0]), fileOf([1n])]), [
+      ["0", "1", "2", "3"],
+      [3, 0, 1],
+    ]);
+    assert.deepEqual(of([fileOf([true]), fileOf([false])]), [
+      ["false", "true"],
+      [1, 0],
+    ]);
+    assert.equal(of([fileOf([29_999])])[0].length, 30_000);
+    refused([fileOf([30_000])], /set, column label: labels go up to 30000, which are no classes/);
+    refused([fileOf([0, -1])], /1 labels in column label are none of the 1 classes.*\n.*row 1: -1$/);
+    refused([fileOf([0]), fileOf(["a"])], /labels are numbers and strings mixed, which are no classes/);
+  });
+
+  it("are declared by the files, which must agree, and before them by their description", () => {
+    const names = ["b", "a", "unused"];
+    assert.deepEqual(of([fileOf([0, 1], names), fileOf([2], names)]), [names, [0, 1, 2]]);
+    assert.deepEqual(of([fileOf(["a", "b"], names)]), [names, [1, 0]]);
+    const described = { label: { names: ["x", "y"] } };
+    assert.deepEqual(of([fileOf([1, 0], ["only one"])], described), [
+      ["x", "y"],
+      [1, 0],
+    ]);
+    assert.deepEqual(of([fileOf([1, 0])], { other: described.label }), [
+      ["0", "1"],
+      [1, 0],
+    ]);
+    refused([fileOf([0, 3, 1], names)], /1 labels .* none of the 3 classes.*\n.*row 1: 3$/);
+    refused([fileOf(["a", "c"], names)], /1 labels .* none of the 3 classes.*\n.*row 1: c$/);
+    const swapped = fileOf([0], ["a", "b", "unused"], "b.arrow");
+    refused(
+      [fileOf([0], names), swapped],
+      /files declare different classes.*\n.*a\.arrow: 3 classes b, a, unused\n.*b\.arrow: 3 classes a, b, unused$/s,
+    );
+    refused([fileOf([0], names), fileOf([0])], /files declare different classes/);
+  });
+
+  it("are one where no labels are read, whatever the files declare", () => {
+    const file = { ...fileOf([5, 6], ["a"]), columns: { image: "image" }, labels: undefined };
+    assert.deepEqual(of([file, file]), [["image"], [0, 0, 0, 0]]);
   });
 });
