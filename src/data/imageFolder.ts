@@ -159,8 +159,8 @@ export async function imageFolder(root: string, options: ImageFolderOptions = {}
   return new FolderDataset({ root, classes, files, transform, cache: cacheOf(options), report, others });
 }
 
-/** The pixel memory that the options ask for. */
-export function cacheOf(options: ImageFolderOptions): PixelCache {
-  const { cache = defaultCacheBytes, exif, gray16, maxPixels } = options;
+/** The pixel memory that the options ask for; `usualExif` is what a set does about orientations where nothing is said. */
+export function cacheOf(options: ImageFolderOptions, usualExif?: DecodeOptions["exif"]): PixelCache {
+  const { cache = defaultCacheBytes, exif = usualExif, gray16, maxPixels } = options;
   return new PixelCache(cache === false ? 0 : cache, { exif, gray16, maxPixels });
 }

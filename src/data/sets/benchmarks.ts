@@ -98,7 +98,7 @@ async function open(
 ): Promise<FolderDataset> {
   const { classes, files } = await scanInventory(root, { ...inventory, partial: options.partial });
   const transform = options.transform ?? reading.fallback ?? evaluation();
-  const cache = cacheOf({ exif: "ignore", ...options });
+  const cache = cacheOf(options, "ignore");
   const names = [...(reading.classes ?? classes)];
   return new FolderDataset({
     root,

@@ -65,7 +65,7 @@ export async function huggingFace(source: string, options: HuggingFaceOptions = 
   const { classes, labels } = classesOf(source, shards, features);
   const rows = rowsOf(shards, labels);
   if (labels.length === 0) throw new LuvitError("bad-dataset", `${source}: ${split} has no rows`);
-  const cache = cacheOf({ exif: "ignore", ...options });
+  const cache = cacheOf(options, "ignore");
   const report = new SkipReport();
   const { transform = evaluation() } = options;
   const root = source;

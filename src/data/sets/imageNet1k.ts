@@ -42,7 +42,7 @@ export async function imageNet1k(
     ? await labelFlat(root, folder, options)
     : await classFolders(root, folder, part, options);
   const { transform = evaluation() } = options;
-  const cache = cacheOf({ exif: "ignore", ...options });
+  const cache = cacheOf(options, "ignore");
   return new FolderDataset({ root: folder, classes, files, transform, cache, report: new SkipReport() });
 }
 

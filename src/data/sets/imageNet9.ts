@@ -86,7 +86,7 @@ export async function imageNet9(
     throw new LuvitError("bad-dataset", `${folder}: expected ${classes.length} classes, found ${found}`);
   }
   const mapping = folders.length === imageNet9Classes.length ? imageNet9Mapping : undefined;
-  const pixels = cacheOf({ cache, exif: "ignore" });
+  const pixels = cacheOf({ cache }, "ignore");
   return new FolderDataset({
     root: folder,
     classes,

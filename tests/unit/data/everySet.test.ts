@@ -2,9 +2,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { inspect } from "node:util";
+import { Binary, Table, tableToIPC, Utf8, vectorFromArray } from "apache-arrow";
+import sharp from "sharp";
 import { data } from "../../../src";
 import { Rng } from "../../../src/core/rng";
 import {
+  decodeImage,
+  type FolderDataset,
   huggingFace,
   type ImageDataset,
   imageFolder,
@@ -15,7 +19,8 @@ import {
   wholeImages,
 } from "../../../src/data";
 import { isLuvitError } from "../nn/support";
-import { paintedImage, shapesFolder } from "./support";
+import { wnids } from "./sets/standIns";
+import { paintedImage, put, shapesFolder, temporaryFolder } from "./support";
 
 /*
  * What holds of every set of images, whatever it reads.
@@ -157,3 +162,65 @@ test("shards follow each other and differ by at most one", () => {
       assert.ok(Math.max(...parts) - Math.min(...parts) <= 1);
     }
 });
+
+type OpenOne = (root: string, options: object) => Promise<Pick<FolderDataset, "load" | "size" | "cache">>;
+
+/** Sets of one image, turned by what its camera wrote; most read it as the reference does, which does not turn it. */
+const ofOneImage: Record<string, [path: string, open: OpenOne, usual?: "honor"]> = {
+  imageFolder: ["class/x.jpg", imageFolder, "honor"],
+  huggingFace: ["train.arrow", huggingFace],
+  imageNet1k: [
+    `val/${wnids[3]}/x.JPEG`,
+    (root, options) => data.imageNet1k(root, "val", { ...options, partial: true }),
+  ],
+  imageNetA: [`${wnids[6]}/x.jpg`, (root, options) => data.imageNetA(root, { ...options, partial: true })],
+  imageNetR: [`${wnids[1]}/x.jpg`, (root, options) => data.imageNetR(root, { ...options, partial: true })],
+  imageNetSketch: [
+    `${wnids[1]}/x.jpg`,
+    (root, options) => data.imageNetSketch(root, { ...options, partial: true }),
+  ],
+  imageNetV2: ["0/x.jpg", (root, options) => data.imageNetV2(root, { ...options, partial: true })],
+  imageNetC: [
+    `fog/2/${wnids[1]}/x.jpg`,
+    (root, options) => data.imageNetC(root, "fog", 2, { ...options, partial: true }),
+  ],
+};
+
+for (const [name, [path, open, usual = "ignore"]] of Object.entries(ofOneImage))
+  test(`${name} reads by each of its options, and as it does without where they are undefined`, async () => {
+    const { data: pixels, width, height } = paintedImage(32, 20, (x, y) => [8 * x, 12 * y, 90]);
+    const file = await sharp(pixels, { raw: { width, height, channels: 3 } })
+      .withMetadata({ orientation: 6 })
+      .jpeg()
+      .toBuffer();
+    const isTable = path.endsWith(".arrow");
+    const columns = {
+      image: vectorFromArray([file], new Binary()),
+      label: vectorFromArray(["a"], new Utf8()),
+    };
+    const root = temporaryFolder();
+    await put(root, path, isTable ? tableToIPC(new Table(columns), "stream") : file);
+    const transform = transforms.evaluation(8);
+    const read = async (options: object) => {
+      const set = await open(root, { transform, ...options });
+      return [await set.load(0, rng()), set.cache] as const;
+    };
+    for (const exif of [undefined, "honor", "ignore"] as const) {
+      const [{ image }] = await read({ exif });
+      assert.deepEqual(image, transform.apply(await decodeImage(file, { exif: exif ?? usual }), rng()), exif);
+    }
+    const [{ image }, cache] = await read({});
+    assert.deepEqual(image, transform.apply(await decodeImage(file, { exif: usual }), rng()));
+    assert.deepEqual([cache.budgetBytes, cache.bytes], [512e6, 3 * 32 * 20]);
+    for (const [size, held] of [
+      [false, 0],
+      [3 * 32 * 20 - 1, 0],
+      [3 * 32 * 20, 3 * 32 * 20],
+    ] as const)
+      assert.equal((await read({ cache: size }))[1].bytes, held, `${size}`);
+    await assert.rejects(read({ maxPixels: 639 }), /640|639/);
+    await read({ maxPixels: 640 });
+    assert.equal((await read({ gray16: "high-byte" }))[1].options.gray16, "high-byte");
+    assert.equal((await open(root, {})).size, 224);
+    assert.equal((await open(root, { transform: undefined })).size, 224);
+  });
