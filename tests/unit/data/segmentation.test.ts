@@ -6,6 +6,7 @@ import { inspect } from "node:util";
 import sharp from "sharp";
 import { Rng } from "../../../src/core/rng";
 import { imageNetS, type MaskedSample } from "../../../src/data";
+import { decodeMaskIds, maskCells, maskIds } from "../../../src/data/masks";
 import { unnormalize } from "../../../src/data/pixels";
 import { mae, none, segment } from "../../../src/data/transforms";
 import { assertRejects } from "../io/support";
@@ -135,4 +136,64 @@ test("a mask belongs to the image of its class and name, and where classes were 
   const merged = await open();
   assert.deepEqual([merged.path(0), merged.label(0)], [join(root, "images", "n02", "own.png"), 1]);
   assert.equal((await merged.load(0, new Rng(0))).ids[0], 9);
+});
+
+test("ids of a mask are red and 256 times green, of a file or of bytes in the middle of others", async () => {
+  const data = Uint8Array.of(0, 0, 0, 7, 0, 255, 0, 1, 9, 232, 3, 0, 255, 255, 1, 1, 2, 3);
+  const expected = { ids: Int32Array.of(0, 7, 256, 1000, 65535, 513), width: 3, height: 2 };
+  assert.deepEqual(maskIds({ data, width: 3, height: 2 }), expected);
+  const png = await sharp(data, { raw: { width: 3, height: 2, channels: 3 } })
+    .png()
+    .toBuffer();
+  assert.deepEqual(await decodeMaskIds(png), expected);
+  const among = Buffer.concat([Buffer.alloc(13, 1), png, Buffer.alloc(5, 2)]);
+  assert.deepEqual(
+    await decodeMaskIds(new Uint8Array(among.buffer, among.byteOffset + 13, png.length)),
+    expected,
+  );
+});
+
+test("a mask is a PNG file, of no more pixels than its bytes can hold", async () => {
+  const large = await flatPng(4000, 3000, [1, 0, 0]);
+  assert.equal((await decodeMaskIds(large)).ids.length, 12_000_000);
+  const claiming = Buffer.from(large);
+  claiming.writeUInt32BE(2 ** 31 - 1, 16);
+  await assert.rejects(decodeMaskIds(claiming), /\d+ bytes cannot hold 2147483647 x 3000 pixels/);
+  const jpeg = await sharp(large).jpeg().toBuffer();
+  await assert.rejects(decodeMaskIds(jpeg), /expected a mask in PNG, found \d+ bytes of something else/);
+  await assert.rejects(decodeMaskIds(large.subarray(0, 32)), /expected a mask in PNG, found 32 bytes/);
+  await assert.rejects(decodeMaskIds("/no/such/mask.png"), /mask\.png: cannot be read/);
+});
+
+test("a cell is foreground with one pixel of a class, and no cell where all pixels are to be ignored", () => {
+  // Two rows of three cells of 2 x 2 pixels, with a column and a row that fill none.
+  const ids = Int32Array.of(
+    ...[0, 0, 1000, 1000, 1000, 0, 9],
+    ...[0, 5, 1000, 1000, 0, 1000, 9],
+    ...[1000, 3, 0, 0, 999, 1001, 9],
+    ...[1000, 1000, 0, 0, 0, 0, 9],
+    ...[9, 9, 9, 9, 9, 9, 9],
+  );
+  assert.deepEqual(maskCells(ids, 7, 2), {
+    rows: 2,
+    columns: 3,
+    foreground: Uint8Array.of(1, 0, 0, 1, 0, 1),
+    valid: Uint8Array.of(1, 0, 1, 1, 1, 1),
+  });
+  assert.deepEqual(maskCells(Int32Array.of(4), 1, 1), {
+    rows: 1,
+    columns: 1,
+    foreground: Uint8Array.of(1),
+    valid: Uint8Array.of(1),
+  });
+  for (const [count, width, patch] of [
+    [6, 4, 1],
+    [6, 3, 3],
+    [6, 2, 3],
+    [0, 2, 1],
+  ])
+    assert.throws(() => maskCells(new Int32Array(count), width, patch), {
+      code: "shape-mismatch",
+      message: new RegExp(`${count} ids of width ${width} give no whole cell of ${patch} px`),
+    });
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rng } from "../../../../src/core/rng";
 import { drawJitter, fitGeometry, jitterGeometry, placeObjects } from "../../../../src/data/detection";
+import { pointIn } from "../../../../src/data/detection/geometry";
 import { fitSquare, largeScaleJitter } from "../../../../src/data/transforms";
 import { paintedImage } from "../support";
 
@@ -98,4 +99,74 @@ test("a jittered image is the same with and without knowledge of its size, and o
   );
   assert.throws(() => largeScaleJitter(48, { scale: [2, 1] }), /the lower number first/);
   assert.throws(() => largeScaleJitter(0), /size: expected a whole number/);
+});
+
+test("the longer side fills the square, the other is rounded, nothing is mirrored or cut", () => {
+  for (const [width, height, covered] of [
+    [100, 50, [40, 20]],
+    [50, 100, [20, 40]],
+    [30, 30, [40, 40]],
+    [3, 2, [40, 27]], // 26.67
+    [16, 5, [40, 13]], // 12.5
+    [1000, 1, [40, 1]],
+  ] as const) {
+    const size = { width: covered[0], height: covered[1] };
+    const from = { width, height };
+    assert.deepEqual(fitGeometry(from, 40), {
+      from,
+      mirrored: false,
+      resized: size,
+      left: 0,
+      top: 0,
+      covered: size,
+    });
+  }
+});
+
+test("jitter fits an image into a square of its scale, and cuts along both axes by one number", () => {
+  const geometry = (from: [number, number], draws: object) => {
+    const { resized, left, top, covered } = jitterGeometry({ width: from[0], height: from[1] }, 100, {
+      ...plain,
+      ...draws,
+    });
+    return [resized.width, resized.height, left, top, covered.width, covered.height];
+  };
+  assert.deepEqual(geometry([100, 50], { scale: 0.5 }), [50, 25, 0, 0, 50, 25]);
+  assert.deepEqual(geometry([50, 100], { scale: 0.5, crop: 1 }), [25, 50, 0, 0, 25, 50]);
+  assert.deepEqual(geometry([40, 40], { scale: 2, crop: 0.3 }), [200, 200, 30, 30, 100, 100]);
+  assert.deepEqual(geometry([40, 30], { scale: 2, crop: 1 }), [200, 150, 100, 50, 100, 100]);
+  assert.deepEqual(geometry([40, 15], { scale: 2, crop: 0.5 }), [200, 75, 50, 0, 100, 75]);
+  assert.deepEqual(geometry([15, 40], { scale: 2, crop: 0.5 }), [75, 200, 0, 50, 75, 100]);
+  const at = (flip: number) => jitterGeometry({ width: 40, height: 30 }, 100, { ...plain, flip }).mirrored;
+  assert.deepEqual([at(0), at(0.4999), at(0.5), at(0.999)], [true, true, false, false]);
+});
+
+test("points go where their pixels go, along either axis by its own factor", () => {
+  const geometry = {
+    from: { width: 10, height: 20 },
+    mirrored: false,
+    resized: { width: 30, height: 40 },
+    ...{ left: 7, top: 3 },
+    covered: { width: 23, height: 37 },
+  };
+  assert.deepEqual(pointIn(geometry, 4, 5), [4 * 3 - 7, 5 * 2 - 3]);
+  assert.deepEqual(pointIn({ ...geometry, mirrored: true }, 4, 5), [6 * 3 - 7, 5 * 2 - 3]);
+});
+
+test("draws come in their order from a stream: mirroring, scale, cut", () => {
+  const rng = new Rng(3);
+  const expected = { flip: rng.uniform(), scale: rng.between(0.5, 3), crop: rng.uniform() };
+  assert.deepEqual(drawJitter(new Rng(3), [0.5, 3]), expected);
+});
+
+test("objects narrower or lower than a hundred-thousandth of a pixel are none", () => {
+  const geometry = fitGeometry({ width: 50, height: 50 }, 50);
+  const placed = (width: number, height: number) =>
+    placeObjects([{ box: [10, 10, width, height], label: 2 }], geometry, 50).labels.length;
+  assert.deepEqual(
+    [placed(1e-6, 5), placed(5, 1e-6), placed(0, 0), placed(5, 5), placed(1e-4, 1e-4)],
+    [0, 0, 0, 1, 1],
+  );
+  const gone = placeObjects([{ box: [10, 10, 5, 5], label: 2, polygons: [] }], geometry, 50);
+  assert.deepEqual([gone.boxes.length, gone.labels.length, gone.polygons.length], [0, 0, 0]);
 });

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Rng } from "../../../../src/core/rng";
-import { randomErasing } from "../../../../src/data/pixels/augment/erasing";
+import { drawColors } from "../../../../src/data/pixels/augment/colorJitter";
+import {
+  drawErasedBox,
+  type ErasingDraws,
+  erasedBox,
+  erasingDraws,
+  randomErasing,
+} from "../../../../src/data/pixels/augment/erasing";
 import { eraseRandomly } from "../../../../src/data/pixels/augment/placedErasing";
 import {
   applyAugmentation,
@@ -121,5 +128,111 @@ describe("transforms.finetune", () => {
     assert.ok(differing(outputs(transforms.finetune(16, { randAugment: null }))) < 0.5);
     assert.ok(differing(outputs(transforms.finetune(16, { erasing: 0 }))) > 0.5);
     assert.ok(differing(outputs(transforms.finetune(16))) > 0.6);
+  });
+});
+
+describe("the box that is erased", () => {
+  const drawing = (areas: number[], aspect: number, offsets = [0, 0]) => {
+    const asked: number[] = [];
+    let tries = 0;
+    const draws: ErasingDraws = {
+      areaFraction: () => areas[Math.min(tries++, areas.length - 1)],
+      logAspect: () => Math.log(aspect),
+      offset: (limit) => offsets[asked.push(limit) - 1],
+    };
+    return { draws, asked, tries: () => tries };
+  };
+
+  it("has the area and the height over width that were drawn, its top drawn before its left", () => {
+    const { draws, asked } = drawing([0.02], 4, [3, 11]);
+    assert.deepEqual(erasedBox(40, 50, draws), { left: 11, top: 3, width: 3, height: 13 }); // of 3.16 and 12.65
+    assert.deepEqual(asked, [50 - 13, 40 - 3]);
+  });
+
+  it("is smaller than the image both ways, or there is none after ten tries", () => {
+    for (const areas of [[1], [0.99999]]) {
+      const none = drawing(areas, 1);
+      assert.equal(erasedBox(20, 20, none.draws), undefined);
+      assert.deepEqual([none.tries(), none.asked], [10, []]);
+    }
+    const flat = drawing([0.5], 0.3); // as wide as the image
+    assert.equal(erasedBox(10, 60, flat.draws), undefined);
+    const high = drawing([0.5], 3);
+    assert.equal(erasedBox(60, 10, high.draws), undefined);
+    const late = drawing([...Array<number>(9).fill(1), 0.25], 1);
+    assert.deepEqual(erasedBox(20, 20, late.draws), { left: 0, top: 0, width: 10, height: 10 });
+    const tooLate = drawing([...Array<number>(10).fill(1), 0.25], 1);
+    assert.equal(erasedBox(20, 20, tooLate.draws), undefined);
+    const largest = drawing([(19 / 20) ** 2], 1);
+    assert.deepEqual(erasedBox(20, 20, largest.draws), { left: 0, top: 0, width: 19, height: 19 });
+  });
+
+  it("is drawn from a fiftieth to a third of the area, with aspects from 0.3 to its inverse, at any offset", () => {
+    const draws = erasingDraws(new Rng(2));
+    const expectRange = (draw: () => number, low: number, high: number, near: number) => {
+      const values = Array.from({ length: 3000 }, draw);
+      const [least, most] = [Math.min(...values), Math.max(...values)];
+      assert.ok(
+        least >= low && least <= low + near && most <= high && most >= high - near,
+        `${least} ${most}`,
+      );
+    };
+    expectRange(draws.areaFraction, 0.02, 1 / 3, 0.005);
+    expectRange(draws.logAspect, Math.log(0.3), Math.log(1 / 0.3), 0.02);
+    expectRange(() => draws.offset(6), 0, 6, 0);
+    const share = (probability: number) =>
+      Array.from({ length: 300 }, (_, i) => drawErasedBox(30, 30, new Rng(i), probability)).filter(Boolean)
+        .length / 300;
+    assert.deepEqual([share(0), share(1)], [0, 1]);
+    assert.ok(Math.abs(share(0.7) - 0.7) < 0.08);
+  });
+});
+
+describe("jitter of colors", () => {
+  it("comes 8 times in 10, in any order, gray 2 times and a blur 5 times, each in its range", () => {
+    const draws = Array.from({ length: 4000 }, (_, i) => drawColors(new Rng(i)));
+    const share = (has: (draw: (typeof draws)[number]) => boolean) => draws.filter(has).length / draws.length;
+    const expectShare = (found: number, expected: number) =>
+      assert.ok(Math.abs(found - expected) < 0.03, `${found}, expected ${expected}`);
+    expectShare(
+      share(({ jitter }) => jitter.length === 4),
+      0.8,
+    );
+    expectShare(
+      share(({ jitter }) => jitter.length === 0),
+      0.2,
+    );
+    expectShare(
+      share(({ gray }) => gray),
+      0.2,
+    );
+    expectShare(
+      share(({ blur }) => blur !== undefined),
+      0.5,
+    );
+    const orders = new Set(draws.map(({ jitter }) => jitter.map(([change]) => change).join()));
+    assert.equal(orders.size, 24 + 1);
+    const expectRange = (values: number[], low: number, high: number) => {
+      const [least, most, near] = [Math.min(...values), Math.max(...values), (high - low) / 100];
+      assert.ok(least >= low && least < low + near && most <= high && most > high - near, `${least} ${most}`);
+    };
+    for (const [name, low, high] of [
+      ["brightness", 0.2, 1.8],
+      ["contrast", 0.2, 1.8],
+      ["saturation", 0.2, 1.8],
+      ["hue", -0.2, 0.2],
+    ] as const)
+      expectRange(
+        draws.flatMap(({ jitter }) =>
+          jitter.filter(([change]) => change === name).map(([, factor]) => factor),
+        ),
+        low,
+        high,
+      );
+    expectRange(
+      draws.flatMap(({ blur }) => blur ?? []),
+      0.1,
+      2,
+    );
   });
 });
