@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { extractFeatures } from "../../../src/analysis/features";
+import { readable } from "../../../src/analysis/givenImages";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
+import { normalize } from "../../../src/data/pixels";
 import * as transforms from "../../../src/data/transforms";
 import { assertClose } from "../nn/support";
 import { assertRejects, temporaryFolder, tinyLuvit, tinyMae, writeImages } from "./support";
@@ -52,4 +54,35 @@ test("a layer there is not is refused, naming those there are", async () => {
     "blocks.7",
     "blocks.1",
   );
+});
+
+test("an image is taken as it is where it fits on both sides, and is resized and cropped where it does not", async () => {
+  const of = (width: number, height: number) => ({
+    width,
+    height,
+    data: Uint8Array.from({ length: 3 * width * height }, (_, i) => (i * 31) % 256),
+  });
+  const loaded = async (...images: ReturnType<typeof of>[]) => {
+    const set = readable(images.length === 1 ? images[0] : images, 16);
+    assert.deepEqual([set.size, set.length], [16, images.length]);
+    return Promise.all(images.map((_, index) => set.load(index, new Rng(0))));
+  };
+  const [fits] = await loaded(of(16, 16));
+  assert.deepEqual({ ...fits, image: 0 }, { image: 0, label: -1, path: "image", index: 0 });
+  assert.deepEqual(fits.image, normalize(of(16, 16)));
+  for (const [width, height] of [
+    [16, 24],
+    [24, 16],
+    [40, 40],
+  ]) {
+    // biome-ignore format: pairs
+    const [one, other] = await loaded(of(width, height), of(16, 16));
+    assert.deepEqual(
+      one.image,
+      normalize(transforms.evaluation(16).pixels(of(width, height))),
+      `${width} x ${height}`,
+    );
+    assert.deepEqual([one.path, other.path, other.index], ["image 0", "image 1", 1]);
+    assert.deepEqual(other.image, fits.image);
+  }
 });

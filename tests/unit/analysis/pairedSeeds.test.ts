@@ -45,3 +45,14 @@ test("a claim of several parts needs all of them, and one is enough against it",
   assert.equal(of("supported", "not seen"), "not seen");
   assert.equal(of("supported", "not seen", "against"), "against");
 });
+
+test("a difference is told in one line, with its sign, and a line at zero is no support", () => {
+  assert.match(
+    String(pairedDifference(better, plain, "higher")),
+    /^\+2\.02 ± 0\.27 over 5 seeds: supported$/,
+  );
+  assert.match(String(pairedDifference(plain, better, "higher")), /^-2\.02 ± 0\.27 over 5 seeds: against$/);
+  const same = pairedDifference(plain, plain, "higher");
+  assert.deepEqual([same.statistics!.interval, same.verdict], [[0, 0], "not seen"]);
+  assert.equal(pairedDifference(plain, plain, "lower").verdict, "not seen");
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { seedStatistics, studentQuantile } from "../../../src/analysis/statistics";
+import { meanWithInterval, seedStatistics, studentQuantile } from "../../../src/analysis/statistics";
 import { assertThrows } from "../train/support";
 
 test("Student's quantiles are those of the printed tables", () => {
@@ -36,4 +36,13 @@ test("one seed has no spread, none and broken ones are refused", () => {
   assertThrows(() => seedStatistics([]), "bad-argument", "expected numbers");
   assertThrows(() => seedStatistics([1, Number.NaN]), "bad-argument", "NaN");
   assertThrows(() => seedStatistics([1, 2], 1), "bad-argument", "confidence is 1");
+});
+
+test("rows of tables have the 95 % interval, and null where values are too few", () => {
+  const { mean, low, high } = meanWithInterval([1, 3]);
+  const half = 12.7062; // Student's t of one degree, times a standard error of 1
+  assert.equal(mean, 2);
+  assert.ok(Math.abs(low! - (2 - half)) < 1e-4 && Math.abs(high! - (2 + half)) < 1e-4, `${low} to ${high}`);
+  assert.deepEqual(meanWithInterval([7]), { mean: 7, low: null, high: null });
+  assert.deepEqual(meanWithInterval([]), { mean: null, low: null, high: null });
 });

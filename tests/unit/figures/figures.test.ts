@@ -2,14 +2,19 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { Table } from "apache-arrow";
+import { Faithfulness, type Row } from "../../../src/analysis/relevance/faithfulnessTable";
+import { TokenNorms } from "../../../src/analysis/representations/tokenNorms";
 import {
   barComparison,
   entropyScatter,
   entropyStrip,
+  faithfulnessCurves,
   heatmapGrid,
   lossCurves,
   renderSvg,
   saveFigure,
+  tokenNormCurves,
 } from "../../../src/figures";
 import { shareBelowDiagonal } from "../../../src/figures/entropyScatter";
 import { formatBar, formatBytes, formatDuration, formatNumber } from "../../../src/figures/format";
@@ -123,6 +128,107 @@ describe("figures are plain Plotly JSON", () => {
     assert.match(figure.layout.title!.text, /background > foreground in 50 % of 2 images/);
     assert.match(figure.layout.xaxis!.title!.text, /background entropy \(nats\)/);
     assert.equal(shareBelowDiagonal(models[1]!.points), 1);
+  });
+
+  it("of equal entropies none is above, gaps do not decide the range, and points without a name are numbered", () => {
+    const points = [
+      { background: 3, foreground: 3 },
+      { background: 5, foreground: 4, label: "a.png" },
+      { background: Number.NaN, foreground: 4 },
+      { background: 4, foreground: 1 },
+    ];
+    assert.equal(shareBelowDiagonal(points), 0.5);
+    const { data, layout } = entropyScatter({ points });
+    const air = 0.06 * 4;
+    for (const axis of [layout.xaxis, layout.yaxis]) assert.deepEqual(axis!.range, [1 - air, 5 + air]);
+    const cloud = data.find(({ mode }) => mode === "markers")!;
+    assert.deepEqual(
+      [cloud.x, cloud.y],
+      [
+        [3, 5, Number.NaN, 4],
+        [3, 4, 4, 1],
+      ],
+    );
+    assert.deepEqual(cloud.text, ["image 1", "a.png", "image 3", "image 4"]);
+    assert.deepEqual(entropyScatter({ points: [] }).layout.xaxis!.range, [0, 1]);
+    const one = entropyScatter({ points: [{ background: 2, foreground: 2 }] });
+    assert.deepEqual(one.layout.yaxis!.range, [1.98, 2.02]);
+  });
+
+  it("curves of faithfulness are percent, each in its panel, their bands between 0 and 100", () => {
+    const of = (deletion: number[], insertion: number[]): Row => ({
+      ...{ path: "a", method: "chefer", class: 0, deletion: 0.25, insertion: 0.5, accuracy: null, iou: null },
+      curves: { deletion, insertion },
+    });
+    const rows = [of([0.9, 0.2], [0, 1]), of([0.7, 0.4], [0.2, 1])];
+    const { data, layout } = faithfulnessCurves(
+      new Faithfulness([...rows, { ...rows[0], method: "rollout" }], {}),
+    );
+    const told = data.map(({ name, xaxis, yaxis, x, y, fill, showlegend }) => [
+      name,
+      xaxis,
+      yaxis,
+      x,
+      y,
+      fill,
+      showlegend,
+    ]);
+    const line = (name: string, panel: string, y: number[]) => [
+      name,
+      `x${panel}`,
+      `y${panel}`,
+      [0, 100],
+      y,
+      undefined,
+      panel === "",
+    ];
+    const band = (panel: string, y: number[]) => [
+      "chefer, 95 %",
+      `x${panel}`,
+      `y${panel}`,
+      [0, 100, 100, 0],
+      y,
+      "toself",
+      false,
+    ];
+    // Two images 20 points apart have an interval of 12.7 times 10 points on each side: all there is.
+    assert.deepEqual(told, [
+      band("", [100, 100, 0, 0]),
+      line("chefer", "", [80, 30]),
+      line("rollout", "", [90, 20]),
+      band("2", [100, 100, 100, 0]),
+      line("chefer", "2", [10, 100]),
+      line("rollout", "2", [0, 100]),
+    ]);
+    const colors = new Map(data.map(({ legendgroup, line: of }) => [legendgroup, of!.color]));
+    assert.equal(new Set(colors.values()).size, 2);
+    assert.match(
+      layout.meta!.summary!,
+      /^area under the curves: chefer deletion 0\.250, chefer insertion 0\.500, rollout/,
+    );
+  });
+
+  it("norms of tokens have their median, the largest and what nine in ten are between, place by place", () => {
+    const norms = Float32Array.from({ length: 21 }, (_, i) => (i * 8) % 21); // 0 to 20 in another order
+    const places = [
+      "embed",
+      ...Array.from({ length: 15 }, (_, i) => `blocks.${i}.out`),
+      "fusion.mapper1",
+      "llama.layers.0.out",
+    ];
+    const scaled = places.map((place, i): [string, Float32Array] => [place, norms.map((x) => x * (i + 1))]);
+    const { data, layout } = tokenNormCurves(new TokenNorms(new Table() as never, new Map(scaled)));
+    const [band, median, largest] = data;
+    const of = (value: number) => places.map((_, i) => value * (i + 1));
+    assert.deepEqual([median.y, largest.y], [of(10), of(20)]);
+    assert.deepEqual(band.y, [...of(19), ...of(1).reverse()]);
+    assert.deepEqual(band.x, [...places.keys(), ...[...places.keys()].reverse()]);
+    const shown = places.map((_, i) => i).filter((i) => i % 2 === 0);
+    assert.deepEqual(layout.xaxis!.tickvals, shown, "of more than 16 places every second is named");
+    assert.deepEqual(layout.xaxis!.ticktext!.slice(0, 3), ["embed", "block 1", "block 3"]);
+    assert.equal(layout.xaxis!.ticktext!.at(-1), "mapper1");
+    assert.deepEqual([median.customdata, largest.name], [places, "largest"]);
+    assert.equal(layout.meta!.summary, "at llama.layers.0.out: median 180, largest 360");
   });
 
   it("two models stand side by side with shared ranges, or together in two colors and shapes", () => {

@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { chain, gateHeads, patchTokens, skip } from "../../../../src/analysis/interventions/edits";
 import { startBackend, type Tensor, tf } from "../../../../src/core/tf";
+import type { Mlp } from "../../../../src/models/branches";
 import * as classifier from "../../../../src/models/classifier";
 import { type FusionPlan, through } from "../../../../src/models/fusion";
 import * as lora from "../../../../src/models/lora";
 import type { Edit } from "../../../../src/nn/context";
+import type { Linear } from "../../../../src/nn/layers";
 import { perturb, tinyBlock, tinyImages, tinyViT } from "../../models/support";
-import { isLuvitError } from "../../nn/support";
+import { assertClose, isLuvitError } from "../../nn/support";
 
 before(() => startBackend());
 
@@ -125,6 +127,42 @@ test("skipping the path is the model without it; skipping LoRA is LoRA scaled by
   for (const [, { lora_B }] of lora.adapters(of))
     lora_B.weight.value.assign(tf.zeros(lora_B.weight.shape as number[]));
   assert.deepEqual(without, Array.from(of.forward(receiver()).dataSync()));
+});
+
+test("a branch that is left out is one whose output projection is zero, in the ViT and in the language block", () => {
+  const of = model("mean", through(tinyBlock()));
+  const { blocks, fusion } = of.encoder;
+  const block = fusion!.llama!.layers[0];
+  const outputs = {
+    "blocks.0": { attention: blocks[0].attn.proj, feedForward: (blocks[0].mlp as Mlp).fc2 },
+    "blocks.1": { attention: blocks[1].attn.proj, feedForward: (blocks[1].mlp as Mlp).fc2 },
+    "llama.layers.0": { attention: block.attention.wo, feedForward: block.feed_forward.w2 },
+  };
+  /** Logits with the output of some branches at zero. */
+  const zeroed = (parts: readonly Linear[]) => {
+    const parameters = parts.flatMap(({ weight, bias }) => (bias ? [weight, bias] : [weight]));
+    const own = parameters.map(({ value }) => tf.clone(value));
+    for (const { value } of parameters) value.assign(tf.zerosLike(value));
+    const found = Array.from(of.forward(receiver()).dataSync());
+    for (const [i, { value }] of parameters.entries()) value.assign(own[i] as never);
+    return found;
+  };
+  const all = new Set<string>();
+  for (const [layer, { attention, feedForward }] of Object.entries(outputs)) {
+    for (const [one, parts] of [
+      [{ attention: layer }, [attention]],
+      [{ feedForward: layer }, [feedForward]],
+      [{ layer }, [attention, feedForward]],
+    ] as const) {
+      const found = logits(of, receiver(), skip(one));
+      assertClose(found, zeroed(parts), 1e-5, JSON.stringify(one));
+      all.add(String(found));
+    }
+  }
+  assert.equal(all.size, 9, "each of them matters");
+  const two = skip({ attention: "blocks.0" }, { feedForward: "blocks.1" });
+  const parts = [outputs["blocks.0"].attention, outputs["blocks.1"].feedForward];
+  assertClose(logits(of, receiver(), two), zeroed(parts), 1e-5, "two of them");
 });
 
 test("edits in a row see each other's values", () => {

@@ -166,3 +166,99 @@ test("ids that are no class, and maps of other sizes, are refused", () => {
   assert.throws(() => countImage(counts, map([0]), map([0, 0]), 1, 2), /1 and 2 ids for 2 pixels/);
   assert.throws(() => new SegmentationScores(counts, ["a"]), /1 names for 2 classes beside "other"/);
 });
+
+test("an object is small up to 5 % of what counts of its image, then up to 25 and 50 %", () => {
+  const sizesOf = (pixels: number, ignored = 0) => {
+    const target = Array.from({ length: 1000 }, (_, i) => (i < pixels ? 2 : i < 1000 - ignored ? 0 : 1000));
+    const { counts } = scores([[new Array(1000).fill(0), target]], 40);
+    const there = (["S", "MS", "ML", "L"] as const).filter((size) => counts.sizes[size].target[2] > 0);
+    assert.deepEqual(
+      there.map((size) => [...counts.sizes[size].target]),
+      [[1000 - ignored - pixels, 0, pixels]],
+    );
+    for (const size of ["S", "MS", "ML", "L"] as const)
+      if (!there.includes(size))
+        assert.deepEqual([...counts.sizes[size].target], [0, 0, 0], "nor its ground");
+    return there[0];
+  };
+  const found = [50, 51, 250, 251, 500, 501].map((pixels) => sizesOf(pixels));
+  assert.deepEqual(found, ["S", "MS", "MS", "ML", "ML", "L"]);
+  assert.equal(sizesOf(50, 10), "MS", "50 of 990 are more than 5 %");
+});
+
+test("the main object counts as right where it is there, no object never does, and objects are not told apart by F", () => {
+  assert.equal(
+    scores(
+      [
+        [
+          [0, 0],
+          [0, 1],
+        ],
+      ],
+      2,
+    ).summary.accuracy,
+    0,
+  );
+  assert.equal(
+    scores(
+      [
+        [
+          [0, 0, 2],
+          [0, 2, 0],
+        ],
+      ],
+      3,
+    ).summary.accuracy,
+    100,
+    "however many pixels are none",
+  );
+  assert.equal(
+    scores(
+      [
+        [
+          [1, 2, 2],
+          [1, 1, 1],
+        ],
+      ],
+      3,
+    ).summary.accuracy,
+    0,
+  );
+  assert.equal(
+    scores(
+      [
+        [
+          [1, 2, 2],
+          [1, 1, 1000],
+        ],
+      ],
+      3,
+    ).summary.accuracy,
+    100,
+    "of equal ones the first",
+  );
+  near(
+    scores(
+      [
+        [
+          [2, 2],
+          [1, 1],
+        ],
+      ],
+      2,
+    ).summary.F,
+    100,
+  );
+  near(
+    scores(
+      [
+        [
+          [0, 0],
+          [0, 0],
+        ],
+      ],
+      2,
+    ).summary.F,
+    0,
+  );
+});
