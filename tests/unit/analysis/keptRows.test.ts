@@ -10,6 +10,7 @@ import { pseudoMaskIou } from "../../../src/analysis/pseudoMaskIou";
 import { showWorkWith, type Work } from "../../../src/core/progress";
 import { startBackend } from "../../../src/core/tf";
 import type { ImageDataset } from "../../../src/data/dataset";
+import { wholeImages } from "../../../src/data/wholeImages";
 import { onnxRuntimeProblem } from "../../../src/engine";
 import { readTable } from "../../../src/io/tables/table";
 import { assertRejects, maskedImages, type Region, temporaryFolder, tinyLuvit } from "./support";
@@ -185,3 +186,25 @@ for (const [name, analyse] of Object.entries(analyses) as [
     assert.ok(all.complete && existsSync(table));
     assert.equal(shown[0].activity.kept, set.length - 2);
   });
+
+test("kept rows were made of the same set in the same way, or are refused with what is another", async () => {
+  const [set, root] = [await maskedImages(quarters.slice(0, 2)), temporaryFolder()];
+  const model = tinyLuvit();
+  const whole = wholeImages(set, { patch: 8 });
+  const masks = (options: object) =>
+    pseudoMaskIou(model, set, { data: "mine", engine: "eager", out: join(root, "masks"), ...options });
+  const shares = (options: object) =>
+    entropyShares(model, { mine: whole }, { engine: "eager", out: join(root, "shares"), ...options });
+  await masks({});
+  await shares({});
+  for (const [again, named] of [
+    [() => masks({ data: "other" }), 'data: was "mine", now "other"'],
+    [() => masks({ layer: "blocks.0" }), "layer"],
+    [() => masks({ mean: "column" }), "mean"],
+    [() => masks({ kinds: ["attention"] }), "kinds"],
+    [() => shares({ positions: "dino" }), "positions"],
+    [() => shares({ layer: "blocks.0" }), "layer"],
+    [() => entropyShares(model, { mine: set }, { engine: "eager", out: join(root, "shares") }), "whole"],
+  ] as const)
+    await assertRejects(again(), "bad-argument", "about something else", named);
+});

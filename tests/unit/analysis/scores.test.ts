@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BackgroundReliance } from "../../../src/analysis/backgrounds";
-import { gapsIn } from "../../../src/analysis/keptRanges";
+import { gapsIn, keepRange, keptRanges } from "../../../src/analysis/keptRanges";
+import { answersFolder, answersTable, readAnswers } from "../../../src/analysis/suite/answers";
 import { alexNetErrors } from "../../../src/analysis/suite/corruptionErrors";
+import { commonFacts, noteShard, readFacts, shardsIn, writeFacts } from "../../../src/analysis/suite/folder";
 import { metricsOf, type SuiteAnswers } from "../../../src/analysis/suite/metrics";
+import { temporaryFolder } from "../../support/temporaryFolder";
+import { isLuvitError } from "../nn/support";
 
 /** AlexNet's errors as LM4VisualEncoding image_classification/utils.py has them, after hendrycks/robustness test.py. */
 const published = {
@@ -74,4 +78,78 @@ test("ranges in any order leave the gaps that are there, and no others", () => {
   assert.deepEqual(gapsIn(range(2, 6), [range(0, 3), range(3, 5)]), [range(5, 6)]);
   assert.deepEqual(gapsIn(range(0, 12), [range(0, 8), range(2, 4), range(8, 12)]), []);
   assert.deepEqual(gapsIn(range(0, 3), []), [range(0, 3)]);
+});
+
+test("facts of suites that belong together have the parts of both, and differ in nothing else", () => {
+  const provenance = { model: "m", recipe: "r", seed: 0 };
+  const one = { sha256: "a", classes: 3, provenance, commit: "x", parts: { in1k: 5, a: 2 } };
+  const joined = commonFacts(one, { ...one, commit: "y", parts: { a: 2, r: 4 } }, "here");
+  assert.deepEqual(joined, { ...one, commit: "y", parts: { in1k: 5, a: 2, r: 4 } });
+  for (const [other, name] of [
+    [{ sha256: "b" }, "weights"],
+    [{ classes: 4 }, "classes: was 3, now 4"],
+    [{ provenance: { ...provenance, model: "n" } }, 'model: was "m", now "n"'],
+    [{ provenance: { ...provenance, recipe: undefined } }, "recipe"],
+    [{ provenance: { ...provenance, seed: 1 } }, "seed: was 0, now 1"],
+    [{ parts: { a: 3 } }, "a, images: was 2, now 3"],
+  ] as const)
+    assert.throws(
+      () => commonFacts(one, { ...one, ...other }, "here"),
+      isLuvitError("bad-argument", "here", name),
+    );
+});
+
+test("facts and shards of a suite are read as they were written, and what a suite does not write is refused", async () => {
+  const folder = temporaryFolder();
+  assert.equal(await readFacts(folder), undefined);
+  const facts = { sha256: "a", classes: 3, provenance: { model: "m" }, commit: "x", parts: { "c/fog/1": 5 } };
+  await writeFacts(folder, facts);
+  assert.deepEqual(await readFacts(folder), facts);
+  for (const wrong of [
+    { classes: 0 },
+    { sha256: 1 },
+    { parts: { "../x": 1 } },
+    { parts: { a: -1 } },
+    { parts: { a: 0.5 } },
+  ]) {
+    await writeFacts(folder, { ...facts, ...wrong } as never);
+    await assert.rejects(readFacts(folder), isLuvitError("bad-file", "suite.json", Object.keys(wrong)[0]));
+  }
+  await noteShard(folder, { index: 10, count: 12 }, { a: 4 });
+  await noteShard(folder, { index: 13, count: 12 }, { a: 4 }); // no shard
+  assert.deepEqual(await shardsIn(folder), [{ index: 10, count: 12, parts: { a: 4 } }]);
+});
+
+test("kept answers are those of their file's images, and an image has one answer", async () => {
+  const folder = answersFolder(temporaryFolder(), "c/fog/1");
+  const answer = (index: number, prediction: number) => ({
+    index,
+    label: 1,
+    prediction,
+    inTop5: null,
+    loss: 0.5,
+  });
+  const kept = async (start: number, ...answers: ReturnType<typeof answer>[]) => {
+    await keepRange(folder, { start, end: start + 2 }, answersTable(answers));
+    return keptRanges(folder).find((range) => range.start === start)!;
+  };
+  const known = new Map();
+  await readAnswers(await kept(0, answer(0, 1), answer(1, -1)), known);
+  await readAnswers(await kept(1, answer(1, -1), answer(2, 0)), known);
+  assert.deepEqual(
+    [...known.values()].map((one) => ({ ...one })),
+    [answer(0, 1), answer(1, -1), answer(2, 0)],
+  );
+  const twice = await kept(2, answer(2, 1));
+  await assert.rejects(
+    readAnswers(twice, known),
+    isLuvitError("bad-file", "image 2 is answered twice", "label 1 as 1"),
+  );
+  for (const index of [4, 7]) {
+    const beside = await kept(5, answer(index, 0));
+    await assert.rejects(
+      readAnswers(beside, new Map()),
+      isLuvitError("bad-file", `image ${index}`, "images 5 to 6"),
+    );
+  }
 });

@@ -3,6 +3,7 @@ import { before, describe, it } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
 import { exercise, names } from "../../../src/course";
 import { exercises } from "../../../src/course/exercises";
+import { differenceInWords, distance, farthest, inWords, numbersOf } from "../../../src/course/numbers";
 
 before(async () => void (await startBackend({ backend: "wasm" })));
 
@@ -153,4 +154,56 @@ describe("what is said about an answer", () => {
 it("an exercise that is not there is refused, naming those that are", () => {
   assert.throws(() => exercise("tokens/none", 1), /no exercise "tokens\/none"; there are tokens\/count, /);
   assert.throws(() => exercise(3 as never, 1), /check.exercise/);
+});
+
+describe("numbers of answers", () => {
+  const row = (...values: number[]) => ({ shape: [values.length], values });
+
+  it("are read from lists in lists, truth values and arrays, up to eight deep", () => {
+    assert.deepEqual(
+      numbersOf([
+        [1, true],
+        [false, 2.5],
+      ]),
+      { shape: [2, 2], values: [1, 1, 0, 2.5] },
+    );
+    assert.deepEqual(numbersOf(Float32Array.of(1, 2)), row(1, 2));
+    assert.deepEqual(numbersOf([]), row());
+    const nested = (depth: number): unknown => (depth === 0 ? 7 : [nested(depth - 1)]);
+    assert.deepEqual(numbersOf(nested(8)), { shape: Array(8).fill(1), values: [7] });
+    assert.equal(numbersOf(nested(9)), undefined);
+    for (const none of ["7", null, [1, "2"], [[1], [2, 3]], new DataView(new ArrayBuffer(8))])
+      assert.equal(numbersOf(none), undefined);
+  });
+
+  it("are compared by the largest number of all, or each by itself", () => {
+    assert.equal(distance(row(1, 104), row(0, 100)), 0.04);
+    assert.equal(farthest(row(1, 104), row(2, 100)), 0.5);
+    assert.equal(distance(row(0, 5e-7), row(0, 0)), 0.5, "below a millionth a number counts as zero");
+    assert.equal(distance(row(Number.NaN, 1), row(Number.NaN, 1)), 0);
+    for (const compare of [distance, farthest]) {
+      assert.equal(compare(row(Number.NaN, 1), row(0, 1)), Number.POSITIVE_INFINITY);
+      assert.equal(compare(row(1, 2), { shape: [2, 1], values: [1, 2] }), Number.POSITIVE_INFINITY);
+      assert.equal(compare(row(), row()), 0);
+    }
+  });
+
+  it("are written out up to twelve; of more the one that is farthest off is, with its place", () => {
+    assert.equal(inWords({ shape: [2, 2], values: [0.25, 0.75, 1, 1 / 3] }), "[[0.25, 0.75], [1, 0.3333]]");
+    const twelve = Array.from({ length: 12 }, (_, i) => i);
+    assert.equal(inWords(row(...twelve)), `[${twelve.join(", ")}]`);
+    assert.equal(inWords(row(...twelve, 12)), "13 numbers");
+    const expected = { shape: [2, 3, 4], values: Array.from({ length: 24 }, () => 1) };
+    for (const [at, place] of [
+      [0, "0, 0, 0"],
+      [7, "0, 1, 3"],
+      [12, "1, 0, 0"],
+      [23, "1, 2, 3"],
+    ] as const) {
+      // biome-ignore format: pairs
+      const given = { ...expected, values: expected.values.map((value, i) => (i === at ? -2 : i === 3 ? 0 : value)) };
+      assert.equal(differenceInWords(given, expected), `-2 at [${place}], expected 1`);
+    }
+    assert.equal(differenceInWords(row(1, 2), row(3)), "[1, 2], expected [3]");
+  });
 });

@@ -106,5 +106,20 @@ test("a kind costs what AP50 gains when it is mended", async () => {
   near(errors.gain.localization, (precise([0, 1, 1, 0], 2) + 0) / 2 - errors.ap50);
   near(errors.gain.classification, (precise([0, 1, 0], 2) + 1) / 2 - errors.ap50);
   near(errors.gain.missed, 0);
+  const other = [100, 10, 40, 40] as const;
+  const gains = async (
+    own: ReturnType<typeof result>[],
+    left: number[],
+    kind: "localization" | "missed" | "duplicate",
+  ) => {
+    const found = await errorsByKind(annotations([{ box: square }, { box: other }]), own);
+    near(found.ap50, precise(left, 2));
+    near(found.gain[kind], 1 - found.ap50);
+  };
+  // Of two errors about one object the better one is mended, and the other is gone.
+  const twice = [result([10, 10, 40, 15], 0.8), result([10, 10, 40, 16], 0.6), result(other, 0.5)];
+  await gains(twice, [0, 0, 1], "localization");
+  await gains([result(square, 0.9), result(square, 0.8), result(other, 0.7)], [1, 0, 1], "duplicate");
+  await gains([result(square, 0.9)], [1], "missed");
   assert.match(String(errors), /localization +1 /);
 });

@@ -109,3 +109,18 @@ test("among the five are the five classes with most votes, and none without a vo
     for (const label of [0, 1])
       assert.ok(Math.abs(votes[row * 30 + label] - Math.exp(Math.cos(angles[label]) / 0.5)) < 1e-4);
 });
+
+test("the rate is MAE's: in proportion to the batch, up in a ninth of the epochs, then down by a cosine", async () => {
+  const options = { epochs: 18, batchSize: 8, baseLr: 16, engine: "eager" } as const;
+  const { history, accuracy } = await trainProbe(clouds(1, 60), options);
+  const steps = 7; // of 8 of 60 samples; 4 are left out, others in each epoch
+  for (const { epoch, lr, accuracy } of history.toArray()) {
+    const at = epoch + (steps - 1) / steps;
+    const part = at < 2 ? at / 2 : (1 + Math.cos((Math.PI * (at - 2)) / 16)) / 2;
+    assert.ok(Math.abs(lr - 16 * (8 / 256) * part) < 1e-6, `epoch ${epoch}: ${lr}`);
+    assert.equal(accuracy, null, "nothing to test with");
+  }
+  assert.equal(accuracy, null);
+  const warm = await trainProbe(clouds(1, 60), { ...options, epochs: 2, warmupEpochs: 1 });
+  assert.ok(Math.abs(warm.history.get(0)!.lr - 0.5 * (6 / 7)) < 1e-6);
+});
