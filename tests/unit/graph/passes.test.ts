@@ -319,3 +319,92 @@ test("what is worked out of constants leaves no node behind", () => {
   );
   assert.ok(constants.every(({ data }) => data.length === 1));
 });
+
+/** x float32 [2, 2] through nodes of one result each, which are all outputs. */
+function graphOf(
+  nodes: { op: string; inputs: number[]; shape?: number[]; attributes?: Record<string, number> }[],
+  constants: Graph["constants"] = [],
+): Graph {
+  const made = nodes.map(({ op, inputs, shape = [2, 2], attributes = {} }, i) => ({
+    op,
+    inputs,
+    inputNames: ["a", "b"].slice(0, inputs.length),
+    outputs: [{ id: 10 + i, shape, dtype: "float32" as const }],
+    attributes,
+  }));
+  return {
+    name: "made",
+    inputs: [{ name: "x", value: { id: 0, shape: [2, 2], dtype: "float32" } }],
+    state: [],
+    constants,
+    nodes: made,
+    outputs: made.map(({ outputs: [{ id }] }) => ({ name: `y${id}`, id })),
+  };
+}
+
+test("only what has the same op, operands in their order and attributes is computed once", () => {
+  const leaky = (alpha: number) => ({ op: "LeakyRelu", inputs: [0], attributes: { alpha } });
+  const sub = (a: number, b: number) => ({ op: "Sub", inputs: [a, b] });
+  const nodes = [
+    leaky(1),
+    leaky(2),
+    leaky(1),
+    sub(10, 11),
+    sub(11, 10),
+    sub(12, 11),
+    { op: "Elu", inputs: [0] },
+  ];
+  const { nodes: left, outputs } = shareCommonSubexpressions(graphOf(nodes));
+  assert.deepEqual(
+    left.map((node) => node.outputs[0].id),
+    [10, 11, 13, 14, 16],
+  );
+  assert.deepEqual(
+    outputs.map(({ id }) => id),
+    [10, 11, 10, 13, 14, 13, 16],
+  );
+});
+
+test("constants are one where type, shape and every number are the same, however long they are", () => {
+  const constant = (id: number, shape: number[], data: Float32Array) => ({
+    value: { id, shape, dtype: "float32" as const },
+    data,
+  });
+  const long = Float32Array.from({ length: 40 }, (_, i) => i);
+  const other = long.slice();
+  other[39] = -1;
+  const within = new Float32Array(50);
+  within.set(long, 7);
+  const constants = [
+    constant(1, [40], long),
+    constant(2, [40], other),
+    constant(3, [40], within.subarray(7, 47)),
+    constant(4, [4, 10], long),
+    constant(5, [1], Float32Array.of(0)),
+    constant(6, [1], Float32Array.of(-0)),
+    constant(7, [1], Float32Array.of(0)),
+  ];
+  const nodes = constants.map(({ value }) => ({ op: "Mod", inputs: [0, value.id] }));
+  const { outputs, nodes: left } = shareCommonSubexpressions(graphOf(nodes, constants));
+  assert.deepEqual(
+    outputs.map(({ id }) => id),
+    [10, 11, 10, 13, 14, 15, 14],
+  );
+  assert.equal(left.length, 5);
+});
+
+test("the peak of a graph is what is there at once: operands until their last use, unused results while they are made", () => {
+  const steps = [
+    { op: "Exp", inputs: [0] }, // 10
+    { op: "Sin", inputs: [10] }, // 11
+    { op: "Cos", inputs: [10] }, // 12: 10 and 11 are there too
+    { op: "Sum", inputs: [0], shape: [] }, // 13, which nobody needs
+    { op: "Add", inputs: [11, 12] }, // 14
+  ];
+  const graph = graphOf(steps);
+  const inner = { ...graph, outputs: graph.outputs.slice(4) };
+  assert.deepEqual([summarize(inner).peakBytes, summarize(inner).resultBytes], [3 * 16, 4 * 16 + 4]);
+  assert.equal(summarize(graph).peakBytes, 4 * 16 + 4, "outputs stay");
+  const kept = { ...graph, outputs: [graph.outputs[0], graph.outputs[4]] };
+  assert.equal(summarize(kept).peakBytes, 4 * 16);
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ready } from "../../../src";
+import { ready, tf } from "../../../src";
 import { LlamaLanguageModel } from "../../../src/models/languageModel";
 import { languageModelLoss, trainLanguageModel } from "../../../src/train/languageModel";
 
@@ -41,4 +41,28 @@ test("a language model learns its text, as one graph as op by op", async () => {
   assert.ok(graph[12] < graph[0] - 1.5, `${graph}`);
   for (const [i, loss] of graph.entries())
     assert.ok(Math.abs(loss - eager[i]) < 2e-3, `${i}: ${loss}, ${eager[i]}`);
+});
+
+test("the loss of a text is the mean over its whole windows, each byte of which is asked by those before it", async () => {
+  await ready();
+  const model = new LlamaLanguageModel({ ...config, rowOrder: "hf", depth: 1, vocabulary: 256 }, 3);
+  const lossOf = (window: Uint8Array) => {
+    const ids = tf.tensor2d([...window.slice(0, -1)], [1, window.length - 1], "int32");
+    const logs = tf.logSoftmax(model.forward(ids)).arraySync() as number[][][];
+    const last = [...window.slice(1)];
+    return -last.reduce((sum, byte, t) => sum + logs[0][t][byte], 0) / last.length;
+  };
+  const windows = [0, 5, 10].map((start) => lossOf(text.slice(start, start + 6)));
+  const mean = (count: number) => windows.slice(0, count).reduce((sum, loss) => sum + loss, 0) / count;
+  // A window of five needs the byte behind it: of eleven bytes there are two, of ten one.
+  for (const [bytes, count] of [
+    [6, 1],
+    [10, 1],
+    [11, 2],
+    [16, 3],
+  ]) {
+    const loss = await languageModelLoss(model, text.subarray(0, bytes), 5);
+    assert.ok(Math.abs(loss - mean(count)) < 1e-5, `${bytes} bytes: ${loss}, not ${mean(count)}`);
+  }
+  model.dispose();
 });

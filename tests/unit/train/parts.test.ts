@@ -2,10 +2,15 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, tf } from "../../../src/core/tf";
+import { bytes } from "../../../src/io/tokenizer";
+import { labelsOf, promptOf } from "../../../src/models/llavit/prompt";
+import { answerTargets, NOT_COUNTED } from "../../../src/models/llavit/targets";
 import { LayerNorm, Linear, Module, Parameter, zeros } from "../../../src/nn";
+import { KeyValueCache } from "../../../src/nn/cache";
 import { pretrainRules } from "../../../src/optim";
 import { dropPathFactors } from "../../../src/train/dropPath";
 import { arraysOf, imageFeed, normalizedImages, pixelFeed, specsOf } from "../../../src/train/feeds";
+import { generate } from "../../../src/train/generate";
 import { KeptSlot } from "../../../src/train/kept";
 import { moved, WeightAverage } from "../../../src/train/weightAverage";
 import { assertClose, isLuvitError } from "../nn/support";
@@ -164,4 +169,130 @@ test("an average is of what is trained alone, is the weights until it has moved,
   assert.deepEqual(await state(), [4, -8]);
   assert.equal([...average.values()][0][1], average.byPath().get("weight"));
   assertClose(moved(tf.tensor([4, -8]), tf.tensor([0, 4]), 0.75).dataSync(), [3, -5], 1e-7);
+});
+
+/** A reader that says these tokens, some at a time, whatever it has read; logits are 0 but for what is said. */
+function saying(tokens: readonly number[], atOnce: number) {
+  const [vocabulary, read]: [number, number[]] = [16, []];
+  let next = 0;
+  const speech = (count: number) => {
+    const said = tokens.slice(next, next + count);
+    next += count;
+    return {
+      tokens: said,
+      logits: Float32Array.from(
+        said.flatMap((token) =>
+          Array.from({ length: vocabulary }, (_, i) => (i === token ? (token === 13 ? Number.NaN : 1) : 0)),
+        ),
+      ),
+    };
+  };
+  const reader = {
+    atOnce,
+    begin: async () => speech(1).logits,
+    say: async (token: number, noise: Float32Array) => {
+      read.push(token);
+      assert.equal(noise.length, atOnce * vocabulary);
+      return speech(atOnce);
+    },
+  };
+  const model = {
+    language: { config: { vocabulary } },
+    template: { end: "end" },
+    tokenizer: { encode: () => [7, 8] },
+  };
+  const answer = (most: number) =>
+    generate(
+      model as never,
+      reader as never,
+      new Float32Array(0),
+      { ids: [], start: 0, answerFrom: 0 },
+      { most, temperature: 0, rng: new Rng(0) },
+    );
+  return { answer, read };
+}
+
+test("an answer ends before all tokens of its end have been said in their order, or after the most that are wanted", async () => {
+  const said = [3, 8, 7, 7, 8, 5];
+  for (const atOnce of [1, 2, 4]) {
+    const { answer, read } = saying(said, atOnce);
+    assert.deepEqual(await answer(9), [3, 8, 7], `${atOnce} at once`);
+    assert.deepEqual(
+      read,
+      said.slice(0, 4).filter((_, i) => i % atOnce === 0),
+      "each said last goes on",
+    );
+    for (const most of [1, 2, 3, 4])
+      assert.deepEqual(await saying(said, atOnce).answer(most), said.slice(0, most));
+  }
+  assert.deepEqual(await saying([7, 8], 1).answer(2), [], "the end is the answer");
+  await assert.rejects(saying([3, 13], 1).answer(4), isLuvitError("non-finite", "llavit"));
+});
+
+test("a cache puts each token in its place, leaves the others, and has no room for more than it has", () => {
+  const of = (...numbers: number[]) => tf.tensor4d(numbers, [1, 1, numbers.length, 1]);
+  const first = new KeyValueCache(4);
+  assert.deepEqual([first.positions, first.capacity], [undefined, 4]);
+  const alone = first.extend("a", of(1, 2), of(3, 4));
+  assert.deepEqual(
+    [alone.key, alone.value].map((x) => [...x.dataSync()]),
+    [
+      [1, 2],
+      [3, 4],
+    ],
+    "what it has not read it does not see",
+  );
+  const kept = (cache: KeyValueCache, name: string) => [...cache.after[name].dataSync()];
+  assert.deepEqual(
+    [kept(first, "a.key"), kept(first, "a.value")],
+    [
+      [1, 2, 0, 0],
+      [3, 4, 0, 0],
+    ],
+  );
+  const positions = tf.tensor1d([3, 2], "int32");
+  const places = tf.tensor2d([0, 0, 0, 0, 0, 1, 1, 0], [4, 2]);
+  const next = new KeyValueCache(4, { kept: first.after, positions, places });
+  assert.equal(next.positions, positions);
+  const seen = next.extend("a", of(5, 6), of(7, 8));
+  assert.deepEqual([...seen.key.dataSync()], [1, 2, 6, 5]);
+  assert.deepEqual([...seen.value.dataSync()], [3, 4, 8, 7]);
+  assert.deepEqual(kept(next, "a.key"), [1, 2, 6, 5]);
+  const full = new KeyValueCache(2);
+  full.extend("a", of(1, 2), of(3, 4));
+  assert.deepEqual(kept(full, "a.key"), [1, 2]);
+  assert.throws(
+    () => full.extend("a", of(1, 2, 3), of(1, 2, 3)),
+    isLuvitError("bad-argument", "3 tokens", "room of 2"),
+  );
+});
+
+test("a prompt is its words around the image's places, its labels the answer with its end alone", () => {
+  const tokenizer = {
+    ...bytes,
+    begin: [1],
+    encode: (text: string) => [...text].map((letter) => letter.charCodeAt(0)),
+  };
+  const speaker = { tokenizer, template: { before: "<", between: "|", after: ">", end: "." }, patches: 3 };
+  const [asked, answered] = [promptOf(speaker, "q"), promptOf(speaker, "q", "ab")];
+  const words = (text: string) => tokenizer.encode(text);
+  assert.deepEqual(asked, { ids: [1, ...words("<"), 0, 0, 0, ...words("|q>")], start: 2, answerFrom: 8 });
+  assert.deepEqual(answered, { ids: [...asked.ids, ...words("ab.")], start: 2, answerFrom: 8 });
+  assert.deepEqual([...labelsOf(answered, 13)].slice(6), [
+    NOT_COUNTED,
+    NOT_COUNTED,
+    ...words("ab."),
+    NOT_COUNTED,
+    NOT_COUNTED,
+  ]);
+  assert.ok(labelsOf(asked, 13).every((label) => label === NOT_COUNTED));
+  // Logits of a token answer the one behind it.
+  const { rows, targets } = answerTargets(
+    [labelsOf(answered, 13), labelsOf(asked, 13), labelsOf(answered, 13)],
+    128,
+    8,
+  );
+  assert.deepEqual([...rows], [7, 8, 9, 33, 34, 35, 0, 0]);
+  assert.equal(targets[128 + "b".charCodeAt(0)], Math.fround(8 / 6));
+  assertClose([targets.reduce((sum, x) => sum + x, 0)], [8], 1e-6);
 });

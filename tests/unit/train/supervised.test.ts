@@ -246,3 +246,20 @@ test("a model learns its classes' names from a set of as many, and keeps its own
   assert.deepEqual(await namesAfter(3, ["green", "red", "blue"]), ["green", "red", "blue"]);
   assert.equal(await namesAfter(3), undefined);
 });
+
+test("a model learns how images are prepared from what it is evaluated on, else from what it is trained on where that says it", async () => {
+  const set = await images(transforms.finetune);
+  const [whole, half] = [0.9, 0.6].map((cropRatio) =>
+    set.withTransform(transforms.evaluation(16, { cropRatio })),
+  );
+  assert.notDeepEqual(whole.preprocessing, half.preprocessing);
+  const prepared = async (dataset: typeof set, validation?: typeof set) => {
+    const model = tinyClassifier();
+    await stopAfter(finetune(model, dataset, { ...finetuning, validation, engine: "eager", out: false }), 1);
+    return model.preprocessing;
+  };
+  assert.deepEqual(await prepared(set), tinyClassifier().preprocessing);
+  assert.deepEqual(await prepared(half), half.preprocessing);
+  assert.deepEqual(await prepared(set, half), half.preprocessing);
+  assert.deepEqual(await prepared(whole, half), half.preprocessing);
+});

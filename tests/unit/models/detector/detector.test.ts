@@ -5,6 +5,7 @@ import { startBackend, tf } from "../../../../src/core/tf";
 import { poolBoxes } from "../../../../src/models/detection/pool";
 import { levelsOf } from "../../../../src/models/detection/roiWeights";
 import { Detector } from "../../../../src/models/detector/detector";
+import { detectorSettings, quarterEnds } from "../../../../src/models/detector/options";
 import { poolRois } from "../../../../src/models/detector/rois";
 import { officialSettings, roiLevels, roiMaps } from "../../../../src/models/detector/settings";
 import { detectorAnchors, proposalsOf, roiRows } from "../../../../src/models/detector/stages";
@@ -143,4 +144,86 @@ test("a detector's norms have the epsilon that it is asked for, wherever they st
   const made = new Detector({ ...settings, normEps: 1e-3, encoder: { ...settings.encoder, normEps: 1e-2 } });
   for (const [path, { eps }] of normsOf(made))
     assert.equal(eps, path.startsWith("backbone.net.") ? 1e-2 : 1e-3, path);
+});
+
+test("every option of a detector is its setting, what is left out is detectron2's", () => {
+  const vit = { imageSize: 224, patchSize: 16, dim: 64, depth: 12, heads: 4, mlpRatio: 4 };
+  const usual = detectorSettings(vit, { classes: 80 });
+  const encoder = {
+    ...vit,
+    imageSize: 1024,
+    windowSize: 14,
+    globalBlocks: [2, 5, 8, 11],
+    pretrainImageSize: 224,
+    normEps: 1e-6,
+  };
+  assert.deepEqual(usual, officialSettings(encoder, 80, true));
+  const regions = {
+    ...{
+      sizes: [[8], [16], [32], [64], [128]],
+      ratios: [1],
+      offset: 0.5,
+      thresholds: [0.2, 0.6],
+      lowQuality: false,
+    },
+    ...{ perImage: 8, objectShare: 0.25, weights: [2, 2, 1, 1], perLevel: { train: 5, test: 4 } },
+    ...{ proposals: { train: 3, test: 2 }, overlap: 0.5 },
+  } as const;
+  const rois = {
+    ...{
+      thresholds: [0.6],
+      lowQuality: true,
+      perImage: 6,
+      objectShare: 0.75,
+      convolutions: 2,
+      channels: 8,
+      hidden: 16,
+    },
+    ...{ boxBins: 5, maskBins: 6, weights: [1, 1, 1, 1], canonicalSize: 32, canonicalLevel: 3 },
+    detections: { scoreThreshold: 0.1, threshold: 0.6, perImage: 7 },
+  } as const;
+  assert.deepEqual(Object.keys(regions).sort(), Object.keys(usual.regions).sort(), "all of them");
+  assert.deepEqual(Object.keys(rois).sort(), Object.keys(usual.rois).sort(), "all of them");
+  for (const [key, value] of Object.entries(regions))
+    assert.deepEqual(detectorSettings(vit, { classes: 80, regions: { [key]: value } }), {
+      ...usual,
+      regions: { ...usual.regions, [key]: value },
+    });
+  for (const [key, value] of Object.entries(rois))
+    assert.deepEqual(detectorSettings(vit, { classes: 80, rois: { [key]: value } }), {
+      ...usual,
+      rois: { ...usual.rois, [key]: value },
+    });
+  const own = { imageSize: 512, windowSize: 7, globalBlocks: [0, 11], normEps: 1e-5 };
+  const made = detectorSettings(vit, { classes: 3, masks: false, pyramid: 32, ...own });
+  assert.deepEqual(made.encoder, { ...encoder, ...own });
+  assert.deepEqual([made.classes, made.masks, made.pyramid, made.normEps], [3, false, 32, 1e-5]);
+});
+
+test("the blocks that see everything are the last of each quarter, those of ViTDet-B, -L and -H", () => {
+  assert.deepEqual([12, 24, 32].map(quarterEnds), [
+    [2, 5, 8, 11],
+    [5, 11, 17, 23],
+    [7, 15, 23, 31],
+  ]);
+});
+
+test("what detectron2 has in mask_rcnn_fpn.py and ViTDet's config is what a detector is left to itself", () => {
+  const { regions, rois, pyramid } = officialSettings(base16, 80, true);
+  assert.equal(pyramid, 256);
+  const { sizes, ratios, offset, ...proposing } = regions;
+  assert.deepEqual([sizes.flat(), ratios, offset], [[32, 64, 128, 256, 512], [0.5, 1, 2], 0]);
+  assert.deepEqual(proposing, {
+    ...{ thresholds: [0.3, 0.7], lowQuality: true, perImage: 256, objectShare: 0.5, weights: [1, 1, 1, 1] },
+    ...{ perLevel: { train: 2000, test: 1000 }, proposals: { train: 1000, test: 1000 }, overlap: 0.7 },
+  });
+  assert.deepEqual(rois, {
+    ...{ thresholds: [0.5], lowQuality: false, perImage: 512, objectShare: 0.25, weights: [10, 10, 5, 5] },
+    ...{ convolutions: 4, channels: 256, hidden: 1024, boxBins: 7, maskBins: 14 },
+    ...{
+      canonicalSize: 224,
+      canonicalLevel: 4,
+      detections: { scoreThreshold: 0.05, threshold: 0.5, perImage: 100 },
+    },
+  });
 });
