@@ -58,6 +58,33 @@ describe("batches", () => {
     assert.deepEqual(await collect(set, { batchSize: 8, start: 5 }), []);
   });
 
+  it("takes an option that is undefined for one that is not given", async () => {
+    const set = await shapes();
+    const given = { seed: 0, epoch: 0, start: 0, shuffle: true, repeats: 1, spread: 1, dropLast: true };
+    const names = [...Object.keys(given), "share", "prefetch", "reuse", "pixels", "workers"];
+    const plain = await collect(set, { batchSize: 12 });
+    assert.equal(plain.length, 3, "the last batch, of 4, is left out");
+    const nothing = Object.fromEntries(names.map((name) => [name, undefined]));
+    assert.deepEqual(await collect(set, { batchSize: 12, ...nothing }), plain);
+    assert.deepEqual(await collect(set, { batchSize: 12, ...given, share: { index: 0, count: 1 } }), plain);
+  });
+
+  it("may be shared out: each takes every so many-th, from where the epoch begins", async () => {
+    const set = await shapes();
+    const options = { batchSize: 4, seed: 3, start: 2 };
+    const full = await collect(set, options);
+    for (const count of [2, 3, 9]) {
+      for (let index = 0; index < count; index++) {
+        const part = await collect(set, { ...options, share: { index, count } });
+        assert.deepEqual(
+          part,
+          full.filter((_, i) => i % count === index),
+          `${index} of ${count}`,
+        );
+      }
+    }
+  });
+
   it("depends on seed and epoch, and on nothing else", async () => {
     const set = await shapes();
     const options = { batchSize: 8, seed: 3, epoch: 0 };
