@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { startBackend } from "../../../src/core/tf";
+import { startBackend, tf } from "../../../src/core/tf";
 import { type OpenEngine, openOnnxEngine } from "../../../src/engine";
+import { clipTensors } from "../../../src/engine/clipTensors";
 import "../../../src/nn/ops";
 import { openOnDevice } from "../../../src/engine/onnx/device/open";
 import { engines, GraphWriter, openGraph, withOnnxRuntime } from "./support";
@@ -49,6 +50,27 @@ async function seen(open: OpenEngine, clipGradNorm: number, size: number, held =
   await engine.dispose();
   return ["w", "b"].flatMap((name) => [...after[`${name}.exp_avg`]].map((value) => value / (1 - 0.9)));
 }
+
+test("the norm is that of all numbers, of whatever sign and size; what is smaller stays as it is", () => {
+  const clip = (most: number, ...rows: number[][]) => {
+    const tensors = rows.map((row) => tf.tensor1d(row));
+    const { norm, factor } = clipTensors(tensors, most);
+    const found = [norm.dataSync()[0], factor.dataSync()[0]];
+    tf.dispose([...tensors, norm, factor]);
+    return found;
+  };
+  const before = tf.memory().numTensors;
+  for (const size of [1, -1, 1e15, -1e16, 1e30, -1e30, -1e37]) {
+    const [norm, factor] = clip(2, [3 * size, 0], [4 * size]);
+    assert.ok(Math.abs(norm / (5 * Math.abs(size)) - 1) < 1e-6, `${size}: ${norm}`);
+    assert.ok(Math.abs((factor * norm) / 2 - 1) < 1e-5, `${size}: ${factor}`);
+  }
+  assert.deepEqual(clip(5, [3], [-4])[1] > 1 - 1e-6, true);
+  assert.deepEqual(clip(6, [3], [-4]), [5, 1]);
+  assert.deepEqual(clip(2, [0, 0]), [0, 1]);
+  assert.deepEqual(clip(2), [0, 1]);
+  assert.equal(tf.memory().numTensors, before);
+});
 
 const onDevice = {
   title: "onnxruntime with state on the device",

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { LuvitError } from "../../../src/core/errors";
-import type { Engine } from "../../../src/engine/executor";
+import { LuvitError, type LuvitErrorCode } from "../../../src/core/errors";
+import type { Engine, Program } from "../../../src/engine/executor";
 import * as engines from "../../../src/engine/process/engines";
 import { EngineHost } from "../../../src/engine/process/host";
-import { packPrograms, type Reply } from "../../../src/engine/process/messages";
+import {
+  packError,
+  packPrograms,
+  type Reply,
+  unpackError,
+  unpackPrograms,
+} from "../../../src/engine/process/messages";
 
 /** A host whose engine notes what is asked of it. */
 function hostOf(own: Partial<Engine>) {
@@ -103,5 +109,53 @@ test("an error is an answer that keeps its code, its words and where it came fro
     } finally {
       end();
     }
+  }
+});
+
+test("programs cross with every number of their attributes, and errors with each of their codes", () => {
+  const attributes = {
+    plain: [0, 1.5, -2],
+    odd: [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, [-0, [Number.NaN]]],
+    one: -0,
+    text: "-0",
+    nothing: null,
+    nested: { value: Number.POSITIVE_INFINITY, flag: false, $number: "x" },
+  };
+  const value = { id: 0, shape: [1], dtype: "float32" } as const;
+  const graph = {
+    name: "g",
+    inputs: [],
+    state: [],
+    constants: [{ value, data: Float32Array.of(-0) }],
+    nodes: [{ op: "Neg", inputs: [0], inputNames: ["x"], outputs: [{ ...value, id: 1 }], attributes }],
+    outputs: [{ name: "y", id: 1 }],
+  };
+  const program = { graph, guard: "y", clipGradNorm: 2, lossScale: "scale", shared: "bfloat16" } as const;
+  const { programs, arrays } = packPrograms({ step: program as unknown as Program });
+  const crossed = unpackPrograms(JSON.parse(JSON.stringify(programs)), arrays);
+  assert.deepEqual(crossed, { step: program });
+  const codes: Record<LuvitErrorCode, true> = {
+    ...{ "bad-argument": true, "bad-file": true, "refused-file": true, "missing-file": true },
+    ...{ "shape-mismatch": true, "key-mismatch": true, "non-finite": true, "bad-image": true },
+    ...{ "bad-dataset": true, engine: true, "engine-died": true, network: true, "no-access": true },
+    interrupted: true,
+  };
+  for (const code of Object.keys(codes) as LuvitErrorCode[]) {
+    const sent = JSON.parse(JSON.stringify(packError(new LuvitError(code, "what it said"))));
+    const { code: found, message } = unpackError(sent, "it could not run");
+    assert.deepEqual([found, message], [code, "what it said"]);
+  }
+  const foreign = Object.assign(new RangeError("too long"), { code: "ERR_X" });
+  for (const [thrown, message] of [
+    [foreign, "where: RangeError ERR_X: too long"],
+    [new Error("plain"), "where: plain"],
+    ["a text", "where: a text"],
+    [
+      Object.assign(new Error("odd"), { name: "LuvitError", code: "toString" }),
+      "where: LuvitError toString: odd",
+    ],
+  ] as const) {
+    const error = unpackError(JSON.parse(JSON.stringify(packError(thrown))), "where");
+    assert.deepEqual([error.code, error.message], ["engine", message]);
   }
 });

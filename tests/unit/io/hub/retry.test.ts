@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import timers from "node:timers/promises";
 import { inspect } from "node:util";
 import { LuvitError } from "../../../../src/core/errors";
+import { RangeRequests } from "../../../../src/io/hub/rangeRequests";
 import { PassingFailure, retrying } from "../../../../src/io/hub/retry";
 import { hubSettings } from "../../../../src/io/hub/settings";
 import { HubTransport } from "../../../../src/io/hub/transport";
@@ -126,6 +127,127 @@ test("answers that pass by themselves are told from those that stay", async () =
   const statuses = [400, 401, 403, 404, 408, 410, 416, 429, 451, 500, 502, 503, 504, 599];
   assert.deepEqual(statuses.filter(passes), [408, 429, 500, 502, 503, 504, 599]);
   await transport.close();
+});
+
+/** A server of ten bytes that answers as it is told, and what it was asked for. */
+async function tenBytes(t: TestContext) {
+  const asked: string[] = [];
+  const told: { range?: string; etag?: string; status?: number }[] = [];
+  const server = createServer((request, response) => {
+    asked.push(`${request.url} ${request.headers.range}`);
+    const { range, etag, status = 206 } = told.shift() ?? {};
+    const [first, last] = (range ?? request.headers.range!).match(/\d+/g)!.map(Number);
+    const bytes =
+      status === 200
+        ? [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+        : Array.from({ length: last - first + 1 }, (_, i) => first + i);
+    response.writeHead(status, {
+      ...(status === 206 ? { "content-range": range ?? `bytes ${first}-${last}/10` } : {}),
+      ...(etag === undefined ? {} : { "x-linked-etag": etag }),
+      "content-length": bytes.length,
+    });
+    response.end(Uint8Array.from(bytes));
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const settings = await hubSettings({}, { cache: temporaryFolder(), endpoint, retryDelay: 1 });
+  const transport = new HubTransport(settings, "org/name", signal);
+  t.after(async () => {
+    await transport.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  const etag = "e".repeat(64);
+  const file = { name: "it", path: "sub dir/w #1?.bin", commit: "c".repeat(40), size: 10, etag };
+  const read = async (start: number, end: number, ...answers: typeof told) => {
+    told.splice(0, told.length, ...answers);
+    const found: number[] = [];
+    const requests = new RangeRequests(transport, file);
+    await requests.read({ start, end }, (position, chunk) => {
+      assert.equal(position, start + found.length);
+      found.push(...chunk);
+    });
+    return found;
+  };
+  return { asked, etag, read };
+}
+
+test("a range is asked for by its file's escaped name, from first to last byte, and read to its end", async (t) => {
+  const { asked, etag, read } = await tenBytes(t);
+  const address = `/org/name/resolve/${"c".repeat(40)}/sub%20dir/w%20%231%3F.bin`;
+  assert.deepEqual(await read(2, 6), [2, 3, 4, 5]);
+  assert.deepEqual(asked, [`${address} bytes=2-5`]);
+  for (const written of [etag, `"${etag}"`, `W/"${etag}"`])
+    assert.deepEqual(await read(0, 10, { etag: written }), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], written);
+  assert.deepEqual(await read(2, 6, { range: "bytes 2-5/*" }), [2, 3, 4, 5]);
+  assert.deepEqual(await read(3, 5, { status: 200 }), [3, 4], "of a whole file what was asked for");
+  asked.length = 0;
+  assert.deepEqual(await read(2, 6, { range: "bytes 2-3/10" }), [2, 3, 4, 5]);
+  assert.deepEqual(asked, [`${address} bytes=2-5`, `${address} bytes=4-5`], "the rest is asked for");
+});
+
+test("an answer of other bytes, another length or other content is refused", async (t) => {
+  const { etag, read } = await tenBytes(t);
+  for (const range of ["bytes 1-5/10", "bytes 3-5/10", "bytes 2-6/10", "2-5/10"])
+    await assertRejects(() => read(2, 6, { range }), "network", "bytes 2-5 were asked for");
+  for (const size of [9, 11])
+    await assertRejects(
+      () => read(2, 6, { range: `bytes 2-5/${size}` }),
+      "network",
+      "the listing says 10 bytes",
+    );
+  const other = { etag: `"${etag.slice(1)}f"` };
+  await assertRejects(() => read(2, 6, other), "network", "the listing calls its content eee");
+});
+
+test("the token goes to the hub's own address, not to the same machine without encryption or at another port", async (t) => {
+  const seen: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    seen.push(request.headers.authorization);
+    response.end("x");
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const own = `http://127.0.0.1:${port}`;
+  for (const endpoint of [
+    own,
+    `https://127.0.0.1:${port}`,
+    `http://127.0.0.1:${port - 1}`,
+    `http://localhost:${port}`,
+  ]) {
+    const settings = await hubSettings({}, { cache: temporaryFolder(), endpoint, token: "secret" });
+    const transport = new HubTransport(settings, "org/name", signal);
+    for (const open of [transport.open, transport.openContent])
+      (await open.call(transport, new URL(`${own}/file`), {})).body.discard();
+    await transport.close();
+  }
+  server.closeAllConnections();
+  assert.deepEqual(seen, ["Bearer secret", "Bearer secret", ...Array<undefined>(6)]);
+});
+
+test("ten redirections are followed and not eleven; what the last answer does not say an earlier one does", async (t) => {
+  const server = createServer((request, response) => {
+    const left = Number(request.url!.slice(1));
+    if (left === 0) response.writeHead(200, { "x-own": "last" }).end("x");
+    else response.writeHead(302, { location: `/${left - 1}`, "x-own": "first", "x-first": `${left}` }).end();
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const settings = await hubSettings({}, { cache: temporaryFolder(), endpoint });
+  const transport = new HubTransport(settings, "org/name", signal);
+  t.after(async () => {
+    await transport.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  const answer = await transport.open(new URL(`${endpoint}/10`), {});
+  answer.body.discard();
+  const { status, url, header } = answer;
+  assert.deepEqual([status, url.pathname], [200, "/0"]);
+  assert.deepEqual([header("x-own"), header("x-first"), header("x-none")], ["last", "1", undefined]);
+  const tooFar = () => transport.open(new URL(`${endpoint}/11`), {});
+  await assertRejects(tooFar, "network", "more than 10 redirections");
 });
 
 test("a stop ends a request to which nothing is answered", async () => {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { LuvitError } from "../../../../src/core/errors";
 import { openCheckpoint } from "../../../../src/io/checkpoint/checkpoint";
-import { readLlamaConfig } from "../../../../src/io/llama/config";
+import { type LlamaFileHints, readLlamaConfig } from "../../../../src/io/llama/config";
+import { findFeatures } from "../../../../src/io/llama/shapes";
 import { readAdapter } from "../../../../src/io/peft/peft";
 import { goldenCases, temporaryFolder, writeBytes } from "../support";
 
@@ -98,3 +99,17 @@ for (const [name, names] of Object.entries(keys)) {
     }
   });
 }
+
+test("what no config says of biases and norms most of the tensors say, half of them not", () => {
+  const features = (hints: LlamaFileHints, ...there: string[]) =>
+    findFeatures(hints, (name) => there.includes(name));
+  const norms = ["attention.q_norm.weight", "attention.k_norm.weight"];
+  const biases = ["wq", "wk", "wv"].map((name) => `attention.${name}.bias`);
+  assert.deepEqual(features({}), {});
+  assert.deepEqual(features({}, norms[0]), {}, "one of two");
+  assert.deepEqual(features({}, ...norms), { qkNorm: true });
+  assert.deepEqual(features({}, biases[0]), {}, "one of three");
+  assert.deepEqual(features({}, ...biases.slice(1)), { qkvBias: true }, "two of three");
+  assert.deepEqual(features({ qkvBias: false }, ...biases), {}, "the config goes before");
+  assert.deepEqual(features({ outputBias: true, mlpBias: true }), { outputBias: true, mlpBias: true });
+});
