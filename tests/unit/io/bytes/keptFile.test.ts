@@ -1,9 +1,22 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { KeptFile } from "../../../../src/io/bytes";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { fileSource, KeptFile } from "../../../../src/io/bytes";
 import { assertRejects, temporaryFolder } from "../support";
 
 const folder = temporaryFolder();
@@ -53,4 +66,43 @@ test("what is no regular file, a Git LFS pointer or not there is not kept", asyn
     "bad-file",
     "a Git LFS pointer in place of the file, for one of 12 bytes",
   );
+});
+
+test("a file that was closed is not closed again when it is forgotten: its number may be another's by then", async () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const path = file("numbered");
+  await (async () => {
+    for (let i = 0; i < 20; i++) await new KeptFile(path).close();
+  })();
+  const others = Array.from({ length: 20 }, () => openSync(path, "r"));
+  for (let turn = 0; turn < 5; turn++) {
+    collectGarbage();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  for (const other of others) {
+    assert.equal(fstatSync(other).size, 10);
+    closeSync(other);
+  }
+});
+
+test("a file that is not as it was when its source was opened is kept by nobody, and not held open", {
+  skip: existsSync("/proc/self/fd") ? false : "this system does not tell which files are open",
+}, async () => {
+  const path = file("replaced");
+  const source = await fileSource(path);
+  const isOpen = () =>
+    readdirSync("/proc/self/fd").filter((name) => {
+      try {
+        return readlinkSync(join("/proc/self/fd", name)).startsWith(path);
+      } catch {
+        return false;
+      }
+    }).length;
+  assert.equal(isOpen(), 1);
+  writeFileSync(path, "another text");
+  assert.equal(source.keep!(), undefined);
+  assert.equal(isOpen(), 1, "its own");
+  await source.close();
+  assert.equal(isOpen(), 0);
 });

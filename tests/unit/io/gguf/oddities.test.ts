@@ -121,3 +121,18 @@ test("every type of number is read with its sign and width, also where the heade
   longer.skip(all.length, "all");
   assert.throws(() => longer.number("UINT8", "more"), HeaderGoesOn);
 });
+
+test("lists of up to 1024 entries are kept, of longer ones their length", async () => {
+  for (const length of [1, 1023, 1024, 1025]) {
+    const numbers = Array.from({ length }, (_, i) => i / 2);
+    const texts = numbers.map(String);
+    const file = await open(
+      { a: { type: "floats", value: numbers }, b: { type: "strings", value: texts } },
+      { two },
+    );
+    const kept = length <= 1024;
+    assert.deepEqual(file.metadata.get("a"), kept ? numbers : { length });
+    assert.deepEqual(file.metadata.get("b"), kept ? texts : { length });
+    assert.deepEqual([...(await file.readTensors()).get("two")!.data], [1, 2]);
+  }
+});

@@ -150,6 +150,9 @@ test("heads are read by their grammar", () => {
     "HTTP/1.1 20",
     "HTTP/1.1 200 OK\r\nno colon",
     "HTTP/1.1 200\r\nContent-Length: -1",
+    "HTTP/1.1 200\r\nContent-Length: 1e3",
+    `HTTP/1.1 200\r\nContent-Length: ${"9".repeat(16)}`,
+    "HTTP/1.1 200\r\nContent-Length: 1\r\nContent-Length: 1",
   ])
     assert.throws(() => parseAnswerHead(wrong), { code: "network" }, wrong);
 });

@@ -131,7 +131,19 @@ test("a name with one slash is a repository where there is no such folder", asyn
   } finally {
     process.chdir(here);
   }
-  for (const path of ["/no/where", "./org/name", "name", "a/b/c", "org/model.safetensors", "../x/y"])
+  for (const path of [
+    "/no/where",
+    "./org/name",
+    "name",
+    "a/b/c",
+    "org/model.safetensors",
+    "org/m.gguf",
+    "org/m.pth",
+    "org/m.pt",
+    "org/m.bin",
+    "org/m.json",
+    "../x/y",
+  ])
     assert.equal(await hubLocation(path), undefined, path);
   const full = await hubLocation("hf://org/na-me.2@v1.0/sub/model.gguf");
   assert.deepEqual(full, { repo: "org/na-me.2", revision: "v1.0", file: "sub/model.gguf", isGuess: false });

@@ -5,6 +5,7 @@ import { before, test } from "node:test";
 import type { StateDict } from "../../../../src/core/hostTensor";
 import { writeHuggingFaceCheckpoint } from "../../../../src/io/llama/huggingFaceCheckpoint";
 import { convertRowOrder, metaToHfName } from "../../../../src/io/llama/keymap";
+import { inferBlockWidths } from "../../../../src/io/llama/shapes";
 import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llama/weights";
 import { writeSafetensors } from "../../../../src/io/safetensors";
 import {
@@ -116,6 +117,62 @@ test("a model that fits into one shard has no index; a tied one has no output la
   const read = await readLanguageModel(single);
   assert.equal(read.tiedEmbeddings, true);
   assert.equal(read.tensors.get("norm.weight")!.dtype, "BF16");
+});
+
+test("the written config says what transformers asks of one: sizes, type, embeddings, positions", async () => {
+  const written = async (more: object, tensors: StateDict = model, dtype: "F32" | "F16" | "BF16" = "F32") => {
+    const place = temporaryFolder();
+    await writeHuggingFaceCheckpoint(place, tensors, { ...tinyLlama, ...more }, { dtype });
+    return JSON.parse(readFileSync(join(place, "config.json"), "utf8")) as Record<string, unknown>;
+  };
+  const config = await written({});
+  const { dim, heads, kvHeads, hiddenDim, normEps, ropeTheta } = tinyLlama;
+  const expected = {
+    ...{ hidden_size: dim, num_attention_heads: heads, num_key_value_heads: kvHeads, head_dim: dim / heads },
+    ...{ intermediate_size: hiddenDim, num_hidden_layers: layers, vocab_size: 10, hidden_act: "silu" },
+    ...{ rms_norm_eps: normEps, rope_theta: ropeTheta, max_position_embeddings: 2048 },
+    ...{ tie_word_embeddings: false, torch_dtype: "float32", dtype: "float32", model_type: "llama" },
+    rope_parameters: { rope_theta: ropeTheta, rope_type: "default" },
+  };
+  for (const [name, value] of Object.entries(expected)) assert.deepEqual(config[name], value, name);
+  assert.equal("rope_scaling" in config, false);
+  const tied = new Map([...model].filter(([name]) => name !== "output.weight"));
+  const other = await written({ maxPositions: 77, ropeScaling: { type: "linear", factor: 3 } }, tied, "BF16");
+  assert.deepEqual(
+    [other.max_position_embeddings, other.tie_word_embeddings, other.torch_dtype, other.rope_scaling],
+    [77, true, "bfloat16", { rope_type: "linear", factor: 3 }],
+  );
+  assert.equal((await written({}, model, "F16")).torch_dtype, "float16");
+});
+
+test("there are as many blocks as the config or the file says, whichever are more, and as many tokens as the config", async () => {
+  const place = temporaryFolder();
+  const small = tinyLanguageModel(3);
+  await writeHuggingFaceCheckpoint(place, small, tinyLlama);
+  const path = join(place, "config.json");
+  const config = JSON.parse(readFileSync(path, "utf8"));
+  const withConfig = (more: object) => writeFileSync(path, JSON.stringify({ ...config, ...more }));
+  withConfig({ num_hidden_layers: 2 });
+  assert.equal((await readLlamaBlocks(place, { block: 3 })).totalLayers, 3);
+  withConfig({ num_hidden_layers: 5 });
+  assert.equal((await readLlamaBlocks(place, { block: 1 })).totalLayers, 5);
+  await assertRejects(() => readLanguageModel(place), "key-mismatch", "3 blocks of a model of 5");
+  withConfig({ vocab_size: 11 });
+  const fault = `expected [11, ${tinyLlama.dim}], got [10, ${tinyLlama.dim}]`;
+  await assertRejects(() => readLanguageModel(place), "shape-mismatch", fault);
+});
+
+test("a width that tensors do not agree on is the one that most have, of two as many the first's", () => {
+  const info = (...shape: number[]) => ({ shape, dtype: "F32" });
+  const widths = (block: Record<string, ReturnType<typeof info>>) =>
+    inferBlockWidths(new Map(Object.entries(block)), { heads: 2 });
+  const norms = { "attention_norm.weight": info(32), "ffn_norm.weight": info(48) };
+  assert.equal(widths(norms).dim, 32);
+  assert.equal(widths({ ...norms, "attention.wq.weight": info(32, 48) }).dim, 48);
+  const hidden = { ...norms, "feed_forward.w1.weight": info(96, 32), "feed_forward.w3.weight": info(80, 32) };
+  assert.deepEqual([widths(hidden).dim, widths(hidden).hiddenDim], [32, 96]);
+  assert.equal(widths({ ...hidden, "feed_forward.w2.weight": info(32, 80) }).hiddenDim, 80);
+  assert.equal(widths({}).dim, 0);
 });
 
 test("writing an incomplete model lists what is missing or unknown", async () => {

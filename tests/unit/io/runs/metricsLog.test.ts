@@ -8,6 +8,8 @@ import {
   replaceMetrics,
   truncateMetrics,
 } from "../../../../src/io/runs/metricsLog";
+import { writeMetricsTable } from "../../../../src/io/runs/metricsTable";
+import { readTable } from "../../../../src/io/tables";
 import { assertRejects, temporaryFolder } from "../support";
 
 const newLog = () => join(temporaryFolder(), "run", "metrics.jsonl");
@@ -72,6 +74,36 @@ test("a record takes the place of the last line, whole or torn, first or long", 
     { step: 1, loss: 0.5, top1: 40 },
     { step: 2, top1: 50 },
   ]);
+});
+
+test("a log's table has a column for every number that any line has, and where it comes from", async () => {
+  const path = join(temporaryFolder(), "metrics.arrow");
+  await writeMetricsTable(
+    path,
+    [
+      { step: 1, loss: 0.5 },
+      { step: 2, top1: 40 },
+      { step: 3, loss: null },
+    ],
+    { seed: 4, model: "m" },
+  );
+  const table = await readTable(path);
+  const column = (name: string) => [...table.getChild(name)!];
+  assert.deepEqual(
+    [column("step"), column("loss"), column("top1")],
+    [
+      [1, 2, 3],
+      [0.5, null, null],
+      [null, 40, null],
+    ],
+  );
+  assert.deepEqual(
+    [column("seed"), column("model")],
+    [
+      [4, 4, 4],
+      ["m", "m", "m"],
+    ],
+  );
 });
 
 test("a log that is a link is neither written nor cut where the link leads", async () => {

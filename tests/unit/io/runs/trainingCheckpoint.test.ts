@@ -41,6 +41,27 @@ test("a checkpoint is read back exactly and leaves no temporaries", async () => 
   assert.equal(read.step, 100);
 });
 
+test("averaged weights and helpers are saved and read with a config and without one, each in its own file", async () => {
+  const [average, helpers] = [2, 3].map((side): StateDict => new Map([["cls_token", eighths([1, side, 8])]]));
+  for (const config of [undefined, { kind: "vit", depth: 2 }]) {
+    const more = { ...(config && { config }), average: streamOf(average), helpers: streamOf(helpers) };
+    const folder = await writeTrainingCheckpoint(temporaryFolder(), 7, { ...streams, ...more, state });
+    const names = ["average", "helpers", "model", "optimizer"].map((name) => `${name}.safetensors`);
+    const all = [...names, "state.json", ...(config ? ["config.json"] : [])];
+    assert.deepEqual(readdirSync(folder).sort(), all.sort());
+    const read = await readTrainingCheckpoint(folder);
+    assert.deepEqual(read.config, config);
+    for (const [found, expected] of [
+      [read.model, model],
+      [read.optimizer, optimizer],
+      [read.average!, average],
+      [read.helpers!, helpers],
+    ])
+      assertSameTensors(found, expected);
+    await read.close();
+  }
+});
+
 test("saving a step again replaces it", async () => {
   const run = temporaryFolder();
   await save(run, 5);
