@@ -163,3 +163,22 @@ test("the log that mmengine keeps beside its weights is plain data", async () =>
 test("mutated pickles of arrays load or are refused by LuvitError", { timeout }, () =>
   fuzz("pkl", [{ ...start(zoo, zoo.length), fieldChange: insertOpcodes }, start(zoo, zoo.length)], load),
 );
+
+test("numbers of one byte have no order of bytes; larger ones the other way round are named as such", async () => {
+  const bytes = bytesOp(Uint8Array.of(1, 255));
+  const read = async (type: number[]) => {
+    const file = await open(dictPickle({ w: array(bytes, [2], { type }) }));
+    return [...(await file.readTensors(file.state().tensors)).get("w")!.data];
+  };
+  for (const order of ["<", ">", "|", "="]) {
+    assert.deepEqual(await read(dtype("u1", order)), [1, 255], order);
+    assert.deepEqual(await read(dtype("i1", order)), [1, -1], order);
+    assert.deepEqual(await read(dtype("b1", order)), [1, 1], order);
+  }
+  const half = bytesOp(Uint8Array.of(0, 0x3c));
+  const swapped = async () => {
+    const file = await open(dictPickle({ w: array(half, [1], { type: dtype("f2", ">") }) }));
+    return file.readTensors(file.state().tensors);
+  };
+  await assertRejects(swapped, "bad-file", "w: a numpy array of big-endian f2");
+});

@@ -34,6 +34,36 @@ test("a written checkpoint comes back: tensors under model, the rest beside it",
   assertSameTensors(read, tensors());
 });
 
+test("whole numbers of every size, and sides of 255, 256 and 257, come back as they are", async () => {
+  const path = join(temporaryFolder(), "checkpoint.pth");
+  const numbers = [
+    0,
+    1,
+    254,
+    255,
+    256,
+    257,
+    65_535,
+    65_536,
+    -1,
+    -256,
+    2 ** 31,
+    -(2 ** 31),
+    2 ** 53 - 1,
+    0.1,
+    1e300,
+  ];
+  const extras = Object.fromEntries(numbers.map((number) => [`of ${number}`, number]));
+  const sides = [255, 256, 257].map((side) => [`${side}`, randomTensor(new Rng(side), [side, 1])] as const);
+  await writeTorchCheckpoint(path, new Map(sides), { extras });
+  const file = await openTorchFile(await fileSource(path));
+  const root = file.root as Map<string, unknown>;
+  for (const [name, value] of Object.entries(extras)) assert.equal(root.get(name), value, name);
+  const read = await file.readTensors(file.state("model").tensors);
+  await file.close();
+  assertSameTensors(read, new Map(sides));
+});
+
 test("sixteen-bit checkpoints keep numbers that fit", async () => {
   const exact = new Map([["x", eighths([31, 3])]]);
   for (const dtype of ["F16", "BF16"] as const) {
