@@ -1,3 +1,4 @@
+import { LuvitError } from "../core/errors";
 import { callback, checkOptions, optionsOf, seed, whole } from "../core/options";
 import { Rng } from "../core/rng";
 import { type Tensor, tf } from "../core/tf";
@@ -48,6 +49,7 @@ export const languageModelTraining = optionsOf<LanguageModelTraining>(
 /**
  * Trains a language model on bytes: next-byte cross entropy over random windows of `text`. For the toy block this
  * library ships; a LLaMA of billions of parameters is loaded, not trained here.
+ * @throws LuvitError("bad-argument") when an option cannot be, or the text has no more bytes than `length` + 1.
  */
 export async function trainLanguageModel(
   model: LlamaLanguageModel,
@@ -56,6 +58,7 @@ export async function trainLanguageModel(
 ): Promise<void> {
   checkOptions("trainLanguageModel", languageModelTraining, options);
   const { steps, batchSize, length, seed, onStep, lr, minLr, warmupSteps, weightDecay, ...engine } = options;
+  checkText("trainLanguageModel", text, length + 2); // drawn windows do not reach the last byte
   const rules = pretrainRules(model, weightDecay);
   const optimizer = new AdamW(model, rules, { betas: [0.9, 0.95] });
   const schedule = { lr, minLr, warmupEpochs: warmupSteps, epochs: steps };
@@ -80,12 +83,16 @@ export async function trainLanguageModel(
   }
 }
 
-/** Mean next-byte cross entropy (nats per byte) over consecutive windows of a text, without gradients. */
+/**
+ * Mean next-byte cross entropy (nats per byte) over consecutive windows of a text, without gradients.
+ * @throws LuvitError("bad-argument") when the text has no more than `length` bytes.
+ */
 export async function languageModelLoss(
   model: LlamaLanguageModel,
   text: Uint8Array,
   length: number,
 ): Promise<number> {
+  checkText("languageModelLoss", text, length + 1);
   const windows = Math.floor((text.length - 1) / length);
   let sum = 0;
   for (let i = 0; i < windows; i++) {
@@ -101,6 +108,14 @@ export async function languageModelLoss(
     if (i % 8 === 0) await new Promise(setImmediate);
   }
   return sum / windows;
+}
+
+function checkText(where: string, { length }: Uint8Array, least: number): void {
+  if (length >= least) return;
+  throw new LuvitError(
+    "bad-argument",
+    `${where}: text has ${length} bytes; one window takes ${least}: give more text, or a smaller length`,
+  );
 }
 
 /** Windows [length + 1] each: inputs and, one further, targets. */

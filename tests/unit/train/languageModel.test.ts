@@ -66,3 +66,15 @@ test("the loss of a text is the mean over its whole windows, each byte of which 
   }
   model.dispose();
 });
+
+test("a text that is shorter than one window is refused, where nothing could be learned or measured", async () => {
+  await ready();
+  const model = new LlamaLanguageModel({ ...config, rowOrder: "hf", depth: 1, vocabulary: 256 }, 3);
+  const train = (bytes: number) =>
+    trainLanguageModel(model, text.slice(0, bytes), { ...recipe, steps: 2, seed: 1, engine: "eager" });
+  await assert.rejects(train(25), /trainLanguageModel: text has 25 bytes; one window takes 26/);
+  await train(26);
+  await assert.rejects(languageModelLoss(model, text.slice(0, 5), 5), /languageModelLoss: text has 5 bytes/);
+  assert.ok(Number.isFinite(await languageModelLoss(model, text.slice(0, 6), 5)));
+  model.dispose();
+});
