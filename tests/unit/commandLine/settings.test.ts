@@ -3,9 +3,10 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import sharp from "sharp";
+import { trainedFrom } from "../../../src/commandLine/models";
 import { latestTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
 import { assertSameBits, readLines, temporaryFolder, writeImages } from "../train/support";
-import { type TrainingByFile, trainByFile } from "./support";
+import { encoder, type TrainingByFile, trainByFile } from "./support";
 
 const folder = temporaryFolder();
 
@@ -48,6 +49,24 @@ test("--seed has the last word over that of the model's first weights too", asyn
     const [five, seven] = [await weights(5, []), await weights(7, [])];
     assert.throws(() => assertSameBits(five, seven), /differs/);
   }
+});
+
+test("the averaged weights of a run are taken where they are asked for, whether or not the model is described", async () => {
+  const asked = { command: "finetune", recipe: "finetuneToy", options: { emaDecay: 0.5, lr: 1e-2 } } as const;
+  const { status, out, said } = await trainByFile(folder, asked);
+  assert.equal(status, 0, said);
+  const saved = (await latestTrainingCheckpoint(out))!;
+  assert.throws(() => assertSameBits(saved.model, saved.average!), /differs/);
+  for (const described of [{ encoder, classes: 2 }, {}])
+    for (const averaged of [true, false, undefined]) {
+      const named = { ...described, weights: out, averaged };
+      const { model } = await trainedFrom(
+        named,
+        (path) => path,
+        () => {},
+      );
+      assertSameBits(await model.stateDict(), averaged ? saved.average! : saved.model);
+    }
 });
 
 test("drop path is 0.1 where the recipe's source has it, and what a file says before that", async () => {

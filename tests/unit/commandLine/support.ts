@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { main } from "../../../src/commandLine/main";
 
-const encoder = { imageSize: 16, patchSize: 8, dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
+export const encoder = { imageSize: 16, patchSize: 8, dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
 const decoder = { dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
 
 /** One run of a command that trains. */

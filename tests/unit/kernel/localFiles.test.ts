@@ -81,6 +81,20 @@ describe("an imported .ts file that has changed", () => {
     assert.equal((await cells.run(both)).value, "[ 8, 8 ]");
   });
 
+  it("is read anew through all files between it and the cell", async () => {
+    write(
+      "top.ts",
+      "import { get } from './outer';\nimport { own } from './apart';\nexport const seen = [get(), own];\n",
+    );
+    write("apart.ts", "export const own: string = 'a';\n");
+    const far = 'import { seen } from "./top";\nseen';
+    assert.equal((await cells.run(far)).value, "[ 0, 'a' ]");
+    write("inner.ts", "export const version = 5;\n");
+    assert.equal((await cells.run(far)).value, "[ 5, 'a' ]");
+    write("apart.ts", "export const own: string = 'b';\n");
+    assert.equal((await cells.run(far)).value, "[ 5, 'b' ]");
+  });
+
   it("keeps its state where it has not changed", async () => {
     write("state.ts", "export const seen: number[] = [];\n");
     await cells.run('import { seen } from "./state";\nseen.push(1);');

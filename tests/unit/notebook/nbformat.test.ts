@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readNotebook } from "../../../src/notebook/nbformat";
+import { readNotebook, writeNotebook } from "../../../src/notebook/nbformat";
 import { temporaryFolder } from "../io/support";
 import { isLuvitError } from "../nn/support";
 
@@ -59,4 +59,49 @@ test("other files are called what they are", () => {
     ["version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "a Git LFS pointer"],
   ] as const)
     assert.throws(() => read(content), isLuvitError("bad-file", "n.ipynb", said));
+});
+
+test("a notebook that is read and written keeps ids, tags and images, loses outputs, and has its text in lines", () => {
+  const attachments = { "a.png": { "image/png": "AA==" } };
+  const notebook = read(
+    withCells(
+      {
+        ...good,
+        id: "mine",
+        outputs: [{ output_type: "stream", name: "stdout", text: "old" }],
+        execution_count: 7,
+      },
+      { cell_type: "markdown", source: "![a](attachment:a.png)", metadata: {}, attachments },
+    ),
+  );
+  const [code] = notebook.cells;
+  assert.deepEqual([code!.outputs, code!.execution_count], [[], null]);
+  const html = {
+    "text/html": "<b>\n</b>",
+    "image/svg+xml": "<svg>\n</svg>",
+    "image/png": "AA\nBB",
+    "application/json": { a: 1 },
+  };
+  code!.outputs!.push(
+    { output_type: "stream", name: "stdout", text: "a\n\nb" },
+    { output_type: "display_data", data: html, metadata: {} },
+    { output_type: "error", ename: "E", evalue: "e", traceback: ["E: e"] },
+  );
+  const path = join(temporaryFolder(), "out.ipynb");
+  writeNotebook(path, notebook);
+  const text = readFileSync(path, "utf8");
+  assert.ok(text.startsWith('{\n "cells"') && text.endsWith("}\n"), "as Jupyter indents it");
+  const stored = JSON.parse(text);
+  assert.deepEqual([stored.nbformat, stored.nbformat_minor], [4, 5]);
+  const [first, second] = stored.cells;
+  assert.deepEqual([first.id, first.source, first.metadata], ["mine", ["1 +\n", "1"], { tags: ["a"] }]);
+  const [stream, display, error] = first.outputs;
+  assert.deepEqual(stream.text, ["a\n", "\n", "b"]);
+  assert.deepEqual(display.data, {
+    ...html,
+    "text/html": ["<b>\n", "</b>"],
+    "image/svg+xml": ["<svg>\n", "</svg>"],
+  });
+  assert.deepEqual(error.traceback, ["E: e"]);
+  assert.deepEqual([second.id, second.attachments, "outputs" in second], ["cell-1", attachments, false]);
 });

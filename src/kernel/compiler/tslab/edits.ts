@@ -20,14 +20,17 @@ export interface EditedCell {
 export function editCell(compiler: TypeScript, source: string): EditedCell {
   const tree = compiler.createSourceFile("cell.ts", source, compiler.ScriptTarget.ES2022, true);
   const edits: Edit[] = [];
+  const replaced = new Set<ts.Node>();
   const cell = { awaits: false, imports: [] as string[] };
   for (const statement of tree.statements) {
     dropExport(compiler, statement, edits);
-    awaitedImport(compiler, statement, source, edits, cell.imports);
+    if (awaitedImport(compiler, statement, source, edits, cell.imports)) replaced.add(statement);
     if (compiler.isImportDeclaration(statement))
       cell.imports.push((statement.moduleSpecifier as ts.StringLiteral).text);
   }
+  cell.awaits = replaced.size > 0;
   const visit = (node: ts.Node, inFunction: boolean): void => {
+    if (replaced.has(node)) return;
     if (compiler.isShorthandPropertyAssignment(node))
       edits.push({ at: node.name.end, remove: 0, insert: `: ${node.name.text}` });
     if (compiler.isBindingElement(node) && node.propertyName && compiler.isIdentifier(node.propertyName)) {
@@ -56,29 +59,32 @@ function dropExport(compiler: TypeScript, statement: ts.Statement, edits: Edit[]
   if (word) edits.push({ at: word.getStart(), remove: 6, insert: "      " });
 }
 
-/** `const x = await import("y")` and `const { a, b: c } = await import("y")` alone in their statement. */
+/** Takes `const x = await import("y")` and `const { a, b: c } = await import("y")`, alone in their statement; tells whether it was one. */
 function awaitedImport(
   compiler: TypeScript,
   statement: ts.Statement,
   source: string,
   edits: Edit[],
   imports: string[],
-): void {
-  if (!compiler.isVariableStatement(statement) || statement.declarationList.declarations.length !== 1) return;
-  if (!(statement.declarationList.flags & compiler.NodeFlags.Const)) return;
+): boolean {
+  if (!compiler.isVariableStatement(statement) || statement.declarationList.declarations.length !== 1)
+    return false;
+  if (!(statement.declarationList.flags & compiler.NodeFlags.Const)) return false;
   const { name, type, initializer } = statement.declarationList.declarations[0]!;
-  if (type || !initializer || !compiler.isAwaitExpression(initializer)) return;
+  if (type || !initializer || !compiler.isAwaitExpression(initializer)) return false;
   const call = initializer.expression;
-  if (!compiler.isCallExpression(call) || call.expression.kind !== compiler.SyntaxKind.ImportKeyword) return;
+  if (!compiler.isCallExpression(call) || call.expression.kind !== compiler.SyntaxKind.ImportKeyword)
+    return false;
   const [specifier] = call.arguments;
   const binding = importBinding(compiler, name);
-  if (!specifier || !compiler.isStringLiteral(specifier) || !binding) return;
+  if (!specifier || !compiler.isStringLiteral(specifier) || !binding) return false;
   const start = statement.getStart();
   const text = `import ${binding} from ${specifier.getText()};`;
   const lines = source.slice(start, statement.end).split("\n").length - text.split("\n").length;
-  if (lines < 0) return;
+  if (lines < 0) return false;
   edits.push({ at: start, remove: statement.end - start, insert: text + "\n".repeat(lines) });
   imports.push(specifier.text);
+  return true;
 }
 
 function importBinding(compiler: TypeScript, name: ts.BindingName): string | undefined {

@@ -162,6 +162,8 @@ const odd: readonly string[] = [
   "const big = function <\n T>(a: T,\n b = 1 as any): {\n a: T } { return { a } }\nnew Map<\nstring, Array<Array<number>>>(\n)",
   "let s1 = 1; switch (s1) { case s1 as any: s1++; s1--; default: s1 = 2 }; s1 = s1 = 2, s1 += s1 -= 1; s1 ? s1 = 1 : s1 = 2; (a = s1 = 3) => s1 = a",
   "let s2 = 1; (function () { s2 = 4; var s2 = 5; }); (s2 => s2 = 3); try { } catch (s2) { s2 = 1 } function s3(exports: any, last = s2) {}",
+  "1!.toFixed(); [1 satisfies number]; /a/!/1; const re2 = /b/; re2!!in {}; re2!instanceof RegExp",
+  "class W1<T>extends Map<T, T>implements Iterable<any>{ static readonly#p = 1; private readonly q = 2 }\nasync<T>(x: T)=>x; [async<T,>(x: T):Promise<T>=>x]",
   "let low = 1, lower = 2; low as number < lower; low + lower as number; low as any ?? lower as any; low as number === lower && lower as any",
 ];
 
@@ -185,6 +187,20 @@ test("functions read as they were written, but for their types", () => {
 test("and so does what is written in an odd way", () => {
   const [plain] = compare(odd);
   assert.equal(plain, odd.length);
+});
+
+test("every loop and every function notices an interrupt, once, whichever way its code is made", () => {
+  const bodies = [
+    ...["for (;;) n", "for (const a in {}) n", "for (const a of []) n", "while (n) n", "do n; while (n)"],
+    ...["for (;;) { }", "while (n) { n }", "do { } while (n)", "for await (const a of []) { }"],
+    ...["function f() { }", "const f = () => n", "const f = async () => { }", "const f = function* () { n }"],
+    ...["class A { m() { } }", "class A { constructor() { n } }", "const o = { get g() { return n } }"],
+  ];
+  for (const { source, whole, text } of bothOf(["let n = 0;", ...bodies])) {
+    const wanted = source.startsWith("let") ? 0 : 1;
+    for (const code of [whole.code, text!.text])
+      assert.equal(code.split("__luvit_halt()").length - 1, wanted, code);
+  }
 });
 
 test("what only the compiler can transform is left to it", () => {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chain, lazyMap, parseMap, splitInlineMap } from "../../../../src/kernel/compiler/sourceMaps";
+import { EditedText } from "../../../../src/kernel/compiler/textEdits";
+import { editCell } from "../../../../src/kernel/compiler/tslab/edits";
+import { loadTypeScript } from "../../../../src/kernel/compiler/typescript";
 
 /** A map whose second line's columns from 4 on are line 3, column 2 of the source. */
 const json = (mappings = ";IAEE") => JSON.stringify({ version: 3, sources: ["cell"], names: [], mappings });
@@ -35,4 +38,52 @@ test("a map at the end of code is taken off it", () => {
   assert.equal(split.code, code);
   assert.deepEqual(chain([split.map!])(2, 5), { line: 3, column: 3 });
   assert.deepEqual(splitInlineMap(code), { code });
+});
+
+test("what tslab's compiler gets has every line where it was written", () => {
+  const cells = {
+    'const {\n  a,\n  b: c\n} = await import(\n  "y"\n);\nc': 'import { a, b as c } from "y";\n\n\n\n\n\nc',
+    'const all = await import(\n"y")\nall': 'import * as all from "y";\n\nall',
+    "export const x = 1;\nexport function f() {}": "       const x = 1;\n       function f() {}",
+    "const { k: [one] } = { k, v };": 'const { "k": [one] } = { k: k, v: v };',
+  };
+  for (const [source, text] of Object.entries(cells)) {
+    const { edited } = editCell(loadTypeScript(), source);
+    assert.equal(edited.text, text);
+    assert.equal(edited.locate({ line: text.split("\n").length, column: 1 }).line, source.split("\n").length);
+  }
+  const kept = [
+    'let x = await import("y");',
+    'const x: any = await import("y");',
+    'const { x = 1 } = await import("y");',
+    'const { ...x } = await import("y");',
+    'const x = await import("y"), z = 1;',
+    'const { "a-b": x } = await import("y");',
+    "const x = await import(y);",
+  ];
+  for (const source of kept) {
+    const { edited, awaits, imports } = editCell(loadTypeScript(), source);
+    assert.deepEqual(
+      [edited.text.replace('"a-b"', "ab"), awaits, imports],
+      [source.replace('"a-b"', "ab"), true, []],
+    );
+  }
+});
+
+test("places before, in and behind edits lead back to what they came from, and the other way", () => {
+  // ab[cd]ef -> ab(XYZ)ef|, and what comes before all of it comes from its end
+  const edited = new EditedText("abcdef", [
+    { at: 6, remove: 0, insert: "|" },
+    { at: 2, remove: 2, insert: "XYZ" },
+    { at: 0, remove: 0, insert: ">>", from: 7 },
+  ]);
+  assert.equal(edited.text, ">>abXYZef|");
+  assert.deepEqual(
+    [0, 1, 2, 3, 5, 6, 7, 8].map((place) => edited.original(place)),
+    [7, 7, 0, 1, 2, 2, 4, 5],
+  );
+  assert.deepEqual(
+    [1, 2, 3, 4, 5].map((place) => edited.edited(place)),
+    [3, 4, 7, 7, 8],
+  );
 });

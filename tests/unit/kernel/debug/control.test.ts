@@ -62,6 +62,15 @@ describe("a cell that is stopped", () => {
     const folds = await debug.children(list.variablesReference);
     assert.deepEqual([folds.length, folds[12].name], [13, "[1200 … 1233]"]);
     assert.deepEqual(texts(await debug.children(folds[12].variablesReference))["1233"], "1233");
+    const long = (await debug.evaluate("Array.from({ length: 20150 }, (_, i) => i)")).body;
+    const parts = await debug.children(long.variablesReference);
+    const named = (variables: { name: string }[]) => variables.map(({ name }) => name);
+    assert.deepEqual(named(parts), ["[0 … 9999]", "[10000 … 19999]", "[20000 … 20149]"]);
+    const within = await debug.children(parts[1].variablesReference);
+    assert.deepEqual([within.length, within[99].name], [100, "[19900 … 19999]"]);
+    const rest = await debug.children(parts[2].variablesReference);
+    assert.deepEqual(named(rest), ["[20000 … 20099]", "[20100 … 20149]"]);
+    assert.deepEqual(texts(await debug.children(rest[1].variablesReference))["20149"], "20149");
     const paged = await debug.children(list.variablesReference, { filter: "indexed", start: 40, count: 2 });
     assert.deepEqual(texts(paged), { 40: "40", 41: "41" });
     assert.equal((await debug.evaluate("(list as any[]).length * scale + sum")).body.result, "12340");

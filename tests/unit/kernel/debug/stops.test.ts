@@ -42,6 +42,22 @@ describe("a breakpoint", () => {
     assert.equal(await value(run(code)), "6");
   });
 
+  it("that is taken away and set again stops again, in code that is there already", async () => {
+    const cell = "const again = (n: number) => {\n  return n + 1;\n};";
+    const path = await debug.breakIn(cell, 2);
+    assert.equal(await ended(run(cell)), "ok");
+    for (let time = 0; time < 2; time++) {
+      await debug.breakAt(path);
+      assert.equal(await value(run("again(1)")), "2");
+      await debug.breakAt(path, 2);
+      const id = run("again(2)");
+      await debug.stopped();
+      await debug.must("continue", { threadId: 1 });
+      assert.equal(await value(id), "3");
+    }
+    await debug.breakAt(path);
+  });
+
   it("steps over lines", async () => {
     const cell = "const a = 1;\nconst b = a + 1;\nconst c = (() => {\n  return b * 2;\n})();\nc";
     const path = await debug.breakIn(cell, 1);

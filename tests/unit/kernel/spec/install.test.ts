@@ -29,6 +29,22 @@ test("what is installed is the specification and the logos, and removing takes t
   assert.equal(removeKernel(folder), false);
 });
 
+test("the copy of an earlier installation goes where none is wanted, and what is another's stays", () => {
+  const folder = place();
+  const copy = join(folder, "package");
+  mkdirSync(join(copy, "dist"), { recursive: true });
+  writeFileSync(join(copy, "package.json"), '{"name": "luvit"}');
+  installKernel(folder);
+  assert.equal(existsSync(copy), false);
+  mkdirSync(copy);
+  for (const name of ['{"name": "other"}', "damaged"]) {
+    writeFileSync(join(copy, "package.json"), name);
+    assert.throws(() => installKernel(folder), isLuvitError("bad-argument", "is not this command's"));
+  }
+  assert.equal(removeKernel(folder), true);
+  assert.deepEqual(readdirSync(folder), ["package"]);
+});
+
 test("removing leaves files that are not the kernel's, and says which", async () => {
   const prefix = temporaryFolder();
   const folder = join(prefix, "share", "jupyter", "kernels", "luvit");

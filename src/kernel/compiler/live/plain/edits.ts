@@ -1,7 +1,10 @@
 import type { Edit } from "../../textEdits";
 
-/** A character of a word; of those beyond ASCII any may be. */
-const isWord = /[\w$\u0080-\uffff]/;
+/**
+ * Two characters that side by side are something else: of words, of those beyond ASCII any may be; a point behind a digit
+ * is the number's; two strokes are a comment.
+ */
+const areOne = /^(?:[\w$\u0080-\uffff]{2}|\d\.|\/\/)$/;
 
 /** Changes of a cell's text on its way to JavaScript, made from its front to its end. */
 export class Edits {
@@ -30,8 +33,16 @@ export class Edits {
     if (end <= start) return;
     const { text } = this;
     const lines = text.slice(start, end).replace(/[^\n\r\u2028\u2029]/g, "");
-    const touches = lines === "" && isWord.test(text[start - 1] ?? "") && isWord.test(text[end] ?? "");
+    const touches = lines === "" && areOne.test(`${this.before(start)}${text[end] ?? ""}`);
     this.replace(start, end, touches ? " " : lines);
+  }
+
+  /** What stands before a place once what ends there is taken out. */
+  private before(place: number): string {
+    const last = this.list.at(-1);
+    const isAdjacent = last !== undefined && last.remove > 0 && last.at + last.remove === place;
+    if (!isAdjacent) return this.text[place - 1] ?? "";
+    return last.insert.at(-1) ?? this.text[last.at - 1] ?? "";
   }
 
   hasLines(start: number, end: number): boolean {
