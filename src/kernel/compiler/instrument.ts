@@ -16,23 +16,13 @@ export const names = {
  */
 export function instrument(compiler: TypeScript): ts.TransformerFactory<ts.SourceFile> {
   const { factory, SyntaxKind } = compiler;
-  const loops = new Set([
-    SyntaxKind.ForStatement,
-    SyntaxKind.ForInStatement,
-    SyntaxKind.ForOfStatement,
-    SyntaxKind.WhileStatement,
-    SyntaxKind.DoStatement,
-  ]);
-  const isLoop = (node: ts.Node): node is ts.IterationStatement => loops.has(node.kind);
   return (context) => {
     const visit = (node: ts.Node): ts.Node => {
-      const { parent } = node;
       const inner = withLoad(compiler.visitEachChild(node, visit, context));
-      if (compiler.isStatement(node) && isLoop(parent) && parent.statement === node)
-        return checkedBlock(compiler, inner as ts.Statement);
-      if (compiler.isFunctionLike(parent) && (parent as ts.FunctionLikeDeclaration).body === node)
-        return compiler.isBlock(inner) ? checkedBlock(compiler, inner) : checkedValue(compiler, inner);
-      return inner;
+      const owner = bodyOf(compiler, node);
+      if (owner === undefined) return inner;
+      const isStatement = owner === "loop" || compiler.isBlock(inner);
+      return isStatement ? checkedBlock(compiler, inner as ts.Statement) : checkedValue(compiler, inner);
     };
     const withLoad = (node: ts.Node): ts.Node => {
       if (!compiler.isCallExpression(node) || node.expression.kind !== SyntaxKind.ImportKeyword) return node;
@@ -44,6 +34,24 @@ export function instrument(compiler: TypeScript): ts.TransformerFactory<ts.Sourc
       return compiler.visitEachChild(file, visit, context);
     };
   };
+}
+
+/** What a node is the body of, where an interrupt has to be noticed. */
+export function bodyOf(compiler: TypeScript, node: ts.Node): "loop" | "function" | undefined {
+  const { parent } = node;
+  if (compiler.isIterationStatement(parent, false)) return parent.statement === node ? "loop" : undefined;
+  const isFunction = compiler.isFunctionLike(parent) && (parent as ts.FunctionLikeDeclaration).body === node;
+  return isFunction ? "function" : undefined;
+}
+
+/** The first of the statements of a body that is no directive as "use strict" is. */
+export function firstCode(
+  compiler: TypeScript,
+  statements: readonly ts.Statement[],
+): ts.Statement | undefined {
+  return statements.find(
+    (one) => !compiler.isExpressionStatement(one) || !compiler.isStringLiteral(one.expression),
+  );
 }
 
 function setParents(node: ts.Node): void {
@@ -68,10 +76,8 @@ function check(compiler: TypeScript): ts.Expression {
 
 function checkedBlock(compiler: TypeScript, body: ts.Statement): ts.Block {
   const statements = compiler.isBlock(body) ? [...body.statements] : [body];
-  const isDirective = (one: ts.Statement) =>
-    compiler.isExpressionStatement(one) && compiler.isStringLiteral(one.expression);
-  const first = statements.findIndex((one) => !isDirective(one));
-  const at = first < 0 ? statements.length : first;
+  const first = firstCode(compiler, statements);
+  const at = first ? statements.indexOf(first) : statements.length;
   statements.splice(at, 0, compiler.factory.createExpressionStatement(check(compiler)));
   return compiler.factory.createBlock(statements, true);
 }

@@ -9,8 +9,6 @@ export interface Edit {
   from?: number;
 }
 
-type FourNumbers = [number, number, number, number];
-
 /** Numbers that are kept of an edit: `at`, `remove`, the length of `insert`, and `from`. */
 const kept = 4;
 
@@ -41,7 +39,7 @@ export class EditedText {
   original(offset: number): number {
     let shift = 0;
     for (let i = 0; i < this.places.length; i += kept) {
-      const [at, remove, length, from] = this.places.subarray(i, i + kept) as unknown as FourNumbers;
+      const { at, remove, length, from } = this.place(i);
       if (offset < at + shift || (offset === at + shift && from === at)) break;
       if (offset < at + shift + length) return from;
       shift += length - remove;
@@ -53,12 +51,17 @@ export class EditedText {
   edited(offset: number): number {
     let shift = 0;
     for (let i = 0; i < this.places.length; i += kept) {
-      const [at, remove, length] = this.places.subarray(i, i + kept) as unknown as FourNumbers;
+      const { at, remove, length } = this.place(i);
       if (offset <= at) break;
       if (offset < at + remove) return at + shift + length;
       shift += length - remove;
     }
     return offset + shift;
+  }
+
+  private place(i: number): { at: number; remove: number; length: number; from: number } {
+    const { places } = this;
+    return { at: places[i]!, remove: places[i + 1]!, length: places[i + 2]!, from: places[i + 3]! };
   }
 
   /** A finding's place in the cell as written. */

@@ -1,5 +1,4 @@
 import type * as ts from "typescript";
-import { EditedText } from "../textEdits";
 import type { TypeScript } from "../typescript";
 import { type CellNames, type Emitted, emitWhole, lastExpression } from "./emit";
 import { plainCell } from "./plain/plainCell";
@@ -19,10 +18,6 @@ export function emitCell(
   const names = { given: new Set(cellNames.given), exported: new Set(cellNames.exported), own, checker };
   const plain = plainCell(compiler, file, names, lastExpression);
   if (!plain) return emitWhole(compiler, file.text, cellNames);
-  const edited = new EditedText(`${file.text}\n`, plain.edits);
-  return {
-    code: edited.text,
-    locate: (line, column) => edited.locate({ line, column }),
-    hasLast: plain.hasLast,
-  };
+  const { text, hasLast } = plain;
+  return { code: text.text, locate: (line, column) => text.locate({ line, column }), hasLast };
 }

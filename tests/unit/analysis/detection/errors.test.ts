@@ -119,6 +119,9 @@ test("a kind costs what AP50 gains when it is mended", async () => {
   // Of two errors about one object the better one is mended, and the other is gone.
   const twice = [result([10, 10, 40, 15], 0.8), result([10, 10, 40, 16], 0.6), result(other, 0.5)];
   await gains(twice, [0, 0, 1], "localization");
+  const between = result([200, 200, 40, 40], 0.7); // mending the worse one would leave this in front of it
+  const best = await errorsByKind(annotations([{ box: square }, { box: other }]), [...twice, between]);
+  near(best.ap50 + best.gain.localization, precise([1, 0, 1], 2));
   await gains([result(square, 0.9), result(square, 0.8), result(other, 0.7)], [1, 0, 1], "duplicate");
   await gains([result(square, 0.9)], [1], "missed");
   assert.match(String(errors), /localization +1 /);

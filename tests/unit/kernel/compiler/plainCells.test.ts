@@ -8,7 +8,6 @@ import { type CellNames, emitWhole, lastExpression } from "../../../../src/kerne
 import { plainCell } from "../../../../src/kernel/compiler/live/plain/plainCell";
 import { type CellFile, LiveProgram } from "../../../../src/kernel/compiler/live/program";
 import { Scope } from "../../../../src/kernel/compiler/live/scope";
-import { EditedText } from "../../../../src/kernel/compiler/textEdits";
 import { loadTypeScript } from "../../../../src/kernel/compiler/typescript";
 import { joinLines, readNotebook } from "../../../../src/notebook/nbformat";
 import { temporaryFolder } from "../../../support/temporaryFolder";
@@ -41,7 +40,7 @@ function* bothOf(cells: readonly string[]) {
     const known = { given: new Set(given), exported: new Set(exported), own: own.symbols, checker };
     const plain = plainCell(compiler, file, known, lastExpression);
     scope.commit(own, held, checker);
-    yield { source, file, whole, plain, text: plain && new EditedText(`${source}\n`, plain.edits) };
+    yield { source, file, whole, plain, text: plain?.text };
   }
 }
 

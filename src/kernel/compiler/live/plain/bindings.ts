@@ -1,6 +1,8 @@
 import type * as ts from "typescript";
+import { boundBy } from "../../declaredNames";
 import type { TypeScript } from "../../typescript";
 import type { Edits } from "./edits";
+import { isTold } from "./types";
 
 /** What is known about the names of a cell. */
 export interface PlainNames {
@@ -57,7 +59,7 @@ export class Bindings {
     if (compiler.isClassDeclaration(statement)) return statement.name ? [statement.name] : [];
     if (!compiler.isVariableStatement(statement)) return [];
     const { declarations } = statement.declarationList;
-    return declarations.flatMap((one) => (one.initializer ? this.boundBy(one.name) : []));
+    return declarations.flatMap((one) => (one.initializer ? boundBy(compiler, one.name) : []));
   }
 
   /** A name where it is used. */
@@ -86,13 +88,6 @@ export class Bindings {
         : [place, ""];
     edits.insert(node.getStart(), before);
     return behind;
-  }
-
-  private boundBy(name: ts.BindingName): ts.Identifier[] {
-    if (this.compiler.isIdentifier(name)) return [name];
-    return name.elements.flatMap((one) =>
-      this.compiler.isBindingElement(one) ? this.boundBy(one.name) : [],
-    );
   }
 
   private useGiven(name: ts.Identifier): void {
@@ -140,13 +135,7 @@ export class Bindings {
   }
 
   private isWrapping(node: ts.Node): boolean {
-    const { compiler } = this;
-    return (
-      compiler.isParenthesizedExpression(node) ||
-      compiler.isNonNullExpression(node) ||
-      compiler.isAsExpression(node) ||
-      compiler.isSatisfiesExpression(node)
-    );
+    return this.compiler.isParenthesizedExpression(node) || isTold(this.compiler, node);
   }
 
   private isPattern(node: ts.Node): boolean {

@@ -1,5 +1,5 @@
 import type * as ts from "typescript";
-import { names } from "../../instrument";
+import { bodyOf, firstCode, names } from "../../instrument";
 import type { TypeScript } from "../../typescript";
 import type { Edits } from "./edits";
 
@@ -8,42 +8,23 @@ const check = `typeof ${names.stop} === "object" && ${names.stop}[0] && ${names.
 /** On a line of its own, as a debugger looks for it. */
 const checkLine = `\n${check};\n`;
 
-/** Makes loops and functions end when the kernel is interrupted, as `instrument` does. */
-export class Checks {
-  private readonly loops: ReadonlySet<ts.SyntaxKind>;
-
-  constructor(
-    private readonly compiler: TypeScript,
-    private readonly edits: Edits,
-  ) {
-    const { SyntaxKind: kinds } = compiler;
-    this.loops = new Set([
-      ...[kinds.ForStatement, kinds.ForInStatement, kinds.ForOfStatement],
-      ...[kinds.WhileStatement, kinds.DoStatement],
-    ]);
+/**
+ * Makes a loop or a function whose body a node is end when the kernel is interrupted, as `instrument` does: puts a check
+ * in front of the body and returns what closes it.
+ */
+export function openBody(compiler: TypeScript, edits: Edits, node: ts.Node): string {
+  const owner = bodyOf(compiler, node);
+  if (owner === undefined) return "";
+  if (compiler.isBlock(node)) {
+    openBlock(compiler, edits, node);
+    return "";
   }
+  edits.insert(node.getStart(), owner === "loop" ? `{${checkLine}` : `(${check}, `);
+  return owner === "loop" ? "}" : ")";
+}
 
-  /** Puts a check in front of a node that is the body of a loop or a function; returns what closes it. */
-  open(node: ts.Node): string {
-    const { compiler, edits } = this;
-    const { parent } = node;
-    const isLoop = this.loops.has(parent.kind) && (parent as ts.IterationStatement).statement === node;
-    const isBody = compiler.isFunctionLike(parent) && (parent as ts.FunctionLikeDeclaration).body === node;
-    if (!isLoop && !isBody) return "";
-    if (compiler.isBlock(node)) {
-      this.openBlock(node);
-      return "";
-    }
-    edits.insert(node.getStart(), isLoop ? `{${checkLine}` : `(${check}, `);
-    return isLoop ? "}" : ")";
-  }
-
-  private openBlock(block: ts.Block): void {
-    const { compiler } = this;
-    const isDirective = (one: ts.Statement) =>
-      compiler.isExpressionStatement(one) && compiler.isStringLiteral(one.expression);
-    const first = block.statements.find((one) => !isDirective(one));
-    if (!first && block.statements.length > 0) this.edits.beyond();
-    this.edits.insert(first ? first.getStart() : block.end - 1, checkLine);
-  }
+function openBlock(compiler: TypeScript, edits: Edits, { statements, end }: ts.Block): void {
+  const first = firstCode(compiler, statements);
+  if (!first && statements.length > 0) edits.beyond();
+  edits.insert(first ? first.getStart() : end - 1, checkLine);
 }

@@ -1,4 +1,4 @@
-import type { Edit } from "../../textEdits";
+import { type Edit, EditedText } from "../../textEdits";
 
 /**
  * Two characters that side by side are something else: of words, of those beyond ASCII any may be; a point behind a digit
@@ -8,7 +8,7 @@ const areOne = /^(?:[\w$\u0080-\uffff]{2}|\d\.|\/\/)$/;
 
 /** Changes of a cell's text on its way to JavaScript, made from its front to its end. */
 export class Edits {
-  readonly list: Edit[] = [];
+  private readonly list: Edit[] = [];
   /** Whether the cell has something in it that only the compiler itself turns into JavaScript. */
   isBeyond = false;
 
@@ -51,5 +51,10 @@ export class Edits {
 
   beyond(): void {
     this.isBeyond = true;
+  }
+
+  /** The text with all its changes. */
+  made(): EditedText {
+    return new EditedText(`${this.text}\n`, this.list); // `nowhere` is behind the line's end
   }
 }

@@ -1,15 +1,15 @@
 import type * as ts from "typescript";
 import { names } from "../../instrument";
-import type { Edit } from "../../textEdits";
+import type { EditedText } from "../../textEdits";
 import type { TypeScript } from "../../typescript";
 import { Bindings, type PlainNames } from "./bindings";
-import { Checks } from "./checks";
+import { openBody } from "./checks";
 import { Edits } from "./edits";
 import { Types } from "./types";
 
-/** What makes JavaScript of a cell's text. */
+/** A cell as JavaScript. */
 export interface PlainCell {
-  edits: readonly Edit[];
+  text: EditedText;
   /** Whether the code ends with an expression, whose value it keeps. */
   hasLast: boolean;
 }
@@ -26,14 +26,13 @@ export function plainCell(
   lastExpression: string,
 ): PlainCell | undefined {
   const edits = new Edits(file.text);
-  const made = new PlainWriter(compiler, edits, cellNames).write(file, lastExpression);
-  return edits.isBeyond ? undefined : { edits: edits.list, hasLast: made };
+  const hasLast = new PlainWriter(compiler, edits, cellNames).write(file, lastExpression);
+  return edits.isBeyond ? undefined : { text: edits.made(), hasLast };
 }
 
 class PlainWriter {
   private readonly types: Types;
   private readonly bindings: Bindings;
-  private readonly checks: Checks;
   private readonly ended: ReadonlySet<ts.SyntaxKind>;
 
   constructor(
@@ -43,7 +42,6 @@ class PlainWriter {
   ) {
     this.types = new Types(compiler, edits);
     this.bindings = new Bindings(compiler, edits, cellNames);
-    this.checks = new Checks(compiler, edits);
     const { SyntaxKind: kinds } = compiler;
     this.ended = new Set([
       ...[kinds.VariableStatement, kinds.ExpressionStatement, kinds.DoStatement, kinds.PropertyDeclaration],
@@ -75,7 +73,7 @@ class PlainWriter {
   private visit(node: ts.Node, closing = ""): void {
     const { compiler, edits, types, bindings } = this;
     if (edits.isBeyond || types.drop(node)) return;
-    const behindBody = this.checks.open(node);
+    const behindBody = openBody(compiler, edits, node);
     types.erase(node);
     if (compiler.isIdentifier(node)) bindings.use(node);
     if (compiler.isVariableDeclarationList(node)) this.look(node);

@@ -13,6 +13,18 @@ interface Typed extends ts.Node {
   body?: ts.Node;
 }
 
+/** Whether an expression is one that is said to have a type. */
+export function isTold(
+  compiler: TypeScript,
+  node: ts.Node,
+): node is ts.AsExpression | ts.SatisfiesExpression | ts.NonNullExpression {
+  return (
+    compiler.isAsExpression(node) ||
+    compiler.isSatisfiesExpression(node) ||
+    compiler.isNonNullExpression(node)
+  );
+}
+
 /** Takes types out of code and leaves everything else where it was. */
 export class Types {
   private readonly words: ReadonlySet<ts.SyntaxKind>;
@@ -59,7 +71,7 @@ export class Types {
   erase(node: ts.Node): void {
     const { compiler, edits } = this;
     if (this.foreign.has(node.kind)) edits.beyond();
-    if (this.isTold(node)) return;
+    if (isTold(this.compiler, node)) return;
     const { modifiers, questionToken, exclamationToken, type, typeParameters, typeArguments } = node as Typed;
     for (const modifier of modifiers ?? []) this.eraseModifier(node, modifier);
     if (!compiler.isConditionalExpression(node)) this.eraseToken(questionToken);
@@ -71,7 +83,7 @@ export class Types {
 
   /** Takes out the type that an expression is said to have. */
   eraseEnd(node: ts.Node): void {
-    if (!this.isTold(node)) return;
+    if (!isTold(this.compiler, node)) return;
     if (this.isParted(node)) this.edits.beyond();
     this.edits.blank(node.expression.end, node.end);
   }
@@ -81,15 +93,6 @@ export class Types {
     const { parent } = node;
     if (this.compiler.isNonNullExpression(node) || !this.compiler.isBinaryExpression(parent)) return false;
     return parent.left === node && this.tight.has(parent.operatorToken.kind);
-  }
-
-  private isTold(node: ts.Node): node is ts.AsExpression | ts.SatisfiesExpression | ts.NonNullExpression {
-    const { compiler } = this;
-    return (
-      compiler.isAsExpression(node) ||
-      compiler.isSatisfiesExpression(node) ||
-      compiler.isNonNullExpression(node)
-    );
   }
 
   private isType(node: ts.Node): boolean {
