@@ -44,7 +44,14 @@ export const farthest = (a: Numbers, b: Numbers): number =>
 
 function largest(a: Numbers, b: Numbers, scaleOf: (value: number) => number): number {
   if (!hasShapeOf(a, b)) return Number.POSITIVE_INFINITY;
-  return Math.max(0, ...a.values.map((value, i) => differenceOf(value, b.values[i]) / scaleOf(b.values[i])));
+  const relative = a.values.map((value, i) => {
+    const difference = differenceOf(value, b.values[i]);
+    // The scale of what is no finite number says nothing.
+    return difference === 0 || difference === Number.POSITIVE_INFINITY
+      ? difference
+      : difference / scaleOf(b.values[i]);
+  });
+  return Math.max(0, ...relative);
 }
 
 function differenceOf(a: number, b: number): number {

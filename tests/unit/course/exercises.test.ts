@@ -180,8 +180,15 @@ describe("numbers of answers", () => {
     assert.equal(distance(row(1, 104), row(0, 100)), 0.04);
     assert.equal(farthest(row(1, 104), row(2, 100)), 0.5);
     assert.equal(distance(row(0, 5e-7), row(0, 0)), 0.5, "below a millionth a number counts as zero");
-    assert.equal(distance(row(Number.NaN, 1), row(Number.NaN, 1)), 0);
     for (const compare of [distance, farthest]) {
+      for (const same of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])
+        assert.equal(compare(row(same, 1), row(same, 1)), 0, `${same}`);
+      for (const [given, expected] of [
+        [0, Number.NaN],
+        [1, Number.POSITIVE_INFINITY],
+        [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
+      ])
+        assert.equal(compare(row(given, 1), row(expected, 1)), Number.POSITIVE_INFINITY, `${expected}`);
       assert.equal(compare(row(Number.NaN, 1), row(0, 1)), Number.POSITIVE_INFINITY);
       assert.equal(compare(row(1, 2), { shape: [2, 1], values: [1, 2] }), Number.POSITIVE_INFINITY);
       assert.equal(compare(row(), row()), 0);
