@@ -49,13 +49,11 @@ export async function segmentationMaps(
   const { depth } = model.encoder.config;
   const { layer = `blocks.${depth - 1}`, batchSize = 8, ...engine } = options;
   const body: Body = (images, { context }) => {
-    const found: Record<string, Tensor> = {};
-    const tap = tapPatterns((at, pattern) => {
-      if (at === layer) found[at] = tf.mean(patchEntropy(pattern), 1);
-    });
+    const patterns = new Map<string, Tensor>();
+    const tap = tapPatterns((at, pattern) => void patterns.set(at, pattern));
     const logits = model.forward(images, { ...context, tap });
-    expectLayers("segmentationMaps", [layer], Object.keys(found));
-    return { logits, entropy: found[layer] };
+    expectLayers("segmentationMaps", [layer], [...patterns.keys()]);
+    return { logits, entropy: tf.mean(patchEntropy(patterns.get(layer)!), 1) };
   };
   const maps: SegmentationMaps[] = [];
   const batches = forwardBatches(model, dataset, body, { batchSize, ...engine });
