@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { analysis, benchmark, coco } from "../../../src";
+import { startBackend } from "../../../src/core/tf";
+import { imageFolder } from "../../../src/data/imageFolder";
+import * as transforms from "../../../src/data/transforms";
+import { segmenter } from "../../../src/models";
+import { isLuvitError } from "../nn/support";
+import { scenes, smallDetector } from "../train/detection/support";
+import { tinyViT } from "../train/support";
+import { maskedImages, temporaryFolder, tinyClassifier, tinyMae, writeImages } from "./support";
+
+before(() => startBackend());
+
+type Wrong = Readonly<Record<string, readonly unknown[]>>;
+const engine: Wrong = { engine: ["none", 3], threads: [-1, 0.5] };
+const batchSize: Wrong = { batchSize: [0, -1, 1.5, Number.NaN, "2", 2_000_000] };
+const looking: Wrong = { ...engine, positions: ["square", 1], graphs: [0, 1.5] };
+const about: Wrong = { model: [3, ""], recipe: [3, ""], seed: [-1, 0.5, "1"] };
+const provenance: Wrong = { ...about, data: [3, ""] };
+const keeping: Wrong = { out: [3, ""], keepEvery: [0, 1.5], signal: [{}, 3] };
+const names: readonly unknown[] = [[], "blocks.0", [3], [""]];
+const choice = (field: string, ...more: unknown[]): Wrong => ({ [field]: ["other", 3, ...more] });
+const shard: Wrong = { shard: [{ index: 2, count: 1 }, { index: 0, count: 2 }, {}, 1] };
+
+const features = { values: [1, 2, 3, 4], dim: 1, labels: [0, 1, 0, 1] } as never;
+
+async function given() {
+  const set = await imageFolder(await writeImages(temporaryFolder(), 1), {
+    transform: transforms.evaluation(16),
+  });
+  const masked = await maskedImages([["object", "ground", "ground", "ground"]]);
+  const model = tinyClassifier();
+  const segmenting = segmenter.create({ encoder: tinyViT, classes: 2 });
+  const detector = smallDetector();
+  const boxes = await scenes("val", 1);
+  const { truth } = boxes;
+  const of = (options: unknown) => options as never;
+  // biome-ignore format: a line each
+  const calls: [name: string, call: (options: unknown) => unknown, wrong: Wrong][] = [
+    ["relevance", (o) => analysis.relevance(model, set, of(o)), { ...looking, ...batchSize, layers: names, ...choice("method"), ...choice("score"), ...choice("heads"), ...choice("gradient"), ...choice("normalize"), discard: [-0.1, 1, 1.5, "0"], class: [-1, 0.5, "best"] }],
+    ["faithfulness", (o) => analysis.faithfulness(model, set, of(o)), { ...looking, ...provenance, ...batchSize, methods: [[], ["other"], "chefer"], step: [0, 1.5], signal: [{}] }],
+    ["lens", (o) => analysis.lens(model, set, of(o)), { ...looking, ...batchSize, sites: names }],
+    ["trainLensProbes", (o) => analysis.trainLensProbes(model, set, of(o)), { ...engine, ...batchSize, sites: names, test: [{}, 3], epochs: [0, 1.5], warmupEpochs: [-1], baseLr: [0, -1], weightDecay: [-1], seed: [-1], signal: [{}] }],
+    ["ablateHeads", (o) => analysis.ablateHeads(model, set, of(o)), { ...looking, ...keeping, ...provenance, layers: names, ...choice("replaceBy") }],
+    ["patchActivations", (o) => analysis.patchActivations(model, set, set, of(o)), { ...engine, ...keeping, ...provenance, ...batchSize, sites: names, ...choice("tokens") }],
+    ["tokenNorms", (o) => analysis.tokenNorms(model, set, of(o)), { ...looking, ...batchSize, above: [[], [-1], [Number.NaN], 3] }],
+    ["attentionDistances", (o) => analysis.attentionDistances(model, set, of(o)), { ...looking, ...batchSize }],
+    ["patchFeatures", (o) => analysis.patchFeatures(model, set, of(o)), { ...looking, ...batchSize, layer: [3, ""] }],
+    ["trainProbe", (o) => analysis.trainProbe(features, of(o)), { ...engine, test: [{}, 3], epochs: [0, 1.5], warmupEpochs: [-1, 0.5], baseLr: [0, -1], batchSize: [1, 2.5], weightDecay: [-1, Number.NaN], seed: [-1], signal: [{}] }],
+    ["nearestNeighbors", (o) => analysis.nearestNeighbors(features, features, of(o)), { ...engine, k: [[], [0], [1.5], 3], temperature: [0, 0.001], classes: [0, 1.5] }],
+    ["cka", (o) => analysis.cka([features], of(o)), { debiased: [1, "yes"] }],
+    ["extractFeatures", (o) => analysis.extractFeatures(tinyMae(), set, of(o)), { ...looking, ...batchSize, layer: [3, ""], ...choice("pool") }],
+    ["pseudoMaskIou", (o) => analysis.pseudoMaskIou(model, masked, of(o)), { ...looking, ...keeping, ...provenance, ...batchSize, ...shard, layer: [3], kinds: [[], ["other"]], ...choice("mean") }],
+    ["entropyShares", (o) => analysis.entropyShares(model, { masked }, of(o)), { ...looking, ...keeping, ...about, ...batchSize, ...shard, layer: [3], data: ["mine"] }],
+    ["gradientSignal", (o) => analysis.gradientSignal(model, set, of(o)), { ...engine, ...provenance, groupSize: [0, 1.5], groups: [1, 2.5], signal: [{}] }],
+    ["segmentation", (o) => benchmark.segmentation(segmenting, masked, of(o)), { ...engine, ...keeping, ...about, ...batchSize, ...shard, ...choice("protocol"), data: [3], shorterSide: [0, 1.5], graphs: [0] }],
+    ["suite", (o) => benchmark.suite(model, { in1k: set }, of(o)), { ...engine, ...keeping, ...about, ...batchSize, ...shard, onProgress: [3, "x"] }],
+    ["coco.evaluateDetector", (o) => coco.evaluateDetector(detector, boxes, of(o)), { ...engine, ...keeping, ...about, ...shard, data: ["mine"] }],
+    ["coco.evaluate", (o) => coco.evaluate(truth, [], { kind: "bbox", ...of(o) as object }), { ...provenance, ...choice("kind"), maxDetections: [[1, 2], 3], signal: [{}] }],
+    ["coco.errorsByKind", (o) => coco.errorsByKind(truth, [], of(o)), { ...choice("kind"), signal: [{}], seed: [1] }],
+  ];
+  return calls;
+}
+
+test("an option that cannot be is refused by its name, before anything is computed", async () => {
+  for (const [name, call, wrong] of await given()) {
+    for (const [field, values] of [...Object.entries(wrong), ["unknownOption", [1]] as const])
+      for (const value of values) {
+        const what = `${name}, ${field}: ${JSON.stringify(value)}`;
+        await assert.rejects(
+          async () => {
+            await call({ [field]: value });
+            assert.fail(`${what} was taken`);
+          },
+          isLuvitError("bad-argument", name, field),
+        );
+      }
+  }
+});
