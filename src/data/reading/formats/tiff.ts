@@ -103,7 +103,7 @@ function areAll({ bits }: TiffLayout, depth: number, ...counts: number[]): boole
 function describe({ photometric, bits, sampleFormat, extra, isPlanar }: TiffLayout): string {
   const kind = ["gray", "gray", "RGB", "a palette", undefined, "CMYK"][photometric];
   const colors = kind ?? colorNames[photometric] ?? `colors of kind ${photometric}`;
-  const numbers = ["numbers", "", "signed ", "floating-point "][sampleFormat] ?? "other ";
+  const numbers = ["mixed ", "", "signed ", "floating-point "][sampleFormat] ?? "other ";
   const alpha = extra.length > 0 ? ` with extra samples of kind ${extra.join(", ")}` : "";
   const planes = isPlanar ? " in separate planes" : "";
   return `${colors} in ${bits.length} ${numbers}samples of ${[...new Set(bits)].join(" or ")} bits${alpha}${planes}`;
