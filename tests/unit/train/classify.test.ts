@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { Rng } from "../../../src/core/rng";
-import { startBackend } from "../../../src/core/tf";
+import { startBackend, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { decodeImage } from "../../../src/data/reading/decode";
 import * as transforms from "../../../src/data/transforms";
@@ -79,4 +79,28 @@ test("images are normalized with the model's own mean and deviation", async () =
   const [fromPixels, fromValues] = [await said(raw), await said(values)];
   assert.ok(Math.abs(fromPixels[0].probability - fromValues[0].probability) < 1e-6);
   assert.equal(fromPixels[0].label, fromValues[0].label);
+});
+
+test("a model's own crop is taken, and pixels that are no image are refused", async () => {
+  const preprocessing = transforms.evaluation(16, { cropRatio: 0.5 }).preprocessing!;
+  const model = classifier.create({ encoder: tinyViT, classes: 2, preprocessing });
+  const [width, height] = [40, 30];
+  const raw = { width, height, data: Uint8Array.from({ length: 3600 }, (_, i) => (i * i) % 251) };
+  const values = transforms.evaluation(16, { cropRatio: 0.5 }).apply(raw, new Rng(0));
+  assert.deepEqual(await classify(model, raw), await classify(model, values));
+  const wrong = [{ ...raw, width: 41 }, { ...raw, data: Array.from(raw.data) }, { width, height }, null, 7];
+  for (const image of wrong)
+    await assertRejects(classify(model, image as never), "bad-argument", "an image: a path, encoded bytes");
+});
+
+test("five classes are named where nothing is said, best first, those of equal probability in their order", async () => {
+  const model = classifier.create({ encoder: tinyViT, classes: 7 });
+  Object.assign(model, { forward: () => tf.tensor2d([[0, 3, 3, -1, 2, 1, 3]]) });
+  const { classes, best } = await classify(model, new Float32Array(768));
+  assert.deepEqual(
+    classes.map(({ label }) => label),
+    [1, 2, 6, 4, 5],
+  );
+  assert.deepEqual([best.label, best.name], [1, "class 1"]);
+  assert.equal((await classify(model, new Float32Array(768), { topK: 7 })).classes.length, 7);
 });

@@ -72,7 +72,9 @@ test("the third death in a row ends a run, which keeps what was saved and no mor
   const begun = dieAt(t, [5, 4, 5]);
   const out = join(temporaryFolder(), "run");
   const run = pretrain(tinyMae(), await images(), { ...options, out });
-  await assertRejects(run.done, "engine-died", "It died 3 times after step 3.");
+  const error = await assertRejects(run.done, "engine-died", "It died 3 times after step 3.");
+  assert.equal((error.cause as LuvitError).message, "the engine's process has ended");
+  assert.doesNotMatch(error.message, /batchSize/);
   assert.deepEqual(
     begun,
     [1, 2, 3, 4, 5, 4, 4, 5],

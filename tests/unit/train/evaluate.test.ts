@@ -6,10 +6,11 @@ import { inspect } from "node:util";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import * as transforms from "../../../src/data/transforms";
+import { classifier } from "../../../src/models";
 import type { Classifier } from "../../../src/models/classifier";
-import { evaluate } from "../../../src/train/evaluate";
+import { Evaluation, evaluate } from "../../../src/train/evaluate";
 import { finetune } from "../../../src/train/finetune";
-import { assertRejects, temporaryFolder, tinyClassifier, writeImages } from "./support";
+import { assertRejects, temporaryFolder, tinyClassifier, tinyViT, writeImages } from "./support";
 
 before(async () => void (await startBackend()));
 
@@ -141,4 +142,32 @@ test("every engine judges alike, and validation during a run is evaluation after
   assert.deepEqual(results[1].predictions, results[0].predictions);
   assert.ok(Math.abs(results[1].loss - results[0].loss) < 1e-5);
   assert.equal(history.at(-1)!.top1, results[0].top1);
+});
+
+test("an evaluation prints its best five where they say something, and its loss where it has one", () => {
+  const one = {
+    top1: 12.345,
+    top5: 50,
+    loss: 1.23456,
+    labels: new Int32Array(3),
+    predictions: new Int32Array(3),
+  };
+  const printed = (more: object) => String(new Evaluation({ ...one, ...more }));
+  assert.equal(printed({}), "top-1 12.3 %, top-5 50.0 % of 3 images, loss 1.235");
+  for (const top5 of [null, 100]) assert.equal(printed({ top5 }), "top-1 12.3 % of 3 images, loss 1.235");
+  assert.equal(printed({ loss: Number.NaN }), "top-1 12.3 %, top-5 50.0 % of 3 images");
+});
+
+test("of seven classes the five best are counted by themselves", async () => {
+  const set = await imageFolder(await writeImages(temporaryFolder(), 2), {
+    transform: transforms.evaluation(16),
+  });
+  // Each image of label 0 has its class sixth, each of label 1 fifth.
+  const model = Object.assign(classifier.create({ encoder: tinyViT, classes: 7 }), {
+    forward: (images: Tensor) => tf.tile(tf.tensor2d([[1, 2, 6, 5, 4, 3, 0]]), [images.shape[0], 1]),
+  });
+  const { top1, top5, loss } = await evaluate(model, set);
+  assert.deepEqual([top1, top5], [0, 50]);
+  const sum = [1, 2, 6, 5, 4, 3, 0].reduce((total, x) => total + Math.exp(x), 0);
+  assert.ok(Math.abs(loss - (Math.log(sum) - 1.5)) < 1e-5);
 });

@@ -78,3 +78,30 @@ test("a text that is shorter than one window is refused, where nothing could be 
   assert.ok(Number.isFinite(await languageModelLoss(model, text.slice(0, 6), 5)));
   model.dispose();
 });
+
+test("each step is told with its number, its loss before it and its rate: up to the peak, then half a cosine down", async () => {
+  await ready();
+  const model = new LlamaLanguageModel({ ...config, rowOrder: "hf", depth: 1, vocabulary: 256 }, 3);
+  const told: [step: number, loss: number, lr: number][] = [];
+  const steps = { ...recipe, steps: 4, lr: 1, minLr: 0.1, seed: 1, engine: "eager" } as const;
+  await trainLanguageModel(model, text, { ...steps, onStep: (...one) => told.push(one) });
+  assert.deepEqual(
+    told.map(([step]) => step),
+    [0, 1, 2, 3],
+  );
+  const rates = [0.5, 1, 0.1 + 0.9 / 2, 0.1];
+  for (const [i, [, , rate]] of told.entries()) assert.ok(Math.abs(rate - rates[i]) < 1e-12, `${rate}`);
+  // A fresh model guesses: the loss is about that of 256 equally likely bytes.
+  assert.ok(Math.abs(told[0][1] - Math.log(256)) < 0.5, `${told[0][1]}`);
+  model.dispose();
+});
+
+test("a warm-up is no longer than the steps, and no rate above the peak", async () => {
+  const model = new LlamaLanguageModel({ ...config, rowOrder: "hf", depth: 1, vocabulary: 256 }, 3);
+  const refused = (wrong: object, says: RegExp) =>
+    assert.rejects(trainLanguageModel(model, text, { ...recipe, seed: 1, engine: "eager", ...wrong }), says);
+  await refused({ warmupSteps: 13 }, /warmupSteps: expected at most steps \(12\), got 13/);
+  await refused({ minLr: 2e-2 }, /minLr: expected at most the peak rate \(0.01\)/);
+  await trainLanguageModel(model, text, { ...recipe, steps: 1, warmupSteps: 1, seed: 1, engine: "eager" });
+  model.dispose();
+});

@@ -60,3 +60,18 @@ test("a run's checkpoints name the recipe and the code", async () => {
   assert.equal(state.recipe, "pretrainMae");
   assert.equal(state.commit, codeVersion());
 });
+
+test("a cost counts whole batches, whole steps and the epochs of a cool-down", () => {
+  const recipe = { epochs: 2, cooldownEpochs: 1, batchSize: 4, accumulate: 2 };
+  // 18 images are four batches, 20 are five, of which each two make a step.
+  assert.deepEqual(costOf(recipe, 18), { steps: 6, images: 48 });
+  assert.deepEqual(costOf(recipe, 20), { steps: 6, images: 48 });
+  assert.deepEqual(costOf({ epochs: 1, batchSize: 4 }, 18), { steps: 4, images: 16 });
+  assert.deepEqual(costOf({ epochs: 1, batchSize: 1 }), { steps: 1_281_167, images: 1_281_167 });
+  for (const [{ recipe: notes }, cost] of [
+    [recipes.coco, "183,200 steps of 64 on COCO's train2017, 11.7 million images of 1024 pixels"],
+    [recipes.segmentSsl, "3,500 steps of 256 on ImageNet-S-919, 0.9 million images"],
+    [recipes.pretrainMae, "249,600 steps of 4096 on ImageNet-1K, 1022 million images"],
+  ] as const)
+    assert.equal(notes.cost, cost);
+});

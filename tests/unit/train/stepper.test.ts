@@ -127,3 +127,71 @@ test("it says what it runs on once it has begun, and until it has ended; alone i
   assert.equal(stepper.engine, undefined);
   await stepper.dispose();
 });
+
+test("steps are AdamW's by its definition: the mean gradient of the batches, moments, and how many were made", async () => {
+  const { model, optimizer, stepper } = square({ batches: 2 });
+  const [b1, b2] = optimizer.betas;
+  let weights = [1, 2];
+  const moments = [
+    { m: 0, v: 0 },
+    { m: 0, v: 0 },
+  ];
+  const groups: [number, number][][] = [
+    [
+      [1, 0],
+      [0, 1],
+    ],
+    [
+      [3, 1],
+      [0.5, -1],
+    ],
+    [
+      [0, 2],
+      [-1, 0.1],
+    ],
+  ];
+  for (const [i, group] of groups.entries()) {
+    const rate = 0.1 / (i + 1);
+    await stepper.step(
+      group.map((x) => row(...x)),
+      rate,
+    );
+    const y = group.map(([a, b]) => a * weights[0] + b * weights[1]);
+    weights = weights.map((weight, k) => {
+      const gradient = (2 * y[0] * group[0][k] + 2 * y[1] * group[1][k]) / 2;
+      const one = moments[k];
+      one.m = b1 * one.m + (1 - b1) * gradient;
+      one.v = b2 * one.v + (1 - b2) * gradient ** 2;
+      const [mean, squares] = [one.m / (1 - b1 ** (i + 1)), one.v / (1 - b2 ** (i + 1))];
+      return weight - (rate * mean) / (Math.sqrt(squares) + 1e-8);
+    });
+  }
+  assert.equal(optimizer.step, 3);
+  await stepper.sync();
+  close(await model.weight.peek(), weights);
+  const kept = new Map(optimizer.moments());
+  close(
+    await kept.get("weight.exp_avg")!.peek(),
+    moments.map(({ m }) => m),
+  );
+  close(
+    await kept.get("weight.exp_avg_sq")!.peek(),
+    moments.map(({ v }) => v),
+  );
+  await stepper.dispose();
+});
+
+test("an epsilon of the optimizer's own reaches the steps", async () => {
+  const { model } = square();
+  const rules = pretrainRules(model, 0);
+  const optimizer = new AdamW(model, rules, { eps: 0.5 });
+  const loss = ({ x }: Readonly<Record<string, Tensor>>) => tf.sum(model.forward(x)) as Tensor;
+  const stepper = new Stepper(
+    { task: { name: "sum", model, rules, loss }, optimizer, average: undefined, batches: 1 },
+    { engine: "eager" },
+  );
+  await stepper.step([row(1, 0)], 0.3);
+  await stepper.sync();
+  close(await model.weight.peek(), [1 - 0.3 / (1 + 0.5), 2]);
+  await stepper.dispose();
+});
