@@ -15,7 +15,7 @@ import {
 import { loaderEnvironment } from "../../../src/engine/install/loader";
 import { findNodeGyp, findNpm } from "../../../src/engine/install/npm";
 import { installStock } from "../../../src/engine/install/stock";
-import { verifyAddon } from "../../../src/engine/install/verify";
+import { explainNoGpu, verifyAddon } from "../../../src/engine/install/verify";
 import { assertRejects, temporaryFolder } from "../io/support";
 
 /** Writes files of a folder, by their paths in it. */
@@ -105,6 +105,13 @@ for (const path of ["lib/napi-v8/tfjs_binding.node", "deps/lib/libtensorflow.so"
       const install = () => withNpm(failing, () => installStock(temporaryFolder(), folder));
       await assertRejects(install, "engine", reason, output);
     }
+    const killed = `process.kill(process.pid, "SIGKILL");`;
+    for (const [what, install] of Object.entries({
+      "its install script failed": () => installStock(temporaryFolder(), folder),
+      "npm failed": () => fetchAddonSources(temporaryFolder()),
+      "could not be fetched": () => findNodeGyp(temporaryFolder()),
+    }))
+      await assertRejects(() => withNpm(killed, install as () => Promise<string>), "engine", what, "SIGKILL");
   });
 });
 
@@ -178,6 +185,43 @@ test("the loader is shown the libraries that an engine brings along, before thos
   } finally {
     if (before === undefined) delete process.env.LD_LIBRARY_PATH;
     else process.env.LD_LIBRARY_PATH = before;
+  }
+});
+
+test("why TensorFlow takes no GPU is told in words, and what it wrote but for the product", () => {
+  const gpu = { index: 0, name: "A100", capability: [8, 0] } as const;
+  for (const [said, reason] of [
+    ["cuInit: CUDA_ERROR_NO_DEVICE", "CUDA finds no device"],
+    ["no CUDA-capable device is detected", "CUDA finds no device"],
+    ["CUDA driver version is insufficient for CUDA runtime version", "NVIDIA's driver is too old for it"],
+    ["CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "NVIDIA's driver is too old for it"],
+    ["Could not find cuda drivers on your machine", "NVIDIA's driver (libcuda.so.1) is not found"],
+    ["Cannot dlopen some GPU libraries", "CUDA's libraries do not load"],
+    ["not compiled for compute capability 5.0", "it is not built for this compute capability"],
+    ["something else", "it does not say why"],
+  ]) {
+    const { code, message } = explainNoGpu(gpu, `${said}\nverified {"gpu":false}\n`);
+    const advice = 'it was not installed; use provider "webgpu", or install without --cuda for the processor';
+    assert.deepEqual(
+      [code, message],
+      ["engine", `TensorFlow does not use A100: ${reason}; ${advice}\n  ${said}`],
+    );
+  }
+});
+
+test("an addon is tried in an environment without tokens, TensorFlow silent where there is no GPU", async () => {
+  const folder = temporaryFolder();
+  const code = `throw new Error(["HF_TOKEN", "TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"]
+  .map((name) => process.env[name]).join());`;
+  const path = join(filled(folder, { "addon.js": code }), "addon.js");
+  Object.assign(process.env, { HF_TOKEN: "hf_secret", OMP_NUM_THREADS: "3" });
+  try {
+    await assertRejects(() => verifyAddon(path, folder), "engine", "Error: ,2,,3");
+    const gpu = { index: 0, name: "A100", capability: [8, 0] } as const;
+    await assertRejects(() => verifyAddon(path, folder, gpu), "engine", "Error: ,0,0,3");
+  } finally {
+    delete process.env.HF_TOKEN;
+    delete process.env.OMP_NUM_THREADS;
   }
 });
 

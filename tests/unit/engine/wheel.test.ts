@@ -134,7 +134,15 @@ test("a command gives its status and both streams, its own environment alone whe
   const seen = "console.log([process.env.LUVIT_TEST_SEEN, process.env.OWN].join())";
   assert.equal((await run(seen, { environment: { OWN: "a" } })).output, "yes,a\n");
   assert.equal((await run(seen, { environment: { OWN: "a" }, alone: true })).output, ",a\n");
+  const other = { environment: { LUVIT_TEST_SEEN: "other" } };
+  assert.equal(
+    (await run(seen, other)).output,
+    "other,\n",
+    "what a command is given goes before what is here",
+  );
   delete process.env.LUVIT_TEST_SEEN;
+  const folder = temporaryFolder();
+  assert.equal((await run("console.log(process.cwd())", { cwd: folder })).output, `${folder}\n`);
   assert.equal(lastLines("a\n\n b\r\nc\n"), "  a\n   b\n  c");
   assert.equal(lastLines(Array.from({ length: 14 }, (_, i) => `${i}`).join("\n")).split("\n")[0], "  2");
   assert.equal(lastLines("a\nb\nc", 1), "  c");
