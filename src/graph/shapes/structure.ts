@@ -5,7 +5,8 @@ import { stridedSlice } from "./strided";
 const reshaped = (x: ValueInfo, shape: readonly number[]) => {
   const known = shape.reduce((product, length) => (length === -1 ? product : product * length), 1);
   const full = shape.map((length) => (length === -1 ? sizeOf(x.shape) / known : length));
-  if (sizeOf(full) !== sizeOf(x.shape)) throw new Error(`[${x.shape}] does not fill [${shape}]`);
+  if (!full.every(Number.isInteger) || sizeOf(full) !== sizeOf(x.shape))
+    throw new Error(`[${x.shape}] does not fill [${shape}]`);
   return { shape: full, dtype: x.dtype };
 };
 
@@ -30,7 +31,7 @@ const slice: ShapeRule = ({ inputs: { x }, attributes }) => {
   const asked = [attributes.size as number | number[]].flat();
   const start = x.shape.map((_, i) => begin[i] ?? 0);
   const size = x.shape.map((length, i) => ((asked[i] ?? -1) === -1 ? length - start[i] : asked[i]));
-  if (size.some((length, i) => start[i] < 0 || start[i] + length > x.shape[i])) {
+  if (size.some((length, i) => length < 0 || start[i] < 0 || start[i] + length > x.shape[i])) {
     throw new Error(`begin [${start}] and size [${size}] leave [${x.shape}]`);
   }
   return { outputs: [{ shape: size, dtype: x.dtype }], attributes: { begin: start, size } };

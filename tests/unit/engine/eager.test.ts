@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
-import { openEagerEngine } from "../../../src/engine";
+import { openEagerEngine, type Program } from "../../../src/engine";
+import "../../../src/nn/ops";
 import { isLuvitError } from "../nn/support";
+import { GraphWriter } from "./support";
 
 before(() => startBackend({ backend: "wasm" }));
 
@@ -17,4 +19,79 @@ test("an executor without programs opens and closes", async () => {
   assert.equal(executor.description.device, "tfjs wasm");
   await executor.dispose();
   assert.equal(tf.memory().numTensors, numTensors);
+});
+
+/** A step of AdamW for w [2] with gradient x, and its sum. */
+function step(more: Partial<Program> = {}): Program {
+  const g = new GraphWriter();
+  const like = { shape: [2] };
+  const [x, schedule] = [g.input("x", [2]), g.input("schedule", [3])];
+  const names = ["w", "w.m", "w.v"];
+  const [parameter, average, squares] = names.map((name) => g.state(name, [2]));
+  const rules = { beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0, lrScale: 1 };
+  const [gradient] = g.node("Neg", { x }, [like]);
+  const operands = { parameter, gradient, average, squares, schedule };
+  for (const [i, value] of g.node("LuvitAdamW", operands, [like, like, like], rules).entries())
+    g.output(names[i], value);
+  g.output("sum", g.node("Sum", { x }, [{ shape: [] }], { axis: [0], keepDims: false })[0]);
+  return { graph: g.finish(), ...more };
+}
+
+test("it neither scales losses nor sums over workers, and says so", async () => {
+  const cases = [
+    [{ shared: "float32" }, "op by op there are no sums over workers"],
+    [{ lossScale: "x" }, "the eager engine does not scale losses, which step needs"],
+  ] as const;
+  for (const [more, words] of cases)
+    await assert.rejects(openEagerEngine({ step: step(more) }), isLuvitError("engine", words));
+  const engine = await openEagerEngine({}, { precision: "float32", threads: 2 }, "why");
+  assert.deepEqual(engine.description, {
+    engine: "eager",
+    device: "tfjs wasm",
+    precision: "float32",
+    reason: "why",
+  });
+});
+
+test("runs of every kind, and those that fail, leave no tensors but the state; its end leaves none", async () => {
+  const before = tf.memory().numTensors;
+  const engine = await openEagerEngine({ step: step({ guard: "sum", clipGradNorm: 1 }) });
+  await engine.writeState({ w: Float32Array.of(1, 2) });
+  const held = () => tf.memory().numTensors - before;
+  const feeds = (x: number) => ({ x: Float32Array.of(x, 1), schedule: Float32Array.of(0.1, 0.1, 0.05) });
+  const state = held();
+  assert.equal(state, 3);
+  await engine.run("step", feeds(1));
+  await engine.run("step", feeds(Number.NaN));
+  await engine.run("step", feeds(1), { fetch: ["w", "sum"] });
+  await engine.writeState({ w: Float32Array.of(3, 4) });
+  await assert.rejects(
+    engine.run("step", feeds(1), { fetch: ["none"] }),
+    isLuvitError("bad-argument", "none"),
+  );
+  assert.equal(held(), state);
+  for (const x of [1, 2, Number.NaN]) await engine.run("step", feeds(x), { hold: true });
+  assert.equal(held(), state + 1, "the sum of what is held");
+  await engine.run("step", feeds(1));
+  assert.equal(held(), state);
+  await engine.run("step", feeds(1), { hold: true });
+  await engine.dispose();
+  assert.equal(held(), 0);
+});
+
+test("what is read is a copy; entries that no program changes are read by name alone", async () => {
+  const g = new GraphWriter();
+  const frozen = g.state("frozen", [2]);
+  g.output("y", g.node("Neg", { x: frozen }, [{ shape: [2] }])[0]);
+  const engine = await openEagerEngine({ step: step(), look: { graph: g.finish() } });
+  await engine.writeState({ w: Float32Array.of(1, 2), frozen: Float32Array.of(3, 4) });
+  const read = await engine.readState();
+  assert.deepEqual(Object.keys(read), ["w", "w.m", "w.v"]);
+  read.w.fill(9);
+  assert.deepEqual(await engine.readState(["frozen", "w"]), {
+    frozen: Float32Array.of(3, 4),
+    w: Float32Array.of(1, 2),
+  });
+  assert.deepEqual(await engine.run("look", {}), { y: Float32Array.of(-3, -4) });
+  await engine.dispose();
 });

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
 import { mock, test } from "node:test";
 import { LuvitError, type LuvitErrorCode } from "../../../src/core/errors";
 import type { Engine, Program } from "../../../src/engine/executor";
-import * as engines from "../../../src/engine/process/engines";
 import { EngineHost } from "../../../src/engine/process/host";
 import {
   packError,
@@ -11,6 +13,11 @@ import {
   unpackError,
   unpackPrograms,
 } from "../../../src/engine/process/messages";
+import { temporaryFolder } from "../io/support";
+
+const engines = createRequire(__filename)(
+  "../../../src/engine/process/engines",
+) as typeof import("../../../src/engine/process/engines");
 
 /** A host whose engine notes what is asked of it. */
 function hostOf(own: Partial<Engine>) {
@@ -35,9 +42,9 @@ function hostOf(own: Partial<Engine>) {
   let id = 0;
   const ask = async (request: object, arrays = {}) => {
     const frame = await host.answer({ message: { id: id++, ...request }, arrays });
-    const { error, ...rest } = frame.message as unknown as Reply;
-    assert.equal(rest.id, id - 1);
-    return { error, arrays: frame.arrays };
+    const { error, id: answered, ...rest } = frame.message as unknown as Reply;
+    assert.equal(answered, id - 1);
+    return { error, arrays: frame.arrays, rest };
   };
   const open = () => ask({ act: "open", executor: 7, ...packPrograms({}), options: {} });
   return { asked, ask, open, end: () => load.mock.restore() };
@@ -91,6 +98,60 @@ test("state is read as views where an engine can give them", async () => {
       w: Float32Array.of(3),
     });
     assert.deepEqual(asked, []);
+  } finally {
+    end();
+  }
+});
+
+test("answers tell what came of it beside arrays, and how much has moved to the device so far", async () => {
+  const traffic = { process: 0, device: 5 };
+  const { asked, ask, open, end } = hostOf({
+    traffic,
+    viewState: () => Promise.resolve({ w: Float32Array.of(1, 2), v: Float32Array.of(Number.NaN) }),
+  } as Partial<Engine>);
+  const path = join(temporaryFolder(), "state");
+  try {
+    assert.deepEqual((await open()).rest, { description: { engine: "noting" } });
+    writeFileSync(path, Buffer.alloc(12));
+    const places = [
+      ["v", { start: 8, end: 12 }],
+      ["w", { start: 0, end: 8 }],
+    ];
+    const saved = await ask({ act: "save", executor: 7, path, places });
+    assert.deepEqual(saved.rest, { broken: ["v"], device: 5 });
+    assert.deepEqual(Buffer.from(readFileSync(path)).readFloatLE(4), 2);
+    traffic.device = 6;
+    const place = { path: join(path, "none"), start: 0, end: 4, dtype: "F32", identity: "" };
+    const loaded = await ask({ act: "load", executor: 7, files: [["w", place]] });
+    assert.deepEqual(loaded.rest, { left: ["w"], device: 6 });
+    assert.deepEqual((await ask({ act: "run", executor: 7, program: "p" })).rest, { device: 6 });
+    assert.deepEqual((await ask({ act: "dispose", executor: 7 })).rest, { device: 6 });
+    assert.deepEqual(
+      asked.map(([name]) => name),
+      ["writeState", "run", "dispose"],
+    );
+  } finally {
+    end();
+  }
+});
+
+test("what only a group of workers can do is refused in a process that has joined none, by name", async () => {
+  const { ask, open, end } = hostOf({});
+  try {
+    await open();
+    for (const [request, doing] of [
+      [{ act: "sum" }, "sum"],
+      [{ act: "gather" }, "gather"],
+      [{ act: "leave" }, "leave"],
+      [{ act: "align", executor: 7, changing: [], frozen: [] }, "aligning state"],
+      [{ act: "same", executor: 7, changing: [] }, "comparing state"],
+    ] as const) {
+      const { error } = await ask(request, { numbers: new Uint8Array(8), own: new Uint8Array(1) });
+      assert.deepEqual(
+        [error?.code, error?.message],
+        ["engine", `${doing}: this process has joined no group of workers`],
+      );
+    }
   } finally {
     end();
   }
