@@ -35,7 +35,7 @@ export async function tensorView(
 }
 
 function figureHtml(url: string, alt: string, width: number, caption: string, height?: number): string {
-  const size = `max-width:100%;width:${width}px;${height ? `height:${Math.max(12, height)}px;` : "height:auto;"}image-rendering:pixelated`;
+  const size = `max-width:100%;width:${width}px;${height === undefined ? "height:auto;" : `height:${Math.max(12, height)}px;`}image-rendering:pixelated`;
   return `<div><img src="${url}" alt="${escapeHtml(alt)}" style="display:block;${size}"><div style="${muted};font-size:12px">${escapeHtml(caption)}</div></div>`;
 }
 
