@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileSource, memorySource } from "../../../../src/io/bytes/byteSource";
+import { CountingSource, fileSource, memorySource } from "../../../../src/io/bytes/byteSource";
 import { assertRejects, temporaryFolder } from "../support";
 
 const folder = temporaryFolder();
@@ -52,4 +52,59 @@ test("what memory gives is a copy", async () => {
   const read = await memorySource("bytes", bytes).read(0, 3);
   read[0] = 9;
   assert.equal(bytes[0], 1);
+});
+
+test("bytes are counted that are read one by one or many at once, and what a source can do it can when counted", async () => {
+  const counted = new CountingSource(memorySource("bytes", Uint8Array.of(1, 2, 3, 4, 5)));
+  assert.deepEqual([counted.name, counted.size], ["bytes", 5]);
+  assert.deepEqual([counted.readMany, counted.keep], [undefined, undefined]);
+  await counted.read(0, 3);
+  await counted.read(3, 5);
+  assert.deepEqual([counted.bytesRead, counted.reads], [5, 2]);
+  let closed = 0;
+  const many = new CountingSource({
+    ...memorySource("many", new Uint8Array(0)),
+    readMany: async (ranges, use) => {
+      for (const [i, { start, end }] of ranges.entries()) use(i, new Uint8Array(end - start).fill(i));
+    },
+    close: async () => void closed++,
+  });
+  const found: [number, number[]][] = [];
+  const ranges = [
+    { start: 4, end: 6 },
+    { start: 0, end: 3 },
+  ];
+  await many.readMany!(ranges, (i, bytes) => found.push([i, [...bytes]]));
+  assert.deepEqual(found, [
+    [0, [0, 0]],
+    [1, [1, 1, 1]],
+  ]);
+  assert.deepEqual([many.bytesRead, many.reads], [5, 2]);
+  await many.close();
+  assert.equal(closed, 1);
+});
+
+test("a source keeps its file once, however often it is asked, and it is read when the source is closed", async () => {
+  const path = join(folder, "kept");
+  writeFileSync(path, "0123456789");
+  const source = new CountingSource(await fileSource(path));
+  const kept = source.keep!();
+  assert.ok(kept && source.keep!() === kept);
+  await source.close();
+  await assertRejects(() => source.read(0, 1), "bad-file", `${path}: reading failed (`);
+  assert.equal(Buffer.from(kept.readNow(3, 5)).toString(), "34");
+  await kept.close();
+});
+
+test("more bytes than a machine has are an error that says so, with the file's name", async () => {
+  const path = join(folder, "hollow");
+  writeFileSync(path, "");
+  truncateSync(path, 2 ** 43);
+  const source = await fileSource(path);
+  await assertRejects(
+    () => source.read(0, 2 ** 43),
+    "bad-file",
+    `${path}: ${2 ** 43} bytes are more than this machine can hold`,
+  );
+  await source.close();
 });

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, lstatSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type ListedFile, RepositoryCache } from "../../../../src/io/hub/cache";
@@ -76,5 +85,59 @@ test("a listing whose names, sizes or hashes cannot be is refused whole", async 
   for (const one of wrong) {
     const files = [listed, { ...listed, ...one }];
     await assertRejects(() => cache.rememberListing(commit, files), "network", "impossible files");
+  }
+});
+
+test("a repository lies where huggingface_hub has it, its links are relative, and nothing unfinished stays", async () => {
+  const place = temporaryFolder();
+  const cache = new RepositoryCache(place, "org/na-me");
+  assert.equal(cache.folder, join(place, "models--org--na-me"));
+  const path = await store(cache);
+  assert.equal(path, join(cache.folder, "snapshots", commit, "sub", "a.json"));
+  assert.equal(readlinkSync(path), join("..", "..", "..", "blobs", listed.etag));
+  await assert.rejects(
+    cache.store(commit, { ...listed, etag: "b".repeat(40) }, async (aside) => {
+      writeFileSync(aside, "x");
+      throw new Error("no");
+    }),
+  );
+  assert.deepEqual(readdirSync(join(cache.folder, "blobs")), [listed.etag]);
+  assert.deepEqual(readdirSync(join(cache.snapshot(commit), "sub")), ["a.json"]);
+  assert.deepEqual(await cache.completeNames(commit), ["sub"]);
+  assert.deepEqual(await cache.completeNames("f".repeat(40)), []);
+  assert.equal(cache.stretches(listed), join(cache.folder, "luvit", listed.etag));
+});
+
+test("what another program wrote as a revision's commit is taken with its line's end, and nothing that is no commit", async () => {
+  const cache = empty();
+  const refs = join(cache.folder, "refs");
+  mkdirSync(refs, { recursive: true });
+  for (const [text, expected] of [
+    [commit, commit],
+    [`${commit}\n`, commit],
+    [`${commit}0`, undefined],
+    [commit.toUpperCase(), undefined],
+    ["main", undefined],
+    ["", undefined],
+  ]) {
+    writeFileSync(join(refs, "main"), text!);
+    assert.equal(await cache.commitOf("main"), expected, JSON.stringify(text));
+  }
+  assert.equal(await cache.commitOf("none"), undefined);
+  assert.equal(await cache.commitOf(commit), commit, "a commit is its own");
+  await cache.rememberCommit(commit, commit);
+  assert.deepEqual(readdirSync(refs), ["main"], "and needs no note");
+});
+
+test("a list that is damaged, or names what cannot be, is as if it were not there", async () => {
+  const cache = empty();
+  assert.equal(await cache.listing(commit), undefined);
+  await cache.rememberListing(commit, [listed]);
+  assert.deepEqual(await cache.listing(commit), [listed]);
+  assert.equal(await cache.listing("f".repeat(40)), undefined);
+  const path = join(cache.folder, "luvit", `${commit}.json`);
+  for (const text of ["", "[", "{", JSON.stringify([{ ...listed, path: "../../x" }])]) {
+    writeFileSync(path, text);
+    assert.equal(await cache.listing(commit), undefined, text);
   }
 });

@@ -221,3 +221,73 @@ test("stores with a certificate are read, and one that nobody vouches for is ref
   assert.equal(await outputOf({ ...process.env, NODE_EXTRA_CA_CERTS: pem }), digest);
   assert.equal(await outputOf(process.env), "DEPTH_ZERO_SELF_SIGNED_CERT");
 });
+
+test("a body that was left before its end takes its connection with it, one that was read to its end does not", async () => {
+  const requests: number[] = [];
+  const url = await serve((socket, _, connection) => {
+    requests[connection] = (requests[connection] ?? 0) + 1;
+    socket.write(answer(measured));
+  });
+  const connections = new ContentConnections(2000);
+  const left = connections.to(url);
+  await left.ask(url, {});
+  let taken = 0;
+  await left.receive((chunk) => {
+    taken += chunk.length;
+    return taken < 1000;
+  });
+  assert.ok(taken >= 1000 && taken < content.length, `${taken}`);
+  assert.deepEqual(await receive(connections, url), content, "no byte of the one before");
+  assert.deepEqual(await receive(connections, url), content);
+  assert.deepEqual(requests, [1, 2]);
+  // Enough is enough also where it comes with the last byte.
+  const whole = connections.to(url);
+  await whole.ask(url, {});
+  let count = 0;
+  await whole.receive((chunk) => {
+    count += chunk.length;
+    return count < content.length;
+  });
+  assert.deepEqual(await receive(connections, url), content);
+  assert.deepEqual(requests, [1, 4]);
+  connections.close();
+});
+
+test("connections are kept for each origin apart, and all are ended when they are closed", async () => {
+  const open = new Set<Socket>();
+  const server = () =>
+    serve((socket, request) => {
+      if (request === 0) open.add(socket.on("close", () => open.delete(socket)));
+      socket.write(answer(measured));
+    });
+  const [one, other] = [await server(), await server()];
+  const connections = new ContentConnections(2000);
+  for (const url of [one, other, one, other]) assert.deepEqual(await receive(connections, url), content);
+  const busy = connections.to(one);
+  await busy.ask(one, {});
+  const second = connections.to(one);
+  await second.ask(one, {});
+  assert.equal(open.size, 3, "one that is busy is not taken");
+  connections.close();
+  while (open.size > 0) await pause(2);
+});
+
+test("a request has its path, its query and the headers that are given, under the host with its port", async () => {
+  const heads: string[] = [];
+  const url = await serve((socket) => socket.write(answer(measured)));
+  const [server] = servers.slice(-1);
+  server.on("connection", (socket: Socket) => socket.on("data", (bytes) => heads.push(String(bytes))));
+  const connections = new ContentConnections(2000);
+  const connection = connections.to(url);
+  await connection.ask(url, { range: "bytes=2-5", "user-agent": "luvit" });
+  await connection.receive(() => true);
+  connections.close();
+  assert.deepEqual(heads.join("").split("\r\n"), [
+    "GET /file?signature=s HTTP/1.1",
+    `host: ${url.host}`,
+    "range: bytes=2-5",
+    "user-agent: luvit",
+    "",
+    "",
+  ]);
+});
