@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
-import { MessageChannel, type Worker } from "node:worker_threads";
+import { MessageChannel, Worker } from "node:worker_threads";
 import { Link } from "../../../src/kernel/jupyter/link";
 import { createSignals, slot } from "../../../src/kernel/signals";
 
@@ -84,4 +85,61 @@ test("an answer that came before the question is none; nobody's answer is null",
   });
   assert.equal(other.link.ask("", header), null);
   other.close();
+});
+
+test("a cell that prints waits while 64 MiB are on their way, until there are fewer", async () => {
+  const { link, sent, signals, close } = open();
+  const limit = 64 * 1024 * 1024;
+  const { buffer } = signals;
+  // Sends all that waits, once it is told to.
+  const code = `
+    const { parentPort, workerData: { buffer, told, outstanding } } = require("node:worker_threads");
+    const signals = new Int32Array(buffer);
+    parentPort.postMessage("ready");
+    Atomics.wait(signals, told, 0);
+    setTimeout(() => {
+      Atomics.store(signals, outstanding, 0);
+      Atomics.notify(signals, outstanding);
+    }, 20);`;
+  const workerData = { buffer, told: slot.drained, outstanding: slot.outstanding };
+  const sender = new Worker(code, { eval: true, workerData });
+  await once(sender, "message");
+  Atomics.store(signals, slot.outstanding, limit - 1);
+  link.publish("stream", { text: "x" }, header);
+  assert.equal(Atomics.load(signals, slot.outstanding), limit - 1 + 201, "one byte less does not wait");
+  Atomics.store(signals, slot.outstanding, limit);
+  Atomics.store(signals, slot.drained, 1);
+  Atomics.notify(signals, slot.drained);
+  link.publish("stream", { text: "xy" }, header);
+  assert.equal(Atomics.load(signals, slot.outstanding), 202);
+  assert.equal(sent.length, 2);
+  await sender.terminate();
+  close();
+});
+
+test("the end is waited for as long as is said, and no longer than it takes", (t) => {
+  const { link, sent, signals, close } = open();
+  Atomics.store(signals, slot.drained, 1); // of an earlier end
+  const wait = t.mock.method(Atomics, "wait", () => {
+    assert.deepEqual([sent.length, Atomics.load(signals, slot.drained)], [1, 0], "once the end is asked for");
+    return "timed-out" as const;
+  });
+  link.end(30);
+  assert.deepEqual(wait.mock.calls[0]!.arguments, [signals, slot.drained, 0, 30]);
+  wait.mock.restore();
+  const { postMessage } = (link as unknown as { worker: { postMessage(message: object): void } }).worker;
+  Object.assign((link as unknown as { worker: object }).worker, {
+    postMessage(message: object) {
+      postMessage(message);
+      Atomics.store(signals, slot.drained, 1);
+    },
+  });
+  link.end(2 ** 30);
+  link.waits({ number: 4, others: [1] });
+  assert.deepEqual(sent, [
+    { kind: "end" },
+    { kind: "end" },
+    { kind: "waits", wait: { number: 4, others: [1] } },
+  ]);
+  close();
 });
