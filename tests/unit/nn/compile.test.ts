@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { Rng } from "../../../src/core/rng";
-import { startBackend, tf } from "../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { compile } from "../../../src/nn/compile";
 import { Linear } from "../../../src/nn/layers";
 import { assertClose, isLuvitError, randomArray } from "./support";
@@ -116,4 +116,61 @@ test("what the graph does not read is not sent, and what it has no input for is 
     compile("twice", { model: linear, state, inputs: {}, body: () => ({}) }),
     isLuvitError("bad-argument", "both state and parameter", "weight"),
   );
+});
+
+test("a guarded run whose result is not finite leaves the state as it was, an unguarded one does not", async () => {
+  for (const guard of ["loss", undefined]) {
+    const count = tf.variable(tf.tensor1d([1]));
+    const step = await compile(
+      "step",
+      {
+        inputs: { x: { shape: [1] } },
+        state: { count },
+        body: ({ x }) => ({ loss: tf.log(x), count: tf.add(count, x) }),
+      },
+      { guard },
+    );
+    await step.run({ x: [4] });
+    await step.run({ x: [-1] });
+    await step.sync();
+    assert.deepEqual([...count.dataSync()], [guard ? 5 : 4]);
+    count.assign(tf.tensor1d([10]));
+    await step.refresh();
+    await step.run({ x: [2] });
+    await step.sync();
+    assert.deepEqual([...count.dataSync()], [12], "a variable changed outside is sent again");
+    await step.dispose();
+  }
+});
+
+test("a compiled function says on what it runs, takes whole numbers as such, and its engine can be asked for", async () => {
+  const linear = new Linear(2, 1, new Rng(1), { bias: false });
+  const spec = {
+    model: linear,
+    inputs: { ids: { shape: [2], dtype: "int32" as const } },
+    body: ({ ids }: Readonly<Record<string, Tensor>>) => ({ y: tf.mul(tf.cast(ids, "float32"), 1.5) }),
+  };
+  const graph = await compile("rows", spec, { engine: "onnxruntime", threads: 1 });
+  assert.deepEqual([graph.isGraph, graph.graph.state.length], [true, 0]);
+  assert.match(graph.engine, /^onnxruntime cpu \(1 thread/);
+  assert.match(graph.runsOn, /, one graph$/);
+  assert.deepEqual((await graph.run({ ids: [2, 3] })).y.data, Float32Array.of(3, 4.5));
+  assert.equal(graph.summary().nodes, graph.graph.nodes.length);
+  await graph.dispose();
+  const eager = await compile("rows", spec, { engine: "eager" });
+  assert.equal(eager.isGraph, false);
+  assert.match(eager.runsOn, /op by op \(asked for\)/);
+  assert.deepEqual((await eager.run({ ids: tf.tensor1d([2, 3], "int32") })).y.data, Float32Array.of(3, 4.5));
+  await eager.dispose();
+  for (const [name, wrong, options] of [
+    [1, spec, {}],
+    ["a", { inputs: {} }, {}],
+    ["a", { ...spec, body: 1 }, {}],
+    ["a", spec, { guard: 1 }],
+    ["a", spec, { guards: "y" }],
+  ])
+    await assert.rejects(
+      compile(name as string, wrong as typeof spec, options as object),
+      isLuvitError("bad-argument"),
+    );
 });
