@@ -281,11 +281,11 @@ test("two configs differ where they compute otherwise or name classes otherwise,
   for (const one of silent) assert.deepEqual(differences(one), [], one[0]);
   assert.deepEqual(differences(["encoder.heads", 4]), ["encoder.heads: was 2, now 4"]);
   assert.equal(differences(["lora", {}]).length, 2);
-  assert.deepEqual(differences(["pooling", "cls"]), ["pooling: was mean, now cls"]);
+  assert.deepEqual(differences(["pooling", "cls"]), [`pooling: was "mean", now "cls"`]);
   const named = changed(was, [["classNames", ["a", "b", "c"]]]) as ModelConfig;
   const renamed = changed(was, [["classNames", ["a", "x", "c"]]]) as ModelConfig;
   assert.equal(modelDifferences(named, renamed).length, 1);
-  assert.match(modelDifferences(named, renamed)[0], /^classNames\.1: was b, now x$/);
+  assert.match(modelDifferences(named, renamed)[0], /^classNames: was \["a","b","c"\], now \["a","x","c"\]$/);
   assert.deepEqual(modelDifferences(named, was), []);
   const auto = JSON.parse(JSON.stringify(configs.mae())) as ModelConfig;
   for (const one of [
