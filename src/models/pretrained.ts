@@ -75,7 +75,7 @@ export async function loadClassifier(
   checkOptions("classifier.loadCheckpoint", sourceArgument, { path });
   checkOptions("classifier.loadCheckpoint", fitOptions, options);
   await expectSameParts(path, model);
-  return applyClassifier(model, await readMaeCheckpoint(path, options), options);
+  return applyClassifier(model, await readMaeCheckpoint(path, { key: options.key }), options);
 }
 
 /**
@@ -93,7 +93,7 @@ export async function loadSegmenter(
   checkOptions("segmenter.loadCheckpoint", sourceArgument, { path });
   checkOptions("segmenter.loadCheckpoint", fitOptions, options);
   await expectSameParts(path, model);
-  return applyClassifier(model, await readMaeCheckpoint(path, options), options);
+  return applyClassifier(model, await readMaeCheckpoint(path, { key: options.key }), options);
 }
 
 /** The same of a checkpoint that was read. */
