@@ -76,3 +76,42 @@ test("a folder that is about another model is refused", async () => {
     isLuvitError("bad-argument", "something else", "sha256"),
   );
 });
+
+test("scores say who made them; an image that cannot be read is told, and nothing is found in it", async () => {
+  const set = await scenes("val", 2);
+  set.report.add(set.path(1), "torn.png: torn");
+  const out = folder();
+  const about = { model: "m", recipe: "r", seed: 3 };
+  const found = await evaluateDetector(smallDetector(), set, { ...engine, ...about, out, keepEvery: 1 });
+  assert.ok(found.complete && found.results.length > 0);
+  assert.ok(found.results.every(({ imageId }) => imageId === set.images[0].id));
+  assert.equal(found.unreadable.length, 1);
+  for (const scores of [found.boxes!, found.masks!]) {
+    const { model, recipe, seed, data } = scores.table.toArray()[0];
+    assert.deepEqual([model, recipe, seed, data], ["m", "r", 3, scores.kind]);
+  }
+  assert.match(String(found), /scores of boxes[\s\S]*scores of masks[\s\S]*torn$/);
+  assert.deepEqual(readdirSync(join(out, "found")).sort(), ["000000-000001.arrow", "000001-000002.arrow"]);
+  await assert.rejects(
+    evaluateDetector(smallDetector(), set.take(1), { ...engine, out }),
+    isLuvitError("bad-argument", "something else", "images: was 2, now 1"),
+  );
+});
+
+test("an evaluation that is stopped in between keeps whole and begun pieces, and goes on behind them", async () => {
+  const set = await scenes("val", 4);
+  const stop = new AbortController();
+  const load: typeof set.load = (index, ...rest) => {
+    if (index === 2) stop.abort();
+    return set.load(index, ...rest);
+  };
+  const watched = Object.assign(Object.create(set) as typeof set, { load });
+  const out = folder();
+  const model = smallDetector({ masks: false });
+  const part = await evaluateDetector(model, watched, { ...engine, out, keepEvery: 2, signal: stop.signal });
+  assert.deepEqual([part.complete, part.missing], [false, ["images 3 to 3"]]);
+  assert.deepEqual(readdirSync(join(out, "found")).sort(), ["000000-000002.arrow", "000002-000003.arrow"]);
+  const rest = await evaluateDetector(model, set, { ...engine, out });
+  assert.deepEqual(rest.results, (await evaluateDetector(model, set, engine)).results);
+  assert.equal(rest.boxes!.table.toArray()[0].model, model.toString());
+});

@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import {
   DetectionErrors,
-  type DetectionScores,
+  DetectionScores,
   errorsByKind,
   evaluate,
   table2,
 } from "../../../../src/analysis/detection";
 import { readResultsTable, resultsTable } from "../../../../src/analysis/detection/resultsTable";
+import { Table2 } from "../../../../src/analysis/detection/table2";
 import { inTurns } from "../../../../src/analysis/detection/turns";
 import { showWorkWith } from "../../../../src/core/progress";
 import { CocoAnnotations } from "../../../../src/data/coco";
@@ -98,6 +99,41 @@ test("each number is over its own sizes and overlaps", async () => {
   assert.deepEqual([rows[1].class, rows[1].AP75, rows[1].APs], ["b", 0, null]);
   for (const value of [rows[0].APs, rows[1].AP50, 2 * rows[1].AP])
     assert.ok(Math.abs(value - 100) < 1e-9, "percent");
+});
+
+test("where nothing is said, ten and a hundred results of an image and class count", async () => {
+  const truth = annotations([{ box: square }]);
+  const { mask: _, ...wrong } = result([150, 100, 20, 20], 0.9);
+  const behind = async (before: number) => {
+    const all = [...new Array(before).fill(wrong), result(square, 0.1)];
+    const { AR1, AR10, AR100 } = (await evaluate(truth, all, { kind: "bbox" })).summary;
+    return [AR1, AR10, AR100];
+  };
+  assert.deepEqual(await behind(9), [0, 1, 1]);
+  assert.deepEqual(await behind(10), [0, 0, 1]);
+  assert.deepEqual(await behind(99), [0, 0, 1]);
+  assert.deepEqual(await behind(100), [0, 0, 0]);
+});
+
+test("results of several images are ranked together, each with what it has found in its own", async () => {
+  const truth = annotations([{ box: square }, { box: square, image: 2 }], 2);
+  const found = [result(square, 0.9), result(other, 0.8, 0, 2), result(square, 0.7, 0, 2)];
+  const { AP50, AR100 } = (await evaluate(truth, found, { kind: "bbox" })).summary;
+  // Right, wrong, right: half of the objects at a precision of 1, the rest at two thirds.
+  near(AP50, (51 + (50 * 2) / 3) / 101);
+  assert.equal(AR100, 1);
+});
+
+test("scores and tables are made of what they are made of", () => {
+  assert.throws(() => new DetectionScores({} as never), isLuvitError("bad-argument", "DetectionScores"));
+  assert.throws(() => new Table2(3 as never), isLuvitError("bad-argument", "Table2", "coco.table2"));
+  const { table } = new Table2([{ model: "mine", code: "luvit", source: "own", bbox: { AP: 1, AP75: 3 } }]);
+  const { model, code, source, boxAP, boxAP50, boxAP75, maskAP } = table.toArray()[0];
+  assert.deepEqual([model, code, source, boxAP, boxAP50, boxAP75, maskAP], ["mine", "luvit", "own", 1, null, 3, null]); // biome-ignore format: one row
+  assert.match(
+    String(new Table2([])),
+    /^Table 2: ViTDet with Mask R-CNN on COCO's val2017, percent\ndetector /,
+  );
 });
 
 test("scores say what they are of: the images, the classes, the kind, and who made them", async () => {
