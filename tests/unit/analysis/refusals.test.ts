@@ -78,3 +78,41 @@ test("an option that cannot be is refused by its name, before anything is comput
       }
   }
 });
+
+test("results are made of what an analysis has found, and of nothing else", () => {
+  const from = "from analysis";
+  const made: [name: string, make: () => unknown, said?: string][] = [
+    ["Faithfulness", () => new analysis.Faithfulness(3 as never, {}), from],
+    ["HeadAblation", () => new analysis.HeadAblation(3 as never, {} as never, {}, []), from],
+    ["ActivationPatching", () => new analysis.ActivationPatching({} as never, {}, []), "patchActivations"],
+    ["GradientSignal", () => new analysis.GradientSignal({} as never)],
+    ["LensProbes", () => new analysis.LensProbes({} as never, new Map())],
+    ["SuiteResult", () => new benchmark.SuiteResult({} as never)],
+    ["SuiteRun", () => new benchmark.SuiteRun(3 as never, async () => ({}) as never)],
+    ["SuiteRun", () => new benchmark.SuiteRun([], 3 as never)],
+    ["SegmentationEvaluation", () => new benchmark.SegmentationEvaluation({} as never, {} as never)],
+    ["DetectorEvaluation", () => new coco.DetectorEvaluation({} as never)],
+    ["lastViTLayer", () => analysis.lastViTLayer({} as never)],
+    ["summarizeEntropy", () => analysis.summarizeEntropy({} as never, "blocks.0")],
+    ["layersOf", () => analysis.layersOf([] as never)],
+    ["rowWeights", () => analysis.rowWeights({} as never, 0)],
+    ["rolloutThrough", () => analysis.rolloutThrough([] as never)],
+    ["seedStatistics", () => analysis.seedStatistics(3 as never)],
+    ["classAttentionMap", () => analysis.classAttentionMap(3 as never, 2)],
+    ["classAttentionMap", () => analysis.classAttentionMap([1], 0)],
+    ["pseudoMaskOverlap", () => analysis.pseudoMaskOverlap(3 as never, 0.5, [1])],
+    ["pseudoMaskOverlap", () => analysis.pseudoMaskOverlap([1], 0.5, 3 as never)],
+    ["massMask", () => analysis.massMask([1], 2), "mass"],
+    ["massMask", () => analysis.massMask([-1], 0.5), "weights"],
+    ["overSeeds", () => benchmark.overSeeds([3 as never])],
+  ];
+  for (const [name, make, said = name] of made)
+    assert.throws(make, isLuvitError("bad-argument", name, said), name);
+});
+
+test("a share in which there is no image is whole, and has no row", async () => {
+  const set = await maskedImages([["object", "ground", "ground", "ground"]]);
+  const options = { shard: { index: 1, count: 2 }, engine: "eager" } as const;
+  const { table, complete, unreadable } = await analysis.entropyShares(tinyClassifier(), { set }, options);
+  assert.deepEqual([table.numRows, complete, unreadable], [0, true, { set: 0 }]);
+});

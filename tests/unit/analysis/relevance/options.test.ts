@@ -4,13 +4,17 @@ import { before, test } from "node:test";
 import { faithfulness, relevance } from "../../../../src/analysis";
 import { releaseKept } from "../../../../src/analysis/keptForward";
 import type { RelevanceOptions } from "../../../../src/analysis/relevance";
+import { accumulateRelevance, layerRelevance } from "../../../../src/analysis/relevance/attentionGradient";
+import { siteGradients } from "../../../../src/analysis/relevance/gradients";
 import { fuseHeads, rollout, rolloutOfPatches } from "../../../../src/analysis/relevance/rollout";
 import { startBackend, type Tensor, tf } from "../../../../src/core/tf";
 import { imageFolder, transforms } from "../../../../src/data";
 import { normalize } from "../../../../src/data/pixels";
+import * as classifier from "../../../../src/models/classifier";
+import type { Context } from "../../../../src/nn/context";
 import { perturb } from "../../models/support";
 import { assertClose } from "../../nn/support";
-import { temporaryFolder, writeImages } from "../../train/support";
+import { temporaryFolder, tinyViT, writeImages } from "../../train/support";
 import { maskedImages, tinyClassifier, tinyLuvit } from "../support";
 
 before(() => startBackend());
@@ -124,4 +128,32 @@ test("faithfulness asks the methods it is given, four by default, and notes what
     await faithfulness(model, set, { methods: ["rollout"], step: 128, ...eager })
   ).table.toArray();
   assert.deepEqual([plain.model, plain.data, plain.seed], [model.toString(), null, null]);
+});
+
+test("attention that pools is one more layer, of one query, for the gradients as for rollout", async () => {
+  const encoder = { ...tinyViT, classToken: false };
+  const model = classifier.create({ encoder, classes: 2, pooling: "attention" });
+  perturb(model);
+  const fed = tf.tensor(normalize(image), [1, 3, 16, 16]);
+  const score = (context: Context) => tf.slice(model.forward(fed, context), [0, 1], [1, 1]);
+  const { values, gradients } = siteGradients(score, (name) => name.endsWith(".pattern"));
+  const names = ["blocks.0.attn.pattern", "blocks.1.attn.pattern"];
+  const own = (name: string) => layerRelevance(values.get(name)!, gradients.get(name)!);
+  const pool = "attn_pool.pattern";
+  const whole = accumulateRelevance(names.map(own));
+  const expected = tf.matMul(own(pool), whole).dataSync();
+  const [chefer] = await relevance(model, image, { class: 1, ...eager });
+  assertClose(chefer.patches, expected, 1e-6);
+  const mean = (name: string) => fuseHeads(values.get(name)!, "mean");
+  const rolled = rollout(
+    names.map((name) => mean(name).dataSync() as Float32Array),
+    4,
+  );
+  const map = tf
+    .matMul(tf.reshape(mean(pool), [1, 4]), tf.tensor(Float32Array.from(rolled), [4, 4]))
+    .dataSync();
+  const [plain] = await relevance(model, image, { method: "rollout", ...eager });
+  const most = Math.max(...map);
+  const shares = Array.from(map, (x) => x / most);
+  assertClose(plain.patches, shares, 1e-5);
 });
