@@ -56,7 +56,7 @@ interface Row extends Record<string, string | number> {
 export class ActivationPatching {
   /** A row per pair and place: index, site, token (-1: several), recovered, flipped (1: the donor's answer). */
   readonly pairs: ResultTable;
-  /** A row per place: site, token, pairs, recovered (mean), low and high (95 %), median, flipped (percent). */
+  /** A row per place: site, token, pairs, recovered (mean), low and high (95 %), flipped (percent). */
   readonly table: ResultTable;
 
   constructor(

@@ -114,6 +114,10 @@ test("patched activations are told by place and token, what cannot be divided le
   ];
   const found = new ActivationPatching(rows, { model: "m", seed: 1 }, [{ start: 3, end: 4 }], 1);
   assert.equal(found.pairs.numRows, 6);
+  assert.deepEqual(
+    found.table.schema.fields.slice(-7).map(({ name }) => name),
+    ["site", "token", "pairs", "recovered", "low", "high", "flipped"],
+  );
   const table = rowsOf(found.table);
   assert.deepEqual(
     table.map(({ site, token, pairs, recovered, flipped }) => [site, token, pairs, recovered, Math.round(Number(flipped))]),
