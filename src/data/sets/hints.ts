@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { imageNetAMapping, imageNetRMapping } from "./mappings";
@@ -51,8 +50,11 @@ async function oneLevelDown(
   expected: readonly string[],
   found: readonly string[],
 ): Promise<string | undefined> {
-  const below = found.find((name) => expected.some((one) => existsSync(join(root, name, one))));
-  return below && `did you mean ${join(root, below)}?`;
+  for (const name of found) {
+    const below = new Set(await namesIn(join(root, name)));
+    if (expected.some((one) => below.has(one))) return `did you mean ${join(root, name)}?`;
+  }
+  return undefined;
 }
 
 async function namesIn(folder: string): Promise<string[]> {
