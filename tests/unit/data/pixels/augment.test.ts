@@ -68,6 +68,32 @@ describe("RandAugment", () => {
     assert.deepEqual([...image.data, ...buffer], [...before, ...before]);
   });
 
+  it("takes every number of its recipe up to both ends, and none beyond", () => {
+    const ends: Record<keyof RandAugmentRecipe, [low: number, high: number]> = {
+      layers: [0, 100],
+      magnitude: [0, 10],
+      magnitudeStd: [0, 100],
+      probability: [0, 1],
+    };
+    for (const [name, [low, high]] of Object.entries(ends)) {
+      for (const value of [low, high]) assert.ok(drawRandAugment(new Rng(1), { [name]: value }), name);
+      for (const value of [low - 1, high + 1, Number.NaN])
+        assert.throws(
+          () => drawRandAugment(new Rng(1), { [name]: value }),
+          new RegExp(`drawRandAugment: .*${name}: .*got ${value}`, "s"),
+        );
+    }
+    assert.deepEqual(draw(20, { layers: 0 }), Array(20).fill([]));
+    assert.equal(draw(1, { layers: 100, probability: 1 })[0].length, 100);
+    const wild = draw(300, { magnitudeStd: 100, probability: 1 }).flat();
+    const angles = wild.flatMap(({ op, argument }) => (op === "Rotate" ? [Math.abs(argument)] : []));
+    assert.deepEqual([Math.min(...angles), Math.max(...angles)], [0, 30], "cut off at both ends");
+    assert.throws(
+      () => applyAugmentation(image, { op: "Blur" as never, argument: 1 }),
+      /an operation \{ op, argument \}/,
+    );
+  });
+
   it("names everything that is wrong with a recipe", () => {
     assert.throws(
       () => transforms.finetune(32, { randAugment: { layers: 1.5, magnitude: 11, probability: -1 } }),

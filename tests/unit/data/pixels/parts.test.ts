@@ -8,8 +8,9 @@ import { expectImageFile, isShortage, readImageFile } from "../../../../src/data
 import { placeFile } from "../../../../src/data/pixels/jpeg/placedFile";
 import { axisWeights, bicubicAxis, kernels, packAxis } from "../../../../src/data/pixels/kernels/axisWeights";
 import { PixelMemory, RegionFull } from "../../../../src/data/pixels/kernels/pixelMemory";
+import { placePixels } from "../../../../src/data/pixels/kernels/resamplePixels";
 import { unnormalize } from "../../../../src/data/pixels/normalize";
-import { flipInPlace } from "../../../../src/data/pixels/pixelSteps";
+import { flipInPlace, resizedPart } from "../../../../src/data/pixels/pixelSteps";
 import { cropBox, nearestPositions, resize } from "../../../../src/data/pixels/resample";
 import { isRefusal, paintedImage, put, temporaryFolder } from "../support";
 
@@ -120,6 +121,35 @@ describe("resizing and cutting", () => {
       assert.throws(() => resize(image, width, height), isRefusal("bad-argument", `to ${width} x ${height}`));
     assert.throws(() => cropBox(image, { ...box, width: 2.5 }), isRefusal("bad-argument", "2.5"));
     assert.ok(resize(image, 4, 4, { box: { ...box, width: 2.5 } }));
+  });
+
+  it("compute a part of a bilinear resizing as if all of it had been made, whatever its shape and place", () => {
+    const wide = paintedImage(23, 14, (x, y) => [(11 * x * y) % 256, 10 * x, 17 * y]);
+    for (const [width, height] of [
+      [31, 19],
+      [9, 40],
+      [12, 5],
+    ]) {
+      const whole = resize(wide, width, height, { filter: "bilinear" });
+      for (const part of [
+        { left: 0, top: 0, width, height },
+        { left: 5, top: 1, width: 4, height: 3 },
+        { left: 1, top: 3, width: width - 1, height: 2 },
+        { left: width - 1, top: height - 1, width: 1, height: 1 },
+      ]) {
+        const found = PixelMemory.use((memory) => {
+          const placed = placePixels(memory, { ...wide, offset: 0, line: 3 * wide.width });
+          const { address, line, ...size } = resizedPart(memory, placed, { width, height }, part);
+          assert.deepEqual([line, size], [3 * part.width, { width: part.width, height: part.height }]);
+          return [...memory.bytes(address, line * part.height)];
+        });
+        assert.deepEqual(
+          found,
+          [...cropBox(whole, part).data],
+          `${width} x ${height}, ${JSON.stringify(part)}`,
+        );
+      }
+    }
   });
 
   it("mirror pixels where they lie, also those of odd widths and of rows with gaps", () => {
