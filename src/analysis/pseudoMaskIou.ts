@@ -164,7 +164,7 @@ export async function pseudoMaskIou(
     keepEvery,
     signal,
     shard,
-    facts: { layer, kinds, mean },
+    facts: { layer, kinds, mean: mean === "all" ? undefined : mean }, // as where nothing is said
     forward: { batchSize, positions, graphs, ...engineOf(options) },
     body: (images, { context }) => layerTensors(model, images, layer, kinds, context),
     rows: (batch) =>

@@ -136,7 +136,13 @@ export class MaskedDataset implements ImageDataset {
 
   subset(indices: ArrayLike<number>): MaskedDataset {
     const masks = Array.from(indices, (index) => this.masks[index]);
-    return new MaskedDataset(this.images.subset(indices), masks, this.transform, this.patch);
+    return new MaskedDataset(
+      this.images.subset(indices),
+      masks,
+      this.transform,
+      this.patch,
+      this.withoutMask,
+    );
   }
 
   /** Needs a transform that can carry masks along, such as `transforms.evaluation()` or `transforms.none()`. */

@@ -4,7 +4,7 @@ import { LuvitError, listOffenders } from "../../core/errors";
 import { checkOptions, flag, instance, object, partsWith } from "../../core/options";
 import { printable } from "../../core/printable";
 import { Rng } from "../../core/rng";
-import { type ImageDataset, type Sample, SkipReport, spreadIndices } from "../dataset";
+import { expectIndex, type ImageDataset, type Sample, SkipReport, spreadIndices } from "../dataset";
 import { type Geometry, type PlacedObjects, placeObjects, SquareTransform } from "../detection";
 import type { ImageTransform } from "../imageTransform";
 import { hereReader, type ImageReader, type PixelCache } from "../reading";
@@ -59,7 +59,7 @@ export class DetectionDataset implements ImageDataset {
   }
 
   path(index: number): string {
-    return join(this.root, this.images[index].fileName);
+    return join(this.root, this.imageAt(index).fileName);
   }
 
   /** Images have no class of their own: always 0. */
@@ -90,7 +90,7 @@ export class DetectionDataset implements ImageDataset {
   }
 
   subset(indices: ArrayLike<number>): DetectionDataset {
-    return this.with({ images: Array.from(indices, (index) => this.images[index]) });
+    return this.with({ images: Array.from(indices, (index) => this.imageAt(index)) });
   }
 
   /** The same images under `transforms.largeScaleJitter` or `transforms.fitSquare`. */
@@ -114,6 +114,11 @@ export class DetectionDataset implements ImageDataset {
     const skipped = this.report.count > 0 ? `, ${this.report.count} unreadable` : "";
     const counts = `${this.length} images, ${this.classes.length} classes`;
     return `DetectionDataset(${printable(this.root)}) ${counts}, ${name} ${this.size} px${skipped}`;
+  }
+
+  private imageAt(index: number): CocoImage {
+    expectIndex(index, this.length);
+    return this.images[index];
   }
 
   private with(change: { images?: readonly CocoImage[]; transform?: SquareTransform }): DetectionDataset {

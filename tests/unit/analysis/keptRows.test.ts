@@ -195,8 +195,9 @@ test("kept rows were made of the same set in the same way, or are refused with w
     pseudoMaskIou(model, set, { data: "mine", engine: "eager", out: join(root, "masks"), ...options });
   const shares = (options: object) =>
     entropyShares(model, { mine: whole }, { engine: "eager", out: join(root, "shares"), ...options });
-  await masks({});
+  const made = rowsOf((await masks({})).table);
   await shares({});
+  assert.deepEqual(rowsOf((await masks({ mean: "all" })).table), made, "as where nothing is said");
   for (const [again, named] of [
     [() => masks({ data: "other" }), 'data: was "mine", now "other"'],
     [() => masks({ layer: "blocks.0" }), "layer"],

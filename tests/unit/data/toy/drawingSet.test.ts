@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { Rng } from "../../../../src/core/rng";
 import { batches, toy, transforms } from "../../../../src/data";
 import { backgroundFamilies, backgroundNames } from "../../../../src/data/toy/backgrounds";
@@ -86,4 +87,39 @@ test("options that cannot be are refused by name", () => {
   assert.throws(() => toy.drawings(1, 0), /count/);
   assert.throws(() => toy.drawings(1, 12, { classes: 13 }), /classes/);
   assert.throws(() => toy.drawings(1, 12, { ownBackground: 2 }), /ownBackground/);
+});
+
+test("a set of drawings says what it draws; views share what was drawn, and have the numbers they were made of", async () => {
+  const set = toy.drawings(5, 30, { size: 20 });
+  assert.equal(
+    inspect(set),
+    "DrawingSet(30 drawings, 12 classes, 50 % on their class's background, original; seed 5, 20 px)",
+  );
+  assert.deepEqual([set.plan.patch, toy.drawings(5, 1, { size: 8 }).plan.patch, set.size], [2, 1, 20]);
+  assert.equal(toy.drawings(1, 1).size, 64);
+  assert.equal(set.path(3), "toy drawing 3 of seed 5, original");
+  const part = set.subset([13, 2]).take(1);
+  assert.deepEqual([part.length, part.number(0), part.label(0), part.path(0)], [1, 13, 1, set.path(13)]);
+  assert.equal(part.drawing(0), set.drawing(13), "drawn once");
+  const other = part.withTransform(transforms.evaluation(8));
+  assert.deepEqual([other.drawing(0) === set.drawing(13), other.size, other.number(0)], [true, 8, 13]);
+  assert.deepEqual(
+    [set.preprocessing, other.preprocessing],
+    [transforms.none(20).preprocessing, transforms.evaluation(8).preprocessing],
+  );
+  const { index, label, path } = await part.load(0, new Rng(0));
+  assert.deepEqual([index, label, path], [0, 1, set.path(13)]);
+  assert.throws(() => part.number(1), /image 1 does not exist/);
+  const few = toy.drawings(5, 6, { classes: 4, size: 8, background: "mixed_rand", ownBackground: 0 });
+  assert.deepEqual(few.classes, set.classes.slice(0, 4));
+  assert.match(inspect(few), /4 classes, 0 % on their class's background, mixed_rand/);
+});
+
+test("a drawing's object covers what its mask says: half of a pixel and more, a tenth to a third of the image", () => {
+  const set = toy.drawings(7, 48, { size });
+  for (const i of all(set)) {
+    const { area } = set.facts(i);
+    assert.equal(area, set.drawing(i).covered.reduce((sum, x) => sum + x, 0) / size ** 2);
+    assert.ok(area > 0.07 && area < 0.36, `${area}`);
+  }
 });

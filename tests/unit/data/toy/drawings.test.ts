@@ -71,3 +71,15 @@ test("scenes of several objects", async () => {
   }
   approve("data/scenes", lines);
 });
+
+test("drawings of all shapes, on their own, other and strange backgrounds", async () => {
+  const lines: string[] = [];
+  for (const background of ["original", "mixed_same", "mixed_rand"] as const) {
+    const set = toy.drawings(9, background === "original" ? 12 : 6, { size: 24, background });
+    for (let i = 0; i < set.length; i++) {
+      const { shape, background: family, area } = set.facts(i);
+      lines.push(`${shape} before ${family}, ${area} ${await seen(set.pixels(i))}`);
+    }
+  }
+  approve("data/drawings", lines);
+});
