@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { loadAddon, type MpiAddon, shortVersion } from "../../../src/distributed/addon";
+import { addonPath, loadAddon, type MpiAddon, shortVersion } from "../../../src/distributed/addon";
 import { WorkerGroup } from "../../../src/distributed/group";
 import { sumGradients } from "../../../src/distributed/sumGradients";
 
@@ -79,4 +83,65 @@ test("versions of MPI are said as people say them", () => {
   );
   assert.equal(shortVersion("MPICH Version:\t4.0.2\nMPICH Release date:\tThu"), "MPICH 4.0.2");
   assert.equal(shortVersion("Some Vendor MPI 7\nmore"), "Some Vendor MPI 7");
+});
+
+test("gradients are sent in what was asked for, large and small ones; whether they are good in whole numbers", async () => {
+  for (const [precision, halves] of [
+    [undefined, false],
+    ["float32", false],
+    ["bfloat16", true],
+  ] as const) {
+    const sent: [length: number, halves: boolean | undefined, wide: boolean][] = [];
+    const sum: MpiAddon["sum"] = async (array, half) =>
+      void sent.push([array.length, half, array instanceof Float64Array]);
+    const group = new WorkerGroup({ sum } as MpiAddon, 0, 1, "none");
+    const gradients = [new Float32Array(3), new Float32Array(2 ** 21 + 1), new Float32Array(2)];
+    assert.equal(await sumGradients(group, gradients, true, precision), true);
+    assert.deepEqual(sent, [
+      [1, false, true],
+      [2 ** 21 + 1, halves, false],
+      [5, halves, false],
+    ]);
+    assert.equal(await sumGradients(group, [], true), true);
+    assert.equal(sent.length, 4, "nothing but whether they are good");
+  }
+});
+
+test("the addon is found by system and processor, and its check sums what its job's workers have", () => {
+  const folder = mkdtempSync(join(tmpdir(), "luvit-check-"));
+  assert.ok(addonPath().endsWith(join(`mpi-${process.platform}-${process.arch}`, "mpi.node")));
+  const addon = (name: string, factor: number) => {
+    const path = join(folder, `${name}.js`);
+    writeFileSync(
+      path,
+      `exports.join = () => ({ rank: 0, size: 2, version: "MPICH Version: 4.0.2" });
+       exports.sum = async (array, half) => { if (half !== ${factor < 0}) array[0] *= 3; };
+       exports.leave = () => {};`,
+    );
+    return path;
+  };
+  const check = join(__dirname, "..", "..", "..", "src", "distributed", "check.js");
+  const env = { ...process.env, PMI_RANK: "0", PMI_SIZE: "2" };
+  const run = (path: string) => spawnSync(process.execPath, [check, path], { env, encoding: "utf8" });
+  // A sum that is right for one precision alone is wrong.
+  for (const factor of [1, -1]) {
+    const { status, stderr } = run(addon(`wrong${factor}`, factor));
+    assert.deepEqual(
+      [status, stderr.trim()],
+      [
+        1,
+        factor > 0
+          ? "the sum of 1 to 2 came out as 1 (in bfloat16 3)"
+          : "the sum of 1 to 2 came out as 3 (in bfloat16 1)",
+      ],
+    );
+  }
+  const path = join(folder, "right.js");
+  writeFileSync(
+    path,
+    `module.exports = { ...require("./wrong1.js"), sum: async (array) => void (array[0] *= 3) };`,
+  );
+  const { status, stdout } = run(path);
+  assert.deepEqual([status, stdout.trim()], [0, "summed over 2 with MPICH 4.0.2"]);
+  rmSync(folder, { recursive: true });
 });

@@ -9,6 +9,7 @@ import { officialSettings } from "../../../src/models/detector/settings";
 import { mlp, through } from "../../../src/models/fusion";
 import * as lora from "../../../src/models/lora";
 import * as mae from "../../../src/models/mae";
+import { Module, Parameter, zeros } from "../../../src/nn";
 import { Linear } from "../../../src/nn/layers";
 import { softTargetCrossEntropy } from "../../../src/nn/losses";
 import { trainableVariables } from "../../../src/nn/variables";
@@ -476,4 +477,24 @@ test("moments know what they belong to", () => {
     "bias.exp_avg_sq 2",
   ]);
   assert.equal(new AdamW(linear, pretrainRules(linear, 0), { eps: 1e-3 }).eps, 1e-3);
+});
+
+test("register tokens are embeddings without decay when finetuning; a bias of two axes decays when finetuning alone", () => {
+  class Wide extends Module {
+    readonly bias = new Parameter([2, 2], zeros, 0);
+  }
+  class Odd extends Module {
+    readonly register_tokens = new Parameter([1, 4, 8], zeros, 0);
+    readonly mask_token = new Parameter([1, 1, 8], zeros, 0);
+    readonly relative = new Wide();
+    readonly blocks = [new Linear(2, 2, new Rng(1))];
+  }
+  const rules = finetuneRules(new Odd(), { weightDecay: 0.1, layerDecay: 0.5, depth: 1 });
+  assert.deepEqual(rules.get("register_tokens"), { layer: 0, lrScale: 0.25, weightDecay: 0 });
+  assert.deepEqual(rules.get("mask_token"), { layer: 2, lrScale: 1, weightDecay: 0.1 });
+  assert.deepEqual(rules.get("blocks.0.weight"), { layer: 1, lrScale: 0.5, weightDecay: 0.1 });
+  assert.equal(rules.get("relative.bias")!.weightDecay, 0.1);
+  const plain = pretrainRules(new Odd(), 0.1);
+  assert.deepEqual(plain.get("relative.bias"), { lrScale: 1, weightDecay: 0 });
+  assert.equal(plain.get("register_tokens")!.weightDecay, 0.1);
 });

@@ -12,7 +12,7 @@ import { promptOf } from "../../../src/models/llavit/prompt";
 import { answer } from "../../../src/train/answer";
 import * as answerRecipes from "../../../src/train/answerRecipes";
 import { ask } from "../../../src/train/ask";
-import { evaluateAnswers } from "../../../src/train/evaluateAnswers";
+import { AnswerEvaluation, evaluateAnswers } from "../../../src/train/evaluateAnswers";
 import { assertClose, assertSameState, isLuvitError, valuesOf } from "../nn/support";
 
 const folder = mkdtempSync(join(tmpdir(), "luvit-answer-"));
@@ -181,5 +181,35 @@ test("what does not fit is refused by name", async () => {
   await assert.rejects(
     evaluateAnswers(model, {} as never),
     isLuvitError("bad-argument", "questions about images"),
+  );
+});
+
+test("questions of all kinds count the same in what is right of all, which is printed below its kinds", () => {
+  const kinds = new Map([
+    ["what", { right: 50, questions: 2 }],
+    ["where", { right: 100, questions: 6 }],
+  ]);
+  const evaluation = new AnswerEvaluation({} as never, kinds);
+  assert.equal(evaluation.right, 87.5);
+  const lines = String(evaluation)
+    .split("\n")
+    .map((line) => line.trim().split(/\s{2,}/));
+  assert.deepEqual(
+    lines.filter(([first]) => ["what", "where", "all"].includes(first)),
+    [
+      ["what", "50.0", "2"],
+      ["where", "100.0", "6"],
+      ["all", "87.5"],
+    ],
+  );
+});
+
+test("an answer that is told nothing has 64 tokens at most", async () => {
+  const model = await makeModel();
+  const { ids } = promptOf(model, "what is it?");
+  Object.assign(model.language.config, { maxPositions: ids.length + 62 });
+  await assert.rejects(
+    ask(model, set.pixels(0), "what is it?"),
+    isLuvitError("bad-argument", `${ids.length + 63} tokens`, `at most ${ids.length + 62}`),
   );
 });

@@ -2,14 +2,17 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { startBackend } from "../../../src/core/tf";
+import { Rng } from "../../../src/core/rng";
+import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import type { ImageDataset } from "../../../src/data/dataset";
 import * as transforms from "../../../src/data/transforms";
 import { readTrainingCheckpoint } from "../../../src/io/runs/trainingCheckpoint";
 import { baselines, classifier, fusion } from "../../../src/models";
 import { llama7b } from "../../../src/models/llamaConfig";
 import { type DistillOptions, distill } from "../../../src/train/distill";
+import { keepingLayers } from "../../../src/train/featureMatches";
 import { finetune } from "../../../src/train/finetune";
+import { KeptAnswers } from "../../../src/train/teacherAnswers";
 import {
   assertRejects,
   assertSameBits,
@@ -218,4 +221,57 @@ test("op by op gives the losses that one graph gives", async () => {
   const [eager, graph] = [await run("eager"), await run("onnxruntime")];
   for (const [i, loss] of graph.entries())
     assert.ok(Math.abs(loss - eager[i]) < 1e-3, `${loss}, ${eager[i]}`);
+});
+
+test("answers that would take more than 4 GiB are not kept; those that were not asked for are missed by their image", async () => {
+  const teacher = tinyClassifier(3);
+  const always = transforms.evaluation(16).preprocessing;
+  const match = {
+    index: 0,
+    teacher: "blocks.0",
+    student: "blocks.0",
+    weight: 1,
+    shape: [5, 16],
+    distance: {},
+  };
+  const keep = (length: number, matches = [match], withLogits = true) =>
+    new KeptAnswers(teacher, { length, preprocessing: always } as ImageDataset, matches, withLogits);
+  // 82 numbers of each image.
+  const most = Math.floor(2 ** 30 / 82);
+  keep(most);
+  assertThrows(
+    () => keep(most + 1),
+    "bad-argument",
+    "13094413 images x 82 numbers are 4.0 GiB, more than 4",
+    "match logits alone",
+  );
+  keep(most + 1, [match], false);
+  keep(most + 1, []);
+  const set = await images(transforms.evaluation);
+  const kept = new KeptAnswers(teacher, set, [match], true);
+  const batch = (...indices: number[]) => ({ indices, paths: indices.map((i) => set.path(i)) }) as never;
+  await kept.prepare(5, { engine: "eager" }, { stopped: true });
+  assertThrows(
+    () => kept.feeds(batch(3)),
+    "bad-dataset",
+    `no kept answer to ${set.path(3)}`,
+    "could not be read",
+  );
+  await kept.prepare(5, { engine: "eager" }, { stopped: false });
+  const { "teacher.logits": logits, "teacher.blocks.0": tokens } = kept.feeds(batch(7, 2));
+  assert.deepEqual(
+    [logits.shape, tokens.shape],
+    [
+      [2, 2],
+      [2, 5, 16],
+    ],
+  );
+  const layers = new Map<string, Tensor>();
+  const image = async (index: number) => tf.tensor((await set.load(index, new Rng(0))).image, [1, 3, 16, 16]);
+  for (const [place, index] of [7, 2].entries()) {
+    const own = teacher.forward(await image(index), keepingLayers(layers)).dataSync();
+    const ownTokens = layers.get("blocks.0")!.dataSync();
+    for (const [i, x] of own.entries()) assert.ok(Math.abs(x - logits.data[2 * place + i]) < 1e-5);
+    for (const [i, x] of ownTokens.entries()) assert.ok(Math.abs(x - tokens.data[80 * place + i]) < 1e-5);
+  }
 });

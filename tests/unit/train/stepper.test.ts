@@ -6,6 +6,7 @@ import { Linear } from "../../../src/nn/layers";
 import { AdamW } from "../../../src/optim/adamw";
 import { pretrainRules } from "../../../src/optim/groups";
 import type { Feeds } from "../../../src/train/feeds";
+import { openForwards } from "../../../src/train/forwards";
 import { Stepper } from "../../../src/train/stepper";
 import { WeightAverage } from "../../../src/train/weightAverage";
 
@@ -194,4 +195,47 @@ test("an epsilon of the optimizer's own reaches the steps", async () => {
   await stepper.sync();
   close(await model.weight.peek(), [1 - 0.3 / (1 + 0.5), 2]);
   await stepper.dispose();
+});
+
+test("a function with averages takes what is frozen as it is", async () => {
+  const model = new Linear(2, 1, new Rng(0));
+  model.weight.load({ shape: [1, 2], data: Float32Array.of(1, 2) });
+  model.bias!.load({ shape: [1], data: Float32Array.of(10) });
+  model.freeze("bias");
+  const rules = pretrainRules(model, 0);
+  const out = {
+    inputs: { x: { shape: [1, 2] } },
+    body: (fed: Record<string, Tensor>) => ({ y: model.forward(fed.x) }),
+  };
+  const loss = ({ x }: Readonly<Record<string, Tensor>>) => tf.sum(model.forward(x)) as Tensor;
+  const task = { name: "frozen", model, rules, loss, functions: { out } };
+  const average = new WeightAverage(model, rules, 0.5);
+  const optimizer = new AdamW(model, rules);
+  const stepper = new Stepper({ task, optimizer, average, batches: 1 }, { engine: "eager" });
+  await stepper.step([row(1, 1)], 0.2);
+  close((await stepper.call("out", row(1, 1))).y, [12.6]);
+  close((await stepper.call("out", row(1, 1), { averaged: true })).y, [12.8]);
+  await stepper.dispose();
+});
+
+test("what functions keep is zero at first, common to all that name it, and stays from run to run", async () => {
+  const model = new Linear(2, 1, new Rng(0), { bias: false });
+  model.weight.load({ shape: [1, 2], data: Float32Array.of(1, 2) });
+  const kept = { sum: [1, 1] };
+  const inputs = { x: { shape: [1, 2] } };
+  const forwards = await openForwards(
+    model,
+    {
+      add: { inputs, kept, body: ({ x }, { sum }) => ({ sum: tf.add(sum, model.forward(x)) }) },
+      look: { inputs, kept, body: ({ x }, { sum }) => ({ twice: tf.add(tf.mul(sum, 2), tf.sum(x)) }) },
+    },
+    { engine: "eager" },
+  );
+  const look = async () => (await forwards.run("look", row(0, 0.5))).twice;
+  close(await look(), [0.5]);
+  await forwards.run("add", row(1, 1));
+  await forwards.run("add", row(0, 2));
+  close(await look(), [2 * 7 + 0.5]);
+  assert.match(forwards.engine, /op by op/);
+  await forwards.dispose();
 });

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, mock, test } from "node:test";
+import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageNetS, toy, transforms } from "../../../src/data";
-import { baselines, classifier, fusion, llavit, segmenter, vit } from "../../../src/models";
+import { baselines, classifier, fusion, llavit, mae, segmenter, vit } from "../../../src/models";
 import { LlamaLanguageModel } from "../../../src/models/languageModel";
 import { llama7b } from "../../../src/models/llamaConfig";
 import { promptOf } from "../../../src/models/llavit/prompt";
@@ -15,9 +16,10 @@ import { type AuxiliaryOptions, auxiliary } from "../../../src/train/auxiliary";
 import { detect } from "../../../src/train/detection/detect";
 import { type DistillOptions, distill } from "../../../src/train/distill";
 import { keepingLayers } from "../../../src/train/featureMatches";
+import { normalizedImages } from "../../../src/train/feeds";
 import { finetune } from "../../../src/train/finetune";
 import type * as Loop from "../../../src/train/loop";
-import { pretrain } from "../../../src/train/pretrain";
+import { maskFeeds, pretrain } from "../../../src/train/pretrain";
 import { segment } from "../../../src/train/segment";
 import type { TrainingTask } from "../../../src/train/steps";
 import { repository } from "../nn/support";
@@ -278,4 +280,69 @@ test("the tokens' distance draws the trunk to the branch and not the branch to t
     return tf.max(tf.abs(Object.values(grads)[0])).dataSync()[0];
   });
   assert.ok(trunk > 1e2 && mapper < 1e2, `${trunk} of the trunk, ${mapper} of the branch`);
+});
+
+test("a taught pretraining's loss is that of the pixels and, by its weight, the layers' distance, the class token among them", async () => {
+  const set = await images();
+  const patches = { ...tinyViT, patchSize: 4 };
+  const decoder = { dim: 16, depth: 1, heads: 2, mlpRatio: 2 };
+  const student = mae.create({ encoder: patches, decoder, seed: 1 });
+  const teacher = mae.create({ encoder: { ...patches, dim: 24 }, decoder, seed: 2 });
+  const how = { loss: "l1", normalize: "unit" } as const;
+  const go = (weight?: number) => {
+    const features = [{ teacher: "blocks.1", student: "blocks.0", weight, ...how }];
+    return taskOf(() => pretrain(student, set, { ...told, distill: { teacher, features } }));
+  };
+  const task = go();
+  const masks = maskFeeds(student, 2, new Rng(3));
+  const inputs = {
+    ...Object.fromEntries(
+      Object.entries(masks).map(([name, { data, shape, dtype }]) => [
+        name,
+        tf.tensor(data, [...shape], dtype ?? "float32"),
+      ]),
+    ),
+    images: tf.randomUniform([2, 3, 16, 16], 0, 255, "float32", 4),
+  } as unknown as { images: Tensor };
+  const lossOf = (one: TrainingTask<never>) => numberOf(one.loss(inputs));
+  const pixels = lossOf(taskOf(() => pretrain(student, set, told)));
+  const fed = { ...inputs, images: normalizedImages(inputs.images, "bytes") } as never;
+  const layers = [new Map<string, Tensor>(), new Map<string, Tensor>()];
+  student.encode(fed, keepingLayers(layers[0]));
+  teacher.encode(fed, keepingLayers(layers[1]));
+  const tokens = layers[0].get("blocks.0")!;
+  assert.deepEqual(tokens.shape, [2, 5, 16], "four of 16 patches are seen, and the class token");
+  const map = (task.whole as unknown as { distill: Linear[] }).distill[0];
+  const distance = numberOf(featureLoss(map.forward(tokens), layers[1].get("blocks.1")!, how));
+  near(lossOf(task), pixels + distance);
+  const tripled = go(3);
+  const [own] = (tripled.settings.distill as { features: { weight: number; distance: object }[] }).features;
+  assert.deepEqual([own.weight, own.distance], [3, how]);
+  near(lossOf(tripled), pixels + 3 * distance);
+  assert.ok([...task.rules.keys()].every((path) => !path.startsWith("teacher.")));
+  assert.ok(task.rules.has("distill.0.weight") && task.frozen!.has("teacher.blocks.0.attn.qkv.weight"));
+});
+
+test("a finetuning step is fed smoothed labels, and branches that are drawn for each of its batches", async () => {
+  const set = await images(transforms.evaluation);
+  const go = (options: object) => taskOf(() => finetune(tinyClassifier(), set, { ...told, ...options }));
+  const batch = { images: new Float32Array(2 * 768).fill(0.5), labels: Int32Array.of(1, 0) } as never;
+  const plain = go({ smoothing: 0.2, dropPath: 0 }).feeds(batch, 3);
+  assert.deepEqual(Object.keys(plain), ["images", "targets"]);
+  assert.deepEqual(plain.targets, { data: Float32Array.of(0.1, 0.9, 0.9, 0.1), shape: [2, 2] });
+  assert.deepEqual(plain.images.shape, [2, 3, 16, 16]);
+  const drawn = go({ dropPath: 0.5, seed: 4 });
+  const factors = (micro: number) => drawn.feeds(batch, micro).dropPath;
+  assert.deepEqual(factors(3), factors(3));
+  assert.deepEqual(
+    [factors(3).shape, new Set(Array.from({ length: 9 }, (_, i) => factors(i).data.join())).size > 4],
+    [[4, 2], true],
+  );
+  const mix = { mixupAlpha: 1000, cutmixAlpha: 1000 };
+  const mixed = go({ mix, smoothing: 0, dropPath: 0 });
+  const targets = Array.from({ length: 8 }, (_, i) => mixed.feeds(batch, i).targets.data);
+  // Alphas so large mix halves and halves, but where a box is cut off at the image's border.
+  assert.ok(targets.some((numbers) => numbers.every((x) => Math.abs(x - 0.5) < 0.05)));
+  for (const [a, b] of targets) assert.ok(Math.abs(a + b - 1) < 1e-6);
+  assert.ok(new Set(targets.map((numbers) => numbers.join())).size > 4);
 });
