@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { localRank, placeIn, possibleSizes, workerPlace } from "../../../src/distributed/place";
+import { isStep, localRank, placeIn, possibleSizes, workerPlace } from "../../../src/distributed/place";
 import { engineEnvironment } from "../../../src/engine/process/environment";
 
 const alone = { rank: 0, size: 1 };
@@ -104,4 +104,22 @@ test("of several launchers' words the first whole one counts", () => {
   const nested = { OMPI_COMM_WORLD_RANK: "1", OMPI_COMM_WORLD_SIZE: "2", PMI_RANK: "0", PMI_SIZE: "8" };
   assert.deepEqual(placeIn(nested), { rank: 1, size: 2 });
   assert.deepEqual(placeIn({ ...nested, OMPI_COMM_WORLD_SIZE: undefined }), { rank: 0, size: 8 });
+});
+
+test("ranks and counts are whole numbers in digits, and of srun's steps those that it has started", () => {
+  for (const [rank, size] of [
+    ["0x1", "4"],
+    ["1.5", "4"],
+    [" 1", "4"],
+    ["", "4"],
+    ["1", "1e1"],
+    ["1", "4.5"],
+    ["1", ""],
+  ])
+    assert.deepEqual(placeIn({ PMI_RANK: rank, PMI_SIZE: size }), alone, `${rank} of ${size}`);
+  assert.deepEqual(placeIn({ PMI_RANK: "0", PMI_SIZE: undefined }), alone);
+  assert.deepEqual(
+    [isStep({}), isStep({ SLURM_STEP_ID: "0" }), isStep({ SLURM_STEP_ID: "4294967291" })],
+    [...[false, true, false]],
+  );
 });

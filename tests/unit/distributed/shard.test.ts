@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { shardHere, shardOfWorker } from "../../../src/distributed/shard";
+import { isLuvitError } from "../nn/support";
 
 test("a task of a SLURM array has its part, wherever the array begins and whatever its step", () => {
   const array = { SLURM_ARRAY_TASK_ID: "3", SLURM_ARRAY_TASK_COUNT: "4", SLURM_ARRAY_TASK_MIN: "0" };
@@ -60,4 +61,24 @@ test("an array that does not say where it begins does so at 0, by ones; what was
   assert.throws(() => shardHere(undefined, { SLURM_ARRAY_TASK_ID: "0" }), /--shard 1\/8/);
   const both = { ...array, JOB_COMPLETION_INDEX: "1" };
   assert.deepEqual(shardHere(undefined, both), { index: 1, count: 3 }, "the array");
+});
+
+test("two tasks of srun share, one alone or without its number does not; what cannot be a part is refused as an argument", () => {
+  const task = { SLURM_STEP_ID: "0", SLURM_STEP_NUM_TASKS: "2", SLURM_PROCID: "1" };
+  assert.deepEqual(shardOfWorker(task), { index: 2, count: 2 });
+  for (const change of [
+    { SLURM_PROCID: undefined },
+    { SLURM_PROCID: "x" },
+    { SLURM_STEP_NUM_TASKS: undefined },
+    { SLURM_STEP_ID: undefined },
+  ])
+    assert.equal(shardOfWorker({ ...task, ...change }), undefined, JSON.stringify(change));
+  const array = { SLURM_ARRAY_TASK_ID: "0", SLURM_ARRAY_TASK_COUNT: "3", SLURM_ARRAY_TASK_MIN: "1" };
+  for (const [environment, says] of [
+    [array, "part 0 of 3"],
+    [{ JOB_COMPLETION_INDEX: "0" }, "--shard auto/8"],
+    [{ ...array, SLURM_ARRAY_TASK_ID: "x" }, "--shard 1/8"],
+    [{ ...array, SLURM_ARRAY_TASK_ID: undefined }, "--shard 1/8"],
+  ] as const)
+    assert.throws(() => shardHere(undefined, environment), isLuvitError("bad-argument", says));
 });

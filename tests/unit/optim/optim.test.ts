@@ -498,3 +498,19 @@ test("register tokens are embeddings without decay when finetuning; a bias of tw
   assert.deepEqual(plain.get("relative.bias"), { lrScale: 1, weightDecay: 0 });
   assert.equal(plain.get("register_tokens")!.weightDecay, 0.1);
 });
+
+test("gradients of what is not trained are passed over", async () => {
+  const linear = new Linear(2, 1, new Rng(1));
+  const before = await linear.stateDict();
+  const rules = new Map([["bias", { weightDecay: 0, lrScale: 1 }]]);
+  const optimizer = new AdamW(linear, rules);
+  const gradients = new Map<string, Tensor>([
+    ["weight", tf.ones([1, 2])],
+    ["elsewhere", tf.ones([3])],
+    ["bias", tf.ones([1])],
+  ]);
+  optimizer.update(gradients, 0.5);
+  assert.deepEqual((await linear.weight.read()).data, before.get("weight")!.data);
+  assertClose((await linear.bias!.read()).data, [before.get("bias")!.data[0] - 0.5], 1e-6);
+  assert.equal(optimizer.step, 1);
+});

@@ -339,3 +339,35 @@ test("files that cannot be are refused with what is wrong", async () => {
     message: /row 1 of a batch: bytes 5 … 9 cannot be/,
   });
 });
+
+test("which of more than eight rows are there is read to the last, and columns may be nested sixteen deep", async () => {
+  const rows = Array.from({ length: 10 }, (_, i) => `${i}`);
+  const { buffers } = words(...rows);
+  const missing = { nulls: 1, buffers: [Uint8Array.of(0xff, 0b01), ...buffers.slice(1)] };
+  const shard = await open([schema([binary]), batch(10, [missing])]);
+  assert.equal(await textOf(shard.image(8)), "8");
+  await assert.rejects(shard.image(9), /row 9: the table holds no image/);
+  const nested = (depth: number): Fields =>
+    column("a", types.struct, {}, depth > 0 ? { 5: { tables: [nested(depth - 1)] } } : {});
+  const read = (depth: number) =>
+    fieldsOf(FlatTable.root(flatbuffer({ 1: { tables: [nested(depth)] } })), 1, 4);
+  assert.equal(read(15)[0].children[0].name, "a");
+  assert.throws(() => read(17), /columns nested too deeply/);
+  const positions = (bits: number) =>
+    column("a", types.utf8, {}, { 4: { table: { 1: { table: { 0: { int: bits } } } } } });
+  const bitsOf = (bits: number) =>
+    fieldsOf(FlatTable.root(flatbuffer({ 1: { tables: [positions(bits)] } })), 1, 4)[0].dictionary!.bits;
+  assert.deepEqual([8, 16, 32, 64].map(bitsOf), [8, 16, 32, 64]);
+  assert.throws(() => bitsOf(24), /positions of 24 bits in a dictionary/);
+  const usual = column("a", types.utf8, {}, { 4: { table: { 0: { long: 3 } } } });
+  const [{ dictionary: found }] = fieldsOf(FlatTable.root(flatbuffer({ 1: { tables: [usual] } })), 1, 4);
+  assert.deepEqual(found, { id: 3, bits: 32, signed: true });
+});
+
+test("a dictionary's fields lie with its values: the column behind it is found", async () => {
+  const encoding = { 4: { table: { 0: { long: 1 } } }, 5: { tables: [column("inner", types.utf8)] } };
+  const structs = column("of structs", types.struct, {}, encoding);
+  const at = { buffers: [new Uint8Array(), new Uint8Array(8)] };
+  const shard = await open([schema([structs, binary]), batch(2, [at, words("a", "b")])]);
+  assert.equal(await textOf(shard.image(1)), "b");
+});

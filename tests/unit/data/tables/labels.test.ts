@@ -98,6 +98,21 @@ describe("LabelColumn", () => {
     });
   });
 
+  it("takes texts as text or as bytes, whole numbers of any kind, and nothing for nothing", () => {
+    const column = new LabelColumn(8, "x, column label");
+    column.add(["a", Buffer.from("a"), Buffer.from("ü"), 3n, 3, null, undefined, Number.NaN]);
+    assert.deepEqual(column.values, ["a", "ü", 3, null]);
+    assert.deepEqual([...column.codes], [0, 0, 1, 2, 2, 3, 3, 3]);
+    for (const [value, kind] of [
+      [{ a: 1 }, "structures"],
+      [[1], "lists"],
+      [new Date(0), "dates"],
+    ] as const)
+      assert.throws(() => column.add([value]), {
+        message: new RegExp(`^x, column label: labels hold ${kind}, which`),
+      });
+  });
+
   it("refuses more different numbers than there are classes", () => {
     const column = new LabelColumn(2 ** 20 + 1, "x, column label");
     column.add(Array.from({ length: 2 ** 20 }, (_, i) => i / 3));

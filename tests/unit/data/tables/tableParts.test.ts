@@ -94,6 +94,7 @@ test("the pages of a column fill it, hold as many values as its group has rows, 
   walk([page(7, { values: 4 }), page(5), page(5)]);
   walk([page(8, { others: [0, 0, 0, 0, 0] })]);
   walk([]);
+  walk([page(5, { stored: 0, unpacked: 0 })]);
   const refused = (pages: readonly number[][], says: RegExp, rows = 4, most?: number) =>
     assert.throws(() => walk(pages, rows, most), { code: "bad-file", message: says });
   refused([page(5), page(5), page(5, { values: 1 })], /pages hold more than the 4 values of their group/);
