@@ -69,7 +69,7 @@ fs.writeFileSync("package/binding.gyp", "{}");
 execFileSync("tar", ["-czf", "tfjs.tgz", "package"]);
 fs.rmSync("package", { recursive: true });`;
 
-/** Multiplies rightly; a program in JavaScript under an addon's name, which \`--require\` has Node take for one. */
+/** Multiplies rightly; a program in JavaScript under an addon's name, which `--require` has Node take for one. */
 const addon = (gpu: boolean) => `const tensors = [];
 exports.TF_Version = "2.18.1";
 exports.isUsingGpuDevice = () => ${gpu};
@@ -85,7 +85,7 @@ exports.executeOp = (op, attributes, [a, b]) => {
 };
 exports.tensorDataSync = (id) => tensors[id].values;`;
 
-/** A machine with Python, npm, node-gyp and, where asked for, a GPU; what its Python did is in \`did\`. */
+/** A machine with Python, npm, node-gyp and, where asked for, a GPU; what its Python did is in `did`. */
 function machine(gpu = false) {
   const place = temporaryFolder();
   const [log, cache] = [join(place, "log"), join(place, "cache")];

@@ -238,12 +238,16 @@ const structure: [string, KernelSample[]][] = [
       { inputs: () => ({ x: float([2, 6]) }), attributes: { numOrSizeSplits: 3, axis: 1 } },
     ],
   ],
-  ["Step", [{ inputs: () => ({ x: tf.tensor([-1, 0, 2]) }), attributes: { alpha: 0.25 } }]],
+  [
+    "Step",
+    [0.25, 0].map((alpha) => ({ inputs: () => ({ x: tf.tensor([-1, 0, 2, 0.5]) }), attributes: { alpha } })),
+  ],
   [
     "Tile",
     [
       { inputs: () => ({ x: float([1, 3]) }), attributes: { reps: [4, 1] } },
       { inputs: () => ({ x: float([2, 3]) }), attributes: { reps: [1, 2] } },
+      { inputs: () => ({ x: float([1, 3]) }), attributes: { reps: [4, 2] } },
     ],
   ],
   ["Transpose", [{ inputs: () => ({ x: float([2, 3, 4]) }), attributes: { perm: [2, 0, 1] } }]],
@@ -289,7 +293,13 @@ const special: [string, KernelSample[]][] = [
     "Mod",
     [{ inputs: () => ({ a: integers([-7, 7, 6]), b: integers([2, -2, 4]) }) }, { inputs: () => pairs()[1] }],
   ],
-  ["Pow", [{ inputs: () => ({ a: positive([2, 3]), b: float([3], 2) }) }]],
+  [
+    "Pow",
+    [
+      { inputs: () => ({ a: positive([2, 3]), b: float([3], 2) }) },
+      { inputs: () => ({ a: tf.tensor([-2, -2, 0.5, 3]), b: tf.tensor([3, 2, -2, 0]) }) },
+    ],
+  ],
   ["Rsqrt", [{ inputs: () => ({ x: positive([7]) }) }]],
   ["Sqrt", [{ inputs: () => ({ x: positive([7]) }) }]],
 ];

@@ -151,3 +151,76 @@ test("results that nothing else takes are at the end, the first of them last: on
   g.output("second", once("Sin", inner));
   assert.deepEqual(opsOf(g), ["Exp", "Sin", "Neg"]);
 });
+
+/** What becomes of (p a) times (q b), the product times r: its ops and its alpha. */
+function scaledProduct(
+  factors: readonly ({ number: number; shape: number[] } | undefined)[],
+  results: { product?: boolean } = {},
+) {
+  const g = new GraphWriter();
+  const shape = [2, 3, 3];
+  const times = (x: ReturnType<GraphWriter["input"]>, i: number) => {
+    const factor = factors[i];
+    if (!factor) return x;
+    const size = factor.shape.reduce((product, length) => product * length, 1);
+    const number = g.constant(new Float32Array(size).fill(factor.number), factor.shape);
+    const whole = factor.shape.length > x.shape.length ? factor.shape : x.shape;
+    return g.node("Multiply", i === 1 ? { a: number, b: x } : { a: x, b: number }, [{ shape: whole }])[0];
+  };
+  const [a, b] = ["a", "b"].map((name, i) => times(g.input(name, shape), i));
+  const result = a.shape.length > 3 ? a.shape : shape;
+  const [product] = g.node("BatchMatMul", { a, b }, [{ shape: result }], plain);
+  g.output("y", times(product, 2));
+  if (results.product) g.output("product", product);
+  const nodes = nodesOf(g);
+  return {
+    ops: nodes.map(({ op }) => op),
+    alpha: nodes.find(({ op }) => op === "FusedMatMul")?.attributes.alpha,
+  };
+}
+
+test("numbers on either side and behind a product are one factor; what is no number stays where it is", () => {
+  const number = (value: number, shape: number[] = []) => ({ number: value, shape });
+  assert.deepEqual(scaledProduct([number(2), number(3), number(5)]), {
+    ops: ["FusedMatMul"],
+    alpha: { float: 30 },
+  });
+  assert.deepEqual(scaledProduct([number(-2), undefined, number(0.5, [3])]).alpha, { float: -1 });
+  assert.deepEqual(scaledProduct([]), { ops: ["MatMul"], alpha: undefined });
+  assert.deepEqual(scaledProduct([undefined, undefined, number(4)], { product: true }).ops.sort(), [
+    "MatMul",
+    "Mul",
+  ]);
+  const larger = scaledProduct([number(2, [4, 2, 3, 3])]);
+  assert.ok(larger.ops.includes("Expand") || larger.ops.includes("Mul"), `${larger.ops}`);
+  assert.equal(larger.alpha, undefined, "what makes its operand larger is more than a factor");
+});
+
+test("weights of eight bits, of fewer bits and inputs that nothing needs are declared as they are fed", () => {
+  const g = new GraphWriter();
+  const [x, w] = [g.input("x", [4, 32]), g.state("w", [64, 32])];
+  g.input("unused", [1]);
+  const attributes = { transposeA: false, transposeB: true };
+  g.output("y", g.node("BatchMatMul", { a: x, b: w }, [{ shape: [4, 64] }], attributes)[0]);
+  const graph = g.finish();
+  const inputs = (target: Parameters<typeof lowerGraph>[1]) =>
+    lowerGraph(graph, target).model.inputs.map(({ name, shape, dtype }) => [name, dtype, ...shape]);
+  assert.deepEqual(inputs({}), [
+    ["x", "float32", 4, 32],
+    ["w", "float32", 64, 32],
+  ]);
+  assert.deepEqual(inputs({ int8: new Set(["w"]) }), [
+    ["x", "float32", 4, 32],
+    ["w int8 transposed", "int8", 32, 64],
+    ["w int8 scales", "float32", 64],
+  ]);
+  const half = { products: "float16", halved: new Set(["w"]) } as const;
+  assert.deepEqual(inputs(half), [
+    ["x", "float32", 4, 32],
+    ["w", "float16", 64, 32],
+  ]);
+  assert.deepEqual(inputs({ products: "float16" }), [
+    ["x", "float32", 4, 32],
+    ["w", "float32", 64, 32],
+  ]);
+});

@@ -28,7 +28,7 @@ afterEach(() => {
 const withGpu = (usable: boolean, reason: string) =>
   mock.method(probe, "probeGpu", () => Promise.resolve({ usable, reason }));
 
-/** Engine processes that take programs or fail as \`outcomes\` says, one after the other; what each was asked. */
+/** Engine processes that take programs or fail as `outcomes` says, one after the other; what each was asked. */
 function opening(...outcomes: (Error | undefined)[]) {
   const asked: { engine: string; options: OpenOptions }[] = [];
   mock.method(process_, "openInEngineProcess", (engine: string, _: unknown, options: OpenOptions) => {
@@ -238,7 +238,7 @@ test("a process is started for the engine that will be used, and for op by op no
 });
 
 describe("ready", withOnnxRuntime, () => {
-  /** What programs are opened on: gives \`y\` for the trial. */
+  /** What programs are opened on: gives `y` for the trial. */
   function machine(description: Partial<EngineDescription>, y = [6, -2]) {
     const seen: unknown[] = [];
     const note = (...what: unknown[]) => void seen.push(what);

@@ -17,7 +17,7 @@ const groups = load("../../../src/distributed/group") as typeof import("../../..
 
 afterEach(() => mock.restoreAll());
 
-/** An engine process that notes what it is asked and answers as \`answers\` says, by what is to be done. */
+/** An engine process that notes what it is asked and answers as `answers` says, by what is to be done. */
 function noting(answers: Record<string, object> = {}) {
   const asked: { task: string; request: Record<string, unknown>; arrays: object }[] = [];
   const process = {
@@ -40,7 +40,7 @@ function noting(answers: Record<string, object> = {}) {
   };
 }
 
-/** Entries of so many numbers; those of \`changed\` get new numbers. */
+/** Entries of so many numbers; those of `changed` get new numbers. */
 function programOf(entries: Record<string, number>, changed: readonly string[] = []) {
   const g = new GraphWriter();
   const values = new Map(Object.entries(entries).map(([name, length]) => [name, g.state(name, [length])]));

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
-import { before, test } from "node:test";
+import { createRequire } from "node:module";
+import { before, mock, test } from "node:test";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import type { Program } from "../../../src/engine";
 import type { TensorflowBinding } from "../../../src/engine/tensorflow/binding";
 import { tensorflowEnvironment } from "../../../src/engine/tensorflow/environment";
+import { openTensorflowEngine } from "../../../src/engine/tensorflow/executor";
 import { crossingOf } from "../../../src/engine/tensorflow/feeds";
 import { elementTypes } from "../../../src/engine/tensorflow/graphDef";
 import { TfOps } from "../../../src/engine/tensorflow/lower/ops";
@@ -129,7 +131,10 @@ class Recorder implements TensorflowBinding {
   readonly deleted: number[] = [];
   failure: Error | undefined;
   private last = 0;
-  isUsingGpuDevice = () => false;
+  /** The number of a run's first fetch. */
+  first = 0;
+  gpu = false;
+  isUsingGpuDevice = () => this.gpu;
   readonly folders: string[] = [];
   loadSavedModel(folder: string): number {
     assert.deepEqual(readdirSync(folder), ["saved_model.pb"]);
@@ -150,7 +155,9 @@ class Recorder implements TensorflowBinding {
     if (this.failure) throw this.failure;
     const fed = inputs.map((id) => JSON.stringify(this.tensors.get(id)));
     this.runs.push(`${model}: ${inputNames} [${fed.join(" ")}] -> ${outputNames}`);
-    return outputNames.split(",").map((_, i) => ({ id: this.createTensor([1], 1, Float32Array.of(i)) }));
+    return outputNames.split(",").map((_, i) => ({
+      id: this.createTensor([1], 1, Float32Array.of(i === 0 ? this.first : i)),
+    }));
   }
 }
 
@@ -277,3 +284,85 @@ test("the engine's process computes products as its precision says, with as many
   assert.equal(tensorflowEnvironment({}).NVIDIA_TF32_OVERRIDE, "0");
   if (given !== undefined) process.env.CUDA_VISIBLE_DEVICES = given;
 });
+
+const addon = createRequire(__filename)(
+  "../../../src/engine/tensorflow/binding",
+) as typeof import("../../../src/engine/tensorflow/binding");
+
+/** Runs `use` with an addon that writes down what it is asked. */
+async function withAddon(use: (binding: Recorder) => Promise<void>): Promise<void> {
+  const binding = new Recorder();
+  const loads = mock.method(addon, "loadTensorflow", () => binding);
+  const { ONEDNN_DEFAULT_FPMATH_MODE: mode } = process.env;
+  try {
+    await use(binding);
+  } finally {
+    loads.mock.restore();
+    if (mode !== undefined) process.env.ONEDNN_DEFAULT_FPMATH_MODE = mode;
+  }
+}
+
+test("what TensorFlow cannot do is refused, and what a GPU is needed for where there is none", () =>
+  withAddon(async (binding) => {
+    const opened = (options: object) => openTensorflowEngine({}, options);
+    for (const [options, words] of [
+      [{ provider: "webgpu" }, "the tensorflow engine has no WebGPU"],
+      [{ precision: "float16" }, "the tensorflow engine has no float16"],
+      [{ frozen: "int8" }, "the tensorflow engine keeps no weights in int8"],
+      [{ provider: "cuda" }, "no CUDA GPU was found, or this TensorFlow is built without CUDA"],
+      [{ tf32: true }, "tf32 is for NVIDIA GPUs from Ampere on; this one runs on the CPU"],
+    ] as const)
+      await assert.rejects(opened(options), isLuvitError("engine", words));
+    const scaled = { step: { ...programsOf().step, lossScale: "x" } };
+    await assert.rejects(
+      openTensorflowEngine(scaled),
+      isLuvitError("engine", "does not scale losses, which step"),
+    );
+    const { TF_NUM_INTRAOP_THREADS: threads } = process.env;
+    process.env.TF_NUM_INTRAOP_THREADS = "3";
+    const told = { engine: "tensorflow", device: "cpu", threads: 3, precision: "float32", tf32: undefined };
+    assert.deepEqual((await opened({})).description, told);
+    if (threads === undefined) delete process.env.TF_NUM_INTRAOP_THREADS;
+    else process.env.TF_NUM_INTRAOP_THREADS = threads;
+    binding.gpu = true;
+    const onGpu = { ...told, device: "GPU", threads: undefined, tf32: true };
+    const engine = await opened({ provider: "cuda", tf32: true });
+    assert.deepEqual(engine.description, onGpu);
+    await engine.dispose();
+    assert.deepEqual(binding.deleted, [7]);
+  }));
+
+test("a run changes the state, keeps its gradients, adds to them or ends the wait; of bad ones nothing is learnt", () =>
+  withAddon(async (binding) => {
+    const { step } = programsOf({ guard: "loss" });
+    const engine = await openTensorflowEngine({ step });
+    const numbers = (shape: readonly number[]) => new Float32Array(shape.reduce((a, b) => a * b, 1));
+    for (const { name, value } of step.graph.state) await engine.writeState({ [name]: numbers(value.shape) });
+    const feeds = Object.fromEntries(
+      step.graph.inputs.map(({ name, value }) => [name, numbers(value.shape)]),
+    );
+    const run = async (options: object = {}) => {
+      await engine.run("step", feeds, options);
+      return binding.runs.at(-1)!.split("-> ")[1].split(",");
+    };
+    const [loss, commit] = await run();
+    const [, hold] = await run({ hold: true });
+    const [, holdMore] = await run({ hold: true });
+    const [, release] = await run();
+    assert.equal(new Set([loss, commit, hold, holdMore, release]).size, 5);
+    assert.deepEqual(await run({ fetch: [] }), [loss, commit], "the guard is fetched whoever asks for it");
+    assert.deepEqual(await run({ hold: true }), [loss, hold]);
+    binding.first = Number.NaN;
+    assert.deepEqual(await run({ hold: true }), [loss, holdMore]);
+    binding.first = 0;
+    assert.deepEqual(await run({ hold: true }), [loss, holdMore]);
+    assert.deepEqual(await run(), [loss], "one of those held was bad");
+    assert.deepEqual(await run(), [loss, commit]);
+    assert.equal(binding.tensors.size, 0);
+    assert.deepEqual(engine.traffic, { process: 0, device: 0 });
+    binding.gpu = true;
+    await assert.rejects(engine.run("step", {}), isLuvitError("bad-argument", 'feeds of "step"'));
+    await assert.rejects(run({ fetch: ["none"] }), isLuvitError("bad-argument", "no output none"));
+    await engine.dispose();
+    await assert.rejects(run(), isLuvitError("engine", "tensorflow cpu (", "it was disposed"));
+  }));

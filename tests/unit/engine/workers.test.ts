@@ -18,7 +18,7 @@ const groups = load("../../../src/distributed/group") as typeof import("../../..
 
 before(() => startBackend({ backend: "cpu" }));
 
-/** Runs \`use\` as worker \`rank\` of \`size\`, whose engine process answers as \`answer\` says. */
+/** Runs `use` as worker `rank` of `size`, whose engine process answers as `answer` says. */
 async function asWorker(
   rank: number,
   size: number,
