@@ -51,7 +51,8 @@ function createdNumber({ op, attributes }: GraphNode): number | undefined {
 
 function putUniform(node: GraphNode, number: number, rewriter: Rewriter): void {
   for (const { id, shape, dtype } of node.outputs) {
-    rewriter.replace(id, rewriter.addConstant(shape, dtype, typedArray(dtype, [number])));
+    const data = typedArray(dtype, sizeOf(shape) === 0 ? [] : [number]);
+    rewriter.replace(id, rewriter.addConstant(shape, dtype, data));
   }
 }
 

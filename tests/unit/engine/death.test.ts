@@ -105,6 +105,7 @@ test("a kill is laid to the out-of-memory killer as surely as the kernel's count
     [{ oomAfter: { group: 3, machine: 6 }, memory: full }, likely],
     [{ oomBefore: { machine: 5 }, oomAfter: { machine: 6 } }, likely],
     [{ oomAfter: { group: 3, machine: 6 } }, not],
+    [{ oomBefore: { group: 3 }, oomAfter: { group: 3 }, memory: full }, not],
     [{ oomBefore: { machine: 5 }, oomAfter: { machine: 5 }, memory: full }, not],
     [
       { oomBefore: {}, oomAfter: {}, memory: full },
@@ -128,5 +129,5 @@ test("its last memory and its last twelve lines are told, without the frames tha
   );
   assert.deepEqual([head, last], ["Last lines it wrote:", lines.slice(3)]);
   const silent = describeDeath({ ...killed, output: " \n", memory: undefined });
-  assert.ok(!silent.includes("\n") && !silent.includes("Its memory"));
+  assert.ok(!silent.includes("\n") && !silent.includes("Its memory") && !silent.includes("  "), silent);
 });

@@ -95,3 +95,44 @@ test("what is read is a copy; entries that no program changes are read by name a
   assert.deepEqual(await engine.run("look", {}), { y: Float32Array.of(-3, -4) });
   await engine.dispose();
 });
+
+test("feeds and state have the element type that the graph says, bool among them", async () => {
+  const g = new GraphWriter();
+  const [flags, counts, x] = [
+    g.input("flags", [2], "bool"),
+    g.state("counts", [2], "int32"),
+    g.input("x", [2]),
+  ];
+  g.output("not", g.node("LogicalNot", { x: flags }, [{ shape: [2], dtype: "bool" }])[0]);
+  g.output("twice", g.node("Add", { a: counts, b: counts }, [{ shape: [2], dtype: "int32" }])[0]);
+  g.output("root", g.node("Sqrt", { x }, [{ shape: [2] }])[0]);
+  const engine = await openEagerEngine({ step: { graph: g.finish() } });
+  await engine.writeState({ counts: Int32Array.of(3, 4) });
+  const results = await engine.run("step", { flags: Uint8Array.of(1, 0), x: Uint8Array.of(4, 9) });
+  assert.deepEqual(results, {
+    not: Float32Array.of(0, 1),
+    twice: Float32Array.of(6, 8),
+    root: Float32Array.of(2, 3),
+  });
+  await engine.dispose();
+});
+
+test("a guard that is not finite, in a held run or the last, leaves the state as it was", async () => {
+  const engine = await openEagerEngine({ step: step({ guard: "sum" }) });
+  const w = Float32Array.of(1, 2);
+  await engine.writeState({ w });
+  const run = (x: number, hold = false) =>
+    engine.run("step", { x: Float32Array.of(x, 1), schedule: Float32Array.of(0.1, 0.1, 0.05) }, { hold });
+  await run(Number.NaN, true);
+  await run(1);
+  await run(1, true);
+  await run(Number.POSITIVE_INFINITY);
+  assert.deepEqual((await engine.readState(["w"])).w, w);
+  await run(1, true);
+  await run(2);
+  assert.deepEqual(
+    [...(await engine.readState(["w.m"]))["w.m"]].map((m) => Math.round(10 * m)),
+    [-3, -2],
+  );
+  await engine.dispose();
+});

@@ -113,6 +113,49 @@ test("products in float16 are told by how much they are off", withOnnxRuntime, a
   assert.ok(error < 1e-3, `${error}`);
 });
 
+test("a device that multiplies wrongly in float16, or not at all, is refused, and its session given back", async () => {
+  let released = 0;
+  /** Products of rows of 4096 numbers, each times `factor`; none where there is a failure. */
+  const device = (factor: number, failure?: Error) => ({
+    Tensor: class {
+      constructor(
+        _: string,
+        readonly data: Float32Array,
+      ) {}
+    },
+    InferenceSession: {
+      create: async () => ({
+        release: async () => void released++,
+        run: async ({ x, w }: Record<string, { data: Float32Array }>, results: object) => {
+          if (failure) throw failure;
+          const y = Float32Array.from({ length: 16 * 16 }, (_, i) => {
+            const [row, column] = [Math.floor(i / 16), i % 16];
+            let sum = 0;
+            for (let k = 0; k < 4096; k++) sum += x.data[row * 4096 + k] * w.data[column * 4096 + k];
+            return factor * sum;
+          });
+          return { [Object.keys(results)[0]]: { data: y } };
+        },
+      }),
+    },
+  });
+  const error = (factor: number, failure?: Error) =>
+    halfError(device(factor, failure) as never, { threads: 1, provider: "webgpu" });
+  assert.ok((await error(1)) < 1e-6);
+  assert.ok(Math.abs((await error(0.96)) - 0.04) < 1e-6, "relative to the products");
+  await assert.rejects(
+    error(1.06),
+    isLuvitError("engine", "products of 4096 numbers are off by 6.0 % here; use float32"),
+  );
+  await assert.rejects(error(Number.NaN), isLuvitError("engine", "are off by NaN %"));
+  const failure = new Error("no shader-f16\nmore");
+  await assert.rejects(
+    error(1, failure),
+    isLuvitError("engine", "cannot be had on this GPU; use float32 (no shader-f16)"),
+  );
+  assert.equal(released, 5);
+});
+
 describe("float16", () => {
   test("on a GPU without it is refused, with the reason", webgpu.options, async () => {
     if (process.env.LUVIT_TEST_GPU === "1") return;

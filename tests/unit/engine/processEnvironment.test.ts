@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
 import { engineProcesses, stopEngineProcesses } from "../../../src/engine";
 import { startEngineProcess } from "../../../src/engine/process";
 import { environmentFor } from "../../../src/engine/process/engines";
 import { engineEnvironment, launcherDescriptor } from "../../../src/engine/process/environment";
+import { findTensorflow } from "../../../src/engine/tensorflow/binding";
+import { temporaryFolder } from "../io/support";
 
 test("an engine's process gets what it needs by name or family, and nothing that looks like a secret", () => {
   const given = {
@@ -128,6 +132,27 @@ test("engines begin with the environment that their options need", () => {
     }
   } finally {
     if (visible !== undefined) process.env.CUDA_VISIBLE_DEVICES = visible;
+  }
+});
+
+test("where its engine has brought CUDA's libraries along, TensorFlow's process finds them", () => {
+  const cache = temporaryFolder();
+  const engine = join(cache, "made-up");
+  const libraries = join(engine, "deps", "nvidia", "cublas", "lib");
+  mkdirSync(libraries, { recursive: true });
+  writeFileSync(join(engine, "a.node"), "");
+  const { platform, arch, env } = process;
+  const manifest = { addon: "a.node", installed: "2026-01-01", platform, arch };
+  writeFileSync(join(engine, "manifest.json"), JSON.stringify(manifest));
+  const before = env.LUVIT_ENGINE_CACHE;
+  env.LUVIT_ENGINE_CACHE = cache;
+  try {
+    const { LD_LIBRARY_PATH: paths } = environmentFor("tensorflow", {});
+    if (findTensorflow()?.folder === engine) assert.equal(paths.split(delimiter)[0], libraries);
+    assert.equal(environmentFor("onnxruntime", {}).LD_LIBRARY_PATH, undefined);
+  } finally {
+    if (before === undefined) delete env.LUVIT_ENGINE_CACHE;
+    else env.LUVIT_ENGINE_CACHE = before;
   }
 });
 

@@ -123,6 +123,24 @@ test("floats cross as the bits of int32, bytes four to a number, the last one fi
   }
 });
 
+test("what is fed in another type is brought to the graph's; whole words of bytes are not copied", () => {
+  const of = (
+    dtype: "float32" | "int32" | "bool",
+    array: Float32Array | Int32Array | Uint8Array,
+    isBytes?: boolean,
+  ) => crossingOf({ place: { name: "x", dtype, isBytes }, shape: [array.length], array });
+  assert.deepEqual([...of("float32", Uint8Array.of(0, 1)).values], [0, 0x3f800000]);
+  assert.deepEqual([...of("int32", Float32Array.of(2, -3)).values], [2, -3]);
+  const flags = of("bool", Uint8Array.of(1, 0));
+  assert.deepEqual([flags.dtype, [...flags.values]], [elementTypes.bool, [1, 0]]);
+  assert.deepEqual([...of("float32", Float32Array.of(1, 2, 3, 4), true).values], [0x04030201]);
+  const bytes = Uint8Array.of(1, 2, 3, 4);
+  assert.equal(of("float32", bytes, true).values.buffer, bytes.buffer);
+  const numbers = Float32Array.of(9, 1, 2).subarray(1);
+  const { values } = of("float32", numbers);
+  assert.deepEqual([values.buffer, values.byteOffset, values.length], [numbers.buffer, 4, 2]);
+});
+
 /** Writes down what it is asked; gives back a tensor of [number of the fetch]. */
 class Recorder implements TensorflowBinding {
   readonly TF_Version = "0";
@@ -322,6 +340,14 @@ test("what TensorFlow cannot do is refused, and what a GPU is needed for where t
     process.env.TF_NUM_INTRAOP_THREADS = "3";
     const told = { engine: "tensorflow", device: "cpu", threads: 3, precision: "float32", tf32: undefined };
     assert.deepEqual((await opened({})).description, told);
+    assert.equal(process.env.TF_ENABLE_ONEDNN_OPTS, "1", "what is missing of the environment is set");
+    await assert.rejects(
+      opened({ precision: "bfloat16" }),
+      isLuvitError(
+        "engine",
+        'FPMATH_MODE=STRICT, precision "bfloat16" needs BF16; open it in a process of its own',
+      ),
+    );
     if (threads === undefined) delete process.env.TF_NUM_INTRAOP_THREADS;
     else process.env.TF_NUM_INTRAOP_THREADS = threads;
     binding.gpu = true;

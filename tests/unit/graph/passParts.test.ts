@@ -57,6 +57,23 @@ describe("what depends on constants alone", () => {
     }
   });
 
+  test("is empty where its shape is, and is worked with as such", () => {
+    for (const [make, shape, numbers] of [
+      [() => tf.fill([0, 3], 2), [0, 3], []],
+      [() => tf.slice(tf.ones([2, 3]), [0, 0], [0, 3]), [0, 3], []],
+      [() => tf.zerosLike(tf.tensor2d([], [0, 3])), [0, 3], []],
+      [() => tf.add(tf.fill([0, 3], 2), 1), [0, 3], []],
+      [() => tf.sum(tf.fill([0, 3], 2)), [], [0]],
+      [() => tf.concat([tf.fill([0], 2), tf.tensor1d([5, 6])]), [2], [5, 6]],
+    ] as const) {
+      const { ops, constants } = folded(make as () => Tensor);
+      assert.deepEqual([ops, constants[0]!.shape, [...constants[0]!.data]], [[], shape, numbers], `${make}`);
+    }
+    const graph = optimize(traceOf([[2, 3]], (x) => tf.concat([x, tf.fill([0, 3], 2)])));
+    const x = randomTensor([2, 3]);
+    assert.deepEqual(valuesOfGraph(graph, [x]), [x.dataSync()]);
+  });
+
   test("of several results each has its own numbers", () => {
     const { constants } = folded(() => tf.split(tf.tensor1d([1, 1, 2, 3]), 2));
     assert.deepEqual(

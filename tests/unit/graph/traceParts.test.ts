@@ -204,6 +204,14 @@ describe("interpreted", () => {
     x.dispose();
   });
 
+  test("what is no graph is refused", () => {
+    for (const graph of [undefined, {}, { nodes: [] }])
+      assert.throws(
+        () => interpret(graph as never, { inputs: {} }),
+        isLuvitError("bad-argument", "interpret"),
+      );
+  });
+
   test("feeds have the type, the rank and the name that the graph says; state too", () => {
     const graph = trace("fed", {
       inputs: { rows: { shape: [2], dtype: "int32" } },
