@@ -13,6 +13,7 @@ import { describe, test } from "node:test";
 import { ADDON, TFJS_VERSION } from "../../../src/engine/install/addon";
 import { engineName, installedEngines, MANIFEST } from "../../../src/engine/install/cache";
 import { installEngine, megabytes, removeEngines } from "../../../src/engine/install/install";
+import { installMpi } from "../../../src/engine/install/mpi";
 import { findPython } from "../../../src/engine/install/python";
 import { assertRejects, temporaryFolder } from "../io/support";
 import { isLuvitError } from "../nn/support";
@@ -258,4 +259,47 @@ test("Python is what PYTHON names, else python3, else python; the first that has
   await withEnvironment({ PATH, PYTHON: own }, async () =>
     assert.deepEqual(await findPython(), { command: own, args: [], version: "3.9" }),
   );
+});
+
+test("MPI's addon takes its place when it has summed over two processes; else what was there stays, and it is said why", async () => {
+  const place = temporaryFolder();
+  const [cache, log] = [join(place, "cache"), join(place, "log")];
+  const compiler = written(
+    join(place, "mpicxx"),
+    `#!/bin/sh\necho "compile $*" >> ${log}\nwhile [ $# -gt 0 ]; do [ "$1" = -o ] && echo built > "$2"; shift; done\n`,
+    0o755,
+  );
+  const launcher = (name: string, line: string, status = 0) =>
+    written(
+      join(place, name),
+      `#!/bin/sh\necho "launch $1 $2 $(basename $4) $OMPI_ALLOW_RUN_AS_ROOT $OMPI_ALLOW_RUN_AS_ROOT_CONFIRM" >> ${log}\necho '${line}'\nexit ${status}\n`,
+      0o755,
+    );
+  const install = (MPICXX: string, MPIEXEC: string, report?: (line: string) => void) =>
+    withEnvironment({ LUVIT_ENGINE_CACHE: cache, MPICXX, MPIEXEC }, () => installMpi(report));
+  const path = join(cache, `mpi-${platform}-${arch}`, "mpi.node");
+  const lines: string[] = [];
+  const good = launcher("mpirun", "summed over 2 with Open MPI 4.1.4");
+  const installed = await install(compiler, good, (line) => void lines.push(line));
+  assert.deepEqual(installed, { path, mpi: "Open MPI 4.1.4", workers: 2 });
+  assert.deepEqual(lines, [`compiling with ${compiler}`, `summing over two processes with ${good}`]);
+  assert.equal(readFileSync(path, "utf8"), "built\n");
+  const [compiled, launched] = readFileSync(log, "utf8").trim().split("\n");
+  assert.match(compiled, /^compile -std=c\+\+17 -O3 -fPIC -shared .*-o \S+mpi\.node \S+mpi\.cc$/);
+  assert.equal(launched, "launch -n 2 check.js 1 1");
+  writeFileSync(path, "before");
+  for (const [MPICXX, MPIEXEC, words] of [
+    [join(place, "none"), good, "MPI's compiler is not there: on a cluster load its module"],
+    [
+      written(join(place, "broken"), "#!/bin/sh\necho 'error: x'\nexit 1\n", 0o755),
+      good,
+      "it could not compile the addon\n  error: x",
+    ],
+    [compiler, launcher("failing", "summed over 2 with X", 3), "MPI: the addon was built but does not sum"],
+    [compiler, launcher("silent", "hello"), "MPI: the addon was built but does not sum\n  hello"],
+    [compiler, join(place, "no launcher"), "MPI: the addon was built but does not sum"],
+  ])
+    await assertRejects(() => install(MPICXX, MPIEXEC), "engine", words);
+  assert.equal(readFileSync(path, "utf8"), "before");
+  assert.deepEqual(readdirSync(cache), [`mpi-${platform}-${arch}`], "nothing is left beside it");
 });

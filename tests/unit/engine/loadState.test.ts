@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -117,3 +117,43 @@ test("what does not fit its entry is refused", withOnnxRuntime, async () => {
   await assert.rejects(loading, /w: 4 numbers, expected 5/);
   await executor.dispose();
 });
+
+const openFiles = () => readdirSync("/proc/self/fd").length;
+const linuxOnly = { skip: existsSync("/proc/self/fd") ? false : "needs /proc" };
+
+test(
+  "files are closed again, also where the state is refused or a file is no longer as it was",
+  linuxOnly,
+  async () => {
+    const { path, tensor } = await inFile("F32");
+    const place = tensor.place!()!;
+    const short = { ...place, start: place.end - 8, end: place.end + 8 };
+    const given: Record<string, Float32Array> = {};
+    const engine = (failure?: Error) =>
+      ({
+        writeState: async (state: object) => {
+          if (failure) throw failure;
+          Object.assign(given, state);
+        },
+      }) as never;
+    const before = openFiles();
+    const gone = { ...place, path: `${path}.gone` };
+    const changed = { ...place, identity: "another" };
+    const left = await loadState(engine(), [
+      ["gone", gone],
+      ["changed", changed],
+    ]);
+    assert.deepEqual(left, ["gone", "changed"]);
+    assert.deepEqual(
+      await loadState(engine(), [
+        ["short", short],
+        ["w", place],
+        ["again", place],
+      ]),
+      ["short"],
+    );
+    assert.deepEqual(given, { w: values, again: values });
+    await assert.rejects(loadState(engine(new Error("refused")), [["w", place]]), /refused/);
+    assert.equal(openFiles(), before);
+  },
+);

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { totalmem } from "node:os";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { engineProcesses } from "../../../src/engine";
-import { groupFiles, memoryOf } from "../../../src/engine/process/memory";
+import { groupFiles, memoryLimit, memoryOf, oomKills } from "../../../src/engine/process/memory";
 import { growingProduct, openInProcess, stopProcessesAfterwards } from "./processSupport";
 import { openGraph, withOnnxRuntime } from "./support";
 
@@ -63,4 +65,23 @@ test("deaths for want of memory are counted in the process's own control group, 
     ...root,
   ]);
   assert.deepEqual(groupFiles(""), root);
+});
+
+test("deaths for want of memory are those that the kernel has counted; memory is at most what the machine has", {
+  skip: withProc,
+}, () => {
+  const count = (file: string) => {
+    try {
+      const line = readFileSync(file, "utf8")
+        .split("\n")
+        .find((one) => one.startsWith("oom_kill "));
+      return line && Number(line.split(" ")[1]);
+    } catch {
+      return undefined;
+    }
+  };
+  const files = groupFiles(readFileSync("/proc/self/cgroup", "utf8"));
+  const counts = files.map(count).filter((one) => one !== undefined);
+  assert.deepEqual(oomKills(), { group: counts[0], machine: count("/proc/vmstat") });
+  assert.ok(memoryLimit() > 2 ** 20 && memoryLimit() <= totalmem());
 });
