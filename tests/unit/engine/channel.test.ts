@@ -43,6 +43,9 @@ function noting(socket: Socket) {
   return { channel, frames, ends, until };
 }
 
+/** What is to be told meanwhile has been told. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 const large = new Float32Array(700_000).map((_, i) => i);
 
 test("frames arrive in the order in which they were sent, large ones whole, both ways at once", async () => {
@@ -59,6 +62,7 @@ test("frames arrive in the order in which they were sent, large ones whole, both
   assert.deepEqual(near.frames, [back]);
   near.channel.close();
   await far.until(() => far.ends.length > 0);
+  await turn();
   assert.deepEqual(far.ends, [undefined], "the other end is gone, once and without an error");
 });
 
@@ -82,10 +86,11 @@ test("what is no frame, and a frame that ends too early, end the channel with wh
     [whole.subarray(0, whole.length - 3), "it ends in the header, 3 bytes early"],
   ] as const) {
     const [raw, other] = await socketPair();
-    const far = noting(other);
+    const [far, closed] = [noting(other), once(other, "close")];
     raw.on("error", () => undefined).end(bytes);
     await far.until(() => far.ends.length > 0);
-    if (!other.closed) await once(other, "close");
+    await closed;
+    await turn();
     raw.destroy();
     assert.equal(far.ends.length, 1, "its owner hears of it once");
     assert.ok(isLuvitError("engine", "malformed frame", words)(far.ends[0]));

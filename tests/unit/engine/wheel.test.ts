@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { lastLines, runCommand } from "../../../src/engine/install/command";
+import { addCudaLibraries } from "../../../src/engine/install/cuda";
 import { explainNpm } from "../../../src/engine/install/npm";
 import { findPython, type Python } from "../../../src/engine/install/python";
 import { downloadWheel, explainPip, unpackWheel } from "../../../src/engine/install/wheel";
@@ -117,6 +119,15 @@ test("a wheel that cannot be unpacked is said, with the reason where it is the d
   const pip = pipThat("");
   await unpackWheel(pip, { path: "x.whl", version: "1", bytes: 1 }, "folder", ["nvidia/"]);
   assert.deepEqual(pip.calls()[0].slice(2), ["x.whl", "folder", "nvidia/"]);
+  await unpackWheel(pip, { path: "x.whl", version: "1", bytes: 1 }, "folder");
+  assert.deepEqual(
+    pip.calls()[1].slice(4),
+    [
+      ...["libtensorflow_cc.so.2", "libtensorflow_framework.so.2", "include/tensorflow/c/"],
+      ...["include/tensorflow/core/platform/", "include/tsl/", "include/xla/tsl/c/"],
+    ].map((path) => `tensorflow/${path}`),
+    "by default what the addon is built against: the C interface and what its headers include",
+  );
 });
 
 test("a command gives its status and both streams, its own environment alone where that is asked", async () => {
@@ -162,5 +173,58 @@ test("a Python without pip, or that does not work, is named with why", async (t)
       "no Python with pip (/nowhere/python: not found or not working)",
       "apt install python3-pip",
     ),
+  );
+});
+
+test("CUDA's libraries are those that a wheel asks for with that extra, each unpacked beside the others", async (t) => {
+  const folder = temporaryFolder();
+  const wheel = join(folder, "tensorflow-2.18.0-x.whl");
+  const make = `
+import sys, zipfile
+lines = ["Requires-Dist: numpy<2.2", "Requires-Dist: nvidia-a-cu12==12.5.3.2; extra == 'and-cuda'",
+         'Requires-Dist: nvidia-b-cu12 (<3) ; extra == "and-cuda"', "Requires-Dist: x; extra == 'other'", "",
+         "Requires-Dist is a field"]
+with zipfile.ZipFile(sys.argv[1], "w") as made:
+    made.writestr("tensorflow/METADATA", "Requires-Dist: y; extra == 'and-cuda'")
+    made.writestr("tensorflow-2.18.0.dist-info/METADATA", "\\n".join(lines))
+`;
+  if (spawnSync("python3", ["-c", make, wheel]).status !== 0) return t.skip("no python3 here");
+  const command = join(folder, "python");
+  const script = `#!/bin/sh
+case "$2" in
+  *Requires-Dist*) exec python3 "$@";;
+  pip) while [ $# -gt 1 ]; do [ "$1" = --dest ] && dest=$2; shift; done
+    : > "$dest/$(echo "$1" | sed 's/[= (].*//; s/-/_/g')-1-x.whl";;
+  *) mkdir -p "$4/$5/$(basename $3)";;
+esac
+`;
+  writeFileSync(command, script);
+  chmodSync(command, 0o755);
+  const [work, engine] = ["work", "engine"].map((name) => join(folder, name));
+  for (const path of [work, engine]) mkdirSync(path);
+  const lines: string[] = [];
+  const python = { command, args: [], version: "3.12" };
+  const add = (path: string) =>
+    addCudaLibraries(
+      python,
+      { path, version: "2.18.0", bytes: 1 },
+      work,
+      engine,
+      (line) => void lines.push(line),
+    );
+  await add(wheel);
+  assert.deepEqual(lines, [
+    "downloading nvidia-a-cu12==12.5.3.2 with pip",
+    "downloading nvidia-b-cu12 (<3) with pip",
+  ]);
+  assert.deepEqual(readdirSync(join(engine, "deps", "nvidia")).sort(), [
+    "nvidia_a_cu12-1-x.whl",
+    "nvidia_b_cu12-1-x.whl",
+  ]);
+  assert.deepEqual(readdirSync(work), [], "wheels go when they are unpacked");
+  assert.ok(existsSync(wheel));
+  await assert.rejects(
+    add(join(folder, "none.whl")),
+    isLuvitError("engine", "reading what", "requires failed"),
   );
 });
