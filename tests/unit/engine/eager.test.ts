@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
 import { openEagerEngine, type Program } from "../../../src/engine";
@@ -135,4 +137,10 @@ test("a guard that is not finite, in a held run or the last, leaves the state as
     [-3, -2],
   );
   await engine.dispose();
+});
+
+test("tfjs is started where nobody has done so before", () => {
+  const path = JSON.stringify(join(__dirname, "../../../src/engine/eager.js"));
+  const script = `require(${path}).openEagerEngine({}).then(({ description }) => console.log(description.device))`;
+  assert.match(execFileSync(process.execPath, ["-e", script], { encoding: "utf8" }), /^tfjs (wasm|cpu|tensorflow)$/m);
 });

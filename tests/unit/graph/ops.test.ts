@@ -123,7 +123,7 @@ const stockSamples: Record<string, Sample> = {
         [1, 0],
         [0, 2],
       ]),
-      tf.tile(b, [2, 3]),
+      tf.tile(b, [3, 2]), // other numbers than the lengths: the gradient tells them apart
     ],
   ],
   gather: [
