@@ -70,3 +70,47 @@ test("what does not fit the mask is named, all of it", () => {
   const backwards = { parts: [{ name: "image", start: 4, end: 4 }] };
   assert.throws(() => attentionMask(mask, backwards), isLuvitError("bad-argument", "a start below its end"));
 });
+
+test("a shared cell has a color where half of its pairs see, that of later ones where most of those do", () => {
+  const tokens = 97; // two tokens a cell, the last cell has one
+  const visible = new Uint8Array(tokens * tokens);
+  const see = (...pairs: [query: number, key: number][]) => {
+    for (const [query, key] of pairs) visible[query * tokens + key] = 1;
+  };
+  see([4, 0]); // a quarter
+  see([6, 0], [7, 1]); // half, both earlier
+  see([8, 8], [8, 9]); // half, one of two later
+  see([10, 10], [10, 11], [11, 11]); // three quarters, one later
+  see([0, 12], [1, 13]); // half, both later
+  see([96, 96]);
+  see([96, 0]); // half of two
+  const { data, layout } = attentionMask(new AttentionMask(visible, 1, tokens));
+  const [{ z, hovertext }] = data;
+  assert.deepEqual([z!.length, z![0]!.length], [49, 49]);
+  assert.deepEqual([z![2]![0], z![3]![0], z![4]![4], z![5]![5], z![0]![6], z![48]![48], z![48]![0]], [null, 0, 0, 0, 1, 0, 0]); // biome-ignore format: one line
+  assert.equal(hovertext![4]![4], "token 8 to token 9<br>2 of 4 pairs see<br>token 8 to token 9");
+  assert.equal(hovertext![48]![0], "token 96<br>1 of 2 pairs see<br>token 0 to token 1");
+  assert.match(
+    layout.meta!.summary,
+    /^attention mask of 97 tokens: 12 of 9409 pairs see, 4 of them a later token, 2 tokens a cell$/,
+  );
+  assert.equal(layout.xaxis!.showticklabels, false, "numbers of cells are no numbers of tokens");
+  const whole = attentionMask(new AttentionMask(new Uint8Array(96 * 96), 1, 96));
+  assert.deepEqual([whole.data[0]!.z!.length, whole.layout.xaxis!.showticklabels], [96, true]);
+});
+
+test("names from outside are escaped, slant where they would touch, in whatever order parts come", () => {
+  const named = (...names: [string, number, number][]) => attentionMask(mask, { parts: names.map(([name, start, end]) => ({ name, start, end })), tokens: ["\u001b", "<b>", "c", "d", "e", "f"] }); // biome-ignore format: one line
+  const { layout, data } = named(["<i>", 0, 2]);
+  assert.deepEqual(layout.xaxis!.ticktext, ["&lt;i&gt;"]);
+  assert.ok(
+    !JSON.stringify(data[0]!.hovertext).includes("\u001b") &&
+      !JSON.stringify(data[0]!.hovertext).includes("<b>"),
+  );
+  const long = "a part with a long name";
+  for (const parts of [[[long, 0, 1], [long, 1, 2]], [[long, 1, 2], ["b", 5, 6], [long, 0, 1]]] as [string, number, number][][]) assert.equal(named(...parts).layout.xaxis!.tickangle, -32); // biome-ignore format: one line
+  assert.equal(named(["a", 0, 3], ["b", 3, 6]).layout.xaxis!.tickangle, undefined);
+  assert.deepEqual(named(["a", 0, 3]).layout.yaxis!.range, [5.5, -0.5], "the first token stands above");
+  const two = new AttentionMask(Uint8Array.from([1, 0, 0, 1, 1, 1, 1, 1]), 2, 2);
+  assert.match(attentionMask(two, { sequence: 1 }).layout.meta!.summary, /4 of 4 pairs see, 1 of them/);
+});

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { before, test } from "node:test";
+import sharp from "sharp";
 import {
   cka,
   faithfulness,
@@ -9,17 +12,23 @@ import {
   relevance,
   tokenNorms,
 } from "../../../src/analysis";
+import { Faithfulness, type Row } from "../../../src/analysis/relevance/faithfulnessTable";
+import { segmentationMaps } from "../../../src/analysis/segmentation";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
-import { imageFolder, transforms } from "../../../src/data";
+import { imageFolder, imageNetS, transforms } from "../../../src/data";
 import {
   ckaMatrix,
+  colormap,
   faithfulnessCurves,
   featureColors,
   lensMaps,
   patchSimilarity,
   relevanceMaps,
+  segmentation,
   tokenNormCurves,
 } from "../../../src/figures";
+import { classColor } from "../../../src/figures/classColor";
+import { segmenter } from "../../../src/models";
 import * as classifier from "../../../src/models/classifier";
 import { perturb } from "../models/support";
 import { isLuvitError } from "../nn/support";
@@ -126,4 +135,78 @@ test("norms are drawn place by place, the largest above the median", async () =>
   assert.deepEqual(layout.xaxis!.ticktext, ["embed", "block 0", "block 1"]);
   const [median, largest] = data.slice(1).map(({ y }) => y as number[]);
   assert.ok(median.every((value, i) => value <= largest[i]));
+});
+
+test("methods have lines of their own, in an order that begins anew, and one legend for both panels", () => {
+  const row = (method: string): Row => ({
+    ...{
+      path: "a",
+      method: method as never,
+      class: 0,
+      deletion: 0.1,
+      insertion: 0.2,
+      accuracy: null,
+      iou: null,
+    },
+    curves: { deletion: [0.123456789, 0], insertion: [0, 1] },
+  });
+  const { data, layout } = faithfulnessCurves(new Faithfulness(["a", "b", "c", "d"].map(row), {}));
+  assert.deepEqual(data.map(({ name, line, xaxis }) => [name, line!.dash, xaxis]), [["a", "solid", "x"], ["b", "dash", "x"], ["c", "dot", "x"], ["d", "solid", "x"], ["a", "solid", "x2"], ["b", "dash", "x2"], ["c", "dot", "x2"], ["d", "solid", "x2"]]); // biome-ignore format: one line
+  assert.equal(new Set(data.map(({ line }) => line!.color)).size, 4);
+  assert.deepEqual([data[0]!.y, layout.showlegend], [[12.346, 0], true]);
+  assert.equal(faithfulnessCurves(new Faithfulness([row("a")], {})).layout.showlegend, false);
+  assert.deepEqual(layout.annotations!.map(({ text }) => text), ["deletion: lower is better", "insertion: higher is better"]); // biome-ignore format: one line
+});
+
+test("a segmenter's masks lie over images in the colors of their classes, named by what is there most", async () => {
+  const [root, names] = [temporaryFolder(), ["cat", "dog"]];
+  // The left half is class 2, a corner of it is ignored, the rest is other; the second image is all other.
+  for (const [i, id] of [2, 0].entries())
+    for (const part of ["images", "masks"]) {
+      const folder = join(root, part, names[i]!);
+      mkdirSync(folder, { recursive: true });
+      const pixel = (x: number, y: number) => (part === "images" ? [9 * x, 5 * y, 100] : x < 4 && y < 4 && id > 0 ? [1000 % 256, 1000 >> 8, 0] : [x < 8 ? id : 0, 0, 0]); // biome-ignore format: one line
+      const bytes = Buffer.from(
+        Array.from({ length: 256 }, (_, at) => pixel(at % 16, Math.floor(at / 16))).flat(),
+      );
+      await sharp(bytes, { raw: { width: 16, height: 16, channels: 3 } })
+        .png()
+        .toFile(join(folder, `${i}.png`));
+    }
+  const set = await imageNetS({
+    images: join(root, "images"),
+    masks: join(root, "masks"),
+    patch: 8,
+    transform: transforms.none(16),
+  });
+  const made = segmenter.create({ encoder: tinyViT, classes: 3 });
+  const shown = await segmentation(made, set, { images: 2, cell: 16, ...engine });
+  const svg = await shown.toSvg();
+  const layers = await Promise.all(
+    [...svg.matchAll(/href="data:image\/png;base64,([^"]+)"/g)].map(([, bytes]) =>
+      sharp(Buffer.from(bytes!, "base64")).removeAlpha().raw().toBuffer(),
+    ),
+  );
+  assert.equal(layers.length, 8);
+  const at = (layer: number, x: number, y: number) => [
+    ...layers[layer]!.subarray(3 * (16 * y + x)).subarray(0, 3),
+  ];
+  const mixed = (x: number, y: number, color: readonly number[]) =>
+    at(0, x, y).map((c, i) => Math.round(0.35 * c + 0.65 * color[i]!));
+  assert.deepEqual([at(1, 6, 9), at(1, 1, 1), at(1, 12, 3)], [mixed(6, 9, classColor(2)), mixed(1, 1, [128, 128, 128]), at(0, 12, 3)]); // biome-ignore format: one line
+  assert.ok(layers[5]!.equals(layers[4]!), "what is other has no color");
+  const words = [...svg.matchAll(/<text[^>]*>([^<]+)</g)].map(([, word]) => word);
+  for (const word of ["image", "truth", "prediction", "attention entropy", set.classes[1]!, "other"]) assert.ok(words.includes(word), `${word}: ${words}`); // biome-ignore format: one line
+  const [first] = await segmentationMaps(made, set.take(2), engine);
+  const [low, high] = [Math.min(...first!.entropy), Math.max(...first!.entropy)];
+  const patch = (x: number, y: number) => colormap("viridis", (first!.entropy[2 * Math.floor(y / 8) + Math.floor(x / 8)]! - low) / (high - low)); // biome-ignore format: one line
+  for (const [x, y] of [[1, 1], [9, 2], [3, 14]] as const) assert.deepEqual(at(3, x, y), at(0, x, y).map((c, i) => Math.round(0.4 * c + 0.6 * patch(x, y)[i]!))); // biome-ignore format: one line
+  assert.equal(
+    (await (await segmentation(made, set, { images: 1, ...engine })).toSvg()).match(/<image/g)!.length,
+    4,
+  );
+  await assert.rejects(
+    segmentation(made, set, { layer: "blocks.9", ...engine }),
+    isLuvitError("bad-argument", "blocks.9"),
+  );
 });

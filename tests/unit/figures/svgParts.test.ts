@@ -211,6 +211,42 @@ describe("marks", () => {
     assert.deepEqual([...svg.matchAll(/cx="(\d+)" cy="(\d+)"/g)].map(([, x, y]) => [x, y]), [["0", "100"], ["50", "0"], ["100", "0"]]); // biome-ignore format: one line
   });
 
+  it("what lines enclose is filled line by line, half as strong as its color unless that says how strong", () => {
+    const filled = (fillcolor: string | undefined) => {
+      const trace = scatter({
+        mode: "lines",
+        x: [0, 1, 1, null, 0, 1, 1],
+        y: [0, 0, 1, null, 0, 0, 1],
+        fill: "toself",
+        fillcolor,
+        line: { color: "#123456" },
+      });
+      const layout = { ...unit, width: 10, height: 10, margin: { l: 0, r: 0, t: 0, b: 0 } };
+      return /<g opacity="([^"]*)"><path d="([^"]*)" fill="([^"]*)"/
+        .exec(renderSvg(figure([trace], layout, "")))!
+        .slice(1);
+    };
+    const path = "M0 10L10 10L10 0ZM0 10L10 10L10 0Z";
+    assert.deepEqual(filled("rgba(1, 2, 3, 0.25)"), ["0.25", path, "rgb(1,2,3)"]);
+    assert.deepEqual(filled("#abcdef"), ["0.5", path, "#abcdef"]);
+    assert.deepEqual(filled(undefined), ["0.5", path, "#123456"]);
+  });
+
+  it("lines of 4000 points have all of them, longer ones what can be seen", () => {
+    const count = (points: number) => {
+      const trace = scatter({
+        mode: "lines",
+        x: Array.from({ length: points }, (_, i) => i),
+        y: Array.from({ length: points }, (_, i) => i % 2),
+      });
+      return renderSvg(
+        figure([trace], { width: 200, height: 100, margin: { l: 0, r: 0, t: 0, b: 0 } }, ""),
+      ).match(/[ML]-?[\d.]+ /g)!.length;
+    };
+    assert.ok(count(4000) >= 4000);
+    assert.ok(count(4001) <= 4 * 202, `${count(4001)}`);
+  });
+
   it("numbers stand beyond the ends of their bars, and none at all where one does not fit", () => {
     const bars = (y: number[], text: string[], more: object = {}) => {
       const trace = { type: "bar", x: y.map((_, i) => `c${i}`), y, text, ...more } as PlotlyTrace;

@@ -23,6 +23,7 @@ import {
 import { Evidence } from "../../../src/figures/attention/browser/evidence";
 import { readModels, type ViewerHeader } from "../../../src/figures/attention/browser/payload";
 import { headNumbers } from "../../../src/figures/attention/gather";
+import { takeQuestions } from "../../../src/figures/attention/headQuestions";
 import { expectComparable } from "../../../src/figures/attention/page";
 import { layerName } from "../../../src/figures/patches/answerViewer";
 import { mapStart, type PatchHeader, steps } from "../../../src/figures/patches/browser/header";
@@ -293,6 +294,30 @@ describe("what lookInside takes", () => {
       mock.timers.reset();
       setKernelHost(undefined);
     }
+  });
+});
+
+describe("pages that ask the kernel", () => {
+  it("are the last 32 of it, each known by a name of its own; where no kernel is, none", () => {
+    const about = { models: [], choices: [0], name: String, engine: {} };
+    assert.equal(takeQuestions(about), undefined);
+    let take: CommTarget = () => assert.fail();
+    const host = (id: string | undefined) =>
+      setKernelHost({ id, registerTarget: (_, open) => { take = open; }, openComm: () => assert.fail(), clearOutput: () => assert.fail() }); // biome-ignore format: one line
+    host(undefined);
+    assert.equal(takeQuestions(about), undefined, "a kernel whose name nobody knows cannot be asked");
+    host("k");
+    const asked = Array.from({ length: 33 }, () => takeQuestions(about)!);
+    setKernelHost(undefined);
+    assert.ok(asked.every(({ kernel }) => kernel === "k"));
+    assert.equal(new Set(asked.map(({ page }) => page)).size, 33);
+    const isKnown = (page: unknown) => {
+      let closed = false;
+      const comm = { id: "c", target: "t", send: () => {}, close: () => { closed = true; }, onMessage: () => {}, onClose: () => {} }; // biome-ignore format: one line
+      take(comm, { data: { page }, metadata: {}, buffers: [] });
+      return !closed;
+    };
+    assert.deepEqual([isKnown(asked[0]!.page), isKnown(asked[1]!.page), isKnown(asked[32]!.page), isKnown("constructor"), isKnown(undefined)], [false, true, true, false, false]); // biome-ignore format: one line
   });
 });
 

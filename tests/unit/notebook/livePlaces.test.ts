@@ -158,6 +158,25 @@ describe("progress", () => {
     assert.match(failed.at(-1)!.text, /failed: gone$/);
   });
 
+  it("of loops that nobody ends has its own display, apart from those of other cells", () => {
+    const ids: (string | undefined)[] = [];
+    let cell = {};
+    const writer = ({ transient }: DisplayMessage) => void ids.push(transient?.display_id);
+    const restore = captureDisplays(Object.assign(writer, { cell: () => cell }));
+    try {
+      const open = progress([1, 2], { label: "open" });
+      open.next();
+      for (const _ of progress([1], { label: "within" }));
+      assert.equal(new Set(ids).size, 1, "loops of one cell share a display");
+      cell = {};
+      for (const _ of progress([1], { label: "of another cell" }));
+      assert.equal(new Set(ids).size, 2);
+      open.return();
+    } finally {
+      restore();
+    }
+  });
+
   it("shows nothing and starts nothing before the first item is asked for", async () => {
     const shown = await displayed(() => void progress([1, 2]));
     assert.deepEqual(shown, []);

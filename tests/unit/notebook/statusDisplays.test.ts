@@ -40,6 +40,8 @@ describe("what ready() gives back", () => {
     const eager = new EngineStatus({ ...engine, engine: "eager" }, cells, [], "1.2.3");
     const html = String((await mimeBundleOf(eager))["text/html"]);
     assert.match(html, /runs on tfjs wasm .*Training, evaluation and analysis: op by op, tfjs wasm/s);
+    const graphs = String((await mimeBundleOf(status))["text/html"]);
+    assert.match(graphs, /Training, evaluation and analysis: onnxruntime cpu \(2 threads, float32\)</);
   });
 });
 
