@@ -10,6 +10,7 @@ import { html, md, show, table } from "../../../src/notebook";
 import { foreignBundle } from "../../../src/notebook/foreign";
 import { metadataOf, mimeBundleOf, richBundleOf } from "../../../src/notebook/mime";
 import { modelTree } from "../../../src/notebook/modelTree";
+import { isPendingDisplay } from "../../../src/notebook/pending";
 import { isArrowTable, isHostTensor, isRecords, isRgbImage } from "../../../src/notebook/recognized";
 import { tensorImages } from "../../../src/notebook/tensorImages";
 import { tensorStats } from "../../../src/notebook/tensorStats";
@@ -370,6 +371,7 @@ describe("showing", () => {
       let finish: (value: unknown) => void = () => {};
       const later = show(new Promise((resolve) => { finish = resolve; })); // biome-ignore format: one line
       assert.equal(show("now"), undefined);
+      assert.ok(isPendingDisplay(later), "a kernel waits for it");
       finish("late");
       await later;
       const [[, id]] = sent;

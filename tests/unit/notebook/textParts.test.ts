@@ -331,6 +331,13 @@ describe("markup from outside", () => {
     assert.match(renderMarkdown("## A b\n"), /<h2 id="a-b">A b<\/h2>/);
   });
 
+  it("too deep to be rendered is shown as it is, a formula within its text", () => {
+    const braces = `${"{".repeat(4000)}x${"}".repeat(4000)}`;
+    assert.equal(renderMarkdown(`a <b> $${braces}$ c`).trim(), `<p>a <b> <pre>${braces}</pre> c</p>`);
+    const deep = `${">".repeat(19_000)}<x>`;
+    assert.equal(renderMarkdown(deep), `<pre>${"&gt;".repeat(19_000)}&lt;x&gt;</pre>`);
+  });
+
   it("of a cell's output is the richest that a page shows, and text without colors of a terminal", () => {
     const shown = (data: Record<string, unknown>) =>
       renderOutput({ output_type: "display_data", data, metadata: {} });
