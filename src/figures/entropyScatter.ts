@@ -144,9 +144,9 @@ function panelAxes(suffix: string, range: [number, number]): Record<string, Plot
   return { [`xaxis${suffix}`]: x, [`yaxis${suffix}`]: y };
 }
 
-function panelTitle(series: EntropySeries): string {
-  const [model, share] = headlineOf(series).split(/: (.*)/);
-  return share === undefined ? model! : `<b>${model}</b><br><sub>${share}</sub>`;
+function panelTitle({ name, points }: EntropySeries): string {
+  const share = headlineOf({ name: "", points });
+  return name === "" ? share : `<b>${name}</b><br><sub>${share}</sub>`;
 }
 
 /** One range for both axes of all panels, with some air. */

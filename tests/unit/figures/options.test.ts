@@ -143,6 +143,21 @@ describe("each option is seen in the figure", () => {
     assert.match(entropyScatter({ points: third }).layout.meta!.summary, /in 33\.3 % of 3 images/);
   });
 
+  it("of clouds side by side: a panel for each model under its whole name", () => {
+    const points = [{ background: 3, foreground: 2 }];
+    const series = [
+      { name: "LUViT: tuned", points },
+      { name: "", points },
+      { name: "none", points: [] },
+    ];
+    const share = "background > foreground in 100 % of 1 images";
+    assert.deepEqual(entropyScatter({ series }).layout.meta!.panels!.titles, [
+      `<b>LUViT: tuned</b><br><sub>${share}</sub>`,
+      share,
+      "<b>none</b><br><sub>no images</sub>",
+    ]);
+  });
+
   it("of heads by blocks: titles and size; heads are counted from 1, blocks stand where they first appear", () => {
     const series = [
       { name: "a", blocks: [{ block: "x", heads: [1, 2] }] },

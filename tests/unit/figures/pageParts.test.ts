@@ -385,6 +385,11 @@ describe("pointing into a figure", () => {
       "1.2",
     ]);
     assert.deepEqual(said({ hovertemplate: "n at %{x:.2g}, %{customdata}, %{none}" }), ["n at 5, –, –"]);
+    assert.deepEqual(said({ name: "5" }), ["5", "5: 1.235"], "a number that is the same is no name");
+    const map = marksOf(placeFigure(heatmapGrid({ maps: [{ title: "1", values: [[1]] }], zTitle: "" })));
+    assert.deepEqual(wordsOf(map[0]!), ["1", "row 0, column 0: 1"]);
+    assert.deepEqual(said({ hovertemplate: "%{x}<br>n %{y}" }), ["5", "n 1.235"]);
+    assert.deepEqual(said({ hovertemplate: "no %{y}" }), ["n", "no 1.235"]);
     assert.deepEqual(said({ name: undefined }), ["5: 1.235"]);
   });
 

@@ -320,11 +320,11 @@ describe("a bundle", () => {
       (await bundleOf(tableFromArrays({ n: Float64Array.from({ length: rows }, (_, i) => i) })))[
         "text/plain"
       ]!.split("\n");
-    const [all, more] = [await text(20), await text(21)];
+    const [all, more] = [await text(20), await text(22)];
     assert.deepEqual([all[0], all.at(-1), all.length], ["20 rows: n (Float64)", "19", 23]);
     assert.deepEqual(
       [more[0], more.at(-2), more.at(-1)],
-      ["21 rows: n (Float64)", "19", "… and 1 more rows"],
+      ["22 rows: n (Float64)", "19", "… and 2 more rows"],
     );
   });
 });

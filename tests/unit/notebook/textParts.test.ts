@@ -242,9 +242,9 @@ describe("a table", () => {
 
   it("has as many rows as it is told, and says how many more there are", () => {
     const html = (limit: number) => table(frozen(), { limit }).toHtml();
-    assert.equal(html(2).match(/<tr>/g)!.length, 1 + 2 + 1);
-    assert.match(html(2), /<td colspan="4">… and 1 more rows<\/td>/);
-    assert.doesNotMatch(html(3), /more rows/);
+    assert.equal(html(1).match(/<tr>/g)!.length, 1 + 1 + 1);
+    assert.match(html(1), /<td colspan="4">… and 2 more rows<\/td>/);
+    assert.deepEqual([html(2).includes("… and 1 more"), html(3).includes("more")], [true, false]);
     assert.equal(
       String(table(frozen(), { limit: 1 }))
         .split("\n")

@@ -106,8 +106,15 @@ export function wordsOf({ trace, values }: Mark): string[] {
     .replace(/%\{(\w+)(?::([^}]*))?\}/g, (_, key: string, format?: string) => numeral(values[key], format))
     .replace(/<(?!br)[^>]*>/g, "");
   const lines = text.split(/<br\s*\/?>/).map(decode);
-  const isTold = trace.hoveron === "fills" || (trace.name !== undefined && text.includes(trace.name));
-  return trace.name && !isTold ? [trace.name, ...lines] : lines;
+  const { name } = trace;
+  // The name itself, not letters or digits of it within other words and numbers.
+  const isTold = trace.hoveron === "fills" || template.split("<br>").some((line) => isName(line, name));
+  return name && !isTold ? [name, ...lines] : lines;
+}
+
+/** Whether a line begins with a name, which ends there. */
+function isName(line: string, name = ""): boolean {
+  return line.startsWith(name) && !/^[\p{L}\p{N}]/u.test(line.slice(name.length));
 }
 
 function numeral(value: PlotlyDatum | undefined, format: string | undefined): string {
