@@ -1,10 +1,10 @@
 import type { PatchMaps } from "../analysis/attentionEntropy";
-import { checkOptions, list, shaped } from "../core/options";
+import { checkOptions, list, object, shaped } from "../core/options";
 import { unnormalize } from "../data/pixels";
 import type { GridMap, ImageFigure, RgbImage } from "./image";
 import { type MapColumn, mapGrid } from "./maps";
 import { cellOptions } from "./options";
-import { type OverlaysOptions, overlays } from "./overlays";
+import { type OverlaysOptions, overlays, overlaysOptions } from "./overlays";
 
 const patchMap = shaped<PatchMaps>("maps of an image, from analysis.patchMaps", "sample", "norm", "entropy");
 
@@ -33,12 +33,16 @@ export function entropyMaps(
   return mapGrid({ columns, ...options });
 }
 
+const { alpha, cell, columns, range, titles } = overlaysOptions.optional;
+const entropyOverlaysOptions = object({}, { alpha, cell, columns, range, titles });
+
 /** The attention entropy of each patch over its image, all on one scale, the object outlined where it is known. */
 export function entropyOverlays(
   maps: readonly PatchMaps[],
   options: Partial<Pick<OverlaysOptions, "alpha" | "cell" | "columns" | "range" | "titles">> = {},
 ): Promise<ImageFigure> {
   checkOptions("entropyOverlays", list(patchMap, 1), maps);
+  checkOptions("entropyOverlays", entropyOverlaysOptions, options);
   return overlays({
     images: maps.map(imageOf),
     maps: maps.map((map) => gridOf(map, map.entropy)),
