@@ -255,6 +255,8 @@ describe("what a value is taken for", () => {
     });
     assert.deepEqual(foreignBundle(new Element("<svgx>")), { "text/html": "<svgx>" });
     for (const data of [{ outerHTML: "<b>" }, { get outerHTML() { return "<b>"; } }, Object.create({ outerHTML: "<b>" }), null, "x", undefined]) assert.equal(foreignBundle(data), undefined); // biome-ignore format: one line
+    const own = Object.defineProperty(new Element("<i>"), "outerHTML", { value: "<b>" });
+    assert.equal(foreignBundle(own), undefined, "what an object has of its own is data");
     const chart = (name: string) =>
       foreignBundle({ toSpec: () => ({ $schema: `https://vega.github.io/schema/${name}.json` }) });
     assert.deepEqual(Object.keys(chart("vega-lite/v5.2")!), ["application/vnd.vegalite.v5+json"]);
