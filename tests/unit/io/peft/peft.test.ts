@@ -256,3 +256,31 @@ test("tensors of another rank, half pairs and foreign tensors are listed", async
   await assertRejects(empty, "key-mismatch", "no tensors");
   await assertRejects(() => readAdapter(temporaryFolder()), "missing-file", "adapter_config.json");
 });
+
+test("each entry of a config that is of another kind is named, with what is expected of it", async () => {
+  const wrong: [key: string, values: unknown[]][] = [
+    ["r", [0, -1, 1.5, "8", null]],
+    ["lora_alpha", ["8", null, [8]]],
+    ["lora_dropout", ["0.1", -0.1, 1, null]],
+    ["target_modules", [null, 3, ["q_proj", 3], { q_proj: 1 }]],
+    ["rank_pattern", [[], [4], { a: 0 }, { a: "4" }, 4]],
+    ["alpha_pattern", [[], { a: "4" }, { a: null }, "a"]],
+    ["layers_to_transform", [-1, 1.5, [0, -1], "all", {}]],
+  ];
+  for (const [key, values] of wrong)
+    for (const value of values) {
+      const parse = async () => parseAdapterConfig("x.json", { [key]: value });
+      await assertRejects(parse, "bad-file", "x.json: adapter config", new RegExp(`\\n  ${key}: expected `));
+    }
+  const right: [key: string, values: unknown[]][] = [
+    ["lora_alpha", [0, -4, 0.5]],
+    ["lora_dropout", [0, 0.999]],
+    ["target_modules", ["all-linear", [], ["q_proj"]]],
+    ["rank_pattern", [{ a: 4 }, null]],
+    ["alpha_pattern", [{ a: -4, b: 0 }, null]],
+    ["layers_to_transform", [null, 0, 7, [], [0, 31]]],
+    ["init_lora_weights", [null, true, false, "gaussian", "EVA"]],
+  ];
+  for (const [key, values] of right)
+    for (const value of values) assert.ok(parseAdapterConfig("x.json", { [key]: value }), `${key}: ${value}`);
+});

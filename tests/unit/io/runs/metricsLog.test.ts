@@ -1,11 +1,21 @@
 import assert from "node:assert/strict";
-import { appendFileSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
   appendMetrics,
   readMetrics,
   replaceMetrics,
+  syncMetrics,
   truncateMetrics,
 } from "../../../../src/io/runs/metricsLog";
 import { writeMetricsTable } from "../../../../src/io/runs/metricsTable";
@@ -115,4 +125,76 @@ test("a log that is a link is neither written nor cut where the link leads", asy
   await assertRejects(() => appendMetrics(path, { step: 1 }), ...refusal);
   await assertRejects(() => replaceMetrics(path, { step: 1 }), ...refusal);
   assert.equal(readFileSync(target, "utf8"), "precious, without an end");
+});
+
+test("a last line without its end is read where it is whole, empty lines are passed over, lines of other values are damage", async () => {
+  const path = join(temporaryFolder(), "metrics.jsonl");
+  const written = async (text: string) => {
+    writeFileSync(path, text);
+    return steps(path);
+  };
+  assert.deepEqual(await written('{"step":1}\n{"step":2}'), [1, 2]);
+  assert.deepEqual(await written('\n{"step":1}\r\n  \n\n{"step":2}\n\n'), [1, 2]);
+  assert.deepEqual(await written('{"step":1}\n{"st'), [1]);
+  assert.deepEqual(await written('{"st'), []);
+  assert.deepEqual(await written(""), []);
+  for (const line of ["null", "7", '"step"', "[]", '{"step":"1"}', '{"step":null}', "{}"]) {
+    await assertRejects(
+      () => written(`${line}\n{"step":2}\n`),
+      "bad-file",
+      "metrics.jsonl: line 1 is damaged",
+    );
+    await assertRejects(
+      () => written(`{"step":2}\n${line}\n`),
+      "bad-file",
+      "metrics.jsonl: line 2 is damaged",
+    );
+    await assertRejects(() => written(`{"step":2}\n${line}\n{"st`), "bad-file", "line 2 is damaged");
+  }
+});
+
+test("the last line is taken away alone, whatever its length and that of the file", async () => {
+  const path = join(temporaryFolder(), "metrics.jsonl");
+  const record = (step: number, length: number) => {
+    const short = JSON.stringify({ step, "": 0 });
+    return JSON.stringify({ step, ["x".repeat(length - short.length - 1)]: 0 });
+  };
+  for (const last of [100, 16_382, 16_383, 16_384, 16_385, 65_535, 65_536, 65_537]) {
+    for (const first of [undefined, 50, 70_000]) {
+      const before = first === undefined ? "" : `${record(1, first)}\n`;
+      const own = record(2, last);
+      assert.equal(own.length, last - 1);
+      writeFileSync(path, `${before}${own}\n`);
+      await replaceMetrics(path, { step: 3 });
+      assert.equal(readFileSync(path, "utf8"), `${before}{"step":3}\n`, `${last} bytes behind ${first}`);
+    }
+  }
+});
+
+test("a folder or a pipe in a log's place is refused, and nothing is left open", async () => {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, "place.jsonl"));
+  await assertRejects(
+    () => appendMetrics(join(folder, "place.jsonl"), { step: 1 }),
+    "bad-file",
+    "place.jsonl",
+  );
+  const path = join(folder, "open.jsonl");
+  for (const step of [1, 2]) await appendMetrics(path, { step });
+  await replaceMetrics(path, { step: 3 });
+  await syncMetrics(path);
+  await truncateMetrics(path, 1);
+  if (!existsSync("/proc/self/fd")) return;
+  const links = readdirSync("/proc/self/fd").flatMap((name) => {
+    try {
+      return [readlinkSync(join("/proc/self/fd", name))];
+    } catch {
+      return [];
+    }
+  });
+  assert.deepEqual(
+    links.filter((link) => link.startsWith(folder)),
+    [],
+  );
+  assert.deepEqual(await steps(path), [1]);
 });

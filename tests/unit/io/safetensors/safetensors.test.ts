@@ -232,3 +232,54 @@ test("a shape that does not fit its numbers is not written, and no temporary fil
   await writeSafetensors(path, new Map());
   assert.deepEqual(readdirSync(join(folder, "wrong")), ["wrong.safetensors"]);
 });
+
+test("a header that is JSON but no object, and offsets that are no pair of numbers, are refused", async () => {
+  for (const header of ["[]", "null", "7", '"a"'])
+    await assertRejects(
+      () => openBytes(fileWith(header, 0)),
+      "bad-file",
+      "the safetensors header is not a JSON object",
+    );
+  for (const data_offsets of [undefined, null, "08", [0], [0, 8, 8], [0, "8"], [0, null], { 0: 0, 1: 8 }])
+    await assertRejects(
+      () => openBytes(fileWith({ a: { dtype: "F32", shape: [2], data_offsets } }, 8)),
+      "bad-file",
+      "a: data_offsets must be two whole numbers, got ",
+    );
+});
+
+test("tensors may stand in the header in another order than in the file, also those of no bytes", async () => {
+  const at = (begin: number, end: number) => ({
+    dtype: "U8",
+    shape: [end - begin],
+    data_offsets: [begin, end],
+  });
+  const header = { c: at(5, 8), none: at(5, 5), a: at(0, 2), b: at(2, 5) };
+  const bytes = fileWith(header, 8);
+  bytes.set([1, 2, 3, 4, 5, 6, 7, 8], bytes.length - 8);
+  const file = await openBytes(bytes);
+  assert.deepEqual(file.names, ["c", "none", "a", "b"]);
+  const read = await file.readTensors();
+  assert.deepEqual(
+    [...read].map(([name, { data }]) => [name, [...data]]),
+    [
+      ["c", [6, 7, 8]],
+      ["none", []],
+      ["a", [1, 2]],
+      ["b", [3, 4, 5]],
+    ],
+  );
+});
+
+test("types of less than a byte, and of many, have the bytes that their definition gives them", async () => {
+  const bytes: Record<string, number> = {
+    ...{ U16: 16, U32: 32, U64: 64, C64: 64 },
+    ...{ F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8, F8_E4M3FNUZ: 8, F8_E5M2FNUZ: 8, F6_E2M3: 6, F6_E3M2: 6, F4: 4 },
+  };
+  for (const [dtype, long] of Object.entries(bytes)) {
+    const entry = { a: { dtype, shape: [8], data_offsets: [0, long] } };
+    assert.equal((await openBytes(fileWith(entry, long))).info("a").dtype, dtype);
+    const short = { a: { dtype, shape: [7], data_offsets: [0, long] } };
+    await assertRejects(() => openBytes(fileWith(short, long)), "bad-file", `a: ${dtype} [7] needs`);
+  }
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -69,4 +69,24 @@ test("what is no tokenizer is refused by name, however it was damaged", async ()
       (error) => assert.ok(error instanceof LuvitError, String(error)),
     );
   }
+});
+
+test("what lies beside a tokenizer decides with it, and one that is damaged is named", async () => {
+  const place = mkdtempSync(join(folder, "beside-"));
+  cpSync(join(fixtures, "llama", "tokenizer.json"), join(place, "tokenizer.json"));
+  writeFileSync(join(place, "tokenizer_config.json"), "{");
+  await assert.rejects(readTokenizer(place), isLuvitError("bad-file", "tokenizer_config.json"));
+  writeFileSync(join(place, "tokenizer_config.json"), "{}");
+  assert.equal((await readTokenizer(place)).source, join(place, "tokenizer.json"));
+});
+
+test("a text keeps its spaces before signs, and no tokens are no text", async () => {
+  for (const family of ["llama", "qwen"]) {
+    const tokenizer = await readTokenizer(join(fixtures, family));
+    for (const text of ["a red star .", "it 's , no ?", "do n't !"])
+      assert.equal(tokenizer.decode(tokenizer.encode(text)).trim(), text, family);
+    assert.equal(tokenizer.decode([]), "");
+  }
+  assert.deepEqual([bytes.size, bytes.begin, bytes.source], [256, [], "bytes"]);
+  assert.equal(bytes.decode([255, 256, 97]), "\ufffda", "256 is none of them");
 });

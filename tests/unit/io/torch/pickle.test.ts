@@ -96,3 +96,28 @@ test("what stands on the stack at the end is the value", () => {
   assert.deepEqual(read(0x28, 0x88, 0x89, 0x6c, STOP), [true, false]);
   assert.equal(read(0x88, NONE, 0x30, STOP), true);
 });
+
+test("work that goes on and on is refused in the sum, though each piece of it is small", async () => {
+  const copied = {
+    name: "m copy",
+    construct: (items: readonly unknown[], charge: (work: number) => void) => charge(items.length),
+  };
+  const globals = new Map([[copied.name, copied]]);
+  const tuple = (length: number) => [0x28, ...Array<number>(length).fill(NONE), 0x74];
+  const name = [0x63, ...Buffer.from("m\ncopy\n"), 0x71, 0];
+  /** A list of a thousand that is referred to often and copied each time. */
+  const program = (times: number) => [
+    ...[...name, 0x30, ...tuple(1000), 0x71, 1, 0x30, NONE],
+    ...Array.from({ length: times }, () => [0x68, 0, 0x68, 1, 0x52, 0x30]).flat(),
+    STOP,
+  ];
+  const run = (times: number) =>
+    unpickle(new PickleInput("p", Uint8Array.from(program(times))), { source: "p", globals });
+  // What is justified is four times the length and a thousand: about 5,100 for four copies.
+  assert.equal(run(4), null);
+  await assertRejects(
+    async () => run(50),
+    "bad-file",
+    "p: damaged pickle: it describes more work than its length justifies",
+  );
+});

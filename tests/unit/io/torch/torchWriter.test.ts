@@ -128,3 +128,93 @@ test("a shape that does not fit its numbers is refused before anything is writte
   );
   assert.deepEqual(readdirSync(folder), []);
 });
+
+/** The fields of a zip archive's header, up to the length of the name; `at`: where they begin. */
+function fieldsAt(bytes: Buffer, at: number) {
+  const [version, flags, method] = [0, 2, 4].map((place) => bytes.readUInt16LE(at + place));
+  const [packed, size] = [14, 18].map((place) => bytes.readUInt32LE(at + place));
+  return { version, flags, method, date: bytes.readUInt32LE(at + 6), packed, size };
+}
+
+/** Extra fields by their numbers. */
+function extrasIn(bytes: Buffer): Map<number, Buffer> {
+  const found = new Map<number, Buffer>();
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 4 + bytes.readUInt16LE(at + 2);
+    found.set(bytes.readUInt16LE(at), bytes.subarray(at + 4, end));
+    at = end;
+  }
+  return found;
+}
+
+test("fields are wide from the limit on and not below it, each where the format has it", async () => {
+  const limit = 300;
+  const path = join(temporaryFolder(), "limits.zip");
+  const handle = await open(path, "w");
+  const zip = new ZipWriter(handle, limit);
+  const names = ["below", "at"];
+  for (const [i, name] of names.entries()) await zip.add(name, () => [Buffer.alloc(limit - 1 + i, 7)]);
+  await zip.finish();
+  await handle.close();
+  const bytes = readFileSync(path);
+  const source = await fileSource(path);
+  const entries = await readZipDirectory(source);
+  await source.close();
+  const common = { flags: 0x0800, method: 0, date: 0x00210000 };
+  const sizes = Buffer.alloc(16);
+  for (const at of [0, 8]) sizes.writeBigUInt64LE(BigInt(limit), at);
+  for (const [i, name] of names.entries()) {
+    const { headerStart: at, size } = entries.get(name)!;
+    assert.equal(size, limit - 1 + i);
+    const told = i === 0 ? size : 0xffffffff;
+    assert.deepEqual(fieldsAt(bytes, at + 4), { ...common, version: [20, 45][i], packed: told, size: told });
+    const extraStart = at + 30 + name.length;
+    const extras = extrasIn(bytes.subarray(extraStart, extraStart + bytes.readUInt16LE(at + 28)));
+    assert.deepEqual(
+      [...extras.keys()],
+      i === 0 ? [0x4246] : [1, 0x4246],
+      "the padding is a field of its own",
+    );
+    assert.deepEqual(extras.get(1), i === 0 ? undefined : sizes);
+    const central = bytes.indexOf(Buffer.from(name), extraStart + size) - 46;
+    assert.deepEqual(fieldsAt(bytes, central + 6), {
+      ...common,
+      version: [20, 45][i],
+      packed: told,
+      size: told,
+    });
+  }
+  const end = bytes.length - 22;
+  assert.deepEqual([bytes.readUInt16LE(end + 8), bytes.readUInt16LE(end + 10)], [0xffff, 0xffff]);
+  assert.deepEqual([bytes.readUInt32LE(end + 12), bytes.readUInt32LE(end + 16)], [0xffffffff, 0xffffffff]);
+  const [wide, locator] = [end - 76, end - 20];
+  const start = Number(bytes.readBigUInt64LE(wide + 48));
+  assert.equal(bytes.readUInt32LE(start), 0x02014b50, "the directory begins there");
+  assert.deepEqual(
+    [24, 32, 40].map((at) => Number(bytes.readBigUInt64LE(wide + at))),
+    [2, 2, wide - start],
+  );
+  assert.deepEqual([Number(bytes.readBigUInt64LE(locator + 8)), bytes.readUInt32LE(locator + 16)], [wide, 1]);
+});
+
+test("an archive of nothing, and one whose pieces come in parts, are archives", async () => {
+  const folder = temporaryFolder();
+  for (const contents of [{}, { a: [Buffer.alloc(3, 1), Buffer.alloc(0), Buffer.alloc(5, 2)] }] as const) {
+    const path = join(folder, "small.zip");
+    const handle = await open(path, "w");
+    const zip = new ZipWriter(handle);
+    for (const [name, pieces] of Object.entries(contents)) await zip.add(name, () => pieces);
+    await zip.finish();
+    await handle.close();
+    const source = await fileSource(path);
+    const entries = await readZipDirectory(source);
+    assert.deepEqual(
+      [...entries.values()].map(({ name, size }) => [name, size]),
+      Object.keys(contents).map((name) => [name, 8]),
+    );
+    const end = source.size - 22;
+    const told = Buffer.from(await source.read(end, source.size));
+    assert.equal(told.readUInt16LE(10), entries.size, "no wide fields where none are needed");
+    await source.close();
+  }
+});
