@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { test } from "node:test";
 import type { StateDict } from "../../../../src/core/hostTensor";
 import { openCheckpoint } from "../../../../src/io/checkpoint/checkpoint";
+import { chooseWeights } from "../../../../src/io/checkpoint/place";
 import { writeSafetensors } from "../../../../src/io/safetensors";
 import { assertRejects, assertSameTensors, eighths, goldenCases, temporaryFolder } from "../support";
 
@@ -142,4 +143,39 @@ test("a folder in place of a file is an error, not a crash", async () => {
   mkdirSync(join(folder, "model.safetensors"));
   await assertRejects(() => openCheckpoint(folder), "bad-file", "not a regular file");
   rmSync(join(folder, "model.safetensors"), { recursive: true });
+});
+
+test("of two configs beside the weights the one of transformers is named, and none where there is none", async () => {
+  const folder = temporaryFolder();
+  await writeSafetensors(join(folder, "model.safetensors"), small);
+  for (const expected of [undefined, "params.json", "config.json"]) {
+    if (expected) writeFileSync(join(folder, expected), "{}");
+    const { configPath, close } = await openCheckpoint(folder);
+    assert.equal(configPath, expected && join(folder, expected));
+    await close();
+  }
+});
+
+test("a folder's weights are taken in the order that is documented, whatever else lies there", async () => {
+  const order = [
+    "model.safetensors.index.json",
+    "model.safetensors",
+    "pytorch_model.bin.index.json",
+    "pytorch_model.bin",
+    "consolidated.safetensors",
+    "a.pth",
+    "b.pth",
+  ];
+  const others = ["x.gguf", "config.json", "optimizer.bin"];
+  for (let first = 0; first < order.length; first++) {
+    const present = [...others, ...order.slice(first).reverse()];
+    assert.equal(chooseWeights("folder", present), order[first]);
+  }
+  assert.equal(chooseWeights("folder", others), "x.gguf");
+  await assertRejects(
+    async () => chooseWeights("folder", [...others, "y.gguf"]),
+    "missing-file",
+    "  config.json\n  optimizer.bin\n  x.gguf\n  y.gguf",
+  );
+  await assertRejects(async () => chooseWeights("folder", []), "missing-file", "it holds\n  nothing");
 });
