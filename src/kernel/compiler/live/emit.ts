@@ -1,4 +1,5 @@
 import type * as ts from "typescript";
+import { boundBy } from "../declaredNames";
 import { instrument, keepImportsWritable } from "../instrument";
 import { type Locate, lazyMap } from "../sourceMaps";
 import type { TypeScript } from "../typescript";
@@ -63,7 +64,7 @@ function emit(
       jsDocParsingMode: compiler.JSDocParsingMode.ParseNone,
       transformers: {
         before: [instrument(compiler), ...transformers],
-        after: [keepImportsWritable(compiler), withoutPreamble(compiler, given)],
+        after: [keepImportsWritable(compiler), keepBlocksApart(compiler), withoutPreamble(compiler, given)],
       },
     });
   return { code: make(false).outputText, locate: lazyMap(() => make(true).sourceMapText!) };
@@ -102,6 +103,61 @@ function withoutPreamble(compiler: TypeScript, given: ReadonlySet<string>): Tran
     }
     return factory.updateSourceFile(file, statements);
   };
+}
+
+/** The compiler gives a block's variable to `exports` too where the cell has one of its name: that is taken out. */
+function keepBlocksApart(compiler: TypeScript): Transformer {
+  const { factory } = compiler;
+  return (context) => {
+    const visit = (node: ts.Node): ts.Node => {
+      if (compiler.isExpressionStatement(node) || compiler.isVariableStatement(node)) return node;
+      if (compiler.isFunctionLike(node) || compiler.isClassLike(node)) return node;
+      const inner = compiler.visitEachChild(node, visit, context);
+      const own = new Set(statementsOf(compiler, inner).flatMap((one) => namesOfBlock(compiler, one)));
+      const isOwn = (one: ts.Statement) => own.has(exportedBy(compiler, one) ?? "");
+      if (own.size === 0) return inner;
+      if (compiler.isBlock(inner))
+        return factory.updateBlock(
+          inner,
+          inner.statements.filter((one) => !isOwn(one)),
+        );
+      const { clauses } = inner as ts.CaseBlock;
+      const parted = clauses.map((clause) => {
+        const statements = clause.statements.filter((one) => !isOwn(one));
+        return compiler.isCaseClause(clause)
+          ? factory.updateCaseClause(clause, clause.expression, statements)
+          : factory.updateDefaultClause(clause, statements);
+      });
+      return factory.updateCaseBlock(inner as ts.CaseBlock, parted);
+    };
+    return (file) => compiler.visitEachChild(file, visit, context);
+  };
+}
+
+/** The statements of a block; a `switch` is one. */
+function statementsOf(compiler: TypeScript, node: ts.Node): readonly ts.Statement[] {
+  if (compiler.isBlock(node)) return node.statements;
+  return compiler.isCaseBlock(node) ? node.clauses.flatMap(({ statements }) => [...statements]) : [];
+}
+
+/** Names that a statement declares for its block alone. */
+function namesOfBlock(compiler: TypeScript, statement: ts.Statement): string[] {
+  if (compiler.isClassDeclaration(statement)) return statement.name ? [statement.name.text] : [];
+  if (!compiler.isVariableStatement(statement)) return [];
+  const { declarations, flags } = statement.declarationList;
+  if (!(flags & compiler.NodeFlags.BlockScoped)) return [];
+  return declarations.flatMap(({ name }) => boundBy(compiler, name)).map(({ text }) => text);
+}
+
+/** The name in `exports.name = name;` as the compiler makes it. */
+function exportedBy(compiler: TypeScript, statement: ts.Statement): string | undefined {
+  if (!compiler.isExpressionStatement(statement)) return undefined;
+  const { expression } = statement;
+  if (expression.pos >= 0) return undefined;
+  if (!compiler.isBinaryExpression(expression) || !compiler.isPropertyAccessExpression(expression.left))
+    return undefined;
+  const { left, right } = expression;
+  return compiler.isIdentifier(right) && left.name.text === right.text ? right.text : undefined;
 }
 
 function isUseStrict(compiler: TypeScript, statement: ts.Statement): boolean {

@@ -163,6 +163,7 @@ const odd: readonly string[] = [
   "let s2 = 1; (function () { s2 = 4; var s2 = 5; }); (s2 => s2 = 3); try { } catch (s2) { s2 = 1 } function s3(exports: any, last = s2) {}",
   "1!.toFixed(); [1 satisfies number]; /a/!/1; const re2 = /b/; re2!!in {}; re2!instanceof RegExp",
   "class W1<T>extends Map<T, T>implements Iterable<any>{ static readonly#p = 1; private readonly q = 2 }\nasync<T>(x: T)=>x; [async<T,>(x: T):Promise<T>=>x]",
+  "let s5 = 1, s6 = 2; { let s5 = 2; s5++ } { const { s6 } = { s6: 3 }; s6 } switch (1) { case 1: class s5 {} default: const s6 = 4 } s5 = s6",
   "let low = 1, lower = 2; low as number < lower; low + lower as number; low as any ?? lower as any; low as number === lower && lower as any",
 ];
 
