@@ -143,3 +143,16 @@ test("the end is waited for as long as is said, and no longer than it takes", (t
   ]);
   close();
 });
+
+test("a question is waited for without an end, though an earlier one was answered", (t) => {
+  const { link, sent, signals, answer, close } = open();
+  Atomics.store(signals, slot.answered, 1);
+  const wait = t.mock.method(Atomics, "wait", () => {
+    assert.deepEqual([sent.length, Atomics.load(signals, slot.answered)], [1, 0]);
+    answer("now");
+    return "ok" as const;
+  });
+  assert.equal(link.ask("name?", header), "now");
+  assert.deepEqual(wait.mock.calls[0]!.arguments, [signals, slot.answered, 0]);
+  close();
+});
