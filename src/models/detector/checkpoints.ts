@@ -35,8 +35,10 @@ export async function loadDetectorCheckpoint(
   checkOptions("detector.loadCheckpoint", detectorField, model);
   checkOptions("detector.loadCheckpoint", sourceArgument, { path });
   checkOptions("detector.loadCheckpoint", partOptions, part);
-  const { tensors, source, notes } = await readMaeCheckpoint(path, part);
+  const { tensors, notes, ...read } = await readMaeCheckpoint(path, part);
   const { state, kind } = detectorState(tensors);
+  // What all names of a detector begin with is no wrapper, which the reader's own words would ask after.
+  const source = kind === "encoder" ? read.source : path;
   const parameters = [...model.namedParameters()].map(([name]) => name);
   expectFinite(state, parameters, source);
   if (kind !== "encoder") {

@@ -138,6 +138,9 @@ test("an outline is stretched along each axis by its own factor, and several pol
   assert.deepEqual([...wide], [1, 1, 0, 0]);
   const two = maskTarget([square(4, 6, 1), square(6, 8, 1)], boxes([4, 6, 7, 9]), 3);
   assert.deepEqual([...two], [1, 0, 0, 0, 0, 0, 0, 0, 1]);
+  // A side below a tenth of a pixel counts as that: half of the polygon's width there is none of the box's.
+  const thin = maskTarget([[0, 0, 0.05, 0, 0.05, 4, 0, 4]], boxes([0, 0, 0.05, 4]), 2);
+  assert.deepEqual([...thin], [1, 0, 1, 0]);
 });
 
 test("a pixel is drawn where the mask, read between its cells, is at least the threshold", () => {
