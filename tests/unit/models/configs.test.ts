@@ -324,6 +324,9 @@ test("a description of a LLaMA says what its config leaves to defaults, and give
   const features = { qkvBias: true, outputBias: true, mlpBias: true, qkNorm: true };
   const own = { ...tinyLlama, kvHeads: 1, headDim: 6, slidingWindow: 3, ropeScaling: scaling, ...features };
   assert.deepEqual(llamaConfigFrom(describeLlama(own)), own);
+  for (const alone of [{ slidingWindow: 3 }, { ropeScaling: scaling }])
+    assert.deepEqual(describeLlama({ ...tinyLlama, ...alone }), { ...described, ...alone });
+  assert.equal(llamaConfigFrom({ ...described, slidingWindow: 3 }).slidingWindow, 3);
   for (const name of Object.keys(features) as (keyof typeof features)[])
     assert.deepEqual(describeLlama({ ...tinyLlama, [name]: true }), { ...described, [name]: true });
   assert.ok(

@@ -178,6 +178,15 @@ test("each name of transformers' CLIP and SigLIP is timm's, of the vision tower 
     assert.ok(!isTower(new Map([[name, of([1])]])), name);
 });
 
+test("a tensor that cannot be read stays one, whatever its name becomes", () => {
+  const broken = { ...of([2]), problem: "complex64" };
+  const file: StateDict = new Map([
+    ["embeddings.position_embedding.weight", of([5, 2])],
+    ["embeddings.class_embedding", broken],
+  ]);
+  assert.equal(withOfficialNames(file).tensors.get("cls_token"), broken);
+});
+
 test("the one projection of a pool is its query's rows, then those of keys and values", () => {
   const file: StateDict = new Map([
     ["embeddings.position_embedding.weight", of([4, 2])],

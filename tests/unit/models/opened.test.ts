@@ -5,7 +5,7 @@ import { before, test } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
 import { writeTrainingCheckpoint } from "../../../src/io/runs";
 import { writeSafetensors } from "../../../src/io/safetensors";
-import { classifier, detector, mae, segmenter } from "../../../src/models";
+import { classifier, detector, llavit, mae, segmenter } from "../../../src/models";
 import { readExternal } from "../../../src/models/external";
 import { configOf, isSavedFolder } from "../../../src/models/openModel";
 import type { SavableModel } from "../../../src/models/savable";
@@ -15,6 +15,7 @@ import { streamOfParameters } from "../../../src/nn/modelState";
 import { after } from "../../../src/nn/ops/after";
 import { temporaryFolder } from "../../support/temporaryFolder";
 import { assertSameState, isLuvitError } from "../nn/support";
+import { tinyLlavit } from "./llavit/support";
 import { perturb, tinyDecoder, tinyImages, tinyViT } from "./support";
 
 before(() => startBackend());
@@ -195,6 +196,25 @@ test("a file that names weights is closed again", { skip: !existsSync("/proc/sel
     isLuvitError("missing-file", "pos_embed: was read from"),
   );
   assert.ok(!isOpen());
+});
+
+test("options of the hub are no folder's of this library, and the other way round", async () => {
+  const place = join(temporaryFolder("opened"), "seeing");
+  await (await tinyLlavit()).save(place);
+  assert.equal((await llavit.open(place, { revision: undefined })).describe().modelType, "luvit-llavit");
+  await assert.rejects(
+    llavit.open(place, { revision: "main", signal: new AbortController().signal }),
+    isLuvitError(
+      "bad-argument",
+      `${place}: is a folder of this library`,
+      "these options apply: revision, signal",
+    ),
+  );
+  const none = join(place, "none");
+  await assert.rejects(
+    llavit.open(none, { averaged: true, block: "x" }),
+    isLuvitError("bad-argument", `${none}: is no folder of this library`, "averaged", "block"),
+  );
 });
 
 test("a detector's run is opened like any other, and a path that is none is refused", async () => {

@@ -288,6 +288,18 @@ test("counts of several are added class by class, and leave those that were adde
   assertClose(iousOf(all), [100 / 3, 100 / 3], 1e-6);
 });
 
+test("an image of a batch that has no name is called by its number", () => {
+  assert.throws(
+    () => segmentTargets({ ids: [0, 9], height: 1, width: 1 }, { rows: 1, columns: 1, classes: 2 }),
+    isLuvitError(
+      "bad-dataset",
+      "image 1 of the batch: its mask has id 9",
+      "0 (other) to 1 apart",
+      "1000 is ignored",
+    ),
+  );
+});
+
 test("a file of a text tower too is told how much of it is no part of the ViT", async () => {
   const source = classifier.create({ encoder: tinyViT, classes: 2, pooling: "cls" });
   const path = join(temporaryFolder("passes"), "model.safetensors");

@@ -143,6 +143,25 @@ test("a guarded run whose result is not finite leaves the state as it was, an un
   }
 });
 
+test("a variable that is only written is state too, and one that is neither read nor written is not", async () => {
+  const [last, idle] = [tf.variable(tf.tensor1d([1, 2])), tf.variable(tf.tensor1d([3]))];
+  const keep = await compile("keep", {
+    inputs: { x: { shape: [2] } },
+    state: { last, idle },
+    body: ({ x }) => ({ last: tf.mul(x, 2), sum: tf.sum(x) }),
+  });
+  assert.deepEqual(
+    keep.graph.state.map(({ name }) => name),
+    ["last"],
+  );
+  assert.deepEqual(await keep.run({ x: [4, 5] }), { sum: { shape: [], data: Float32Array.of(9) } });
+  await keep.sync();
+  assert.deepEqual([[...last.dataSync()], last.shape, [...idle.dataSync()]], [[8, 10], [2], [3]]);
+  idle.dispose();
+  await keep.refresh();
+  await keep.dispose();
+});
+
 test("a compiled function says on what it runs, takes whole numbers as such, and its engine can be asked for", async () => {
   const linear = new Linear(2, 1, new Rng(1), { bias: false });
   const spec = {

@@ -9,6 +9,7 @@ import { detectorSettings } from "../../../../src/models/detector/options";
 import { RelativeAttention } from "../../../../src/models/detector/relativeAttention";
 import { roiAlign } from "../../../../src/models/detector/roiAlign";
 import { BoxHead, boxLosses, MaskHead, maskLoss } from "../../../../src/models/detector/roiHeads";
+import { poolRois } from "../../../../src/models/detector/rois";
 import { regionLosses } from "../../../../src/models/detector/rpn";
 import { secondStage } from "../../../../src/models/detector/stages";
 import { WindowedViT } from "../../../../src/models/detector/vitDet";
@@ -104,6 +105,78 @@ test("a fusion path stands behind as many blocks as it says, and all tokens go t
     const blocks = [0, 1, 2].map((i) => `blocks.${i}.out`);
     assert.deepEqual(order, ["tokens", ...blocks.slice(0, after), "fusion.out", ...blocks.slice(after)]);
   }
+});
+
+test("each block of a detector's encoder has two rows of drop path of its own, attention's before the MLP's", () => {
+  const config = {
+    ...detectorSettings({ ...vit, depth: 3 }, head).encoder,
+    globalBlocks: [1],
+    imageSize: 16,
+  };
+  const model = new WindowedViT(config, undefined, 1);
+  perturb(model);
+  const images = randomTensor([1, 3, 16, 16], 1);
+  const outs = (dropped: readonly number[]) => {
+    const seen: number[][] = [];
+    const tap = (name: string, x: Tensor) => {
+      if (/^(tokens|blocks\.\d\.out)$/.test(name)) seen.push([...x.dataSync()]);
+    };
+    const rows = [0, 1, 2, 3, 4, 5].map((row) => (dropped.includes(row) ? 0 : 1));
+    tf.tidy(() => void model.forward(images, { tap, dropPath: tf.tensor2d(rows, [6, 1]) }));
+    return seen;
+  };
+  const plain = outs([]);
+  for (const block of [0, 1, 2]) {
+    const without = outs([2 * block, 2 * block + 1]);
+    assert.deepEqual(without[block + 1], without[block], `block ${block}`);
+    assert.deepEqual(without.slice(0, block + 1), plain.slice(0, block + 1));
+    assert.notDeepEqual(outs([2 * block])[block + 1], outs([2 * block + 1])[block + 1]);
+  }
+});
+
+test("boxes of several images are looked at on the maps of their own image, image after image", () => {
+  const maps = [randomTensor([2, 4, 3, 2], 1), randomTensor([2, 2, 2, 2], 2)];
+  const rows = maps.map(({ shape }, i) => ({
+    y: randomTensor([2, 3, 2, shape[1]!], 3 + i),
+    x: randomTensor([2, 3, 2, shape[2]!], 5 + i),
+  }));
+  const pooled = poolRois(maps, rows);
+  assert.deepEqual(pooled.shape, [6, 2, 2, 2]);
+  const part = (x: Tensor, image: number) => tf.slice(x, [image, 0, 0, 0], [1, -1, -1, -1]);
+  for (const image of [0, 1]) {
+    const own = rows.map(({ y, x }) => ({ y: part(y, image), x: part(x, image) }));
+    const alone = poolRois(
+      maps.map((map) => part(map, image)),
+      own,
+    );
+    assertClose(tf.slice(pooled, [3 * image, 0, 0, 0], [3, 2, 2, 2]).dataSync(), [...alone.dataSync()], 1e-5);
+  }
+  const [sum] = tf.unstack(
+    poolRois(
+      maps.map((map) => part(map, 0)),
+      rows.map(({ y, x }) => ({ y: part(y, 0), x: part(x, 0) })),
+    ),
+  );
+  const expected = [0, 1].flatMap((i) =>
+    [0, 1].flatMap((j) =>
+      [0, 1].map((c) =>
+        maps.reduce((total, map, level) => {
+          const values = (map.arraySync() as number[][][][])[0];
+          const [y, x] = [rows[level].y, rows[level].x].map(
+            (each) => (each.arraySync() as number[][][][])[0][0],
+          );
+          return (
+            total +
+            values.reduce(
+              (t, line, r) => t + line.reduce((u, pixel, k) => u + y[i][r] * x[j][k] * pixel[c], 0),
+              0,
+            )
+          );
+        }, 0),
+      ),
+    ),
+  );
+  assertClose(sum.dataSync(), expected, 1e-5);
 });
 
 test("boxes that take too much memory at once are aligned in parts", () => {

@@ -31,6 +31,8 @@ test("projections for images start as copies that are trained and are no file's,
     }
   }
   const lora = await tinyLlavit({ language, visionQkv: "lora" });
+  const third = (await tinyLlavit({ visionQkv: "lora", rank: 3, visionBlocks: [2] })).describe().visionQkv;
+  assert.deepEqual(third, { kind: "lora", blocks: [2], rank: 3, alpha: 3 });
   const { vision } = lora.language.layers[2].attention;
   const update = vision!.vision_wk as VisionUpdate;
   assert.deepEqual([update.rank, update.alpha], [4, 4], "rank 4, alpha the rank");
