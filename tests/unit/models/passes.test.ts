@@ -115,6 +115,13 @@ test("a rotation turns the pairs of its order by position times frequency, at po
     rows.flatMap((row, t) => turned(row, t / 2, orders.hf)),
     1e-5,
   );
+  const plain = rotate(x, { ropeTheta: 100, rowOrder: "hf" }).dataSync();
+  assertClose(
+    plain,
+    rows.flatMap((row, t) => turned(row, t, orders.hf)),
+    1e-5,
+    "right behind as many tokens at another scale",
+  );
 });
 
 test("one patch may be all that is kept, and all may be", () => {
