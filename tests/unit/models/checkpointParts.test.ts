@@ -189,6 +189,27 @@ test("a backbone without a class token pools by mean, and one with a pool of its
   }
 });
 
+test("a backbone is the part of a file that its key names", async () => {
+  const [student, teacher] = [1, 2].map((seed) =>
+    classifier.create({ encoder: tinyViT, classes: 2, pooling: "cls", seed }),
+  );
+  const state = new Map<string, HostTensor>();
+  for (const [name, model] of [
+    ["student", student],
+    ["teacher", teacher],
+  ] as const)
+    for (const [key, tensor] of await model.stateDict()) state.set(`${name}.${key}`, tensor);
+  const path = await fileOf(state);
+  for (const [key, model] of [
+    ["student", student],
+    ["teacher", teacher],
+  ] as const) {
+    const opened = await classifier.openBackbone(path, { key, heads: 2 });
+    assertSameState(await opened.stateDict(), await model.stateDict());
+    assert.match(`${opened}`, new RegExp(`names without "${key}\\."`));
+  }
+});
+
 test("an opened classifier has its pooling and its classes from the file", async () => {
   for (const pooling of ["mean", "cls"] as const) {
     const path = await fileOf(await classifier.create({ encoder: tinyViT, classes: 5, pooling }).stateDict());

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
@@ -32,6 +33,9 @@ test("a checkpoint is written in the type asked for, without what is left out by
     const [info] = await file.infos(["cls_token"]).then((infos) => [...infos.values()]);
     await file.close();
     assert.equal((info as unknown as { dtype: string }).dtype, dtype ?? "F32");
+    const bytes = readFileSync(path);
+    const header = JSON.parse(bytes.toString("utf8", 8, 8 + Number(bytes.readBigUInt64LE(0))));
+    assert.deepEqual(header.__metadata__, { format: "pt" }, "as transformers wants it");
   }
 });
 
