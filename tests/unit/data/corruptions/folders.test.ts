@@ -71,6 +71,7 @@ test("images are written as JPEG files whose names say which they come from", ()
     ["b.jpg/x.jpgs", "b.jpg/x.jpgs.JPEG"],
     ["b.jpg/x", "b.jpg/x.JPEG"],
     ["a/\udce9.tif", "a/%e9.tif.JPEG"],
+    ["\udcff\udc80/\udce9", "%ff%80/%e9.JPEG"],
   ])
     assert.deepEqual(outputNames([image]), [written]);
   assert.deepEqual(outputNames(["a/x.png", "b/x.png"]), ["a/x.png.JPEG", "b/x.png.JPEG"]);

@@ -20,8 +20,8 @@ describe("weights of resizing", () => {
     assert.deepEqual(at("box", [-0.5, -0.49, 0, 0.5, 0.51]), [0, 1, 1, 1, 0]);
     assert.deepEqual(at("bilinear", [-1.5, -1, -0.25, 0, 0.5, 1]), [0, 0, 0.75, 1, 0.5, 0]);
     assert.deepEqual(
-      at("bicubic", [-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3]).map((x) => x + 0),
-      [0, -0.0625, 0, 0.5625, 1, 0.5625, 0, -0.0625, 0, 0],
+      at("bicubic", [-2.5, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3]).map((x) => x + 0),
+      [0, 0, -0.0625, 0, 0.5625, 1, 0.5625, 0, -0.0625, 0, 0, 0],
     );
     assert.deepEqual(
       Object.values(kernels).map(({ support }) => support),
@@ -150,6 +150,22 @@ describe("resizing and cutting", () => {
         );
       }
     }
+  });
+
+  it("take images of bytes with both sides, and nothing else", () => {
+    for (const wrong of [
+      { ...image, data: [...image.data] },
+      { data: image.data, width: 9 },
+      image.data,
+      null,
+      3,
+    ])
+      assert.throws(
+        () => cropBox(wrong as unknown as RgbImage, box),
+        isRefusal("bad-argument", "cropBox: expected an image { data, width, height }"),
+      );
+    const kept = { ...image, data: Buffer.from(image.data) };
+    assert.deepEqual([...cropBox(kept, box).data], [...cropBox(image, box).data]);
   });
 
   it("mirror pixels where they lie, also those of odd widths and of rows with gaps", () => {
