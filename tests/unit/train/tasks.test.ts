@@ -346,3 +346,17 @@ test("a finetuning step is fed smoothed labels, and branches that are drawn for 
   for (const [a, b] of targets) assert.ok(Math.abs(a + b - 1) < 1e-6);
   assert.ok(new Set(targets.map((numbers) => numbers.join())).size > 4);
 });
+
+test("branches that are fed as dropped are dropped in the student and not in its teacher", async () => {
+  const set = await images(transforms.evaluation);
+  const [student, teacher, inputs] = [tinyClassifier(), tinyClassifier(5), fed()];
+  const dropPath = tf.tensor2d([1, 1, 1, 1, 0, 0, 0, 0], [4, 2]) as Tensor;
+  const given = student.forward(inputs.images, { dropPath });
+  const ofLabels = numberOf(softTargetCrossEntropy(given, inputs.targets));
+  const ofTeacher = numberOf(softTargetDistance(given, teacher.forward(inputs.images)));
+  const lossOf = (task: TrainingTask<never>) => numberOf(task.loss({ ...inputs, dropPath }));
+  const plain = taskOf(() => finetune(student, set, told));
+  near(lossOf(plain), ofLabels);
+  assert.ok(Math.abs(numberOf(plain.loss(inputs)) - ofLabels) > 1e-4, "they count");
+  near(lossOf(taskOf(() => distill(student, teacher, set, { ...told, logits: {} }))), ofLabels + ofTeacher);
+});

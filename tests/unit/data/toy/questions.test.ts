@@ -120,3 +120,17 @@ test("what cannot be is refused by name", () => {
   );
   assert.throws(() => toy.questions(1, 5).question(5), isLuvitError("bad-argument", "5"));
 });
+
+test("a question keeps its kind and its name in every view, and what was drawn is drawn once", async () => {
+  const set = toy.questions(1, 30);
+  const part = set.subset([13, 2]).take(1);
+  assert.deepEqual(
+    [part.label(0), part.path(0), part.question(0).kind],
+    [1, "toy question 13 of seed 1, trained", "color"],
+  );
+  assert.equal(part.pixels(0), set.pixels(13));
+  assert.equal(part.question(0), set.question(13));
+  const other = part.withTransform(transforms.evaluation(8));
+  assert.deepEqual([other.size, other.label(0), other.pixels(0) === set.pixels(13)], [8, 1, true]);
+  assert.equal((await other.load(0, new Rng(0))).image.length, 3 * 64);
+});
