@@ -142,5 +142,8 @@ test("a guard that is not finite, in a held run or the last, leaves the state as
 test("tfjs is started where nobody has done so before", () => {
   const path = JSON.stringify(join(__dirname, "../../../src/engine/eager.js"));
   const script = `require(${path}).openEagerEngine({}).then(({ description }) => console.log(description.device))`;
-  assert.match(execFileSync(process.execPath, ["-e", script], { encoding: "utf8" }), /^tfjs (wasm|cpu|tensorflow)$/m);
+  assert.match(
+    execFileSync(process.execPath, ["-e", script], { encoding: "utf8" }),
+    /^tfjs (wasm|cpu|tensorflow)$/m,
+  );
 });
