@@ -1,4 +1,5 @@
 import type { Dispatcher } from "undici";
+import { LuvitError } from "../../core/errors";
 import { undici } from "./undici";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -9,10 +10,16 @@ export class Connections {
 
   constructor(private readonly env: Environment = process.env) {}
 
+  /** @throws LuvitError("bad-argument") for a proxy that is asked in another way than by HTTP. */
   for(url: URL): Dispatcher {
     const proxy = this.proxyFor(url) ?? "";
     const known = this.open.get(proxy);
     if (known) return known;
+    if (proxy !== "" && !/^https?:/i.test(proxy)) {
+      const [kind] = proxy.split(":");
+      const advice = "set HTTPS_PROXY to one of http:// or https://";
+      throw new LuvitError("bad-argument", `the environment names a proxy of ${kind}://; ${advice}`);
+    }
     const { Agent, ProxyAgent } = undici();
     const fresh = proxy === "" ? new Agent() : new ProxyAgent(proxy);
     this.open.set(proxy, fresh);
@@ -38,7 +45,7 @@ export function proxyFor(url: URL, env: Environment): string | undefined {
   const proxy = setting(url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY") ?? setting("ALL_PROXY");
   const exceptions = (setting("NO_PROXY") ?? "").split(/[\s,]+/).filter(Boolean);
   if (!proxy || exceptions.some((pattern) => matches(pattern, url))) return undefined;
-  return /^[a-z]+:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
 }
 
 function matches(pattern: string, url: URL): boolean {

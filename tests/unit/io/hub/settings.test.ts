@@ -6,7 +6,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { hubLocation } from "../../../../src/io/hub/location";
-import { proxyFor } from "../../../../src/io/hub/proxy";
+import { Connections, proxyFor } from "../../../../src/io/hub/proxy";
 import { hubSettings } from "../../../../src/io/hub/settings";
 import { partsOf } from "../../../../src/io/hub/stretches";
 import { readLlamaBlocks } from "../../../../src/io/llama/weights";
@@ -170,4 +170,40 @@ test("a range is divided among kept stretches, the longest first, and gaps", () 
     [50, 55, "c"],
   ]);
   assert.deepEqual(partsOf({ start: 3, end: 3 }, kept), []);
+});
+
+test("NO_PROXY names hosts and domains, in any case, with a star, and with the port that an address has by itself", () => {
+  const via = (url: string, no: object) => proxyFor(new URL(url), { ALL_PROXY: "http://all:4", ...no });
+  const named: [no: string, url: string, isDirect: boolean][] = [
+    ["Inner.ORG", "https://A.inner.org/x", true],
+    ["*.inner.org", "https://a.inner.org/x", true],
+    ["*.inner.org", "https://inner.org/x", true],
+    ["h.org:443", "https://h.org/x", true],
+    ["h.org:443", "http://h.org/x", false],
+    ["h.org:80", "http://h.org/x", true],
+    ["h.org:80", "https://h.org/x", false],
+    ["h.org:8080", "http://h.org:8080/x", true],
+    ["h.org", "http://h.org:8080/x", true],
+    ["a.org b.org,\tc.org", "https://b.org/x", true],
+    ["a.org b.org,\tc.org", "https://c.org/x", true],
+    [",,", "https://c.org/x", false],
+  ];
+  for (const [no, url, isDirect] of named)
+    assert.equal(via(url, { NO_PROXY: no }) === undefined, isDirect, `${url} with ${no}`);
+  const both = { no_proxy: "a.org", NO_PROXY: "b.org" };
+  assert.equal(via("https://a.org/x", both), undefined, "lower case comes first");
+  assert.equal(via("https://b.org/x", both), "http://all:4");
+  assert.equal(via("https://h.org/x", { https_proxy: "", HTTPS_PROXY: "socks5://s:5" }), "socks5://s:5");
+  assert.equal(via("http://h.org/x", { HTTPS_PROXY: "http://s:5" }), "http://all:4", "another scheme's");
+  assert.equal(proxyFor(new URL("https://h.org/x"), { HTTP_PROXY: "http://p:2" }), undefined);
+});
+
+test("a proxy that is not asked by HTTP is refused by its kind, without what else its address says", async () => {
+  for (const kind of ["socks5", "socks4a", "ftp"]) {
+    const connections = new Connections({ HTTPS_PROXY: `${kind}://me:secret@s:5` });
+    const connect = async () => connections.for(new URL("https://h.org/x"));
+    await assertRejects(connect, "bad-argument", new RegExp(`a proxy of ${kind}://; set HTTPS_PROXY`));
+    await assert.rejects(connect, ({ message }: Error) => !message.includes("secret"));
+    await connections.close();
+  }
 });
