@@ -99,3 +99,49 @@ test("a name is defined as a plain property with the value it has now, except th
   target.a = 3;
   assert.deepEqual(target, { a: 3, b: 2 });
 });
+
+test("a cell's modules are those of the folder that it is in, each read once there", async () => {
+  const es = (name: string) => ({
+    "node_modules/only/package.json": '{ "type": "module", "exports": "./index.js" }',
+    "node_modules/only/index.js": `export const name = '${name}';`,
+    "own.js": `exports.name = '${name} own';`,
+  });
+  const [first, second] = [notebookFolder(es("first")), notebookFolder(es("second"))];
+  const modules = new CellModules(first, {});
+  const names = async () => {
+    await modules.prepare(["only"]);
+    return ["only", "./own"].map((name) => (modules.require(name) as { name: string }).name);
+  };
+  assert.deepEqual(await names(), ["first", "first own"]);
+  const known = modules.require("only");
+  await modules.prepare(["only"]);
+  assert.equal(modules.require("only"), known);
+  modules.moveTo(second);
+  assert.deepEqual(await names(), ["second", "second own"]);
+  assert.equal((await modules.load("only")).name, "second");
+});
+
+test("a copy of the library that the folder has is the one that cells get, and Node's modules are its own", async () => {
+  const folder = notebookFolder({
+    "node_modules/luvit/package.json": '{ "name": "luvit", "version": "0.0.1" }',
+    "node_modules/luvit/index.js": "exports.copy = true;",
+    "node_modules/fs/index.js": "exports.wrong = true;",
+    "local/use.js": "exports.unused = 1;",
+  });
+  const modules = new CellModules(folder, { given: 1 });
+  assert.deepEqual(modules.require("luvit"), { copy: true });
+  assert.equal(typeof (await modules.load("fs")).readFileSync, "function");
+  assert.equal(typeof (await modules.load("node:path")).join, "function");
+  modules.add([
+    {
+      path: join(folder, "local", "part.js"),
+      data: 'exports.part = given; exports.path = require("node:path");',
+    },
+    { path: join(folder, "local", "top.js"), data: 'exports.top = require("./part").part + 1;' },
+  ]);
+  assert.equal(modules.exportsOf(join(folder, "local", "top.js")), undefined, "not yet");
+  assert.equal((modules.require("./local/top") as { top: number }).top, 2);
+  assert.equal(modules.exportsOf(join(folder, "local", "top.js"))!.top, 2);
+  assert.equal((await modules.load("./local/part")).part, 1);
+  assert.throws(() => modules.require("./part"), /Cannot find module '\.\/part'/);
+});

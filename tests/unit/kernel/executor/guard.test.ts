@@ -63,3 +63,26 @@ test("who captures what nobody caught is called after the kernel has taken it, a
     process.setUncaughtExceptionCaptureCallback = original;
   }
 });
+
+test("who puts back what was read of the process's events has each told once, and all is Node's own afterwards", () => {
+  const exits: number[] = [];
+  const { emit, setUncaughtExceptionCaptureCallback: capture } = process;
+  const undo = guardProcess({ error: () => {}, exit: (code) => void exits.push(code) });
+  try {
+    const read = process.emit;
+    process.emit = read;
+    let heard = 0;
+    process.once("luvit test" as never, () => void heard++);
+    assert.equal(Reflect.apply(process.emit, process, ["luvit test"]), true);
+    assert.equal(heard, 1);
+    const others = process.rawListeners("exit");
+    process.removeAllListeners("exit");
+    Reflect.apply(process.emit, process, ["exit", 4]);
+    for (const other of others) process.on("exit", other as () => void);
+    assert.deepEqual(exits, [4]);
+  } finally {
+    undo();
+  }
+  assert.deepEqual([process.emit, process.setUncaughtExceptionCaptureCallback], [emit, capture]);
+  assert.equal(Object.hasOwn(process, "emit"), false);
+});

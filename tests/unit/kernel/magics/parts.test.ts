@@ -189,6 +189,7 @@ test("what is completed is the whole word, by what the magic takes", () => {
     assert.deepEqual(completed("%env   LUVIT_|"), ["LUVIT_", ["LUVIT_ONE", "LUVIT_TWO"]]);
     assert.deepEqual(completed("%l|smagic"), ["%lsmagic", ["%lsmagic"]]);
     assert.deepEqual(completed("%|"), ["%", ["%%sh", "%%time", "%cd", "%env", "%help", "%lsmagic", "%time"]]);
+    assert.deepEqual(completed("1;\n%t|"), ["%t", ["%time"]], "a cell's own stand at its top");
     assert.deepEqual(completed("%lsmagic |"), ["", []], "it takes nothing");
     assert.deepEqual(completed("%help %c|d"), ["%cd", ["%cd"]]);
     assert.deepEqual(completed("%cd data/a|"), ["a", ["a b.csv"]], "a folder's name is written as it is");
