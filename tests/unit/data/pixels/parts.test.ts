@@ -161,7 +161,7 @@ describe("resizing and cutting", () => {
       3,
     ])
       assert.throws(
-        () => cropBox(wrong as unknown as RgbImage, box),
+        () => cropBox(wrong as unknown as typeof image, box),
         isRefusal("bad-argument", "cropBox: expected an image { data, width, height }"),
       );
     const kept = { ...image, data: Buffer.from(image.data) };
