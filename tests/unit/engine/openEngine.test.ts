@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, mock, test } from "node:test";
 import { inspect } from "node:util";
 import { LuvitError } from "../../../src/core/errors";
+import { packageVersion } from "../../../src/core/packageRoot";
 import { chooseEngine, setEngineDefaults } from "../../../src/engine/choose";
 import type { EngineDescription, EngineName, OpenOptions } from "../../../src/engine/executor";
 import { devicesFor, openEngine, startEngine } from "../../../src/engine/open";
@@ -287,6 +288,37 @@ describe("ready", withOnnxRuntime, () => {
     withGpu(false, "none");
     machine({ engine: "eager", device: "tfjs cpu", reason: "why" });
     assert.equal((await ready({ backend: "cpu" })).passedOver[0], "onnxruntime not used: why");
+  });
+
+  test("tries the machine's GPUs anew, and tells of what neither graphs nor cells run on", async () => {
+    withGpu(false, "there is none");
+    machine({});
+    const forgets = mock.method(probe, "forgetGpu", () => undefined);
+    const [first, second] = [await ready({ backend: "cpu" }), await ready({ backend: "cpu", threads: 2 })];
+    assert.equal(forgets.mock.callCount(), 2);
+    assert.deepEqual(first.passedOver, ["webgpu not used: there is none", ...first.cells.passedOver]);
+    assert.deepEqual(second.passedOver, [
+      "webgpu not used: threads are the CPU's",
+      ...first.cells.passedOver,
+    ]);
+    assert.deepEqual([first.cells.backend, first.version], ["cpu", packageVersion()]);
+  });
+
+  test("refuses options that no engine can have, each by its name", async () => {
+    const seen = machine({});
+    for (const [option, values] of [
+      ["engine", ["onnx", "", null, 1]],
+      ["precision", ["int8", "fp16", true]],
+      ["threads", [0, -1, 1.5, 4097, "2", Number.NaN]],
+      ["provider", ["gpu", "CPU", null]],
+      ["frozen", ["int4", true]],
+      ["tf32", [1, "true", null]],
+      ["backend", ["webgl", "", null]],
+      ["batchSize", [1]],
+    ] as const)
+      for (const value of values)
+        await assertRejects(() => ready({ [option]: value } as never), "bad-argument", /^ready: /, option);
+    assert.deepEqual([seen, chooseEngine().options], [[], {}], "nothing was opened, nothing holds");
   });
 
   test("refuses what computes something else, and then nothing holds", async () => {

@@ -229,6 +229,42 @@ test("an answer ends before all tokens of its end have been said in their order,
   await assert.rejects(saying([3, 13], 1).answer(4), isLuvitError("non-finite", "llavit"));
 });
 
+test("an answer at a temperature is drawn from the probabilities of logits / temperature, at none the likeliest", async () => {
+  const model = {
+    language: { config: { vocabulary: 2 } },
+    template: { end: "end" },
+    tokenizer: { encode: () => [9] },
+  };
+  /** Share of 1 among first tokens whose odds are 1 to 3, and the mean of the noise that later ones are drawn with. */
+  const drawn = async (temperature: number) => {
+    const [rng, first, noises] = [new Rng(5), [] as number[], [] as number[]];
+    const reader = {
+      atOnce: 2,
+      begin: async () => Float32Array.of(0, Math.log(3)),
+      say: async (_: number, noise: Float32Array) => {
+        noises.push(...noise);
+        return { tokens: [0], logits: new Float32Array(4) };
+      },
+    };
+    for (let i = 0; i < 4000; i++) {
+      const choosing = { most: 2, temperature, rng };
+      const prompt = { ids: [], start: 0, answerFrom: 0 };
+      const [token] = await generate(model as never, reader as never, new Float32Array(0), prompt, choosing);
+      first.push(token);
+    }
+    const mean = (numbers: readonly number[]) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+    assert.equal(noises.length, 4000 * 4, "a number for each token that may be said at once");
+    return [mean(first), mean(noises)];
+  };
+  // Odds at a temperature T are 1 to 3^(1/T); the mean of Gumbel's distribution is Euler's constant.
+  for (const temperature of [1, 2, 0.5]) {
+    const [share, noise] = await drawn(temperature);
+    assert.ok(Math.abs(share - 1 / (1 + 3 ** (-1 / temperature))) < 0.03, `${temperature}: ${share}`);
+    assert.ok(Math.abs(noise / temperature - 0.5772) < 0.05, `${temperature}: ${noise}`);
+  }
+  assert.deepEqual(await drawn(0), [1, 0]);
+});
+
 test("a cache puts each token in its place, leaves the others, and has no room for more than it has", () => {
   const of = (...numbers: number[]) => tf.tensor4d(numbers, [1, 1, numbers.length, 1]);
   const first = new KeyValueCache(4);

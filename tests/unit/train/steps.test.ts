@@ -67,6 +67,26 @@ test("a loss that is no longer finite is named with its step, its rate, its imag
   }
 });
 
+test("a step is recorded with its number from one, its place in the epochs, its rate, and images of all its batches", async (t) => {
+  const dataset = await images();
+  const rates = { epochs: 2, batchSize: 2, accumulate: 3, lr: 1, minLr: 0, warmupEpochs: 2 };
+  const plan = settlePlan(dataset, rates, [0.9, 0.95]);
+  let [now, asked] = [1000, 0];
+  t.mock.method(performance, "now", () => now);
+  const task = { name: "timed", dataset, plan, feeds: () => ({}) } as unknown as TrainingTask<never>;
+  const step = async (_: unknown, lr: number) => {
+    now += 250;
+    asked = lr;
+    return 0.5;
+  };
+  for await (const group of stepBatches(task, 3)) {
+    const record = await trainStep(task, { step } as unknown as Stepper<never>, group, 3, undefined);
+    // 12 images are two steps an epoch: the fourth begins after one and a half, three quarters of the way up.
+    assert.deepEqual(record, { step: 4, epoch: 1.5, loss: 0.5, lr: 0.75, imagesPerSecond: 24 });
+    assert.equal(asked, 0.75);
+  }
+});
+
 test("what an epoch has left after its last full step is neither made a step of nor waited for", async () => {
   const whole = await images();
   const indices = await orderOf(whole);
