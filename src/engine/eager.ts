@@ -75,9 +75,11 @@ class EagerEngine implements Engine {
     return this.turns.close(() => tf.dispose([...this.state.values(), ...this.held.values()]));
   }
 
-  private async runNow(program: EagerProgram, feeds: ArraysByName, { fetch, hold }: RunOptions) {
-    const { graph, updates, results, guard } = program;
+  private async runNow(program: EagerProgram, feeds: ArraysByName, options: RunOptions) {
+    const { graph, updates, guard } = program;
+    const { fetch = program.results, hold } = options;
     checkArrays(`feeds of "${graph.name}"`, graph.inputs, feeds);
+    this.refuseUnknown(fetch, graph);
     this.requireEntries(graph.state.map(({ name }) => name));
     const inputs: TensorsByName = Object.fromEntries(
       graph.inputs.map((input) => [input.name, tensorFor(input, feeds[input.name])]),
@@ -87,16 +89,11 @@ class EagerEngine implements Engine {
       const good = guard === undefined || (await outputs[guard].data()).every(Number.isFinite);
       if (hold) this.hold(updates, outputs, good);
       else {
-        const goodAltogether = good && this.heldWereGood;
+        const goodAltogether = good && (updates.length === 0 || this.heldWereGood);
         if (goodAltogether) this.commit(program, { ...inputs, ...outputs }, outputs);
         if (updates.length > 0) this.forgetHeld();
       }
-      const wanted = (fetch ?? results).map((name): [string, Tensor] => {
-        const tensor = this.state.get(name) ?? outputs[name];
-        if (!tensor) throw new LuvitError("bad-argument", `fetch: the graph has no output ${name}`);
-        return [name, tensor];
-      });
-      return await hostArrays(wanted);
+      return await hostArrays(fetch.map((name) => [name, this.state.get(name) ?? outputs[name]]));
     } finally {
       tf.dispose([...Object.values(inputs), ...Object.values(outputs)]);
     }
@@ -161,6 +158,13 @@ class EagerEngine implements Engine {
     );
     const outputs = graphs.flatMap(({ graph }) => graph.outputs.map(({ name }) => name));
     return [...new Set([...updated, ...outputs.filter((name) => this.entries.has(name))])];
+  }
+
+  private refuseUnknown(names: readonly string[], { outputs }: Graph): void {
+    const known = new Set(outputs.map(({ name }) => name));
+    const unknown = names.filter((name) => !this.state.has(name) && !known.has(name));
+    if (unknown.length === 0) return;
+    throw new LuvitError("bad-argument", `fetch: the graph has no output ${unknown.join(", ")}`);
   }
 
   private requireEntries(names: readonly string[]): void {
