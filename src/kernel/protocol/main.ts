@@ -85,11 +85,15 @@ function answer(value: string | null): void {
   Atomics.notify(signals, slot.answered);
 }
 
-/** Ends the kernel when the process that started it is gone. */
+/**
+ * Ends the kernel when the process that started it is gone: whoever takes it up then is another one, not always the
+ * system's first, which in a container is often the server itself.
+ */
 function followParent(): void {
   if (!process.env.JPY_PARENT_PID || process.platform === "win32") return;
+  const parent = process.ppid;
   setInterval(() => {
-    if (process.ppid !== 1) return;
+    if (process.ppid === parent) return;
     debug.close();
     guard.close();
     kill(pid, "SIGKILL");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type * as ts from "typescript";
+import { packageRoot } from "../../../../../src/core/packageRoot";
 import { LibraryFiles } from "../../../../../src/kernel/compiler/tslab/libraryFiles";
 
 const text =
@@ -44,4 +45,27 @@ test("they are not watched, but read again once comments are wanted, and only th
   files.document();
   files.document();
   assert.deepEqual(changed, [library]);
+});
+
+test("a system's own ways get all that they are given, and a change is told as one", () => {
+  const given: unknown[][] = [];
+  const files = new LibraryFiles();
+  const note = (...values: unknown[]) => void given.push(values);
+  const { readFile, watchFile } = files.wrap({ readFile: note, watchFile: note } as unknown as ts.System);
+  readFile!("/x/a.ts", "latin1");
+  watchFile!("/x/a.ts", note, 250, { watchFile: 1 });
+  watchFile!(library, note);
+  files.document();
+  assert.deepEqual(given, [
+    ["/x/a.ts", "latin1"],
+    ["/x/a.ts", note, 250, { watchFile: 1 }],
+    [library, 1], // `FileWatcherEventKind.Changed`
+  ]);
+});
+
+test("the library's own declarations are a package's, its sources are not", () => {
+  const { read } = wrapped();
+  const root = packageRoot();
+  assert.equal(read(`${root}/dist/index.d.ts`), bare);
+  assert.equal(read(`${root}/src/index.d.ts`), text);
 });
