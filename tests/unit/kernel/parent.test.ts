@@ -29,14 +29,14 @@ const starting = (file: string) => [
    setInterval(() => {}, 1000);`,
 ];
 
-test("a kernel ends when the process that started it does, however that ends", async () => {
+test("a kernel ends when the process that started it does, however that ends", async (t) => {
   const kernel = await KernelClient.start(starting);
+  t.after(() => kernel.close());
   const connection = connected();
   await kernel.run(`void require("node:net").connect(${port}, "127.0.0.1");`);
   const ended = once(await connection, "close");
   kernel.process.kill("SIGKILL");
   await ended;
-  kernel.close();
 });
 
 const alone = ["-rpf", "--kill-child"]; // the first process of a system of its own
@@ -49,17 +49,16 @@ function mayBeAlone(): boolean {
   }
 }
 
-test("a kernel runs on below the first process of a container", { skip: !mayBeAlone() }, async () => {
+test("a kernel runs on below the first process of a container", { skip: !mayBeAlone() }, async (t) => {
   const words = (file: string) => [...alone, process.execPath, ...starting(file)];
   const kernel = await KernelClient.start(words, undefined, "unshare");
+  t.after(() => kernel.close());
   const { published } = await kernel.run(
     "await new Promise((done) => setTimeout(done, 1500));\nprocess.ppid",
   );
   const result = published.find(({ type }) => type === "execute_result");
   assert.equal(result?.content.data["text/plain"], "1");
   await kernel.ask("shutdown_request", { restart: false }, "control");
-  kernel.process.kill("SIGKILL");
-  kernel.close();
 });
 
 test("what a command of a cell runs is ended with the process that ran it", async () => {

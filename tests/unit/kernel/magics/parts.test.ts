@@ -177,7 +177,7 @@ test("what is completed is the whole word, by what the magic takes", () => {
   mkdirSync(join(folder, "data"));
   for (const name of ["data/a b.csv", "data/ü(1).csv", "data/plain-1.csv"])
     writeFileSync(join(folder, name), "");
-  process.env.LUVIT_ONE = process.env.LUVIT_TWO = "1";
+  process.env.LUVITEST_ONE = process.env.LUVITEST_TWO = "1";
   process.chdir(folder);
   try {
     const completed = (marked: string) => {
@@ -185,8 +185,8 @@ test("what is completed is the whole word, by what the magic takes", () => {
       const made = completeMagic(source, marked.indexOf("|"), found(source).found.at(-1)!);
       return made && [source.slice(made.start, made.end), made.candidates];
     };
-    assert.deepEqual(completed("%env LUVIT_T|WO=3"), ["LUVIT_TWO", ["LUVIT_TWO"]]);
-    assert.deepEqual(completed("%env   LUVIT_|"), ["LUVIT_", ["LUVIT_ONE", "LUVIT_TWO"]]);
+    assert.deepEqual(completed("%env LUVITEST_T|WO=3"), ["LUVITEST_TWO", ["LUVITEST_TWO"]]);
+    assert.deepEqual(completed("%env   LUVITEST_|"), ["LUVITEST_", ["LUVITEST_ONE", "LUVITEST_TWO"]]);
     assert.deepEqual(completed("%l|smagic"), ["%lsmagic", ["%lsmagic"]]);
     assert.deepEqual(completed("%|"), ["%", ["%%sh", "%%time", "%cd", "%env", "%help", "%lsmagic", "%time"]]);
     assert.deepEqual(completed("1;\n%t|"), ["%t", ["%time"]], "a cell's own stand at its top");
@@ -203,8 +203,8 @@ test("what is completed is the whole word, by what the magic takes", () => {
     assert.deepEqual(completed("%%sh\ndat|"), ["dat", ["data/"]]);
   } finally {
     process.chdir(place);
-    delete process.env.LUVIT_ONE;
-    delete process.env.LUVIT_TWO;
+    delete process.env.LUVITEST_ONE;
+    delete process.env.LUVITEST_TWO;
   }
 });
 
