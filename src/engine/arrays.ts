@@ -26,6 +26,13 @@ export function expectEntries(names: readonly string[], entries: ReadonlyMap<str
   throw new LuvitError("bad-argument", `state: no such entries\n${listOffenders(unknown)}`);
 }
 
+/** @throws LuvitError("bad-argument") naming results to fetch that a graph does not have. */
+export function expectOutputs(fetch: readonly string[], isKnown: (name: string) => boolean): void {
+  const unknown = fetch.filter((name) => !isKnown(name));
+  if (unknown.length === 0) return;
+  throw new LuvitError("bad-argument", `fetch: the graph has no output ${unknown.join(", ")}`);
+}
+
 /** @throws LuvitError("bad-argument") naming entries that nobody has written; none is good. */
 export function expectNoneEmpty(empty: readonly string[]): void {
   if (empty.length === 0) return;

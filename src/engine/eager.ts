@@ -3,7 +3,7 @@ import { ensureBackend, type Tensor, tf } from "../core/tf";
 import { interpret, type TensorsByName } from "../graph/interpret";
 import type { Graph, GraphInput } from "../graph/ir";
 import { type AdamWUpdate, splitUpdates } from "./adamw/splitUpdates";
-import { checkArrays, expectEntries, expectNoneEmpty } from "./arrays";
+import { checkArrays, expectEntries, expectNoneEmpty, expectOutputs } from "./arrays";
 import { clipTensors } from "./clipTensors";
 import type {
   ArraysByName,
@@ -79,7 +79,8 @@ class EagerEngine implements Engine {
     const { graph, updates, guard } = program;
     const { fetch = program.results, hold } = options;
     checkArrays(`feeds of "${graph.name}"`, graph.inputs, feeds);
-    this.refuseUnknown(fetch, graph);
+    const named = new Set(graph.outputs.map(({ name }) => name));
+    expectOutputs(fetch, (name) => named.has(name) || this.state.has(name));
     this.requireEntries(graph.state.map(({ name }) => name));
     const inputs: TensorsByName = Object.fromEntries(
       graph.inputs.map((input) => [input.name, tensorFor(input, feeds[input.name])]),
@@ -158,13 +159,6 @@ class EagerEngine implements Engine {
     );
     const outputs = graphs.flatMap(({ graph }) => graph.outputs.map(({ name }) => name));
     return [...new Set([...updated, ...outputs.filter((name) => this.entries.has(name))])];
-  }
-
-  private refuseUnknown(names: readonly string[], { outputs }: Graph): void {
-    const known = new Set(outputs.map(({ name }) => name));
-    const unknown = names.filter((name) => !this.state.has(name) && !known.has(name));
-    if (unknown.length === 0) return;
-    throw new LuvitError("bad-argument", `fetch: the graph has no output ${unknown.join(", ")}`);
   }
 
   private requireEntries(names: readonly string[]): void {

@@ -1,7 +1,6 @@
-import { LuvitError } from "../../core/errors";
 import type { Graph, GraphInput } from "../../graph/ir";
 import type { AdamWUpdate } from "../adamw/splitUpdates";
-import { checkArrays } from "../arrays";
+import { checkArrays, expectOutputs } from "../arrays";
 import type { ArraysByName, Program } from "../executor";
 import { changedState, expectOnlyUpdates, resultsOf } from "../programs";
 import { lowerGraph, type Target } from "./lower";
@@ -104,7 +103,7 @@ export class OnnxProgram {
   ): Promise<Results> {
     const { inputs } = this.graph;
     checkArrays(`feeds of "${this.name}"`, inputs, feeds);
-    this.refuseUnknown(fetch);
+    expectOutputs(fetch, (name) => this.outputNames.has(name));
     const fed = new Map(inputs.map((input) => [input.name, input]));
     state.requireWritten(this.modelInputs.filter((name) => !fed.has(name)));
     const operand = (name: string) => {
@@ -149,12 +148,6 @@ export class OnnxProgram {
     return [...new Set(this.updates.map(({ schedule }) => schedule))].filter((name) =>
       this.outputNames.has(name),
     );
-  }
-
-  private refuseUnknown(names: readonly string[]): void {
-    const unknown = names.filter((name) => !this.outputNames.has(name));
-    if (unknown.length === 0) return;
-    throw new LuvitError("bad-argument", `fetch: the graph has no output ${unknown.join(", ")}`);
   }
 }
 

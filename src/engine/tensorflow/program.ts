@@ -1,7 +1,7 @@
-import { LuvitError } from "../../core/errors";
 import type { SumPrecision } from "../../distributed/group";
 import type { Graph, GraphInput } from "../../graph/ir";
 import { type AdamWUpdate, splitUpdates } from "../adamw/splitUpdates";
+import { expectOutputs } from "../arrays";
 import type { Program } from "../executor";
 import { withoutCopies } from "../lower";
 import { changedState, expectOnlyUpdates, resultsOf } from "../programs";
@@ -94,9 +94,8 @@ export class TfProgram {
    * @throws LuvitError("bad-argument") for results the graph does not have.
    */
   fetches(names: readonly string[]): string[] {
-    const unknown = names.filter((name) => !this.outputs.has(name));
-    if (unknown.length === 0) return names.map((name) => this.outputs.get(name)!);
-    throw new LuvitError("bad-argument", `fetch: the graph has no output ${unknown.join(", ")}`);
+    expectOutputs(names, (name) => this.outputs.has(name));
+    return names.map((name) => this.outputs.get(name)!);
   }
 
   /** Name to fetch for an effect; undefined for a program that changes nothing. */

@@ -89,8 +89,7 @@ function logTicks(low: number, high: number): Tick[] {
     .flatMap((power) =>
       factors.map((factor) => ({
         value: power + Math.log10(factor),
-        // One and a half needs a decimal more than the others.
-        label: tickLabel(factor * 10 ** power, 10 ** (factor === 1.5 ? power - 1 : power)),
+        label: tickLabel(factor * 10 ** power, (factor % 1 || 1) * 10 ** power),
       })),
     )
     .filter(({ value }) => value >= low - 1e-9 && value <= high + 1e-9);
