@@ -10,38 +10,21 @@ import { gradientSignal } from "../../../src/analysis/gradientSignal";
 import { rowsOf } from "../../../src/analysis/provenance";
 import { pseudoMaskIou } from "../../../src/analysis/pseudoMaskIou";
 import { showWorkWith } from "../../../src/core/progress";
-import { Rng } from "../../../src/core/rng";
+import type { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import type { ImageDataset } from "../../../src/data/dataset";
-import { imageFolder } from "../../../src/data/imageFolder";
-import * as transforms from "../../../src/data/transforms";
 import * as classifier from "../../../src/models/classifier";
 import { perturb } from "../models/support";
 import { assertClose, isLuvitError } from "../nn/support";
 import { tinyViT } from "../train/support";
-import { maskedImages, temporaryFolder, tinyClassifier, tinyLuvit, tinyMae, writeImages } from "./support";
+import { maskedImages, pixelsOf, seenIn, smallSet, tinyClassifier, tinyLuvit, tinyMae } from "./support";
 
 before(async () => void (await startBackend()));
 afterEach(() => showWorkWith(() => ({ advance: () => {}, end: () => {} })));
 
 const eager = { engine: "eager" } as const;
-const folder = async (perClass = 3) =>
-  imageFolder(await writeImages(temporaryFolder(), perClass), { transform: transforms.evaluation(16) });
-
-async function pixelsOf(set: ImageDataset): Promise<Tensor> {
-  const all = await Promise.all(Array.from({ length: set.length }, (_, i) => set.load(i, new Rng(0))));
-  return tf.tensor(Float32Array.from(all.flatMap(({ image }) => [...image])), [set.length, 3, 16, 16]);
-}
-
-/** Every value of a pass, by its name. */
-function seenIn(run: (context: { tap(name: string, value: Tensor): void }) => unknown): Map<string, Tensor> {
-  const seen = new Map<string, Tensor>();
-  run({ tap: (name, value) => void seen.set(name, value) });
-  return seen;
-}
-
 test("features are of the layer and of what stands for an image that were asked for", async () => {
-  const set = (await folder(2)).subset([0, 2, 3]);
+  const set = (await smallSet(2)).subset([0, 2, 3]);
   const pixels = await pixelsOf(set);
   for (const model of [tinyClassifier(), tinyMae()]) {
     perturb(model);
@@ -63,7 +46,7 @@ test("features are of the layer and of what stands for an image that were asked 
 });
 
 test("features of patches are the tokens of the place asked for, image after image", async () => {
-  const set = (await folder(2)).subset([0, 2, 3]);
+  const set = (await smallSet(2)).subset([0, 2, 3]);
   const model = tinyLuvit();
   const pixels = await pixelsOf(set);
   const seen = seenIn((context) => model.encoder.tokens(pixels, context));
@@ -119,7 +102,7 @@ test("maps and shares are of the layer that is asked for", async () => {
 });
 
 test("a gradient signal is over 64 groups where the set has them, and its mean over all parameters", async () => {
-  const set = await folder(2);
+  const set = await smallSet(2);
   const model = tinyClassifier();
   const totals: unknown[] = [];
   showWorkWith(({ total, label, kept }) => {
@@ -151,7 +134,7 @@ test("a gradient signal is over 64 groups where the set has them, and its mean o
 });
 
 test("the seed of a gradient signal decides the order of images, and the masks of an auto-encoder", async () => {
-  const set = await folder(2);
+  const set = await smallSet(2);
   const of = async (model: Parameters<typeof gradientSignal>[0], images: ImageDataset, seed: number) =>
     (await gradientSignal(model, images, { groups: 2, seed, ...eager })).mean;
   const model = tinyClassifier();
@@ -164,7 +147,7 @@ test("the seed of a gradient signal decides the order of images, and the masks o
 });
 
 test("each split of a background set has its own accuracy, and each has to fit the model", async () => {
-  const set = await folder(2);
+  const set = await smallSet(2);
   const judge = Object.assign(tinyClassifier(), {
     forward: (images: Tensor) => {
       const [red, green] = tf.split(tf.mean(images, [2, 3]), 3, 1);
@@ -191,7 +174,7 @@ test("each split of a background set has its own accuracy, and each has to fit t
 });
 
 test("norms are told for every border, of patches alone: neither registers nor a class token that is not there", async () => {
-  const set = (await folder(1)).subset([0, 1]);
+  const set = (await smallSet(1)).subset([0, 1]);
   const pixels = await pixelsOf(set);
   for (const extras of [{ registers: 2 }, { classToken: false }]) {
     const model = classifier.create({ encoder: { ...tinyViT, ...extras }, classes: 2 });
@@ -228,7 +211,7 @@ test("norms are told for every border, of patches alone: neither registers nor a
 });
 
 test("the maps of a set are of its first image unless another is asked for", async () => {
-  const set = await folder(1);
+  const set = await smallSet(1);
   const paths = async (index?: number) =>
     (await attentionMaps(tinyClassifier(), set, { index, ...eager })).sample.path;
   assert.deepEqual([await paths(), await paths(0), await paths(1)], [set.path(0), set.path(0), set.path(1)]);

@@ -1,12 +1,16 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
+import { Rng } from "../../../src/core/rng";
+import { type Tensor, tf } from "../../../src/core/tf";
+import type { ImageDataset } from "../../../src/data/dataset";
+import { imageFolder } from "../../../src/data/imageFolder";
 import { imageNetS, type MaskedDataset } from "../../../src/data/segmentation";
 import * as transforms from "../../../src/data/transforms";
 import { baselines, classifier } from "../../../src/models";
 import type { Classifier } from "../../../src/models/classifier";
 import { llama7b } from "../../../src/models/llamaConfig";
-import { temporaryFolder, tinyViT } from "../train/support";
+import { temporaryFolder, tinyViT, writeImages } from "../train/support";
 
 export { assertRejects, temporaryFolder, tinyClassifier, tinyMae, writeImages } from "../train/support";
 
@@ -14,6 +18,25 @@ export { assertRejects, temporaryFolder, tinyClassifier, tinyMae, writeImages } 
 export function tinyLuvit(): Classifier {
   const fusion = baselines.randomBlock({ ...llama7b, dim: 16, heads: 2, hiddenDim: 24 });
   return classifier.create({ encoder: tinyViT, fusion, classes: 2 });
+}
+
+/** Images of 16 pixels in two classes, as they are evaluated. */
+export const smallSet = async (perClass = 3) =>
+  imageFolder(await writeImages(temporaryFolder(), perClass), { transform: transforms.evaluation(16) });
+
+/** All images of a set, [image, channel, y, x]. */
+export async function pixelsOf(set: ImageDataset): Promise<Tensor> {
+  const all = await Promise.all(Array.from({ length: set.length }, (_, i) => set.load(i, new Rng(0))));
+  return tf.tensor(Float32Array.from(all.flatMap(({ image }) => [...image])), [set.length, 3, 16, 16]);
+}
+
+/** Every value of a pass, by its name. */
+export function seenIn(
+  run: (context: { tap(name: string, value: Tensor): void }) => unknown,
+): Map<string, Tensor> {
+  const seen = new Map<string, Tensor>();
+  run({ tap: (name, value) => void seen.set(name, value) });
+  return seen;
 }
 
 /** What a quarter of an image belongs to. */

@@ -1,10 +1,9 @@
-import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
-import { LuvitError, type LuvitErrorCode } from "../../../src/core/errors";
 import type { RgbImage } from "../../../src/data/pixels/rgbImage";
 
+export { isLuvitError } from "../../support/luvitError";
 export { temporaryFolder } from "../../support/temporaryFolder";
 
 /** The toy image set of this checkout. */
@@ -41,14 +40,4 @@ export function paintedImage(
     return color(pixel % width, Math.floor(pixel / width))[i % 3];
   });
   return { data, width, height };
-}
-
-/** Whether an error is this library's, of that code, and says all of these texts; for assert.throws and assert.rejects. */
-export function isRefusal(code: LuvitErrorCode, ...texts: string[]): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof LuvitError, `not a LuvitError: ${error}`);
-    assert.equal(error.code, code, error.message);
-    for (const text of texts) assert.ok(error.message.includes(text), `"${text}" not in: ${error.message}`);
-    return true;
-  };
 }

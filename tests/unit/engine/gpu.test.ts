@@ -19,6 +19,7 @@ import { unpackWheel } from "../../../src/engine/install/wheel";
 import { tensorflowEnvironment } from "../../../src/engine/tensorflow/environment";
 import { assertRejects, temporaryFolder } from "../io/support";
 import { isLuvitError, repository } from "../nn/support";
+import { plainAddon } from "./plainAddon";
 
 const gpu = (name: string, major: number, minor: number, index = 0): Gpu => ({
   index,
@@ -118,20 +119,7 @@ test("engine install --cuda refuses a GPU it cannot use before it downloads anyt
 function addon(before: string, usesGpu: boolean): string {
   const file = join(temporaryFolder(), "addon.js");
   const code = `${before}
-const tensors = [];
-exports.TF_Version = "2.99.0";
-exports.isUsingGpuDevice = () => ${usesGpu};
-exports.createTensor = (shape, type, values) => tensors.push({ shape, values }) - 1;
-exports.executeOp = (op, attributes, [a, b]) => {
-  const [left, right] = [tensors[a], tensors[b]];
-  const [[rows, inner], [, columns]] = [left.shape, right.shape];
-  const product = new Float32Array(rows * columns);
-  for (let i = 0; i < product.length; i++)
-    for (let k = 0; k < inner; k++)
-      product[i] += left.values[Math.floor(i / columns) * inner + k] * right.values[k * columns + (i % columns)];
-  return [{ id: tensors.push({ values: product }) - 1 }];
-};
-exports.tensorDataSync = (id) => tensors[id].values;
+${plainAddon(usesGpu)}
 `;
   writeFileSync(file, code);
   return file;

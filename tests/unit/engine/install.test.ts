@@ -17,6 +17,7 @@ import { installMpi } from "../../../src/engine/install/mpi";
 import { findPython } from "../../../src/engine/install/python";
 import { assertRejects, temporaryFolder } from "../io/support";
 import { isLuvitError } from "../nn/support";
+import { plainAddon } from "./plainAddon";
 
 /** Runs `use` with these variables in this process's environment, which is as before afterwards. */
 async function withEnvironment<T>(variables: Record<string, string>, use: () => T | Promise<T>): Promise<T> {
@@ -70,27 +71,11 @@ fs.writeFileSync("package/binding.gyp", "{}");
 execFileSync("tar", ["-czf", "tfjs.tgz", "package"]);
 fs.rmSync("package", { recursive: true });`;
 
-/** Multiplies rightly; a program in JavaScript under an addon's name, which `--require` has Node take for one. */
-const addon = (gpu: boolean) => `const tensors = [];
-exports.TF_Version = "2.18.1";
-exports.isUsingGpuDevice = () => ${gpu};
-exports.createTensor = (shape, type, values) => tensors.push({ shape, values }) - 1;
-exports.executeOp = (op, attributes, [a, b]) => {
-  const [left, right] = [tensors[a], tensors[b]];
-  const [[rows, inner], [, columns]] = [left.shape, right.shape];
-  const product = new Float32Array(rows * columns);
-  for (let i = 0; i < product.length; i++)
-    for (let k = 0; k < inner; k++)
-      product[i] += left.values[Math.floor(i / columns) * inner + k] * right.values[k * columns + (i % columns)];
-  return [{ id: tensors.push({ values: product }) - 1 }];
-};
-exports.tensorDataSync = (id) => tensors[id].values;`;
-
 /** A machine with Python, npm, node-gyp and, where asked for, a GPU; what its Python did is in `did`. */
 function machine(gpu = false) {
   const place = temporaryFolder();
   const [log, cache] = [join(place, "log"), join(place, "cache")];
-  const addonFile = written(join(place, "addon.js"), addon(gpu));
+  const addonFile = written(join(place, "addon.js"), plainAddon(gpu));
   const nodeGyp = `const fs = require("node:fs");
 const path = process.argv.find((word) => word.startsWith("--module_path=")).slice(14);
 fs.mkdirSync(path, { recursive: true });

@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { LuvitError, type LuvitErrorCode } from "../../../src/core/errors";
 import type { HostTensor, StateDict } from "../../../src/core/hostTensor";
+import { showWorkWith, type Work } from "../../../src/core/progress";
 import { Rng } from "../../../src/core/rng";
 import { CountingSource, fileSource } from "../../../src/io/bytes/byteSource";
 import type { LlamaFileConfig } from "../../../src/io/llama/config";
@@ -96,4 +97,22 @@ export async function assertRejects(
 
 function findUp(from: string, name: string): string {
   return existsSync(join(from, name)) ? from : findUp(dirname(from), name);
+}
+
+/** What is shown of all that takes time from here on, how far it came and how it ended. */
+export function watchWork() {
+  const shown: { work: Work; done: number; state?: string }[] = [];
+  showWorkWith((work) => {
+    const one: (typeof shown)[number] = { work, done: 0 };
+    shown.push(one);
+    return {
+      advance(done) {
+        one.done = done;
+      },
+      end(state) {
+        one.state = state;
+      },
+    };
+  });
+  return shown;
 }

@@ -13,7 +13,7 @@ import { LlamaLanguageModel } from "../../../src/models/languageModel";
 import { ClipTower } from "../../../src/models/llavit/clip";
 import { isLuvitError } from "../nn/support";
 import { tinyLanguage, tinyLlavit } from "./llavit/support";
-import { tinyBlock, tinyDecoder, tinyLlama, tinyViT } from "./support";
+import { tinyBlock, tinyDecoder, tinyHead, tinyLlama, tinyViT } from "./support";
 
 before(() => startBackend());
 
@@ -38,7 +38,6 @@ const attached = () => {
   lora.attach(block, { rank: 2 });
   return block;
 };
-const head = { imageSize: 16, windowSize: 2, pyramid: 8, rois: { channels: 8, hidden: 12, convolutions: 1 } };
 const clip = {
   imageSize: 12,
   patchSize: 4,
@@ -54,7 +53,7 @@ const configs = {
   segmenter: () => segmenter.create({ encoder: tinyViT, classes: 3 }).describe(),
   mae: () => mae.create({ encoder: tinyViT, decoder: tinyDecoder }).describe(),
   detector: () =>
-    detector.create({ encoder: tinyViT, fusion: fusion.mlp(6), classes: 3, ...head }).describe(),
+    detector.create({ encoder: tinyViT, fusion: fusion.mlp(6), classes: 3, ...tinyHead }).describe(),
   language: () =>
     new LlamaLanguageModel({ ...tinyLlama, causal: true, rope: true, depth: 1, vocabulary: 9 }).describe(),
 };

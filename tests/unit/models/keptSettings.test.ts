@@ -18,7 +18,7 @@ import {
   valuesOf,
 } from "../nn/support";
 import { tinyLanguage, tinyLlavit } from "./llavit/support";
-import { perturb, tinyBlock, tinyDecoder, tinyImages, tinyViT } from "./support";
+import { perturb, tinyBlock, tinyDecoder, tinyHead, tinyImages, tinyViT } from "./support";
 
 before(() => startBackend());
 
@@ -140,14 +140,9 @@ test("a tower that is looked through is seen and edited, and the last places of 
 });
 
 test("a detector's file, or a part of it by its key, is what its weights come from", async () => {
-  const head = {
-    classes: 2,
-    imageSize: 16,
-    windowSize: 2,
-    pyramid: 8,
-    rois: { channels: 8, hidden: 12, convolutions: 1 },
-  };
-  const [from, to] = [1, 2].map((seed) => detector.create({ encoder: tinyViT, ...head, seed }));
+  const [from, to] = [1, 2].map((seed) =>
+    detector.create({ encoder: tinyViT, classes: 2, ...tinyHead, seed }),
+  );
   const state = await from.stateDict();
   const path = join(temporaryFolder("kept"), "model.safetensors");
   await writeSafetensors(

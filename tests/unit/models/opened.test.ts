@@ -16,7 +16,7 @@ import { after } from "../../../src/nn/ops/after";
 import { temporaryFolder } from "../../support/temporaryFolder";
 import { assertSameState, isLuvitError } from "../nn/support";
 import { tinyLlavit } from "./llavit/support";
-import { perturb, tinyDecoder, tinyImages, tinyViT } from "./support";
+import { perturb, tinyDecoder, tinyHead, tinyImages, tinyViT } from "./support";
 
 before(() => startBackend());
 
@@ -218,14 +218,7 @@ test("options of the hub are no folder's of this library, and the other way roun
 });
 
 test("a detector's run is opened like any other, and a path that is none is refused", async () => {
-  const head = {
-    classes: 2,
-    imageSize: 16,
-    windowSize: 2,
-    pyramid: 8,
-    rois: { channels: 8, hidden: 12, convolutions: 1 },
-  };
-  const model = detector.create({ encoder: tinyViT, ...head });
+  const model = detector.create({ encoder: tinyViT, classes: 2, ...tinyHead });
   const run = runFolder();
   await checkpoint(run, 1, model);
   assertSameState(await (await detector.open(run)).stateDict(), await model.stateDict());

@@ -14,6 +14,13 @@ import { randomTensor } from "../nn/support";
 /** Small enough for a forward and backward pass in milliseconds; 9 patches, an odd number. */
 export const tinyViT: ViTConfig = { imageSize: 12, patchSize: 4, dim: 16, depth: 2, heads: 2, mlpRatio: 2 };
 export const tinyDecoder: DecoderConfig = { dim: 8, depth: 1, heads: 2, mlpRatio: 2 };
+/** Of a detector of 16-pixel images. */
+export const tinyHead = {
+  imageSize: 16,
+  windowSize: 2,
+  pyramid: 8,
+  rois: { channels: 8, hidden: 12, convolutions: 1 },
+};
 export const tinyLlama: LlamaConfig = {
   dim: 24,
   heads: 2,

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { LuvitError, type LuvitErrorCode } from "../../../src/core/errors";
 import type { StateDict } from "../../../src/core/hostTensor";
 import { Rng } from "../../../src/core/rng";
 import { type Tensor, tf } from "../../../src/core/tf";
+
+export { isLuvitError } from "../../support/luvitError";
 
 /** The repository, found from the compiled test as well as from its source. */
 export const repository = findUp(__dirname, "biome.json");
@@ -63,16 +64,6 @@ export function valuesOf(make: () => Tensor): Float32Array {
 export function assertSameState(actual: StateDict, expected: StateDict): void {
   assert.deepEqual([...actual.keys()].sort(), [...expected.keys()].sort());
   for (const [key, { data }] of expected) assert.deepEqual(actual.get(key)!.data, data, key);
-}
-
-/** A LuvitError of one code whose message holds every text. */
-export function isLuvitError(code: LuvitErrorCode, ...texts: string[]): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof LuvitError, `not a LuvitError: ${error}`);
-    assert.equal(error.code, code, error.message);
-    for (const text of texts) assert.ok(error.message.includes(text), `"${text}" not in: ${error.message}`);
-    return true;
-  };
 }
 
 /** Runs `body` and requires that no tensor and no backend storage is left over beyond `kept` tensors. */

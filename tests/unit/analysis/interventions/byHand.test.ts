@@ -13,39 +13,22 @@ import {
 import { headsOf } from "../../../../src/analysis/interventions/heads";
 import { logitsWithoutEach } from "../../../../src/analysis/interventions/withoutEach";
 import { rowsOf } from "../../../../src/analysis/provenance";
-import { Rng } from "../../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../../src/core/tf";
-import type { ImageDataset } from "../../../../src/data/dataset";
 import { imageFolder } from "../../../../src/data/imageFolder";
 import * as transforms from "../../../../src/data/transforms";
 import * as classifier from "../../../../src/models/classifier";
 import { perturb } from "../../models/support";
 import { assertClose, isLuvitError } from "../../nn/support";
 import { tinyViT } from "../../train/support";
-import { temporaryFolder, tinyClassifier, tinyLuvit, writeImages } from "../support";
+import { pixelsOf, seenIn, smallSet, temporaryFolder, tinyClassifier, tinyLuvit } from "../support";
 
 before(async () => void (await startBackend()));
 
 const eager = { engine: "eager" } as const;
-const folder = async (perClass = 3) =>
-  imageFolder(await writeImages(temporaryFolder(), perClass), { transform: transforms.evaluation(16) });
-
-async function pixelsOf(set: ImageDataset): Promise<Tensor> {
-  const all = await Promise.all(Array.from({ length: set.length }, (_, i) => set.load(i, new Rng(0))));
-  return tf.tensor(Float32Array.from(all.flatMap(({ image }) => [...image])), [set.length, 3, 16, 16]);
-}
-
-/** Every value of a pass, by its name. */
-function seenIn(run: (context: { tap(name: string, value: Tensor): void }) => unknown): Map<string, Tensor> {
-  const seen = new Map<string, Tensor>();
-  run({ tap: (name, value) => void seen.set(name, value) });
-  return seen;
-}
-
 test("a head's mean is over the images of the set, not over what fills a batch up", async () => {
   const model = tinyLuvit();
   perturb(model);
-  const set = (await folder(3)).subset([0, 1, 3, 4, 5]);
+  const set = (await smallSet(3)).subset([0, 1, 3, 4, 5]);
   const pixels = await pixelsOf(set);
   const means = new Map<string, Tensor>();
   for (const [name, value] of seenIn((context) => model.forward(pixels, context)))
@@ -71,7 +54,7 @@ test("a head's mean is over the images of the set, not over what fills a batch u
 test("what is recovered is the donor's logit, of the tokens that are taken, registers left where they are", async () => {
   const model = classifier.create({ encoder: { ...tinyViT, registers: 1 }, classes: 3 });
   perturb(model);
-  const set = await folder(2);
+  const set = await smallSet(2);
   const [receivers, donors] = [set.subset([0, 1, 2]), set.subset([3, 2, 1])];
   const [from, to] = [await pixelsOf(donors), await pixelsOf(receivers)];
   const seen = seenIn((context) => model.forward(from, context));
@@ -99,8 +82,8 @@ test("what is recovered is the donor's logit, of the tokens that are taken, regi
 });
 
 test("a pair of which the donor cannot be read is left out, and pairs are kept two by two", async () => {
-  const set = await folder(2);
-  const donors = await folder(2);
+  const set = await smallSet(2);
+  const donors = await smallSet(2);
   writeFileSync(donors.path(1), "no image");
   const broken = await imageFolder(donors.root, { transform: transforms.evaluation(16) });
   const out = temporaryFolder();

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
 import { pixelate } from "../../../../src/data/corruptions/digital";
-import type { Draws } from "../../../../src/data/corruptions/draws";
 import { fog, plasma, underCloud } from "../../../../src/data/corruptions/fog";
 import { frost } from "../../../../src/data/corruptions/frost";
 import { gaussianNoise, impulseNoise, shotNoise, speckleNoise } from "../../../../src/data/corruptions/noise";
@@ -9,36 +8,12 @@ import { snow } from "../../../../src/data/corruptions/snow";
 import { spatter } from "../../../../src/data/corruptions/spatter";
 import { resize } from "../../../../src/data/pixels";
 import { paintedImage } from "../support";
+import { close, drawing, flat } from "./support";
 
 /*
  * The numbers of each severity, as make_imagenet_c.py of hendrycks/robustness has them, seen through draws that are
  * chosen here.
  */
-
-const flat = (r: number, g = r, b = r, width = 32, height = 32) =>
-  paintedImage(width, height, () => [r, g, b]);
-
-const close = (found: number, expected: number, what: string, error = 1e-6) =>
-  assert.ok(Math.abs(found - expected) <= error, `${what}: ${found}, expected ${expected}`);
-
-/** Draws that are chosen here, noting what was asked for. */
-function drawing(given: Partial<Draws>) {
-  const asked: [name: keyof Draws, ...numbers: number[]][] = [];
-  const one =
-    (name: keyof Draws) =>
-    (...numbers: number[]): number => {
-      asked.push([name, ...numbers]);
-      const draw = given[name] as ((...numbers: number[]) => number) | undefined;
-      return draw ? draw(...numbers) : assert.fail(`nobody draws ${name}`);
-    };
-  const draws: Draws = {
-    normal: one("normal"),
-    between: one("between"),
-    integer: one("integer"),
-    poisson: one("poisson"),
-  };
-  return { draws, asked };
-}
 
 describe("noise", () => {
   const image = paintedImage(3, 2, (x, y) => [51, 102 + 10 * x, 100 * y]);

@@ -10,7 +10,7 @@ import { type CorruptionPlan, corruptFile } from "../../../../src/data/corruptio
 import { encodeJpeg } from "../../../../src/data/corruptions/digital";
 import { OwnFolders, realPlace } from "../../../../src/data/corruptions/outputs";
 import { cropBox, resize } from "../../../../src/data/pixels";
-import { flatPng, isRefusal, paintedImage, put, temporaryFolder } from "../support";
+import { flatPng, isLuvitError, paintedImage, put, temporaryFolder } from "../support";
 
 describe("a file under corruptions", () => {
   const plan = (source: string, target: string, more: Partial<CorruptionPlan> = {}): CorruptionPlan => ({
@@ -73,10 +73,13 @@ describe("a file under corruptions", () => {
     assert.deepEqual(readdirSync(target), []);
     const frosty = plan(source, target, { types: ["frost"] });
     const good = { path: "good.png", output: "good.png.JPEG" };
-    await assert.rejects(corruptFile(frosty, good, [], folders), isRefusal("bad-argument", "frost needs"));
+    await assert.rejects(corruptFile(frosty, good, [], folders), isLuvitError("bad-argument", "frost needs"));
     writeFileSync(join(target, "frost"), "");
     const ice = [paintedImage(80, 80, () => [200, 210, 220])];
-    await assert.rejects(corruptFile(frosty, good, ice, folders), isRefusal("refused-file", "is no folder"));
+    await assert.rejects(
+      corruptFile(frosty, good, ice, folders),
+      isLuvitError("refused-file", "is no folder"),
+    );
   });
 
   it("lies where links lead, also below folders that are not there yet", () => {
@@ -116,7 +119,7 @@ describe("a run over a folder", () => {
     assert.deepEqual([usual.plan.size, usual.plan.seed], [224, 0]);
     await assert.rejects(
       corruptions.generate(source, target, { types: ["contrast"], size: 33, seed: 9 }),
-      isRefusal("bad-argument", 'was begun with {"size":32,"seed":9}, not with size 33 and seed 9'),
+      isLuvitError("bad-argument", 'was begun with {"size":32,"seed":9}, not with size 33 and seed 9'),
     );
   });
 
@@ -127,7 +130,7 @@ describe("a run over a folder", () => {
     const frosty = { types: ["frost" as const], severities: [1], size: 32, workers: 1 };
     await assert.rejects(
       corruptions.generate(source, target, { ...frosty, frost: join(empty, "ice") }),
-      isRefusal("bad-argument", `none found in ${join(empty, "ice")}`),
+      isLuvitError("bad-argument", `none found in ${join(empty, "ice")}`),
     );
     await put(empty, "ice/small.png", await flatPng(32, 40, [200, 210, 220]));
     const run = await corruptions.generate(source, target, { ...frosty, frost: join(empty, "ice") });
@@ -135,15 +138,15 @@ describe("a run over a folder", () => {
       async () => {
         for await (const _ of run);
       },
-      isRefusal("bad-argument", "frost: a photograph has 32 x 40 pixels, the image 32 x 32"),
+      isLuvitError("bad-argument", "frost: a photograph has 32 x 40 pixels, the image 32 x 32"),
     );
     await assert.rejects(
       corruptions.generate(temporaryFolder(), target, { types: ["fog"] }),
-      isRefusal("bad-dataset", "no images under"),
+      isLuvitError("bad-dataset", "no images under"),
     );
     await assert.rejects(
       corruptions.generate(source, source, { types: ["fog"] }),
-      isRefusal("bad-argument", "lies inside the source"),
+      isLuvitError("bad-argument", "lies inside the source"),
     );
   });
 });

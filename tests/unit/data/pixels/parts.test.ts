@@ -12,7 +12,7 @@ import { placePixels } from "../../../../src/data/pixels/kernels/resamplePixels"
 import { unnormalize } from "../../../../src/data/pixels/normalize";
 import { flipInPlace, resizedPart } from "../../../../src/data/pixels/pixelSteps";
 import { cropBox, nearestPositions, resize } from "../../../../src/data/pixels/resample";
-import { isRefusal, paintedImage, put, temporaryFolder } from "../support";
+import { isLuvitError, paintedImage, put, temporaryFolder } from "../support";
 
 describe("weights of resizing", () => {
   it("are those of the kernels: a box without its left end, a triangle, Keys' cubic with a = -0.5", () => {
@@ -106,7 +106,7 @@ describe("resizing and cutting", () => {
       { ...box, width: Number.NaN },
     ];
     for (const one of outside) {
-      const refused = isRefusal("bad-argument", "does not fit an image of 9 x 5");
+      const refused = isLuvitError("bad-argument", "does not fit an image of 9 x 5");
       assert.throws(() => cropBox(image, one), refused, JSON.stringify(one));
       assert.throws(() => resize(image, 4, 4, { box: one }), refused, JSON.stringify(one));
     }
@@ -118,8 +118,11 @@ describe("resizing and cutting", () => {
       [-1, 4],
       [4, Number.NaN],
     ])
-      assert.throws(() => resize(image, width, height), isRefusal("bad-argument", `to ${width} x ${height}`));
-    assert.throws(() => cropBox(image, { ...box, width: 2.5 }), isRefusal("bad-argument", "2.5"));
+      assert.throws(
+        () => resize(image, width, height),
+        isLuvitError("bad-argument", `to ${width} x ${height}`),
+      );
+    assert.throws(() => cropBox(image, { ...box, width: 2.5 }), isLuvitError("bad-argument", "2.5"));
     assert.ok(resize(image, 4, 4, { box: { ...box, width: 2.5 } }));
   });
 
@@ -162,7 +165,7 @@ describe("resizing and cutting", () => {
     ])
       assert.throws(
         () => cropBox(wrong as unknown as typeof image, box),
-        isRefusal("bad-argument", "cropBox: expected an image { data, width, height }"),
+        isLuvitError("bad-argument", "cropBox: expected an image { data, width, height }"),
       );
     const kept = { ...image, data: Buffer.from(image.data) };
     assert.deepEqual([...cropBox(kept, box).data], [...cropBox(image, box).data]);
@@ -198,7 +201,7 @@ describe("resizing and cutting", () => {
     assert.deepEqual([...unnormalize(planes, 2, 1).data], [0, 0, 1, 254, 255, 255]);
     assert.throws(
       () => unnormalize(planes, 3, 2),
-      isRefusal("shape-mismatch", "expected [3, 2, 3], got 6 numbers"),
+      isLuvitError("shape-mismatch", "expected [3, 2, 3], got 6 numbers"),
     );
   });
 });
@@ -293,10 +296,10 @@ describe("a place that is no image file", { skip }, () => {
     if (pipe.status === 0) places.push(["pipe.jpg", "it is a pipe or a device"]);
     for (const [name, reason] of places) {
       const path = join(folder, name);
-      await assert.rejects(readImageFile(path), isRefusal("bad-image", reason));
+      await assert.rejects(readImageFile(path), isLuvitError("bad-image", reason));
       assert.throws(
         () => PixelMemory.use((memory) => placeFile(memory, path)),
-        isRefusal("bad-image", reason),
+        isLuvitError("bad-image", reason),
       );
       assert.deepEqual(openBelow(folder), [], name);
     }
@@ -308,7 +311,7 @@ describe("a place that is no image file", { skip }, () => {
     const stats = (size: number) => ({ size, isFile: () => true, isDirectory: () => false }) as Stats;
     expectImageFile(stats(2 ** 30));
     expectImageFile(stats(0));
-    assert.throws(() => expectImageFile(stats(2 ** 30 + 1)), isRefusal("bad-image", "limit"));
+    assert.throws(() => expectImageFile(stats(2 ** 30 + 1)), isLuvitError("bad-image", "limit"));
   });
 
   it("is read whole where it is one, its bytes placed with some behind them", async () => {

@@ -12,7 +12,7 @@ import { PixelCache } from "../../../../src/data/reading/pixelCache";
 import { defaultWorkers, ReadingPool } from "../../../../src/data/reading/pool";
 import { ResultMemory } from "../../../../src/data/reading/resultMemory";
 import * as transforms from "../../../../src/data/transforms";
-import { flatPng, isRefusal, paintedImage, put, temporaryFolder } from "../support";
+import { flatPng, isLuvitError, paintedImage, put, temporaryFolder } from "../support";
 
 /** A reader that has room for so many batches, and notes what it gave and what came back. */
 function roomFor(batches: number) {
@@ -127,7 +127,7 @@ describe("decoded images in memory", () => {
     assert.deepEqual([...(await cache.get("row 4", async () => path)).data.subarray(0, 3)], [1, 2, 3]);
     await assert.rejects(
       cache.get("row 5", () => flatPng(2, 3, [0, 0, 0])),
-      isRefusal("bad-image", "row 5: cannot be decoded", "limit of 5"),
+      isLuvitError("bad-image", "row 5: cannot be decoded", "limit of 5"),
     );
   });
 });
@@ -220,7 +220,7 @@ describe("reading in the calling thread", () => {
     for (const into of [undefined, new Uint8Array(3 * 81)])
       await assert.rejects(
         hereReader.read({ ...job, transform: transforms.none(9), into }),
-        isRefusal("bad-argument", "image: image of 8 x 8 pixels"),
+        isLuvitError("bad-argument", "image: image of 8 x 8 pixels"),
       );
   });
 });

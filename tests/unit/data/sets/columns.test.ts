@@ -4,7 +4,7 @@ import { Binary, Table, tableToIPC, Utf8, vectorFromArray } from "apache-arrow";
 import { Rng } from "../../../../src/core/rng";
 import { huggingFace } from "../../../../src/data/sets";
 import * as transforms from "../../../../src/data/transforms";
-import { flatPng, isRefusal, put, temporaryFolder } from "../support";
+import { flatPng, isLuvitError, put, temporaryFolder } from "../support";
 
 const small = { transform: transforms.none(2) };
 
@@ -74,5 +74,5 @@ test("images and labels are those of the columns that are asked for, else that a
   const none = temporaryFolder();
   const empty = new Table({ image: vectorFromArray([], new Binary()), label: texts([]) });
   await put(none, "train.arrow", tableToIPC(empty, "stream"));
-  await assert.rejects(huggingFace(none, small), isRefusal("bad-dataset", `${none}: train has no rows`));
+  await assert.rejects(huggingFace(none, small), isLuvitError("bad-dataset", `${none}: train has no rows`));
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { imageNet1k } from "../../../../src/data/sets";
 import { isFlatName, labelFlat } from "../../../../src/data/sets/flatValidation";
-import { isRefusal, temporaryFolder } from "../support";
+import { isLuvitError, temporaryFolder } from "../support";
 import { layOut, wnids } from "./standIns";
 
 const nameOf = (number: number) => `ILSVRC2012_val_${String(number).padStart(8, "0")}`;
@@ -64,7 +64,7 @@ describe("validation images in one folder", () => {
     const wanted = `looked for ILSVRC2012_val_00000001.JPEG … 00050000 in ${root}, found 3:\n`;
     await assert.rejects(
       labelFlat(root, root, {}),
-      isRefusal(
+      isLuvitError(
         "bad-dataset",
         `ImageNet-1K val: ${wanted}  49998 images missing: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 …\n`,
         "\n  1 images without label: 50001\ncopy what is missing, or give partial: true to work with what is there",
@@ -73,14 +73,14 @@ describe("validation images in one folder", () => {
     await assert.rejects(
       labelFlat(root, root, { partial: true }),
       (error: Error) =>
-        isRefusal("bad-dataset", "  1 images without label: 50001")(error) &&
+        isLuvitError("bad-dataset", "  1 images without label: 50001")(error) &&
         !error.message.includes("missing"),
     );
     rmSync(join(root, `${nameOf(50001)}.JPEG`));
     writeFileSync(list, caffe(numbers.slice(0, -1)).join("\n"));
     await assert.rejects(
       labelFlat(root, root, { partial: true }),
-      isRefusal("bad-dataset", "val.txt has labels of 49999 images"),
+      isLuvitError("bad-dataset", "val.txt has labels of 49999 images"),
     );
   });
 
@@ -89,7 +89,7 @@ describe("validation images in one folder", () => {
     const folder = join(root, "ILSVRC", "Data", "CLS-LOC", "val");
     const labels = () => labelFlat(root, folder, { partial: true });
     const found = (count: number, list = "val.txt") =>
-      assert.rejects(labels(), isRefusal("bad-dataset", `${list} has labels of ${count} images`));
+      assert.rejects(labels(), isLuvitError("bad-dataset", `${list} has labels of ${count} images`));
     for (const [i, place] of [join(folder, ".."), folder, root].entries()) {
       writeFileSync(join(place, "val.txt"), caffe(numbers.slice(0, i + 7)).join("\n"));
       await found(i + 7); // one of these is taken before those that were there
@@ -99,7 +99,7 @@ describe("validation images in one folder", () => {
     writeFileSync(join(kit, "ILSVRC2012_validation_ground_truth.txt"), "1\n");
     await assert.rejects(
       labels(),
-      isRefusal("missing-file", `counts classes as ${join(kit, "meta.mat")} does`),
+      isLuvitError("missing-file", `counts classes as ${join(kit, "meta.mat")} does`),
     );
     writeFileSync(join(root, "LOC_val_solution.csv"), solution(numbers.slice(0, 1002)).join("\r\n"));
     await found(1002, "LOC_val_solution.csv");
@@ -108,7 +108,7 @@ describe("validation images in one folder", () => {
     for (const place of [root, folder, join(folder, "..")]) rmSync(join(place, "val.txt"));
     await assert.rejects(
       labels(),
-      isRefusal(
+      isLuvitError(
         "missing-file",
         "need a list of labels; found none of\n",
         ...[
@@ -136,7 +136,7 @@ describe("validation images in one folder", () => {
     writeFileSync(list, [...wrong, ...caffe(numbers.slice(7, 20))].join("\n"));
     await assert.rejects(
       labelFlat(root, root, { partial: true }),
-      isRefusal(
+      isLuvitError(
         "bad-dataset",
         `${list}: expected lines "ILSVRC2012_val_########.JPEG <0 … 999>", 7 are not:\n  ${"x".repeat(80)}\n`,
         "  a\n  … and 2 more",
@@ -146,16 +146,19 @@ describe("validation images in one folder", () => {
     writeFileSync(csv, solution(numbers.slice(0, 1005)).slice(1).join("\n"));
     await assert.rejects(
       labelFlat(root, root, { partial: true }),
-      isRefusal("bad-dataset", "has labels of 1004 images"),
+      isLuvitError("bad-dataset", "has labels of 1004 images"),
       "the first line is a heading",
     );
     writeFileSync(csv, [...solution(numbers.slice(0, 9)), `${nameOf(1)},n0144076`].join("\n"));
-    await assert.rejects(labelFlat(root, root, { partial: true }), isRefusal("bad-dataset", ", 1 are not:"));
+    await assert.rejects(
+      labelFlat(root, root, { partial: true }),
+      isLuvitError("bad-dataset", ", 1 are not:"),
+    );
     const few = solution(numbers.slice(0, 999));
     writeFileSync(csv, few.join("\n"));
     await assert.rejects(
       labelFlat(root, root, { partial: true }),
-      isRefusal("bad-dataset", `${csv}: names 999 of 1000 classes`),
+      isLuvitError("bad-dataset", `${csv}: names 999 of 1000 classes`),
     );
   });
 });
@@ -167,7 +170,7 @@ describe("the places of ImageNet-1K", () => {
     const lacks = (folder: string) =>
       assert.rejects(
         imageNet1k(root, "val", { partial: true }),
-        isRefusal(
+        isLuvitError(
           "missing-file",
           `need a list of labels; found none of`,
           join(folder, "LOC_val_solution.csv"),
@@ -183,7 +186,7 @@ describe("the places of ImageNet-1K", () => {
     const names = Array.from({ length: 9 }, (_, i) => `${i}.zip`);
     await assert.rejects(
       imageNet1k(folderOf(...names), "train"),
-      isRefusal(
+      isLuvitError(
         "missing-file",
         "ImageNet-1K train: looked for ",
         `which holds ${names.slice(0, 8).join(", ")} and 1 more`,
@@ -191,12 +194,12 @@ describe("the places of ImageNet-1K", () => {
     );
     await assert.rejects(
       imageNet1k(temporaryFolder(), "val"),
-      isRefusal("missing-file", "which holds nothing"),
+      isLuvitError("missing-file", "which holds nothing"),
     );
     const gone = join(root, "gone");
     await assert.rejects(
       imageNet1k(gone),
-      isRefusal("missing-file", "ImageNet-1K val: ", "which does not exist"),
+      isLuvitError("missing-file", "ImageNet-1K val: ", "which does not exist"),
     );
   });
 });

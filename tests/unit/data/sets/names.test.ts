@@ -6,7 +6,7 @@ import { cardConfigs } from "../../../../src/data/sets/datasetCard";
 import { globMatcher } from "../../../../src/data/sets/glob";
 import { featuresBeside, savedToDisk } from "../../../../src/data/sets/savedToDisk";
 import { shardFiles } from "../../../../src/data/sets/shardFiles";
-import { isRefusal, put, temporaryFolder } from "../support";
+import { isLuvitError, put, temporaryFolder } from "../support";
 
 describe("globs", () => {
   it("let a star stand for nothing, a question mark and a set for one character, at every end", () => {
@@ -74,7 +74,10 @@ describe("a card", () => {
     const withFolder = (folder: string) =>
       card(`---\nconfigs:\n- config_name: a\n  data_dir: '${folder}'\n---\n`);
     for (const folder of ["..", "a\\..\\..\\b", "a/..", "/"])
-      await assert.rejects(withFolder(folder), isRefusal("bad-dataset", "leads out of the set's folder: "));
+      await assert.rejects(
+        withFolder(folder),
+        isLuvitError("bad-dataset", "leads out of the set's folder: "),
+      );
     for (const folder of ["a..b", "...", "a/.b"]) assert.equal((await withFolder(folder))[0].folder, folder);
   });
 });
@@ -99,10 +102,10 @@ describe("what save_to_disk wrote", () => {
     assert.deepEqual(await savedToDisk(folder, "mine"), alone);
     await assert.rejects(
       savedToDisk(folder, "train"),
-      isRefusal("missing-file", `${folder}: looked for the split train, found mine, other`),
+      isLuvitError("missing-file", `${folder}: looked for the split train, found mine, other`),
     );
     await put(folder, "dataset_dict.json", json({ splits: [] }));
-    await assert.rejects(savedToDisk(folder, "train"), isRefusal("missing-file", "train, found none"));
+    await assert.rejects(savedToDisk(folder, "train"), isLuvitError("missing-file", "train, found none"));
   });
 
   it("lies in its own folder, whatever its state says, and is missed by name", async () => {
@@ -115,11 +118,11 @@ describe("what save_to_disk wrote", () => {
     await withFiles([{ filename: "a.arrow" }, { filename: "b.arrow" }, { filename: 7 }, null]);
     await assert.rejects(
       read(),
-      isRefusal("bad-dataset", "state.json names files that are missing:\n  b.arrow\n  7\n"),
+      isLuvitError("bad-dataset", "state.json names files that are missing:\n  b.arrow\n  7\n"),
     );
     for (const none of [[], undefined, "a.arrow"]) {
       await withFiles(none);
-      await assert.rejects(read(), isRefusal("bad-dataset", "state.json names no files"));
+      await assert.rejects(read(), isLuvitError("bad-dataset", "state.json names no files"));
     }
   });
 
@@ -132,13 +135,13 @@ describe("what save_to_disk wrote", () => {
       writeFileSync(info, text);
       await assert.rejects(
         featuresBeside(folder),
-        isRefusal("bad-file", `${info}: expected an object in JSON`),
+        isLuvitError("bad-file", `${info}: expected an object in JSON`),
       );
     }
     writeFileSync(info, "{");
     await assert.rejects(
       featuresBeside(folder),
-      (error: Error) => isRefusal("bad-file", `${info}: `)(error) && error.cause instanceof SyntaxError,
+      (error: Error) => isLuvitError("bad-file", `${info}: `)(error) && error.cause instanceof SyntaxError,
     );
   });
 });
@@ -157,11 +160,11 @@ describe("files of a set", () => {
     const csv = join(folder, "one", "z.csv");
     await assert.rejects(
       shardFiles(csv, "train"),
-      isRefusal("bad-dataset", `${csv}: expected a file *.parquet or *.arrow, or a folder of them`),
+      isLuvitError("bad-dataset", `${csv}: expected a file *.parquet or *.arrow, or a folder of them`),
     );
     await assert.rejects(
       shardFiles(join(folder, "none"), "train"),
-      isRefusal("missing-file", `${join(folder, "none")}: no such file or folder`),
+      isLuvitError("missing-file", `${join(folder, "none")}: no such file or folder`),
     );
     const below = await shardFiles(folder, "train", "one");
     assert.deepEqual(below.features, { i: {} });
@@ -174,7 +177,7 @@ describe("files of a set", () => {
     assert.deepEqual((await shardFiles(folder, "train")).features, {}, "two folders have two descriptions");
     await assert.rejects(
       shardFiles(folder, "train", "three"),
-      isRefusal("missing-file", "three: no such folder"),
+      isLuvitError("missing-file", "three: no such folder"),
     );
   });
 
@@ -193,7 +196,7 @@ describe("files of a set", () => {
     assert.deepEqual(await filesOf("b"), [join("b", "train.parquet")]);
     await assert.rejects(
       filesOf("x"),
-      isRefusal("bad-dataset", "its README.md has no x; name one with config: a"),
+      isLuvitError("bad-dataset", "its README.md has no x; name one with config: a"),
     );
     readme("a", "default");
     mkdirSync(join(folder, "default"));
@@ -206,7 +209,7 @@ describe("files of a set", () => {
     for (let i = 10; i < 22; i++) await put(folder, `x${i}.csv`, "");
     await assert.rejects(
       shardFiles(folder, "train"),
-      isRefusal(
+      isLuvitError(
         "missing-file",
         "looked for the split train, found no *.parquet and no *.arrow files; in no split: x10.csv, ",
         "x19.csv and 2 more",
@@ -217,7 +220,7 @@ describe("files of a set", () => {
     await assert.rejects(
       shardFiles(folder, "train"),
       (error: Error) =>
-        isRefusal("missing-file", "found test (1 file); in no split: rest.parquet")(error) &&
+        isLuvitError("missing-file", "found test (1 file); in no split: rest.parquet")(error) &&
         error.message.endsWith("rest.parquet"),
     );
   });

@@ -21,7 +21,7 @@ import { scanInventory } from "../../../../src/data/sets/completeness";
 import { hintsFor } from "../../../../src/data/sets/hints";
 import { synsetsOf } from "../../../../src/data/sets/synsets";
 import { expectWnids, isWnid } from "../../../../src/data/sets/wnids";
-import { isRefusal, put, shapesFolder, temporaryFolder } from "../support";
+import { isLuvitError, put, shapesFolder, temporaryFolder } from "../support";
 import { filesIn, layOut, wnids } from "./standIns";
 
 const image = "stands in for an image";
@@ -30,7 +30,7 @@ const refusal = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
     () => assert.fail("expected an error"),
     (error: unknown) => {
-      assert.ok(isRefusal("bad-dataset")(error));
+      assert.ok(isLuvitError("bad-dataset")(error));
       return (error as Error).message;
     },
   );
@@ -236,7 +236,7 @@ test("class folders are 1000 different ones in the form of wnids", () => {
     [true, false, false, false, false, false],
   );
   const refused = (list: readonly string[], text: string) =>
-    assert.throws(() => expectWnids(list), isRefusal("bad-argument", text));
+    assert.throws(() => expectWnids(list), isLuvitError("bad-argument", text));
   refused(wnids.slice(1), "got 999 different of 999");
   refused([...wnids, wnids[0]], "got 1000 different of 1001");
   refused([...wnids.slice(1), wnids[1]], "got 999 different of 1000");
@@ -260,7 +260,7 @@ describe("lists of the 1000 classes beside the images", () => {
     writeFileSync(join(root, "LOC_synset_mapping.txt"), turned.slice(1).join("\n"));
     await assert.rejects(
       synsetsOf(root),
-      isRefusal("bad-dataset", "LOC_synset_mapping.txt: expected 1000 wnids n########, found 999"),
+      isLuvitError("bad-dataset", "LOC_synset_mapping.txt: expected 1000 wnids n########, found 999"),
     );
   });
 });
@@ -276,11 +276,11 @@ describe("ImageNet-9", () => {
     assert.deepEqual([named.classes, named.cache.budgetBytes], [["p", "q", "r"], 77]);
     await assert.rejects(
       imageNet9(root, "no_fg", { classes: ["p"] }),
-      isRefusal("bad-dataset", "expected 1 classes, found 3 class folders (10_b, 2_a_c, x)"),
+      isLuvitError("bad-dataset", "expected 1 classes, found 3 class folders (10_b, 2_a_c, x)"),
     );
     await assert.rejects(
       imageNet9(root, "only_fg"),
-      isRefusal(
+      isLuvitError(
         "missing-file",
         `looked for ${join(root, "only_fg", "val")}, which does not exist; ${root} holds no_fg`,
       ),
@@ -288,11 +288,11 @@ describe("ImageNet-9", () => {
     const none = join(root, "none");
     await assert.rejects(
       imageNet9(none, "only_fg"),
-      isRefusal("missing-file", `does not exist; nor does ${none}`),
+      isLuvitError("missing-file", `does not exist; nor does ${none}`),
     );
     await assert.rejects(
       imageNet9(temporaryFolder(), "original"),
-      isRefusal("missing-file", "holds nothing"),
+      isLuvitError("missing-file", "holds nothing"),
     );
   });
 
@@ -304,7 +304,7 @@ describe("ImageNet-9", () => {
     await folder("05_insect");
     await assert.rejects(
       imageNet9(root, "original"),
-      isRefusal(
+      isLuvitError(
         "bad-dataset",
         "missing: 01_bird, 02_wheeled vehicle, 03_reptile, 04_carnivore, 06_musical instrument, 07_primate, 08_fish;",
       ),

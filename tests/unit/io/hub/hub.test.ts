@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { showWorkWith, type Work } from "../../../../src/core/progress";
+import { showWorkWith } from "../../../../src/core/progress";
 import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llama/weights";
 import { commit, type Imitation } from "../../../support/hubImitation";
-import { assertRejects, assertSameTensors, goldenCases, temporaryFolder } from "../support";
+import { assertRejects, assertSameTensors, goldenCases, temporaryFolder, watchWork } from "../support";
 import { asking, blockBytes, blockOf, languageModel, layers, servedCheckpoint, startHub } from "./support";
 
 let hub: Imitation;
@@ -33,19 +33,7 @@ test("a block comes from the hub with its config, and little more than its bytes
 });
 
 test("a download is shown with its bytes while it runs, and one that takes no time is not", async () => {
-  const shown: { work: Work; done: number; state?: string }[] = [];
-  showWorkWith((work) => {
-    const one: (typeof shown)[number] = { work, done: 0 };
-    shown.push(one);
-    return {
-      advance(done) {
-        one.done = done;
-      },
-      end(state) {
-        one.state = state;
-      },
-    };
-  });
+  const shown = watchWork();
   try {
     await readLlamaBlocks("org/name", { block: 2, ...asking(hub) }); // 3 MB
     assert.equal(shown.length, 0);

@@ -5,12 +5,12 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { showWorkWith, type Work } from "../../../../src/core/progress";
+import { showWorkWith } from "../../../../src/core/progress";
 import { RemoteSource } from "../../../../src/io/hub/remoteSource";
 import { type HubSettings, hubSettings } from "../../../../src/io/hub/settings";
 import { StretchFolder } from "../../../../src/io/hub/stretches";
 import { HubTransport } from "../../../../src/io/hub/transport";
-import { assertRejects, temporaryFolder } from "../support";
+import { assertRejects, temporaryFolder, watchWork } from "../support";
 
 const size = 300_000;
 const content = Buffer.from(Uint8Array.from({ length: size }, (_, i) => (i * 37) ^ (i >> 8)));
@@ -185,19 +185,7 @@ test("where nothing can be kept everything is read all the same, and why is know
 
 test("a download that fails is an error and is shown as stopped; one that is done as done, with what was there", async (t) => {
   const { refused, source } = await served(t);
-  const shown: { work: Work; done: number; state?: string }[] = [];
-  showWorkWith((work) => {
-    const one: (typeof shown)[number] = { work, done: 0 };
-    shown.push(one);
-    return {
-      advance(done) {
-        one.done = done;
-      },
-      end(state) {
-        one.state = state;
-      },
-    };
-  });
+  const shown = watchWork();
   t.after(() => showWorkWith(() => ({ advance: () => {}, end: () => {} })));
   await source().read(100_000, 180_000);
   assert.equal(shown.length, 0, "it is short");

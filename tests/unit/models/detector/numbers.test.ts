@@ -13,20 +13,11 @@ import { poolRois } from "../../../../src/models/detector/rois";
 import { regionLosses } from "../../../../src/models/detector/rpn";
 import { secondStage } from "../../../../src/models/detector/stages";
 import { WindowedViT } from "../../../../src/models/detector/vitDet";
-import { toy } from "../../../../src/models/vit";
 import { assertClose, randomTensor, valuesOf } from "../../nn/support";
 import { perturb } from "../support";
+import { head, vit } from "./support";
 
 before(() => startBackend({ backend: "wasm" }));
-
-const vit = { ...toy, dim: 32, depth: 2, heads: 2, imageSize: 32 };
-const head = {
-  classes: 3,
-  imageSize: 64,
-  windowSize: 3,
-  pyramid: 24,
-  rois: { channels: 24, hidden: 40, convolutions: 2 },
-};
 
 /** Attention with a bias of the distance along each axis, number by number. */
 function relative(x: Tensor, model: RelativeAttention, rows: number, columns: number): number[] {

@@ -8,21 +8,13 @@ import { detector, fusion, mae } from "../../../../src/models";
 import { Detector } from "../../../../src/models/detector/detector";
 import { detectorState, encoderState, kindOf } from "../../../../src/models/detector/names";
 import { detectorSettings } from "../../../../src/models/detector/options";
-import { toy } from "../../../../src/models/vit";
 import { temporaryFolder } from "../../../support/temporaryFolder";
 import { isLuvitError } from "../../nn/support";
 import { tinyBlock } from "../support";
+import { head, vit } from "./support";
 
 before(() => startBackend({ backend: "wasm" }));
 
-const vit = { ...toy, dim: 32, depth: 2, heads: 2, imageSize: 32 };
-const head = {
-  classes: 3,
-  imageSize: 64,
-  windowSize: 3,
-  pyramid: 24,
-  rois: { channels: 24, hidden: 40, convolutions: 2 },
-};
 const values = async (model: Detector, path: string) => (await model.stateDict()).get(path)!.data;
 const deviation = (x: Float32Array) => Math.sqrt(x.reduce((sum, one) => sum + one * one, 0) / x.length);
 const extent = (x: Float32Array) => x.reduce((most, one) => Math.max(most, Math.abs(one)), 0);

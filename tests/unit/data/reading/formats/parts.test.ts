@@ -10,7 +10,7 @@ import {
   inksToRgb,
 } from "../../../../../src/data/reading/formats/raster";
 import { seededRng } from "../../../../support/seededRng";
-import { isRefusal } from "../../support";
+import { isLuvitError } from "../../support";
 
 describe("what a file is", () => {
   const latin1 = (text: string) => Buffer.from(text, "latin1");
@@ -207,7 +207,7 @@ describe("parts of rasters", () => {
     expectSize(4, 3, 12);
     assert.throws(
       () => expectSize(4, 3, 11),
-      isRefusal("bad-image", "4 x 3 pixels are more than the limit of 11"),
+      isLuvitError("bad-image", "4 x 3 pixels are more than the limit of 11"),
     );
     for (const [width, height] of [
       [0, 3],
@@ -216,7 +216,7 @@ describe("parts of rasters", () => {
     ])
       assert.throws(
         () => expectSize(width, height, 100),
-        isRefusal("bad-image", `its size is ${width} x ${height}`),
+        isLuvitError("bad-image", `its size is ${width} x ${height}`),
       );
   });
 

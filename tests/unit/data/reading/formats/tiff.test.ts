@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { tiffReading } from "../../../../../src/data/reading/formats/tiff";
 import { readTiffLayout } from "../../../../../src/data/reading/formats/tiffDirectory";
-import { isRefusal } from "../../support";
+import { isLuvitError } from "../../support";
 
 /** A TIFF directory of whole numbers, by tag and type (1 byte, 2 text, 3 short, 4 long, 16 of 8 bytes). */
 function directory(
@@ -101,7 +101,10 @@ describe("the directory of a TIFF file", () => {
       assert.equal(readTiffLayout(directory([[284, 3, 1]], order)).isPlanar, false);
       assert.equal(readTiffLayout(directory([[262, 2, 3]], order)).photometric, 0, "text is no number");
     }
-    assert.throws(() => readTiffLayout(Buffer.from("II*\0\x08\0\0\0")), isRefusal("bad-image", "is cut off"));
+    assert.throws(
+      () => readTiffLayout(Buffer.from("II*\0\x08\0\0\0")),
+      isLuvitError("bad-image", "is cut off"),
+    );
   });
 });
 
@@ -111,7 +114,7 @@ it("TIFF files are read by what their samples are", () => {
     try {
       return tiffReading({ ...plain, photometric, bits, ...more });
     } catch (error) {
-      assert.ok(isRefusal("bad-image", "cannot be read; save it as 8-bit RGB")(error));
+      assert.ok(isLuvitError("bad-image", "cannot be read; save it as 8-bit RGB")(error));
       return "refused";
     }
   };
@@ -175,7 +178,7 @@ it("TIFF files are read by what their samples are", () => {
   ] as const)
     assert.throws(
       () => tiffReading({ ...plain, photometric: 2, bits: eight(3), compression }),
-      isRefusal("bad-image", `TIFF: compressed with ${name}, which is not read`),
+      isLuvitError("bad-image", `TIFF: compressed with ${name}, which is not read`),
     );
   const words = (photometric: number, bits: number[], more: Partial<typeof plain> = {}) => {
     try {
