@@ -13,10 +13,14 @@ import { packageRoot } from "../../src/core/packageRoot";
 const NUMBER = /(≈?)(-?\d+(?:\.\d+)?(?:e[-+]?\d+)?)/g;
 
 /**
- * The text agrees with the approved one: word for word, numbers with decimals to a hundredth or a thousandth of them;
- * `exact`: to the last digit.
+ * The text agrees with the approved one: word for word, numbers with decimals to a hundredth or a thousandth of them,
+ * or to the share of them that `tolerance` says; `exact`: to the last digit.
  */
-export function approve(name: string, lines: readonly string[], { exact = false } = {}): void {
+export function approve(
+  name: string,
+  lines: readonly string[],
+  { exact = false, tolerance }: { exact?: boolean; tolerance?: number } = {},
+): void {
   const path = join(packageRoot(), "tests", "approved", `${name}.txt`);
   const text = `${lines.join("\n")}\n`;
   if (process.env.UPDATE_APPROVED === "1") {
@@ -28,7 +32,7 @@ export function approve(name: string, lines: readonly string[], { exact = false 
   const written = lines.join("\n").split("\n");
   const wrong = written
     .map((line, i) => ({ line: i + 1, came: line, approved: approved[i] ?? "(nothing)" }))
-    .filter(({ came, approved }) => (exact ? came !== approved : !agrees(came, approved)));
+    .filter(({ came, approved }) => (exact ? came !== approved : !agrees(came, approved, tolerance)));
   assert.deepEqual(
     wrong.slice(0, 3),
     [],
@@ -37,7 +41,7 @@ export function approve(name: string, lines: readonly string[], { exact = false 
   assert.equal(written.length, approved.length, `lines of ${path}`);
 }
 
-function agrees(came: string, approved: string): boolean {
+function agrees(came: string, approved: string, share: number | undefined): boolean {
   if (came === approved) return true;
   if (came.replace(NUMBER, "#") !== approved.replace(NUMBER, "#")) return false;
   const expected = [...approved.matchAll(NUMBER)];
@@ -45,7 +49,8 @@ function agrees(came: string, approved: string): boolean {
     const other = expected[i][2];
     if (about === "" && /^-?\d+$/.test(number) && /^-?\d+$/.test(other)) return number === other;
     const size = Math.abs(Number(other));
-    const tolerance = about === "" ? Math.max(size > 0.05 ? 0.0101 : 1e-5, 1e-3 * size) : 2;
+    const rough = about === "" ? Math.max(size > 0.05 ? 0.0101 : 1e-5, 1e-3 * size) : 2;
+    const tolerance = share === undefined ? rough : share * size + 1e-9;
     return Math.abs(Number(number) - Number(other)) <= tolerance;
   });
 }
