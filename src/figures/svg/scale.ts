@@ -71,8 +71,9 @@ export function niceTicks(low: number, high: number, count: number): Tick[] {
   const rough = Math.abs(high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5].find((factor) => rough <= factor * power * 1.4) ?? 10);
-  const first = Math.ceil(Math.min(low, high) / step);
-  const last = Math.floor(Math.max(low, high) / step);
+  // Ends that are ticks stay ones when dividing rounds them out.
+  const first = Math.ceil(Math.min(low, high) / step - 1e-6);
+  const last = Math.floor(Math.max(low, high) / step + 1e-6);
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => {
     const value = (first + index) * step;
     return { value, label: tickLabel(value, step) };
@@ -97,9 +98,16 @@ function logTicks(low: number, high: number): Tick[] {
 
 function tickLabel(value: number, step: number): string {
   if (Math.abs(value) < step * 1e-6) return "0";
-  if (Math.abs(value) >= 1e5 || step < 1e-4)
-    return value.toExponential(1).replace(".0e", "e").replace("e+", "e");
+  if (Math.abs(value) >= 1e5 || (step < 1e-4 && Math.abs(value) < 0.01)) return powerLabel(value, step);
   if (Math.abs(value) >= 1e4 && step >= 1000) return `${Number((value / 1000).toPrecision(6))}k`;
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   return value.toFixed(decimals).replace("-", "−");
+}
+
+/** "1.205e6": as many digits as tell a value from that of a step beside it. */
+function powerLabel(value: number, step: number): string {
+  const exponent = Math.floor(Math.log10(Math.abs(value)) + 1e-9);
+  const decimals = Math.max(0, exponent - Math.floor(Math.log10(step) + 1e-9));
+  const [digits, power] = value.toExponential(decimals).split("e");
+  return `${Number(digits)}e${Number(power)}`.replace(/^-/, "−");
 }

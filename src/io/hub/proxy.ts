@@ -10,16 +10,12 @@ export class Connections {
 
   constructor(private readonly env: Environment = process.env) {}
 
-  /** @throws LuvitError("bad-argument") for a proxy that is asked in another way than by HTTP. */
+  /** @throws LuvitError("bad-argument") for a proxy that is no address, or is asked in another way than by HTTP. */
   for(url: URL): Dispatcher {
     const proxy = this.proxyFor(url) ?? "";
     const known = this.open.get(proxy);
     if (known) return known;
-    if (proxy !== "" && !/^https?:/i.test(proxy)) {
-      const [kind] = proxy.split(":");
-      const advice = "set HTTPS_PROXY to one of http:// or https://";
-      throw new LuvitError("bad-argument", `the environment names a proxy of ${kind}://; ${advice}`);
-    }
+    if (proxy !== "") expectHttp(proxy);
     const { Agent, ProxyAgent } = undici();
     const fresh = proxy === "" ? new Agent() : new ProxyAgent(proxy);
     this.open.set(proxy, fresh);
@@ -42,10 +38,19 @@ export class Connections {
  */
 export function proxyFor(url: URL, env: Environment): string | undefined {
   const setting = (name: string) => env[name.toLowerCase()] || env[name];
-  const proxy = setting(url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY") ?? setting("ALL_PROXY");
+  const proxy = setting(url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY") || setting("ALL_PROXY");
   const exceptions = (setting("NO_PROXY") ?? "").split(/[\s,]+/).filter(Boolean);
   if (!proxy || exceptions.some((pattern) => matches(pattern, url))) return undefined;
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
+}
+
+function expectHttp(proxy: string): void {
+  const advice = "set HTTPS_PROXY to one of http:// or https://";
+  if (!URL.canParse(proxy))
+    throw new LuvitError("bad-argument", `the environment names a proxy that is no address; ${advice}`);
+  const [kind] = proxy.split(":");
+  if (/^https?$/i.test(kind)) return;
+  throw new LuvitError("bad-argument", `the environment names a proxy of ${kind}://; ${advice}`);
 }
 
 function matches(pattern: string, url: URL): boolean {

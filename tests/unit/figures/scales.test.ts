@@ -37,6 +37,9 @@ test("ticks are at round numbers, about as many as asked for", () => {
   assert.deepEqual(labels(-1, 1, 4), ["−1.0", "−0.5", "0", "0.5", "1.0"]);
   assert.deepEqual(labels(0, 40_000, 4), ["0", "10k", "20k", "30k", "40k"]);
   assert.deepEqual(labels(0, 3e5, 3), ["0", "1e5", "2e5", "3e5"]);
+  assert.deepEqual(labels(1.2e6, 1.215e6, 3), ["1.2e6", "1.205e6", "1.21e6", "1.215e6"]);
+  assert.deepEqual(labels(0.5, 0.50004, 4), ["0.50000", "0.50001", "0.50002", "0.50003", "0.50004"]);
+  assert.deepEqual(labels(-2e-5, 1e-5, 3), ["−2e-5", "−1e-5", "0", "1e-5"]);
 });
 
 test("categories lie at whole numbers, and a logarithmic axis at powers of ten", () => {

@@ -195,6 +195,7 @@ test("NO_PROXY names hosts and domains, in any case, with a star, and with the p
   assert.equal(via("https://b.org/x", both), "http://all:4");
   assert.equal(via("https://h.org/x", { https_proxy: "", HTTPS_PROXY: "socks5://s:5" }), "socks5://s:5");
   assert.equal(via("http://h.org/x", { HTTPS_PROXY: "http://s:5" }), "http://all:4", "another scheme's");
+  assert.equal(via("https://h.org/x", { HTTPS_PROXY: "" }), "http://all:4", "an empty one is none");
   assert.equal(proxyFor(new URL("https://h.org/x"), { HTTP_PROXY: "http://p:2" }), undefined);
 });
 
@@ -206,4 +207,8 @@ test("a proxy that is not asked by HTTP is refused by its kind, without what els
     await assert.rejects(connect, ({ message }: Error) => !message.includes("secret"));
     await connections.close();
   }
+  const unfit = new Connections({ HTTPS_PROXY: "http://a b:secret" });
+  const connect = async () => unfit.for(new URL("https://h.org/x"));
+  await assertRejects(connect, "bad-argument", /a proxy that is no address; set HTTPS_PROXY/);
+  await assert.rejects(connect, ({ message }: Error) => !message.includes("secret"));
 });
