@@ -116,7 +116,7 @@ export class LiveSuiteView implements LiveView {
     return [
       `${formatNumber(done)} of ${isEstimate ? "about " : ""}${formatNumber(total)} images`,
       done > fresh ? `${formatNumber(done - fresh)} were answered before` : "",
-      fresh > 0 ? `${formatNumber(Number(rate.toPrecision(3)))}/s` : "",
+      fresh > 0 && elapsed > 0 ? `${formatNumber(Number(rate.toPrecision(3)))}/s` : "",
       `${formatDuration(elapsed)}${left}`,
       `memory ${formatBytes(process.memoryUsage.rss() + engineMemory())}`,
     ].filter(Boolean);

@@ -52,6 +52,7 @@ ${body}
 }
 
 function pageHeader(title: string, facts: PageFacts, body: string): string {
+  const count = facts.cells.length;
   const failed = facts.cells.find((cell) => cell.status === "failed");
   const notRun = facts.cells.filter((cell) => cell.status === "not run").length;
   const interrupted = facts.cells.some((cell) => cell.status === "interrupted");
@@ -63,7 +64,7 @@ function pageHeader(title: string, facts: PageFacts, body: string): string {
   const when = `${facts.startedAt.toISOString().slice(0, 16).replace("T", " ")} UTC`;
   const parts = [
     `<span class="${state === "all cells ran" ? "ok" : "bad"}">${state}</span>`,
-    `<span>${facts.cells.length} code cells${notRun > 0 ? `, ${notRun} not run` : ""}</span>`,
+    `<span>${count} code ${count === 1 ? "cell" : "cells"}${notRun > 0 ? `, ${notRun} not run` : ""}</span>`,
     `<span>${formatDuration(facts.seconds)} in all</span>`,
     `<span>${when}</span>`,
     `<span>Node ${process.version.slice(1)}, ${process.platform} ${process.arch}</span>`,
