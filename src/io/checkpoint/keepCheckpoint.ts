@@ -25,9 +25,20 @@ export interface KeptCheckpoint {
  * listing tensors that the index has and its files have not, LuvitError("bad-argument") for another format.
  */
 export async function keepCheckpoint(path: string): Promise<KeptCheckpoint> {
+  const opened: KeptFile[] = [];
+  try {
+    return await keepAll(path, opened);
+  } catch (error) {
+    for (const file of opened) await file.close();
+    throw error;
+  }
+}
+
+/** `opened` gets every file as soon as it is open. */
+async function keepAll(path: string, opened: KeptFile[]): Promise<KeptCheckpoint> {
   const { source } = await localPlace(path);
   const folder = dirname(source);
-  if (!source.endsWith(".index.json")) return { tensors: await keepFile(source), source, folder };
+  if (!source.endsWith(".index.json")) return { tensors: await keepFile(source, opened), source, folder };
   const { shardOf } = await openShardIndex(source);
   const files = [...new Set(shardOf.values())];
   const absent = files.filter((file) => !existsSync(file)).map((file) => basename(file));
@@ -36,7 +47,10 @@ export async function keepCheckpoint(path: string): Promise<KeptCheckpoint> {
     throw new LuvitError("missing-file", text);
   }
   const tensors: StateDict = new Map();
-  for (const file of files) for (const [name, tensor] of await keepFile(file)) tensors.set(name, tensor);
+  for (const file of files) {
+    for (const [name, tensor] of await keepFile(file, opened))
+      if (shardOf.get(name) === file) tensors.set(name, tensor);
+  }
   const missing = [...shardOf]
     .filter(([name]) => !tensors.has(name))
     .map(([name, file]) => `${name}: not in ${file}`);
@@ -44,8 +58,9 @@ export async function keepCheckpoint(path: string): Promise<KeptCheckpoint> {
   throw new LuvitError("key-mismatch", `${source}: its files lack tensors\n${listOffenders(missing)}`);
 }
 
-async function keepFile(path: string): Promise<StateDict> {
+async function keepFile(path: string, opened: KeptFile[]): Promise<StateDict> {
   const file = new KeptFile(path);
+  opened.push(file);
   const kind = await kindOf(file);
   if (kind === "safetensors") return (await keepSafetensors(file)).tensors;
   if (kind === "torch") return keepTorchFile(file);

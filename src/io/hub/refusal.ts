@@ -36,7 +36,7 @@ export function explainRefusal(refusal: Refusal, subject: Subject): LuvitError {
     const advice = "give a branch, a tag or a commit";
     return new LuvitError("missing-file", `${place} has no revision "${revision}"${said}; ${advice}`);
   }
-  if (code === "EntryNotFound" || (status === 404 && file !== undefined)) {
+  if (file !== undefined && (code === "EntryNotFound" || status === 404)) {
     return new LuvitError("missing-file", `${place} at ${revision} has no file ${file}${said}`);
   }
   if (status === 404 || code === "RepoNotFound" || status === 401 || status === 403) {

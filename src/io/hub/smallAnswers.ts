@@ -70,7 +70,7 @@ export class SmallAnswers {
       return await unpack(packed, { maxOutputLength: this.bytesLeft });
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return this.failLength();
-      return this.fail(`cannot be unpacked (${(cause as Error).message})`);
+      return this.fail(`impossible to unpack (${(cause as Error).message})`);
     }
   }
 

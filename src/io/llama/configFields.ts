@@ -28,7 +28,7 @@ export class ConfigFields {
 
   require(name: string, allowed: readonly unknown[]): void {
     if (!allowed.includes(this.value[name] ?? undefined)) {
-      this.fault(name, allowed.filter((entry) => entry !== undefined).join(", "));
+      this.fault(name, allowed.filter((entry) => entry !== undefined).join(", ") || "nothing");
     }
   }
 

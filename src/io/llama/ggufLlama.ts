@@ -85,7 +85,12 @@ function ropeScaling(metadata: GgufMetadata, prefix: string): RopeScaling | unde
   if (type !== "linear" || typeof factor !== "number" || !(factor >= 0) || magnitude !== 1)
     return {
       type: "other",
-      name: type === "linear" ? `linear, ${brief({ factor, magnitude })}` : brief(type),
+      name:
+        type === "linear"
+          ? `linear, ${brief({ factor, magnitude })}`
+          : typeof type === "string"
+            ? type.slice(0, 60)
+            : brief(type),
     };
   return factor === 0 || factor === 1 ? undefined : { type: "linear", factor };
 }

@@ -53,6 +53,7 @@ export async function writeHuggingFaceCheckpoint(
   const { dtype = "F32", maxShardBytes = 5e9 } = options;
   const architecture = chooseArchitecture(folder, config);
   const renamed = renameAndSort(folder, tensors, config);
+  const entries = { ...buildConfig(tensors, config, dtype), ...architecture };
   const shards = splitIntoShards(renamed, dtype, maxShardBytes);
   const files = shards.map((_, i) => shardName(i, shards.length));
   for (const [i, shard] of shards.entries()) {
@@ -62,10 +63,7 @@ export async function writeHuggingFaceCheckpoint(
     await writeJsonAtomically(join(folder, "model.safetensors.index.json"), buildIndex(shards, files, dtype));
     files.push("model.safetensors.index.json");
   }
-  await writeJsonAtomically(join(folder, "config.json"), {
-    ...buildConfig(tensors, config, dtype),
-    ...architecture,
-  });
+  await writeJsonAtomically(join(folder, "config.json"), entries);
   return [...files, "config.json"];
 }
 

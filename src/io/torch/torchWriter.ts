@@ -1,9 +1,9 @@
 import { LuvitError, listOffenders } from "../../core/errors";
 import { formatShape, type HostTensor, type StateDict, sizeOf } from "../../core/hostTensor";
-import { checkOptions, optionsOf } from "../../core/options";
+import { checkOptions, optionsOf, such } from "../../core/options";
 import { writeFileAtomically } from "../../core/writeAtomically";
 import { narrowFromFloat32, type WritableDtype } from "../bytes";
-import { plainObject, source, storedDtype, tensorsField } from "../options";
+import { source, storedDtype, tensorsField } from "../options";
 
 import { ZipWriter } from "./zipWriter";
 
@@ -17,7 +17,16 @@ export interface TorchFileOptions {
   extras?: Readonly<Record<string, TorchPlain>>;
 }
 
-export const extras = plainObject<Readonly<Record<string, TorchPlain>>>("an object of plain values");
+const isPlain = (value: unknown) => value === null || ["number", "string", "boolean"].includes(typeof value);
+
+export const extras = such<Readonly<Record<string, TorchPlain>>>(
+  "an object of plain values",
+  (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every(isPlain),
+);
 
 export const torchFileOptions = optionsOf<TorchFileOptions>({}, { dtype: storedDtype, extras });
 

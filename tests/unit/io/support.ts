@@ -116,3 +116,13 @@ export function watchWork() {
   });
   return shown;
 }
+
+/** Puts away what engines of JavaScript say about bad JSON, each in its own words. */
+export function withoutEnginesWords({ lines }: { lines: string[] }): void {
+  const plain = lines.map((line) =>
+    line
+      .replace(/(not JSON|not valid JSON) \(.*?\) < SyntaxError.*$/, "$1 (…)")
+      .replace(/ < SyntaxError: .*$/, " < SyntaxError"),
+  );
+  lines.splice(0, lines.length, ...plain);
+}

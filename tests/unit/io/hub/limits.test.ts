@@ -72,7 +72,7 @@ test("packed answers that are small are read, and ways of packing that nobody kn
   for (const [encoding, text] of [
     ["zstd", "packed as zstd"],
     ["constructor", "packed as constructor"],
-    ["gzip", "cannot be unpacked"],
+    ["gzip", "impossible to unpack"],
   ]) {
     const { load } = await askFor((_, response) => response.setHeader("content-encoding", encoding).end("x"));
     await assertRejects(load, "network", text);
