@@ -74,12 +74,12 @@ class Recomputation {
 
   /**
    * The gradient that arrives at a block: the first operand, made behind the forward pass, that stands beside one of
-   * the block's values, or beside what follows from them, without following from them itself. undefined when no
-   * gradient uses the block's insides.
+   * the block's values, or beside what follows from them, without following from them itself, be it through another
+   * block's copies that wait for it. undefined when no gradient uses the block's insides, or none can be waited for.
    */
   private signalFor(interior: ReadonlySet<number>): number | undefined {
     const following = new Set(interior);
-    for (const { inputs, outputs } of this.late) {
+    for (const { inputs, outputs } of inOrderOfNeed(this.late, this.added)) {
       if (!inputs.some((id) => following.has(id))) continue;
       const signal = inputs.find((id) => this.isLateFloat(id) && !following.has(id));
       if (signal !== undefined) return signal;
