@@ -59,6 +59,7 @@ export function missingModule(name: string): string {
   if (/^\.{0,2}\//.test(name)) return `hint: there is no such file, seen from ${process.cwd()}`;
   if (isNpmSpecifier(name)) return "hint: `npm:` is for cells; a file names the package without it";
   const [, scheme] = /^([a-z][\w+.-]*):/.exec(name) ?? [];
+  if (scheme === "node") return "hint: this version of Node has no such module";
   if (scheme !== undefined) return `hint: ${scheme}: is not read here, only npm: and node:`;
   const [scope, rest] = name.split("/");
   const wanted = scope!.startsWith("@") && rest !== undefined ? `${scope}/${rest}` : scope!;

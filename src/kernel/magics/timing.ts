@@ -17,8 +17,11 @@ export function since({ at, cpu }: Moment): string {
 }
 
 function duration(milliseconds: number): string {
-  if (milliseconds < 1) return `${Math.round(1000 * milliseconds)} µs`;
-  if (milliseconds < 1000) return `${milliseconds.toPrecision(3)} ms`;
-  if (milliseconds < 60_000) return `${(milliseconds / 1000).toPrecision(3)} s`;
-  return `${Math.floor(milliseconds / 60_000)} min ${Math.round((milliseconds % 60_000) / 1000)} s`;
+  const microseconds = Math.round(1000 * milliseconds);
+  if (microseconds < 1000) return `${microseconds} µs`;
+  const rounded = Number(milliseconds.toPrecision(3)); // 999.6 ms is a second
+  if (rounded < 1000) return `${rounded.toPrecision(3)} ms`;
+  if (rounded < 60_000) return `${(rounded / 1000).toPrecision(3)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }

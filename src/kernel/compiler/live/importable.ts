@@ -81,7 +81,7 @@ export class ImportableNames {
       if (this.nodes.length === 0) this.nodes = this.ofNode();
       else if (file !== undefined) this.readFile(file);
       this.readOn();
-    }).unref();
+    }); // not unreferenced: a resting loop would come to it only when something else wakes it
   }
 
   private ofNode(): Importable[] {
