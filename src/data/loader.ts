@@ -3,7 +3,7 @@ import { checkOptions, either, flag, object, oneOf, optionsOf, seed, such, whole
 import { Rng } from "../core/rng";
 import { datasetField, type ImageDataset, type Sample } from "./dataset";
 import { expectSquares } from "./expectSquares";
-import { MOST } from "./options";
+import { MOST, withoutUndefined } from "./options";
 import { BatchMemory, defaultWorkers, readerWith } from "./reading";
 
 import { readSamples } from "./readSamples";
@@ -224,8 +224,4 @@ function expectPlan(dataset: ImageDataset, plan: Required<BatchOptions>, total: 
   if (start > total) {
     throw new LuvitError("bad-argument", `batches: start ${start} is behind the last of ${total} batches`);
   }
-}
-
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }

@@ -56,12 +56,14 @@ function inside(folder: string): string {
 function splitsOf(files: unknown): ReadonlyMap<string, readonly string[]> {
   const list = Array.isArray(files) ? files : [files];
   if (list.every((entry) => typeof entry === "string")) return new Map([["train", list]]);
-  return new Map(
-    list.map((entry) => {
-      const paths = Array.isArray(entry?.path) ? entry.path : [entry?.path];
-      if (typeof entry?.split === "string" && paths.every((path: unknown) => typeof path === "string"))
-        return [entry.split, paths];
+  const splits = new Map<string, readonly string[]>();
+  for (const entry of list) {
+    const paths = Array.isArray(entry?.path) ? entry.path : [entry?.path];
+    if (typeof entry?.split !== "string" || !paths.every((path: unknown) => typeof path === "string"))
       throw new Error("data_files that are no globs and no list of split and path");
-    }),
-  );
+    if (splits.has(entry.split))
+      throw new Error(`data_files that list the split ${brief(entry.split)} twice`);
+    splits.set(entry.split, paths);
+  }
+  return splits;
 }

@@ -128,7 +128,8 @@ async function fromCaffe(path: string, wnids: readonly string[]): Promise<FlatLa
 }
 
 async function lines(path: string): Promise<string[]> {
-  return (await readWholeText(path)).split(/\r?\n/).filter((line) => line.trim() !== "");
+  const text = (await readWholeText(path)).replace(/^\uFEFF/, "");
+  return text.split(/\r?\n/).filter((line) => line.trim() !== "");
 }
 
 function expectAll(path: string, wanted: string, wrong: readonly { line: string }[]): void {

@@ -31,7 +31,7 @@ async function fromText(path: string): Promise<Synsets> {
   return {
     wnids: expectThousand(
       path,
-      [...text.matchAll(/^n\d{8}\b/gm)].map(([wnid]) => wnid),
+      [...text.matchAll(/^\uFEFF?(n\d{8})\b/gm)].map(([, wnid]) => wnid),
     ),
   };
 }

@@ -3,6 +3,7 @@ import sharp from "sharp";
 import { checkOptions, optionsOf, path, seed, whole } from "../../core/options";
 import { Rng } from "../../core/rng";
 import { writeAtomically } from "../../core/writeAtomically";
+import { withoutUndefined } from "../options";
 import type { RgbImage } from "../pixels";
 import { cocoFiles } from "./cocoSet";
 import { drawBackground, drawObject, rasterise, segmentationIds } from "./scene";
@@ -62,7 +63,7 @@ const defaults: Required<ToySetOptions> = {
  */
 export function toyFiles(options: ToySetOptions = {}): ToyFile[] {
   checkOptions("data.toyFiles", toySetOptions, options);
-  const plan = { ...defaults, ...options };
+  const plan = { ...defaults, ...withoutUndefined(options) };
   const images = toyClasses.flatMap((_, label) => [
     ...range(plan.train).map((i) => image(plan, "train", label, i)),
     ...range(plan.validation).map((i) => image(plan, "val", label, i)),
