@@ -35,7 +35,7 @@ export function resize(
   checkOptions("resize", imageField, image);
   checkOptions("resize", resizeOptions, options);
   const { filter = "bicubic", box = { left: 0, top: 0, width: image.width, height: image.height } } = options;
-  expectInside(image, box, width, height);
+  expectInside("resize", image, box, width, height);
   if (filter === "nearest") return resizeNearest(image, width, height, box);
   const columns = packAxis(axisWeights(image.width, box.left, box.width, width, kernels[filter]));
   const rows = packAxis(axisWeights(image.height, box.top, box.height, height, kernels[filter]));
@@ -54,7 +54,7 @@ export function resize(
 export function cropBox(image: RgbImage, box: Box): RgbImage {
   checkOptions("cropBox", imageField, image);
   checkOptions("cropBox", boxField, box);
-  expectInside(image, box, box.width, box.height);
+  expectInside("cropBox", image, box, box.width, box.height);
   const data = new Uint8Array(box.width * box.height * 3);
   for (let row = 0; row < box.height; row++) {
     const from = 3 * ((box.top + row) * image.width + box.left);
@@ -89,7 +89,7 @@ function resizeNearest(image: RgbImage, width: number, height: number, box: Box)
   return { data, width, height };
 }
 
-function expectInside(image: RgbImage, box: Box, width: number, height: number): void {
+function expectInside(where: string, image: RgbImage, box: Box, width: number, height: number): void {
   const inside =
     box.left >= 0 &&
     box.top >= 0 &&
@@ -105,7 +105,7 @@ function expectInside(image: RgbImage, box: Box, width: number, height: number):
   if (inside && positive) return;
   throw new LuvitError(
     "bad-argument",
-    `resize: a box of ${box.width} x ${box.height} at (${box.left}, ${box.top}) to ${width} x ${height} pixels ` +
+    `${where}: a box of ${box.width} x ${box.height} at (${box.left}, ${box.top}) to ${width} x ${height} pixels ` +
       `does not fit an image of ${image.width} x ${image.height}`,
   );
 }
