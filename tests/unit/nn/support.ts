@@ -74,3 +74,26 @@ export function assertNoLeak(body: () => void, kept = 0): void {
   assert.equal(tf.memory().numTensors - tensors, kept, "tensors left over");
   assert.equal(backend.numDataIds() - buffers, kept, "storage left over in the backend");
 }
+
+/** Numbers that differ from place to place, the same at every call. */
+export function rampTensor(shape: readonly number[], scale = 1, start = 0.3): Tensor {
+  const size = shape.reduce((product, length) => product * length, 1);
+  return tf.tensor(
+    Float32Array.from({ length: size }, (_, i) => scale * Math.sin(1.7 * i + start)),
+    [...shape],
+  );
+}
+
+/** What an op makes, and the gradients of a sum over it, in which every number counts otherwise, towards its operands. */
+export function withSlopes(
+  op: (...operands: Tensor[]) => Tensor,
+  ...operands: Tensor[]
+): { value: Tensor; slopes: Tensor[] } {
+  return tf.tidy(() => {
+    const weighted = (...given: Tensor[]) => {
+      const made = op(...given);
+      return tf.sum(tf.mul(made, rampTensor(made.shape, 1, 0.9))) as tf.Scalar;
+    };
+    return { value: tf.clone(op(...operands)), slopes: tf.grads(weighted as never)(operands) };
+  });
+}
