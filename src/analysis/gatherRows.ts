@@ -122,7 +122,7 @@ async function openWork<Row extends ImageRow<Row>>(work: RowWork<Row>) {
   if (folder !== undefined) await expectSameWork(join(out!, label, "facts.json"), { ...work, facts });
   // Whole batches, so that what goes on computes the very batches that a run without a stop computes.
   const { batchSize } = forward;
-  const size = dataset.ownShapes ? windowLength(batchSize) : batchLength(batchSize, dataset);
+  const size = dataset.ownShapes ? windowLength(batchSize) : Math.max(1, batchLength(batchSize, dataset));
   const share = shareOf(dataset.length, size, work.shard);
   const isWithin = ({ start, end }: ImageRange) => start >= share.start && end <= share.end;
   const kept = folder === undefined ? [] : keptRanges(folder).filter(isWithin);

@@ -195,7 +195,8 @@ function layerTensors(
     found.tokens = tf.slice(value, [0, 1, 0], [batch, count - 1, dim]);
   };
   model.encoder.tokens(images, { ...context, tap });
-  if (Object.keys(found).length > 0) return found;
+  const needed = kinds.map((kind) => (kind === "attention" ? "pattern" : "tokens"));
+  if (needed.every((part) => part in found)) return found;
   const message = `pseudoMaskIou: no ViT block named ${layer}; the last is blocks.${model.encoder.config.depth - 1}`;
   throw new LuvitError("bad-argument", message);
 }

@@ -73,7 +73,7 @@ export async function nearestNeighbors(
   expectComparable(train, test, wanted, classes);
   const found = wanted.map((each) => ({ k: each, votes: new Float64Array(test.labels.length * classes) }));
   const most = Math.max(...wanted);
-  const bank = tf.variable(tf.tensor(unitRows(train), [count, train.dim]));
+  const bank = tf.tidy(() => tf.variable(tf.tensor(unitRows(train), [count, train.dim])));
   const similarity = await compile(
     "nearest neighbors",
     {
