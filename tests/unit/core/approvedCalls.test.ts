@@ -1,3 +1,4 @@
+import fs from "node:fs";
 import { describe, it, mock } from "node:test";
 import { inspect } from "node:util";
 import { brief } from "../../../src/core/brief";
@@ -387,6 +388,21 @@ describe("of the small parts below everything", () => {
       isRunning(1),
       isRunning(2 ** 30),
     ]);
+    for (const code of ["EPERM", "ESRCH", "EINVAL"]) {
+      const kill = mock.method(process, "kill", () => {
+        throw Object.assign(new Error(code), { code });
+      });
+      calls.note(`where the system says ${code}`, isRunning(5));
+      calls.note("asked", kill.mock.calls[0].arguments);
+      kill.mock.restore();
+    }
+    const stat = mock.method(
+      fs,
+      "readFileSync",
+      () => `7 (a) b (c) S ${Array.from({ length: 30 }, (_, i) => i + 4).join(" ")}`,
+    );
+    calls.note("the twentieth number behind the name", startOf(7));
+    stat.mock.restore();
     calls.note("its start", [/^\d+$/.test(startOf(process.pid) ?? ""), startOf(2 ** 30)]);
     calls.title("stopping");
     const listeners = () => process.listenerCount("SIGINT");
@@ -432,7 +448,10 @@ describe("of the small parts below everything", () => {
     await promise;
     calls.note("begun later", begun);
     const until = (signal: AbortSignal) =>
-      new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      new Promise<never>((_, reject) => {
+        if (signal.aborted) reject(signal.reason);
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
     const stopped = new AbortController();
     setTimeout(() => stopped.abort(new Error("mine")), 5);
     await calls.once("interruptible", () => interruptible(stopped.signal, "evaluate", until));

@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process";
-import {
+import fs, {
+  chmodSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -10,7 +12,7 @@ import {
 } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { describe, it, mock } from "node:test";
 import { codeVersion, commitOf } from "../../../src/core/commit";
 import { LuvitError } from "../../../src/core/errors";
 import { makeFolder, takeBack } from "../../../src/core/makeFolder";
@@ -52,6 +54,22 @@ describe("of files that are read and written", () => {
       ["private", "private/within"].map((name) => (statSync(at(name)).mode & 0o777).toString(8)),
     );
     await calls.does("makeFolder of a name too long", () => makeFolder(at("new", "x".repeat(300))));
+    const { mkdirSync: make } = fs;
+    const raced = mock.method(fs, "mkdirSync", (path: string) => {
+      make(path);
+      throw Object.assign(new Error("EEXIST: told"), { code: "EEXIST" });
+    });
+    await calls.once("makeFolder where another is faster", () => makeFolder(at("raced", "x")));
+    raced.mock.restore();
+    fs.rmdirSync(at("raced", "x"));
+    fs.rmdirSync(at("raced"));
+    let made = 0;
+    const failing = mock.method(fs, "mkdirSync", (path: string) => {
+      if (++made === 3) throw Object.assign(new Error("ENOSPC: told"), { code: "ENOSPC" });
+      make(path);
+    });
+    await calls.once("makeFolder that fails on the way", () => makeFolder(at("f", "g", "h")));
+    failing.mock.restore();
     calls.note("there", tree(tmp));
     takeBack([at("a"), at("a", "b"), at("a", "b", "c")]);
     writeFileSync(at("private", "kept"), "");
@@ -82,6 +100,14 @@ describe("of files that are read and written", () => {
     await calls.does("new", () => writeAtomically(at("w", "deep", "one"), "ä\n"));
     await calls.does("replaced by bytes", () => writeAtomically(at("w", "deep", "one"), Uint8Array.of(1, 2)));
     writeFileSync(at("w", "mode"), "old", { mode: 0o640 });
+    for (const how of ["at once", "later"] as const) {
+      writeFileSync(at("w", "open"), "old");
+      chmodSync(at("w", "open"), 0o666);
+      if (how === "at once") writeAtomically(at("w", "open"), "new");
+      else await writeFileAtomically(at("w", "open"), async () => {});
+      calls.note(`permissions for all stay, ${how}`, (statSync(at("w", "open")).mode & 0o777).toString(8));
+    }
+    rmSync(at("w", "open"));
     for (const name of ["dangling", "link"])
       await calls.does(`where a ${name} is`, () => writeAtomically(at(name), "new"));
     calls.note("the target of the link", [
@@ -121,6 +147,30 @@ describe("of files that are read and written", () => {
       readFileSync(at("w", "mode"), "utf8"),
       (statSync(at("w", "mode")).mode & 0o777).toString(8),
     ]);
+    const order: unknown[] = [];
+    await writeFileAtomically(at("w", "order"), async (handle) => {
+      const [sync, close] = [handle.sync.bind(handle), handle.close.bind(handle)];
+      const there = () => tree(at("w")).includes("order");
+      handle.sync = async () => {
+        order.push([
+          "sync",
+          readFileSync(
+            join(at("w"), readdirSync(at("w")).find((name) => name.startsWith("order.tmp-"))!),
+            "utf8",
+          ),
+          there(),
+        ]);
+        await sync();
+        order.push("synced");
+      };
+      handle.close = async () => {
+        order.push(["close", there()]);
+        await close();
+        order.push(["closed", there()]);
+      };
+      await handle.writeFile("whole");
+    });
+    calls.note("synced, closed, then renamed", [order, readFileSync(at("w", "order"), "utf8")]);
     const fail = (error: unknown) => async (handle: FileHandle) => {
       await handle.writeFile("half");
       throw error;
@@ -233,6 +283,11 @@ describe("of files that are read and written", () => {
         await writer.add(part, at);
         at += part.length;
       }
+      await writer.done();
+    });
+    await told("and not again before as much has come", async (writer) => {
+      for (const [i, part] of [large, piece(5), large.subarray(9), piece(3), piece(1)].entries())
+        await writer.add(part, 2 ** 28 * i);
       await writer.done();
     });
     await told("one byte less is not", async (writer) => {

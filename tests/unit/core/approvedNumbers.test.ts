@@ -1,4 +1,8 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
+import { packageRoot } from "../../../src/core/packageRoot";
 import { Rng } from "../../../src/core/rng";
 import { hasSpecialShortFloats, widenShortFloats } from "../../../src/core/shortFloats";
 import {
@@ -11,8 +15,17 @@ import {
   tf,
 } from "../../../src/core/tf";
 import { Calls } from "../../support/calls";
+import { temporaryFolder } from "../../support/temporaryFolder";
 
 const times = <T>(count: number, draw: () => T) => Array.from({ length: count }, draw);
+
+function isInstalled(name: string): boolean {
+  try {
+    return require.resolve(name) !== "";
+  } catch {
+    return false;
+  }
+}
 
 describe("of random and of short numbers", () => {
   it("what seeds give is approved", async () => {
@@ -207,5 +220,50 @@ describe("of random and of short numbers", () => {
     calls.note("expected", tensorField.expected);
     calls.note("mended", tf.grad((x) => tf.square(x))(tf.scalar(3)));
     calls.approve("core/tfjs");
+  });
+
+  it("what is made of tfjs-node-gpu, or of what stands in its place, is approved", {
+    skip: isInstalled("@tensorflow/tfjs-node-gpu"),
+  }, () => {
+    const calls = new Calls();
+    const tmp = temporaryFolder("tfjs");
+    const addon = join(tmp, "@tensorflow", "tfjs-node-gpu");
+    mkdirSync(addon, { recursive: true });
+    const begins = `const { KernelBackend, registerBackend } = require(${JSON.stringify(require.resolve("@tensorflow/tfjs-core"))});`;
+    const backend = (isUsingGpuDevice: boolean) =>
+      `${begins} registerBackend("tensorflow", () => Object.assign(new KernelBackend(), { isUsingGpuDevice: ${isUsingGpuDevice}, dispose() {} }));`;
+    const says = `
+      const { startBackend, tf } = require(${JSON.stringify(join(packageRoot(), "dist", "core", "tf.js"))});
+      const util = require("node:util");
+      delete util.isNullOrUndefined;
+      delete util.isArray;
+      startBackend().then(
+        (status) => [status.backend, status.device.replace(/^.*?(?=, \\d+ thread)/, "…").replace(/\\d+ threads/, "n threads"), status.passedOver],
+        (error) => [error.code, error.message],
+      ).then((told) => console.log(JSON.stringify([...told, process.env.TF_FORCE_GPU_ALLOW_GROWTH, process.env.TF_CPP_MIN_LOG_LEVEL, [undefined, null, 0].map((one) => util.isNullOrUndefined?.(one)), util.isArray?.([])])));`;
+    const cases: Record<string, [content: string | undefined, environment: Record<string, string>]> = {
+      "with a GPU": [backend(true), {}],
+      "without one": [backend(false), { TF_CPP_MIN_LOG_LEVEL: "0", TF_FORCE_GPU_ALLOW_GROWTH: "false" }],
+      "that does not load": ['throw new Error("libtensorflow is missing\\nmore")', {}],
+      "and is forced": [
+        'throw new Error("libtensorflow is missing\\nmore")',
+        { LUVIT_BACKEND: "tensorflow" },
+      ],
+    };
+    for (const [name, [content, environment]] of Object.entries(cases)) {
+      writeFileSync(join(addon, "index.js"), content ?? "");
+      const {
+        LUVIT_BACKEND: _,
+        TF_CPP_MIN_LOG_LEVEL: __,
+        TF_FORCE_GPU_ALLOW_GROWTH: ___,
+        ...others
+      } = process.env;
+      const ran = spawnSync(process.execPath, ["-e", says], {
+        encoding: "utf8",
+        env: { ...others, ...environment, NODE_PATH: tmp },
+      });
+      calls.note(name, [ran.status, ...ran.stdout.trim().split("\n")]);
+    }
+    calls.approve("core/tensorflow");
   });
 });

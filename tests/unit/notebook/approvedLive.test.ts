@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 import { type Comm, type CommMessage, setKernelHost } from "../../../src/core/kernelHost";
 import { checkOptions } from "../../../src/core/options";
 import { beginWork } from "../../../src/core/progress";
+import { SkipReport } from "../../../src/data/dataset";
 import {
   clearOutput,
   inNotebook,
@@ -11,6 +12,7 @@ import {
   onComm,
   openComm,
   progress,
+  show,
   type Widget,
   widget,
 } from "../../../src/notebook";
@@ -25,6 +27,7 @@ import { openPlace, updateInterval } from "../../../src/notebook/place";
 import { progressOptions } from "../../../src/notebook/progress";
 import { ProgressBar } from "../../../src/notebook/progressBar";
 import { ProgressGroup, progressHtml } from "../../../src/notebook/progressGroup";
+import { noteFollowed } from "../../../src/notebook/runDisplay";
 import {
   attachTslab,
   captureDisplays,
@@ -34,6 +37,7 @@ import {
   sendDisplay,
 } from "../../../src/notebook/tslab";
 import { packState, unpackState } from "../../../src/notebook/widgetState";
+import { Run } from "../../../src/train";
 import { Calls } from "../../support/calls";
 import "../../../src/notebook/workBar";
 
@@ -347,7 +351,7 @@ describe("of what goes on in a notebook", () => {
     const written: string[] = [];
     const isTTY = Object.getOwnPropertyDescriptor(process.stdout, "isTTY");
     const columns = Object.getOwnPropertyDescriptor(process.stdout, "columns");
-    const quietly = (body: () => void) => {
+    const quietly = (body: () => unknown) => {
       const writes = mock.method(process.stdout, "write", (text: string) => {
         written.push(text);
         return true;
@@ -395,6 +399,17 @@ describe("of what goes on in a notebook", () => {
       if (property) Object.defineProperty(process.stdout, name, property);
       else delete (process.stdout as unknown as Record<string, unknown>)[name];
     }
+    calls.note(
+      "show",
+      quietly(() => [show("a text"), show([{ a: 1 }]), show({ a: 1 })]),
+    );
+    const writes = mock.method(process.stdout, "write", (text: string) => {
+      written.push(text);
+      return true;
+    });
+    await show(Promise.resolve("later"));
+    writes.mock.restore();
+    calls.note("show later", written.splice(0));
     calls.title("tslab");
     const sent: string[] = [];
     const writer =
@@ -613,6 +628,38 @@ describe("of what goes on in a notebook", () => {
     for (const wrong of [{}, null, { done: 1 }, 5])
       await calls.does(`live of ${JSON.stringify(wrong)}`, () => live(wrong as never));
     calls.approve("notebook/live");
+  });
+
+  it("what a run says of itself as a value is approved", async () => {
+    const calls = new Calls();
+    const display = (run: object) => (run as Record<symbol, () => Record<string, string>>)[jupyterDisplay]();
+    const runOf = (records: readonly LiveRecord[], out?: string, fails = false) =>
+      new Run({
+        name: "tuning <1>",
+        model: {} as never,
+        totalSteps: 2,
+        out,
+        report: new SkipReport(),
+        body: async (driver) => {
+          for (const one of records) driver.record(one);
+          if (fails) throw new Error("no room");
+        },
+      });
+    for (const [name, records, out, fails] of [
+      ["two steps", [record(1), record(2)], undefined, false],
+      ["saved", [record(1)], "runs/x", false],
+      ["none", [], undefined, false],
+      ["failed", [record(1)], "runs/x", true],
+    ] as const) {
+      for (const isFollowed of [false, true]) {
+        const run = runOf(records, out, fails);
+        if (isFollowed) noteFollowed(run);
+        calls.note(`${name}${isFollowed ? ", followed" : ""}`, display(run));
+        await run.done.catch(() => {});
+        calls.note("  at its end", display(run));
+      }
+    }
+    calls.approve("notebook/runs");
   });
 
   it("what widgets and comms say is approved", async () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import {
+import fs, {
   existsSync,
   mkdirSync,
   readdirSync,
@@ -12,6 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import fsPromises from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
 import { describe, it, mock } from "node:test";
@@ -216,6 +217,27 @@ describe("of runs", () => {
     await take("a folder");
     rmSync(lock, { recursive: true });
     await calls.once("no folder", () => runs.RunLock.take(join(tmp, "nowhere")));
+    calls.title("where links and others are in the way");
+    for (const code of ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EXDEV"]) {
+      const link = mock.method(fs, "linkSync", () => {
+        throw Object.assign(new Error(`${code}: no links here`), { code });
+      });
+      await take(`no links: ${code}`);
+      writeFileSync(lock, JSON.stringify(holder));
+      await take("  and held");
+      rmSync(lock);
+      link.mock.restore();
+    }
+    const { renameSync: rename } = fs;
+    writeFileSync(lock, "half");
+    const faster = mock.method(fs, "renameSync", (from: string, to: string) => {
+      writeFileSync(from, JSON.stringify(holder));
+      rename(from, to);
+    });
+    await take("another was faster, whose lock is put back");
+    faster.mock.restore();
+    calls.note("it is there", [JSON.parse(readFileSync(lock, "utf8")).since, readdirSync(tmp)]);
+    rmSync(lock);
     const released = runs.RunLock.take(tmp) as runs.RunLock;
     writeFileSync(lock, "another's");
     released.release();
@@ -304,6 +326,51 @@ describe("of runs", () => {
     await read("the old one is as it was", join(run, "checkpoint-000007"));
     await read("no checkpoint", join(run, "checkpoint-000009"));
     await read("an empty name", "");
+    calls.title("in which order, and at the same time");
+    const log: string[] = [];
+    const named1 = (path: string) => basename(path).replace(`tmp-${process.pid}`, "tmp-own");
+    const { rename, rm } = fsPromises;
+    const renames = mock.method(fsPromises, "rename", async (from: string, to: string) => {
+      if (basename(to).startsWith("checkpoint") || basename(from).startsWith("checkpoint"))
+        log.push(`${named1(from)} becomes ${named1(to)}`);
+      await rename(from, to);
+    });
+    const removals = mock.method(fsPromises, "rm", async (path: string, options: object) => {
+      if (existsSync(path)) log.push(`${named1(path)} goes`);
+      await rm(path, options);
+    });
+    await write("over one that is there", 7);
+    calls.note("  log", log.splice(0));
+    await write("a new one", 8);
+    calls.note("  log", log.splice(0));
+    await calls.once("prune", async () => (await runs.pruneTrainingCheckpoints(run, 2)).map(named1));
+    calls.note("  log", log.splice(0));
+    renames.mock.restore();
+    removals.mock.restore();
+    let goOn = () => {};
+    const slow = {
+      shapes: new Map([["a", [1]]]),
+      read: async () => {
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+        return { a: Float32Array.of(5) };
+      },
+    };
+    const underWay = runs.writeTrainingCheckpoint(run, 9, { ...whole, model: slow });
+    for (let i = 0; i < 200 && !readdirSync(run).some((name) => name.startsWith("checkpoint-000009")); i++)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    calls.note("prune while one is being written", (await runs.pruneTrainingCheckpoints(run, 1)).map(named1));
+    calls.note("there", there());
+    for (let i = 0; i < 200; i++) {
+      goOn();
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      if (i > 10 && existsSync(join(run, "checkpoint-000009"))) break;
+    }
+    calls.note("it is written", basename(await underWay));
+    await read("and whole", join(run, "checkpoint-000009"));
+    for (const step of [8, 9]) rmSync(join(run, `checkpoint-00000${step}`), { recursive: true, force: true });
+    for (const step of [7, 1234567]) await runs.writeTrainingCheckpoint(run, step, whole);
     calls.title("what was left behind");
     for (const step of [100, 200, 300]) await runs.writeTrainingCheckpoint(run, step, whole);
     rmSync(join(run, "checkpoint-1234567"), { recursive: true });

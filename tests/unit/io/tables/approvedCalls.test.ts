@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import {
@@ -147,6 +147,14 @@ describe("of tables, tokenizers and options of files", () => {
         tokenizer.decode([1, 2, 0]),
       ]);
       await calls.does("by its file", async () => (await readTokenizer(join(folder, "tokenizer.json"))).size);
+    }
+    const beside = join(tmp, "beside");
+    mkdirSync(beside);
+    const qwen = join(repository, "tests", "unit", "io", "tokenizer", "fixtures", "qwen", "tokenizer.json");
+    copyFileSync(qwen, join(beside, "tokenizer.json"));
+    for (const config of ["{}", "[]"]) {
+      writeFileSync(join(beside, "tokenizer_config.json"), config);
+      await calls.does(`with a config ${config}`, async () => (await readTokenizer(beside)).encode("Hello"));
     }
     for (const [name, content] of Object.entries({
       "empty.json": "",
