@@ -3,7 +3,7 @@ import { LuvitError } from "../core/errors";
 /** What a failure says to somebody at a terminal: no stack, unless LUVIT_DEBUG asks for it. */
 export function failureText(error: unknown): string {
   if (error instanceof LuvitError) return withStack(error.message, error);
-  const { code, syscall, path, message } = error as NodeJS.ErrnoException;
+  const { code, syscall, path, message } = (error ?? {}) as NodeJS.ErrnoException;
   // Of the system: a full disk, a folder that may not be written to, a name that is too long.
   if (code !== undefined && syscall !== undefined)
     return withStack(path ? `${path}: ${message}` : message, error);

@@ -8,7 +8,8 @@ const MOST_DEPTH = 100;
  * JSON with line and block comments and commas before closing brackets.
  * @throws LuvitError("bad-file") naming every mistake with line and column.
  */
-export function parseJsonWithComments(name: string, text: string): unknown {
+export function parseJsonWithComments(name: string, marked: string): unknown {
+  const text = marked.replace(/^\ufeff/, ""); // some editors begin with a byte-order mark
   const tooDeep = firstTooDeep(text);
   if (tooDeep !== undefined) {
     throw new LuvitError(

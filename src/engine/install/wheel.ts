@@ -21,7 +21,7 @@ const OTHER_PYTHONS = ["3.13", "3.12", "3.11", "3.10"];
  */
 export async function downloadWheel(python: Python, requirement: string, folder: string): Promise<Wheel> {
   const outputs: string[] = [];
-  for (const version of [python.version, ...OTHER_PYTHONS.filter((other) => other !== python.version)]) {
+  for (const version of pythonsFor(python)) {
     const finished = await runPip(python, requirement, folder, version);
     if (finished.status === 0) return wheelIn(folder, requirement);
     outputs.push(finished.output);
@@ -29,6 +29,12 @@ export async function downloadWheel(python: Python, requirement: string, folder:
   }
   throw explainPip(requirement, outputs.at(-1)!, python);
 }
+
+/** Versions to ask for, the present one first. */
+const pythonsFor = ({ version }: Pick<Python, "version">): string[] => [
+  version,
+  ...OTHER_PYTHONS.filter((other) => other !== version),
+];
 
 function runPip(python: Python, requirement: string, folder: string, version: string) {
   const other = version === python.version ? [] : ["--python-version", version, "--implementation", "cp"];
@@ -61,8 +67,8 @@ export function explainPip(requirement: string, output: string, python: Pick<Pyt
     ],
     [
       /No matching distribution|Could not find a version/i,
-      `the package index has no wheel of it for ${process.platform} ${process.arch} (asked for Python ${python.version} ` +
-        `and ${OTHER_PYTHONS.join(", ")}): use another index (PIP_INDEX_URL), or --stock`,
+      `the package index has no wheel of it for ${process.platform} ${process.arch} (asked for Python ` +
+        `${pythonsFor(python).join(", ")}): use another index (PIP_INDEX_URL), or --stock`,
     ],
   ];
   const reason = reasons.find(([pattern]) => pattern.test(output))?.[1] ?? "pip failed";
