@@ -105,7 +105,8 @@ export class OnnxProgram {
     checkArrays(`feeds of "${this.name}"`, inputs, feeds);
     expectOutputs(fetch, (name) => this.outputNames.has(name));
     const fed = new Map(inputs.map((input) => [input.name, input]));
-    state.requireWritten(this.modelInputs.filter((name) => !fed.has(name)));
+    const read = this.modelInputs.filter((name) => !fed.has(name));
+    state.requireWritten([...new Set([...read, ...this.updates.map(({ parameter }) => parameter)])]);
     const operand = (name: string) => {
       const input: GraphInput | undefined = fed.get(name);
       return input ? tensorOf(runtime, input, feeds[name]) : state.operand(name)!;

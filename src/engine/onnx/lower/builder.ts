@@ -61,7 +61,7 @@ export class OnnxBuilder {
 
   /** Any other numbers known beforehand. Short ones are shared by their contents. */
   store(shape: readonly number[], dtype: OnnxDtype, data: OnnxInitializer["data"]): OnnxValue {
-    const key = data.length <= 64 ? `${dtype} ${shape} = ${data.join()}` : undefined;
+    const key = data.length <= 64 ? `${dtype} ${shape} = ${contents(data)}` : undefined;
     const known = key === undefined ? undefined : this.stored.get(key);
     if (known) return known;
     const value = { name: `#${this.initializers.size}`, shape, dtype };
@@ -82,3 +82,7 @@ function arrayOf(dtype: OnnxDtype, values: readonly number[]): OnnxInitializer["
   if (dtype === "float16") return Uint16Array.from(values, halfBits);
   return Uint8Array.from(values);
 }
+
+/** Numbers as text; -0 is not 0. */
+const contents = (numbers: OnnxInitializer["data"]): string =>
+  Array.from<number | bigint, unknown>(numbers, (x) => (Object.is(x, -0) ? "-0" : x)).join();

@@ -37,12 +37,13 @@ function oneHot(call: Call): OnnxValue {
   const { ops } = call;
   const numbers = [call.attribute<number>("offValue"), call.attribute<number>("onValue")];
   const values = ops.store([2], "float32", Float32Array.from(numbers));
-  const operands = [
-    ops.cast(call.input("indices"), "int64"),
-    ops.integers([call.attribute("depth")]),
-    values,
-  ];
-  return ops.make("OneHot", operands, { shape: call.shape(), dtype: "float32" }, { axis: -1 });
+  const depth = call.attribute<number>("depth");
+  const given = ops.cast(call.input("indices"), "int64");
+  // The operator takes no single index without an axis.
+  const indices = given.shape.length === 0 ? ops.reshape(given, [1]) : given;
+  const type = { shape: [...indices.shape, depth], dtype: "float32" as const };
+  const rows = ops.make("OneHot", [indices, ops.integers([depth]), values], type, { axis: -1 });
+  return ops.reshape(rows, call.shape());
 }
 
 /** Ops that take places as operands. Segment and scatter ids are not negative. */

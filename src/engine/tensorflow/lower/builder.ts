@@ -69,7 +69,7 @@ export class TfBuilder {
 
   /** Any other numbers known beforehand. Short ones are shared by their contents. */
   store(shape: readonly number[], dtype: TfDtype, numbers: Float32Array | Int32Array | Uint8Array): TfValue {
-    const key = numbers.length <= 64 ? `${dtype} ${shape} = ${numbers.join()}` : undefined;
+    const key = numbers.length <= 64 ? `${dtype} ${shape} = ${contents(numbers)}` : undefined;
     const known = key === undefined ? undefined : this.stored.get(key);
     if (known) return known;
     const data = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
@@ -87,3 +87,7 @@ function arrayOf(dtype: TfDtype, values: readonly number[]): Float32Array | Int3
   if (dtype === "float32") return Float32Array.from(values);
   return dtype === "int32" ? Int32Array.from(values) : Uint8Array.from(values);
 }
+
+/** Numbers as text; -0 is not 0. */
+const contents = (numbers: Float32Array | Int32Array | Uint8Array): string =>
+  Array.from<number | bigint, unknown>(numbers, (x) => (Object.is(x, -0) ? "-0" : x)).join();
