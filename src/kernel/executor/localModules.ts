@@ -1,5 +1,5 @@
 import Module from "node:module";
-import { dirname, extname, normalize, resolve } from "node:path";
+import { dirname, extname, isAbsolute, normalize, resolve } from "node:path";
 
 interface LoadedModule extends NodeJS.Module {
   _compile(code: string, file: string): void;
@@ -36,6 +36,7 @@ export class LocalModules {
 
   /** The file that a module of `folder` calls so, if it is one of these. */
   file(name: string, folder: string): string | undefined {
+    if (!name.startsWith(".") && !isAbsolute(name)) return undefined; // a package
     const stem = /\.[cm]?tsx?$/.test(name) ? name.slice(0, -extname(name).length) : name;
     const file = resolve(folder, extname(stem) === "" || stem !== name ? `${stem}.js` : stem);
     return this.sources.has(file) ? file : undefined;

@@ -80,7 +80,7 @@ test("a local file's module is loaded once, anew with those that import it, and 
     ["./inner.mts", folder, "inner.js"],
     ["./inner.json", folder, undefined],
     ["./none", folder, undefined],
-    ["inner", folder, "inner.js"],
+    ["inner", folder, undefined],
   ] as const)
     assert.equal(modules.file(name, from), found && join(folder, found), name);
   delete log.luvitLoads;

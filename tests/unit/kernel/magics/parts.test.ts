@@ -89,7 +89,9 @@ test("times are said in the unit that fits them, three digits of them", (t: Test
     [12.345, "12.3 ms"],
     [999.4, "999 ms"],
     [1000, "1.00 s"],
-    [59_990, "60.0 s"],
+    [59_949, "59.9 s"],
+    [59_990, "1 min 0 s"],
+    [119_600, "2 min 0 s"],
     [60_000, "1 min 0 s"],
     [150_400, "2 min 30 s"],
   ] as const) {
