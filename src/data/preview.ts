@@ -13,8 +13,8 @@ import { type RgbImage, unnormalize } from "./pixels";
  * luvit.show(await luvit.figures.imageGrid([await luvit.data.preview(images.take(6))]));
  */
 export async function preview(dataset: ImageDataset, options: { seed?: number } = {}): Promise<RgbImage[]> {
-  checkOptions("data.images", datasetField, dataset);
-  checkOptions("data.images", seedOption, options);
+  checkOptions("data.preview", datasetField, dataset);
+  checkOptions("data.preview", seedOption, options);
   const { seed = 0 } = options;
   const loads = Array.from({ length: dataset.length }, (_, i) => dataset.load(i, new Rng(seed).fork(i)));
   return (await Promise.all(loads)).map((sample) => {

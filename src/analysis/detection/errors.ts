@@ -41,9 +41,12 @@ const MOST = 100;
 export class DetectionErrors {
   constructor(
     readonly errors: readonly DetectionError[],
-    /** AP50 as it is, 0 to 1. */
+    /** AP50 as it is, 0 to 1; NaN where no object counts. */
     readonly ap50: number,
-    /** By how much AP50 would be higher if all errors of a kind were mended; kinds do not add up. */
+    /**
+     * By how much AP50 would be higher if all errors of a kind were mended; kinds do not add up. NaN where no object would
+     * be left.
+     */
     readonly gain: Readonly<Record<DetectionErrorKind, number>>,
     /** The results that are right. */
     readonly right: readonly RightResult[],
@@ -56,12 +59,9 @@ export class DetectionErrors {
   }
 
   toString(): string {
-    const rows = errorKinds.map((kind) => [
-      kind,
-      String(this.count(kind)),
-      (100 * this.gain[kind]).toFixed(1),
-    ]);
-    return `AP50 ${(100 * this.ap50).toFixed(1)}\n${textTable(["error", "count", "AP50 lost"], rows)}`;
+    const percent = (share: number) => (Number.isNaN(share) ? "–" : (100 * share).toFixed(1));
+    const rows = errorKinds.map((kind) => [kind, String(this.count(kind)), percent(this.gain[kind])]);
+    return `AP50 ${percent(this.ap50)}\n${textTable(["error", "count", "AP50 lost"], rows)}`;
   }
 
   [inspect.custom](): string {

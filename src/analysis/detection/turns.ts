@@ -17,6 +17,7 @@ export function inTurns<Result>(
   return interruptible(signal, label, async (stop) => {
     const activity = beginWork({ label: `${label}, classes`, total: classes, kept: 0 });
     try {
+      stop.throwIfAborted();
       const result = await compare(new Turn(stop), (done) => activity.advance(done));
       activity.end("done");
       return result;

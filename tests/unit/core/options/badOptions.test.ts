@@ -511,8 +511,8 @@ refused(
   [{ patch: 0, variant: 51 }, /patch/, /variant: expected 50, 300 or 919/],
 );
 refused("data.toyFiles", (o) => toyFiles(o), unknown, [{ size: 0, train: -1 }, /size/, /train/]);
-refused("data.images", (o) => data.preview(ownSet(), o), unknown, [{ seed: -1 }, /seed/]);
-refused("data.images of a Promise", (o) => data.preview(later as never, o), [{}, /Promise/]);
+refused("data.preview", (o) => data.preview(ownSet(), o), unknown, [{ seed: -1 }, /seed/]);
+refused("data.preview of a Promise", (o) => data.preview(later as never, o), [{}, /Promise/]);
 refused(
   "take",
   (o: { count: number }) => spreadIndices(10, o.count),
