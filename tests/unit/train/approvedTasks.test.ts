@@ -320,6 +320,20 @@ test("what distillation and an auxiliary exit make of theirs", async () => {
       asked(tinyClassifier()),
     ),
   );
+  const finer = classifier.create({ encoder: { ...tinyViT, patchSize: 4 }, classes: 2 });
+  const tokens = { teacher: "blocks.0", student: "blocks.0" };
+  for (const map of [undefined, false, true])
+    await calls.does(`settleMatches of other patches, map ${map}`, () =>
+      settleMatches("here", [{ ...tokens, map }], asked(teacher), asked(finer)),
+    );
+  await calls.does("settleMatches of the same widths", () =>
+    settleMatches(
+      "here",
+      [tokens, { ...tokens, map: true }, { ...tokens, weight: 0 }],
+      asked(tinyClassifier(2)),
+      asked(tinyClassifier()),
+    ),
+  );
   await calls.does("layers of a teacher", () =>
     tf.tidy(() => {
       const layers = new Map<string, Tensor>();

@@ -1,4 +1,5 @@
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import files from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Rng } from "../../../../src/core/rng";
@@ -457,7 +458,7 @@ test("RandAugment and erasing", async () => {
   calls.approve("data/pixels/augment");
 });
 
-test("files of images and memory of pixels", async () => {
+test("files of images and memory of pixels", async (t) => {
   const folder = temporaryFolder();
   const calls = new Calls({ folder });
   const stats = (kind: "file" | "folder" | "pipe", size: number) =>
@@ -484,6 +485,20 @@ test("files of images and memory of pixels", async () => {
         return [length, memory.bytes(address, length).slice()];
       }),
     );
+  }
+  const { open } = files;
+  for (const [times, code] of [
+    [1, "EMFILE"],
+    [3, "ENFILE"],
+    [1, "ENOENT"],
+  ] as const) {
+    let count = 0;
+    t.mock.method(files, "open", (...given: Parameters<typeof open>) =>
+      count++ < times ? Promise.reject(Object.assign(new Error(`${code}: no`), { code })) : open(...given),
+    );
+    await calls.once(`readImageFile after ${times} times ${code}`, () => pixels.readImageFile(path));
+    calls.note("  tried", count);
+    t.mock.restoreAll();
   }
   const memory = new pixels.PixelMemory(100);
   calls.note("places", [
