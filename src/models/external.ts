@@ -6,8 +6,11 @@ import { openCheckpoint, readMaeCheckpoint } from "../io/checkpoint";
 import type { Module } from "../nn/module";
 import type { Parameter } from "../nn/parameter";
 import type { ModelConfig } from "./config";
+import { detectorState } from "./detector/names";
 import { loadBlock } from "./llama";
 import { LlamaBlocks } from "./llamaBlock";
+import { llavaKey } from "./llavit/keys";
+import { withOfficialNames } from "./officialNames";
 
 /** Frozen weights that a saved model only names, read from where they lie. */
 export interface ExternalWeights {
@@ -69,19 +72,38 @@ function pathsOf(sources: ReadonlyMap<string, string>, wanted: string): string[]
   return [...sources].filter(([, source]) => source === wanted).map(([path]) => path);
 }
 
-/** Those of the tensors that a file has under the model's names, or under the block's own. */
+/**
+ * Those of the tensors that a file has under the model's names, under the block's own, or under names of others that models
+ * are opened from: LLaVA's, mmdetection's, and transformers' of a ViT; an encoder alone is one of a larger model.
+ */
 async function tensorsIn(source: string, paths: readonly string[], prefix = ""): Promise<StateDict> {
   if (!existsSync(source)) return new Map();
-  if ([".pth", ".pt", ".bin"].includes(extname(source))) {
-    // Pickled files of language models are large, and have names of their own.
-    if (prefix && paths.every((path) => path.startsWith(prefix))) return new Map();
-    return (await readMaeCheckpoint(source)).tensors;
+  const isOfBlock = (path: string) => prefix !== "" && path.startsWith(prefix);
+  // Pickled files of language models are large, and have names of their own.
+  const isPickled = [".pth", ".pt", ".bin"].includes(extname(source));
+  if (isPickled && paths.every(isOfBlock)) return new Map();
+  const found = isPickled ? new Map() : await underOwnNames(source, paths, prefix);
+  const missing = paths.filter((path) => !found.has(path));
+  if (missing.every(isOfBlock) || extname(source) === ".gguf") return found;
+  const { tensors } = withOfficialNames((await readMaeCheckpoint(source)).tensors, source);
+  const { state } = detectorState(tensors);
+  for (const path of missing) {
+    const tensor = tensors.get(path) ?? state.get(path) ?? tensors.get(path.replace(/^vision_tower\./, ""));
+    if (tensor) found.set(path, tensor);
   }
+  return found;
+}
+
+async function underOwnNames(source: string, paths: readonly string[], prefix: string): Promise<StateDict> {
   const file = await openCheckpoint(source);
   try {
-    const names = new Set(file.names);
+    const names = new Map(file.names.map((name) => [llavaKey(name) ?? name, name]));
+    for (const name of file.names) names.set(name, name);
+    // A block's number in its model is another one than in the file.
     const inFile = (path: string) =>
-      [path, path.startsWith(prefix) ? path.slice(prefix.length) : path].find((name) => names.has(name));
+      path.startsWith(prefix) && prefix !== ""
+        ? [path, path.slice(prefix.length)].find((name) => file.names.includes(name))
+        : names.get(path);
     const wanted = paths.flatMap((path) => inFile(path) ?? []);
     const read = await file.readTensors(wanted);
     const named = (path: string): [string, HostTensor][] => {

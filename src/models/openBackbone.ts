@@ -13,7 +13,7 @@ import { type Activation, activationNames } from "./branches";
 import { type Classifier, create, type Pooling, poolings } from "./classifier";
 import { withOfficialNames } from "./officialNames";
 import { channelsBeside } from "./preprocessorConfig";
-import { applyClassifier } from "./pretrained";
+import { applyClassifier, sourceOf } from "./pretrained";
 import { shapeOf } from "./shapeOf";
 import { towerSettings } from "./towerSettings";
 
@@ -65,8 +65,10 @@ export async function openBackbone(path: string, options: BackboneOptions = {}):
   checkOptions("classifier.openBackbone", backboneOptions, options);
   const { classes = 2, heads, imageSize, activation } = options;
   const checkpoint = await readFrom(path, options);
-  const { source, configPath } = checkpoint;
-  const { tensors } = withOfficialNames(checkpoint.tensors, source);
+  const { configPath } = checkpoint;
+  const official = withOfficialNames(checkpoint.tensors, path);
+  const source = sourceOf(path, checkpoint, official);
+  const { tensors } = official;
   expectParts(source, tensors, ["pos_embed", "patch_embed.proj.weight", "blocks.0.attn.qkv.weight"]);
   const both = { file: checkpoint.tensors, official: tensors };
   const settings = await towerSettings(source, both, configPath, activation);
@@ -84,7 +86,7 @@ export async function openBackbone(path: string, options: BackboneOptions = {}):
   };
   const model = create({ encoder, pooling: options.pooling ?? usual, classes, preprocessing });
   const { positions = settings ? "mae" : "dino" } = options;
-  model.loaded = applyClassifier(model, checkpoint, { positions });
+  model.loaded = applyClassifier(model, path, checkpoint, { positions, key: options.key });
   return model;
 }
 

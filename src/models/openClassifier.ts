@@ -61,6 +61,6 @@ export async function openClassifier(path: string, given: OpenClassifierOptions 
   const encoder = shapeOf(path, tensors, heads);
   const pooling = tensors.has("fc_norm.weight") ? "mean" : "cls";
   const model = create({ encoder, pooling, classes: tensors.get("head.weight")!.shape[0] });
-  model.loaded = applyClassifier(model, checkpoint);
+  model.loaded = applyClassifier(model, path, checkpoint, { key });
   return model;
 }

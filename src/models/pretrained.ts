@@ -1,5 +1,5 @@
 import { LuvitError, listOffenders } from "../core/errors";
-import type { HostTensor, StateDict } from "../core/hostTensor";
+import { formatShape, type HostTensor, type StateDict } from "../core/hostTensor";
 import { checkOptions, oneOf, optionsOf, text } from "../core/options";
 import { describeNonFinite } from "../io/bytes";
 import { type MaeCheckpoint, readMaeCheckpoint, type WeightPartOptions } from "../io/checkpoint";
@@ -9,7 +9,7 @@ import type { PositionResize } from "../nn/positionEmbedding";
 import { positionResizes } from "../nn/positionTaps";
 import { type Classifier, classifierField } from "./classifier";
 import { type MaskedAutoencoder, maeField } from "./mae";
-import { withOfficialNames } from "./officialNames";
+import { type OfficialTensors, withOfficialNames } from "./officialNames";
 import { expectSameParts } from "./openModel";
 import { partOptions } from "./options";
 import { fitPositionTable } from "./positions";
@@ -34,11 +34,12 @@ export async function loadMae(
   expectFinite(tensors, model, source);
   const hasDecoder = [...tensors.keys()].some((key) => key.startsWith("decoder_"));
   const decoder = hasDecoder ? [] : ["decoder_", "mask_token"];
-  return model.loadStateDict(fitted(tensors, model), {
+  const report = model.loadStateDict(fitted(tensors, model), {
     source,
     notes: hasDecoder ? notes : [...notes, freshDecoder],
     allowMissing: [...fusionKeys, ...decoder],
   });
+  return withoutSources(model, report, tensors, part.key);
 }
 
 /** What is to be known of a file that holds the encoder only. */
@@ -75,7 +76,7 @@ export async function loadClassifier(
   checkOptions("classifier.loadCheckpoint", sourceArgument, { path });
   checkOptions("classifier.loadCheckpoint", fitOptions, options);
   await expectSameParts(path, model);
-  return applyClassifier(model, await readMaeCheckpoint(path, { key: options.key }), options);
+  return applyClassifier(model, path, await readMaeCheckpoint(path, { key: options.key }), options);
 }
 
 /**
@@ -93,16 +94,20 @@ export async function loadSegmenter(
   checkOptions("segmenter.loadCheckpoint", sourceArgument, { path });
   checkOptions("segmenter.loadCheckpoint", fitOptions, options);
   await expectSameParts(path, model);
-  return applyClassifier(model, await readMaeCheckpoint(path, { key: options.key }), options);
+  return applyClassifier(model, path, await readMaeCheckpoint(path, { key: options.key }), options);
 }
 
-/** The same of a checkpoint that was read. */
+/** The same of a checkpoint that was read from `path`. */
 export function applyClassifier(
   model: Classifier | Segmenter,
-  { tensors, source, notes }: MaeCheckpoint,
+  path: string,
+  checkpoint: MaeCheckpoint,
   options: FitOptions = {},
 ): LoadReport {
-  const { tensors: named, fileNames, leftOut } = withOfficialNames(tensors, source);
+  const { tensors, notes } = checkpoint;
+  const official = withOfficialNames(tensors, path);
+  const { tensors: named, fileNames, leftOut } = official;
+  const source = sourceOf(path, checkpoint, official);
   expectFinite(named, model, source);
   const fittedTensors = fitted(asOfficial(named, model.encoder.firstPatch), model, options);
   const unused = ["decoder_", "mask_token", ...(model.encoder.norm ? [] : ["norm."])];
@@ -114,13 +119,34 @@ export function applyClassifier(
   if (head && head.shape.join() !== model.head.weight.shape.join()) {
     for (const key of ["head.weight", "head.bias"]) fittedTensors.delete(key);
   }
-  return model.loadStateDict(fittedTensors, {
+  const report = model.loadStateDict(fittedTensors, {
     source,
     notes: leftOut.length > 0 ? [...notes, `${leftOut.length} tensors are no part of the ViT`] : notes,
     fileNames,
     allowMissing: [...fusionKeys, "head.", "fc_norm.", "attn_pool."],
     allowUnexpected: unused,
   });
+  return withoutSources(model, report, named, options.key);
+}
+
+/**
+ * Parameters of which the file holds other values, as those that were resized, filled in or chosen by a key, get no source:
+ * checkpoints must keep them.
+ */
+function withoutSources(model: WithEncoder, report: LoadReport, held: StateDict, key?: string): LoadReport {
+  const parameters = new Map(model.namedParameters());
+  for (const path of report.loaded) {
+    const parameter = parameters.get(path)!;
+    const tensor = held.get(path);
+    const isHeld = tensor !== undefined && formatShape(tensor.shape) === formatShape(parameter.shape);
+    if (!isHeld || key !== undefined) parameter.source = undefined;
+  }
+  return report;
+}
+
+/** What messages and parameters call a checkpoint: asks after a wrapper of all names only where these are not known. */
+export function sourceOf(path: string, { source }: MaeCheckpoint, { fileNames }: OfficialTensors): string {
+  return fileNames.size > 0 ? path : source;
 }
 
 /** @throws LuvitError("non-finite") listing the tensors of a model that would make all that it computes NaN. */
