@@ -8,8 +8,9 @@ import { drawNoise, maskFromNoise } from "../../../src/models/masking";
 import type { ViTConfig } from "../../../src/models/vit";
 import type { LayerNorm, RMSNorm } from "../../../src/nn/layers";
 import type { Module } from "../../../src/nn/module";
+import { trainableVariables } from "../../../src/nn/variables";
 import { lossAndGradients } from "../../../src/optim/gradients";
-import { randomTensor } from "../nn/support";
+import { rampTensor, randomTensor } from "../nn/support";
 
 /** Small enough for a forward and backward pass in milliseconds; 9 patches, an odd number. */
 export const tinyViT: ViTConfig = { imageSize: 12, patchSize: 4, dim: 16, depth: 2, heads: 2, mlpRatio: 2 };
@@ -73,4 +74,40 @@ export function normsOf(model: Module): [path: string, norm: LayerNorm | RMSNorm
   return all.filter((one): one is [string, LayerNorm | RMSNorm] =>
     /^(Layer|RMS)Norm$/.test(one[1].constructor.name),
   );
+}
+
+/**
+ * What a pass gives, and how long the gradients of a sum over it are, in which every number counts otherwise, by parameter:
+ * 0 where they are nothing but rounding.
+ */
+export function passOf(model: Module, pass: () => Tensor): { value: Tensor; slopes: Record<string, number> } {
+  const variables = trainableVariables(model);
+  const gradients = hostGradients(() => {
+    const made = pass();
+    return tf.sum(tf.mul(made, rampTensor(made.shape, 1, 0.9)));
+  }, variables);
+  const lengths = [...gradients].map(([path, x]): [string, number] => [path, Math.hypot(...x)]);
+  const most = Math.max(0, ...lengths.map(([, length]) => length));
+  const slopes = Object.fromEntries(
+    lengths.map(([path, length]) => [path, length < 1e-5 * most ? 0 : length]),
+  );
+  return { value: tf.tidy(() => tf.clone(pass())), slopes };
+}
+
+/** A model's parameters, a text each. */
+export const parametersOf = (model: Module): string[] =>
+  model.summary().map(({ path, shape, trainable }) => `${path} ${shape}${trainable ? "" : " frozen"}`);
+
+/** Parameters and passes of a model that is made and gone again: as it starts, and with every parameter moved. */
+export async function lifeOf<Kind extends Module>(
+  make: () => Kind | Promise<Kind>,
+  pass: (model: Kind) => Tensor,
+): Promise<object> {
+  const model = await make();
+  const parameters = parametersOf(model);
+  const fresh = tf.tidy(() => tf.clone(pass(model)));
+  perturb(model);
+  const moved = passOf(model, () => pass(model));
+  model.dispose();
+  return { parameters, fresh, ...moved };
 }
