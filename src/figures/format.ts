@@ -35,7 +35,9 @@ export function formatRate(rate: number): string {
 /** Bytes as `512 MiB` or `1.4 GiB`. */
 export function formatBytes(bytes: number): string {
   const mebibytes = bytes / 2 ** 20;
-  return mebibytes < 1024 ? `${Math.round(mebibytes)} MiB` : `${(mebibytes / 1024).toFixed(1)} GiB`;
+  return Math.round(mebibytes) < 1024
+    ? `${Math.round(mebibytes)} MiB`
+    : `${(mebibytes / 1024).toFixed(1)} GiB`;
 }
 
 /** A share of a whole as "[████████████░░░░░░░░]". */

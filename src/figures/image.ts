@@ -117,7 +117,9 @@ export function mapImage(
   const [low, high] = range ?? valueRange(map.values);
   const data = new Uint8Array(map.values.length * 3);
   for (let index = 0; index < map.values.length; index++) {
-    data.set(colormap(name, high === low ? 0.5 : (map.values[index]! - low) / (high - low)), 3 * index);
+    const value = map.values[index]!;
+    const isMiddle = high === low && !Number.isNaN(value);
+    data.set(colormap(name, isMiddle ? 0.5 : (value - low) / (high - low)), 3 * index);
   }
   return { width: map.width, height: map.height, data };
 }

@@ -27,7 +27,7 @@ export const precisionRecallOptions = optionsOf<PrecisionRecallOptions>(
   {
     by: oneOf(["iou", "class", "size"]),
     ious: list(number(0, 1)),
-    classes: list(label),
+    classes: list(label, 1),
     title: label,
     columns: whole(1, 100),
   },
