@@ -5,6 +5,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { LuvitError, type LuvitErrorCode } from "../../../src/core/errors";
 import type { StateDict } from "../../../src/core/hostTensor";
+import type { ImageDataset } from "../../../src/data/dataset";
 import { type FolderDataset, imageFolder } from "../../../src/data/imageFolder";
 import type { ImageTransform } from "../../../src/data/imageTransform";
 import * as transforms from "../../../src/data/transforms";
@@ -154,3 +155,11 @@ function expectError(error: unknown, code: LuvitErrorCode, pieces: readonly (str
   }
   return error;
 }
+
+/** A set of images of three classes that nobody reads. */
+export const unreadSet = (length: number, more: object = {}) =>
+  ({ length, size: 16, classes: ["a", "b", "c"], ...more }) as unknown as ImageDataset;
+
+/** To 4 digits: what engines compute differs a little. */
+export const rough = (values: ArrayLike<number>) =>
+  Array.from(values, (value) => Number(value.toPrecision(4)));
