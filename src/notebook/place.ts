@@ -49,8 +49,8 @@ function lineWriter(view: LiveView): Writer {
   return (final) => {
     const share = view.share();
     const bar = share === undefined ? "" : `${formatBar(share)} `;
-    const line = (bar + view.text()).slice(0, (process.stdout.columns ?? 120) - 1);
-    process.stdout.write(`\r\x1b[K${printableLines(line)}${final ? "\n" : ""}`);
+    const line = printableLines(bar + view.text()).slice(0, (process.stdout.columns ?? 120) - 1);
+    process.stdout.write(`\r\x1b[K${line}${final ? "\n" : ""}`);
   };
 }
 

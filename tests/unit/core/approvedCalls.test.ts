@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import fs from "node:fs";
 import { describe, it, mock } from "node:test";
 import { inspect } from "node:util";
@@ -440,6 +441,14 @@ describe("of the small parts below everything", () => {
       }),
     );
     calls.note("listeners after", listeners() - before);
+    const kept = new AbortController();
+    const heard = () => getEventListeners(kept.signal, "abort").length;
+    const during = await withStopRequest(kept.signal, async () => heard());
+    calls.note("listeners of the caller's signal, during and after", [during, heard()]);
+    await withStopRequest(kept.signal, async () => {
+      throw new Error("body");
+    }).catch(() => {});
+    calls.note("and after a body that throws", heard());
     let begun = false;
     const promise = withStopRequest(undefined, async () => {
       begun = true;

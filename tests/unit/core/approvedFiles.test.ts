@@ -10,7 +10,7 @@ import fs, {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import type { FileHandle } from "node:fs/promises";
+import fsPromises, { type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it, mock } from "node:test";
 import { codeVersion, commitOf } from "../../../src/core/commit";
@@ -148,6 +148,11 @@ describe("of files that are read and written", () => {
       (statSync(at("w", "mode")).mode & 0o777).toString(8),
     ]);
     const order: unknown[] = [];
+    const { open } = fsPromises;
+    const opened = mock.method(fsPromises, "open", async (path: string, flags: string, mode?: number) => {
+      if (!path.includes("tmp-")) order.push(`opened ${path.slice(tmp.length)} ${flags}`);
+      return open(path, flags, mode);
+    });
     await writeFileAtomically(at("w", "order"), async (handle) => {
       const [sync, close] = [handle.sync.bind(handle), handle.close.bind(handle)];
       const there = () => tree(at("w")).includes("order");
@@ -170,7 +175,11 @@ describe("of files that are read and written", () => {
       };
       await handle.writeFile("whole");
     });
-    calls.note("synced, closed, then renamed", [order, readFileSync(at("w", "order"), "utf8")]);
+    opened.mock.restore();
+    calls.note("synced, closed, renamed, and then the folder", [
+      order,
+      readFileSync(at("w", "order"), "utf8"),
+    ]);
     const fail = (error: unknown) => async (handle: FileHandle) => {
       await handle.writeFile("half");
       throw error;

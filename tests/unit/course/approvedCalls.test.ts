@@ -211,6 +211,11 @@ describe("of the course", () => {
       Number.NaN,
     ])
       await calls.does("numbersOf", () => numbers.numbersOf(value));
+    await calls.does("numbersOf of what is gone", () => {
+      const gone = tf.tensor([1]);
+      gone.dispose();
+      return [numbers.numbersOf(gone), numbers.numbersOf([gone, gone])];
+    });
     const of = (value: unknown) => numbers.numbersOf(value)!;
     const pairs: [unknown, unknown][] = [
       [1, 1],

@@ -135,6 +135,13 @@ describe("of what goes on in a notebook", () => {
         calls.note(`${state} ${unit}`, [...told(bar), lines(bar.html())]);
       }
     }
+    for (const rate of [0.4999, 0.5, 0.0123]) {
+      now = 0;
+      const slow = new ProgressBar({ label: "slow", total: 9000 }, () => now);
+      now = 1000 / rate;
+      slow.advance();
+      calls.note(`${rate} a second`, slow.text());
+    }
     const unknown = new ProgressBar({ label: "x", total: undefined }, () => now);
     unknown.end("stopped");
     calls.note("without a total, stopped", [
@@ -293,6 +300,20 @@ describe("of what goes on in a notebook", () => {
       ProgressGroup.show(new ProgressBar({ label: "f", total: 1 })) === fresh,
     ]);
     restore();
+    let cell = "one";
+    restore = captureDisplays(Object.assign(() => {}, { cell: () => cell }));
+    const shownIn = (name: string) => {
+      cell = name;
+      return ProgressGroup.show(new ProgressBar({ label: name, total: 1 }));
+    };
+    const first = shownIn("one");
+    calls.note("another cell in between ends a group's growth", [
+      shownIn("one") === first,
+      shownIn("two") === first,
+      shownIn("one") === first,
+      first.text(),
+    ]);
+    restore();
     sent.length = 0;
     calls.title("work");
     restore = captureDisplays(writer);
@@ -347,6 +368,17 @@ describe("of what goes on in a notebook", () => {
 
   it("what is written outside of notebooks, and with tslab, is approved", async () => {
     const calls = new Calls();
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+    const restore = captureDisplays(() => {});
+    const before = timers();
+    const waiting = beginWork({ label: "waits", total: 3, kept: 0 });
+    const throttled = openPlace({ html: () => "", text: () => "", share: () => 0 });
+    throttled.update();
+    throttled.update();
+    calls.note("timers that keep the process going", timers() - before);
+    throttled.finish();
+    waiting.end("done");
+    restore();
     mock.timers.enable({ apis: ["Date", "setTimeout"], now: 1e6 });
     const written: string[] = [];
     const isTTY = Object.getOwnPropertyDescriptor(process.stdout, "isTTY");
@@ -366,10 +398,11 @@ describe("of what goes on in a notebook", () => {
     let share: number | undefined = 0;
     let words = "a \u0007 line";
     const view = { html: () => "", text: () => words, share: () => share };
-    for (const terminal of [undefined, 30]) {
+    for (const terminal of [undefined, 30, Number.NaN]) {
       Object.defineProperty(process.stdout, "isTTY", { value: terminal !== undefined, configurable: true });
-      Object.defineProperty(process.stdout, "columns", { value: terminal, configurable: true });
-      calls.title(terminal === undefined ? "into a file" : `a terminal of ${terminal} columns`);
+      Object.defineProperty(process.stdout, "columns", { value: terminal || undefined, configurable: true });
+      const name = terminal ? `a terminal of ${terminal} columns` : "a terminal that does not say how wide";
+      calls.title(terminal === undefined ? "into a file" : name);
       const place = openPlace(view);
       for (const [at, value] of [
         [0, 0],
@@ -383,7 +416,7 @@ describe("of what goes on in a notebook", () => {
       ] as const) {
         mock.timers.setTime(2e6 + at);
         share = value;
-        words = `at ${value} \u0007${"x".repeat(20)}`;
+        words = `at ${value} \u0007${"x".repeat(120)}`;
         calls.note(
           `${value} at ${at}`,
           quietly(() => place.update()),
@@ -510,12 +543,19 @@ describe("of what goes on in a notebook", () => {
       record(2, { top1: 12.345 }),
       record(4),
       record(3),
+      record(5),
       record(5, { loss: Number.NaN }),
     ]) {
       mock.timers.tick(400);
       view.add(one);
       calls.note(`step ${one.step}`, [plain(view.text()), view.share()]);
     }
+    calls.note(
+      "a step that is made again is there once",
+      lines(view.html())
+        .join("")
+        .match(/M[\d. ]+(?:L[\d. -]+)*/g),
+    );
     calls.note("html", shown(view));
     view.end("stopped");
     mock.timers.tick(9999);
@@ -679,6 +719,9 @@ describe("of what goes on in a notebook", () => {
       lonely.get("count"),
       (lonely as never as Record<symbol, () => unknown>)[jupyterDisplay](),
     ]);
+    const state = { count: 1 };
+    widget({ esm: "e", state }).set({ count: 2 });
+    calls.note("the given state stays as it was", state);
     calls.title("in the kernel");
     const log: unknown[] = [];
     let take: (message: CommMessage) => void = () => {};

@@ -13,6 +13,7 @@ import { modelBundle } from "../../../src/notebook/modelDisplay";
 import { modelTree } from "../../../src/notebook/modelTree";
 import type { MimeBundle } from "../../../src/notebook/nbformat";
 import { columnFormats, columnTitle } from "../../../src/notebook/numberColumns";
+import { isPendingDisplay } from "../../../src/notebook/pending";
 import { readyBundle } from "../../../src/notebook/readyDisplay";
 import * as recognized from "../../../src/notebook/recognized";
 import { RichText } from "../../../src/notebook/show";
@@ -61,13 +62,16 @@ class Model extends Module {
 }
 class Empty extends Module {}
 
+/** Digits one by one, so that their number counts and not only their value. */
+const digits = (text: string) => text.replace(/\d/g, "$&_");
+
 describe("of values in a notebook", () => {
   before(() => startBackend({ backend: "cpu" }));
 
   it("what tables show is approved", async () => {
     const calls = new Calls();
     const both = async (name: string, made: () => Table) => {
-      await calls.does(name, () => String(made()).split("\n"));
+      await calls.does(name, () => digits(String(made())).split("\n"));
       await calls.does("  html", () => made().toHtml().replaceAll("><", ">\n<").split("\n"));
     };
     await both("numbers and texts", () =>
@@ -80,6 +84,7 @@ describe("of values in a notebook", () => {
     await both("long texts and four columns", () =>
       table([{ a: "thirteen long", b: 1, c: true, d: undefined }]),
     );
+    await both("three columns, texts of twelve letters", () => table([{ a: "twelve lett.", b: 1, c: "x" }]));
     await both("chosen columns", () => table([{ a: 1, b: 2 }, { a: 3 }], { columns: ["b", "none"] }));
     await both("a limit", () => table([{ a: 1 }, { a: 22 }, { a: 3.5 }, { a: 4 }], { limit: 2 }));
     await both("none", () => table([]));
@@ -153,14 +158,13 @@ describe("of values in a notebook", () => {
       ["below", [0.00099, 0.0005]],
     ];
     for (const [head, values] of columns)
-      await calls.does(`${head} ${values}`, () =>
-        values
-          .map((value) => columnFormats([head], [values])[0](value))
-          .concat(columnFormats([head], [values])[0](0)),
-      );
+      await calls.does(`${head} ${values}`, () => {
+        const [format] = columnFormats([head], [values]);
+        return [...values, 0].map((value) => digits(format(value)));
+      });
     await calls.does("of one unit", () => {
       const formats = columnFormats(["a (%)", "b (points)", "c (s)", "d"], [[1.25], [10], [10.5], [3]]);
-      return formats.map((format) => format(7));
+      return formats.map((format) => digits(format(7)));
     });
     calls.title("arrow");
     const arrow = (count: number) =>
@@ -239,6 +243,13 @@ describe("of values in a notebook", () => {
     await view([2, 500], ramp(1000));
     await view([1, 100], ramp(100));
     await view([100], ramp(100));
+    await view([9, 9], ramp(81));
+    await view([2, 40], ramp(80));
+    const vast = { ...tensorStats([0, 1]), count: 2 ** 22 + 2048 };
+    await calls.does("view of more than four million", () =>
+      tensorView([2049, 2048], { length: vast.count }, vast),
+    );
+    await view([1000, 2000], new Float32Array(2_000_000));
     await view([5, 5, 5], ramp(125));
     for (const [shape, scale, from] of [
       [[3, 8, 9], 1, 0],
@@ -246,6 +257,8 @@ describe("of values in a notebook", () => {
       [[2, 3, 8, 8], 4, -2],
       [[5, 8, 8, 3], 4, -2.3],
       [[9, 3, 8, 8], 500, 0],
+      [[4, 3, 8, 8], 1, 0],
+      [[8, 3, 8, 8], 1, 0],
       [[3, 7, 8], 1, 0],
       [[7, 8, 3], 1, 0],
       [[0, 3, 8, 8], 1, 0],
@@ -286,6 +299,12 @@ describe("of values in a notebook", () => {
     await bundle("a parameter", () => model.cls as never);
     await bundle("a parameter that is trained", () => model.blocks[0].norm as never);
     await bundle("large", () => ({ shape: [300_000], data: new Float32Array(300_000).fill(3) }) as never);
+    await calls.does("of a tensor that is disposed of at once", async () => {
+      const short = tf.tensor([1, 2]);
+      const bundle = tensorBundle(short);
+      short.dispose();
+      return (await bundle)["text/plain"];
+    });
     await calls.does("by any kernel", async () => {
       const display = (value: object) => (value as Record<symbol, () => unknown>)[jupyterDisplay]();
       const gone = tf.tensor([1]);
@@ -360,6 +379,9 @@ describe("of values in a notebook", () => {
       "an element": new Element("<p>x</p>"),
       "a drawing": new Element(" <svg viewBox='0'/>"),
       "data with HTML": { outerHTML: "<b>" },
+      "an element with HTML of its own": Object.defineProperty(new Element("<p>x</p>"), "outerHTML", {
+        value: "<b>",
+      }),
       "a chart": new Chart("https://vega.github.io/schema/vega-lite/v5.json"),
       "a Vega chart": new Chart("https://vega.github.io/schema/vega/v5.1.json"),
       "another chart": new Chart(undefined),
@@ -439,7 +461,7 @@ describe("of values in a notebook", () => {
     const shown = async (name: string, value: unknown) => {
       sent.length = 0;
       const given = show(value);
-      calls.note(name, [given, [...sent]]);
+      calls.note(name, [given, isPendingDisplay(given), [...sent]]);
       await Promise.resolve(given).catch(() => {});
       calls.note("  later", sent);
     };

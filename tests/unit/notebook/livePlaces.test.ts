@@ -96,8 +96,8 @@ describe("a place in a notebook", () => {
     assert.ok(written[0]!.startsWith("\r\u001b[K[██████████░░░░░░░░░░] text") && !written[0]!.endsWith("\n"));
     assert.ok(written[1]!.startsWith("\r\u001b[Ktext") && written[1]!.endsWith("x\n"));
     for (const line of written) assert.ok(!line.slice(4).includes("\u001b"), JSON.stringify(line));
-    // 39 letters of the text, of which the escape is written as four.
-    assert.equal(written[1]!.trimEnd().length, 4 + 39 + 3);
+    // 39 letters, of which the escape takes four.
+    assert.equal(written[1]!.trimEnd().length, 4 + 39);
   });
 
   it("for work that takes a second and more, and for none that is done before", async () => {

@@ -203,6 +203,14 @@ describe("of options", () => {
           options.checkOptions("train", outer, value),
         );
     }
+    const often = () =>
+      [
+        ["a", "more than b"],
+        ["a", "more than b"],
+        ["a", "other"],
+      ] as const;
+    const strict = options.object({ a: whole() }, {}, often, often);
+    await calls.does("what two rules say is said once", () => options.checkOptions("w", strict, { a: 1 }));
     const many = Object.fromEntries(Array.from({ length: 45 }, (_, i) => [`key${i}`, i]));
     await calls.does("forty lines at most", () =>
       options.checkOptions("train", options.object({}, {}), many),

@@ -217,6 +217,11 @@ describe("of runs", () => {
     await take("a folder");
     rmSync(lock, { recursive: true });
     await calls.once("no folder", () => runs.RunLock.take(join(tmp, "nowhere")));
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+    const before = timers();
+    const quiet = runs.RunLock.take(tmp) as runs.RunLock;
+    calls.note("timers that keep the process going", timers() - before);
+    quiet.release();
     calls.title("where links and others are in the way");
     for (const code of ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EXDEV"]) {
       const link = mock.method(fs, "linkSync", () => {
@@ -335,6 +340,11 @@ describe("of runs", () => {
         log.push(`${named1(from)} becomes ${named1(to)}`);
       await rename(from, to);
     });
+    const { open } = fsPromises;
+    const opened = mock.method(fsPromises, "open", async (path: string, flags: string, mode?: number) => {
+      if (path === run) log.push(`the run's folder is opened: ${flags}`);
+      return open(path, flags, mode);
+    });
     const removals = mock.method(fsPromises, "rm", async (path: string, options: object) => {
       if (existsSync(path)) log.push(`${named1(path)} goes`);
       await rm(path, options);
@@ -345,6 +355,7 @@ describe("of runs", () => {
     calls.note("  log", log.splice(0));
     await calls.once("prune", async () => (await runs.pruneTrainingCheckpoints(run, 2)).map(named1));
     calls.note("  log", log.splice(0));
+    opened.mock.restore();
     renames.mock.restore();
     removals.mock.restore();
     let goOn = () => {};
