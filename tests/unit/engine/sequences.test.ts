@@ -254,6 +254,12 @@ for (const { title, open, options } of [...engines, onDevice])
       const tensors = tf.memory().numTensors;
       const engine = await open(programs(clip), { threads: 1 });
       await sameRuns(engine, new Plain(clip), title);
+      assert.equal(engine.traffic.process, 0);
+      assert.equal(
+        engine.traffic.device > 0,
+        title === onDevice.title,
+        "only what goes to a device and back is counted",
+      );
       await engine.dispose();
       await engine.dispose();
       await assert.rejects(engine.run("ask", { n: Int32Array.of(1, 1) }), /it was disposed/);

@@ -498,5 +498,17 @@ test("what several ops become together is approved", () => {
   calls.graph("an operand that the trace does not have", (g) => ({
     y: g.node("LuvitGelu", { z: g.input("x", [2]) }, [{ shape: [2] }])[0],
   }));
+  const moves = { dilations: 1, dataFormat: "NHWC" };
+  for (const [batch, strides, pad] of [
+    [16, 1, "same"],
+    [64, [2, 1], "valid"],
+    [300, 1, "valid"],
+  ] as const)
+    calls.graph(`a filter's gradient of ${batch} images`, (g) => {
+      const [rows, columns] = pad === "same" ? [32, 32] : [typeof strides === "number" ? 30 : 15, 30];
+      const [x, dy] = [g.input("x", [batch, 32, 32, 8]), g.input("dy", [batch, rows, columns, 5])];
+      const attributes = { strides, pad, ...moves };
+      return { y: g.node("Conv2DBackpropFilter", { x, dy }, [{ shape: [3, 3, 8, 5] }], attributes)[0] };
+    });
   calls.approve("engine/onnx/lower, graphs");
 });
