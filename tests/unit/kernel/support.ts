@@ -1,3 +1,4 @@
+import { Session } from "node:inspector";
 import type { CellOutputs } from "../../../src/kernel/executor/outputs";
 
 /** Outputs of a cell that write down what they are given, a text each. */
@@ -34,4 +35,40 @@ export function printing<T>(act: () => T): { printed: string; value: T } {
 /** What was logged since the last look. */
 export function taken(log: string[]): string[] {
   return log.splice(0);
+}
+
+/** Node's sessions with the inspector, that write down what they are asked. */
+export function sessions(answer: (method: string, params: unknown) => unknown = () => ({})) {
+  const log: string[] = [];
+  const made: Session[] = [];
+  const waiting: (() => void)[] = [];
+  const { connectToMainThread, post, disconnect } = Session.prototype;
+  const number = (session: Session) => made.indexOf(session);
+  Object.assign(Session.prototype, {
+    connectToMainThread(this: Session) {
+      made.push(this);
+      log.push(`${number(this)} connects`);
+    },
+    post(
+      this: Session,
+      method: string,
+      params: unknown,
+      callback: (error: Error | null, value?: unknown) => void,
+    ) {
+      log.push(`${number(this)} ${method}${params === undefined ? "" : ` ${JSON.stringify(params)}`}`);
+      const value = answer(method, params);
+      if (value instanceof Error) callback(value);
+      else if (value !== undefined) callback(null, value);
+      else waiting.push(() => callback(null, {}));
+    },
+    disconnect(this: Session) {
+      log.push(`${number(this)} closes`);
+    },
+  });
+  return {
+    log,
+    made,
+    waiting,
+    undo: () => Object.assign(Session.prototype, { connectToMainThread, post, disconnect }),
+  };
 }

@@ -608,7 +608,6 @@ test("modules, names and what a debugger asks are approved", async () => {
     "./b.tsx",
     "./data.json",
     "./c",
-    "esm",
     "fn",
     "node:path",
     "missing",

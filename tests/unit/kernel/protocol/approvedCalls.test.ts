@@ -338,7 +338,7 @@ test("what goes through the sockets is approved", async () => {
   const sockets = new Sockets(connection);
   await sockets.open();
   const at = (port: number) => `ipc://${folder}/s-${port}`;
-  const subscriber = new zmq.Subscriber({ linger: 0, receiveHighWaterMark: 10 });
+  const subscriber = new zmq.Subscriber({ linger: 0, receiveHighWaterMark: 10, receiveTimeout: 10_000 });
   subscriber.connect(at(3));
   subscriber.subscribe("");
   const wire = new Wire("k", "hmac-sha256");

@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { Session } from "node:inspector";
 import { test } from "node:test";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { runInThisContext } from "node:vm";
@@ -13,43 +12,7 @@ import { endTree, endWaitedFor, tellWaits } from "../../../../src/kernel/watch/s
 import { Watch } from "../../../../src/kernel/watch/watch";
 import { heapLimit, letWatch, question } from "../../../../src/kernel/watch/watched";
 import { Calls } from "../../../support/calls";
-import { taken } from "../support";
-
-/** Node's sessions with the inspector, that write down what they are asked. */
-function sessions(answer: (method: string, params: unknown) => unknown = () => ({})) {
-  const log: string[] = [];
-  const made: Session[] = [];
-  const waiting: (() => void)[] = [];
-  const { connectToMainThread, post, disconnect } = Session.prototype;
-  const number = (session: Session) => made.indexOf(session);
-  Object.assign(Session.prototype, {
-    connectToMainThread(this: Session) {
-      made.push(this);
-      log.push(`${number(this)} connects`);
-    },
-    post(
-      this: Session,
-      method: string,
-      params: unknown,
-      callback: (error: Error | null, value?: unknown) => void,
-    ) {
-      log.push(`${number(this)} ${method}${params === undefined ? "" : ` ${JSON.stringify(params)}`}`);
-      const value = answer(method, params);
-      if (value instanceof Error) callback(value);
-      else if (value !== undefined) callback(null, value);
-      else waiting.push(() => callback(null, {}));
-    },
-    disconnect(this: Session) {
-      log.push(`${number(this)} closes`);
-    },
-  });
-  return {
-    log,
-    made,
-    waiting,
-    undo: () => Object.assign(Session.prototype, { connectToMainThread, post, disconnect }),
-  };
-}
+import { sessions, taken } from "../support";
 
 test("what is asked of the inspector is approved", async () => {
   const calls = new Calls();
