@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { DebugAdapter } from "../../../../src/kernel/debug/adapter";
 import { CellFiles } from "../../../../src/kernel/debug/cellFiles";
 import { Target } from "../../../../src/kernel/debug/target";
 import { DebuggedThread } from "../../../../src/kernel/debug/thread";
@@ -219,4 +220,74 @@ test("where a thread stops, and how it goes on, is approved", async () => {
   thread.close();
   undo();
   calls.approve("kernel/debug/thread");
+});
+
+test("what a debugger that is started answers is approved", async () => {
+  const calls = new Calls();
+  let attached: unknown = new Error("no thread");
+  const { log, made, undo } = sessions((_, params) => {
+    const { expression = "" } = (params ?? {}) as { expression?: string };
+    if (expression.includes("attach(")) return attached;
+    if (expression.includes(".evaluation(")) return { result: { value: "JS" } };
+    if (expression === "JS") return { result: { type: "number", value: 1, description: "1" } };
+    return { result: { type: "object", objectId: "o", value: {} } };
+  });
+  const heard: string[] = [];
+  let running = false;
+  const adapter = new DebugAdapter({
+    publish: (event) => void heard.push(JSON.stringify(event)),
+    say: (text) => void heard.push(`says ${text}`),
+    isInterrupted: () => false,
+    interrupt: async () => void heard.push("interrupts"),
+    isRunning: () => running,
+  });
+  const ask = async (command: string, given?: object) => {
+    const { success, message, body } = await adapter.answer({ command, seq: 1, arguments: given });
+    const asked = taken(log).map((line) => line.replace(/"\^file:[^"]*"/, "the library").slice(0, 120));
+    const shown = JSON.stringify(body)?.replace(/"tmpFilePrefix":"[^"]*"/, '"tmpFilePrefix":"…"');
+    calls.note(`${command} ${JSON.stringify(given)}`, [success, message, shown, asked, taken(heard)]);
+  };
+  await ask("initialize");
+  await ask("threads");
+  attached = { result: { type: "object", value: [] } };
+  await ask("initialize", { adapterID: "x" });
+  await ask("initialize");
+  for (const command of [
+    "attach",
+    "launch",
+    "configurationDone",
+    "threads",
+    "stackTrace",
+    "modules",
+    "continue",
+    "next",
+    "pause",
+  ])
+    await ask(command);
+  running = true;
+  await ask("pause");
+  await ask("setBreakpoints", {
+    source: { path: "/later.ts" },
+    breakpoints: [{ line: 3 }, { line: 4, condition: "x" }],
+  });
+  await ask("setBreakpoints", { source: { path: "/lines.ts" }, lines: [5] });
+  await ask("setBreakpoints", { source: { path: "/later.ts" }, breakpoints: "none" });
+  await ask("debugInfo");
+  await ask("setBreakpoints", { source: { path: "/later.ts" } });
+  for (const filters of [["uncaught"], ["all", "uncaught"], [], undefined, ["never"]])
+    await ask("setExceptionBreakpoints", { filters });
+  await ask("debugInfo");
+  await ask("evaluate", { expression: "1" });
+  calls.note("stopped", [adapter.isStopped, await adapter.goOn(), made.length]);
+  await ask("disconnect");
+  await ask("debugInfo");
+  await ask("initialize");
+  await ask("disconnect", { terminateDebuggee: true });
+  await ask("initialize");
+  await ask("terminate");
+  await ask("initialize");
+  adapter.close();
+  calls.note("closed", taken(log));
+  undo();
+  calls.approve("kernel/debug/started");
 });

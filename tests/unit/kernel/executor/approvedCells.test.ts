@@ -172,9 +172,9 @@ describe("cells", () => {
     calls.note("over time, waiting", await run("await new Promise(() => {})", { seconds: 0.1 }));
     calls.note("within its time", await run("1", { seconds: 5 }));
     const waiting = run(
-      "console.log('begun'); await new Promise((done) => setTimeout(done, 5000).unref()); console.log('not reached')",
+      "console.log('begun'); Object.assign(globalThis, { luvitBegun: true }); await new Promise((done) => setTimeout(done, 5000).unref()); console.log('not reached')",
     );
-    await sleep(100);
+    while (!("luvitBegun" in globalThis)) await sleep(5);
     calls.note("running", [runner.isRunning, runner.current?.name !== undefined]);
     runner.interrupt();
     calls.note("interrupted", await waiting);
