@@ -13,7 +13,7 @@ export class SegmentationEvaluation {
   readonly protocol: string;
   /** Images by the shape that the model was given, "256 x 384"; those whose counts were kept before are not among them. */
   readonly shapes: Readonly<Record<string, number>>;
-  /** "images 512 to 751": what was not got to before it was stopped, or belongs to other shards. */
+  /** "images 512 to 751": what, of its shard, was not got to before it was stopped. */
   readonly missing: readonly string[];
   /** Images that could not be read, and why; they are in no number. */
   readonly unreadable: readonly string[];

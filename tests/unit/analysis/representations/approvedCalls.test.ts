@@ -245,6 +245,56 @@ test("what analyses of tokens refuse, and their table in words, are approved", a
       ]),
     [...norms.norms].map(([place, values]) => [place, values.length]),
   ]);
+  const rng = new Rng(5);
+  const images = [0, 1, 2].map(() => ({
+    ...image,
+    data: Uint8Array.from({ length: 768 }, () => rng.integer(256)),
+  }));
+  const near = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+    a.length === b.length && Array.from(a).every((x, k) => Math.abs(x - b[k]) < 1e-4);
+  const together = await patchFeatures(model, images, { batchSize: 2 });
+  const alone = await Promise.all(images.map((one) => patchFeatures(model, one)));
+  calls.note(
+    "features together are those of each alone",
+    near(
+      together.values,
+      alone.flatMap(({ values }) => [...values]),
+    ),
+  );
+  const columns = (table: { toArray(): { distance: number; rescaled: number }[] }) =>
+    table.toArray().flatMap(({ distance, rescaled }) => [distance, rescaled]);
+  const each = await Promise.all(images.map(async (one) => columns(await attentionDistances(model, one))));
+  calls.note(
+    "distances together are the mean of each",
+    near(
+      columns(await attentionDistances(model, images, { batchSize: 2 })),
+      each[0].map((_, k) => (each[0][k] + each[1][k] + each[2][k]) / 3),
+    ),
+  );
+  const rows = (await tokenNorms(model, images, { above: [0, 1e6, 1.1], batchSize: 2 })).table.toArray();
+  calls.note(
+    "all patches and the class token draw all attention",
+    rows
+      .filter(({ above, layer }) => above === 0 && layer)
+      .map(({ drawn, classToken }) => Math.abs(drawn + classToken - 1) < 1e-5),
+  );
+  calls.note(
+    "no patch is that far out",
+    rows.filter(({ above, layer }) => above === 1e6 && layer).map(({ drawn, share }) => [drawn, share]),
+  );
+  const single = await Promise.all(
+    images.map(async (one) => (await tokenNorms(model, one, { above: [1.1] })).table.toArray()),
+  );
+  for (const name of ["median", "largest", "share", "drawn", "classToken"]) {
+    const mean = single[0].map((_, k) => single.reduce((sum, table) => sum + (table[k][name] ?? 0), 0) / 3);
+    calls.note(
+      `${name} is the mean of each`,
+      near(
+        rows.filter(({ above }) => above === 1.1).map((row) => row[name] ?? 0),
+        mean,
+      ),
+    );
+  }
   const own = new TokenNorms(
     resultTable(
       {

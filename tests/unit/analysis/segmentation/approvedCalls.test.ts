@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { inspect } from "node:util";
@@ -190,7 +191,8 @@ test("counts of pixels, and scores from them, are approved", async () => {
 });
 
 test("how images are prepared and counted piece by piece is approved", async () => {
-  const calls = new Calls();
+  const out = temporaryFolder();
+  const calls = new Calls({ out });
   calls.note("options", Object.keys(segmentationOptions.optional));
   await calls.does("segmentation of no model", () => segmentation({} as never, {} as never));
   await calls.does("segmentationMaps of no model", () => segmentationMaps({} as never, {} as never));
@@ -251,6 +253,31 @@ test("how images are prepared and counted piece by piece is approved", async () 
       ];
     });
   }
+  const kept = async (options: object) => {
+    const { missing, complete, scores, shapes } = await segmentation(small, masked, {
+      out,
+      keepEvery: 1,
+      shorterSide: 24,
+      ...options,
+    });
+    return [
+      missing,
+      complete,
+      scores.counts.images.count,
+      [...scores.counts.whole.target],
+      shapes,
+      readdirSync(join(out, "segmentation"), { recursive: true }).sort(),
+    ];
+  };
+  await calls.once("kept, before it is begun", () => kept({ signal: AbortSignal.abort() }));
+  await calls.once("kept, the second shard", async () =>
+    (await kept({ shard: { index: 2, count: 2 } })).slice(2),
+  );
+  await calls.once("kept, all", () => kept({}));
+  await calls.once("kept, again", () => kept({}));
+  await calls.once("kept, of another side", () => kept({ shorterSide: 16 }));
+  await calls.once("kept, of squares", () => kept({ protocol: "square", shorterSide: undefined }));
+  await calls.once("kept, of other data", () => kept({ data: "other" }));
   await calls.once("segmentationMaps", async () =>
     (await segmentationMaps(small, masked, { batchSize: 1 })).map(
       ({ sample, shape, truth, prediction, grid, entropy }) => [

@@ -211,7 +211,8 @@ test("numbers of a suite, their table and what is said of them are approved", as
 });
 
 test("how a suite's run goes is approved", async () => {
-  const calls = new Calls();
+  const out = temporaryFolder();
+  const calls = new Calls({ out });
   const result = (missing: string[] = []) =>
     new SuiteResult({ byPart: new Map(), provenance: {}, classes: 10, missing, unreadable: {} });
   const state = (run: SuiteRun) => [
@@ -385,6 +386,24 @@ test("how a suite's run goes is approved", async () => {
       ),
     ).map(({ index }) => index),
   );
+  const unread = {
+    ...own,
+    report: { skipped: [{ path: "p3", reason: "p3: why" }], count: 1 },
+  } as unknown as ImageDataset;
+  const kept = async (options: object, sets: object = { own: { mine: own, other: unread } }) => {
+    const done = await suite(model, sets, { out, batchSize: 2, keepEvery: 2, ...options }).done;
+    const metrics = done.metrics.map(({ data, metric, images }) => [data, metric, images]);
+    const files = readdirSync(out, { recursive: true }).map(String).sort();
+    return [done.complete, done.missing, done.unreadable, done.skipped, done.parts, metrics, files];
+  };
+  await calls.once("kept, before it is begun", () => kept({ signal: AbortSignal.abort() }));
+  await calls.once("kept, the second shard", () => kept({ shard: { index: 2, count: 2 } }));
+  await calls.once("kept, all", () => kept({}));
+  const seen: unknown[] = [];
+  await calls.once("kept, again", () => kept({ onProgress: (progress: unknown) => seen.push(progress) }));
+  calls.note("nothing was done again", seen);
+  await calls.once("kept, under another recipe", () => kept({ recipe: "r" }));
+  await calls.once("kept, of more images", () => kept({}, { own: { mine: { ...own, length: 6 } } }));
   await calls.once(
     "suite of images of another size",
     () => suite(model, { own: { mine: { ...own, size: 8 } as never } }).done,
