@@ -145,6 +145,10 @@ test("questions, what is fed of them, and answers token by token", async () => {
     ["begin again", async () => (await reader.begin(image, ids)).length],
     ["up to the end", async () => (await reader.on(Array(60 - ids.length).fill(65))).length],
     ["behind the end", () => reader.say(65, noise)],
+    ["begin once more", async () => (await reader.begin(image, ids)).length],
+    ["one", async () => (await reader.on([65])).length],
+    ["and the rest", async () => (await reader.on(Array(59 - ids.length).fill(65))).length],
+    ["behind the end", () => reader.say(65, noise)],
   ];
   for (const [what, use] of steps) await calls.once(what, use);
   await reader.dispose();

@@ -60,6 +60,12 @@ test("evaluating: which images are asked for, and what is said of the answers", 
   await calls.once("evaluateWith no numbers", () =>
     evaluateWith(async () => ({ scores: new Float32Array(16).fill(Number.NaN) }), model, set, 8),
   );
+  const half: unknown[] = [];
+  const second = { rank: 1, size: 2 };
+  for await (const answers of answersOf(scores, model, set, 2, "bytes", second)) half.push(...answers);
+  const both = { rank: 0, size: 2, gather: async <T>(own: T) => [half as T, own] };
+  await calls.once("evaluateWith both halves", () => evaluateWith(scores, model, set, 2, both));
+  asked.splice(0);
   calls.note("logProbabilities", [
     logProbabilities(model, 3, "bytes").inputs,
     logProbabilities(model, 3, "normalized").inputs,

@@ -76,6 +76,13 @@ test("batches of steps, handles of runs and folders", async () => {
   await fed.done;
   calls.note("refined", [refined, fed.history.map(({ loss }) => loss)]);
 
+  const sourced = new Tiny();
+  sourced.layer.weight.source = "a file" as never;
+  const forgetting = go({ ...plain, epochs: 1 }, { model: sourced });
+  calls.note("a weight's file before", sourced.layer.weight.source);
+  await forgetting.done;
+  calls.note("and when it is trained", sourced.layer.weight.source);
+
   const report = new SkipReport();
   const handle = (body: ConstructorParameters<typeof Run<Tiny>>[0]["body"], more: object = {}) =>
     new Run<Tiny>({ name: "own", model: new Tiny(), totalSteps: 2, out: undefined, report, body, ...more });
@@ -190,6 +197,10 @@ test("batches of steps, handles of runs and folders", async () => {
   for (const index of [0, 1, 2]) writeFileSync(files.path(index), "x".repeat(3 * index + 1));
   await calls.does("filesOf", () => filesOf(files));
   await calls.does("filesOf none", () => filesOf(new DrawnSet(0)));
+  const rows = Object.create(files, {
+    path: { value: (index: number) => `${join(folder, "set", "0", "0.png")}#${index}` },
+  });
+  await calls.does("filesOf rows of a table", () => filesOf(rows));
   const runs = join(folder, "data");
   mkdirSync(runs);
   for (const resumed of [false, true])

@@ -56,6 +56,12 @@ test("what distillation and an auxiliary exit make of theirs", async () => {
     calls.note("  learnt", student.classNames);
     await step(calls, "step", task, batchOf(16));
   }
+  const named = Object.assign(tinyClassifier(), { classNames: ["own", "names"] });
+  const unlabeled = { ...told, logits: {}, labels: { weight: 0 } };
+  taskOf(() => distill(named, Object.assign(teacherOf(), { classNames: ["a", "b"] }), set, unlabeled));
+  const unnamed = tinyClassifier();
+  taskOf(() => distill(unnamed, Object.assign(teacherOf(), { classNames: ["a", "b"] }), set, unlabeled));
+  calls.note("names without labels", [named.classNames, unnamed.classNames]);
   const other = classifier.create({
     encoder: { ...tinyViT, imageSize: 24 },
     classes: 3,

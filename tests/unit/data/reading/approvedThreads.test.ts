@@ -188,6 +188,10 @@ test("threads, what they are asked and what they answer", async () => {
     pool.giveBack(room);
     return [room.length, pool.take(5)!.byteOffset === room.byteOffset];
   });
+  let puts = 0;
+  const full = Object.assign(new PixelCache(0), { put: () => void puts++ });
+  await pool.read({ ...job, path: "e", cache: full });
+  calls.note("images sent back for a cache without room", puts);
   await pool.close();
   calls.note("closed and asked again", (await pool.read(job)).length);
   await pool.close();
