@@ -326,6 +326,11 @@ test("commands, and what tools are asked, are approved", { skip }, async () => {
       runCommand("/bin/sh", ["-c", 'echo "$OWN|$GIVEN"'], { environment: { GIVEN: "g" }, alone: true }),
     ),
   );
+  await calls.once("what is given comes before what is there", () =>
+    within({ OWN: "own" }, () =>
+      runCommand("/bin/sh", ["-c", "echo $OWN"], { environment: { OWN: "given" } }),
+    ),
+  );
   await calls.once("no input", () => runCommand("/bin/sh", ["-c", "cat; echo end"]));
   calls.title("GPUs");
   const smi = (lines: string) => script(join(bin, "nvidia-smi"), `echo "smi $*" >> ${log}; ${lines}`);
@@ -452,6 +457,9 @@ test("commands, and what tools are asked, are approved", { skip }, async () => {
     );
   calls.note("  asked", asked());
   calls.note("  allows", readFileSync(join(folder, "stock", "package.json"), "utf8"));
+  await calls.once("stock, killed", () =>
+    withNpm("process.kill(process.pid, 'SIGKILL')", () => installStock(folder, built)),
+  );
   await calls.once("stock, no addon", () => withNpm("", () => installStock(folder, built)));
   calls.title("addons");
   const addon = (name: string, body: string) => put(join(folder, name, "a.js"), body);

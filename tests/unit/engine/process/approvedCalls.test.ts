@@ -243,6 +243,11 @@ test("why a process died, and what it is told of the environment, are approved",
   );
   const own = memoryOf(process.pid);
   calls.note("no more than the peak", own === undefined || own.resident <= own.peak);
+  const most = 1024 * process.resourceUsage().maxRSS;
+  calls.note(
+    "the peak is the most that was resident",
+    own === undefined || Math.abs(own.peak - most) < 0.1 * most,
+  );
   calls.note("limit", memoryLimit() > 2 ** 20);
   calls.note("kills", Object.keys(oomKills()));
   calls.approve("engine/process/death");

@@ -115,6 +115,8 @@ test("heads of answers, places, proxies and refusals are approved", async () => 
     ])
       await proxy(address, { ALL_PROXY: "p", NO_PROXY });
   }
+  for (const NO_PROXY of ["b.co", ".b.co", "*.b.co", "ab.co"])
+    await proxy("https://ab.co", { ALL_PROXY: "p", NO_PROXY });
   const connections = (env: Record<string, string>) => new Connections(env);
   await calls.does("socks", () => connections({ ALL_PROXY: "socks5://x:1" }).for(new URL("http://a")));
   await calls.does("one for all", async () => {

@@ -629,6 +629,55 @@ test("how questions are asked is approved", async () => {
     kept.close();
     return [other === first, same, fresh];
   });
+  const reused = async (name: string, answer: RequestListener, most: number) => {
+    const place = new URL((await serve(answer)).endpoint);
+    const own = new ContentConnections(1000);
+    await calls.once(name, async () => {
+      const first = own.to(place);
+      await first.ask(place, {});
+      const got: string[] = [];
+      await first.receive((chunk) => got.push(String(chunk)) < most);
+      const again = own.to(place) === first;
+      own.close();
+      return [got.join(""), again];
+    });
+  };
+  await reused(
+    "read to its end",
+    (_, response) => response.writeHead(200, { "content-length": "2" }).end("ok"),
+    9,
+  );
+  await reused(
+    "closed by the server",
+    (_, response) => response.writeHead(200, { "content-length": "2", connection: "close" }).end("ok"),
+    9,
+  );
+  await reused(
+    "left before its end",
+    (_, response) => {
+      response.writeHead(200, { "content-length": "2" }).write("o");
+    },
+    1,
+  );
+  calls.title("what is to be waited for");
+  const asking = new HubTransport(settingsOf("http://h", "/c"), "org/name", new AbortController().signal);
+  for (const status of [429, 408, 500, 503, 404])
+    for (const headers of [
+      {},
+      { "retry-after": "3" },
+      { "retry-after": "0.5" },
+      { ratelimit: '"api";r=0;t=55' },
+      { "retry-after": "2", ratelimit: '"api";r=0;t=55' },
+      { "retry-after": new Date(0).toUTCString() },
+      { "retry-after": "soon" },
+    ] as Record<string, string>[])
+      await calls.does(`${status} ${JSON.stringify(headers)}`, () => {
+        const failure = asking.refusalOf(status, (name) => headers[name], "main") as Error & {
+          wait?: number;
+        };
+        return [failure.message, failure.wait];
+      });
+  await asking.close();
   calls.lines.splice(
     0,
     calls.lines.length,

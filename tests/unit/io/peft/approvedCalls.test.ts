@@ -315,8 +315,8 @@ test("what is written as adapters is approved", async () => {
   await calls.does("no path", () => writeAdapter(undefined as never, { config: {}, tensors: new Map() }));
   calls.title("names");
   const tensors = new Map([
-    ...pair("model.layers.3.self_attn.q_proj", 2, 8),
-    ...pair("model.layers.3.self_attn.k_proj", 2, 4),
+    ...pair("model.layers.3.self_attn.q_proj", 2, 12),
+    ...pair("model.layers.3.self_attn.k_proj", 2, 12),
     ...pair("model.layers.3.mlp.down_proj"),
     ["lm_head.weight", eighths([2])] as const,
   ]);
@@ -327,8 +327,8 @@ test("what is written as adapters is approved", async () => {
     { rowOrder: "meta" as const, heads: 2 },
     { rowOrder: "meta" as const, heads: 2, kvHeads: 1 },
     { rowOrder: "meta" as const },
-    { rowOrder: "meta" as const, heads: 3 },
-    { rowOrder: "hf" as const, heads: 3 },
+    { rowOrder: "meta" as const, heads: 5 },
+    { rowOrder: "hf" as const, heads: 5 },
     { rowOrder: "meta" as const, kvHeads: 2 },
   ]) {
     await calls.does(`to Meta ${JSON.stringify(mapping)}`, () => shapes(adapterToMeta(tensors, mapping)));
