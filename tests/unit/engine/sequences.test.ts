@@ -43,11 +43,12 @@ function programs(clipGradNorm?: number): Programs {
   const average = new GraphWriter();
   const [mean, old] = [average.state("mean", sizes.w), average.state("w", sizes.w)];
   const [sum] = average.node("Add", { a: mean, b: old }, [{ shape: sizes.w }]);
-  const [next] = average.node("Multiply", { a: sum, b: average.constant(Float32Array.of(0.5), []) }, [
-    { shape: sizes.w },
-  ]);
+  const share = average.input("share", [1]);
+  const [next] = average.node("Multiply", { a: sum, b: share }, [{ shape: sizes.w }]);
   average.output("mean", next);
-  average.output("difference", average.node("Sub", { a: mean, b: old }, [{ shape: sizes.w }])[0]);
+  const [difference] = average.node("Sub", { a: mean, b: old }, [{ shape: sizes.w }]);
+  average.output("difference", difference);
+  average.output("guarded", average.node("Neg", { x: share }, [{ shape: [1] }])[0]);
   const ask = new GraphWriter();
   const given = ask.input("n", sizes.u, "int32");
   const [floats] = ask.node("Cast", { x: given }, [{ shape: sizes.u }], { dtype: "float32" });
@@ -55,7 +56,7 @@ function programs(clipGradNorm?: number): Programs {
   ask.output("frozen", ask.node("Neg", { x: ask.state("f", sizes.u) }, [{ shape: sizes.u }])[0]);
   return {
     step: { graph: step.finish("step"), guard: "loss", clipGradNorm },
-    average: { graph: average.finish("average") },
+    average: { graph: average.finish("average"), guard: "guarded" },
     ask: { graph: ask.finish("ask") },
   };
 }
@@ -161,7 +162,7 @@ async function sameRuns(engine: Engine, plain: Plain, title: string): Promise<vo
 
   await refused(step(x1, 0), "bad-argument", "state: not written yet");
   await write({ w: [1, 2, -1, 0.5, -0.5, 3], u: [0.5, -2], f: [7, 8] });
-  await refused(engine.run("average", {}), "bad-argument", "mean");
+  await refused(engine.run("average", { share: floats(0.5) }), "bad-argument", "mean");
   await write({ mean: [0, 1, 2, 3, 4, 5] });
   await check("writing");
   agree(await engine.run("ask", { n: Int32Array.of(2, -3) }), plain.ask([2, -3]), "ask");
@@ -177,10 +178,17 @@ async function sameRuns(engine: Engine, plain: Plain, title: string): Promise<vo
   await check("holding");
   plain.step(x2, schedules[0], true);
   agree(await step(x2, 0, { hold: true, fetch: [] }), {}, "held again");
+  const averaged = { fetch: ["mean", "difference"] };
   agree(
-    await engine.run("average", {}, { fetch: ["mean", "difference"] }),
+    await engine.run("average", { share: floats(0.5) }, averaged),
     { ...plain.average(), ...of(["mean"]) },
     "average between",
+  );
+  const bare = state.mean.map((value, i) => value - state.w[i]);
+  agree(
+    await engine.run("average", { share: floats(Number.NaN) }, averaged),
+    { difference: bare, ...of(["mean"]) },
+    "a bad average",
   );
   agree(await step(x1, 1), plain.step(x1, schedules[1], false), "released");
   await check("release");
