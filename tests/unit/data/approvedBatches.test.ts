@@ -376,6 +376,7 @@ test("transforms, mappings and fields of options are approved", async () => {
     inspect(slice),
     inspect(whole),
   ]);
+  calls.note("sliceMapping by number", sliceMapping("N", [10, 2, 1, 30], 40).mappedClasses);
   for (const scores of [
     [9, 9, 1, 9, 3, 9, 9, 3, 9],
     [0, 0, -5, 0, -7, 0, 0, -6, 0],

@@ -79,6 +79,9 @@ test("scores of detections are approved", async () => {
   await of("masks", found, { kind: "segm" });
   await of("boxes, one of an image", found, { kind: "bbox", maxDetections: [1, 1, 1] });
   await of("boxes, two of an image", found, { kind: "bbox", maxDetections: [1, 2, 2] });
+  const many = [...Array.from({ length: 104 }, () => result([1, 190, 5, 5], 0.9)), ...found];
+  await of("boxes, the best of 103", many, { kind: "bbox", maxDetections: [1, 10, 103] });
+  await of("boxes, the best of 300", many, { kind: "bbox", maxDetections: [1, 10, 300] });
   await of("nothing", [], { kind: "bbox" });
   await of("nothing of nothing", [], { kind: "bbox" }, annotations([]));
   await of(
@@ -214,6 +217,7 @@ test("mistakes of detections, and what they cost, are approved", async () => {
     result([10, 10, 50, 40], 0.6, 1),
     result([11, 10, 50, 40], 0.55, 1),
   ]);
+  await of("near a crowd", [result([100, 110, 80, 60], 0.6, 1), result([121, 121, 69, 59], 0.5, 1)]);
   await of("another's place", [result([100, 20, 20, 20], 0.6), result([102, 22, 20, 20], 0.5, 1)]);
   await of("at 0.1 and below", [
     result([10, 10, 50, 4], 0.9),
