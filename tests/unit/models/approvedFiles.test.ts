@@ -483,6 +483,13 @@ test("what models are written to and read from again is approved", async () => {
   writeFileSync(join(at("notes"), "notes.txt"), "x");
   for (const name of ["a file", "others", "checkpoint", "notes"])
     await open(`save into ${name}`, async () => String(await models.mae.save(at(name))));
+  mkdirSync(at("weights"));
+  writeFileSync(join(at("weights"), "model.safetensors"), "x");
+  await open("save into weights", async () => String(await models.mae.save(at("weights"))));
+  await open("load what was trained whole", async () => {
+    await mae.create({ encoder: tinyViT, decoder: tinyDecoder }).unfreeze().save(at("trained"));
+    return (await mae.load(at("trained"))).counts();
+  });
   await open("save otherwise", () => models.mae.save(at("x"), { frozen: "none" as never }));
   for (const name of ["others", "a file", "notes", ""])
     await open(`load ${name}`, () => classifier.load(name && at(name)));
@@ -880,7 +887,7 @@ test("what checkpoints of others are read and written as is approved", async () 
   await open("loadAdapter of nothing", () => lora.loadAdapter(tinyBlock(), at("nowhere")));
   const whole = new Map([["layers.0.ffn_norm.weight", { shape: [24], data: new Float32Array(24).fill(2) }]]);
   await calls.does("whole parameters", async () => {
-    const model = tinyBlock();
+    const model = tinyBlock().unfreeze();
     const other = await model.clone(() => true);
     const states: unknown[] = [
       wholeMisfits(model, whole),

@@ -721,6 +721,14 @@ test("what low-rank updates, images' own projections and paths compute is approv
       ),
     );
 
+  await calls.does("copies of what a file holds", async () => {
+    const given = text(true);
+    for (const { weight } of Object.values(given)) weight.load(await weight.read(), "a file");
+    for (const linear of Object.values(given)) linear.freeze();
+    const copies = await copiedVisionQkv(given);
+    return [...copies.namedParameters()].map(([path, { source, trainable }]) => [path, source, trainable]);
+  });
+
   calls.title("paths");
   const path = (plan: object) => () => new FusionPath(12, plan as never);
   const block = () => tinyBlock();

@@ -560,6 +560,23 @@ test("what is said to engines of a model, and what compiled functions give back,
       await compiled.dispose();
     }
   });
+  await calls.once("state that is read alone", async () => {
+    const read = tf.variable(tf.scalar(2));
+    const compiled = await compile(
+      "reading",
+      { inputs: { x: { shape: [] } }, state: { read }, body: ({ x }) => ({ y: tf.mul(x, read) }) },
+      eager,
+    );
+    const first = await compiled.run({ x: 3 });
+    own(() => read.assign(tf.scalar(5)));
+    await compiled.sync();
+    const synced = read.dataSync()[0];
+    await compiled.refresh();
+    const second = await compiled.run({ x: 3 });
+    await compiled.dispose();
+    read.dispose();
+    return [first, synced, second];
+  });
   await calls.once("unknown, missing and misshapen feeds", async () => {
     const compiled = await compile("pair", spec, eager);
     const failures: unknown[] = [];
