@@ -54,7 +54,8 @@ class HeaderReader {
   private readonly ac: (HuffmanDefinition | undefined)[] = [];
   private frame: Frame | undefined;
   private restartInterval = 0;
-  private orientation = 1;
+  /** That of the first Exif segment; XMP, which stands in segments of the same marker, says nothing of it. */
+  private orientation: number | undefined;
   private colors: "unsaid" | "ycc" | "other" = "unsaid";
   private result: JpegHeader | undefined;
 
@@ -88,7 +89,7 @@ class HeaderReader {
     if (marker === APP14 && body.toString("latin1", 0, 5) === "Adobe" && this.colors === "unsaid") {
       this.colors = body[11] === 1 ? "ycc" : "other";
     }
-    if (marker === APP1) this.orientation = exifOrientation(body);
+    if (marker === APP1) this.orientation ??= exifOrientation(body);
     return marker === COMMENT || (marker >= APP0 && marker <= APP15);
   }
 
@@ -142,7 +143,7 @@ class HeaderReader {
 
   /** One scan that holds everything. */
   private scanHeader(body: Buffer): boolean {
-    const { frame, restartInterval, orientation } = this;
+    const { frame, restartInterval, orientation = 1 } = this;
     if (!frame || body[0] !== frame.components.length || body.length !== 4 + 2 * body[0]) return false;
     const [start, end, approximation] = body.subarray(body.length - 3);
     if (start !== 0 || end !== 63 || approximation !== 0) return false;
@@ -160,9 +161,10 @@ class HeaderReader {
   }
 }
 
-/** The orientation tag of the first directory; 1 where there is none. */
-function exifOrientation(body: Buffer): number {
-  if (body.toString("latin1", 0, 6) !== "Exif\0\0" || body.length < 14) return 1;
+/** The orientation tag of the first directory; 1 where there is none, undefined for a segment that is not Exif. */
+function exifOrientation(body: Buffer): number | undefined {
+  if (body.toString("latin1", 0, 6) !== "Exif\0\0") return undefined;
+  if (body.length < 14) return 1;
   const tiff = body.subarray(6);
   const little = tiff.toString("latin1", 0, 2) === "II";
   const short = (at: number) => (little ? tiff.readUInt16LE(at) : tiff.readUInt16BE(at));

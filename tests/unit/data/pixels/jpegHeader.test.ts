@@ -64,6 +64,10 @@ describe("the header of a JPEG file", () => {
     const other = exif(true, [[0x112, 6]]);
     other.write("Exif\0\x01", 4);
     assert.equal(orientation(other), 1, "something else of that marker");
+    const six = exif(true, [[0x112, 6]]);
+    assert.equal(orientation(six, other), 6, "XMP behind it");
+    assert.equal(orientation(other, six), 6, "XMP before it");
+    assert.equal(orientation(six, exif(true, [[0x112, 3]])), 6, "the first of two");
   });
 
   it("may have quantization steps of 16 bits, several tables in a segment, and bytes that fill up", async () => {
