@@ -1,5 +1,5 @@
 import type { StateDict } from "../core/hostTensor";
-import { instance, object, oneOf, shaped, such, text, whole } from "../core/options";
+import { object, oneOf, shaped, such, text, whole } from "../core/options";
 
 /** Types that numbers are stored as. */
 export const storedDtype = oneOf(["F32", "F16", "BF16"]);
@@ -11,7 +11,15 @@ export const plainObject = <T>(expected: string) =>
 export const arrowTable = shaped<never>("an Arrow table", "schema", "getChild", "numRows");
 
 /** Tensors by name. */
-export const tensorsField = instance<StateDict>(Map, "a Map of tensors by name");
+export const tensorsField = such<StateDict>(
+  "a Map of tensors by name",
+  (value) =>
+    value instanceof Map &&
+    [...value].every(([name, tensor]) => typeof name === "string" && isTensor(tensor)),
+);
+
+const isTensor = (value: unknown) =>
+  typeof value === "object" && value !== null && "shape" in value && "data" in value;
 
 /** Number of a block, from 1. */
 export const blockNumber = whole(1, 10_000);

@@ -42,8 +42,10 @@ export class SeedTable {
       metric,
       String(n),
       mean.toFixed(2),
-      standardError.toFixed(3),
-      `${interval[0].toFixed(2)} to ${interval[1].toFixed(2)}`,
+      // One seed says nothing of others.
+      ...(n === 1
+        ? ["–", "–"]
+        : [standardError.toFixed(3), `${interval[0].toFixed(2)} to ${interval[1].toFixed(2)}`]),
     ]);
     return textTable(head, rows);
   }

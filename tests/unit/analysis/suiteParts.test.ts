@@ -231,6 +231,8 @@ test("results over seeds print by number, and one without a seed is refused", ()
     isLuvitError("bad-argument", "m, d, top-1: a result without a seed"),
   );
   assert.throws(() => overSeeds([]), isLuvitError("bad-argument", "overSeeds"));
+  const one = overSeeds([resultTable(columnsOf(rows.slice(0, 1), names), {})]);
+  assert.match(String(one), /top-1 +1 +10\.00 +– +–$/, "one seed says nothing of others");
 });
 
 test("answers of a suite are kept in files of as many images as asked for, and unreadable ones are told again", async () => {

@@ -283,3 +283,13 @@ test("types of less than a byte, and of many, have the bytes that their definiti
     await assertRejects(() => openBytes(fileWith(short, long)), "bad-file", `a: ${dtype} [7] needs`);
   }
 });
+
+test("what is no tensor is refused before a file is made", async () => {
+  const folder = temporaryFolder();
+  for (const wrong of [1, null, [1, 2], { shape: [1] }, { data: new Float32Array(1) }]) {
+    const tensors = new Map([["a", wrong]]) as unknown as StateDict;
+    const write = () => writeSafetensors(join(folder, "x.safetensors"), tensors);
+    await assertRejects(write, "bad-argument", "a Map of tensors by name");
+  }
+  assert.deepEqual(readdirSync(folder), []);
+});
