@@ -1,15 +1,15 @@
 // Runs jobs of tests, each under a time limit and with a temporary folder of its own, and counts what came of them.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** Seconds one file, the golden cases or one notebook may take; LUVIT_TEST_LIMIT sets another number. */
 const limit = Number(process.env.LUVIT_TEST_LIMIT ?? 1200);
-/** Jobs at once: one more than processors, since many wait for clocks, processes and connections of theirs. */
-const LANES = availableParallelism() + 1;
+/** Jobs at once. */
+const LANES = 2;
 /** Jobs that may fail and are asked again. */
-const FEW = 6;
+const FEW = 3;
 if (!(limit > 0)) throw new Error(`LUVIT_TEST_LIMIT=${process.env.LUVIT_TEST_LIMIT}: expected seconds`);
 
 /** What came of a run: numbers of tests, `failures` and `skips` by name with the reason. */

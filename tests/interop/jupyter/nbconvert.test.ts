@@ -39,8 +39,10 @@ const shown: [RegExp, readonly string[]][] = [
 /** Notebooks that train for minutes as they are shipped. */
 const shortened: Readonly<Record<string, Record<string, number>>> = {
   ...JSON.parse(readFileSync(join(packageRoot(), "scripts", "shortNotebooks.json"), "utf8")),
-  // It runs in full among all notebooks, by `luvit run`.
+  // They run in full among all notebooks, by `luvit run`.
   "00-quickstart.ipynb": { epochs: 2 },
+  "05-what-does-a-head-do.ipynb": { epochs: 1, others: 4 },
+  "06-a-teacher-for-a-plain-vit.ipynb": { epochs: 1 },
 };
 
 const bundles = (outputs: readonly CellOutput[]) =>

@@ -575,7 +575,7 @@ test("sets with masks are approved", async () => {
   await calls.does("a mask", () => decodeMaskIds(wide));
   await calls.does("a file", () => decodeMaskIds(at("flat/c.png")));
   await calls.does("no file", () =>
-    decodeMaskIds(at("nowhere.png")).catch((error) => [error.code, error.message.slice(0, 60)]),
+    decodeMaskIds(at("nowhere.png")).catch((error) => [error.code, error.message]),
   );
   await calls.does("a text", () =>
     decodeMaskIds(Buffer.from("a text that is no PNG, and long enough to be one")),

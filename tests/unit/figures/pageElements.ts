@@ -307,7 +307,7 @@ export class Page {
         }
       },
     };
-    for (const [name, value] of Object.entries(globals))
+    for (const [name, value] of Object.entries({ ...globals, setTimeout: forgottenAtTheEnd }))
       Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
     URL.createObjectURL = (blob) => {
       this.log.push(`file ${(blob as Blob).type} of ${(blob as Blob).size}`);
@@ -334,6 +334,14 @@ export class Page {
   frame(): void {
     for (const draw of this.frames.splice(0)) draw();
   }
+}
+
+const timeout = globalThis.setTimeout;
+
+/** What waits for a minute, as a page's link to a file does, ends with the test, as it would with the page. */
+function forgottenAtTheEnd(react: () => void, milliseconds?: number): NodeJS.Timeout {
+  const timer = timeout(react, milliseconds);
+  return (milliseconds ?? 0) < 10_000 ? timer : timer.unref();
 }
 
 /** An element as its page would have it, with what scripts have set; styles and drawings by their length. */

@@ -80,7 +80,7 @@ test("what runs leave on disk, and models that begin with it", async () => {
     await calls.does(`model of ${task}`, () =>
       new SavedRun({ ...saved, task, folder: empty } as never).model(),
     );
-  await calls.does("SavedRun of parts", () => new SavedRun({ folder } as never));
+  await calls.does("SavedRun of parts", () => new SavedRun({ folder: "f" } as never));
   for (const [step, totalSteps, recipeName, history] of [
     [3, 3, undefined, []],
     [2, 3, "mine", [{ loss: 0.12345 }]],

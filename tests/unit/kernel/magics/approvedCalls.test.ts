@@ -20,6 +20,9 @@ import { Calls } from "../../../support/calls";
 import { temporaryFolder } from "../../../support/temporaryFolder";
 import { printing, taken, written } from "../support";
 
+// What the user's environment has of these names is not in the texts.
+for (const name of Object.keys(process.env)) if (name.startsWith("LUVIT_")) delete process.env[name];
+
 const compiler = loadTypeScript();
 const folder = realpathSync(temporaryFolder("magics"));
 const parse = (source: string) =>
