@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import sharp from "sharp";
 import { LuvitError } from "../../../src/core/errors";
 import { imageNetMean, imageNetStd } from "../../../src/core/preprocessing";
+import * as data from "../../../src/data";
 import type { ImageDataset } from "../../../src/data/dataset";
 import { imageFolder } from "../../../src/data/imageFolder";
 import type { ImageTransform } from "../../../src/data/imageTransform";
@@ -11,6 +12,16 @@ import { type Batch, type BatchOptions, batches } from "../../../src/data/loader
 import * as transforms from "../../../src/data/transforms";
 import { leavingOut } from "../../../src/data/unreadable";
 import { paintedImage, put, shapesFolder, temporaryFolder } from "./support";
+
+it("ImageNet's means and deviations are torchvision's, red, green and blue", () => {
+  assert.deepEqual([...data.imageNetMean], [0.485, 0.456, 0.406]);
+  assert.deepEqual([...data.imageNetStd], [0.229, 0.224, 0.225]);
+});
+
+it("a part of whole images keeps their patch and their shorter side", async () => {
+  const whole = data.wholeImages(await drawn(transforms.none(64)), { patch: 24, shorterSide: 50 });
+  assert.deepEqual([whole.size, whole.subset([3, 1]).size, whole.take(2).size], [48, 48, 48]);
+});
 
 const drawn = (transform: ImageTransform) => imageFolder(join(shapesFolder, "val"), { transform });
 

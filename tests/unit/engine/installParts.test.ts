@@ -51,6 +51,18 @@ const cwd = process.cwd(), words = process.argv.slice(2);\n`;
 }
 
 describe("npm", () => {
+  test("is looked for elsewhere where the environment names a script that is gone", async () => {
+    const gone = join(temporaryFolder(), "gone", "npm-cli.js");
+    const before = process.env.npm_execpath;
+    process.env.npm_execpath = gone;
+    try {
+      assert.ok(existsSync(findNpm()));
+    } finally {
+      if (before === undefined) delete process.env.npm_execpath;
+      else process.env.npm_execpath = before;
+    }
+  });
+
   test("packs the addon's sources into the engine's folder, where they are unpacked without their first folder", async () => {
     const folder = temporaryFolder();
     const pack = `if (words[0] !== "pack" || words[1] !== "@tensorflow/tfjs-node-gpu@4.22.0") process.exit(1);

@@ -155,6 +155,22 @@ describe("resizing and cutting", () => {
     }
   });
 
+  it("begin with a part's own rows and columns, over the whole width or not", () => {
+    const wide = paintedImage(7, 6, (x, y) => [30 * x, 40 * y, x + 10 * y]);
+    const line = 3 * wide.width;
+    for (const part of [
+      { left: 0, top: 2, width: 7, height: 3 },
+      { left: 2, top: 1, width: 4, height: 5 },
+    ]) {
+      const found = PixelMemory.use((memory) => {
+        const { width, height, left, top } = part;
+        const placed = placePixels(memory, { ...wide, width, height, offset: top * line + 3 * left, line });
+        return [...memory.bytes(placed.address, 3 * width * height)];
+      });
+      assert.deepEqual(found, [...cropBox(wide, part).data], JSON.stringify(part));
+    }
+  });
+
   it("take images of bytes with both sides, and nothing else", () => {
     for (const wrong of [
       { ...image, data: [...image.data] },

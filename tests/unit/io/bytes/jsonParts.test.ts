@@ -144,3 +144,12 @@ test("what people have in place of JSON is told by its first bytes, also behind 
     else assert.equal(told, undefined, `${start}`);
   }
 });
+
+test("what its reader refuses keeps its code and gets the file's name", async () => {
+  const path = join(folder, "refused.json");
+  writeFileSync(path, '{ "images": [1] }');
+  const refuse = () => {
+    throw new LuvitError("bad-dataset", "no box");
+  };
+  await assertRejects(() => forEachJsonPart(path, refuse), "bad-dataset", `${path}: no box`);
+});
