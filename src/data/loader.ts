@@ -1,9 +1,20 @@
 import { LuvitError } from "../core/errors";
-import { checkOptions, either, flag, object, oneOf, optionsOf, seed, such, whole } from "../core/options";
+import {
+  checkOptions,
+  either,
+  flag,
+  object,
+  oneOf,
+  optionsOf,
+  seed,
+  such,
+  whole,
+  withoutUndefined,
+} from "../core/options";
 import { Rng } from "../core/rng";
 import { datasetField, type ImageDataset, type Sample } from "./dataset";
 import { expectSquares } from "./expectSquares";
-import { MOST, withoutUndefined } from "./options";
+import { MOST } from "./options";
 import { BatchMemory, defaultWorkers, readerWith } from "./reading";
 
 import { readSamples } from "./readSamples";

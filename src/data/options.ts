@@ -58,8 +58,3 @@ export const shardOptions = optionsOf<Shard>(
 export const severity = whole(1, 5);
 
 export const corruptionArguments = object({ type: oneOf(corruptionTypes), severity }, {});
-
-/** Options that are given as undefined are not given. */
-export function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
-}

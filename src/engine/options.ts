@@ -1,5 +1,5 @@
 import { LuvitError } from "../core/errors";
-import { entry, flag, oneOf, optionsOf, whole } from "../core/options";
+import { entry, flag, oneOf, optionsOf, whole, withoutUndefined } from "../core/options";
 
 /** What can be said of an engine, each in one place: types, checks, the command line and the benches take it from here. */
 export const engineChoices = {
@@ -58,10 +58,6 @@ export function engineOf({
   tf32,
 }: EngineOptions): EngineOptions {
   return withoutUndefined({ engine, threads, provider, precision, frozen, tf32 });
-}
-
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** @throws LuvitError("bad-argument") listing every option that cannot be. */

@@ -4,8 +4,15 @@ import { object, oneOf, shaped, such, text, whole } from "../core/options";
 /** Types that numbers are stored as. */
 export const storedDtype = oneOf(["F32", "F16", "BF16"]);
 
-export const plainObject = <T>(expected: string) =>
-  such<T>(expected, (value) => typeof value === "object" && value !== null && !Array.isArray(value));
+export const plainObject = <T>(expected: string, isEntry: (entry: unknown) => boolean = () => true) =>
+  such<T>(
+    expected,
+    (value) =>
+      typeof value === "object" &&
+      value !== null &&
+      !Array.isArray(value) &&
+      Object.values(value).every(isEntry),
+  );
 
 /** An Arrow table. */
 export const arrowTable = shaped<never>("an Arrow table", "schema", "getChild", "numRows");

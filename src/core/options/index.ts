@@ -32,3 +32,4 @@ export {
 export { jsonSchemaOf } from "./jsonSchema";
 export { nearest } from "./nearest";
 export { isPlain, type ObjectField, type OptionsField, object, optionsOf, partly, type Rule } from "./object";
+export { withoutUndefined } from "./withoutUndefined";

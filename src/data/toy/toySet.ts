@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import sharp from "sharp";
-import { checkOptions, optionsOf, path, seed, whole } from "../../core/options";
+import { checkOptions, optionsOf, path, seed, whole, withoutUndefined } from "../../core/options";
 import { Rng } from "../../core/rng";
 import { writeAtomically } from "../../core/writeAtomically";
-import { withoutUndefined } from "../options";
 import type { RgbImage } from "../pixels";
 import { cocoFiles } from "./cocoSet";
 import { drawBackground, drawObject, rasterise, segmentationIds } from "./scene";

@@ -5,6 +5,7 @@ import { losses } from "./losses";
 import { shapes } from "./shapes";
 
 export { Call, type Rule, type Rules } from "./call";
+export { contents } from "./contents";
 export { lowerNodes, refuseUnknownOps } from "./graph";
 export { isSingle, type Ops, type Value } from "./ops";
 export { Scope } from "./scope";

@@ -85,12 +85,9 @@ function ropeScaling(metadata: GgufMetadata, prefix: string): RopeScaling | unde
   if (type !== "linear" || typeof factor !== "number" || !(factor >= 0) || magnitude !== 1)
     return {
       type: "other",
-      name:
-        type === "linear"
-          ? `linear, ${brief({ factor, magnitude })}`
-          : typeof type === "string"
-            ? type.slice(0, 60)
-            : brief(type),
+      name: type === "linear" ? `linear, ${brief({ factor, magnitude })}` : nameOf(type),
     };
   return factor === 0 || factor === 1 ? undefined : { type: "linear", factor };
 }
+
+const nameOf = (type: unknown): string => (typeof type === "string" ? type.slice(0, 60) : brief(type));

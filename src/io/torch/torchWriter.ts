@@ -1,9 +1,9 @@
 import { LuvitError, listOffenders } from "../../core/errors";
 import { formatShape, type HostTensor, type StateDict, sizeOf } from "../../core/hostTensor";
-import { checkOptions, optionsOf, such } from "../../core/options";
+import { checkOptions, optionsOf } from "../../core/options";
 import { writeFileAtomically } from "../../core/writeAtomically";
 import { narrowFromFloat32, type WritableDtype } from "../bytes";
-import { source, storedDtype, tensorsField } from "../options";
+import { plainObject, source, storedDtype, tensorsField } from "../options";
 
 import { ZipWriter } from "./zipWriter";
 
@@ -19,14 +19,7 @@ export interface TorchFileOptions {
 
 const isPlain = (value: unknown) => value === null || ["number", "string", "boolean"].includes(typeof value);
 
-export const extras = such<Readonly<Record<string, TorchPlain>>>(
-  "an object of plain values",
-  (value) =>
-    typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.values(value).every(isPlain),
-);
+export const extras = plainObject<Readonly<Record<string, TorchPlain>>>("an object of plain values", isPlain);
 
 export const torchFileOptions = optionsOf<TorchFileOptions>({}, { dtype: storedDtype, extras });
 

@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { inspect } from "node:util";
+import { withoutUndefined } from "../../../src/core/options";
 import { Rng } from "../../../src/core/rng";
 import { ClassMapping, parseRanges, sliceMapping } from "../../../src/data/classMapping";
 import { type ImageDataset, SkipReport } from "../../../src/data/dataset";
@@ -30,7 +31,6 @@ import {
   partArguments,
   shardOptions,
   sizeArgument,
-  withoutUndefined,
 } from "../../../src/data/options";
 import { hereReader } from "../../../src/data/reading";
 import { readSamples } from "../../../src/data/readSamples";

@@ -1,3 +1,4 @@
+import { contents } from "../../lower";
 import { halfBits } from "../half";
 import type { OnnxAttributes, OnnxDtype, OnnxInitializer, OnnxNode } from "../model";
 
@@ -82,7 +83,3 @@ function arrayOf(dtype: OnnxDtype, values: readonly number[]): OnnxInitializer["
   if (dtype === "float16") return Uint16Array.from(values, halfBits);
   return Uint8Array.from(values);
 }
-
-/** Numbers as text; -0 is not 0. */
-const contents = (numbers: OnnxInitializer["data"]): string =>
-  Array.from<number | bigint, unknown>(numbers, (x) => (Object.is(x, -0) ? "-0" : x)).join();

@@ -1,3 +1,4 @@
+import { contents } from "../../lower";
 import type { TfAttributes, TfDtype, TfNode } from "../graphDef";
 
 /** A value of the TensorFlow graph under construction. */
@@ -87,7 +88,3 @@ function arrayOf(dtype: TfDtype, values: readonly number[]): Float32Array | Int3
   if (dtype === "float32") return Float32Array.from(values);
   return dtype === "int32" ? Int32Array.from(values) : Uint8Array.from(values);
 }
-
-/** Numbers as text; -0 is not 0. */
-const contents = (numbers: Float32Array | Int32Array | Uint8Array): string =>
-  Array.from<number | bigint, unknown>(numbers, (x) => (Object.is(x, -0) ? "-0" : x)).join();
