@@ -45,7 +45,11 @@ export async function openZipContainer(source: ByteSource): Promise<TorchContain
   const entryOf = (key: string) => entries.get(`${folder}data/${key}`);
   requireStorages(source, storages, (key) => entryOf(key)?.size);
   placeArrays(root);
-  return { root, locate: ({ key }) => locateEntryData(source, entryOf(key)!) };
+  return {
+    root,
+    locate: async ({ key, dtype, windowStart }) =>
+      (await locateEntryData(source, entryOf(key)!)) + windowStart * widthOf(dtype),
+  };
 }
 
 /**

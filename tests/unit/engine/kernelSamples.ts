@@ -55,6 +55,9 @@ const products: KernelSample[] = [
   [[2, 3, 4], [1, 4, 5], false, false],
   [[2, 4, 3], [1, 5, 4], true, true],
   [[1, 3, 4], [2, 5, 4], false, true],
+  [[2, 4, 3], [1, 4, 5], true, false],
+  [[3, 2, 4, 3], [1, 1, 5, 4], true, true],
+  [[3, 2, 3, 4], [1, 1, 4, 5], false, false],
 ].map(([a, b, transposeA, transposeB]) => ({
   inputs: () => ({ a: float(a as number[], 1), b: float(b as number[], 2) }),
   attributes: { transposeA, transposeB },

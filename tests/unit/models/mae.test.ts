@@ -271,3 +271,30 @@ test("a model's memory is given back whole", async () => {
   model.dispose();
   assert.equal(tf.memory().numTensors, numTensors);
 });
+
+test("an edit at a place of the decoder changes the prediction as what it gives back says, one of the encoder does not reach it twice", () => {
+  const model = build();
+  perturb(model);
+  const inputs = tinyInputs(model);
+  const latent = model.encode(inputs);
+  const decode = (edit?: (name: string, value: tf.Tensor) => tf.Tensor) =>
+    valuesOf(() => model.decode(latent, inputs.restoreRows, { edit }));
+  const seen: string[] = [];
+  const same = decode((name, value) => {
+    seen.push(name);
+    return value;
+  });
+  assert.deepEqual(same, decode());
+  assert.ok(seen.length > 3 && seen.every((name) => name.startsWith("decoder_blocks.0.")), `${seen}`);
+  // A last block whose output is a constant makes every patch's prediction the same.
+  const flat = decode((name, value) => (name === "decoder_blocks.0.out" ? tf.onesLike(value) : value));
+  const one = flat.slice(0, 48);
+  for (let patch = 0; patch < 18; patch++) assertClose(flat.slice(48 * patch, 48 * patch + 48), one, 1e-6);
+  assert.ok(maxDifference(flat, same) > 1e-3);
+  const loss = (edit?: (name: string, value: tf.Tensor) => tf.Tensor) =>
+    valuesOf(() => model.loss(inputs, { edit }))[0];
+  const zero = (place: string) => (name: string, value: tf.Tensor) =>
+    name === place ? tf.zerosLike(value) : value;
+  assert.notEqual(loss(zero("decoder_blocks.0.out")), loss());
+  assert.notEqual(loss(zero("blocks.1.out")), loss());
+});

@@ -22,11 +22,11 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const tinySize = 16;
 const encoder = { ...vit.toy, imageSize: tinySize, dim: 16, depth: 2, heads: 2, mlpRatio: 2 };
 
-function makeModel(more: Partial<LlavitOptions> = {}) {
+function makeModel(more: Partial<LlavitOptions> = {}, window?: number) {
   const tower = classifier.create({ encoder, classes: 2, seed: 4 });
   const shape = { dim: 24, heads: 4, hiddenDim: 32, normEps: 1e-6, ropeTheta: 10000 };
   const sizes = { ...shape, depth: 2, vocabulary: 256, causal: true, rope: true, rowOrder: "hf" } as const;
-  const language = new LlamaLanguageModel(sizes, 5);
+  const language = new LlamaLanguageModel({ ...sizes, ...(window && { slidingWindow: window }) }, 5);
   return llavit.create({
     tower,
     language,
@@ -77,8 +77,13 @@ test("a run that was stopped goes on to the same weights, bit for bit, and opens
 });
 
 test("what was read is kept while it answers: the same tokens as reading everything anew each time", async () => {
-  for (const visionMask of ["bidirectional", "causal"] as const) {
-    const model = await makeModel({ visionMask });
+  for (const [visionMask, window] of [
+    ["bidirectional", undefined],
+    ["causal", undefined],
+    ["bidirectional", 5],
+    ["causal", 9],
+  ] as const) {
+    const model = await makeModel({ visionMask }, window);
     await answer(model, set, { ...options, epochs: 2, stage: "instruct", out: false }).done;
     const { image } = await set.load(1, undefined as never);
     const { ids, start } = promptOf(model, set.question(1).question);
@@ -96,7 +101,7 @@ test("what was read is kept while it answers: the same tokens as reading everyth
     const numTensors = tf.memory().numTensors;
     const fast = await ask(model, image, set.question(1).question, { maxTokens: 6 });
     assert.equal(tf.memory().numTensors, numTensors, "tensors left over");
-    assert.equal(fast, Buffer.from(slow).toString("utf8"));
+    assert.equal(fast, Buffer.from(slow).toString("utf8"), `${visionMask}, window ${window}`);
   }
 });
 

@@ -13,7 +13,13 @@ import {
   roundHalfEven,
   shorterSideSize,
 } from "../../../../src/data/pixels/geometry";
-import { type AxisWeights, axisWeights, kernels } from "../../../../src/data/pixels/kernels/axisWeights";
+import {
+  type AxisWeights,
+  axisWeights,
+  bicubicAxis,
+  kernels,
+  packAxis,
+} from "../../../../src/data/pixels/kernels/axisWeights";
 import { normalize, unnormalize } from "../../../../src/data/pixels/normalize";
 import { cropBox, resize } from "../../../../src/data/pixels/resample";
 import type { RgbImage } from "../../../../src/data/pixels/rgbImage";
@@ -53,6 +59,29 @@ function resizedPlainly({ data, width, height }: RgbImage, toWidth: number, toHe
   );
   return Buffer.from(rows.flat(2));
 }
+
+describe("the weights that are kept", () => {
+  it("are those of the very sizes that are asked for, small and large, the first time and again", () => {
+    const sizes = [1, 2, 3, 976, 1024, 1025, 2000, 2024, 4096].flatMap((inputs) =>
+      [1, 2, 24, 976, 1025, 2000].map((outputs) => [inputs, outputs] as const),
+    );
+    for (const [inputs, outputs] of [...sizes, ...sizes]) {
+      const { starts, end, pairs, halves } = packAxis(
+        axisWeights(inputs, 0, inputs, outputs, kernels.bicubic),
+      );
+      const kept = bicubicAxis(inputs, outputs);
+      assert.deepEqual([kept.end, kept.pairs], [end, pairs], `${inputs} to ${outputs}`);
+      assert.ok(
+        Buffer.from(kept.starts.buffer).equals(Buffer.from(starts.buffer)),
+        `${inputs} to ${outputs}`,
+      );
+      assert.ok(
+        Buffer.from(kept.halves.buffer).equals(Buffer.from(halves.buffer)),
+        `${inputs} to ${outputs}`,
+      );
+    }
+  });
+});
 
 describe("resize", () => {
   it("returns the image itself when the size stays", () => {

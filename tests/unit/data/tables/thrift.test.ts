@@ -35,9 +35,9 @@ const list = (type: number, items: Typed[]): Typed => ({
   ],
   value: items.map(({ value }) => value),
 });
-const truths = (values: boolean[]): Typed => ({
+const truths = (values: boolean[], type: 1 | 2): Typed => ({
   type: 9,
-  bytes: [(values.length << 4) | 1, ...values.map((value) => (value ? 1 : 2))],
+  bytes: [(values.length << 4) | type, ...values.map((value) => (value ? 1 : 2))],
   value: values,
 });
 
@@ -79,8 +79,11 @@ test("every kind of value is read as it was written, wherever in the bytes", () 
         Array.from({ length: 17 }, (_, i) => text("x".repeat(i))),
       ),
     ],
-    [59, truths([true, false, true])],
-    [60, list(12, [struct([[1, whole(7)]]), struct([])])],
+    // Both numbers of the type mean the same: writers differ.
+    [59, truths([true, false, true], 1)],
+    [61, truths([false, true, true, false], 2)],
+    [62, whole(5)],
+    [63, list(12, [struct([[1, whole(7)]]), struct([])])],
     [3, struct([[2, struct([[1, list(9, [list(3, [byte(1)])])]])]])],
   ]);
   const { value, end } = read([9, 9, ...made.bytes, 5, 5], 2);

@@ -137,9 +137,31 @@ test("legends, panels and places of drawings are approved", async () => {
       data: [bar({ x: ["a long name", "another long name", "c"], y: [1, 2, 3] })],
       layout: { width: 300 },
     },
+    "names on an axis of names": {
+      data: [bar({ x: ["a long name", "another long name", "c"], y: [1, 2, 3] })],
+      layout: { width: 300, xaxis: { type: "category" } },
+    },
     "names without labels": {
       data: [bar({ x: ["a long name", "another long name", "c"], y: [1, 2, 3] })],
       layout: { width: 300, xaxis: { showticklabels: false } },
+    },
+    "tick texts without labels": {
+      data: [scatter()],
+      layout: {
+        width: 200,
+        xaxis: { tickvals: [1, 2], ticktext: ["a very long text indeed", "b"], showticklabels: false },
+      },
+    },
+    "names beside names without labels": {
+      data: [
+        bar({ x: ["a long name", "another long name", "c"], y: [1, 2, 3] }),
+        bar({ x: ["a far longer name than those", "and another one of these"], y: [1, 2], xaxis: "x2" }),
+      ],
+      layout: {
+        width: 300,
+        xaxis: { type: "category", domain: [0, 0.5] },
+        xaxis2: { type: "category", domain: [0.5, 1], showticklabels: false },
+      },
     },
     "tick texts": {
       data: [scatter()],

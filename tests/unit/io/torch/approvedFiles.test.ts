@@ -157,6 +157,37 @@ const stored = (elements: number, bytes: Uint8Array) => {
   return Buffer.concat([head, bytes]);
 };
 
+const inWindow = (start: number, length: number, elements: number) =>
+  tensorOpcodes(
+    "0",
+    "FloatStorage",
+    elements,
+    [2],
+    [1],
+    0,
+    [],
+    tuple(text("0"), integer(start), integer(length)),
+  );
+
+test("a tensor in a window of a storage is read from there, whatever the container, and refused where the file ends before", async () => {
+  const calls = new Calls();
+  for (const [start, length, elements] of [
+    [0, 2, 6],
+    [4, 2, 6],
+    [4, 2, 10],
+    [5, 2, 10],
+    [8, 2, 10],
+    [1, 1, 6],
+    [5, 2, 6],
+  ] as const) {
+    const a = { a: inWindow(start, length, elements) };
+    const name = `${length} from ${start} of ${elements}, 6 in the file`;
+    await calls.does(`${name}, zip`, () => read(torchZip(dictPickle(a), { 0: six })));
+    await calls.does(`${name}, old`, () => read(legacy(a, ["0"], [stored(6, six)])));
+  }
+  calls.approve("io/torch/windows");
+});
+
 test("torch's old files, and pickles of arrays, are approved", async () => {
   const calls = new Calls();
   const file = (name: string, bytes: Uint8Array) => calls.does(name, () => read(bytes));

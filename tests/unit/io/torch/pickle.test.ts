@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { unpickle } from "../../../../src/io/torch/pickle";
+import { PlainRecord, unpickle } from "../../../../src/io/torch/pickle";
 import { PickleEndsEarly, PickleInput } from "../../../../src/io/torch/pickleInput";
 import { opcodeHandlers } from "../../../../src/io/torch/pickleOpcodes";
 import { assertRejects } from "../support";
@@ -117,6 +117,27 @@ test("work that goes on and on is refused in the sum, though each piece of it is
   assert.equal(run(4), null);
   await assertRejects(
     async () => run(50),
+    "bad-file",
+    "p: damaged pickle: it describes more work than its length justifies",
+  );
+});
+
+test("so is the state of a record that is set again and again", async () => {
+  const made = { name: "m record", construct: () => new PlainRecord("m.record") };
+  const globals = new Map([[made.name, made]]);
+  const entries = Array.from({ length: 256 }, (_, i) => [0x4b, i, NONE]).flat();
+  /** A record, a dict of 256 entries, and the dict as the record's state so many times. */
+  const program = (times: number) => [
+    ...[0x63, ...Buffer.from("m\nrecord\n"), 0x29, 0x52, 0x7d, 0x28, ...entries, 0x75, 0x71, 1, 0x30],
+    ...Array.from({ length: times }, () => [0x68, 1, 0x62]).flat(),
+    STOP,
+  ];
+  const run = (times: number) =>
+    unpickle(new PickleInput("p", Uint8Array.from(program(times))), { source: "p", globals });
+  // Justified are 4 * (800 + 3 * times) + 1024: about 16 times 256.
+  assert.equal((run(16) as PlainRecord).fields.size, 256);
+  await assertRejects(
+    async () => run(40),
     "bad-file",
     "p: damaged pickle: it describes more work than its length justifies",
   );
