@@ -3,6 +3,7 @@ import { createHmac, randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as zmq from "zeromq";
 import type { Connection } from "../../../src/kernel/protocol/channel";
@@ -28,6 +29,14 @@ interface Special {
   key?: string;
   buffers?: Uint8Array[];
 }
+
+/** Kernels that were started and not closed: those of a test that failed would keep its file from ending. */
+const left = new Set<KernelClient>();
+const closeLeft = () => {
+  for (const client of left) client.close();
+};
+// A program that is no file of tests would become one by it.
+if (process.argv[1]?.endsWith(".test.js")) after(closeLeft);
 
 /** A kernel in a process of its own, and a frontend of it. */
 export class KernelClient {
@@ -77,6 +86,7 @@ export class KernelClient {
       stdio: ["ignore", "inherit", "inherit"],
     });
     const client = new KernelClient(connection, child, folder);
+    left.add(client);
     await client.connect();
     return client;
   }
@@ -190,6 +200,7 @@ export class KernelClient {
   }
 
   close(): void {
+    if (!left.delete(this)) return;
     for (const socket of [this.shell, this.control, this.stdin, this.subscriber, this.heartbeat])
       socket.close();
     this.process.kill("SIGKILL");

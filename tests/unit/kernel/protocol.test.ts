@@ -293,7 +293,10 @@ describe("the kernel's protocol", () => {
       const { reply } = await kernel.answer(id, 10_000);
       assert.deepEqual([reply.status, reply.ename], ["error", "KeyboardInterrupt"], code);
       const waited = performance.now() - asked;
-      assert.ok(waited < startTook, `${code}: ${waited} ms, where a new kernel takes ${startTook} ms`);
+      assert.ok(
+        waited < Math.max(1000, startTook),
+        `${code}: ${waited} ms, where a new kernel takes ${startTook} ms`,
+      );
       assert.equal(result(await kernel.run("1 + 1")), "2");
     }
   });
@@ -318,7 +321,7 @@ describe("the kernel's protocol", () => {
 });
 
 describe("a kernel's end", () => {
-  it("comes sooner than a new kernel would, also while a cell computes", async () => {
+  it("comes within a second, or as soon as a new kernel would, also while a cell computes", async () => {
     for (const code of ["1", "while (true);"]) {
       const own = await KernelClient.start();
       await own.run("0");
@@ -328,7 +331,7 @@ describe("a kernel's end", () => {
       const id = own.send("shutdown_request", { restart: true }, "control");
       await own.until(() => own.exitCode !== undefined, 5000, "the kernel did not end");
       const waited = performance.now() - asked;
-      assert.ok(waited < startTook, `${waited} ms, where a new kernel takes ${startTook} ms`);
+      assert.ok(waited < Math.max(1000, startTook), `${waited} ms, where a new kernel takes ${startTook} ms`);
       assert.ok(own.published(id).length > 0);
       own.close();
     }
