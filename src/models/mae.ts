@@ -59,8 +59,15 @@ export interface MaeOptions {
   seed?: number;
 }
 
+/** Sines and cosines of rows and columns, a quarter of the channels each. */
+const tableFits = ({ dim: wide = 0 }: Readonly<Partial<DecoderConfig>>) =>
+  wide % 4 === 0 ? [] : [["dim", "a multiple of 4, for the table of positions"] as const];
+
 /** Shape of MAE's decoder. */
-export const decoderConfig = optionsOf<DecoderConfig>({ dim, depth, heads, mlpRatio }, {}, stackFits);
+export const decoderConfig = optionsOf<DecoderConfig>({ dim, depth, heads, mlpRatio }, {}, (decoder) => [
+  ...stackFits(decoder),
+  ...tableFits(decoder),
+]);
 
 export const maeField = such<MaskedAutoencoder>("a masked auto-encoder, from mae.create", (value) =>
   has(value, "encoder", "decoder_blocks"),
@@ -75,6 +82,8 @@ export const maeOptions = optionsOf<MaeOptions>(
     normPixLoss: entry(flag, "targets are patches normalized by their own mean and deviation", true),
     seed,
   },
+  ({ encoder }) =>
+    tableFits(encoder ?? {}).map(([name, expected]) => ["encoder", `${name} ${expected}`] as const),
 );
 
 /** The tensors of one pretraining step; everything random is drawn on the host. */

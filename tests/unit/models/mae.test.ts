@@ -298,3 +298,23 @@ test("an edit at a place of the decoder changes the prediction as what it gives 
   assert.notEqual(loss(zero("decoder_blocks.0.out")), loss());
   assert.notEqual(loss(zero("blocks.1.out")), loss());
 });
+
+test("widths that have no table of positions are refused before anything is made, both at once", () => {
+  const wide = (dim: number) => ({ dim, depth: 1, heads: 2, mlpRatio: 2 });
+  const create = (encoder: number, decoder: number) => () =>
+    mae.create({ encoder: { ...tinyViT, ...wide(encoder) }, decoder: wide(decoder) });
+  assert.doesNotThrow(create(16, 8));
+  for (const [encoder, decoder] of [
+    [16, 10],
+    [18, 8],
+    [18, 10],
+  ] as const)
+    assert.throws(create(encoder, decoder), (error: Error) => {
+      const named = [/encoder: expected dim a multiple of 4/, /decoder\.dim: expected a multiple of 4/];
+      assert.deepEqual(
+        named.map((one) => one.test(error.message)),
+        [encoder === 18, decoder === 10],
+      );
+      return isLuvitError("bad-argument")(error);
+    });
+});
