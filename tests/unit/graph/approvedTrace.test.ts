@@ -143,6 +143,7 @@ test("what a trace writes down and what it refuses is approved", async () => {
     { inputs: null },
     { inputs: { x: {} } },
     { inputs: { x: 3 } },
+    ...[[-1], [2, 1.5], [Number.NaN], ["2"], 4].map((shape) => ({ inputs: { x: { shape } } })),
     { state: undefined },
     { body: undefined },
     { body: 3 },
