@@ -309,7 +309,15 @@ async function rawError(name: string, shown: string, values: readonly unknown[])
 before(async () => {
   process.chdir(folder);
   await luvit.ready({ backend: "cpu", engine: "eager" });
-  const few = { train: 1, validation: 1, imageNet9: 1, trainSemi: 1, scenes: 2, validationScenes: 1, sceneSize: 64 };
+  const few = {
+    train: 1,
+    validation: 1,
+    imageNet9: 1,
+    trainSemi: 1,
+    scenes: 2,
+    validationScenes: 1,
+    sceneSize: 64,
+  };
   await luvit.data.writeToySet(`${folder}/toy`, { size, ...few });
   await sharp(Buffer.alloc(3 * size * size), { raw: { width: size, height: size, channels: 3 } }).toFile(
     "one.png",
