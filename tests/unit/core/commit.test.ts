@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -27,6 +27,13 @@ test("a checkout is named by its commit, with + behind it where a file differs f
   assert.equal(commitOf(folder), commit);
   writeFileSync(file, "two");
   assert.equal(commitOf(folder), `${commit}+`);
+});
+
+test("a second tree of a checkout, whose .git is a file, is named by its own commit", () => {
+  const second = join(folder, "second tree");
+  git("worktree", "add", "--quiet", "--detach", second);
+  assert.ok(statSync(join(second, ".git")).isFile());
+  assert.equal(commitOf(second), git("rev-parse", "HEAD").slice(0, 12), "what differs is in the first tree alone");
 });
 
 test("a package inside somebody else's checkout is not named by that checkout's commit", () => {
