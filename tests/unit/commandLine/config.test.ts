@@ -81,6 +81,13 @@ test("a mistake in the file is named with line and column", () => {
     "f.json: not JSON",
     "line 2, column 11: close bracket expected",
   );
+  for (const end of ["\n", "\r\n", "\r"])
+    assertThrows(
+      () => parseJsonWithComments("f.json", ["{ // of lines", '  "a": 1,', "", '  "b": x, "c": y', "}"].join(end)),
+      "bad-file",
+      "f.json: not JSON\n  line 4, column 8: invalid symbol\n",
+      "\n  line 4, column 16: invalid symbol",
+    );
 });
 
 test("everything that is wrong is said at once, each with its place, what is expected and what came", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { before, type TestContext, test } from "node:test";
 import { main } from "../../../src/commandLine/main";
 import { LuvitError } from "../../../src/core/errors";
@@ -30,6 +30,8 @@ import suites = require("../../../src/analysis/suite/suite");
 
 const folder = temporaryFolder();
 const here = (name: string) => join(folder, name);
+/** What `--out` names lies where the command is called, not beside the file. */
+const elsewhere = relative(process.cwd(), here("elsewhere"));
 const shapes = join(repository, "data", "shapes");
 const decoder = { dim: 8, depth: 1, heads: 2, mlpRatio: 3 };
 const engine = { engine: "eager", threads: 1 };
@@ -121,10 +123,10 @@ test("pretraining is handed its options, engine, folder, model and images as the
   const { maskRatio, normPixLoss } = model;
   assert.deepEqual([maskRatio, normPixLoss, { ...model.decoder }], [0.5, false, decoder]);
   assert.match(said, /recipe pretrainMae /);
-  const words = ["pretrain", "--out", here("elsewhere"), "--seed", "12", "--resume"];
+  const words = ["pretrain", "--out", elsewhere, "--seed", "12", "--resume"];
   const asked = await handed(t, pretraining, "pretrain", words, config);
   const { out, seed, resume } = asked.options;
-  assert.deepEqual([out, seed, resume], [here("elsewhere"), 12, true]);
+  assert.deepEqual([out, seed, resume], [elsewhere, 12, true]);
 });
 
 test("finetuning is handed them too, and distilling the model that teaches", async (t) => {
@@ -161,10 +163,10 @@ test("finetuning is handed them too, and distilling the model that teaches", asy
   assert.equal(finetuned.options.recipe, recipes.finetuneMae.recipe);
   assert.equal(options.recipe, recipes.distillLuvit.recipe);
   assert.ok(distilled.said.includes(`teacher: ${teacher}`));
-  const words = ["--out", here("elsewhere"), "--seed", "12", "--resume"];
+  const words = ["--out", elsewhere, "--seed", "12", "--resume"];
   const again = await handed(t, finetuning, "finetune", ["finetune", ...words], config);
   const { out, seed, resume } = again.options;
-  assert.deepEqual([out, seed, resume], [here("elsewhere"), 12, true]);
+  assert.deepEqual([out, seed, resume], [elsewhere, 12, true]);
 });
 
 test("a segmenter is trained and scored as the file says", async (t) => {
@@ -206,10 +208,10 @@ test("a segmenter is trained and scored as the file says", async (t) => {
     ...{ protocol: "square", shorterSide: 40, batchSize: 3, recipe: "mine", seed: 9 },
     ...{ model: "ours", data: "some", out: join(here("out-scores"), "some"), shard: { index: 2, count: 3 } },
   });
-  const words = ["--seed", "12", "--out", here("elsewhere")];
+  const words = ["--seed", "12", "--out", elsewhere];
   const { seed, out, shard } = (await handed(t, scoring, "segmentation", [...evaluate, ...words], evaluation))
     .options;
-  assert.deepEqual([seed, out, shard], [12, join(here("elsewhere"), "some"), undefined]);
+  assert.deepEqual([seed, out, shard], [12, join(elsewhere, "some"), undefined]);
 });
 
 test("a detector is trained and evaluated as the file says", async (t) => {
@@ -261,9 +263,9 @@ test("a detector is trained and evaluated as the file says", async (t) => {
     ...engine,
     ...{ model: "ours", recipe: "mine", seed: 9, out: here("out-found"), shard: { index: 2, count: 3 } },
   });
-  const words = ["--seed", "12", "--out", here("elsewhere")];
+  const words = ["--seed", "12", "--out", elsewhere];
   const again = await handed(t, evaluatingDetectors, "evaluateDetector", [...evaluate, ...words], evaluation);
-  assert.deepEqual([again.options.seed, again.options.out], [12, here("elsewhere")]);
+  assert.deepEqual([again.options.seed, again.options.out], [12, elsewhere]);
 });
 
 test("evaluation and entropy are handed the model, its name, the sets, and how to run", async (t) => {
@@ -288,9 +290,9 @@ test("evaluation and entropy are handed the model, its name, the sets, and how t
   const shard = { index: 2, count: 3 };
   assert.deepEqual(options, { ...about, layer: "blocks.0", out: here("out-entropy"), shard });
   assert.deepEqual(Object.keys(shares.images), ["some"]);
-  const words = ["entropy", "--seed", "12", "--out", here("elsewhere")];
+  const words = ["entropy", "--seed", "12", "--out", elsewhere];
   const again = await handed(t, lookingAtShares, "entropyShares", words, looking);
-  assert.deepEqual([again.options.seed, again.options.out], [12, here("elsewhere")]);
+  assert.deepEqual([again.options.seed, again.options.out], [12, elsewhere]);
 });
 
 test("pseudo-masks are looked at behind the shares of each set, unless a file says no or the shares were stopped", async (t) => {
@@ -304,6 +306,7 @@ test("pseudo-masks are looked at behind the shares of each set, unless a file sa
   const table = tableOf({ a: [1, 2] });
   const looked: string[] = [];
   let isComplete = true;
+  let unfinished = "";
   t.mock.method(
     lookingAtShares,
     "entropyShares",
@@ -315,7 +318,7 @@ test("pseudo-masks are looked at behind the shares of each set, unless a file sa
   t.mock.method(lookingAtMasks, "pseudoMaskIou", async (...[, , options]: [unknown, unknown, Loose]) => {
     const { data, out, layer, batchSize, model } = options;
     looked.push(`masks of ${data} into ${out}, ${layer}, ${batchSize}, ${model}`);
-    return { complete: isComplete };
+    return { complete: isComplete && data !== unfinished };
   });
   const run = async (more: object, ...words: string[]) => {
     looked.length = 0;
@@ -340,11 +343,16 @@ test("pseudo-masks are looked at behind the shares of each set, unless a file sa
   assert.deepEqual(sharded, [shares("one"), shares("two")]);
   assert.match(said, /shard 1\/2 alone\n.*luvit entropy --config [^ ]*run\.json\ndone/);
   assert.ok(!existsSync(out), "a shard's numbers are not the set's");
+  const goOn = /stopped; what was computed is kept\. Go on with: luvit entropy --config [^ ]*run\.json$/;
+  for (const [at, name] of ["one", "two"].entries()) {
+    unfinished = name;
+    const [ended, until, words] = await run({});
+    assert.deepEqual([ended, until], [130, all.slice(0, 2 * at + 2)]);
+    assert.match(words, goOn);
+    assert.deepEqual(existsSync(join(out, name)), false, "of a set that is not at its end nothing is written");
+  }
   isComplete = false;
   const [stopped, first, rest] = await run({});
   assert.deepEqual([stopped, first], [130, [shares("one")]]);
-  assert.match(
-    rest,
-    /stopped; what was computed is kept\. Go on with: luvit entropy --config [^ ]*run\.json$/,
-  );
+  assert.match(rest, goOn);
 });
