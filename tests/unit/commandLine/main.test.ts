@@ -59,3 +59,34 @@ test("of several workers the first alone prints, and each says by its number wha
     assert.equal(version, own === "0" ? packageVersion() : "", `worker ${own} of ${all}`);
   }
 });
+
+test("a worker leaves the job when its command has ended, with whatever status; who failed, and who is alone, does not", async (t) => {
+  const [rank, size] = ["OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"];
+  const engine = require.resolve("../../../src/engine");
+  const loaded = require.cache[engine];
+  t.after(() => {
+    delete process.env[rank];
+    delete process.env[size];
+    if (loaded) require.cache[engine] = loaded;
+    else delete require.cache[engine];
+  });
+  const steps: string[] = [];
+  const exports = { __esModule: true, leaveWorkers: async () => void steps.push("left") };
+  require.cache[engine] = { id: engine, filename: engine, loaded: true, exports } as NodeJS.Module;
+  const [chosen] = commands;
+  const ends = async (all: string, run: () => Promise<number>) => {
+    Object.assign(process.env, { [rank]: "0", [size]: all });
+    steps.length = 0;
+    t.mock.method(chosen, "run", async () => {
+      steps.push("ran");
+      return run();
+    });
+    const { status } = await luvit(chosen.name);
+    return [status, ...steps];
+  };
+  for (const status of [0, 1, 130, 143])
+    assert.deepEqual(await ends("2", async () => status), [status, "ran", "left"]);
+  const failing = () => Promise.reject(new Error("no"));
+  assert.deepEqual(await ends("2", failing), [1, "ran"]);
+  assert.deepEqual(await ends("1", async () => 130), [130, "ran"]);
+});
