@@ -170,13 +170,30 @@ test("of several workers each but the first runs a notebook into a folder of its
   Object.assign(process.env, { [rank]: "2", [size]: "4" });
   const print = () => {};
   const run = (flags: object) => notebookCommand.run({ words: [here("b.ipynb")], flags, print } as never);
+  const complained: string[] = [];
+  t.mock.method(process.stderr, "write", (text: string) => complained.push(text) > 0);
   await run({ out: "there" });
   await run({});
   assert.deepEqual(
     calls.map(([, { out }]) => out),
     [join("there", "worker-3"), join("out", "b", "worker-3")],
   );
-  assert.equal(typeof calls[0][1].terminal.write, "function");
+  assert.deepEqual(complained, []);
+  calls.length = 0;
+  const speaking = (outcome: string) => async (_: string, { terminal }: Record<string, Handed>) => {
+    for (let line = 1; line <= 45; line++) assert.equal(terminal.write(`line ${line}\n`), true);
+    return { ...report, outcome };
+  };
+  const last = Array.from({ length: 40 }, (_, i) => `line ${i + 6}\n`).join("");
+  for (const [outcome, status, told] of [
+    ["ok", 0, []],
+    ["interrupted", 130, []],
+    ["failed", 1, [last]],
+  ] as const) {
+    complained.length = 0;
+    t.mock.method(notebooks, "runNotebook", speaking(outcome) as never);
+    assert.deepEqual([await run({}), complained], [status, told], "what failed is in the last 40 lines");
+  }
 });
 
 test("engine installs what the flags name, lists what is there and removes what is named", async (t) => {

@@ -42,6 +42,7 @@ before(async () => {
   await mae.create({ encoder, decoder, seed: 3 }).save(here("mae"));
   const tuned = classifier.create({ encoder, classes: 2, seed: 4 });
   await Object.assign(tuned, { classNames: ["green", "red"] }).save(here("tuned"));
+  await classifier.create({ encoder, classes: 5, seed: 4 }).save(here("wide"));
   const parts = segmenter.create({ encoder: { ...encoder, imageSize: 32 }, classes: 3, seed: 5 });
   await parts.save(here("parts"));
 });
@@ -163,6 +164,15 @@ test("finetuning is handed them too, and distilling the model that teaches", asy
   assert.equal(finetuned.options.recipe, recipes.finetuneMae.recipe);
   assert.equal(options.recipe, recipes.distillLuvit.recipe);
   assert.ok(distilled.said.includes(`teacher: ${teacher}`));
+  const onMae = { ...config, model: { pretrained: "mae" } };
+  const bySet = await handed(t, finetuning, "finetune", ["finetune"], onMae);
+  const byTeacher = await handed(t, distilling, "distill", ["distill"], {
+    ...onMae,
+    teacher: { weights: "wide" },
+    recipe: "distillLuvit",
+  });
+  const heads = [bySet.model.classes, byTeacher.model.classes, bySet.images.classes.length];
+  assert.deepEqual(heads, [2, 5, 2], "a head is for the classes of the images, or of the teacher");
   const words = ["--out", elsewhere, "--seed", "12", "--resume"];
   const again = await handed(t, finetuning, "finetune", ["finetune", ...words], config);
   const { out, seed, resume } = again.options;
