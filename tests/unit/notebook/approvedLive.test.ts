@@ -673,7 +673,7 @@ describe("of what goes on in a notebook", () => {
   it("what a run says of itself as a value is approved", async () => {
     const calls = new Calls();
     const display = (run: object) => (run as Record<symbol, () => Record<string, string>>)[jupyterDisplay]();
-    const runOf = (records: readonly LiveRecord[], out?: string, fails = false) =>
+    const runOf = (records: readonly LiveRecord[], out?: string, fails = false, checkpoint?: string) =>
       new Run({
         name: "tuning <1>",
         model: {} as never,
@@ -682,17 +682,19 @@ describe("of what goes on in a notebook", () => {
         report: new SkipReport(),
         body: async (driver) => {
           for (const one of records) driver.record(one);
+          driver.run.checkpoint = checkpoint;
           if (fails) throw new Error("no room");
         },
       });
-    for (const [name, records, out, fails] of [
+    for (const [name, records, out, fails, checkpoint] of [
       ["two steps", [record(1), record(2)], undefined, false],
       ["saved", [record(1)], "runs/x", false],
       ["none", [], undefined, false],
       ["failed", [record(1)], "runs/x", true],
+      ["with a checkpoint", [record(1), record(2)], "runs/x", false, "runs/x/checkpoint-2"],
     ] as const) {
       for (const isFollowed of [false, true]) {
-        const run = runOf(records, out, fails);
+        const run = runOf(records, out, fails, checkpoint);
         if (isFollowed) noteFollowed(run);
         calls.note(`${name}${isFollowed ? ", followed" : ""}`, display(run));
         await run.done.catch(() => {});
