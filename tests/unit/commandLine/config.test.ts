@@ -67,6 +67,9 @@ test("finetuning starts from pretrained weights, or says itself what its model i
 test("comments and commas before brackets are no part of JSON, what stands in texts is", () => {
   const text = '{ // one\n "a": "x // y /* z */, }", /* two\n lines */ "b": [1, 2, ], }';
   assert.deepEqual(parseJsonWithComments("f", text), { a: "x // y /* z */, }", b: [1, 2] });
+  // Beside each other there may be as many as one likes.
+  for (const one of ["{}", "[]", '{"a": {}}', '[{"a": []}]'])
+    assert.equal((parseJsonWithComments("f", `[${Array(150).fill(one)}]`) as unknown[]).length, 150, one);
 });
 
 test("a mistake in the file is named with line and column", () => {

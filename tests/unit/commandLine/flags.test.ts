@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { type TestContext, test } from "node:test";
 import { imagesFrom } from "../../../src/commandLine/images";
 import { main } from "../../../src/commandLine/main";
@@ -142,6 +142,10 @@ test("run hands on the notebook, where it goes, how long a cell may take and the
   await luvit("run", here("a.ipynb"), "--html");
   const usual = { out: undefined, html: true, timeout: undefined, parameters: {} };
   assert.deepEqual(calls[1], [here("a.ipynb"), usual]);
+  // A notebook runs in its own folder; what it says is seen from where the command was called.
+  const started = process.cwd();
+  t.after(() => process.chdir(started));
+  process.chdir(folder);
   for (const [outcome, expected, word] of [
     ["failed", 1, "failed"],
     ["interrupted", 130, "interrupted"],
@@ -149,7 +153,9 @@ test("run hands on the notebook, where it goes, how long a cell may take and the
     Object.assign(report, { outcome, pagePath: here("out/a.html") });
     const ended = await luvit("run", here("a.ipynb"));
     assert.equal(ended.status, expected);
-    assert.match(ended.said, new RegExp(`^${word}: 2 of 3 cells in .+\\n.*a\\.ipynb\\n.*out/a\\.html$`));
+    assert.match(ended.said, new RegExp(`^${word}: 2 of 3 cells in .+\n`));
+    const files = ["out/a.ipynb", "out/a.html"].map((name) => `  ${relative(started, here(name))}`);
+    assert.deepEqual(ended.said.split("\n").slice(1), files);
   }
   for (const timeout of ["-1", "Infinity", " ", "1s"])
     assert.equal((await luvit("run", here("a.ipynb"), `--timeout=${timeout}`)).status, 2, timeout);

@@ -42,6 +42,9 @@ test("a package inside somebody else's checkout is not named by that checkout's 
   assert.equal(commitOf(inside), undefined);
 });
 
-test("the code of this package is named by its commit, else by its version", () => {
+test("the code of this package is named by its commit, else by its version, wherever it is called", (t) => {
+  const started = process.cwd();
+  t.after(() => process.chdir(started));
+  process.chdir(folder); // a checkout of something else
   assert.equal(codeVersion(), commitOf(packageRoot()) ?? "luvit 0.1.0");
 });

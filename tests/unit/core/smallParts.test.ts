@@ -199,6 +199,7 @@ describe("options", () => {
         [options.number(1, undefined, true), "a number above 1", [1.001], [1, inf]],
         [options.whole(), "a whole number from 1", [1, 2 ** 53 - 1], [0, 1.5, 2 ** 53, inf]],
         [options.whole(0, 12_000), "a whole number from 0 to 12,000", [0, 12_000], [-1, 12_001]],
+        [options.whole(0, 1e15 - 1), "a whole number from 0 to 999,999,999,999,999", [1e15 - 1], [1e15]],
         [options.share, "a number from 0 to 1", [0, 1], [-0.001, 1.001]],
         [options.shareBelowOne, "a number from 0, less than 1", [0, 1 - 2 ** -53], [1, -0.001, Number.NaN]],
         [options.seed, "a whole number from 0 to 9.007199254740991e+15", [0, 2 ** 53 - 1], [-1, 2 ** 53]],
