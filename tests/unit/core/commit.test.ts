@@ -33,7 +33,11 @@ test("a second tree of a checkout, whose .git is a file, is named by its own com
   const second = join(folder, "second tree");
   git("worktree", "add", "--quiet", "--detach", second);
   assert.ok(statSync(join(second, ".git")).isFile());
-  assert.equal(commitOf(second), git("rev-parse", "HEAD").slice(0, 12), "what differs is in the first tree alone");
+  assert.equal(
+    commitOf(second),
+    git("rev-parse", "HEAD").slice(0, 12),
+    "what differs is in the first tree alone",
+  );
 });
 
 test("a package inside somebody else's checkout is not named by that checkout's commit", () => {

@@ -197,6 +197,12 @@ describe("options", () => {
         [options.number(-1, 2), "a number from -1 to 2", [-1, 2], [-1.001, 2.001]],
         [options.number(0, 1, true), "a number above 0 and at most 1", [1e-300, 1], [0, 1.001, Number.NaN]],
         [options.number(1, undefined, true), "a number above 1", [1.001], [1, inf]],
+        [
+          options.number(10_000, 20_000, true),
+          "a number above 10,000 and at most 20,000",
+          [10_001, 20_000],
+          [10_000, 20_001],
+        ],
         [options.whole(), "a whole number from 1", [1, 2 ** 53 - 1], [0, 1.5, 2 ** 53, inf]],
         [options.whole(0, 12_000), "a whole number from 0 to 12,000", [0, 12_000], [-1, 12_001]],
         [options.whole(0, 1e15 - 1), "a whole number from 0 to 999,999,999,999,999", [1e15 - 1], [1e15]],
