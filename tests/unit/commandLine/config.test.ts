@@ -86,7 +86,11 @@ test("a mistake in the file is named with line and column", () => {
   );
   for (const end of ["\n", "\r\n", "\r"])
     assertThrows(
-      () => parseJsonWithComments("f.json", ["{ // of lines", '  "a": 1,', "", '  "b": x, "c": y', "}"].join(end)),
+      () =>
+        parseJsonWithComments(
+          "f.json",
+          ["{ // of lines", '  "a": 1,', "", '  "b": x, "c": y', "}"].join(end),
+        ),
       "bad-file",
       "f.json: not JSON\n  line 4, column 8: invalid symbol\n",
       "\n  line 4, column 16: invalid symbol",

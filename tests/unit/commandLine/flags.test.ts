@@ -186,10 +186,12 @@ test("of several workers each but the first runs a notebook into a folder of its
   );
   assert.deepEqual(complained, []);
   calls.length = 0;
-  const speaking = (outcome: string) => async (_: string, { terminal }: Record<string, Handed>) => {
-    for (let line = 1; line <= 45; line++) assert.equal(terminal.write(`line ${line}\n`), true);
-    return { ...report, outcome };
-  };
+  const speaking =
+    (outcome: string) =>
+    async (_: string, { terminal }: Record<string, Handed>) => {
+      for (let line = 1; line <= 45; line++) assert.equal(terminal.write(`line ${line}\n`), true);
+      return { ...report, outcome };
+    };
   const last = Array.from({ length: 40 }, (_, i) => `line ${i + 6}\n`).join("");
   for (const [outcome, status, told] of [
     ["ok", 0, []],
@@ -200,6 +202,9 @@ test("of several workers each but the first runs a notebook into a folder of its
     t.mock.method(notebooks, "runNotebook", speaking(outcome) as never);
     assert.deepEqual([await run({}), complained], [status, told], "what failed is in the last 40 lines");
   }
+  complained.length = 0;
+  Object.assign(process.env, { [rank]: "1" });
+  assert.deepEqual([await run({}), complained], [1, [last]], "the second worker, too");
 });
 
 test("engine installs what the flags name, lists what is there and removes what is named", async (t) => {

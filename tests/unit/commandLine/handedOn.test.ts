@@ -359,7 +359,11 @@ test("pseudo-masks are looked at behind the shares of each set, unless a file sa
     const [ended, until, words] = await run({});
     assert.deepEqual([ended, until], [130, all.slice(0, 2 * at + 2)]);
     assert.match(words, goOn);
-    assert.deepEqual(existsSync(join(out, name)), false, "of a set that is not at its end nothing is written");
+    assert.deepEqual(
+      existsSync(join(out, name)),
+      false,
+      "of a set that is not at its end nothing is written",
+    );
   }
   isComplete = false;
   const [stopped, first, rest] = await run({});

@@ -29,7 +29,7 @@ test("help is printed by every word for it and by none, the version by both, and
 });
 
 test("a word that is no command ends with 2, whatever it is called", async () => {
-  for (const word of ["helpme", "-H", "--versions", "", "run.ipynb"]) {
+  for (const word of ["helpme", "-H", "--versions", "version", "v", "h", "", "run.ipynb"]) {
     const { status, printed, complained } = await luvit(word);
     assert.deepEqual([status, printed], [2, ""], word);
     assert.match(complained, /\nluvit --help lists what there is\.$/);
