@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { StateDict } from "../../../../src/core/hostTensor";
+import { type StateDict, streamOf, type TensorStream } from "../../../../src/core/hostTensor";
 import { Rng } from "../../../../src/core/rng";
 import { keepCheckpoint } from "../../../../src/io/checkpoint";
+import { keepWeights, readConfig, writeSavedModel } from "../../../../src/io/checkpoint/savedModel";
 import { writeSafetensors } from "../../../../src/io/safetensors";
 import { assertRejects, randomTensor, temporaryFolder } from "../support";
 
@@ -59,4 +60,37 @@ test("formats that must be read whole are refused with what to do", async () => 
     "bad-argument",
     "GGUF cannot stay in its file: only safetensors and torch's files can be",
   );
+});
+
+test("a model that cannot be written whole leaves the one before, config and weights, or nothing", async () => {
+  const broken: TensorStream = {
+    shapes: new Map([["first.weight", [2, 3]]]),
+    read: async () => {
+      throw new RangeError("no numbers");
+    },
+  };
+  const folder = temporaryFolder();
+  await assert.rejects(writeSavedModel(folder, { config: { depth: 1 }, tensors: broken }));
+  assert.deepEqual(readdirSync(folder), []);
+  await writeSavedModel(folder, { config: { depth: 1 }, tensors: streamOf(first) });
+  const [config, weights] = ["config.json", "model.safetensors"].map((name) => join(folder, name));
+  const before = [config, weights].map((path) => readFileSync(path));
+  await assert.rejects(writeSavedModel(folder, { config: { depth: 2 }, tensors: broken }));
+  assert.deepEqual(
+    [config, weights].map((path) => readFileSync(path)),
+    before,
+  );
+  assert.deepEqual(readdirSync(folder).sort(), ["config.json", "model.safetensors"]);
+  const kept = await keepWeights(weights, await readConfig(folder));
+  assert.deepEqual([...kept.tensors.get("first.weight")!.data], [...first.get("first.weight")!.data]);
+  await kept.close();
+});
+
+test("weights whose config cannot be written are there without it, and are not taken for another model's", async () => {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, "config.json"));
+  await assert.rejects(writeSavedModel(folder, { config: { depth: 3 }, tensors: streamOf(first) }));
+  const weights = join(folder, "model.safetensors");
+  assert.ok(existsSync(weights), "they come first");
+  await assertRejects(() => keepWeights(weights, { depth: 2 }), "key-mismatch", "depth: was 3, now 2");
 });

@@ -22,6 +22,23 @@ test("a body hands on its chunks in order, up to its end or until there is enoug
   assert.deepEqual(await taken(Readable.from([]), 9), []);
 });
 
+test("a body that goes on sending is ended when there is enough of it, or its taker fails", async () => {
+  for (const last of [1, 2]) {
+    const endless = new PassThrough();
+    const some = taken(endless, last);
+    for (const chunk of chunks.slice(0, last)) endless.write(chunk);
+    assert.deepEqual(await some, [1, 2].slice(0, last));
+    assert.ok(endless.destroyed, "it was not at its end");
+  }
+  const failing = new PassThrough();
+  failing.write(chunks[0]);
+  const reading = new StreamedBody(failing).receive(() => {
+    throw new RangeError("mine");
+  });
+  await assert.rejects(reading, RangeError);
+  assert.ok(failing.destroyed);
+});
+
 test("what its taker throws, or its connection fails with, is thrown, and one that is closed is at its end", async () => {
   const own = new RangeError("mine");
   const stream = Readable.from(chunks);

@@ -65,17 +65,39 @@ test("a connection on which nothing comes is given up and taken up again", async
   await assertLoads({ ...options, hub: { ...options.hub, idleTimeout: 250 } } as typeof options);
 });
 
-test("an expired signature is renewed at the hub", async () => {
+/** Answers with a status when a signed address is asked for the second time, as often as `most`; how often it has. */
+function expire(status: number, most = 1): () => number {
   const asked = new Set<string>();
   let failures = 0;
-  const isSecond = ({ pathname, search }: URL) => {
+  const where = ({ pathname, search }: URL) => {
     const isFirst = !search.includes("Signature") || !asked.has(pathname);
     asked.add(pathname);
-    return !isFirst && failures++ === 0;
+    return !isFirst && failures < most && ++failures > 0;
   };
-  hub.misbehave({ status: 403, where: isSecond });
-  await assertLoads(asking(hub));
-  assert.ok(failures > 0);
+  hub.misbehave({ status, where, times: most });
+  return () => failures;
+}
+
+test("a signature that has expired, whatever status says so, is renewed at the hub", async () => {
+  for (const status of [400, 401, 403, 404, 410]) {
+    hub.behave();
+    const failures = expire(status);
+    await assertLoads(asking(hub));
+    assert.equal(failures(), 1, `HTTP ${status}`);
+  }
+});
+
+test("another status is no expiry: the server that the hub names is told with it, and not asked again", async () => {
+  for (const status of [402, 405, 451]) {
+    hub.behave();
+    const failures = expire(status, 9);
+    await assertRejects(
+      () => assertLoads(asking(hub)),
+      "network",
+      new RegExp(`127\\.0\\.0\\.1:\\d+, where the hub sent us, answered HTTP ${status}`),
+    );
+    assert.ok(failures() <= 4, `${failures()} failures, one for each connection at most`);
+  }
 });
 
 test("a server that ignores ranges is borne with for small files and refused for large ones", async () => {

@@ -156,6 +156,9 @@ test("there are as many blocks as the config or the file says, whichever are mor
   assert.equal((await readLlamaBlocks(place, { block: 3 })).totalLayers, 3);
   withConfig({ num_hidden_layers: 5 });
   assert.equal((await readLlamaBlocks(place, { block: 1 })).totalLayers, 5);
+  const last = await readLlamaBlocks(place);
+  assert.deepEqual(last.layerIndices, [2], "the last that the file has");
+  assertSameTensors(last.tensors, blockOf(small, 2));
   await assertRejects(() => readLanguageModel(place), "key-mismatch", "3 blocks of a model of 5");
   withConfig({ vocab_size: 11 });
   const fault = `expected [11, ${tinyLlama.dim}], got [10, ${tinyLlama.dim}]`;

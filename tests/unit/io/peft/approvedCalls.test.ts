@@ -99,6 +99,18 @@ test("adapter configs, and what is wrong with them, are approved", async () => {
       adapterRank({ ...adapterDefaults, rank_pattern: { [pattern]: 3 } }, "x.a"),
       adapterRank({ ...adapterDefaults, rank_pattern: { [pattern]: 3 } }, pattern),
     ]);
+  const paths = ["a", "b", "x.a", "x.b", "xa", "x.ab", "a.x", "b.x", "x.a.y", ""];
+  for (const pattern of ["a|b", "b|x\\.a", "a", "x", "[ab]", "x\\..*", "a.x|"])
+    await calls.does(`modules of ${pattern}`, () =>
+      paths.filter(
+        (path) => adapterAlpha({ ...adapterDefaults, alpha_pattern: { [pattern]: 3 } }, path) === 3,
+      ),
+    );
+  await calls.does("the first pattern that matches", () =>
+    ["x.a", "y.a", "b"].map((path) =>
+      adapterRank({ ...adapterDefaults, rank_pattern: { "x\\.a": 1, a: 2, ".*": 3 } }, path),
+    ),
+  );
   calls.approve("io/peft/config");
 });
 

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
-import { memorySource } from "../../../../src/io/bytes/byteSource";
-import { openSafetensors } from "../../../../src/io/safetensors";
+import type { TensorStream } from "../../../../src/core/hostTensor";
+import { fileSource, memorySource } from "../../../../src/io/bytes/byteSource";
+import { openSafetensors, writeTensorStream } from "../../../../src/io/safetensors";
+import { temporaryFolder } from "../support";
 
 type Written = readonly [dtype: string, shape: readonly number[], bytes: ArrayBufferLike];
 
@@ -83,4 +87,57 @@ test("as many entries of metadata, and as many tensors, as anybody writes are re
   const file = await open(tensors, metadata);
   assert.equal(file.names.length, 20_000);
   assert.deepEqual([...(await file.readTensors(["t19999"])).get("t19999")!.data], [19_999 % 256]);
+});
+
+test("numbers that a stream writes by itself are asked for as float32 only, at their places in a file that has its header", async () => {
+  const folder = temporaryFolder();
+  const written: { path: string; header: string; places: [string, number, number][] }[] = [];
+  const stream = (fails = false): TensorStream => ({
+    shapes: new Map([
+      ["b", [2]],
+      ["a", [1]],
+    ]),
+    read: async (names) =>
+      Object.fromEntries(
+        names.map((name) => [name, name === "a" ? Float32Array.of(1) : Float32Array.of(2, 3)]),
+      ),
+    async writeInto(path, places) {
+      const bytes = readFileSync(path);
+      const header = bytes.subarray(8, 8 + bytes.readUInt32LE(0)).toString();
+      const all = [...places].map(([name, { start, end }]): [string, number, number] => [name, start, end]);
+      written.push({ path, header, places: all });
+      if (fails) throw new RangeError("the engine died");
+      return [];
+    },
+  });
+  for (const dtype of ["F16", "BF16"] as const) {
+    const path = join(folder, dtype);
+    await writeTensorStream(path, stream(), { dtype });
+    const file = await openSafetensors(await fileSource(path));
+    const found = [...(await file.readTensors())].map(([name, { data }]) => [name, [...data]]);
+    await file.close();
+    assert.deepEqual(found, [
+      ["a", [1]],
+      ["b", [2, 3]],
+    ]);
+  }
+  assert.equal(written.length, 0, "halves are encoded from what is read");
+  for (const options of [{ dtype: "F32" } as const, {}])
+    await writeTensorStream(join(folder, "F32"), stream(), options);
+  assert.equal(written.length, 2);
+  for (const { path, header, places } of written) {
+    assert.notEqual(basename(path), "F32", "the file has its name when it is complete");
+    assert.equal(dirname(path), folder);
+    const start = 8 + header.length;
+    assert.deepEqual(places, [
+      ["a", start, start + 4],
+      ["b", start + 4, start + 12],
+    ]);
+    assert.deepEqual(JSON.parse(header), {
+      a: { dtype: "F32", shape: [1], data_offsets: [0, 4] },
+      b: { dtype: "F32", shape: [2], data_offsets: [4, 12] },
+    });
+  }
+  await assert.rejects(writeTensorStream(join(folder, "failed"), stream(true)));
+  assert.deepEqual(readdirSync(folder).sort(), ["BF16", "F16", "F32"]);
 });

@@ -90,3 +90,32 @@ test("a text keeps its spaces before signs, and no tokens are no text", async ()
   assert.deepEqual([bytes.size, bytes.begin, bytes.source], [256, [], "bytes"]);
   assert.equal(bytes.decode([255, 256, 97]), "\ufffda", "256 is none of them");
 });
+
+test("a tokenizer is as large as its largest number, whatever numbers are left out, and puts before a text what its file says", async () => {
+  const { added_tokens, post_processor, ...rest } = JSON.parse(
+    readFileSync(join(fixtures, "llama", "tokenizer.json"), "utf8"),
+  );
+  const path = join(folder, "gaps.json");
+  const read = async (last: number, single: object[]) => {
+    const added = added_tokens.map((token: { id: number }) =>
+      token.id === 390 ? { ...token, id: last } : token,
+    );
+    const template = { ...post_processor, single };
+    writeFileSync(path, JSON.stringify({ ...rest, added_tokens: added, post_processor: template }));
+    return readTokenizer(path);
+  };
+  const text = { Sequence: { id: "A", type_id: 0 } };
+  const sign = { SpecialToken: { id: "<s>", type_id: 0 } };
+  for (const [last, single, begin] of [
+    [390, [sign, text], [1]],
+    [1000, [sign, sign, text, sign], [1, 1]],
+    [5000, [text, sign], []],
+    [391, [text], []],
+  ] as const) {
+    const tokenizer = await read(last, [...single]);
+    assert.equal(tokenizer.size, last + 1);
+    assert.deepEqual(tokenizer.begin, begin);
+    assert.deepEqual(tokenizer.encode("<image>").at(-1), last);
+    assert.ok(!tokenizer.encode("a red star").includes(1), "a text alone has none of them");
+  }
+});

@@ -255,6 +255,27 @@ test("what globals make of their arguments is approved", async () => {
     await build(`${bytes} untyped bytes`, [storage(undefined, bytes), 0, [3], [1]], {
       type: { torchDtype: "F32" },
     });
+  // Offset, lengths and steps count elements, the storage bytes: 24 of them hold six float32 or twelve halves.
+  for (const [torchDtype, last] of [
+    ["F32", 5],
+    ["F16", 11],
+    ["I64", 2],
+    ["U8", 23],
+    ["complex64", 2],
+  ] as const)
+    for (const [offset, shape, strides] of [
+      [last, [1], [1]],
+      [last + 1, [1], [1]],
+      [last - 1, [2], [1]],
+      [last - 1, [2], [2]],
+      [0, [2], [last]],
+      [1, [2], [last]],
+      [last, [], []],
+      [last + 1, [], []],
+    ])
+      await build(`${torchDtype} in 24 bytes`, [storage(undefined, 24), offset, shape, strides], {
+        type: { torchDtype },
+      });
   await build("untyped of unknown width", [storage(undefined, 1), 0, [99], [1]], {
     type: { torchDtype: "quint4x2" },
   });
