@@ -177,14 +177,25 @@ test("after a step that ended half-way the state is refused, not handed on", wit
   await engine.dispose();
 });
 
-test("a program that reads moments itself is refused by name", withOnnxRuntime, async () => {
-  const g = new GraphWriter();
-  const x = g.state("a.exp_avg", [2]);
-  g.output("y", g.node("Neg", { x }, [{ shape: [2] }])[0]);
-  const programs = { step: { graph: twoParameters() }, look: { graph: g.finish() } };
-  const opened = openOnnxEngine(programs, { provider: "cpu", threads: 1 }, openOnDevice);
-  await assert.rejects(opened, isLuvitError("engine", '"look"', "a.exp_avg"));
-});
+test(
+  "a program that reads moments itself is refused by its name and theirs, one that reads weights is not",
+  withOnnxRuntime,
+  async () => {
+    const open = (...read: string[]) => {
+      const g = new GraphWriter();
+      for (const name of read)
+        g.output(`of ${name}`, g.node("Neg", { x: g.state(name, [2]) }, [{ shape: [2] }])[0]);
+      const programs = { step: { graph: twoParameters() }, look: { graph: g.finish() } };
+      return openOnnxEngine(programs, { provider: "cpu", threads: 1 }, openOnDevice);
+    };
+    for (const moments of [["a.exp_avg"], ["b.exp_avg_sq"], ["b.exp_avg", "a.exp_avg_sq"]])
+      await assert.rejects(
+        open("a", ...moments),
+        isLuvitError("engine", `program "look" reads moments of AdamW (${moments.join(", ")})`, '"cpu"'),
+      );
+    await (await open("a", "b")).dispose();
+  },
+);
 
 test("moments are written and read one by one, in any order, between steps", withOnnxRuntime, async () => {
   const open = () => opening(twoParameters());

@@ -280,11 +280,19 @@ test("MPI's addon takes its place when it has summed over two processes; else wh
       good,
       "it could not compile the addon\n  error: x",
     ],
-    [compiler, launcher("failing", "summed over 2 with X", 3), "MPI: the addon was built but does not sum"],
+    [
+      compiler,
+      launcher("failing", "summed over 2 with X", 3),
+      "MPI: the addon was built but does not sum\n  summed over 2 with X",
+    ],
     [compiler, launcher("silent", "hello"), "MPI: the addon was built but does not sum\n  hello"],
     [compiler, join(place, "no launcher"), "MPI: the addon was built but does not sum"],
   ])
-    await assertRejects(() => install(MPICXX, MPIEXEC), "engine", words);
+    await assertRejects(() => install(MPICXX, MPIEXEC, (line) => void lines.push(line)), "engine", words);
+  assert.deepEqual(
+    lines.filter((line) => line.includes("alone")),
+    [`${join(place, "no launcher")} is not there: summing over this process alone`],
+  );
   assert.equal(readFileSync(path, "utf8"), "before");
   assert.deepEqual(readdirSync(cache), [`mpi-${platform}-${arch}`], "nothing is left beside it");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fs, { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, mock, test } from "node:test";
 import {
   ADDON,
@@ -51,12 +51,16 @@ const cwd = process.cwd(), words = process.argv.slice(2);\n`;
 }
 
 describe("npm", () => {
-  test("is looked for elsewhere where the environment names a script that is gone", async () => {
-    const gone = join(temporaryFolder(), "gone", "npm-cli.js");
+  test("is looked for elsewhere where the environment names a script that is gone, or another program's", async () => {
+    const yarn = join(temporaryFolder(), "yarn.js");
+    writeFileSync(yarn, "");
     const before = process.env.npm_execpath;
-    process.env.npm_execpath = gone;
     try {
-      assert.ok(existsSync(findNpm()));
+      for (const other of [join(temporaryFolder(), "gone", "npm-cli.js"), yarn]) {
+        process.env.npm_execpath = other;
+        assert.equal(basename(findNpm()), "npm-cli.js");
+        assert.ok(existsSync(findNpm()));
+      }
     } finally {
       if (before === undefined) delete process.env.npm_execpath;
       else process.env.npm_execpath = before;

@@ -190,6 +190,17 @@ test("memories, places and what is taken out of a graph are approved", async () 
     const [x, schedule] = [g.input("x", [2]), g.input("schedule", [3])];
     g.output("y", g.node("Neg", { x: adamw("a", x, schedule)[0] }, [{ shape: [2] }])[0]);
   });
+  for (const used of [1, 2])
+    await split(`a new ${["", "average", "square"][used]} that the graph uses`, (g, adamw) => {
+      const [x, schedule] = [g.input("x", [2]), g.input("schedule", [3])];
+      g.output("y", g.node("Neg", { x: adamw("a", x, schedule)[used] }, [{ shape: [2] }])[0]);
+      adamw("b", x, schedule);
+    });
+  await split("old state that the graph uses", (g, adamw) => {
+    const [x, schedule] = [g.input("x", [2]), g.input("schedule", [3])];
+    adamw("a", x, schedule);
+    g.output("y", g.node("Neg", { x: g.state("other", [2]) }, [{ shape: [2] }])[0]);
+  });
   await split(
     "a moment that is not given back",
     (g, adamw) => void adamw("a", g.input("x", [2]), g.input("schedule", [3]), ["a", "a.m"]),

@@ -89,6 +89,8 @@ test("scopes, calls and graphs of every engine are approved", async () => {
   const [y] = g.node("Exp", { x: product }, [{ shape: [2, 4] }], {
     axis: -1,
     axes: [0, -1],
+    first: 0,
+    nothing: [],
     list: null,
     single: -2,
     none: undefined,
@@ -141,9 +143,9 @@ test("scopes, calls and graphs of every engine are approved", async () => {
     call.attribute("missing"),
     call.shape(),
   ]);
-  for (const name of ["axis", "single", "missing"])
+  for (const name of ["axis", "single", "first", "missing"])
     await calls.does(`axis ${name}`, () => call.axis(name, 3));
-  for (const name of ["axis", "axes", "list", "none", "missing"])
+  for (const name of ["axis", "axes", "first", "nothing", "list", "none", "missing"])
     await calls.does(`axes ${name}`, () => call.axes(name, 3));
   await calls.does("refuse", () => call.refuse("this use"));
   await calls.does("unlessSingle", () => unlessSingle(call, "x", ({ name }) => value(`other ${name}`, [])));
