@@ -257,7 +257,7 @@ test("MPI's addon takes its place when it has summed over two processes; else wh
   const launcher = (name: string, line: string, status = 0) =>
     written(
       join(place, name),
-      `#!/bin/sh\necho "launch $1 $2 $(basename $4) $OMPI_ALLOW_RUN_AS_ROOT $OMPI_ALLOW_RUN_AS_ROOT_CONFIRM" >> ${log}\necho '${line}'\nexit ${status}\n`,
+      `#!/bin/sh\necho "launch $1 $2 $(basename $4) $OMPI_ALLOW_RUN_AS_ROOT $OMPI_ALLOW_RUN_AS_ROOT_CONFIRM $OMPI_MCA_rmaps_base_oversubscribe" >> ${log}\necho '${line}'\nexit ${status}\n`,
       0o755,
     );
   const install = (MPICXX: string, MPIEXEC: string, report?: (line: string) => void) =>
@@ -271,7 +271,12 @@ test("MPI's addon takes its place when it has summed over two processes; else wh
   assert.equal(readFileSync(path, "utf8"), "built\n");
   const [compiled, launched] = readFileSync(log, "utf8").trim().split("\n");
   assert.match(compiled, /^compile -std=c\+\+17 -O3 -fPIC -shared .*-o \S+mpi\.node \S+mpi\.cc$/);
-  assert.equal(launched, "launch -n 2 check.js 1 1");
+  assert.equal(launched, "launch -n 2 check.js 1 1 1");
+  lines.length = 0;
+  const PATH = `${place}:${process.env.PATH}`;
+  const unnamed = await withEnvironment({ PATH }, () => install("", "", (line) => void lines.push(line)));
+  assert.deepEqual(unnamed, installed, "those of the path, where variables of no text name none");
+  assert.deepEqual(lines, ["compiling with mpicxx", "summing over two processes with mpirun"]);
   writeFileSync(path, "before");
   for (const [MPICXX, MPIEXEC, words] of [
     [join(place, "none"), good, "MPI's compiler is not there: on a cluster load its module"],

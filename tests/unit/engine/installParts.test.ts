@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fs, { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, mock, test } from "node:test";
 import {
   ADDON,
@@ -51,22 +51,6 @@ const cwd = process.cwd(), words = process.argv.slice(2);\n`;
 }
 
 describe("npm", () => {
-  test("is looked for elsewhere where the environment names a script that is gone, or another program's", async () => {
-    const yarn = join(temporaryFolder(), "yarn.js");
-    writeFileSync(yarn, "");
-    const before = process.env.npm_execpath;
-    try {
-      for (const other of [join(temporaryFolder(), "gone", "npm-cli.js"), yarn]) {
-        process.env.npm_execpath = other;
-        assert.equal(basename(findNpm()), "npm-cli.js");
-        assert.ok(existsSync(findNpm()));
-      }
-    } finally {
-      if (before === undefined) delete process.env.npm_execpath;
-      else process.env.npm_execpath = before;
-    }
-  });
-
   test("packs the addon's sources into the engine's folder, where they are unpacked without their first folder", async () => {
     const folder = temporaryFolder();
     const pack = `if (words[0] !== "pack" || words[1] !== "@tensorflow/tfjs-node-gpu@4.22.0") process.exit(1);

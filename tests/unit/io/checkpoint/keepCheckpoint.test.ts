@@ -93,4 +93,5 @@ test("weights whose config cannot be written are there without it, and are not t
   const weights = join(folder, "model.safetensors");
   assert.ok(existsSync(weights), "they come first");
   await assertRejects(() => keepWeights(weights, { depth: 2 }), "key-mismatch", "depth: was 3, now 2");
+  await assertRejects(() => keepWeights(weights, {}), "key-mismatch", "depth: was 3, now not given");
 });

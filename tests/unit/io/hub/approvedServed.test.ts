@@ -610,6 +610,13 @@ test("how questions are asked is approved", async () => {
   await ranges("past the end", part({ "content-range": "bytes */5" }, "", 416));
   await ranges("past the end, unsaid", part({}, "", 416));
   await ranges("too much to be borne", part({}, "0123", 200), [40_000_000, 40_000_004], { size: 80_000_000 });
+  // What is not wanted counts, before and behind. These answers are four bytes, and end early where more is wanted.
+  const [most, whole] = [2 ** 25, part({}, "0123", 200)];
+  await ranges("so much before it", whole, [most, most + 4], { size: most + 4 });
+  await ranges("a byte more before it", whole, [most + 1, most + 5], { size: most + 5 });
+  await ranges("so much behind it", whole, [0, 4], { size: most + 4 });
+  await ranges("a byte more behind it", whole, [0, 4], { size: most + 5 });
+  await ranges("nearly all of a large file", whole, [2, 80_000_000], { size: 80_000_002 });
   calls.title("connections");
   const { endpoint } = await serve((_, response) =>
     response.writeHead(200, { "content-length": "2" }).end("ok"),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { StateDict } from "../../../../src/core/hostTensor";
 import { readLlamaBlocks } from "../../../../src/io/llama/weights";
+import { writeSafetensors } from "../../../../src/io/safetensors";
 import { writeTorchCheckpoint } from "../../../../src/io/torch/torchWriter";
 import { asBfloat, blockOf, describe, float32, ggufSplit, written } from "../ggufModel";
 import { ggufFile } from "../ggufWriter";
@@ -43,6 +44,22 @@ test("a block of a GGUF file is read by ranges: its header and its bytes, and th
   const offline = { ...options, hub: { ...options.hub, offline: true } };
   assertSameTensors((await readLlamaBlocks("org/name", offline)).tensors, blockOf(model, 11));
   assert.equal(hub.seen.length, 0);
+});
+
+test("what was assumed of a model without a config is told beside what the hub's files could not be checked for", async () => {
+  const folder = temporaryFolder();
+  await writeSafetensors(join(folder, "model.safetensors"), model);
+  const { notes, bytesReceived } = await readLlamaBlocks("org/name", {
+    ...asking(await startHub({ folder })),
+    heads: 4,
+  });
+  assert.equal(notes.length, 2, notes.join("\n"));
+  assert.match(
+    notes[0],
+    /^no config beside the weights says the epsilon of the norms: assumed 0?\.?[0-9e-]+$/,
+  );
+  assert.match(notes[1], /model\.safetensors: read in part/);
+  assert.ok(bytesReceived! > 4 * blockNumbers);
 });
 
 test("one of several GGUF files is chosen by its name", async () => {

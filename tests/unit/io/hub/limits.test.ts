@@ -94,9 +94,20 @@ test("all answers to one question together are 64 MiB and a thousand pages at mo
   for (const encoding of ["gzip", "x-gzip", " GZIP "])
     assert.equal((await packed.read(body(gzipSync("text")), encoding)).toString(), "text");
   await packed.read(body(gzipSync(half)), "gzip");
+  const more = gzipSync(half);
+  await assertRejects(() => packed.read(body(more), "gzip"), "network", "longer than 64 MiB");
   await assertRejects(() => packed.read(body(half), undefined), "network", "longer than 64 MiB");
   for (let page = 0; page < 1000; page++) packed.begin();
   await assertRejects(async () => packed.begin(), "network", "more than 1000 pages");
+});
+
+test("an answer whose pieces come in the same memory is put together as it came", async () => {
+  const memory = Buffer.alloc(2);
+  const receive: Body["receive"] = async (take) => {
+    for (const piece of ["[1", ",2", "]"]) take(memory.subarray(0, memory.write(piece)));
+  };
+  const bytes = await new SmallAnswers("it", 1000).read({ receive, discard: () => {} }, undefined);
+  assert.equal(Buffer.from(bytes).toString(), "[1,2]");
 });
 
 test("an endless answer is ended", { timeout: 120_000 }, async () => {

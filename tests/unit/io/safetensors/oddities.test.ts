@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import type { TensorStream } from "../../../../src/core/hostTensor";
 import { fileSource, memorySource } from "../../../../src/io/bytes/byteSource";
-import { openSafetensors, writeTensorStream } from "../../../../src/io/safetensors";
+import { openSafetensors, writeSafetensors, writeTensorStream } from "../../../../src/io/safetensors";
 import { temporaryFolder } from "../support";
 
 type Written = readonly [dtype: string, shape: readonly number[], bytes: ArrayBufferLike];
@@ -87,6 +87,18 @@ test("as many entries of metadata, and as many tensors, as anybody writes are re
   const file = await open(tensors, metadata);
   assert.equal(file.names.length, 20_000);
   assert.deepEqual([...(await file.readTensors(["t19999"])).get("t19999")!.data], [19_999 % 256]);
+});
+
+test("tensors are written in the order of their names' characters, whatever language the machine speaks", async () => {
+  const names = ["a.2", "a.10", "B", "a", "_", "é", "Z", "z", "A.b", "a-b", "aB", "0"];
+  const path = join(temporaryFolder(), "x.safetensors");
+  await writeSafetensors(
+    path,
+    new Map(names.map((name) => [name, { shape: [0], data: new Float32Array(0) }])),
+  );
+  const file = await openSafetensors(await fileSource(path));
+  await file.close();
+  assert.deepEqual(file.names, ["0", "A.b", "B", "Z", "_", "a", "a-b", "a.10", "a.2", "aB", "z", "é"]);
 });
 
 test("numbers that a stream writes by itself are asked for as float32 only, at their places in a file that has its header", async () => {

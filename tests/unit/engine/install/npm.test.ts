@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, delimiter, join } from "node:path";
+import { test } from "node:test";
+import { findNpm } from "../../../../src/engine/install/npm";
+import { temporaryFolder } from "../../io/support";
+import { isLuvitError } from "../../nn/support";
+
+/** Runs `use` with variables of the environment, undefined ones taken out, and perhaps as if by another Node. */
+function within<Result>(
+  variables: Readonly<Record<string, string | undefined>>,
+  use: () => Result,
+  execPath = process.execPath,
+): Result {
+  const [env, own] = [{ ...process.env }, process.execPath];
+  for (const [name, value] of Object.entries(variables)) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+  process.execPath = execPath;
+  try {
+    return use();
+  } finally {
+    process.env = env;
+    process.execPath = own;
+  }
+}
+
+test("npm is looked for elsewhere where the environment names a script that is gone, or another program's", () => {
+  const yarn = join(temporaryFolder(), "yarn.js");
+  writeFileSync(yarn, "");
+  for (const npm_execpath of [join(temporaryFolder(), "gone", "npm-cli.js"), yarn, "", undefined])
+    within({ npm_execpath }, () => {
+      assert.equal(basename(findNpm()), "npm-cli.js");
+      assert.ok(existsSync(findNpm()));
+    });
+});
+
+test("npm is the one that runs this, else the one beside Node, else what a link in PATH leads to", () => {
+  const place = temporaryFolder();
+  const file = (...path: string[]) => {
+    mkdirSync(join(place, ...path.slice(0, -1)), { recursive: true });
+    const name = join(realpathSync(place), ...path);
+    writeFileSync(name, "");
+    return name;
+  };
+  const [node, script] = [file("node", "bin", "node"), file("lib", "npm-cli.js")];
+  mkdirSync(join(place, "links"));
+  symlinkSync(script, join(place, "links", "npm"));
+  const [none, links] = [join(place, "none"), join(place, "links")];
+  const found = (PATH: string | undefined, npm_execpath?: string) =>
+    within({ PATH, npm_execpath }, findNpm, node);
+  assert.equal(found([none, links].join(delimiter)), script);
+  for (const PATH of [none, "", undefined])
+    assert.throws(
+      () => found(PATH),
+      isLuvitError("engine", "npm was not found, neither beside Node nor in PATH"),
+    );
+  file("none", "npm");
+  assert.throws(() => found(none), isLuvitError("engine", "npm was not found"), "another npm than a script");
+  const windows = file("node", "bin", "node_modules", "npm", "bin", "npm-cli.js");
+  assert.equal(found(links), windows);
+  const unix = file("node", "lib", "node_modules", "npm", "bin", "npm-cli.js");
+  assert.equal(found(links), unix);
+  const own = file("own", "npm-cli.js");
+  assert.equal(found(links, own), own);
+});
