@@ -53,8 +53,9 @@ export async function verifyAddon(addon: string, folder: string, gpu?: Gpu): Pro
   if (finished.status !== 0 || !line) throw explainLoad(finished.output);
   const verified = JSON.parse(line) as Verified;
   if (gpu && !verified.gpu) throw explainNoGpu(gpu, finished.output);
-  if (verified.error <= (verified.gpu ? TENSOR_CORE_TOLERANCE : TOLERANCE)) return verified;
-  const message = `the addon loads, but its matrix product is wrong by ${verified.error}; it was not installed`;
+  const error = verified.error ?? Number.NaN; // null, where the other process found no number
+  if (error <= (verified.gpu ? TENSOR_CORE_TOLERANCE : TOLERANCE)) return verified;
+  const message = `the addon loads, but its matrix product is wrong by ${error}; it was not installed`;
   throw new LuvitError("engine", message);
 }
 

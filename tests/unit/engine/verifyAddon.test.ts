@@ -37,6 +37,8 @@ test("an addon that multiplies rightly is taken, one that is off in a single num
     [0.01, false],
     [-5, false],
     [1, true],
+    [Number.NaN, false],
+    [Number.POSITIVE_INFINITY, true],
   ] as const) {
     const refused = () => verifyAddon(addon(folder, error, gpu), folder);
     await assertRejects(refused, "engine", "its matrix product is wrong by", "it was not installed");
