@@ -24,6 +24,10 @@ interface Machine {
   /** Milliseconds of the products of a side, there and here. */
   there?: (side: number) => number;
   here?: (side: number) => number;
+  /** What the first of them takes, which compiles. */
+  first?: number;
+  /** Its driver never answers. */
+  hangs?: boolean;
   /** Added to the losses there. */
   error?: number;
   failure?: Error;
@@ -32,7 +36,8 @@ interface Machine {
 }
 
 /** A machine whose GPU and processor take so long; time is what their runs say. */
-function machineOf({ there = () => 1, here = () => 9, error = 0, failure, adapter, problem }: Machine) {
+function machineOf({ there = () => 1, here = () => 9, first = 1e4, error = 0, ...rest }: Machine) {
+  const { hangs, failure, adapter, problem } = rest;
   const started: { environment: Record<string, string>; stopped: boolean }[] = [];
   const runs: string[] = [];
   let now = 0;
@@ -56,6 +61,7 @@ function machineOf({ there = () => 1, here = () => 9, error = 0, failure, adapte
     "openIn",
     async (_: object, programs: object, { provider }: { provider: string }) => {
       if (failure) throw failure;
+      if (hangs) await new Promise(() => {});
       assert.deepEqual(Object.keys(programs), ["train", multiply(512), multiply(1024)]);
       return {
         writeState: async (state: ArraysByName) => assert.deepEqual(state, small),
@@ -66,7 +72,7 @@ function machineOf({ there = () => 1, here = () => 9, error = 0, failure, adapte
             return { loss: Float32Array.of(feeds.x[0] + (provider === "webgpu" ? error : 0)) };
           const side = Number(name.split(" ")[1]);
           const isFirst = runs.filter((run) => run === runs.at(-1)).length === 1;
-          now += isFirst ? 1e4 : (provider === "webgpu" ? there : here)(side);
+          now += isFirst ? first : (provider === "webgpu" ? there : here)(side);
           return { sum: Float32Array.of(0) };
         },
       };
@@ -111,6 +117,40 @@ test("a slow GPU is timed with small products alone, and with few where they tak
   const { runs } = machineOf({ there: () => 1000, here: () => 1 });
   await probe.examineGpu();
   assert.equal(runs.filter((run) => run === "webgpu multiply 512").length, 2);
+});
+
+test("the run that compiles is not counted, also where it is the quickest", async () => {
+  machineOf({ first: 0.5, there: () => 7, here: () => 6 });
+  assert.deepEqual(await probe.examineGpu(), {
+    usable: false,
+    reason: `it is slower: 7.0 ms against 6.0 ms of the CPU for ${PRODUCTS} products of 1024 x 1024`,
+  });
+});
+
+test("a driver that does not answer is given up after a minute and a half, and nothing waits when one has answered", async (t) => {
+  const timeouts = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  const before = timeouts();
+  for (const machine of [{}, { failure: new Error("no device") }]) {
+    machineOf(machine);
+    await probe.examineGpu();
+    assert.equal(timeouts(), before);
+    mock.restoreAll();
+  }
+  const { started } = machineOf({ hangs: true });
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let found: unknown;
+  const examining = probe.examineGpu().then((result) => {
+    found = result;
+  });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  await turn();
+  t.mock.timers.tick(89_999);
+  await turn();
+  assert.equal(found, undefined);
+  t.mock.timers.tick(1);
+  await examining;
+  assert.deepEqual(found, { usable: false, reason: "its driver gave no answer within 90 s" });
+  assert.ok(started[0].stopped, "its process ends");
 });
 
 test("a GPU that is off, in software, or cannot be had is not used, for a reason in one line", async () => {

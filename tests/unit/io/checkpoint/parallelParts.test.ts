@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { test } from "node:test";
 import type { StateDict } from "../../../../src/core/hostTensor";
 import type { WritableDtype } from "../../../../src/io/bytes/floats";
+import { openCheckpoint } from "../../../../src/io/checkpoint";
 import { joinTensors } from "../../../../src/io/checkpoint/joinTensors";
 import { readLanguageModel, readLlamaBlocks } from "../../../../src/io/llama/weights";
 import { writeTorchCheckpoint } from "../../../../src/io/torch/torchWriter";
@@ -142,6 +143,29 @@ test("parts that are missing, by the shapes of those that are there, are named",
   rmSync(join(folder, nameOf(3)));
   const lines = [nameOf(1), nameOf(3)].map((name) => `${name}, one of the 4 parts that the shapes imply`);
   await assertRejects(() => readLlamaBlocks(folder), "missing-file", ...lines);
+});
+
+test("the first part's shapes imply up to a hundred parts; what implies more, or a fraction, implies none", async () => {
+  const name = "layers.0.attention.wq.weight";
+  for (const [rows, width, count] of [
+    [2, 32, 16],
+    [1, 100, 100],
+    [1, 101, undefined],
+    [3, 32, undefined],
+    [64, 32, undefined],
+    [32, 32, 1],
+  ] as const) {
+    const folder = temporaryFolder();
+    await writeTorchCheckpoint(join(folder, nameOf(0)), new Map([[name, eighths([rows, width])]]));
+    const opened = openCheckpoint(folder);
+    if (count && count > 1) {
+      await assertRejects(() => opened, "missing-file", `one of the ${count} parts that the shapes imply`);
+      continue;
+    }
+    const file = await opened;
+    assert.deepEqual((await file.info(name)).shape, [rows, width], "it is the whole model");
+    await file.close();
+  }
 });
 
 test("parts that do not agree are refused: their number, shapes, types, tensors", async () => {

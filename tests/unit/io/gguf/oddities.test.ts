@@ -122,6 +122,17 @@ test("every type of number is read with its sign and width, also where the heade
   assert.throws(() => longer.number("UINT8", "more"), HeaderGoesOn);
 });
 
+test("a header may take 256 MiB and not a byte more, however it is made up", () => {
+  const most = 256 * 2 ** 20;
+  const input = new GgufInput({ name: "x", size: 2 * most }, new Uint8Array(16));
+  assert.throws(() => input.skip(most, "one text"), HeaderGoesOn, "of the file, not of the bytes at hand");
+  assert.throws(() => input.skip(most + 1, "one text"), /the header is longer than 268435456 bytes/);
+  input.position = most - 4;
+  assert.throws(() => input.uint32("the last number"), HeaderGoesOn);
+  assert.throws(() => input.uint64("one more"), /the header is longer than 268435456 bytes/);
+  assert.equal(input.position, most - 4, "what cannot be read is not passed over");
+});
+
 test("lists of up to 1024 entries are kept, of longer ones their length", async () => {
   for (const length of [1, 1023, 1024, 1025]) {
     const numbers = Array.from({ length }, (_, i) => i / 2);

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { networkInterfaces } from "node:os";
 import { PassThrough, Readable } from "node:stream";
 import { test } from "node:test";
 import { StreamedBody } from "../../../../src/io/hub/body";
+import { ContentConnections } from "../../../../src/io/hub/contentConnection";
 
 const chunks = [1, 2, 3].map((byte) => Buffer.alloc(4, byte));
 
@@ -56,6 +60,33 @@ test("what its taker throws, or its connection fails with, is thrown, and one th
   const rest = taken(closed, 9);
   closed.destroy();
   assert.deepEqual(await rest, []);
+});
+
+const local = Object.values(networkInterfaces()).flat();
+const withIpv6 = { skip: local.some((one) => one?.address === "::1") ? false : "there is no ::1 here" };
+
+test("content comes from a server that is named by its IPv6 address", withIpv6, async (t) => {
+  const hosts: (string | undefined)[] = [];
+  const server = createServer(({ headers }, response) => {
+    hosts.push(headers.host);
+    response.writeHead(200, { "content-length": "2" }).end("ok");
+  });
+  await new Promise<void>((done) => server.listen(0, "::1", done));
+  const { port } = server.address() as AddressInfo;
+  const connections = new ContentConnections(2000);
+  t.after(() => {
+    connections.close();
+    server.close();
+  });
+  const url = new URL(`http://[::1]:${port}/x`);
+  const connection = connections.to(url);
+  const { status, length } = await connection.ask(url, {});
+  const body: number[] = [];
+  await connection.receive((chunk) => body.push(...chunk) < 9);
+  assert.deepEqual(
+    [status, length, body, hosts],
+    [200, 2, [..."ok"].map((x) => x.charCodeAt(0)), [`[::1]:${port}`]],
+  );
 });
 
 test("a body that nobody wants is ended, also where that fails later", async () => {

@@ -89,7 +89,7 @@ test("waits double from the usual one on, a quarter more or less, up to 20 s; a 
   assert.deepEqual(await waited(299_000), Array(6).fill(299_000));
 });
 
-test("a stop during the wait ends it", async () => {
+test("a stop during the wait ends it", { timeout: 10_000 }, async () => {
   const controller = new AbortController();
   const waiting = retrying(
     { what, signal: controller.signal, delay: 1e8 },

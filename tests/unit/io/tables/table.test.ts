@@ -85,6 +85,12 @@ test("results say where they come from before they say numbers, unless a column 
   const unknown = resultTable({ top1: [0.5] }, {});
   for (const name of ["model", "data", "recipe", "seed"])
     assert.deepEqual([...unknown.getChild(name)!], [null], name);
+  const own = { model: ["a", "b"], recipe: [null, "c"], seed: [1.5, null], commit: ["e", "f"] };
+  const given = resultTable({ ...own, data: [null, "z"] }, provenance);
+  for (const [name, values] of Object.entries(own))
+    assert.deepEqual([...given.getChild(name)!], values, name);
+  assert.deepEqual([...given.getChild("data")!], [null, "z"]);
+  assert.equal(given.schema.fields.length, 5, "no column is there twice");
   const none = resultTable({}, provenance);
   assert.deepEqual([none.numRows, none.schema.fields.length], [0, 5]);
 });

@@ -5,7 +5,7 @@ import { openTorchFile } from "../../../../src/io/torch/torchFile";
 import { torchGlobals } from "../../../../src/io/torch/torchGlobals";
 import { parseStorageId, rebuildTensor } from "../../../../src/io/torch/torchTensors";
 import { assertRejects } from "../support";
-import { dictPickle, global, op, text, torchZip, tuple } from "../torchWriter";
+import { dictPickle, global, op, tensorOpcodes, text, torchZip, tuple } from "../torchWriter";
 
 test("what a call copies is charged by its length", () => {
   const globals = torchGlobals("x.pth");
@@ -49,6 +49,31 @@ test("a storage's window lies inside the storage, a tensor inside its window", (
     [0, [2], [6]],
   ] as const)
     assert.throws(() => tensor(offset, [...shape], [...strides]), /reaches past the end of storage 0/);
+});
+
+test("a storage may be shared by as many tensors as fill the file sixteen times over, and no more", async () => {
+  const [elements, bytes] = [5000, new Uint8Array(20_000)];
+  const shared = (count: number) => {
+    const whole = tensorOpcodes("0", "FloatStorage", elements, [elements], [1]);
+    const names = Array.from({ length: count }, (_, i) => [`t${i}`, whole] as const);
+    return openTorchFile(
+      memorySource("x.pth", torchZip(dictPickle(Object.fromEntries(names)), { 0: bytes })),
+    );
+  };
+  for (const count of [5, 60]) {
+    const file = await shared(count);
+    const { tensors } = file.state();
+    assert.equal((await file.readTensors(tensors)).size, count);
+  }
+  const file = await shared(200);
+  const { tensors } = file.state();
+  await assertRejects(
+    () => file.readTensors(tensors),
+    "bad-file",
+    "far more numbers than the file has bytes",
+  );
+  const few = new Map([...tensors].slice(0, 60));
+  assert.equal((await file.readTensors(few)).size, 60, "those that are asked for count");
 });
 
 /** Names whose calls do something; each is a decision. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
@@ -217,4 +217,25 @@ test("an archive of nothing, and one whose pieces come in parts, are archives", 
     assert.equal(told.readUInt16LE(10), entries.size, "no wide fields where none are needed");
     await source.close();
   }
+});
+
+test("an archive of 65535 entries says so in the fields of ZIP64, one of an entry less in the plain ones", async () => {
+  const written: Uint8Array[] = [];
+  const write = async (bytes: Uint8Array) => {
+    if (written.push(bytes) > 2) written.shift();
+    return { bytesWritten: bytes.length };
+  };
+  const zip = new ZipWriter({ write } as unknown as FileHandle);
+  await zip.add("x", () => []);
+  const { entries } = zip as unknown as { entries: unknown[] };
+  while (entries.length < 65534) entries.push(entries[0]);
+  const ending = async () => {
+    await zip.finish();
+    const [wide, end] = written.map((bytes) => Buffer.from(bytes));
+    const hasWide = wide.readUInt32LE(0) === 0x06064b50;
+    return [end.readUInt16LE(8), end.readUInt16LE(10), hasWide && wide.readBigUInt64LE(32)];
+  };
+  assert.deepEqual(await ending(), [65534, 65534, false]);
+  await zip.add("y", () => []); // what is behind the first ending is another archive
+  assert.deepEqual(await ending(), [65535, 65535, 65535n]);
 });

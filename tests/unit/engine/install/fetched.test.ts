@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, delimiter, join } from "node:path";
 import { test } from "node:test";
+import { installEngine } from "../../../../src/engine/install/install";
 import { findNpm } from "../../../../src/engine/install/npm";
 import { temporaryFolder } from "../../io/support";
 import { isLuvitError } from "../../nn/support";
@@ -64,4 +74,41 @@ test("npm is the one that runs this, else the one beside Node, else what a link 
   assert.equal(found(links), unix);
   const own = file("own", "npm-cli.js");
   assert.equal(found(links, own), own);
+});
+
+const skip = process.platform === "linux" ? false : "engines are built on Linux";
+
+test("of the wheels of TensorFlow the small one is asked for where there is one: for x64", {
+  skip,
+}, async () => {
+  const folder = temporaryFolder();
+  const [path, log] = [join(folder, "python"), join(folder, "asked")];
+  const script = `#!/bin/sh
+[ "$1" = -c ] && echo 3.12 && exit 0
+[ "$3" = --version ] && exit 0
+for last; do :; done
+echo "$last" >> ${log}
+echo No space left on device
+exit 1
+`;
+  writeFileSync(path, script);
+  chmodSync(path, 0o755);
+  const environment = { ...process.env };
+  const own = Object.getOwnPropertyDescriptor(process, "arch")!;
+  try {
+    Object.assign(process.env, { PYTHON: path, LUVIT_ENGINE_CACHE: join(folder, "cache") });
+    for (const value of ["x64", "arm64"]) {
+      Object.defineProperty(process, "arch", { ...own, value });
+      for (const options of [{}, { tensorflow: "2.18.0" }, { variant: "cpu" } as const])
+        await assert.rejects(installEngine(options), isLuvitError("engine", "the disk is full"));
+    }
+  } finally {
+    Object.defineProperty(process, "arch", own);
+    process.env = environment;
+  }
+  assert.deepEqual(readFileSync(log, "utf8").trim().split("\n"), [
+    ...["tensorflow-cpu", "tensorflow-cpu==2.18.0", "tensorflow-cpu"],
+    ...["tensorflow", "tensorflow==2.18.0", "tensorflow"],
+  ]);
+  assert.deepEqual(readdirSync(join(folder, "cache")), [], "nothing is left");
 });
