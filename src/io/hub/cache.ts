@@ -124,7 +124,8 @@ export class RepositoryCache {
 
 /** Refuses names and hashes that could leave the cache's folders; they come from another machine. */
 function checkedListing(folder: string, value: unknown): ListedFile[] {
-  const files = Array.isArray(value) ? (value as ListedFile[]) : [];
+  if (!Array.isArray(value)) throw new LuvitError("network", `${folder}: a listing that is no list`);
+  const files: ListedFile[] = value;
   const isSafe = ({ path, size, etag }: ListedFile) =>
     typeof path === "string" &&
     path.split("/").every((part) => part !== "" && part !== "." && part !== "..") &&

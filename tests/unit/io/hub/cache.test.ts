@@ -136,7 +136,17 @@ test("a list that is damaged, or names what cannot be, is as if it were not ther
   assert.deepEqual(await cache.listing(commit), [listed]);
   assert.equal(await cache.listing("f".repeat(40)), undefined);
   const path = join(cache.folder, "luvit", `${commit}.json`);
-  for (const text of ["", "[", "{", JSON.stringify([{ ...listed, path: "../../x" }])]) {
+  for (const text of [
+    "",
+    "[",
+    "{",
+    "{}",
+    "null",
+    "7",
+    '"text"',
+    "[null]",
+    JSON.stringify([{ ...listed, path: "../../x" }]),
+  ]) {
     writeFileSync(path, text);
     assert.equal(await cache.listing(commit), undefined, text);
   }
