@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, existsSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Writable } from "node:stream";
 import { test } from "node:test";
 import { EngineProcess } from "../../../src/engine/process/engineProcess";
 import { assertRejects, temporaryFolder } from "../io/support";
@@ -44,6 +47,33 @@ test("why a process ended is told by what it did, not by how it was ended then",
     const error = await endOf(script);
     assert.ok(isLuvitError("engine-died", "the onnxruntime engine process (pid ")(error));
     assert.match(error.message, told);
+  }
+});
+
+const childOf = (started: EngineProcess) => (started as unknown as { child: ChildProcess }).child;
+
+test("a process that is sent what is no frame says so and ends by itself", async () => {
+  const started = new EngineProcess("onnxruntime", {});
+  const asked = started.ask("do it", { act: "leave" }).catch((error: Error) => error);
+  (childOf(started).stdio[3] as Writable).write(Buffer.alloc(64, 255));
+  // "do it" has been answered or not: it was sent before.
+  await asked;
+  const error = await started.ask("do more", { act: "leave" }).catch((reason: Error) => reason);
+  assert.match(
+    (error as Error).message,
+    /died: exited with code 1\..*\nLast lines it wrote:\n(.*\n)*.*malformed frame: it begins with f{16}/s,
+  );
+});
+
+test("a process whose lifeline or channel is closed is gone without a word", async () => {
+  for (const descriptor of [0, 3]) {
+    const child = childOf(new EngineProcess("onnxruntime", {}));
+    let words = "";
+    for (const stream of [child.stdout!, child.stderr!]) stream.on("data", (text) => (words += text));
+    child.ref();
+    (child.stdio[descriptor] as Writable).destroy();
+    const [code, signal] = await once(child, "exit");
+    assert.deepEqual([code, signal, words], [null, "SIGKILL", ""]);
   }
 });
 

@@ -335,6 +335,16 @@ for (const [window, places] of [
     );
   }
 }
+// Windows with gaps: tfjs's own gradients have none, so what they are to be follows from the convolution.
+for (const [dilations, places] of [
+  [[2, 1], [3, 5]],
+  [[1, 3], [4, 3]],
+] as const) {
+  const gaps = { strides: 1, pad: "valid", dataFormat: "NHWC", dilations };
+  const [x, dy, filter] = [f([2, 5, 6, 2]), f([2, ...places, 3], 2), f([2, 2, 2, 3], 3)];
+  call("Conv2DBackpropInput", { dy, filter }, { ...gaps, inputShape: [2, 5, 6, 2] });
+  call("Conv2DBackpropFilter", { x, dy }, { ...gaps, filterShape: [2, 2, 2, 3] });
+}
 for (const window of [windows[1]]) {
   call(
     "DepthwiseConv2dNativeBackpropInput",
@@ -412,23 +422,27 @@ export function tensorsOf({ operands }: OpCase): Record<string, Tensor> | Tensor
 const run = (op: string, inputs: Record<string, Tensor> | Tensor[], attributes: GraphAttributes): Tensor[] =>
   [tf.engine().runKernel(op, inputs as never, attributes as never)].flat() as Tensor[];
 
-/** Linear ops whose gradients tfjs computes otherwise than they follow: of what is not square, of padded windows. */
-const linear: Record<string, { forward: string; operand: string }> = {
+/** Linear ops whose gradients tfjs computes otherwise than they follow: of what is not square, of padded windows, of gaps. */
+const linear: Record<string, { forward: string; operand: string; shape?: string }> = {
   AvgPoolGrad: { forward: "AvgPool", operand: "x" },
+  Conv2DBackpropFilter: { forward: "Conv2D", operand: "filter", shape: "filterShape" },
+  Conv2DBackpropInput: { forward: "Conv2D", operand: "x", shape: "inputShape" },
   ResizeBilinearGrad: { forward: "ResizeBilinear", operand: "images" },
   ResizeNearestNeighborGrad: { forward: "ResizeNearestNeighbor", operand: "images" },
 };
 
 /** Each pixel's gradient: what a one there alone gives, times dy. */
 function adjoint({ op, operands, attributes }: OpCase): Tensor {
-  const { forward, operand } = linear[op];
+  const { forward, operand, shape: given } = linear[op];
   const { dy, ...others } = operands as Record<string, Operand>;
-  const [{ shape }] = Object.values(others);
+  const shape = given ? (attributes[given] as Shape) : Object.values(others)[0].shape;
+  const kept = given ? (tensorsOf({ operands: others } as unknown as OpCase) as Record<string, Tensor>) : {};
   const upstream = tf.tensor([...dy.data], [...dy.shape]);
   const places = Array.from({ length: size(shape) }, (_, place) => place);
   const gradients = places.map((place) => {
     const one = tf.reshape(tf.oneHot(tf.scalar(place, "int32"), places.length, 1, 0, "float32"), [...shape]);
-    const [y] = run(forward, { [operand]: one }, { size: dy.shape.slice(1, 3), ...attributes });
+    const inputs = { ...kept, [operand]: one };
+    const [y] = run(forward, inputs, { size: dy.shape.slice(1, 3), ...attributes });
     return tf.sum(tf.mul(y, upstream));
   });
   return tf.reshape(tf.stack(gradients), [...shape]);
@@ -455,10 +469,13 @@ function product({ operands, attributes }: OpCase): Tensor {
   );
 }
 
+const hasGaps = ({ attributes: { dilations } }: OpCase) => [dilations].flat().some((step) => step !== 1);
+
 /** What tfjs's own kernels in plain JavaScript give, or the definition where they are wrong. */
 export function computed(one: OpCase): Tensor[] {
   if (one.op === "BatchMatMul") return [product(one)];
-  return linear[one.op] ? [adjoint(one)] : run(one.op, tensorsOf(one), one.attributes);
+  const isAdjoint = linear[one.op] && (!one.op.startsWith("Conv2D") || hasGaps(one));
+  return isAdjoint ? [adjoint(one)] : run(one.op, tensorsOf(one), one.attributes);
 }
 
 /** How operands come to a graph: fed, or as constants; or each of them one number everywhere. */
