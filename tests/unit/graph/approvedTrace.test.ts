@@ -73,6 +73,13 @@ test("what a trace writes down and what it refuses is approved", async () => {
       only: tf.split(x, [3], 1)[0],
     })),
   );
+  calls.graph("lists of one", () =>
+    step((x) => {
+      const [row] = tf.unstack(tf.slice(x, [1, 0], [1, 3]));
+      const [all] = tf.split(x, 1);
+      return { row, all, joined: tf.stack(tf.unstack(tf.slice(x, [0, 2], [2, 1]), 1)) };
+    }),
+  );
   calls.graph("gradients", () =>
     step((x, w) => {
       const { value, grads } = tf.variableGrads(() => tf.sum(tf.square(tf.mul(x, w))) as tf.Scalar, [w]);
