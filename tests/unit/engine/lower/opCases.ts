@@ -337,8 +337,14 @@ for (const [window, places] of [
 }
 // Windows with gaps: tfjs's own gradients have none, so what they are to be follows from the convolution.
 for (const [dilations, places] of [
-  [[2, 1], [3, 5]],
-  [[1, 3], [4, 3]],
+  [
+    [2, 1],
+    [3, 5],
+  ],
+  [
+    [1, 3],
+    [4, 3],
+  ],
 ] as const) {
   const gaps = { strides: 1, pad: "valid", dataFormat: "NHWC", dilations };
   const [x, dy, filter] = [f([2, 5, 6, 2]), f([2, ...places, 3], 2), f([2, 2, 2, 3], 3)];

@@ -36,7 +36,10 @@ function imitation() {
     sessions.threads.push(options.intraOpNumThreads);
     return { run: async () => ({}), release: async () => void sessions.open-- };
   };
-  return { sessions, runtime: { InferenceSession: { create }, Tensor: PlainTensor } as unknown as OnnxRuntime };
+  return {
+    sessions,
+    runtime: { InferenceSession: { create }, Tensor: PlainTensor } as unknown as OnnxRuntime,
+  };
 }
 
 const settings: SessionSettings = { threads: 2, provider: "cpu" };
@@ -74,7 +77,11 @@ test("two programs that end with AdamW are refused before a session is made", as
 
 test("one program that trains and others that read are opened, a session each", async () => {
   const { runtime, sessions } = imitation();
-  const { opened, memory } = await openOnHost({ runtime, programs: { a: training(), b: reading() }, settings });
+  const { opened, memory } = await openOnHost({
+    runtime,
+    programs: { a: training(), b: reading() },
+    settings,
+  });
   assert.deepEqual(sessions, { created: 2, open: 2, threads: [2, 2] });
   assert.deepEqual(inputsOf(opened), [
     ["a", ["x", "w"]],
@@ -159,7 +166,9 @@ test("onnxruntime that is not there is told with the command that installs it", 
 
 test("onnxruntime that is there and does not load is told with the first line of the reason", () => {
   const refuse = (): never => {
-    throw Object.assign(new Error("libstdc++.so.6: version not found\nat dlopen"), { code: "ERR_DLOPEN_FAILED" });
+    throw Object.assign(new Error("libstdc++.so.6: version not found\nat dlopen"), {
+      code: "ERR_DLOPEN_FAILED",
+    });
   };
   whilePackage(refuse, () => {
     assert.throws(

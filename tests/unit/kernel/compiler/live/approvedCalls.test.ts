@@ -203,6 +203,14 @@ test("local files, modules and moves are approved", async () => {
   run("/** @module shared */\nexport const shared: number = 'wrong';");
   run("/** @module shared */\nexport const shared = 'two';");
   run("import { shared } from './shared'; shared.length");
+  run("declare global { var leaked: 1 }\nexport {};\nlet wrong: number = 'x';");
+  run("leaked");
+  run("declare global { var everywhere: 1 }\nexport {};");
+  run("everywhere.toFixed()");
+  run(
+    "import { one } from './one';\ndeclare module './one' { interface Own { a: 1 } }\nlet wrong: number = 'x';",
+  );
+  run("let own: import('./one').Own");
   mkdirSync(join(folder, "sub"), { recursive: true });
   later("sub/three.ts", "export const three = 3;\n", 1);
   run("import { three } from './three'");
@@ -284,6 +292,12 @@ test("completion and help are approved", async () => {
     "zebraT|",
     "zebraTwo|",
     "ze|",
+    "zeb|",
+    "zebra|Two",
+    "zeb|raShown",
+    "ze|bra",
+    "f(zebraT|wo)",
+    "zebraOne|Two",
     "function f() { zebra| }",
     "async function f() { zebra| }",
     "class A { b = zebra| }",
@@ -344,6 +358,12 @@ test("completion and help are approved", async () => {
     "given|",
     "ask(|",
     "const o: { /** Wanted. */ w: 1 } = { w|: 1 }",
+    "const o: { /** Wanted. */ lengthy: 1 } = { lengthy: length|y }",
+    "const o: { /** Wanted. */ lengthy: 1 } = { lengt|hy: lengthy }",
+    "const o: { /** Wanted. */ lengthy: 1 } = { lengt|hy }",
+    "const o: { w: { lengthy: 1 } } = { w: { lengthy|: 1 } }",
+    "const o = { lengthy: length|y }",
+    "const o: { 'not a name': 1 } = { 'not a na|me': 1 }",
     "import { zebraOn|e } from './near'; zebraOne",
     "import { zebraOne } from './near'; zebraOne(|)",
     "type T = Ani|mal",
@@ -366,6 +386,24 @@ test("completion and help are approved", async () => {
     "zebraHidden",
   ])
     await calls.does(`fix ${source}`, () => told(made.compile(source)));
+  const offered = (name: string) => made.complete(name, name.length).imports!.map(({ module }) => module);
+  const settled = async (name: string, there: boolean) => {
+    for (let turns = 0; turns < 200 && offered(name).length > 0 !== there; turns++) await sleep(10);
+    return offered(name);
+  };
+  await calls.once("a file that is new", () => {
+    later("newest.ts", "export const zebraNewest = 1;\n", 2);
+    return settled("zebraNewest", true);
+  });
+  await calls.once("is edited", () => {
+    later("newest.ts", "export const zebraNewer = 1;\n", 3);
+    return settled("zebraNewer", true);
+  });
+  await calls.once("and has what it had no more", () => offered("zebraNewest"));
+  await calls.once("is removed", () => {
+    rmSync(join(folder, "newest.ts"));
+    return settled("zebraNewer", false);
+  });
   calls.approve("kernel/compiler/liveHelp");
 });
 

@@ -366,6 +366,21 @@ test("edits of a cell's text are approved", async () => {
       edits.blank(start!, end!);
       return edits.made().text;
     });
+  for (const ranges of [
+    [2, 4],
+    [2, 3, 3, 4],
+    [2, 3, 3, 5],
+    [1, 3, 3, 4],
+    [2, 3, 4, 5],
+    [8, 9, 9, 10],
+    [14, 15, 15, 16],
+    [19, 20, 20, 21],
+  ])
+    await calls.does(`blank one after the other ${ranges}`, () => {
+      const edits = new Edits("ab<>cd 1<>.e /<>/ é<>ü");
+      for (let at = 0; at < ranges.length; at += 2) edits.blank(ranges[at]!, ranges[at + 1]!);
+      return edits.made().text;
+    });
   await calls.does("all", () => {
     const edits = new Edits(text);
     const log: unknown[] = [edits.nowhere, edits.isBeyond];
