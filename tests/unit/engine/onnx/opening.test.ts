@@ -132,6 +132,32 @@ test("a weight is in eight bits where no program changes it, in all that read it
   for (const [i, found] of w.entries()) assert.ok(Math.abs(found - ((i % 50) - 25) / 25) <= 0.5 / 64 + 1e-6);
 });
 
+test("what one program changes has room in all; layouts that any program is fed are made", async () => {
+  const g = new GraphWriter();
+  const v = g.state("v", [2]);
+  g.output("v", g.node("Neg", { x: v }, [{ shape: [2] }])[0]);
+  const changing = { graph: g.finish("change") };
+  const back = new GraphWriter();
+  const w = back.state("w", [40, 50]);
+  const flags = { transposeA: false, transposeB: false };
+  const dy = back.input("dy", [2, 40]);
+  back.output("dx", back.node("BatchMatMul", { a: dy, b: w }, [{ shape: [2, 50] }], flags)[0]);
+  const programs = { b: reading(), c: { graph: back.finish("back") }, d: changing };
+  const { opened, memory } = await openOnHost({
+    runtime: imitation().runtime,
+    programs,
+    settings: { ...settings, frozen: "int8" },
+  });
+  assert.deepEqual(inputsOf(opened).slice(1), [
+    ["c", ["dy", "w int8", "w int8 scales"]],
+    ["d", ["v"]],
+  ]);
+  assert.notEqual(memory.next("v"), undefined);
+  await memory.write({ w: new Float32Array(2000).fill(1), v: Float32Array.of(1, 2) });
+  memory.requireWritten(["w int8", "w int8 transposed", "w int8 scales", "v"]);
+  assert.deepEqual(Object.keys(await memory.read()), ["v"]);
+});
+
 /** Has `load` stand for the loading of onnxruntime's package while `body` runs. */
 function whilePackage(load: (original: (name: string) => unknown) => unknown, body: () => void) {
   const node = Module as unknown as { _load(name: string, ...more: unknown[]): unknown };
@@ -177,4 +203,20 @@ test("onnxruntime that is there and does not load is told with the first line of
     );
     assert.equal(onnxRuntimeProblem(), "onnxruntime-node does not load: libstdc++.so.6: version not found");
   });
+});
+
+test("whatever loads onnxruntime has its telemetry off before", () => {
+  const { ORT_DISABLE_TELEMETRY: before } = process.env;
+  delete process.env.ORT_DISABLE_TELEMETRY;
+  try {
+    let found: string | undefined;
+    const load = () => {
+      found = process.env.ORT_DISABLE_TELEMETRY;
+      return {};
+    };
+    whilePackage(load, () => assert.deepEqual(loadOnnxRuntime(), {}));
+    assert.equal(found, "1");
+  } finally {
+    if (before !== undefined) process.env.ORT_DISABLE_TELEMETRY = before;
+  }
 });

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { mock, test } from "node:test";
 import { joinGroup } from "../../../../src/distributed/group";
 import type { TensorflowBinding } from "../../../../src/engine/tensorflow/binding";
-import type { applyEnvironment } from "../../../../src/engine/tensorflow/environment";
 import { openTensorflowEngine } from "../../../../src/engine/tensorflow/executor";
 import type { Feed } from "../../../../src/engine/tensorflow/feeds";
 import { TfOps } from "../../../../src/engine/tensorflow/lower/ops";
@@ -13,12 +12,11 @@ import { TfProgram } from "../../../../src/engine/tensorflow/program";
 import { applyShared } from "../../../../src/engine/tensorflow/shared";
 import { addVariable } from "../../../../src/engine/tensorflow/variables";
 import { temporaryFolder } from "../../../support/temporaryFolder";
-import { isLuvitError } from "../../nn/support";
 import { GraphWriter } from "../support";
 
 /*
- * What a step asks of TensorFlow around the graph itself: guards, what was read before, other workers, the environment. Nothing here
- * runs TensorFlow.
+ * What a step asks of TensorFlow around the graph itself: guards, what was read before, other workers. Nothing here runs
+ * TensorFlow.
  */
 
 /** w becomes w + x; the guard is x. */
@@ -47,6 +45,7 @@ test("a step is made where all numbers of its guard are finite", () => {
     // What opens waits for the assignment, and that for the other side of the switch.
     const assignment = open.inputs.map(maker).find(({ op }) => op === "AssignVariableOp")!;
     const gates = assignment.inputs.filter((input) => input.startsWith("^")).map(maker);
+    assert.equal(maker(assignment.inputs[1]).op, "DeepCopy", "not memory that was fed");
     assert.ok(gates.some(({ op, inputs }) => op === "Identity" && inputs[0] === `${shut.name}:1`));
     let test = maker(shut.inputs[1]);
     if (shape.length > 0) {
@@ -61,8 +60,12 @@ test("a step is made where all numbers of its guard are finite", () => {
   }
 });
 
-/** Every run gives its own number; runs that assign something count as steps. */
+/** MPI's addon in plain JavaScript: what the other worker adds to each sum, and how sums were sent. */
+const path = join(temporaryFolder("addon"), "addon.js");
+
+/** Every run gives its own number, or the one that is given. */
 class Counting implements TensorflowBinding {
+  value: number | undefined;
   readonly TF_Version = "0";
   readonly held = new Map<number, Float32Array>();
   runs = 0;
@@ -79,13 +82,14 @@ class Counting implements TensorflowBinding {
   runSavedModel(_model: number, _inputs: readonly number[], _names: string, outputs: string) {
     this.runs++;
     return outputs.split(",").map(() => {
-      this.held.set(++this.last, Float32Array.of(this.runs));
+      this.held.set(++this.last, Float32Array.of(this.value ?? this.runs));
       return { id: this.last };
     });
   }
 }
 
-test("state that was read before a run is read anew after it, and after it was written", async () => {
+/** Runs `use` with that in TensorFlow's place. */
+async function withBinding(use: (binding: Counting) => Promise<void>): Promise<void> {
   const { ONEDNN_DEFAULT_FPMATH_MODE: mode } = process.env;
   process.env.ONEDNN_DEFAULT_FPMATH_MODE = "STRICT";
   const addon = createRequire(__filename)(
@@ -94,8 +98,21 @@ test("state that was read before a run is read anew after it, and after it was w
   const binding = new Counting();
   const loads = mock.method(addon, "loadTensorflow", () => binding);
   try {
-    const engine = await openTensorflowEngine({ add: adding([1]) });
-    await engine.writeState({ w: Float32Array.of(5) });
+    await use(binding);
+    assert.equal(binding.held.size, 0);
+  } finally {
+    loads.mock.restore();
+    if (mode === undefined) delete process.env.ONEDNN_DEFAULT_FPMATH_MODE;
+    else process.env.ONEDNN_DEFAULT_FPMATH_MODE = mode;
+  }
+}
+
+test("state that was read before a run is read anew after it, and after it was written", () =>
+  withBinding(async (binding) => {
+    const other = new GraphWriter();
+    other.output("y", other.node("Neg", { x: other.state("v", [1]) }, [{ shape: [1] }])[0]);
+    const engine = await openTensorflowEngine({ add: adding([1]), other: { graph: other.finish("other") } });
+    await engine.writeState({ w: Float32Array.of(5), v: Float32Array.of(7) });
     const read = async () => (await engine.readState(["w"])).w[0];
     const first = await read();
     assert.equal(first, binding.runs);
@@ -107,25 +124,24 @@ test("state that was read before a run is read anew after it, and after it was w
     assert.equal(await read(), second + 2);
     const { w } = await engine.run("add", { x: Float32Array.of(1) }, { fetch: ["w"] });
     assert.equal(w[0], binding.runs, "asked for with a run, it is the state after it");
+    const { v, ...rest } = await engine.run("add", { x: Float32Array.of(1) }, { fetch: ["v"] });
+    assert.deepEqual([v[0], Object.keys(rest)], [binding.runs, []], "also that of another program");
     await engine.dispose();
-    assert.equal(binding.held.size, 0);
-  } finally {
-    loads.mock.restore();
-    if (mode === undefined) delete process.env.ONEDNN_DEFAULT_FPMATH_MODE;
-    else process.env.ONEDNN_DEFAULT_FPMATH_MODE = mode;
-  }
-});
+  }));
 
 test("a worker among several makes its step with what all have, or none of them makes it", async () => {
-  const path = join(temporaryFolder("addon"), "addon.js");
   writeFileSync(
     path,
     `exports.join = () => ({ rank: 0, size: 2, version: "Open MPI v4.1.4" });
      exports.others = [];
-     exports.sum = async (array) => exports.others.shift().forEach((x, i) => (array[i] += x));`,
+     exports.sent = [];
+     exports.sum = async (array, halves) => {
+       exports.sent.push(halves ? "halves" : "whole");
+       exports.others.shift().forEach((x, i) => (array[i] += x));
+     };`,
   );
   joinGroup({ rank: 0, size: 2 }, path);
-  const { others } = createRequire(__filename)(path) as { others: number[][] };
+  const { others, sent } = createRequire(__filename)(path) as { others: number[][]; sent: string[] };
   const log: string[] = [];
   const session = {
     run(feeds: readonly Feed[], fetches: readonly string[]) {
@@ -135,7 +151,7 @@ test("a worker among several makes its step with what all have, or none of them 
     },
   };
   const held = ["a", "b"].map((name) => ({ read: name, input: { name, value: { shape: [2] } } }));
-  const shared = { held, apply: "apply", precision: "float32" };
+  const shared = { held, apply: "apply", precision: "bfloat16" };
   const program = { shared, schedules: ["rate"], places: new Map([["rate", { name: "rate" }]]) };
   const writer = { which: { name: "which" }, source: { name: "source" }, written: "written" };
   const writers = new Map(held.map(({ read }, number) => [read, { writer, number }]));
@@ -156,6 +172,7 @@ test("a worker among several makes its step with what all have, or none of them 
     "which[]=1 source[2]=310,402 -> written",
     "rate[3]=0.5,1,1 -> apply",
   ]);
+  assert.deepEqual(sent.splice(0), ["whole", "halves"], "as precise as the program says");
   others.push([1]);
   assert.equal(await step(true), false, "the other's are not good");
   assert.deepEqual(log.splice(0), [" -> a,b"]);
@@ -167,39 +184,42 @@ test("a worker among several makes its step with what all have, or none of them 
   assert.equal(others.length, 0);
 });
 
-test("what is missing of the environment is set once; what somebody has set stays", () => {
-  const names = [
-    "TF_CPP_MIN_LOG_LEVEL",
-    "TF_ENABLE_ONEDNN_OPTS",
-    "TF_NUM_INTRAOP_THREADS",
-    "OMP_NUM_THREADS",
-    "ONEDNN_DEFAULT_FPMATH_MODE",
-  ];
-  const before = names.map((name) => [name, process.env[name]] as const);
-  const now = () => names.map((name) => process.env[name]);
-  // Nobody else in this process is to have applied one.
-  const file = require.resolve("../../../../src/engine/tensorflow/environment");
-  delete require.cache[file];
-  const { applyEnvironment: apply } = require(file) as { applyEnvironment: typeof applyEnvironment };
-  try {
-    for (const name of names) delete process.env[name];
-    process.env.TF_CPP_MIN_LOG_LEVEL = "0";
-    process.env.OMP_NUM_THREADS = "7";
-    apply({ threads: 3, precision: "bfloat16" });
-    assert.deepEqual(now(), ["0", "1", "3", "7", "BF16"]);
-    delete process.env.TF_ENABLE_ONEDNN_OPTS;
-    apply({ threads: 5, precision: "bfloat16" });
-    assert.deepEqual(now(), ["0", undefined, "3", "7", "BF16"]);
-    assert.throws(
-      () => apply({}),
-      isLuvitError(
-        "engine",
-        'products with ONEDNN_DEFAULT_FPMATH_MODE=BF16, precision "float32" needs STRICT; open it in a process of its own',
-      ),
-    );
-  } finally {
-    for (const [name, value] of before)
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-  }
+test("of several workers' steps those that are held back are told to nobody, and a bad one spoils the next", async () => {
+  const g = new GraphWriter();
+  const [x, rate, w] = [g.input("x", [1]), g.input("rate", [3]), g.state("w", [1])];
+  const [average, squares] = [g.state("w.m", [1]), g.state("w.v", [1])];
+  const [gradient] = g.node("Multiply", { a: x, b: w }, [{ shape: [1] }]);
+  const operands = { parameter: w, gradient, average, squares, schedule: rate };
+  const rules = { beta1: 0.8, beta2: 0.9, eps: 0.01, weightDecay: 0, lrScale: 1 };
+  const next = g.node("LuvitAdamW", operands, [{ shape: [1] }, { shape: [1] }, { shape: [1] }], rules);
+  for (const [i, name] of ["w", "w.m", "w.v"].entries()) g.output(name, next[i]);
+  g.output("loss", g.node("Abs", { x: gradient }, [{ shape: [1] }])[0]);
+  const { others, sent } = createRequire(__filename)(path) as { others: number[][]; sent: string[] };
+  sent.length = 0;
+  await withBinding(async (binding) => {
+    const program = { graph: g.finish("step"), guard: "loss", shared: "float32" } as const;
+    const engine = await openTensorflowEngine({ step: program });
+    await engine.writeState({ w: Float32Array.of(5) });
+    const feeds = { x: Float32Array.of(1), rate: Float32Array.of(0.1, 1, 1) };
+    const run = async (hold = false) => {
+      const before = binding.runs;
+      await engine.run("step", feeds, { hold });
+      return [binding.runs - before, sent.splice(0).length, others.length];
+    };
+    await engine.readState(["w.m"]); // from now on the moments are there
+    others.push([0], [0]);
+    // The run itself, the gradients that it has kept, those of all back again, and the step.
+    assert.deepEqual(await run(), [4, 2, 0]);
+    assert.deepEqual(await run(true), [1, 0, 0]);
+    others.push([0], [0]);
+    assert.deepEqual(await run(), [4, 2, 0]);
+    binding.value = Number.NaN;
+    assert.deepEqual(await run(true), [1, 0, 0]);
+    binding.value = undefined;
+    others.push([0]);
+    assert.deepEqual(await run(), [1, 1, 0], "this worker says no, though its last run was good");
+    others.push([0], [0]);
+    assert.deepEqual(await run(), [4, 2, 0], "what was bad is forgotten");
+    await engine.dispose();
+  });
 });

@@ -370,6 +370,7 @@ test("completion and help are approved", async () => {
     "any|Name as any",
     "let z: any; z|",
     "parseInt(|)",
+    "new WeakMap<object, number>().get(|)",
     "[1].ma|p",
     "Math.ma|x(1)",
     "console.lo|g",
@@ -403,6 +404,32 @@ test("completion and help are approved", async () => {
   await calls.once("is removed", () => {
     rmSync(join(folder, "newest.ts"));
     return settled("zebraNewer", false);
+  });
+  const first = (name: string) =>
+    made.complete(name, name.length).imports!.map((one) => `${one.name} of ${one.module}`);
+  await calls.once("the very name comes first", async () => {
+    later("apart.ts", "export const quokkaAll = 1, quokkaA = 2, quokka = 3;\n", 4);
+    await settled("quokka", true);
+    return first("quokka");
+  });
+  await calls.once("but for what is there already", () => {
+    const found = made.complete("const quokkaA = 1; quokka", 25);
+    return [found.candidates, found.imports!.map(({ name }) => name)];
+  });
+  await calls.once("no more than 20", async () => {
+    const names = Array.from({ length: 22 }, (_, i) => `wombat${i}`);
+    later("apart.ts", `export const ${names.map((name) => `${name} = 1`).join(", ")};\n`, 5);
+    await settled("wombat", true);
+    return first("wombat").length;
+  });
+  await calls.once("a package that the manifest has got", async () => {
+    mkdirSync(join(folder, "node_modules/numbat"), { recursive: true });
+    later("node_modules/numbat/package.json", '{"name": "numbat", "types": "index.d.ts"}', 6);
+    later("node_modules/numbat/index.d.ts", "export declare const numbatValue: 1;\n", 6);
+    await settled("numbat", false);
+    later("package.json", '{"devDependencies": {"numbat": "1"}}', 7);
+    await settled("numbat", true);
+    return first("numbat");
   });
   calls.approve("kernel/compiler/liveHelp");
 });
