@@ -52,7 +52,7 @@ test("why a process ended is told by what it did, not by how it was ended then",
 
 const childOf = (started: EngineProcess) => (started as unknown as { child: ChildProcess }).child;
 
-test("a process that is sent what is no frame says so and ends by itself", async () => {
+test("a process that is sent what is no frame says so and ends by itself", posix, async () => {
   const started = new EngineProcess("onnxruntime", {});
   const asked = started.ask("do it", { act: "leave" }).catch((error: Error) => error);
   (childOf(started).stdio[3] as Writable).write(Buffer.alloc(64, 255));
@@ -65,7 +65,7 @@ test("a process that is sent what is no frame says so and ends by itself", async
   );
 });
 
-test("a process whose lifeline or channel is closed is gone without a word", async () => {
+test("a process whose lifeline or channel is closed is gone without a word", posix, async () => {
   for (const descriptor of [0, 3]) {
     const child = childOf(new EngineProcess("onnxruntime", {}));
     let words = "";
