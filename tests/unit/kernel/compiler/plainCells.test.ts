@@ -137,6 +137,8 @@ const beyond: readonly string[] = [
   "1 + 2 as number * 3",
   "-1 as number ** 2",
   "2 * 3 satisfies number << 1",
+  ...["+", "-", ">>", ">>>"].map((sign) => `1 << 2 as number ${sign} 1`),
+  ...["*", "/", "%", "**"].map((sign) => `(5) - 3 as number ${sign} 2`),
   "const n = 2, smaller = 1<!--n; smaller",
 ];
 

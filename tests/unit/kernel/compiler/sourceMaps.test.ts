@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chain, lazyMap, parseMap, splitInlineMap } from "../../../../src/kernel/compiler/sourceMaps";
+import {
+  chain,
+  lazyMap,
+  mapStacks,
+  parseMap,
+  registerMap,
+  splitInlineMap,
+} from "../../../../src/kernel/compiler/sourceMaps";
 import { EditedText } from "../../../../src/kernel/compiler/textEdits";
 import { editCell } from "../../../../src/kernel/compiler/tslab/edits";
 import { loadTypeScript } from "../../../../src/kernel/compiler/typescript";
@@ -86,4 +93,65 @@ test("places before, in and behind edits lead back to what they came from, and t
     [1, 2, 3, 4, 5].map((place) => edited.edited(place)),
     [3, 4, 7, 7, 8],
   );
+});
+
+/** A frame as Node gives it. */
+function frame(file: string | undefined, text: string, line = 1, column = 1): NodeJS.CallSite {
+  return {
+    getFileName: () => file,
+    getLineNumber: () => line,
+    getColumnNumber: () => column,
+    toString: () => text,
+  } as NodeJS.CallSite;
+}
+
+test("a stack ends with the cell, without the kernel's frames, wherever they are among its own", (t) => {
+  t.after(mapStacks());
+  const name = "the cell of stacks";
+  const nowhere = () => undefined;
+  registerMap(name, {
+    source: "cell [7]",
+    text: "",
+    locate: (line, column) => (line < 9 ? { line: line + 10, column } : nowhere()),
+  });
+  const cell = (line: number) => frame(name, `f (${name}:${line}:2)`, line, 2);
+  const library = frame("/x/node_modules/p/index.js", "g (/x/node_modules/p/index.js:1:1)");
+  const kernel = frame("luvit-kernel-segment.js", "k (luvit-kernel-segment.js:1:1)");
+  const virtual = frame("node:vm", "runInContext (node:vm:1:1)");
+  const timers = frame("node:internal/timers", "listOnTimeout (node:internal/timers:1:1)");
+  const shown = (...frames: NodeJS.CallSite[]) =>
+    (Error.prepareStackTrace!(new RangeError("x"), frames) as string)
+      .split("\n    at ")
+      .slice(1)
+      .map((text) => text.split(" ")[0]);
+  const text = Error.prepareStackTrace!(new RangeError("x"), [cell(1), library]);
+  assert.equal(text, "RangeError: x\n    at f (cell [7]:11:2)\n    at g (/x/node_modules/p/index.js:1:1)");
+  assert.deepEqual(shown(library, cell(1), kernel, virtual, timers), ["g", "f"], "who called the kernel");
+  assert.deepEqual(shown(kernel, cell(1), timers), ["f", "listOnTimeout"], "the kernel, called by a cell");
+  assert.deepEqual(shown(kernel, library, cell(1), kernel, timers), ["g", "f"], "both");
+  assert.deepEqual(shown(cell(1), virtual, cell(2), kernel, library), ["f", "f"], "a cell through the kernel");
+  assert.deepEqual(shown(kernel, library), ["k", "g"], "no cell is in it");
+  assert.deepEqual(shown(), []);
+  const lineOf = (one: NodeJS.CallSite) =>
+    (Error.prepareStackTrace!(new Error("x"), [one, cell(1)]) as string).split("\n    at ")[1];
+  assert.equal(lineOf(cell(9)), `f (${name}:9:2)`, "a place that is nowhere in the source");
+  assert.equal(lineOf(frame(name, `${name}:3:4`, 3, 4)), "cell [7]:13:4");
+  assert.equal(lineOf(frame(name, "async Promise.all (index 0)", 3, 4)), "async Promise.all (index 0)");
+  assert.equal(lineOf(frame(undefined, "<anonymous>")), "<anonymous>");
+});
+
+test("stacks are as deep as they were, or deeper, and as before when that is undone", () => {
+  const { stackTraceLimit, prepareStackTrace } = Error;
+  for (const [limit, within] of [
+    [10, 50],
+    [50, 50],
+    [200, 200],
+  ] as const) {
+    Error.stackTraceLimit = limit;
+    const undo = mapStacks();
+    assert.equal(Error.stackTraceLimit, within);
+    undo();
+    assert.deepEqual([Error.stackTraceLimit, Error.prepareStackTrace], [limit, prepareStackTrace]);
+  }
+  Error.stackTraceLimit = stackTraceLimit;
 });

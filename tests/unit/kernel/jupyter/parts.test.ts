@@ -106,6 +106,38 @@ test("text waits 50 ms for more of its stream, and no longer", (t) => {
   assert.equal(texts.length, 4, "nothing is sent twice, and nothing empty");
 });
 
+test("text waits as long each time, whatever has sent the text before it", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1e12 });
+  const sent: [string, string][] = [];
+  const link = {
+    publish: (type: string, { name, text }: { name?: string; text?: string }) =>
+      void sent.push([name ?? type, text ?? ""]),
+  };
+  const publisher = new CellPublisher(link as never, {} as never, 1);
+  const senders: Record<string, () => void> = {
+    "its time": () => t.mock.timers.tick(50),
+    "text of the other stream": () => publisher.stream("stderr", "e"),
+    "a display": () => publisher.display({ data: {} }),
+    "its length": () => publisher.stream("stdout", "x".repeat(1 << 16)),
+    "who wants all of it": () => publisher.flush(),
+  };
+  publisher.stream("stdout", "first");
+  for (const [name, send] of Object.entries(senders)) {
+    publisher.stream("stdout", "a");
+    send();
+    publisher.stream("stdout", "b");
+    publisher.stream("stdout", "c");
+    sent.length = 0;
+    t.mock.timers.tick(49);
+    assert.deepEqual(sent, [], name);
+    t.mock.timers.tick(1);
+    assert.deepEqual(sent, [["stdout", "bc"]], name);
+    t.mock.timers.tick(1000);
+    assert.equal(sent.length, 1, name);
+    publisher.flush();
+  }
+});
+
 test("what a cell shows has its metadata and its id, and its value the size of an image", () => {
   const sent: [string, { metadata?: object; transient?: object }][] = [];
   const link = { publish: (...[type, content]: (typeof sent)[number]) => sent.push([type, content]) };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { test } from "node:test";
 import {
@@ -81,6 +81,30 @@ test("kernels are found in every place where Jupyter looks, each once, those of 
   };
   const found = installedFolders(machine(env)).filter((folder) => folder.startsWith(root));
   assert.deepEqual(found, places);
+});
+
+test("the current folder is no place of kernels, whichever variable is empty", (t) => {
+  const root = realpathSync(temporaryFolder("here"));
+  const place = process.cwd();
+  t.after(() => process.chdir(place));
+  process.chdir(root);
+  for (const parts of [[], ["jupyter"], ["share", "jupyter"]]) {
+    const folder = join(root, ...parts, "kernels", "luvit");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "kernel.json"), "{}");
+  }
+  const found = (env: NodeJS.ProcessEnv) =>
+    installedFolders(machine({ PROGRAMDATA: join(root, "none"), ...env })).filter((folder) =>
+      folder.startsWith(root),
+    );
+  for (const env of [
+    {},
+    { JUPYTER_PATH: "" },
+    { JUPYTER_PATH: delimiter },
+    { JUPYTER_DATA_DIR: "", VIRTUAL_ENV: "", CONDA_PREFIX: "" },
+  ])
+    assert.deepEqual(found(env), []);
+  assert.deepEqual(found({ JUPYTER_PATH: "." }), [join(root, "kernels", "luvit")], "but where it is named");
 });
 
 test("Jupyter starts the kernel by this Node, from anywhere, and ends its cells by messages", () => {
