@@ -136,6 +136,32 @@ test("missing folders, files and images are explained", async () => {
   );
 });
 
+test("images are found however their place below the folder is written", async () => {
+  const image = await flatPng(20, 10, [1, 2, 3]);
+  const names = ["./a.jpg", "sub//b.jpg", "sub/./c.jpg", "d.jpg"];
+  const root = join(temporaryFolder(), "coco");
+  for (const name of ["a.jpg", "sub/b.jpg", "sub/c.jpg", "d.jpg"]) await put(root, `val/${name}`, image);
+  const named = (all: readonly string[]) =>
+    file([], { images: all.map((file_name, id) => ({ id, file_name, width: 20, height: 10 })) });
+  await put(root, "annotations/instances_val.json", JSON.stringify(named(names)));
+  for (const partial of [false, true]) {
+    const data = await openCoco({ root, part: "val", partial, transform: fitSquare(20) });
+    assert.deepEqual(
+      data.images.map(({ fileName }) => fileName),
+      names,
+    );
+    for (const index of names.keys()) assert.equal((await data.load(index, new Rng(1))).index, index);
+  }
+  await put(root, "annotations/instances_val.json", JSON.stringify(named([...names, "sub/a.jpg"])));
+  const some = await openCoco({ root, part: "val", partial: true });
+  assert.equal(some.length, names.length);
+  await assertRejects(
+    () => openCoco({ root, part: "val" }),
+    "bad-dataset",
+    "1 of 5 images of the annotations are not in",
+  );
+});
+
 test("transforms that cannot take objects along are refused", async () => {
   const root = await set(objects);
   const data = await openCoco({ root, part: "val" });

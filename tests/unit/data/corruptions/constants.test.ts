@@ -170,6 +170,19 @@ describe("weather", () => {
           assert.equal(asked[at][1], -asked[at][2]!);
         }
     }
+    for (const [width, height, size] of [
+      [33, 20, 64],
+      [20, 33, 64],
+      [32, 20, 32],
+      [20, 32, 32],
+      [40, 40, 64],
+    ]) {
+      let next = 0;
+      const { draws, asked } = drawing({ between: () => (next++ % 5) - 2 });
+      const { data } = fog(flat(90, 90, 90, width, height), 1, draws);
+      assert.equal(asked.length, size * size - 1, `${width} x ${height}`);
+      assert.ok(data.every(Number.isFinite), `${width} x ${height}`);
+    }
     // A cloud of 2 x 2: the middle is drawn first, then the other two, each by 100 times what is drawn.
     const values = [3, 1, -2];
     const { draws, asked } = drawing({ between: () => values[asked.length - 1] });

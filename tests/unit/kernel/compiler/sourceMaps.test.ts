@@ -129,7 +129,11 @@ test("a stack ends with the cell, without the kernel's frames, wherever they are
   assert.deepEqual(shown(library, cell(1), kernel, virtual, timers), ["g", "f"], "who called the kernel");
   assert.deepEqual(shown(kernel, cell(1), timers), ["f", "listOnTimeout"], "the kernel, called by a cell");
   assert.deepEqual(shown(kernel, library, cell(1), kernel, timers), ["g", "f"], "both");
-  assert.deepEqual(shown(cell(1), virtual, cell(2), kernel, library), ["f", "f"], "a cell through the kernel");
+  assert.deepEqual(
+    shown(cell(1), virtual, cell(2), kernel, library),
+    ["f", "f"],
+    "a cell through the kernel",
+  );
   assert.deepEqual(shown(kernel, library), ["k", "g"], "no cell is in it");
   assert.deepEqual(shown(), []);
   const lineOf = (one: NodeJS.CallSite) =>

@@ -304,12 +304,14 @@ describe("the debugger", () => {
 
   it("lets a cell end the process", async () => {
     const own = await DebugClient.start();
+    const { sourcePath } = (await own.must("dumpCell", { code: "1 // left by a cell" })).body;
     const id = own.kernel.start('console.log("last words"); process.exit(3);');
     await own.kernel.until(() => own.kernel.exitCode !== undefined);
     assert.equal(own.kernel.exitCode, 3);
     await own.kernel.until(() =>
       own.kernel.published(id).some(({ content }) => content.text === "last words\n"),
     );
+    assert.equal(existsSync(dirname(sourcePath)), false, "files of cells go with it");
     own.close();
   });
 });

@@ -173,6 +173,14 @@ describe("a breakpoint", () => {
       await debug.must("continue", { threadId: 1 });
     }
     assert.equal(await value(second), "10");
+    await debug.breakAt(path, { line: 3, condition: "i % 2 === 1", hitCondition: "3" });
+    const third = run(cell);
+    await debug.stopped();
+    assert.equal((await debug.variables()).Locals!.i, "5", "hits are those at which the condition holds");
+    const { parent } = debug.kernel.iopub.filter(({ header }) => header.msg_type === "debug_event").at(-1)!;
+    assert.equal(parent.msg_id, third, "a stop is told to who ran the cell");
+    await debug.must("continue", { threadId: 1 });
+    assert.equal(await value(third), "10");
     await debug.breakAt(path);
   });
 });

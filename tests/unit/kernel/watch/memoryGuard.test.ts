@@ -118,3 +118,27 @@ test("what a thread answers of itself: the share in use, and what has become of 
   }
   assert.equal(ask("hears", 1), undefined);
 });
+
+test("memory is full of what is needed alone: garbage is collected first, each time", () => {
+  let asks = 0;
+  const isInCode = () => ++asks === 1; // and not when the code would be stopped
+  const undo = letWatch({ hears: () => "heard", isOverdue: () => false, isInCode }, createSignals());
+  const ask = (...asked: Parameters<typeof question>): unknown => runInThisContext(question(...asked));
+  const isFull = (share: number): boolean => {
+    asks = 0;
+    ask("isFull", share);
+    return asks === 2;
+  };
+  try {
+    for (const time of ["first", "second", "third"]) {
+      let large: unknown = new Array(Math.ceil((0.04 * heapLimit()) / 8)).fill(0);
+      const share = Number(ask("heapShare")) - 0.002;
+      assert.equal(isFull(share), true, `${time}: needed`);
+      assert.ok(large);
+      large = undefined;
+      assert.equal(isFull(share), false, `${time}: let go`);
+    }
+  } finally {
+    undo();
+  }
+});

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: cells are texts with templates in them
-import { mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, realpathSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { packageRoot } from "../../../../../src/core/packageRoot";
@@ -101,6 +101,16 @@ test("which files tslab's compiler watches and reads is approved", async () => {
   step("made", () => writeFileSync(path, "1"));
   step("as it was", () => {});
   step("of another length", () => writeFileSync(path, "12"));
+  const rewrite = (name: string, text: string, seconds: number) => {
+    writeFileSync(name, text);
+    utimesSync(name, seconds, seconds);
+  };
+  step("of another time", () => rewrite(path, "21", 1000.25));
+  step("of another part of a second", () => rewrite(path, "31", 1000.5));
+  step("another file of the same length and time", () => {
+    rewrite(`${path}.new`, "41", 1000.5);
+    renameSync(`${path}.new`, path);
+  });
   step("one is watched no longer", () => {
     watcher.close();
     writeFileSync(path, "123");
@@ -154,13 +164,17 @@ test("which files tslab's compiler watches and reads is approved", async () => {
   calls.approve("kernel/compiler/tslabFiles");
 });
 
-test("cells of tslab's compiler are approved", () => {
+test("cells of tslab's compiler are approved", (t) => {
   const calls = new Calls({ folder });
   mkdirSync(join(folder, "sub"), { recursive: true });
   writeFileSync(join(folder, "local.ts"), "export const one = 1;\nexport type T = { a: string };\n");
   const startedIn = process.cwd();
   process.chdir(folder);
   const made = new TslabCompiler(folder, "typescript", "declare let given: number;\n");
+  t.after(() => {
+    made.close(); // else a failing test would not end
+    process.chdir(startedIn);
+  });
   const head = /^[\s\S]*?(?=exports\.|const |let |var |function |class |$)/;
   const told = (found: CompiledCell | Diagnostic[]) => {
     if (Array.isArray(found))
@@ -230,6 +244,23 @@ test("cells of tslab's compiler are approved", () => {
   }
   for (const source of ["", "a", "a(", "`a", "/* a", "a b", "if (x) {", "let a =", "}", "a\n"])
     calls.note(`whole ${JSON.stringify(source)}`, made.completeness(source));
+  const { sys } = compiler;
+  const { fileExists } = sys;
+  const compiled = (source: string) => {
+    try {
+      return told(made.compile(source));
+    } catch (error) {
+      return `! ${(error as Error).message}`;
+    }
+  };
+  sys.fileExists = (path) => {
+    if (path.includes("faulty")) throw new Error("a fault within the compiler");
+    return fileExists(path);
+  };
+  writeFileSync(join(folder, "faulty.ts"), "export const f = 2;\n");
+  calls.note("a fault", compiled("import { f } from './faulty'; f"));
+  sys.fileExists = fileExists;
+  calls.note("after it", compiled("import { f } from './faulty'; f"));
   made.moveTo(folder);
   process.chdir("sub");
   made.moveTo(join(folder, "sub"));
@@ -239,7 +270,18 @@ test("cells of tslab's compiler are approved", () => {
     "import { one } from './local'",
   ])
     calls.note(`elsewhere ${JSON.stringify(source)}`, told(made.compile(source)));
-  made.close();
-  process.chdir(startedIn);
+  for (const [name, place] of [
+    ["there", folder],
+    ["elsewhere", join(folder, "sub")],
+    ["there again", folder],
+  ] as const) {
+    process.chdir(place);
+    made.moveTo(place);
+    if (name === "there") {
+      const kept = made.compile('let kept: import("./local").T = { a: "" };');
+      if (!Array.isArray(kept)) kept.commit();
+    }
+    calls.note(`${name} kept.nothing`, compiled("kept.nothing"));
+  }
   calls.approve("kernel/compiler/tslabCells");
 });
