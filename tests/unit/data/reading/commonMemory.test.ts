@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Rng } from "../../../../src/core/rng";
 import { CommonMemory } from "../../../../src/data/reading/commonMemory";
 
 test("memory that threads share has a region for each and fills the gaps that were given back", () => {
@@ -28,4 +29,25 @@ test("memory that threads share gives nothing where there is no room left", () =
   memory.giveBack(one);
   assert.equal(memory.take(half)!.byteOffset, one.byteOffset);
   memory.giveBack(new Float32Array(4));
+});
+
+test("memory that threads share gives the first gap that is large enough, and nothing to two at a time", () => {
+  const memory = new CommonMemory(3);
+  const begin = memory.region(2).end;
+  const rng = new Rng(7);
+  const held: { start: number; end: number; numbers: Float32Array }[] = [];
+  for (let step = 0; step < 600; step++) {
+    if (held.length > 0 && rng.uniform() < 0.5) {
+      const [gone] = held.splice(rng.integer(held.length), 1);
+      memory.giveBack(gone.numbers);
+      continue;
+    }
+    const length = 1 + rng.integer(4) * 16 + rng.integer(17);
+    const bytes = Math.ceil((4 * length) / 64) * 64;
+    const ends = [begin, ...held.map(({ end }) => end)].sort((a, b) => a - b);
+    const start = ends.find((end) => held.every((one) => end + bytes <= one.start || end >= one.end))!;
+    const numbers = memory.take(length)!;
+    assert.deepEqual([numbers.byteOffset, numbers.length], [start, length], `step ${step}`);
+    held.push({ start, end: start + bytes, numbers });
+  }
 });
