@@ -79,6 +79,29 @@ describe("names that are not UTF-8", { skip: takesAnyBytes() ? false : "not on t
 });
 
 describe("folders of images", () => {
+  it("are sorted as Python sorts: capitals before small letters, digit by digit, accents last, classes and files", async () => {
+    const root = temporaryFolder();
+    const image = await flatPng(4, 4, [1, 2, 3]);
+    const classes = ["A10", "A2", "B", "_c", "a", "a b", "a-b", "aC", "a_b", "\u00e9"];
+    for (const name of [...classes].reverse()) await put(root, `${name}/x.png`, image);
+    const inB = ["A10.png", "A2.png", "B.png", "_c.png", "a b.png", "a.png", "aC.png", "x.png", "\u00e9.png"];
+    const deeper = ["A/z.png", "_z/B.png", "_z/a.png", "b/y.png"]; // the images of a folder, then its folders
+    for (const name of [...deeper, ...inB].reverse()) await put(root, `B/${name}`, image);
+    const files = classes.flatMap((name) =>
+      name === "B" ? [...inB, ...deeper].map((file) => `B/${file}`) : [`${name}/x.png`],
+    );
+    const set = await imageFolder(root);
+    assert.deepEqual(set.classes, classes);
+    assert.deepEqual(
+      set.files.map(({ path, label }) => [path, set.classes[label]]),
+      files.map((file) => [join(root, file), file.split("/")[0]]),
+    );
+    assert.deepEqual(
+      await listImages(root),
+      files.map((file) => join(root, file)),
+    );
+  });
+
   it("whose links lead back to where they lie are refused, others are followed", async () => {
     const root = temporaryFolder();
     await put(root, "cat/a.png", await flatPng(4, 4, [1, 2, 3]));

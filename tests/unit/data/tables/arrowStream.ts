@@ -91,7 +91,10 @@ export function message(
 }
 
 /** Numbers of types in Schema.fbs. */
-export const types = { int: 2, float: 3, binary: 4, utf8: 5, bool: 6, struct: 13, largeBinary: 19 } as const;
+export const types = {
+  ...{ int: 2, float: 3, binary: 4, utf8: 5, bool: 6, struct: 13 },
+  ...{ largeBinary: 19, binaryView: 23, utf8View: 24 },
+} as const;
 
 /** A column of a schema. */
 export function column(name: string, type: number, details: Fields = {}, more: Fields = {}): Fields {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { unpackHadoopLz4, unpackLz4Block, unpackLz4Frame } from "../../../../src/data/tables/lz4Frame";
+import { decompressors } from "../../../../src/data/tables/parquetModule";
 import { unpackZstdFrame } from "../../../../src/data/tables/zstdFrame";
 
 const magic = [0x04, 0x22, 0x4d, 0x18];
@@ -102,5 +104,39 @@ describe("Zstandard frames", () => {
     await refused([0xa0, 0, 0, 0, 0x7f, 0], /frame of 2130706432 bytes/);
     await refused([0x00, 0xa0, 0, 0, 0], /window of 1073741824 bytes/);
     await assert.rejects(unpackZstdFrame(Uint8Array.from(letters("no frame")), 5), /no Zstandard frame/);
+  });
+});
+
+describe("what unpacks the pages of Parquet files", () => {
+  const abc = [0x30, ...letters("abc")];
+  const framed = [0, 0, 0, 3, 0, 0, 0, 4, ...abc];
+  const zstd = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 3, 3 * 8 + 1, 0, 0, ...letters("abc")];
+  const packed = {
+    GZIP: [...gzipSync("abc")],
+    BROTLI: [...brotliCompressSync("abc")],
+    ZSTD: zstd,
+    LZ4: framed,
+    LZ4_RAW: abc,
+  };
+
+  it("takes each compression by its name: LZ4 with Hadoop's lengths or without, LZ4_RAW without alone", async () => {
+    const unpackers = await decompressors();
+    for (const [name, bytes] of Object.entries(packed))
+      assert.equal(text(unpackers[name]!(Uint8Array.from(bytes), 3)), "abc", name);
+    assert.deepEqual(Object.keys(unpackers).sort(), Object.keys(packed).sort());
+    assert.equal(text(unpackers.LZ4!(Uint8Array.from([...framed, ...framed]), 6)), "abcabc");
+    assert.equal(text(unpackers.LZ4!(Uint8Array.from(abc), 3)), "abc");
+    assert.throws(() => unpackers.LZ4_RAW!(Uint8Array.from(framed), 3), /LZ4/);
+  });
+
+  it("makes no more than the length that was announced", async () => {
+    const unpackers = await decompressors();
+    for (const name of ["GZIP", "BROTLI", "LZ4", "LZ4_RAW"] as const)
+      assert.throws(() => unpackers[name]!(Uint8Array.from(packed[name]), 2), name);
+    for (const [name, none] of [
+      ["GZIP", gzipSync("")],
+      ["BROTLI", brotliCompressSync("")],
+    ] as const)
+      assert.equal(unpackers[name]!(none, 0).length, 0, name);
   });
 });
