@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, test } from "node:test";
 import sharp from "sharp";
 import { Rng } from "../../../../src/core/rng";
 import { createMemory } from "../../../../src/core/wasm/binary";
@@ -84,6 +84,16 @@ describe("an image of any format", () => {
       assert.deepEqual(sizes, [upright, upright, name === "TIFF" ? upright : [6, 4]], name);
     }
   });
+});
+
+test("what a decoder says again and again stands once in the message, on one line", async () => {
+  const file = await image.clone().jpeg().toBuffer();
+  for (const length of [40, 60, 100]) {
+    const { message } = (await decodeImage(file.subarray(0, length)).catch((error: Error) => error)) as Error;
+    const [, reason] = /^\d+ bytes in memory: cannot be decoded \((.+)\)$/.exec(message) ?? [];
+    const sentences = reason.split("; ");
+    assert.equal(new Set(sentences).size, sentences.length, message);
+  }
 });
 
 /** Markers before the end that belong to no restart: libjpeg passes over them, the decoder of parts leaves the file to it. */

@@ -60,6 +60,17 @@ describe("a thread that is lost", () => {
     }
   });
 
+  it("leaves the images that wait for a thread waiting, behind its own", { timeout: 60_000 }, async () => {
+    const { read, lose } = await poolOf(1);
+    const expected = (await Promise.all([read(0), read(1)])).map(first);
+    const reads = Array.from({ length: 30 }, (_, i) => read(i % 2));
+    assert.match(await lose(0), /another one reads its [1-8] images$/);
+    assert.deepEqual(
+      (await Promise.all(reads)).map(first),
+      reads.map((_, i) => expected[i % 2]),
+    );
+  });
+
   it("leaves the images of others to these, and its own come once", async () => {
     const { pool, read, numbers, lose } = await poolOf(2);
     const expected = (await Promise.all([read(0), read(1)])).map(first);

@@ -40,9 +40,7 @@ const numbers = (values: readonly number[]): Part => ({
 
 test("batches of views have each the data buffers that they need: none, one or several, before other columns too", async () => {
   const rows = (batchNumber: number, lengths: readonly (number | undefined)[]) =>
-    lengths.map((length, i) =>
-      length === undefined ? undefined : `${batchNumber}${i}`.padEnd(length, "."),
-    );
+    lengths.map((length, i) => (length === undefined ? undefined : `${batchNumber}${i}`.padEnd(length, ".")));
   const batches = [
     { note: rows(1, [3, 4]), image: rows(2, [11, 12]), perBuffer: 1 },
     { note: rows(3, [40, 50, undefined, 13]), image: rows(4, [13, 60, 2, 99]), perBuffer: 1 },
