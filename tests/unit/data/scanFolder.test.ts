@@ -102,6 +102,28 @@ describe("folders of images", () => {
     );
   });
 
+  it("may be a class called train or val if it holds anything but folders, else they are the parts of a set", async () => {
+    const image = await flatPng(4, 4, [1, 2, 3]);
+    for (const [files, part] of [
+      [["train/a.png", "train/more/b.png", "boat/c.png"], undefined],
+      [["val/a.png", "boat/c.png"], undefined],
+      [["train/cat/a.png", "train/dog/b.png"], "train"],
+      [["train/cat/a.png", "val/cat/b.png"], "train"],
+      [["train/a.png", "val/cat/b.png"], "val"],
+      [["boat/c.png", "val/cat/b.png"], "val"],
+      [["test/cat/a.png"], undefined],
+    ] as const) {
+      const root = temporaryFolder();
+      for (const file of files) await put(root, file, image);
+      const what = files.join();
+      if (part === undefined) assert.equal((await imageFolder(root)).length, files.length, what);
+      else
+        await assert.rejects(imageFolder(root), (error: Error) => {
+          return error.message.endsWith(`; did you mean ${join(root, part)}?`);
+        });
+    }
+  });
+
   it("whose links lead back to where they lie are refused, others are followed", async () => {
     const root = temporaryFolder();
     await put(root, "cat/a.png", await flatPng(4, 4, [1, 2, 3]));
