@@ -113,3 +113,23 @@ test("detection's milestones rise, and its schedule is not by epochs", () => {
   for (const name of ["baseLr", "minLr", "warmupEpochs", "warmupLr", "cooldownEpochs"])
     assert.match(told({ [name]: 1 }), new RegExp(`^${name}: unknown`));
 });
+
+test("numbers of detection may be at both ends of their ranges, and not beyond", () => {
+  const told = (change: object) => problemsOf(detectOptions, { ...plain, ...change }).join("\n");
+  for (const [name, least, most, beyond] of [
+    ["warmupSteps", 0, 1_000_000_000, [-1, 0.5, 1_000_000_001]],
+    ["warmupFactor", 0, 1, [-0.1, 1.1]],
+    ["factor", 0, 1, [-0.1, 1.1]],
+    ["dropPath", 0, 0.999, [-0.1, 1]],
+    ["layerDecay", 0.001, 1, [0, 1.1]],
+    ["epochs", 1, 10, [0, 1.5]],
+    ["batchSize", 1, 10, [0, 1.5]],
+    ["maxUnreadable", 0, 1, [-0.1, 1.1]],
+  ] as const) {
+    for (const value of [least, most]) assert.equal(told({ [name]: value }), "", `${name} ${value}`);
+    for (const value of beyond)
+      assert.match(told({ [name]: value }), new RegExp(`^${name}: `), `${name} ${value}`);
+  }
+  for (const normalize of ["image", "batch"]) assert.equal(told({ normalize }), "");
+  assert.match(told({ normalize: "sample" }), /^normalize: /);
+});

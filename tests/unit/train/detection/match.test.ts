@@ -86,3 +86,20 @@ test("objects of other sizes count neither as found nor as missed, with both end
   assert.deepEqual(verdicts(results, 0.5, areaRanges.medium), [wrong, wrong, ignored]);
   assert.deepEqual(verdicts(results, 0.5, areaRanges.large), [ignored, ignored, wrong]);
 });
+
+test("what takes an object of a size is right whatever its own size, and what takes one of another size is nothing", () => {
+  const one = (area: number, resultArea: number, crowd = false) =>
+    verdicts(group([{ area, crowd }], [[0.9]], [resultArea]), 0.5, areaRanges.small)[0];
+  assert.equal(one(1000, 1100), right, "the object is small, the result is not");
+  assert.equal(one(1000, 1000), right);
+  assert.equal(one(1100, 1000), ignored, "the result is small, the object is not");
+  assert.equal(one(1100, 1100), ignored);
+  assert.equal(one(1000, 1000, true), ignored, "a crowd");
+  const missed = (resultArea: number) =>
+    verdicts(group([{ area: 1000 }], [[0.1]], [resultArea]), 0.5, areaRanges.small)[0];
+  assert.deepEqual(
+    [missed(1000), missed(1100)],
+    [wrong, ignored],
+    "of those that take nothing the size counts",
+  );
+});
