@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { evaluateDetector } from "../../../src/analysis/detection/evaluateDetector";
+import { ResultsFolder } from "../../../src/analysis/detection/resultsFolder";
 import { startBackend } from "../../../src/core/tf";
 import { readResults } from "../../../src/data/coco";
 import { temporaryFolder } from "../../support/temporaryFolder";
@@ -114,4 +115,25 @@ test("an evaluation that is stopped in between keeps whole and begun pieces, and
   const rest = await evaluateDetector(model, set, { ...engine, out });
   assert.deepEqual(rest.results, (await evaluateDetector(model, set, engine)).results);
   assert.equal(rest.boxes!.table.toArray()[0].model, model.toString());
+});
+
+test("a folder that is there already is taken, empty or not, and what is about it is noted once", async () => {
+  const model = smallDetector({ masks: false });
+  const out = folder();
+  mkdirSync(join(out, "found"), { recursive: true });
+  writeFileSync(join(out, "mine.txt"), "");
+  assert.deepEqual(await (await ResultsFolder.open(out, model, 3)).read(), []);
+  const noted = readFileSync(join(out, "detection.json"), "utf8");
+  assert.equal(JSON.parse(noted).images, 3);
+  const mask = { height: 2, width: 3, counts: Uint32Array.of(1, 2, 3) };
+  const kept = { imageId: 1, categoryId: 2, score: 0.5, box: [0, 1, 2, 3] as const };
+  await (await ResultsFolder.open(out, model, 3)).keep({
+    start: 1,
+    end: 2,
+    results: [{ ...kept, mask }, kept],
+  });
+  const [range, ...others] = await (await ResultsFolder.open(out, model, 3)).read();
+  assert.deepEqual([range.start, range.end, others.length], [1, 2, 0]);
+  assert.deepEqual(range.results, [{ ...kept, mask }, kept], "a mask higher or wider than the other way");
+  assert.equal(readFileSync(join(out, "detection.json"), "utf8"), noted);
 });

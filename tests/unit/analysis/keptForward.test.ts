@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { before, mock, test } from "node:test";
 import { relevance } from "../../../src/analysis";
+import { extractFeatures } from "../../../src/analysis/features";
 import { releaseKept, takeForward } from "../../../src/analysis/keptForward";
 import { startBackend, tf } from "../../../src/core/tf";
+import type { EngineOptions } from "../../../src/engine";
+import type * as Compiling from "../../../src/nn/compile";
 import type { Forward } from "../../../src/train/forward";
-import { tinyClassifier } from "../train/support";
+import { images, tinyClassifier } from "../train/support";
 
 before(() => startBackend());
+
+const compiling = require("../../../src/nn/compile") as typeof Compiling;
 
 function imitation() {
   const closed: number[] = [];
@@ -61,4 +66,26 @@ test("maps of a model that was trained on are those of the new weights", async (
   const changed = await of();
   assert.notDeepEqual(changed.patches, first.patches);
   await releaseKept();
+});
+
+test("all that is said of the engine reaches it, and nothing else", async () => {
+  const [model, set] = [tinyClassifier(), (await images()).take(1)];
+  const engines: EngineOptions[] = [
+    {},
+    { engine: "onnxruntime", threads: 3, provider: "cpu", precision: "float16" },
+    { engine: "eager" },
+    { threads: 1, frozen: "int8", tf32: true },
+  ];
+  for (const engine of engines) {
+    const compiled = mock.method(compiling, "compile", async () => {
+      throw new Error("not run");
+    });
+    const look = { ...engine, positions: "dino", graphs: 2, batchSize: 1, pool: "patches" } as const;
+    await assert.rejects(extractFeatures(model, set, look), /not run/);
+    assert.deepEqual(
+      compiled.mock.calls.map((call) => (call.arguments as unknown[])[2]),
+      [engine],
+    );
+    mock.restoreAll();
+  }
 });

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { analysis, benchmark, coco } from "../../../src";
+import { entropyOptions } from "../../../src/analysis/attentionEntropy";
+import { detectorEvaluationOptions } from "../../../src/analysis/detection/evaluateDetector";
+import { entropyShareOptions } from "../../../src/analysis/entropyShares";
+import { gradientSignalOptions } from "../../../src/analysis/gradientSignal";
+import { patchMapOptions, reconstructOptions } from "../../../src/analysis/options";
+import { segmentationOptions } from "../../../src/analysis/segmentation/evaluate";
+import { suiteOptions } from "../../../src/analysis/suite/options";
+import { type Field, problemsOf } from "../../../src/core/options";
 import { startBackend } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import * as transforms from "../../../src/data/transforms";
@@ -115,4 +123,32 @@ test("a share in which there is no image is whole, and has no row", async () => 
   const options = { shard: { index: 1, count: 2 }, engine: "eager" } as const;
   const { table, complete, unreadable } = await analysis.entropyShares(tinyClassifier(), { set }, options);
   assert.deepEqual([table.numRows, complete, unreadable], [0, true, { set: 0 }]);
+});
+
+test("what is left to its default may be said, and counts may be as large as a set", () => {
+  const looking = { positions: "mae", graphs: 4 };
+  const keeping = { out: "kept", keepEvery: 2048, signal: new AbortController().signal };
+  const about = { model: "m", recipe: "r", seed: 0 };
+  const usual: [Field<never>, object][] = [
+    [entropyOptions, { ...looking, layers: ["blocks.0"], batchSize: 16 }],
+    [patchMapOptions, { ...looking, layer: "blocks.0", batchSize: 16 }],
+    [reconstructOptions, { ...looking, seed: 0 }],
+    [entropyShareOptions, { ...looking, ...keeping, ...about, layer: "blocks.0", batchSize: 16 }],
+    [gradientSignalOptions, { ...about, data: "d", groupSize: 1, groups: 64 }],
+    [detectorEvaluationOptions, { ...about, out: "kept", keepEvery: 64, shard: { index: 1, count: 1 } }],
+    [
+      segmentationOptions,
+      { ...about, ...keeping, protocol: "whole", shorterSide: 256, batchSize: 4, graphs: 4 },
+    ],
+    [suiteOptions, { ...about, ...keeping, shard: { index: 2, count: 3 } }],
+  ].map(([options, said]) => [options as unknown as Field<never>, said as object]);
+  for (const [options, said] of usual) {
+    assert.deepEqual(problemsOf(options, said), []);
+    for (const [name, value] of Object.entries(said).filter(([key]) => key !== "seed")) {
+      if (typeof value !== "number") continue;
+      assert.deepEqual(problemsOf(options, { [name]: 1_000_000 }), [], name);
+      assert.match(problemsOf(options, { [name]: 1_000_001 }).join(), new RegExp(`^${name}: `));
+      assert.match(problemsOf(options, { [name]: 0 }).join(), new RegExp(`^${name}: `));
+    }
+  }
 });

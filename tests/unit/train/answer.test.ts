@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, mock, test } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
 import { toy } from "../../../src/data";
+import * as tracing from "../../../src/graph/trace";
 import { classifier, llavit, vit } from "../../../src/models";
 import { LlamaLanguageModel } from "../../../src/models/languageModel";
 import type { LlavitOptions } from "../../../src/models/llavit/create";
@@ -217,4 +218,23 @@ test("an answer that is told nothing has 64 tokens at most", async () => {
     ask(model, set.pixels(0), "what is it?"),
     isLuvitError("bad-argument", `${ids.length + 63} tokens`, `at most ${ids.length + 62}`),
   );
+});
+
+test("another engine, or the same one otherwise, reads the model anew; the same again does not", async () => {
+  const model = await makeModel();
+  const traced = mock.method(tracing, "trace");
+  const graphs = async (engine: object) => {
+    const before = traced.mock.callCount();
+    await ask(model, set.pixels(0), "what is it?", { maxTokens: 2, ...engine });
+    return traced.mock.callCount() - before;
+  };
+  const [eager, one, two] = [
+    { engine: "eager" },
+    { engine: "onnxruntime", threads: 1 },
+    { engine: "onnxruntime", threads: 2 },
+  ];
+  const found: number[] = [];
+  for (const engine of [eager, eager, one, one, two, eager]) found.push(await graphs(engine));
+  traced.mock.restore();
+  assert.deepEqual(found, [3, 0, 3, 0, 3, 3]);
 });

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { inspect } from "node:util";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
+import { ClassMapping } from "../../../src/data/classMapping";
+import type { ImageDataset } from "../../../src/data/dataset";
 import { imageFolder } from "../../../src/data/imageFolder";
 import * as transforms from "../../../src/data/transforms";
 import { classifier } from "../../../src/models";
@@ -170,4 +172,28 @@ test("of seven classes the five best are counted by themselves", async () => {
   assert.deepEqual([top1, top5], [0, 50]);
   const sum = [1, 2, 6, 5, 4, 3, 0].reduce((total, x) => total + Math.exp(x), 0);
   assert.ok(Math.abs(loss - (Math.log(sum) - 1.5)) < 1e-5);
+});
+
+test("labels that several classes stand for have neither a loss nor a best five; of a slice of classes only they compete", async () => {
+  const folder = await imageFolder(await writeImages(temporaryFolder(), 2), {
+    transform: transforms.evaluation(16),
+  });
+  const model = Object.assign(classifier.create({ encoder: tinyViT, classes: 7 }), {
+    forward: (images: Tensor) => tf.tile(tf.tensor2d([[1, 2, 6, 5, 4, 3, 0]]), [images.shape[0], 1]),
+  });
+  const mapped = (labels: number[], competing: "mapped" | "all") => {
+    const mapping = { value: new ClassMapping("slice", Int32Array.from(labels), competing) };
+    return evaluate(model, Object.create(folder, { mapping }) as ImageDataset, { batchSize: 3 });
+  };
+  // The best of all, class 2, is one of label 1's.
+  const nine = await mapped([0, 1, 1, 0, 0, -1, -1], "all");
+  assert.deepEqual([nine.top1, nine.top5, [...nine.predictions]], [50, null, [1, 1, 1, 1]]);
+  assert.ok(Number.isNaN(nine.loss));
+  assert.equal(String(nine), "top-1 50.0 % of 4 images");
+  const none = await mapped([0, 1, -1, 0, 0, -1, -1], "all");
+  assert.deepEqual([none.top1, [...none.predictions]], [0, [-1, -1, -1, -1]], "the best stands for no label");
+  const slice = await mapped([-1, 1, -1, 0, -1, -1, -1], "mapped");
+  assert.deepEqual([slice.top1, slice.top5, [...slice.predictions]], [50, 100, [0, 0, 0, 0]]);
+  const [other, best] = [2, 5].map((x) => Math.log(Math.exp(2) + Math.exp(5)) - x);
+  assert.ok(Math.abs(slice.loss - (other + best) / 2) < 1e-5, "among the two");
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { answerAttention, visualTokens } from "../../../../src/analysis";
+import { answeredPrompt } from "../../../../src/analysis/answers/spoken";
 import { startBackend, type Tensor, tf } from "../../../../src/core/tf";
 import type { Llavit } from "../../../../src/models/llavit/llavit";
 import { llavaTemplate, promptOf } from "../../../../src/models/llavit/prompt";
@@ -111,4 +112,19 @@ test("what cannot be asked is refused by name", async () => {
   assert.throws(() => looked.at(99, "layers.0"), isLuvitError(code));
   assert.throws(() => looked.at(0, "layers.0", 4), isLuvitError(code));
   assert.throws(() => looked.at(0, "blocks.0"), isLuvitError(code, "blocks.0", "layers.0"));
+});
+
+test("an empty answer is its end alone, and refused where that has no token either", async () => {
+  const { model } = await seeing("causal");
+  const { ids, answerFrom } = answeredPrompt("here", model, "what?", "");
+  assert.deepEqual(model.tokenizer.decode(ids.slice(answerFrom)), model.template.end);
+  model.template = { ...model.template, end: "" };
+  assert.throws(
+    () => answeredPrompt("here", model, "what?", ""),
+    isLuvitError("bad-argument", 'here: the answer "" has no token, and neither has its end'),
+  );
+  assert.equal(
+    answeredPrompt("here", model, "what?", "no").ids.length,
+    promptOf(model, "what?").ids.length + 2,
+  );
 });

@@ -126,3 +126,31 @@ test("a kind costs what AP50 gains when it is mended", async () => {
   await gains([result(square, 0.9)], [1], "missed");
   assert.match(String(errors), /localization +1 /);
 });
+
+test("of several things that are wrong the place is told first, then the class, then that it is the second", async () => {
+  const other = { box: square, label: 1 };
+  const far = [10, 10, 40, 15] as const; // 0.375 of the square
+  const there = (results: ReturnType<typeof result>[]) => kinds([{ box: square }, other], results);
+  const first = result(square, 1);
+  assert.deepEqual(
+    await there([first, result(square, 0.5)]),
+    ["classification"],
+    "a second one, of the other's place",
+  );
+  assert.deepEqual(await there([first, result(square, 0.5, 1), result(square, 0.4)]), ["classification"]);
+  assert.deepEqual(
+    await kinds([{ box: square }, { box: far, label: 1 }], [first, result(far, 0.5)]),
+    ["localization", "missed"],
+    "too far off from its class, on another's place",
+  );
+  assert.deepEqual(
+    await kinds([{ box: square }, { box: far, label: 1 }], [first, result(square, 0.5)]),
+    ["duplicate", "missed"],
+    "a second one, on less than half of another class",
+  );
+  const crowd = { box: square, label: 1, crowd: true };
+  assert.deepEqual(await kinds([{ box: square }, crowd], [first, result(square, 0.5)]), ["duplicate"]);
+  // Two of a class in one place: the second result finds the second, and the third is one too many.
+  const twins = [{ box: square }, { box: square }];
+  assert.deepEqual(await kinds(twins, [first, result(square, 0.5), result(square, 0.4)]), ["duplicate"]);
+});

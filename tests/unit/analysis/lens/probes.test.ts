@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { before, mock, test } from "node:test";
 import { extractFeatures, trainLensProbes } from "../../../../src/analysis";
+import type * as Probing from "../../../../src/analysis/probe/trainProbe";
 import { startBackend, tf } from "../../../../src/core/tf";
 import { imageFolder, transforms } from "../../../../src/data";
 import { perturb } from "../../models/support";
@@ -66,4 +67,56 @@ test("a place that is not there is refused, naming those there are", async () =>
   const { model, set } = await given();
   const asked = trainLensProbes(model, set, { sites: ["blocks.9.out"], engine: "eager" });
   await assert.rejects(asked, isLuvitError("bad-argument", "blocks.9.out", "blocks.0.out"));
+});
+
+test("a signal ends a probe after its epoch and leaves the others out; all else that is said reaches every probe", async () => {
+  const { model, set } = await given();
+  const probing = require("../../../../src/analysis/probe/trainProbe") as typeof Probing;
+  const { trainProbe } = probing;
+  const stop = new AbortController();
+  const told = {
+    epochs: 3,
+    warmupEpochs: 1,
+    baseLr: 0.2,
+    weightDecay: 0.1,
+    seed: 4,
+    engine: "eager",
+  } as const;
+  const sites = ["embed", "blocks.0.out"];
+  const handed: object[] = [];
+  const each = (ends: boolean) =>
+    mock.method(probing, "trainProbe", (...[features, options]: Parameters<typeof trainProbe>) => {
+      handed.push({ ...options, rows: features.labels.length });
+      if (ends) stop.abort();
+      return trainProbe(features, options);
+    });
+  const held = set.subset([0, 4, 5]);
+  let mocked = each(false);
+  const probes = await trainLensProbes(model, set, {
+    ...told,
+    sites,
+    test: held,
+    batchSize: 3,
+    signal: stop.signal,
+  });
+  assert.deepEqual(
+    [...probes.probes.values()].map(({ history }) => history.numRows),
+    [3, 3],
+  );
+  for (const { rows, test, signal, ...rest } of handed as {
+    rows: number;
+    test: { labels: Int32Array };
+    signal: AbortSignal;
+  }[]) {
+    assert.deepEqual([rows, [...test.labels], signal], [8, [0, 1, 1], stop.signal]);
+    assert.deepEqual(rest, told);
+  }
+  mocked.mock.restore();
+  mocked = each(true);
+  const one = await trainLensProbes(model, set, { ...told, sites: ["embed"], signal: stop.signal });
+  assert.equal(one.probes.get("embed")!.history.numRows, 0);
+  const all = trainLensProbes(model, set, { ...told, sites, signal: stop.signal });
+  await assert.rejects(all, isLuvitError("interrupted", "trainLensProbes: stopped"));
+  assert.equal(mocked.mock.callCount(), 1, "none is begun behind a stop");
+  mocked.mock.restore();
 });
