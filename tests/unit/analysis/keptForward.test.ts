@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { before, mock, test } from "node:test";
-import { relevance } from "../../../src/analysis";
-import { extractFeatures } from "../../../src/analysis/features";
+import * as analysis from "../../../src/analysis";
 import { releaseKept, takeForward } from "../../../src/analysis/keptForward";
 import { startBackend, tf } from "../../../src/core/tf";
+import * as transforms from "../../../src/data/transforms";
 import type { EngineOptions } from "../../../src/engine";
 import type * as Compiling from "../../../src/nn/compile";
 import type { Forward } from "../../../src/train/forward";
@@ -58,7 +58,7 @@ test("two that ask at once have one each", async () => {
 test("maps of a model that was trained on are those of the new weights", async () => {
   const model = tinyClassifier();
   const image = { data: new Uint8Array(3 * 256).map((_, i) => (5 * i) % 256), width: 16, height: 16 };
-  const of = async () => (await relevance(model, image, { class: 1, engine: "onnxruntime" }))[0];
+  const of = async () => (await analysis.relevance(model, image, { class: 1, engine: "onnxruntime" }))[0];
   const [first, again] = [await of(), await of()];
   assert.deepEqual(again.patches, first.patches);
   const { value } = model.head.weight;
@@ -68,24 +68,51 @@ test("maps of a model that was trained on are those of the new weights", async (
   await releaseKept();
 });
 
-test("all that is said of the engine reaches it, and nothing else", async () => {
-  const [model, set] = [tinyClassifier(), (await images()).take(1)];
-  const engines: EngineOptions[] = [
-    {},
-    { engine: "onnxruntime", threads: 3, provider: "cpu", precision: "float16" },
-    { engine: "eager" },
-    { threads: 1, frozen: "int8", tf32: true },
-  ];
-  for (const engine of engines) {
-    const compiled = mock.method(compiling, "compile", async () => {
-      throw new Error("not run");
-    });
-    const look = { ...engine, positions: "dino", graphs: 2, batchSize: 1, pool: "patches" } as const;
-    await assert.rejects(extractFeatures(model, set, look), /not run/);
-    assert.deepEqual(
-      compiled.mock.calls.map((call) => (call.arguments as unknown[])[2]),
-      [engine],
-    );
-    mock.restoreAll();
-  }
-});
+type Classifying = ReturnType<typeof tinyClassifier>;
+type Set = Awaited<ReturnType<typeof images>>;
+
+/** Analyses of a few images, each with the rest of what it may be told. */
+const analyses: Record<string, (model: Classifying, set: Set, engine: EngineOptions) => Promise<unknown>> = {
+  extractFeatures: (model, set, engine) =>
+    analysis.extractFeatures(model, set, {
+      ...engine,
+      positions: "dino",
+      graphs: 2,
+      batchSize: 1,
+      pool: "patches",
+    }),
+  attentionEntropy: (model, set, engine) =>
+    analysis.attentionEntropy(model, set, { ...engine, positions: "mae" }),
+  patchMaps: (model, set, engine) =>
+    analysis.patchMaps(model, set, { ...engine, layer: "blocks.1", batchSize: 2 }),
+  attentionMaps: (model, set, engine) =>
+    analysis.attentionMaps(model, set, { ...engine, index: 0, graphs: 1 }),
+  entropyShares: (model, set, engine) =>
+    analysis.entropyShares(model, { set }, { ...engine, seed: 3, keepEvery: 2 }),
+  lens: (model, set, engine) => analysis.lens(model, set, { ...engine, sites: ["embed"], batchSize: 1 }),
+  trainLensProbes: (model, set, engine) =>
+    analysis.trainLensProbes(model, set, { ...engine, sites: ["embed"], epochs: 2, batchSize: 2 }),
+  ablateHeads: (model, set, engine) =>
+    analysis.ablateHeads(model, set, { ...engine, model: "m", replaceBy: "zero" }),
+  patchActivations: (model, set, engine) =>
+    analysis.patchActivations(model, set, set, { ...engine, tokens: "class", batchSize: 1 }),
+};
+
+for (const [name, look] of Object.entries(analyses))
+  test(`all that is said of the engine reaches it, and nothing else: ${name}`, async () => {
+    const [model, set] = [tinyClassifier(), (await images(transforms.evaluation)).take(2)];
+    const engines: EngineOptions[] = [
+      {},
+      { engine: "onnxruntime", threads: 3, provider: "cpu", precision: "float16" },
+      { engine: "eager" },
+      { threads: 1, frozen: "int8", tf32: true },
+    ];
+    for (const engine of engines) {
+      const compiled = mock.method(compiling, "compile", async () => {
+        throw new Error("not run");
+      });
+      await assert.rejects(look(model, set, engine), /not run/);
+      assert.deepEqual((compiled.mock.calls[0].arguments as unknown[])[2], engine);
+      compiled.mock.restore();
+    }
+  });

@@ -152,3 +152,15 @@ test("what is left to its default may be said, and counts may be as large as a s
     }
   }
 });
+
+test("what has no encoder is looked at by nothing", async () => {
+  const set = await imageFolder(await writeImages(temporaryFolder(), 1), {
+    transform: transforms.evaluation(16),
+  });
+  for (const model of [{}, null, "vit", { blocks: [] }]) {
+    const refused = isLuvitError("bad-argument", "a classifier or a masked auto-encoder");
+    await assert.rejects(analysis.extractFeatures(model as never, set), refused);
+    await assert.rejects(analysis.attentionMaps(model as never, set), refused);
+    await assert.rejects(analysis.entropyShares(model as never, { set }), refused);
+  }
+});

@@ -14,6 +14,7 @@ import { answer } from "../../../src/train/answer";
 import * as answerRecipes from "../../../src/train/answerRecipes";
 import { ask } from "../../../src/train/ask";
 import { AnswerEvaluation, evaluateAnswers } from "../../../src/train/evaluateAnswers";
+import { Reader } from "../../../src/train/reader";
 import { assertClose, assertSameState, isLuvitError, valuesOf } from "../nn/support";
 
 const folder = mkdtempSync(join(tmpdir(), "luvit-answer-"));
@@ -237,4 +238,24 @@ test("another engine, or the same one otherwise, reads the model anew; the same 
   for (const engine of [eager, eager, one, one, two, eager]) found.push(await graphs(engine));
   traced.mock.restore();
   assert.deepEqual(found, [3, 0, 3, 0, 3, 3]);
+});
+
+test("what cannot answer is closed, and asked again it is opened anew", async () => {
+  const model = await makeModel();
+  const disposed = mock.method(Reader.prototype, "dispose");
+  const opened = mock.method(Reader, "open");
+  const say = () => ask(model, set.pixels(1), "what is it?", { maxTokens: 2, engine: "eager" });
+  const generating = mock.method(Reader.prototype, "begin", async () =>
+    Promise.reject(new Error("no engine")),
+  );
+  await assert.rejects(say(), /no engine/);
+  const before = disposed.mock.callCount();
+  assert.ok(before > 0, "the reader that failed, and one that was open before");
+  await assert.rejects(say(), /no engine/);
+  assert.deepEqual([disposed.mock.callCount(), opened.mock.callCount()], [before + 1, 2]);
+  generating.mock.restore();
+  await say();
+  await say();
+  assert.deepEqual([disposed.mock.callCount(), opened.mock.callCount()], [before + 1, 3]);
+  mock.restoreAll();
 });

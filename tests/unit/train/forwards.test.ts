@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { afterEach, before, mock, test } from "node:test";
 import { Rng } from "../../../src/core/rng";
 import { startBackend } from "../../../src/core/tf";
+import { imageNetS } from "../../../src/data";
 import * as transforms from "../../../src/data/transforms";
 import type * as Opening from "../../../src/engine/open";
-import { fusion } from "../../../src/models";
+import { fusion, segmenter } from "../../../src/models";
 import type * as Compiling from "../../../src/nn/compile";
 import { Linear } from "../../../src/nn/layers";
 import { auxiliary } from "../../../src/train/auxiliary";
@@ -14,8 +16,10 @@ import type { FinetuneOptions } from "../../../src/train/finetuneOptions";
 import { openForward } from "../../../src/train/forward";
 import { openForwards } from "../../../src/train/forwards";
 import type * as Loop from "../../../src/train/loop";
+import { segment } from "../../../src/train/segment";
 import type { TrainingTask } from "../../../src/train/steps";
-import { assertRejects, assertThrows, images, tinyClassifier } from "./support";
+import { repository } from "../nn/support";
+import { assertRejects, assertThrows, images, tinyClassifier, tinyViT } from "./support";
 
 before(async () => void (await startBackend({ backend: "cpu" })));
 afterEach(() => mock.restoreAll());
@@ -129,3 +133,76 @@ for (const [name, begin] of Object.entries(kinds))
       "the data set has 3 classes, the model's head has 2",
     );
   });
+
+test("a teacher whose classes are in another order than the images' teaches layers, and logits where labels do not count", async () => {
+  const set = await images(transforms.evaluation);
+  const begin = (options: object) => () => {
+    const teacher = tinyClassifier(3);
+    teacher.classNames = ["red", "green"];
+    return distill(tinyClassifier(), teacher, set, { ...told, ...options });
+  };
+  const says =
+    "distill: the classes are in another order: class 0 is red for the model, green in the data set";
+  assertThrows(begin({ logits: {} }), "bad-argument", says);
+  assertThrows(begin({ logits: {}, features }), "bad-argument", says);
+  for (const options of [
+    { features },
+    { logits: {}, labels: { weight: 0 } },
+    { logits: { weight: 0 }, features },
+  ])
+    assert.equal(taskOf(begin(options)).name, "distill");
+});
+
+test("a model is prepared for as the images to validate with are, or else as those it learns from; where both are drawn, as before", async () => {
+  const set = await images(transforms.evaluation);
+  const [own, held] = [0.5, 0.8].map((cropRatio) => transforms.evaluation(16, { cropRatio }));
+  const drawn = transforms.finetune(16);
+  const masks = await imageNetS({ root: join(repository, "data/shapes"), split: "train-semi", patch: 8 });
+  for (const [trained, validated, expected] of [
+    [own, held, held],
+    [own, undefined, own],
+    [own, drawn, own],
+    [drawn, held, held],
+    [drawn, undefined, undefined],
+  ] as const) {
+    const model = tinyClassifier();
+    const before = model.preprocessing;
+    const validation = validated && set.withTransform(validated);
+    taskOf(() => finetune(model, set.withTransform(trained), { ...told, validation }));
+    assert.deepEqual(model.preprocessing, expected?.preprocessing ?? before);
+    if (trained === drawn || validated === drawn) continue;
+    const other = segmenter.create({ encoder: { ...tinyViT, imageSize: 16 }, classes: 7 });
+    const few = masks.subset([0, 1, 10, 11]);
+    const more = validated && few.withTransform(validated);
+    const task = taskOf(() => segment(other, few.withTransform(trained), { ...told, validation: more }));
+    assert.deepEqual([other.preprocessing, other.classNames], [expected!.preprocessing, few.classes]);
+    if (!more) continue;
+    for (const index of [1, 3]) more.report.add(more.path(index), `torn ${index}`);
+    await assertRejects(
+      task.prepare!({ stopped: false }),
+      "bad-dataset",
+      "2 of 4 images cannot be read (50 %)",
+    );
+    const allowed = { ...told, validation: more, maxUnreadable: 0.5 };
+    await taskOf(() => segment(other, few.withTransform(trained), allowed)).prepare!({ stopped: false });
+  }
+});
+
+test("a student taught without labels takes its classes from its teacher or its validation, and looks at no label", async () => {
+  const set = await images(transforms.evaluation);
+  const foreign = Object.create(set, { classes: { value: ["x", "y"] } }) as Set;
+  const unlabeled = { ...told, features, labels: { weight: 0 } } as const;
+  for (const [options, expected] of [
+    [{}, undefined],
+    [{ validation: set }, ["green", "red"]],
+    [{ logits: {} }, ["red", "green"]],
+    [{ logits: {}, validation: set }, ["green", "red"]],
+  ] as const) {
+    const [student, teacher] = [tinyClassifier(), tinyClassifier(3)];
+    teacher.classNames = ["red", "green"];
+    const task = taskOf(() => distill(student, teacher, foreign, { ...unlabeled, ...options }));
+    assert.deepEqual(student.classNames, expected);
+    const batch = { images: new Float32Array(2 * 768), labels: Int32Array.of(7, -1), indices: [0, 1] };
+    assert.deepEqual(Object.keys(task.feeds(batch as never, 0)), ["images", "dropPath"]);
+  }
+});

@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { before, test } from "node:test";
+import { before, mock, test } from "node:test";
 import { segmentation } from "../../../src/analysis/suite";
 import { startBackend } from "../../../src/core/tf";
 import { imageNetS, transforms } from "../../../src/data";
 import { segmenter, vit } from "../../../src/models";
 import type { Segmenter } from "../../../src/models/segmenter";
+import type * as Loop from "../../../src/train/loop";
 import { openRun } from "../../../src/train/openRun";
 import { segmentSsl, segmentSslSup, segmentToy } from "../../../src/train/recipes";
 import { type SegmentOptions, segment } from "../../../src/train/segment";
-import { repository } from "../nn/support";
+import type { TrainingTask } from "../../../src/train/steps";
+import { isLuvitError, repository } from "../nn/support";
 import {
   assertRejects,
   assertSameCheckpoint,
@@ -146,4 +148,31 @@ test("drop path is what its share says: none at 0, and another loss where there 
   const [first] = await lossesAt(0);
   assert.deepEqual(await lossesAt(0), [first]);
   assert.notEqual((await lossesAt(0.9))[0], first);
+});
+
+test("a step's branches are drawn for each batch, its masks are each image's, and one that cannot be is named", async () => {
+  const loop = require("../../../src/train/loop") as typeof Loop;
+  const begun = mock.method(loop, "startRun", () => undefined as never);
+  const model = segmenter.create({ encoder: small, classes: 7, classNames: ["a", "b", "c", "d", "e", "f"] });
+  const set = await semi();
+  segment(model, set, { ...options, batchSize: 2, augment: false, seed: 3, out: false });
+  const [task] = begun.mock.calls[0].arguments as unknown as [TrainingTask<Segmenter>];
+  begun.mock.restore();
+  assert.deepEqual(model.classNames, set.classes, "the names of what it learned before go");
+  const pixels = 64 * 64;
+  const batch = (...classes: number[]) => ({
+    images: new Float32Array(3 * pixels * classes.length),
+    samples: classes.map((id) => ({ ids: new Int32Array(pixels).fill(id) })),
+    paths: classes.map((_, i) => `mask ${i}`),
+  });
+  const fed = (micro: number, ...classes: number[]) => task.feeds(batch(...classes) as never, micro);
+  const first = fed(0, 2, 5);
+  assert.deepEqual(fed(0, 2, 5), first);
+  assert.deepEqual(first.dropPath.shape, [4, 2]);
+  const branches = (micro: number) => Array.from(fed(micro, 2, 5).dropPath.data).join();
+  assert.ok(new Set([0, 1, 2, 3, 4, 5].map(branches)).size > 1, "six batches are not alike");
+  // Twice as many rows and columns as patches, those of the second image behind those of the first.
+  assert.deepEqual(Array.from(first.ids.data), [...new Array(256).fill(2), ...new Array(256).fill(5)]);
+  assert.throws(() => fed(0, 2, 7), isLuvitError("bad-dataset", "mask 1"));
+  assert.throws(() => fed(0, 9, 7), isLuvitError("bad-dataset", "mask 0"));
 });

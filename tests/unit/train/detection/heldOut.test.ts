@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { before, mock, test } from "node:test";
 import { decodeMask } from "../../../../src/core/masks";
 import { Rng } from "../../../../src/core/rng";
 import { startBackend } from "../../../../src/core/tf";
@@ -7,12 +7,14 @@ import type { DetectionDataset } from "../../../../src/data/coco";
 import { batches } from "../../../../src/data/loader";
 import { Detector } from "../../../../src/models/detector/detector";
 import { detectorAnchors } from "../../../../src/models/detector/stages";
-import type { Sharing } from "../../../../src/train/agreement";
+import { type Sharing, unshared } from "../../../../src/train/agreement";
 import { detect } from "../../../../src/train/detection/detect";
 import { DetectorFeeds } from "../../../../src/train/detection/feeds";
 import { type FoundObjects, ObjectFinder } from "../../../../src/train/detection/finder";
 import { validate } from "../../../../src/train/detection/validate";
 import type { Forwards } from "../../../../src/train/forwards";
+import type * as Loop from "../../../../src/train/loop";
+import type { TrainingTask } from "../../../../src/train/steps";
 import { isLuvitError } from "../../nn/support";
 import { scenes, settings, smallDetector } from "./support";
 
@@ -137,12 +139,12 @@ test("a step samples from as many proposals as are meant for training, and the o
   }
 });
 
-test("an object that lies outside its image is none, and the others keep scores, classes and masks of their own", async () => {
-  const model = smallDetector();
-  const { regions, rois, encoder, classes } = model.settings;
+/** Functions of a detector that find three objects in every image, the second of them far below it; with masks that are full but for the second's. */
+function threeObjects(model: Detector) {
+  const { regions, rois, classes } = model.settings;
   const [side, count] = [2 * rois.maskBins, detectorAnchors(model.settings).all.length / 4];
   const most = rois.detections.perImage;
-  const run = async (name: string): Promise<Record<string, Float32Array>> => {
+  return async (name: string): Promise<Record<string, Float32Array>> => {
     if (name === "look") {
       const rng = new Rng(5);
       const logits = Float32Array.from({ length: count }, () => rng.uniform());
@@ -168,7 +170,12 @@ test("an object that lies outside its image is none, and the others keep scores,
     masks.fill(1, 0, side * side).fill(1, 2 * side * side, 3 * side * side);
     return { masks };
   };
-  const programs = { engine: "none", run, dispose: async () => {} } as Forwards;
+}
+
+test("an object that lies outside its image is none, and the others keep scores, classes and masks of their own", async () => {
+  const model = smallDetector();
+  const { encoder } = model.settings;
+  const programs = { engine: "none", run: threeObjects(model), dispose: async () => {} } as Forwards;
   const square = { width: encoder.imageSize, height: encoder.imageSize };
   const values = new Float32Array(3 * encoder.imageSize ** 2);
   const found = await new ObjectFinder(model, programs).find({ values, covered: square, original: square });
@@ -180,4 +187,70 @@ test("an object that lies outside its image is none, and the others keep scores,
       decodeMask(mask).some((pixel) => pixel === 1),
       "the empty one is gone",
     );
+});
+
+test("a run scores boxes, and masks where its detector draws them", async () => {
+  const [images, validation] = [await scenes("train", 2), await scenes("val", 2)];
+  const loop = require("../../../../src/train/loop") as typeof Loop;
+  for (const masks of [true, false]) {
+    const model = smallDetector({ masks });
+    const begun = mock.method(loop, "startRun", () => undefined as never);
+    detect(model, images, { ...settings, validation, out: false });
+    const [task] = begun.mock.calls[0].arguments as unknown as [TrainingTask<Detector>];
+    begun.mock.restore();
+    assert.deepEqual(Object.keys(task.functions!), [
+      "proposals",
+      "look",
+      "boxes",
+      ...(masks ? ["masks"] : []),
+    ]);
+    const found = await task.evaluate!({ call: threeObjects(model) } as never, unshared);
+    assert.deepEqual(Object.keys(found), masks ? ["boxAP", "maskAP"] : ["boxAP"]);
+  }
+});
+
+test("a detector learns no classes in another order than it knows, nor more, nor images of another size", async () => {
+  const images = await scenes("train", 2);
+  const refused = (change: (model: Detector) => void, set: DetectionDataset, ...says: string[]) => {
+    const model = smallDetector();
+    change(model);
+    const before = model.classNames;
+    assert.throws(
+      () => detect(model, set, { ...settings, out: false }),
+      isLuvitError("bad-argument", "detect: ", ...says),
+    );
+    assert.equal(model.classNames, before);
+  };
+  const turned = [...images.classes].reverse();
+  refused(
+    (model) => {
+      model.classNames = turned;
+    },
+    images,
+    "in another order",
+    `class 0 is ${turned[0]} for the model`,
+  );
+  const more = Object.create(images, { classes: { value: [...images.classes, "cod"] } }) as DetectionDataset;
+  refused(() => {}, more, "7 classes, the model's head has 6");
+  refused(() => {}, Object.create(images, { size: { value: 64 } }) as DetectionDataset, "64 px", "48 px");
+});
+
+test("a detector takes the names of all its classes from what it learns, and keeps its own where they are fewer", async () => {
+  const images = await scenes("train", 2);
+  const few = Object.create(images, {
+    classes: { value: images.classes.slice(0, 5) },
+    trainable: { value: () => few },
+  }) as DetectionDataset;
+  const loop = require("../../../../src/train/loop") as typeof Loop;
+  const begun = mock.method(loop, "startRun", () => undefined as never);
+  const named = (known: readonly string[] | undefined, set: DetectionDataset) => {
+    const model = smallDetector();
+    model.classNames = known;
+    detect(model, set, { ...settings, out: false });
+    return model.classNames;
+  };
+  const other = ["a", "b", "c", "d", "e", "f"];
+  assert.deepEqual([named(undefined, images), named(other, images)], [images.classes, images.classes]);
+  assert.deepEqual([named(undefined, few), named(other, few)], [undefined, other]);
+  begun.mock.restore();
 });

@@ -103,3 +103,24 @@ test("what takes an object of a size is right whatever its own size, and what ta
     "of those that take nothing the size counts",
   );
 });
+
+test("of those that do not count the one that is overlapped most is taken, and each but a crowd once", () => {
+  const range = [0, 1024] as const;
+  const large = [{ area: 2000 }, { area: 2000 }];
+  const two = group(large, [
+    [0.6, 0.8],
+    [0.7, 0.9],
+    [0.9, 0.9],
+  ]);
+  assert.deepEqual([...at(two, 0.5, range).taken], [1, 0, -1]);
+  assert.deepEqual(verdicts(two, 0.5, range), [ignored, ignored, wrong]);
+  const crowds = group(
+    [{ crowd: true }, { crowd: true }, {}],
+    [
+      [0.6, 0.8, 0.5],
+      [0.6, 0.8, 0.9],
+      [0.9, 0.8, 0.4],
+    ],
+  );
+  assert.deepEqual([...at(crowds).taken], [2, 1, 0]);
+});
