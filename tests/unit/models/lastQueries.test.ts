@@ -70,3 +70,21 @@ test("a head that is switched off there changes the answer as with all tokens", 
   assertClose(answers[2], answers[1], 1e-5);
   assert.ok(Math.abs(answers[1][0] - answers[0][0]) > 1e-4);
 });
+
+for (const site of ["scores", "pattern"]) {
+  test(`an edit of the ${site} that makes several passes of one is followed in each of them`, () => {
+    const fusion = through(block({ heads: 2 }));
+    const model = classifier.create({ encoder: tinyViT, fusion, classes: 3, pooling: "cls" });
+    perturb(model);
+    const images = tinyImages(1);
+    const gates = tf.tensor([1, 1, 0, 1, 1, 0], [3, 2, 1, 1]);
+    const edit = (place: string, value: Tensor) =>
+      place === `llama.layers.0.attention.${site}` ? tf.mul(value, gates) : value;
+    const answers = model.forward(images, { edit, lastQueries: 1 });
+    assert.deepEqual(answers.shape, [3, 3]);
+    assertClose(answers.dataSync(), model.forward(images, { edit }).dataSync(), 1e-5);
+    const [all, ...others] = tf.split(answers, 3, 0).map((one) => one.dataSync());
+    assertClose(all, model.forward(images).dataSync(), 1e-5, "nothing is gated in the first");
+    for (const other of others) assert.ok(Math.abs(other[0] - all[0]) > 1e-5);
+  });
+}

@@ -86,6 +86,16 @@ test("a box grows to 62.5 times its size at most, along each axis, and shrinks a
   assert.deepEqual(rounded(limited), rounded([-2, 1 - half, 4, 1 + half]));
 });
 
+test("deltas are divided by their weights before growth is limited, each by its own", () => {
+  const decode = (...deltas: number[]) =>
+    rounded(decodeBoxes(boxes([0, 0, 2, 4]), Float32Array.from(deltas), [10, 20, 5, 4]));
+  const [wide, high] = [Math.E ** (10 / 5), Math.E ** (10 / 4)];
+  assert.deepEqual(decode(0, 0, 10, 10), rounded([1 - wide, 2 - 2 * high, 1 + wide, 2 + 2 * high]));
+  assert.deepEqual(decode(0, 0, 99, 99), rounded([1 - 62.5, 2 - 125, 1 + 62.5, 2 + 125]));
+  assert.deepEqual(decode(10, 10, 0, 0), rounded([2, 2, 4, 6]), "a whole width, half a height");
+  assert.deepEqual(decode(99, 0, 0, 0), rounded([19.8, 0, 21.8, 4]), "shifts have no limit");
+});
+
 test("an overlap of exactly the upper threshold makes an object, one of the lower is ignored, the first of equal objects is had", () => {
   const objects = boxes([0, 0, 4, 4], [0, 0, 4, 4]);
   const anchors = boxes([0, 0, 4, 4], [0, 0, 4, 2], [0, 0, 4, 1], [0, 0, 2, 1], [20, 20, 24, 24]);
