@@ -98,32 +98,38 @@ test("a fusion path stands behind as many blocks as it says, and all tokens go t
   }
 });
 
-test("each block of a detector's encoder has two rows of drop path of its own, attention's before the MLP's", () => {
-  const config = {
-    ...detectorSettings({ ...vit, depth: 3 }, head).encoder,
-    globalBlocks: [1],
-    imageSize: 16,
-  };
-  const model = new WindowedViT(config, undefined, 1);
-  perturb(model);
-  const images = randomTensor([1, 3, 16, 16], 1);
-  const outs = (dropped: readonly number[]) => {
-    const seen: number[][] = [];
-    const tap = (name: string, x: Tensor) => {
-      if (/^(tokens|blocks\.\d\.out)$/.test(name)) seen.push([...x.dataSync()]);
+for (const after of [undefined, 1, 2]) {
+  const where = after === undefined ? "" : `, a fusion path behind ${after} of them`;
+  test(`each block of a detector's encoder has two rows of drop path of its own, attention's before the MLP's${where}`, () => {
+    const config = {
+      ...detectorSettings({ ...vit, depth: 3 }, head).encoder,
+      globalBlocks: [1],
+      imageSize: 16,
     };
-    const rows = [0, 1, 2, 3, 4, 5].map((row) => (dropped.includes(row) ? 0 : 1));
-    tf.tidy(() => void model.forward(images, { tap, dropPath: tf.tensor2d(rows, [6, 1]) }));
-    return seen;
-  };
-  const plain = outs([]);
-  for (const block of [0, 1, 2]) {
-    const without = outs([2 * block, 2 * block + 1]);
-    assert.deepEqual(without[block + 1], without[block], `block ${block}`);
-    assert.deepEqual(without.slice(0, block + 1), plain.slice(0, block + 1));
-    assert.notDeepEqual(outs([2 * block])[block + 1], outs([2 * block + 1])[block + 1]);
-  }
-});
+    const model = new WindowedViT(config, after === undefined ? undefined : fusion.mlp(6, { after }), 1);
+    perturb(model);
+    const images = randomTensor([1, 3, 16, 16], 1);
+    const enters = (block: number) =>
+      block === after ? "fusion.out" : block === 0 ? "tokens" : `blocks.${block - 1}.out`;
+    const outs = (dropped: readonly number[]) => {
+      const seen: Record<string, number[]> = {};
+      const tap = (name: string, x: Tensor) => {
+        if (/^(tokens|fusion\.out|blocks\.\d\.out)$/.test(name)) seen[name] = [...x.dataSync()];
+      };
+      const rows = [0, 1, 2, 3, 4, 5].map((row) => (dropped.includes(row) ? 0 : 1));
+      tf.tidy(() => void model.forward(images, { tap, dropPath: tf.tensor2d(rows, [6, 1]) }));
+      return seen;
+    };
+    const plain = outs([]);
+    for (const block of [0, 1, 2]) {
+      const [entered, left] = [enters(block), `blocks.${block}.out`];
+      const without = outs([2 * block, 2 * block + 1]);
+      assert.deepEqual(without[left], without[entered], `block ${block}`);
+      assert.deepEqual(without[entered], plain[entered]);
+      assert.notDeepEqual(outs([2 * block])[left], outs([2 * block + 1])[left]);
+    }
+  });
+}
 
 test("boxes of several images are looked at on the maps of their own image, image after image", () => {
   const maps = [randomTensor([2, 4, 3, 2], 1), randomTensor([2, 2, 2, 2], 2)];
