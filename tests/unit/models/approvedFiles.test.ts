@@ -659,6 +659,8 @@ test("what checkpoints of others are read and written as is approved", async () 
   );
   for (const options of [
     { classes: 5 },
+    { heads: 4 },
+    { heads: 3 },
     { pooling: "mean" },
     { imageSize: 8 },
     { imageSize: 8, positions: "timm" },

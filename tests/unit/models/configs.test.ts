@@ -74,7 +74,7 @@ const rules: Record<
       ]),
     ),
     "encoder.depth": { not: [0, 1.5, 1001], but: [1, 1000] },
-    "encoder.mlpRatio": { not: positive, but: [0.5] },
+    "encoder.mlpRatio": { not: positive, but: [0.5, 4304 / 1152] },
     "encoder.normEps": { not: positive, but: [1e-12] },
     "encoder.finalNorm": { not: [1, "true", null], but: [true, false] },
     "encoder.registers": { not: count, but: [undefined, 4] },
@@ -95,7 +95,7 @@ const rules: Record<
     ),
     "encoder.fusion.block.depth": { not: [0, 1001], but: [3] },
     "encoder.fusion.block.normEps": { not: positive, but: [1e-5] },
-    "encoder.fusion.block.ropeTheta": { not: positive, but: [5e5] },
+    "encoder.fusion.block.ropeTheta": { not: positive, but: [0.5, 5e5, 5e6, 1e12] },
     "encoder.fusion.block.slidingWindow": { not: [0, 1.5, undefined], but: [null, 1] },
     "encoder.fusion.block.rowOrder": { not: ["gguf"], but: ["hf", "meta"] },
     "encoder.fusion.block.ropeScaling": {
@@ -108,7 +108,8 @@ const rules: Record<
       ],
       but: [
         null,
-        { type: "linear", factor: 2 },
+        { type: "linear", factor: 0.25 },
+        { type: "llama3", factor: 1.5, lowFrequencyFactor: 0.5, highFrequencyFactor: 2.5, originalLength: 4e6 },
         { type: "llama3", factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalLength: 8192 },
         { type: "divisors", divisors: [1, 2] },
         { type: "other", name: "yarn" },

@@ -9,7 +9,7 @@ import { writeTorchCheckpoint } from "../../../../src/io/torch";
 import { llavit } from "../../../../src/models";
 import { readTensors } from "../../../golden/readTensors";
 import { tensor } from "../../../golden/support";
-import { Imitation } from "../../../support/hubImitation";
+import { commit, Imitation } from "../../../support/hubImitation";
 import { assertClose, assertSameState, isLuvitError, repository, valuesOf } from "../../nn/support";
 
 const fixtures = join(repository, "tests", "unit", "models", "llavit", "fixtures");
@@ -159,6 +159,29 @@ test("a repository of the hub is fetched once, and opened from its cache", async
     hub.forget();
     await llavit.open("org/name", asking);
     assert.ok(hub.seen.every(({ url }) => url.pathname.startsWith("/api/")));
+  } finally {
+    await hub.stop();
+  }
+});
+
+test("a repository is read at the revision that is asked for, until it is asked no more", async () => {
+  const hub = await Imitation.start({ folder: llava });
+  const open = (name: string, options: object = {}) =>
+    llavit.open(name, {
+      hub: { endpoint: hub.endpoint, cache: join(folder, "cache-3"), retryPauses: [1] },
+      ...options,
+    });
+  try {
+    await assert.rejects(open("org/name", { revision: "v9" }), isLuvitError("missing-file", "v9"));
+    await assert.rejects(
+      open("org/name", { signal: AbortSignal.abort() }),
+      isLuvitError("interrupted"),
+    );
+    assert.ok(hub.contentRequests.length === 0);
+    hub.forget();
+    const model = await open("org/name", { revision: commit });
+    assert.equal(model.layers.length, 1);
+    assert.ok(hub.seen.length > 0 && hub.seen.every(({ url }) => !url.pathname.includes("main")));
   } finally {
     await hub.stop();
   }
