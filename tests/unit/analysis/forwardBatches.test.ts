@@ -45,6 +45,22 @@ async function passed(set: ImageDataset, body: Body, options: object) {
 
 const means: Body = (images) => ({ mean: tf.mean(images, [1, 2, 3]) });
 
+test("what is drawn for an image follows from its number, whatever batch it comes in", async () => {
+  const set = numbered(5);
+  const load: ImageDataset["load"] = async (index, rng) => {
+    const [sample, drawn] = [await set.load(index, rng), rng.uniform()];
+    return { ...sample, image: new Float32Array(768).fill(drawn) };
+  };
+  const drawn = async (options: object) =>
+    (await passed({ ...set, load } as ImageDataset, means, options)).flatMap(({ samples }) =>
+      samples.map(({ image }) => image[0]),
+    );
+  const all = await drawn({});
+  assert.equal(new Set(all).size, 5);
+  assert.deepEqual(await drawn({ batchSize: 5 }), all);
+  assert.deepEqual(await drawn({ ranges: [{ start: 3, end: 5 }] }), all.slice(3));
+});
+
 test("batches keep within the ranges asked for, filled up with black images that are no samples", async () => {
   const ranges = [{ start: 0, end: 3 }, { start: 4, end: 5 }]; // biome-ignore format: one list
   const found = await passed(numbered(5), means, { ranges });

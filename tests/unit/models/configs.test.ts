@@ -109,7 +109,13 @@ const rules: Record<
       but: [
         null,
         { type: "linear", factor: 0.25 },
-        { type: "llama3", factor: 1.5, lowFrequencyFactor: 0.5, highFrequencyFactor: 2.5, originalLength: 4e6 },
+        {
+          type: "llama3",
+          factor: 1.5,
+          lowFrequencyFactor: 0.5,
+          highFrequencyFactor: 2.5,
+          originalLength: 4e6,
+        },
         { type: "llama3", factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalLength: 8192 },
         { type: "divisors", divisors: [1, 2] },
         { type: "other", name: "yarn" },

@@ -5,6 +5,7 @@ import { randomBlock } from "../../../src/models/baselines";
 import * as classifier from "../../../src/models/classifier";
 import { mlp, through } from "../../../src/models/fusion";
 import { attach } from "../../../src/models/lora";
+import { copiedVisionQkv } from "../../../src/models/visionQkv";
 import type { Context } from "../../../src/nn/context";
 import { assertClose } from "../nn/support";
 import { perturb, tinyImages, tinyLlama, tinyViT } from "./support";
@@ -88,3 +89,16 @@ for (const site of ["scores", "pattern"]) {
     for (const other of others) assert.ok(Math.abs(other[0] - all[0]) > 1e-5);
   });
 }
+
+test("a first token of an image is attended to by the projections of images, alone as among all", async () => {
+  const { attention } = block().layers[0];
+  attention.vision = await copiedVisionQkv(attention);
+  perturb(attention, (path) => path.startsWith("vision_"));
+  const x = tf.randomNormal([2, 5, 24], 0, 1, "float32", 3);
+  for (const visual of [undefined, [{ start: 0, end: 3 }], [{ start: 1, end: 4 }]]) {
+    const all = attention.forward(x, { visual }, "attention");
+    const alone = attention.forward(x, { visual }, "attention", 1);
+    assert.deepEqual(alone.shape, [2, 1, 24]);
+    assertClose(alone.dataSync(), tf.slice(all, [0, 0, 0], [2, 1, 24]).dataSync(), 1e-5);
+  }
+});

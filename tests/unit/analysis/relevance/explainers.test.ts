@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import type { MethodOptions, RelevanceMethod } from "../../../../src/analysis/relevance";
+import { type MethodOptions, type RelevanceMethod, relevance } from "../../../../src/analysis/relevance";
 import { explainerOf } from "../../../../src/analysis/relevance/methods";
-import { rollout, rolloutOfPatches } from "../../../../src/analysis/relevance/rollout";
-import { startBackend } from "../../../../src/core/tf";
+import { fuseHeads, rollout, rolloutOfPatches } from "../../../../src/analysis/relevance/rollout";
+import { startBackend, type Tensor, tf } from "../../../../src/core/tf";
 import * as classifier from "../../../../src/models/classifier";
 import { assertClose } from "../../nn/support";
 import { tinyViT } from "../../train/support";
+import { inMemory, smallClassifier } from "../imagesInMemory";
 
 before(() => startBackend());
 
@@ -109,5 +110,34 @@ test("the maps of chefer and LeGrad are given as they come, and shown from 0 to 
       { rows: 2, columns: 4 },
     ];
     assertClose(explainer.pixels({ map }, from, to), [0, 1, 0.5, 0, 0, 1, 0.5, 0], 1e-6);
+  }
+});
+
+test("each method looks at a whole image by the rule for positions that it is given", async () => {
+  const set = inMemory({ count: 1, shapes: [[8, 12]] });
+  const layers = ["blocks.0"]; // behind whose input Grad-CAM has evidence, of a class token's model too
+  for (const of of [smallClassifier({ pooling: "cls" }), smallClassifier()])
+    for (const method of ["chefer", "legrad", "gradcam", "rollout", "gradient-rollout"] as const) {
+      const by = async (positions: "mae" | "dino") =>
+        (await relevance(of, set, { method, positions, class: 0, layers, engine: "eager" }))[0];
+      const [mae, dino] = [await by("mae"), await by("dino")];
+      assert.deepEqual([mae.grid, mae.size], [{ rows: 2, columns: 3 }, { rows: 8, columns: 12 }]); // biome-ignore format: a pair
+      assert.equal(mae.patches.length, 6);
+      assert.notDeepEqual(mae.patches, dino.patches, `${method}, ${of.pooling}`);
+    }
+});
+
+test("heads of the attention that pools become one as those of the layers do", async () => {
+  const of = smallClassifier({ pooling: "attention" });
+  const images = tf.randomNormal([1, 3, 12, 12], 0, 1, "float32", 5);
+  const seen = new Map<string, Tensor>();
+  of.forward(images, { tap: (name, value) => void seen.set(name, value) });
+  for (const heads of ["mean", "max", "min"] as const) {
+    const results = explainerOf(of, "rollout", { heads }).traced(images, (logits) => logits);
+    for (const [name, pattern] of Object.entries({
+      "blocks.0": "blocks.0.attn.pattern",
+      "attn_pool.pattern": "attn_pool.pattern",
+    }))
+      assertClose(results[name].dataSync(), fuseHeads(seen.get(pattern)!, heads).dataSync(), 1e-6, heads);
   }
 });

@@ -2,15 +2,16 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import type { StateDict } from "../../../../src/core/hostTensor";
-import { startBackend } from "../../../../src/core/tf";
+import { startBackend, type Tensor, tf } from "../../../../src/core/tf";
 import { writeSafetensors } from "../../../../src/io/safetensors";
 import { detector, fusion, mae } from "../../../../src/models";
 import { Detector } from "../../../../src/models/detector/detector";
 import { detectorState, encoderState, kindOf } from "../../../../src/models/detector/names";
 import { detectorSettings } from "../../../../src/models/detector/options";
+import { WindowedViT } from "../../../../src/models/detector/vitDet";
 import { temporaryFolder } from "../../../support/temporaryFolder";
-import { isLuvitError } from "../../nn/support";
-import { tinyBlock } from "../support";
+import { assertClose, isLuvitError, randomTensor } from "../../nn/support";
+import { perturb, tinyBlock } from "../support";
 import { head, vit } from "./support";
 
 before(() => startBackend({ backend: "wasm" }));
@@ -154,6 +155,37 @@ test("what windowed blocks have not, and sizes that do not fit, are refused each
       () => detector.create({ ...head, encoder: vit, ...(options as object) }),
       isLuvitError("bad-argument", Object.keys(options)[0]),
     );
+});
+
+test("windows are filled up with zeros behind the norm, which are seen like other tokens, even a map's only one", () => {
+  const encoder = { ...detectorSettings(vit, head).encoder, depth: 1, globalBlocks: [], windowSize: 3 };
+  const model = new WindowedViT(encoder, undefined, 1);
+  perturb(model);
+  const [{ norm1, attn, norm2, mlp }] = model.blocks;
+  const sizes = [[2, 2], [4, 2], [3, 6]]; // biome-ignore format: pairs
+  for (const [rows, columns] of sizes) {
+    const seen = new Map<string, Tensor>();
+    const images = randomTensor([2, 3, rows * 8, columns * 8], 7);
+    model.forward(images, { tap: (name, value) => void seen.set(name, value) });
+    const tokens = seen.get("tokens")!;
+    const normal = tf.reshape(norm1.forward(tokens), [2, rows, columns, 32]);
+    const attended = tf.buffer([2, rows, columns, 32]);
+    const values = normal.arraySync() as number[][][][];
+    for (let image = 0; image < 2; image++)
+      for (let top = 0; top < rows; top += 3)
+        for (let left = 0; left < columns; left += 3) {
+          const places = Array.from({ length: 9 }, (_, i) => [top + Math.floor(i / 3), left + (i % 3)]);
+          const none = new Array<number>(32).fill(0);
+          const window = places.map(([y, x]) => values[image][y]?.[x] ?? none);
+          const grid = { rows: 3, columns: 3 };
+          const out = attn.forward(tf.tensor3d([window]), grid, {}, "").arraySync() as number[][][];
+          for (const [i, [y, x]] of places.entries())
+            if (y < rows && x < columns) out[0][i].forEach((v, c) => void attended.set(v, image, y, x, c));
+        }
+    const middle = tf.add(tokens, tf.reshape(attended.toTensor(), tokens.shape));
+    const expected = tf.add(middle, mlp.forward(norm2.forward(middle)));
+    assertClose(seen.get("blocks.0.out")!.dataSync(), expected.dataSync(), 1e-4, `${rows} x ${columns}`);
+  }
 });
 
 const named = (...names: string[]): StateDict =>

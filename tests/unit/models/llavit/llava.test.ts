@@ -166,17 +166,11 @@ test("a repository of the hub is fetched once, and opened from its cache", async
 
 test("a repository is read at the revision that is asked for, until it is asked no more", async () => {
   const hub = await Imitation.start({ folder: llava });
-  const open = (name: string, options: object = {}) =>
-    llavit.open(name, {
-      hub: { endpoint: hub.endpoint, cache: join(folder, "cache-3"), retryPauses: [1] },
-      ...options,
-    });
+  const asking = { hub: { endpoint: hub.endpoint, cache: join(folder, "cache-3"), retryPauses: [1] } };
+  const open = (name: string, options: object) => llavit.open(name, { ...asking, ...options });
   try {
     await assert.rejects(open("org/name", { revision: "v9" }), isLuvitError("missing-file", "v9"));
-    await assert.rejects(
-      open("org/name", { signal: AbortSignal.abort() }),
-      isLuvitError("interrupted"),
-    );
+    await assert.rejects(open("org/name", { signal: AbortSignal.abort() }), isLuvitError("interrupted"));
     assert.ok(hub.contentRequests.length === 0);
     hub.forget();
     const model = await open("org/name", { revision: commit });

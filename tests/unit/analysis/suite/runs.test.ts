@@ -68,3 +68,12 @@ test("what was answered of a piece is kept under its own range, and no table is 
   assert.deepEqual(seen, [[2, 3], [3, 3], [2, 5], [4, 5], [5, 5]]); // biome-ignore format: pairs
   assert.ok(whole.complete && existsSync(join(out, "results.arrow")));
 });
+
+test("a set of one's own may have any name where nothing is kept, and its numbers are under that name", async () => {
+  const own = { "../x": inMemory({ count: 2 }), "a/b": inMemory({ count: 3 }), "": inMemory({ count: 1 }) };
+  const run = suite(model, { own }, { engine: "eager" });
+  const { metrics, complete } = await run.done;
+  const images = metrics.filter(({ metric }) => metric === "top-1").map((one) => [one.data, one.images]);
+  assert.deepEqual(images, [["../x", 2], ["a/b", 3], ["", 1]]); // biome-ignore format: pairs
+  assert.ok(complete);
+});
