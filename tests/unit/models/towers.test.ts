@@ -156,3 +156,54 @@ test("a backbone is read from the hub, by what its config says", async () => {
     await hub.stop();
   }
 });
+
+test("of a file of several models a backbone is the one that its key names, on the hub as on disk", async () => {
+  const [served, cache] = [temporaryFolder(), temporaryFolder()];
+  mkdirSync(served, { recursive: true });
+  const models = {
+    student: pooling(tinyViT, "cls"),
+    teacher: classifier.create({ encoder: tinyViT, classes: 3, pooling: "cls" }),
+  };
+  const both: StateDict = new Map();
+  for (const [key, made] of Object.entries(models))
+    for (const [name, tensor] of await made.stateDict()) both.set(`${key}.${name}`, tensor);
+  const file = join(served, "model.safetensors");
+  await writeSafetensors(file, both);
+  const hub = await Imitation.start({ folder: served });
+  const asked = asking(hub, cache);
+  try {
+    for (const [key, made] of Object.entries(models)) {
+      const expected = (await made.stateDict()).get("pos_embed")!.data;
+      for (const opened of [
+        await openBackbone(file, { heads: 2, key }),
+        await openBackbone("org/name", { heads: 2, key, ...asked }),
+      ]) {
+        assert.deepEqual((await opened.stateDict()).get("pos_embed")!.data, expected, key);
+        for (const [path, { source }] of opened.namedParameters())
+          assert.equal(source, undefined, `${path}: the file has others under its name`);
+      }
+    }
+  } finally {
+    await hub.stop();
+  }
+  const kept = await openBackbone("org/name", { heads: 2, key: "student", ...asked });
+  assert.match(String(kept), /taken from the cache, commit/, "the hub is gone, which is told");
+});
+
+test("a backbone whose file says nothing else has the file for its source, and one of any aspect ratio is told by it", async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, "plain.safetensors");
+  await saveCheckpoint(pooling(tinyViT, "cls"), file);
+  const opened = await openBackbone(file, { heads: 2 });
+  const sources = new Map([...opened.namedParameters()].map(([path, { source }]) => [path, source]));
+  assert.equal(sources.get("blocks.0.attn.qkv.weight"), file);
+  assert.equal(sources.get("head.weight"), undefined, "the head is fresh");
+  const odd = join(folder, "odd.safetensors");
+  const of = (...shape: number[]) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b)) });
+  const tensors: StateDict = new Map([
+    ["embeddings.position_embedding.weight", of(2, 2)],
+    ["embeddings.patch_embedding.weight", of(2, 12)],
+  ]);
+  await writeSafetensors(odd, tensors);
+  await assert.rejects(openBackbone(odd), isLuvitError("bad-argument", `${odd}: a SigLIP 2`));
+});

@@ -56,3 +56,17 @@ test("adapters of the language model are saved with it, and copies have their ow
   assert.deepEqual(logits(opened), logits(model));
   await assert.rejects(llama.load(place), isLuvitError("bad-argument", "holds a llavit", "llavit.load"));
 });
+
+test("options of the hub, and averages of a run, are refused of a folder that was saved, all by name", async () => {
+  const place = join(folder, "options");
+  await (await tinyLlavit()).save(place);
+  const given = { revision: "main", hub: { token: "x" }, signal: new AbortController().signal };
+  const refused = (options: object, ...texts: string[]) =>
+    assert.rejects(llavit.open(place, options), isLuvitError("bad-argument", place, ...texts));
+  for (const [name, value] of Object.entries(given))
+    await refused({ [name]: value }, "not a repository of the hub", `these options apply: ${name}`);
+  await refused(given, "these options apply: revision, hub, signal");
+  await refused({ averaged: true }, "is no run's folder");
+  const none = { revision: undefined, hub: undefined, signal: undefined, averaged: false };
+  assert.equal((await llavit.open(place, none)).layers.length, 1);
+});
