@@ -5,6 +5,7 @@ import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { baselines, classifier, fusion, llama, lora, mae, vit } from "../../../src/models";
 import { stackFits } from "../../../src/models/options";
 import { patchCount } from "../../../src/models/vit";
+import { SavedFiles } from "../../../src/models/writeModel";
 import { assertClose, isLuvitError, repository, valuesOf } from "../nn/support";
 import { tinyBlock, tinyDecoder, tinyImages, tinyInputs, tinyLlama, tinyViT } from "./support";
 
@@ -239,4 +240,15 @@ test("a block is read with what it is told, and remembers where from and how", a
     [true, true, 1e-3, 7, 2],
   );
   assert.ok([...own.namedParameters()].every(([, { source }]) => source?.includes("llama-toy")));
+});
+
+test("what a save left in other files is told by how many tensors these are, each file once, as they come", () => {
+  const line = (...sources: string[]) => {
+    const external = Object.fromEntries(sources.map((source, i) => [`p${i}`, { source, sha256: "" }]));
+    return `${new SavedFiles("here", { external } as never, 7, 1_234_567)}`;
+  };
+  const written = "saved 7 tensors (1.23 MB) and config.json in here";
+  assert.equal(line(), written);
+  assert.equal(line("a.pth"), `${written}; 1 frozen tensors stay in a.pth`);
+  assert.equal(line("b.pth", "a.pth", "b.pth"), `${written}; 3 frozen tensors stay in b.pth, a.pth`);
 });

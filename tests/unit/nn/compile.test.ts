@@ -83,6 +83,32 @@ test("gradients and the update of a step are part of the graph; sync brings the 
   await step.dispose();
 });
 
+test("sync brings back all that a body writes, frozen parameters too, and leaves what it only reads", async () => {
+  const linear = new Linear(2, 2, new Rng(1)).freeze();
+  linear.weight.source = "a file";
+  const [start, bias] = [(await linear.weight.read()).data, linear.bias!.values];
+  const spec = {
+    model: linear,
+    inputs: { x: { shape: [1] } },
+    body: ({ x }: Readonly<Record<string, Tensor>>) => ({
+      weight: tf.add(tf.mul(linear.weight.value, x), tf.sum(linear.bias!.value)),
+    }),
+  };
+  const scale = await compile("scale", spec);
+  assert.deepEqual(await scale.run({ x: [2] }), {}, "what is state is no result");
+  await scale.sync();
+  assertClose(
+    (await linear.weight.read()).data,
+    start.map((value) => 2 * value),
+    1e-6,
+  );
+  assert.deepEqual([linear.counts().trainable, linear.weight.source], [0, "a file"]);
+  assert.equal(linear.bias!.values, bias, "the same values");
+  await scale.dispose();
+  linear.dispose();
+  await assert.rejects(compile("scale", spec), isLuvitError("bad-argument", "was disposed"));
+});
+
 test("variables named as state may be assigned to", async () => {
   const count = tf.variable(tf.zeros([]));
   const spec = {

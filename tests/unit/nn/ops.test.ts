@@ -29,6 +29,11 @@ const samples: Record<string, Sample[]> = {
       shapes: { prediction: [2, 3, 5], target: [2, 3, 5], mask: [2, 3] },
       fixed: { mask: [1, 0, 1, 0, 1, 1] },
     },
+    // Rows that count in part, and more than once.
+    {
+      shapes: { prediction: [2, 3, 5], target: [2, 3, 5], mask: [2, 3] },
+      fixed: { mask: [0.5, 0, 1, 2, 0.25, 1] },
+    },
   ],
   LuvitSumRows: [{ shapes: { x: [2, 3, 5] } }, { shapes: { x: [1, 9] } }],
   LuvitGelu: [{ shapes: { x: [3, 7, 5] }, scale: 3 }],
