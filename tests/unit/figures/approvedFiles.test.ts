@@ -201,6 +201,12 @@ test("files that figures are written to, and their forms in notebooks, are appro
       );
       return [text, Object.keys(rest)];
     });
+  // What only Plotly draws, here or elsewhere, has no still image, of however many points.
+  for (const type of ["box", "surface"])
+    await calls.once(`bundle of a ${type} of 200001`, async () => {
+      const y = new Array(200_001).fill(1);
+      return Object.keys(await figureBundle({ data: [{ type, y }], layout: {} } as never));
+    });
   await calls.once("bundle of many cells", async () => {
     const { "text/plain": text } = await figureBundle({
       data: [{ type: "heatmap", z: Array.from({ length: 450 }, () => new Array(450).fill(1)) }],

@@ -193,11 +193,17 @@ test("images that are not there, or of another size, and results of nobody are r
     "bad-argument",
     "a list of results",
   );
-  const other = await scenes({ width: 10, height: 20 });
-  const message = "a.jpg has 10 x 20 pixels, its annotations are for 20 x 10";
-  await assertRejects(
-    () => detections({ dataset: other, results: { a: [] }, images: [7] }),
-    "bad-image",
-    message,
-  );
+  for (const [width, height] of [
+    [10, 20],
+    [20, 11],
+    [19, 10],
+  ]) {
+    const other = await scenes({ width: width!, height: height! });
+    const message = `a.jpg has ${width} x ${height} pixels, its annotations are for 20 x 10`;
+    await assertRejects(
+      () => detections({ dataset: other, results: { a: [] }, images: [7] }),
+      "bad-image",
+      message,
+    );
+  }
 });

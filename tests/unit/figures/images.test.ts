@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import sharp from "sharp";
+import { LensMaps } from "../../../src/analysis/lens/lens";
 import { LuvitError } from "../../../src/core/errors";
 import {
   colormap,
   type ImageFigure,
   imageGrid,
+  lensMaps,
   mapGrid,
   overlays,
   reconstructionGrid,
@@ -77,6 +79,57 @@ describe("images", () => {
     assert.deepEqual([...data.subarray(0, 4)], [255, 0, 0, 255]);
     assert.deepEqual([...data.subarray(4 * 85, 4 * 86)], [0, 0, 255, 255]);
     assert.equal(data[4 * 42 + 3], 0, "the gap is transparent");
+  });
+
+  it("a grid is as wide as its longest row, wherever that is, with every image in its column", async () => {
+    const [one, rows] = [plain(4, 2, [255, 0, 0]), [1, 3, 2]];
+    const image = await imageGrid(
+      rows.map((count) => Array<RgbImage>(count).fill(one)),
+      { cell: 20, columnTitles: ["a", "b", "c"], captions: [["x"], ["y", undefined, "z"]] },
+    );
+    const [head, below] = [13 + 10, 13 + 7];
+    assert.deepEqual([image.width, image.height], [3 * 20 + 2 * 6, head + 3 * (10 + below) + 3 * 6]);
+    const svg = await image.toSvg();
+    const places = [...svg.matchAll(/<image x="(\d+)" y="(\d+)" width="20" height="10"/g)];
+    const top = (row: number) => head + row * (10 + below + 6);
+    assert.deepEqual(
+      places.map(([, x, y]) => [Number(x), Number(y)]),
+      rows.flatMap((count, row) => Array.from({ length: count }, (_, x) => [26 * x, top(row)])),
+    );
+    const html = String((image as unknown as Record<symbol, () => object>)[Symbol.for("Jupyter.display")]()["text/html" as never]); // biome-ignore format: one line
+    assert.match(html, /max-width:78px/);
+    assert.deepEqual(
+      html
+        .split("<tr")
+        .slice(2)
+        .map((row) => row.match(/<td/g)!.length),
+      rows,
+    );
+  });
+
+  it("the lens's colors are named by how often they are said at the places that are shown", async () => {
+    // Of four patches: at "embed" classes 0 and 3, behind the block 2, 2, 2 and 1.
+    const said = { embed: [0, 3, 3, 0], "blocks.0.out": [2, 1, 2, 2] };
+    const sites = Object.entries(said).map(([site, labels]) => ({
+      site,
+      logits: Float32Array.from({ length: 5 * 4 }, (_, i) =>
+        Number(i % 4 === [1, ...labels][Math.floor(i / 4)]),
+      ),
+      pooled: Float32Array.of(0, 0, 0, 9),
+    }));
+    const sample = { image: new Float32Array(3 * 64), path: "a", label: 0, index: 0 };
+    const maps = new LensMaps(sample as never, 4, { rows: 2, columns: 2 }, sites, 1);
+    const names = async (options: object) => {
+      const svg = await (await lensMaps(maps, { cell: 16, ...options })).toSvg();
+      return [...svg.matchAll(/<text[^>]*>([^<]+)</g)]
+        .map(([, word]) => word)
+        .filter((word) => !word!.includes("%"));
+    };
+    assert.deepEqual(await names({}), ["class 2", "class 0", "class 3", "class 1"]);
+    assert.deepEqual(await names({ sites: ["embed"] }), ["class 0", "class 3"]);
+    const classNames = ["ant", "bee", "cat"];
+    assert.deepEqual(await names({ sites: ["blocks.0.out"], classNames }), ["cat", "bee"]);
+    assert.deepEqual(await names({ sites: ["embed"], classNames }), ["ant", "class 3"]);
   });
 
   it("map and reconstruction grids name their columns", async () => {

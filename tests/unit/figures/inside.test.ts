@@ -160,12 +160,12 @@ test("methods have lines of their own, in an order that begins anew, and one leg
 
 test("a segmenter's masks lie over images in the colors of their classes, named by what is there most", async () => {
   const [root, names] = [temporaryFolder(), ["cat", "dog"]];
-  // The left half is class 2, a corner of it is ignored, the rest is other; the second image is all other.
+  // Of the left half most is ignored, the rest class 2 but for a corner of class 1; the right half and the second image are other.
   for (const [i, id] of [2, 0].entries())
     for (const part of ["images", "masks"]) {
       const folder = join(root, part, names[i]!);
       mkdirSync(folder, { recursive: true });
-      const pixel = (x: number, y: number) => (part === "images" ? [9 * x, 5 * y, 100] : x < 4 && y < 4 && id > 0 ? [1000 % 256, 1000 >> 8, 0] : [x < 8 ? id : 0, 0, 0]); // biome-ignore format: one line
+      const pixel = (x: number, y: number) => (part === "images" ? [9 * x, 5 * y, 100] : x < 8 && y < 9 && id > 0 ? [1000 % 256, 1000 >> 8, 0] : [x < 3 && y > 13 && id > 0 ? 1 : x < 8 ? id : 0, 0, 0]); // biome-ignore format: one line
       const bytes = Buffer.from(
         Array.from({ length: 256 }, (_, at) => pixel(at % 16, Math.floor(at / 16))).flat(),
       );

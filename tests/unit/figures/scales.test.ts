@@ -137,6 +137,35 @@ test("bars begin at zero, are named by their values, and say their errors", () =
   assert.deepEqual(text([0.125, 0.5]), ["0.125", "0.500"]);
   assert.deepEqual(text([1.25, 99]), ["1.3", "99.0"]);
   assert.deepEqual(text([1000, 2]), ["1,000", "2"]);
+  assert.deepEqual(text([-25_000, -2]), ["−25,000", "−2"]);
+  assert.deepEqual(text([999, -999]), ["999", "−999"]);
+  assert.deepEqual(text([-1000, 0.5]), ["−1,000", "0.5"]);
+  assert.deepEqual(text([1.25, Number.NaN]), ["1.25", "NaN"]);
+  assert.deepEqual(text([Number.NEGATIVE_INFINITY, 3]), ["−Infinity", "3"]);
+  assert.deepEqual(text([]), []);
+});
+
+test("heads are ordered by number, not by letters, and layers and kinds as the table has them", () => {
+  const heads = [10, 2, 11, 0, 9, 1, 3, 4, 5, 6, 7, 8];
+  const layers = ["blocks.10", "llama.layers.0", "blocks.2"];
+  const rows = layers.flatMap((layer, i) => heads.map((head) => ({ layer, head, value: 100 * i + head })));
+  const column = <Key extends keyof (typeof rows)[0]>(key: Key) => rows.map((row) => row[key]);
+  const { data, layout } = headGrid(
+    tableOf({ layer: column("layer"), head: column("head"), value: column("value") }),
+    { value: "value", title: "T" },
+  );
+  const row = (i: number) => Array.from({ length: 12 }, (_, head) => 100 * i + head);
+  assert.deepEqual(
+    data.map(({ name, z }) => [name, z]),
+    [
+      ["blocks", [row(0), row(2)]],
+      ["llama.layers", [row(1)]],
+    ],
+  );
+  assert.deepEqual(
+    [layout.title!.text, layout.xaxis!.title!.text, layout.yaxis!.title!.text],
+    ["<b>T</b>", "head", "layer"],
+  );
 });
 
 test("heads are in their order, in a map for each kind of layer", () => {

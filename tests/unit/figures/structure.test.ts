@@ -9,7 +9,7 @@ import { assertThrows } from "../train/support";
 
 const project = resolve(__dirname, "../../../..");
 const source = join(project, "src");
-const entries = ["attention", "attention/live", "interactive", "plotly"].map((name) =>
+const entries = ["attention", "attention/live", "interactive", "patches", "plotly"].map((name) =>
   resolve(__dirname, `../../../src/figures/${name}/browser/main`),
 );
 
@@ -74,8 +74,10 @@ describe("figures and displays are built in one direction", () => {
 
 describe("what pages run", () => {
   it("is one script each that parses, asks for no module and can stand in a script element", () => {
-    for (const entry of entries) {
-      const script = browserScript(entry);
+    const scripts = entries.map(browserScript);
+    assert.equal(new Set(scripts).size, entries.length, "each display has its own");
+    for (const [i, entry] of entries.entries()) {
+      const script = scripts[i]!;
       new Script(script);
       assert.doesNotMatch(script, /\brequire\(|\bimport\b\s*["({]|<\/script/);
       // The bench of heads, relevance and lens is the largest of them; a page is to stay small.

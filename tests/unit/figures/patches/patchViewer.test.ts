@@ -6,6 +6,7 @@ import { gunzipSync } from "node:zlib";
 import { AnswerAttention } from "../../../../src/analysis/answers/answerAttention";
 import { VisualTokens } from "../../../../src/analysis/answers/visualTokens";
 import { answerViewer, type PatchViewer, patchWords } from "../../../../src/figures";
+import { escapeHtml } from "../../../../src/figures/html";
 import {
   mapStart,
   movedPatch,
@@ -68,6 +69,22 @@ test("a page carries the likelihood of every answer at every place", async () =>
     }
   assert.deepEqual(header.start, [0, 1], "the strongest answer behind the last block comes first");
   assert.match(String(viewer), /red 0\.9/);
+});
+
+test("a viewer is called as it is told, by nothing if by an empty text, else by what it shows", async () => {
+  for (const [make, usual] of [
+    [(title?: string) => patchWords(said, { title }), "What each patch says"],
+    [(title?: string) => answerViewer(attention, { title }), "what <is> it? star"],
+  ] as const)
+    for (const [given, expected] of [
+      [undefined, usual],
+      ["", ""],
+      ["a <b>", "a <b>"],
+    ] as const) {
+      const viewer = await make(given);
+      assert.deepEqual([viewer.title, carried(viewer).header.title], [expected, expected]);
+      assert.ok(viewer.html.includes(`<p><b>${escapeHtml(expected)}</b></p>`));
+    }
 });
 
 test("only the layers that are asked for go into a page, and what is not there is named", async () => {
