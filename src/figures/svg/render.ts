@@ -130,8 +130,10 @@ function drawAxes(panel: Panel): string {
   return parts.join("");
 }
 
-/** Text at a place of the area (`paper`) or at data coordinates of a panel. */
-function drawAnnotation(note: PlotlyAnnotation, area: Box, panels: readonly Panel[]): string {
+/** Text at a place of the area (`paper`) or at data coordinates of a panel; of the first axes where none are named, as in Plotly. */
+function drawAnnotation(given: PlotlyAnnotation, area: Box, panels: readonly Panel[]): string {
+  const { text = "", xref = "x", yref = "y" } = given;
+  const note = { ...given, text, xref, yref };
   const size = note.font?.size ?? 12.5;
   const extraLines = note.text.split("<br>").length - 1;
   const lift = {
@@ -164,8 +166,8 @@ function tagElement(
   return ground + textElement(text, { x: left + 3, y: top + size, size, fill: font?.color });
 }
 
-/** Whether something stands on the axes of a panel. */
-function isOn({ xName, yName }: Panel, { xref, yref }: { xref: string; yref: string }): boolean {
+/** Whether something stands on the axes of a panel; what names none is the whole figure's. */
+function isOn({ xName, yName }: Panel, { xref = "paper", yref = "paper" }: Partial<PlotlyImage>): boolean {
   return xName === `xaxis${xref.slice(1)}` && yName === `yaxis${yref.slice(1)}` && xref !== "paper";
 }
 

@@ -137,6 +137,22 @@ describe("images of figures for Plotly", () => {
     });
   });
 
+  it("that name no axes are the whole figure's, and words that name none the first axes', as in Plotly", async () => {
+    const drawn = (images: object[], annotations: object[]) =>
+      renderSvg({ data: [{ type: "scatter", y: [1, 2] }], layout: { images, annotations } } as never);
+    const place = { x: 0.5, y: 1.5, sizex: 1, sizey: 1 };
+    const on = { xref: "x", yref: "y" };
+    assert.match(drawn([{ ...here, ...place, ...on }], []), /<image /);
+    assert.doesNotMatch(drawn([{ ...here, ...place }, {}], []), /<image /);
+    const word = { text: "there", x: 0.5, y: 1.5 };
+    const named = drawn([], [{ ...word, ...on }]);
+    assert.match(named, />there</);
+    assert.equal(drawn([], [word]), named);
+    assert.equal(drawn([], [{ ...word, xref: "x" }]), named);
+    assert.notEqual(drawn([], [{ ...word, xref: "paper", yref: "paper" }]), named);
+    assert.equal(drawn([], [{ x: 0.5, y: 1.5 }]), drawn([], [{ ...word, text: "", ...on }]));
+  });
+
   it("are the same in Plotly's HTML", () => {
     const drawn = { data: [], layout: { images: [there, here], height: 321 } } as unknown as PlotlyFigure;
     const html = plotlyHtml(drawn);
