@@ -31,7 +31,7 @@ async function imageOnly(figure: PlotlyFigure): Promise<Record<string, unknown>>
 /** A figure as Plotly is to draw it: like the images here, legible on white and on near-black. */
 function plotlyJson(figure: PlotlyFigure): object {
   if (!isDrawable(figure)) return withEmbeddedImages(figure);
-  const { data, layout } = placeFigure(figure).figure;
+  const { data, layout } = withEmbeddedImages(placeFigure(figure).figure);
   return { data, layout: { template: plotlyTemplate, ...layout } };
 }
 

@@ -5,6 +5,7 @@ import { figure, lossCurves, type PlotlyFigure, renderSvg } from "../../../src/f
 import { figureBundle } from "../../../src/figures/figureBundle";
 import { withEmbeddedImages } from "../../../src/figures/plotly/embeddedImages";
 import { plotlyHtml } from "../../../src/figures/plotly/plotlyHtml";
+import { plotlyMime } from "../../../src/figures/spec";
 
 /** A foreign figure with something other than it should be wherever a figure has text, a color or a number. */
 function foreign(evil: string): PlotlyFigure {
@@ -151,6 +152,17 @@ describe("images of figures for Plotly", () => {
     assert.equal(drawn([], [{ ...word, xref: "x" }]), named);
     assert.notEqual(drawn([], [{ ...word, xref: "paper", yref: "paper" }]), named);
     assert.equal(drawn([], [{ x: 0.5, y: 1.5 }]), drawn([], [{ ...word, text: "", ...on }]));
+  });
+
+  it("are the same in a notebook's JSON, whether the figure is drawn here, by Plotly or elsewhere", async () => {
+    const embedded = { ...here, xref: "x", yref: "y", x: 0, y: 1, sizex: 1, sizey: 1 };
+    for (const type of ["scatter", "pie", "surface"]) {
+      const images = [there, embedded, ...disguised.slice(0, -1)];
+      const given = { data: [{ type, y: [1, 2] }], layout: { images, template: { layout: { images } } } };
+      const { [plotlyMime]: json } = await figureBundle(given as unknown as PlotlyFigure);
+      const { layout } = json as { layout: { images: object[]; template: { layout: { images: object[] } } } };
+      assert.deepEqual([layout.images, layout.template.layout.images], [[embedded], [embedded]], type);
+    }
   });
 
   it("are the same in Plotly's HTML", () => {
