@@ -75,9 +75,15 @@ export function barComparison(options: BarComparisonOptions): Figure {
 /** Writes numbers with as many decimals as the one that needs most, three digits of the largest. */
 function labelsOf(all: readonly number[]): (value: number) => string {
   const values = all.filter(Number.isFinite);
-  const decimals = values.map((value) => formatNumber(value).split(".")[1]?.length ?? 0);
+  const decimals = values.map((value) => decimalsOf(formatNumber(value)));
   const largest = Math.max(...values.map(Math.abs));
   const most = Math.min(Math.max(0, 2 - Math.floor(Math.log10(largest || 1))), Math.max(0, ...decimals));
   const isPlain = values.every((value) => Math.abs(value) < 1000);
   return (value) => (isPlain ? value.toFixed(most) : formatNumber(value)).replace("-", "−");
+}
+
+/** Of "0.25" two, of "4.20e-4" five. */
+function decimalsOf(number: string): number {
+  const [digits, power = "0"] = number.split("e");
+  return (String(Number(digits)).split(".")[1]?.length ?? 0) - Number(power);
 }

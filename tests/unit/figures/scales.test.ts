@@ -143,6 +143,12 @@ test("bars begin at zero, are named by their values, and say their errors", () =
   assert.deepEqual(text([1.25, Number.NaN]), ["1.25", "NaN"]);
   assert.deepEqual(text([Number.NEGATIVE_INFINITY, 3]), ["−Infinity", "3"]);
   assert.deepEqual(text([]), []);
+  // Below a thousandth numbers are formatted with a power of ten.
+  assert.deepEqual(text([4.2e-4]), ["0.00042"]);
+  assert.deepEqual(text([4.236e-4, -1e-5]), ["0.000424", "−0.000010"]);
+  assert.deepEqual(text([1.234e-5]), ["0.0000123"]);
+  assert.deepEqual(text([1e-5, 0.5]), ["0.000", "0.500"]);
+  assert.deepEqual(text([2e9, 1e12]), ["2,000,000,000", "1,000,000,000,000"]);
 });
 
 test("heads are ordered by number, not by letters, and layers and kinds as the table has them", () => {
