@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
+import { inBlock } from "../../../src/graph/scopes";
 import { compile } from "../../../src/nn/compile";
 import { Linear } from "../../../src/nn/layers";
-import { assertClose, isLuvitError, randomArray } from "./support";
+import { assertClose, isLuvitError, randomArray, randomTensor } from "./support";
 
 before(() => startBackend());
 
@@ -107,6 +108,47 @@ test("sync brings back all that a body writes, frozen parameters too, and leaves
   await scale.dispose();
   linear.dispose();
   await assert.rejects(compile("scale", spec), isLuvitError("bad-argument", "was disposed"));
+});
+
+test("memory is traded for time where that is asked for, and what is computed stays the same", async () => {
+  const weight = tf.variable(randomTensor([3, 3], 1));
+  const layer = (name: string, x: Tensor) =>
+    inBlock(name, () => tf.sigmoid(tf.matMul(tf.square(x) as tf.Tensor2D, weight as unknown as tf.Tensor2D)));
+  const spec = {
+    state: { weight },
+    inputs: { x: { shape: [2, 3] } },
+    body: ({ x }: Readonly<Record<string, Tensor>>) => {
+      const loss = () => tf.mean(layer("second", layer("first", x))) as tf.Scalar;
+      return { slope: tf.variableGrads(loss, [weight]).grads[weight.name] };
+    },
+  };
+  const x = randomArray(6, 3);
+  const results: [number, Float32Array][] = [];
+  for (const memory of [undefined, "keep", "recompute"] as const) {
+    const made = await compile("slope", spec, { memory, engine: "eager" });
+    results.push([made.summary().nodes, (await made.run({ x })).slope.data as Float32Array]);
+    await made.dispose();
+  }
+  const [[usual, slope], kept, [more, again]] = results;
+  assert.deepEqual(kept, [usual, slope]);
+  assert.ok(more > usual, `${more} nodes and ${usual}`);
+  assert.deepEqual(again, slope);
+});
+
+test("an engine that cannot be given its state is closed again", async () => {
+  const linear = new Linear(2, 1, new Rng(1), { bias: false });
+  const lost = tf.variable(tf.zeros([1]));
+  const spec = {
+    model: linear,
+    state: { lost },
+    inputs: { x: { shape: [1] } },
+    body: ({ x }: Readonly<Record<string, Tensor>>) => ({ lost: tf.add(x, tf.sum(linear.weight.value)) }),
+  };
+  linear.weight.value.dataSync();
+  lost.dispose();
+  const tensors = tf.memory().numTensors;
+  await assert.rejects(compile("lost", spec, { engine: "eager" }), /disposed/);
+  assert.equal(tf.memory().numTensors, tensors);
 });
 
 test("variables named as state may be assigned to", async () => {

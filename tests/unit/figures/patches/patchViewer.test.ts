@@ -87,6 +87,16 @@ test("a viewer is called as it is told, by nothing if by an empty text, else by 
     }
 });
 
+test("what a model says cannot move a terminal's cursor", async () => {
+  const likelihood = Float32Array.of(0.1, 0.2, 0.3, 0.4);
+  const viewer = await patchWords(new VisualTokens(["\u001b[2Jred"], image, [{ site: "embed", likelihood }]));
+  const { header } = carried(viewer);
+  for (const words of [String(viewer), viewer.html, header.axes[0].choices[0], await viewer.image.toSvg()]) {
+    assert.ok(words.includes("[2Jred"), words.slice(0, 200));
+    assert.ok(!words.includes("\u001b"));
+  }
+});
+
 test("only the layers that are asked for go into a page, and what is not there is named", async () => {
   const { header, numbers } = carried(await answerViewer(attention, { layers: ["layers.1"] }));
   assert.deepEqual(header.axes[1].choices, ["block 2"]);
