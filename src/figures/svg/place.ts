@@ -3,7 +3,7 @@ import { legendRowHeight, legendRows } from "./legend";
 import { arrangePanels } from "./panelGrid";
 import { type Box, type Panel, panelsOf } from "./panels";
 import type { Scale } from "./scale";
-import { textWidth, wrapText } from "./text";
+import { textWidth, titleText, wrapText } from "./text";
 
 const tickSize = 11.5;
 const slant = -32;
@@ -25,9 +25,12 @@ export function placeFigure(figure: PlotlyFigure, width = numeric(figure.layout.
   const { l = 64, r = 24, t = 48, b = 56 } = own.margin ?? {};
   const margin = { l: Number(l) || 0, r: Number(r) || 0, t: Number(t) || 0, b: Number(b) || 0 };
   const space = width - margin.l - margin.r;
-  const title = own.title && { ...own.title, text: wrapText(own.title.text, 15, width - margin.l - 12) };
+  const words = titleText(own.title);
+  const look = typeof own.title === "object" ? own.title : {};
+  const title =
+    words === undefined ? undefined : { ...look, text: wrapText(words, 15, width - margin.l - 12) };
   const grown =
-    22 * (lines(title?.text) - lines(own.title?.text)) +
+    22 * (lines(title?.text) - lines(words)) +
     (own.showlegend ? legendRowHeight * (legendRows(figure.data, space) - 1) : 0);
   const shrunk = !grid && isSquare(own) ? squareLoss(own, margin, width) : 0;
   margin.t += grown;

@@ -6,7 +6,7 @@ import { drawLegend } from "./legend";
 import { type Box, fraction, type Panel } from "./panels";
 import { type PlacedFigure, placeFigure, slantedHeight } from "./place";
 import { niceTicks } from "./scale";
-import { escapeXml, paint, px, textElement, textWidth } from "./text";
+import { escapeXml, paint, px, textElement, textWidth, titleText } from "./text";
 import { barLabels, drawTrace, scaleColor } from "./traces";
 
 /** How to draw. */
@@ -105,9 +105,10 @@ function drawAxes(panel: Panel): string {
   const bare = panel.traces.every((trace) => trace.type === "heatmap");
   if (!bare)
     parts.push(`<path class="axis" fill="none" d="M${px(left)} ${px(top)}V${px(bottom)}H${px(right)}"/>`);
-  if (panel.xAxis.title)
+  const [xTitle, yTitle] = [panel.xAxis.title, panel.yAxis.title].map(titleText);
+  if (xTitle !== undefined)
     parts.push(
-      textElement(panel.xAxis.title.text, {
+      textElement(xTitle, {
         x: left + width / 2,
         y: bottom + 42 + slantedHeight(panel.xAxis, panel.xScale),
         size: 12.5,
@@ -115,10 +116,10 @@ function drawAxes(panel: Panel): string {
         anchor: "middle",
       }),
     );
-  if (panel.yAxis.title?.text) {
+  if (yTitle) {
     const at = { x: left - Math.min(46, left - 14), y: top + height / 2 };
     parts.push(
-      textElement(panel.yAxis.title.text, {
+      textElement(yTitle, {
         ...at,
         size: 12.5,
         className: "muted",
@@ -203,9 +204,10 @@ function drawColorbar(colors: PlotlyColorAxis, area: Box): string {
     }),
   );
   const at = { x: x + width + 56, y: area.top + area.height / 2 };
-  const title = colors.colorbar?.title;
-  const name = title
-    ? textElement(title.text, { ...at, size: 12, className: "muted", anchor: "middle", rotate: -90 })
-    : "";
+  const title = titleText(colors.colorbar?.title);
+  const name =
+    title !== undefined
+      ? textElement(title, { ...at, size: 12, className: "muted", anchor: "middle", rotate: -90 })
+      : "";
   return cells.join("") + labels.join("") + name;
 }

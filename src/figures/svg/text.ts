@@ -26,6 +26,12 @@ export function paint(color: unknown): string {
   return colors.test(text) ? text : neutralColor;
 }
 
+/** The words of a title, which Plotly also takes as bare text; undefined where it has none. */
+export function titleText(title: unknown): string | undefined {
+  const text = typeof title === "object" ? (title as { text?: unknown } | null)?.text : title;
+  return text === undefined || text === null ? undefined : String(text);
+}
+
 /** Where and how a text stands. */
 export interface TextPlace {
   x: number;

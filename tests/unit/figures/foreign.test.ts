@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import sharp from "sharp";
 import { figure, lossCurves, type PlotlyFigure, renderSvg } from "../../../src/figures";
+import { plotlyColorscale } from "../../../src/figures/colormap";
 import { figureBundle } from "../../../src/figures/figureBundle";
 import { withEmbeddedImages } from "../../../src/figures/plotly/embeddedImages";
 import { plotlyHtml } from "../../../src/figures/plotly/plotlyHtml";
@@ -54,6 +55,40 @@ describe("foreign figures", () => {
     const bundle = await figureBundle(drawn);
     assert.ok(String(bundle["image/png"]).length > 1000);
     assert.match(renderSvg(drawn), />a\ufffdb\ufffd\[31m\ufffdc\ufffd</);
+  });
+});
+
+describe("titles", () => {
+  const drawn = (title: unknown, axis = title, bar = title) =>
+    renderSvg({
+      data: [{ type: "heatmap", z: [[1, 2]], coloraxis: "coloraxis" }],
+      layout: {
+        title,
+        xaxis: { title: axis },
+        yaxis: { title: axis },
+        coloraxis: { colorscale: plotlyColorscale("viridis"), cmin: 1, cmax: 2, colorbar: { title: bar } },
+      },
+    } as unknown as PlotlyFigure);
+
+  it("may be bare text, of the figure, of axes and of the color bar", () => {
+    const bare = drawn("a <b>b</b>", "c", "d");
+    assert.equal(bare, drawn({ text: "a <b>b</b>" }, { text: "c" }, { text: "d" }));
+    for (const words of [">a b</tspan>", ">c</tspan>", ">d</tspan>"]) assert.ok(bare.includes(words), words);
+    assert.match(drawn({ text: 5 }), />5<\/tspan>/);
+  });
+
+  it("of no words are none", () => {
+    for (const none of [{}, { text: null }, null]) assert.equal(drawn(none), drawn(undefined), `${none}`);
+    assert.doesNotMatch(drawn({}), /undefined|null/);
+  });
+
+  it("that are long break into lines, and the figure grows by as much, bare or not", () => {
+    const long = "word ".repeat(40).trim();
+    const heights = [drawn(long), drawn({ text: long }), drawn("word")].map((svg) =>
+      Number(/height="(\d+)"/.exec(svg)![1]),
+    );
+    assert.equal(heights[0], heights[1]);
+    assert.ok(heights[0]! > heights[2]!, `${heights}`);
   });
 });
 
