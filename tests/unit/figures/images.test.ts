@@ -81,6 +81,16 @@ describe("images", () => {
     assert.equal(data[4 * 42 + 3], 0, "the gap is transparent");
   });
 
+  it("a grid shrinks large images to 160 pixels, and no image to nothing", async () => {
+    const size = async (image: RgbImage, options = {}) => {
+      const { width, height } = await imageGrid([[image]], options);
+      return [width, height];
+    };
+    assert.deepEqual(await size(plain(320, 200, [1, 2, 3])), [160, 100]);
+    assert.deepEqual(await size(plain(400, 1, [1, 2, 3]), { cell: 100 }), [100, 1]);
+    assert.deepEqual(await size(plain(2, 900, [1, 2, 3]), { scale: 0.01 }), [1, 9]);
+  });
+
   it("a grid is as wide as its longest row, wherever that is, with every image in its column", async () => {
     const [one, rows] = [plain(4, 2, [255, 0, 0]), [1, 3, 2]];
     const image = await imageGrid(

@@ -15,7 +15,7 @@ import {
 import { Faithfulness, type Row } from "../../../src/analysis/relevance/faithfulnessTable";
 import { segmentationMaps } from "../../../src/analysis/segmentation";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
-import { imageFolder, imageNetS, transforms } from "../../../src/data";
+import { imageFolder, imageNetS, transforms, wholeImages } from "../../../src/data";
 import {
   ckaMatrix,
   colormap,
@@ -179,8 +179,9 @@ test("a segmenter's masks lie over images in the colors of their classes, named 
     patch: 8,
     transform: transforms.none(16),
   });
-  const made = segmenter.create({ encoder: tinyViT, classes: 3 });
-  made.head.bias.load({ shape: [3], data: Float32Array.of(0, 50, 0) });
+  const made = segmenter.create({ encoder: tinyViT, classes: 4 });
+  // It answers a class that the set has no name for.
+  made.head.bias.load({ shape: [4], data: Float32Array.of(0, 0, 0, 50) });
   const shown = await segmentation(made, set, { images: 2, cell: 16, ...engine });
   const svg = await shown.toSvg();
   const layers = await Promise.all(
@@ -197,8 +198,7 @@ test("a segmenter's masks lie over images in the colors of their classes, named 
   assert.deepEqual([at(1, 6, 9), at(1, 1, 1), at(1, 12, 3)], [mixed(6, 9, classColor(2)), mixed(1, 1, [128, 128, 128]), at(0, 12, 3)]); // biome-ignore format: one line
   assert.ok(layers[5]!.equals(layers[4]!), "what is other has no color");
   const words = [...svg.matchAll(/<text[^>]*>([^<]+)</g)].map(([, word]) => word);
-  const [first1, second1] = [set.classes[1]!, set.classes[0]!];
-  assert.deepEqual(words, ["image", "truth", "prediction", "attention entropy", first1, second1, "other", second1]); // biome-ignore format: one line
+  assert.deepEqual(words, ["image", "truth", "prediction", "attention entropy", set.classes[1]!, "3", "other", "3"]); // biome-ignore format: one line
   const [first] = await segmentationMaps(made, set.take(2), engine);
   const [low, high] = [Math.min(...first!.entropy), Math.max(...first!.entropy)];
   const patch = (x: number, y: number) => colormap("viridis", (first!.entropy[2 * Math.floor(y / 8) + Math.floor(x / 8)]! - low) / (high - low)); // biome-ignore format: one line
@@ -213,4 +213,47 @@ test("a segmenter's masks lie over images in the colors of their classes, named 
     segmentation(made, set, { images: 1, layer: "blocks.9", ...engine }),
     isLuvitError("bad-argument", "blocks.9"),
   );
+});
+
+test("whole images, their masks and the entropy of their patches keep their own shape", async () => {
+  const root = temporaryFolder();
+  // The lower left patch is class 1.
+  const pixel = (part: string, x: number, y: number) =>
+    part === "images" ? [9 * x, 12 * y, 40] : [Number(x < 8 && y >= 8), 0, 0];
+  for (const part of ["images", "masks"]) {
+    mkdirSync(join(root, part, "cat"), { recursive: true });
+    const bytes = Array.from({ length: 24 * 16 }, (_, at) => pixel(part, at % 24, Math.floor(at / 24)));
+    await sharp(Buffer.from(bytes.flat()), { raw: { width: 24, height: 16, channels: 3 } })
+      .png()
+      .toFile(join(root, part, "cat", "a.png"));
+  }
+  const paths = { images: join(root, "images"), masks: join(root, "masks") };
+  const set = await imageNetS({ ...paths, patch: 8, transform: transforms.none(16) });
+  const made = segmenter.create({ encoder: tinyViT, classes: 2 });
+  perturb(made);
+  const whole = wholeImages(set, { patch: 8 });
+  const svg = await (await segmentation(made, whole, { cell: 24, ...engine })).toSvg();
+  const layers = await Promise.all(
+    [...svg.matchAll(/width="24" height="16" href="data:image\/png;base64,([^"]+)"/g)].map(([, bytes]) =>
+      sharp(Buffer.from(bytes!, "base64")).removeAlpha().raw().toBuffer(),
+    ),
+  );
+  assert.equal(layers.length, 4);
+  const at = (layer: number, x: number, y: number) => [
+    ...layers[layer]!.subarray(3 * (24 * y + x)).subarray(0, 3),
+  ];
+  assert.deepEqual(at(0, 20, 3), pixel("images", 20, 3));
+  const tinted = at(0, 5, 9).map((c, i) => Math.round(0.35 * c + 0.65 * classColor(1)[i]!));
+  assert.deepEqual([at(1, 5, 9), at(1, 5, 7), at(1, 8, 9)], [tinted, at(0, 5, 7), at(0, 8, 9)]);
+  const [{ entropy, grid }] = await segmentationMaps(made, whole, engine);
+  assert.deepEqual([grid.rows, grid.columns], [2, 3]);
+  const [low, high] = [Math.min(...entropy), Math.max(...entropy)];
+  for (const [patch, x, y] of [
+    [1, 10, 3],
+    [2, 17, 7],
+    [3, 2, 8],
+  ] as const) {
+    const color = colormap("viridis", (entropy[patch]! - low) / (high - low));
+    assert.deepEqual(at(3, x, y), at(0, x, y).map((c, i) => Math.round(0.4 * c + 0.6 * color[i]!)), `${patch}`); // biome-ignore format: one line
+  }
 });

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { startBackend, tf } from "../../../src/core/tf";
@@ -225,4 +233,20 @@ test("a detector's run is opened like any other, and a path that is none is refu
   rmSync(run, { recursive: true });
   await assert.rejects(detector.open(run), isLuvitError("missing-file", "there is no such folder"));
   await assert.rejects(async () => detector.open(1 as never), isLuvitError("bad-argument", "detector.open"));
+});
+
+test("a folder of a model that another library calls after this one is neither opened nor written over", async () => {
+  const folder = temporaryFolder("foreign");
+  for (const modelType of ["my-luvit-classifier", "luvit", " luvit-mae", 3, null, undefined]) {
+    const config = JSON.stringify({ modelType });
+    writeFileSync(join(folder, "config.json"), config);
+    assert.equal(await isSavedFolder(folder), false, config);
+    assert.equal(await configOf(folder), undefined, config);
+    await assert.rejects(
+      made(1).save(folder),
+      isLuvitError("bad-argument", "holds config.json that this library did not write"),
+    );
+    assert.deepEqual(readdirSync(folder), ["config.json"]);
+    assert.equal(readFileSync(join(folder, "config.json"), "utf8"), config);
+  }
 });
