@@ -92,6 +92,14 @@ describe("titles", () => {
   });
 });
 
+describe("a figure of nothing", () => {
+  it("is a page and an image like any other, with its words", async () => {
+    const bundle = await figureBundle({ data: [], layout: { title: { text: "empty" } } });
+    assert.deepEqual(Object.keys(bundle), ["text/plain", plotlyMime, "text/html", "image/png"]);
+    assert.match(renderSvg({ data: [], layout: { title: { text: "empty" } } }), />empty<\/tspan>/);
+  });
+});
+
 describe("many points", () => {
   it("of a line are drawn as what can be seen of them: every peak is there", () => {
     const values = Array.from({ length: 100_000 }, (_, i) => Math.sin(i / 50));

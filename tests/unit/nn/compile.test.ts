@@ -135,22 +135,6 @@ test("memory is traded for time where that is asked for, and what is computed st
   assert.deepEqual(again, slope);
 });
 
-test("an engine that cannot be given its state is closed again", async () => {
-  const linear = new Linear(2, 1, new Rng(1), { bias: false });
-  const lost = tf.variable(tf.zeros([1]));
-  const spec = {
-    model: linear,
-    state: { lost },
-    inputs: { x: { shape: [1] } },
-    body: ({ x }: Readonly<Record<string, Tensor>>) => ({ lost: tf.add(x, tf.sum(linear.weight.value)) }),
-  };
-  linear.weight.value.dataSync();
-  lost.dispose();
-  const tensors = tf.memory().numTensors;
-  await assert.rejects(compile("lost", spec, { engine: "eager" }), /disposed/);
-  assert.equal(tf.memory().numTensors, tensors);
-});
-
 test("variables named as state may be assigned to", async () => {
   const count = tf.variable(tf.zeros([]));
   const spec = {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import { Rng } from "../../../src/core/rng";
 import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { Compiled, compile } from "../../../src/nn/compile";
+import { Linear } from "../../../src/nn/layers";
 
 before(() => startBackend());
 
@@ -50,4 +52,20 @@ test("whatever runs op by op is no graph, any other engine is", async () => {
     [false, true, true],
   );
   await made.dispose();
+});
+
+test("an engine that cannot be given its state is closed again", async () => {
+  const linear = new Linear(2, 1, new Rng(1), { bias: false });
+  const lost = tf.variable(tf.zeros([1]));
+  const spec = {
+    model: linear,
+    state: { lost },
+    inputs: { x: { shape: [1] } },
+    body: ({ x }: Readonly<Record<string, Tensor>>) => ({ lost: tf.add(x, tf.sum(linear.weight.value)) }),
+  };
+  linear.weight.value.dataSync();
+  lost.dispose();
+  const tensors = tf.memory().numTensors;
+  await assert.rejects(compile("lost", spec, { engine: "eager" }), /disposed/);
+  assert.equal(tf.memory().numTensors, tensors);
 });

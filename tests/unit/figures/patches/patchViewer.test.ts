@@ -95,6 +95,8 @@ test("what a model says cannot move a terminal's cursor", async () => {
     assert.ok(words.includes("[2Jred"), words.slice(0, 200));
     assert.ok(!words.includes("\u001b"));
   }
+  const svg = await viewer.image.toSvg();
+  assert.ok(svg.includes(`>${header.axes[0].choices[0]}<`), "the same words stand above the still image");
 });
 
 test("only the layers that are asked for go into a page, and what is not there is named", async () => {
