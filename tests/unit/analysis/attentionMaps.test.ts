@@ -11,7 +11,7 @@ import { startBackend, type Tensor, tf } from "../../../src/core/tf";
 import { imageFolder } from "../../../src/data/imageFolder";
 import { unnormalize } from "../../../src/data/pixels/normalize";
 import * as transforms from "../../../src/data/transforms";
-import type { Classifier } from "../../../src/models/classifier";
+import { type Classifier, create } from "../../../src/models/classifier";
 import {
   assertRejects,
   maskedImages,
@@ -176,4 +176,15 @@ test("every engine finds the same maps, and no tensor stays behind", async () =>
       assert.ok(greatestDifference(layer.rollout.greatest, eager.layers[i].rollout.greatest) < 1e-6);
     }
   }
+});
+
+test("a layer is named whole: the one of that name, not those whose names begin so", async () => {
+  const encoder = { imageSize: 16, patchSize: 8, dim: 8, depth: 12, heads: 2, mlpRatio: 1 };
+  const model = create({ encoder, classes: 2, seed: 1 });
+  const image = { data: new Uint8Array(3 * 16 * 16).fill(7), width: 16, height: 16 };
+  const named = async (...layers: string[]) =>
+    (await attentionMaps(model, image, { layers, engine: "eager" })).layers.map(({ layer }) => layer);
+  assert.deepEqual(await named("blocks.1"), ["blocks.1"]);
+  assert.deepEqual(await named("blocks.11", "blocks.0"), ["blocks.0", "blocks.11"]);
+  await assertRejects(named("blocks"), "bad-argument", "blocks");
 });

@@ -31,6 +31,23 @@ const asked = words.includes("--python-version") ? after("--python-version") : u
   return { command: process.execPath, args: [path], version: "3.12", calls };
 }
 
+test("what keeps another Python's wheel from coming is what is told, not that this one has none", async () => {
+  for (const [last, words] of [
+    ["OSError: No space left on device", "the disk is full"],
+    ["ProxyError", "the package index could not be reached"],
+    ["a traceback", "pip failed"],
+  ] as const) {
+    const pip = pipThat(
+      `console.log(asked === undefined ? ${JSON.stringify(NONE)} : ${JSON.stringify(last)}); process.exit(1);`,
+    );
+    await assert.rejects(
+      downloadWheel(pip, "a", temporaryFolder()),
+      isLuvitError("engine", `pip download a: ${words}`, last),
+    );
+    assert.equal(pip.calls().length, 2, "nobody else is asked then");
+  }
+});
+
 test("the newest wheel is fetched without its dependencies, for this Python", async () => {
   const pip = pipThat(`fs.writeFileSync(after("--dest") + "/tensor_flow-2.19.1-cp312-linux.whl", "12345");`);
   const folder = temporaryFolder();

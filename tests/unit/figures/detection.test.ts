@@ -55,6 +55,12 @@ test("panels are classes or sizes where that is asked for, and say where there i
   assert.deepEqual([...new Set(data[6].y)], [null]);
 });
 
+test("classes that are named have a panel each, however many they are", async () => {
+  const classes = Array.from({ length: 14 }, (_, i) => "ab"[i % 2]);
+  const { data } = precisionRecall({ scores: await scores(), by: "class", classes });
+  assert.equal(data.length, 2 * 14);
+});
+
 test("scores of different things, none and unknown classes are refused", async () => {
   const { ViT } = await scores();
   const { LUViT } = await scores("segm");

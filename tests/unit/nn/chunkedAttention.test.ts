@@ -95,3 +95,19 @@ test("usual attention goes in chunks by itself where the scores are many", () =>
   );
   assert.ok(Math.max(...sizes) <= 2 ** 25);
 });
+
+test("so many scores that they are made in chunks keep to their mask, which chunks do not know", () => {
+  // 64 * 64 * 91 * 91 scores are just more than 2 ** 25.
+  const [few, many] = [1, 64].map((times) => {
+    const [query, key, value] = [1, 2, 3].map((seed) =>
+      tf.tile(randomTensor([1, 1, 91, 1], seed), [times, times, 1, 1]),
+    );
+    const mask = tf.tensor2d(
+      Float32Array.from({ length: 91 * 91 }, (_, i) => ((i % 91) % 3 === 0 ? 0 : -1e9)),
+      [91, 91],
+    );
+    const out = scaledDotProductAttention(query, key, value, { mask });
+    return [...tf.slice(out, [times - 1, times - 1, 0, 0], [1, 1, 91, 1]).dataSync()];
+  });
+  assertClose(many, few, 1e-5);
+});

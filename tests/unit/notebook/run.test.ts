@@ -53,15 +53,22 @@ describe("luvit run", () => {
     assert.match(run.page, /not run/);
   });
 
-  it("reports what TypeScript rejects, and goes on after cells tagged raises-exception", async () => {
+  it("reports what TypeScript rejects, and goes on after cells tagged raises-exception, failures behind them too", async () => {
+    const late =
+      "void Promise.reject(new RangeError('late')); await new Promise((done) => setTimeout(done, 20));";
     const path = writeTestNotebook([
       { code: "const n: number = 'one';", tags: ["raises-exception"] },
       "console.log('still here')",
+      { code: late, tags: ["raises-exception"] },
+      "console.log('and here')",
     ]);
     const run = await runCli(path);
     assert.equal(run.status, 0);
     assert.match(JSON.stringify(run.outputs[0]), /Type 'string' is not assignable to type 'number'/);
     assert.equal(streamText(run.outputs[1]!, "stdout"), "still here\n");
+    assert.match(JSON.stringify(run.outputs[2]), /"evalue":"late"/);
+    assert.equal(streamText(run.outputs[3]!, "stdout"), "and here\n");
+    assert.equal(run.outputs[3]!.length, 1, "the failure was the cell's before");
   });
 
   it("writes notebook and page into out/<name> of the current folder where nothing is said", async () => {

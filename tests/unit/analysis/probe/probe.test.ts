@@ -3,7 +3,7 @@ import { before, test } from "node:test";
 import { nearestNeighbors, trainProbe } from "../../../../src/analysis";
 import { largest } from "../../../../src/analysis/probe/largest";
 import { Rng } from "../../../../src/core/rng";
-import { startBackend } from "../../../../src/core/tf";
+import { startBackend, tf } from "../../../../src/core/tf";
 import { isLuvitError } from "../../nn/support";
 
 before(() => startBackend());
@@ -57,6 +57,35 @@ test("neighbors vote by likeness, whatever the lengths", async () => {
   assert.equal(one.top1, 100);
   assert.deepEqual([...all.predictions], [0, 1]);
   assert.ok(Math.abs(one.votes[0] - Math.exp(100 / Math.hypot(100, 1) / 0.07)) / one.votes[0] < 1e-4);
+});
+
+test("all of ten samples may vote, and all of twenty", async () => {
+  for (const [count, expected] of [
+    [10, [10]],
+    [19, [10]],
+    [20, [10, 20]],
+    [100, [10, 20, 100]],
+  ] as const) {
+    const votes = await nearestNeighbors(clouds(1, count), clouds(2, 6), { engine: "eager" });
+    assert.deepEqual(
+      votes.map(({ k }) => k),
+      expected,
+    );
+  }
+});
+
+test("a probe is right where the label's logit is the greatest, also below zero", async () => {
+  const [train, other] = [clouds(1, 40, 6, 5), clouds(2, 200, 6, 5)];
+  // Of hardly any training the weights are what they were drawn as.
+  const options = { test: other, epochs: 1, batchSize: 40, baseLr: 1e-6, engine: "eager" } as const;
+  const { probe, accuracy } = await trainProbe(train, options);
+  const logits = tf.tidy(() => probe.forward(tf.tensor(other.values, [200, 6])).dataSync());
+  const rows = Array.from({ length: 200 }, (_, i) => [...logits.subarray(5 * i, 5 * i + 5)]);
+  const right = rows.filter((row, i) => row.indexOf(Math.max(...row)) === other.labels[i]).length;
+  assert.ok(
+    rows.some((row, i) => row.every((x) => x < 0) && row.indexOf(Math.max(...row)) === other.labels[i]),
+  );
+  assert.equal(accuracy, right / 2);
 });
 
 test("the largest values come in order, equal ones first come first", () => {

@@ -213,6 +213,39 @@ describe("colors", () => {
 });
 
 describe("enlargements", () => {
+  it("are 0 in a last row or column that rounding puts behind the crop, as scipy's are", () => {
+    for (const [length, factor] of [
+      [36, 1.2000000000000002],
+      [71, 1.2100000000000002],
+      [160, 1.2800000000000002],
+    ]) {
+      const ones = new Array<number>(length - 1).fill(1);
+      assert.deepEqual(
+        [
+          ...zoomedCenter(
+            layer(length, 1, () => 1),
+            factor,
+          ).data,
+        ],
+        [...ones, 0],
+      );
+      assert.deepEqual(
+        [
+          ...zoomedCenter(
+            layer(1, length, () => 1),
+            factor,
+          ).data,
+        ],
+        [...ones, 0],
+      );
+      const inside = zoomedCenter(
+        layer(length + 1, 1, () => 1),
+        factor,
+      ).data;
+      assert.ok(inside.every((value) => Math.abs(value - 1) < 1e-12));
+    }
+  });
+
   it("keep the center: whole pixels of the middle, spread from its first to its last", () => {
     const row = layer(8, 1, (i) => 10 * i);
     assert.deepEqual([...zoomedCenter(row, 1).data], [...row.data]);
