@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { browserScript } from "../../../src/figures/browserScript";
+import { plotlyColorscale } from "../../../src/figures/colormap";
 import { expectDrawable, isDrawable, isPlotlyDrawable } from "../../../src/figures/drawable";
 import { figure } from "../../../src/figures/figure";
 import { figureBundle } from "../../../src/figures/figureBundle";
@@ -209,7 +210,13 @@ test("files that figures are written to, and their forms in notebooks, are appro
     });
   await calls.once("bundle of many cells", async () => {
     const { "text/plain": text } = await figureBundle({
-      data: [{ type: "heatmap", z: Array.from({ length: 450 }, () => new Array(450).fill(1)) }],
+      data: [
+        {
+          type: "heatmap",
+          z: Array.from({ length: 450 }, () => new Array(450).fill(1)),
+          colorscale: plotlyColorscale("magma"),
+        },
+      ],
       layout: { width: 100, height: 100 },
     } as never);
     return text;

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import sharp from "sharp";
-import { figure, lossCurves, type PlotlyFigure, renderSvg } from "../../../src/figures";
+import { figure, lossCurves, type PlotlyFigure, renderSvg, saveFigure } from "../../../src/figures";
 import { plotlyColorscale } from "../../../src/figures/colormap";
 import { figureBundle } from "../../../src/figures/figureBundle";
 import { withEmbeddedImages } from "../../../src/figures/plotly/embeddedImages";
 import { plotlyHtml } from "../../../src/figures/plotly/plotlyHtml";
 import { plotlyMime } from "../../../src/figures/spec";
+import { isLuvitError } from "../../support/luvitError";
+import { temporaryFolder } from "../../support/temporaryFolder";
 
 /** A foreign figure with something other than it should be wherever a figure has text, a color or a number. */
 function foreign(evil: string): PlotlyFigure {
@@ -55,6 +58,48 @@ describe("foreign figures", () => {
     const bundle = await figureBundle(drawn);
     assert.ok(String(bundle["image/png"]).length > 1000);
     assert.match(renderSvg(drawn), />a\ufffdb\ufffd\[31m\ufffdc\ufffd</);
+  });
+});
+
+describe("what Plotly draws and a still image would not", () => {
+  const bar = { type: "bar", x: [1, 2], y: [3, 4] };
+  const heatmap = { type: "heatmap", z: [[1, 2]] };
+  const shared = { coloraxis: { colorscale: plotlyColorscale("viridis"), cmin: 0, cmax: 1 } };
+  const given = (trace: object, layout: object = {}) =>
+    ({ data: [{ type: "scatter", x: [1], y: [2] }, trace], layout }) as unknown as PlotlyFigure;
+  const packed = { dtype: "f8", bdata: "AAAAAAAA8D8=" };
+  for (const [words, drawn] of Object.entries({
+    "horizontal bars": given({ ...bar, orientation: "h" }),
+    "bars that are not side by side (stack)": given(bar, { barmode: "stack" }),
+    "a heatmap without a color scale in numbers": given({ ...heatmap, colorscale: "Viridis" }),
+    "packed numbers (bdata)": given({ type: "scatter", x: [1], y: packed }),
+  }))
+    it(`is left to Plotly, and said: ${words}`, async () => {
+      const bundle = await figureBundle(drawn);
+      assert.deepEqual(Object.keys(bundle), ["text/plain", plotlyMime, "text/html"]);
+      assert.match(String(bundle["text/html"]), /class="luvit-plotly"/);
+      assert.deepEqual((bundle[plotlyMime] as PlotlyFigure).data, drawn.data);
+      const folder = temporaryFolder();
+      const refused = isLuvitError("bad-argument", `this figure has ${words}; save it as .html`);
+      await assert.rejects(saveFigure(drawn, join(folder, "a.png")), refused);
+      await saveFigure(drawn, join(folder, "a.html"));
+    });
+
+  it("is not what can be drawn: bars side by side, heatmaps with colors, of all or their own", async () => {
+    for (const drawn of [
+      given({ ...bar, orientation: "v" }),
+      given(bar, { barmode: "group" }),
+      given({ type: "scatter", x: [1], y: [2], orientation: "h" }, { barmode: "stack" }),
+      given({ ...heatmap, coloraxis: "coloraxis" }, shared),
+      given({ ...heatmap, colorscale: "Viridis", coloraxis: "coloraxis" }, shared),
+      given({ ...heatmap, colorscale: plotlyColorscale("magma") }),
+      given({ ...heatmap }, shared),
+    ])
+      assert.ok("image/png" in (await figureBundle(drawn)));
+    const scales = [[], [[0, "#000000"]], [[0, "#000000"], 1], [["0", "#000000"], [1, "#ffffff"]]]; // biome-ignore format: one line
+    const own = scales.map((colorscale) => given({ ...heatmap, colorscale }));
+    for (const none of [given(heatmap), given({ ...heatmap, coloraxis: "coloraxis" }), ...own])
+      assert.ok(!("image/png" in (await figureBundle(none))));
   });
 });
 
