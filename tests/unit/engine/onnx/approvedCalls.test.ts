@@ -24,21 +24,11 @@ import { HostTraffic, hostBytes } from "../../../../src/engine/onnx/traffic";
 import type { GraphDtype, GraphInput, GraphValue } from "../../../../src/graph/ir";
 import { Calls } from "../../../support/calls";
 import { GraphWriter } from "../support";
+import { PlainTensor } from "./plainTensor";
 
 /*
  * What is approved: bytes of models, what onnxruntime is asked for, and where state is in host memory. Nothing here runs it.
  */
-
-/** A tensor that only holds its array. */
-class PlainTensor implements OnnxTensor {
-  readonly location = "cpu";
-  constructor(
-    readonly type: string,
-    readonly data: OnnxTensor["data"],
-    readonly dims: readonly number[],
-  ) {}
-  dispose(): void {}
-}
 
 const floats = (...numbers: number[]) => Float32Array.from(numbers);
 const entry = (name: string, shape: number[], dtype: GraphDtype = "float32"): GraphInput => ({

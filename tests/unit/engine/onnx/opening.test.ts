@@ -2,31 +2,17 @@ import assert from "node:assert/strict";
 import Module from "node:module";
 import { test } from "node:test";
 import { openOnHost } from "../../../../src/engine/onnx/host/open";
-import {
-  loadOnnxRuntime,
-  type OnnxRuntime,
-  type OnnxTensor,
-  onnxRuntimeProblem,
-} from "../../../../src/engine/onnx/runtime";
+import { loadOnnxRuntime, type OnnxRuntime, onnxRuntimeProblem } from "../../../../src/engine/onnx/runtime";
 import type { SessionSettings } from "../../../../src/engine/onnx/session";
 import type { Graph } from "../../../../src/graph/ir";
 import { isLuvitError } from "../../nn/support";
 import { GraphWriter } from "../support";
+import { PlainTensor } from "./plainTensor";
 
 /*
  * How programs are opened over host memory, and what is said where onnxruntime cannot be loaded. Nothing here runs it: what stands
  * in its place knows sessions by their number and counts those that are open.
  */
-
-class PlainTensor implements OnnxTensor {
-  readonly location = "cpu";
-  constructor(
-    readonly type: string,
-    readonly data: OnnxTensor["data"],
-    readonly dims: readonly number[],
-  ) {}
-  dispose(): void {}
-}
 
 function imitation() {
   const sessions = { created: 0, open: 0, threads: [] as unknown[] };
